@@ -35,10 +35,12 @@ def network() -> Network:
 def latencies(network: Network) -> Latencies:
     """Five presentations in which about half of the neurons fire."""
     generator = np.random.default_rng(4)
-    return [
-        np.where(generator.random((5, *shape)) < 0.5, generator.uniform(0, 63, (5, *shape)), np.inf)
-        for shape in network.shapes.values()
-    ]
+    return Latencies(
+        {
+            name: np.where(generator.random((5, *shape)) < 0.5, generator.uniform(0, 63, (5, *shape)), np.inf)
+            for name, shape in network.shapes.items()
+        }
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netsim.analysis import Analysed, Analysis, Spikes, analyse
+from netsim.analysis import Analysed, Analysis, analyse
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Model, load_model
 from netsim.seams import analyses
-from netsim.spikes.columns import LayerSpikes
+from netsim.spikes import LayerSpikes, Spikes
 
 
 def tuned(seed: int, labels: np.ndarray) -> Spikes:
@@ -56,7 +56,7 @@ def found(spikes: Spikes, labels: np.ndarray, model: Model) -> dict[str, Analyse
         settings: dict[str, Any] = {"units": 4} if name == "importance" else {}
         other = tuned(1, labels) if entry.takes("against") else None
         subject = model if entry.takes("model") else spikes
-        made[name] = analyse(name, subject, other, stimuli if subject is model else None, **settings)
+        made[name] = analyse(subject, name, other, stimuli=stimuli if subject is model else None, **settings)
     return made
 
 
@@ -86,23 +86,23 @@ def test_figure_has_units_and_is_closed(name: str, found: dict[str, Analysed]) -
 
 def test_the_same_seed_gives_the_same_numbers(spikes: Spikes) -> None:
     for name in ("information", "rank-order", "synchrony", "decoding"):
-        first, again = (analyse(name, spikes, seed=5).table for _ in range(2))
+        first, again = (analyse(spikes, name, seed=5).table for _ in range(2))
         pd.testing.assert_frame_equal(first, again)
 
 
 def test_some_layers_and_presentations_only(spikes: Spikes) -> None:
-    table = analyse("latencies", spikes, layers=["late"], limit=6).table
+    table = analyse(spikes, "latencies", populations=["late"], limit=6).table
     assert table["layer"].unique().tolist() == ["late"]
     assert table.loc[table["neuron"].notna() & table["label"].isna(), "presentations"].unique().tolist() == [6]
 
 
 def test_settings_are_checked(spikes: Spikes) -> None:
     assert analyses["psth"].settings == {"bin_ms": 1.0}
-    assert len(analyse("psth", spikes, bin_ms=25).table) < len(analyse("psth", spikes).table)
+    assert len(analyse(spikes, "psth", bin_ms=25).table) < len(analyse(spikes, "psth").table)
     with pytest.raises(SpecificationError, match="setting bins_ms: is not known; did you mean 'bin_ms'"):
-        analyse("psth", spikes, bins_ms=2.0)
+        analyse(spikes, "psth", bins_ms=2.0)
     with pytest.raises(SpecificationError, match="setting bin_ms: must be a number, not 'wide'"):
-        analyse("psth", spikes, bin_ms="wide")
+        analyse(spikes, "psth", bin_ms="wide")
     draw: Any = None
     listed = Analysis("listed", "of a list", draw, measure=lambda spikes, which=(1, 2): spikes)
     assert listed.checked({"which": [3, 4]}) == {"which": (3, 4)}
@@ -121,14 +121,14 @@ def test_settings_are_checked(spikes: Spikes) -> None:
     }
     for name, wrong in settings.items():
         with pytest.raises(SpecificationError, match=f"setting {next(iter(wrong))}"):
-            analyse(name, spikes, **wrong)
+            analyse(spikes, name, **wrong)
 
 
 def test_what_an_analysis_cannot_tell_is_refused(spikes: Spikes, labels: np.ndarray) -> None:
-    unlabelled = Spikes.of_layers(list(spikes))
+    unlabelled = Spikes.of_layers(list(spikes.layers()))
     for name in ("information", "selectivity", "decoding", "clustering"):
         with pytest.raises(DataError, match="have no labels"):
-            analyse(name, unlabelled)
+            analyse(unlabelled, name)
     for name in (
         "latencies",
         "psth",
@@ -139,18 +139,18 @@ def test_what_an_analysis_cannot_tell_is_refused(spikes: Spikes, labels: np.ndar
         "similarity",
         "trajectories",
     ):
-        analyse(name, unlabelled).figure()
+        analyse(unlabelled, name).figure()
     plt.close("all")
     with pytest.raises(DataError, match="presents stimuli by itself"):
-        analyse("importance", spikes)
+        analyse(spikes, "importance")
     with pytest.raises(DataError, match="say what with"):
-        analyse("comparison", spikes)
+        analyse(spikes, "comparison")
     with pytest.raises(DataError, match="does not compare"):
-        analyse("latencies", spikes, spikes)
+        analyse(spikes, "latencies", spikes)
     with pytest.raises(DataError, match="both need the same ones"):
-        analyse("comparison", spikes, spikes.head(5))
+        analyse(spikes, "comparison", spikes.head(5))
     with pytest.raises(DataError, match="other labels"):
-        analyse("comparison", spikes, Spikes.of_layers(list(spikes), labels[::-1]))
+        analyse(spikes, "comparison", Spikes.of_layers(list(spikes.layers()), labels[::-1]))
 
 
 @pytest.mark.parametrize("name", [name for name in analyses if name not in ("importance", "clustering")])
@@ -163,6 +163,6 @@ def test_silence_is_no_fault(name: str, labels: np.ndarray) -> None:
     entry = analyses[name]
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        made = analyse(name, spikes, spikes if entry.takes("against") else None)
+        made = analyse(spikes, name, spikes if entry.takes("against") else None)
     assert len(made.table)
     plt.close(made.figure())

@@ -95,7 +95,7 @@ def test_importance_is_presented_by_the_engine_that_is_given() -> None:
     engine = make_engine("event", model.network, 8.0)
     coarse = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, dt=8.0))
     expected = ablation_importance(dataclasses.replace(model, network=coarse), stimuli, units=5)
-    found = analyse("importance", model, stimuli=stimuli, engine=engine, units=5).table
+    found = analyse(model, "importance", stimuli=stimuli, engine=engine, units=5).table
     assert found.equals(expected)
     assert not found.equals(ablation_importance(model, stimuli, units=5))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from netsim.data.stimuli import load_splits
 from netsim.engines import Batch, Recorded, make_engine
 from netsim.errors import DataError
 from netsim.models.presets import load_preset
+from netsim.runs.model import Model
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.weights.binary import forward_weights
@@ -57,9 +59,9 @@ def drawings() -> dict[str, tuple[Drawing, pd.DataFrame]]:
     engine = make_engine("event", network, record=[Recorded("hidden", 3)])
     latencies = engine.present(Batch(stimuli.latencies(np.arange(8)), weights))
     spikes = spike_table(network, latencies, stimuli.labels)
-    decisions = decision_table(network, latencies[-1], stimuli.labels)
+    decisions = decision_table(network, latencies["output"], stimuli.labels)
     plan = make_plan(network, "spike-jitter", levels=[1.0, 2.0], seeds=(0, 1))
-    study = StudyRunner(plan, network, weights, stimuli).run(lambda dt: make_engine("event", network, dt))
+    study = StudyRunner(plan, Model(network, weights), stimuli, partial(make_engine, "event", network)).run()
     metrics = {"epoch": [1.0, 2.0], "training_strict_accuracy": [0.5, 0.75], "validation_strict_accuracy": [0.6, 0.7]}
     return {
         "raster": (lambda frame: raster(frame, network, 0), spikes),
@@ -67,7 +69,7 @@ def drawings() -> dict[str, tuple[Drawing, pd.DataFrame]]:
         "latencies": (lambda frame: latency_histograms(frame, network), spikes),
         "potentials": (lambda frame: potential_figure(frame, network, None, 0), potential_table(engine.potentials)),
         "spikes": (spikes_per_layer, spike_count_table(network, latencies)),
-        "displacements": (displacement_figure, displacement_table(network, latencies[-1], stimuli.labels)),
+        "displacements": (displacement_figure, displacement_table(network, latencies["output"], stimuli.labels)),
         "kernels": (kernels, weight_table(network, weights, ["hidden"])),
         "learning": (learning_curves, pd.DataFrame(metrics)),
         "silent": (silent_curves, pd.DataFrame({"epoch": [1.0, 2.0], "silent_hidden": [0.5, 0.6]})),

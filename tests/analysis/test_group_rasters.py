@@ -19,7 +19,7 @@ ROWS = [3, 0, 2, 1, 4]  # of the presentations, sorted by label
 
 @pytest.fixture
 def frame(network: Network, latencies: Latencies) -> pd.DataFrame:
-    latencies[-1][:] = [
+    latencies["output"][:] = [
         [55.0, 50.0, 45.0, np.inf],  # label 2 first
         [50.0, 44.0, 52.0, 60.0],  # label 0, after neuron 1
         [np.inf, np.inf, 50.0, 55.0],  # label 1 silent
@@ -61,7 +61,7 @@ def test_chosen_neurons_have_their_own_marks(network: Network, frame: pd.DataFra
     assert set(marks) == {"1", "5"}
     for neuron in (1, 5):
         expected = sorted(
-            [latencies[3][k, neuron], float(ROWS[k])] for k in range(5) if np.isfinite(latencies[3][k, neuron])
+            [time, float(ROWS[k])] for k, time in enumerate(latencies["hidden"][:, neuron]) if np.isfinite(time)
         )
         np.testing.assert_allclose(marks[str(neuron)], expected)
 
@@ -69,7 +69,7 @@ def test_chosen_neurons_have_their_own_marks(network: Network, frame: pd.DataFra
 def test_many_neurons_share_a_colour(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:
     axes = group_raster(frame, network, "stimulus")
     (marks,) = drawn(axes).values()
-    times = latencies[0]
+    times = latencies["stimulus"]
     np.testing.assert_array_equal([time for time, _ in marks], np.sort(times[np.isfinite(times)]))
     assert axes.get_title(loc="left").startswith("stimulus, ")
 

@@ -35,8 +35,8 @@ def test_bands_hold_the_counts(network: Network, frame: pd.DataFrame, latencies:
 
 
 def test_peak_and_share_are_written(network: Network, latencies: Latencies) -> None:
-    latencies[-1][:] = np.inf
-    latencies[-1][:2, 0] = 50.5  # 2 spikes of 20 neurons and presentations in a bin of 2 ms
+    latencies["output"][:] = np.inf
+    latencies["output"][:2, 0] = 50.5  # 2 spikes of 20 neurons and presentations in a bin of 2 ms
     notes = [text.get_text() for text in latency_histograms(spike_table(network, latencies), network, 2.0).texts]
     assert notes[-1] == "median 50.5 ms\npeak 50 /s\n10.0% fired"
 

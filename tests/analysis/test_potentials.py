@@ -69,8 +69,8 @@ def test_a_neuron_held_back_fires_at_its_onset(network: Network, frame: pd.DataF
 
 
 def test_the_spikes_of_a_table_count_more_than_the_trace(network: Network, frame: pd.DataFrame) -> None:
-    latencies = [np.full((1, *shape), np.inf) for shape in network.shapes.values()]
-    latencies[3][0, 5] = 36.0
+    latencies = {name: np.full((1, *shape), np.inf) for name, shape in network.shapes.items()}
+    latencies["hidden"][0, 5] = 36.0
     axes = potential_figure(frame, network, spike_table(network, latencies, indices=[7]), presentation=7)
     assert list(thick(axes)) == ["hidden:2 (silent)", "hidden:5"]
     assert discs(axes) == [(36.0, -1.25)]

@@ -21,7 +21,7 @@ from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Ne
 
 @pytest.fixture
 def frame(network: Network, latencies: Latencies) -> pd.DataFrame:
-    latencies[-1][:] = [
+    latencies["output"][:] = [
         [55.0, 50.0, np.inf, 60.0],  # label 0, decision 1
         [50.0, np.inf, 50.0, 60.0],  # a tie
         [50.0, np.inf, 55.0, 60.0],  # label 1 is silent
@@ -118,7 +118,7 @@ def test_decision_and_label_are_marked(
 
 
 def test_without_labels_only_the_decision_is_marked(network: Network, latencies: Latencies) -> None:
-    latencies[-1][0] = [9.0, 3.0, np.inf, 4.0]
+    latencies["output"][0] = [9.0, 3.0, np.inf, 4.0]
     axes = raster(spike_table(network, [layer[:1] for layer in latencies]), network)
     assert legend(axes) == ["decision: 1 at 3.0 ms"]
 

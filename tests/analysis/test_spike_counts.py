@@ -15,7 +15,7 @@ from netsim.specification import Network
 
 
 def test_means_and_ranges(network: Network, latencies: Latencies) -> None:
-    latencies[3][:] = np.inf  # a silent layer has its place at 0
+    latencies["hidden"][:] = np.inf  # a silent layer has its place at 0
     frame = spike_count_table(network, latencies)
     axes = spikes_per_layer(frame)
     counts = [np.isfinite(layer).reshape(5, -1).sum(axis=1) for layer in latencies]

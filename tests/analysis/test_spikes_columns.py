@@ -13,6 +13,7 @@ from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import load_model
 from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.presenting import present
 from netsim.spikes.spikes import Spikes
 
 TIMES = arrays(
@@ -62,18 +63,18 @@ def test_spikes_of_a_model_are_those_of_the_engine() -> None:
 
     model = load_model("digits")
     stimuli = load_splits(model.network).test.first(30)
-    spikes = Spikes.of(model, stimuli, layers=["hidden"])
+    spikes = present(model, stimuli, populations=["hidden"])
     shown = make_engine("event", model.network, model.network.training.dt).present(
         Batch(stimuli.latencies(np.arange(30)), model.weights)
     )
     np.testing.assert_array_equal(spikes.layer("hidden").dense(), shown[1])
     assert list(spikes.sizes) == ["hidden"]
     assert spikes.layer("hidden").window == (16.0, 48.0)
-    lesioned = Spikes.of(model, stimuli, layers=["hidden"], disturbance=("lesion-neurons", 0.5))
+    lesioned = present(model, stimuli, populations=["hidden"], disturbance=("lesion-neurons", 0.5))
     fired = np.isfinite(lesioned.layer("hidden").dense()).any(axis=0)
     assert fired.sum() <= 100
     with pytest.raises(SpecificationError, match="disturbs no presentation"):
-        Spikes.of(model, stimuli, disturbance=("time-step", 1.0))
+        present(model, stimuli, disturbance=("time-step", 1.0))
 
 
 def test_what_does_not_fit_is_refused() -> None:

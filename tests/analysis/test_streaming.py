@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from netsim.analysis import LayerSpikes, Spikes, analyse
+from netsim.analysis import analyse
 from netsim.errors import DataError
 from netsim.exchange import read_spikes
 from netsim.seams import analyses
+from netsim.spikes import LayerSpikes, Spikes
 
 SIZES = {"stimulus": 9, "hidden": 40, "output": 4}
 COUNT = 60
@@ -81,8 +82,8 @@ def test_all_analyses_find_the_same_in_a_file(spikes: Spikes, order: str) -> Non
             continue
         small: dict[str, Any] = {"shuffles": 3} if "shuffles" in entry.settings else {}
         other = read.pick(np.arange(len(read))) if entry.needs_other else None
-        expected = analyse(name, spikes, spikes if entry.needs_other else None, **small).table
-        found = analyse(name, read, other, **small).table
+        expected = analyse(spikes, name, spikes if entry.needs_other else None, **small).table
+        found = analyse(read, name, other, **small).table
         pd.testing.assert_frame_equal(found, expected, rtol=1e-9, atol=1e-12, obj=name)
 
 
@@ -95,7 +96,7 @@ def test_what_folds_over_presentations_loads_no_layer(spikes: Spikes, name: str)
     _write(Path("spikes.parquet"), spikes, ORDERS["as exported"])
     read = replace(read_spikes("spikes.parquet"), load=refuse)
     assert max(len(part.latencies) for _, part in read.parts()) < 110
-    assert len(analyse(name, read, read if name == "comparison" else None).table)
+    assert len(analyse(read, name, read if name == "comparison" else None).table)
 
 
 @pytest.mark.usefixtures("_small_parts")
@@ -126,7 +127,7 @@ def test_of_several_spikes_in_a_file_the_first_counts(spikes: Spikes, order: str
 def test_progress_is_that_of_rows(spikes: Spikes) -> None:
     _write(Path("spikes.parquet"), spikes, ORDERS["as exported"])
     told: list[tuple[int, int]] = []
-    analyse("psth", read_spikes("spikes.parquet"), progress=lambda done, of: told.append((done, of)))
+    analyse(read_spikes("spikes.parquet"), "psth", progress=lambda done, of: told.append((done, of)))
     rows = pyarrow.parquet.ParquetFile("spikes.parquet").metadata.num_rows
     assert told == sorted(told)
     assert len(told) > rows / 110

@@ -39,14 +39,14 @@ def test_the_table_has_its_columns_and_types(network: Network, latencies: Latenc
     assert types == ["int64", "Int64", "category", "int32", "Int32", "Int32", "int32", "float64"]
     assert frame["layer"].cat.categories.tolist() == ["stimulus", "conv", "pool", "hidden", "output"]
     assert frame["layer"].cat.ordered
-    assert len(frame) == sum(np.isfinite(layer).sum() for layer in latencies)
+    assert len(frame) == sum(np.isfinite(layer).sum() for layer in latencies.values())
     assert frame.groupby("presentation")["label"].first().tolist() == [0, 3, 1, 2, 0]
 
 
 def test_the_table_gives_the_latencies_back(network: Network, latencies: Latencies) -> None:
     indices = np.array([40, 7, 12, 3, 99])
     frame = spike_table(network, latencies, indices=indices)
-    for back, original in zip(restored(frame, network, indices), latencies, strict=True):
+    for back, original in zip(restored(frame, network, indices), latencies.values(), strict=True):
         np.testing.assert_array_equal(back, original)
     assert frame["label"].isna().all()
 
@@ -64,16 +64,16 @@ def test_rows_are_sorted_and_numbered_as_the_synapses_are(data: st.DataObject) -
     generator = np.random.default_rng(data.draw(st.integers(0, 2**16)))
     count = data.draw(st.integers(0, 4))
     # few different times, so that some neurons fire together
-    latencies = [
-        np.where(generator.random((count, *shape)) < 0.6, generator.integers(0, 4, (count, *shape)), np.inf)
-        for shape in network.shapes.values()
-    ]
+    latencies = {
+        name: np.where(generator.random((count, *shape)) < 0.6, generator.integers(0, 4, (count, *shape)), np.inf)
+        for name, shape in network.shapes.items()
+    }
     indices = generator.permutation(count) + 3
     frame = spike_table(network, latencies, labels=indices % 3, indices=indices)
     order = frame.assign(layer=frame["layer"].cat.codes)[["presentation", "layer", "latency_ms", "neuron"]]
     pd.testing.assert_frame_equal(order, order.sort_values(order.columns.tolist()))
     assert (frame["label"] == frame["presentation"] % 3).all()
-    for back, original in zip(restored(frame, network, indices), latencies, strict=True):
+    for back, original in zip(restored(frame, network, indices), latencies.values(), strict=True):
         np.testing.assert_array_equal(back, original)
     for name, shape in network.shapes.items():
         layer = frame[frame["layer"] == name]
@@ -85,27 +85,28 @@ def test_rows_are_sorted_and_numbered_as_the_synapses_are(data: st.DataObject) -
 
 
 def test_nothing_fires_and_nobody_is_listed(network: Network) -> None:
-    silent = [np.full((2, *shape), np.inf) for shape in network.shapes.values()]
+    silent = {name: np.full((2, *shape), np.inf) for name, shape in network.shapes.items()}
     frame = spike_table(network, silent)
     assert frame.columns.tolist() == COLUMNS
     assert frame.empty
 
 
 def test_single_precision_is_taken_as_it_is(network: Network, latencies: Latencies) -> None:
-    single = [layer.astype(np.float32) for layer in latencies]
+    single = {name: layer.astype(np.float32) for name, layer in latencies.items()}
     frame = spike_table(network, single)
     assert frame["latency_ms"].dtype == np.float64
-    assert set(frame["latency_ms"]) <= {float(time) for layer in single for time in layer[np.isfinite(layer)]}
+    assert set(frame["latency_ms"]) <= {float(time) for layer in single.values() for time in layer[np.isfinite(layer)]}
 
 
 def test_latencies_of_another_network_are_refused(network: Network, latencies: Latencies) -> None:
-    with pytest.raises(DataError, match="4 arrays given, small needs 5 with the stimulus"):
-        spike_table(network, latencies[1:])
-    with pytest.raises(DataError, match=r"latencies of conv: have shape \(5, 4, 4, 3\), small needs \(5, 4, 3, 3\)"):
-        spike_table(network, [latencies[0], np.zeros((5, 4, 4, 3)), *latencies[2:]])
+    some = {name: times for name, times in latencies.items() if name != "stimulus"}
+    with pytest.raises(DataError, match=r"are of conv, pool, hidden, output; those of stimulus, conv, .* are needed"):
+        spike_table(network, some)
+    with pytest.raises(DataError, match=r"latencies of conv: have shape \(5, 4, 4, 3\); \(5, 4, 3, 3\) is needed"):
+        spike_table(network, latencies | {"conv": np.zeros((5, 4, 4, 3))})
     with pytest.raises(DataError, match="latencies of output: have shape"):
-        spike_table(network, [*latencies[:-1], latencies[-1][:4]])
-    latencies[3][0, 0] = np.nan
+        spike_table(network, latencies | {"output": latencies["output"][:4]})
+    latencies["hidden"][0, 0] = np.nan
     with pytest.raises(DataError, match="latencies of hidden: hold NaN"):
         spike_table(network, latencies)
 

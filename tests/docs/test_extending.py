@@ -87,7 +87,7 @@ for place in np.random.default_rng(2).permutation(weights["own.kernel"].size)[:6
         changed = {name: array.copy() for name, array in weights.items()}
         changed["own.kernel"].ravel()[place] += step
         latencies = engine.present(netsim.Batch(stimuli, changed))
-        losses.append(learner.loss(latencies[-1], labels).mean())
+        losses.append(learner.loss(latencies["output"], labels).mean())
         fired.append(np.concatenate([(np.isfinite(t) & (t > t.min())).ravel() for t in list(latencies.values())[1:]]))
     if (fired[0] == fired[1]).all():
         print(gradients["own.kernel"].ravel()[place], (losses[0] - losses[1]) / 2e-6 / network.learning.sharpness)

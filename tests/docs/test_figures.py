@@ -54,14 +54,14 @@ def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:
     labels = np.array([4])
     run = open_training(tmp_path / "run", network, seed=0, limit=20)
     run.train()
-    decisions = decision_table(network, latencies[-1], labels)
+    decisions = decision_table(network, latencies["output"], labels)
     tables = {
         "spike_table": spike_table(network, latencies, labels),
         "potential_table": potential_table(engine.potentials),
         "spike_count_table": spike_count_table(network, latencies),
         "decision_table": decisions,
         "calibration_table": calibration_table(decisions),
-        "displacement_table": displacement_table(network, latencies[-1], labels),
+        "displacement_table": displacement_table(network, latencies["output"], labels),
         "weight_table": weight_table(network, weights),
         "metrics_table": metrics_table(run.folder.metrics),
         "projection_table": projection_table(network),

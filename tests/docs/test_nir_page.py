@@ -31,7 +31,7 @@ def page() -> dict[str, Any]:
 def _agrees(page: dict[str, Any], simulator: str, model: netsim.Model, stimuli: np.ndarray, dt: float) -> None:
     """All neurons of the simulator fire at the same steps as netsim's."""
     pytest.importorskip(simulator, reason=f"{simulator} is not installed")
-    netsim.export_network("nir", model.network, model.weights, "network.nir")
+    netsim.export(model, "network.nir", "nir")
     with torch.no_grad():
         found = page["first_spikes"]("network.nir", np.moveaxis(stimuli, -1, 1), page[f"in_{simulator}"], dt)
     expected = netsim.make_engine("event", model.network, dt=dt).present(netsim.Batch(stimuli, model.weights))

@@ -132,7 +132,7 @@ def test_the_learner_agrees_with_finite_differences(drawn: ModuleType, regime: s
             (np.isfinite(t) & (t > onset)).ravel()
             for t, onset in zip(list(latencies.values())[1:], onsets, strict=True)
         ]
-        return float(learner.loss(latencies[-1], labels).mean()), np.concatenate(moves)
+        return float(learner.loss(latencies["output"], labels).mean()), np.concatenate(moves)
 
     latencies = first[-1]
     assert ((latencies > network.neurons("output").onset) & np.isfinite(latencies)).all()

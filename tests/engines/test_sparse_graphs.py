@@ -85,7 +85,7 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
             (np.isfinite(t) & (t > onset)).ravel()
             for t, onset in zip(list(latencies.values())[1:], onsets, strict=True)
         ]
-        return float(learner.loss(latencies[-1], labels).mean()), np.concatenate(moves)
+        return float(learner.loss(latencies["output"], labels).mean()), np.concatenate(moves)
 
     compared = dict.fromkeys(weights, 0)
     for name, array in weights.items():

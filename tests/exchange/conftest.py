@@ -10,9 +10,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from netsim.measuring.simulation import Simulation
+from netsim.runs.model import Model
 from netsim.seams import connectivities
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
+from netsim.spikes import LayerSpikes, Spikes
 
 EXPECTED = (
     # Elephant calls quantities so
@@ -32,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def simulation() -> Simulation:
+def simulation() -> Spikes:
     """Four presentations; the layer `hidden` and the whole third presentation but for its stimulus are silent."""
     network = Network.chain(
         name="small",
@@ -46,15 +47,17 @@ def simulation() -> Simulation:
         duration=64.3,
     )
     generator = np.random.default_rng(4)
-    latencies = [
-        np.where(generator.random((4, *shape)) < 0.5, generator.uniform(0, 64, (4, *shape)), np.inf)
-        for shape in network.shapes.values()
-    ]
-    latencies[0][0, 0, 0, 0] = 0.0
-    latencies[3][:] = np.inf
-    for layer in list(latencies.values())[1:]:
-        layer[2] = np.inf
-    return Simulation(network, 0.0, [7, 3, 0, 12], np.array([1, 0, 2, 1]), latencies, [])
+    latencies = {
+        name: np.where(generator.random((4, *shape)) < 0.5, generator.uniform(0, 64, (4, *shape)), np.inf)
+        for name, shape in network.shapes.items()
+    }
+    latencies["stimulus"][0, 0, 0, 0] = 0.0
+    latencies["hidden"][:] = np.inf
+    for population in network.populations:
+        latencies[population.name][2] = np.inf
+    layers = [LayerSpikes.of_latencies(name, times, network.firing_window(name)) for name, times in latencies.items()]
+    labels, indices = np.array([1, 0, 2, 1]), np.array([7, 3, 0, 12])
+    return Spikes.of_layers(layers, labels, indices, shapes=network.shapes, model=Model(network, {}))
 
 
 @pytest.fixture(scope="session")

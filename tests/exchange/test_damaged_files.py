@@ -11,8 +11,8 @@ import pytest
 
 from netsim.errors import DataError
 from netsim.exchange import export, read_stimuli
-from netsim.measuring.simulation import Simulation
 from netsim.seams import spike_formats
+from netsim.spikes import Spikes
 
 SHAPE = (4, 5, 2)
 FILES = [(to, f"spikes{suffix}") for to, known in spike_formats.items() if known.read for suffix in known.suffixes]
@@ -32,9 +32,9 @@ def _refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(("to", "name"), CHECKED)
-def test_cut_short(to: str, name: str, simulation: Simulation) -> None:
+def test_cut_short(to: str, name: str, simulation: Spikes) -> None:
     _need(to)
-    export(to, simulation, name, layers=["stimulus"])
+    export(simulation, name, to, populations=["stimulus"])
     whole = Path(name).read_bytes()
     for part in (0, 1, 100, len(whole) // 2, len(whole) - 30):
         Path(name).write_bytes(whole[:part])
@@ -54,9 +54,9 @@ def test_missing_or_no_such_file(to: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("to", "name"), [(to, name) for to, name in FILES if to != "nwb"])
-def test_changed_bytes_are_read_or_refused(to: str, name: str, simulation: Simulation) -> None:
+def test_changed_bytes_are_read_or_refused(to: str, name: str, simulation: Spikes) -> None:
     _need(to)
-    export(to, simulation, name, layers=["stimulus"])
+    export(simulation, name, to, populations=["stimulus"])
     whole = Path(name).read_bytes()
     generator = np.random.default_rng(0)
     for _ in range(6):
@@ -71,13 +71,13 @@ def test_changed_bytes_are_read_or_refused(to: str, name: str, simulation: Simul
 
 
 @pytest.mark.parametrize(("to", "name"), FILES)
-def test_a_missing_package_is_named(to: str, name: str, simulation: Simulation) -> None:
+def test_a_missing_package_is_named(to: str, name: str, simulation: Spikes) -> None:
     known, module = spike_formats[to], spike_formats.origin(to).module
     spike_formats.add(to, dataclasses.replace(known, packages=("no_such_package",)), module)
     message = rf"{name}: the format {to} needs no_such_package; pip install 'netsim-snn\[exchange\]'"
     try:
         with pytest.raises(DataError, match=message):
-            export(to, simulation, name)
+            export(simulation, name, to)
         with pytest.raises(DataError, match=message):
             read_stimuli(name, SHAPE)
     finally:

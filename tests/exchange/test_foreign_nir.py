@@ -17,8 +17,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, NetsimError
-from netsim.exchange import export_network, import_network
+from netsim.exchange import export, import_network
 from netsim.models.presets import load_preset
+from netsim.runs.model import Model
 from netsim.specification import PSP, Convolution, Dense, Layer, Neurons, Pooling
 from netsim.weights.initial import initial_weights
 
@@ -276,7 +277,7 @@ def _refused(path: str) -> None:
 def whole() -> bytes:
     """A file that `export_network` wrote."""
     network = load_preset("digits")
-    export_network("nir", network, initial_weights(network, 0), "whole.nir")
+    export(Model(network, initial_weights(network, 0)), "whole.nir", "nir")
     return Path("whole.nir").read_bytes()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from netsim.errors import DataError
 from netsim.exchange import export, read_stimuli
-from netsim.measuring.simulation import Simulation
+from netsim.spikes import Spikes
 
 neo = pytest.importorskip("neo", reason="blocks need neo, of the extra 'exchange'")
 pq = pytest.importorskip("quantities")
@@ -26,10 +26,10 @@ def to_block() -> Callable[..., Any]:
     return to_block
 
 
-def _check(segments: list[Any], simulation: Simulation, tolerance: float) -> None:
+def _check(segments: list[Any], simulation: Spikes, tolerance: float) -> None:
     """Trains and their places in the segments of all presentations."""
     for position, segment in enumerate(segments):
-        expected = np.concatenate([layer[position].ravel() for layer in simulation.latencies])
+        expected = np.concatenate([layer[position].ravel() for layer in simulation.values()])
         times = [train.rescale("ms").magnitude for train in segment.spiketrains]
         assert [train.size for train in times] == np.isfinite(expected).astype(int).tolist()
         found = np.array([train[0] if train.size else np.inf for train in times])
@@ -38,9 +38,9 @@ def _check(segments: list[Any], simulation: Simulation, tolerance: float) -> Non
         assert [(one["y"], one["x"], one["map"]) for one in conv] == list(np.ndindex(simulation.network.shapes["conv"]))
 
 
-def test_neo_cuts_presentations_out_of_the_session(simulation: Simulation) -> None:
+def test_neo_cuts_presentations_out_of_the_session(simulation: Spikes) -> None:
     """A pixel of latency 0 belongs to the presentation that starts then, not to the one before."""
-    export("neo", simulation, "spikes.mat", record={"weights": "trained"})
+    export(simulation, "spikes.mat", "neo", record={"weights": "trained"})
     block = neo.io.NeoMatlabIO("spikes.mat").read_block()
     assert block.name == "small"
     assert json.loads(block.annotations["simulation"]) == {"weights": "trained"}
@@ -55,7 +55,7 @@ def test_neo_cuts_presentations_out_of_the_session(simulation: Simulation) -> No
     _check(segments, simulation, 1e-9)
 
 
-def test_segments_in_memory_are_presentations(simulation: Simulation, to_block: Callable[..., Any]) -> None:
+def test_segments_in_memory_are_presentations(simulation: Spikes, to_block: Callable[..., Any]) -> None:
     segments = to_block(simulation).segments
     assert [segment.annotations["presentation"] for segment in segments] == [7, 3, 0, 12]
     assert [segment.annotations["label"] for segment in segments] == [1, 0, 2, 1]
@@ -64,7 +64,7 @@ def test_segments_in_memory_are_presentations(simulation: Simulation, to_block: 
 
 
 def test_trains_are_made_when_they_are_asked_for(
-    simulation: Simulation, to_block: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    simulation: Spikes, to_block: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An object per neuron and presentation is what took minutes; a file has one per neuron, however many there are."""
     made: list[int] = []
@@ -76,32 +76,32 @@ def test_trains_are_made_when_they_are_asked_for(
 
     monkeypatch.setattr(neo.SpikeTrain, "__new__", counted)
     block = to_block(simulation)
-    assert len(block.segments[0].spiketrains) == sum(layer[0].size for layer in simulation.latencies)
+    assert len(block.segments[0].spiketrains) == sum(layer[0].size for layer in simulation.values())
     assert made == []
-    export("neo", simulation, "spikes.mat", layers=["hidden", "output"])
+    export(simulation, "spikes.mat", "neo", populations=["hidden", "output"])
     assert len(made) == 5 + 3
 
 
-def test_elephant_counts_and_rates(simulation: Simulation, to_block: Callable[..., Any]) -> None:
+def test_elephant_counts_and_rates(simulation: Spikes, to_block: Callable[..., Any]) -> None:
     statistics = pytest.importorskip("elephant.statistics", reason="Elephant is of the extra 'test'")
     trains = to_block(simulation, ["stimulus"]).segments[0].spiketrains
-    fired = np.isfinite(simulation.latencies[0][0].ravel())
+    fired = np.isfinite(simulation["stimulus"][0].ravel())
     rates = [statistics.mean_firing_rate(train).rescale("Hz").item() for train in trains]
     np.testing.assert_allclose(rates, fired / 0.0643)
     histogram = statistics.time_histogram(list(trains), bin_size=1 * pq.ms, t_stop=64 * pq.ms)
-    latencies = simulation.latencies[0][0].ravel()[fired]
+    latencies = simulation["stimulus"][0].ravel()[fired]
     assert histogram.magnitude.ravel().tolist() == np.histogram(latencies, np.arange(65.0))[0].tolist()
 
 
-def test_viziphant_draws_a_raster(simulation: Simulation, to_block: Callable[..., Any]) -> None:
+def test_viziphant_draws_a_raster(simulation: Spikes, to_block: Callable[..., Any]) -> None:
     plots = pytest.importorskip("viziphant.rasterplot", reason="Viziphant is of no extra, for it is large")
     trains = list(to_block(simulation, ["stimulus"]).segments[0].spiketrains)
     axes = plots.rasterplot(trains)
     drawn = sum(len(points.get_offsets()) for points in axes.collections)
-    assert drawn == np.isfinite(simulation.latencies[0][0]).sum()
+    assert drawn == np.isfinite(simulation["stimulus"][0]).sum()
 
 
-def test_neo_writes_the_block_to_its_other_formats(simulation: Simulation, to_block: Callable[..., Any]) -> None:
+def test_neo_writes_the_block_to_its_other_formats(simulation: Spikes, to_block: Callable[..., Any]) -> None:
     pytest.importorskip("nixio", reason="NIX needs nixio, of the extra 'test'")
     with neo.io.NixIO("spikes.nix", "ow") as stream:
         stream.write_block(to_block(simulation, ["output"]))
@@ -109,11 +109,11 @@ def test_neo_writes_the_block_to_its_other_formats(simulation: Simulation, to_bl
         block = stream.read_block()
     times = [[train.magnitude.tolist() for train in segment.spiketrains] for segment in block.segments]
     assert times == [
-        [[time] if time < np.inf else [] for time in presentation] for presentation in simulation.latencies[-1].tolist()
+        [[time] if time < np.inf else [] for time in presentation] for presentation in simulation["output"].tolist()
     ]
 
 
-def test_it_is_not_read_back(simulation: Simulation) -> None:
-    export("neo", simulation, "spikes.mat", layers=["output"])
+def test_it_is_not_read_back(simulation: Spikes) -> None:
+    export(simulation, "spikes.mat", "neo", populations=["output"])
     with pytest.raises(DataError, match=r"spikes\.mat: cannot be read as spikes; .* one of \.nwb, \.h5"):
         read_stimuli("spikes.mat", (4, 5, 2))

@@ -20,10 +20,9 @@ from scipy.signal import correlate
 
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, NetsimError, RunError
-from netsim.exchange import export, export_network, import_network
-from netsim.measuring.simulation import Simulation
+from netsim.exchange import export, import_network
 from netsim.runs.folder import create_run, describe_run
-from netsim.runs.model import load_model
+from netsim.runs.model import Model, load_model
 from netsim.seams import connectivities
 from netsim.specification import (
     PSP,
@@ -43,6 +42,7 @@ from netsim.specification import (
     Shape,
     Weighting,
 )
+from netsim.spikes import Spikes
 from netsim.weights.binary import forward_weights
 from netsim.weights.delays import initial_delays
 from netsim.weights.layout import Weights, weight_shapes
@@ -131,7 +131,7 @@ def test_networks_come_back_with_the_same_spikes(network: Network, seed: int) ->
 @pytest.mark.parametrize("name", ["digits", "rcsnn-mnist", "bcsnn-mnist"])
 def test_presets_come_back_as_runs_with_the_same_spikes(name: str) -> None:
     before = load_model(name)
-    export_network("nir", before.network, before.weights, "network.nir")
+    export(Model(before.network, before.weights), "network.nir", "nir")
     imported = import_network("network.nir")
     create_run("run", imported.network, describe_run(0, imported="network.nir"), imported.weights)
     after = load_model("run")
@@ -385,7 +385,7 @@ def test_matrices_that_are_too_large_are_refused(graph_network: Network, monkeyp
 
 
 def test_nir_reads_types_parameters_and_metadata(network: Network) -> None:
-    export_network("nir", network, _drawn_weights(network), "network.nir", {"weights": "initial"})
+    export(Model(network, _drawn_weights(network)), "network.nir", "nir", record={"weights": "initial"})
     graph = nir.read("network.nir", type_check=True)
     assert graph.check_types()
     chain = {
@@ -516,18 +516,18 @@ def test_a_graph_that_contradicts_its_metadata_is_refused(
         from_graph(graph, "file")
 
 
-def test_what_cannot_be_exported(network: Network, simulation: Simulation) -> None:
+def test_what_cannot_be_exported(network: Network, simulation: Spikes) -> None:
     weights = _drawn_weights(network)
     with pytest.raises(DataError, match=r"network.h5: a file of the format nir is called \*.nir"):
-        export_network("nir", network, weights, "network.h5")
+        export(Model(network, weights), "network.h5", "nir")
     with pytest.raises(DataError, match=r"format 'csv': is not known; known are nir"):
-        export_network("csv", network, weights, "network.csv")
+        export(Model(network, weights), "network.csv", "csv")
     with pytest.raises(DataError, match=r"format 'nir': is not known; did you mean 'nirdata'"):
-        export("nir", simulation, "network.nir")
+        export(simulation, "network.nir", "nir")
     with pytest.raises(RunError, match=r"nosuch/network.nir.*cannot be written"):
-        export_network("nir", network, weights, "nosuch/network.nir")
+        export(Model(network, weights), "nosuch/network.nir", "nir")
     with pytest.raises(DataError, match=r"missing or unknown: output.kernel"):
-        export_network("nir", network, {name: weights[name] for name in weights if name != "output.kernel"}, "n.nir")
+        export(Model(network, {name: weights[name] for name in weights if name != "output.kernel"}), "n.nir", "nir")
     assert list(Path().iterdir()) == []
 
 
@@ -535,6 +535,6 @@ def test_a_missing_package_is_named(network: Network, monkeypatch: pytest.Monkey
     monkeypatch.setattr("netsim.exchange.formats.find_spec", lambda name: None)
     message = r"n.nir: the format nir needs nir; pip install 'netsim-snn\[exchange\]'"
     with pytest.raises(DataError, match=message):
-        export_network("nir", network, _drawn_weights(network), "n.nir")
+        export(Model(network, _drawn_weights(network)), "n.nir", "nir")
     with pytest.raises(DataError, match=message):
         import_network("n.nir")

@@ -12,16 +12,16 @@ import pytest
 
 from netsim.errors import DataError, DataWarning
 from netsim.exchange import export, read_stimuli
-from netsim.measuring.simulation import Simulation
 from netsim.specification import LatencyEncoder
+from netsim.spikes import LayerSpikes, Spikes
 
 pynwb = pytest.importorskip("pynwb", reason="NWB needs pynwb, of the extra 'exchange'")
 h5py = pytest.importorskip("h5py")
 
 
 @pytest.fixture
-def file(simulation: Simulation) -> Path:
-    export("nwb", simulation, "spikes.nwb", record={"weights": "trained"})
+def file(simulation: Spikes) -> Path:
+    export(simulation, "spikes.nwb", "nwb", record={"weights": "trained"})
     return Path("spikes.nwb")
 
 
@@ -40,12 +40,12 @@ def test_the_inspector_finds_nothing_that_matters(file: Path) -> None:
     }
 
 
-def test_units_and_trials_are_those_of_the_network(file: Path, simulation: Simulation) -> None:
+def test_units_and_trials_are_those_of_the_network(file: Path, simulation: Spikes) -> None:
     with pynwb.NWBHDF5IO(str(file), "r") as stream:
         content = stream.read()
         units, trials = content.units.to_dataframe(), content.trials.to_dataframe()
         assert json.loads(content.scratch["simulation"].data) == {"weights": "trained"}
-    assert len(units) == sum(layer[0].size for layer in simulation.latencies)
+    assert len(units) == sum(layer[0].size for layer in simulation.values())
     assert list(trials.columns) == [
         *("start_time", "stop_time", "presentation", "label"),
         *("decision", "tied", "correct"),
@@ -54,7 +54,7 @@ def test_units_and_trials_are_those_of_the_network(file: Path, simulation: Simul
     assert trials["label"].tolist() == [1, 0, 2, 1]
     np.testing.assert_allclose(trials["stop_time"] - trials["start_time"], 0.0643)
     spikes = 0
-    for layer, latencies in zip(["stimulus", "conv", "pool", "hidden", "output"], simulation.latencies, strict=True):
+    for layer, latencies in zip(["stimulus", "conv", "pool", "hidden", "output"], simulation.values(), strict=True):
         own = units[units["layer"] == layer]
         for unit in own.itertuples():
             place = (unit.y, unit.x, unit.map) if latencies.ndim == 4 else (unit.map,)
@@ -65,17 +65,17 @@ def test_units_and_trials_are_those_of_the_network(file: Path, simulation: Simul
             np.testing.assert_allclose(unit.spike_times, expected, rtol=0, atol=1e-12)
             spikes += len(unit.spike_times)
         assert own["neuron"].tolist() == list(range(latencies[0].size))
-    assert spikes == sum(np.isfinite(layer).sum() for layer in simulation.latencies)
+    assert spikes == sum(np.isfinite(layer).sum() for layer in simulation.values())
 
 
-def test_neo_reads_it(file: Path, simulation: Simulation) -> None:
+def test_neo_reads_it(file: Path, simulation: Spikes) -> None:
     """Neo needs the interval in which each unit is observed, and stumbles over keywords."""
     io = pytest.importorskip("neo.io", reason="NWB is read by neo too, of the extra 'exchange'")
     (block,) = io.NWBIO(str(file), "r").read_all_blocks()
     (segment,) = block.segments
     duration = simulation.network.duration / 1000
     starts = np.arange(4) * duration
-    expected = np.concatenate([layer.reshape(4, -1).T / 1000 + starts for layer in simulation.latencies])
+    expected = np.concatenate([layer.reshape(4, -1).T / 1000 + starts for layer in simulation.values()])
     assert len(segment.spiketrains) == len(expected)
     for train, times in zip(segment.spiketrains, expected, strict=True):
         assert (train.t_start.item(), train.t_stop.item()) == (0.0, pytest.approx(4 * duration))
@@ -148,11 +148,13 @@ def test_an_index_that_does_not_fit_is_noticed(file: Path) -> None:
         read_stimuli(file, (4, 5, 2))
 
 
-def test_trials_say_what_was_decided(simulation: Simulation) -> None:
-    outputs = simulation.latencies[-1].copy()
+def test_trials_say_what_was_decided(simulation: Spikes) -> None:
+    outputs = simulation["output"].copy()
     outputs[0], outputs[1], outputs[3] = (5.0, 5.0, np.inf), (2.0, 3.0, 4.0), (9.0, 8.0, 7.0)
-    decided = dataclasses.replace(simulation, latencies=[*simulation.latencies[:-1], outputs])
-    export("nwb", decided, "spikes.nwb")
+    changed = {**simulation, "output": outputs}
+    layers = [LayerSpikes.of_latencies(name, times, (0.0, 64.3)) for name, times in changed.items()]
+    decided = dataclasses.replace(simulation, load={layer.name: layer for layer in layers}.__getitem__)
+    export(decided, "spikes.nwb", "nwb")
     with pynwb.NWBHDF5IO("spikes.nwb", mode="r") as stream:
         trials = stream.read().trials.to_dataframe()
     assert trials["label"].tolist() == [1, 0, 2, 1]

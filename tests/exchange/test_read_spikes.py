@@ -11,49 +11,47 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netsim.analysis import Spikes
-from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
 from netsim.errors import DataError
 from netsim.exchange import export, read_spikes, read_stimuli
 from netsim.exchange.spikes import parquet
-from netsim.measuring.simulation import Simulation, simulate
 from netsim.runs.model import load_model
+from netsim.spikes import Spikes
+from netsim.spikes.presenting import present
 
 FORMATS = {"csv": "csv", "csv.gz": "csv", "parquet": "parquet", "nwb": "nwb", "h5": "sonata"}
 
 
 @pytest.fixture(scope="module")
-def simulation() -> Simulation:
+def simulation() -> Spikes:
     model = load_model("digits")
-    engine = make_engine("event", model.network)
-    return simulate(engine, model.weights, load_splits(model.network).test, [5, 9, 2, 40, 41, 7])
+    return present(model, index=[5, 9, 2, 40, 41, 7], engine=make_engine("event", model.network))
 
 
 @pytest.fixture(scope="module")
-def files(simulation: Simulation, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(simulation: Spikes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("spikes")
     paths = {suffix: folder / f"spikes.{suffix}" for suffix in FORMATS}
     for suffix, path in paths.items():
-        export(FORMATS[suffix], simulation, path)
+        export(simulation, path, FORMATS[suffix])
     return paths
 
 
 def _dense(spikes: Spikes, layer: str, size: int) -> np.ndarray:
     found = spikes.layer(layer).dense()
-    rows = found[np.argsort(spikes.numbers)]
+    rows = found[np.argsort(spikes.indices)]
     return np.pad(rows, ((0, 0), (0, size - rows.shape[1])), constant_values=np.inf)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_every_format_gives_the_same_spikes(suffix: str, files: dict[str, Path], simulation: Simulation) -> None:
+def test_every_format_gives_the_same_spikes(suffix: str, files: dict[str, Path], simulation: Spikes) -> None:
     spikes = read_spikes(files[suffix])
     order = np.argsort(simulation.indices)
-    assert sorted(spikes.numbers.tolist()) == sorted(simulation.indices)
+    assert sorted(spikes.indices.tolist()) == sorted(simulation.indices)
     assert spikes.labels is not None
     assert simulation.labels is not None
-    np.testing.assert_array_equal(spikes.labels[np.argsort(spikes.numbers)], simulation.labels[order])
-    for (name, shape), latencies in zip(simulation.network.shapes.items(), simulation.latencies.values(), strict=True):
+    np.testing.assert_array_equal(spikes.labels[np.argsort(spikes.indices)], simulation.labels[order])
+    for (name, shape), latencies in zip(simulation.network.shapes.items(), simulation.values(), strict=True):
         size = int(np.prod(shape))
         np.testing.assert_allclose(_dense(spikes, name, size), latencies.reshape(6, -1)[order], atol=1e-9)
         assert spikes.complete == (suffix in ("nwb", "h5"))
@@ -109,7 +107,7 @@ def test_a_plain_table_without_layers_and_labels(tmp_path: Path) -> None:
         "presentation,y,x,channel,latency_ms\n3,0,1,0,2.5\n3,0,1,0,1.5\n3,1,0,0,inf\n8,1,1,0,4\n", encoding="utf-8"
     )
     spikes = read_spikes(path)
-    assert (spikes.labels, spikes.numbers.tolist(), dict(spikes.sizes)) == (None, [3, 8], {"spikes": 4})
+    assert (spikes.labels, spikes.indices.tolist(), dict(spikes.sizes)) == (None, [3, 8], {"spikes": 4})
     np.testing.assert_array_equal(spikes.layer("spikes").dense(), [[np.inf, 1.5, np.inf, np.inf], [np.inf] * 3 + [4]])
 
 

@@ -15,8 +15,8 @@ from netsim.errors import DataError, RunError, SpecificationError
 from netsim.exchange import export, read_layer, read_stimuli
 from netsim.exchange.presentations import first_spikes, spikes_in_trials
 from netsim.exchange.trains import session_times
-from netsim.measuring.simulation import Simulation
 from netsim.seams import spike_formats
+from netsim.spikes import Spikes
 
 FILES = [(to, f"spikes{suffix}") for to, known in spike_formats.items() if known.read for suffix in known.suffixes]
 WRITTEN = [(to, f"spikes{known.suffixes[-1]}") for to, known in spike_formats.items()]
@@ -29,18 +29,18 @@ def _need(to: str) -> None:
         pytest.importorskip(package, reason=f"the format {to} needs {package}, of the extra 'exchange'")
 
 
-def _in_order(to: str, simulation: Simulation) -> np.ndarray:
+def _in_order(to: str, simulation: Spikes) -> np.ndarray:
     """Presentations as the file has them."""
-    return np.argsort(simulation.indices) if to in TABLES else np.arange(len(simulation.indices))
+    return np.argsort(simulation.indices) if to in TABLES else np.arange(simulation.presentations)
 
 
 @pytest.mark.parametrize(("to", "name"), FILES)
-def test_everything_comes_back(to: str, name: str, simulation: Simulation) -> None:
+def test_everything_comes_back(to: str, name: str, simulation: Spikes) -> None:
     _need(to)
-    export(to, simulation, name)
+    export(simulation, name, to)
     order = _in_order(to, simulation)
     assert simulation.labels is not None
-    for layer, latencies in zip(simulation.network.shapes, simulation.latencies.values(), strict=True):
+    for layer, latencies in zip(simulation.network.shapes, simulation.values(), strict=True):
         if to == "csv" and layer == "hidden":
             continue  # rows of spikes do not tell of a layer that never fired
         back = read_layer(name, layer, latencies.shape[1:])
@@ -52,16 +52,16 @@ def test_everything_comes_back(to: str, name: str, simulation: Simulation) -> No
 
 
 @pytest.mark.parametrize(("to", "name"), FILES)
-def test_chosen_layers_without_labels_are_stimuli(to: str, name: str, simulation: Simulation) -> None:
+def test_chosen_layers_without_labels_are_stimuli(to: str, name: str, simulation: Spikes) -> None:
     _need(to)
-    export(to, dataclasses.replace(simulation, labels=None), name, layers=["output", "stimulus"])
+    export(dataclasses.replace(simulation, labels=None), name, to, populations=["output", "stimulus"])
     encoder = simulation.network.encoder
     back = read_stimuli(name, encoder.shape)
     assert back.labels is None
     stimuli = back.stimuli(encoder)
     assert len(stimuli) == 4
     chosen = np.array([2, 0])
-    expected = simulation.latencies[0][_in_order(to, simulation)[chosen]]
+    expected = simulation["stimulus"][_in_order(to, simulation)[chosen]]
     np.testing.assert_allclose(stimuli.latencies(chosen), expected, rtol=0, atol=PICOSECOND)
     np.testing.assert_array_equal(stimuli.pick(chosen).latencies(np.array([1])), stimuli.latencies(chosen[1:]))
     with pytest.raises(DataError, match=r"no layer or population called 'conv'; there are: output, stimulus"):
@@ -70,24 +70,24 @@ def test_chosen_layers_without_labels_are_stimuli(to: str, name: str, simulation
 
 @pytest.mark.parametrize(("to", "name"), FILES)
 @pytest.mark.parametrize("shape", [(5, 4, 2), (4, 5, 1), (2, 10, 2), (40,)])
-def test_another_shape_is_refused(to: str, name: str, shape: tuple[int, ...], simulation: Simulation) -> None:
+def test_another_shape_is_refused(to: str, name: str, shape: tuple[int, ...], simulation: Spikes) -> None:
     _need(to)
-    export(to, simulation, name, layers=["stimulus"])
+    export(simulation, name, to, populations=["stimulus"])
     with pytest.raises(DataError, match=name):
         read_layer(name, "stimulus", shape)
 
 
 @pytest.mark.parametrize(("to", "name"), WRITTEN)
-def test_what_cannot_be_exported(to: str, name: str, simulation: Simulation) -> None:
+def test_what_cannot_be_exported(to: str, name: str, simulation: Spikes) -> None:
     _need(to)
     with pytest.raises(SpecificationError, match=r"'hiden'.*hidden"):
-        export(to, simulation, name, layers=["hiden"])
+        export(simulation, name, to, populations=["hiden"])
     with pytest.raises(RunError, match=r"nosuch/.*cannot be written"):
-        export(to, simulation, Path("nosuch") / name)
+        export(simulation, Path("nosuch") / name, to)
     with pytest.raises(DataError, match=f"the format {to} is called"):
-        export(to, simulation, "spikes.txt")
+        export(simulation, "spikes.txt", to)
     with pytest.raises(DataError, match=r"format 'pdf': is not known; known are nwb"):
-        export("pdf", simulation, name)
+        export(simulation, name, "pdf")
     with pytest.raises(DataError, match=r"spikes.txt: cannot be read as spikes; .*\.nwb"):
         read_stimuli("spikes.txt", (4, 5, 2))
     assert list(Path().iterdir()) == []

@@ -12,7 +12,7 @@ import pytest
 
 from netsim.errors import DataError
 from netsim.exchange import export, read_stimuli
-from netsim.measuring.simulation import Simulation
+from netsim.spikes import Spikes
 
 h5py = pytest.importorskip("h5py", reason="SONATA needs h5py, of the extra 'exchange'")
 
@@ -20,16 +20,16 @@ LAYERS = ["stimulus", "conv", "pool", "hidden", "output"]
 
 
 @pytest.fixture
-def file(simulation: Simulation) -> Path:
-    export("sonata", simulation, "spikes.h5", record={"weights": "trained"})
+def file(simulation: Spikes) -> Path:
+    export(simulation, "spikes.h5", "sonata", record={"weights": "trained"})
     return Path("spikes.h5")
 
 
-def test_libsonata_reads_the_same_spikes(file: Path, simulation: Simulation) -> None:
+def test_libsonata_reads_the_same_spikes(file: Path, simulation: Spikes) -> None:
     libsonata = pytest.importorskip("libsonata", reason="SONATA is read by libsonata, of the extra 'test'")
     reader = libsonata.SpikeReader(str(file))
     assert sorted(reader.get_population_names()) == sorted(LAYERS)
-    for layer, latencies in zip(LAYERS, simulation.latencies, strict=True):
+    for layer, latencies in zip(LAYERS, simulation.values(), strict=True):
         population = reader[layer]
         assert population.sorting == "by_time"
         spikes = population.get_dict()
@@ -40,7 +40,7 @@ def test_libsonata_reads_the_same_spikes(file: Path, simulation: Simulation) -> 
         assert spikes["node_ids"].tolist() == neurons[order].tolist()
         np.testing.assert_allclose(spikes["timestamps"], times[order], rtol=0, atol=1e-9)
     second = reader["output"].get(tstart=64.3, tstop=2 * 64.3)
-    assert len(second) == np.isfinite(simulation.latencies[-1][1]).sum()
+    assert len(second) == np.isfinite(simulation["output"][1]).sum()
 
 
 def test_presentations_lie_beside_the_spikes(file: Path) -> None:

@@ -15,8 +15,9 @@ import pytest
 
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, RunError
-from netsim.exchange import export_network, import_network
+from netsim.exchange import export, import_network
 from netsim.exchange.networks.sonata_network import without_primitive
+from netsim.runs.model import Model
 from netsim.specification import (
     PSP,
     Convolution,
@@ -85,7 +86,7 @@ def test_any_network_comes_back(seed: int, drawn: ModuleType) -> None:
     """Loops, several projections between two populations, winners, delays of axons and synapses, relays."""
     network = drawn.random_network(seed)
     weights = _weights(network, seed)
-    export_network("sonata-network", network, weights, "network.sonata", {"seed": seed})
+    export(Model(network, weights), "network.sonata", "sonata-network", record={"seed": seed})
     back = import_network("network.sonata")
     assert back.network == network
     assert (back.record, back.assumed) == ({"seed": seed}, ())
@@ -95,7 +96,7 @@ def test_any_network_comes_back(seed: int, drawn: ModuleType) -> None:
 
 def test_libsonata_reads_nodes_and_edges(network: Network) -> None:
     weights = _weights(network)
-    export_network("sonata-network", network, weights, "network.sonata")
+    export(Model(network, weights), "network.sonata", "sonata-network")
     circuit = libsonata.CircuitConfig.from_file("network.sonata/circuit_config.json")
     assert circuit.node_populations == set(network.shapes)
     assert circuit.edge_populations == {projection.name for projection in network.projections}
@@ -129,7 +130,7 @@ def test_bmtk_runs_it_with_the_same_first_spikes(network: Network) -> None:
     weights = _weights(network, 3)
     stimuli = np.random.default_rng(1).uniform(0.1, 16, (1, *network.encoder.shape)).round(1)
     expected = make_engine("event", network, dt=0.1).present(Batch(stimuli, weights))
-    export_network("sonata-network", network, weights, "network.sonata")
+    export(Model(network, weights), "network.sonata", "sonata-network")
     with h5py.File("network.sonata/stimulus.h5", "r+") as file:
         group = file["spikes/stimulus"]
         del group["node_ids"], group["timestamps"]
@@ -209,7 +210,7 @@ def _delay(file: Any) -> None:
 def test_edges_that_contradict_the_specification_are_refused(
     change: Callable[[Any], None], message: str, network: Network
 ) -> None:
-    export_network("sonata-network", network, _weights(network), "network.sonata")
+    export(Model(network, _weights(network)), "network.sonata", "sonata-network")
     with h5py.File("network.sonata/edges.h5", "r+") as file:
         change(file)
     with pytest.raises(DataError, match=message):
@@ -218,7 +219,7 @@ def test_edges_that_contradict_the_specification_are_refused(
 
 def test_weights_that_another_tool_changed_come_back_changed(network: Network) -> None:
     weights = _weights(network)
-    export_network("sonata-network", network, weights, "network.sonata")
+    export(Model(network, weights), "network.sonata", "sonata-network")
     with h5py.File("network.sonata/edges.h5", "r+") as file:
         file["edges/e/0/syn_weight"][5] = 0.75
         file["edges/i/0/conduction_delay"][6] = 4.5
@@ -232,7 +233,7 @@ def test_folders_of_others_are_left_alone(network: Network) -> None:
     Path("mine.sonata").mkdir()
     Path("mine.sonata/notes.txt").write_text("mine")
     with pytest.raises(RunError, match=r"mine\.sonata: is a folder of something else"):
-        export_network("sonata-network", network, _weights(network), "mine.sonata")
+        export(Model(network, _weights(network)), "mine.sonata", "sonata-network")
     assert [path.name for path in Path("mine.sonata").iterdir()] == ["notes.txt"]
     with pytest.raises(DataError, match=r"mine\.sonata: has no network\.toml, which netsim writes"):
         import_network("mine.sonata")
@@ -243,6 +244,6 @@ def test_folders_of_others_are_left_alone(network: Network) -> None:
 
 def test_an_older_network_is_replaced(network: Network) -> None:
     for seed in (0, 1):
-        export_network("sonata-network", network, _weights(network, seed), "network.sonata")
+        export(Model(network, _weights(network, seed)), "network.sonata", "sonata-network")
     assert _same(import_network("network.sonata").weights, _weights(network, 1))
     assert [path.name for path in Path().iterdir()] == ["network.sonata"]

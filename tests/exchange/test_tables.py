@@ -14,8 +14,8 @@ import pytest
 from netsim.data.stimuli import Stimuli
 from netsim.errors import DataError, DataWarning
 from netsim.exchange import export, read_stimuli
-from netsim.measuring.simulation import Simulation
 from netsim.specification import Dense, LatencyEncoder, Layer, Network
+from netsim.spikes import Spikes
 
 SHAPE = (2, 3, 1)
 
@@ -148,9 +148,9 @@ def test_bytes_that_are_no_text() -> None:
 
 
 @pytest.mark.parametrize("name", ["spikes.parquet", "spikes.csv"])
-def test_a_table_says_what_was_simulated(name: str, simulation: Simulation) -> None:
+def test_a_table_says_what_was_simulated(name: str, simulation: Spikes) -> None:
     record = {"weights": "trained", "seed": 3}
-    export(name.rpartition(".")[2], simulation, name, record=record)
+    export(simulation, name, name.rpartition(".")[2], record=record)
     if name.endswith(".parquet"):
         parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow, of the extra 'exchange'")
         said = parquet.read_schema(name).metadata[b"netsim"].decode("utf-8")

@@ -8,7 +8,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ from netsim.data.making import make_dataset
 from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
 from netsim.errors import RunError
-from netsim.exchange import export, export_network
+from netsim.exchange import export
 from netsim.files import write_each, write_text
-from netsim.measuring.simulation import Simulation, simulate
 from netsim.models.presets import load_preset
 from netsim.runs.folder import LOCK, create_run
+from netsim.runs.model import Model
 from netsim.specification import Delays, Dense, IntensityEncoder, Network, Neurons, Population, Projection
+from netsim.spikes import Spikes
+from netsim.spikes.presenting import present
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.sweeps.execution import Outcome, SweepCallbacks
@@ -56,7 +58,7 @@ def _stream(folder: Path) -> None:
 def _sonata(folder: Path) -> None:
     pytest.importorskip("libsonata", reason="networks of SONATA need libsonata, of the extra 'exchange'")
     network, weights = _digits()
-    export_network("sonata-network", network, weights, folder / "digits.sonata")
+    export(Model(network, weights), folder / "digits.sonata", "sonata-network")
 
 
 def _graph(folder: Path) -> None:
@@ -75,7 +77,7 @@ def _graph(folder: Path) -> None:
         60.0,
     )
     weights = {name: array.astype(float) for name, array in initial_weights(network, 0).items()}
-    export_network("sonata-network", network, weights, folder / "loop.sonata")
+    export(Model(network, weights), folder / "loop.sonata", "sonata-network")
 
 
 def _digits() -> tuple[Network, Weights]:
@@ -84,13 +86,15 @@ def _digits() -> tuple[Network, Weights]:
 
 
 @cache
-def _simulation() -> Simulation:
+def _simulation() -> Spikes:
     network, weights = _digits()
-    return simulate(make_engine("event", network), weights, load_splits(network).test, [3, 1])
+    return present(
+        Model(network, weights), load_splits(network).test, index=[3, 1], engine=make_engine("event", network)
+    )
 
 
 def _table(folder: Path) -> None:
-    export("csv", _simulation(), folder / "spikes.csv", record={"seed": 0})
+    export(_simulation(), folder / "spikes.csv", "csv", record={"seed": 0})
 
 
 def _simulated(folder: Path) -> None:
@@ -102,8 +106,8 @@ def _studied() -> pd.DataFrame:
     network, weights = _digits()
     plan = make_plan(network, "spike-jitter", levels=[1.0], seeds=(0, 1))
     stimuli = load_splits(network).test.pick(np.arange(5))
-    runner = StudyRunner(plan, network, weights, stimuli)
-    return study_table(runner.run(lambda step: make_engine("event", network, step)))
+    engine_at = partial(make_engine, "event", network)
+    return study_table(StudyRunner(plan, Model(network, weights), stimuli, engine_at).run())
 
 
 def _study(folder: Path) -> None:
@@ -198,7 +202,7 @@ def test_no_file_is_left_wherever_the_disk_fills_up(
 
 def test_plots_and_analyses_are_whole(tmp_path: Path) -> None:
     """What is drawn first is not kept if there is no room for the others."""
-    export("csv", _simulation(), tmp_path / "spikes.csv", record={"seed": 0})
+    export(_simulation(), tmp_path / "spikes.csv", "csv", record={"seed": 0})
     before = sorted(tmp_path.rglob("*"))
     out = [tmp_path / "one.svg", tmp_path / "other.svg"]
     with _room_for(1), pytest.raises(RunError, match=r"other.svg: cannot be written \(No space left on device\)"):

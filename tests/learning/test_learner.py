@@ -28,7 +28,7 @@ PSPS = {
 
 def _loss_and_fired(network: Network, stimuli: np.ndarray, weights: Weights) -> tuple[float, list[np.ndarray]]:
     latencies = EventEngine(network).present(Batch(stimuli, weights))
-    loss = STiDiBP(network).loss(latencies[-1], LABELS).mean()
+    loss = STiDiBP(network).loss(latencies["output"], LABELS).mean()
     for population, times in zip(network.populations[:-1], list(latencies.values())[1:], strict=False):
         if population.integrates and network.learning.activity:  # what each hidden spike costs, if it comes early
             times = np.where(np.isfinite(times), times, 0) / network.encoder.t_max

@@ -12,6 +12,7 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Latencies, make_engine
 from netsim.engines.event.engine import EventEngine
 from netsim.measuring.comparison import REQUIRED, Comparison, compare
+from netsim.runs.model import Model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.weights.initial import initial_weights
 
@@ -36,7 +37,7 @@ class _Shifted(EventEngine):
     def present(self, batch: Batch) -> Latencies:
         latencies = super().present(batch)
         if not self.started:
-            latencies[1][0, 3] = 20.0 + self.shift
+            latencies["hidden"][0, 3] = 20.0 + self.shift
         self.started = True
         return latencies
 
@@ -48,7 +49,7 @@ def _compare(shifts: tuple[float, float], random_stimuli: Callable[..., Stimuli]
         engine.shift = shift
         engines.append(engine)
     stimuli = random_stimuli(NETWORK.encoder, count, 4)
-    return compare(engines[0], engines[1], initial_weights(NETWORK, 0), stimuli)
+    return compare(Model(NETWORK, initial_weights(NETWORK, 0)), stimuli, engines=(engines[0], engines[1]))
 
 
 def test_the_same_engine_agrees_with_itself(random_stimuli: Callable[..., Stimuli]) -> None:
@@ -87,13 +88,14 @@ class _Losing(EventEngine):
 
     def present(self, batch: Batch) -> Latencies:
         latencies = super().present(batch)
-        latencies[0][0].ravel()[latencies[0][0].argmin()] = np.inf
+        latencies["stimulus"][0].ravel()[latencies["stimulus"][0].argmin()] = np.inf
         return latencies
 
 
 def test_stimuli_are_compared_too(random_stimuli: Callable[..., Stimuli]) -> None:
     engines = EventEngine(NETWORK, dt=DT), _Losing(NETWORK, dt=DT)
-    result = compare(*engines, initial_weights(NETWORK, 0), random_stimuli(NETWORK.encoder, 60, 4))
+    stimuli = random_stimuli(NETWORK.encoder, 60, 4)
+    result = compare(Model(NETWORK, initial_weights(NETWORK, 0)), stimuli, engines=engines)
     assert result.agreement == 1
     assert result.by_layer == {"stimulus": 1 - 2 / 960, "hidden": 1.0, "output": 1.0}
     assert not result.agrees
@@ -103,7 +105,8 @@ def test_the_engines_agree(random_stimuli: Callable[..., Stimuli]) -> None:
     stimuli = random_stimuli(NETWORK.encoder, 60, 4)
     event, brian2 = make_engine("event", NETWORK, DT), make_engine("brian2", NETWORK, DT)
     seen: list[int] = []
-    result = compare(event, brian2, initial_weights(NETWORK, 0), stimuli, seen.append)
-    assert seen == [50, 60]
+    model = Model(NETWORK, initial_weights(NETWORK, 0))
+    result = compare(model, stimuli, engines=(event, brian2), progress=lambda done, _: seen.append(done))
+    assert seen == [60]
     assert result.agreement == 1
     assert result.same_decisions == 1

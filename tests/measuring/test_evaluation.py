@@ -12,6 +12,7 @@ import pytest
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Latencies, make_engine
 from netsim.measuring.evaluation import evaluate
+from netsim.runs.model import Model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.initial import initial_weights
 
@@ -52,10 +53,10 @@ class _Fixed:
 
     def present(self, batch: Batch) -> Latencies:
         count = len(batch.stimuli)
-        silent = [np.full((count, *shape), np.inf) for shape in list(self.network.shapes.values())[1:-1]]
+        latencies = {name: np.full((count, *shape), np.inf) for name, shape in self.network.shapes.items()}
         outputs = self.outputs[self.presented : self.presented + count]
         self.presented += count
-        return [batch.stimuli, *silent, outputs]
+        return Latencies(latencies | {"stimulus": batch.stimuli, "output": outputs})
 
 
 def test_ties_and_silence(random_stimuli: MakeStimuli) -> None:
@@ -72,7 +73,7 @@ def test_ties_and_silence(random_stimuli: MakeStimuli) -> None:
             [5.0, silent, 6.0, silent],  # wrong
         ]
     )
-    result = evaluate(_Fixed(network, outputs), initial_weights(network, 0), stimuli)  # type: ignore[arg-type]
+    result = evaluate(Model(network, initial_weights(network, 0)), stimuli, engine=_Fixed(network, outputs))
     assert result.accuracy == pytest.approx(2 / 5)
     assert result.strict_accuracy == pytest.approx(1 / 5)
     assert result.tie_rate == pytest.approx(2 / 5)
@@ -93,11 +94,16 @@ def test_decisions_at_the_onset_are_counted(random_stimuli: MakeStimuli) -> None
     network = _network()
     outputs = np.array([[80.0, np.inf, 90.0, 81.0], [81.0, 90.0, 80.25, 85.0], [80.0, 80.0, 85.0, 90.0], 4 * [np.inf]])
     engine: Any = _Fixed(network, outputs)
-    result = evaluate(engine, initial_weights(network, 0), random_stimuli(network.encoder, 4, 4))
+    result = evaluate(
+        Model(engine.network, initial_weights(network, 0)), random_stimuli(network.encoder, 4, 4), engine=engine
+    )
     assert result.onset_rate == 2 / 4
     engine = _Fixed(network, outputs)
     engine.dt = 0.75  # the first step at or after the onset
-    assert evaluate(engine, engine.weights, random_stimuli(network.encoder, 4, 4)).onset_rate == 3 / 4
+    assert (
+        evaluate(Model(engine.network, engine.weights), random_stimuli(network.encoder, 4, 4), engine=engine).onset_rate
+        == 3 / 4
+    )
 
 
 @pytest.mark.parametrize("count", [1, 200, 450])
@@ -107,7 +113,8 @@ def test_figures_of_batches_are_those_of_single_presentations(count: int, random
     stimuli = random_stimuli(network.encoder, count, 4)
     engine = make_engine("event", network)
     seen: list[int] = []
-    result = evaluate(engine, weights, stimuli, seen.append)
+    model = Model(network, weights)
+    result = evaluate(model, stimuli, engine=engine, progress=lambda done, _: seen.append(done))
     assert seen == sorted(set(seen))
     assert seen[-1] == result.presentations == count
 
@@ -133,7 +140,8 @@ def test_figures_of_batches_are_those_of_single_presentations(count: int, random
 
 def test_figures_are_ready_for_json_even_without_a_spike(random_stimuli: MakeStimuli) -> None:
     network = _network(threshold=1e6)
-    result = evaluate(make_engine("event", network), initial_weights(network, 0), random_stimuli(network.encoder, 3, 4))
+    model = Model(network, initial_weights(network, 0))
+    result = evaluate(model, random_stimuli(network.encoder, 3, 4), engine=make_engine("event", network))
     assert result.silent_rate == 1
     assert np.isnan(result.mean_decision_latency_ms)
     figures = json.loads(json.dumps(result.to_dict(), allow_nan=False))

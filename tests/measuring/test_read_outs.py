@@ -13,6 +13,7 @@ from netsim.engines import Batch, make_engine
 from netsim.errors import SpecificationError
 from netsim.measuring.evaluation import evaluate
 from netsim.measuring.read_outs import Outputs, ReadOut
+from netsim.runs.model import Model
 from netsim.seams import read_outs
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 
@@ -84,7 +85,7 @@ def test_read_outs_of_parts_are_those_of_the_whole() -> None:
     images = generator.integers(-80, 256, (450, 1, 4, 1)).clip(0).astype(np.uint8)
     stimuli = Stimuli(images, generator.integers(0, 3, 450), 255, NETWORK.encoder)  # in three parts
     engine = make_engine("event", NETWORK, dt=2.0)
-    result = evaluate(engine, weights, stimuli, read_outs=list(read_outs))
+    result = evaluate(Model(engine.network, weights), stimuli, engine=engine, read_outs=list(read_outs))
     latencies = engine.present(Batch(stimuli.latencies(np.arange(450)), weights))
     whole = Outputs(NETWORK, weights, latencies, 2.0)
     assert result.read_outs == {name: one.correct(whole, stimuli.labels).mean() for name, one in read_outs.items()}
@@ -111,7 +112,7 @@ def test_potentials_of_an_engine_with_neurons_of_its_own_are_refused() -> None:
 def test_an_unknown_read_out_is_refused(random_stimuli: Callable[..., Stimuli]) -> None:
     stimuli = random_stimuli(NETWORK.encoder, 2, 3)
     with pytest.raises(SpecificationError, match=r"read-out 'potentail': is not known; did you mean 'potential'\?"):
-        evaluate(_Foreign(), {}, stimuli, read_outs=["potentail"])  # type: ignore[arg-type]
+        evaluate(Model(_Foreign().network, {}), stimuli, engine=_Foreign(), read_outs=["potentail"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ TEST = loose.load_splits(MODEL.network).test.first(20)
 ENGINE = loose.make_engine("event", MODEL.network)
 TIMES = TEST.latencies(np.arange(4))
 LATENCIES = ENGINE.present(loose.Batch(TIMES, MODEL.weights))
-SPIKES = loose.analysis.Spikes.of(MODEL, TEST)
+SPIKES = loose.present(MODEL, TEST)
 
 
 def _chain(layers: Any = (), encoder: Any = ENCODER, **settings: Any) -> Any:
@@ -43,22 +43,22 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "data: must be a Dataset, such as netsim.make_dataset gives, not tuple",
     ),
     "samples and labels for stimuli": (
-        lambda: loose.evaluate(ENGINE, MODEL.weights, (TIMES, [0, 1, 2, 3])),
+        lambda: loose.evaluate(MODEL, (TIMES, [0, 1, 2, 3]), engine=ENGINE),
         SpecificationError,
         "stimuli: must be a Stimuli, such as netsim.load_splits\\(network\\).test, not tuple",
     ),
     "the name of a run to study": (
-        lambda: loose.study("lesion-neurons", "runs/mine", TEST),
+        lambda: loose.study("runs/mine", "lesion-neurons", stimuli=TEST),
         SpecificationError,
         "model: must be a Model, such as netsim.load_model gives, not str",
     ),
     "samples to study with": (
-        lambda: loose.study("lesion-neurons", MODEL, (TIMES, [0, 1, 2, 3])),
+        lambda: loose.study(MODEL, "lesion-neurons", stimuli=(TIMES, [0, 1, 2, 3])),
         SpecificationError,
         r"stimuli: must be a Stimuli, such as model.splits\(\).test, not tuple",
     ),
     "the name of a run to analyse": (
-        lambda: loose.analyse("psth", "runs/mine"),
+        lambda: loose.analyse("runs/mine", "psth"),
         SpecificationError,
         "subject: must be a Model, such as netsim.load_model gives, or Spikes, not str",
     ),
@@ -139,21 +139,19 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "a negative seed of a model": (lambda: loose.load_model("digits", seed=-1), SpecificationError, "seed: must be"),
     "engines at exact times": (
-        lambda: loose.compare(ENGINE, loose.make_engine("event", MODEL.network), MODEL.weights, TEST),
+        lambda: loose.compare(MODEL, TEST, engines=(ENGINE, loose.make_engine("event", MODEL.network))),
         SpecificationError,
         "dt: are 0 and 0 ms; .* make both with the same dt",
     ),
     "engines on two grids": (
         lambda: loose.compare(
-            *(loose.make_engine("event", MODEL.network, dt) for dt in (0.5, 1.0)), MODEL.weights, TEST
+            MODEL, TEST, engines=[loose.make_engine("event", MODEL.network, dt) for dt in (0.5, 1.0)]
         ),
         SpecificationError,
         "dt: are 0.5 and 1 ms",
     ),
     "nothing to compare": (
-        lambda: loose.compare(
-            *(loose.make_engine("event", MODEL.network, 1.0) for _ in range(2)), MODEL.weights, TEST.first(0)
-        ),
+        lambda: loose.compare(MODEL, TEST.first(0)),
         DataError,
         "stimuli: there are none",
     ),
@@ -173,36 +171,36 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "labels: must be from 0 to 9, one per presentation",
     ),
     "decisions against a column": (
-        lambda: loose.decide(LATENCIES[-1]).strictly_correct(np.zeros((4, 1), int)),
+        lambda: loose.decide(LATENCIES["output"]).strictly_correct(np.zeros((4, 1), int)),
         DataError,
         r"labels: have shape \(4, 1\), not \(4,\)",
     ),
-    "latencies that are NaN": (lambda: loose.decide(LATENCIES[-1] * np.nan), DataError, "outputs: hold NaN"),
+    "latencies that are NaN": (lambda: loose.decide(LATENCIES["output"] * np.nan), DataError, "outputs: hold NaN"),
     "the last stimulus by -1": (
-        lambda: loose.simulate(ENGINE, MODEL.weights, TEST, [3, -1]),
+        lambda: loose.present(MODEL, TEST, index=[3, -1], engine=ENGINE),
         DataError,
-        "indices: hold -1; there are stimuli 0 to 19",
+        "index: holds -1; there are stimuli 0 to 19",
     ),
     "truth values for indices": (
-        lambda: loose.simulate(ENGINE, MODEL.weights, TEST, [True] * 5),
+        lambda: loose.present(MODEL, TEST, index=[True] * 5, engine=ENGINE),
         DataError,
-        "indices: must be a sequence of integers",
+        "index: must be a sequence of integers",
     ),
     "an index alone": (
-        lambda: loose.simulate(ENGINE, MODEL.weights, TEST, 3),
+        lambda: loose.present(MODEL, TEST, index=3, engine=ENGINE),
         DataError,
-        "indices: must be a sequence",
+        "index: must be a sequence",
     ),
     "no stimuli": (
-        lambda: loose.simulate(ENGINE, MODEL.weights, TEST.first(0), [0]),
+        lambda: loose.present(MODEL, TEST.first(0), index=[0], engine=ENGINE),
         DataError,
         "stimuli: there are none",
     ),
-    "no index": (lambda: loose.simulate(ENGINE, MODEL.weights, TEST, []), DataError, "indices: none is given"),
+    "no index": (lambda: loose.present(MODEL, TEST, index=[], engine=ENGINE), DataError, "index: none is given"),
     "a mask for indices": (
-        lambda: loose.simulate(ENGINE, MODEL.weights, TEST, np.ones(20, bool)),
+        lambda: loose.present(MODEL, TEST, index=np.ones(20, bool), engine=ENGINE),
         DataError,
-        "indices: must be a sequence of integers",
+        "index: must be a sequence of integers",
     ),
     "labels for other stimuli": (
         lambda: loose.Stimuli(np.zeros((2, 8, 8, 1)), np.zeros(3, int), 1.0, ENCODER),
@@ -255,42 +253,42 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "network: must be a Network, such as that of a model, not Model",
     ),
     "a name for a model": (
-        lambda: loose.draw("confusion", "digits"),
+        lambda: loose.plot(3, "confusion"),
         SpecificationError,
-        "source: must be a model, as of netsim.load_model, not 'digits'",
+        "model: must be a model, such as netsim.load_model",
     ),
     "nothing to study with": (
-        lambda: loose.study("lesion-neurons", MODEL, TEST.first(0), [0.5]),
+        lambda: loose.study(MODEL, "lesion-neurons", [0.5], stimuli=TEST.first(0)),
         DataError,
         "stimuli: there are none to study with",
     ),
     "a number of seeds": (
-        lambda: loose.study("lesion-neurons", MODEL, TEST, [0.5], 2),
+        lambda: loose.study(MODEL, "lesion-neurons", [0.5], 2, stimuli=TEST),
         SpecificationError,
         r"seeds: must be a sequence of seeds, such as range\(5\), not 2",
     ),
     "no seeds": (
-        lambda: loose.study("lesion-neurons", MODEL, TEST, [0.5], []),
+        lambda: loose.study(MODEL, "lesion-neurons", [0.5], [], stimuli=TEST),
         SpecificationError,
         "seeds: are missing; lesion-neurons draws at random",
     ),
     "a seed twice": (
-        lambda: loose.study("lesion-neurons", MODEL, TEST, [0.5], [1, 1]),
+        lambda: loose.study(MODEL, "lesion-neurons", [0.5], [1, 1], stimuli=TEST),
         SpecificationError,
         "seeds: hold one twice",
     ),
     "nothing to analyse": (
-        lambda: loose.analyse("latencies", MODEL, limit=0),
+        lambda: loose.analyse(MODEL, "latencies", limit=0),
         SpecificationError,
         "limit: must be an integer >= 1, not 0",
     ),
     "an engine for spikes": (
-        lambda: loose.analyse("latencies", SPIKES, engine=ENGINE),
+        lambda: loose.analyse(SPIKES, "latencies", engine=ENGINE),
         SpecificationError,
         "engine: has no meaning for spikes",
     ),
     "stimuli for spikes": (
-        lambda: loose.analyse("comparison", SPIKES, SPIKES, stimuli=TEST),
+        lambda: loose.analyse(SPIKES, "comparison", SPIKES, stimuli=TEST),
         SpecificationError,
         "stimuli: have no meaning for spikes",
     ),
@@ -361,18 +359,20 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert loose.MapWinners(first=np.int64(2)).first == 2
     assert loose.RandomFeedback(seed=np.int64(2)).seed == 2
     assert loose.load_model("digits", seed=np.int64(1)).weights.keys() == MODEL.weights.keys()
-    shown = loose.simulate(ENGINE, MODEL.weights, TEST, np.flatnonzero(TEST.labels == TEST.labels[0]))
+    shown = loose.present(MODEL, TEST, index=np.flatnonzero(TEST.labels == TEST.labels[0]), engine=ENGINE)
     assert json.loads(json.dumps(shown.to_dict()))[0]["index"] == 0
 
 
 def test_indices_may_come_one_by_one() -> None:
-    assert loose.simulate(ENGINE, MODEL.weights, TEST, (index for index in (3, 1))).indices == [3, 1]
+    assert loose.present(MODEL, TEST, index=(index for index in (3, 1)), engine=ENGINE).indices.tolist() == [3, 1]
 
 
 def test_a_name_alone_is_a_list_of_it() -> None:
-    assert loose.analyse("latencies", MODEL, limit=5, layers="hidden").table["layer"].unique().tolist() == ["hidden"]
-    assert set(loose.evaluate(ENGINE, MODEL.weights, TEST, read_outs="strict").read_outs) == {"strict"}
-    found = loose.study("lesion-neurons", MODEL, TEST, [0.5], [0], layers="hidden")
+    assert loose.analyse(MODEL, "latencies", limit=5, populations="hidden").table["layer"].unique().tolist() == [
+        "hidden"
+    ]
+    assert set(loose.evaluate(MODEL, TEST, engine=ENGINE, read_outs="strict").read_outs) == {"strict"}
+    found = loose.study(MODEL, "lesion-neurons", [0.5], [0], stimuli=TEST, layers="hidden")
     assert found["layer"].dropna().unique().tolist() == ["hidden"]
 
 

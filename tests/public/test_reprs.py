@@ -33,7 +33,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     batch = netsim.Batch(test.latencies(np.arange(5)), model.weights, {"hidden": np.zeros(200, bool)})
     latencies = engine.present(batch)
     gradients = netsim.STiDiBP(network).learn(latencies, test.labels, model.weights)
-    simulation = netsim.simulate(engine, model.weights, test, range(5))
+    simulation = netsim.present(netsim.Model(engine.network, model.weights), test, index=range(5), engine=engine)
     run = netsim.open_training(tmp_path_factory.mktemp("runs") / "run", network, seed=0, limit=20)
     run.train()
     description = netsim.describe(network)
@@ -43,10 +43,16 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         netsim.analysis.LayerSpikes.of_latencies(*own) for own in zip(network.shapes, latencies.values(), strict=True)
     ]
     spikes = netsim.analysis.Spikes.of_layers(layers)
-    analysed = netsim.analyse("latencies", model, limit=20)
+    analysed = netsim.analyse(model, "latencies", limit=20)
     made = [
         *(model, network, network.encoder, engine, splits, test, batch, gradients, simulation, run, run.folder),
-        *(description, description.tables[0], simulation.potentials[0], decide(latencies[-1]), netsim.STiDiBP(network)),
+        *(
+            description,
+            description.tables[0],
+            simulation.potentials[0],
+            decide(latencies["output"]),
+            netsim.STiDiBP(network),
+        ),
         *(*network.populations, *network.projections, *(network.layers() or ()), network.learning, network.training),
         *(network.weighting, network.connections(network.projections[0]), network.projections[0].initial),
         *(netsim.LatencyEncoder((8, 8, 1), 16.0), netsim.PopulationEncoder.of(np.eye(4), neurons=8, t_max=16.0)),
@@ -60,11 +66,13 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             netsim.Recorded("hidden", 3),
         ),
         *(netsim.Callbacks(), netsim.Progress(0, 1, 2, 0.5, 0.5, {"hidden": 0.5}), netsim.EarlyStopping(3)),
-        netsim.evaluate(engine, model.weights, test),
+        netsim.evaluate(model, test, engine=engine),
         netsim.compare(
-            netsim.make_engine("event", network, 1.0), netsim.make_engine("event", network, 1.0), model.weights, test
+            model,
+            test,
+            engines=(netsim.make_engine("event", network, 1.0), netsim.make_engine("event", network, 1.0)),
         ),
-        netsim.draw("raster", model),
+        netsim.plot(model, "raster"),
         netsim.analysis.Source.of(model),
         netsim.analysis.Choice(),
         netsim.seams.figures["raster"],

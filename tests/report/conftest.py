@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from netsim.cli import main
@@ -148,7 +147,7 @@ def report() -> Report:
         dataset=load_dataset("digits"),
         split="test",
         available=len(stimuli),
-        evaluation=evaluate(make_engine("event", subject.network), subject.weights, stimuli.pick(np.arange(20))),
+        evaluation=evaluate(subject, stimuli.first(20), engine=make_engine("event", subject.network)),
         pictures=[],
         folder="report-figures",
         made={"seed": 5, "netsim": "1.2.3", "command": ["netsim", "report", "my run"]},

@@ -27,7 +27,7 @@ from netsim.specification import (
     PopulationEncoder,
 )
 from netsim.specification.toml import network_from_dict, network_to_dict
-from netsim.training.loop import start_training, train
+from netsim.training.loop import start_training, training_conversation
 
 
 def _smoothed(image: np.ndarray, deviation: float) -> np.ndarray:
@@ -143,7 +143,7 @@ def test_a_training_presents_jittered_stimuli_and_constant_spikes() -> None:
                 return stop.value
 
     chosen = splits.training.first(100)
-    Engine().run(train(network, chosen, splits.validation.first(50), start_training(network, 0), 0))
+    Engine().run(training_conversation(network, chosen, splits.validation.first(50), start_training(network, 0), 0))
     stimuli, *_ = presented
     constant = stimuli[..., -1]
     assert abs(constant.mean() - 3.0) < 0.05  # neither moved nor covered, but jittered

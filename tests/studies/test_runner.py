@@ -14,6 +14,7 @@ from netsim.engines import Engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.measuring.evaluation import evaluate
+from netsim.runs.model import Model
 from netsim.seams import studies
 from netsim.specification import Network
 from netsim.studies.plans import make_plan
@@ -33,8 +34,9 @@ def run(network: Network, weights: Weights, stimuli: Stimuli) -> Callable[..., l
     def study(name: str, engine_at: Callable[[float], Engine] | None = None, **options: Any) -> list[dict[str, Any]]:
         plan = make_plan(network, name, **options)
         done = [0]
-        runner = StudyRunner(plan, network, weights, stimuli, lambda count: done.__setitem__(0, count))
-        rows = runner.run(engine_at or (lambda dt: EventEngine(network, dt=dt)))
+        engines = engine_at or (lambda dt: EventEngine(network, dt=dt))
+        model, progress = Model(network, weights), lambda count, _: done.__setitem__(0, count)
+        rows = StudyRunner(plan, model, stimuli, engines, progress).run()
         assert done[0] == plan.passes * len(stimuli)
         return rows
 
@@ -50,7 +52,7 @@ def test_the_first_row_is_the_evaluation(
     run: Callable[..., Any], network: Network, weights: Weights, stimuli: Stimuli
 ) -> None:
     row = run("weight-noise", levels=[0.5])[0]
-    expected = evaluate(EventEngine(network), weights, stimuli)
+    expected = evaluate(Model(network, weights), stimuli, engine=EventEngine(network))
     assert row["condition"] == "undisturbed"
     assert row["same_decisions"] == 1
     assert row["latency_difference_ms"] == 0
@@ -102,7 +104,7 @@ def test_both_engines_agree(
     ours = run(name, lambda dt: EventEngine(network, dt=dt or 1.0), **options)
     theirs = run(name, brian2, **options)
     assert len(ours) == len(theirs) >= 2
-    for mine, other in zip(ours.values(), theirs.values(), strict=True):
+    for mine, other in zip(ours, theirs, strict=True):
         assert mine == pytest.approx(other, abs=1e-9, nan_ok=True)
 
 

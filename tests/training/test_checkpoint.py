@@ -21,7 +21,7 @@ from netsim.runs.folder import RunFolder, create_run
 from netsim.seams import optimizers
 from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
 from netsim.training.checkpoint import TrainingState, _check_position, read_checkpoint
-from netsim.training.loop import resume_training, start_training, train
+from netsim.training.loop import resume_training, start_training, training_conversation
 
 NETWORK = Network.chain(
     "small",
@@ -51,7 +51,7 @@ def learn(random_stimuli: Callable[..., Stimuli]) -> Learn:
     def run(folder: RunFolder, seconds: float = 0.0) -> Any:
         network = folder.network()
         engine, state = make_engine("event", network), resume_training(network, folder, 0)
-        return engine.run(train(network, training, validation, state, 0, folder, None, seconds))
+        return engine.run(training_conversation(network, training, validation, state, 0, folder, None, seconds))
 
     return run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netsim.analysis import Spikes, analyse
+from netsim.analysis import analyse
 from netsim.cli.options import part_of
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
@@ -21,9 +21,10 @@ from netsim.engines import make_engine
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.measuring.evaluation import evaluate
 from netsim.runs.folder import RunFolder, create_run, describe_run
-from netsim.runs.model import change_of_data, load_model
+from netsim.runs.model import Model, change_of_data, load_model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training
-from netsim.training.loop import start_training, train
+from netsim.spikes.presenting import present
+from netsim.training.loop import start_training, training_conversation
 from netsim.training.opening import TrainingRun, open_training
 from netsim.weights.initial import initial_weights
 
@@ -72,7 +73,7 @@ def test_data_are_kept_and_found_wherever_the_run_lies(run: Path) -> None:
     assert splits.dataset.sha256 == data.sha256
     assert model.network.training.dataset == "mine.npz"
     engine = make_engine("event", model.network, model.network.training.dt)
-    assert evaluate(engine, model.weights, splits.test).presentations == 24
+    assert evaluate(Model(engine.network, model.weights), splits.test, engine=engine).presentations == 24
     facts = {fact.name: fact.value for fact in record_facts(record)}
     assert "classes of the output neurons" not in facts  # they are the numbers themselves
     assert facts["data set"] == "mine, of samples given in Python"
@@ -103,7 +104,7 @@ def test_changed_data_are_named_where_they_are_analysed(run: Path) -> None:
     other = make_dataset((IMAGES, (LABELS + 1) % 3), NETWORK.encoder, name="mine")
     write_dataset(other, run / "data" / "mine.npz")
     model = load_model(str(run))
-    for use in (lambda: Spikes.of(model), lambda: analyse("latencies", model)):
+    for use in (lambda: present(model), lambda: analyse(model, "latencies")):
         with pytest.warns(UserWarning, match="mine has changed since the training: sha256"):
             assert use() is not None
 
@@ -115,8 +116,8 @@ def test_data_that_are_too_small_to_set_some_aside_are_analysed(run: Path) -> No
     own = dataclasses.replace(model.network.training, dataset="few.npz", validation=100)
     small = dataclasses.replace(model, network=dataclasses.replace(model.network, training=own))
     shown = len(small.splits().test)
-    assert len(Spikes.of(small)) == shown
-    assert set(analyse("psth", small, layers="output").table["presentations"]) >= {shown}
+    assert len(present(small)) == shown
+    assert set(analyse(small, "psth", populations="output").table["presentations"]) >= {shown}
 
 
 def test_a_known_data_set_has_its_checksum_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,10 +217,10 @@ def test_a_stimulus_without_a_label_is_neither_learned_from_nor_right() -> None:
     stimuli = Stimuli(IMAGES.reshape(-1, 6, 6, 1), labels, 1.0, NETWORK.encoder)
     state = start_training(NETWORK, 0)
     with pytest.raises(DataError, match="stimuli: hold one without a label; labels from 0 to 2 are needed here"):
-        make_engine("event", NETWORK).run(train(NETWORK, stimuli, stimuli.first(5), state, 0))
+        make_engine("event", NETWORK).run(training_conversation(NETWORK, stimuli, stimuli.first(5), state, 0))
     silent = {name: np.zeros_like(array) for name, array in initial_weights(NETWORK, 0).items()}
     with pytest.raises(DataError, match="without a label"):
-        evaluate(make_engine("event", NETWORK), silent, stimuli)
+        evaluate(Model(NETWORK, silent), stimuli, engine=make_engine("event", NETWORK))
 
 
 def test_a_pretrained_run_is_looked_for_where_the_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

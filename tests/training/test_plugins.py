@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
-from netsim import analyse, draw, study
+from netsim import analyse, plot, study
 from netsim.data.dataset import Dataset
 from netsim.data.places import Place
 from netsim.data.source import Source
@@ -32,7 +32,7 @@ from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Netwo
 from netsim.specification.feedback import RandomFeedback
 from netsim.specification.scopes import PopulationWinners
 from netsim.specification.toml import network_from_dict, network_to_dict
-from netsim.training.loop import Callbacks, start_training, train
+from netsim.training.loop import Callbacks, start_training, training_conversation
 from netsim.training.opening import open_training
 from netsim.weights.delays import ON_TIME, Delayed
 from netsim.weights.initial import initial_weights
@@ -57,9 +57,9 @@ class Hebb(Learner):
         self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
         self.batches += 1
-        early = np.isfinite(latencies[-2]).astype(float)
+        early, outputs = np.isfinite(latencies["hidden"]).astype(float), latencies["output"]
         wanted = np.eye(self.network.outputs)[labels] - 1 / self.network.outputs
-        return BatchGradients({"output.kernel": -early.T @ wanted / len(labels)}, self.loss(latencies[-1], labels))
+        return BatchGradients({"output.kernel": -early.T @ wanted / len(labels)}, self.loss(outputs, labels))
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         return (outputs.argmin(axis=1) != labels).astype(float)
@@ -125,7 +125,7 @@ def _network(**learning: Any) -> Network:
 def _trained(network: Network, make: MakeStimuli, optimizer: Any = None, **parts: Any) -> Weights:
     state = start_training(network, 0, optimizer)
     stimuli = make(network.encoder, 60, 4)
-    make_engine("event", network).run(train(network, stimuli, stimuli, state, 0, **parts))
+    make_engine("event", network).run(training_conversation(network, stimuli, stimuli, state, 0, **parts))
     return state.weights
 
 
@@ -391,14 +391,14 @@ def test_no_other_engine_is_taken_for_one_that_was_handed_in() -> None:
     model = load_model("run")
     refused = r"run: was trained with the engine 'Mine' of mine, an object in Python; .* say --engine event or "
     uses: list[Callable[[], Any]] = [
-        lambda: draw("raster", model),
-        lambda: study("lesion-neurons", model, model.splits().test),
-        lambda: analyse("latencies", model, limit=5),
-        lambda: analyse("importance", model, limit=5, units=1),
+        lambda: plot(model, "raster"),
+        lambda: study(model, "lesion-neurons", stimuli=model.splits().test),
+        lambda: analyse(model, "latencies", limit=5),
+        lambda: analyse(model, "importance", limit=5, units=1),
     ]
     for use in uses:
         with pytest.raises(RunError, match=refused):
             use()
-    table = analyse("importance", model, limit=5, engine=make_engine("event", model.network), units=1).table
+    table = analyse(model, "importance", limit=5, engine=make_engine("event", model.network), units=1).table
     assert len(table) == 1
     assert "the engine 'Mine' of mine, handed in" in str(describe(model.network, model.run).tables[0].rows)

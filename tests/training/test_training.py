@@ -41,7 +41,7 @@ from netsim.training.loop import (
     dropout_masks,
     resume_training,
     start_training,
-    train,
+    training_conversation,
 )
 from netsim.weights.binary import forward_weights
 
@@ -79,7 +79,9 @@ def _train(
     state = state or start_training(network, seed)
     settings = network.training
     engine = make_engine(settings.engine, network, settings.dt, settings.precision)
-    return engine.run(train(network, training, validation, state, seed, run, callbacks, checkpoint_seconds))
+    return engine.run(
+        training_conversation(network, training, validation, state, seed, run, callbacks, checkpoint_seconds)
+    )
 
 
 def test_a_network_learns_patterns(random_stimuli: MakeStimuli) -> None:
@@ -169,7 +171,7 @@ def test_learned_scales_move_against_their_gradient(scale: str, precision: str, 
         changed = {key: array.astype(np.float64) for key, array in before.items()}
         changed[name][place] += change
         latencies = engine.present(Batch(stimuli.latencies(np.arange(120)), forward_weights(network, changed)))
-        return float(learner.loss(latencies[-1], stimuli.labels).mean())
+        return float(learner.loss(latencies["output"], stimuli.labels).mean())
 
     after = _train(network, random_stimuli).weights
     sharpness = network.learning.sharpness  # the gradient is that of the loss over it
@@ -446,7 +448,7 @@ def test_both_engines_train_to_the_same_weights() -> None:
     for name in ("event", "brian2"):
         state = start_training(network, 0)
         engine = make_engine(name, network, 1.0)
-        engine.run(train(network, splits.training.first(300), splits.validation.first(20), state, 0))
+        engine.run(training_conversation(network, splits.training.first(300), splits.validation.first(20), state, 0))
         weights.append(state.weights)
     for name in weights[0]:
         np.testing.assert_allclose(weights[0][name], weights[1][name], rtol=1e-9, atol=1e-12)
@@ -471,7 +473,7 @@ def test_inputs_at_constant_times_neither_move_nor_are_covered() -> None:
     generator = np.random.default_rng(5)
     images = generator.integers(1, 256, (30, 6, 6, 1)).astype(np.uint8)
     stimuli = Stimuli(images, generator.integers(0, 3, 30), 255, encoder)
-    Watching(network).run(train(network, stimuli, stimuli.first(10), start_training(network, 0), 0))
+    Watching(network).run(training_conversation(network, stimuli, stimuli.first(10), start_training(network, 0), 0))
     learned_from = np.concatenate(seen[:3])
     assert len(learned_from) == 30
     assert (learned_from[..., 1:] == (0.0, 5.0)).all()
@@ -503,7 +505,7 @@ def test_the_training_loss_is_the_mean_over_presentations(random_stimuli: MakeSt
     )
     stimuli = random_stimuli(network.encoder, 20, 3)
     engine = EventEngine(network)
-    state = engine.run(train(network, stimuli, stimuli, start_training(network, 0), 0))
+    state = engine.run(training_conversation(network, stimuli, stimuli, start_training(network, 0), 0))
     (metrics,) = state.history
     assert metrics["training_loss"] == pytest.approx(metrics["validation_loss"], rel=1e-6)
     assert metrics["training_strict_accuracy"] == metrics["validation_strict_accuracy"]
