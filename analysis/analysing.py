@@ -14,7 +14,8 @@ from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import analyses
 from netsim.specification.checks import check_kind, names_in, whole
 from netsim.spikes import Progress, Spikes, no_progress
-from netsim.spikes.presenting import Distribution, present
+from netsim.spikes.presenting import present
+from netsim.spikes.workers import Workers
 
 
 def _former(name: str, subject: Model | Spikes, *args: Any, **kwargs: Any) -> Analysed:
@@ -39,7 +40,7 @@ def analyse(
     populations: Sequence[str] | None = None,
     limit: int | None = None,
     engine: Engine | None = None,
-    workers: int | str | Distribution | None = None,
+    workers: Workers = None,
     seed: int = 0,
     progress: Progress = no_progress,
     **settings: Any,

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from netsim.runs.model import Model, Subject
     from netsim.specification import Network
     from netsim.spikes import Progress, Spikes
-    from netsim.spikes.presenting import Distribution, Presented
+    from netsim.spikes.batches import Distribution, Presented
+    from netsim.spikes.workers import Workers
     from netsim.weights.layout import Weights
 
 Make = Callable[["Mapping[str, np.ndarray]", "np.ndarray", "np.ndarray"], "pd.DataFrame"]
@@ -166,7 +167,7 @@ class Source:
         import pandas as pd
 
         from netsim.data.stimuli import UNLABELLED
-        from netsim.spikes.presenting import as_they_are, present_parts, serial
+        from netsim.spikes.batches import as_they_are, present_parts, serial
 
         if self.recorded is not None:
             if weights is not None:
@@ -402,13 +403,13 @@ class Plot:
 def _source_of(
     subject: Subject | Source | Spikes,
     stimuli: Stimuli | None,
-    workers: int | str | Distribution | None,
+    workers: Workers,
     progress: Progress,
 ) -> Iterator[Source]:
     """What a figure of the subject is made from."""
     from netsim.runs.model import open_model
     from netsim.spikes import Spikes
-    from netsim.spikes.presenting import distribution_of
+    from netsim.spikes.workers import distribution_of
 
     if isinstance(subject, Source):
         yield subject
@@ -432,7 +433,7 @@ def plot(
     *,
     presentation: int = 0,
     stimuli: Stimuli | None = None,
-    workers: int | str | Distribution | None = None,
+    workers: Workers = None,
     progress: Progress = no_progress,
     **choices: Any,
 ) -> Drawn:

@@ -23,7 +23,7 @@ from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import studies
 from netsim.specification.checks import check_kind
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.presenting import Distribution, distribution_of
+from netsim.spikes.workers import Workers, distribution_of
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.studies.study import Study
@@ -64,7 +64,7 @@ def study(
     limit: int | None = None,
     layers: Sequence[str] | None = None,
     engine: str | None = None,
-    workers: int | str | Distribution | None = None,
+    workers: Workers = None,
     progress: Progress = no_progress,
 ) -> pd.DataFrame:
     """Disturb a network, and tabulate what becomes of its decisions.

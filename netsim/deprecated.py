@@ -14,7 +14,8 @@ from netsim.reporting.page import write_report as write
 from netsim.runs.model import Model
 from netsim.specification import Network
 from netsim.spikes import Spikes
-from netsim.spikes.presenting import OnPresented, present
+from netsim.spikes.batches import OnPresented
+from netsim.spikes.presenting import present
 from netsim.weights.layout import Weights
 
 

@@ -150,7 +150,7 @@ def decoding_over_time(
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(tag, tag))
     chance = float(np.bincount(tag).max() / len(tag))
     rows = []
-    for position, layer in enumerate(chosen):
+    for position, layer in enumerate(chosen.layers()):
         before, decoded = -1, (0.0, 0.0, 0.0)
         first, last = observed_window(layer.latencies)
         for step, time in enumerate(np.linspace(first, last, times if last > first else 1)):

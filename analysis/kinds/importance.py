@@ -229,7 +229,7 @@ def _present(
 ) -> dict[str, np.ndarray]:
     """Return the latencies of some populations in all stimuli."""
     from netsim.engines import Batch
-    from netsim.spikes.presenting import Presented, present_parts
+    from netsim.spikes.batches import Presented, present_parts
 
     def batch(part: Stimuli, first: int) -> Batch:
         return Batch(part.latencies(np.arange(len(part))), model.weights, silenced)

@@ -158,7 +158,7 @@ def representational_similarity(
     sources = [("", chosen)] + ([("other:", against.sample(sample, seed))] if against is not None else [])
     total = sum(len(part.sizes) for _, part in sources)
     for prefix, part in sources:
-        for layer in part:
+        for layer in part.layers():
             found[prefix + layer.name] = dissimilarity(layer)
             progress(len(found), total)
     if chosen.labels is not None:

@@ -113,8 +113,8 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
     if _STIMULUS not in spikes.sizes:
         raise DataError("spikes: have no layer stimulus, whose spikes tell how strong it is")
     if not 2 <= groups <= spikes.presentations:
-        bounds = f"must be 2 to {spikes.presentations}, the number of presentations"
-        raise SpecificationError("strength: setting groups", bounds)
+        allowed = f"must be 2 to {spikes.presentations}, the number of presentations"
+        raise SpecificationError("strength: setting groups", allowed)
     strength = np.zeros(spikes.presentations)
     counts = {name: np.zeros(spikes.presentations, np.int64) for name in spikes.sizes}
     means = {name: np.full(spikes.presentations, np.nan) for name in spikes.sizes}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netsim.registry import Registry
     from netsim.runs.model import Model
     from netsim.spikes import Progress, Spikes
-    from netsim.spikes.presenting import Distribution
+    from netsim.spikes.batches import Distribution
 
 _ROWS_SHOWN = 20
 _TABLES, _RECORD = (".csv", ".csv.gz", ".parquet"), ".json"

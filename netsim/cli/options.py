@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netsim.registry import Registry
     from netsim.runs.model import Model
     from netsim.specification import Network
-    from netsim.spikes.presenting import Distribution
+    from netsim.spikes.batches import Distribution
 
 STIMULI, SIMULATION, OUTPUT = "Stimuli", "Simulation", "Output"
 """Groups of options in help texts."""
@@ -379,8 +379,8 @@ def dask_client(scheduler: str | None, workers: int) -> Iterator[Client]:
 @contextmanager
 def distributed_over(scheduler: str | None, workers: int | None) -> Iterator[Distribution]:
     """The way to have stimuli presented that the options ask for."""
+    from netsim.spikes.batches import serial
     from netsim.spikes.cluster import OverWorkers
-    from netsim.spikes.presenting import serial
 
     check_workers(scheduler, workers)
     if scheduler is None and workers is None:

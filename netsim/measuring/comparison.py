@@ -17,7 +17,7 @@ from netsim.reprs import short_repr
 from netsim.runs.model import Model, Subject, open_model
 from netsim.specification import STIMULUS
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.presenting import OnPresented, Presented, as_they_are, present_parts
+from netsim.spikes.batches import OnPresented, Presented, as_they_are, present_parts
 from netsim.weights.layout import Weights
 
 REQUIRED = 0.9999

@@ -31,7 +31,8 @@ from netsim.specification import Network
 from netsim.specification.checks import check_kind, names_in
 from netsim.specification.grid import population_times
 from netsim.spikes import Progress, Spikes, no_progress
-from netsim.spikes.presenting import Distribution, Presented, as_they_are, distribution_of, present_parts
+from netsim.spikes.batches import Presented, as_they_are, present_parts
+from netsim.spikes.workers import Workers, distribution_of
 from netsim.weights.layout import Weights
 
 
@@ -107,7 +108,7 @@ def evaluate(
     limit: int | None = None,
     engine: Engine | None = None,
     read_outs: Sequence[str] = ("strict",),
-    workers: int | str | Distribution | None = None,
+    workers: Workers = None,
     progress: Progress = no_progress,
 ) -> Evaluation:
     """Measure how well a model decides: the first output spike counts, unless a read-out says otherwise.

@@ -27,7 +27,7 @@ from netsim.engines import Engine
 from netsim.errors import RunError
 from netsim.numerics.threads import threads
 from netsim.runs.plugin_files import load_plugin, loaded_plugins
-from netsim.spikes.presenting import SHARE, MakeBatch, OnPresented, Part, Read, presenting
+from netsim.spikes.batches import SHARE, MakeBatch, OnPresented, Part, Read, presenting
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker

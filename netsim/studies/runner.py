@@ -13,7 +13,7 @@ from netsim.runs.model import Model
 from netsim.seams import studies
 from netsim.specification import Network
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.presenting import Distribution, MakeBatch, Presented, as_they_are, present_parts, serial
+from netsim.spikes.batches import Distribution, MakeBatch, Presented, as_they_are, present_parts, serial
 from netsim.studies.plans import Plan
 from netsim.studies.study import Condition, Study, encoded
 

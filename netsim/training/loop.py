@@ -24,7 +24,7 @@ from netsim.runs.folder import RunFolder
 from netsim.seams import learners, optimizers, schedules
 from netsim.specification import Network
 from netsim.specification.checks import check_size, require
-from netsim.spikes.presenting import BATCH, Presented, as_they_are, in_parts, presenting
+from netsim.spikes.batches import BATCH, Presented, as_they_are, in_parts, presenting
 from netsim.training import checkpoint
 from netsim.training.checkpoint import (
     EpochFigures,

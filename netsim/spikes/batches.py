@@ -1,0 +1,153 @@
+"""The one loop that presents stimuli: in batches, on any engine, in this process or on workers.
+
+`presenting` is the loop. `present_parts` runs it and reads what is needed of each batch, so that only one batch of
+latencies is in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Batch, Conversation, Engine, Latencies
+from netsim.spikes.spikes import Progress, no_progress
+from netsim.weights.layout import Weights
+
+BATCH = 200
+"""Presentations per batch; a multiple of what the event engine gives one thread."""
+SHARE = 50
+"""Presentations per batch on workers, so that each worker gets a share."""
+
+Part = TypeVar("Part")
+MakeBatch = Callable[[Stimuli, int], Batch]
+"""Makes the batch of some stimuli, the first of which has this position."""
+OnPresented = Callable[[int], None]
+"""Called with the number of presentations so far."""
+
+
+class Presented(NamedTuple):
+    """One batch that was presented."""
+
+    stimuli: Stimuli
+    first: int
+    """Position of the first of them."""
+    batch: Batch
+    latencies: Latencies
+
+
+Read = Callable[[Engine, Presented], Part]
+"""Reads what is needed of one batch."""
+
+
+def presenting(
+    parts: Iterable[Stimuli],
+    batch: MakeBatch,
+    read: Callable[[Presented], Part],
+    progress: OnPresented = lambda done: None,
+    first: int = 0,
+) -> Conversation[list[Part]]:
+    """Present parts of stimuli one after another: a conversation for `Engine.run`.
+
+    Parameters
+    ----------
+    parts : iterable of Stimuli
+    batch : callable
+        Makes the batch of a part, from its stimuli and the position of the first one.
+    read : callable
+        Called with each batch that was presented.
+    progress : callable
+        Called with the number of presentations so far.
+    first : int
+        Position of the first stimulus.
+
+    Returns
+    -------
+    list
+        What `read` returned of each part.
+    """
+    results, done = [], 0
+    for part in parts:
+        made = batch(part, first + done)
+        latencies = yield made
+        results.append(read(Presented(part, first + done, made, latencies)))
+        done += len(part)
+        progress(done)
+    return results
+
+
+class Distribution(Protocol):
+    """A way to have parts of stimuli presented. The results are the same in every way, to the bit."""
+
+    size: int
+    """Presentations per batch."""
+
+    def __call__(
+        self, engine: Engine, parts: Sequence[Stimuli], batch: MakeBatch, read: Read[Part], progress: OnPresented
+    ) -> list[Part]:
+        """Return what `read` returns of each part, in their order."""
+
+
+class Serial:
+    """Present one part after another in this process; see `Distribution`."""
+
+    size = BATCH
+
+    def __call__(
+        self, engine: Engine, parts: Sequence[Stimuli], batch: MakeBatch, read: Read[Part], progress: OnPresented
+    ) -> list[Part]:
+        """Run the loop on the engine."""
+        return engine.run(presenting(parts, batch, partial(read, engine), progress))
+
+
+serial: Distribution = Serial()
+
+
+def in_parts(stimuli: Stimuli, size: int) -> list[Stimuli]:
+    """Return stimuli cut into parts of `size`, the last one of what is left."""
+    everything = np.arange(len(stimuli))
+    return [stimuli.pick(everything[first : first + size]) for first in range(0, len(stimuli), size)]
+
+
+def as_they_are(weights: Weights) -> MakeBatch:
+    """Return what makes undisturbed batches."""
+    return partial(_plain, weights)
+
+
+def _plain(weights: Weights, stimuli: Stimuli, first: int) -> Batch:
+    return Batch(stimuli.latencies(np.arange(len(stimuli))), weights)
+
+
+def present_parts(
+    engine: Engine,
+    stimuli: Stimuli,
+    batch: MakeBatch,
+    read: Read[Part],
+    progress: Progress = no_progress,
+    distribution: Distribution = serial,
+) -> list[Part]:
+    """Present stimuli in batches, and read each batch.
+
+    Parameters
+    ----------
+    engine : Engine
+    stimuli : Stimuli
+    batch : callable
+        Makes the batch of a part, such as `as_they_are`.
+    read : callable
+        Called with the engine and each batch that was presented.
+    progress : callable
+        Called with (done, total).
+    distribution : Distribution
+        Where the parts are presented; by default here.
+
+    Returns
+    -------
+    list
+        What `read` returned of each part, in their order.
+    """
+    parts = in_parts(stimuli, distribution.size)
+    return distribution(engine, parts, batch, read, lambda done: progress(done, len(stimuli)))

@@ -1,0 +1,28 @@
+"""Where stimuli are presented: in this process, or on Dask workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from netsim.specification.checks import whole
+from netsim.spikes.batches import Distribution, serial
+
+Workers: TypeAlias = int | str | Distribution | None
+"""Number of processes of this machine, address of a Dask scheduler, a distribution, or None for this process."""
+
+
+@contextmanager
+def distribution_of(workers: Workers) -> Iterator[Distribution]:
+    """The distribution over `workers`: processes of this machine, the address of a Dask scheduler, or None for here."""
+    if workers is None:
+        yield serial
+    elif isinstance(workers, int | str):
+        from netsim.spikes.cluster import OverWorkers, connect
+
+        count = 1 if isinstance(workers, str) else whole(workers, "workers", least=1)
+        with connect(workers if isinstance(workers, str) else None, count) as client:
+            yield OverWorkers(client)
+    else:
+        yield workers
