@@ -141,8 +141,8 @@ def results_page(
             f"Fashion-MNIST with a fixed budget: 16C5-P2-32C5-P2-200-10, {IMAGES:,} training images, {EPOCHS}"
             f" epochs, seed {SEED}.",
             "`python scripts/reproduce.py --ablations` trains them, and `scripts/reproducing/ablations.py` contains",
-            "the settings. Accuracies are on the 5,000 validation images. The test images were not used. Each row is one",
-            "seed, so differences of less than about one point mean little.",
+            "the settings. Accuracies are on the 5,000 validation images. The test images were not used. Each row is",
+            "one seed, so differences of less than about one point mean little.",
             "",
             "In the regime `phased` the linear derivative is exact, so there is nothing to compare.",
             "",
