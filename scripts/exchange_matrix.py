@@ -107,7 +107,7 @@ def _pynwb(files: Files) -> Row:
     with pynwb.NWBHDF5IO(name, "r") as stream:
         units = stream.read().units.to_dataframe()
         _expect(_same([1000 * train for train in units["spike_times"]], files))
-    return Row("nwb", "valid; units with all spikes and their places, trials", "times beyond 1 ps")
+    return Row("nwb", "valid; units with all spikes and their positions, trials", "times beyond 1 ps")
 
 
 def _nwbinspector(files: Files) -> Row:
@@ -116,7 +116,7 @@ def _nwbinspector(files: Files) -> Row:
     found = list(nwbinspector.inspect_nwbfile(nwbfile_path=files.spikes("nwb", "inspected.nwb")))
     suggestion = nwbinspector.Importance.BEST_PRACTICE_SUGGESTION
     _expect(all(message.importance.value <= suggestion.value for message in found))
-    return Row("nwb", "nothing critical, no best practice violated", "experimenter, institution, keywords: suggested")
+    return Row("nwb", "no critical findings, no violated best practice", "suggests experimenter, institution, keywords")
 
 
 def _pynapple(files: Files) -> Row:
@@ -126,7 +126,7 @@ def _pynapple(files: Files) -> Row:
     units = data["units"]
     _expect(_same([1000 * train.index.values for train in units.values()], files), len(data["trials"]) == SHOWN)
     _expect({"layer", "map", "y", "x", "neuron"} <= set(units.metadata_columns))
-    return Row("nwb", "units with their places, trials as intervals", "times beyond 1 ns")
+    return Row("nwb", "units with their positions, trials as intervals", "times beyond 1 ns")
 
 
 def _spikeinterface(files: Files) -> Row:
@@ -134,7 +134,7 @@ def _spikeinterface(files: Files) -> Row:
 
     sorting = read_nwb_sorting(files.spikes("nwb", "si.nwb"), sampling_frequency=1e6, t_start=0.0)
     _expect(_same([sorting.get_unit_spike_train(unit) / 1000 for unit in sorting.unit_ids], files, 1e-3))
-    return Row("nwb", "units with their places", "trials; times beyond the sampling frequency that is given")
+    return Row("nwb", "units with their positions", "trials; times beyond the given sampling frequency")
 
 
 def _neo(files: Files) -> Row:
@@ -151,7 +151,7 @@ def _neo(files: Files) -> Row:
     return Row(
         "neo, nwb",
         "all trains; presentations of `.mat` cut out by the epoch",
-        "of NWB: layers, places and trials; times beyond 1 ps",
+        "from NWB: layers, positions and trials; times beyond 1 ps",
     )
 
 
@@ -163,7 +163,7 @@ def _elephant(files: Files) -> Row:
     rates = [float(elephant.statistics.mean_firing_rate(train).rescale("Hz")) for train in session.spiketrains]
     duration = SHOWN * files.simulation.network.duration / 1000
     _expect(np.allclose(rates, [len(train) / duration for train in _session(files.simulation)]))
-    return Row("neo", "rates, histograms, what takes spike trains", "")
+    return Row("neo", "rates, histograms, all functions of spike trains", "")
 
 
 def _viziphant(files: Files) -> Row:
@@ -192,7 +192,7 @@ def _libsonata(files: Files) -> Row:
     weights = edges.get_attribute("syn_weight", edges.select_all()).reshape(-1, 10)
     _expect(read == files.count, np.array_equal(weights, files.model.weights["output.kernel"]))
     works = "spikes by population; nodes, edges, weights, delays, configuration"
-    return Row("sonata, sonata-network", works, "presentations, a group beside the spikes")
+    return Row("sonata, sonata-network", works, "presentations (a separate group)")
 
 
 def _bmtk(files: Files) -> Row:
@@ -293,8 +293,8 @@ def _nir(files: Files) -> Row:
     _expect(np.array_equal(graph.nodes["output_synapses"].weight.T, files.model.weights["output.kernel"]))
     back = netsim.import_network("n.nir")
     _expect(back.network == files.model.network)
-    works = "graphs, of which the same network comes back; events of all nodes"
-    return Row("nir, nirdata", works, "of events: labels and shapes; times beyond 1 ps")
+    works = "graphs, from which netsim imports the same network; events of all nodes"
+    return Row("nir, nirdata", works, "from events: labels and shapes; times beyond 1 ps")
 
 
 def _simulator(name: str, load: Callable[[Any], Any]) -> Callable[[Files], Row]:
@@ -314,8 +314,8 @@ def _simulator(name: str, load: Callable[[Any], Any]) -> Callable[[Files], Row]:
             found = page["first_spikes"](path, np.moveaxis(stimuli, -1, 1), page[f"in_{name}"])
         for population, own in zip(("hidden", "output"), expected[1:], strict=True):
             _expect(np.array_equal(found[f"{population}_neurons"].numpy(), own))
-        works = "loads it; with [the program of a page](nir.md) all latencies on a time grid are the same"
-        return Row("nir", works, "as loaded by itself: all that is in the metadata, so that decisions are chance")
+        works = "loads it; identical latencies on a time grid with [this program](nir.md)"
+        return Row("nir", works, "without the program: all metadata, so decisions are at chance")
 
     return check
 

@@ -26,8 +26,8 @@ licences)
     {
         echo "# Packages"
         echo
-        echo "All packages of \`requirements.lock\` that netsim needs on Linux, with the licences that they declare. Made by"
-        echo "\`scripts/supply.sh licences\`; what it means for you: [licences](licences.md)."
+        echo "This table lists all packages of \`requirements.lock\` that netsim needs on Linux, with their declared licences."
+        echo "\`scripts/supply.sh licences\` writes it. [Licences](licences.md) explains the consequences for you."
         echo
         pip-licenses --python "$folder/bin/python" --from mixed --format markdown --with-urls
     } >docs/dependencies.md ;;
