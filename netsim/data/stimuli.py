@@ -129,7 +129,10 @@ def _check_coded(encoder: Encoder, coded: Any, count: int) -> None:
 
 
 class SpikeStimuli(Stimuli):
-    """Stimuli that are spikes already: in place of images, latencies (ms, ``inf`` = silent) as they are presented."""
+    """Stimuli that are spikes already: latencies (ms, ``inf`` = silent) instead of images.
+
+    They are presented as they are, with the channels that an encoder would add.
+    """
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""

@@ -31,8 +31,11 @@ class _Synapses(NamedTuple):
     changes: np.ndarray
 
 
-class Spikes(NamedTuple):
-    """What a loop's neurons have done, by population; arrays of shape (presentations, \\*population), times in ms.
+class LoopSpikes(NamedTuple):
+    """What the learner needs of the spikes of a loop, by population.
+
+    Arrays have the shape (presentations, \\*population), times are in ms. It is no `netsim.spikes.Spikes`, because slopes and
+    windows of single neurons belong to the learner alone.
 
     `limits` are latencies cut to the end of the window, `slopes` those at threshold times ``tau``; `movable` are those
     whose latency a small change of the potential changes.
@@ -83,7 +86,7 @@ class Loop:
     def displacements(
         self,
         displacements: Mapping[str, np.ndarray],
-        spikes: Spikes,
+        spikes: LoopSpikes,
         weights: Weights,
         axons: Mapping[str, np.ndarray],
         synapses: Mapping[str, np.ndarray],

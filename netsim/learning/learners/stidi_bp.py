@@ -16,7 +16,7 @@ from netsim.errors import DataError
 from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Deferred, LayerStep, sum_of, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
-from netsim.learning.loops import Loop, Spikes
+from netsim.learning.loops import Loop, LoopSpikes
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.learning.sparse import current_before, earliest_sparse, step_sparse
 from netsim.learning.sparse_gated import step_gated_sparse
@@ -284,7 +284,7 @@ class STiDiBP(Learner):
             slope = self._slope_at_threshold(population, arriving, own, np.ones(own.shape, bool), weights, late)
             slopes[name] = np.broadcast_to(slope, own.shape)
         onsets = {name: self._times[name].onset for name in asked}
-        spikes = Spikes(latencies, limits, slopes, movable, onsets)
+        spikes = LoopSpikes(latencies, limits, slopes, movable, onsets)
         causal = self.network.learning.propagation == "causal"
         back = weights | {
             kernel_name(one): self._weights_back(one, weights, weights[kernel_name(one)].shape)
