@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from netsim.errors import RunError
+from netsim.measuring.cluster import connect
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run
 from netsim.training.checkpoint import write_checkpoint, write_epochs
@@ -51,3 +52,22 @@ def test_links_in_place_of_files_are_replaced(run: RunFolder, outside: Path) -> 
     run.write_json(run.record_file.name, {"seed": 0})
     assert outside.read_text() == "precious"
     assert not any(file.is_symlink() for file in (run.checkpoint, run.best, run.metrics, run.record_file))
+
+
+def test_links_where_dask_would_work(tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes first makes that folder in the one of temporary files, which all users share."""
+    pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
+    pytest.importorskip("cryptography", reason="workers need the extra sweep: pip install -e '.[sweep]'")
+    temporary = tmp_path / "temporary"
+    shared = temporary / "dask-scratch-space"
+    shared.mkdir(parents=True)
+    for name in ("global.lock", "purge.lock"):
+        (shared / name).symlink_to(outside)
+    before = shared.stat().st_mtime_ns
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with connect(workers=1) as client:
+        assert client.submit(int, 3).result() == 3
+    assert outside.read_text() == "precious"
+    assert shared.stat().st_mtime_ns == before
+    assert list(temporary.iterdir()) == [shared]
