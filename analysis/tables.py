@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_object_dtype
 
 from netsim.data.stimuli import UNLABELLED
 from netsim.engines import Latencies, Potential
@@ -19,7 +18,7 @@ from netsim.specification import Network
 
 Integers = Sequence[int] | np.ndarray
 _LARGEST_TEXT = 256 * 2**20  # bytes
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
 def spike_table(
@@ -224,11 +223,18 @@ def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
     """A table whose words no spreadsheet takes for a formula: those that begin like one follow an apostrophe."""
     written = frame.copy(deep=False)
     for name, column in frame.items():
-        if is_object_dtype(column.dtype) or isinstance(column.dtype, pd.StringDtype):
-            written[name] = column.map(
-                lambda word: f"'{word}" if isinstance(word, str) and word.startswith(_FORMULA) else word
-            )
-    return written
+        words = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+        if words.dtype.kind in "OSU" and any(map(_is_formula, words)):
+            written[name] = column.astype(object).map(_quoted)
+    return written.rename(columns=_quoted)
+
+
+def _is_formula(word: Any) -> bool:
+    return isinstance(word, str) and word.startswith(_FORMULA)
+
+
+def _quoted(word: Any) -> Any:
+    return f"'{word}" if _is_formula(word) else word
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
