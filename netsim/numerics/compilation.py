@@ -6,6 +6,7 @@ digest of all sources of netsim that hold compiled code, so that none is ever lo
 
 import contextlib
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -27,6 +28,16 @@ _PREFIX = "netsim-kernels-"
 _FOLDERS = 4
 _CONFIG = vars(numba.config)
 _PLACING = Lock()
+
+
+def _forget_other_threads() -> None:
+    """In a process that was forked: none of them places machine code, because there is none."""
+    global _PLACING
+    _PLACING = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def compiled_with(**options: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -83,6 +84,7 @@ class ClockDriven(ABC):
     dt: float
     record: tuple[Recorded, ...]
     potentials: list[Potential]
+    _converses = False
 
     @abstractmethod
     def model_for(self, batch: Batch) -> Presenting:
@@ -96,9 +98,16 @@ class ClockDriven(ABC):
         """Hold the conversation with an experiment until it returns.
 
         Whatever the experiment raises is raised here, and the engine can be used again. An engine holds one
-        conversation at a time, and Brian2's state belongs to the process: a RunError, if a thread comes between.
+        conversation at a time, and Brian2's state belongs to the process: a RunError, if a thread comes between, or if
+        this process was forked while another thread was in the middle of a conversation with this engine.
         """
-        with contextlib.closing(experiment), presenting_alone(self), _one_thread(), quiet_brian2():
+        with (
+            contextlib.closing(experiment),
+            presenting_alone(self),
+            _one_thread(),
+            quiet_brian2(),
+            self._in_its_state(),
+        ):
             conversation = _Conversation(self, experiment)
             conversation.advance()
             model = None
@@ -106,6 +115,18 @@ class ClockDriven(ABC):
                 model = conversation.model
                 self._run(conversation, model)
         return conversation.result()
+
+    @contextlib.contextmanager
+    def _in_its_state(self) -> Iterator[None]:
+        """Refuse a network that stands in the middle of a presentation; it is in no other conversation now."""
+        if self._converses:
+            left = "was presenting in another thread as this process was forked; make a new engine here"
+            raise RunError(f"{self!r}: {left}")
+        self._converses = True
+        try:
+            yield
+        finally:
+            self._converses = False
 
     def _run(self, conversation: "_Conversation[Result]", model: Presenting) -> None:
         """Let the conversation go on until it is over, or needs another model."""
@@ -221,6 +242,19 @@ class _Conversation(Generic[Result]):
 
 
 _IN_BRIAN2 = threading.RLock()
+
+
+def _forget_other_threads() -> None:
+    """In a process that was forked: no other thread is in Brian2, because there is none."""
+    global _IN_BRIAN2
+    if _IN_BRIAN2.acquire(blocking=False):
+        _IN_BRIAN2.release()
+    else:
+        _IN_BRIAN2 = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 @contextlib.contextmanager
