@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from netsim.analysis.style import plain
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -51,5 +52,5 @@ def one_presentation(frame: pd.DataFrame, presentation: int | None) -> tuple[pd.
 
 
 def class_name(label: int, classes: Sequence[str]) -> str:
-    """What a label stands for; the label itself if nobody says."""
-    return classes[label] if 0 <= label < len(classes) else str(label)
+    """What a label stands for, in a figure; the label itself if nobody says."""
+    return plain(classes[label] if 0 <= label < len(classes) else label)

@@ -131,6 +131,11 @@ def drawing(ax: Axes | None, width: float, height: float, palette: Palette = Non
             yield ax
 
 
+def plain(name: object) -> str:
+    r"""A name as a text of a figure that shows it letter by letter: between two ``$`` matplotlib reads mathematics."""
+    return str(name).replace("$", r"\$")
+
+
 def is_narrow(axes: Axes) -> bool:
     """Whether Axes lie in a figure of about a column's width, so that a legend has to be stacked."""
     return axes.bbox.width / axes.figure.dpi < 4.0  # inches

@@ -205,6 +205,44 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], keep: Path | None
     write_atomically(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays), keep)
 
 
+def make_private(folder: Path, choice: str) -> Path:
+    """Make a folder from which code is loaded, and its parents; returns its path without links.
+
+    Raises NetsimError if another user may write to one of them, and OSError if it cannot be made. The superuser and
+    those who may write to this user's home folder do not count. `choice` names what chooses the folder.
+    """
+    path, home = folder.resolve(), Path(os.path.expanduser("~"))
+    home = home.resolve() if home.is_absolute() else home  # of a user who has none it is no path
+    for part in (*reversed(path.parents), path):
+        part.mkdir(mode=0o700, exist_ok=True)
+        if hasattr(os, "geteuid") and not home.is_relative_to(part):
+            _refuse_shared(part, part == path, choice)
+    return path
+
+
+def _refuse_shared(folder: Path, is_last: bool, choice: str) -> None:
+    state = folder.stat()
+    if state.st_uid not in (0, os.geteuid()):
+        raise NetsimError(f"{folder}: belongs to another user, whose code would be run; choose another {choice}")
+    writers = stat.S_IWOTH | (0 if _is_private(state.st_gid, state.st_uid) else stat.S_IWGRP)
+    is_sticky = bool(state.st_mode & stat.S_ISVTX)  # others may add what the next turn finds, but change nothing
+    if state.st_mode & writers and (is_last or not is_sticky):
+        remedy = f"choose another {choice}, or chmod go-w if all that it holds is yours"
+        raise NetsimError(f"{folder}: may be written by other users, whose code would be run; {remedy}")
+
+
+def _is_private(group: int, user: int) -> bool:
+    """Whether a group is that of one user alone, which many systems make for each."""
+    import grp  # not on every system, as user numbers are not
+    import pwd
+
+    try:
+        name, listed = pwd.getpwuid(user).pw_name, grp.getgrgid(group)
+    except KeyError:
+        return False
+    return listed.gr_name == name and set(listed.gr_mem) <= {name}
+
+
 @contextmanager
 def open_regular(path: Path, largest: int | None = None) -> Iterator[BinaryIO]:
     """Open a file to read; a named pipe that nobody writes to, or a device that never ends, is refused.

@@ -7,8 +7,10 @@ import importlib.util
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -148,6 +150,34 @@ def in_one_process() -> Callable[..., dict[str, Ended]]:
         return {given: Ended(*end) for given, end in json.loads(done.stdout.splitlines()[-1]).items()}
 
     return run
+
+
+_ANSWERS = 120  # seconds in which a forked process ends, unless it waits for ever
+
+
+@pytest.fixture
+def forked(tmp_path: Path) -> Callable[[Callable[[], object]], str]:
+    """A function that calls another one in a forked process, and returns what that printed, or what it raised."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs os.fork")
+
+    def call(work: Callable[[], object]) -> str:
+        answer = tmp_path / "answer"
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+            child = os.fork()
+        if not child:
+            signal.alarm(_ANSWERS)
+            try:
+                answer.write_text(str(work()))
+            except BaseException as error:
+                answer.write_text(f"{type(error).__name__}: {error}")
+            finally:
+                os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0, "the forked process came to no end"
+        return answer.read_text()
+
+    return call
 
 
 @pytest.fixture

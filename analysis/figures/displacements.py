@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, Palette, colours, drawing, legend_above, note_at
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, Palette, colours, drawing, legend_above, note_at, plain
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pa
         axes.plot(limits, limits, color=FAINT, linewidth=0.7, linestyle="--", zorder=1)
         handles = []
         for position, (name, colour) in enumerate(zip(stages, reversed(colours(max(2, len(stages)))), strict=False)):
-            text = f"{name}: " if name else ""
+            text = f"{plain(name)}: " if name else ""
             for of_label, who in ((False, "other neurons"), (True, "label's neuron")):
                 chosen = (stage == name) & (own == of_label)
                 face, order = colour if of_label else "none", 2 + position + 0.5 * of_label

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, colour_bar, drawing, outline
+from netsim.analysis.style import COLUMN_WIDTH, colour_bar, drawing, outline, plain
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def kernels(
         shown = f"{number}" if number == everything else f"first {number} of {everything}"
         what = "kernels" if convolution else "receptive fields"
         depth = f", channel {channel}" if frame.loc[frame["layer"] == name, "channel"].nunique() > 1 else ""
-        axes.set_title(f"{name}: {shown} {what} of {height}×{width}{depth}")
+        axes.set_title(f"{plain(name)}: {shown} {what} of {height}×{width}{depth}")
     return axes
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FULL_WIDTH, INK, Palette, colours, drawing
+from netsim.analysis.style import COLUMN_WIDTH, FULL_WIDTH, INK, Palette, colours, drawing, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +83,7 @@ def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
         shapes = dict(frame[["source", "source_shape"]].to_numpy()) | dict(frame[["target", "target_shape"]].to_numpy())
         for name, box in boxes.items():
             if isinstance(name, str):
-                _draw_box(axes, box, f"{name}\n{shapes[name]}", scale)
+                _draw_box(axes, box, plain(f"{name}\n{shapes[name]}"), scale)
         for number, (row, arrow) in enumerate(zip(frame.itertuples(), _arrows(frame, boxes), strict=True), start=1):
             _draw_arrow(axes, arrow, row, str(number), scale)
         left, line = -width / scale / 2, _LINE / scale

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.figures._layers import Colour, check_layers, draw_bands
-from netsim.analysis.frames import one_presentation, require
+from netsim.analysis.frames import class_name, one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import (
     FULL_WIDTH,
@@ -146,7 +146,8 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
 
 def _named(label: int, classes: Sequence[str]) -> str:
     """The label, and what it stands for where that is not the label itself."""
-    return f"{label} ({classes[label]})" if label < len(classes) and classes[label] != str(label) else str(label)
+    name = class_name(label, classes)
+    return f"{label} ({name})" if name != str(label) else name
 
 
 @Plot(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, legend_above, note_beside
+from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, legend_above, note_beside, plain
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
         axes.set_xticks([0, *(10.0**power for power in range(decades + 1))])
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_xlim(0, neurons.max() * 1.3)
-        axes.set_yticks(rows, names)
+        axes.set_yticks(rows, list(map(plain, names)))
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("spikes per presentation")
         legend_above(axes, -0.2, 3, handlelength=1.0, columnspacing=1.0, handletextpad=0.5)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
+from netsim.analysis.frames import class_name, require
 from netsim.analysis.kinds._layers import each_layer, layer_names, ordered_layers, positions
 from netsim.analysis.kinds._pairs import van_rossum
-from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, drawing
-from netsim.spikes.spikes import Progress, Spikes, names_of, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, drawing, plain
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,14 +54,12 @@ def dendrogram_figure(
     leaves = [int(label) for label in str(rows["leaves"].iloc[0]).split()]
     with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
         ink = f"#{int(255 * float(INK)):02x}" + 2 * f"{int(255 * float(INK)):02x}"
-        hierarchy.dendrogram(
-            links, labels=names_of(classes, leaves), ax=axes, link_color_func=lambda _: ink, color_threshold=0
-        )
+        names = [class_name(label, classes) for label in leaves]
+        hierarchy.dendrogram(links, labels=names, ax=axes, link_color_func=lambda _: ink, color_threshold=0)
         axes.tick_params(axis="x", length=0, labelsize=axes.yaxis.get_ticklabels()[0].get_fontsize())
         axes.set(xlabel="label", ylabel="mean van Rossum distance")
-        axes.set_title(
-            f"{name}: clusters of presentations agree\nwith labels at {rows['agreement'].iloc[0]:.2f} (adjusted Rand)"
-        )
+        agreement = f"with labels at {rows['agreement'].iloc[0]:.2f} (adjusted Rand)"
+        axes.set_title(f"{plain(name)}: clusters of presentations agree\n{agreement}")
     return axes
 
 

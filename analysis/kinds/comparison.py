@@ -11,7 +11,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import MARKERS, ordered_layers
 from netsim.analysis.kinds.similarity import same_presentations
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, plain
 from netsim.errors import DataError
 from netsim.measuring.metrics import decide
 from netsim.spikes.spikes import Progress, Spikes, no_progress
@@ -76,7 +76,7 @@ def comparison_figure(
         # a layer is named once, beside the middle of its rows
         layers = rows["layer"].astype(str)
         middles = rows.index.to_series().groupby(layers, sort=False).mean()
-        axes.set_yticks(middles, middles.index)
+        axes.set_yticks(middles, list(map(plain, middles.index)))
         axes.tick_params(axis="y", length=0)
         for first in rows.index[1:][layers.ne(layers.shift())[1:]]:
             axes.axhline(first - 0.5, color=FAINT, linewidth=0.4, linestyle=":", zorder=0)

@@ -10,7 +10,7 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, plain
 from netsim.spikes.columns import LayerSpikes, order_within
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
@@ -62,7 +62,7 @@ def reliability_figure(
                 axes.plot([middle, middle], [row - 0.25, row + 0.25], color=colour, linewidth=1.8)
             text = f"{own['reliability'].mean():.1%} fire" if len(medians) else "silent"
             axes.text(1.01, row, text, transform=axes.get_yaxis_transform(), fontsize="small", color=FAINT, va="center")
-        axes.set_yticks(range(len(names)), names)
+        axes.set_yticks(range(len(names)), list(map(plain, names)))
         axes.set_ylim(-0.6, len(names) - 0.4)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("median latency of a neuron (ms)")

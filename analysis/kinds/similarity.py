@@ -12,7 +12,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import positions
 from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
-from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colour_bar, drawing
+from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colour_bar, drawing, plain
 from netsim.errors import DataError, SpecificationError
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
@@ -65,8 +65,8 @@ def similarity_figure(
                 ink = "white" if abs(value) > 0.6 else INK
                 size = "x-small" if len(names) <= 8 else 4.5
                 axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=size, color=ink)
-        axes.set_xticks(range(len(names)), names, rotation=90)
-        axes.set_yticks(range(len(names)), names)
+        axes.set_xticks(range(len(names)), list(map(plain, names)), rotation=90)
+        axes.set_yticks(range(len(names)), list(map(plain, names)))
         axes.tick_params(length=0)
         colour_bar(axes, image, 1.04, 0.05, "correlation (ρ)")
     return axes

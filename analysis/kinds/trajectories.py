@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
+from netsim.analysis.frames import class_name, require
 from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colours, drawing
+from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colours, drawing, plain
 from netsim.errors import DataError, SpecificationError
-from netsim.spikes.spikes import Progress, Spikes, names_of, no_progress
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,13 +60,13 @@ def trajectory_figure(
         for position, ((label, path), colour) in enumerate(zip(paths, colours(len(paths)), strict=True)):
             style = ("-", "--")[position // 10 % 2]
             axes.plot(path["pc1"], path["pc2"], style, color=colour, linewidth=1.1, marker=".", markersize=3)
-            text = "" if pd.isna(label) else names_of(classes, [int(str(label))])[0]
+            text = "" if pd.isna(label) else class_name(int(str(label)), classes)
             end = (path["pc1"].iloc[-1], path["pc2"].iloc[-1])
             axes.annotate(text, end, (3, 0), textcoords="offset points", color=INK, va="center", fontsize="small")
         begin = rows.iloc[0]
         axes.plot(begin["pc1"], begin["pc2"], "o", markersize=6, markerfacecolor="none", markeredgecolor=INK)
         first, last = rows["time_ms"].min(), rows["time_ms"].max()
-        axes.set_title(f"{name}, {first:.4g} to {last:.4g} ms")
+        axes.set_title(f"{plain(name)}, {first:.4g} to {last:.4g} ms")
         axes.set_xlabel(f"component 1 ({begin['share1']:.0%} of variance)")
         axes.set_ylabel(f"component 2 ({begin['share2']:.0%} of variance)")
         axes.margins(0.08)

@@ -150,6 +150,7 @@ def train_plan(
         )
 
     def write_results() -> pd.DataFrame:
+        check_lock()
         table = sweep_table(plan.keys, ended_runs(runs, outcomes))
         write_table(table, folder / _TABLE)
         return table
@@ -162,7 +163,7 @@ def train_plan(
         if waiting:
             client = stack.enter_context(options.dask_client(scheduler, workers or min(threads(), len(waiting))))
         options.make_folder(folder)
-        stack.enter_context(lock_folder(folder))
+        check_lock = stack.enter_context(lock_folder(folder))
         write_text(folder / _PLAN, read_text(plan_file, LARGEST_FILE))
         table = write_results()
         if not waiting:

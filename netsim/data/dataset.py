@@ -130,6 +130,14 @@ class Dataset:
         return digest.hexdigest()
 
 
+def check_name(name: str, where: str) -> None:
+    """Refuse a name by which a file would lie outside its folder; it may have come from a file."""
+    if not name or not name.isprintable() or set(name) & set("/\\"):
+        raise DataError(
+            f"{where}: {name!r} cannot be the name of a data set that is kept; take letters, digits and dashes"
+        )
+
+
 def described(dataset: Dataset) -> dict[str, Any]:
     """What a run records of its data set, ready for JSON; another one differs in `IDENTITY`."""
     return {

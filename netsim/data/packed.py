@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from netsim.data.dataset import Dataset, Part
+from netsim.data.dataset import Dataset, Part, check_name
 from netsim.data.stored import StoredArray, store_arrays, stored_arrays
 from netsim.errors import DataError
 
@@ -26,7 +26,7 @@ def write_dataset(dataset: Dataset, path: str | Path) -> Path:
     Raises
     ------
     DataError
-        If the name does not end in ``.npz``, or what is given is no data set.
+        If the file's name does not end in ``.npz``, what is given is no data set, or its name could not be a file's.
     RunError
         If it cannot be written.
 
@@ -43,6 +43,7 @@ def write_dataset(dataset: Dataset, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != SUFFIX:
         raise DataError(f"{path}: the name of a data set's file must end in {SUFFIX}")
+    check_name(dataset.name, str(path))
     about = {
         "name": dataset.name,
         "samples": dataset.samples,
@@ -62,12 +63,13 @@ def read_dataset(path: str | Path) -> Dataset:
     Raises
     ------
     DataError
-        If the file is missing or damaged, or holds something else.
+        If the file is missing or damaged, or holds something else, or a name that could not be a file's.
     """
     path = Path(path)
     arrays = stored_arrays(path)
     try:
         about = _about(arrays)
+        check_name(about["name"], str(path))
         parts: dict[str, Part] = {
             split: (arrays[f"{split}_samples"], _labels(arrays[f"{split}_labels"]))
             for split in ("train", "test", "validation")

@@ -1,6 +1,6 @@
 """Engines present stimuli to a network and return first-spike latencies. They know nothing of learning.
 
-An *conversation* is a generator that yields a `Batch` and is sent the latencies of all populations in return;
+A *conversation* is a generator that yields a `Batch` and is sent the latencies of all populations in return;
 what it returns in the end, the engine's `run` returns. So the same conversation runs on every engine, and a
 clock-driven engine can hold the whole conversation inside one long simulation.
 """

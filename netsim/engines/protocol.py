@@ -1,10 +1,11 @@
 """What passes between an engine and whoever uses it: batches, latencies, potentials, conversations."""
 
+import os
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from threading import Lock
+from threading import get_ident
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -144,7 +145,7 @@ class Engine(Protocol):
     potentials: list[Potential]
 
     def run(self, conversation: Conversation[Result]) -> Result:
-        """Hold the conversation with a conversation until it returns."""
+        """Run a conversation until it returns."""
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch; the learner's and everybody's shortest way to latencies."""
@@ -168,22 +169,31 @@ class EngineEntry(NamedTuple):
     exact: bool
 
 
-_PRESENTING: set[int] = set()
-"""Engines that present, by their identity."""
-_NOTING = Lock()
+_PRESENTING: dict[int, list[int]] = {}
+"""Engines that present, by their identity, each with the thread in which it does."""
 
 
 @contextmanager
 def presenting_alone(engine: Engine) -> Iterator[None]:
     """Refuse, by a RunError, an engine that is presenting already, in another thread or in its own conversation."""
-    with _NOTING:
-        if id(engine) in _PRESENTING:
-            raise RunError(f"{engine!r}: is presenting already; make an engine for each thread")
-        _PRESENTING.add(id(engine))
+    own = [get_ident()]
+    if _PRESENTING.setdefault(id(engine), own) is not own:  # one step, in which no other thread comes between
+        raise RunError(f"{engine!r}: is presenting already; make an engine for each thread")
     try:
         yield
     finally:
-        _PRESENTING.discard(id(engine))
+        del _PRESENTING[id(engine)]
+
+
+def _forget_other_threads() -> None:
+    """In a process that was forked: it has none of the threads but the one that forked."""
+    for engine, (thread,) in list(_PRESENTING.items()):
+        if thread != get_ident():
+            del _PRESENTING[engine]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def single_batch(batch: Batch) -> Conversation[Latencies]:

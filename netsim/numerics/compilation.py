@@ -6,6 +6,7 @@ digest of all sources of netsim that hold compiled code, so that none is ever lo
 
 import contextlib
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -19,12 +20,24 @@ import numba
 import numpy as np
 import platformdirs
 
+from netsim.files import make_private
+
 _PACKAGE = Path(__file__).parents[1]
 _PREFIX = "netsim-kernels-"
 # So many folders stay, those used last: a change that is taken back, or a switch of branches, compiles nothing anew.
 _FOLDERS = 4
 _CONFIG = vars(numba.config)
 _PLACING = Lock()
+
+
+def _forget_other_threads() -> None:
+    """In a process that was forked: none of them places machine code, because there is none."""
+    global _PLACING
+    _PLACING = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def compiled_with(**options: Any) -> Any:
@@ -83,16 +96,25 @@ def _keep(dispatcher: Any, folder: Path) -> None:
 
 @cache
 def _folder() -> Path | None:
-    """Where machine code is kept: where NUMBA_CACHE_DIR says, in the package or with the user; None if nowhere."""
-    places = [_PACKAGE / "__pycache__"]
+    """Where machine code is kept: where NUMBA_CACHE_DIR says, in the package or with the user; None if nowhere.
+
+    Raises NetsimError if others may write to a folder that is not the package's: numba unpickles what it finds.
+    """
+    beside = _PACKAGE / "__pycache__"  # whose writers may change the sources, too
+    places = {beside: ""}
     if _CONFIG["CACHE_DIR"]:
-        places.insert(0, Path(_CONFIG["CACHE_DIR"]).absolute())
+        places = {Path(_CONFIG["CACHE_DIR"]).absolute(): "NUMBA_CACHE_DIR", **places}
     with contextlib.suppress(RuntimeError):  # a user without a home; earlier versions give a relative path
-        places.append(platformdirs.user_cache_path("netsim") / "compiled")
-    for place in filter(Path.is_absolute, places):
+        places[platformdirs.user_cache_path("netsim") / "compiled"] = "XDG_CACHE_HOME"
+    for place, choice in places.items():
+        if not place.is_absolute():
+            continue
         with contextlib.suppress(OSError):
             folder = place / _name()
-            folder.mkdir(parents=True, exist_ok=True)
+            if place == beside:
+                folder.mkdir(parents=True, exist_ok=True)
+            else:
+                folder = make_private(folder, choice)
             tempfile.TemporaryFile(dir=folder).close()  # also makes it the one that was used last
             _remove_older(place)
             return folder

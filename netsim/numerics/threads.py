@@ -136,12 +136,14 @@ def _one_thread_a_product() -> Iterator[None]:
 
     Of two that come at once in threads of a user, the second would otherwise give back what the first has taken. As
     threadpoolctl has a limit lifted by none but the thread that has set it, a first one that ends before the other
-    hands over to a thread that stays.
+    hands over to a thread that stays. In a process that was forked meanwhile, the next one gives back what is left.
     """
     global _at_work, _limiter
     with _LIMITING:
         first = not _at_work
         if first:
+            if _limiter is not None:
+                _limiter.__exit__(None, None, None)
             _limiter = _limit()
         _at_work += 1
     try:
@@ -185,6 +187,13 @@ def _helpers(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="netsim")
 
 
+def _forget_other_threads() -> None:
+    """In a process that was forked: none of them is at work, because there is none."""
+    global _LIMITING, _at_work
+    _LIMITING, _at_work = Lock(), 0
+
+
 if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
     for _threads in (_helpers, _keeper):
         os.register_at_fork(after_in_child=_threads.cache_clear)  # a child process has none of them

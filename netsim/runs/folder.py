@@ -17,8 +17,8 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class RunFolder:
         self.previous_checkpoint = path / "checkpoint-previous.npz"
         self.lock_file = path / LOCK
         self.data = path / "data"
+        self._check_lock: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
@@ -71,9 +72,19 @@ class RunFolder:
         keys = ("network", "seed", "limit", "training", "validation", "started", "netsim", "git_revision")
         return html_table(str(self.path), [(key, told[key]) for key in keys if told.get(key) is not None])
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Take the run for this process, as `lock_folder` does."""
-        return lock_folder(self.path)
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Take the run for this process, as `lock_folder` does; meanwhile `check_lock` is asked before each write."""
+        with lock_folder(self.path) as self._check_lock:
+            try:
+                yield
+            finally:
+                self._check_lock = None
+
+    def check_lock(self) -> None:
+        """Refuse to write, by a RunError, if this process has locked the run and another folder lies in its place."""
+        if self._check_lock is not None:
+            self._check_lock()
 
     def network(self) -> Network:
         """The specification that was trained.
@@ -155,6 +166,7 @@ class RunFolder:
         """Write the metrics of all epochs so far."""
         if not rows:
             return
+        self.check_lock()
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -163,6 +175,7 @@ class RunFolder:
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> Path:
         """Write a JSON file of the run."""
+        self.check_lock()
         write_json(self.path / name, content)
         return self.path / name
 
@@ -198,18 +211,33 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
 
 
 @contextmanager
-def lock_folder(path: Path) -> Iterator[None]:
-    """Take a folder for this process; a RunError, if another process holds it, or it cannot be written to."""
+def lock_folder(path: Path) -> Iterator[Callable[[], None]]:
+    """Take a folder for this process; a RunError, if another process holds it, or it cannot be written to.
+
+    Gives a function to call before each write: a lock is of a folder, whatever its name, and files are written by name.
+    It raises RunError if the folder was moved or replaced since.
+    """
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
+        held = os.stat(path / LOCK)
     except Timeout as error:
         raise RunError(f"{path}: is in use by another process; wait for it or choose another --out") from error
     except (OSError, NotImplementedError) as error:  # the latter of drives that know no locks
         reason = getattr(error, "strerror", None) or str(error)
         raise RunError(f"{path}: cannot be written ({reason}); choose another --out") from error
     try:
-        yield
+
+        def check() -> None:
+            try:
+                is_same = os.path.samestat(held, os.stat(path / LOCK))
+            except OSError:
+                is_same = False
+            if not is_same:
+                moved = "was moved, replaced or unlocked while it was in use, so that no more is written there"
+                raise RunError(f"{path}: {moved}; go on with --resume where it lies now")
+
+        yield check
     finally:
         lock.release()
 

@@ -73,8 +73,9 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
         return
     no_pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
     with ExitStack() as stack:
-        stack.enter_context(dask.config.set(no_pages))
         scratch = stack.enter_context(TemporaryDirectory(prefix="netsim-", ignore_cleanup_errors=True))
+        # the scheduler would lock files of a folder in TMPDIR whose name everybody knows, and empty them
+        stack.enter_context(dask.config.set(no_pages | {"temporary-directory": scratch}))
         try:
             with _interrupts_later():
                 cluster = stack.enter_context(

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pandas as pd
-from pandas.api.types import is_object_dtype
 
 from netsim.errors import DataError
 from netsim.files import read_text, write_atomically
 
 _LARGEST_TEXT = 256 * 2**20
 """Bytes of a table that is read as text."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 """What spreadsheets take for the start of a formula."""
 
 
@@ -84,11 +83,18 @@ def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
     """A table whose words no spreadsheet takes for a formula: those that begin like one follow an apostrophe."""
     written = frame.copy(deep=False)
     for name, column in frame.items():
-        if is_object_dtype(column.dtype) or isinstance(column.dtype, pd.StringDtype):
-            written[name] = column.map(
-                lambda word: f"'{word}" if isinstance(word, str) and word.startswith(_FORMULA) else word
-            )
-    return written
+        words = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+        if words.dtype.kind in "OSU" and any(map(_is_formula, words)):
+            written[name] = column.astype(object).map(_quoted)
+    return written.rename(columns=_quoted)
+
+
+def _is_formula(word: Any) -> bool:
+    return isinstance(word, str) and word.startswith(_FORMULA)
+
+
+def _quoted(word: Any) -> Any:
+    return f"'{word}" if _is_formula(word) else word
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

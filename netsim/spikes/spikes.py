@@ -340,8 +340,3 @@ def even_sample(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
     _, begin, counts = np.unique(tags[by_label], return_index=True, return_counts=True)
     turn[by_label] = np.arange(len(tags)) - np.repeat(begin, counts)
     return np.sort(order[np.argsort(turn, kind="stable")][:most])
-
-
-def names_of(classes: Sequence[str], labels: Iterable[int]) -> list[str]:
-    """Return the names of labels; the number where a label has no name."""
-    return [classes[label] if 0 <= label < len(classes) else str(label) for label in labels]

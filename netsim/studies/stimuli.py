@@ -1,5 +1,6 @@
 """Disturbed stimuli: tonic's transforms on the spikes of the stimulus as events."""
 
+import os
 from collections.abc import Callable
 from threading import Lock
 
@@ -12,6 +13,16 @@ from netsim.specification import Network
 _EVENT_TYPE = np.dtype([(name, np.float64) for name in "xytp"])
 _drawing = Lock()
 """Is held while numpy's global generator is seeded: there is one for all threads."""
+
+
+def _forget_other_threads() -> None:
+    """In a process that was forked: none of them seeds it, because there is none."""
+    global _drawing
+    _drawing = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def transformed(

@@ -120,6 +120,7 @@ def epoch_score(metrics: Mapping[str, float]) -> tuple[float, float]:
 
 def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
     """Write a state; the last checkpoint becomes the previous one when the new one is whole."""
+    run.check_lock()
     position = {
         **{name: getattr(state, name) for name in ("epoch", "batch", "best", "history")},
         **{name: getattr(state.totals, name) for name in _SUMS},
@@ -140,6 +141,7 @@ def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
 def write_epochs(state: TrainingState, run: RunFolder) -> None:
     """Write what a run folder holds of the finished epochs: their metrics, and the best weights."""
     if state.best_weights is not None:
+        run.check_lock()
         write_weights(state.best_weights, run.best, state.best_epoch)
         run.write_metrics(state.history)
 

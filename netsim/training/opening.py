@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from netsim.data.dataset import Dataset, described
+from netsim.data.dataset import Dataset, check_name, described
 from netsim.data.packed import SUFFIX
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits
@@ -192,6 +192,8 @@ def open_training(
     seed, limit = whole(seed, "seed", least=0), None if limit is None else whole(limit, "limit")
     if data is not None:
         check_kind(data, Dataset, "data", "such as netsim.make_dataset gives")
+        if not data.reference:
+            check_name(data.name, "data")
         named = data.reference or f"{data.name}{SUFFIX}"
         network = dataclasses.replace(network, training=dataclasses.replace(network.training, dataset=named))
     keeps = data is not None and not data.reference

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import inspect
 import re
 import warnings
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.api.types import is_numeric_dtype
 
-from netsim.analysis import Analysed, Analysis, analyse
+from netsim.analysis import Analysed, Analysis, analyse, save_figure
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Model, load_model
@@ -82,6 +85,22 @@ def test_figure_has_units_and_is_closed(name: str, found: dict[str, Analysed]) -
     figure.canvas.draw()
     plt.close(figure)
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", analyses)
+def test_names_are_shown_letter_by_letter(name: str, found: dict[str, Analysed], tmp_path: Path) -> None:
+    """They come with the files of others, and matplotlib reads mathematics between dollar signs."""
+    table = found[name].table.copy()
+    for column in {"layer", "first", "second"} & {column for column in table if not is_numeric_dtype(table[column])}:
+        table[column] = pd.Categorical([rf"$\frac{{$ {word}" for word in table[column].astype(str)])
+    classes = [rf"a$b$ {label}" for label in range(10)]
+    figure = Analysed(name, table, classes).figure()
+    save_figure(figure, tmp_path / "figure.svg")
+    plt.close(figure)
+    drawn = html.unescape((tmp_path / "figure.svg").read_text(encoding="utf-8"))
+    assert r"$\frac{$ " in drawn
+    assert (r"a$b$ 2" in drawn) == (name in ("clustering", "trajectories"))
+    assert r"\$" not in drawn
 
 
 def test_the_same_seed_gives_the_same_numbers(spikes: Spikes) -> None:

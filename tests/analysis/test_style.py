@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import seaborn as sns
 
 import netsim.analysis
-from netsim.analysis import save_figure, silent_curves, theme
+from netsim.analysis import save_figure, silent_curves, spikes_per_layer, theme
 from netsim.analysis.style import PALETTE
 from netsim.errors import DataError, RunError
 
@@ -124,3 +125,15 @@ def test_axes_that_are_given_keep_their_style() -> None:
         legend = axes.get_legend()
         assert legend is not None
         assert legend.get_texts()[0].get_fontsize() == plt.rcParams["legend.fontsize"]
+
+
+def test_names_of_a_table_are_shown_letter_by_letter(tmp_path: Path) -> None:
+    """Tables are read from files of others, too."""
+    name = r"$\frac{$"
+    counts = {"presentation": [0, 1], "layer": [name, name], "spikes": [1, 2], "neurons": [4, 4]}
+    for axes in (
+        silent_curves(pd.DataFrame({"epoch": [1, 2], f"silent_{name}": [0.1, 0.2]})),
+        spikes_per_layer(pd.DataFrame(counts)),
+    ):
+        save_figure(axes, tmp_path / "figure.svg")
+        assert html.unescape((tmp_path / "figure.svg").read_text(encoding="utf-8")).count(f">{name}<") == 1

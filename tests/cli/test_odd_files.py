@@ -196,6 +196,34 @@ def test_a_spreadsheet_runs_no_cell() -> None:
     assert lines[0].endswith(",-4")
 
 
+@pytest.mark.parametrize("kind", ["object", "category", "string"])
+def test_a_spreadsheet_runs_no_word_of_any_type(kind: str) -> None:
+    words = pd.Series(["=1+1", "'=1+1", "a", "=1+1", None], dtype=kind)
+    table = pd.DataFrame({"number": [-1, 2, 3, 4, 5], "@word": words, "whole": pd.Categorical([-1] * 5)})
+    before = table.copy()
+    write_table(table, "table.csv")
+    assert Path("table.csv").read_text(encoding="utf-8").splitlines() == [
+        "number,'@word,whole",
+        "-1,'=1+1,-1",
+        "2,'=1+1,-1",
+        "3,a,-1",
+        "4,'=1+1,-1",
+        "5,,-1",
+    ]
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_the_name_of_a_strangers_layer_is_no_formula(netsim: Netsim) -> None:
+    rows = "".join(f"{presentation},{presentation % 2},=cmd|calc,{presentation},1.5\n" for presentation in range(4))
+    Path("spikes.csv").write_text(f"presentation,label,layer,neuron,latency_ms\n{rows}", encoding="utf-8")
+    done = netsim("analyse", "latencies", "spikes.csv", "--out", "counts.csv")
+    assert done.code == 0, done.err
+    told = Path("counts.csv").read_text(encoding="utf-8")
+    assert "'=cmd|calc" in told
+    assert ",=cmd" not in told
+    assert "\n=cmd" not in told
+
+
 def test_a_checksum_is_of_the_weights_that_were_read(run: Path) -> None:
     """A training may put others in their place while a report is made."""
     read = load_model("run").sha256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from netsim.data.dataset import Dataset
 from netsim.data.loading import load_dataset
 from netsim.data.making import make_dataset
-from netsim.data.packed import write_dataset
+from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import load_splits
 from netsim.data.stored import StoredArray
 from netsim.errors import DataError, DataWarning, RunError
@@ -414,6 +415,20 @@ def _compressed(path: Path) -> None:
     with np.load(path) as arrays:
         kept = dict(arrays)
     np.savez_compressed(path, **kept)
+
+
+@pytest.mark.parametrize("name", ["../../precious/best", "/precious", "a\\b", "a\nb", ""])
+def test_a_packed_data_set_whose_name_is_a_path_is_refused(name: str, packed: Path) -> None:
+    with np.load(packed) as arrays:
+        kept = dict(arrays)
+    about = json.loads(kept["about"].tobytes()) | {"name": name}
+    np.savez(packed, **(kept | {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}))
+    for read in (read_dataset, load_dataset):
+        with pytest.raises(DataError, match=r"meals.npz: .* cannot be the name of a data set"):
+            read(packed)
+    named = dataclasses.replace(make_dataset((IMAGES, WORDS), ENCODER), name=name)
+    with pytest.raises(DataError, match=r"other.npz: .* cannot be the name of a data set"):
+        write_dataset(named, "other.npz")
 
 
 def test_a_file_that_changes_while_it_is_open_is_refused(packed: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,9 @@ import brian2 as b2
 import numpy as np
 import pytest
 
-from netsim.engines import Batch, Recorded, make_engine
+from netsim.engines import Batch, Experiment, Latencies, Recorded, make_engine
 from netsim.engines.brian2.own import OwnBrian2Engine, brian2_engine
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, RunError, SpecificationError
 from netsim.models.neurons import SCHEDULE
 from netsim.specification import Convolution, Delays, Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.weights.initial import initial_weights
@@ -91,6 +92,35 @@ def test_integrators_by_hand_fire_as_those_of_netsim(copies: int) -> None:
             np.testing.assert_array_equal(ours, theirs)
     assert [(trace.presentation, trace.layer) for trace in engine.potentials] == [(k, "hidden") for k in range(5)]
     assert all(trace.potential[0] == 0 and trace.potential.size == 80 for trace in engine.potentials)
+
+
+def test_a_second_thread_leaves_a_conversation_alone() -> None:
+    """It is refused before it touches the state of the network."""
+    own = Own()
+    own.hidden.v = 0.25
+    engine, network = own.engine(), _network()
+    begun, ended = threading.Event(), threading.Event()
+    heard: list[Latencies] = []
+
+    def experiment() -> Experiment[None]:
+        heard.append((yield Batch(_stimuli(), _weights(network))))
+        begun.set()
+        assert ended.wait(60)
+        heard.append((yield Batch(_stimuli(), _weights(network))))
+
+    thread = threading.Thread(target=engine.run, args=[experiment()])
+    thread.start()
+    assert begun.wait(60)
+    try:
+        with pytest.raises(RunError, match="is presenting already"):
+            engine.present(Batch(_stimuli(), _weights(network)))
+    finally:
+        ended.set()
+        thread.join(60)
+    for one, other in zip(*heard, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(engine.begun) == 10
+    np.testing.assert_array_equal(own.hidden.v, [0.25] * 3)
 
 
 def test_shared_weights_and_parts_of_groups() -> None:

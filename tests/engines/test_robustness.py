@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsim.engines import Batch, Engine, Latencies
+from netsim.engines import Batch, Engine, Experiment, Latencies
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, RunError
@@ -60,8 +63,9 @@ def test_a_stimulus_spike_that_the_grid_moves_to_the_end_takes_place_on_no_engin
         assert engine.present(batch)[0].ravel().tolist() == [7.0, np.inf]
 
 
-def _refused_meanwhile(engine: Engine, other: Engine) -> str:
-    """What `other` says in this thread while `engine` is in the middle of a conversation in another one."""
+@contextmanager
+def _meanwhile(engine: Engine) -> Iterator[list[Latencies]]:
+    """While what is inside happens in this thread, `engine` is in the middle of a conversation in another one."""
     begun, ended = threading.Event(), threading.Event()
     heard: list[Latencies] = []
 
@@ -72,12 +76,17 @@ def _refused_meanwhile(engine: Engine, other: Engine) -> str:
     thread.start()
     assert begun.wait(60)
     try:
-        with pytest.raises(RunError) as refused:
-            other.present(Batch(STIMULI, WEIGHTS))
+        yield heard
     finally:
         ended.set()
         thread.join(60)
     assert len(heard) == 1
+
+
+def _refused_meanwhile(engine: Engine, other: Engine) -> str:
+    """What `other` says in this thread while `engine` is in the middle of a conversation in another one."""
+    with _meanwhile(engine), pytest.raises(RunError) as refused:
+        other.present(Batch(STIMULI, WEIGHTS))
     return str(refused.value)
 
 
@@ -106,6 +115,68 @@ def test_an_engine_presents_in_one_thread_at_a_time() -> None:
         assert len(engine.present(Batch(STIMULI, WEIGHTS))) == 3  # and can be used again
     one, another = (Brian2Engine(NETWORK, dt=0.5, target="numpy", copies=2) for _ in range(2))
     assert "brian2: is running in another thread" in _refused_meanwhile(one, another)
+
+
+def test_a_process_that_is_forked_meanwhile_presents(forked: Callable[[Callable[[], object]], str]) -> None:
+    """It has none of the other threads, and so none of their conversations, which would never end."""
+    event, clocked = _engines()
+    other = Brian2Engine(NETWORK, dt=0.5, target="numpy", copies=2)
+    expected = [engine.present(Batch(STIMULI, WEIGHTS)) for engine in (event, clocked, other)]
+
+    def same(engine: Engine, wanted: Latencies) -> bool:
+        return all(map(np.array_equal, engine.present(Batch(STIMULI, WEIGHTS)), wanted))
+
+    with _meanwhile(event):
+        assert forked(lambda: same(event, expected[0])) == "True"
+    with _meanwhile(clocked):
+        assert forked(lambda: same(other, expected[2])) == "True"
+        assert forked(lambda: same(Brian2Engine(NETWORK, dt=0.5, target="numpy"), expected[1])) == "True"
+        left = "was presenting in another thread as this process was forked; make a new engine here"
+        assert forked(lambda: clocked.present(Batch(STIMULI, WEIGHTS))) == f"RunError: {clocked!r}: {left}"
+        assert "is running in another thread" in str(_error(other))  # in this process
+    assert same(event, expected[0])
+    assert same(clocked, expected[1])
+
+
+def test_a_process_that_is_forked_while_an_engine_is_made_ready_presents(
+    forked: Callable[[Callable[[], object]], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended, make = threading.Event(), threading.Event(), EventEngine._make_stages
+    main = threading.current_thread()
+
+    def slowly(engine: EventEngine) -> list[Any]:
+        if threading.current_thread() is not main:
+            begun.set()
+            assert ended.wait(60)
+        return make(engine)
+
+    monkeypatch.setattr(EventEngine, "_make_stages", slowly)
+    thread = threading.Thread(target=EventEngine(NETWORK).present, args=[Batch(STIMULI, WEIGHTS)])
+    thread.start()
+    assert begun.wait(60)
+    try:
+        assert forked(lambda: len(EventEngine(NETWORK).present(Batch(STIMULI, WEIGHTS)))) == "3"
+    finally:
+        ended.set()
+        thread.join(60)
+
+
+def test_a_process_that_is_forked_within_a_conversation_stays_in_it(
+    forked: Callable[[Callable[[], object]], str],
+) -> None:
+    engine = Brian2Engine(NETWORK, dt=0.5, target="numpy")
+
+    def experiment() -> Experiment[str]:
+        yield Batch(STIMULI, WEIGHTS)
+        return forked(lambda: _error(engine))
+
+    assert "is presenting already" in engine.run(experiment())
+
+
+def _error(engine: Engine) -> RunError:
+    with pytest.raises(RunError) as refused:
+        engine.present(Batch(STIMULI, WEIGHTS))
+    return refused.value
 
 
 @given(step=st.integers(0, 10**9), dt=st.floats(1e-8, 10.0))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from netsim.cli.training import train_plan
 from netsim.errors import RunError
+from netsim.measuring.cluster import connect
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run
+from netsim.sweeps.execution import Outcome, SweepCallbacks
+from netsim.sweeps.plan import read_plan
 from netsim.training.checkpoint import write_checkpoint, write_epochs
 from netsim.training.loop import start_training
 
@@ -51,3 +56,40 @@ def test_links_in_place_of_files_are_replaced(run: RunFolder, outside: Path) -> 
     run.write_json(run.record_file.name, {"seed": 0})
     assert outside.read_text() == "precious"
     assert not any(file.is_symlink() for file in (run.checkpoint, run.best, run.metrics, run.record_file))
+
+
+def test_links_where_dask_would_work(tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes first makes that folder in the one of temporary files, which all users share."""
+    pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
+    pytest.importorskip("cryptography", reason="workers need the extra sweep: pip install -e '.[sweep]'")
+    temporary = tmp_path / "temporary"
+    shared = temporary / "dask-scratch-space"
+    shared.mkdir(parents=True)
+    for name in ("global.lock", "purge.lock"):
+        (shared / name).symlink_to(outside)
+    before = shared.stat().st_mtime_ns
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with connect(workers=1) as client:
+        assert client.submit(int, 3).result() == 3
+    assert outside.read_text() == "precious"
+    assert shared.stat().st_mtime_ns == before
+    assert list(temporary.iterdir()) == [shared]
+
+
+def test_a_sweep_whose_folder_was_replaced_writes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock goes with its folder, and files are written by name."""
+    Path("plan.toml").write_text('base = "digits"\nseeds = [0]\noverrides.training.validation = 100\n')
+
+    def end(client: object, runs: dict[str, object], folder: Path, *arguments: object) -> None:
+        callbacks = next(each for each in arguments if isinstance(each, SweepCallbacks))
+        folder.rename("moved")
+        folder.mkdir()
+        (folder / "results.csv").write_text("precious")
+        callbacks.on_outcome(next(iter(runs)), Outcome(error="of no importance"))
+
+    monkeypatch.setattr("netsim.sweeps.execution.train_runs", end)
+    monkeypatch.setattr("netsim.cli.options.dask_client", lambda *arguments: nullcontext())
+    with pytest.raises(RunError, match="sweep: was moved, replaced or unlocked while it was in use"):
+        train_plan(read_plan("plan.toml"), Path("plan.toml"), Path("sweep"), None, None, 1)
+    assert Path("sweep/results.csv").read_text() == "precious"

@@ -43,7 +43,7 @@ def package(tmp_path: Path) -> Path:
     copy = tmp_path / "site" / "netsim"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PACKAGE / "numerics", copy / "numerics", ignore=ignored)
-    for module in PACKAGE.glob("__init__.py*"):
+    for module in (*PACKAGE.glob("__init__.py*"), PACKAGE / "errors.py", PACKAGE / "files.py"):
         shutil.copy(module, copy)
     (copy / "numerics" / "callee.py").write_text(CALLEE, encoding="utf-8")
     (copy / "numerics" / "caller.py").write_text(CALLER, encoding="utf-8")
@@ -155,6 +155,57 @@ def test_beside_sources_that_cannot_be_written_it_is_kept_with_the_user(package:
     result, hits, folder = _run(package, XDG_CACHE_HOME=str(cache))
     assert (result, hits) == ("42", "1")
     assert Path(folder).is_relative_to(cache / "netsim")
+
+
+def _refused(package: Path, **environment: str) -> str:
+    """The last line of a program that is refused."""
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(package.parent), **environment},
+    )
+    assert ended.returncode == 1
+    assert not ended.stdout
+    return ended.stderr.splitlines()[-1]
+
+
+def test_machine_code_is_not_kept_where_others_may_write(package: Path, tmp_path: Path) -> None:
+    """The names of folders and files there follow from what everybody has, and numba unpickles what they hold."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    for place in (shared, shared / "own"):
+        said = _refused(package, NUMBA_CACHE_DIR=str(place))
+        assert f"{shared}: may be written by other users, whose code would be run; choose another NUMBA_CACHE" in said
+    assert not list(shared.iterdir())
+    shared.chmod(0o1777)  # as the folder of temporary files: others can come first, but replace nothing
+    *_, folder = _run(package, NUMBA_CACHE_DIR=str(shared))
+    kept = Path(folder).parent
+    assert kept.parent == shared
+    assert kept.stat().st_mode & 0o077 == 0
+    kept.chmod(0o777)
+    assert f"{kept}: may be written by other users" in _refused(package, NUMBA_CACHE_DIR=str(shared))
+    kept.chmod(0o700)
+    assert _run(package, NUMBA_CACHE_DIR=str(shared))[1] == "1"
+    _blocked(package)
+    shared.chmod(0o777)
+    assert "choose another XDG_CACHE_HOME" in _refused(package, XDG_CACHE_HOME=str(shared), HOME=os.devnull)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives files away, as the superuser can")
+def test_machine_code_of_another_user_is_not_loaded(package: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    *_, folder = _run(package, NUMBA_CACHE_DIR=str(shared))
+    kept = Path(folder).parent
+    os.chown(kept, 65534, 65534)
+    said = f"{kept}: belongs to another user, whose code would be run; choose another NUMBA_CACHE_DIR"
+    assert said in _refused(package, NUMBA_CACHE_DIR=str(shared))
+    link = tmp_path / "link"
+    link.symlink_to(shared)
+    assert said in _refused(package, NUMBA_CACHE_DIR=str(link))
 
 
 @pytest.mark.nightly

@@ -198,6 +198,41 @@ print([*found, numbers()])
 """
 
 
+FORKED = """
+import os, threading, warnings
+from netsim.numerics.threads import _controller, over_presentations
+
+warnings.simplefilter("ignore")
+
+def numbers():
+    return [library["num_threads"] for library in _controller().info() if library["user_api"] == "blas"]
+
+begun, ended = threading.Event(), threading.Event()
+
+def wait(part):
+    begun.set()
+    assert ended.wait(60)
+
+thread = threading.Thread(target=over_presentations, args=[1, wait])
+thread.start()
+assert begun.wait(60)
+child = os.fork()
+if not child:
+    (during,) = over_presentations(1, lambda part: numbers())
+    print([during, numbers()], flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+ended.set()
+thread.join()
+"""
+
+
+def test_a_forked_process_gives_the_threads_of_products_back_that_another_thread_had_taken() -> None:
+    limited, after = _printed(FORKED)
+    assert set(limited) == {1}
+    assert set(after) == {2}
+
+
 def test_the_threads_of_products_are_given_back_whoever_ends_first() -> None:
     """Two threads of a user overlap: the second began while the first had taken the library's own threads."""
     before, none, limited, after = _printed(OVERLAPPING)

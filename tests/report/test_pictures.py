@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.data.stimuli import Stimuli
+from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, Recorded, make_engine
 from netsim.errors import DataError
 from netsim.models.presets import load_preset
@@ -60,6 +61,19 @@ def test_what_cannot_be_drawn_says_why(silent_source: Source) -> None:
     assert set(reasons) == {"latencies", "group-raster"}
     assert all("holds no rows" in reason for reason in reasons.values())
     assert plt.get_fignums() == open_before
+
+
+def test_names_of_classes_are_shown_letter_by_letter() -> None:
+    """They come with a stranger's data set, and matplotlib reads mathematics between dollar signs."""
+    network = load_preset("digits")
+    digits = load_splits(network).test.first(40)
+    named = dataclasses.replace(digits, classes=tuple(rf"$\frac{{$ {label}" for label in range(10)))
+    pictures = draw_pictures(source_of(network, named), Path(), limit=40)
+    assert [picture.kind for picture in pictures if not picture.uri] == []
+    for kind in ("raster", "group-raster", "confusion", "errors"):
+        drawn = html.unescape(Path(f"{kind}.svg").read_text(encoding="utf-8"))
+        assert r"$\frac{$ " in drawn, kind
+        assert r"\$" not in drawn, kind
 
 
 def test_a_stimulus_that_does_not_exist_is_refused(silent_source: Source) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -169,3 +171,24 @@ def test_what_leaves_the_image_is_lost() -> None:
     network = one_layer((3, 3, 1))
     latencies = np.zeros((200, 3, 3, 1))
     assert np.isfinite(disturb("spatial-jitter", 5.0, network, latencies)).mean() < 0.2
+
+
+def test_a_process_that_is_forked_meanwhile_transforms(forked: Callable[[Callable[[], object]], str]) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def wait(events: np.ndarray) -> np.ndarray:
+        begun.set()
+        assert ended.wait(60)
+        return events
+
+    network = one_layer()
+    latencies = draw(network)
+    thread = threading.Thread(target=transformed, args=[network, latencies, wait, np.random.default_rng(0)])
+    thread.start()
+    assert begun.wait(60)
+    try:
+        done = forked(lambda: transformed(network, latencies, lambda events: events, np.random.default_rng(0)).shape)
+        assert done == str(latencies.shape)
+    finally:
+        ended.set()
+        thread.join(60)

@@ -16,12 +16,12 @@ import pytest
 from netsim.data.stimuli import Stimuli
 from netsim.engines import make_engine
 from netsim.errors import RunError
-from netsim.files import read_arrays
+from netsim.files import read_arrays, write_arrays
 from netsim.runs.folder import RunFolder, create_run
 from netsim.seams import optimizers
 from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
-from netsim.training.checkpoint import TrainingState, _check_position, read_checkpoint
-from netsim.training.loop import resume_training, start_training, training_conversation
+from netsim.training.checkpoint import TrainingState, _check_position, read_checkpoint, write_checkpoint, write_epochs
+from netsim.training.loop import Callbacks, resume_training, start_training, training_conversation
 
 NETWORK = Network.chain(
     "small",
@@ -48,10 +48,11 @@ def learn(random_stimuli: Callable[..., Stimuli]) -> Learn:
     """A function that trains in a run folder, from the last checkpoint on."""
     training, validation = random_stimuli(NETWORK.encoder, 20, 3), random_stimuli(NETWORK.encoder, 20, 3, seed=1)
 
-    def run(folder: RunFolder, seconds: float = 0.0) -> Any:
+    def run(folder: RunFolder, seconds: float = 0.0, **callbacks: Any) -> Any:
         network = folder.network()
         engine, state = make_engine("event", network), resume_training(network, folder, 0)
-        return engine.run(training_conversation(network, training, validation, state, 0, folder, None, seconds))
+        reports = Callbacks(**callbacks)
+        return engine.run(training_conversation(network, training, validation, state, 0, folder, reports, seconds))
 
     return run
 
@@ -291,3 +292,55 @@ def test_every_epoch_of_a_checkpoint_has_the_same_figures(learn: Learn, tmp_path
     position["history"][2].popitem()
     with pytest.raises(ValueError, match="no position"):
         _check_position(NETWORK, position)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_run_that_was_moved_writes_to_no_other(again: bool, learn: Learn, tmp_path: Path) -> None:
+    """Its lock goes with the folder, and its files are written by name."""
+    whole = _new(tmp_path / "whole")
+    learn(whole)
+    run = _new(tmp_path / "run")
+    moved, other = RunFolder(tmp_path / "moved"), RunFolder(tmp_path / "run")
+
+    def move(metrics: dict[str, Any]) -> None:
+        run.path.rename(moved.path)
+        if again:
+            _new(other.path)
+            with other.lock():
+                write_arrays(other.checkpoint, {"of": np.array("the new one")})
+
+    with (
+        run.lock(),
+        pytest.raises(RunError, match=r"run: was moved, replaced or unlocked .* --resume where it lies now"),
+    ):
+        learn(run, on_epoch=move)
+    if again:
+        assert str(read_arrays(other.checkpoint)["of"]) == "the new one"
+        assert sorted(os.listdir(other.path)) == [".lock", "checkpoint.npz", "network.toml", "run.json"]
+    else:
+        assert not other.path.exists()
+    learn(moved)
+    assert _end(moved) == _end(whole)
+
+
+def test_every_write_looks_at_the_lock(tmp_path: Path) -> None:
+    run = _new(tmp_path / "run")
+    state = start_training(NETWORK, 0)
+    state.history, state.best_weights = [{"epoch": 1}], state.weights
+    writes: list[Callable[[], object]] = [
+        lambda: write_checkpoint(state, run),
+        lambda: write_epochs(state, run),
+        lambda: run.write_metrics(state.history),
+        lambda: run.write_json("other.json", {}),
+        lambda: run.note_resumed(1),
+    ]
+    with run.lock():
+        for write in writes:
+            write()
+        run.path.rename(tmp_path / "moved")
+        _new(run.path)
+        before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+        for write in writes:
+            with pytest.raises(RunError, match="was moved, replaced or unlocked"):
+                write()
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before

@@ -135,6 +135,18 @@ def test_a_known_data_set_has_its_checksum_too(tmp_path: Path, monkeypatch: pyte
     open_training("run", network, resume=True)
 
 
+def test_a_name_leads_no_data_out_of_the_run(tmp_path: Path) -> None:
+    """Names come with the files of others, and the data of a run are kept under theirs."""
+    precious = tmp_path / "precious" / "best.npz"
+    precious.parent.mkdir()
+    precious.write_text("precious")
+    data = dataclasses.replace(make_dataset((IMAGES, LABELS), NETWORK.encoder), name="../../precious/best")
+    with pytest.raises(DataError, match=r"data: '../../precious/best' cannot be the name of a data set"):
+        open_training("run", NETWORK, data=data)
+    assert precious.read_text() == "precious"
+    assert not Path("run").exists()
+
+
 def test_a_stream_is_referred_to(tmp_path: Path) -> None:
     def drawn(count: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         generator = np.random.default_rng(seed)

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -73,7 +74,7 @@ class Presenting(Protocol):
 
 
 class ClockDriven(ABC):
-    """An engine whose whole conversation with a conversation is one Brian2 run (see `netsim.engines.Engine`).
+    """An engine that runs a whole conversation in one Brian2 run (see `netsim.engines.Engine`).
 
     Between presentations an operation collects the first spikes and, after the last one of a batch, lets the
     conversation answer.
@@ -83,6 +84,7 @@ class ClockDriven(ABC):
     dt: float
     record: tuple[Recorded, ...]
     potentials: list[Potential]
+    _converses = False
 
     @abstractmethod
     def model_for(self, batch: Batch) -> Presenting:
@@ -93,12 +95,19 @@ class ClockDriven(ABC):
         return self.run(single_batch(batch))
 
     def run(self, conversation: Conversation[Result]) -> Result:
-        """Hold the conversation with a conversation until it returns.
+        """Run a conversation until it returns.
 
-        Whatever the conversation raises is raised here, and the engine can be used again. An engine holds one
-        conversation at a time, and Brian2's state belongs to the process: a RunError, if a thread comes between.
+        Whatever the conversation raises is raised here, and the engine can be used again. An engine runs one conversation
+        at a time, and Brian2's state belongs to the process. Raises RunError if another thread uses it, or if this
+        process was forked while another thread was in the middle of a conversation with this engine.
         """
-        with contextlib.closing(conversation), presenting_alone(self), _one_thread(), quiet_brian2():
+        with (
+            contextlib.closing(conversation),
+            presenting_alone(self),
+            _one_thread(),
+            quiet_brian2(),
+            self._in_its_state(),
+        ):
             dialogue = _Dialogue(self, conversation)
             dialogue.advance()
             model = None
@@ -107,8 +116,20 @@ class ClockDriven(ABC):
                 self._run(dialogue, model)
         return dialogue.result()
 
+    @contextlib.contextmanager
+    def _in_its_state(self) -> Iterator[None]:
+        """Refuse a network that stands in the middle of a presentation; it is in no other conversation now."""
+        if self._converses:
+            left = "was presenting in another thread as this process was forked; make a new engine here"
+            raise RunError(f"{self!r}: {left}")
+        self._converses = True
+        try:
+            yield
+        finally:
+            self._converses = False
+
     def _run(self, dialogue: "_Dialogue[Result]", model: Presenting) -> None:
-        """Let the dialogue go on until it is over, or needs another model."""
+        """Continue the dialogue until it is over, or needs another model."""
 
         def step() -> None:
             if not dialogue.step(model):
@@ -223,6 +244,19 @@ class _Dialogue(Generic[Result]):
 
 
 _IN_BRIAN2 = threading.RLock()
+
+
+def _forget_other_threads() -> None:
+    """In a process that was forked: no other thread is in Brian2, because there is none."""
+    global _IN_BRIAN2
+    if _IN_BRIAN2.acquire(blocking=False):
+        _IN_BRIAN2.release()
+    else:
+        _IN_BRIAN2 = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 @contextlib.contextmanager

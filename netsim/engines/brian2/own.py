@@ -15,7 +15,7 @@ from brian2.groups.subgroup import Subgroup
 
 from netsim.engines.brian2.conversation import ClockDriven
 from netsim.engines.brian2.spikes import Spikes
-from netsim.engines.protocol import Batch, Conversation, Potential, Recorded, Result, check_record
+from netsim.engines.protocol import Batch, Potential, Recorded, check_record
 from netsim.errors import DataError, SpecificationError, nearest
 from netsim.specification import STIMULUS, Network, Projection
 from netsim.specification.grid import nearest_steps
@@ -124,10 +124,11 @@ class OwnBrian2Engine(ClockDriven):
         """When the presentations of the last conversation began (ms); those side by side began together."""
         return np.array(self.model.begun) * 1e3
 
-    def run(self, conversation: Conversation[Result]) -> Result:
-        """Hold the conversation with a conversation until it returns; leaves the state as it was before."""
-        with self.model.kept_state():
-            return super().run(conversation)
+    @contextlib.contextmanager
+    def _in_its_state(self) -> Iterator[None]:
+        """Leave the state as it was before the conversation."""
+        with super()._in_its_state(), self.model.kept_state():
+            yield
 
 
 class OwnNetwork:

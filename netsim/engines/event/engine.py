@@ -8,7 +8,6 @@ computation counts in whole steps and rounds spike times up, as a clock-driven e
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -114,13 +113,14 @@ class EventEngine:
         self._clock = Clock(network, self.dt, precision)
         # asked for once: each look-up takes as long as a small layer
         self._shapes = weight_shapes(network)
+        self._made: list[ComponentStage | _Alone] = []
         self._members = [[(one.name, _sources_before(network, one)) for one in each] for each in network.components]
 
     def __repr__(self) -> str:
         return f"EventEngine({self.network.name!r}, dt={self.dt}, precision={self.precision!r})"
 
     def run(self, conversation: Conversation[Result]) -> Result:
-        """Hold the conversation with a conversation until it returns."""
+        """Run a conversation until it returns."""
         with contextlib.closing(conversation):
             try:
                 batch = next(conversation)
@@ -176,9 +176,17 @@ class EventEngine:
         self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
         return latencies
 
-    @cached_property
+    @property
     def _stages(self) -> list[ComponentStage | _Alone]:
-        """By component of the network."""
+        """By component of the network, made when they are first needed.
+
+        `cached_property` has a lock before Python 3.12, which a process that is forked meanwhile would wait for.
+        """
+        if not self._made:
+            self._made = self._make_stages()
+        return self._made
+
+    def _make_stages(self) -> list[ComponentStage | _Alone]:
         stages: list[ComponentStage | _Alone] = []
         for component in self.network.components:
             population = component[0]
