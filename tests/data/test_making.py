@@ -98,6 +98,20 @@ def test_a_share_is_set_aside_with_the_classes_in_proportion() -> None:
     )
 
 
+def test_a_class_of_one_sample_is_set_aside_as_chance_has_it() -> None:
+    """It cannot be in training and test in proportion."""
+    labels = np.append(LABELS[:99], 3)
+    made = make_dataset((IMAGES[:100], labels), ENCODER)
+    assert (len(made.train_labels), len(made.test_labels)) == (80, 20)
+    assert np.bincount(np.concatenate([made.train_labels, made.test_labels])).tolist() == [33, 33, 33, 1]
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.29, 29), (0.57, 57), (0.004, 1), (0.999, 99)])
+def test_a_share_is_the_nearest_number_of_samples_but_never_none_or_all(share: float, count: int) -> None:
+    made = make_dataset((IMAGES[:100], LABELS[:100]), ENCODER, test=share)
+    assert (len(made.train_labels), len(made.test_labels)) == (100 - count, count)
+
+
 def test_words_are_those_of_the_training() -> None:
     made = make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:2], ["spam", "ham"]))
     assert made.test_labels.tolist() == [2, 1]

@@ -181,6 +181,14 @@ def test_lesions_grow(network: Network, batch: Batch) -> None:
         assert (previous[lesion_maps] == previous[lesion_maps][0, 0]).all()
 
 
+@pytest.mark.parametrize(("level", "count"), [(0.29, 29), (0.57, 57), (0.004, 0), (0.006, 1), (0.999, 100)])
+def test_a_lesion_silences_the_nearest_number_of_neurons(level: float, count: int) -> None:
+    """0.29 of 100 is 28.999999999999996 in floating point, and 29 neurons."""
+    layers = (Layer("hidden", Dense(100), Neurons()), Layer("output", Dense(2), Neurons()))
+    network = Network.chain("hundred", IntensityEncoder((1, 1, 1), 10.0), layers, 20.0)
+    assert lesion_neurons(Condition(network, {}, ("hidden",), level, 0))["silenced"]["hidden"].sum() == count
+
+
 def test_thresholds_have_the_mean_of_the_layer() -> None:
     network = Network.chain(
         "wide", IntensityEncoder((1, 1, 1), 10.0), (Layer("output", Dense(50_000), Neurons(threshold=3.0)),), 20.0
