@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,18 @@ def test_neo_cuts_presentations_out_of_the_session(simulation: Simulation) -> No
     segments = pytest.importorskip("neo.utils").cut_segment_by_epoch(session, presentations, reset_time=True)
     assert len(segments) == 4
     _check(segments, simulation, 1e-9)
+
+
+def test_a_spike_at_the_start_is_cut_into_its_own_presentation_alone(simulation: Simulation) -> None:
+    """Neo counts both ends of a slice."""
+    stimuli = np.full_like(simulation.latencies[0], np.inf)
+    stimuli[:, 0, 0, 0] = 0.0
+    at_start = dataclasses.replace(simulation, latencies=[stimuli, *simulation.latencies[1:]])
+    export("neo", at_start, "spikes.mat", layers=["stimulus"])
+    (session,) = neo.io.NeoMatlabIO("spikes.mat").read_block().segments
+    cut = pytest.importorskip("neo.utils").cut_segment_by_epoch
+    segments = cut(session, session.epochs[0], reset_time=True)
+    assert [segment.spiketrains[0].magnitude.tolist() for segment in segments] == [[0.0]] * 4
 
 
 def test_segments_in_memory_are_presentations(simulation: Simulation, to_block: Callable[..., Any]) -> None:

@@ -114,6 +114,11 @@ def test_units_of_another_tool_are_taken_as_they_come() -> None:
         back.stimuli(LatencyEncoder((2, 2, 1), t_max=50.0))
 
 
+def test_spikes_are_those_of_their_trials_in_whatever_order_trials_are() -> None:
+    back = read_stimuli(_foreign([(2.0, 2.5), (0.0, 0.5), (1.0, 1.5)], [[0.03, 1.01, 2.02]]), (1, 1, 1))
+    np.testing.assert_allclose(back.latencies.ravel(), [20.0, 30.0, 10.0])
+
+
 def test_units_with_places_are_put_there() -> None:
     back = read_stimuli(_foreign([(0.0, 1.0)], [[0.005], [0.006]], y=[0, 0], x=[1, 0]), (1, 2, 1))
     np.testing.assert_allclose(back.latencies.ravel(), [6.0, 5.0])
@@ -159,3 +164,23 @@ def test_trials_say_what_was_decided(simulation: Simulation) -> None:
     assert trials["decision"].tolist() == [0, 0, -1, 2]
     assert trials["tied"].tolist() == [True, False, False, False]
     assert trials["correct"].tolist() == [False, True, False, False]
+
+
+def test_a_tie_with_the_label_is_not_correct(simulation: Simulation) -> None:
+    """As the description of the column says."""
+    outputs = simulation.latencies[-1].copy()
+    outputs[1], outputs[3] = (5.0, 5.0, np.inf), (9.0, 8.0, 8.0)  # of the labels 0 and 1
+    tied = dataclasses.replace(simulation, latencies=[*simulation.latencies[:-1], outputs])
+    export("nwb", tied, "spikes.nwb")
+    with pynwb.NWBHDF5IO("spikes.nwb", mode="r") as stream:
+        trials = stream.read().trials.to_dataframe().iloc[[1, 3]]
+    assert trials["decision"].tolist() == trials["label"].tolist() == [0, 1]
+    assert trials["tied"].tolist() == [True, True]
+    assert trials["correct"].tolist() == [False, False]
+
+
+@pytest.mark.parametrize(("dt", "resolution"), [(0.5, 5e-4), (0.0, 1e-12)])
+def test_the_resolution_of_times_is_in_seconds(dt: float, resolution: float, simulation: Simulation) -> None:
+    export("nwb", dataclasses.replace(simulation, dt=dt), "spikes.nwb")
+    with h5py.File("spikes.nwb") as file:
+        assert file["units/spike_times"].attrs["resolution"] == pytest.approx(resolution)
