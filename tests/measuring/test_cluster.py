@@ -6,11 +6,17 @@ import copy
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Batch, Engine, Experiment, make_engine
 from netsim.errors import DataError, RunError, SpecificationError
+from netsim.measuring import cluster
 from netsim.measuring.cluster import connect
 from netsim.numerics.threads import threads
+from netsim.runs.model import load_model
+from netsim.weights.layout import Weights
 
 distributed = pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
 pytest.importorskip("cryptography", reason="workers need the extra sweep: pip install -e '.[sweep]'")
@@ -45,6 +51,27 @@ def test_errors_pass_from_one_process_to_another() -> None:
         other = copy.copy(error)
         assert type(other) is type(error)
         assert str(other) == str(error)
+
+
+def test_a_worker_presents_each_evaluation_on_the_engine_of_that_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of a scheduler outlive an evaluation; parts of one share the engine that came with the first."""
+    monkeypatch.setattr(cluster, "check_worker", lambda: None)
+    monkeypatch.setattr(cluster, "_engines", {})
+    model = load_model("digits")
+    part = model.splits().test.first(2)
+    asked: list[Engine] = []
+
+    def experiment(engine: Engine, weights: Weights, stimuli: Stimuli) -> Experiment[float]:
+        asked.append(engine)
+        yield Batch(stimuli.latencies(np.arange(2)), weights)
+        return engine.dt
+
+    engines = [make_engine("event", model.network, dt=dt) for dt in (1.0, 1.0, 0.5)]
+    for job, engine in zip(("first", "first", "second"), engines, strict=True):
+        assert cluster._present_part(part, job, engine, experiment, model.weights) == engine.dt
+    assert asked[0] is asked[1] is engines[0]
+    assert asked[2] is engines[2]
+    assert list(cluster._engines.values()) == [engines[2]]  # no more than one is kept in memory
 
 
 def test_a_scheduler_that_cannot_take_tasks_in_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
