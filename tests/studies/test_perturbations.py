@@ -109,6 +109,22 @@ def test_one_bit_of_weights_of_which_some_are_zero() -> None:
     np.testing.assert_array_equal(quantised(kernel, 1), [0.0, 2.0, 0.0, 2.0, -2.0, 0.0])
 
 
+RANDOM = [weight_noise, lesion_neurons, lesion_maps, heterogeneous_thresholds, jittered_delays]
+
+
+@pytest.mark.parametrize("does", RANDOM)
+def test_each_seed_has_draws_of_its_own(
+    does: Callable[[Condition], dict[str, Any]], network: Network, batch: Batch
+) -> None:
+    def drawn(seed: int) -> Any:
+        (changed,) = does(Condition(network, batch.weights, ("conv",), 0.5, seed)).values()
+        return changed["conv.kernel" if does is weight_noise else "conv"]
+
+    first, second, again = map(drawn, (0, 1, 0))
+    np.testing.assert_array_equal(first, again)
+    assert (first != second).any()
+
+
 def test_weights_that_are_all_zero_stay_so() -> None:
     for bits in (1, 2, 8):
         np.testing.assert_array_equal(quantised(np.zeros((3, 2)), bits), np.zeros((3, 2)))
