@@ -34,8 +34,8 @@ class _Synapses(NamedTuple):
 class LoopSpikes(NamedTuple):
     """What the learner needs of the spikes of a loop, by population.
 
-    Arrays have the shape (presentations, \\*population), times are in ms. It is no `netsim.spikes.Spikes`, because slopes
-    and windows of single neurons belong to the learner alone.
+    Arrays have the shape (presentations, \\*population), times are in ms. It is no
+    `netsim.spikes.Spikes`, because slopes and windows of single neurons belong to the learner alone.
 
     `limits` are latencies cut to the end of the window, `slopes` those at threshold times ``tau``; `movable` are those
     whose latency a small change of the potential changes.

@@ -52,6 +52,14 @@ def test_bias_of_panzeri_and_treves_where_all_responses_occur() -> None:
     assert panzeri_treves_bias(counts)[0] == pytest.approx(3 / (2 * 200 * np.log(2)))
 
 
+def test_a_label_that_never_occurs_does_not_change_the_correction() -> None:
+    counts = np.array([[[9, 4, 2, 0], [3, 0, 7, 1]]])
+    absent = np.insert(counts, 1, 0, axis=1)
+    assert panzeri_treves_bias(counts)[0] > 0
+    np.testing.assert_array_equal(panzeri_treves_bias(absent), panzeri_treves_bias(counts))
+    np.testing.assert_array_equal(plug_in(absent), plug_in(counts))
+
+
 def _bayes_count(counts: list[int], possible: int) -> float:
     """The procedure of Panzeri and Treves (1996) for one label, a number at a time."""
     occurring, total = [count for count in counts if count], sum(counts)

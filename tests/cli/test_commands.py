@@ -233,6 +233,13 @@ def test_initial_weights_come_from_the_seed(netsim: Netsim, digits_toml: str) ->
     assert first.json()["spikes_per_presentation"] != other.json()["spikes_per_presentation"]
 
 
+def test_engines_are_compared_on_the_grid_that_is_asked_for(netsim: Netsim, run: Path) -> None:
+    for options, dt in (((), 1.0), (("--dt", 2), 2.0)):
+        done = netsim("compare", run, "--limit", 2, *options, "--json")
+        assert done.code == 0, done.err
+        assert done.json()["dt_ms"] == dt
+
+
 def test_engines_that_disagree_are_an_error(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "_step_differences", lambda ours, theirs, dt: np.ones_like(ours))
     done = netsim("compare", run, "--limit", 3, "--json")

@@ -91,6 +91,16 @@ def test_spikes_of_a_file_are_presented(netsim: Netsim, run: Path) -> None:
     assert not Path("no.csv").exists()
 
 
+def test_spikes_are_on_the_grid_that_is_asked_for(netsim: Netsim, run: Path) -> None:
+    """And the record says which it is."""
+    for dt in (4, 0):
+        assert netsim("export", run, "--to", "csv", "--limit", 2, "--dt", dt, f"{dt}.csv").code == 0
+        assert json.loads(Path(f"{dt}.csv.provenance.json").read_text(encoding="utf-8"))["dt_ms"] == dt
+    coarse, exact = (pd.read_csv(f"{dt}.csv")["latency_ms"] for dt in (4, 0))
+    assert (coarse % 4 == 0).all()
+    assert (exact % 1 != 0).mean() > 0.1
+
+
 def test_spikes_without_labels(netsim: Netsim, run: Path) -> None:
     Path("own.csv").write_text("presentation,neuron,latency_ms\n0,20,1.5\n0,21,2.5\n1,40,0\n")
     done = netsim(

@@ -33,6 +33,18 @@ def test_a_report_gives_the_figures_of_evaluate(netsim: Netsim, run: Path, monke
     assert sorted(run.rglob("*")) == before
 
 
+def test_a_report_shows_the_presentation_that_is_asked_for(
+    netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = {"A single presentation": ["raster"]}
+    for module in ("pictures", "page"):
+        monkeypatch.setattr(f"netsim.report.{module}.sections", lambda: one)
+    done = netsim("report", run, "--index", 7, "--limit", 20, "--out", "seventh.html")
+    assert (done.code, done.err) == (0, "")
+    assert ">presentation 7<" in Path("seventh-figures/raster.svg").read_text(encoding="utf-8")
+    assert "Every spike of presentation 7," in Path("seventh.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -120,6 +120,14 @@ def test_the_record_says_what_was_simulated(netsim: Netsim, run: Path) -> None:
     assert [row["seed"] for row in rows if row["condition"] == "disturbed"] == [7, 8, 7, 8]
 
 
+def test_the_record_of_a_study_of_time_steps_names_no_step_of_its_own(netsim: Netsim, run: Path) -> None:
+    """The levels are the steps; that of the run is simulated at none of them."""
+    record = netsim("study", "time-step", run, "--level", 0.5, "--limit", 5, "--out", "here", "--json").json()
+    assert record["levels"] == [0.5]
+    assert record["dt_ms"] is None
+    assert read_network(run / "network.toml").training.dt == 1.0
+
+
 def test_another_layer_leaves_the_table_of_the_former(netsim: Netsim, run: Path) -> None:
     options = ("--level", 0.5, "--seeds", 1, "--limit", 5, "--out", "here")
     for layers in ((), ("hidden",), ("output", "all")):

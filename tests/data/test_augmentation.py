@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from netsim.data.augmentation import augment
+from netsim.data.augmentation import augment, jitter
 
 
 def _shifted(stimulus: np.ndarray, down: int, right: int) -> np.ndarray:
@@ -83,3 +83,22 @@ def test_nothing_asked_for_changes_nothing_and_draws_nothing() -> None:
     generator = np.random.default_rng(0)
     assert augment(latencies, generator) is latencies
     assert generator.random() == np.random.default_rng(0).random()
+
+
+def test_jitter_moves_each_spike_of_each_stimulus_by_a_draw_of_its_own() -> None:
+    latencies = np.full((300, 4, 5, 2), 50.0)
+    latencies[:, 0] = np.inf
+    moved = jitter(latencies, np.random.default_rng(3), 2.0, 100.0)
+    np.testing.assert_array_equal(np.isinf(moved), np.isinf(latencies))
+    shifts = moved[:, 1:] - 50.0
+    assert abs(shifts.mean()) < 5 * 2.0 / np.sqrt(shifts.size)
+    assert shifts.std() == pytest.approx(2.0, rel=0.03)
+    assert len(np.unique(shifts)) == shifts.size
+
+
+def test_jitter_to_the_end_of_the_presentation_or_behind_it_is_no_spike() -> None:
+    latencies = np.full((100,), 10.0)
+    moved = jitter(latencies, np.random.default_rng(3), 2.0, np.inf)
+    end = float(np.sort(moved)[60])
+    cut = jitter(latencies, np.random.default_rng(3), 2.0, end)
+    np.testing.assert_array_equal(cut, np.where(np.argsort(np.argsort(moved)) < 60, moved, np.inf))

@@ -99,6 +99,20 @@ def test_a_share_is_set_aside_with_the_classes_in_proportion() -> None:
     )
 
 
+def test_a_class_of_one_sample_is_set_aside_as_chance_has_it() -> None:
+    """It cannot be in training and test in proportion."""
+    labels = np.append(LABELS[:99], 3)
+    made = make_dataset((IMAGES[:100], labels), ENCODER)
+    assert (len(made.train_labels), len(made.test_labels)) == (80, 20)
+    assert np.bincount(np.concatenate([made.train_labels, made.test_labels])).tolist() == [33, 33, 33, 1]
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.29, 29), (0.57, 57), (0.004, 1), (0.999, 99)])
+def test_a_share_is_the_nearest_number_of_samples_but_never_none_or_all(share: float, count: int) -> None:
+    made = make_dataset((IMAGES[:100], LABELS[:100]), ENCODER, test=share)
+    assert (len(made.train_labels), len(made.test_labels)) == (100 - count, count)
+
+
 def test_words_are_those_of_the_training() -> None:
     made = make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:2], ["spam", "ham"]))
     assert made.test_labels.tolist() == [2, 1]
@@ -240,6 +254,16 @@ def test_images_that_cannot_be_encoded_are_named(value: float, message: str, par
         make_dataset(encoder=ENCODER, **parts | {part: (images, None)})
 
 
+def test_the_brightest_training_image_is_the_scale_of_all() -> None:
+    """Wherever it comes in a stream; test images have no say, and brighter ones are refused."""
+    dark, bright = np.full((300, 4), 0.25), np.full((300, 4), 0.75)
+    streams = [[(dark, [0] * 300), (bright, [1] * 300)], [(bright, [1] * 300), (dark, [0] * 300)]]
+    for batches in streams:
+        assert make_dataset(iter(batches), ENCODER, (dark[:2], [0, 1])).intensity_max == 0.75
+    with pytest.raises(DataError, match=r"test: sample 0: images: have intensities .* must lie in 0 to 0.75"):
+        make_dataset(iter(streams[0]), ENCODER, (np.full((2, 4), 0.8), [0, 1]))
+
+
 def test_rows_that_cannot_be_encoded_are_named() -> None:
     table = np.random.default_rng(0).normal(size=(300, 2))
     encoder = PopulationEncoder.of(table, neurons=4, t_max=16.0)
@@ -265,6 +289,13 @@ def test_seconds_are_noticed(unit: float) -> None:
     # images may be of any unit
     images = 1 - 1e-3 * np.random.default_rng(0).uniform(0, 1, (40, 4))
     make_dataset((images, np.arange(40) % 2), IntensityEncoder((2, 2, 1), 50.0))
+
+
+def test_early_spikes_behind_late_ones_are_no_sign_of_seconds() -> None:
+    early, late = np.full((30, 4), 0.02), np.full((30, 4), 20.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_dataset(iter([(late, [0] * 30), (early, [1] * 30)]), LatencyEncoder((2, 2, 1), 50.0), (early, [0] * 30))
 
 
 def test_latencies_that_cannot_be_presented_are_named() -> None:

@@ -122,12 +122,15 @@ def _fields(picture: np.ndarray, size: tuple[int, ...], stride: int) -> np.ndarr
     return np.moveaxis(windows, 2, 0)[:, ::stride, ::stride]
 
 
-def test_means_are_worked_into_a_matrix() -> None:
+@pytest.mark.parametrize("stride", [3, 1])
+def test_means_are_worked_into_a_matrix(stride: int) -> None:
+    """Also where fields overlap."""
     generator = np.random.default_rng(0)
-    picture, weight = generator.random((2, 6, 9)), generator.normal(size=(4, 12))
-    pooled = _fields(picture, (3, 3), 3).mean(axis=(-2, -1))
-    flatten = nir.Flatten(np.array([2, 2, 3]), start_dim=0, end_dim=-1)
-    graph = _averaged(3, 3, flatten, nir.Linear(weight), _neurons(4), nir.Output(np.array([4])))
+    picture = generator.random((2, 6, 9))
+    pooled = _fields(picture, (3, 3), stride).mean(axis=(-2, -1))
+    weight = generator.normal(size=(4, pooled.size))
+    flatten = nir.Flatten(np.array(pooled.shape), start_dim=0, end_dim=-1)
+    graph = _averaged(3, stride, flatten, nir.Linear(weight), _neurons(4), nir.Output(np.array([4])))
     back = from_graph(graph, "file")
     (kernel,) = back.weights.values()
     np.testing.assert_allclose(np.moveaxis(picture, 0, -1).ravel() @ kernel, weight @ pooled.ravel())

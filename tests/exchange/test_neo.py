@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from netsim.errors import DataError
 from netsim.exchange import export, read_stimuli
-from netsim.spikes import Spikes
+from netsim.spikes import LayerSpikes, Spikes
 
 neo = pytest.importorskip("neo", reason="blocks need neo, of the extra 'exchange'")
 pq = pytest.importorskip("quantities")
@@ -53,6 +54,18 @@ def test_neo_cuts_presentations_out_of_the_session(simulation: Spikes) -> None:
     segments = pytest.importorskip("neo.utils").cut_segment_by_epoch(session, presentations, reset_time=True)
     assert len(segments) == 4
     _check(segments, simulation, 1e-9)
+
+
+def test_a_spike_at_the_start_is_cut_into_its_own_presentation_alone(simulation: Spikes) -> None:
+    """Neo counts both ends of a slice."""
+    stimuli = np.full_like(simulation["stimulus"], np.inf)
+    stimuli[:, 0, 0, 0] = 0.0
+    at_start = dataclasses.replace(simulation, load=lambda name: LayerSpikes.of_latencies(name, stimuli, (0.0, 16.0)))
+    export(at_start, "spikes.mat", "neo", populations=["stimulus"])
+    (session,) = neo.io.NeoMatlabIO("spikes.mat").read_block().segments
+    cut = pytest.importorskip("neo.utils").cut_segment_by_epoch
+    segments = cut(session, session.epochs[0], reset_time=True)
+    assert [segment.spiketrains[0].magnitude.tolist() for segment in segments] == [[0.0]] * 4
 
 
 def test_segments_in_memory_are_presentations(simulation: Spikes, to_block: Callable[..., Any]) -> None:

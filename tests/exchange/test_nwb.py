@@ -13,7 +13,7 @@ import pytest
 from netsim.errors import DataError, DataWarning
 from netsim.exchange import export, read_stimuli
 from netsim.specification import LatencyEncoder
-from netsim.spikes import LayerSpikes, Spikes
+from netsim.spikes import Conditions, LayerSpikes, Spikes
 
 pynwb = pytest.importorskip("pynwb", reason="NWB needs pynwb, of the extra 'exchange'")
 h5py = pytest.importorskip("h5py")
@@ -114,6 +114,11 @@ def test_units_of_another_tool_are_taken_as_they_come() -> None:
         back.stimuli(LatencyEncoder((2, 2, 1), t_max=50.0))
 
 
+def test_spikes_are_those_of_their_trials_in_whatever_order_trials_are() -> None:
+    back = read_stimuli(_foreign([(2.0, 2.5), (0.0, 0.5), (1.0, 1.5)], [[0.03, 1.01, 2.02]]), (1, 1, 1))
+    np.testing.assert_allclose(back.latencies.ravel(), [20.0, 30.0, 10.0])
+
+
 def test_units_with_places_are_put_there() -> None:
     back = read_stimuli(_foreign([(0.0, 1.0)], [[0.005], [0.006]], y=[0, 0], x=[1, 0]), (1, 2, 1))
     np.testing.assert_allclose(back.latencies.ravel(), [6.0, 5.0])
@@ -148,16 +153,38 @@ def test_an_index_that_does_not_fit_is_noticed(file: Path) -> None:
         read_stimuli(file, (4, 5, 2))
 
 
+def _with(simulation: Spikes, outputs: np.ndarray) -> Spikes:
+    """The same with other output latencies."""
+    layer = LayerSpikes.of_latencies("output", outputs, simulation.layer("output").window)
+    return dataclasses.replace(simulation, load=lambda name: layer if name == "output" else simulation.load(name))
+
+
 def test_trials_say_what_was_decided(simulation: Spikes) -> None:
     outputs = simulation["output"].copy()
     outputs[0], outputs[1], outputs[3] = (5.0, 5.0, np.inf), (2.0, 3.0, 4.0), (9.0, 8.0, 7.0)
-    changed = {**simulation, "output": outputs}
-    layers = [LayerSpikes.of_latencies(name, times, (0.0, 64.3)) for name, times in changed.items()]
-    decided = dataclasses.replace(simulation, load={layer.name: layer for layer in layers}.__getitem__)
-    export(decided, "spikes.nwb", "nwb")
+    export(_with(simulation, outputs), "spikes.nwb", "nwb")
     with pynwb.NWBHDF5IO("spikes.nwb", mode="r") as stream:
         trials = stream.read().trials.to_dataframe()
     assert trials["label"].tolist() == [1, 0, 2, 1]
     assert trials["decision"].tolist() == [0, 0, -1, 2]
     assert trials["tied"].tolist() == [True, False, False, False]
     assert trials["correct"].tolist() == [False, True, False, False]
+
+
+def test_a_tie_with_the_label_is_not_correct(simulation: Spikes) -> None:
+    """As the description of the column says."""
+    outputs = simulation["output"].copy()
+    outputs[1], outputs[3] = (5.0, 5.0, np.inf), (9.0, 8.0, 8.0)  # of the labels 0 and 1
+    export(_with(simulation, outputs), "spikes.nwb", "nwb")
+    with pynwb.NWBHDF5IO("spikes.nwb", mode="r") as stream:
+        trials = stream.read().trials.to_dataframe().iloc[[1, 3]]
+    assert trials["decision"].tolist() == trials["label"].tolist() == [0, 1]
+    assert trials["tied"].tolist() == [True, True]
+    assert trials["correct"].tolist() == [False, False]
+
+
+@pytest.mark.parametrize(("dt", "resolution"), [(0.5, 5e-4), (0.0, 1e-12)])
+def test_the_resolution_of_times_is_in_seconds(dt: float, resolution: float, simulation: Spikes) -> None:
+    export(dataclasses.replace(simulation, conditions=Conditions("event", dt)), "spikes.nwb", "nwb")
+    with h5py.File("spikes.nwb") as file:
+        assert file["units/spike_times"].attrs["resolution"] == pytest.approx(resolution)

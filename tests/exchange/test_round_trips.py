@@ -117,6 +117,20 @@ def test_latencies_survive_a_session(session: tuple[np.ndarray, float], per_ms: 
     np.testing.assert_allclose(result, latencies, rtol=0, atol=PICOSECOND)
 
 
+@pytest.mark.parametrize("per_ms", [1.0, 1e-3])
+def test_a_spike_just_before_the_end_stays_in_its_presentation(per_ms: float) -> None:
+    """Its time in the session would be rounded to the start of the next presentation."""
+    duration, count = 64.3, 100
+    latencies = np.full((count, 1), np.nextafter(duration, 0))
+    bounds = np.arange(count + 1) * (duration * per_ms)
+    assert (bounds[:-1] + latencies[:, 0] * per_ms >= bounds[1:]).any()
+    times = session_times(latencies, bounds, per_ms)[:, 0]
+    assert (times < bounds[1:]).all()
+    spikes, presentations, back = spikes_in_trials(Path("file"), times, bounds[:-1], bounds[1:], per_ms)
+    assert spikes.tolist() == presentations.tolist() == list(range(count))
+    np.testing.assert_allclose(back, duration, rtol=0, atol=PICOSECOND)
+
+
 @pytest.mark.parametrize("dt", [1.0, 0.5, 0.25])
 @pytest.mark.parametrize("per_ms", [1.0, 1e-3])
 def test_times_on_a_grid_are_exact(dt: float, per_ms: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -157,6 +158,31 @@ pointnet.PointSimulator.from_config(config, network).run()
             np.testing.assert_allclose(found, latencies.ravel(), rtol=0, atol=0.45)
             fired += int(np.isfinite(found).sum())
     assert fired > 30
+
+
+def test_parameters_of_nest_are_those_of_the_neurons(network: Network) -> None:
+    """A current I moves V by I/C_m per ms, as by I/tau here; a neuron that has fired is refractory from then on."""
+    weights = _weights(network)
+    export_network("sonata-network", network, weights, "network.sonata")
+    told = {path.stem: json.loads(path.read_text()) for path in Path("network.sonata/models").glob("*.json")}
+    for name in ("conv", "e", "i", "output"):
+        neurons = network.neurons(name)
+        assert (told[name]["C_m"], told[name]["V_th"]) == (neurons.tau, neurons.threshold)
+        assert (told[name]["V_m"], told[name]["E_L"], told[name]["t_ref"]) == (0.0, 0.0, network.duration)
+    assert told["conv"]["I_e"] == np.tile(weights["conv.bias"], 20).tolist()
+    assert "I_e" not in told["e"]
+
+
+def test_a_drive_is_a_current_from_the_onset_to_the_end() -> None:
+    hidden = Neurons("staggered", onset=16.0, drive=0.5)
+    output = Neurons("staggered", onset=32.0, drive=2.0)
+    populations = (Population("hidden", (4,), hidden), Population("output", (2,), output))
+    joined = (Projection("stimulus", "hidden", Dense()), Projection("hidden", "output", Dense()))
+    network = Network("driven", IntensityEncoder((2, 2, 1)), populations, joined, 64.0)
+    export_network("sonata-network", network, _weights(network), "network.sonata")
+    inputs = json.loads(Path("network.sonata/simulation_config.json").read_text())["inputs"]
+    told = {name: (each["amp"], each["delay"], each["duration"]) for name, each in inputs.items() if name != "stimulus"}
+    assert told == {"drive_hidden": (0.5, 16.0, 48.0), "drive_output": (2.0, 32.0, 32.0)}
 
 
 def test_what_nest_passes_over_is_named(network: Network) -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from netsim.engines import Engine, make_engine
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.numerics.threads import threads
+from netsim.runs.model import load_model
+from netsim.spikes import cluster
+from netsim.spikes.batches import Presented, as_they_are
 from netsim.spikes.cluster import connect
 
 distributed = pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
@@ -45,6 +49,27 @@ def test_errors_pass_from_one_process_to_another() -> None:
         other = copy.copy(error)
         assert type(other) is type(error)
         assert str(other) == str(error)
+
+
+def test_a_worker_presents_each_evaluation_on_the_engine_of_that_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of a scheduler outlive an evaluation; parts of one share the engine that came with the first."""
+    monkeypatch.setattr(cluster, "check_worker", lambda: None)
+    monkeypatch.setattr(cluster, "_engines", {})
+    model = load_model("digits")
+    part = model.splits().test.first(2)
+    asked: list[Engine] = []
+
+    def read(engine: Engine, presented: Presented) -> float:
+        asked.append(engine)
+        return engine.dt
+
+    engines = [make_engine("event", model.network, dt=dt) for dt in (1.0, 1.0, 0.5)]
+    batch = as_they_are(model.weights)
+    for job, engine in zip(("first", "first", "second"), engines, strict=True):
+        assert cluster._present_part(part, 0, job, engine, batch, read) == engine.dt
+    assert asked[0] is asked[1] is engines[0]
+    assert asked[2] is engines[2]
+    assert list(cluster._engines.values()) == [engines[2]]  # no more than one is kept in memory
 
 
 def test_a_scheduler_that_cannot_take_tasks_in_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

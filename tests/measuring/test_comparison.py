@@ -83,6 +83,12 @@ def test_what_is_required(agreement: float, agrees: bool) -> None:
     assert Comparison(agreement, {"stimulus": 1.0}, 1.0, 1.0, 1, DT).agrees is agrees
 
 
+@pytest.mark.parametrize(("steps", "agrees"), [(0.0, True), (1.0, True), (1.5, False), (2.0, False), (np.inf, False)])
+def test_engines_that_differ_by_more_than_one_step_disagree(steps: float, agrees: bool) -> None:
+    """However many of the other spikes are the same."""
+    assert Comparison(1.0, {"stimulus": 1.0}, steps, 1.0, 1, DT).agrees is agrees
+
+
 class _Losing(EventEngine):
     """An event engine that loses a spike of the stimulus."""
 

@@ -78,6 +78,19 @@ def test_spikes_and_silence(presented: tuple[Weights, Latencies], measured: Cost
     assert 0.05 < measured.spikes_per_neuron < 0.95
 
 
+def test_sparsity_and_footprint_are_those_of_all_weights_together() -> None:
+    """A layer counts by its size: of 64·8 + 8·2 weights 256 + 16 are 0."""
+    layers = [Layer("hidden", Dense(8), _neurons(16.0)), Layer("output", Dense(2), _neurons(48.0))]
+    network = Network.chain("two", IntensityEncoder((8, 8, 1), 16.0), layers, 160.0)
+    weights = initial_weights(network, seed=3)
+    weights["hidden.kernel"] = np.tile([0.0, 1.0], (64, 4))
+    weights["output.kernel"] = np.zeros((8, 2))
+    silent = {name: np.zeros(shape, int) for name, shape in network.shapes.items()}
+    found = costs(network, weights, silent, 1)
+    assert found.connection_sparsity == pytest.approx((256 + 16) / (512 + 16))
+    assert found.footprint_bytes == 4 * (512 + 16 + 8 + 2)
+
+
 def test_every_figure_is_shown(measured: Costs) -> None:
     assert len(shown(measured)) == len(vars(measured))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Latencies, make_engine
@@ -76,6 +77,8 @@ def test_ties_and_silence(random_stimuli: MakeStimuli) -> None:
     result = evaluate(Model(network, initial_weights(network, 0)), stimuli, engine=_Fixed(network, outputs))
     assert result.accuracy == pytest.approx(2 / 5)
     assert result.strict_accuracy == pytest.approx(1 / 5)
+    expected = stats.binomtest(1, 5).proportion_ci(0.95, method="wilson")
+    assert result.interval == pytest.approx((expected.low, expected.high))  # of the strict accuracy
     assert result.tie_rate == pytest.approx(2 / 5)
     assert result.silent_rate == pytest.approx(1 / 5)
     assert result.mean_decision_latency_ms == pytest.approx((10 + 10 + 30 + 5) / 4)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from scipy import stats
 
 from netsim.measuring.metrics import decide, neuron_spikes, silent_fractions, synaptic_operations, wilson_interval
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Pooling
@@ -110,6 +111,13 @@ def test_a_silent_network_does_nothing() -> None:
     assert all(not spikes.any() for spikes in neuron_spikes(NETWORK, silent).values())
     assert set(synaptic_operations(NETWORK, silent).values()) == {0}
     assert set(silent_fractions(NETWORK, silent).values()) == {1.0}
+
+
+@pytest.mark.parametrize(("right", "count"), [(0, 7), (3, 7), (340, 360), (9_949, 10_000)])
+def test_bounds_of_a_share_are_those_of_scipy_at_95_percent(right: int, count: int) -> None:
+    expected = stats.binomtest(right, count).proportion_ci(0.95, method="wilson")
+    low, high = wilson_interval(np.array(right / count), count)
+    assert (float(low), float(high)) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_bounds_of_a_share_are_shares() -> None:

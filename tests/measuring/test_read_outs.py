@@ -62,6 +62,19 @@ def test_who_is_decided_for(name: str, decided: list[list[int]]) -> None:
         assert right.tolist() == [label in row for row in decided]
 
 
+def test_a_tie_is_decided_by_the_potentials_of_its_time_and_not_by_later_ones() -> None:
+    """At 1 ms they are 1.1 and 1.3, both over threshold; what comes at 2 ms makes the first one higher by the end."""
+    network = Network.chain(
+        "free", IntensityEncoder((1, 2, 1), 8.0), [Layer("output", Dense(2), Neurons(threshold=1.0, tau=1.0))], 16.0
+    )
+    weights = {"output.kernel": np.array([[1.1, 1.3], [5.0, 0.0]])}
+    latencies = make_engine("event", network, dt=1.0).present(Batch(np.array([[[[0.0], [2.0]]]]), weights))
+    assert latencies[-1].tolist() == [[1.0, 1.0]]
+    outputs = Outputs(network, weights, latencies, 1.0)
+    decided = {name: np.flatnonzero(one.decide(outputs)).tolist() for name, one in read_outs.items() if one.decide}
+    assert decided == {"strict": [], "plain": [0], "tie-by-potential": [1], "tie-with-label": [0, 1], "potential": [0]}
+
+
 def test_all_are_looked_at() -> None:
     assert list(read_outs) == ["strict", "plain", "potential", "tie-by-potential", "tie-with-label"]
 

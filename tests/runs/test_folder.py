@@ -41,6 +41,20 @@ def test_a_new_run_says_what_is_trained(tmp_path: Path, monkeypatch: pytest.Monk
     assert sorted(os.listdir(run.path)) == [".lock", "network.toml", "run.json"]
 
 
+def test_a_run_that_is_resumed_elsewhere_says_where(tmp_path: Path) -> None:
+    former = describe_run(0) | {"netsim": "0.0.1", "started": "2020-01-01T00:00:00+00:00", "machine": {"cores": 1024}}
+    run = create_run(tmp_path / "run", DIGITS, former | {"versions": {"numpy": "1.0"}})
+    run.note_resumed(4)
+    record, now = run.record(), describe_run(0)
+    assert (record["netsim"], record["machine"], record["versions"]) == ("0.0.1", {"cores": 1024}, {"numpy": "1.0"})
+    (entry,) = record["resumed"]
+    assert entry["epoch"] == 4
+    assert {name: entry[name] for name in ("netsim", "machine", "versions")} == {
+        name: now[name] for name in ("netsim", "machine", "versions")
+    }
+    assert entry["started"] > "2020-01-02"
+
+
 def test_the_module_is_called_by_the_name_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/lib/netsim/__main__.py", "models"])
     assert describe_run(0)["command"] == ["netsim", "models"]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from netsim.cli.options import with_options
+from netsim.data.making import make_dataset
+from netsim.data.packed import write_dataset
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
-from netsim.runs.model import load_model, load_network
+from netsim.runs.model import load_model, load_network, weights_before_learning
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
 
 
 def test_a_folder_hides_neither_a_preset_nor_a_data_set(tmp_path: Path) -> None:
@@ -26,6 +31,33 @@ def test_a_folder_hides_neither_a_preset_nor_a_data_set(tmp_path: Path) -> None:
 def test_a_trained_preset_brings_its_weights() -> None:
     assert load_model("mlp-mnist").origin == "trained"
     assert load_model("digits").origin == "initial"
+
+
+def test_weights_before_learning_are_those_of_the_seed_of_the_run(tmp_path: Path) -> None:
+    """Whatever the seed of the command that compares."""
+    network = load_preset("digits")
+    create_run(tmp_path / "run", network, describe_run(3), initial_weights(network, 5))
+    before = weights_before_learning(load_model(tmp_path / "run", seed=8), seed=8)
+    expected = forward_weights(network, initial_weights(network, 3))
+    assert before is not None
+    assert before.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(before[name], array)
+
+
+def test_a_data_folder_that_is_given_counts_before_the_one_that_a_run_remembers(tmp_path: Path) -> None:
+    network = with_options(load_preset("digits"), dataset="own.npz")
+    images = np.random.default_rng(0).integers(0, 255, (40, 8, 8)).astype(np.uint8)
+    for number, folder in enumerate(("former", "given")):
+        (tmp_path / folder).mkdir()
+        labels = np.arange(40) % 2 + 2 * number
+        made = make_dataset((images, labels), network.encoder, classes=[str(digit) for digit in range(10)])
+        write_dataset(made, tmp_path / folder / "own.npz")
+    record = describe_run(0, data_dir=str(tmp_path / "former"))
+    create_run(tmp_path / "run", network, record, initial_weights(network, 0))
+    model = load_model(tmp_path / "run")
+    assert set(model.splits().test.labels) == {0, 1}
+    assert set(model.splits(data_dir=str(tmp_path / "given")).test.labels) == {2, 3}
 
 
 def test_what_is_nothing_names_the_nearest_preset() -> None:

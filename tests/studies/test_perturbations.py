@@ -111,6 +111,22 @@ def test_one_bit_of_weights_of_which_some_are_zero() -> None:
     np.testing.assert_array_equal(quantised(kernel, 1), [0.0, 2.0, 0.0, 2.0, -2.0, 0.0])
 
 
+RANDOM = [weight_noise, lesion_neurons, lesion_maps, heterogeneous_thresholds, jittered_delays]
+
+
+@pytest.mark.parametrize("does", RANDOM)
+def test_each_seed_has_draws_of_its_own(
+    does: Callable[[Condition], dict[str, Any]], network: Network, batch: Batch
+) -> None:
+    def drawn(seed: int) -> Any:
+        (changed,) = does(Condition(network, batch.weights, ("conv",), 0.5, seed)).values()
+        return changed["conv.kernel" if does is weight_noise else "conv"]
+
+    first, second, again = map(drawn, (0, 1, 0))
+    np.testing.assert_array_equal(first, again)
+    assert (first != second).any()
+
+
 def test_weights_that_are_all_zero_stay_so() -> None:
     for bits in (1, 2, 8):
         np.testing.assert_array_equal(quantised(np.zeros((3, 2)), bits), np.zeros((3, 2)))
@@ -181,6 +197,14 @@ def test_lesions_grow(network: Network, batch: Batch) -> None:
             assert (silenced["conv"] | ~smaller).all()
             previous[lesion] = silenced["conv"]
         assert (previous[lesion_maps] == previous[lesion_maps][0, 0]).all()
+
+
+@pytest.mark.parametrize(("level", "count"), [(0.29, 29), (0.57, 57), (0.004, 0), (0.006, 1), (0.999, 100)])
+def test_a_lesion_silences_the_nearest_number_of_neurons(level: float, count: int) -> None:
+    """0.29 of 100 is 28.999999999999996 in floating point, and 29 neurons."""
+    layers = (Layer("hidden", Dense(100), Neurons()), Layer("output", Dense(2), Neurons()))
+    network = Network.chain("hundred", IntensityEncoder((1, 1, 1), 10.0), layers, 20.0)
+    assert lesion_neurons(Condition(network, {}, ("hidden",), level, 0))["silenced"]["hidden"].sum() == count
 
 
 def test_thresholds_have_the_mean_of_the_layer() -> None:

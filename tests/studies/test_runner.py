@@ -61,6 +61,22 @@ def test_the_first_row_is_the_evaluation(
     assert row["presentations"] == 20
 
 
+def test_a_row_compares_all_decisions_and_the_latencies_where_both_decide(
+    network: Network, weights: Weights, stimuli: Stimuli
+) -> None:
+    """Earlier and later decisions do not cancel; one that is lost or new is another decision."""
+    silent = [np.inf] * 3
+    before = np.array([[10.0, 20.0, 30.0], [20.0, 10.0, 30.0], [10.0, 20.0, 30.0], silent, silent])
+    after = np.array([[12.0, 20.0, 30.0], [20.0, 7.0, 30.0], silent, [5.0, np.inf, np.inf], silent])
+    runner = StudyRunner(make_plan(network, "weight-noise", levels=[0.5]), network, weights, stimuli.first(5))
+    row = runner.row(after, before, "disturbed", 0.5, "hidden", 3)
+    assert row["latency_difference_ms"] == pytest.approx((2 + 3) / 2)
+    assert row["same_decisions"] == pytest.approx(3 / 5)
+    assert row["mean_decision_latency_ms"] == pytest.approx((12 + 7 + 5) / 3)
+    assert row["silent_rate"] == pytest.approx(2 / 5)
+    assert (row["condition"], row["layer"], row["level"], row["seed"]) == ("disturbed", "hidden", 0.5, 3)
+
+
 @pytest.mark.parametrize("name", RANDOM)
 def test_no_disturbance_is_the_undisturbed_network(name: str, run: Callable[..., Any]) -> None:
     undisturbed, *rows = run(name, levels=[0.0, 0.5], seeds=(0, 1))

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netsim.data.events import latencies_to_events
 from netsim.seams import studies
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.studies import stimuli
@@ -62,6 +63,19 @@ def test_draws_come_from_the_seed_alone(name: str) -> None:
     assert (first != disturb(name, 0.5, network, latencies, seed=8)).any()
     # a stimulus is disturbed in the same way, whatever comes after it
     np.testing.assert_array_equal(first[:2], disturb(name, 0.5, network, latencies[:2], seed=7))
+
+
+@pytest.mark.parametrize("name", STIMULUS)
+def test_equal_stimuli_are_disturbed_differently(name: str) -> None:
+    """Each in its batch, those of each batch, and with each seed."""
+    network = one_layer()
+    equal = np.repeat(draw(network, 1), 3, axis=0)
+    found = [
+        studies[name].batch(Condition(network, {}, (), 0.5, seed), False)(equal, first).stimuli
+        for seed, first in ((3, 0), (3, 200), (4, 0))
+    ]
+    different = np.unique(np.concatenate(found).reshape(9, -1), axis=0)
+    assert len(different) == 9
 
 
 @pytest.mark.parametrize("name", STIMULUS)
@@ -135,6 +149,17 @@ def test_spikes_that_jitter_past_the_end_are_lost() -> None:
     assert (moved[np.isfinite(moved)] < 16.0).all()
 
 
+def test_a_spike_that_is_moved_to_the_end_is_lost() -> None:
+    network = one_layer((1, 4, 1), duration=16.0)
+
+    def move(events: np.ndarray) -> np.ndarray:
+        events["t"] = [15_999, 16_000, 16_001, -5]
+        return events
+
+    moved = transformed(network, np.full((1, 1, 4, 1), 3.0), move, np.random.default_rng(0))
+    assert moved.ravel().tolist() == [15.999, np.inf, np.inf, 0.0]
+
+
 def test_spurious_spikes_are_only_added() -> None:
     network = one_layer()
     latencies = draw(network, silent=0.9)
@@ -145,6 +170,12 @@ def test_spurious_spikes_are_only_added() -> None:
     assert 0.13 < added.mean() < 0.2
     assert 7.0 < noisy[added].mean() < 8.2
     assert np.ptp(added.mean(axis=(0, 1, 3))) < 0.2
+
+
+@pytest.mark.parametrize(("level", "count"), [(0.29, 29), (0.57, 57), (0.004, 0), (0.006, 1), (2.0, 200)])
+def test_the_nearest_number_of_spurious_spikes_is_added(level: float, count: int) -> None:
+    events = latencies_to_events(draw(one_layer((10, 10, 1)), 1)[0])
+    assert len(studies["spurious-spikes"].does(level, (10, 10, 1))(events)) == len(events) + count
 
 
 def test_spatial_jitter_moves_spikes_without_bias() -> None:

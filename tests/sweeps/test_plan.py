@@ -130,6 +130,11 @@ def test_logarithmic_draws_are_even_over_decades() -> None:
     assert min(decades) > 100  # of 133, with a standard deviation of 9
 
 
+def test_whole_numbers_are_drawn_from_the_least_to_the_largest() -> None:
+    plan = _plan('base = "digits"\n[random]\ncount = 60\ntraining.batch = { integers = [7, 9] }')
+    assert sorted(run.settings["training.batch"] for run in plan.runs) == [7, 8, 9]  # equal runs are one
+
+
 def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     write_network(load_preset("rcsnn-mnist"), tmp_path / "deep" / "own.toml")

@@ -97,9 +97,9 @@ class ClockDriven(ABC):
     def run(self, conversation: Conversation[Result]) -> Result:
         """Run a conversation until it returns.
 
-        Whatever the conversation raises is raised here, and the engine can be used again. An engine runs one conversation
-        at a time, and Brian2's state belongs to the process. Raises RunError if another thread uses it, or if this
-        process was forked while another thread was in the middle of a conversation with this engine.
+        Whatever the conversation raises is raised here, and the engine can be used again. An engine runs one
+        conversation at a time, and Brian2's state belongs to the process. Raises RunError if another thread uses it, or
+        if this process was forked while another thread was in the middle of a conversation with this engine.
         """
         with (
             contextlib.closing(conversation),

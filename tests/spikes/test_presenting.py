@@ -1,0 +1,49 @@
+"""Presentations: latencies and potentials belong to the stimuli that were chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netsim.analysis import potential_table
+from netsim.engines import Batch, Recorded, make_engine
+from netsim.measuring.metrics import presentation_records
+from netsim.runs.model import load_model
+from netsim.spikes.presenting import present
+
+
+def test_potentials_are_those_of_their_presentation_however_many_there_are() -> None:
+    """Two hundred are presented at a time; each has the trace that it has alone."""
+    model = load_model("digits")
+    stimuli, neuron = model.splits().test, Recorded("output", 3)
+    indices = list(range(100, 350))
+    engine = make_engine("event", model.network, record=[neuron])
+    spikes = present(model, stimuli, index=indices, engine=engine)
+    assert [trace.presentation for trace in spikes.potentials] == list(range(250))
+    table = potential_table(spikes.potentials, spikes.indices)
+    assert table["presentation"].unique().tolist() == indices
+    for at in (0, 199, 200, 249):
+        latencies = engine.present(Batch(stimuli.latencies(np.array([indices[at]])), model.weights))
+        (alone,) = engine.potentials
+        for name, times in latencies.items():
+            np.testing.assert_array_equal(times[0], spikes[name][at])
+        np.testing.assert_array_equal(spikes.potentials[at].time, alone.time)
+        np.testing.assert_array_equal(spikes.potentials[at].potential, alone.potential)
+
+
+def test_labels_are_those_of_the_chosen_stimuli_in_their_order() -> None:
+    model = load_model("digits")
+    stimuli, chosen = model.splits().test, [7, 3, 3, 12]
+    spikes = present(model, stimuli, index=chosen)
+    assert spikes.labels is not None
+    assert spikes.labels.tolist() == stimuli.labels[chosen].tolist()
+    assert [row["index"] for row in presentation_records(spikes)] == chosen
+    np.testing.assert_array_equal(spikes["stimulus"], stimuli.latencies(np.array(chosen)))
+
+
+def test_some_populations_and_presentations_only() -> None:
+    spikes = present("digits", index=range(10), populations=["hidden", "output"])
+    assert list(spikes) == ["hidden", "output"]
+    some = spikes.pick(np.array([4, 1]))
+    assert some.indices.tolist() == [4, 1]
+    np.testing.assert_array_equal(some["hidden"], spikes["hidden"][[4, 1]])
+    assert spikes.windows["output"] == spikes.network.firing_window("output")
