@@ -24,6 +24,7 @@ from netsim.specification import (
     Network,
     Neurons,
     OneToOne,
+    PerSynapse,
     Pooling,
     Population,
     PopulationWinners,
@@ -33,6 +34,7 @@ from netsim.specification import (
     Shape,
     Winners,
 )
+from netsim.specification.connectivity._per_synapse import sorted_pairs
 from netsim.weights.delays import initial_delays
 from netsim.weights.layout import weight_shapes
 from netsim.weights.signs import bound_to_signs
@@ -40,9 +42,14 @@ from netsim.weights.signs import bound_to_signs
 
 @dataclasses.dataclass(frozen=True)
 class EveryOther(Connectivity):
-    """Each neuron receives from every other neuron of the source, those with odd numbers from the odd ones."""
+    """Each neuron receives from every other neuron of the source, those with odd numbers from the odd ones.
+
+    There are as many synapses between two neurons as `times` says, which share a weight. Those of a presynaptic neuron
+    are not in the order of postsynaptic ones then.
+    """
 
     phrase: ClassVar[str] = "every other neuron"
+    times: int = 1
 
     def target_shape(self, source: Shape) -> Shape:
         return (4,)
@@ -57,8 +64,48 @@ class EveryOther(Connectivity):
         inputs, neurons = int(np.prod(source)), int(np.prod(target))
         pre, post = np.meshgrid(np.arange(inputs, dtype=np.int32), np.arange(neurons, dtype=np.int32), indexing="ij")
         kept = (pre - post) % 2 == 0
-        pre, post = pre[kept], post[kept]
-        return Connections(pre, post, (pre // 2 * neurons + post).astype(np.int32))
+        pre, post = np.tile(pre[kept], self.times), np.tile(post[kept], self.times)
+        order = np.argsort(pre, kind="stable")
+        return Connections(pre[order], post[order], (pre // 2 * neurons + post).astype(np.int32)[order])
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawnPairs(PerSynapse):
+    """Synapses between neurons that are drawn with replacement, so that some have several."""
+
+    phrase: ClassVar[str] = "drawn pairs"
+    seed: int = 0
+    size: int = 4
+
+    def target_shape(self, source: Shape) -> Shape:
+        return (self.size,)
+
+    def check(self, source: Shape, target: Shape) -> None:
+        pass
+
+    def about(self, source: Shape, target: Shape) -> float:
+        return 2 + int(0.8 * np.prod(source) * np.prod(target))
+
+    def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
+        generator, count = np.random.default_rng(self.seed), int(self.about(source, target))
+        pre, post = (generator.integers(0, np.prod(shape), count) for shape in (source, target))
+        return sorted_pairs(pre, post)
+
+
+def with_several_synapses(network: Network, seed: int) -> Network:
+    """The network with several synapses between some pairs of neurons, by every second projection, if `seed` is even.
+
+    The generator is another one than that of the network, which stays as it is if `seed` is odd.
+    """
+    if seed % 2:
+        return network
+    generator = np.random.default_rng((seed, 1))
+    projections = list(network.projections)
+    for number, projection in enumerate(projections):
+        rules = DrawnPairs(int(generator.integers(99))), EveryOther(int(generator.integers(2, 4)))
+        if network.weight_shape(projection) and generator.random() < 0.5:
+            projections[number] = dataclasses.replace(projection, connectivity=rules[generator.integers(2)])
+    return dataclasses.replace(network, projections=tuple(projections))
 
 
 REGIMES = ["free", "staggered", "phased"]
@@ -136,7 +183,7 @@ def random_network(seed: int) -> Network:
     shuffled = [populations[number] for number in draws.generator.permutation(4)]
     encoder = IntensityEncoder((height, width, 1), 20.0)
     numbered = [dataclasses.replace(one, name=f"p{number}") for number, one in enumerate(draws.projections)]
-    return Network("random", encoder, (*shuffled, output), tuple(numbered), 90.0)
+    return with_several_synapses(Network("random", encoder, (*shuffled, output), tuple(numbered), 90.0), seed)
 
 
 def random_batch(network: Network, presentations: int, seed: int) -> Batch:
@@ -201,7 +248,8 @@ def relayed_network(seed: int) -> Network:
                 sign: Any = draw(["any", "excitatory", "inhibitory"]) if free else "any"
                 psp, rule = draw(PSPS), draw(rules)
                 projections.append(Projection(source, target, rule, psp, delay=delay, sign=sign))
-    return Network("graph", IntensityEncoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)
+    network = Network("graph", IntensityEncoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)
+    return with_several_synapses(network, seed)
 
 
 def ruled_network(seed: int) -> Network:
@@ -233,7 +281,8 @@ def ruled_network(seed: int) -> Network:
     for source, target in (("stimulus", "local"), ("stimulus", "near"), ("local", "output")):
         if generator.random() < 0.6:
             projections.append(Projection(source, target, pairs(), draw(PSPS)))
-    return Network("graph", IntensityEncoder(shape, 20.0), populations, tuple(projections), 95.0)
+    network = Network("graph", IntensityEncoder(shape, 20.0), populations, tuple(projections), 95.0)
+    return with_several_synapses(network, seed)
 
 
 def weights_and_stimuli(network: Network, presentations: int, seed: int) -> Batch:

@@ -26,6 +26,8 @@ def kernels(
 ) -> Axes:
     """Draw the incoming weights of maps or neurons as pictures on one scale of colours.
 
+    Where two neurons have several synapses, the sum of their weights is drawn.
+
     Parameters
     ----------
     frame : pandas.DataFrame
@@ -70,7 +72,8 @@ def kernels(
     convolution = bool(rows["map"].notna().all())
     index = rows[["map" if convolution else "neuron", "y", "x"]].to_numpy(dtype=np.int64).T
     pictures = np.full(tuple(index.max(axis=1) + 1), np.nan)
-    pictures[tuple(index)] = rows["weight"].to_numpy()
+    pictures[tuple(index)] = 0
+    np.add.at(pictures, tuple(index), rows["weight"].to_numpy())
     everything = len(pictures)
     pictures = pictures[: max(1, count)]
     number, height, width = pictures.shape

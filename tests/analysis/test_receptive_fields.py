@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from netsim.analysis import kernels, weight_table
 from netsim.errors import DataError
-from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network
+from netsim.specification import Convolution, Dense, EdgeList, IntensityEncoder, Layer, Network
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -77,6 +78,14 @@ def test_any_connectivity_has_receptive_fields(
     expected[0:3, 1:4] = weights["conv.kernel"][:, :, 1, 2]
     np.testing.assert_array_equal(mosaic[:, 7 * (width + 1) :], expected)  # row 0, column 1, map 2
     assert axes.get_title(loc="left") == "conv: first 8 of 120 receptive fields of 6×8, channel 1"
+
+
+def test_the_synapses_of_two_neurons_are_drawn_as_their_sum() -> None:
+    Path("edges.csv").write_text("pre,post,weight\n1,0,0.5\n3,0,1\n3,0,-0.25\n3,0,2\n")
+    network = Network.chain("x", IntensityEncoder((2, 2, 1), 5.0), [Layer("output", EdgeList(1, "edges.csv"))], 20.0)
+    axes = kernels(weight_table(network, initial_weights(network, 0)))
+    mosaic = np.ma.filled(np.ma.asarray(axes.images[0].get_array()), np.nan)
+    np.testing.assert_array_equal(mosaic, [[np.nan, 0.5], [np.nan, 2.75]])
 
 
 def test_what_cannot_be_drawn_is_refused(learned: Network, weights: Weights) -> None:

@@ -79,8 +79,12 @@ def test_potentials_come_from_all_projections(drawn: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
-def test_the_learner_agrees_with_finite_differences(drawn: ModuleType, regime: str) -> None:
-    """Through skips, delays and those of a batch, relays by any rule and two projections onto maps."""
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_learner_agrees_with_finite_differences(drawn: ModuleType, regime: str, times: int) -> None:
+    """Through skips, delays and those of a batch, relays by any rule and two projections onto maps.
+
+    Between two neurons there are as many synapses as `times` says, which share weight and delay.
+    """
 
     def neurons(depth: int, threshold: float) -> Neurons:
         if regime == "free":
@@ -90,7 +94,7 @@ def test_the_learner_agrees_with_finite_differences(drawn: ModuleType, regime: s
     initial = InitialWeights(mean=2.0 if regime == "free" else 0.5, spread=1.5)
     many = InitialWeights(mean=3.0, spread=0.4)
     axonal = Delays(mean=1.2, spread=0.5, shortest=0.1, learned=True)
-    every_other = drawn.EveryOther()
+    every_other = drawn.EveryOther(times)
     synaptic = Delays("synapse", mean=2.3, spread=1.0, shortest=0.1, learned=True)
     network = Network(
         "graph",
@@ -281,11 +285,13 @@ class Wrong(Dense):
     post: int = 0
     weight: int = 0
     fewer: int = 0
+    backwards: bool = False
 
     def connections(self, source: Shape, target: Shape) -> Connections:
         found = super().connections(source, target)
         end = len(found.post) - self.fewer
-        return Connections(found.pre + self.pre, found.post[:end] + self.post, found.weight + self.weight)
+        made = Connections(found.pre + self.pre, found.post[:end] + self.post, found.weight + self.weight)
+        return Connections(*(one[::-1] for one in made)) if self.backwards else made
 
     def window(self, source: Shape, target: Shape) -> None:  # type: ignore[override]
         """None: the arrays count."""
@@ -301,6 +307,7 @@ class Wrong(Dense):
         (Wrong(weight=8), "indices in weight that are not from 0 to 15"),
         (Wrong(weight=-1), "indices in weight that are not from 0 to 15"),
         (Wrong(fewer=1), r"must list Connections, three arrays of as many integers each"),
+        (Wrong(backwards=True), r"not sorted by presynaptic neuron; Connections.of sorts them$"),
     ],
 )
 def test_index_arrays_that_do_not_fit_are_refused(engine: str, wrong: Wrong, message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import brian2 as b2
@@ -160,6 +161,37 @@ def test_shared_weights_and_parts_of_groups() -> None:
         np.testing.assert_array_equal(ours, theirs)
     bias = _weights(network)["output.bias"]
     np.testing.assert_array_equal(cells.bias[:], [0, *[_weights(network)["hidden.bias"][0]] * 4, *bias])
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_several_synapses_of_two_neurons(copies: int, drawn: ModuleType) -> None:
+    """Their weights are those of the list, in its order; others may lie between them."""
+    network = _network(drawn.DrawnPairs(2, size=3))
+    pre, post, _ = network.connections(network.projection("hidden"))
+    assert len(set(zip(pre, post, strict=True))) < len(pre)
+    order = np.random.default_rng(0).permutation(len(pre))
+    own = Own(copies)
+    first = b2.Synapses(own.stimulus, own.hidden, "w : 1", on_pre="I_post += w")
+    copy = np.arange(copies)[:, None]
+    first.connect(i=(pre[order] + 4 * copy).ravel(), j=(post[order] + 3 * copy).ravel())
+    own.network.remove(own.first)
+    own.network.add(first)
+    engine = own.engine(network=network, weights={"hidden": first, "output": (own.second, "strength")})
+    batch = Batch(_stimuli(), _weights(network))
+    for ours, theirs in zip(engine.present(batch), make_engine("event", network, dt=0.5).present(batch), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    i, j, weights = (np.asarray(values[: len(pre)]) for values in (first.i, first.j, first.w))
+    for pair in set(zip(pre, post, strict=True)):
+        own_weights = _weights(network)["hidden.kernel"][(pre == pair[0]) & (post == pair[1])]
+        np.testing.assert_array_equal(weights[(i == pair[0]) & (j == pair[1])], own_weights)
+    other = b2.Synapses(own.stimulus, own.hidden, "w : 1", on_pre="I_post += w")
+    pre, post = pre.copy(), post.copy()
+    pre[order[0]], post[order[0]] = pre[order[1]], post[order[1]]
+    other.connect(i=(pre + 4 * copy).ravel(), j=(post + 3 * copy).ravel())
+    own.network.remove(first)
+    own.network.add(other)
+    with pytest.raises(SpecificationError, match=rf"has {11 * copies} synapses, which are not the {11 * copies} of"):
+        own.engine(network=network, weights={"hidden": other, "output": (own.second, "strength")})
 
 
 def test_what_a_user_adds_stays_in_the_run() -> None:

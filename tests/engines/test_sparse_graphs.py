@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from netsim.engines import Batch
+from netsim.engines import Batch, make_engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import SpecificationError
 from netsim.learning.constraints import constraints_of
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.specification import (
     PSP,
+    Delays,
     Dense,
     Distance,
+    EdgeList,
     InitialWeights,
     IntensityEncoder,
     Layer,
@@ -39,8 +43,12 @@ from netsim.weights.packing import pack, unpack
 
 
 @pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
-def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
-    """Through every rule, with two projections onto the output, and thresholds of neurons' own."""
+@pytest.mark.parametrize("several", [False, True])
+def test_the_learner_agrees_with_finite_differences(drawn: ModuleType, regime: str, several: bool) -> None:
+    """Through every rule, with two projections onto the output, and thresholds of neurons' own.
+
+    With several synapses between some pairs of neurons, too, some of which have learned delays of their own.
+    """
 
     def neurons(depth: int, threshold: float) -> Neurons:
         if regime == "free":
@@ -49,6 +57,11 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
 
     initial = InitialWeights(mean=2.0 if regime == "free" else 0.7, spread=0.7)
     many = InitialWeights(mean=3.0, spread=0.4)
+    rules = [Random(indegree=4, seed=2), Random(probability=0.7, seed=3), Random(indegree=7, seed=4)]
+    delay: float | Delays = 0.7
+    if several:
+        rules = [drawn.DrawnPairs(seed) for seed in range(3)]
+        delay = Delays("synapse", mean=2.0, spread=1.0, shortest=0.1, learned=True)
     network = Network(
         "rules",
         IntensityEncoder((4, 4, 1), 10.0),
@@ -63,9 +76,9 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
             Projection("stimulus", "twins", OneToOne(), initial=initial),
             Projection("twins", "local", LocallyConnected(None, 2), PSP("triangle", rise=9.0, fall=80.0), initial),
             Projection("local", "near", Distance(sigma=1.0, seed=1), initial=initial, delay=1.5),
-            Projection("stimulus", "near", Random(indegree=4, seed=2), initial=initial),
-            Projection("near", "output", Random(probability=0.7, seed=3), initial=many),
-            Projection("local", "output", Random(indegree=7, seed=4), initial=many, delay=0.7),
+            Projection("stimulus", "near", rules[0], initial=initial),
+            Projection("near", "output", rules[1], initial=many),
+            Projection("local", "output", rules[2], initial=many, delay=delay),
         ),
         140.0,
         learning=Learning(derivative="exact", sharpness=2.0),
@@ -120,6 +133,46 @@ def test_a_thinned_layer_is_a_dense_one_whose_other_weights_are_zero() -> None:
             theirs = EventEngine(dense, precision=precision).present(Batch(batch.stimuli, {"output.kernel": full}))[-1]
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 if precision == "double" else 1e-3)
             assert 0.2 < np.isfinite(ours).mean() < 1
+
+
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+@pytest.mark.parametrize("synaptic", [False, True])
+def test_all_synapses_of_two_neurons_count(regime: str, synaptic: bool) -> None:
+    """A list is a dense layer of the sums of its weights, in several blocks of neurons and both precisions."""
+    generator, inputs, outputs = np.random.default_rng(3), 9, 5000
+    pre, post = (
+        generator.integers(0, inputs, 2 * inputs * outputs),
+        generator.integers(0, outputs, 2 * inputs * outputs),
+    )
+    pre[:40], post[:40] = 2, 4321
+    Path("edges.csv").write_text("pre,post\n" + "".join(f"{i},{j}\n" for i, j in zip(pre, post, strict=True)))
+    window = {"free": {}, "staggered": {"onset": 6.0, "end": 17.0}, "phased": {"onset": 10.0, "end": 17.0}}[regime]
+    neurons = Neurons(regime, 0.7, 10.0, drive=0.0 if regime == "free" else 1.0, **window)
+    delay = Delays("synapse", 0.0, 0.0) if synaptic else 0.0
+    encoder, name = IntensityEncoder((3, 3, 1), 10.0), "output.kernel"
+    listed = Network.chain("x", encoder, [Layer("output", EdgeList(outputs, "edges.csv"), neurons, delay=delay)], 40.0)
+    dense = listed.with_layers([Layer("output", Dense(outputs), neurons)])
+    found = listed.connections(listed.projections[0])
+    weights = {name: generator.normal(0.1, 0.3, found.pre.size)}
+    sums = np.zeros((inputs, outputs))
+    np.add.at(sums, (found.pre, found.post), weights[name])
+    stimuli = generator.uniform(0.0, 10.0, (20, 3, 3, 1))
+    delays = {"output.delay": np.zeros(found.pre.size)} if synaptic else {}
+    for precision in ("double", "single"):
+        ours = EventEngine(listed, precision=precision).present(Batch(stimuli, weights | delays))[-1]
+        theirs = EventEngine(dense, precision=precision).present(Batch(stimuli, {name: sums}))[-1]
+        apart = np.abs(np.where(ours == theirs, 0.0, ours) - np.where(ours == theirs, 0.0, theirs)).ravel()
+        assert (apart > (1e-9 if precision == "double" else 1e-2)).mean() < 1e-4
+        assert 0.2 < np.isfinite(ours).mean() < 1
+
+
+@pytest.mark.parametrize("engine", ["event", "brian2"])
+def test_two_synapses_of_one_pair_are_two(engine: str) -> None:
+    Path("edges.csv").write_text("pre,post,weight\n0,0,0.5\n0,0,0.5\n")
+    layer = Layer("output", EdgeList(1, "edges.csv"), Neurons(threshold=1.0, tau=4.0))
+    network = Network.chain("twice", IntensityEncoder((1, 1, 1), 10.0), [layer], 40.0)
+    batch = Batch(np.ones((1, 1, 1, 1)), initial_weights(network, 0))
+    assert make_engine(engine, network, dt=1.0).present(batch)[-1] == [[5.0]]
 
 
 def batch_of_any(network: Network) -> Batch:

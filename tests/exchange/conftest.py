@@ -62,7 +62,7 @@ def simulation() -> Spikes:
 
 @pytest.fixture(scope="session")
 def drawn() -> ModuleType:
-    """The module ``tests/random_networks.py``, whose connectivity has a name here."""
+    """The module ``tests/random_networks.py``, whose connectivities have names here."""
     spec = importlib.util.spec_from_file_location("netsim_drawn", Path(__file__).parents[1] / "random_networks.py")
     assert spec is not None
     assert spec.loader is not None
@@ -70,4 +70,5 @@ def drawn() -> ModuleType:
     sys.modules["netsim_drawn"] = module
     spec.loader.exec_module(module)
     connectivities.register("every-other-neuron")(module.EveryOther)
+    connectivities.register("pairs-with-replacement")(module.DrawnPairs)
     return module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from netsim.engines.event.engine import EventEngine
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.specification import (
     PSP,
+    Connectivity,
     Convolution,
     Delays,
     Dense,
@@ -28,11 +30,18 @@ from netsim.specification import (
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
+DENSE = Dense()
 LATERAL = InitialWeights(mean=-0.4, spread=0.8)
 PLATEAU = PSP("plateau", rise=60.0)
 
 
-def _network(regime: str, derivative: Literal["linear", "exact"] = "exact", activity: float = 0.0) -> Network:
+def _network(
+    regime: str,
+    derivative: Literal["linear", "exact"] = "exact",
+    activity: float = 0.0,
+    lateral: Connectivity = DENSE,
+    shared: Connectivity = DENSE,
+) -> Network:
     """Maps with lateral synapses, excitatory and inhibitory neurons, and outputs that inhibit each other."""
 
     def neurons(depth: int, threshold: float) -> Neurons:
@@ -54,10 +63,17 @@ def _network(regime: str, derivative: Literal["linear", "exact"] = "exact", acti
         (
             Projection("stimulus", "maps", Convolution(2, 3, padding=1), initial=forward),
             Projection("maps", "maps", Convolution(2, 3, padding=1), PLATEAU, LATERAL, Delays("synapse", 0.5, 0.2)),
-            Projection("maps", "e", Dense(), initial=forward, delay=1.3),
+            Projection("maps", "e", shared, initial=forward, delay=1.3),
             Projection("i", "e", Dense(), PLATEAU, LATERAL, delay=0.4),
-            Projection("e", "e", Dense(), initial=LATERAL, delay=Delays("axon", 0.7, 0.3, learned=True)),
-            Projection("e", "i", Dense(), PLATEAU, InitialWeights(mean=2.0), Delays("synapse", 0.5, 0.2, learned=True)),
+            Projection("e", "e", lateral, initial=LATERAL, delay=Delays("axon", 0.7, 0.3, shortest=0.1, learned=True)),
+            Projection(
+                "e",
+                "i",
+                shared,
+                PLATEAU,
+                InitialWeights(mean=2.0),
+                Delays("synapse", 0.5, 0.2, shortest=0.1, learned=True),
+            ),
             Projection("e", "output", Dense(), initial=InitialWeights(mean=3.0, spread=0.4)),
             Projection("output", "output", Dense(), PSP("plateau", rise=10.0), InitialWeights(mean=-0.4, spread=0.3)),
         ),
@@ -97,11 +113,24 @@ def _numeric(
 
 
 @pytest.mark.parametrize(
-    ("regime", "activity"), [("free", 0.0), ("staggered", 0.0), ("phased", 0.0), ("free", 0.02), ("phased", 0.02)]
+    ("regime", "activity", "several"),
+    [
+        ("free", 0.0, False),
+        ("staggered", 0.0, False),
+        ("phased", 0.0, False),
+        ("free", 0.02, False),
+        ("phased", 0.02, False),
+        ("free", 0.0, True),
+        ("staggered", 0.0, True),
+        ("phased", 0.0, True),
+    ],
 )
-def test_the_learner_agrees_with_finite_differences(regime: str, activity: float) -> None:
-    """With and without a price on hidden spikes."""
-    network = _network(regime, activity=activity)
+def test_the_learner_agrees_with_finite_differences(
+    drawn: ModuleType, regime: str, activity: float, several: bool
+) -> None:
+    """With and without a price on hidden spikes, and several synapses between some pairs of neurons."""
+    rules = {"lateral": drawn.DrawnPairs(1), "shared": drawn.EveryOther(2)} if several else {}
+    network = _network(regime, activity=activity, **rules)
     generator = np.random.default_rng(1)
     labels, stimuli = np.array([0, 1, 2]), generator.uniform(0, 10, (3, 4, 4, 1))
     weights = initial_weights(network, 3)
@@ -114,7 +143,7 @@ def test_the_learner_agrees_with_finite_differences(regime: str, activity: float
     gradients = learner.learn(latencies, labels, weights).gradients
     compared = dict.fromkeys(gradients, 0)
     for name, gradient in gradients.items():
-        for position in generator.permutation(gradient.size)[:8]:
+        for position in generator.permutation(gradient.size)[:24]:
             where = np.unravel_index(position, gradient.shape)
             numeric = _numeric(engine, learner, weights, stimuli, labels, name, where)
             if numeric is not None:

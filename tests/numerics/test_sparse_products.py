@@ -9,18 +9,22 @@ from netsim.numerics.sparse_products import SparseMatrix, add_outer_products, ad
 from netsim.numerics.vectors import lanes_of
 
 
-def _any_matrix(dtype: type, sources: int, targets: int) -> tuple[np.ndarray, SparseMatrix, np.ndarray]:
+def _any_matrix(dtype: type, sources: int, targets: int) -> tuple[np.ndarray, SparseMatrix, np.ndarray, np.ndarray]:
+    """A matrix with zeros, the same with a list of synapses, some of one pair of neurons, their weights and pairs."""
     generator = np.random.default_rng(sources)
-    dense = np.where(generator.random((sources, targets)) < 0.3, generator.normal(size=(sources, targets)), 0)
-    dense[:, 1] = 0  # a neuron without synapses
-    pre, post = np.nonzero(dense)
-    matrix = sparse_matrix(pre, post, np.arange(pre.size, dtype=np.int32), sources, targets)
-    return dense.astype(dtype), matrix, dense[pre, post].astype(dtype)
+    present = generator.random((sources, targets)) < 0.3
+    present[:, 1] = False  # a neuron without synapses
+    pairs = np.argwhere(present)
+    pairs = pairs[np.sort(np.append(np.arange(len(pairs)), generator.integers(0, len(pairs), len(pairs) // 2)))]
+    weights, dense = generator.normal(size=len(pairs)), np.zeros((sources, targets))
+    np.add.at(dense, tuple(pairs.T), weights)
+    matrix = sparse_matrix(*pairs.T, np.arange(len(pairs), dtype=np.int32), sources, targets)
+    return dense.astype(dtype), matrix, weights.astype(dtype), pairs
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sums_are_those_of_the_full_matrix(dtype: type) -> None:
-    dense, matrix, weights = _any_matrix(dtype, 23, 70)  # more neurons than lie side by side
+    dense, matrix, weights, pairs = _any_matrix(dtype, 23, 70)  # more neurons than lie side by side
     lanes = lanes_of(dtype())
     for presentations in (1, lanes, lanes + 3):
         generator = np.random.default_rng(presentations)
@@ -31,7 +35,7 @@ def test_sums_are_those_of_the_full_matrix(dtype: type) -> None:
         np.testing.assert_allclose(sums, 1 + inputs @ dense, rtol=0, atol=1e-5)
         gradient: np.ndarray = np.zeros(weights.size, dtype)
         add_outer_products(inputs, sums, matrix, gradient)
-        np.testing.assert_allclose(gradient, (inputs.T @ sums)[np.nonzero(dense)], rtol=1e-4)
+        np.testing.assert_allclose(gradient, (inputs.T @ sums)[tuple(pairs.T)], rtol=1e-4)
 
 
 def test_sources_are_counted_in_as_few_bytes_as_they_need() -> None:

@@ -302,15 +302,15 @@ class OwnNetwork:
         _require(inside, where, f"{owner.name} {across}")
         keys = connections.pre.astype(np.int64) * neurons + connections.post
         order = np.argsort(keys, kind="stable")
-        found = (pre % inputs) * neurons + post % neurons
-        at = np.minimum(np.searchsorted(keys[order], found), len(keys) - 1)
-        fits = bool((keys[order][at] == found).all()) and len(found) == self.copies * len(keys)
-        counts = (
-            np.bincount(at + (pre // inputs) * len(keys), minlength=self.copies * len(keys)) if fits else np.zeros(1)
-        )
-        have = f"{owner.name} has {len(found):,} synapses, which are not the {self.copies * len(keys):,}"
-        _require(fits and bool((counts == 1).all()), where, f"{have} of {projection.connectivity}")
-        return owner.variables[name], unit, connections.weight[order][at]
+        pairs = inputs * neurons
+        found = pre // inputs * pairs + pre % inputs * neurons + post % neurons
+        expected = (np.arange(self.copies)[:, None] * pairs + keys[order]).ravel()
+        found_order = np.argsort(found, kind="stable")  # several synapses of a pair are in the order of the list
+        have = f"{owner.name} has {len(found):,} synapses, which are not the {len(expected):,}"
+        _require(np.array_equal(found[found_order], expected), where, f"{have} of {projection.connectivity}")
+        number = np.empty(len(found), connections.weight.dtype)
+        number[found_order] = np.tile(connections.weight[order], self.copies)
+        return owner.variables[name], unit, number
 
     def _pass_on(self) -> None:
         """After the thresholds of a step: silence, note first spikes, and make the stimulus fire."""

@@ -49,8 +49,9 @@ class Rows(NamedTuple):
     """Synapses in blocks of `size` neighbouring neurons, so that what a sweep reads and writes stays in the cache.
 
     Those of a presynaptic neuron within a block, a row, begin in `post` and `weights` at its entry of `first`, block by
-    block. `post` is where in its block the line of a neuron is, in places of eight bytes. Rows are filled up to whole
-    numbers of `abreast_of` with synapses of weight 0 onto a neuron that there is not, the last one of a block.
+    block. `post` is where in its block the line of a neuron is, in places of eight bytes. Rows are whole vectors of
+    `abreast_of` synapses, each onto another neuron. They are filled up with synapses of weight 0 onto a neuron that
+    there is not, the last one of a block.
     """
 
     first: np.ndarray
@@ -181,37 +182,65 @@ def _in_rows(synapses: Synapses, neurons: int, nothing: int) -> Rows:
     blocks = -(-neurons // size)
     first = np.zeros(blocks * sources + 1, np.uint64)
     dtype = synapses.delays.dtype
-    _begin_rows(synapses, size, abreast_of(dtype.itemsize), first)
-    unit = places_of(dtype)
+    abreast, unit = np.uint64(abreast_of(dtype.itemsize)), places_of(dtype)
+    _begin_rows(synapses, size, abreast, np.zeros(neurons, np.uint64), first)
     post, number = np.full(int(first[-1]), size * unit, np.uint16), np.full(int(first[-1]), nothing, np.uint32)
-    _fill_rows(synapses, size, unit, first[:-1].copy(), post, number)
+    _fill_rows(synapses, size, unit, abreast, np.zeros(neurons, np.uint64), first[:-1].copy(), post, number)
     return Rows(first, post, number, size)
 
 
 @compiled
-def _begin_rows(synapses: Synapses, size: int, abreast: int, first: np.ndarray) -> None:
+def _begin_rows(synapses: Synapses, size: int, abreast: np.uint64, after: np.ndarray, first: np.ndarray) -> None:
     """Write where the row of each presynaptic neuron in each block begins."""
     sources = synapses.psp.size
     for pre in range(sources):
         for s in range(synapses.first[pre], synapses.first[pre + 1]):
-            first[synapses.post[s] // size * sources + pre + 1] += 1
-    total = 0
+            after[synapses.post[s]] = 0
+        for s in range(synapses.first[pre], synapses.first[pre + 1]):
+            row = synapses.post[s] // size * sources + pre
+            first[row + 1] = _placed(first[row + 1], synapses.post[s], abreast, after) + np.uint64(1)
+    total = np.uint64(0)
     for row in range(first.size):
-        total += -(-int(first[row]) // abreast) * abreast
+        total += _whole_vectors(first[row], abreast)
         first[row] = total
 
 
 @compiled
 def _fill_rows(
-    synapses: Synapses, size: int, unit: int, places: np.ndarray, post: np.ndarray, numbers: np.ndarray
+    synapses: Synapses,
+    size: int,
+    unit: int,
+    abreast: np.uint64,
+    after: np.ndarray,
+    following: np.ndarray,
+    post: np.ndarray,
+    numbers: np.ndarray,
 ) -> None:
-    """Write each synapse to the next place of its row."""
+    """Write each synapse to a place of its row, of which `following` is the next."""
     sources = synapses.psp.size
     for pre in range(sources):
         for s in range(synapses.first[pre], synapses.first[pre + 1]):
             row = synapses.post[s] // size * sources + pre
-            post[places[row]], numbers[places[row]] = synapses.post[s] % size * unit, synapses.weights[s]
-            places[row] += 1
+            place = _placed(following[row], synapses.post[s], abreast, after)
+            post[place], numbers[place] = synapses.post[s] % size * unit, synapses.weights[s]
+            following[row] = place + np.uint64(1)
+
+
+@compiled
+def _placed(following: np.uint64, post: int, abreast: np.uint64, after: np.ndarray) -> np.uint64:
+    """The place of a synapse onto a neuron: the next one of its row, or behind the vector that has one onto it already.
+
+    `after` is by neuron where that vector ends.
+    """
+    place = max(following, after[post])
+    after[post] = _whole_vectors(place + np.uint64(1), abreast)
+    return place
+
+
+@compiled
+def _whole_vectors(count: np.uint64, abreast: np.uint64) -> np.uint64:
+    """How many places there are in the vectors that so many begin."""
+    return (count + abreast - np.uint64(1)) // abreast * abreast
 
 
 @compiled

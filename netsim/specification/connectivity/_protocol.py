@@ -182,6 +182,9 @@ class Connectivity(ABC):
             indices = getattr(found, name)
             inside = not indices.size or (indices.min() >= least and indices.max() < beyond)
             require(inside, "connectivity", f"{self} lists indices in {name} that are not from {least} to {beyond - 1}")
+        ascending = bool((found.pre[1:] >= found.pre[:-1]).all())
+        unsorted = "lists synapses that are not sorted by presynaptic neuron; Connections.of sorts them"
+        require(ascending, "connectivity", f"{self} {unsorted}")
         if self.per_synapse:
             own = found.weight.shape == shape and bool((found.weight == np.arange(*shape, dtype=np.int32)).all())
             require(own, "connectivity", f"{self} lists weights that are not one for each synapse, in order")

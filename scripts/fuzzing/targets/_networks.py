@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from netsim.specification import (
     Delays,
     Dense,
     Distance,
+    EdgeList,
     IntensityEncoder,
     Layer,
     Learning,
@@ -26,6 +28,9 @@ from netsim.specification import (
 from netsim.training.loop import start_training
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
+
+EDGES = Path(__file__).with_name("edges.csv")
+"""From 16 neurons onto 3, several between some."""
 
 
 @cache
@@ -72,6 +77,7 @@ def graphs() -> list[Network]:
     distance = (
         Projection("stimulus", "maps", Distance(sigma=1.0, seed=3)),
         Projection("maps", "output", Random(indegree=9, seed=2), delay=1.3),
+        Projection("stimulus", "output", EdgeList(file=str(EDGES)), delay=Delays("synapse", mean=2.0, spread=1.0)),
     )
     return [
         Network("loop", encoder, loop, synapses, 90.0),
@@ -96,6 +102,7 @@ def exchanged() -> list[Network]:
         convolution,
         Projection("maps", "pool", Pooling(2)),
         Projection("pool", "hidden", Random(probability=0.4, seed=1), sign="excitatory", psp=PSP("plateau", rise=7.3)),
+        Projection("stimulus", "hidden", EdgeList(file=str(EDGES)), delay=Delays("synapse", mean=2.0, spread=1.0)),
     )
     return [
         Network("loop", encoder, (maps, hidden), loop, 90.0),
