@@ -163,7 +163,7 @@ pointnet.PointSimulator.from_config(config, network).run()
 def test_parameters_of_nest_are_those_of_the_neurons(network: Network) -> None:
     """A current I moves V by I/C_m per ms, as by I/tau here; a neuron that has fired is refractory from then on."""
     weights = _weights(network)
-    export_network("sonata-network", network, weights, "network.sonata")
+    export(Model(network, weights), "network.sonata", "sonata-network")
     told = {path.stem: json.loads(path.read_text()) for path in Path("network.sonata/models").glob("*.json")}
     for name in ("conv", "e", "i", "output"):
         neurons = network.neurons(name)
@@ -179,7 +179,7 @@ def test_a_drive_is_a_current_from_the_onset_to_the_end() -> None:
     populations = (Population("hidden", (4,), hidden), Population("output", (2,), output))
     joined = (Projection("stimulus", "hidden", Dense()), Projection("hidden", "output", Dense()))
     network = Network("driven", IntensityEncoder((2, 2, 1)), populations, joined, 64.0)
-    export_network("sonata-network", network, _weights(network), "network.sonata")
+    export(Model(network, _weights(network)), "network.sonata", "sonata-network")
     inputs = json.loads(Path("network.sonata/simulation_config.json").read_text())["inputs"]
     told = {name: (each["amp"], each["delay"], each["duration"]) for name, each in inputs.items() if name != "stimulus"}
     assert told == {"drive_hidden": (0.5, 16.0, 48.0), "drive_output": (2.0, 32.0, 32.0)}
