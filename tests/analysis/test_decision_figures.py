@@ -149,7 +149,7 @@ def test_confident_errors_come_first(frame: pd.DataFrame) -> None:
 
 
 def test_errors_are_drawn_with_their_stimuli(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:
-    latencies["stimulus"] = np.where(latencies["stimulus"] <= 16, latencies[0], np.inf)
+    latencies["stimulus"] = np.where(latencies["stimulus"] <= 16, latencies["stimulus"], np.inf)
     spikes = spike_table(network, latencies, indices=[10, 11, 12, 13, 14])
     axes = error_gallery(frame, spikes, network, classes=["0", "1", "2", "3"])
     assert [text.get_text() for text in axes.texts] == ["2 → 1\n23.0 ms", "1 → 0\n8.0 ms"]

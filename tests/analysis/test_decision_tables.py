@@ -52,8 +52,7 @@ def test_spike_counts(network: Network, latencies: Latencies) -> None:
     assert len(frame) == 5 * 5
     assert frame["layer"].cat.categories.tolist() == ["stimulus", "conv", "pool", "hidden", "output"]
     for row in frame.to_dict("records"):
-        layer = ["stimulus", "conv", "pool", "hidden", "output"].index(row["layer"])
-        own = latencies[layer][[4, 2, 9, 1, 0].index(row["presentation"])]
+        own = latencies[row["layer"]][[4, 2, 9, 1, 0].index(row["presentation"])]
         assert row["spikes"] == np.isfinite(own).sum()
         assert row["neurons"] == own.size
 
@@ -63,8 +62,9 @@ def test_what_does_not_fit_is_refused(network: Network, latencies: Latencies) ->
         decision_table(network, OUTPUTS[:, :3], [0, 0, 0, 0])
     with pytest.raises(DataError, match="labels: must be 4 integers"):
         decision_table(network, OUTPUTS, [0, 0])
-    with pytest.raises(DataError, match="4 arrays given"):
-        spike_count_table(network, latencies[1:])
+    some = {name: times for name, times in latencies.items() if name != "stimulus"}
+    with pytest.raises(DataError, match="latencies: are of conv, pool, hidden, output; those of stimulus, .* needed"):
+        spike_count_table(network, some)
 
 
 def test_targets_that_know_no_probabilities_give_no_confidence(

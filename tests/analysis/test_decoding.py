@@ -75,10 +75,10 @@ def test_importance_is_what_a_lesion_does() -> None:
     table = ablation_importance(model, stimuli, units=5, seed=2)
     engine = make_engine("event", model.network, model.network.training.dt)
     shown = stimuli.latencies(np.arange(40))
-    before = decide(engine.present(Batch(shown, model.weights))[-1])
+    before = decide(engine.present(Batch(shown, model.weights))["output"])
     for row in table.to_dict("records"):
         silenced = {"hidden": np.arange(200) == row["unit"]}
-        after = decide(engine.present(Batch(shown, model.weights, silenced))[-1])
+        after = decide(engine.present(Batch(shown, model.weights, silenced))["output"])
         right = before.strictly_correct(stimuli.labels).mean() - after.strictly_correct(stimuli.labels).mean()
         assert row["accuracy_loss"] == pytest.approx(right)
         assert row["same_decisions"] == (after.choice == before.choice).mean()

@@ -95,9 +95,7 @@ def test_recorded_potentials_and_spikes_agree(network: Network) -> None:
     frame = potential_table(engine.potentials)
     by_trace = discs(potential_figure(frame, network))
     by_table = discs(potential_figure(frame, network, spike_table(network, latencies)))
-    assert len(by_table) == sum(
-        np.isfinite(latencies[position][0].ravel()[neuron]) for position, neuron in ((1, 4), (3, 1), (4, 2))
-    )
+    assert len(by_table) == sum(np.isfinite(latencies[name][0].ravel()[neuron]) for name, neuron in record)
     np.testing.assert_allclose(by_trace, by_table, atol=1e-6)
 
 

@@ -119,7 +119,7 @@ def test_decision_and_label_are_marked(
 
 def test_without_labels_only_the_decision_is_marked(network: Network, latencies: Latencies) -> None:
     latencies["output"][0] = [9.0, 3.0, np.inf, 4.0]
-    axes = raster(spike_table(network, [layer[:1] for layer in latencies]), network)
+    axes = raster(spike_table(network, {name: layer[:1] for name, layer in latencies.items()}), network)
     assert legend(axes) == ["decision: 1 at 3.0 ms"]
 
 

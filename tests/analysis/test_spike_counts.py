@@ -18,7 +18,7 @@ def test_means_and_ranges(network: Network, latencies: Latencies) -> None:
     latencies["hidden"][:] = np.inf  # a silent layer has its place at 0
     frame = spike_count_table(network, latencies)
     axes = spikes_per_layer(frame)
-    counts = [np.isfinite(layer).reshape(5, -1).sum(axis=1) for layer in latencies]
+    counts = [np.isfinite(layer).reshape(5, -1).sum(axis=1) for layer in latencies.values()]
     (means,) = axes.lines
     np.testing.assert_allclose(np.asarray(means.get_xdata()), [count.mean() for count in counts])
     (ranges,) = axes.collections

@@ -10,7 +10,7 @@ import pytest
 from netsim.engines import Batch, Latencies
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
-from netsim.specification import PSP, Network
+from netsim.specification import PSP, STIMULUS, Network
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
@@ -18,7 +18,7 @@ MakeBatch = Callable[..., Batch]
 
 def identical_and_largest(one: Latencies, other: Latencies) -> tuple[float, float]:
     """Share of neuron-presentations with identical latencies, and the largest difference (ms) of the rest."""
-    pairs = [(a.ravel(), b.ravel()) for a, b in zip(one[1:], other[1:], strict=True)]
+    pairs = [(one[name].ravel(), other[name].ravel()) for name in one if name != STIMULUS]
     a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
     same = np.isclose(a, b, rtol=0, atol=1e-6)
     return float(same.mean()), float(np.abs(a[~same] - b[~same]).max(initial=0.0))
@@ -32,13 +32,13 @@ def test_engines_agree_on_a_grid(
     batch = random_batch(network, 40, seed=11)
     event = EventEngine(network, dt=dt).present(batch)
     brian2 = Brian2Engine(network, dt=dt, target="numpy", copies=40).present(batch)
-    fired = np.isfinite(np.concatenate([layer.ravel() for layer in event[1:]]))
+    fired = np.isfinite(np.concatenate([layer.ravel() for layer in list(event.values())[1:]]))
     assert 0.1 < fired.mean() < 1
-    np.testing.assert_allclose(brian2[0], event[0], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(brian2["stimulus"], event["stimulus"], rtol=0, atol=1e-9)
     share, largest = identical_and_largest(event, brian2)
     assert share >= 0.9999
     assert largest <= dt + 1e-6
-    np.testing.assert_array_equal(np.argmin(event[-1], axis=1), np.argmin(brian2[-1], axis=1))
+    np.testing.assert_array_equal(event["output"].argmin(axis=1), brian2["output"].argmin(axis=1))
 
 
 def test_clock_driven_times_converge_to_the_exact_ones(
@@ -50,7 +50,7 @@ def test_clock_driven_times_converge_to_the_exact_ones(
     errors = []
     for dt in (2.0, 0.5, 0.125):
         clocked = Brian2Engine(network, dt=dt, target="numpy", copies=10).present(batch)
-        pairs = [(a.ravel(), b.ravel()) for a, b in zip(exact[1:], clocked[1:], strict=True)]
+        pairs = [(exact[name].ravel(), clocked[name].ravel()) for name in exact if name != STIMULUS]
         a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
         fired = np.isfinite(a) & np.isfinite(b)
         errors.append(np.abs(a[fired] - b[fired]).mean())

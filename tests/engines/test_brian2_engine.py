@@ -1,4 +1,4 @@
-"""The Brian2 engine against a simulation of the neuron equation step by step, and its conversation with experiments."""
+"""The Brian2 engine against a simulation of the neuron equation step by step, and its conversations."""
 
 from __future__ import annotations
 
@@ -127,14 +127,16 @@ def expected(
         step_by_step(network, weights, stimulus, dt, {name: mute[k] for name, mute in (silenced or {}).items()})[0]
         for k, stimulus in enumerate(stimuli)
     ]
-    return [
-        np.stack([steps[layer].reshape(shape) for steps in presentations]) * dt
-        for layer, shape in enumerate(network.shapes.values())
-    ]
+    return Latencies(
+        {
+            name: np.stack([steps[layer].reshape(shape) for steps in presentations]) * dt
+            for layer, (name, shape) in enumerate(network.shapes.items())
+        }
+    )
 
 
 def assert_equal(actual: Latencies, reference: Latencies) -> None:
-    assert len(actual) == len(reference)
+    assert list(actual) == list(reference)
     for ours, theirs in zip(actual.values(), reference.values(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
 
@@ -157,8 +159,8 @@ def test_latencies_are_those_of_the_equation(regime: str, psp: str) -> None:
     stimuli[2] = math.inf
     actual = Brian2Engine(network, 1.0, target="numpy", copies=1).present(Batch(stimuli, weights))
     assert_equal(actual, expected(network, weights, stimuli, 1.0))
-    assert all(np.isfinite(latencies).any() for latencies in actual[1:-1])
-    assert any(np.isinf(latencies[[0, 1, 3]]).any() for latencies in actual[1:])
+    assert all(np.isfinite(latencies).any() for latencies in list(actual.values())[1:-1])
+    assert any(np.isinf(latencies[[0, 1, 3]]).any() for latencies in list(actual.values())[1:])
 
 
 def test_a_grid_on_which_no_time_of_the_network_lies() -> None:
@@ -178,9 +180,9 @@ def test_presentations_side_by_side_are_those_one_after_another(copies: int) -> 
     silenced = {"conv": generator.random((7, 6, 6, 3)) < 0.2, "pool": generator.random((7, 3, 3, 3)) < 0.2}
     actual = Brian2Engine(network, 1.0, target="numpy", copies=copies).present(Batch(stimuli, weights, silenced))
     assert_equal(actual, expected(network, weights, stimuli, 1.0, silenced))
-    for latencies, name in ((actual[1], "conv"), (actual[2], "pool")):
-        assert np.isinf(latencies[silenced[name]]).all()
-        assert np.isfinite(latencies).any()
+    for name, mute in silenced.items():
+        assert np.isinf(actual[name][mute]).all()
+        assert np.isfinite(actual[name]).any()
 
 
 @pytest.mark.slow
@@ -215,7 +217,7 @@ def test_times_converge_to_the_exact_ones() -> None:
     batch = Batch(np.array([0.0, 2.3]).reshape(1, 1, 2, 1), {"output.kernel": np.full((2, 1), 0.5)})
     errors = []
     for dt in (1.0, 0.25, 0.05, 0.025):
-        latency = Brian2Engine(network, dt, target="numpy").present(batch)[-1].item()
+        latency = Brian2Engine(network, dt, target="numpy").present(batch)["output"].item()
         errors.append(abs(latency - 9.15))
         assert errors[-1] <= 1.25 * dt
     assert errors[-1] < errors[0]
@@ -229,67 +231,68 @@ def test_nothing_leaks_into_the_next_presentation(psp: str) -> None:
     weights = {"output.kernel": np.full((4, 3), 1.0)}
     full = np.array([1.0, 2.0, 9.0, 10.0]).reshape(2, 2, 1)
     stimuli = np.stack([full, np.full_like(full, math.inf), full, full])
-    latencies = Brian2Engine(network, 1.0, target="numpy", copies=1).present(Batch(stimuli, weights))[-1]
+    latencies = Brian2Engine(network, 1.0, target="numpy", copies=1).present(Batch(stimuli, weights))["output"]
     assert np.isfinite(latencies[0]).all()
     assert np.isinf(latencies[1]).all()
     np.testing.assert_array_equal(latencies[2], latencies[0])
     np.testing.assert_array_equal(latencies[3], latencies[0])
 
 
-def test_an_experiment_writes_weights_between_batches(small: Network) -> None:
+def test_a_conversation_writes_weights_between_batches(small: Network) -> None:
     """Also when it changes the arrays of the batch before in place, as an optimizer does."""
     engine = Brian2Engine(small, 1.0, target="numpy")
     stimuli = random_stimuli(small, 5, 1)
     weights = excitable_weights(small, 1)
     sizes = (2, 0, 3)
 
-    def experiment() -> Generator[Batch, Latencies, list[Latencies]]:
+    def conversation() -> Generator[Batch, Latencies, list[Latencies]]:
         answers = []
         for size in sizes:
             answers.append((yield Batch(stimuli[:size], weights)))
             weights["hidden.kernel"] *= 1.5
         return answers
 
-    answers = engine.run(experiment())
-    assert [len(latencies) for latencies in (answer[0] for answer in answers)] == list(sizes)
+    answers = engine.run(conversation())
+    assert [len(answer["output"]) for answer in answers] == list(sizes)
     fresh = excitable_weights(small, 1)
     for size, answer in zip(sizes, answers, strict=True):
-        assert_equal(answer, [layer[:size] for layer in expected(small, fresh, stimuli[:3], 1.0)])
+        first = {name: layer[:size] for name, layer in expected(small, fresh, stimuli[:3], 1.0).items()}
+        assert_equal(answer, Latencies(first))
         fresh["hidden.kernel"] *= 1.5
-    assert not np.array_equal(answers[0][1], answers[2][1][:2])
+    assert not np.array_equal(answers[0]["hidden"], answers[2]["hidden"][:2])
 
 
-def test_an_experiment_may_return_at_once(small: Network) -> None:
-    def experiment() -> Generator[Batch, Latencies, str]:
+def test_a_conversation_may_return_at_once(small: Network) -> None:
+    def conversation() -> Generator[Batch, Latencies, str]:
         return "nothing to present"
         yield
 
-    assert Brian2Engine(small, 1.0, target="numpy").run(experiment()) == "nothing to present"
+    assert Brian2Engine(small, 1.0, target="numpy").run(conversation()) == "nothing to present"
 
 
-@pytest.mark.parametrize("error", [ValueError("of the experiment"), KeyboardInterrupt()])
-def test_what_an_experiment_raises_is_raised_and_the_engine_goes_on(small: Network, error: BaseException) -> None:
+@pytest.mark.parametrize("error", [ValueError("of the conversation"), KeyboardInterrupt()])
+def test_what_a_conversation_raises_is_raised_and_the_engine_goes_on(small: Network, error: BaseException) -> None:
     engine = Brian2Engine(small, 1.0, target="numpy", copies=2)
     batch = Batch(random_stimuli(small, 3, 1), excitable_weights(small, 1))
     before = engine.present(batch)
 
-    def experiment() -> Generator[Batch, Latencies, None]:
+    def conversation() -> Generator[Batch, Latencies, None]:
         yield batch
         raise error
 
     with pytest.raises(type(error)) as caught:
-        engine.run(experiment())
+        engine.run(conversation())
     assert caught.value is error
     assert_equal(engine.present(batch), before)
 
 
-def test_ctrl_c_ends_the_run_and_closes_the_experiment(small: Network) -> None:
+def test_ctrl_c_ends_the_run_and_closes_the_conversation(small: Network) -> None:
     engine = Brian2Engine(small, 1.0, target="numpy", copies=2)
     batch = Batch(random_stimuli(small, 3, 1), excitable_weights(small, 1))
     before = engine.present(batch)
     closed = []
 
-    def experiment() -> Generator[Batch, Latencies, None]:
+    def conversation() -> Generator[Batch, Latencies, None]:
         try:
             while True:
                 yield batch
@@ -298,18 +301,18 @@ def test_ctrl_c_ends_the_run_and_closes_the_experiment(small: Network) -> None:
             closed.append(True)
 
     with pytest.raises(KeyboardInterrupt):
-        engine.run(experiment())
+        engine.run(conversation())
     assert closed
     assert_equal(engine.present(batch), before)
 
 
-def test_a_bad_batch_is_refused_and_closes_the_experiment(small: Network) -> None:
+def test_a_bad_batch_is_refused_and_closes_the_conversation(small: Network) -> None:
     engine = Brian2Engine(small, 1.0, target="numpy")
     weights = excitable_weights(small, 1)
     good = random_stimuli(small, 1, 1)
     closed = []
 
-    def experiment() -> Generator[Batch, Latencies, None]:
+    def conversation() -> Generator[Batch, Latencies, None]:
         try:
             yield Batch(good, weights)
             yield Batch(np.full_like(good, math.nan), weights)
@@ -317,7 +320,7 @@ def test_a_bad_batch_is_refused_and_closes_the_experiment(small: Network) -> Non
             closed.append(True)
 
     with pytest.raises(DataError, match="NaN"):
-        engine.run(experiment())
+        engine.run(conversation())
     assert closed
     with pytest.raises(DataError, match=r"hidden\.kernel"):
         engine.present(Batch(good, weights | {"hidden.kernel": np.zeros((1, 1))}))
@@ -347,7 +350,9 @@ def test_potentials_of_recorded_neurons() -> None:
 def test_a_stimulus_moves_to_the_grid(small: Network) -> None:
     stimuli = np.full((1, 3, 3, 1), math.inf)
     stimuli[0, 0, :, 0] = (0.4, 0.5, 7.49)
-    latencies = Brian2Engine(small, 1.0, target="numpy").present(Batch(stimuli, excitable_weights(small, 1)))[0]
+    latencies = Brian2Engine(small, 1.0, target="numpy").present(Batch(stimuli, excitable_weights(small, 1)))[
+        "stimulus"
+    ]
     np.testing.assert_array_equal(latencies[0, 0, :, 0], (0.0, 1.0, 7.0))
     assert np.isinf(latencies[0, 1:]).all()
 
@@ -376,7 +381,7 @@ layers = (
 network = Network.chain("paper", IntensityEncoder((28, 28, 1)), layers, duration=100.0)
 stimuli = np.random.default_rng(0).uniform(0.0, 64.0, (2, 28, 28, 1))
 latencies = Brian2Engine(network, 1.0, target="numpy").present(Batch(stimuli, initial_weights(network, 0)))
-assert np.isfinite(latencies[3]).mean() > 0.1
+assert np.isfinite(latencies["hidden"]).mean() > 0.1
 # getrusage would count the process that started this one, too
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(network.synapses, peak.split()[1])

@@ -1,4 +1,4 @@
-"""The event engine against the oracle, its invariants, and its conversation with experiments."""
+"""The event engine against the oracle, its invariants, and its conversations."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_grid_steps_are_the_oracles(
     some_of_each(expected)
     latencies = EventEngine(network, dt=dt).present(batch)
     same_times(latencies, expected)
-    for layer in latencies:
+    for layer in latencies.values():
         steps = layer[np.isfinite(layer)] / dt
         np.testing.assert_allclose(steps, np.rint(steps), rtol=0, atol=1e-9)
 
@@ -151,8 +151,8 @@ def test_nobody_fires_in_a_window_without_a_step(window: tuple[float, float], re
     network = dense_network(Neurons(regime, 0.4, 10.0, onset, end, 1.0), inputs=200)
     network = dataclasses.replace(network, duration=90.0)
     batch = Batch(np.zeros((2, 1, 1, 200)), {"output.kernel": np.full((200, 5), 1.0)})
-    assert np.isinf(EventEngine(network, dt=1.0).present(batch)[-1]).all()
-    assert (EventEngine(network).present(batch)[-1] == onset).all()
+    assert np.isinf(EventEngine(network, dt=1.0).present(batch)["output"]).all()
+    assert (EventEngine(network).present(batch)["output"] == onset).all()
 
 
 def test_a_negative_zero_is_a_zero() -> None:
@@ -178,7 +178,7 @@ def test_all_blocks_of_maps_are_swept_however_they_are_cut(monkeypatch: pytest.M
 def test_weights_that_overflow_give_times_or_silence() -> None:
     network = dense_network(inputs=2, size=2)
     batch = Batch(np.array([0.0, 1.0]).reshape(1, 1, 1, 2), {"output.kernel": np.array([[3e38, -3e38], [3e38, 1.0]])})
-    latencies = EventEngine(network, precision="single").present(batch)[-1]
+    latencies = EventEngine(network, precision="single").present(batch)["output"]
     assert not np.isnan(latencies).any()
 
 
@@ -189,7 +189,7 @@ def test_closed_form_and_sweep_agree(layered: MakeNetwork, random_batch: MakeBat
     latencies = EventEngine(network, dt=dt).present(batch)
     clock = Clock(network, dt, "double")
     for projection in network.weighted:
-        below, spikes = (latencies[network.position(name)] for name in (projection.source, projection.target))
+        below, spikes = latencies[projection.source], latencies[projection.target]
         results = []
         for way in (ClosedForm, Sweep):
             result = np.empty(spikes.shape, clock.times)
@@ -274,13 +274,16 @@ def test_batches_larger_than_a_part(layered: MakeNetwork, random_batch: MakeBatc
     batch = random_batch(network, 130, seed=8)
     engine = EventEngine(network)
     alone = [engine.present(Batch(batch.stimuli[k : k + 1], batch.weights)) for k in range(130)]
-    same_times(engine.present(batch), [np.concatenate(layer) for layer in zip(*alone, strict=True)], tolerance=1e-9)
+    one_by_one = Latencies({name: np.concatenate([one[name] for one in alone]) for name in network.shapes})
+    same_times(engine.present(batch), one_by_one, tolerance=1e-9)
 
 
 def test_empty_batch(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:
     network = layered(regime, PSP())
     latencies = EventEngine(network).present(random_batch(network, 0, seed=0))
-    assert [layer.shape for layer in latencies] == [(0, *shape) for shape in network.shapes.values()]
+    assert {name: layer.shape for name, layer in latencies.items()} == {
+        name: (0, *shape) for name, shape in network.shapes.items()
+    }
 
 
 @pytest.mark.parametrize("dt", [0.0, 1.0])
@@ -290,7 +293,7 @@ def test_empty_stimulus(layered: MakeNetwork, random_batch: MakeBatch, regime: s
     batch = random_batch(network, 1, seed=9)
     first = EventEngine(network, dt=dt).present(
         dataclasses.replace(batch, stimuli=np.full_like(batch.stimuli, np.inf))
-    )[1]
+    )["padded"]
     if regime == "free":
         assert np.isinf(first).all()
     else:
@@ -301,7 +304,7 @@ def test_empty_stimulus(layered: MakeNetwork, random_batch: MakeBatch, regime: s
 @pytest.mark.parametrize("dt", [0.0, 1.0])
 def test_simultaneous_spikes_add_up(dt: float) -> None:
     weights = {"output.kernel": np.full((12, 5), 0.25)}
-    latencies = EventEngine(dense_network(), dt=dt).present(Batch(np.full((2, 1, 1, 12), 3.0), weights))[1]
+    latencies = EventEngine(dense_network(), dt=dt).present(Batch(np.full((2, 1, 1, 12), 3.0), weights))["output"]
     # v = 12·0.25·(t - 3)/10
     np.testing.assert_allclose(latencies, 3.0 + (4.0 if dt else 10.0 / 3.0))
 
@@ -312,7 +315,7 @@ def test_window(dt: float) -> None:
     neurons = Neurons("staggered", threshold=1.0, tau=10.0, onset=10.0, end=20.0, drive=1.0)
     weights = {"output.kernel": np.array([[-1.0, 0.0, 0.01, 5.0]])}
     network = dense_network(neurons, inputs=1, size=4)
-    latencies = EventEngine(network, dt=dt).present(Batch(np.zeros((1, 1, 1, 1)), weights))[1]
+    latencies = EventEngine(network, dt=dt).present(Batch(np.zeros((1, 1, 1, 1)), weights))["output"]
     # 0.01·t + (t - 10) = 10
     expected = [np.inf, np.inf, np.inf if dt else 20.0 / 1.01, 10.0]
     np.testing.assert_allclose(latencies[0], expected)
@@ -322,7 +325,7 @@ def test_threshold_reached_exactly_on_a_step() -> None:
     """Ten weights of 0.1 add up to a little less than 1 in floating point, and the potential likewise."""
     weights = {"output.kernel": np.full((10, 1), 0.1)}
     engine = EventEngine(dense_network(inputs=10, size=1), dt=1.0)
-    assert engine.present(Batch(np.full((1, 1, 1, 10), 5.0), weights))[1].item() == 15.0
+    assert engine.present(Batch(np.full((1, 1, 1, 10), 5.0), weights))["output"].item() == 15.0
 
 
 def test_stimulus_that_the_grid_moves_past_the_end() -> None:
@@ -333,8 +336,8 @@ def test_stimulus_that_the_grid_moves_past_the_end() -> None:
         duration=10.0,
     )
     batch = Batch(np.full((1, 1, 1, 1), 9.8), {"output.kernel": np.ones((1, 1))})
-    assert EventEngine(network).present(batch)[1].item() == 9.8
-    assert EventEngine(network, dt=1.0).present(batch)[1].item() == math.inf
+    assert EventEngine(network).present(batch)["pool"].item() == 9.8
+    assert EventEngine(network, dt=1.0).present(batch)["pool"].item() == math.inf
 
 
 @settings(deadline=None, max_examples=25)
@@ -345,8 +348,8 @@ def test_free_spikes_move_with_the_stimulus(shift: float, seed: int) -> None:
     stimuli = generator.uniform(0, 20, (4, 1, 1, 12))
     weights = {"output.kernel": generator.normal(0.2, 0.5, (12, 5))}
     engine = EventEngine(network)
-    before = engine.present(Batch(stimuli, weights))[1]
-    after = engine.present(Batch(stimuli + shift, weights))[1]
+    before = engine.present(Batch(stimuli, weights))["output"]
+    after = engine.present(Batch(stimuli + shift, weights))["output"]
     assert before[np.isfinite(before)].max(initial=0) < 60  # well inside the presentation
     np.testing.assert_allclose(after, before + shift, rtol=0, atol=1e-6)
 
@@ -360,8 +363,8 @@ def test_order_of_neurons_and_presentations_does_not_matter(seed: int, chosen: s
     stimuli, kernel = generator.uniform(0, 20, (6, 1, 1, 12)), generator.normal(0.5, 2.0, (12, 5))
     inputs, presentations = generator.permutation(12), generator.permutation(6)
     engine = EventEngine(network)
-    before = engine.present(Batch(stimuli, {"output.kernel": kernel}))[1]
-    after = engine.present(Batch(stimuli[presentations][..., inputs], {"output.kernel": kernel[inputs]}))[1]
+    before = engine.present(Batch(stimuli, {"output.kernel": kernel}))["output"]
+    after = engine.present(Batch(stimuli[presentations][..., inputs], {"output.kernel": kernel[inputs]}))["output"]
     np.testing.assert_allclose(after, before[presentations], rtol=0, atol=1e-6)
 
 
@@ -380,8 +383,8 @@ def test_higher_threshold_never_fires_earlier(seed: int, factor: float, chosen: 
     generator = np.random.default_rng(seed)
     batch = Batch(generator.uniform(0, 20, (6, 1, 1, 12)), {"output.kernel": generator.normal(0.1, 0.5, (12, 5))})
     psp = PSP("plateau", rise=5.0)
-    early = EventEngine(dense_network(low, psp=psp), dt=dt).present(batch)[1]
-    late = EventEngine(dense_network(high, psp=psp), dt=dt).present(batch)[1]
+    early = EventEngine(dense_network(low, psp=psp), dt=dt).present(batch)["output"]
+    late = EventEngine(dense_network(high, psp=psp), dt=dt).present(batch)["output"]
     assert (late >= early - 1e-9).all()
 
 
@@ -433,7 +436,7 @@ def test_recorded_potentials_solve_the_equation(
     for trace in engine.potentials:
         layer, (projection,) = network.population(trace.layer), network.incoming(trace.layer)
         neurons = layer.dynamics
-        spike = latencies[network.position(layer.name)][trace.presentation].ravel()[trace.neuron]
+        spike = latencies[layer.name][trace.presentation].ravel()[trace.neuron]
         assert trace.time[0] == 0
         assert trace.time[-1] == network.duration
         assert (np.diff(trace.time) > 0).all()
@@ -444,7 +447,7 @@ def test_recorded_potentials_solve_the_equation(
             assert at_spike >= neurons.threshold * (1 - 1e-8)
         if dt == 0:
             place = tuple(int(k) for k in np.unravel_index(trace.neuron, layer.shape))
-            source = latencies[network.position(projection.source)][trace.presentation]
+            source = latencies[projection.source][trace.presentation]
             synapses = oracle.synapses_of(network, projection, source, place)
             arrivals = oracle.arrivals_of([projection], [synapses], batch.weights)
             bias = batch.weights[f"{layer.name}.bias"][place[-1]]
@@ -453,25 +456,25 @@ def test_recorded_potentials_solve_the_equation(
             np.testing.assert_allclose(np.interp(between, trace.time, trace.potential), expected, atol=1e-9)
 
 
-def test_an_experiment_talks_with_the_engine() -> None:
+def test_a_conversation_with_the_engine() -> None:
     network = dense_network(inputs=1, size=1)
 
-    def experiment() -> Generator[Batch, Latencies, list[float]]:
+    def conversation() -> Generator[Batch, Latencies, list[float]]:
         answers = []
         for weight in (1.0, 2.0, 4.0):
             latencies = yield Batch(np.zeros((1, 1, 1, 1)), {"output.kernel": np.array([[weight]])})
-            answers.append(latencies[1].item())
+            answers.append(latencies["output"].item())
         return answers
 
-    assert make_engine("event", network).run(experiment()) == pytest.approx([10.0, 5.0, 2.5])
+    assert make_engine("event", network).run(conversation()) == pytest.approx([10.0, 5.0, 2.5])
 
 
-def test_an_experiment_that_presents_nothing() -> None:
-    def experiment() -> Generator[Batch, Latencies, str]:
+def test_a_conversation_that_presents_nothing() -> None:
+    def conversation() -> Generator[Batch, Latencies, str]:
         return "done"
         yield
 
-    assert EventEngine(dense_network()).run(experiment()) == "done"
+    assert EventEngine(dense_network()).run(conversation()) == "done"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.engines import Batch
+from netsim.engines import Batch, Latencies
 from netsim.engines.event import grid_products
 from netsim.engines.event.engine import EventEngine
 from netsim.numerics.receptive_fields import gather_patches
@@ -49,7 +49,7 @@ def _batch(network: Network, scale: float, seed: int) -> Batch:
     return Batch(stimuli, weights)
 
 
-def _with_errors(network: Network, batch: Batch, dt: float, error: float) -> list[np.ndarray]:
+def _with_errors(network: Network, batch: Batch, dt: float, error: float) -> Latencies:
     """Present with a bound on the error that is not the one of the synapses; with inf all is in double precision."""
     certain = grid_products.single_precision
     with pytest.MonkeyPatch.context() as patch:
@@ -89,7 +89,7 @@ def test_more_steps_than_single_precision_counts() -> None:
     network, dt = _network(PSP()), 1e-7
     batch = _batch(network, 0.3, seed=9)
     batch.stimuli[:] = np.round(batch.stimuli, 2)
-    late = EventEngine(network, dt=dt).present(batch)[1] - EventEngine(network).present(batch)[1]
+    late = EventEngine(network, dt=dt).present(batch)["conv"] - EventEngine(network).present(batch)["conv"]
     assert np.isfinite(late).mean() > 0.2
     assert -0.1 * dt < np.nanmin(late)
     assert np.nanmax(late) < 1.1 * dt
@@ -131,7 +131,7 @@ def test_a_time_just_beyond_a_step_is_not_rounded_down(dt: float, steps: int, be
     weights["conv.bias"][:] = (threshold - missing) / (conv.onset / dt)
     latencies = EventEngine(network, dt=dt).present(Batch(np.full((1, 6, 6, 8), np.inf), weights))
     assert np.float32(conv.onset / dt + missing) <= conv.onset / dt + steps
-    np.testing.assert_allclose(latencies[1], conv.onset + (steps + 1) * dt, rtol=1e-12)
+    np.testing.assert_allclose(latencies["conv"], conv.onset + (steps + 1) * dt, rtol=1e-12)
 
 
 def test_the_bound_is_not_much_too_large() -> None:

@@ -48,7 +48,7 @@ def test_the_event_engine_gives_the_times_of_the_oracle(
     expected = oracle.oracle_latencies(
         network, batch.weights, batch.stimuli, dt, thresholds=batch.thresholds, delays=batch.delays
     )
-    fired = np.isfinite(np.concatenate([layer.ravel() for layer in expected[1:]]))
+    fired = np.isfinite(np.concatenate([layer.ravel() for layer in list(expected.values())[1:]]))
     assert 0.1 < fired.mean() < 1
     engine = EventEngine(network, dt=dt)
     latencies = engine.present(batch)
@@ -96,19 +96,19 @@ def test_one_conversation_may_hold_all_of_them(layered: MakeNetwork, random_batc
     both = heterogeneous(network, plain)
     batches = [plain, dataclasses.replace(both, delays={}), both, plain, dataclasses.replace(both, thresholds={})]
 
-    def experiment() -> Generator[Batch, Latencies, list[Latencies]]:
+    def conversation() -> Generator[Batch, Latencies, list[Latencies]]:
         answers = []
         for batch in batches:
             latencies = yield batch
             answers.append(latencies)
         return answers
 
-    event = EventEngine(network, dt=1.0).run(experiment())
-    brian2 = Brian2Engine(network, 1.0, target="numpy", copies=3).run(experiment())
-    for ours, theirs in zip(event.values(), brian2.values(), strict=True):
+    event = EventEngine(network, dt=1.0).run(conversation())
+    brian2 = Brian2Engine(network, 1.0, target="numpy", copies=3).run(conversation())
+    for ours, theirs in zip(event, brian2, strict=True):
         same_times(ours, theirs)
     same_times(event[0], event[3])
-    assert any((a != b).any() for a, b in zip(event[1], event[2], strict=True))
+    assert any((a != b).any() for a, b in zip(event[1].values(), event[2].values(), strict=True))
 
 
 def test_a_spike_arrives_when_it_is_due() -> None:
@@ -127,7 +127,7 @@ def test_a_spike_arrives_when_it_is_due() -> None:
         delays={"output": np.array([[[4.0, 50.0]]])},
     )
     for engine in engines(network):
-        np.testing.assert_allclose(engine.present(batch)[1], [[16.0, 11.0, math.inf]])
+        np.testing.assert_allclose(engine.present(batch)["output"], [[16.0, 11.0, math.inf]])
 
 
 def test_recorded_potentials_show_late_spikes(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:

@@ -21,7 +21,7 @@ def latency(oracle: ModuleType, neurons: Neurons, psp: PSP, weight: float, dt: f
     """Latency of a neuron whose only input spikes at 5 ms."""
     weights = {"output.kernel": np.array([[weight]]), "output.bias": np.array([bias])}
     stimulus = np.full((1, 1, 1, 1), 5.0)
-    return float(oracle.oracle_latencies(one_synapse(neurons, psp), weights, stimulus, dt)[1][0, 0])
+    return float(oracle.oracle_latencies(one_synapse(neurons, psp), weights, stimulus, dt)["output"][0, 0])
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,10 @@ def test_padding_never_fires_and_pooling_passes_the_earliest(oracle: ModuleType)
     kernel[1, 2] = 2.0  # sees its neighbour on the right; the right column sees padding
     stimuli = np.array([[1.0, 3.0], [2.0, 4.0]]).reshape(1, 2, 2, 1)
     weights = {"conv.kernel": kernel, "output.kernel": np.array([[5.0]])}
-    _, conv, pool, output = oracle.oracle_latencies(network, weights, stimuli)
-    np.testing.assert_allclose(conv[0, :, :, 0], [[8.0, np.inf], [9.0, np.inf]])
-    assert pool.ravel().tolist() == pytest.approx([8.0])
-    assert output.ravel().tolist() == pytest.approx([10.0])
+    latencies = oracle.oracle_latencies(network, weights, stimuli)
+    np.testing.assert_allclose(latencies["conv"][0, :, :, 0], [[8.0, np.inf], [9.0, np.inf]])
+    assert latencies["pool"].ravel().tolist() == pytest.approx([8.0])
+    assert latencies["output"].ravel().tolist() == pytest.approx([10.0])
     silenced = {"conv": np.array([[True, False], [False, False]])[:, :, None]}
-    assert oracle.oracle_latencies(network, weights, stimuli, silenced=silenced)[2].ravel().tolist() == pytest.approx(
-        [9.0]
-    )
+    latencies = oracle.oracle_latencies(network, weights, stimuli, silenced=silenced)
+    assert latencies["pool"].ravel().tolist() == pytest.approx([9.0])

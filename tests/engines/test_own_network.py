@@ -208,14 +208,14 @@ def test_what_a_user_adds_stays_in_the_run() -> None:
     engine = own.engine()
     stimuli = np.full((3, 2, 2, 1), np.inf)
     stimuli[:, 0, 0, 0] = 9.0
-    _, hidden, _ = engine.present(Batch(stimuli, weights))
+    hidden = engine.present(Batch(stimuli, weights))["hidden"]
     np.testing.assert_array_equal(hidden, np.broadcast_to(hidden[0], (3, 3)))
     assert hidden[0, 0] == 3.5
-    assert (hidden[:, 1:] > plain.present(Batch(stimuli, weights))[1][:, 1:]).all()
+    assert (hidden[:, 1:] > plain.present(Batch(stimuli, weights))["hidden"][:, 1:]).all()
     begun = np.repeat(engine.begun, np.isfinite(hidden).sum(axis=1))
     np.testing.assert_allclose(np.sort(monitor.t / b2.ms - begun), np.sort(hidden[np.isfinite(hidden)]))
     seen = len(monitor.t)
-    _, again, _ = engine.present(Batch(stimuli[:1], weights))
+    again = engine.present(Batch(stimuli[:1], weights))["hidden"]
     assert engine.begun.shape == (1,)
     np.testing.assert_allclose(np.sort(monitor.t[seen:] / b2.ms - engine.begun[0]), np.sort(again[np.isfinite(again)]))
 
@@ -229,7 +229,7 @@ def test_spikes_on_their_way_do_not_reach_the_next_presentation(target: str) -> 
         weights[name][:] = 0 if name.endswith("bias") else 50
     stimuli = np.full((2, 2, 2, 1), np.inf)
     stimuli[0] = 5.0
-    _, hidden, _ = engine.present(Batch(stimuli, weights))
+    hidden = engine.present(Batch(stimuli, weights))["hidden"]
     assert np.isinf(hidden).all()
 
 
@@ -241,7 +241,7 @@ def test_state_is_left_as_it_was() -> None:
     np.testing.assert_array_equal(own.hidden.v[:], [0.1, 0.2, 0.3])
     np.testing.assert_array_equal(own.first.w[:].reshape(4, 3), weights["hidden.kernel"])
     own.hidden.v = 0
-    assert (engine.present(Batch(_stimuli(), weights))[1] > first[1]).any()
+    assert (engine.present(Batch(_stimuli(), weights))["hidden"] > first["hidden"]).any()
 
 
 def test_a_neuron_that_fires_twice_is_named() -> None:
@@ -300,7 +300,9 @@ def test_weights_with_a_unit_say_what_one_stands_for() -> None:
     engine = own.engine(weights={"hidden": (first, "w", b2.mV), "output": (own.second, "strength")})
     batch = Batch(_stimuli(), weights)
     for ours, theirs in zip(
-        engine.present(batch), make_engine("event", _network(), dt=0.5).present(batch), strict=True
+        engine.present(batch).values(),
+        make_engine("event", _network(), dt=0.5).present(batch).values(),
+        strict=True,
     ):
         np.testing.assert_array_equal(ours, theirs)
 

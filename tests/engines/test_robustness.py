@@ -41,8 +41,8 @@ def test_neurons_are_silenced_by_zeros_and_ones_as_well() -> None:
     ones = np.array([0, 1, 1, 0, 0, 1])
     for engine in _engines():
         expected = engine.present(Batch(STIMULI, WEIGHTS, {"hidden": ones == 1}))
-        assert np.isinf(expected[1][:, ones == 1]).all()
-        assert np.isfinite(expected[1][:, ones == 0]).any()
+        assert np.isinf(expected["hidden"][:, ones == 1]).all()
+        assert np.isfinite(expected["hidden"][:, ones == 0]).any()
         for given_ones in (ones, ones.astype(np.float32), ones.tolist()):
             found = engine.present(Batch(STIMULI, WEIGHTS, {"hidden": given_ones}))
             for ours, theirs in zip(found.values(), expected.values(), strict=True):
@@ -60,7 +60,7 @@ def test_a_stimulus_spike_that_the_grid_moves_to_the_end_takes_place_on_no_engin
     )
     batch = Batch(np.array([[[[7.4], [7.9]]]]), initial_weights(short, 0))
     for engine in (EventEngine(short, dt=1.0), Brian2Engine(short, dt=1.0, target="numpy", copies=1)):
-        assert engine.present(batch)[0].ravel().tolist() == [7.0, np.inf]
+        assert engine.present(batch)["stimulus"].ravel().tolist() == [7.0, np.inf]
 
 
 @contextmanager

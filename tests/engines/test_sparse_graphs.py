@@ -129,8 +129,10 @@ def test_a_thinned_layer_is_a_dense_one_whose_other_weights_are_zero() -> None:
         found, full = sparse.connections(sparse.projections[0]), np.zeros((25, 40))
         full[found.pre, found.post] = batch.weights["output.kernel"]
         for precision in ("double", "single"):
-            ours = EventEngine(sparse, precision=precision).present(batch)[-1]
-            theirs = EventEngine(dense, precision=precision).present(Batch(batch.stimuli, {"output.kernel": full}))[-1]
+            ours = EventEngine(sparse, precision=precision).present(batch)["output"]
+            theirs = EventEngine(dense, precision=precision).present(Batch(batch.stimuli, {"output.kernel": full}))[
+                "output"
+            ]
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 if precision == "double" else 1e-3)
             assert 0.2 < np.isfinite(ours).mean() < 1
 

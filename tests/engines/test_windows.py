@@ -105,5 +105,5 @@ def test_delays_keep_their_pathways_on(network: Network, weights: Weights, stimu
     both = engine.present(Batch(stimuli, weights, delays=delays))
     for number in range(2):
         alone = engine.present(Batch(stimuli[number : number + 1], weights, delays=delays))
-        for ours, theirs in zip(both, alone, strict=True):
+        for ours, theirs in zip(both.values(), alone.values(), strict=True):
             np.testing.assert_array_equal(ours[number], theirs[0])

@@ -179,9 +179,9 @@ def test_first_spikes_come_a_step_later_with_every_layer(
             potentials[layer] += weight @ fires + (bias if layer == 0 else 0)
             fires = (potentials[layer] >= threshold) & np.isinf(first[layer])
             first[layer][fires] = step
-    for layer, expected in enumerate(first):
+    for layer, (expected, population) in enumerate(zip(first, back.network.populations, strict=True)):
         later = expected + layer + 1
-        np.testing.assert_array_equal(latencies[layer + 1][0], np.where(later < 256, later, np.inf))
+        np.testing.assert_array_equal(latencies[population.name][0], np.where(later < 256, later, np.inf))
 
 
 def _leaky(graph: Any) -> Any:

@@ -196,9 +196,9 @@ def test_what_all_outputs_share_is_taken_out_and_their_order_stays(small_network
     weights["output.bias"] += generator.normal(size=4) * 0.01
     stimuli = generator.uniform(0, 10, (20, 8, 8, 2))
     engine = EventEngine(network)
-    before = engine.present(Batch(stimuli, weights))[-1]
+    before = engine.present(Batch(stimuli, weights))["output"]
     centre.enforce(weights)
-    after = engine.present(Batch(stimuli, weights))[-1]
+    after = engine.present(Batch(stimuli, weights))["output"]
     np.testing.assert_allclose(weights["output.kernel"].mean(axis=1), 3.0 / 6, atol=1e-12)  # as they were drawn
     np.testing.assert_allclose(weights["output.bias"].mean(), 0.0, atol=1e-12)
     np.testing.assert_array_equal(weights["hidden.kernel"], hidden)

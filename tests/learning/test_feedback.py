@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from netsim.engines import Batch
+from netsim.engines import Batch, Latencies
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import SpecificationError
 from netsim.learning import BatchGradients
@@ -40,7 +40,7 @@ def _with(network: Network, feedback: Feedback | None, *names: str, delay: float
     return dataclasses.replace(network, projections=tuple(projections))
 
 
-def _learned(network: Network, stimuli: np.ndarray) -> tuple[BatchGradients, list[np.ndarray], dict[str, np.ndarray]]:
+def _learned(network: Network, stimuli: np.ndarray) -> tuple[BatchGradients, Latencies, dict[str, np.ndarray]]:
     weights = initial_weights(network, 3)
     latencies = EventEngine(network).present(Batch(stimuli, weights))
     return STiDiBP(network).learn(latencies, LABELS, weights), latencies, weights
@@ -74,8 +74,8 @@ def test_displacements_pass_by_other_weights(
         assert (back != feedback.weights(weights["output.kernel"], (6, 4), deviation, 0)).all()
     hidden, output = learned.displacements
     onset, gate = network.neurons("hidden").onset, network.neurons("output").gate
-    movable = np.isfinite(latencies[1]) & (latencies[1] > onset)
-    arrived = (latencies[1] < gate) | isinstance(feedback, DirectFeedback)
+    movable = np.isfinite(latencies["hidden"]) & (latencies["hidden"] > onset)
+    arrived = (latencies["hidden"] < gate) | isinstance(feedback, DirectFeedback)
     np.testing.assert_allclose(hidden, np.where(movable & arrived, output @ back.T, 0), rtol=1e-12, atol=1e-12)
     assert (hidden != 0).sum() > 5
     usual, _, _ = _learned(_with(network, None, "output"), stimuli)

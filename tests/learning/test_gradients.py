@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from netsim.data.stimuli import load_splits
-from netsim.engines import Batch, make_engine
+from netsim.engines import Batch, Latencies, make_engine
 from netsim.engines.event.engine import EventEngine
 from netsim.learning.elementwise import update_ema
 from netsim.learning.gradients import OuterProduct, total_gradient
@@ -26,11 +26,11 @@ from netsim.weights.layout import Weights
 REGIMES = ["free", "staggered", "phased"]
 
 
-def _present(network: Network, count: int) -> tuple[Weights, list[np.ndarray], np.ndarray]:
+def _present(network: Network, count: int) -> tuple[Weights, Latencies, np.ndarray]:
     """Weights, latencies and labels of a batch."""
     weights = initial_weights(network, seed=3)
     stimuli = np.random.default_rng(2).uniform(0, 10, (count, 8, 8, 2))
-    return weights, list(EventEngine(network).present(Batch(stimuli, weights))), np.arange(count) % 4
+    return weights, EventEngine(network).present(Batch(stimuli, weights)), np.arange(count) % 4
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -41,7 +41,8 @@ def test_the_gradient_is_the_mean_over_all_presentations(small_network: Callable
     together = learner.learn(latencies, labels, weights)
     total = {name: np.zeros_like(array) for name, array in weights.items()}
     for one in range(101):
-        alone = learner.learn([layer[one : one + 1] for layer in latencies], labels[one : one + 1], weights)
+        shown = {name: times[one : one + 1] for name, times in latencies.items()}
+        alone = learner.learn(shown, labels[one : one + 1], weights)
         for name in total:
             total[name] += alone.gradients[name] / 101
     for name, gradient in together.gradients.items():
@@ -65,7 +66,7 @@ def test_pieces_of_arrays_are_all_worked_on(
         for _ in range(2):
             optimizer.step(weights, STiDiBP(network).learn(latencies, labels, weights).gradients, 0.01)
             update_ema(mean, weights, 0.5)
-        results.append((latencies, list(weights.values()), list(mean.values())))
+        results.append((list(latencies.values()), list(weights.values()), list(mean.values())))
     for whole, cut in zip(*results, strict=True):
         for ours, theirs in zip(cut, whole, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)

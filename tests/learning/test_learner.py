@@ -13,7 +13,7 @@ from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.models.presets import load_preset
-from netsim.specification import PSP, Network, Training
+from netsim.specification import PSP, STIMULUS, Network, Training
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -29,12 +29,13 @@ PSPS = {
 def _loss_and_fired(network: Network, stimuli: np.ndarray, weights: Weights) -> tuple[float, list[np.ndarray]]:
     latencies = EventEngine(network).present(Batch(stimuli, weights))
     loss = STiDiBP(network).loss(latencies["output"], LABELS).mean()
-    for population, times in zip(network.populations[:-1], list(latencies.values())[1:], strict=False):
+    for population in network.populations[:-1]:
         if population.integrates and network.learning.activity:  # what each hidden spike costs, if it comes early
+            times = latencies[population.name]
             times = np.where(np.isfinite(times), times, 0) / network.encoder.t_max
             loss -= network.learning.sharpness * network.learning.activity * times.sum() / len(LABELS)
-    onsets = [0.0, *(population.neurons.onset if population.neurons else 0.0 for population in network.populations)]
-    return float(loss), [np.isfinite(t) & (t > onset) for t, onset in zip(latencies, onsets, strict=True)]
+    onsets = {one.name: one.neurons.onset if one.neurons else 0.0 for one in network.populations} | {STIMULUS: 0.0}
+    return float(loss), [np.isfinite(times) & (times > onsets[name]) for name, times in latencies.items()]
 
 
 def _check_against_finite_differences(network: Network, stimuli: np.ndarray, samples: int) -> int:
@@ -86,7 +87,7 @@ def test_the_price_of_spikes_agrees_with_finite_differences(
         gradients.append(STiDiBP(priced).learn(latencies, LABELS, weights))
     free, priced_ = gradients
     spared = priced_.displacements[0] - free.displacements[0]
-    fired = np.isfinite(latencies[1]) & (latencies[1] > (network.populations[0].dynamics.onset or -1))
+    fired = np.isfinite(latencies["conv"]) & (latencies["conv"] > (network.populations[0].dynamics.onset or -1))
     assert (spared[~fired] == 0).all()
     assert (priced_.displacements[-1] == free.displacements[-1]).all()
 
@@ -138,7 +139,7 @@ def test_displacements_have_the_shapes_of_the_layers(
     latencies = EventEngine(network).present(Batch(stimuli, weights))
     learned = STiDiBP(network).learn(latencies, LABELS, weights)
     assert [d.shape for d in learned.displacements] == [t.shape for t in list(latencies.values())[1:]]
-    for displacement, times in zip(learned.displacements[:-1], latencies[1:-1], strict=True):
+    for displacement, times in zip(learned.displacements[:-1], list(latencies.values())[1:-1], strict=True):
         assert (displacement[np.isinf(times)] == 0).all()
 
 
@@ -196,8 +197,8 @@ def test_neurons_over_threshold_at_the_onset_of_a_grid_do_not_learn(
     weights["hidden.bias"][:3] += 5.0
     latencies = EventEngine(network, dt=dt).present(Batch(stimuli, weights))
     learned = STiDiBP(network).learn(latencies, LABELS, weights)
-    assert np.isfinite(latencies[1][:, :3]).all()
-    assert len(np.unique(latencies[1][:, :3])) == 1
+    assert np.isfinite(latencies["hidden"][:, :3]).all()
+    assert len(np.unique(latencies["hidden"][:, :3])) == 1
     assert (learned.displacements[0][:, :3] == 0).all()
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from netsim.engines import Batch
+from netsim.engines import Batch, Latencies
 from netsim.engines.event.engine import EventEngine
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.specification import (
@@ -82,12 +82,10 @@ def _network(
     )
 
 
-def _moves(network: Network, latencies: list[np.ndarray]) -> np.ndarray:
+def _moves(network: Network, latencies: Latencies) -> np.ndarray:
     """Which neurons fire after their onsets."""
-    onsets = [population.dynamics.onset for population in network.populations]
-    return np.concatenate([
-        (np.isfinite(t) & (t > onset)).ravel() for t, onset in zip(list(latencies.values())[1:], onsets, strict=True)
-    ])  # fmt: skip
+    times = {population: latencies[population.name] for population in network.populations}
+    return np.concatenate([(np.isfinite(t) & (t > one.dynamics.onset)).ravel() for one, t in times.items()])
 
 
 def _numeric(
@@ -105,7 +103,7 @@ def _numeric(
         changed = {key: value.copy() for key, value in weights.items()}
         changed[name][where] += change
         latencies = engine.present(Batch(stimuli, changed))
-        hidden = sum(np.where(np.isfinite(times), times, 0).sum() for times in latencies[1:-1])
+        hidden = sum(np.where(np.isfinite(times), times, 0).sum() for times in list(latencies.values())[1:-1])
         price = -2.0 * engine.network.learning.activity * hidden / 10.0 / len(labels)
         losses.append(float(learner.loss(latencies["output"], labels).mean() + price))
         moves.append(_moves(engine.network, latencies))
@@ -182,7 +180,7 @@ def test_suppressed_neurons_learn_nothing() -> None:
     weights = initial_weights(network, 3)
     stimuli, labels = np.random.default_rng(1).uniform(0, 10, (3, 4, 4, 1)), np.array([0, 1, 2])
     latencies = EventEngine(network).present(Batch(stimuli, weights))
-    suppressed = np.isinf(latencies[1])
+    suppressed = np.isinf(latencies["maps"])
     assert suppressed.any()
     displacements = STiDiBP(network).learn(latencies, labels, weights).displacements
     assert (displacements[0][suppressed] == 0).all()

@@ -100,19 +100,19 @@ class _Losing(EventEngine):
 
 def test_stimuli_are_compared_too(random_stimuli: Callable[..., Stimuli]) -> None:
     engines = EventEngine(NETWORK, dt=DT), _Losing(NETWORK, dt=DT)
-    stimuli = random_stimuli(NETWORK.encoder, 60, 4)
+    stimuli = random_stimuli(NETWORK.encoder, 260, 4)  # in two batches
     result = compare(Model(NETWORK, initial_weights(NETWORK, 0)), stimuli, engines=engines)
     assert result.agreement == 1
-    assert result.by_layer == {"stimulus": 1 - 2 / 960, "hidden": 1.0, "output": 1.0}
+    assert result.by_layer == {"stimulus": 1 - 2 / (260 * 16), "hidden": 1.0, "output": 1.0}
     assert not result.agrees
 
 
 def test_the_engines_agree(random_stimuli: Callable[..., Stimuli]) -> None:
-    stimuli = random_stimuli(NETWORK.encoder, 60, 4)
+    stimuli = random_stimuli(NETWORK.encoder, 260, 4)
     event, brian2 = make_engine("event", NETWORK, DT), make_engine("brian2", NETWORK, DT)
-    seen: list[int] = []
+    seen: list[tuple[int, int]] = []
     model = Model(NETWORK, initial_weights(NETWORK, 0))
-    result = compare(model, stimuli, engines=(event, brian2), progress=lambda done, _: seen.append(done))
-    assert seen == [60]
+    result = compare(model, stimuli, engines=(event, brian2), progress=lambda *done: seen.append(done))
+    assert seen == [(200, 260), (260, 260)]
     assert result.agreement == 1
     assert result.same_decisions == 1

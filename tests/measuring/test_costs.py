@@ -52,14 +52,14 @@ def presented() -> tuple[Weights, Latencies]:
 @pytest.fixture(scope="module")
 def measured(presented: tuple[Weights, Latencies]) -> Costs:
     weights, latencies = presented
-    return costs(NETWORK, weights, neuron_spikes(NETWORK, latencies), PRESENTATIONS)
+    return costs(NETWORK, weights, neuron_spikes(latencies), PRESENTATIONS)
 
 
 def test_synapse_by_synapse(presented: tuple[Weights, Latencies], measured: Costs) -> None:
     weights, latencies = presented
     dense = effective = 0
     for projection in NETWORK.weighted:
-        fired = np.isfinite(latencies[NETWORK.position(projection.source)]).reshape(PRESENTATIONS, -1)
+        fired = np.isfinite(latencies[projection.source]).reshape(PRESENTATIONS, -1)
         kernel = weights[f"{projection.name}.kernel"].ravel()
         for pre, _, weight in zip(*NETWORK.connections(projection), strict=True):
             dense += 1
@@ -72,7 +72,9 @@ def test_synapse_by_synapse(presented: tuple[Weights, Latencies], measured: Cost
 
 
 def test_spikes_and_silence(presented: tuple[Weights, Latencies], measured: Costs) -> None:
-    fired = np.concatenate([np.isfinite(presented[1][at]).ravel() for at in (1, 3, 4, 5)])  # not the relays
+    fired = np.concatenate(
+        [np.isfinite(presented[1][one.name]).ravel() for one in NETWORK.integrating]
+    )  # not the relays
     assert measured.spikes_per_neuron == pytest.approx(fired.mean())
     assert measured.activation_sparsity == pytest.approx(1 - fired.mean())
     assert 0.05 < measured.spikes_per_neuron < 0.95
@@ -104,10 +106,7 @@ def test_equal_to_neurobench(presented: tuple[Weights, Latencies], measured: Cos
     from neurobench.models import TorchModel
 
     weights, latencies = presented
-    spikes = {
-        name: torch.from_numpy(np.isfinite(times).astype(np.float32))
-        for name, times in zip(NETWORK.shapes, latencies.values(), strict=True)
-    }
+    spikes = {name: torch.from_numpy(np.isfinite(times).astype(np.float32)) for name, times in latencies.items()}
     spikes |= {name: each.movedim(-1, 1) for name, each in spikes.items() if each.ndim == 4}
 
     class Recorded(torch.nn.Module):  # type: ignore[name-defined]

@@ -44,11 +44,11 @@ class _Fixed:
         self.weights = initial_weights(network, 0)
         self.presented = 0
 
-    def run(self, experiment):  # type: ignore[no-untyped-def]
+    def run(self, conversation):  # type: ignore[no-untyped-def]
         try:
-            batch = next(experiment)
+            batch = next(conversation)
             while True:
-                batch = experiment.send(self.present(batch))
+                batch = conversation.send(self.present(batch))
         except StopIteration as stop:
             return stop.value
 
@@ -74,7 +74,8 @@ def test_ties_and_silence(random_stimuli: MakeStimuli) -> None:
             [5.0, silent, 6.0, silent],  # wrong
         ]
     )
-    result = evaluate(Model(network, initial_weights(network, 0)), stimuli, engine=_Fixed(network, outputs))
+    engine: Any = _Fixed(network, outputs)
+    result = evaluate(Model(network, engine.weights), stimuli, engine=engine)
     assert result.accuracy == pytest.approx(2 / 5)
     assert result.strict_accuracy == pytest.approx(1 / 5)
     expected = stats.binomtest(1, 5).proportion_ci(0.95, method="wilson")
@@ -97,16 +98,11 @@ def test_decisions_at_the_onset_are_counted(random_stimuli: MakeStimuli) -> None
     network = _network()
     outputs = np.array([[80.0, np.inf, 90.0, 81.0], [81.0, 90.0, 80.25, 85.0], [80.0, 80.0, 85.0, 90.0], 4 * [np.inf]])
     engine: Any = _Fixed(network, outputs)
-    result = evaluate(
-        Model(engine.network, initial_weights(network, 0)), random_stimuli(network.encoder, 4, 4), engine=engine
-    )
-    assert result.onset_rate == 2 / 4
+    model, stimuli = Model(network, engine.weights), random_stimuli(network.encoder, 4, 4)
+    assert evaluate(model, stimuli, engine=engine).onset_rate == 2 / 4
     engine = _Fixed(network, outputs)
     engine.dt = 0.75  # the first step at or after the onset
-    assert (
-        evaluate(Model(engine.network, engine.weights), random_stimuli(network.encoder, 4, 4), engine=engine).onset_rate
-        == 3 / 4
-    )
+    assert evaluate(model, stimuli, engine=engine).onset_rate == 3 / 4
 
 
 @pytest.mark.parametrize("count", [1, 200, 450])
@@ -115,23 +111,23 @@ def test_figures_of_batches_are_those_of_single_presentations(count: int, random
     weights = initial_weights(network, 1)
     stimuli = random_stimuli(network.encoder, count, 4)
     engine = make_engine("event", network)
-    seen: list[int] = []
-    model = Model(network, weights)
-    result = evaluate(model, stimuli, engine=engine, progress=lambda done, _: seen.append(done))
+    seen: list[tuple[int, int]] = []
+    result = evaluate(Model(network, weights), stimuli, engine=engine, progress=lambda *done: seen.append(done))
     assert seen == sorted(set(seen))
-    assert seen[-1] == result.presentations == count
+    assert {total for _, total in seen} == {count}
+    assert seen[-1][0] == result.presentations == count
 
     spikes = dict.fromkeys(("stimulus", "pool", "hidden", "output"), 0)
     operations = {"hidden": 0, "output": 0}
     correct, decision_times = 0, []
     for k in range(count):
         times = engine.present(Batch(stimuli.latencies(np.array([k])), weights))
-        for name, fired in zip(spikes, times, strict=True):
-            spikes[name] += int(np.isfinite(fired).sum())
+        for name in spikes:
+            spikes[name] += int(np.isfinite(times[name]).sum())
         for projection in network.weighted:
-            fired = np.isfinite(times[network.position(projection.source)]).ravel()
+            fired = np.isfinite(times[projection.source]).ravel()
             operations[projection.name] += int(fired[network.connections(projection).pre].sum())
-        row = times[-1][0]
+        row = times["output"][0]
         if np.isfinite(row).any():
             correct += int(row.argmin() == stimuli.labels[k])
             decision_times.append(row.min())

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import stats
 
+from netsim.engines import Latencies
 from netsim.measuring.metrics import decide, neuron_spikes, silent_fractions, synaptic_operations, wilson_interval
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Pooling
 
@@ -69,12 +70,15 @@ NETWORK = Network.chain(
 )
 
 
-def _latencies(presentations: int, seed: int = 0) -> list[np.ndarray]:
+def _latencies(presentations: int, seed: int = 0) -> Latencies:
     generator = np.random.default_rng(seed)
-    return [
-        np.where(generator.random((presentations, *shape)) < 0.4, SILENT, generator.random((presentations, *shape)))
-        for shape in NETWORK.shapes.values()
-    ]
+    shapes = {name: (presentations, *shape) for name, shape in NETWORK.shapes.items()}
+    return Latencies(
+        {
+            name: np.where(generator.random(shape) < 0.4, SILENT, generator.random(shape))
+            for name, shape in shapes.items()
+        }
+    )
 
 
 @pytest.mark.parametrize("presentations", [1, 3])
@@ -82,10 +86,10 @@ def test_synaptic_operations_are_spikes_counted_synapse_by_synapse(presentations
     latencies = _latencies(presentations)
     expected = {}
     for projection in NETWORK.weighted:
-        position, synapses = NETWORK.position(projection.source), NETWORK.connections(projection)
+        synapses = NETWORK.connections(projection)
         total = 0
         for presentation in range(presentations):
-            fired = np.isfinite(latencies[position][presentation]).ravel()
+            fired = np.isfinite(latencies[projection.source][presentation]).ravel()
             for pre in synapses.pre:
                 total += bool(fired[pre])
         expected[projection.name] = total
@@ -95,11 +99,11 @@ def test_synaptic_operations_are_spikes_counted_synapse_by_synapse(presentations
 
 def test_spikes_and_silence_are_counted_by_layer() -> None:
     latencies = _latencies(4)
-    counts = {name: int(spikes.sum()) for name, spikes in neuron_spikes(NETWORK, latencies).items()}
+    counts = {name: int(spikes.sum()) for name, spikes in neuron_spikes(latencies).items()}
     assert list(counts) == ["stimulus", "conv", "pool", "conv2", "hidden", "output"]
     fractions = silent_fractions(NETWORK, latencies)
     assert list(fractions) == ["conv", "pool", "conv2", "hidden", "output"]
-    for name, times in zip(counts, latencies, strict=True):
+    for name, times in latencies.items():
         spikes = sum(1 for time in times.ravel() if time < SILENT)
         assert counts[name] == spikes
         if name != "stimulus":
@@ -107,8 +111,8 @@ def test_spikes_and_silence_are_counted_by_layer() -> None:
 
 
 def test_a_silent_network_does_nothing() -> None:
-    silent = [np.full((2, *shape), SILENT) for shape in NETWORK.shapes.values()]
-    assert all(not spikes.any() for spikes in neuron_spikes(NETWORK, silent).values())
+    silent = {name: np.full((2, *shape), SILENT) for name, shape in NETWORK.shapes.items()}
+    assert all(not spikes.any() for spikes in neuron_spikes(silent).values())
     assert set(synaptic_operations(NETWORK, silent).values()) == {0}
     assert set(silent_fractions(NETWORK, silent).values()) == {1.0}
 

@@ -39,7 +39,8 @@ LATENCIES = np.array([[8.0, 8.0, SILENT], [SILENT, SILENT, 9.6], 3 * [SILENT], [
 
 
 def _outputs(**changes: Any) -> Outputs:
-    return Outputs(NETWORK, {"output.kernel": KERNEL}, [STIMULI.reshape(4, 1, 4, 1), LATENCIES], **changes)
+    latencies = {"stimulus": STIMULI.reshape(4, 1, 4, 1), "output": LATENCIES}
+    return Outputs(NETWORK, {"output.kernel": KERNEL}, latencies, **changes)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_all_are_looked_at() -> None:
 
 def test_the_latencies_by_hand_are_those_of_the_engine() -> None:
     found = make_engine("event", NETWORK).present(Batch(STIMULI.reshape(4, 1, 4, 1), {"output.kernel": KERNEL}))
-    np.testing.assert_allclose(found[-1], LATENCIES)
+    np.testing.assert_allclose(found["output"], LATENCIES)
     potentials = _outputs().potentials_at_deadline()
     np.testing.assert_allclose(potentials[1], [1.0, 1.0, 1.3])
 
@@ -125,7 +126,7 @@ def test_potentials_of_an_engine_with_neurons_of_its_own_are_refused() -> None:
 def test_an_unknown_read_out_is_refused(random_stimuli: Callable[..., Stimuli]) -> None:
     stimuli = random_stimuli(NETWORK.encoder, 2, 3)
     with pytest.raises(SpecificationError, match=r"read-out 'potentail': is not known; did you mean 'potential'\?"):
-        evaluate(Model(_Foreign().network, {}), stimuli, engine=_Foreign(), read_outs=["potentail"])  # type: ignore[arg-type]
+        evaluate(Model(NETWORK, {}), stimuli, engine=_Foreign(), read_outs=["potentail"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_an_unknown_read_out_is_refused(random_stimuli: Callable[..., Stimuli]) 
 )
 def test_what_is_no_decision_is_refused(decide: Any, given: str) -> None:
     one = ReadOut("mine", "of mine", decide=decide)
-    outputs = Outputs(NETWORK, {}, [np.random.default_rng(0).uniform(0, 9, (6, 4))])
+    outputs = Outputs(NETWORK, {}, {"output": np.random.default_rng(0).uniform(0, 9, (6, 4))})
     told = rf"^read-out 'mine': must give an array of bool of shape \(6, 4\), presentations and .*, not {given}$"
     with pytest.raises(SpecificationError, match=told):
         one.correct(outputs, np.arange(6) % 4)

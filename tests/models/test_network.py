@@ -75,10 +75,11 @@ def test_latencies_have_the_shapes_of_the_layers(model: NetworkModel, stimulus: 
     model.begin(stimulus)
     run(model)
     latencies = model.latencies()
-    assert [layer.shape for layer in latencies] == [(1, *shape) for shape in model.specification.shapes.values()]
-    np.testing.assert_array_equal(latencies[0][0], np.floor(stimulus / 0.5 + 0.5) * 0.5)
-    for layer, group in zip(latencies, model.neurons.values(), strict=True):
-        np.testing.assert_allclose(layer.ravel(), group.latency[:] / ms)
+    shapes = {name: (1, *shape) for name, shape in model.specification.shapes.items()}
+    assert {name: times.shape for name, times in latencies.items()} == shapes
+    np.testing.assert_array_equal(latencies["stimulus"][0], np.floor(stimulus / 0.5 + 0.5) * 0.5)
+    for name, group in model.neurons.items():
+        np.testing.assert_allclose(latencies[name].ravel(), group.latency[:] / ms)
 
 
 def test_every_synapse_answers_for_both_its_neurons(model: NetworkModel, stimulus: np.ndarray) -> None:

@@ -132,13 +132,13 @@ def test_a_training_presents_jittered_stimuli_and_constant_spikes() -> None:
     presented = []
 
     class Engine:
-        def run(self, experiment: Any) -> Any:
+        def run(self, conversation: Any) -> Any:
             inner = make_engine("event", network)
-            batch = next(experiment)
+            batch = next(conversation)
             try:
                 while True:
                     presented.append(batch.stimuli)
-                    batch = experiment.send(inner.present(Batch(batch.stimuli, batch.weights, batch.silenced)))
+                    batch = conversation.send(inner.present(Batch(batch.stimuli, batch.weights, batch.silenced)))
             except StopIteration as stop:
                 return stop.value
 

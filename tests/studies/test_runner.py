@@ -33,11 +33,11 @@ def run(network: Network, weights: Weights, stimuli: Stimuli) -> Callable[..., l
 
     def study(name: str, engine_at: Callable[[float], Engine] | None = None, **options: Any) -> list[dict[str, Any]]:
         plan = make_plan(network, name, **options)
-        done = [0]
+        done: list[tuple[int, int]] = []
         engines = engine_at or (lambda dt: EventEngine(network, dt=dt))
-        model, progress = Model(network, weights), lambda count, _: done.__setitem__(0, count)
-        rows = StudyRunner(plan, model, stimuli, engines, progress).run()
-        assert done[0] == plan.passes * len(stimuli)
+        model = Model(network, weights)
+        rows = StudyRunner(plan, model, stimuli, engines, lambda *progress: done.append(progress)).run()
+        assert done[-1] == (plan.passes * len(stimuli), plan.passes * len(stimuli))
         return rows
 
     return study

@@ -288,7 +288,7 @@ def test_the_best_weights_are_those_that_were_validated(random_stimuli: MakeStim
     validation = random_stimuli(network.encoder, 40, network.outputs, seed=1)
     forward = forward_weights(network, run.weights(network))
     latencies = make_engine("event", network).present(Batch(validation.latencies(np.arange(40)), forward))
-    outputs = latencies[-1]
+    outputs = latencies["output"]
     correct = (outputs.argmin(axis=1) == validation.labels) & ((outputs == outputs.min(axis=1)[:, None]).sum(1) == 1)
     assert correct.mean() == state.best[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Any
 
@@ -135,8 +136,9 @@ def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
     latencies = EventEngine(network).present(Batch(stimuli, weights))
     # a share of 200 neurons, whatever the correlation of presentations, is known to so much
     tolerance = 4 * math.sqrt(1 / 4 / 200)
-    for depth, population in enumerate(network.populations[1:-1], start=2):
-        built_up = np.maximum(population.dynamics.onset - latencies[depth - 1], 0) / 10.0
+    for below, population in pairwise(network.populations[:-1]):
+        times = latencies[population.name]
+        built_up = np.maximum(population.dynamics.onset - latencies[below.name], 0) / 10.0
         kernel = weights[f"{population.name}.kernel"]
         mean = variance = np.zeros(40)
         for part in (slice(excitatory), slice(excitatory, None)):
@@ -147,8 +149,8 @@ def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
         law, above = NormalDist(), threshold / np.sqrt(variance)
         fire = np.mean([law.cdf(value) for value in excess])
         at_once = np.mean([law.cdf(value) for value in excess - above])
-        assert np.isfinite(latencies[depth]).mean() == pytest.approx(fire, abs=tolerance), population.name
-        share = (latencies[depth] == population.dynamics.onset).mean()
+        assert np.isfinite(times).mean() == pytest.approx(fire, abs=tolerance), population.name
+        share = (times == population.dynamics.onset).mean()
         assert share == pytest.approx(at_once, abs=tolerance), population.name
 
 
