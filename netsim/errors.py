@@ -24,6 +24,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(shown)}"
 
 
+class FormerWarning(FutureWarning):
+    """A file is written in the way of an earlier version; the next one may refuse it."""
+
+
 class DataWarning(UserWarning):
     """What was found in data and may not be meant; the command line prints it as a note."""
 

@@ -18,10 +18,10 @@ from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.presenting import compare, evaluate, simulate
 from netsim.cli.reporting import data, describe, models, report
 from netsim.cli.studying import study
-from netsim.cli.terminal import INTERRUPTED, drop_output, ended_as_by_ctrl_c, fail
+from netsim.cli.terminal import INTERRUPTED, drop_output, ended_as_by_ctrl_c, fail, notes_for
 from netsim.cli.training import sweep, train
 from netsim.current_folder import guard
-from netsim.errors import NetsimError
+from netsim.errors import FormerWarning, NetsimError
 
 app = typer.Typer(
     name="netsim",
@@ -84,7 +84,7 @@ def main() -> None:
     arguments = sys.argv[1:] or ["--help"]
     _prepare_process()
     try:
-        with ended_as_by_ctrl_c():
+        with ended_as_by_ctrl_c(), notes_for(FormerWarning):
             code = app(arguments, prog_name="netsim", standalone_mode=False)
         sys.stdout.flush()
     except NetsimError as error:

@@ -9,13 +9,14 @@ import os
 import tomllib
 import types
 import typing
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tomli_w
 
-from netsim.errors import DataError, SpecificationError, nearest
+from netsim.errors import DataError, FormerWarning, SpecificationError, nearest
 from netsim.files import file_sha256, read_text, write_text
 from netsim.registry import Registry
 from netsim.seams import connectivities, encoders, feedbacks, scopes
@@ -27,6 +28,8 @@ from netsim.specification.populations import key_of_ends
 Part = TypeVar("Part")
 
 _ENCODER = ("kind", "intensity")  # where nothing else is said
+_FORMER_RULE = "kind"
+"""The key of a layer that is called ``rule`` now."""
 _RELAYS = "relays"
 LARGEST_FILE = 250_000
 _MOST_DOTS = 100
@@ -74,9 +77,8 @@ def with_files_beside(table: dict[str, Any], *folders: Path) -> dict[str, Any]:
     """
     table = copy.deepcopy(table)
     parts = [part for key in ("layers", "projections") for part in _list(table.get(key))]
-    rules = [(part.get("connectivity", part), "kind" if "connectivity" not in part else "rule") for part in parts]
-    for rule, key in rules:
-        name = rule.get(key) if isinstance(rule, dict) else None
+    for rule in (part.get("connectivity", part) for part in parts):
+        name = rule.get("rule", rule.get(_FORMER_RULE)) if isinstance(rule, dict) else None
         files = connectivities[name].files if isinstance(name, str) and name in connectivities else {}
         for field, checksum in files.items():
             if isinstance(path := rule.get(field), str):
@@ -119,7 +121,7 @@ def network_to_dict(network: Network) -> dict[str, Any]:
     if layers is not None:
         table["layers"] = [
             {"name": layer.name}
-            | _chosen_table(connectivities, "kind", layer.connectivity)
+            | _chosen_table(connectivities, "rule", layer.connectivity)
             | _to_dict(layer, "connectivity", "feedback", "winners")
             | _feedback_to_dict(layer)
             | _winners_to_dict(layer)
@@ -284,7 +286,11 @@ def _encoder(table: Any) -> Encoder:
 def _layer(table: dict[str, Any], position: int) -> Layer:
     table = dict(table)
     where = f"layers.{table.get('name', f'[{position}]')}"
-    make = _chosen(connectivities, table, "kind", where)
+    if _FORMER_RULE in table and "rule" not in table:
+        table["rule"] = table.pop(_FORMER_RULE)
+        former = f"{where}.{_FORMER_RULE}: is now called rule"
+        warnings.warn(former, FormerWarning, stacklevel=2)
+    make = _chosen(connectivities, table, "rule", where)
     # what no layer has is named before what a connectivity lacks
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
     own = {"connectivity": make()} | _feedback(table, where) | _winners(table, where)

@@ -153,7 +153,7 @@ def test_a_misspelt_format_is_told_the_nearest(netsim: Netsim) -> None:
 
 
 def test_a_pooling_neuron_has_no_potential(netsim: Netsim, digits_toml: str, tmp_path: Path) -> None:
-    pool = '[[layers]]\nname = "pool"\nkind = "pooling"\n\n[[layers]]'
+    pool = '[[layers]]\nname = "pool"\nrule = "pooling"\n\n[[layers]]'
     Path("pooled.toml").write_text(digits_toml.replace("[[layers]]", pool, 1))
     done = netsim("simulate", "pooled.toml", "--record", "pool:0")
     assert done.code == 1
@@ -170,7 +170,7 @@ def test_a_pooling_neuron_has_no_potential(netsim: Netsim, digits_toml: str, tmp
         ("duration = 128.0", "duration = nan", ["duration", "not nan"]),
         ("duration = 128.0", 'duration = "long"', ["duration", "long"]),
         ("onset = 16.0", "onset = -16.0", ["onset", "not -16.0"]),
-        ('kind = "dense"', 'kind = "dnse"', ["kind", "dnse"]),
+        ('rule = "dense"', 'rule = "dnse"', ["rule", "dnse"]),
         ("dt = 1.0", "dt = 17.0", ["training.dt", "encoding window"]),
         ("[[layers]]", "[[layers", ["is not TOML"]),
     ],
@@ -183,7 +183,7 @@ def test_specifications(old: str, new: str, words: list[str], netsim: Netsim, di
 
 
 def test_a_kernel_larger_than_its_input(netsim: Netsim, digits_toml: str) -> None:
-    layer = '[[layers]]\nname = "conv"\nkind = "convolution"\nmaps = 3\nkernel = 9\n\n[[layers]]'
+    layer = '[[layers]]\nname = "conv"\nrule = "convolution"\nmaps = 3\nkernel = 9\n\n[[layers]]'
     Path("own.toml").write_text(digits_toml.replace("[[layers]]", layer, 1))
     netsim("train", "own.toml").refused("layers.conv.kernel", "larger than its input of 8x8", "at most 8")
 

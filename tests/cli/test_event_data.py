@@ -28,7 +28,7 @@ windows = 2
 
 [[layers]]
 name = "output"
-kind = "dense"
+rule = "dense"
 size = 4
 neurons = { regime = "phased", threshold = 1.0, tau = 15.0, onset = 15.0, end = 100.0, drive = 1.0, bias = true }
 

@@ -25,14 +25,14 @@ encoder = { kind = "inverse", shape = [8, 8, 1], t_max = 16.0 }
 
 [[layers]]
 name = "local"
-kind = "row-kernels"
+rule = "row-kernels"
 maps = 4
 kernel = 3
 neurons = { regime = "phased", threshold = 2.0, tau = 16.0, onset = 16.0, end = 48.0, drive = 1.0, bias = true }
 
 [[layers]]
 name = "output"
-kind = "dense"
+rule = "dense"
 size = 10
 neurons = { regime = "phased", threshold = 3.0, tau = 16.0, onset = 48.0, end = 128.0, drive = 1.0, bias = true }
 

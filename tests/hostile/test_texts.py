@@ -99,7 +99,7 @@ def _small(name: str = "x", size: int = 1, side: int = 1) -> str:
     """A specification of one layer."""
     return (
         f'name = "{name}"\nduration = 1.0\nencoder = {{ shape = [{side}, {side}, 1], t_max = 1.0 }}\n'
-        f'layers = [{{ kind = "dense", name = "a", size = {size} }}]'
+        f'layers = [{{ rule = "dense", name = "a", size = {size} }}]'
     )
 
 
@@ -117,8 +117,8 @@ def _small(name: str = "x", size: int = 1, side: int = 1) -> str:
         ('name = "a"\n' * 2, "is not TOML"),
         ("x = 1\n" + "#" * 1_000_000, "is larger than 250000 bytes"),
         ("\x00", "is not TOML"),
-        ('[[layers]]\nname = "a\\nb\\u001b[2J"\nkind = []', r"layers.a b\x1b[2J.kind: must be one of"),
-        ("layers = [{kind = {a = 1}}]", "kind: must be one of"),
+        ('[[layers]]\nname = "a\\nb\\u001b[2J"\nrule = []', r"layers.a b\x1b[2J.rule: must be one of"),
+        ("layers = [{rule = {a = 1}}]", "rule: must be one of"),
         (_small(name="../../x"), "folders are called by it, not '../../x'"),
         (_small(size=10**10), "at most 2,147,483,648 of each"),
         (_small(side=10**6), "encoder.shape: has more than"),

@@ -218,7 +218,7 @@ def test_files_of_a_rule_of_ones_own_move_with_its_network(tmp_path: Path) -> No
         (tmp_path / folder / "numbers.txt").write_text(text)
     (tmp_path / "two" / "remark.txt").write_text("")
     digest = file_sha256(tmp_path / "two" / "numbers.txt")
-    rule = {"kind": "in-a-file", "table": "gone/numbers.txt", "digest": digest, "remark": "remark.txt"}
+    rule = {"rule": "in-a-file", "table": "gone/numbers.txt", "digest": digest, "remark": "remark.txt"}
     found = with_files_beside({"layers": [rule]}, tmp_path / "one", tmp_path / "two")["layers"][0]
     assert found["table"] == str(tmp_path / "two" / "numbers.txt")  # of two of this name, that of the checksum
     assert found["remark"] == str(tmp_path / "two" / "remark.txt")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import netsim.models
-from netsim.errors import SpecificationError
+from netsim.errors import FormerWarning, SpecificationError
 from netsim.models.presets import load_preset, preset_names
 from netsim.specification import (
     PSP,
@@ -23,7 +23,7 @@ from netsim.specification import (
     Pooling,
     Weighting,
 )
-from netsim.specification.toml import dumps_network, network_from_dict, read_network, write_network
+from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict, read_network, write_network
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -64,7 +64,7 @@ def test_every_kind_of_part_survives() -> None:
         (('name = "hidden"', 'name = "a b"'), "layers.a b.name: must be a word of ASCII letters"),
         (("size = 200", "size = 0"), "layers.hidden.size: must be an integer >= 1"),
         (("size = 200", "size = true"), "layers.hidden.size: must be of type int"),
-        (('kind = "dense"', 'kind = "dance"'), "layers.hidden.kind: must be one of "),
+        (('rule = "dense"', 'rule = "dance"'), "layers.hidden.rule: must be one of "),
         (("threshold = 2.0", "treshold = 2.0"), "layers.hidden.neurons.treshold: is not a key here; did you mean"),
         (("threshold = 2.0", "threshold = -2.0"), "layers.hidden.neurons.threshold: must be positive"),
         (("threshold = 2.0", "threshold = nan"), "layers.hidden.neurons.threshold: must be positive"),
@@ -150,3 +150,12 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
 def test_an_unknown_preset_names_the_nearest() -> None:
     with pytest.raises(SpecificationError, match="did you mean 'digits'"):
         load_preset("digit")
+
+
+def test_files_of_earlier_versions_are_read_with_a_warning() -> None:
+    network = load_preset("digits")
+    table = network_to_dict(network)
+    for layer in table["layers"]:
+        layer["kind"] = layer.pop("rule")
+    with pytest.warns(FormerWarning, match=r"layers.hidden.kind: is now called rule"):
+        assert network_from_dict(table) == network
