@@ -53,6 +53,8 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     'mine'
     """
     table = dict(table)
+    if any(_FORMER_RULE in layer for layer in _tables(table, "layers")):
+        warnings.warn("layers: the key kind is now called rule; rename it", FormerWarning, stacklevel=2)
     layers = tuple(_layer(layer, position) for position, layer in enumerate(_tables(table, "layers")))
     populations = tuple(_population(part, position) for position, part in enumerate(_tables(table, "populations")))
     projections = tuple(_projection(part, position) for position, part in enumerate(_tables(table, "projections")))
@@ -286,10 +288,8 @@ def _encoder(table: Any) -> Encoder:
 def _layer(table: dict[str, Any], position: int) -> Layer:
     table = dict(table)
     where = f"layers.{table.get('name', f'[{position}]')}"
-    if _FORMER_RULE in table and "rule" not in table:
-        table["rule"] = table.pop(_FORMER_RULE)
-        former = f"{where}.{_FORMER_RULE}: is now called rule"
-        warnings.warn(former, FormerWarning, stacklevel=2)
+    if _FORMER_RULE in table:
+        table.setdefault("rule", table.pop(_FORMER_RULE))
     make = _chosen(connectivities, table, "rule", where)
     # what no layer has is named before what a connectivity lacks
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])

@@ -157,5 +157,5 @@ def test_files_of_earlier_versions_are_read_with_a_warning() -> None:
     table = network_to_dict(network)
     for layer in table["layers"]:
         layer["kind"] = layer.pop("rule")
-    with pytest.warns(FormerWarning, match=r"layers.hidden.kind: is now called rule"):
+    with pytest.warns(FormerWarning, match="the key kind is now called rule"):
         assert network_from_dict(table) == network
