@@ -53,9 +53,10 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     'mine'
     """
     table = dict(table)
-    if any(_FORMER_RULE in layer for layer in _tables(table, "layers")):
+    listed = _tables(table, "layers")
+    if any(_FORMER_RULE in layer for layer in listed):
         warnings.warn("layers: the key kind is now called rule; rename it", FormerWarning, stacklevel=2)
-    layers = tuple(_layer(layer, position) for position, layer in enumerate(_tables(table, "layers")))
+    layers = tuple(_layer(layer, position) for position, layer in enumerate(listed))
     populations = tuple(_population(part, position) for position, part in enumerate(_tables(table, "populations")))
     projections = tuple(_projection(part, position) for position, part in enumerate(_tables(table, "projections")))
     if not layers and not populations:
