@@ -1,6 +1,6 @@
 """Engines present stimuli to a network and return first-spike latencies. They know nothing of learning.
 
-An *conversation* is a generator that yields a `Batch` and is sent the latencies of all populations in return;
+A *conversation* is a generator that yields a `Batch` and is sent the latencies of all populations in return;
 what it returns in the end, the engine's `run` returns. So the same conversation runs on every engine, and a
 clock-driven engine can hold the whole conversation inside one long simulation.
 """
@@ -41,7 +41,7 @@ def make_engine(
     >>> model = netsim.load_model("digits")
     >>> engine = netsim.make_engine("event", model.network)
     >>> stimuli = netsim.load_splits(model.network).test.latencies(range(5))
-    >>> engine.present(netsim.Batch(stimuli, model.weights))[-1].shape
+    >>> engine.present(netsim.Batch(stimuli, model.weights))["output"].shape
     (5, 10)
     """
     check_record(network, record)

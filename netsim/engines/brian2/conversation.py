@@ -1,4 +1,4 @@
-"""Experiments in one long Brian2 run: between presentations they are told the latencies and give the next stimuli."""
+"""Conversations in one long Brian2 run: between presentations they receive latencies and yield the next stimuli."""
 
 import contextlib
 import logging
@@ -73,7 +73,7 @@ class Presenting(Protocol):
 
 
 class ClockDriven(ABC):
-    """An engine whose whole conversation with a conversation is one Brian2 run (see `netsim.engines.Engine`).
+    """An engine whose whole conversation is one Brian2 run (see `netsim.engines.Engine`).
 
     Between presentations an operation collects the first spikes and, after the last one of a batch, lets the
     conversation answer.
@@ -93,7 +93,7 @@ class ClockDriven(ABC):
         return self.run(single_batch(batch))
 
     def run(self, conversation: Conversation[Result]) -> Result:
-        """Hold the conversation with a conversation until it returns.
+        """Run a conversation until it returns.
 
         Whatever the conversation raises is raised here, and the engine can be used again. An engine holds one
         conversation at a time, and Brian2's state belongs to the process: a RunError, if a thread comes between.

@@ -85,7 +85,7 @@ def brian2_engine(
     >>> groups = {"stimulus": pixels, "cells": cells}
     >>> engine = netsim.brian2_engine(network, b2.Network(pixels, cells, synapses), groups, {"cells": synapses})
     >>> stimulus = np.array([0.0, 1.0, 2.0, 8.0]).reshape(1, 2, 2, 1)
-    >>> engine.present(netsim.Batch(stimulus, {"cells.kernel": np.full((4, 2), [0.34, 0.5])}))[-1]
+    >>> engine.present(netsim.Batch(stimulus, {"cells.kernel": np.full((4, 2), [0.34, 0.5])}))["cells"]
     array([[8.5, 2.5]])
     """
     return OwnBrian2Engine(
@@ -125,7 +125,7 @@ class OwnBrian2Engine(ClockDriven):
         return np.array(self.model.begun) * 1e3
 
     def run(self, conversation: Conversation[Result]) -> Result:
-        """Hold the conversation with a conversation until it returns; leaves the state as it was before."""
+        """Run a conversation until it returns; leaves the state as it was before."""
         with self.model.kept_state():
             return super().run(conversation)
 

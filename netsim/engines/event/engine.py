@@ -120,7 +120,7 @@ class EventEngine:
         return f"EventEngine({self.network.name!r}, dt={self.dt}, precision={self.precision!r})"
 
     def run(self, conversation: Conversation[Result]) -> Result:
-        """Hold the conversation with a conversation until it returns."""
+        """Run a conversation until it returns."""
         with contextlib.closing(conversation):
             try:
                 batch = next(conversation)
