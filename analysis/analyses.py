@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from netsim.analysis.style import Palette
 
-_SUPPLIED = ("spikes", "against", "model", "stimuli", "layers", "engine", "seed", "progress")
+_SUPPLIED = ("spikes", "against", "model", "stimuli", "layers", "engine", "workers", "seed", "progress")
 """Parameters of an analysis that are no settings."""
 _WANTED = {
     int: "a whole number",
@@ -36,9 +36,9 @@ class Analysis:
     """An analysis of spikes; as a decorator it registers the function that makes its table.
 
     The parameters of the function are what it needs: ``spikes``, and ``against``, others to compare them with, both
-    `netsim.Spikes`; or ``model``, ``stimuli``, ``layers`` and ``engine``, the last two of which may be None,
-    if it presents by itself; ``seed`` of its draws; and ``progress``, which is told how much of how much is done.
-    Others have a default and are settings of the user's, numbers or words.
+    `netsim.Spikes`; or ``model``, ``stimuli``, ``layers``, ``engine`` and ``workers``, the last three of which may be
+    None, if it presents by itself; ``seed`` of its draws; and ``progress``, which is called with (done, total). Others
+    have a default and are settings of the user's, numbers or words.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from netsim.seams import analyses
 from netsim.specification.checks import check_kind, names_in, whole
 from netsim.spikes import Progress, Spikes, no_progress
 from netsim.spikes.presenting import present
+from netsim.spikes.spikes import refuse_for_spikes
 from netsim.spikes.workers import Workers
 
 
@@ -105,7 +106,7 @@ def analyse(
         raise DataError(f"{name}: compares; say what with (against)")
     if against is not None and not entry.takes("against"):
         raise DataError(f"{name}: does not compare; leave out what to compare with (against)")
-    _refuse_idle(entry, subject, against, stimuli, populations, engine)
+    _refuse_idle(entry, subject, against, stimuli, populations, engine, workers)
 
     def shown(model: Model) -> Stimuli:
         chosen = model.splits().test if stimuli is None else stimuli
@@ -125,7 +126,8 @@ def analyse(
         if isinstance(subject, Spikes):
             raise DataError(f"{name}: presents stimuli by itself; give it a run or a preset, not spikes")
         presented = shown(subject)
-        supplied: dict[str, Any] = {"model": subject, "stimuli": presented, "layers": populations, "engine": engine}
+        supplied: dict[str, Any] = {"model": subject, "stimuli": presented, "layers": populations}
+        supplied |= {"engine": engine, "workers": workers}
         classes = presented.classes
     else:
         spikes = spikes_of(subject, engine)
@@ -150,6 +152,7 @@ def _refuse_idle(
     stimuli: Stimuli | None,
     populations: Sequence[str] | None,
     engine: Engine | None,
+    workers: Workers,
 ) -> None:
     """Refuse what would have no effect."""
     if entry.takes("model"):
@@ -157,8 +160,9 @@ def _refuse_idle(
             raise SpecificationError("populations", f"have no meaning for {entry.name}; leave them out")
         if engine is not None and not entry.takes("engine"):
             raise SpecificationError("engine", f"has no meaning for {entry.name}; leave it out")
+        if workers is not None and not entry.takes("workers"):
+            raise SpecificationError("workers", f"have no meaning for {entry.name}; leave them out")
     elif isinstance(subject, Spikes):
-        if engine is not None:
-            raise SpecificationError("engine", "has no meaning for spikes, which there are already; leave it out")
-        if stimuli is not None and (against is None or isinstance(against, Spikes)):
-            raise SpecificationError("stimuli", "have no meaning for spikes, which there are already; leave them out")
+        refuse_for_spikes(engine=engine)
+        if against is None or isinstance(against, Spikes):
+            refuse_for_spikes(stimuli=stimuli, workers=workers)

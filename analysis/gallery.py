@@ -103,7 +103,7 @@ class Source:
         seed : int
             Of the initial weights of a preset, which are drawn again to compare with.
         progress : callable
-            Is told how many presentations of how many are done.
+            Called with (done, total).
         make_engine : callable, optional
             Gives an engine that records some neurons; by default that of the model's ``network.training``.
         """
@@ -409,11 +409,16 @@ def _source_of(
     """What a figure of the subject is made from."""
     from netsim.runs.model import open_model
     from netsim.spikes import Spikes
+    from netsim.spikes.spikes import refuse_for_spikes
     from netsim.spikes.workers import distribution_of
 
     if isinstance(subject, Source):
+        for what, given in {"stimuli": stimuli, "workers": workers}.items():
+            if given is not None:
+                raise SpecificationError(f"plot: {what}", "have no meaning for a Source, which has its own")
         yield subject
     elif isinstance(subject, Spikes):
+        refuse_for_spikes(stimuli=stimuli, workers=workers)
         none = "spikes: do not hold the stimuli, which this figure shows; draw it of a model"
         source = Source.of(subject.known_model, lambda: _refuse(none), progress=progress)
         yield replace(source, recorded=subject)

@@ -175,9 +175,7 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> table = netsim.study("weight-noise", model, test, levels=[0.5], seeds=[0, 1])
+    >>> table = netsim.study("digits", "weight-noise", levels=[0.5], seeds=[0, 1], limit=40)
     >>> list(table.columns)[:4]
     ['kind', 'condition', 'layer', 'level']
     """
@@ -233,9 +231,7 @@ def study_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> table = netsim.study("weight-noise", model, test, levels=[0.0, 0.5], seeds=[0, 1])
+    >>> table = netsim.study("digits", "weight-noise", levels=[0.0, 0.5], seeds=[0, 1], limit=40)
     >>> ax = analysis.study_figure(table)
     >>> ax.get_xlabel()
     'SD of noise / SD of weights'
@@ -304,9 +300,7 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH, palette: Pale
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> table = netsim.study("weight-noise", model, test, levels=[0.0, 0.5], seeds=[0, 1])
+    >>> table = netsim.study("digits", "weight-noise", levels=[0.0, 0.5], seeds=[0, 1], limit=40)
     >>> figure = analysis.study_panels(table)
     >>> len(figure.axes)
     2

@@ -48,6 +48,6 @@ def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Dra
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write a report that was put together by hand; use `netsim.reporting`."""
-    warn("netsim.write_report", "netsim.reporting(model, path)")
+    """Write a report that was put together by hand; use `netsim.report`."""
+    warn("netsim.write_report", "netsim.report(model, path)")
     write(report, path)

@@ -88,7 +88,7 @@ def label_clustering(
     tau_ms, sample, seed
         As in `spike_train_distances`.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

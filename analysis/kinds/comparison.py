@@ -114,7 +114,7 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     seed : int
         Of the bootstrap.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

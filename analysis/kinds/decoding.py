@@ -102,7 +102,7 @@ def decoding_over_time(
     seed : int
         Of the sample, the folds and the shuffle.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

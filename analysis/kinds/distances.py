@@ -101,7 +101,7 @@ def spike_train_distances(
     seed : int
         Of the sample and of the bootstrap.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

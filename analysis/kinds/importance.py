@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from netsim.analysis.kinds._layers import layer_names
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, plain
 from netsim.errors import DataError, SpecificationError
 from netsim.spikes.spikes import Progress, even_sample, no_progress
+from netsim.spikes.workers import Workers, distribution_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine
+    from netsim.measuring.metrics import Decisions
     from netsim.runs.model import Model
     from netsim.specification import Population
+    from netsim.spikes.batches import Distribution
 
 _Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
 
@@ -88,6 +92,7 @@ def ablation_importance(
     seed: int = 0,
     progress: Progress = no_progress,
     engine: Engine | None = None,
+    workers: Workers = None,
 ) -> pd.DataFrame:
     r"""What is lost without a neuron, or without a map of a convolution.
 
@@ -114,9 +119,11 @@ def ablation_importance(
     seed : int
         Of both draws.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
     engine : Engine, optional
         By default that of the network's ``training``.
+    workers : int, str or Distribution, optional
+        As in `netsim.present`.
 
     Returns
     -------
@@ -155,7 +162,6 @@ def ablation_importance(
     3
     """
     import pandas as pd
-    from scipy import stats
 
     from netsim.data.stimuli import UNLABELLED
     from netsim.measuring.metrics import decide
@@ -179,53 +185,57 @@ def ablation_importance(
             raise SpecificationError(population.name, "only relays spikes; silence the layer that it reads")
     if not chosen:
         raise DataError(f"{network.name}: has no hidden layer; choose the output by its name")
-    engine = engine or model.make_engine()
-    output = network.output.name
-    intact = _present(engine, model, stimuli, {}, [output, *(one.name for one in chosen)])
-    before = decide(intact[output])
-    right = before.strictly_correct(stimuli.labels)
+    output, labels = network.output.name, stimuli.labels
     generator = np.random.default_rng(seed)
-    drawn = {one.name: np.sort(generator.permutation(one.shape[-1])[:units]) for one in chosen}
-    total = sum(map(len, drawn.values()))
+    drawn = [(one, unit) for one in chosen for unit in np.sort(generator.permutation(one.shape[-1])[:units])]
     rows: list[dict[str, object]] = []
-    for population in chosen:
-        times = intact[population.name]
-        for unit in drawn[population.name]:
-            progress(len(rows), total)
-            fired = np.isfinite(times[..., unit]).reshape(len(stimuli), -1)
-            again = np.flatnonzero(fired.any(axis=1))
-            after, latency, choice = right.copy(), before.latency.copy(), before.choice.copy()
+    with distribution_of(workers) as distribution:
+        present = partial(_present, engine or model.make_engine(), model, distribution)
+        intact = present(stimuli, {}, [output, *(one.name for one in chosen)])
+        before = decide(intact[output])
+        for population, unit in drawn:
+            progress(len(rows), len(drawn))
+            fired = np.isfinite(intact[population.name][..., unit]).reshape(len(stimuli), -1)
+            again, outputs = np.flatnonzero(fired.any(axis=1)), intact[output].copy()
             if len(again):
                 mask = {population.name: _mask(population, unit)}
-                made = decide(_present(engine, model, stimuli.pick(again), mask, [output])[output])
-                after[again] = made.strictly_correct(stimuli.labels[again])
-                latency[again], choice[again] = made.latency, made.choice
-            lost, won = int((right & ~after).sum()), int((after & ~right).sum())
-            both = np.isfinite(latency) & np.isfinite(before.latency)
-            low, high = _interval(lost, won, len(stimuli))
-            spikes, loss = float(fired.sum() / len(stimuli)), (lost - won) / len(stimuli)
-            rows.append(
-                {
-                    "layer": population.name,
-                    "unit": int(unit),
-                    "neurons": fired.shape[1],
-                    "spikes": spikes,
-                    "presentations": len(stimuli),
-                    "accuracy_loss": loss,
-                    "low": low,
-                    "high": high,
-                    "p": stats.binomtest(lost, lost + won).pvalue if lost + won else 1.0,
-                    "same_decisions": float((choice == before.choice).mean()),
-                    "latency_change_ms": float((latency - before.latency)[both].mean()) if both.any() else np.nan,
-                    "loss_per_spike": loss / spikes if spikes else np.nan,
-                }
-            )
-    progress(total, total)
+                outputs[again] = present(stimuli.pick(again), mask, [output])[output]
+            lost = _lost(fired, before, decide(outputs), labels)
+            rows.append({"layer": population.name, "unit": int(unit), **lost})
+    progress(len(drawn), len(drawn))
     return pd.DataFrame(rows)
 
 
+def _lost(fired: np.ndarray, before: Decisions, after: Decisions, labels: np.ndarray) -> dict[str, object]:
+    """What is lost without a unit, from the spikes of its neurons and the decisions with and without it."""
+    from scipy import stats
+
+    right, still_right = before.strictly_correct(labels), after.strictly_correct(labels)
+    lost, won = int((right & ~still_right).sum()), int((still_right & ~right).sum())
+    both = np.isfinite(after.latency) & np.isfinite(before.latency)
+    low, high = _interval(lost, won, len(labels))
+    spikes, loss = float(fired.sum() / len(labels)), (lost - won) / len(labels)
+    return {
+        "neurons": fired.shape[1],
+        "spikes": spikes,
+        "presentations": len(labels),
+        "accuracy_loss": loss,
+        "low": low,
+        "high": high,
+        "p": stats.binomtest(lost, lost + won).pvalue if lost + won else 1.0,
+        "same_decisions": float((after.choice == before.choice).mean()),
+        "latency_change_ms": float((after.latency - before.latency)[both].mean()) if both.any() else np.nan,
+        "loss_per_spike": loss / spikes if spikes else np.nan,
+    }
+
+
 def _present(
-    engine: Engine, model: Model, stimuli: Stimuli, silenced: dict[str, np.ndarray], names: Sequence[str]
+    engine: Engine,
+    model: Model,
+    distribution: Distribution,
+    stimuli: Stimuli,
+    silenced: dict[str, np.ndarray],
+    names: Sequence[str],
 ) -> dict[str, np.ndarray]:
     """Return the latencies of some populations in all stimuli."""
     from netsim.engines import Batch
@@ -237,7 +247,7 @@ def _present(
     def read(engine: Engine, presented: Presented) -> dict[str, np.ndarray]:
         return {name: presented.latencies[name] for name in names}
 
-    parts = present_parts(engine, stimuli, batch, read)
+    parts = present_parts(engine, stimuli, batch, read, distribution=distribution)
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 

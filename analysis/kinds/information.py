@@ -109,7 +109,7 @@ def label_information(
     seed : int
         Of the shuffles.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

@@ -83,7 +83,7 @@ def information_over_time(
     seed : int
         Of the shuffle and of the bootstrap.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

@@ -89,7 +89,7 @@ def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.D
     ----------
     spikes : Spikes
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

@@ -80,7 +80,7 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
     bin_ms : float
         Width of the bins (ms).
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

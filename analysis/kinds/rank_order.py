@@ -83,7 +83,7 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
     seed : int
         Of the bootstrap.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

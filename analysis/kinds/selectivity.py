@@ -85,7 +85,7 @@ def label_selectivity(spikes: Spikes, progress: Progress = no_progress) -> pd.Da
     spikes : Spikes
         With labels.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

@@ -107,7 +107,7 @@ def representational_similarity(
     seed : int
         Of the sample and of the bootstrap.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

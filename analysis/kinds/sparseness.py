@@ -85,7 +85,7 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
     ----------
     spikes : Spikes
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

@@ -76,7 +76,7 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
     groups : int
         How many groups.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

@@ -89,7 +89,7 @@ def layer_synchrony(
     seed : int
         Of the bootstrap.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

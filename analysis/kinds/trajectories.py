@@ -94,7 +94,7 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
     times : int
         How many times, evenly from just before the first to the last spike of a layer.
     progress : callable
-        Is told how much of how much is done.
+        Called with (done, total).
 
     Returns
     -------

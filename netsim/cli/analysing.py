@@ -131,6 +131,7 @@ def analyse(
             populations=layer,
             limit=first,
             engine=one.engine() if model and entry.takes("engine") else None,
+            workers=distribution if model and entry.takes("workers") else None,
             seed=seed,
             progress=told,
             **chosen_settings,

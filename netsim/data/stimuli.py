@@ -98,10 +98,7 @@ class Stimuli:
 
     def check_labels(self, outputs: int) -> None:
         """Refuse, by a DataError, labels that are none of so many output neurons, `UNLABELLED` among them."""
-        if not ((self.labels >= 0) & (self.labels < outputs)).all():
-            odd = int(self.labels[(self.labels < 0) | (self.labels >= outputs)][0])
-            what = "without a label" if odd == UNLABELLED else f"with the label {odd}"
-            raise DataError(f"stimuli: hold one {what}; labels from 0 to {outputs - 1} are needed here")
+        check_labels("stimuli", self.labels, outputs)
 
     def check_encoded(self, name: str) -> None:
         """Refuse, by a DataError, stimuli that the encoder cannot encode, such as latencies behind its window."""
@@ -115,6 +112,14 @@ class Stimuli:
     def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
         """Which of the images the chosen stimuli are."""
         return chosen if self.rows is None else self.rows[chosen]
+
+
+def check_labels(what: str, labels: np.ndarray, outputs: int) -> None:
+    """Raise a DataError unless all labels are numbers of output neurons."""
+    if not ((labels >= 0) & (labels < outputs)).all():
+        odd = int(labels[(labels < 0) | (labels >= outputs)][0])
+        which = "without a label" if odd == UNLABELLED else f"with the label {odd}"
+        raise DataError(f"{what}: hold one {which}; labels from 0 to {outputs - 1} are needed here")
 
 
 def _check_coded(encoder: Encoder, coded: Any, count: int) -> None:

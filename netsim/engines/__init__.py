@@ -41,7 +41,7 @@ def make_engine(
     >>> model = netsim.load_model("digits")
     >>> engine = netsim.make_engine("event", model.network)
     >>> stimuli = netsim.load_splits(model.network).test.latencies(range(5))
-    >>> engine.present(netsim.Batch(stimuli, model.weights))[-1].shape
+    >>> engine.present(netsim.Batch(stimuli, model.weights))["output"].shape
     (5, 10)
     """
     check_record(network, record)

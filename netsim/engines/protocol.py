@@ -145,7 +145,7 @@ class Engine(Protocol):
     potentials: list[Potential]
 
     def run(self, conversation: Conversation[Result]) -> Result:
-        """Run a conversation until it returns."""
+        """Run a conversation: present each batch that it yields and send back the latencies, until it returns."""
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch; the learner's and everybody's shortest way to latencies."""

@@ -16,6 +16,7 @@ from netsim.measuring.metrics import decide
 from netsim.reprs import short_repr
 from netsim.runs.model import Model, Subject, open_model
 from netsim.specification import STIMULUS
+from netsim.specification.checks import check_kind
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import OnPresented, Presented, as_they_are, present_parts
 from netsim.weights.layout import Weights
@@ -129,6 +130,7 @@ def compare(
         raise SpecificationError("dt", f"{grids}, so make both with the same dt")
     if stimuli is None:
         stimuli = model.splits().test
+    check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
     stimuli = stimuli.first(limit)
     if not len(stimuli):
         raise DataError("stimuli: there are none to compare engines with; give at least one")

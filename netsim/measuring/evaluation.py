@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netsim.data.stimuli import Stimuli
+from netsim.data.stimuli import Stimuli, check_labels
 from netsim.deprecation import former
 from netsim.engines import Engine
 from netsim.errors import DataError
@@ -28,10 +28,11 @@ from netsim.reprs import brief, html_table, short_repr
 from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import read_outs as known_read_outs
 from netsim.specification import Network
-from netsim.specification.checks import check_kind, names_in
+from netsim.specification.checks import check_kind, names_in, whole
 from netsim.specification.grid import population_times
 from netsim.spikes import Progress, Spikes, no_progress
 from netsim.spikes.batches import Presented, as_they_are, present_parts
+from netsim.spikes.spikes import refuse_for_spikes
 from netsim.spikes.workers import Workers, distribution_of
 from netsim.weights.layout import Weights
 
@@ -152,7 +153,8 @@ def evaluate(
     (20, ['strict', 'potential'])
     """
     if isinstance(model, Spikes):
-        return _evaluate_spikes(model, names_in(read_outs))
+        refuse_for_spikes(stimuli=stimuli, engine=engine, workers=workers)
+        return _evaluate_spikes(model if limit is None else model.head(whole(limit, "limit")), names_in(read_outs))
     model = open_model(model)
     if stimuli is None:
         stimuli = model.splits().test
@@ -184,11 +186,14 @@ class _Tally(NamedTuple):
 def _evaluate_spikes(spikes: Spikes, read_outs: Sequence[str]) -> Evaluation:
     """Figures of spikes that exist already."""
     started, network = time.perf_counter(), spikes.network
-    labels = spikes.labels
+    labels, conditions = spikes.labels, spikes.conditions
     if labels is None:
         raise DataError("spikes: have no labels to evaluate on; give the presentations labels")
+    check_labels("spikes", labels, network.outputs)
+    if missing := [name for name in network.shapes if name not in spikes]:
+        raise DataError(f"spikes: lack {' and '.join(missing)}; present all populations to evaluate them")
     for name in read_outs:
-        known_read_outs.require(name)
+        known_read_outs.require(name).check_spikes(conditions)
     latencies = {name: spikes[name] for name in network.shapes}
     tally = _tally_of(network, spikes.known_model.weights, latencies, labels, spikes.dt, read_outs)
     return _figures(spikes.known_model, [tally], labels, spikes.dt, started, spikes.classes)

@@ -82,21 +82,7 @@ def render(report: Report) -> str:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write the HTML of a report; the file appears whole or not at all.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> import netsim
-    >>> from netsim.reporting import Report
-    >>> from netsim.runs.folder import describe_run
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> evaluation = netsim.evaluate(netsim.make_engine("event", model.network), model.weights, test)
-    >>> digits = netsim.load_dataset("digits")
-    >>> report = Report("digits", model, model.network, digits, "test", 297, evaluation, [], "figures", describe_run(0))
-    >>> netsim.write_report(report, Path("report.html"))
-    """
+    """Write the HTML of a report; the file appears whole or not at all."""
     write_text(path, render(report))
 
 

@@ -4,4 +4,5 @@ Everything that reads spikes reads `Spikes`: measures, studies, analyses, figure
 """
 
 from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.presenting import present
 from netsim.spikes.spikes import Conditions, Progress, Spikes, no_progress

@@ -6,7 +6,7 @@ latencies is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -14,11 +14,12 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Conversation, Engine, Latencies
+from netsim.errors import SpecificationError
 from netsim.spikes.spikes import Progress, no_progress
 from netsim.weights.layout import Weights
 
 BATCH = 200
-"""Presentations per batch; a multiple of what the event engine gives one thread."""
+"""Presentations per batch; a multiple of what the event engine gives one thread. Studies draw anew for each batch."""
 SHARE = 50
 """Presentations per batch on workers, so that each worker gets a share."""
 
@@ -68,11 +69,19 @@ def presenting(
     -------
     list
         What `read` returned of each part.
+
+    Raises
+    ------
+    SpecificationError
+        If the engine returns no mapping, as engines for earlier versions did.
     """
     results, done = [], 0
     for part in parts:
         made = batch(part, first + done)
         latencies = yield made
+        if not isinstance(latencies, Mapping):
+            kind = type(latencies).__name__
+            raise SpecificationError("engine", f"must return a mapping from population name to latencies, not {kind}")
         results.append(read(Presented(part, first + done, made, latencies)))
         done += len(part)
         progress(done)
@@ -128,6 +137,7 @@ def present_parts(
     read: Read[Part],
     progress: Progress = no_progress,
     distribution: Distribution = serial,
+    size: int | None = None,
 ) -> list[Part]:
     """Present stimuli in batches, and read each batch.
 
@@ -143,11 +153,14 @@ def present_parts(
         Called with (done, total).
     distribution : Distribution
         Where the parts are presented; by default here.
+    size : int, optional
+        Presentations per batch, where it matters: a study draws `BATCH` stimuli at a time, on workers too. By default
+        as suits the distribution.
 
     Returns
     -------
     list
         What `read` returned of each part, in their order.
     """
-    parts = in_parts(stimuli, distribution.size)
+    parts = in_parts(stimuli, size or distribution.size)
     return distribution(engine, parts, batch, read, lambda done: progress(done, len(stimuli)))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from netsim.data.stimuli import UNLABELLED, Stimuli
+from netsim.deprecation import warn
 from netsim.engines import Engine, Potential, Recorded
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Subject, open_model
 from netsim.seams import studies
 from netsim.specification.checks import check_kind, names_in, whole
-from netsim.spikes.batches import Presented, as_they_are, present_parts
+from netsim.spikes.batches import BATCH, Presented, as_they_are, present_parts
 from netsim.spikes.columns import LayerSpikes, joined
 from netsim.spikes.spikes import Conditions, Progress, Spikes, no_progress
 from netsim.spikes.workers import Workers, distribution_of
@@ -102,7 +104,7 @@ def present(
     kept = [name for name in network.shapes if name in names]
     with distribution_of(workers) as distribution:
         read = partial(_columns, {name: network.firing_window(name) for name in kept})
-        parts = present_parts(simulator, shown, batch, read, progress, distribution)
+        parts = present_parts(simulator, shown, batch, read, progress, distribution, BATCH if disturbance else None)
     layers = [joined(len(shown), ((first, columns[name]) for first, columns, _ in parts)) for name in kept]
     labels = None if (shown.labels == UNLABELLED).any() else shown.labels
     return Spikes.of_layers(
@@ -112,9 +114,30 @@ def present(
         shown.classes,
         network.shapes,
         model=model,
-        conditions=Conditions(repr(simulator), simulator.dt, disturbance, seed),
+        conditions=Conditions(
+            repr(simulator), simulator.dt, disturbance, seed, getattr(simulator, "solves_equation", False)
+        ),
         potentials=[potential for _, _, potentials in parts for potential in potentials],
     )
+
+
+def _of(
+    cls: type[Spikes],
+    model: Subject,
+    stimuli: Stimuli | None = None,
+    layers: Sequence[str] | None = None,
+    engine: Engine | None = None,
+    progress: Progress = no_progress,
+    disturbance: tuple[str, float] | None = None,
+    seed: int = 0,
+) -> Spikes:
+    """Present stimuli to a model; use `netsim.present`."""
+    warn("Spikes.of", "netsim.present(model, stimuli)")
+    how: dict[str, Any] = {"engine": engine, "progress": progress, "disturbance": disturbance, "seed": seed}
+    return present(model, stimuli, populations=layers, **how)
+
+
+Spikes.of = classmethod(_of)  # type: ignore[attr-defined]
 
 
 def _chosen(index: Sequence[int] | None, limit: int | None, count: int) -> np.ndarray:

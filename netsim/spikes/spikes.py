@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsim.engines import Potential
-from netsim.errors import DataError
+from netsim.deprecation import warn
+from netsim.engines import Latencies, Potential
+from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Model
 from netsim.specification import Network, Shape
 from netsim.specification.checks import names_in
@@ -41,12 +42,22 @@ class Conditions:
         Name of a study and its level, such as ``("lesion-neurons", 0.5)``.
     seed : int
         Seed of the disturbance.
+    solves_equation : bool
+        Whether the engine says that its neurons are those of the specification.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> spikes = netsim.present("digits", limit=5, disturbance=("lesion-neurons", 0.5), seed=3)
+    >>> spikes.conditions.disturbance, spikes.conditions.dt
+    (('lesion-neurons', 0.5), 1.0)
     """
 
     engine: str
     dt: float
     disturbance: tuple[str, float] | None = None
     seed: int = 0
+    solves_equation: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -211,6 +222,18 @@ class Spikes(Mapping[str, np.ndarray]):
         """Latencies of the output population (ms), shape (presentations, neurons)."""
         return self[self.network.output.name]
 
+    @property
+    def numbers(self) -> np.ndarray:
+        """A former name of `indices`."""
+        warn("Spikes.numbers", "Spikes.indices")
+        return self.indices
+
+    @property
+    def latencies(self) -> Latencies:
+        """All latencies (ms), by a former name."""
+        warn("Spikes.latencies", "the spikes themselves, a mapping: spikes[name]")
+        return Latencies(self)
+
     def table(self) -> pd.DataFrame:
         """Return one row per spike, sorted by presentation, layer, latency and neuron.
 
@@ -328,6 +351,14 @@ class Spikes(Mapping[str, np.ndarray]):
         for name in names:
             if name not in self.shapes:
                 raise DataError(f"layer {name}: is not there; choose one of {', '.join(self.shapes)}")
+
+
+def refuse_for_spikes(**given: object) -> None:
+    """Refuse arguments that say how to present; spikes exist already."""
+    for name, value in given.items():
+        if value is not None:
+            has, it = ("have", "them") if name.endswith(("i", "s")) else ("has", "it")
+            raise SpecificationError(name, f"{has} no meaning for spikes, which there are already; leave {it} out")
 
 
 def even_sample(labels: np.ndarray, most: int, seed: int) -> np.ndarray:

@@ -174,6 +174,9 @@ def _in_order(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def check_latencies(shapes: Mapping[str, Shape], latencies: Mapping[str, np.ndarray]) -> int:
     """Return the number of presentations; refuse latencies that are not of populations of these shapes."""
+    if not isinstance(latencies, Mapping):
+        kind = type(latencies).__name__
+        raise DataError(f"latencies: must be a mapping from population name to array, as an engine returns, not {kind}")
     if set(latencies) != set(shapes):
         raise DataError(f"latencies: are of {', '.join(latencies)}; those of {', '.join(shapes)} are needed")
     counts = {len(latencies[name]) for name in shapes}

@@ -13,7 +13,7 @@ from netsim.runs.model import Model
 from netsim.seams import studies
 from netsim.specification import Network
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.batches import Distribution, MakeBatch, Presented, as_they_are, present_parts, serial
+from netsim.spikes.batches import BATCH, Distribution, MakeBatch, Presented, as_they_are, present_parts, serial
 from netsim.studies.plans import Plan
 from netsim.studies.study import Condition, Study, encoded
 
@@ -79,10 +79,12 @@ class StudyRunner:
             Latencies of the output neurons (ms).
         """
         done, total = self._done, self.plan.passes * len(self.stimuli)
-        make = batch or as_they_are(self.model.weights)
-        outputs = present_parts(
-            engine, self.stimuli, make, _outputs, lambda now, _: self.progress(done + now, total), self.distribution
-        )
+        make, size = batch or as_they_are(self.model.weights), BATCH if batch else None
+
+        def progress(now: int, _: int) -> None:
+            self.progress(done + now, total)
+
+        outputs = present_parts(engine, self.stimuli, make, _outputs, progress, self.distribution, size)
         self._done += len(self.stimuli)
         return np.concatenate(outputs)
 

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from netsim.analysis import group_raster, raster, save_figure, spike_table, theme
-from netsim.analysis.figures._layers import firing_window
 from netsim.engines import Latencies
 from netsim.errors import DataError
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Pooling
@@ -90,7 +89,7 @@ def test_layers_and_sizes_are_named(network: Network, frame: pd.DataFrame) -> No
 
 
 def test_windows_are_those_in_which_neurons_fire(network: Network, frame: pd.DataFrame) -> None:
-    windows = [firing_window(network, name) for name in network.shapes]
+    windows = [network.firing_window(name) for name in network.shapes]
     assert windows == [(0, 16), (16, 32), (16, 32), (24, 40), (40, 64)]
     free = Network.chain(
         "free",
@@ -98,7 +97,7 @@ def test_windows_are_those_in_which_neurons_fire(network: Network, frame: pd.Dat
         (Layer("pool", Pooling()), Layer("c", Convolution(1, 1)), Layer("out", Dense(2))),
         20.0,
     )
-    assert [firing_window(free, name) for name in free.shapes] == [(0, 8), (0, 8), (0, 20), (0, 20)]
+    assert [free.firing_window(name) for name in free.shapes] == [(0, 8), (0, 8), (0, 20), (0, 20)]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +163,7 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
 def test_forty_thousand_spikes_stay_small_in_svg(tmp_path: Path) -> None:
     network = Network.chain("big", IntensityEncoder((100, 100, 4), 16.0), (Layer("output", Dense(10)),), duration=32.0)
     generator = np.random.default_rng(0)
-    latencies = [generator.uniform(0, 16, (1, 100, 100, 4)), np.full((1, 10), 20.0)]
+    latencies = {"stimulus": generator.uniform(0, 16, (1, 100, 100, 4)), "output": np.full((1, 10), 20.0)}
     axes = raster(spike_table(network, latencies), network)
     save_figure(axes, tmp_path / "raster.svg", dpi=150)
     assert (tmp_path / "raster.svg").stat().st_size < 1_000_000

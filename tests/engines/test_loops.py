@@ -172,9 +172,10 @@ def test_scopes(winners: Winners, expected: list[list[int]], dt: float) -> None:
     )
     wanted = np.array(expected, float)
     wanted = np.where(wanted == 9, math.inf, wanted + 10)
-    np.testing.assert_array_equal(EventEngine(network, dt=dt).present(batch)[1][0, 0], wanted)
+    np.testing.assert_array_equal(EventEngine(network, dt=dt).present(batch)["maps"][0, 0], wanted)
     if dt:
-        np.testing.assert_array_equal(Brian2Engine(network, dt=dt, target="numpy").present(batch)[1][0, 0], wanted)
+        brian2 = Brian2Engine(network, dt=dt, target="numpy").present(batch)
+        np.testing.assert_array_equal(brian2["maps"][0, 0], wanted)
 
 
 @pytest.mark.parametrize("count", [1, 2])

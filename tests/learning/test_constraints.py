@@ -125,9 +125,9 @@ def test_neurons_are_silent_at_rest_and_not_by_a_little_more(neurons: Neurons, p
     engine, nothing = EventEngine(network, precision=precision), np.full((1, 2, 2, 1), np.inf)
 
     def fired() -> np.ndarray:
-        _, hidden, output = engine.present(Batch(nothing, weights))
-        assert np.isfinite(output).all()  # those have to fire
-        return np.isfinite(hidden[0])
+        latencies = engine.present(Batch(nothing, weights))
+        assert np.isfinite(latencies["output"]).all()  # those have to fire
+        return np.isfinite(latencies["hidden"][0])
 
     assert fired().tolist()[2:] == [True, True, True]
     rest.enforce(weights)
@@ -154,9 +154,9 @@ def test_potentials_at_rest_stay_below_a_fraction_of_threshold(fraction: float) 
     (rest,) = constraints_of(bounded)
     rest.enforce(weights)
     engine, nothing = EventEngine(seen), np.full((1, 2, 2, 1), np.inf)
-    assert np.isinf(engine.present(Batch(nothing, weights))[1]).all()
+    assert np.isinf(engine.present(Batch(nothing, weights))["hidden"]).all()
     weights["hidden.bias"] += 0.001
-    assert np.isfinite(engine.present(Batch(nothing, weights))[1]).all()
+    assert np.isfinite(engine.present(Batch(nothing, weights))["hidden"]).all()
 
 
 def test_rest_lasts_as_long_as_the_windows_of_a_grid() -> None:
@@ -170,7 +170,7 @@ def test_rest_lasts_as_long_as_the_windows_of_a_grid() -> None:
     (rest,) = constraints_of(network)
     rest.enforce(weights)
     batch = Batch(np.full((1, 2, 2, 1), np.inf), weights)
-    assert np.isinf(EventEngine(network, dt=training.dt).present(batch)[1]).all()
+    assert np.isinf(EventEngine(network, dt=training.dt).present(batch)["hidden"]).all()
 
 
 def test_where_rest_has_no_meaning() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +13,11 @@ from scipy import stats
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Latencies, make_engine
+from netsim.errors import SpecificationError
 from netsim.measuring.evaluation import evaluate
 from netsim.runs.model import Model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
+from netsim.spikes.presenting import present
 from netsim.weights.initial import initial_weights
 
 MakeStimuli = Callable[..., Stimuli]
@@ -58,6 +61,39 @@ class _Fixed:
         outputs = self.outputs[self.presented : self.presented + count]
         self.presented += count
         return Latencies(latencies | {"stimulus": batch.stimuli, "output": outputs})
+
+
+def test_an_engine_for_an_earlier_version_is_refused_in_one_line(random_stimuli: MakeStimuli) -> None:
+    network = _network()
+    engine: Any = _Fixed(network, np.full((5, 4), np.inf))
+    present = engine.present
+    engine.present = lambda batch: list(present(batch).values())
+    model = Model(network, engine.weights)
+    with pytest.raises(SpecificationError, match=r"engine: must return a mapping from population name to .*, not list"):
+        evaluate(model, random_stimuli(network.encoder, 5, 4), engine=engine)
+
+
+def test_figures_of_spikes_are_those_of_the_model(random_stimuli: MakeStimuli) -> None:
+    network = _network()
+    stimuli = random_stimuli(network.encoder, 230, 4)
+    model, names = Model(network, initial_weights(network, 1)), ["strict", "plain", "potential"]
+    for dt in (0.0, 1.0):
+        engine = make_engine("event", network, dt)
+        spikes = present(model, stimuli, engine=engine)
+        for limit in (None, 100):
+            expected = evaluate(model, stimuli, engine=engine, read_outs=names, limit=limit)
+            found = evaluate(spikes, read_outs=names, limit=limit)
+            assert dataclasses.replace(found, seconds=0.0) == dataclasses.replace(expected, seconds=0.0)
+
+
+def test_spikes_of_other_neurons_have_no_potentials(random_stimuli: MakeStimuli) -> None:
+    network = _network()
+    engine: Any = _Fixed(network, np.full((5, 4), 90.0))
+    stimuli = random_stimuli(network.encoder, 5, 4)
+    spikes = present(Model(network, engine.weights), stimuli, engine=engine)
+    assert evaluate(spikes).tie_rate == 1
+    with pytest.raises(SpecificationError, match="read-out 'potential': needs potentials, and the engine of these"):
+        evaluate(spikes, read_outs=["potential"])
 
 
 def test_ties_and_silence(random_stimuli: MakeStimuli) -> None:

@@ -118,7 +118,7 @@ def test_pooling_neurons_fire_in_the_step_of_the_earliest_spike(model: NetworkMo
     """Two pooling layers in a row: both at once with the convolution."""
     model.begin(stimulus)
     run(model)
-    _, conv, pool, pool_again, _ = model.latencies()
+    _, conv, pool, pool_again, _ = model.latencies().values()
     for row, column in np.ndindex(3, 3):
         field = conv[0, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
         np.testing.assert_array_equal(pool[0, row, column], field.min(axis=(0, 1)))

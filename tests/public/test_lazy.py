@@ -51,4 +51,7 @@ def test_examples_run(module: ModuleType) -> None:
 
 @pytest.mark.parametrize("module", [netsim, netsim.analysis], ids=lambda module: module.__name__)
 def test_every_public_object_has_an_example(module: ModuleType) -> None:
-    assert [name for name in module.__all__ if ">>> " not in (getattr(module, name).__doc__ or "")] == []
+    """Names of the version before aside, which are to be forgotten."""
+    public = {name: getattr(module, name) for name in module.__all__}
+    named = {name: one for name, one in public.items() if getattr(one, "__module__", "") != "netsim.deprecated"}
+    assert [name for name, one in named.items() if ">>> " not in (one.__doc__ or "")] == []

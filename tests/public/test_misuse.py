@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import pytest
 
 import netsim
 from netsim.errors import DataError, SpecificationError
+from netsim.measuring.metrics import presentation_records
 
 loose: Any = netsim
 """Without types: what is tried here is what type checkers would refuse."""
@@ -47,20 +49,30 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         SpecificationError,
         "stimuli: must be a Stimuli, such as netsim.load_splits\\(network\\).test, not tuple",
     ),
-    "the name of a run to study": (
+    "weights to study": (
+        lambda: loose.study(MODEL.weights, "lesion-neurons", stimuli=TEST),
+        SpecificationError,
+        r'model: must be a model, such as netsim.load_model\("digits"\), a Network, or the name of .*, not dict',
+    ),
+    "a run to study that does not exist": (
         lambda: loose.study("runs/mine", "lesion-neurons", stimuli=TEST),
         SpecificationError,
-        "model: must be a Model, such as netsim.load_model gives, not str",
+        "runs/mine",
     ),
     "samples to study with": (
         lambda: loose.study(MODEL, "lesion-neurons", stimuli=(TIMES, [0, 1, 2, 3])),
         SpecificationError,
         r"stimuli: must be a Stimuli, such as model.splits\(\).test, not tuple",
     ),
-    "the name of a run to analyse": (
-        lambda: loose.analyse("runs/mine", "psth"),
+    "latencies to analyse": (
+        lambda: loose.analyse(LATENCIES, "psth"),
         SpecificationError,
-        "subject: must be a Model, such as netsim.load_model gives, or Spikes, not str",
+        "model: must be a model, .* not Latencies",
+    ),
+    "samples to compare engines with": (
+        lambda: loose.compare(MODEL, TIMES),
+        SpecificationError,
+        "stimuli: must be a Stimuli, such as .*, not ndarray",
     ),
     "latencies of one presentation": (
         lambda: loose.decide(np.zeros(3)),
@@ -287,6 +299,53 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         SpecificationError,
         "engine: has no meaning for spikes",
     ),
+    "workers for spikes": (
+        lambda: loose.analyse(SPIKES, "latencies", workers=2),
+        SpecificationError,
+        "workers: have no meaning for spikes, which there are already; leave them out",
+    ),
+    "stimuli to evaluate spikes on": (
+        lambda: loose.evaluate(SPIKES, TEST),
+        SpecificationError,
+        "stimuli: have no meaning for spikes",
+    ),
+    "an engine to evaluate spikes on": (
+        lambda: loose.evaluate(SPIKES, engine=ENGINE),
+        SpecificationError,
+        "engine: has no meaning for spikes, which there are already; leave it out",
+    ),
+    "some populations to evaluate": (
+        lambda: loose.evaluate(SPIKES.only(["stimulus", "output"])),
+        DataError,
+        "spikes: lack hidden; present all populations to evaluate them",
+    ),
+    "labels that are no output": (
+        lambda: loose.evaluate(dataclasses.replace(SPIKES, labels=np.full(20, 12))),
+        DataError,
+        "spikes: hold one with the label 12; labels from 0 to 9 are needed here",
+    ),
+    "potentials of a disturbed network": (
+        lambda: loose.evaluate(
+            loose.present(MODEL, TEST, disturbance=("weight-noise", 0.5)), read_outs=["plain", "potential"]
+        ),
+        SpecificationError,
+        "read-out 'potential': needs potentials, and disturbed spikes do not determine them; take strict or plain",
+    ),
+    "stimuli to plot spikes of": (
+        lambda: loose.plot(SPIKES, "confusion", stimuli=TEST),
+        SpecificationError,
+        "stimuli: have no meaning for spikes",
+    ),
+    "stimuli to plot a source with": (
+        lambda: loose.plot(loose.analysis.Source.of(MODEL), "confusion", stimuli=TEST),
+        SpecificationError,
+        "plot: stimuli: have no meaning for a Source, which has its own",
+    ),
+    "latencies in a list": (
+        lambda: loose.analysis.spike_table(MODEL.network, list(LATENCIES.values())),
+        DataError,
+        "latencies: must be a mapping from population name to array, as an engine returns, not list",
+    ),
     "stimuli for spikes": (
         lambda: loose.analyse(SPIKES, "comparison", SPIKES, stimuli=TEST),
         SpecificationError,
@@ -360,7 +419,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert loose.RandomFeedback(seed=np.int64(2)).seed == 2
     assert loose.load_model("digits", seed=np.int64(1)).weights.keys() == MODEL.weights.keys()
     shown = loose.present(MODEL, TEST, index=np.flatnonzero(TEST.labels == TEST.labels[0]), engine=ENGINE)
-    assert json.loads(json.dumps(shown.to_dict()))[0]["index"] == 0
+    assert json.loads(json.dumps(presentation_records(shown)))[0]["index"] == 0
 
 
 def test_indices_may_come_one_by_one() -> None:

@@ -33,19 +33,18 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     batch = netsim.Batch(test.latencies(np.arange(5)), model.weights, {"hidden": np.zeros(200, bool)})
     latencies = engine.present(batch)
     gradients = netsim.STiDiBP(network).learn(latencies, test.labels, model.weights)
-    simulation = netsim.present(netsim.Model(engine.network, model.weights), test, index=range(5), engine=engine)
+    simulation = netsim.present(model, test, engine=engine)
     run = netsim.open_training(tmp_path_factory.mktemp("runs") / "run", network, seed=0, limit=20)
     run.train()
     description = netsim.describe(network)
     edges = tmp_path_factory.mktemp("edges") / "edges.csv"
     edges.write_text("pre,post\n0,1\n")
-    layers = [
-        netsim.analysis.LayerSpikes.of_latencies(*own) for own in zip(network.shapes, latencies.values(), strict=True)
-    ]
+    layers = [netsim.analysis.LayerSpikes.of_latencies(*own) for own in latencies.items()]
     spikes = netsim.analysis.Spikes.of_layers(layers)
     analysed = netsim.analyse(model, "latencies", limit=20)
     made = [
         *(model, network, network.encoder, engine, splits, test, batch, gradients, simulation, run, run.folder),
+        simulation.conditions,
         *(
             description,
             description.tables[0],

@@ -1,4 +1,4 @@
-"""Experiments in one long Brian2 run: between presentations they are told the latencies and give the next stimuli."""
+"""Conversations in one long Brian2 run: between presentations they receive latencies and yield the next stimuli."""
 
 import contextlib
 import logging

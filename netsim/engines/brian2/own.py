@@ -85,7 +85,7 @@ def brian2_engine(
     >>> groups = {"stimulus": pixels, "cells": cells}
     >>> engine = netsim.brian2_engine(network, b2.Network(pixels, cells, synapses), groups, {"cells": synapses})
     >>> stimulus = np.array([0.0, 1.0, 2.0, 8.0]).reshape(1, 2, 2, 1)
-    >>> engine.present(netsim.Batch(stimulus, {"cells.kernel": np.full((4, 2), [0.34, 0.5])}))[-1]
+    >>> engine.present(netsim.Batch(stimulus, {"cells.kernel": np.full((4, 2), [0.34, 0.5])}))["cells"]
     array([[8.5, 2.5]])
     """
     return OwnBrian2Engine(

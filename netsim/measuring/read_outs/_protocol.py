@@ -13,6 +13,7 @@ from netsim.reprs import short_repr
 from netsim.seams import read_outs
 from netsim.specification import Network
 from netsim.specification.grid import TOLERANCE, population_times
+from netsim.spikes import Conditions
 from netsim.weights.layout import Weights
 
 
@@ -131,13 +132,20 @@ class ReadOut:
 
     def check(self, engine: Engine) -> None:
         """Refuse, by a SpecificationError, an engine whose potentials are not known."""
-        if self.of_potentials and not getattr(engine, "solves_equation", False):
+        if not getattr(engine, "solves_equation", False):
+            self._check(f"{type(engine).__name__} does not say that it solves the network's equation")
+
+    def check_spikes(self, conditions: Conditions | None) -> None:
+        """Refuse, by a SpecificationError, spikes that do not determine potentials."""
+        if conditions is None or not conditions.solves_equation:
+            self._check("the engine of these spikes does not say that it solves the network's equation")
+        elif conditions.disturbance is not None:
+            self._check("disturbed spikes do not determine them")
+
+    def _check(self, reason: str) -> None:
+        if self.of_potentials:
             others = " or ".join(name for name, one in read_outs.items() if not one.of_potentials)
-            raise SpecificationError(
-                f"read-out {self.name!r}",
-                f"needs potentials, and {type(engine).__name__} does not say that it solves the network's equation;"
-                f" take {others}",
-            )
+            raise SpecificationError(f"read-out {self.name!r}", f"needs potentials, and {reason}; take {others}")
 
     def correct(self, outputs: Outputs, labels: np.ndarray) -> np.ndarray:
         """Whether each decision is right, bool, shape (presentations,).
