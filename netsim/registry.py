@@ -148,7 +148,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return len(self._names)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name in self._names
+        return isinstance(name, str) and any(name in known for known in (self._entries, self._own, self._points))
 
     def origin(self, name: str) -> Origin:
         """Where the entry of a name comes from; a KeyError, if there is none."""

@@ -56,10 +56,11 @@ def check_name(name: str, where: str) -> None:
 
 def check_choice(value: Any, choices: Collection[str], where: str) -> None:
     """Refuse anything but one of the choices."""
-    known = isinstance(value, str) and value in choices  # a list, which a file may hold, cannot be looked up
+    if isinstance(value, str) and value in choices:  # a list, which a file may hold, cannot be looked up
+        return
     words = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
     hint = "; or load the plug-in that registers it, --plugin FILE" if isinstance(choices, Registry) else ""
-    require(known, where, f"must be {words}, not {value!r}{hint if isinstance(value, str) else ''}")
+    raise SpecificationError(where, f"must be {words}, not {value!r}{hint if isinstance(value, str) else ''}")
 
 
 def check_types(part: Any, where: str) -> None:
@@ -79,10 +80,9 @@ def check_types(part: Any, where: str) -> None:
                 object.__setattr__(part, name, _tuple(value))
         elif choices:
             check_choice(value, choices, field)
-        else:
-            fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        elif not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
             word = _WORDS.get(kind) or f"{_an_instance(kind)}{' or None' * optional}"
-            require(fits, field, f"must be {word}, not {value!r}")
+            raise SpecificationError(field, f"must be {word}, not {value!r}")
 
 
 def check_kind(value: object, kind: type, where: str, such_as: str = "") -> None:
@@ -98,10 +98,12 @@ def _an_instance(kind: type) -> str:
 def check_parts(parts: Any, kind: type[Kind], where: str) -> tuple[Kind, ...]:
     """A tuple of parts of one kind, of any sequence of them; all else is refused."""
     require(not isinstance(parts, kind), where, f"must be a sequence of {kind.__name__}, not one alone")
-    require(isinstance(parts, Iterable), where, f"must be a sequence of {kind.__name__}, not {parts!r}")
+    if not isinstance(parts, Iterable):
+        raise SpecificationError(where, f"must be a sequence of {kind.__name__}, not {parts!r}")
     listed = tuple(parts)
     for part in listed:
-        require(isinstance(part, kind), where, f"must be a sequence of {kind.__name__}, not of {part!r}")
+        if not isinstance(part, kind):
+            raise SpecificationError(where, f"must be a sequence of {kind.__name__}, not of {part!r}")
     return listed
 
 

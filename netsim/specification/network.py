@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -183,9 +184,9 @@ class Network:
         require(len(self.populations) > 0, "layers", "needs at least one layer")
         names = [population.name for population in self.populations]
         sort = "layers" if self._of_layers else "populations"  # asked before all projections get names
-        for name in names:
-            need = f"is used twice; each of the {sort} needs a name of its own"
-            require(names.count(name) == 1, f"{sort}.name", f"{name!r} {need}")
+        twice = next((name for name, count in Counter(names).items() if count > 1), "")
+        need = f"is used twice; each of the {sort} needs a name of its own"
+        require(not twice, f"{sort}.name", f"{twice!r} {need}")
         object.__setattr__(self, "projections", tuple(self._connected()))
         self._check_output()
         self._check_passage()
@@ -212,12 +213,14 @@ class Network:
         for projection in self.projections:
             where = self.key_of(projection)
             for end, name in (("source", projection.source), ("target", projection.target)):
-                require(name in self.shapes, f"{where}.{end}", f"{name!r} is no population{nearest(name, self.shapes)}")
+                if name not in self.shapes:  # to look for names that are near takes long
+                    hint = nearest(name, self.shapes)
+                    raise SpecificationError(f"{where}.{end}", f"{name!r} is no population{hint}")
             receives = "is the stimulus, which receives nothing; name a population"
             require(projection.target != STIMULUS, f"{where}.target", receives)
-        names = set()
+        names, by_target = set(), _by_end(self.projections, "target")
         for population in self.populations:
-            incoming = self.incoming(population.name)
+            incoming = by_target.get(population.name, ())
             require(bool(incoming), f"populations.{population.name}", "has no incoming projection; add one")
             for number, projection in enumerate(incoming):
                 name = projection.name or (f"{projection.source}_to_{population.name}" if number else population.name)
@@ -300,10 +303,11 @@ class Network:
             require(population.name in reached, f"populations.{population.name}", remedy)
         for component in self.components:
             looped = any(map(self.is_recurrent, self.incoming(component[0].name)))
-            for population in component if looped else ():
+            relays = next((one for one in component if looped and not one.integrates), None)
+            if relays is not None:
                 members = " and ".join(one.name for one in component)
-                relays = f"are relays in a loop ({members}), which must pass through neurons that integrate alone"
-                require(population.integrates, f"populations.{population.name}.neurons", relays)
+                need = f"are relays in a loop ({members}), which must pass through neurons that integrate alone"
+                raise SpecificationError(f"populations.{relays.name}.neurons", need)
             whole = "scales the displacements of a layer by all of them, which a loop does not know in time; remove it"
             require(not (looped and self.learning.normalised), "learning.normalised", whole)
 
@@ -356,22 +360,24 @@ class Network:
         gated = population.dynamics.gated and not self.is_recurrent(projection)
         field_name, until = ("onset", population.dynamics.gate) if gated else ("end", self.window_end(population))
         effect = min((delay for delay, change in projection.psp.kernel if change), default=0.0)
-        earliest = self._earliest(projection.source) + _shortest(projection) + effect
+        earliest = self._earliest[projection.source] + _shortest(projection) + effect
         late = (
             f"is too early: spikes from {projection.source} count from {earliest:g} ms on at the earliest, and until"
             f" {until:g} ms only; set a later one, or a shorter delay"
         )
         require(earliest < until, f"{self._where(population.name)}.neurons.{field_name}", late)
 
-    def _earliest(self, name: str) -> float:
-        """When the first spike of the stimulus or of a population can come (ms)."""
-        if name == STIMULUS:
-            return 0.0
-        population = self.population(name)
-        if population.integrates:
-            return population.dynamics.onset
-        (projection,) = self.incoming(name)
-        return self._earliest(projection.source) + _shortest(projection)
+    @cached_property
+    def _earliest(self) -> dict[str, float]:
+        """When the first spike can come (ms), by the stimulus and population."""
+        earliest = {STIMULUS: 0.0}
+        for population in self.in_order:
+            if population.integrates:
+                earliest[population.name] = population.dynamics.onset
+            else:
+                (projection,) = self.incoming(population.name)
+                earliest[population.name] = earliest[projection.source] + _shortest(projection)
+        return earliest
 
     def _check_sign(self, projection: Projection) -> None:
         of_neurons, source = self.signs(projection.source), projection.source
@@ -446,30 +452,46 @@ class Network:
 
     def position(self, name: str) -> int:
         """Where the latencies of the stimulus or of a population, which there must be, stand in a list of latencies."""
-        return 0 if name == STIMULUS else 1 + self.populations.index(self.population(name))
+        return 0 if name == STIMULUS else [*self.shapes].index(self.population(name).name)
 
     def population(self, name: str) -> Population:
         """The population of that name; if there is none, a SpecificationError lists the names."""
-        return self._named("layer", self.populations, name)
+        return self._named("layer", self._populations, name)
 
     def projection(self, name: str) -> Projection:
         """The projection of that name; if there is none, a SpecificationError lists the names."""
-        return self._named("projection", self.projections, name)
+        return self._named("projection", self._projections, name)
 
-    def _named(self, sort: str, parts: Sequence[Part], name: str) -> Part:
-        for part in parts:
-            if part.name == name:
-                return part
-        known = ", ".join(part.name for part in parts)
-        raise SpecificationError(f"{sort} {name!r}", f"does not exist in {self.name}; it has {known}")
+    def _named(self, sort: str, parts: Mapping[str, Part], name: str) -> Part:
+        if isinstance(name, str) and name in parts:
+            return parts[name]
+        raise SpecificationError(f"{sort} {name!r}", f"does not exist in {self.name}; it has {', '.join(parts)}")
 
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """The projections onto a population."""
-        return tuple(projection for projection in self.projections if projection.target == name)
+        return self._by_target.get(name, ())
 
     def outgoing(self, name: str) -> tuple[Projection, ...]:
         """The projections from a population or the stimulus."""
-        return tuple(projection for projection in self.projections if projection.source == name)
+        return self._by_source.get(name, ())
+
+    # looked up so often that a search takes long where there are many
+
+    @cached_property
+    def _populations(self) -> dict[str, Population]:
+        return {population.name: population for population in self.populations}
+
+    @cached_property
+    def _projections(self) -> dict[str, Projection]:
+        return {projection.name: projection for projection in self.projections}
+
+    @cached_property
+    def _by_target(self) -> dict[str, tuple[Projection, ...]]:
+        return _by_end(self.projections, "target")
+
+    @cached_property
+    def _by_source(self) -> dict[str, tuple[Projection, ...]]:
+        return _by_end(self.projections, "source")
 
     @cached_property
     def weighted(self) -> tuple[Projection, ...]:
@@ -535,13 +557,20 @@ class Network:
         The array has the shape of the population, or one that goes with it. Relays have the signs of those whose spikes
         they pass on.
         """
-        if name == STIMULUS:
-            return None
-        population = self.population(name)
-        if population.integrates:
-            return population.signs
-        (projection,) = self.incoming(name)
-        signs = self.signs(projection.source)
+        return None if name == STIMULUS else self._signs[self.population(name).name]
+
+    @cached_property
+    def _signs(self) -> dict[str, np.ndarray | None]:
+        found: dict[str, np.ndarray | None] = {STIMULUS: None}
+        for population in self.in_order:
+            found[population.name] = (
+                population.signs if population.integrates else self._signs_of_relays(population, found)
+            )
+        return found
+
+    def _signs_of_relays(self, population: Population, known: Mapping[str, np.ndarray | None]) -> np.ndarray | None:
+        (projection,) = self.incoming(population.name)
+        signs = known[projection.source]
         if signs is None or signs.size == population.maps:  # pooling keeps maps apart
             return signs
         pre, post, _ = self.connections(projection)
@@ -629,6 +658,14 @@ class Network:
         if population.integrates:
             return population.dynamics.onset, self.window_end(population)
         return self.firing_window(self.incoming(name)[0].source)
+
+
+def _by_end(projections: Iterable[Projection], end: Literal["source", "target"]) -> dict[str, tuple[Projection, ...]]:
+    """Projections by the name of their source or target, in order."""
+    found: dict[str, list[Projection]] = {}
+    for projection in projections:
+        found.setdefault(getattr(projection, end), []).append(projection)
+    return {name: tuple(some) for name, some in found.items()}
 
 
 def _shortest(projection: Projection) -> float:

@@ -68,7 +68,8 @@ def read_plan(path: str | Path) -> Plan:
 def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
     """The runs that the nested dictionary of a TOML file stands for; a base that is a file lies in `folder`."""
     for key in table:
-        require(key in _KEYS, key, f"is not a key of a sweep{nearest(key, _KEYS)}")
+        if key not in _KEYS:
+            raise SpecificationError(key, f"is not a key of a sweep{nearest(key, _KEYS)}")
     base = _base_table(table.get("base"), folder)
     limit = table.get("limit")
     if limit is not None:
@@ -162,8 +163,9 @@ def _check_draw(draw: Any, where: str) -> None:
     example = "for example { uniform = [0.0, 1.0] }"
     require(isinstance(draw, dict) and len(draw) == 1, where, f"needs one of {', '.join(_DRAWS)}, {example}")
     ((distribution, values),) = draw.items()
-    require(distribution in _DRAWS, f"{where}.{distribution}", f"is no distribution{nearest(distribution, _DRAWS)}")
     where = f"{where}.{distribution}"
+    if distribution not in _DRAWS:
+        raise SpecificationError(where, f"is no distribution{nearest(distribution, _DRAWS)}")
     if distribution == "choice":
         _check_choices(values, where)
         return
@@ -210,7 +212,8 @@ def _put(table: dict[str, Any], key: str, value: Any) -> None:
         part = _NAMED[path[0]]
         known = _named(table, path[0])
         require(len(path) > 1, key, f"is a whole {part}; name one of its keys, for example layers.hidden.dropout")
-        require(path[1] in known, key, f"there is no {part} {path[1]!r}{nearest(path[1], map(str, known))}")
+        if path[1] not in known:
+            raise SpecificationError(key, f"there is no {part} {path[1]!r}{nearest(path[1], map(str, known))}")
         place, path = known[path[1]], path[2:]
     for step in path:
         place = place.setdefault(step, {})

@@ -148,8 +148,8 @@ def test_all_synapses_of_two_neurons_count(regime: str, synaptic: bool) -> None:
     )
     pre[:40], post[:40] = 2, 4321
     Path("edges.csv").write_text("pre,post\n" + "".join(f"{i},{j}\n" for i, j in zip(pre, post, strict=True)))
-    window = {"free": {}, "staggered": {"onset": 6.0, "end": 17.0}, "phased": {"onset": 10.0, "end": 17.0}}[regime]
-    neurons = Neurons(regime, 0.7, 10.0, drive=0.0 if regime == "free" else 1.0, **window)
+    onset = {"free": 0.0, "staggered": 6.0, "phased": 10.0}[regime]
+    neurons = Neurons(regime, 0.7, 10.0, onset, 17.0, drive=0.0 if regime == "free" else 1.0)
     delay = Delays("synapse", 0.0, 0.0) if synaptic else 0.0
     encoder, name = IntensityEncoder((3, 3, 1), 10.0), "output.kernel"
     listed = Network.chain("x", encoder, [Layer("output", EdgeList(outputs, "edges.csv"), neurons, delay=delay)], 40.0)

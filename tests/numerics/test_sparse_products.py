@@ -17,8 +17,9 @@ def _any_matrix(dtype: type, sources: int, targets: int) -> tuple[np.ndarray, Sp
     pairs = np.argwhere(present)
     pairs = pairs[np.sort(np.append(np.arange(len(pairs)), generator.integers(0, len(pairs), len(pairs) // 2)))]
     weights, dense = generator.normal(size=len(pairs)), np.zeros((sources, targets))
-    np.add.at(dense, tuple(pairs.T), weights)
-    matrix = sparse_matrix(*pairs.T, np.arange(len(pairs), dtype=np.int32), sources, targets)
+    pre, post = pairs.T
+    np.add.at(dense, (pre, post), weights)
+    matrix = sparse_matrix(pre, post, np.arange(len(pairs), dtype=np.int32), sources, targets)
     return dense.astype(dtype), matrix, weights.astype(dtype), pairs
 
 

@@ -372,7 +372,9 @@ def _place(where: str, given: Any) -> Place:
     owner, name, unit = parts + ("w", None)[len(parts) - 1 :]
     variables = getattr(owner, "variables", {})
     known = [one for one, variable in variables.items() if isinstance(variable, ArrayVariable)]
-    _require(name in known, where, f"{name!r} is no variable of {getattr(owner, 'name', owner)}{nearest(name, known)}")
+    if name not in known:
+        lacks = f"{name!r} is no variable of {getattr(owner, 'name', owner)}{nearest(name, known)}"
+        raise SpecificationError(where, lacks)
     variable = variables[name]
     if unit is None:
         _require(variable.dim.is_dimensionless, where, f"{name!r} has a unit; say what 1 stands for, as in (..., mV)")
@@ -400,7 +402,8 @@ def _emptied(state: Any) -> Any:
 
 def _check_names(where: str, given: Mapping[str, Any], wanted: Any) -> None:
     for name in given:
-        _require(name in wanted, where, f"{name!r} is none of the network{nearest(name, wanted)}")
+        if name not in wanted:
+            raise SpecificationError(where, f"{name!r} is none of the network{nearest(name, wanted)}")
     missing = [name for name in wanted if name not in given]
     _require(not missing, where, f"lack {', '.join(missing)}")
 
