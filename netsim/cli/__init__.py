@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 from netsim import __version__
 from netsim.cli.analysing import AnalyseCommand, analyse
 from netsim.cli.exchanging import export, import_network
-from netsim.cli.options import ListingCommand, with_plugins
+from netsim.cli.options import Command, Commands, ListingCommand, with_plugins
 from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.presenting import compare, evaluate, simulate
 from netsim.cli.reporting import data, describe, models, report
@@ -25,7 +25,8 @@ from netsim.errors import FormerWarning, NetsimError
 
 app = typer.Typer(
     name="netsim",
-    help="Simulate and train single-spike neural networks: information is in when a neuron fires.",
+    cls=Commands,
+    help="Simulate, train and analyse spiking networks in which every neuron fires at most once.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -47,7 +48,7 @@ def _options(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Simulate and train single-spike neural networks: information is in when a neuron fires."""
+    """Simulate, train and analyse spiking networks in which every neuron fires at most once."""
 
 
 _LISTING: dict[Callable[..., None], type[TyperCommand]] = {
@@ -62,7 +63,7 @@ _COMMANDS: list[Callable[..., None]] = [models, data, train, sweep, simulate, co
 _COMMANDS += [*_LISTING, report, describe]
 for _command in _COMMANDS:
     _name = "import" if _command is import_network else None
-    app.command(_name, cls=_LISTING.get(_command))(with_plugins(_command))
+    app.command(_name, cls=_LISTING.get(_command, Command))(with_plugins(_command))
 
 
 def _prepare_process() -> None:

@@ -42,7 +42,7 @@ class AnalyseCommand(options.ListingCommand):
 
 def analyse(
     kind: Annotated[
-        str, Argument(metavar="KIND", help="What to ask, see above.", autocompletion=lambda: list(analyses))
+        str, Argument(metavar="KIND", help="The analysis, see above.", autocompletion=lambda: list(analyses))
     ],
     subject: Annotated[
         str, Argument(metavar="RUN|PRESET|FILE", help="A run folder, a preset, a TOML file, or a file of spikes.")
@@ -59,10 +59,12 @@ def analyse(
         list[str] | None, Option("--set", metavar="NAME=VALUE", help="A setting of KIND, see above; repeatable.")
     ] = None,
     layer: Annotated[
-        list[str] | None, Option(metavar="LAYER", help="Only this layer, or stimulus; repeatable; by default all.")
+        list[str] | None,
+        Option(metavar="LAYER", help="Analyse only this layer, or stimulus; repeatable; by default all."),
     ] = None,
     limit: Annotated[
-        int | None, Option(min=1, metavar="N", help="The first N presentations; of a RUN by default as KIND needs.")
+        int | None,
+        Option(min=1, metavar="N", help="Analyse the first N presentations; for a RUN the default depends on KIND."),
     ] = None,
     out: Annotated[
         list[Path] | None,
@@ -74,7 +76,7 @@ def analyse(
         ),
     ] = None,
     width: Annotated[
-        str | None, Option(metavar="column|full", help="85 mm or 180 mm wide; by default as suits KIND.")
+        str | None, Option(metavar="column|full", help="Width of 85 mm or 180 mm; the default depends on KIND.")
     ] = None,
     palette: options.PaletteOption = None,
     split: options.Split = "test",
@@ -87,7 +89,7 @@ def analyse(
     scheduler: options.Scheduler = None,
     as_json: options.Json = False,
 ) -> None:
-    """Say what spikes say, and when: a table and a figure.
+    """Analyse spikes: write a table and a figure.
 
     KIND is one of, with its settings and their defaults:
 

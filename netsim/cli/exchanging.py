@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 def export(
     subject: options.ModelArgument,
-    path: Annotated[Path, Argument(metavar="PATH", help="The file to write; an older one is replaced.")],
+    path: Annotated[Path, Argument(metavar="PATH", help="The file to write; an older file is replaced.")],
     to: Annotated[str, Option(metavar="FORMAT", help="The format, see above.")],
     index: options.Index = None,
     limit: options.Limit = None,
     layer: Annotated[
-        list[str] | None, Option(metavar="LAYER", help="Only this layer, or stimulus; repeatable; by default all.")
+        list[str] | None,
+        Option(metavar="LAYER", help="Write only this layer, or stimulus; repeatable; by default all."),
     ] = None,
     stimuli_file: options.StimuliFile = None,
     split: options.Split = "test",
@@ -38,7 +39,7 @@ def export(
     seed: options.InitialSeed = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Write spikes of presented stimuli, or the network, for other tools.
+    """Write spikes or a network in the format of another tool.
 
     FORMAT is one of:
 
@@ -132,9 +133,9 @@ def import_network(
     out: Annotated[Path | None, Option(metavar="RUN", help="New run folder; by default runs/NETWORK-imported.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Make a run folder of a network file: specification and weights, for every command that takes a RUN.
+    """Make a run folder from a network file of another tool. All commands accept it as a RUN.
 
-    A network that netsim exported fires the same spikes. What files of other tools do not say is assumed, and said.
+    A network that netsim exported fires the same spikes. For files of other tools, the import lists its assumptions.
 
     The format of FILE is one of:
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from netsim import seams
 from netsim.cli.terminal import data_progress, note, notes_for
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 STIMULI, SIMULATION, OUTPUT = "Stimuli", "Simulation", "Output"
 """Groups of options in help texts."""
 Json = Annotated[
-    bool, Option("--json", rich_help_panel=OUTPUT, help="Print one JSON object on stdout and nothing else there.")
+    bool, Option("--json", rich_help_panel=OUTPUT, help="Print one JSON object on stdout, and nothing else.")
 ]
 DataDir = Annotated[
     str | None,
     Option(
         metavar="DIR",
         rich_help_panel=STIMULI,
-        help="Where the data set lies; by default NETSIM_DATA, what netsim data remembers, or the cache.",
+        help="Folder of the data set; by default NETSIM_DATA, the folder that netsim data remembers, or the cache.",
     ),
 ]
 DatasetOption = Annotated[
@@ -50,7 +50,7 @@ EngineOption = Annotated[
     Option(
         metavar="|".join(seams.engines),
         rich_help_panel=SIMULATION,
-        help="Compute spike times, or integrate with Brian2; by default as the preset or run says.",
+        help="Compute spike times, or integrate with Brian2; by default the engine of the preset or run.",
     ),
 ]
 Dt = Annotated[
@@ -58,17 +58,21 @@ Dt = Annotated[
     Option(
         metavar="MS",
         rich_help_panel=SIMULATION,
-        help="Time grid in ms; 0 is exact (event only); by default as the preset or run says.",
+        help="Time grid in ms; 0 means exact times (event only); by default that of the preset or run.",
     ),
 ]
 ModelArgument = Annotated[str, Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
 StimuliFile = Annotated[
     Path | None,
-    Option("--stimuli", metavar="FILE", help="Present the spikes of a file, as netsim export writes them."),
+    Option("--stimuli", metavar="FILE", help="Present the spikes of this file, as netsim export writes them."),
 ]
 Split = Annotated[
     str,
-    Option(metavar="test|validation", rich_help_panel=STIMULI, help="Test stimuli, or those set aside from training."),
+    Option(
+        metavar="test|validation",
+        rich_help_panel=STIMULI,
+        help="Test stimuli, or the stimuli set aside for validation.",
+    ),
 ]
 Seed = Annotated[int, Option(min=0, metavar="N", help="Seed of every random draw.")]
 InitialSeed = Annotated[
@@ -77,7 +81,7 @@ InitialSeed = Annotated[
         min=0,
         metavar="N",
         rich_help_panel=SIMULATION,
-        help="Seed of the initial weights, used where there are no trained ones.",
+        help="Seed of the initial weights, if there are no trained weights.",
     ),
 ]
 Index = Annotated[
@@ -89,13 +93,15 @@ Index = Annotated[
         help="Stimulus to present, counted from 0; repeatable; by default 0.",
     ),
 ]
-Limit = Annotated[int | None, Option(min=1, metavar="N", rich_help_panel=STIMULI, help="Use the first N stimuli only.")]
+Limit = Annotated[
+    int | None, Option(min=1, metavar="N", rich_help_panel=STIMULI, help="Present only the first N stimuli.")
+]
 PaletteOption = Annotated[
     str | None,
     Option(
         metavar="NAME",
         rich_help_panel=OUTPUT,
-        help="A palette of seaborn, such as Set2; by default one for the colour-blind.",
+        help="A palette of seaborn, such as Set2; the default suits colour-blind readers.",
     ),
 ]
 Scheduler = Annotated[
@@ -103,7 +109,7 @@ Scheduler = Annotated[
     Option(
         metavar="ADDRESS",
         rich_help_panel=SIMULATION,
-        help="Dask scheduler whose workers do it, such as tls://node7:8786.",
+        help="Address of a Dask scheduler whose workers present, such as tls://node7:8786.",
     ),
 ]
 Workers = Annotated[
@@ -112,7 +118,7 @@ Workers = Annotated[
         min=1,
         metavar="N",
         rich_help_panel=SIMULATION,
-        help="Distribute the stimuli over N processes; by default this one.",
+        help="Distribute the stimuli over N processes; by default one.",
     ),
 ]
 
@@ -131,7 +137,7 @@ Plugins = Annotated[
         "--plugin",
         metavar="FILE.py",
         rich_help_panel=SIMULATION,
-        help="Run a file that registers entries of your own, such as a learner; repeatable.",
+        help="Load a file that registers your own entries, such as a learner; repeatable.",
         is_eager=True,
         callback=_load_plugins,
     ),
@@ -153,10 +159,34 @@ def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-class ListingCommand(TyperCommand):
-    """A command in whose help text ``{figures}``, or another seam, stands for names and summaries of its entries.
+def without_types(parameters: list[Any]) -> list[Any]:
+    """Print flags in help texts without a type, and return them."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
 
-    These are loaded when somebody asks for help, not before.
+
+class Command(TyperCommand):
+    """A command whose flags are printed without a type."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, ``--help`` included."""
+        return without_types(super().get_params(ctx))
+
+
+class Commands(TyperGroup):
+    """The group of all commands; see `Command`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, ``--help`` included."""
+        return without_types(super().get_params(ctx))
+
+
+class ListingCommand(Command):
+    """A command whose help text lists the entries of a seam, such as ``{figures}``, with their summaries.
+
+    The entries are loaded only when the help is printed.
     """
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

@@ -32,7 +32,7 @@ def leaving(choice: str) -> list[str]:
 
 def plot(
     figure: Annotated[
-        str, Argument(metavar="FIGURE", help="What to draw, see above.", autocompletion=lambda: list(figures))
+        str, Argument(metavar="FIGURE", help="The figure, see above.", autocompletion=lambda: list(figures))
     ],
     subject: options.ModelArgument,
     index: Annotated[
@@ -44,19 +44,19 @@ def plot(
             min=1,
             metavar="N",
             rich_help_panel=options.STIMULI,
-            help="Present the first N stimuli; by default as FIGURE needs.",
+            help="Present the first N stimuli; the default depends on FIGURE.",
         ),
     ] = None,
     layer: Annotated[str | None, Option(metavar="LAYER", help="Layer of {all}.")] = None,
     channel: Annotated[int | None, Option(min=0, metavar="N", help="Input channel of {all}, by default 0.")] = None,
     neuron: Annotated[list[str] | None, Option(metavar="LAYER:NEURON", help="Neuron of {all}; repeatable.")] = None,
-    count: Annotated[int | None, Option(min=1, metavar="N", help="Draw N {any} at most.")] = None,
+    count: Annotated[int | None, Option(min=1, metavar="N", help="Draw at most N {any}.")] = None,
     width: Annotated[
         str | None,
         Option(
             metavar="column|full",
             rich_help_panel=options.OUTPUT,
-            help="85 mm or 180 mm wide; by default as suits FIGURE.",
+            help="Width of 85 mm or 180 mm; the default depends on FIGURE.",
         ),
     ] = None,
     palette: options.PaletteOption = None,
@@ -71,7 +71,11 @@ def plot(
     ] = None,
     table: Annotated[
         Path | None,
-        Option(metavar="FILE", rich_help_panel=options.OUTPUT, help="Keep the table too: a .csv, .csv.gz or .parquet."),
+        Option(
+            metavar="FILE",
+            rich_help_panel=options.OUTPUT,
+            help="Write the table too: a .csv, .csv.gz or .parquet file.",
+        ),
     ] = None,
     split: options.Split = "test",
     dataset: options.DatasetOption = None,

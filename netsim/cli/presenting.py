@@ -30,16 +30,16 @@ def evaluate(
     limit: options.Limit = None,
     read_out: Annotated[
         list[str] | None,
-        Option(metavar="NAME|all", help="How decisions are read, see above; repeatable; by default strict."),
+        Option(metavar="NAME|all", help="Read decisions in this way, see above; repeatable; by default strict."),
     ] = None,
     seed: options.InitialSeed = 0,
     workers: options.Workers = None,
     scheduler: options.Scheduler = None,
     as_json: options.Json = False,
 ) -> None:
-    """Measure how well a network decides: the first output spike counts, unless a read-out says otherwise.
+    """Measure accuracy, decision latency and spikes. By default the first output spike decides.
 
-    The figures of a run on all stimuli of a split, as it was trained, are kept in it as evaluation-SPLIT.json.
+    The figures of a run on all stimuli of a split are saved in its folder, as evaluation-SPLIT.json.
 
     Read-outs:
 
@@ -127,17 +127,17 @@ def compare(
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
     dt: Annotated[
-        float | None, Option(metavar="MS", help="Time grid in ms; by default as the preset or run says, else 1.")
+        float | None, Option(metavar="MS", help="Time grid in ms; by default that of the preset or run, or 1.")
     ] = None,
     seed: options.InitialSeed = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Present the same stimuli on two engines; exit code 1 if they disagree.
+    """Present the same stimuli on two engines, and compare the spikes. The exit code is 1 if they disagree.
 
-    These are event and brian2, or event and the one of a plug-in, if a run was trained with it.
+    The engines are event and brian2, or event and the engine of a plug-in that the run was trained with.
 
-    They agree if the step is the same in 99.99 % of neurons and presentations, silence included, no other
-    differs by more than one step, and all stimuli and decisions are the same."""
+    They agree if three conditions hold: 99.99 % of neurons and presentations have the same step, silence included; no
+    step differs by more than one; all stimuli and decisions are the same."""
     from netsim.measuring.comparison import REQUIRED
     from netsim.measuring.comparison import compare as compare_engines
     from netsim.seams import engines
@@ -179,7 +179,7 @@ def simulate(
     model: options.ModelArgument,
     index: options.Index = None,
     limit: Annotated[
-        int | None, Option(min=1, metavar="N", help="Present the first N stimuli; writes tables and no figures.")
+        int | None, Option(min=1, metavar="N", help="Present the first N stimuli; write tables, no figures.")
     ] = None,
     stimuli_file: options.StimuliFile = None,
     split: options.Split = "test",
@@ -198,7 +198,7 @@ def simulate(
     scheduler: options.Scheduler = None,
     as_json: options.Json = False,
 ) -> None:
-    """Present single stimuli: spikes as a table, potentials, and a raster of each."""
+    """Present stimuli, and write their spikes and potentials as tables and rasters."""
     from netsim.measuring.metrics import presentation_records
     from netsim.spikes.presenting import present
 

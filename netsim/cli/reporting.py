@@ -34,11 +34,13 @@ def models(as_json: options.Json = False) -> None:
 
 def data(
     name: Annotated[str | None, Argument(metavar="[NAME]", help=f"{loading.dataset_notations()}.")] = None,
-    fetch: Annotated[bool, Option("--fetch", help="Download into the user's cache, checked by SHA-256.")] = False,
+    fetch: Annotated[
+        bool, Option("--fetch", help="Download into the cache of the user, with a check by SHA-256.")
+    ] = False,
     data_dir: options.DataDir = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show which data sets are found, and where. A folder given with --data-dir is remembered, if it holds any."""
+    """List the data sets and where they are found. A folder given with --data-dir is remembered if it has any."""
     if fetch:
         if name is None:
             raise SpecificationError("--fetch", "needs the name of a data set")
@@ -69,11 +71,11 @@ def data(
 def report(
     subject: options.ModelArgument,
     out: Annotated[
-        Path | None, Option(metavar="FILE", help="An .html; by default RUN/report.html or report-PRESET.html.")
+        Path | None, Option(metavar="FILE", help="An .html file; by default RUN/report.html or report-PRESET.html.")
     ] = None,
     split: options.Split = "test",
     limit: options.Limit = None,
-    index: Annotated[int, Option(min=0, metavar="N", help="Stimulus of the single presentation.")] = 0,
+    index: Annotated[int, Option(min=0, metavar="N", help="Stimulus of the figures of one presentation.")] = 0,
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
     engine: options.EngineOption = None,
@@ -83,9 +85,9 @@ def report(
 ) -> None:
     """Write a report: one HTML file with configuration, results, figures and provenance.
 
-    The file needs no other and no network, and it prints well; the figures lie beside it as PNG and SVG.
+    The file needs no other file and no internet connection. The figures are next to it as PNG and SVG.
 
-    Everything is measured with the event engine; a run of an engine from a plug-in with that one.
+    The event engine measures everything, except for runs of an engine from a plug-in.
     Use --split validation while you still choose between networks.
     """
     from netsim.reporting.making import report as make_report
@@ -144,14 +146,14 @@ def describe(
         Option(
             "--format",
             metavar="markdown|latex",
-            help="GitHub's tables, or a document for pdflatex; by default latex if FILE ends in .tex, else markdown.",
+            help="Tables for GitHub, or a document for pdflatex; by default latex if FILE ends in .tex, else markdown.",
         ),
     ] = None,
-    out: Annotated[Path | None, Option(metavar="FILE", help="Where it is written; by default to stdout.")] = None,
+    out: Annotated[Path | None, Option(metavar="FILE", help="The file to write; by default stdout.")] = None,
 ) -> None:
-    """Describe a model for a methods section: tables and equations, from its specification alone.
+    """Describe a model for a methods section: tables and equations, from its specification.
 
-    The tables are those of Nordlie, Gewaltig and Plesser (2009); a run also has its provenance.
+    The tables follow Nordlie, Gewaltig and Plesser (2009). The description of a run includes its provenance.
     """
     from netsim import description
     from netsim.files import write_text

@@ -21,24 +21,23 @@ if TYPE_CHECKING:
 
 def study(
     name: Annotated[
-        str, Argument(metavar="STUDY", help="What to disturb, see above.", autocompletion=lambda: list(studies))
+        str, Argument(metavar="STUDY", help="What is disturbed, see above.", autocompletion=lambda: list(studies))
     ],
     subject: options.ModelArgument,
     level: Annotated[
         list[float] | None,
-        Option(metavar="X", help="How much to disturb, see STUDY; repeatable; by default several that suit."),
+        Option(metavar="X", help="Level of the disturbance, see STUDY; repeatable; by default several levels."),
     ] = None,
     layer: Annotated[
         list[str] | None,
-        Option(metavar="LAYER|all", help="Disturb this layer only; repeatable, a curve each; by default all."),
+        Option(
+            metavar="LAYER|all",
+            help="Disturb only this layer; repeatable, one curve each; by default all layers together.",
+        ),
     ] = None,
-    seeds: Annotated[
-        int | None, Option(min=1, max=10_000, metavar="N", help="Draw everything N times; by default 5 times.")
-    ] = None,
-    seed: Annotated[
-        int, Option(min=0, metavar="N", help="First seed; initial weights, if any, are drawn from it.")
-    ] = 0,
-    limit: Annotated[int, Option(min=1, metavar="N", help="Present the first N stimuli, over and over.")] = 1000,
+    seeds: Annotated[int | None, Option(min=1, max=10_000, metavar="N", help="Number of seeds; by default 5.")] = None,
+    seed: Annotated[int, Option(min=0, metavar="N", help="First seed, also of initial weights.")] = 0,
+    limit: Annotated[int, Option(min=1, metavar="N", help="Present only the first N stimuli.")] = 1000,
     out: Annotated[
         Path | None, Option(metavar="DIR", help="Where files go; by default RUN/studies, or studies-PRESET.")
     ] = None,
@@ -52,14 +51,14 @@ def study(
     scheduler: options.Scheduler = None,
     as_json: options.Json = False,
 ) -> None:
-    """Disturb a network, its stimuli or its simulation, and see what becomes of its decisions: table and figure.
+    """Disturb a network, its stimuli or its simulation, and measure its decisions: table and figure.
 
     STUDY is one of:
 
     {studies}
 
-    Files are STUDY.csv, one row per level and seed; STUDY.png and .svg, with 95 % confidence bands over seeds; and \
-STUDY.json, which says what was simulated. Layers that were chosen follow the name, as in STUDY-LAYER.csv.
+    Files are STUDY.csv, with one row per level and seed, STUDY.png and .svg, with 95 % confidence bands over seeds, \
+and STUDY.json, a record of what was simulated. Chosen layers follow the name, as in STUDY-LAYER.csv.
     """
     from netsim.analysis.studies import study_table
     from netsim.engines import make_engine

@@ -25,14 +25,14 @@ _ROWS_SHOWN = 20
 
 def train(
     model: Annotated[
-        str, Argument(metavar="PRESET|FILE.toml", help="A preset (see netsim models) or a specification of your own.")
+        str, Argument(metavar="PRESET|FILE.toml", help="A preset (see netsim models) or a file with your own network.")
     ],
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
     engine: options.EngineOption = None,
     dt: options.Dt = None,
     epochs: Annotated[
-        int | None, Option(min=1, metavar="N", help="Passes over the training images; by default the preset's.")
+        int | None, Option(min=1, metavar="N", help="Passes over the training images; by default as in the preset.")
     ] = None,
     limit: Annotated[
         int | None, Option(min=2, metavar="N", help="Train on the first N images, validate on up to N/5.")
@@ -40,18 +40,18 @@ def train(
     seed: options.Seed = 0,
     out: Annotated[Path | None, Option(metavar="RUN", help="New run folder; by default runs/PRESET-seedN.")] = None,
     resume: Annotated[
-        bool, Option("--resume", help="Go on with the run folder where it stopped, if there is one.")
+        bool, Option("--resume", help="Continue the run folder where it stopped, if there is one.")
     ] = False,
     checkpoint_every: Annotated[
         float, Option(min=0, metavar="SECONDS", help="Longest time between two checkpoints.")
     ] = 60.0,
     as_json: options.Json = False,
 ) -> None:
-    """Train a network and keep what validates best. The test images are not touched.
+    """Train a network, and keep the weights of the epoch that validates best. The test images are not used.
 
-    With training.validation = 0 nothing is set aside for validation, and the last epoch is kept.
+    With training.validation = 0 no images are set aside, and the weights of the last epoch are kept.
 
-    Ctrl-C stops it after the batch under way, and a second one at once; --resume goes on.
+    Press Ctrl-C to stop after the current batch, twice to stop at once. --resume continues.
     """
     from netsim.runs.model import load_network
     from netsim.training.checkpoint import is_validated
@@ -73,8 +73,8 @@ def train(
         return
     if is_validated(figures):
         print(
-            f"best epoch {figures['best_epoch']}: validation accuracy {figures['validation_accuracy']:.2%}"
-            f" (a tie is an error: {figures['validation_strict_accuracy']:.2%})"
+            f"best epoch {figures['best_epoch']}: validation accuracy {figures['validation_strict_accuracy']:.2%}"
+            f" (a tie is an error; with ties broken {figures['validation_accuracy']:.2%})"
         )
     else:
         print(f"kept: epoch {figures['best_epoch']}, the last one; no stimuli were set aside for validation")
@@ -83,7 +83,7 @@ def train(
 
 def sweep(
     plan_file: Annotated[
-        Path, Argument(metavar="FILE.toml", help="Base, grid or random draws, and seeds; docs/sweeps.md says how.")
+        Path, Argument(metavar="FILE.toml", help="Base network, grid or random draws, and seeds; see docs/sweeps.md.")
     ],
     out: Annotated[Path | None, Option(metavar="DIR", help="New folder of the sweep; by default sweeps/FILE.")] = None,
     workers: Annotated[
@@ -91,14 +91,14 @@ def sweep(
     ] = None,
     scheduler: options.Scheduler = None,
     data_dir: options.DataDir = None,
-    resume: Annotated[bool, Option("--resume", help="Go on with the sweep where it stopped, if there is one.")] = False,
-    only_list: Annotated[bool, Option("--list", help="Show the runs and train none.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Continue the sweep where it stopped, if there is one.")] = False,
+    only_list: Annotated[bool, Option("--list", help="List the runs without training.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Train a network over a grid or random draws of its settings, and over seeds, several runs at a time.
 
-    Each run is a run folder; results.csv gets its row when it ends. The test images are not touched: settings
-    are chosen by the validation images. Ctrl-C stops all runs after the batch under way; --resume goes on.
+    Each run is a run folder. When it ends, its row is added to results.csv. Settings are chosen by the validation
+    images, and the test images are not used. Press Ctrl-C to stop all runs after the current batch. --resume continues.
     """
     from netsim.analysis import sweep_summary
     from netsim.runs.folder import check_free, is_free

@@ -5,7 +5,7 @@ import numpy as np
 from netsim.measuring.read_outs._protocol import Outputs, ReadOut, lowest
 
 
-@ReadOut("plain", "the first output spike; of several, that of the lowest number")
+@ReadOut("plain", "the first output spike decides; ties go to the lowest neuron number")
 def plain(outputs: Outputs) -> np.ndarray:
     """Who fired first."""
     return lowest(outputs.first)

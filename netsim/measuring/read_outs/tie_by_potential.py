@@ -10,7 +10,7 @@ import numpy as np
 from netsim.measuring.read_outs._protocol import Outputs, ReadOut
 
 
-@ReadOut("tie-by-potential", "the first output spike; of several, the highest potential then", of_potentials=True)
+@ReadOut("tie-by-potential", "the first output spike decides; ties go to the highest potential", of_potentials=True)
 def tie_by_potential(outputs: Outputs) -> np.ndarray:
     """Who fired first, furthest above threshold."""
     decided = outputs.first.copy()

@@ -13,7 +13,7 @@ from netsim.measuring.read_outs._protocol import Outputs, ReadOut
 
 @ReadOut(
     "tie-with-label",
-    "all first output spikes: a tie with the label is right; the highest potential, if nobody fires",
+    "a tie with the label is correct; if no output fires, the highest potential decides",
     of_potentials=True,
 )
 def tie_with_label(outputs: Outputs) -> np.ndarray:
