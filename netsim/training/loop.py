@@ -36,7 +36,7 @@ from netsim.training.checkpoint import (
     write_checkpoint,
     write_epochs,
 )
-from netsim.training.pretraining import load_pretrained
+from netsim.training.pretraining import Pretrained, load_pretrained
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
 from netsim.weights.delays import delay_rates
 from netsim.weights.incoming import Incoming
@@ -137,10 +137,13 @@ class EarlyStopping:
         return bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.patience
 
 
-def start_training(network: Network, seed: int, optimizer: Optimizer | None = None) -> TrainingState:
+def start_training(
+    network: Network, seed: int, optimizer: Optimizer | None = None, pretrained: Pretrained | None = None
+) -> TrainingState:
     """The state before the first batch; the same seed gives the same training, to the bit.
 
-    An `optimizer` takes the place of the one that the network's settings name. Errors are those of `load_pretrained`.
+    An `optimizer` replaces the one that the network's settings name, and `pretrained` weights those that they name.
+    Errors are those of `load_pretrained`.
 
     Examples
     --------
@@ -149,7 +152,8 @@ def start_training(network: Network, seed: int, optimizer: Optimizer | None = No
     >>> state.weights["hidden.kernel"].shape
     (64, 200)
     """
-    first = load_pretrained(network) or initial_weights(network, seed)
+    pretrained = pretrained or load_pretrained(network)
+    first = initial_weights(network, seed) if pretrained is None else pretrained.weights
     dtype = np.float32 if network.training.precision == "single" else np.float64
     weights = with_log_scales(network, {name: np.array(array, dtype) for name, array in first.items()})
     mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
@@ -164,9 +168,12 @@ def resume_training(
     seed: int,
     warn: Callable[[str], None] = warnings.warn,
     optimizer: Optimizer | None = None,
+    pretrained: Pretrained | None = None,
 ) -> TrainingState:
     """The state that a run resumes from (see `resume_state`), or a new one if there is no checkpoint yet."""
-    return checkpoint.resume_state(network, run, warn, optimizer) or start_training(network, seed, optimizer)
+    return checkpoint.resume_state(network, run, warn, optimizer) or start_training(
+        network, seed, optimizer, pretrained
+    )
 
 
 def training_conversation(

@@ -34,7 +34,7 @@ from netsim.training.loop import (
     resume_training,
     training_conversation,
 )
-from netsim.training.pretraining import check_unseen, load_pretrained, weights_sha256
+from netsim.training.pretraining import Pretrained, load_pretrained, weights_sha256
 from netsim.weights.initial import known_weights
 from netsim.weights.synapses import drawn_alike
 
@@ -59,6 +59,7 @@ class TrainingRun:
     optimizer: Optimizer | None = None
     constraints: Sequence[Constraint] | None = None
     targets: Targets | None = None
+    pretrained: Pretrained | None = None
     _recorded: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """All of it as the folder's record says it."""
 
@@ -93,7 +94,9 @@ class TrainingRun:
             raise RunError(f"{self.folder.path}: its record says another {changed[0]}; give {given} to open_training")
         callbacks = callbacks or Callbacks()
         with self.folder.lock():
-            state = resume_training(self.network, self.folder, self.seed, callbacks.on_warning, self.optimizer)
+            state = resume_training(
+                self.network, self.folder, self.seed, callbacks.on_warning, self.optimizer, self.pretrained
+            )
             if (state.history or state.batch) and state.epoch < self.network.training.epochs:
                 self.folder.note_resumed(state.epoch + 1)
 
@@ -198,7 +201,7 @@ def open_training(
         network = dataclasses.replace(network, training=dataclasses.replace(network.training, dataset=named))
     keeps = data is not None and not data.reference
     pretrained = load_pretrained(network)
-    begun_with: dict[str, Any] = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
+    begun_with: dict[str, Any] = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained.weights)}
     plugins = plugins_of(network, learner, optimizer, constraints or (), targets, engine)
     if optimizer is None:  # settings that it cannot follow are refused before there is a folder
         optimizers[network.learning.optimizer].from_network(network)
@@ -233,7 +236,8 @@ def open_training(
         raise DataError(f"{splits.dataset.name}: has no labels to learn from; give some with the samples")
     if resume and (change := change_of_data(folder, splits.dataset)):
         raise RunError(f"{change}; restore the data, or choose another --out")
-    learned_before = check_unseen(network, splits.dataset)
+    if pretrained is not None:
+        pretrained.check_unseen(network, splits.dataset)
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
     for part, stimuli in () if resume else (("training", training), ("validation", validation)):
         stimuli.check_encoded(f"{splits.dataset.name} {part}")  # before there is a folder
@@ -252,8 +256,8 @@ def open_training(
     if not resume:
         where = None if data_dir is None else str(Path(data_dir).resolve())
         sizes = {"training": len(training), "validation": len(validation)}
-        if learned_before:
-            begun_with |= {"learned_before": learned_before}
+        if pretrained is not None and pretrained.learned:
+            begun_with |= {"learned_before": pretrained.learned}
         begun = describe_run(
             seed,
             plugins=plugins,
@@ -265,7 +269,8 @@ def open_training(
             **record,
         )
         folder = create_run(path, network, begun, kept=data if keeps else None)
-    run = TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints, targets)
+    parts = learner, optimizer, constraints, targets, pretrained
+    run = TrainingRun(folder, network, seed, training, validation, engine, *parts)
     run._recorded.update(vars(run))
     return run
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,32 @@ from netsim.weights.layout import Weights, check_weights, weight_shapes
 from netsim.weights.synapses import synapse_checksums
 
 
-def load_pretrained(network: Network) -> Weights | None:
-    """The weights that ``training.pretrained`` names, as they feed forward; None if it names none.
+@dataclass(frozen=True)
+class Pretrained:
+    """Trained weights that a network begins with.
+
+    Attributes
+    ----------
+    weights : dict of ndarray
+        The weights that feed forward.
+    learned : list of dict
+        What they have learned from, as the record of a run has it; see `learned_from`.
+    """
+
+    weights: Weights
+    learned: list[dict[str, Any]]
+
+    def check_unseen(self, network: Network, dataset: Dataset) -> None:
+        """Refuse, by a SpecificationError, weights that learned from the stimuli that the network is validated with.
+
+        Data sets are identified by checksum.
+        """
+        if dataset.validation is None:
+            _check_unseen(network, [seen for seen in self.learned if seen.get("sha256") == dataset.sha256])
+
+
+def load_pretrained(network: Network) -> Pretrained | None:
+    """Return the weights that ``training.pretrained`` names, or None if it names none.
 
     Raises SpecificationError if there is no such preset or run, it is not trained, its weights have other shapes, or
     they were learned from stimuli that the network is to be validated with; RunError or DataError if its files are
@@ -48,23 +73,10 @@ def load_pretrained(network: Network) -> Weights | None:
     for projection, checksum in synapse_checksums(network).items():
         others = f"{name} has other synapses in {projection}, which its weights are of; give the same seed or list"
         require(listed.get(projection) == checksum, where, others)
-    name_of_data = network.training.dataset
-    _check_unseen(network, [seen for seen in learned_from(model) if seen["dataset"] == name_of_data])
-    return check_weights(network, {weight: model.weights[weight] for weight in weight_shapes(network)}, name)
-
-
-def check_unseen(network: Network, dataset: Dataset) -> list[dict[str, Any]]:
-    """Refuse, by a SpecificationError, pretrained weights that learned from stimuli to validate with.
-
-    That a data set is the same one says its checksum, under whatever name it was loaded. Returned is all that the
-    weights have learned from, as a run's record has it; see `learned_from`.
-    """
-    if not network.training.pretrained:
-        return []
-    found = learned_from(load_model(network.training.pretrained))
-    if dataset.validation is None:
-        _check_unseen(network, [seen for seen in found if seen.get("sha256") == dataset.sha256])
-    return found
+    learned = learned_from(model)
+    _check_unseen(network, [seen for seen in learned if seen["dataset"] == network.training.dataset])
+    weights = {weight: model.weights[weight] for weight in weight_shapes(network)}
+    return Pretrained(check_weights(network, weights, name), learned)
 
 
 def learned_from(model: Model) -> list[dict[str, Any]]:
