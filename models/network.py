@@ -21,6 +21,7 @@ from brian2 import Clock, Network, NetworkOperation, NeuronGroup, Quantity, Syna
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.targets import codegen_targets
 
+from netsim.data.latencies import Latencies
 from netsim.errors import SpecificationError
 from netsim.models.competition import Competition
 from netsim.models.machine_code import machine_code_has_place
@@ -206,15 +207,15 @@ class NetworkModel:
         """The live potentials of a population, of all copies one after another."""
         return self.neurons[population].variables["v"].get_value()
 
-    def latencies(self) -> dict[str, np.ndarray]:
+    def latencies(self) -> Latencies:
         """First-spike latencies of the presentation so far.
 
         Returns
         -------
-        dict of ndarray of float, shape (copies, height, width, channels) or (copies, neurons)
-            By population and the stimulus, in order (ms, ``inf`` = silent).
+        Latencies
+            Arrays of shape (copies, height, width, channels) or (copies, neurons), in ms; ``inf`` means silent.
         """
-        latencies = {}
+        latencies = Latencies()
         for name, shape in self.specification.shapes.items():
             variables = self.neurons[name].variables
             if name == STIMULUS:

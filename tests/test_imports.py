@@ -58,6 +58,26 @@ def _floor(module: str) -> int:
     return FLOORS.index(module.split(".")[1]) if module != "netsim" else len(FLOORS)
 
 
+WITH_TABLES = {"spikes", "analysis", "exchange"}
+"""Rooms that know pandas. Others hand tables on, and name their type in hints alone."""
+
+
+def _imports_pandas(node: ast.AST) -> bool:
+    """Whether code imports pandas when it runs, at once or in a function."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return any(map(_imports_pandas, node.orelse))
+    if isinstance(node, ast.Import):
+        return any(name.name.partition(".")[0] == "pandas" for name in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").partition(".")[0] == "pandas"
+    return any(map(_imports_pandas, ast.iter_child_nodes(node)))
+
+
+def test_only_rooms_with_tables_import_pandas() -> None:
+    importing = {name for name, path in MODULES.items() if _imports_pandas(ast.parse(path.read_text("utf-8")))}
+    assert {module.split(".")[1] for module in importing} == WITH_TABLES
+
+
 def test_imports_go_down() -> None:
     upward = {module: {other for other in IMPORTS[module] if _floor(other) > _floor(module)} for module in IMPORTS}
     assert {module: others for module, others in upward.items() if others} == {}

@@ -306,8 +306,6 @@ def _write(path: Path, table: Any, figure: Any, record: dict[str, Any]) -> None:
 
 def _show(table: Any) -> None:
     """The first rows, those over all neurons and labels if there are such, as wide as they need."""
-    import pandas as pd
-
     from netsim.cli.terminal import new_table
 
     rows = table
@@ -315,11 +313,10 @@ def _show(table: Any) -> None:
         if name in rows and rows[name].isna().any():
             rows = rows[rows[name].isna()].drop(columns=name)
     rows = rows.dropna(axis="columns", how="all").head(_ROWS_SHOWN)
-    shown = new_table(*(f"{name}>" if pd.api.types.is_numeric_dtype(rows[name]) else str(name) for name in rows))
-    for row in rows.itertuples(index=False):
-        shown.add_row(
-            *("" if pd.isna(cell) else f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row)
-        )
+    shown = new_table(*(f"{name}>" if rows[name].dtype.kind in "biuf" else str(name) for name in rows))
+    for row, missing in zip(rows.itertuples(index=False), rows.isna().itertuples(index=False), strict=True):
+        words = (f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row)
+        shown.add_row(*("" if is_missing else word for word, is_missing in zip(words, missing, strict=True)))
     print_table(shown)
     if len(table) > len(rows):
         print(f"and {len(table) - len(rows):,} more rows")

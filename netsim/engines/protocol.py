@@ -1,7 +1,6 @@
 """What passes between an engine and whoever uses it: batches, latencies, potentials, conversations."""
 
 import os
-import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,37 +9,12 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from netsim.data.latencies import Latencies
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.numerics.compilation import compiled, is_compiled_for
 from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
 from netsim.weights.layout import Weights
-
-
-class Latencies(dict[str, np.ndarray]):
-    """First-spike latencies (ms) of one batch: a dictionary from population name to array, in the order of the network.
-
-    The stimulus is called ``stimulus``. Arrays have the shape (presentations, height, width, channels) or
-    (presentations, neurons); ``inf`` means silent.
-
-    Examples
-    --------
-    >>> Latencies(hidden=np.array([[3.0, np.inf]]))["hidden"].shape
-    (1, 2)
-    """
-
-    def __missing__(self, key: object) -> np.ndarray:
-        """Accept a position instead of a name, as earlier versions did."""
-        if not isinstance(key, int | np.integer):
-            raise KeyError(key)
-        name = list(self)[key]
-        warnings.warn(
-            f'latencies[{key}] is deprecated; use the name of the population: latencies["{name}"]',
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return self[name]
-
 
 Result = TypeVar("Result")
 

@@ -9,6 +9,7 @@ from netsim.data.stimuli import Splits
 from netsim.description.provenance import training_facts
 from netsim.engines import engine_of
 from netsim.errors import DataError, SpecificationError
+from netsim.files import make_folder
 from netsim.measuring.evaluation import evaluate
 from netsim.reporting.page import Report, write_report
 from netsim.reporting.pictures import draw_pictures
@@ -94,7 +95,7 @@ def report(
     if not 0 <= presentation < len(stimuli):
         raise DataError(f"presentation {presentation}: does not exist; there are 0 to {len(stimuli) - 1}")
     folder = path.with_name(f"{path.stem}-figures")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     presented = replace(opened, network=measured)
     evaluation = evaluate(presented, part, engine=engine_of(measured), progress=progress)
     source = Source.of(presented, lambda: stimuli, seed, progress, lambda record: engine_of(measured, record))

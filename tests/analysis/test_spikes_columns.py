@@ -53,8 +53,8 @@ def test_a_sample_has_as_many_of_each_label_as_it_can() -> None:
     drawn = spikes.sample(15, seed=3)
     assert drawn.labels is not None
     assert np.bincount(drawn.labels).tolist() == [5, 5, 5]
-    np.testing.assert_array_equal(drawn.layer("any").dense()[:, 0], drawn.numbers)
-    np.testing.assert_array_equal(drawn.numbers, spikes.sample(15, seed=3).numbers)
+    np.testing.assert_array_equal(drawn.layer("any").dense()[:, 0], drawn.indices)
+    np.testing.assert_array_equal(drawn.indices, spikes.sample(15, seed=3).indices)
     assert spikes.sample(60) is spikes
 
 
@@ -67,7 +67,7 @@ def test_spikes_of_a_model_are_those_of_the_engine() -> None:
     shown = make_engine("event", model.network, model.network.training.dt).present(
         Batch(stimuli.latencies(np.arange(30)), model.weights)
     )
-    np.testing.assert_array_equal(spikes.layer("hidden").dense(), shown[1])
+    np.testing.assert_array_equal(spikes.layer("hidden").dense(), shown["hidden"])
     assert list(spikes.sizes) == ["hidden"]
     assert spikes.layer("hidden").window == (16.0, 48.0)
     lesioned = present(model, stimuli, populations=["hidden"], disturbance=("lesion-neurons", 0.5))

@@ -50,8 +50,8 @@ def spikes() -> Spikes:
 def _write(path: Path, spikes: Spikes, order: Callable[[pd.DataFrame], pd.DataFrame], twice: bool = False) -> None:
     assert spikes.labels is not None
     tables = []
-    for layer in spikes:
-        columns = {"presentation": spikes.numbers[layer.rows], "label": spikes.labels[layer.rows], "layer": layer.name}
+    for layer in spikes.layers():
+        columns = {"presentation": spikes.indices[layer.rows], "label": spikes.labels[layer.rows], "layer": layer.name}
         tables.append(pd.DataFrame(columns | {"neuron": layer.neurons, "latency_ms": layer.latencies}))
     table = pd.concat(tables)
     table["layer"] = pd.Categorical(table["layer"], list(SIZES), ordered=True)
@@ -76,12 +76,12 @@ def test_all_analyses_find_the_same_in_a_file(spikes: Spikes, order: str) -> Non
     _write(Path("spikes.parquet"), spikes, ORDERS[order])
     read = read_spikes("spikes.parquet")
     pd.testing.assert_series_equal(pd.Series(read.sizes), pd.Series(spikes.sizes))
-    np.testing.assert_array_equal(read.numbers, spikes.numbers)
+    np.testing.assert_array_equal(read.indices, spikes.indices)
     for name, entry in analyses.items():
         if entry.takes("model"):
             continue
         small: dict[str, Any] = {"shuffles": 3} if "shuffles" in entry.settings else {}
-        other = read.pick(np.arange(len(read))) if entry.needs_other else None
+        other = read.pick(np.arange(read.presentations)) if entry.needs_other else None
         expected = analyse(spikes, name, spikes if entry.needs_other else None, **small).table
         found = analyse(read, name, other, **small).table
         pd.testing.assert_frame_equal(found, expected, rtol=1e-9, atol=1e-12, obj=name)

@@ -67,7 +67,7 @@ def test_parts_of_a_table_are_put_together(
     shuffled.to_parquet(tmp_path / "shuffled.parquet")
     monkeypatch.setattr(parquet, "_ROWS", 100)
     parts = read_spikes(tmp_path / "shuffled.parquet")
-    np.testing.assert_array_equal(parts.numbers, whole.numbers)
+    np.testing.assert_array_equal(parts.indices, whole.indices)
     np.testing.assert_array_equal(parts.labels, whole.labels)
     for name in whole.sizes:
         np.testing.assert_array_equal(parts.layer(name).dense(), whole.layer(name).dense())
@@ -170,7 +170,7 @@ def test_a_damaged_table_is_refused_in_one_line(rows: str, message: str, tmp_pat
     path = tmp_path / "damaged.csv"
     path.write_text(rows, encoding="utf-8")
     with pytest.raises(DataError, match=message) as caught:
-        list(read_spikes(path))
+        list(read_spikes(path).layers())
     assert "\n" not in str(caught.value)
 
 

@@ -88,9 +88,7 @@ def _digits() -> tuple[Network, Weights]:
 @cache
 def _simulation() -> Spikes:
     network, weights = _digits()
-    return present(
-        Model(network, weights), load_splits(network).test, index=[3, 1], engine=make_engine("event", network)
-    )
+    return present(Model(network, weights), index=[3, 1], engine=make_engine("event", network))
 
 
 def _table(folder: Path) -> None:

@@ -6,15 +6,18 @@ import copy
 import os
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from netsim import analyse, present, study
 from netsim.engines import Engine, make_engine
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.numerics.threads import threads
 from netsim.runs.model import load_model
 from netsim.spikes import cluster
 from netsim.spikes.batches import Presented, as_they_are
-from netsim.spikes.cluster import connect
+from netsim.spikes.cluster import OverWorkers, connect
 
 distributed = pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
 pytest.importorskip("cryptography", reason="workers need the extra sweep: pip install -e '.[sweep]'")
@@ -95,3 +98,20 @@ def test_a_client_that_does_not_begin_in_time_is_one_line(monkeypatch: pytest.Mo
         connect("tcp://there:1"),
     ):
         pass
+
+
+def test_workers_draw_and_present_the_same_as_this_process() -> None:
+    """A study draws for some stimuli at a time, which must not be fewer on workers."""
+    model = load_model("digits")
+    with connect(workers=1) as client:
+        there = OverWorkers(client)
+        for name in ("spike-jitter", "weight-noise"):
+            tables = [study(model, name, [2.0], [0], limit=260, workers=workers) for workers in (None, there)]
+            pd.testing.assert_frame_equal(*tables, check_exact=True)
+            spikes = [
+                present(model, limit=260, disturbance=(name, 2.0), seed=3, workers=workers) for workers in (None, there)
+            ]
+            for population in model.network.shapes:
+                np.testing.assert_array_equal(*(one[population] for one in spikes))
+        tables = [analyse(model, "importance", limit=60, units=2, workers=workers).table for workers in (None, there)]
+        pd.testing.assert_frame_equal(*tables, check_exact=True)

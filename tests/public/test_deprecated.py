@@ -73,10 +73,8 @@ CALLS: dict[str, tuple[str, Call, Call]] = {
     ),
     "analyse by position": (
         "netsim.analyse(subject, name, ...)",
-        lambda: loose.analyse("comparison", MODEL, SPIKES, TEST.pick(np.array([3, 1])), ["output"], 2, None, 5),
-        lambda: netsim.analyse(
-            MODEL, "comparison", SPIKES, stimuli=TEST.pick(np.array([3, 1])), populations=["output"], limit=2, seed=5
-        ),
+        lambda: loose.analyse("comparison", SPIKES, SPIKES, None, ["output"], 2, None, 5),
+        lambda: netsim.analyse(SPIKES, "comparison", SPIKES, populations=["output"], limit=2, seed=5),
     ),
     "export": (
         "netsim.export(spikes, path)",
@@ -230,3 +228,9 @@ def test_latencies_have_no_other_names() -> None:
         latencies[3]  # type: ignore[index]
     with pytest.raises((KeyError, TypeError)):  # by the version of Python
         latencies[1:]  # type: ignore[index]
+
+
+def test_the_brian2_network_answers_by_position_too(brian2_compiles_nothing: None) -> None:
+    model = netsim.build_network(NETWORK, WEIGHTS, dt=1.0)
+    with pytest.warns(DeprecationWarning, match=r'latencies\[-1\] is deprecated; use .*: latencies\["output"\]'):
+        assert model.latencies()[-1].shape == (1, 10)  # type: ignore[index]

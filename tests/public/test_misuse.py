@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, RunError, SpecificationError
 from netsim.measuring.metrics import presentation_records
 
 loose: Any = netsim
@@ -441,3 +441,9 @@ def test_a_file_may_be_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         loose.load_model(Path("digits"))  # a path is no preset's name
     loose.write_network(MODEL.network, tmp_path / "mine.toml")
     assert loose.load_model(tmp_path / "mine.toml").network == MODEL.network
+
+
+def test_a_report_in_a_folder_that_cannot_be_made_is_refused() -> None:
+    Path("file").touch()
+    with pytest.raises(RunError, match=r"^file/report-figures: cannot be made \(Not a directory\); choose another"):
+        loose.report(MODEL, "file/report.html", limit=5)

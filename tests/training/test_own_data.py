@@ -73,7 +73,8 @@ def test_data_are_kept_and_found_wherever_the_run_lies(run: Path) -> None:
     assert splits.dataset.sha256 == data.sha256
     assert model.network.training.dataset == "mine.npz"
     engine = make_engine("event", model.network, model.network.training.dt)
-    assert evaluate(Model(engine.network, model.weights), splits.test, engine=engine).presentations == 24
+    assert evaluate(model, splits.test, engine=engine).presentations == 24
+    assert evaluate(model).presentations == 24
     facts = {fact.name: fact.value for fact in record_facts(record)}
     assert "classes of the output neurons" not in facts  # they are the numbers themselves
     assert facts["data set"] == "mine, of samples given in Python"
@@ -116,7 +117,7 @@ def test_data_that_are_too_small_to_set_some_aside_are_analysed(run: Path) -> No
     own = dataclasses.replace(model.network.training, dataset="few.npz", validation=100)
     small = dataclasses.replace(model, network=dataclasses.replace(model.network, training=own))
     shown = len(small.splits().test)
-    assert len(present(small)) == shown
+    assert present(small).presentations == shown
     assert set(analyse(small, "psth", populations="output").table["presentations"]) >= {shown}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,7 +54,7 @@ class Hebb(Learner):
         return cls(network)
 
     def learn(
-        self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
+        self, latencies: Mapping[str, np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
         self.batches += 1
         early, outputs = np.isfinite(latencies["hidden"]).astype(float), latencies["output"]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from netsim.data.stimuli import Stimuli, load_splits
-from netsim.engines import Batch, make_engine
+from netsim.engines import Batch, Latencies, make_engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import TrainingError
 from netsim.learning import BatchGradients
@@ -458,7 +458,7 @@ def test_inputs_at_constant_times_neither_move_nor_are_covered() -> None:
     seen: list[np.ndarray] = []
 
     class Watching(EventEngine):
-        def present(self, batch: Batch) -> list[np.ndarray]:
+        def present(self, batch: Batch) -> Latencies:
             seen.append(batch.stimuli)
             return super().present(batch)
 

@@ -1,0 +1,30 @@
+"""First-spike latencies by population."""
+
+import warnings
+
+import numpy as np
+
+
+class Latencies(dict[str, np.ndarray]):
+    """First-spike latencies (ms) of one batch: a dictionary from population name to array, in the order of the network.
+
+    The stimulus is called ``stimulus``. Arrays have the shape (presentations, height, width, channels) or
+    (presentations, neurons); ``inf`` means silent.
+
+    Examples
+    --------
+    >>> Latencies(hidden=np.array([[3.0, np.inf]]))["hidden"].shape
+    (1, 2)
+    """
+
+    def __missing__(self, key: object) -> np.ndarray:
+        """Accept a position instead of a name, as earlier versions did."""
+        if not isinstance(key, int | np.integer):
+            raise KeyError(key)
+        name = list(self)[key]
+        warnings.warn(
+            f'latencies[{key}] is deprecated; use the name of the population: latencies["{name}"]',
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self[name]
