@@ -140,9 +140,11 @@ class NetworkModel:
     def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
         """Write thresholds by population, of its shape; those that are not given are that of the population."""
         for population in self.specification.integrating:
-            own = thresholds.get(population.name, population.dynamics.threshold)
-            values = np.broadcast_to(own, (self.copies, *population.shape))
-            self.neurons[population.name].variables["threshold"].set_value(values.ravel() * (1 - grid.TOLERANCE))
+            common = population.dynamics.threshold
+            own = np.broadcast_to(thresholds.get(population.name, common), (self.copies, *population.shape))
+            # the tolerance is the same for all, so that it does not decide between neurons that compete
+            reached = own.ravel() - common + common * (1 - grid.TOLERANCE)
+            self.neurons[population.name].variables["threshold"].set_value(reached)
 
     def set_delays(self, delays: Mapping[str, np.ndarray]) -> None:
         """Write conduction delays (ms) by projection, of the shape of its source; the network must be built for them.

@@ -12,7 +12,7 @@ import numpy as np
 
 from netsim.specification import Network, Population, Projection
 
-# How far below threshold a potential counts as having reached it (in units of the threshold), and how far
+# How far below threshold a potential counts as having reached it (in units of the population's threshold), and how far
 # before a step a time counts as being on it (in steps). Sums of slopes reach a threshold that they equal
 # exactly only up to rounding, and the engines round differently.
 TOLERANCE = 1e-9

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from netsim.engines import Batch, Recorded, make_engine
+from netsim.engines import Batch, Engine, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event import competition
 from netsim.engines.event.clock import Clock
@@ -17,6 +17,7 @@ from netsim.engines.event.engine import EventEngine
 from netsim.errors import SpecificationError
 from netsim.specification import (
     Convolution,
+    Delays,
     Dense,
     IntensityEncoder,
     Layer,
@@ -30,11 +31,13 @@ from netsim.specification import (
     PopulationWinners,
     PositionWinners,
     Projection,
+    Random,
     Winners,
 )
 from netsim.specification.checks import Shape
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict
 from netsim.weights.initial import initial_weights
+from netsim.weights.layout import weight_shapes
 
 
 def test_networks_with_loops_are_read_as_they_are_written(drawn: ModuleType) -> None:
@@ -142,6 +145,34 @@ def test_of_simultaneous_spikes_the_higher_potential_wins(dt: float) -> None:
     assert _present(_alone(neurons, 3, PopulationWinners(2), False), [5.0, 1.0, 3.0], 0.0, dt) == [
         math.inf, 20.0, 20.0
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["window", "listed", "loop", "synaptic"])
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+@pytest.mark.parametrize("dt", [0.0, 0.1, 0.5])
+def test_of_neurons_at_their_own_thresholds_the_lowest_number_wins(
+    oracle: ModuleType, kind: str, regime: str, dt: float
+) -> None:
+    """All reach what is threshold to them at once, 10 or 15 ms after the input: neither is further above it."""
+    onset, drive, delay = (0.0, 0.0, 10.0) if regime == "free" else (20.0, 0.4, 15.0)
+    population = Population("output", (4,), Neurons(regime, 0.7, 10.0, onset, 50.0, drive), winners=PopulationWinners())
+    late = Delays("synapse", 0.0, 0.0) if kind == "synaptic" else 0.0
+    forward = Projection("stimulus", "output", Random(4, 1.0) if kind == "listed" else Dense(), delay=late)
+    projections = (forward, LATERAL) if kind == "loop" else (forward,)
+    network = Network("x", IntensityEncoder((1, 1, 1), 20.0), (population,), projections, 60.0)
+    shapes = weight_shapes(network)
+    engines: list[Engine] = [EventEngine(network, dt=dt)]
+    if dt:
+        engines.append(Brian2Engine(network, dt=dt, target="numpy"))
+    for ratios in ([3.0, 0.5, 1.5, 1.0], [0.5, 3.0, 1.0, 1.5], [1.0, 1.5, 3.0, 0.5]):
+        thresholds = 0.7 * np.array(ratios)
+        weights = {name: np.zeros(shape) for name, shape in shapes.items()}
+        weights["output.kernel"] = (thresholds * 10.0 / delay).reshape(shapes["output.kernel"])
+        batch = Batch(np.full((1, 1, 1, 1), 5.0), weights, thresholds={"output": thresholds})
+        expected = oracle.oracle_latencies(network, weights, batch.stimuli, dt, thresholds=batch.thresholds)[-1]
+        assert np.isfinite(expected).tolist() == [[True, False, False, False]]
+        for engine in engines:
+            np.testing.assert_allclose(engine.present(batch)[-1], expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

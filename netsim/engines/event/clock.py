@@ -74,9 +74,13 @@ class Clock:
         return Breakpoints(np.array(delays, self.dtype), np.array(changes, self.dtype))
 
     def head_start(self, population: Population, thresholds: np.ndarray) -> np.ndarray:
-        """Potentials to begin with that stand for neurons' own thresholds, as nothing leaks."""
-        common = population.dynamics.threshold
-        return ((common - thresholds) * (self._threshold(population) / common)).astype(self.dtype)
+        """Potentials to begin with that stand for neurons' own thresholds, as nothing leaks.
+
+        On a grid the tolerance is the same for all, so that it does not decide between neurons that compete.
+        """
+        common, tau = population.dynamics.threshold, population.dynamics.tau
+        per_threshold = common * tau / (self.dt or 1.0)
+        return ((common - thresholds) * (per_threshold / common)).astype(self.dtype)
 
     def _threshold(self, population: Population) -> float:
         threshold = population.dynamics.threshold * population.dynamics.tau
