@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from multiprocessing import resource_tracker
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -100,7 +101,11 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 f"workers: {workers} did not start ({str(error) or type(error).__name__}); {MEMORY}"
             ) from error
         stack.enter_context(_plugins(client))
-        yield client
+        try:
+            yield client
+        finally:
+            with _interrupts_later():
+                stack.close()
 
 
 @contextmanager
@@ -132,11 +137,20 @@ def _plugins(client: Client) -> Iterator[None]:
 def _interrupts_later() -> Iterator[None]:
     """Hold back Ctrl-C, and what a cluster or a terminal ends with; processes that are started meanwhile never get it.
 
-    They come to an end by the process that the user sees, which has trainings write a checkpoint first.
+    They come to an end by the process that the user sees, which has trainings write a checkpoint first. If a cluster
+    were left half started or half closed, this process would wait for ever at its end: for workers that ignore SIGTERM.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    held: list[int] = []
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # no other one is interrupted, nor may set handlers
+        for end in _ENDS:
+            if callable(handler := signal.getsignal(end)):
+                handlers[end] = handler
+                signal.signal(end, lambda number, frame: held.append(number))
+    # for the processes alone: here any other thread takes a signal, and Python has the main one handle it at once
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     resource_tracker.ensure_running()  # else it comes with the first process, and lets signals through in its thread
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
@@ -144,6 +158,10 @@ def _interrupts_later() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
+        for end, handler in handlers.items():
+            signal.signal(end, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 def dask_setup(worker: Worker) -> None:

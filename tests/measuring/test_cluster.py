@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+import multiprocessing
 import os
+import signal
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,6 +49,51 @@ def test_workers_of_this_machine_are_for_its_user_alone() -> None:
         assert set(client.run(threads).values()) == {share}
         assert {worker["nthreads"] for worker in client.scheduler_info()["workers"].values()} == {1}
     assert list(Path().iterdir()) == [foreign]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs masks of signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("step", ["__init__", "__exit__"])
+def test_a_cluster_is_started_and_closed_as_a_whole(step: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else workers stay, which ignore SIGTERM, and Python waits for them at its end.
+
+    A mask of signals does not help: it is of one thread, and another one of the process takes the signal.
+    """
+    number, before = getattr(signal, name), signal.getsignal(getattr(signal, name))
+    whole, taken, processes = getattr(distributed.LocalCluster, step), list[str](), list[int]()
+    due, sent = threading.Event(), threading.Event()
+
+    def send() -> None:
+        assert due.wait(120)
+        signal.raise_signal(number)  # to this thread
+        sent.set()
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        due.set()
+        assert sent.wait(120)
+        result = whole(*arguments, **options)
+        taken.append(step)
+        return result
+
+    def work() -> None:
+        with connect(workers=1) as client:
+            processes.extend(client.run(os.getpid).values())
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    monkeypatch.setattr(distributed.LocalCluster, step, interrupted)
+    signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+        assert signal.getsignal(number) == signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+        sender.join(120)
+    assert taken == [step]
+    assert len(processes) == (step == "__exit__")
+    assert not any(map(psutil.pid_exists, processes))
+    assert multiprocessing.active_children() == []
 
 
 def test_errors_pass_from_one_process_to_another() -> None:
