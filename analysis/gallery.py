@@ -172,6 +172,7 @@ class Source:
         if self.recorded is not None:
             if weights is not None:
                 raise DataError("spikes: are of other weights; draw this figure of a model")
+            self.recorded.require_all()
             shown = self.present(range(min(limit or self.count, self.count)))
             labels = np.full(shown.presentations, UNLABELLED) if shown.labels is None else shown.labels
             return make(dict(shown), labels, shown.indices)

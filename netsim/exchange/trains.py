@@ -30,10 +30,12 @@ def chosen_layers(spikes: Spikes, layers: Sequence[str] | None) -> dict[str, np.
     """Latencies (ms) of the chosen layers by name, from first to last; by default of all."""
     from netsim.specification.checks import names_in
 
-    layers = None if layers is None else names_in(layers)
-    for name in layers or ():
+    if layers is None:
+        return dict(spikes)
+    layers = names_in(layers)
+    for name in layers:
         spikes.network.position(name)
-    return {name: times for name, times in spikes.items() if layers is None or name in layers}
+    return dict(spikes.only(layers))
 
 
 def places(shape: Shape) -> dict[str, np.ndarray]:
@@ -63,12 +65,13 @@ def judged(spikes: Spikes) -> dict[str, np.ndarray]:
     """Label, decision, whether it is tied and whether it is correct, of each presentation; see `TRIAL_COLUMNS`."""
     from netsim.measuring.metrics import decide
 
-    decisions = decide(spikes[spikes.network.output.name])
-    columns = {"decision": decisions.choice.astype(np.int64), "tied": decisions.tied}
-    if spikes.labels is None:
-        return columns
-    labels = np.asarray(spikes.labels, np.int64)
-    return {"label": labels, **columns, "correct": decisions.strictly_correct(labels)}
+    columns = {} if spikes.labels is None else {"label": spikes.labels}
+    if spikes.network.output.name in spikes:
+        decisions = decide(spikes.outputs)
+        columns |= {"decision": decisions.choice.astype(np.int64), "tied": decisions.tied}
+        if spikes.labels is not None:
+            columns["correct"] = decisions.strictly_correct(spikes.labels)
+    return columns
 
 
 def session_times(latencies: np.ndarray, bounds: np.ndarray, per_ms: float) -> np.ndarray:

@@ -190,8 +190,7 @@ def _evaluate_spikes(spikes: Spikes, read_outs: Sequence[str]) -> Evaluation:
     if labels is None:
         raise DataError("spikes: have no labels to evaluate on; give the presentations labels")
     check_labels("spikes", labels, network.outputs)
-    if missing := [name for name in network.shapes if name not in spikes]:
-        raise DataError(f"spikes: lack {' and '.join(missing)}; present all populations to evaluate them")
+    spikes.require_all()
     for name in read_outs:
         known_read_outs.require(name).check_spikes(conditions)
     latencies = {name: spikes[name] for name in network.shapes}

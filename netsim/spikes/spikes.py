@@ -11,6 +11,7 @@ import numpy as np
 from netsim.deprecation import warn
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError, SpecificationError
+from netsim.reprs import short_repr
 from netsim.runs.model import Model
 from netsim.specification import Network, Shape
 from netsim.specification.checks import names_in
@@ -35,7 +36,7 @@ class Conditions:
     Attributes
     ----------
     engine : str
-        The engine that presented, such as ``event``.
+        What the engine calls itself.
     dt : float
         Time grid (ms); 0 for exact times.
     disturbance : tuple of str and float, optional
@@ -58,6 +59,8 @@ class Conditions:
     disturbance: tuple[str, float] | None = None
     seed: int = 0
     solves_equation: bool = False
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -220,6 +223,7 @@ class Spikes(Mapping[str, np.ndarray]):
     @property
     def outputs(self) -> np.ndarray:
         """Latencies of the output population (ms), shape (presentations, neurons)."""
+        self._check([self.network.output.name])
         return self[self.network.output.name]
 
     @property
@@ -338,6 +342,11 @@ class Spikes(Mapping[str, np.ndarray]):
             return self
         labels = np.zeros(self.presentations) if self.labels is None else self.labels
         return self.pick(even_sample(labels, most, seed))
+
+    def require_all(self) -> None:
+        """Raise a DataError unless there are the spikes of all populations of the network."""
+        if missing := [name for name in self.network.shapes if name not in self.shapes]:
+            raise DataError(f"spikes: lack {' and '.join(missing)}, which are needed here; present all populations")
 
     def require_labels(self, least: int = 2) -> np.ndarray:
         """Return the labels; a DataError if there are none, or fewer than `least` different ones."""

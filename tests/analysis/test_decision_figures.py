@@ -132,8 +132,8 @@ def test_silence_and_ties_have_a_confidence(frame: pd.DataFrame) -> None:
 @pytest.mark.parametrize(("count", "rows"), [(10, 2), (6, 1), (7, 2), (5, 1)])
 def test_the_last_row_of_errors_is_full_if_it_can_be(network: Network, count: int, rows: int) -> None:
     decisions = decision_table(network, np.tile(OUTPUTS[1], (10, 1)), [1] * 10)
-    stimuli = SimpleNamespace(latencies=lambda chosen: np.full((len(chosen), 6, 5, 1), 3.0), classes=())
-    source: Any = SimpleNamespace(network=network, stimuli=stimuli, decisions=lambda limit: decisions)
+    stimuli = SimpleNamespace(latencies=lambda chosen: np.full((len(chosen), 6, 5, 1), 3.0))
+    source: Any = SimpleNamespace(network=network, stimuli=stimuli, classes=(), decisions=lambda limit: decisions)
     plot = figures["errors"]
     drawn = plot.draw(source, Choice(count=count, width=plot.width))
     (axes,) = drawn.figure.axes
@@ -166,8 +166,8 @@ def test_errors_are_drawn_with_their_stimuli(network: Network, frame: pd.DataFra
 def test_captions_of_flat_stimuli_lie_between_the_pictures(shape: tuple[int, int, int]) -> None:
     network = Network.chain("flat", LatencyEncoder(shape, 16.0), [Layer("output", Dense(2))], 64.0)
     decisions = decision_table(network, np.tile([20.0, 30.0], (9, 1)), [1] * 9)
-    stimuli = SimpleNamespace(latencies=lambda chosen: np.full((len(chosen), *shape), 3.0), classes=())
-    source: Any = SimpleNamespace(network=network, stimuli=stimuli, decisions=lambda limit: decisions)
+    stimuli = SimpleNamespace(latencies=lambda chosen: np.full((len(chosen), *shape), 3.0))
+    source: Any = SimpleNamespace(network=network, stimuli=stimuli, classes=(), decisions=lambda limit: decisions)
     drawn = figures["errors"].draw(source, Choice(width=figures["errors"].width))
     (axes,) = drawn.figure.axes
     width, height = drawn.figure.get_size_inches()

@@ -25,7 +25,7 @@ def test_bands_hold_the_counts(network: Network, frame: pd.DataFrame, latencies:
     axes = latency_histograms(frame, network, bin_ms=4.0)
     bands = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
     assert len(bands) == 5
-    for band, times in zip(bands, latencies, strict=True):
+    for band, times in zip(bands, latencies.values(), strict=True):
         heights, edges, bottom = band.get_data()
         counts = np.histogram(times[np.isfinite(times)], np.arange(17) * 4.0)[0]
         np.testing.assert_array_equal(edges, np.arange(17) * 4.0)

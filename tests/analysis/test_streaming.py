@@ -117,7 +117,7 @@ def test_parts_are_cut_as_layers_are(spikes: Spikes, order: str) -> None:
 @pytest.mark.parametrize("order", ORDERS)
 def test_of_several_spikes_in_a_file_the_first_counts(spikes: Spikes, order: str) -> None:
     _write(Path("twice.parquet"), spikes, ORDERS[order], twice=True)
-    for name, layer in zip(SIZES, read_spikes("twice.parquet"), strict=True):
+    for name, layer in zip(SIZES, read_spikes("twice.parquet").layers(), strict=True):
         assert layer.name == name
         expected = spikes.layer(name).dense()
         np.testing.assert_array_equal(layer.dense(), np.where(np.isfinite(expected), expected.clip(max=29.0), np.inf))

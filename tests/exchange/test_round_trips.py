@@ -68,6 +68,17 @@ def test_chosen_layers_without_labels_are_stimuli(to: str, name: str, simulation
         read_layer(name, "conv", (2, 3, 3))
 
 
+@pytest.mark.parametrize(("to", "name"), WRITTEN)
+def test_spikes_of_some_populations_tell_no_decisions(to: str, name: str, simulation: Spikes) -> None:
+    _need(to)
+    export(simulation.only(["stimulus", "conv"]), name, to)
+    if spike_formats[to].read:
+        back = read_layer(name, "conv", simulation.shapes["conv"])
+        expected = simulation["conv"][_in_order(to, simulation)]
+        np.testing.assert_allclose(back.latencies, expected, rtol=0, atol=PICOSECOND)
+        assert back.labels is not None
+
+
 @pytest.mark.parametrize(("to", "name"), FILES)
 @pytest.mark.parametrize("shape", [(5, 4, 2), (4, 5, 1), (2, 10, 2), (40,)])
 def test_another_shape_is_refused(to: str, name: str, shape: tuple[int, ...], simulation: Spikes) -> None:

@@ -317,7 +317,17 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "some populations to evaluate": (
         lambda: loose.evaluate(SPIKES.only(["stimulus", "output"])),
         DataError,
-        "spikes: lack hidden; present all populations to evaluate them",
+        "spikes: lack hidden, which are needed here; present all populations",
+    ),
+    "some populations to draw decisions of": (
+        lambda: loose.plot(SPIKES.only(["stimulus", "hidden"]), "confusion"),
+        DataError,
+        "spikes: lack output, which are needed here; present all populations",
+    ),
+    "populations to export that were not kept": (
+        lambda: loose.export(SPIKES.only(["hidden"]), "spikes.csv", populations=["hidden", "output"]),
+        DataError,
+        "layer output: is not there; choose one of hidden",
     ),
     "labels that are no output": (
         lambda: loose.evaluate(dataclasses.replace(SPIKES, labels=np.full(20, 12))),

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from netsim.analysis import analyse
-from netsim.cli.options import part_of
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
 from netsim.data.stimuli import Stimuli
@@ -179,9 +178,9 @@ def test_small_unlabelled_data_can_be_presented(run: Path) -> None:
     )
     splits = load_model(str(run)).splits(network)
     assert [len(part) for part in (splits.training, splits.validation, splits.test)] == [7, 0, 2]
-    assert part_of(splits, "test", network) is splits.test
+    assert splits.of("test", network.training.validation) is splits.test
     with pytest.raises(DataError, match="few: is too small to set validation images aside"):
-        part_of(splits, "validation", network)
+        splits.of("validation", network.training.validation)
     with pytest.raises(DataError, match="validation: 10 of 7 training images cannot be set aside"):
         open_training("new", network)
     assert not Path("new").exists()

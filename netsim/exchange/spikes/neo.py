@@ -55,8 +55,8 @@ def to_block(spikes: Spikes, layers: Sequence[str] | None = None, record: Mappin
         segment = neo.Segment(name=f"presentation {index}", index=position, presentation=int(index))
         segment.annotate(**{name: values[position].item() for name, values in said.items()})
         fired = np.flatnonzero(np.isfinite(times[position]))
-        spikes = times[position, fired] * pq.ms
-        segment.spiketrains = SpikeTrainList.from_spike_time_array(spikes, fired, trains, **bounds, **where)
+        fired_at = times[position, fired] * pq.ms
+        segment.spiketrains = SpikeTrainList.from_spike_time_array(fired_at, fired, trains, **bounds, **where)
         segment.spiketrains.segment = segment
         block.segments.append(segment)
     return block
