@@ -12,7 +12,7 @@ import numpy as np
 
 from netsim.numerics.compilation import compiled
 from netsim.numerics.order import bits_of, in_order_of_time
-from netsim.specification import Network, Population
+from netsim.specification import Network, Population, Projection
 from netsim.weights.layout import Weights, kernel_name
 
 
@@ -55,12 +55,16 @@ class Loop:
     network : Network
     component : sequence of Population
         With a loop; see `netsim.specification.Network.components`.
+    incoming : mapping of sequence of Projection
+        By the name of a population, the projections onto it; delays of their PSPs are counted as times are.
     """
 
-    def __init__(self, network: Network, component: Sequence[Population]) -> None:
+    def __init__(
+        self, network: Network, component: Sequence[Population], incoming: Mapping[str, Sequence[Projection]]
+    ) -> None:
         self.names = [population.name for population in component]
         self.projections = [
-            one for population in component for one in network.incoming(population.name) if network.is_recurrent(one)
+            one for population in component for one in incoming[population.name] if network.is_recurrent(one)
         ]
         offsets = dict(zip(self.names, np.cumsum([0, *(one.size for one in component)]).tolist(), strict=False))
         most = max(len(one.psp.kernel) for one in self.projections)
