@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from netsim.description.document import Table, plain
 from netsim.seams import regimes
 from netsim.specification import PSP, Network, Population, Winners
-from netsim.specification.grid import TOLERANCE, nearest_step
+from netsim.specification.grid import TOLERANCE
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, in_ms, names, number
 from netsim.specification.traits import has_delays, has_relays, in_loops, unless_all
 
@@ -135,15 +135,12 @@ def _time(network: Network) -> str:
             " are visited in order of time."
         )
     delays = f"$d_k$ and ${DELAY}$" if has_delays(network) else "$d_k$"
-    text = (
+    return (
         f"Steps of ${in_ms(dt)}$; slopes are constant within a step, so that integration is exact. ${ONSET}$,"
         f" ${GATE}$, ${END}$ and $T$ move to the first step at or after them; stimulus latencies and delays {delays} to"
         " the nearest step, halves up (a spike that would fall on $T$ is left out). A neuron fires in the first step"
         rf" with $v_j \geq (1 - {number(TOLERANCE)}){GAP}\theta$."
     )
-    breakpoints = (delay for projection in network.weighted for delay, _ in projection.psp.kernel)
-    kept = any(nearest_step(delay, dt) * dt != delay for delay in breakpoints)
-    return text + (" Learning takes the delays as given." if kept else "")
 
 
 def parameters_table(network: Network, foreign: str = "") -> Table:

@@ -10,13 +10,13 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from netsim.learning.fields import breakpoints, list_signals
+from netsim.learning.fields import breakpoints, handing_down, list_signals
 from netsim.learning.gradients import LayerStep, SinglePresentation
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.psp import Breakpoints
+from netsim.numerics.psp import Breakpoints, Slopes
 from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import broadcast, lanes_of, load, total, where_at_least
-from netsim.specification import PSP, Projection
+from netsim.specification import Projection
 
 # To visit a neuron that carries a signal takes so many times as long as to visit one of all, in vectors (measured).
 _PER_SIGNAL = 6
@@ -105,7 +105,7 @@ def step_dense(
     displacement = None
     if projection.asks_for_displacement:
         displacement = np.empty_like(times)
-        slopes = breakpoints(PSP(), dtype) if causal else psp
+        slopes = handing_down(projection.psp, causal, dtype)
         _propagate(times, limits, signals, slopes, np.ascontiguousarray(kernel, dtype), displacement)
     return LayerStep(
         PairFactors(times, limits, signals, psp) if projection.plastic else None,
@@ -150,7 +150,7 @@ def _propagate(
     times: np.ndarray,
     limits: np.ndarray,
     signal: np.ndarray,
-    psp: Breakpoints,
+    psp: Slopes,
     kernel: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
@@ -180,16 +180,16 @@ def _propagate(
                 seen[count : count + lanes] = 0
             own, until = (carrying.signal[b], carrying.limits[b]) if few else (signal[b], limits[b])
             row, end = (seen, count) if few else (weights, whole)
-            for k in range(psp.delays.size):
-                late, sums = broadcast(psp.delays[k]), nothing
+            for k in range(psp.slopes.size):
+                begin, stop, sums = broadcast(psp.after[k]), broadcast(psp.until[k]), nothing
                 for m in range(0, end, lanes):
                     # as differences: to compare the times themselves would be another rounding
-                    since = load(until, m) - time - late
-                    sums = sums + where_at_least(nothing, since, nothing, load(own, m) * load(row, m))
+                    since, step = load(until, m) - time, load(own, m) * load(row, m)
+                    sums = sums + where_at_least(begin, since, nothing, where_at_least(stop, since, step, nothing))
                 if not few:
-                    since = load(until, last) - time - late
-                    sums = sums + where_at_least(nothing, since, nothing, load(rest[b], 0) * load(row, last))
-                displacement[b, i] += psp.changes[k] * total(sums)
+                    since, step = load(until, last) - time, load(rest[b], 0) * load(row, last)
+                    sums = sums + where_at_least(begin, since, nothing, where_at_least(stop, since, step, nothing))
+                displacement[b, i] += psp.slopes[k] * total(sums)
 
 
 @compiled

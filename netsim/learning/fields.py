@@ -11,7 +11,7 @@ import numpy as np
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.counting import count_nonzero
 from netsim.numerics.field_loops import add_up_active, channels_at_once, list_active
-from netsim.numerics.psp import Breakpoints
+from netsim.numerics.psp import Breakpoints, Slopes
 from netsim.numerics.receptive_fields import (
     copy_line,
     few_channels,
@@ -46,6 +46,16 @@ def breakpoints_per_drive(psp: PSP, dtype: np.dtype, drive: float) -> Breakpoint
     """The same with the changes of its slope divided by the drive of gated neurons."""
     delays, changes = breakpoints(psp, dtype)
     return Breakpoints(delays, changes * dtype.type(1 / drive))
+
+
+@cache
+def handing_down(psp: PSP, causal: bool, dtype: np.dtype, drive: float = 1.0) -> Slopes:
+    """What weighs a displacement on its way down: the slope of the PSP over the drive of gated neurons.
+
+    If `causal`, it is the order of spikes alone, as of a ramp. The arrays are shared and never written.
+    """
+    after, until, slopes = np.array(PSP().slopes if causal else psp.slopes, dtype).reshape(-1, 3).T.copy()
+    return Slopes(after, until, slopes * dtype.type(1 / drive))
 
 
 def contiguous(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

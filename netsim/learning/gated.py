@@ -7,10 +7,17 @@ operation, and threads would wait for each other to get the GIL.
 
 import numpy as np
 
-from netsim.learning.fields import breakpoints_per_drive, contiguous, is_sparse, kernel_gradient, propagate
+from netsim.learning.fields import (
+    breakpoints_per_drive,
+    contiguous,
+    handing_down,
+    is_sparse,
+    kernel_gradient,
+    propagate,
+)
 from netsim.learning.gradients import Deferred, Factors, LayerStep
 from netsim.numerics.compilation import compiled
-from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
+from netsim.numerics.psp import Breakpoints, Slopes, integrate, multiply_by_slope
 from netsim.numerics.vectors import broadcast, lanes_of, load, store
 from netsim.specification import Neurons, Projection, Window
 
@@ -33,7 +40,8 @@ def step_gated(
     """
     dtype, maps, downward = source.dtype, kernel.shape[-1], projection.asks_for_displacement
     per_drive = dtype.type(1 / neurons.drive)
-    slopes = breakpoints_per_drive(projection.psp, dtype, neurons.drive)
+    psp = breakpoints_per_drive(projection.psp, dtype, neurons.drive)
+    slopes = handing_down(projection.psp, causal, dtype, neurons.drive)
     times, signal = contiguous(source, window.source, dtype), contiguous(displacement, window.shape, dtype)
     weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
     # what is not asked for is an empty array
@@ -41,9 +49,7 @@ def step_gated(
     inputs, bias = np.empty(times.shape, dtype), np.empty(maps if neurons.bias else 0, dtype)
     gradient = np.empty(weights.shape if projection.plastic and shared else (0, maps), dtype)
     propagated = np.empty(times.shape if downward else (0, *times.shape[1:]), dtype)
-    _step(
-        times, window, slopes, dtype.type(gate), signal, weights, causal, per_drive, inputs, gradient, bias, propagated
-    )
+    _step(times, window, psp, slopes, dtype.type(gate), signal, weights, per_drive, inputs, gradient, bias, propagated)
     gradients: np.ndarray | Deferred | None = None
     if projection.plastic:
         factors = Factors(inputs.reshape(len(inputs), -1), displacement.reshape(len(displacement), -1))
@@ -56,17 +62,17 @@ def _step(
     times: np.ndarray,
     window: Window,
     psp: Breakpoints,
+    slopes: Slopes,
     gate: float,
     signal: np.ndarray,
     kernel: np.ndarray,
-    causal: bool,
     per_drive: float,
     inputs: np.ndarray,
     gradient: np.ndarray,
     bias: np.ndarray,
     propagated: np.ndarray,
 ) -> None:
-    """The step, with the changes of the PSP per drive; nothing is written to an empty array."""
+    """The step, with the PSP and its slopes per drive; nothing is written to an empty array."""
     flat = times.reshape(-1)
     integrate(flat, gate, psp, inputs.reshape(-1))
     visited = is_sparse(signal, window)
@@ -78,7 +84,6 @@ def _step(
             bias[m] *= gate * per_drive
     if propagated.size:
         propagate(signal, kernel, window, visited, times, gate, propagated)
-        slopes = Breakpoints(np.zeros(1, times.dtype), np.full(1, per_drive)) if causal else psp
         multiply_by_slope(propagated.reshape(-1), flat, gate, slopes)
 
 

@@ -12,14 +12,14 @@ import numpy as np
 
 from netsim.numerics.compilation import compiled
 from netsim.numerics.order import bits_of, in_order_of_time
-from netsim.specification import Network, Population
+from netsim.specification import Network, Population, Projection
 from netsim.weights.layout import Weights, kernel_name
 
 
 class _Synapses(NamedTuple):
     """Synapses of a loop by presynaptic neuron ``i``, from entry ``first[i]`` on.
 
-    Each has a postsynaptic neuron, a weight, a delay (ms) and the row of its PSP in `delays` and `changes`.
+    Each has a postsynaptic neuron, a weight, a delay and the row of its PSP in `after`, `until` and `slopes`.
     """
 
     first: np.ndarray
@@ -27,8 +27,9 @@ class _Synapses(NamedTuple):
     weights: np.ndarray
     late: np.ndarray
     psp: np.ndarray
-    delays: np.ndarray
-    changes: np.ndarray
+    after: np.ndarray
+    until: np.ndarray
+    slopes: np.ndarray
 
 
 class LoopSpikes(NamedTuple):
@@ -37,6 +38,7 @@ class LoopSpikes(NamedTuple):
     Arrays have the shape (presentations, \\*population), times are in ms. It is no
     `netsim.spikes.Spikes`, because slopes and windows of single neurons belong to the learner alone.
 
+    Times, and delays of axons and synapses, are in ms or in steps of a grid, displacements in ms.
     `limits` are latencies cut to the end of the window, `slopes` those at threshold times ``tau``; `movable` are those
     whose latency a small change of the potential changes.
     """
@@ -56,25 +58,30 @@ class Loop:
     network : Network
     component : sequence of Population
         With a loop; see `netsim.specification.Network.components`.
+    incoming : mapping of sequence of Projection
+        By the name of a population, the projections onto it; delays of their PSPs are counted as times are.
     """
 
-    def __init__(self, network: Network, component: Sequence[Population]) -> None:
+    def __init__(
+        self, network: Network, component: Sequence[Population], incoming: Mapping[str, Sequence[Projection]]
+    ) -> None:
         self.names = [population.name for population in component]
         self.projections = [
-            one for population in component for one in network.incoming(population.name) if network.is_recurrent(one)
+            one for population in component for one in incoming[population.name] if network.is_recurrent(one)
         ]
         offsets = dict(zip(self.names, np.cumsum([0, *(one.size for one in component)]).tolist(), strict=False))
         most = max(len(one.psp.kernel) for one in self.projections)
-        self._delays, self._changes = np.zeros((2, len(self.projections), most))
+        pieces = np.zeros((3, len(self.projections), most))
         pres, posts, numbers, rows = [], [], [], []
         for row, projection in enumerate(self.projections):
             pre, post, weight = network.connections(projection)
-            kernel = np.array(projection.psp.kernel)
-            self._delays[row, : len(kernel)], self._changes[row, : len(kernel)] = kernel.T
+            slopes = projection.psp.slopes
+            pieces[:, row, : len(slopes)] = np.reshape(slopes, (-1, 3)).T
             pres.append(pre.astype(np.int64) + offsets[projection.source])
             posts.append(post.astype(np.int64) + offsets[projection.target])
             numbers.append(weight)
             rows.append(np.full(pre.size, row))
+        self._pieces = pieces
         self._own_pre = [network.connections(projection).pre for projection in self.projections]
         self._numbers = numbers
         pre = np.concatenate(pres)
@@ -94,7 +101,7 @@ class Loop:
     ) -> dict[str, np.ndarray]:
         """The displacements (ms) of the loop's spikes, from those that targets and later populations ask for.
 
-        `axons` and `synapses` are delays (ms) by projection, of the shapes of its source and of its weights; `causal`
+        `axons` and `synapses` are delays by projection, of the shapes of its source and of its weights; `causal`
         propagates by the order of spikes alone, not by the slope of the PSP.
         """
         shapes = {name: spikes.latencies[name].shape for name in self.names}
@@ -111,8 +118,7 @@ class Loop:
             np.concatenate(kernels)[self._order].astype(dtype),
             np.concatenate(late)[self._order].astype(dtype),
             self._rows,
-            self._delays.astype(dtype),
-            self._changes.astype(dtype),
+            *self._pieces.astype(dtype),
         )
         onsets = [np.full(int(np.prod(shapes[name][1:])), spikes.onsets[name], dtype) for name in self.names]
         handed = self._side_by_side(displacements)
@@ -164,10 +170,11 @@ def _hand_back(
                     continue
                 slope = times.dtype.type(1 if causal else 0)
                 if not causal:
-                    for k in range(synapses.delays.shape[1]):
-                        if since > synapses.delays[row, k]:
-                            slope += synapses.changes[row, k]
-                        if before > synapses.delays[row, k]:
-                            slope -= synapses.changes[row, k]
+                    for k in range(synapses.slopes.shape[1]):
+                        after, until = synapses.after[row, k], synapses.until[row, k]
+                        if after < since <= until:
+                            slope += synapses.slopes[row, k]
+                        if after < before <= until:
+                            slope -= synapses.slopes[row, k]
                 total += displacement[b, post] / slopes[b, post] * synapses.weights[s] * slope
             displacement[b, pre] = total

@@ -7,7 +7,7 @@ import numpy as np
 
 from netsim.learning.fields import in_vectors
 from netsim.numerics.compilation import compiled_with
-from netsim.numerics.psp import Breakpoints
+from netsim.numerics.psp import Breakpoints, Slopes
 from netsim.numerics.receptive_fields import seen_from
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, total, where_at_least
 from netsim.specification import Window
@@ -22,8 +22,8 @@ def step_by_input(
     signals: np.ndarray,
     kernel: np.ndarray,
     psp: Breakpoints,
+    slopes: Slopes,
     window: Window,
-    causal: bool,
     learns: bool,
     downward: bool,
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -32,18 +32,20 @@ def step_by_input(
     # synapses of a channel side by side stay in the first cache; to lay them out does not pay for one presentation
     axes = (0, 1) if len(times) == 1 else (1, 0)
     weights = in_vectors(kernel.reshape(-1, channels, maps).transpose(*axes, 2), dtype)
-    slopes = np.zeros_like(weights)
+    learned = np.zeros_like(weights)
     pitches = tuple(weights.strides[axis] // weights.itemsize for axis in axes)
     own, until = in_vectors(signals, dtype), in_vectors(limits, dtype)
     by_channel = np.ascontiguousarray(times.transpose(3, 0, 1, 2))
-    onto, passes = np.zeros_like(by_channel), downward and not causal
-    if learns or passes:
-        for delay, change in zip(psp.delays, psp.changes, strict=True):
-            late, share = until - delay, change * own
-            _visit_inputs(by_channel, window, late, share, weights, pitches, learns, passes, slopes, onto)
-    if downward and causal:
-        _visit_inputs(by_channel, window, until, own, weights, pitches, False, True, slopes, onto)
-    gradient = np.ascontiguousarray(slopes[..., :maps].transpose(*axes, 2)).reshape(kernel.shape) if learns else None
+    onto, zero = np.zeros_like(by_channel), dtype.type(0)
+    changes: dict[np.floating, np.floating] = {}  # by delay, of which some may be the same in single precision
+    for delay, change in zip(psp.delays, psp.changes, strict=True) if learns else ():
+        changes[delay] = changes.get(delay, zero) + change
+    pieces = {after: (stop, slope) for after, stop, slope in zip(*slopes, strict=True)} if downward else {}
+    for delay in sorted(changes.keys() | pieces.keys()):
+        stop, slope = pieces.get(delay, (delay, zero))
+        factors = changes.get(delay, zero), slope
+        _visit_inputs(by_channel, window, (until - delay, until - stop), own, factors, weights, pitches, learned, onto)
+    gradient = np.ascontiguousarray(learned[..., :maps].transpose(*axes, 2)).reshape(kernel.shape) if learns else None
     return gradient, np.ascontiguousarray(onto.transpose(1, 2, 3, 0)) if downward else None
 
 
@@ -51,17 +53,18 @@ def step_by_input(
 def _visit_inputs(
     times: np.ndarray,
     window: Window,
-    limit: np.ndarray,
+    limits: tuple[np.ndarray, np.ndarray],
     signal: np.ndarray,
+    factors: tuple[float, float],
     kernel: np.ndarray,
     pitches: tuple[int, int],
-    learns: bool,
-    downward: bool,
     gradient: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
     """The step for one breakpoint of the PSP, by visiting the synapses of each input that fired, channel by channel.
 
+    Inputs learn by the change of slope there, the first of the factors, if they fire before the first of the limits;
+    by the slope from there on, the second, is propagated to those that do not fire before the second limit, either.
     Times and displacement have the shape (channels, presentations, height, width). Kernel and gradient have one axis
     for the pixels of a field and one for channels, in any order, and one for the maps, which are filled up to whole
     vectors; the pitches are their strides, in elements, from pixel to pixel and from channel to channel.
@@ -73,8 +76,10 @@ def _visit_inputs(
     nothing = broadcast(kernel.dtype.type(0))
     below, beyond = seen_from(height, rows, size, stride, padding)
     lefts, rights = seen_from(width, columns, size, stride, padding)
-    signals, limits = signal.reshape(-1), limit.reshape(-1)
+    signals, latest, earliest = signal.reshape(-1), limits[0].reshape(-1), limits[1].reshape(-1)
     weights, slopes = kernel.reshape(-1), gradient.reshape(-1)
+    (change, slope), at_change = factors, broadcast(factors[0])
+    learns, downward, ends = change != 0, slope != 0, earliest.size > 0 and earliest[0] > -np.inf
     carries = np.zeros(presentations * rows * columns, np.bool_)
     for position in range(carries.size):
         for m in range(position * maps, (position + 1) * maps):
@@ -96,13 +101,16 @@ def _visit_inputs(
                                     continue
                                 synapse = channel * of_channel + (pixel - column * stride) * of_pixel
                                 for neuron in range(position * maps, (position + 1) * maps, lanes):
-                                    own, since = load(signals, neuron), load(limits, neuron) - time
+                                    own, since = load(signals, neuron), load(latest, neuron) - time
                                     if learns:
-                                        share = own * where_at_least(nothing, since, nothing, since)
+                                        share = at_change * own * where_at_least(nothing, since, nothing, since)
                                         store(slopes, synapse, load(slopes, synapse) + share)
                                     if downward:
                                         step = own * load(weights, synapse)
+                                        if ends:
+                                            past = load(earliest, neuron) - time
+                                            step = where_at_least(nothing, past, step, nothing)
                                         sums = sums + where_at_least(nothing, since, nothing, step)
                                     synapse += lanes
                         if downward:
-                            displacement[channel, b, y, x] += total(sums)
+                            displacement[channel, b, y, x] += slope * total(sums)

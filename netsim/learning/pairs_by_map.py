@@ -8,7 +8,6 @@ vectors, wherever it lies; the last one may reach into the next row, where its n
 import numpy as np
 
 from netsim.learning.fields import (
-    breakpoints,
     collect_from_maps,
     copy_framed,
     copy_out_of_frame,
@@ -20,9 +19,9 @@ from netsim.learning.fields import (
     room_by_map,
 )
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.psp import Breakpoints
+from netsim.numerics.psp import Breakpoints, Slopes
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_least
-from netsim.specification import PSP, Window
+from netsim.specification import Window
 
 
 def step_by_map(
@@ -31,8 +30,8 @@ def step_by_map(
     signals: np.ndarray,
     kernel: np.ndarray,
     psp: Breakpoints,
+    slopes: Slopes,
     window: Window,
-    causal: bool,
     learns: bool,
     downward: bool,
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -47,7 +46,6 @@ def step_by_map(
     if gradient is not None:
         _add_up(times, limits, signals, psp, window, gradient)
     if displacement is not None:
-        slopes = breakpoints(PSP(), times.dtype) if causal else psp
         _propagate(times, limits, signals, kernel, slopes, window, displacement)
     return gradient, displacement
 
@@ -73,7 +71,7 @@ def _propagate(
     limit: np.ndarray,
     signal: np.ndarray,
     kernel: np.ndarray,
-    psp: Breakpoints,
+    psp: Slopes,
     window: Window,
     displacement: np.ndarray,
 ) -> None:
@@ -157,7 +155,7 @@ def _scatter(
     times: np.ndarray,
     limit: np.ndarray,
     signal: np.ndarray,
-    psp: Breakpoints,
+    psp: Slopes,
     window: Window,
     displacement: np.ndarray,
 ) -> None:
@@ -168,10 +166,11 @@ def _scatter(
     stride, padding, lanes = window.stride, window.padding, lanes_of(times)
     line = (width + 2 * padding) * channels
     framed, onto = frame(times, padding, numbers, np.inf), frame(times, padding, numbers, 0)
-    capacity = maps * psp.delays.size
+    capacity = maps * psp.slopes.size
     signals, limits, position = signal.reshape(-1), limit.reshape(-1), 0
     chosen, visited = np.empty(maps, np.int64), np.empty(capacity, np.int64)
     latest, values = np.empty(capacity, times.dtype), np.empty(capacity, times.dtype)
+    earliest = np.empty(capacity, times.dtype)
     for b in range(presentations):
         copy_framed(times[b], padding, framed)
         onto[:] = 0
@@ -180,9 +179,10 @@ def _scatter(
                 count = 0
                 for k in range(list_signals(signals, position, maps, chosen)):
                     m = chosen[k]
-                    for n in range(psp.delays.size):
-                        visited[count], latest[count] = m, limits[position + m] - psp.delays[n]
-                        values[count] = psp.changes[n] * signals[position + m]
+                    for n in range(psp.slopes.size):
+                        visited[count], values[count] = m, psp.slopes[n] * signals[position + m]
+                        latest[count] = limits[position + m] - psp.after[n]
+                        earliest[count] = limits[position + m] - psp.until[n]
                         count += 1
                 position += maps
                 if count == 0:
@@ -193,6 +193,7 @@ def _scatter(
                         seen, sums = load(framed, field + left), load(onto, field + left)
                         for k in range(count):
                             added = sums + broadcast(values[k]) * load(kernels[visited[k], dy], left)
+                            added = where_at_least(seen, broadcast(earliest[k]), added, sums)
                             sums = where_at_least(seen, broadcast(latest[k]), sums, added)
                         store(onto, field + left, sums)
         copy_out_of_frame(onto, padding, displacement[b])

@@ -7,10 +7,10 @@ negative.
 
 import numpy as np
 
-from netsim.learning.fields import breakpoints
+from netsim.learning.fields import breakpoints, handing_down
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
-from netsim.numerics.psp import Breakpoints
+from netsim.numerics.psp import Breakpoints, Slopes
 from netsim.specification import Connections, Projection
 
 
@@ -29,14 +29,15 @@ def step_sparse(
     Arrays of neurons have the shape (presentations, *population), a kernel any; the limit may be one number. Synapses
     may have delays of their own (ms), of the shape of the kernel.
     """
-    dtype, psp, downward = source.dtype, breakpoints(projection.psp, np.dtype(float)), projection.asks_for_displacement
+    dtype, double, downward = source.dtype, np.dtype(float), projection.asks_for_displacement
+    psp, slopes = breakpoints(projection.psp, double), handing_down(projection.psp, causal, double)
     times, signals = _flat(source, dtype), _flat(signal, dtype)
     limits, weights = _flat(np.broadcast_to(limit, signal.shape), dtype), np.ascontiguousarray(kernel, dtype).ravel()
     late = _delays(delays, dtype)
     gradient = np.zeros_like(weights if projection.plastic else weights[:0])
     of_delays = np.zeros_like(late if projection.learns_delays else late[:0])
     displacement = np.zeros_like(times if downward else times[:0])
-    _step(connections, psp, times, limits, signals, weights, late, causal, gradient, of_delays, displacement)
+    _step(connections, psp, slopes, times, limits, signals, weights, late, gradient, of_delays, displacement)
     return LayerStep(
         gradient.reshape(kernel.shape) if projection.plastic else None,
         (signals * limits).reshape(-1, signal.shape[-1]).sum(axis=0),
@@ -102,12 +103,12 @@ def _hand_to_earliest(
 def _step(
     connections: Connections,
     psp: Breakpoints,
+    slopes: Slopes,
     times: np.ndarray,
     limits: np.ndarray,
     signals: np.ndarray,
     weights: np.ndarray,
     late: np.ndarray,
-    causal: bool,
     gradient: np.ndarray,
     of_delays: np.ndarray,
     displacement: np.ndarray,
@@ -125,8 +126,10 @@ def _step(
             for k in range(psp.delays.size):
                 if since > psp.delays[k]:
                     potential += psp.changes[k] * (since - psp.delays[k])
-                    slope += psp.changes[k]
-            wanted = signal * weights[number] * (1 if causal else slope)
+            for k in range(slopes.slopes.size):
+                if slopes.after[k] < since <= slopes.until[k]:
+                    slope += slopes.slopes[k]
+            wanted = signal * weights[number] * slope
             if gradient.size:
                 gradient[number] += signal * potential
             if of_delays.size:

@@ -10,7 +10,7 @@ products over receptive fields (`netsim.learning.gated`) and needs none of this.
 import numpy as np
 
 from netsim.learning.dense import are_enough, step_dense
-from netsim.learning.fields import breakpoints, contiguous, in_vectors, padded
+from netsim.learning.fields import breakpoints, contiguous, handing_down, in_vectors, padded
 from netsim.learning.gradients import LayerStep
 from netsim.learning.pairs_by_input import step_by_input
 from netsim.learning.pairs_by_map import step_by_map
@@ -43,12 +43,13 @@ def step_pairwise(
     if kernel.ndim == 2 and window.shape[:2] == (1, 1) and are_enough(len(source), window.shape[2], source.dtype):
         return step_dense(projection, source, limit, signal, kernel, causal)
     dtype, maps = source.dtype, kernel.shape[-1]
-    psp, times = breakpoints(projection.psp, dtype), contiguous(source, window.source, dtype)
+    psp, slopes = breakpoints(projection.psp, dtype), handing_down(projection.psp, causal, dtype)
+    times = contiguous(source, window.source, dtype)
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
     weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
     step = step_by_input if _few_inputs(times, signals, window) else step_by_map
     gradient, displacement = step(
-        times, limits, signals, weights, psp, window, causal, projection.plastic, projection.asks_for_displacement
+        times, limits, signals, weights, psp, slopes, window, projection.plastic, projection.asks_for_displacement
     )
     return LayerStep(
         None if gradient is None else gradient.reshape(kernel.shape),

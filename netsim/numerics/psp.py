@@ -1,4 +1,4 @@
-"""Postsynaptic potentials, summed over their breakpoints in compiled loops."""
+"""Postsynaptic potentials, summed over their breakpoints in compiled loops, and their slopes."""
 
 from typing import NamedTuple
 
@@ -16,6 +16,17 @@ class Breakpoints(NamedTuple):
 
     delays: np.ndarray
     changes: np.ndarray
+
+
+class Slopes(NamedTuple):
+    """The slope of a postsynaptic potential, shape (pieces,) all: it holds `after` a delay and `until` another.
+
+    In pieces that are not there it is 0. As each time is in one piece, slopes are exact where a sum of changes is not.
+    """
+
+    after: np.ndarray
+    until: np.ndarray
+    slopes: np.ndarray
 
 
 @compiled
@@ -51,16 +62,17 @@ def _integrate(times: np.ndarray, gate: float, psp: Breakpoints, shifted: bool, 
 
 
 @compiled
-def multiply_by_slope(values: np.ndarray, times: np.ndarray, gate: float, psp: Breakpoints) -> None:
+def multiply_by_slope(values: np.ndarray, times: np.ndarray, gate: float, psp: Slopes) -> None:
     """Multiply values of presynaptic neurons in place by the slope of their PSP just before the gate."""
     zero = times.dtype.type(0)
     slopes = np.empty(_AT_ONCE, times.dtype)
     for first in range(0, times.size, _AT_ONCE):
         spikes, own = times[first : first + _AT_ONCE], values[first : first + _AT_ONCE]
         slopes[:] = zero
-        for k in range(psp.delays.size):
-            delay, change = psp.delays[k], psp.changes[k]
+        for k in range(psp.slopes.size):
+            after, until, slope = psp.after[k], psp.until[k], psp.slopes[k]
             for i in range(spikes.size):
-                slopes[i] += change if gate - spikes[i] > delay else zero
+                since = gate - spikes[i]
+                slopes[i] += slope if (since > after) & (since <= until) else zero
         for i in range(spikes.size):
             own[i] *= slopes[i]

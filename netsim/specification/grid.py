@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsim.specification import Network, Population, Projection
+from netsim.specification import PSP, Network, Population, Projection
 
 # How far below threshold a potential counts as having reached it (in units of the population's threshold), and how far
 # before a step a time counts as being on it (in steps). Sums of slopes reach a threshold that they equal
@@ -35,6 +35,20 @@ def nearest_step(time: float, dt: float) -> int:
 def nearest_steps(times: np.ndarray, dt: float) -> np.ndarray:
     """Steps nearest to times (ms), as floats; halves go up and ``inf`` stays."""
     return np.floor(times / dt + 0.5)
+
+
+def steps_of(times: np.ndarray, dt: float) -> np.ndarray:
+    """Times (ms) counted in steps, as doubles.
+
+    Times on the grid become whole numbers, whatever the rounding of ``step * dt``. Others keep their fraction, and
+    ``inf`` stays.
+    """
+    precision = np.finfo(np.result_type(times, np.float32))
+    steps = times.astype(np.float64) / dt
+    whole = np.rint(steps)
+    with np.errstate(invalid="ignore"):  # inf - inf
+        near = np.abs(steps - whole) <= np.maximum(TOLERANCE, 4 * precision.eps * whole)
+    return np.where(near, whole, steps)
 
 
 def on_grid(latencies: np.ndarray, dt: float | None) -> np.ndarray:
@@ -82,3 +96,14 @@ def breakpoint_steps(network: Network, projection: Projection, dt: float) -> tup
     # a breakpoint after the end has no effect, and the queue of a long delay would take memory
     latest = network.duration + 2 * dt
     return tuple(nearest_step(min(delay, latest), dt) for delay, _ in projection.psp.kernel)
+
+
+def psp_in_steps(network: Network, projection: Projection, dt: float) -> PSP:
+    """The PSP of a projection on a grid of `dt` ms, with delays counted in steps.
+
+    Breakpoints that fall on one step are one breakpoint.
+    """
+    changes: dict[float, float] = {}
+    for step, (_, change) in zip(breakpoint_steps(network, projection, dt), projection.psp.kernel, strict=True):
+        changes[float(step)] = changes.get(step, 0.0) + change
+    return PSP("breakpoints", breakpoints=tuple(changes.items()))

@@ -13,6 +13,9 @@ from netsim.reprs import short_repr
 from netsim.seams import regimes
 from netsim.specification.checks import check_choice, check_numbers, check_types, finite, require
 
+_RELATIVE_ROUNDING = 1e-12
+"""Share of a PSP's changes of slope below which their sum is nothing but rounding."""
+
 
 @dataclass(frozen=True)
 class PSP:
@@ -69,6 +72,21 @@ class PSP:
         """Breakpoints (delay in ms, change of slope) of any shape."""
         return _SHAPES[self.shape].kernel(self)
 
+    @cached_property
+    def slopes(self) -> tuple[tuple[float, float, float], ...]:
+        """Pieces whose slope is not 0: the delays (ms) after and until which it holds, and the slope.
+
+        A sum of changes that is 0 but for rounding, as at the end of most triangles, is 0.
+        """
+        delays, changes = zip(*self.kernel, strict=True)
+        pieces = []
+        for number, (after, until) in enumerate(pairwise((*delays, math.inf))):
+            so_far = changes[: number + 1]
+            slope = math.fsum(so_far)
+            if abs(slope) > _RELATIVE_ROUNDING * math.fsum(map(abs, so_far)):
+                pieces.append((after, until, slope))
+        return tuple(pieces)
+
     def written_kernel(self, number: Callable[[float], str]) -> list[tuple[str, str]]:
         """Breakpoints as a formula has them, with the parameters of the shape in place of what follows from them."""
         shape = _SHAPES[self.shape]
@@ -92,8 +110,8 @@ class PSP:
     def slope(self, since: np.ndarray) -> np.ndarray:
         """Slope of `potential` just before the times `since` (ms): a breakpoint at that instant is not counted."""
         total = np.zeros_like(since)
-        for delay, change in self.kernel:
-            total += change * (since > delay)
+        for after, until, slope in self.slopes:
+            total += slope * ((since > after) & (since <= until))
         return total
 
 

@@ -13,10 +13,24 @@ from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.models.presets import load_preset
-from netsim.specification import PSP, STIMULUS, Network, Training
+from netsim.specification import (
+    PSP,
+    STIMULUS,
+    Convolution,
+    Dense,
+    InitialWeights,
+    IntensityEncoder,
+    Layer,
+    Learning,
+    Network,
+    Neurons,
+    Pooling,
+    Training,
+)
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
+T_MAX = 10.0
 LABELS = np.array([0, 1, 2, 3, 0])
 PSPS = {
     "ramp": PSP(),
@@ -152,6 +166,78 @@ def test_normalised_displacements_have_unit_length(small_network: Callable[..., 
         length = np.sqrt(np.square(learned.displacements[index].reshape(5, -1)).sum(axis=1))
         assert np.isclose(length, network.encoder.t_max).any()
         assert (np.isclose(length, network.encoder.t_max) | (length == 0)).all()
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["windows", "listed"])
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+@pytest.mark.parametrize("regime", ["free", "phased"])
+def test_a_layer_that_can_change_nothing_is_not_displaced(
+    without_windows: Callable[[Network], Network], regime: str, precision: type, listed: bool
+) -> None:
+    """When the outputs fire, the PSPs of all hidden spikes have ended: what rounding leaves of them has no length."""
+    late = {"regime": "phased", "onset": 60.0, "drive": 0.1} if regime == "phased" else {"threshold": 8.0}
+    network = Network.chain(
+        "ended",
+        IntensityEncoder((4, 4, 1), T_MAX),
+        (
+            Layer("hidden", Dense(12), Neurons(threshold=0.2, tau=10.0), initial=InitialWeights(mean=2.0)),
+            Layer("output", Dense(3), Neurons(tau=10.0, bias=True, **late), PSP("triangle", rise=5.2, fall=9.1)),
+        ),
+        200.0,
+    )
+    network = dataclasses.replace(network, learning=Learning(normalised=True, derivative="exact"))
+    network = without_windows(network) if listed else network
+    weights: Weights = {name: array.astype(precision) for name, array in initial_weights(network, seed=2).items()}
+    weights["output.bias"] = np.array([0.9, 1.0, 1.1], precision)
+    stimuli = np.random.default_rng(1).uniform(0.0, T_MAX, (5, 4, 4, 1))
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    assert (latencies[1][np.isfinite(latencies[1])] < 20.0).all()
+    assert ((latencies[2] > 40.0) & (latencies[2] < 200.0)).all()
+    learned = STiDiBP(network).learn(latencies, np.array([0, 1, 2, 0, 1]), weights)
+    assert learned.displacements[1].any(axis=1).all()
+    assert (learned.displacements[0] == 0).all()
+    assert not np.asarray(learned.gradients["hidden.kernel"]).any()
+
+
+def _pooled(onset_bias: float = 0.0) -> tuple[Network, Weights, np.ndarray]:
+    """Maps, of which relays hear later, and presentations; a bias may bring the maps to threshold at their onset."""
+    network = Network.chain(
+        "late",
+        IntensityEncoder((4, 4, 1), T_MAX),
+        (
+            Layer("maps", Convolution(2, 3, padding=1), Neurons("phased", 1.0, 10.0, 10.0, drive=1.0, bias=True)),
+            Layer("pool", Pooling(2), delay=2.3),
+            Layer("output", Dense(3), Neurons("phased", 3.0, 10.0, 30.0, drive=1.0)),
+        ),
+        80.0,
+    )
+    weights = initial_weights(network, seed=0)
+    weights["maps.bias"] += onset_bias
+    return network, weights, np.random.default_rng(0).uniform(0.0, T_MAX, (20, 4, 4, 1))
+
+
+def test_neurons_over_threshold_at_the_onset_do_not_learn_from_relays_that_hear_of_them_later() -> None:
+    network, weights, stimuli = _pooled(onset_bias=3.0)
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    assert (latencies[1] == 10.0).all()
+    learned = STiDiBP(network).learn(latencies, np.arange(20) % 3, weights)
+    assert learned.displacements[1].any()
+    assert not learned.displacements[0].any()
+
+
+def test_relays_hand_on_what_they_are_handed_whatever_the_precision() -> None:
+    """A delay is added in the precision of the engine, so that it is plain whose spike a relay passed on."""
+    network, weights, stimuli = _pooled()
+    handed = []
+    for engine in ("single", "double"):
+        latencies = EventEngine(network, precision=engine).present(Batch(stimuli, weights))
+        for precision in (np.float32, np.float64):
+            given: Weights = {name: array.astype(precision) for name, array in weights.items()}
+            displacements = STiDiBP(network).learn(latencies, np.arange(20) % 3, given).displacements
+            assert np.count_nonzero(displacements[0]) == np.count_nonzero(displacements[1]) > 100
+            handed.append(displacements[0].sum(axis=(1, 2, 3)))
+    for one in handed[1:]:
+        np.testing.assert_allclose(one, handed[0], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("regime", ["free", "staggered", "phased"])

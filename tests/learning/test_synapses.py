@@ -108,6 +108,31 @@ def test_both_ways_are_the_sums_of_the_definition(
     np.testing.assert_allclose(step.displacement, onto, rtol=0, atol=tolerance)  # type: ignore[arg-type]
 
 
+_ENDING = [PSP("plateau", rise=9.0), PSP("triangle", rise=5.2, fall=9.1), PSP("triangle", rise=7.3, fall=0.9)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("signals", [0.05, 1.0], ids=["few-signals", "many-signals"])
+@pytest.mark.parametrize("psp", _ENDING, ids=["plateau", "triangle", "steep"])
+@pytest.mark.parametrize("layer", [Convolution(9, 2), Dense(3), Dense(300)], ids=["maps", "few", "many"])
+@pytest.mark.parametrize("by_input", [True, False])
+def test_psps_that_have_ended_hand_down_nothing_at_all(
+    by_input: bool, layer: Convolution | Dense, psp: PSP, signals: float, dtype: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even what rounding would leave of changes of slope that sum to 0."""
+    monkeypatch.setattr(synapses, "_few_inputs", lambda *_: by_input)
+    source: tuple[int, ...] = (4, 4, 3)
+    target = layer.target_shape(source)
+    times, limits, signal = _pairs(source, target, 0.8, signals, 3, dtype)
+    signal.flat[0] = 1.0
+    weights = np.random.default_rng(1).normal(size=layer.weight_shape(source, target))
+    window = layer.window(source, target)
+    assert window is not None
+    step = synapses.step_pairwise(_projection(layer, psp), window, times, limits + 90, signal, weights, False)
+    assert sum_of(step.kernel_gradient).any()  # type: ignore[arg-type]
+    assert not step.displacement.any()  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("by_input", [True, False])
 def test_a_spike_at_the_limit_and_a_map_without_signals_have_no_part(
     by_input: bool, monkeypatch: pytest.MonkeyPatch

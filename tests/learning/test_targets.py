@@ -37,6 +37,16 @@ def test_softmax_displacement_ignores_a_common_shift(latencies: np.ndarray, shif
     np.testing.assert_allclose(a.displacement.sum(axis=1), 0, atol=1e-9)
 
 
+@pytest.mark.parametrize("dt", [0.1, 0.3, 0.4])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_output_that_is_the_margin_later_is_not_displaced_by_rounding(dt: float, dtype: type) -> None:
+    first = np.arange(60)
+    latencies: np.ndarray = (np.stack([first, first + 8, first + 7], axis=1) * dt).astype(dtype)
+    found = Relative(t_max=20 * dt, margin=8 * dt, end=100 * dt).displacement(latencies, np.zeros(60, int))
+    assert (found.displacement[:, :2] == 0).all()
+    np.testing.assert_allclose(found.displacement[:, 2], dt, rtol=1e-4)
+
+
 def test_relative_targets() -> None:
     latencies = np.array([[5.0, 3.0, 4.0, 20.0], [5.0, 3.0, 4.0, 20.0], [30.0, 30.0, 30.0, 30.0]])
     found = Relative(t_max=10.0, margin=4.0, end=30.0).displacement(latencies, np.array([0, 1, 2]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netsim.numerics.psp import Breakpoints, integrate, integrate_fused, multiply_by_slope
+from netsim.numerics.psp import Breakpoints, Slopes, integrate, integrate_fused, multiply_by_slope
 from netsim.specification import PSP
 
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]
@@ -24,5 +24,5 @@ def test_potentials_and_slopes_are_those_of_the_psp(psp: PSP, count: int) -> Non
         np.testing.assert_allclose(potential, psp.potential(20.0 - source), atol=1e-12)
     values = np.random.default_rng(4).normal(size=count)
     sloped = values.copy()
-    multiply_by_slope(sloped, source, 20.0, breakpoints)
+    multiply_by_slope(sloped, source, 20.0, Slopes(*np.array(psp.slopes).T.copy()))
     np.testing.assert_allclose(sloped, values * psp.slope(20.0 - source), atol=1e-12)

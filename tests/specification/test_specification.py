@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netsim.errors import SpecificationError
@@ -119,6 +119,20 @@ def test_a_potential_is_the_integral_of_its_slope(breakpoints: list[tuple[float,
     times = np.linspace(-5, 40, 9001)
     integral = np.concatenate([[0.0], np.cumsum(psp.slope((times[1:] + times[:-1]) / 2) * np.diff(times))])
     np.testing.assert_allclose(psp.potential(times), integral, atol=0.05)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.floats(0.01, 90.0), st.floats(0.01, 90.0))
+@example(5.2, 9.1)
+@example(90.0, 1e-12)
+def test_a_psp_that_has_ended_has_no_slope_at_all(rise: float, fall: float) -> None:
+    """Nor where changes of slope, such as 0.1, 0.2 and -0.3, sum to 0 but for rounding."""
+    later = np.array([0.0, 0.5, 1.0, 2.0, 1e6]) + rise + fall + 1e-9
+    tenths = PSP("breakpoints", breakpoints=((0.0, 0.1), (rise, 0.2), (rise + fall, -0.3)))
+    for psp in (PSP("plateau", rise=rise), PSP("triangle", rise=rise, fall=fall), tenths):
+        assert (psp.slope(later) == 0).all()
+    inside = PSP("triangle", rise=rise, fall=fall).slope(np.array([rise / 2, rise + fall / 2]))
+    np.testing.assert_allclose(inside, [1.0, -rise / fall], rtol=1e-9)
 
 
 def test_named_psps() -> None:

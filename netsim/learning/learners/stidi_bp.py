@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from netsim import seams
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Deferred, LayerStep, sum_of, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
@@ -25,21 +25,24 @@ from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
 from netsim.seams import learners
 from netsim.specification import STIMULUS, Network, Population, Projection, Shape
-from netsim.specification.grid import on_grid, population_times
+from netsim.specification.grid import nearest_steps, population_steps, population_times, psp_in_steps, steps_of
 from netsim.weights.delays import ON_TIME, Delayed, axonal_delays, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, delay_name, kernel_name
 from netsim.weights.sparse import matrix_of
 
 
 class _Part(NamedTuple):
-    """What some presentations of a batch teach; gradients are sums in ms²."""
+    """What some presentations of a batch teach.
+
+    Gradients are sums in ms times what times are counted in, those of delays in ms, as displacements.
+    """
 
     gradients: dict[str, np.ndarray | Deferred]
     displacements: list[np.ndarray]
 
 
 class _Late(NamedTuple):
-    """Delays of a batch (ms) by projection, of axons in the shape of the source, of synapses in that of the weights."""
+    """Delays of a batch by projection, of axons in the shape of the source, of synapses in that of the weights."""
 
     axons: dict[str, np.ndarray]
     synapses: dict[str, np.ndarray]
@@ -51,6 +54,10 @@ class STiDiBP(Learner):
 
     With softmax targets its gradients are those of the cross-entropy, which `loss` gives, over ``sharpness``. Which are
     exact is in the model description; those at latencies of a time grid are not, for they are rounded.
+
+    On a grid (``training.dt``) the learner counts in whole steps, as the engines do: latencies, delays, breakpoints of
+    PSPs, onsets, gates and ends. A spike that arrives in the step in which its target fires, or its gate closes, comes
+    too late: its synapse does not learn from it. Latencies that are not on the grid are taken as they are.
 
     Parameters
     ----------
@@ -82,13 +89,15 @@ class STiDiBP(Learner):
     def __init__(self, network: Network, targets: Targets | None = None) -> None:
         self.network = network
         self.targets = targets or seams.targets[network.learning.targets].from_network(network)
+        # times are counted in steps on a grid, so that comparisons are exact, in ms elsewhere
+        self._dt = dt = network.training.dt
         self._times = {
-            population.name: population_times(network, population, network.training.dt)
-            for population in network.integrating
+            one.name: population_steps(network, one, dt) if dt else population_times(network, one, 0.0)
+            for one in network.integrating
         }
         # asked for once: beside other threads every look-up holds the GIL
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
-        self._incoming = {name: network.incoming(name) for name in network.shapes}
+        self._incoming = {name: [self._counted(one) for one in network.incoming(name)] for name in network.shapes}
         self._target_of = {projection.name: network.population(projection.target) for projection in network.projections}
         self._recurrent = {projection.name for projection in network.projections if network.is_recurrent(projection)}
         self._backwards = [(component, self._loop(component)) for component in reversed(network.components)]
@@ -106,9 +115,9 @@ class STiDiBP(Learner):
         self._prices = {population.name: self._price(population) for population in network.populations}
         self._onsets = {population.name: self._onset(population) for population in network.populations}
         self._position = {projection.name: number for number, projection in enumerate(network.projections)}
-        # what a relay hands back could move already
+        # what a relay hands back could move already, unless it heard of the spike later
         self._may_be_stuck = {
-            name: any(network.population(projection.target).integrates for projection in network.outgoing(name))
+            name: any(self._target_of[one.name].integrates or one.delay != 0.0 for one in network.outgoing(name))
             for name in network.shapes
         }
 
@@ -136,21 +145,29 @@ class STiDiBP(Learner):
         if not one_each or not 0 <= labels.min() <= labels.max() < self._outputs:
             raise DataError(f"labels: must be from 0 to {self._outputs - 1}, one per presentation, to learn from")
         dtype = weights[kernel_name(self.network.weighted[0])].dtype.newbyteorder("=")
+        self._check_steps(dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             wanted, loss = self.targets.displacement(outputs.astype(dtype, copy=False), labels)
         wanted = wanted.astype(dtype, copy=False)
 
-        late = self._late(weights, delays, dtype)
+        late = self._late(weights, delays)
 
         def learn_part(part: slice) -> _Part:
-            own = {name: np.ascontiguousarray(times[part], dtype=dtype) for name, times in latencies.items()}
-            return self._learn_part(own, wanted[part], weights, late)
+            sent = {name: times[part] for name, times in latencies.items()}
+            if self._dt:
+                sent = {name: steps_of(times, self._dt) for name, times in sent.items()}
+            return self._learn_part(sent, wanted[part], weights, late)
 
         parts = over_presentations(len(labels), learn_part, products=len(labels) > 1 or self._multiplies)
         # time in units of the encoding window, mean over presentations
-        scale = dtype.type(1.0 / (self.network.encoder.t_max**2 * len(labels)))
-        learned = [name for name in weights if name in parts[0].gradients]
-        gradients = {name: total_gradient([part.gradients[name] for part in parts], scale) for name in learned}
+        scale = 1.0 / (self.network.encoder.t_max**2 * len(labels))
+        scales = dict.fromkeys(map(delay_name, self.network.delayed), dtype.type(scale))
+        of_weights = dtype.type(scale * (self._dt or 1.0))  # what a spike has built up is counted, too
+        gradients = {
+            name: total_gradient([part.gradients[name] for part in parts], scales.get(name, of_weights))
+            for name in weights
+            if name in parts[0].gradients
+        }
         return BatchGradients(gradients, loss, [part.displacements for part in parts])
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -167,28 +184,46 @@ class STiDiBP(Learner):
         """See `Learner`."""
         return description.rule(network)
 
-    def _late(self, weights: Weights, delays: Delayed, dtype: np.dtype) -> _Late:
-        """The delays of a batch as the training's engine takes them; where there are none, nothing."""
-        dt, late = self.network.training.dt, _Late({}, {})
-        for name, of_axons in axonal_delays(self.network, weights, delays).items():
-            late.axons[name] = on_grid(of_axons, dt).astype(dtype)
-        for projection in self.network.projections:
-            of_synapses = synaptic_delay(projection, weights)
-            if of_synapses is not None:
-                late.synapses[projection.name] = on_grid(of_synapses, dt).astype(dtype)
-        return late
+    def _counted(self, projection: Projection) -> Projection:
+        """A projection whose PSP is counted as times are."""
+        if not self._dt:
+            return projection
+        return dataclasses.replace(projection, psp=psp_in_steps(self.network, projection, self._dt))
+
+    def _check_steps(self, dtype: np.dtype) -> None:
+        """Refuse a grid whose steps the arithmetic cannot count."""
+        most = 2 ** (np.finfo(dtype).nmant + 1)
+        if self._dt and self.network.duration / self._dt > most:
+            many = f"cuts a presentation into more than {most:,} steps, too many for weights in {dtype} to learn"
+            raise SpecificationError("training.dt", f"{self._dt} ms {many}; choose a larger step, or double precision")
+
+    def _late(self, weights: Weights, delays: Delayed) -> _Late:
+        """Return the delays of a batch as the training's engine takes them; nothing where there are none."""
+        axons = axonal_delays(self.network, weights, delays)
+        found = ((one.name, synaptic_delay(one, weights)) for one in self.network.projections)
+        synapses = {name: own for name, own in found if own is not None}
+        if self._dt:
+            axons, synapses = (
+                {name: nearest_steps(own, self._dt) for name, own in each.items()} for each in (axons, synapses)
+            )
+        return _Late(axons, synapses)
 
     def _learn_part(
-        self, latencies: Mapping[str, np.ndarray], displacement: np.ndarray, weights: Weights, late: _Late
+        self, sent: Mapping[str, np.ndarray], displacement: np.ndarray, weights: Weights, late: _Late
     ) -> _Part:
-        """Learn from some presentations of a batch and the displacements of their output neurons."""
-        network = self.network
+        """Learn from the latencies of some presentations of a batch and the displacements of their output neurons."""
+        network, dtype = self.network, displacement.dtype
+        latencies = {name: np.ascontiguousarray(sent[name], dtype) for name in network.shapes}
         handed = {network.output.name: displacement}
         displacements: dict[str, np.ndarray] = {}
         gradients: dict[str, np.ndarray | Deferred] = {}
         for component, loop in self._backwards:
             arriving = {
-                projection.name: _arriving(projection, latencies[projection.source], late)
+                projection.name: (
+                    _arriving(sent[projection.source], late.axons[projection.name], dtype)
+                    if projection.name in late.axons
+                    else latencies[projection.source]
+                )
                 for population in component
                 for projection in self._incoming[population.name]
             }
@@ -222,7 +257,7 @@ class STiDiBP(Learner):
     def _loop(self, component: Sequence[Population]) -> Loop | None:
         """The loop that joins the populations of a component, if one does."""
         joined = any(projection.name in self._recurrent for projection in self._incoming[component[0].name])
-        return Loop(self.network, component) if joined else None
+        return Loop(self.network, component, self._incoming) if joined else None
 
     def _onset(self, population: Population) -> float:
         """From when on the neurons whose spikes a population sends fire: its own, or those that relays listen to."""
@@ -473,9 +508,9 @@ def _by_map(gradient: np.ndarray, maps: int) -> np.ndarray:
     return total
 
 
-def _arriving(projection: Projection, source: np.ndarray, late: _Late) -> np.ndarray:
-    """When the spikes of a source arrive at the synapses, or at their own delays."""
-    return source + late.axons[projection.name] if projection.name in late.axons else source
+def _arriving(sent: np.ndarray, late: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """When the spikes of a source arrive: added in the type of latencies, as by engines, so that relays match."""
+    return np.ascontiguousarray(sent + late.astype(sent.dtype), dtype)
 
 
 def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float, kept: np.ndarray) -> np.ndarray:
