@@ -167,7 +167,7 @@ for folder in sys.argv[1:]:
 
 @pytest.fixture
 def others_read() -> Callable[..., None]:
-    """A function that skips a test of the superuser, who becomes another user, if that one cannot read some packages."""
+    """A function that skips a test of the superuser if the other user cannot read some packages."""
 
     def check(*packages: str) -> None:
         specs = map(importlib.util.find_spec, packages)
