@@ -346,7 +346,7 @@ class Spikes(Mapping[str, np.ndarray]):
     def require_all(self) -> None:
         """Raise a DataError unless there are the spikes of all populations of the network."""
         if missing := [name for name in self.network.shapes if name not in self.shapes]:
-            raise DataError(f"spikes: lack {' and '.join(missing)}, which are needed here; present all populations")
+            raise DataError(f"spikes: lack {' and '.join(missing)}; present all populations, which are needed here")
 
     def require_labels(self, least: int = 2) -> np.ndarray:
         """Return the labels; a DataError if there are none, or fewer than `least` different ones."""

@@ -317,12 +317,12 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "some populations to evaluate": (
         lambda: loose.evaluate(SPIKES.only(["stimulus", "output"])),
         DataError,
-        "spikes: lack hidden, which are needed here; present all populations",
+        "spikes: lack hidden; present all populations",
     ),
     "some populations to draw decisions of": (
         lambda: loose.plot(SPIKES.only(["stimulus", "hidden"]), "confusion"),
         DataError,
-        "spikes: lack output, which are needed here; present all populations",
+        "spikes: lack output; present all populations",
     ),
     "populations to export that were not kept": (
         lambda: loose.export(SPIKES.only(["hidden"]), "spikes.csv", populations=["hidden", "output"]),
