@@ -152,6 +152,34 @@ def in_one_process() -> Callable[..., dict[str, Ended]]:
     return run
 
 
+_NOBODY = """
+import os, sys
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+for folder in sys.argv[1:]:
+    try:
+        os.listdir(folder)
+    except PermissionError:
+        sys.exit(folder)
+"""
+
+
+@pytest.fixture
+def others_read() -> Callable[..., None]:
+    """A function that skips a test of the superuser in which another user reads packages, if that one cannot."""
+
+    def check(*packages: str) -> None:
+        specs = map(importlib.util.find_spec, packages)
+        folders = [folder for spec in specs if spec for folder in spec.submodule_search_locations or ()]
+        if os.geteuid() == 0:
+            closed = subprocess.run([sys.executable, "-c", _NOBODY, *folders], capture_output=True, text=True).stderr
+            if closed:
+                pytest.skip(f"another user cannot read {closed.strip()}; clone into a folder that others may enter")
+
+    return check
+
+
 _ANSWERS = 120  # seconds in which a forked process ends, unless it waits for ever
 
 

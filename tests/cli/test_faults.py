@@ -77,8 +77,9 @@ def _no_superuser() -> Iterator[None]:
 
 
 def test_folders_that_may_not_be_written_to(
-    netsim: Netsim, run: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+    others_read: Callable[..., None], netsim: Netsim, run: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    others_read("netsim", "netsim.models")
     shutil.copytree(run, open_folder / "run")
     monkeypatch.chdir(open_folder)
     commands = {

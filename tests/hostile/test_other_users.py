@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,11 @@ for process in os.environ["OWNED"].split():
         except OSError:
             pass
 """
+
+
+@pytest.fixture(autouse=True)
+def _can_be_imported(others_read: Callable[..., None]) -> None:
+    others_read("distributed", "cryptography")
 
 
 def _ask_as_nobody(addresses: list[str], processes: list[int], seconds: int) -> list[str]:
