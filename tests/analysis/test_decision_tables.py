@@ -38,6 +38,14 @@ def test_decisions(network: Network) -> None:
     np.testing.assert_array_equal(frame["gap_ms"], [5.0, 0.0, network.duration - 43.0, np.nan])
 
 
+def test_the_gap_of_a_lone_spike_reaches_to_the_end_of_its_window(network: Network) -> None:
+    """Where the window closes before the presentation ends."""
+    output = dataclasses.replace(network.output, neurons=dataclasses.replace(network.output.dynamics, end=56.0))
+    closing = dataclasses.replace(network, populations=(*network.populations[:-1], output))
+    frame = decision_table(closing, np.array([[np.inf, 43.0, np.inf, np.inf]]), labels=[1])
+    assert frame["gap_ms"].tolist() == [56.0 - 43.0]
+
+
 def test_the_strict_accuracy_is_that_of_the_metrics(network: Network) -> None:
     generator = np.random.default_rng(0)
     outputs = np.where(generator.random((60, 4)) < 0.5, generator.integers(40, 44, (60, 4)), np.inf)

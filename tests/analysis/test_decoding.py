@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
 
@@ -86,6 +87,26 @@ def test_importance_is_what_a_lesion_does() -> None:
         assert row["low"] <= row["accuracy_loss"] <= row["high"]
     with pytest.raises(SpecificationError, match="nosuch"):
         ablation_importance(model, stimuli, layers=["nosuch"])
+
+
+def test_presentations_that_are_right_without_a_neuron_alone_make_it_less_important() -> None:
+    """The loss is that of the accuracy: b - c of n, and not b of n."""
+    model = load_model("digits", seed=1)
+    stimuli = load_splits(model.network).test.first(60)
+    table = ablation_importance(model, stimuli, units=40, seed=2)
+    engine = make_engine("event", model.network, model.network.training.dt)
+    shown = stimuli.latencies(np.arange(60))
+    before = decide(engine.present(Batch(shown, model.weights))[-1]).strictly_correct(stimuli.labels)
+    mended = 0
+    for row in table.to_dict("records"):
+        silenced = {"hidden": np.arange(200) == row["unit"]}
+        after = decide(engine.present(Batch(shown, model.weights, silenced))[-1]).strictly_correct(stimuli.labels)
+        lost, won = int((before & ~after).sum()), int((after & ~before).sum())
+        assert row["accuracy_loss"] == pytest.approx((lost - won) / 60)
+        assert row["p"] == pytest.approx(stats.binomtest(lost, lost + won).pvalue if lost + won else 1.0)
+        mended += won
+    assert mended > 0
+    assert (table["accuracy_loss"] < 0).any()
 
 
 def test_importance_is_presented_by_the_engine_that_is_given() -> None:

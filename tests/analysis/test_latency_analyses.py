@@ -93,6 +93,19 @@ def test_bins_that_are_wider_than_the_presentation_are_refused(spikes: Spikes) -
         first_spike_psth(spikes, bin_ms=60.5)
 
 
+def test_silent_inputs_are_of_no_strength() -> None:
+    """They count among all inputs: 1 of 4 at the onset is a strength of 1/4."""
+    silent = np.inf
+    times = np.array([[0.0, silent, silent, silent], [5.0, 5.0, 5.0, silent], [5.0, 10.0, silent, silent]])
+    layers = [
+        LayerSpikes.of_latencies("stimulus", times, (0.0, 10.0)),
+        LayerSpikes.of_latencies("late", np.array([[20.0], [15.0], [30.0]])),
+    ]
+    table = latency_against_strength(Spikes.of_layers(layers), groups=3)
+    assert table["strength"].tolist() == [1 / 8, 1 / 4, 3 / 8]
+    assert table["latency_ms"].tolist() == [30.0, 20.0, 15.0]
+
+
 def test_strong_stimuli_that_make_a_layer_fire_early_have_a_correlation_below_0() -> None:
     generator = np.random.default_rng(0)
     stimulus = generator.uniform(0, 10, (200, 5))

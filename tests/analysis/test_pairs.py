@@ -101,6 +101,15 @@ def test_similarity_is_the_correlation_of_dissimilarities() -> None:
     assert other.loc[("one", "other:one"), "rho"] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("measure", ["rank", "van-rossum", "victor-purpura"])
+def test_presentations_that_are_drawn_twice_are_no_pair_in_the_interval_of_similarity(measure: str) -> None:
+    """They are alike in each layer, and would make layers that have nothing to do with each other similar."""
+    generator = np.random.default_rng(9)
+    layers = [LayerSpikes.of_latencies(name, generator.uniform(0, 100, (12, 20))) for name in ("one", "two")]
+    row = representational_similarity(Spikes.of_layers(layers), measure=measure).iloc[0]
+    assert (row["low"] + row["high"]) / 2 == pytest.approx(row["rho"], abs=0.06)
+
+
 @pytest.mark.parametrize("labelled", ["spikes", "against", "both", "neither"])
 def test_a_sample_holds_the_same_presentations_of_both(labelled: str) -> None:
     generator = np.random.default_rng(5)

@@ -77,6 +77,18 @@ def test_spikes_of_a_model_are_those_of_the_engine() -> None:
         present(model, stimuli, disturbance=("time-step", 1.0))
 
 
+def test_the_seed_of_a_disturbance_is_that_of_its_draws() -> None:
+    model = load_model("digits")
+    stimuli = load_splits(model.network).test.first(30)
+    lesions = [
+        Spikes.of(model, stimuli, ["hidden"], disturbance=("lesion-neurons", 0.5), seed=seed).layer("hidden").dense()
+        for seed in (0, 1, 1)
+    ]
+    silent = [np.isinf(each).all(axis=0) for each in lesions]
+    assert (silent[0] != silent[1]).sum() > 50
+    np.testing.assert_array_equal(lesions[1], lesions[2])
+
+
 def test_what_does_not_fit_is_refused() -> None:
     layer = LayerSpikes.of_latencies("one", np.ones((3, 2)))
     with pytest.raises(DataError, match="labels: 2 given"):

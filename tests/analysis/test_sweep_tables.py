@@ -76,6 +76,14 @@ def test_means_over_seeds_the_best_first() -> None:
     assert list(summary.columns[:2]) == ["learning.rate", "layers.hidden.psp"]
 
 
+@pytest.mark.parametrize(("losses", "best"), [((0.3, 0.2), "0002"), ((0.2, 0.3), "0001"), ((0.2, 0.2), "0001")])
+def test_of_equally_accurate_runs_the_one_with_the_least_loss_is_the_best(
+    losses: tuple[float, float], best: str
+) -> None:
+    outcomes = {name: _finished(0.75, loss) for name, loss in zip(("0001", "0002"), losses, strict=True)}
+    assert sweep_summary(sweep_table(PLAN.keys, ended_runs(RUNS, outcomes)))["best_run"].tolist() == [best]
+
+
 def test_a_sweep_over_seeds_alone_is_one_row() -> None:
     table = sweep_table((), ended_runs(RUNS, {"0001": _finished(0.5), "0002": _finished(0.75)}))
     summary = sweep_summary(table)

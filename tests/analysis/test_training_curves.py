@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from netsim.analysis import learning_curves, silent_curves
+from netsim.analysis.learning_tables import best_epoch
 from netsim.errors import DataError
 
 
@@ -31,6 +32,21 @@ def test_errors_over_epochs(frame: pd.DataFrame) -> None:
     best = curves["best: 3.00% in epoch 3"]
     assert (list(np.asarray(best.get_xdata())), best.get_ydata()) == ([3], pytest.approx([3.0]))
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "error (%)")
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "losses", "best"),
+    [
+        ([0.6, 0.9, 0.9, 0.8], [0.1, 0.4, 0.3, 0.2], 2),
+        ([0.6, 0.9, 0.9, 0.8], [0.1, 0.3, 0.4, 0.2], 1),
+        ([0.6, 0.9, 0.9, 0.8], [0.1, 0.3, 0.3, 0.2], 1),
+    ],
+)
+def test_of_equally_accurate_epochs_the_first_one_with_the_least_loss_is_the_best(
+    accuracies: list[float], losses: list[float], best: int
+) -> None:
+    frame = pd.DataFrame({"validation_strict_accuracy": accuracies, "validation_loss": losses})
+    assert best_epoch(frame) == best
 
 
 def test_no_error_stands_at_0_of_the_logarithmic_axis(frame: pd.DataFrame) -> None:

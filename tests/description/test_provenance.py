@@ -53,6 +53,19 @@ def test_classes_are_told_by_output_neuron(classes: Any, told: list[str]) -> Non
     assert [fact.value for fact in facts if fact.name == "classes of the output neurons"] == told
 
 
+@pytest.mark.parametrize(
+    ("training", "validation", "told"),
+    [([50.0, 30.0], [5.0, 15.0], "100 s"), ([100.0, 50.0], [20.0, 10.0], "3 min"), ([3600.0, 3600.0], None, "120 min")],
+)
+def test_the_duration_of_a_training_is_that_of_training_and_validation(
+    training: list[float], validation: list[float] | None, told: str
+) -> None:
+    table = pd.DataFrame({"epoch": [1, 2], "training_seconds": training})
+    if validation is not None:
+        table = table.assign(validation_seconds=validation)
+    assert {fact.name: fact.value for fact in training_facts(lambda: table)}["duration"] == told
+
+
 @pytest.mark.parametrize(("planned", "told"), [(0, "2"), (2, "2"), (1_000, "2 of 1,000, so far")])
 def test_a_training_that_goes_on_says_how_far_it_is(planned: int, told: str) -> None:
     table = pd.DataFrame({"epoch": [1, 2], "validation_strict_accuracy": [0.5, 0.75], "validation_loss": [1.0, 0.5]})

@@ -179,6 +179,32 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
     assert fields - changed == NEVER_ALONE | ONE_CHOICE
 
 
+def test_parameters_stand_below_their_headings() -> None:
+    neurons = Neurons("staggered", threshold=1.5, tau=16.0, onset=10.0, end=60.0, drive=0.5, bias=True)
+    initial = InitialWeights("uniform", mean=0.75, spread=2.5)
+    layers = (Layer("hidden", Dense(30), neurons, initial=initial), Layer("output", Dense(10)))
+    training = Training(batch=70, epochs=4, shift=2, occlusion=5, jitter=0.25)
+    network = Network.chain("told", IntensityEncoder((4, 5, 1), 20.0), layers, 100.0, training=training)
+    tables = {table.letter: table for table in describe(network).tables}
+    row = dict(zip(tables["D2"].headings, tables["D2"].rows[0], strict=True))
+    assert [row[heading] for heading in (r"$\theta$", r"$\tau$ (ms)", "$D$", "$b_j$")] == [
+        "$1.5$",
+        "$16$",
+        "$0.5$",
+        "learned",
+    ]
+    onset, end = (row[f"${symbol}$ (ms)"] for symbol in (r"t_{\mathrm{on}}", r"t_{\mathrm{end}}"))
+    assert (onset, end) == ("$10$", "$60$")
+    row = dict(zip(tables["C"].headings, tables["C"].rows[0], strict=True))
+    assert row["Initial weights"] == r"uniform, $a = 0.75$, $\sigma = 2.5$"
+    assert (row["Synapses"], row["Inputs $n$"]) == ("600", "20")
+    augmentation = _cells(describe(network), "E")["Augmentation"]
+    assert "from $-2$ to $2$" in augmentation
+    assert "a square of 5 by 5 pixels" in augmentation
+    assert r"a standard deviation of $0.25 \text{ ms}$" in augmentation
+    assert "4 epochs, in batches of $N = 70$" in _cells(describe(network), "G2")["Training"]
+
+
 def test_numbers_are_told_to_the_last_digit(mixed: Network) -> None:
     changed = dataclasses.replace(mixed, learning=Learning(rate=0.1 + 0.2, weight_decay=1.5e-7))
     rows = _cells(describe(changed), "G2")

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from netsim.models.presets import load_preset, preset_names
 from netsim.reporting import Picture, Report, render
 from netsim.reporting.page import cautions
+from netsim.reporting.tables import activity_table, results
 from netsim.seams import figures
 
 Parse = Callable[[str], Any]
@@ -136,6 +137,41 @@ def test_results_are_those_of_an_evaluation(report: Report, parse: Parse) -> Non
         assert list(means) == [name for name in means if name in activity]
     assert f"{result.spikes_per_presentation['hidden']:,.1f}" in activity
     assert f"{result.synaptic_operations_per_presentation['output']:,.0f}" in activity
+
+
+def test_each_result_stands_by_its_own_name(report: Report) -> None:
+    figures = {
+        "strict_accuracy": 0.51,
+        "accuracy": 0.62,
+        "tie_rate": 0.13,
+        "silent_rate": 0.24,
+        "mean_decision_latency_ms": 31.5,
+        "median_decision_latency_ms": 22.25,
+        "decision_latency_iqr_ms": 7.75,
+        "onset_rate": 0.085,
+        "spikes_per_presentation": {"stimulus": 32.0, "hidden": 50.0, "output": 2.0},
+        "synaptic_operations_per_presentation": {"hidden": 6400.0, "output": 500.0},
+    }
+    evaluation = dataclasses.replace(report.evaluation, **figures)
+    told = {one.name: one.value for one in results(report.network, evaluation)}
+    assert told == {
+        "strict accuracy": "51.00%",
+        "plain accuracy": "62.00%",
+        "ties": "13.00%",
+        "silent": "24.00%",
+        "mean decision latency": "31.5 ms",
+        "median decision latency": "22.2 ms",
+        "spikes per presentation": "52",  # of the network, without those that it is presented
+        "synaptic operations": "6,900",
+    }
+    (detail,) = (one.detail for one in results(report.network, evaluation) if one.name == "median decision latency")
+    assert detail == "interquartile range 7.8 ms, 8.5% at the onset of the output window"
+    rows = {row[0]: row[1:] for row in activity_table(report.network, evaluation).rows}
+    assert rows == {
+        "stimulus": ("64", "32.0", "50.0%", ""),
+        "hidden": ("200", "50.0", "25.0%", "6,400"),
+        "output": ("10", "2.0", "20.0%", "500"),
+    }
 
 
 def test_provenance(made: Any, report: Report, parse: Parse) -> None:

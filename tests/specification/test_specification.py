@@ -29,6 +29,7 @@ from netsim.specification import (
     Training,
     Weighting,
 )
+from netsim.specification.grid import nearest_step, nearest_steps, on_grid, step_at_or_after
 from netsim.specification.summary import architecture, summarise
 
 OUTPUT = Layer("output", Dense(10))
@@ -141,6 +142,42 @@ def test_named_psps() -> None:
     np.testing.assert_allclose(PSP("plateau", rise=4.0).potential(since), [0, 0, 2, 4, 4, 4, 4])
     np.testing.assert_allclose(PSP("triangle", rise=4.0, fall=8.0).potential(since), [0, 0, 2, 4, 3, 1, 0], atol=1e-12)
     assert PSP().potential(np.array([-math.inf])).tolist() == [0.0]
+
+
+@pytest.mark.parametrize(("drive", "crossing", "slope"), [(0.0, None, 1 / 16), (0.5, None, 0.5 / 16), (0.5, 0.2, 0.2)])
+def test_the_assumed_slope_is_that_of_the_drive_unless_it_is_given(
+    drive: float, crossing: float | None, slope: float
+) -> None:
+    neurons = Neurons("staggered", tau=16.0, onset=8.0, drive=drive, crossing_slope=crossing)
+    assert neurons.assumed_slope == pytest.approx(slope)
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.0, 0), (0.29, 29), (0.57, 57), (0.985, 99), (1.0, 100)])
+@pytest.mark.parametrize("shape", [(100,), (2, 3, 100)])
+def test_the_last_neurons_or_maps_are_inhibitory_as_many_as_are_nearest(
+    share: float, count: int, shape: tuple[int, ...]
+) -> None:
+    signs = Population("mixed", shape, inhibitory=share).signs
+    assert signs is not None
+    assert signs.tolist() == [1] * (100 - count) + [-1] * count
+
+
+@pytest.mark.parametrize(
+    ("time", "dt", "step"),
+    [(0.5, 1.0, 1), (1.5, 1.0, 2), (2.5, 1.0, 3), (2.4, 1.0, 2), (0.25, 0.5, 1), (1.25, 0.5, 3), (0.0, 0.5, 0)],
+)
+def test_a_time_that_may_move_goes_to_the_nearest_step_and_a_half_up(time: float, dt: float, step: int) -> None:
+    """Single times, as delays, and arrays, as latencies, alike."""
+    assert nearest_step(time, dt) == step
+    assert nearest_steps(np.array([time, np.inf]), dt).tolist() == [step, np.inf]
+    assert on_grid(np.array([time, np.inf]), dt).tolist() == [step * dt, np.inf]
+
+
+@pytest.mark.parametrize(
+    ("time", "dt", "step"), [(1.0, 1.0, 1), (1.01, 1.0, 2), (1.0 + 1e-12, 1.0, 1), (0.3, 0.1, 3), (0.0, 0.5, 0)]
+)
+def test_a_time_that_is_kept_goes_to_the_first_step_at_or_after_it(time: float, dt: float, step: int) -> None:
+    assert step_at_or_after(time, dt) == step
 
 
 def test_the_gate_follows_from_the_regime() -> None:

@@ -55,6 +55,18 @@ def test_every_kind_of_part_survives() -> None:
     assert network_from_dict(tomllib.loads(dumps_network(network))) == network
 
 
+def test_projections_beside_layers_are_part_of_the_network() -> None:
+    table = {
+        "name": "skip",
+        "duration": 64.0,
+        "encoder": {"shape": [2, 2, 1], "t_max": 16.0},
+        "layers": [{"name": name, "kind": "dense", "size": size} for name, size in (("hidden", 5), ("output", 2))],
+        "projections": [{"source": "stimulus", "target": "output", "connectivity": {"rule": "dense"}}],
+    }
+    ends = [(one.source, one.target) for one in network_from_dict(table).projections]
+    assert ends == [("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output")]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
