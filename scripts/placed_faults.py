@@ -83,7 +83,7 @@ def outcome(fault: Fault, tests: Sequence[str], copy: Path) -> str:
     path, text, compiler = copy / PACKAGES[package] / file, changed(fault), fault.get("jit", True)
     environment = os.environ | {"PYTHONPATH": str(copy), "NUMBA_DISABLE_JIT": "0" if compiler else "1"}
     with tempfile.TemporaryDirectory() as cache:
-        if "compil" in text or not compiler:  # such machine code would crowd out that of the copy
+        if not compiler or "numba" in text or "compilation" in text:  # its machine code would crowd out the copy's
             environment["NUMBA_CACHE_DIR"] = cache
         path.write_text(text, "utf-8")
         try:

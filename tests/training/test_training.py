@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,10 @@ from netsim.engines.event.engine import EventEngine
 from netsim.errors import TrainingError
 from netsim.learning import BatchGradients
 from netsim.learning.learners.stidi_bp import STiDiBP
+from netsim.learning.optimizers.sgd import SGD
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
+from netsim.seams import schedules
 from netsim.specification import (
     Convolution,
     Dense,
@@ -39,6 +42,7 @@ from netsim.training.loop import (
     Progress,
     dropout_factors,
     dropout_masks,
+    order_of_presentations,
     resume_training,
     start_training,
     train,
@@ -80,6 +84,18 @@ def _train(
     settings = network.training
     engine = make_engine(settings.engine, network, settings.dt, settings.precision)
     return engine.run(train(network, training, validation, state, seed, run, callbacks, checkpoint_seconds))
+
+
+class _Watched(EventEngine):
+    """Keeps the batches that it presents."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self.seen: list[Batch] = []
+
+    def present(self, batch: Batch) -> list[np.ndarray]:
+        self.seen.append(batch)
+        return super().present(batch)
 
 
 def test_a_network_learns_patterns(random_stimuli: MakeStimuli) -> None:
@@ -453,13 +469,6 @@ def test_both_engines_train_to_the_same_weights() -> None:
 
 
 def test_inputs_at_constant_times_neither_move_nor_are_covered() -> None:
-    seen: list[np.ndarray] = []
-
-    class Watching(EventEngine):
-        def present(self, batch: Batch) -> list[np.ndarray]:
-            seen.append(batch.stimuli)
-            return super().present(batch)
-
     encoder = IntensityEncoder((6, 6, 3), 16.0, constant=(0.0, 5.0))
     network = Network.chain(
         "constant",
@@ -471,8 +480,9 @@ def test_inputs_at_constant_times_neither_move_nor_are_covered() -> None:
     generator = np.random.default_rng(5)
     images = generator.integers(1, 256, (30, 6, 6, 1)).astype(np.uint8)
     stimuli = Stimuli(images, generator.integers(0, 3, 30), 255, encoder)
-    Watching(network).run(train(network, stimuli, stimuli.first(10), start_training(network, 0), 0))
-    learned_from = np.concatenate(seen[:3])
+    engine = _Watched(network)
+    engine.run(train(network, stimuli, stimuli.first(10), start_training(network, 0), 0))
+    learned_from = np.concatenate([batch.stimuli for batch in engine.seen[:3]])
     assert len(learned_from) == 30
     assert (learned_from[..., 1:] == (0.0, 5.0)).all()
     assert np.isinf(learned_from[..., 0]).any()  # what is beyond the border, or covered, is silent
@@ -507,3 +517,101 @@ def test_the_training_loss_is_the_mean_over_presentations(random_stimuli: MakeSt
     (metrics,) = state.history
     assert metrics["training_loss"] == pytest.approx(metrics["validation_loss"], rel=1e-6)
     assert metrics["training_strict_accuracy"] == metrics["validation_strict_accuracy"]
+
+
+def _dense(dropout: float = 0.0, training: Training | None = None, **learning: Any) -> Network:
+    """Without validation stimuli."""
+    return Network.chain(
+        "dense",
+        IntensityEncoder((4, 4, 1), 16.0),
+        (
+            Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True), dropout=dropout),
+            Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
+        ),
+        128.0,
+        training=training or Training(epochs=1, batch=20, precision="double", validation=0),
+        learning=Learning(**{"rate": 0.01, "schedule": "constant", "optimizer": "sgd", "momentum": 0.0} | learning),
+    )
+
+
+@pytest.mark.parametrize(
+    ("varied", "dropout"), [({"shift": 2}, 0.0), ({"occlusion": 2}, 0.0), ({"jitter": 2.0}, 0.0), ({}, 0.5)]
+)
+def test_each_batch_of_each_epoch_is_varied_by_draws_of_its_own(varied: dict[str, Any], dropout: float) -> None:
+    """The stimuli are all the same, so that batches differ by what was drawn."""
+    network = _dense(dropout, Training(epochs=2, batch=5, validation=0, **varied))
+    image = np.random.default_rng(0).integers(1, 256, (1, 4, 4, 1)).astype(np.uint8)
+    stimuli = Stimuli(image.repeat(15, axis=0), np.zeros(15, int), 255, network.encoder)
+    engine = _Watched(network)
+    engine.run(train(network, stimuli, stimuli.first(0), start_training(network, 0), 0))
+    drawn = [batch.silenced["hidden"] if dropout else batch.stimuli for batch in engine.seen]
+    assert len(drawn) == 6
+    for one, other in itertools.combinations(drawn, 2):
+        assert (one != other).any()
+
+
+def test_each_epoch_presents_all_stimuli_in_an_order_of_its_own(random_stimuli: MakeStimuli) -> None:
+    network = _dense(training=Training(epochs=3, batch=20, validation=0))
+    stimuli = random_stimuli(network.encoder, 20, 3)
+    engine = _Watched(network)
+    engine.run(train(network, stimuli, stimuli.first(0), start_training(network, 0), 0))
+    epochs = [[stimulus.tobytes() for stimulus in batch.stimuli] for batch in engine.seen]
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert len({tuple(sorted(epoch)) for epoch in epochs}) == 1
+
+
+def test_jitter_takes_no_spike_away_before_the_end_of_the_presentation() -> None:
+    """Dark pixels fire at the end of the encoding window, which is not that of the presentation."""
+    network = _dense(training=Training(epochs=1, batch=20, validation=0, jitter=4.0))
+    stimuli = Stimuli(np.ones((20, 4, 4, 1), np.uint8), np.zeros(20, int), 255, network.encoder)
+    engine = _Watched(network)
+    engine.run(train(network, stimuli, stimuli.first(0), start_training(network, 0), 0))
+    assert np.isfinite(engine.seen[0].stimuli).all()
+    assert engine.seen[0].stimuli.max() > network.encoder.t_max
+
+
+def test_with_dropout_a_step_follows_the_gradient_of_the_loss_without_the_silenced_neurons(
+    random_stimuli: MakeStimuli,
+) -> None:
+    """Its slope along weights, measured by presenting with others and with the same neurons silenced."""
+    network, rate = _dense(dropout=0.4), 0.01
+    stimuli = random_stimuli(network.encoder, 20, 3)
+    engine, state = _Watched(network), start_training(network, 0)
+    before = {name: array.copy() for name, array in state.weights.items()}
+    engine.run(train(network, stimuli, stimuli.first(0), state, 0))
+    (batch,) = engine.seen
+    labels = stimuli.labels[order_of_presentations(0, 0, 20)]
+    learner = STiDiBP(network)
+
+    def loss(name: str, place: tuple[int, ...], change: float) -> float:
+        weights = {key: array.copy() for key, array in before.items()}
+        weights[name][place] += change
+        weights["output.kernel"] /= 1 - 0.4
+        latencies = engine.present(dataclasses.replace(batch, weights=weights))
+        return float(learner.loss(latencies[-1], labels).mean())
+
+    for name in ("hidden.kernel", "output.kernel", "output.bias"):
+        moved = state.weights[name] - before[name]
+        for place in list(np.ndindex(moved.shape))[:8]:
+            slope = (loss(name, place, 1e-5) - loss(name, place, -1e-5)) / 2e-5
+            # the gradient is that of the loss over its sharpness
+            assert moved[place] == pytest.approx(-rate * slope / network.learning.sharpness, rel=1e-3, abs=1e-9)
+        assert np.abs(moved).max() > 1e-6
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine"])
+def test_an_update_has_the_rate_for_the_share_of_updates_done_before_it(
+    schedule: str, random_stimuli: MakeStimuli
+) -> None:
+    class Noting(SGD):
+        def step(self, weights: Any, gradients: Any, rate: float, factors: Any = None) -> None:
+            rates.append(rate)
+            super().step(weights, gradients, rate, factors)
+
+    rates: list[float] = []
+    network = _dense(training=Training(epochs=3, batch=8, validation=0), schedule=schedule)
+    stimuli = random_stimuli(network.encoder, 20, 3)
+    optimizer = Noting(momentum=0.0)
+    state = start_training(network, 0, optimizer)
+    EventEngine(network).run(train(network, stimuli, stimuli.first(0), state, 0))
+    assert rates == [0.01 * schedules[schedule](done / 9) for done in range(9)]
