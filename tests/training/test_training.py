@@ -25,6 +25,7 @@ from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.seams import schedules
 from netsim.specification import (
     Convolution,
+    Delays,
     Dense,
     InitialWeights,
     IntensityEncoder,
@@ -308,22 +309,29 @@ def test_the_best_weights_are_those_that_were_validated(random_stimuli: MakeStim
 
 
 def test_the_running_mean_of_the_weights_is_kept(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
-    network = _network(learning=Learning(rate=0.01, averaging=0.95), training=Training(epochs=1, batch=10))
+    """Its share of the past grows with the updates of all epochs."""
+    network = _network(learning=Learning(rate=0.01, averaging=0.95), training=Training(epochs=2, batch=10))
     state = start_training(network, 0)
     expected = {name: array.copy() for name, array in state.weights.items()}
+    means: list[dict[str, np.ndarray]] = []
 
     def average(progress: Progress) -> None:
-        steps = progress.presentations // 10
+        steps = 12 * progress.epoch + progress.presentations // 10
         keep = min(0.95, (1 + steps) / (10 + steps))
         for name, mean in expected.items():
             mean += (1 - keep) * (state.weights[name] - mean)
 
+    def note(metrics: Any) -> None:
+        means.append({name: mean.copy() for name, mean in expected.items()})
+
     run = create_run(tmp_path / "run", network, describe_run(0))
-    _train(network, random_stimuli, run=run, state=state, callbacks=Callbacks(on_batch=average))
+    callbacks = Callbacks(on_batch=average, on_epoch=note)
+    _train(network, random_stimuli, run=run, state=state, callbacks=callbacks)
     kept = run.weights(network)
-    for name, mean in expected.items():
+    for name, mean in means[state.best_epoch - 1].items():
         np.testing.assert_allclose(kept[name], mean, rtol=1e-5, atol=1e-7)
         assert (kept[name] != state.weights[name]).any()
+        np.testing.assert_allclose(state.current[name], expected[name], rtol=1e-5, atol=1e-7)
 
 
 def test_a_diverging_training_stops_and_says_where(
@@ -615,3 +623,84 @@ def test_an_update_has_the_rate_for_the_share_of_updates_done_before_it(
     state = start_training(network, 0, optimizer)
     EventEngine(network).run(train(network, stimuli, stimuli.first(0), state, 0))
     assert rates == [0.01 * schedules[schedule](done / 9) for done in range(9)]
+
+
+class _Drift(STiDiBP):
+    """Weights move, and the loss is the same for all of them."""
+
+    def learn(self, latencies: Any, labels: np.ndarray, weights: Any, delays: Any = None) -> BatchGradients:
+        gradients = {name: np.ones_like(array) for name, array in weights.items()}
+        return BatchGradients(gradients, self.loss(latencies[-1], labels))
+
+    def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return np.ones(len(labels))
+
+
+def test_of_epochs_that_are_equally_good_the_first_is_kept(random_stimuli: MakeStimuli) -> None:
+    """Outputs stay silent, so that no epoch decides better than another."""
+    network = _dense(training=Training(epochs=3, batch=20, precision="double"))
+    stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
+    state.weights["output.bias"][:] = -100.0
+    after: list[float] = []
+    callbacks = Callbacks(on_epoch=lambda metrics: after.append(state.weights["output.bias"][0]))
+    experiment = train(network, stimuli, stimuli, state, 0, callbacks=callbacks, learner=_Drift(network))
+    EventEngine(network).run(experiment)
+    assert len({row["validation_loss"] for row in state.history}) == 1
+    assert len(set(after)) == 3
+    assert state.best_epoch == 1
+    assert state.best_weights is not None
+    assert state.best_weights["output.bias"][0] == after[0]
+
+
+def test_neurons_that_stay_silent_are_redrawn_anew_after_each_epoch_and_outputs_never(
+    random_stimuli: MakeStimuli,
+) -> None:
+    network = _dense(training=Training(epochs=3, batch=20, validation=0), rate=1e-9, revive_below=0.5)
+    silent = InitialWeights(mean=-100.0)
+    network = _changed(network, lambda layer: dataclasses.replace(layer, initial=silent))
+    stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
+    state.weights["output.bias"][:] = -100.0
+    outputs = state.weights["output.kernel"].copy()
+    hidden = [state.weights["hidden.kernel"].copy()]
+    callbacks = Callbacks(on_epoch=lambda metrics: hidden.append(state.weights["hidden.kernel"].copy()))
+    EventEngine(network).run(train(network, stimuli, stimuli.first(0), state, 0, callbacks=callbacks))
+    for one, other in itertools.combinations(hidden, 2):
+        assert (one != other).mean() > 0.99
+    np.testing.assert_allclose(state.weights["output.kernel"], outputs, atol=1e-6)
+    np.testing.assert_allclose(state.weights["output.bias"], -100.0)
+
+
+def test_the_running_mean_keeps_the_constraints_that_the_weights_keep(random_stimuli: MakeStimuli) -> None:
+    """A large step pushes weights against the bound of their sign again and again."""
+    network = _dense(rate=30.0, averaging=0.9, training=Training(epochs=4, batch=5, precision="double", validation=0))
+    network = _changed(network, lambda layer: dataclasses.replace(layer, sign="excitatory"))
+    stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
+    EventEngine(network).run(train(network, stimuli, stimuli.first(0), state, 0))
+    for name in ("hidden.kernel", "output.kernel"):
+        assert (state.weights[name] == 0).any()
+        assert state.current is state.mean
+        assert state.current[name].min() >= 0
+
+
+def test_delays_learn_at_their_own_rate(random_stimuli: MakeStimuli) -> None:
+    """The rate counts in encoding windows, of 16 ms here."""
+
+    def moved(rate: float) -> np.ndarray:
+        network = _dense()
+        delays = Delays("synapse", 3.0, 1.0, learned=True, rate=rate)
+        layers = network.layers()
+        assert layers is not None
+        network = network.with_layers([layers[0], dataclasses.replace(layers[1], delay=delays)])
+        stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
+        before = {name: array.copy() for name, array in state.weights.items()}
+        engine = EventEngine(network)
+        engine.run(train(network, stimuli, stimuli.first(0), state, 0))
+        latencies = engine.present(Batch(stimuli.latencies(np.arange(20)), before))
+        gradient = STiDiBP(network).learn(latencies, stimuli.labels, before).gradients["output.delay"]
+        change = state.weights["output.delay"] - before["output.delay"]
+        np.testing.assert_allclose(change, -0.01 * 16.0 * rate * gradient, rtol=1e-6, atol=1e-12)
+        return change
+
+    once, thrice = moved(1.0), moved(3.0)
+    assert np.abs(once).max() > 1e-6
+    np.testing.assert_allclose(thrice, 3 * once, rtol=1e-6, atol=1e-12)
