@@ -38,7 +38,7 @@ def test_a_report_shows_the_presentation_that_is_asked_for(
 ) -> None:
     one = {"A single presentation": ["raster"]}
     for module in ("pictures", "page"):
-        monkeypatch.setattr(f"netsim.report.{module}.sections", lambda: one)
+        monkeypatch.setattr(f"netsim.reporting.{module}.sections", lambda: one)
     done = netsim("report", run, "--index", 7, "--limit", 20, "--out", "seventh.html")
     assert (done.code, done.err) == (0, "")
     assert ">presentation 7<" in Path("seventh-figures/raster.svg").read_text(encoding="utf-8")

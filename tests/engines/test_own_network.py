@@ -12,7 +12,7 @@ import brian2 as b2
 import numpy as np
 import pytest
 
-from netsim.engines import Batch, Experiment, Latencies, Recorded, make_engine
+from netsim.engines import Batch, Conversation, Latencies, Recorded, make_engine
 from netsim.engines.brian2.own import OwnBrian2Engine, brian2_engine
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.models.neurons import SCHEDULE
@@ -103,7 +103,7 @@ def test_a_second_thread_leaves_a_conversation_alone() -> None:
     begun, ended = threading.Event(), threading.Event()
     heard: list[Latencies] = []
 
-    def experiment() -> Experiment[None]:
+    def experiment() -> Conversation[None]:
         heard.append((yield Batch(_stimuli(), _weights(network))))
         begun.set()
         assert ended.wait(60)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsim.engines import Batch, Engine, Experiment, Latencies
+from netsim.engines import Batch, Conversation, Engine, Latencies
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, RunError
@@ -166,7 +166,7 @@ def test_a_process_that_is_forked_within_a_conversation_stays_in_it(
 ) -> None:
     engine = Brian2Engine(NETWORK, dt=0.5, target="numpy")
 
-    def experiment() -> Experiment[str]:
+    def experiment() -> Conversation[str]:
         yield Batch(STIMULI, WEIGHTS)
         return forked(lambda: _error(engine))
 

@@ -9,9 +9,9 @@ import pytest
 
 from netsim.cli.training import train_plan
 from netsim.errors import RunError
-from netsim.measuring.cluster import connect
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run
+from netsim.spikes.cluster import connect
 from netsim.sweeps.execution import Outcome, SweepCallbacks
 from netsim.sweeps.plan import read_plan
 from netsim.training.checkpoint import write_checkpoint, write_epochs

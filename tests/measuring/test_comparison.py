@@ -78,9 +78,12 @@ def test_a_rounding_error_is_no_difference(random_stimuli: Callable[..., Stimuli
     assert _compare((0.0, 1e-9), random_stimuli).agreement == 1
 
 
-@pytest.mark.parametrize(("agreement", "agrees"), [(1.0, True), (0.9999, True), (0.99989, False)])
-def test_what_is_required(agreement: float, agrees: bool) -> None:
-    assert Comparison(agreement, {"stimulus": 1.0}, 1.0, 1.0, 1, DT).agrees is agrees
+@pytest.mark.parametrize(
+    ("agreement", "steps", "agrees"),
+    [(1.0, 0.0, True), (0.9999, 1.0, True), (0.99989, 1.0, False), (0.9999, 2.0, False), (0.9999, np.inf, False)],
+)
+def test_what_is_required(agreement: float, steps: float, agrees: bool) -> None:
+    assert Comparison(agreement, {"stimulus": 1.0}, steps, 1.0, 1, DT).agrees is agrees
 
 
 @pytest.mark.parametrize(("steps", "agrees"), [(0.0, True), (1.0, True), (1.5, False), (2.0, False), (np.inf, False)])

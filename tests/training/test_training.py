@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +19,13 @@ from netsim.engines.event.engine import EventEngine
 from netsim.errors import TrainingError
 from netsim.learning import BatchGradients
 from netsim.learning.learners.stidi_bp import STiDiBP
+from netsim.learning.optimizers.sgd import SGD
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
+from netsim.seams import schedules
 from netsim.specification import (
     Convolution,
+    Delays,
     Dense,
     InitialWeights,
     IntensityEncoder,
@@ -39,6 +43,7 @@ from netsim.training.loop import (
     Progress,
     dropout_factors,
     dropout_masks,
+    order_of_presentations,
     resume_training,
     start_training,
     training_conversation,
@@ -82,6 +87,18 @@ def _train(
     return engine.run(
         training_conversation(network, training, validation, state, seed, run, callbacks, checkpoint_seconds)
     )
+
+
+class _Watched(EventEngine):
+    """Keeps the batches that it presents."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self.seen: list[Batch] = []
+
+    def present(self, batch: Batch) -> Latencies:
+        self.seen.append(batch)
+        return super().present(batch)
 
 
 def test_a_network_learns_patterns(random_stimuli: MakeStimuli) -> None:
@@ -294,22 +311,29 @@ def test_the_best_weights_are_those_that_were_validated(random_stimuli: MakeStim
 
 
 def test_the_running_mean_of_the_weights_is_kept(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
-    network = _network(learning=Learning(rate=0.01, averaging=0.95), training=Training(epochs=1, batch=10))
+    """Its share of the past grows with the updates of all epochs."""
+    network = _network(learning=Learning(rate=0.01, averaging=0.95), training=Training(epochs=2, batch=10))
     state = start_training(network, 0)
     expected = {name: array.copy() for name, array in state.weights.items()}
+    means: list[dict[str, np.ndarray]] = []
 
     def average(progress: Progress) -> None:
-        steps = progress.presentations // 10
+        steps = 12 * progress.epoch + progress.presentations // 10
         keep = min(0.95, (1 + steps) / (10 + steps))
         for name, mean in expected.items():
             mean += (1 - keep) * (state.weights[name] - mean)
 
+    def note(metrics: Any) -> None:
+        means.append({name: mean.copy() for name, mean in expected.items()})
+
     run = create_run(tmp_path / "run", network, describe_run(0))
-    _train(network, random_stimuli, run=run, state=state, callbacks=Callbacks(on_batch=average))
+    callbacks = Callbacks(on_batch=average, on_epoch=note)
+    _train(network, random_stimuli, run=run, state=state, callbacks=callbacks)
     kept = run.weights(network)
-    for name, mean in expected.items():
+    for name, mean in means[state.best_epoch - 1].items():
         np.testing.assert_allclose(kept[name], mean, rtol=1e-5, atol=1e-7)
         assert (kept[name] != state.weights[name]).any()
+        np.testing.assert_allclose(state.current[name], expected[name], rtol=1e-5, atol=1e-7)
 
 
 def test_a_diverging_training_stops_and_says_where(
@@ -455,13 +479,6 @@ def test_both_engines_train_to_the_same_weights() -> None:
 
 
 def test_inputs_at_constant_times_neither_move_nor_are_covered() -> None:
-    seen: list[np.ndarray] = []
-
-    class Watching(EventEngine):
-        def present(self, batch: Batch) -> Latencies:
-            seen.append(batch.stimuli)
-            return super().present(batch)
-
     encoder = IntensityEncoder((6, 6, 3), 16.0, constant=(0.0, 5.0))
     network = Network.chain(
         "constant",
@@ -473,8 +490,9 @@ def test_inputs_at_constant_times_neither_move_nor_are_covered() -> None:
     generator = np.random.default_rng(5)
     images = generator.integers(1, 256, (30, 6, 6, 1)).astype(np.uint8)
     stimuli = Stimuli(images, generator.integers(0, 3, 30), 255, encoder)
-    Watching(network).run(training_conversation(network, stimuli, stimuli.first(10), start_training(network, 0), 0))
-    learned_from = np.concatenate(seen[:3])
+    engine = _Watched(network)
+    engine.run(training_conversation(network, stimuli, stimuli.first(10), start_training(network, 0), 0))
+    learned_from = np.concatenate([batch.stimuli for batch in engine.seen[:3]])
     assert len(learned_from) == 30
     assert (learned_from[..., 1:] == (0.0, 5.0)).all()
     assert np.isinf(learned_from[..., 0]).any()  # what is beyond the border, or covered, is silent
@@ -509,3 +527,182 @@ def test_the_training_loss_is_the_mean_over_presentations(random_stimuli: MakeSt
     (metrics,) = state.history
     assert metrics["training_loss"] == pytest.approx(metrics["validation_loss"], rel=1e-6)
     assert metrics["training_strict_accuracy"] == metrics["validation_strict_accuracy"]
+
+
+def _dense(dropout: float = 0.0, training: Training | None = None, **learning: Any) -> Network:
+    """Without validation stimuli."""
+    return Network.chain(
+        "dense",
+        IntensityEncoder((4, 4, 1), 16.0),
+        (
+            Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True), dropout=dropout),
+            Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
+        ),
+        128.0,
+        training=training or Training(epochs=1, batch=20, precision="double", validation=0),
+        learning=Learning(**{"rate": 0.01, "schedule": "constant", "optimizer": "sgd", "momentum": 0.0} | learning),
+    )
+
+
+@pytest.mark.parametrize(
+    ("varied", "dropout"), [({"shift": 2}, 0.0), ({"occlusion": 2}, 0.0), ({"jitter": 2.0}, 0.0), ({}, 0.5)]
+)
+def test_each_batch_of_each_epoch_is_varied_by_draws_of_its_own(varied: dict[str, Any], dropout: float) -> None:
+    """The stimuli are all the same, so that batches differ by what was drawn."""
+    network = _dense(dropout, Training(epochs=2, batch=5, validation=0, **varied))
+    image = np.random.default_rng(0).integers(1, 256, (1, 4, 4, 1)).astype(np.uint8)
+    stimuli = Stimuli(image.repeat(15, axis=0), np.zeros(15, int), 255, network.encoder)
+    engine = _Watched(network)
+    engine.run(training_conversation(network, stimuli, stimuli.first(0), start_training(network, 0), 0))
+    drawn = [batch.silenced["hidden"] if dropout else batch.stimuli for batch in engine.seen]
+    assert len(drawn) == 6
+    for one, other in itertools.combinations(drawn, 2):
+        assert (one != other).any()
+
+
+def test_each_epoch_presents_all_stimuli_in_an_order_of_its_own(random_stimuli: MakeStimuli) -> None:
+    network = _dense(training=Training(epochs=3, batch=20, validation=0))
+    stimuli = random_stimuli(network.encoder, 20, 3)
+    engine = _Watched(network)
+    engine.run(training_conversation(network, stimuli, stimuli.first(0), start_training(network, 0), 0))
+    epochs = [[stimulus.tobytes() for stimulus in batch.stimuli] for batch in engine.seen]
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert len({tuple(sorted(epoch)) for epoch in epochs}) == 1
+
+
+def test_jitter_takes_no_spike_away_before_the_end_of_the_presentation() -> None:
+    """Dark pixels fire at the end of the encoding window, which is not that of the presentation."""
+    network = _dense(training=Training(epochs=1, batch=20, validation=0, jitter=4.0))
+    stimuli = Stimuli(np.ones((20, 4, 4, 1), np.uint8), np.zeros(20, int), 255, network.encoder)
+    engine = _Watched(network)
+    engine.run(training_conversation(network, stimuli, stimuli.first(0), start_training(network, 0), 0))
+    assert np.isfinite(engine.seen[0].stimuli).all()
+    assert engine.seen[0].stimuli.max() > network.encoder.t_max
+
+
+def test_with_dropout_a_step_follows_the_gradient_of_the_loss_without_the_silenced_neurons(
+    random_stimuli: MakeStimuli,
+) -> None:
+    """Its slope along weights, measured by presenting with others and with the same neurons silenced."""
+    network, rate = _dense(dropout=0.4), 0.01
+    stimuli = random_stimuli(network.encoder, 20, 3)
+    engine, state = _Watched(network), start_training(network, 0)
+    before = {name: array.copy() for name, array in state.weights.items()}
+    engine.run(training_conversation(network, stimuli, stimuli.first(0), state, 0))
+    (batch,) = engine.seen
+    labels = stimuli.labels[order_of_presentations(0, 0, 20)]
+    learner = STiDiBP(network)
+
+    def loss(name: str, place: tuple[int, ...], change: float) -> float:
+        weights = {key: array.copy() for key, array in before.items()}
+        weights[name][place] += change
+        weights["output.kernel"] /= 1 - 0.4
+        latencies = engine.present(dataclasses.replace(batch, weights=weights))
+        return float(learner.loss(latencies[-1], labels).mean())
+
+    for name in ("hidden.kernel", "output.kernel", "output.bias"):
+        moved = state.weights[name] - before[name]
+        for place in list(np.ndindex(moved.shape))[:8]:
+            slope = (loss(name, place, 1e-5) - loss(name, place, -1e-5)) / 2e-5
+            # the gradient is that of the loss over its sharpness
+            assert moved[place] == pytest.approx(-rate * slope / network.learning.sharpness, rel=1e-3, abs=1e-9)
+        assert np.abs(moved).max() > 1e-6
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine"])
+def test_an_update_has_the_rate_for_the_share_of_updates_done_before_it(
+    schedule: str, random_stimuli: MakeStimuli
+) -> None:
+    class Noting(SGD):
+        def step(self, weights: Any, gradients: Any, rate: float, factors: Any = None) -> None:
+            rates.append(rate)
+            super().step(weights, gradients, rate, factors)
+
+    rates: list[float] = []
+    network = _dense(training=Training(epochs=3, batch=8, validation=0), schedule=schedule)
+    stimuli = random_stimuli(network.encoder, 20, 3)
+    optimizer = Noting(momentum=0.0)
+    state = start_training(network, 0, optimizer)
+    EventEngine(network).run(train(network, stimuli, stimuli.first(0), state, 0))
+    assert rates == [0.01 * schedules[schedule](done / 9) for done in range(9)]
+
+
+class _Drift(STiDiBP):
+    """Weights move, and the loss is the same for all of them."""
+
+    def learn(self, latencies: Any, labels: np.ndarray, weights: Any, delays: Any = None) -> BatchGradients:
+        gradients = {name: np.ones_like(array) for name, array in weights.items()}
+        return BatchGradients(gradients, self.loss(latencies[-1], labels))
+
+    def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return np.ones(len(labels))
+
+
+def test_of_epochs_that_are_equally_good_the_first_is_kept(random_stimuli: MakeStimuli) -> None:
+    """Outputs stay silent, so that no epoch decides better than another."""
+    network = _dense(training=Training(epochs=3, batch=20, precision="double"))
+    stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
+    state.weights["output.bias"][:] = -100.0
+    after: list[float] = []
+    callbacks = Callbacks(on_epoch=lambda metrics: after.append(state.weights["output.bias"][0]))
+    experiment = train(network, stimuli, stimuli, state, 0, callbacks=callbacks, learner=_Drift(network))
+    EventEngine(network).run(experiment)
+    assert len({row["validation_loss"] for row in state.history}) == 1
+    assert len(set(after)) == 3
+    assert state.best_epoch == 1
+    assert state.best_weights is not None
+    assert state.best_weights["output.bias"][0] == after[0]
+
+
+def test_neurons_that_stay_silent_are_redrawn_anew_after_each_epoch_and_outputs_never(
+    random_stimuli: MakeStimuli,
+) -> None:
+    network = _dense(training=Training(epochs=3, batch=20, validation=0), rate=1e-9, revive_below=0.5)
+    silent = InitialWeights(mean=-100.0)
+    network = _changed(network, lambda layer: dataclasses.replace(layer, initial=silent))
+    stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
+    state.weights["output.bias"][:] = -100.0
+    outputs = state.weights["output.kernel"].copy()
+    hidden = [state.weights["hidden.kernel"].copy()]
+    callbacks = Callbacks(on_epoch=lambda metrics: hidden.append(state.weights["hidden.kernel"].copy()))
+    EventEngine(network).run(train(network, stimuli, stimuli.first(0), state, 0, callbacks=callbacks))
+    for one, other in itertools.combinations(hidden, 2):
+        assert (one != other).mean() > 0.99
+    np.testing.assert_allclose(state.weights["output.kernel"], outputs, atol=1e-6)
+    np.testing.assert_allclose(state.weights["output.bias"], -100.0)
+
+
+def test_the_running_mean_keeps_the_constraints_that_the_weights_keep(random_stimuli: MakeStimuli) -> None:
+    """A large step pushes weights against the bound of their sign again and again."""
+    network = _dense(rate=30.0, averaging=0.9, training=Training(epochs=4, batch=5, precision="double", validation=0))
+    network = _changed(network, lambda layer: dataclasses.replace(layer, sign="excitatory"))
+    stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
+    EventEngine(network).run(train(network, stimuli, stimuli.first(0), state, 0))
+    for name in ("hidden.kernel", "output.kernel"):
+        assert (state.weights[name] == 0).any()
+        assert state.current is state.mean
+        assert state.current[name].min() >= 0
+
+
+def test_delays_learn_at_their_own_rate(random_stimuli: MakeStimuli) -> None:
+    """The rate counts in encoding windows, of 16 ms here."""
+
+    def moved(rate: float) -> np.ndarray:
+        network = _dense()
+        delays = Delays("synapse", 3.0, 1.0, learned=True, rate=rate)
+        layers = network.layers()
+        assert layers is not None
+        network = network.with_layers([layers[0], dataclasses.replace(layers[1], delay=delays)])
+        stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
+        before = {name: array.copy() for name, array in state.weights.items()}
+        engine = EventEngine(network)
+        engine.run(training_conversation(network, stimuli, stimuli.first(0), state, 0))
+        latencies = engine.present(Batch(stimuli.latencies(np.arange(20)), before))
+        gradient = STiDiBP(network).learn(latencies, stimuli.labels, before).gradients["output.delay"]
+        change = state.weights["output.delay"] - before["output.delay"]
+        np.testing.assert_allclose(change, -0.01 * 16.0 * rate * gradient, rtol=1e-6, atol=1e-12)
+        return change
+
+    once, thrice = moved(1.0), moved(3.0)
+    assert np.abs(once).max() > 1e-6
+    np.testing.assert_allclose(thrice, 3 * once, rtol=1e-6, atol=1e-12)

@@ -110,6 +110,18 @@ def test_binary_weights_are_signs_times_a_scale(scale: str, kind: type) -> None:
         np.testing.assert_array_equal(real[name], array)
 
 
+@pytest.mark.parametrize("scale", ["channel", "layer"])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_binary_weights_that_feed_forward_already_stay_to_the_bit(scale: str, kind: type) -> None:
+    """A mean of many equal numbers would be another one by rounding."""
+    network = _network(Weighting("binary", scale))  # type: ignore[arg-type]
+    for seed in range(10):
+        drawn = initial_weights(network, seed)
+        forward = forward_weights(network, {name: array.astype(kind) for name, array in drawn.items()})
+        for name, array in forward_weights(network, forward).items():
+            np.testing.assert_array_equal(array, forward[name])
+
+
 def test_real_weights_feed_forward_as_they_are() -> None:
     weights = initial_weights(_network(), 0)
     for name, array in forward_weights(_network(), weights).items():

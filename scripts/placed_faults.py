@@ -1,0 +1,120 @@
+"""Place faults that were written by hand, one at a time: does the test that is named notice?
+
+    python scripts/placed_faults.py                          # all of tests/faults/rooms_*.toml; --only a07 is one
+    python scripts/placed_faults.py --check                  # runs no test: all apply, and their tests exist
+    python scripts/placed_faults.py --against tests/weights  # other tests than those that are named
+
+Only a copy of netsim is changed. A fault is a table of a file `rooms_*.toml`:
+
+    [[fault]]
+    id = "a07"
+    file = "netsim/weights/signs.py"              # or models/, analysis/
+    old = '''return weights * signs'''            # a part of the file that occurs exactly once
+    new = '''return weights'''
+    suffers = "inhibitory synapses excite"        # what a user would notice
+    blind = true                                  # placed without a look at the tests
+    first = "survived"                            # the tests that there were then, or "killed"
+    test = "tests/weights/test_signs.py::test_x"  # that kills it, or a list; brackets of parameters may follow
+    jit = false                                   # optional: run without numba's compiler
+
+A change of a compiled file compiles all loops anew: minutes, where small tests without the compiler take seconds. Exit
+code 1 if a fault survives, cannot be tried, or is stale: its old text is not there exactly once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = {"netsim": "netsim", "models": "netsim/models", "analysis": "netsim/analysis"}  # folders of the copy
+PATIENCE = 300.0  # seconds that the tests of a fault may take
+PYTEST = (sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly")
+OUTCOMES = {0: "survived", 1: "killed"}
+
+Fault = dict[str, Any]
+
+
+def read(folder: Path = ROOT / "tests" / "faults") -> list[Fault]:
+    """All faults, in the order of files and tables, each with a list of tests."""
+    found = [each for path in sorted(folder.glob("rooms_*.toml")) for each in tomllib.loads(path.read_text())["fault"]]
+    return [each | {"test": [each["test"]] if isinstance(each["test"], str) else each["test"]} for each in found]
+
+
+def changed(fault: Fault) -> str:
+    """The file with the fault; a ValueError if it is stale."""
+    source = (ROOT / fault["file"]).read_text("utf-8")
+    if (times := source.count(fault["old"])) != 1:
+        raise ValueError(f"is stale, its old text is in {fault['file']} {times} times")
+    return source.replace(fault["old"], fault["new"])
+
+
+def wrong(faults: Sequence[Fault]) -> list[str]:
+    """What is wrong with the list: faults that do not apply, tests that do not exist."""
+    ids = Counter(fault["id"] for fault in faults)
+    found = [f"{name}: names {times} faults" for name, times in ids.items() if times > 1]
+    for fault in faults:
+        try:
+            compile(changed(fault), fault["file"], "exec")
+            for test in fault["test"]:
+                path, *names = test.partition("[")[0].split("::")
+                if not names or not re.search(rf"^ *def {names[-1]}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE):
+                    found.append(f"{fault['id']}: there is no test {test}")
+        except (ValueError, SyntaxError, OSError) as error:
+            found.append(f"{fault['id']}: {error}")
+    return found
+
+
+def outcome(fault: Fault, tests: Sequence[str], copy: Path) -> str:
+    """Run tests on the copy with one fault: killed, survived, or why it cannot be said. Afterwards it has none."""
+    package, _, file = fault["file"].partition("/")
+    path, text, compiler = copy / PACKAGES[package] / file, changed(fault), fault.get("jit", True)
+    environment = os.environ | {"PYTHONPATH": str(copy), "NUMBA_DISABLE_JIT": "0" if compiler else "1"}
+    with tempfile.TemporaryDirectory() as cache:
+        if not compiler or "numba" in text or "compilation" in text:  # its machine code would crowd out the copy's
+            environment["NUMBA_CACHE_DIR"] = cache
+        path.write_text(text, "utf-8")
+        try:
+            run = subprocess.run([*PYTEST, *tests], cwd=ROOT, env=environment, capture_output=True, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            return "took too long"
+        finally:
+            shutil.copy2(ROOT / fault["file"], path)
+    return OUTCOMES.get(run.returncode) or f"pytest ended with {run.returncode}: {run.stdout.decode()[-300:]}"
+
+
+def main(
+    only: Annotated[list[str] | None, typer.Option(help="Ids of faults; repeatable.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="See whether faults apply and tests exist.")] = False,
+    against: Annotated[str, typer.Option(help="Arguments of pytest in place of the tests that are named.")] = "",
+) -> None:
+    """Report each fault, and how many were killed."""
+    faults = [fault for fault in read() if not only or fault["id"] in only]
+    results, lines = Counter[str](), wrong(faults)
+    print(*lines, f"{len(faults)} faults, {len(lines)} errors", sep="\n")
+    if not (check or lines):
+        with tempfile.TemporaryDirectory() as folder:
+            for package, place in PACKAGES.items():
+                shutil.copytree(ROOT / package, Path(folder, place), ignore=shutil.ignore_patterns("netsim-kernels-*"))
+            for fault in faults:
+                result = outcome(fault, shlex.split(against) or fault["test"], Path(folder))
+                results[result] += 1
+                print(f"{fault['id']}: {result}", flush=True)
+    print(dict(results))
+    sys.exit(bool(lines or set(results) - {"killed"}))
+
+
+if __name__ == "__main__":
+    typer.run(main)
