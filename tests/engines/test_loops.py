@@ -172,7 +172,7 @@ def test_of_neurons_at_their_own_thresholds_the_lowest_number_wins(
         expected = oracle.oracle_latencies(network, weights, batch.stimuli, dt, thresholds=batch.thresholds)[-1]
         assert np.isfinite(expected).tolist() == [[True, False, False, False]]
         for engine in engines:
-            np.testing.assert_allclose(engine.present(batch)[-1], expected, rtol=1e-9)
+            np.testing.assert_allclose(list(engine.present(batch).values())[-1], expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

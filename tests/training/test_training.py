@@ -598,7 +598,7 @@ def test_with_dropout_a_step_follows_the_gradient_of_the_loss_without_the_silenc
         weights[name][place] += change
         weights["output.kernel"] /= 1 - 0.4
         latencies = engine.present(dataclasses.replace(batch, weights=weights))
-        return float(learner.loss(latencies[-1], labels).mean())
+        return float(learner.loss(latencies["output"], labels).mean())
 
     for name in ("hidden.kernel", "output.kernel", "output.bias"):
         moved = state.weights[name] - before[name]
@@ -623,7 +623,7 @@ def test_an_update_has_the_rate_for_the_share_of_updates_done_before_it(
     stimuli = random_stimuli(network.encoder, 20, 3)
     optimizer = Noting(momentum=0.0)
     state = start_training(network, 0, optimizer)
-    EventEngine(network).run(train(network, stimuli, stimuli.first(0), state, 0))
+    EventEngine(network).run(training_conversation(network, stimuli, stimuli.first(0), state, 0))
     assert rates == [0.01 * schedules[schedule](done / 9) for done in range(9)]
 
 
@@ -632,7 +632,7 @@ class _Drift(STiDiBP):
 
     def learn(self, latencies: Any, labels: np.ndarray, weights: Any, delays: Any = None) -> BatchGradients:
         gradients = {name: np.ones_like(array) for name, array in weights.items()}
-        return BatchGradients(gradients, self.loss(latencies[-1], labels))
+        return BatchGradients(gradients, self.loss(latencies["output"], labels))
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         return np.ones(len(labels))
@@ -645,8 +645,10 @@ def test_of_epochs_that_are_equally_good_the_first_is_kept(random_stimuli: MakeS
     state.weights["output.bias"][:] = -100.0
     after: list[float] = []
     callbacks = Callbacks(on_epoch=lambda metrics: after.append(state.weights["output.bias"][0]))
-    experiment = train(network, stimuli, stimuli, state, 0, callbacks=callbacks, learner=_Drift(network))
-    EventEngine(network).run(experiment)
+    conversation = training_conversation(
+        network, stimuli, stimuli, state, 0, callbacks=callbacks, learner=_Drift(network)
+    )
+    EventEngine(network).run(conversation)
     assert len({row["validation_loss"] for row in state.history}) == 1
     assert len(set(after)) == 3
     assert state.best_epoch == 1
@@ -665,7 +667,7 @@ def test_neurons_that_stay_silent_are_redrawn_anew_after_each_epoch_and_outputs_
     outputs = state.weights["output.kernel"].copy()
     hidden = [state.weights["hidden.kernel"].copy()]
     callbacks = Callbacks(on_epoch=lambda metrics: hidden.append(state.weights["hidden.kernel"].copy()))
-    EventEngine(network).run(train(network, stimuli, stimuli.first(0), state, 0, callbacks=callbacks))
+    EventEngine(network).run(training_conversation(network, stimuli, stimuli.first(0), state, 0, callbacks=callbacks))
     for one, other in itertools.combinations(hidden, 2):
         assert (one != other).mean() > 0.99
     np.testing.assert_allclose(state.weights["output.kernel"], outputs, atol=1e-6)
@@ -677,7 +679,7 @@ def test_the_running_mean_keeps_the_constraints_that_the_weights_keep(random_sti
     network = _dense(rate=30.0, averaging=0.9, training=Training(epochs=4, batch=5, precision="double", validation=0))
     network = _changed(network, lambda layer: dataclasses.replace(layer, sign="excitatory"))
     stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
-    EventEngine(network).run(train(network, stimuli, stimuli.first(0), state, 0))
+    EventEngine(network).run(training_conversation(network, stimuli, stimuli.first(0), state, 0))
     for name in ("hidden.kernel", "output.kernel"):
         assert (state.weights[name] == 0).any()
         assert state.current is state.mean
