@@ -101,7 +101,9 @@ def make_dataset(
             parts: dict[str, Part] = {}
             for part, content in wanted.items():
                 batches = _prepared(_noting(content, part, of_samples), encoder, part, largest, latest, tally, columns)
-                parts[part] = _kept(batches, codes, part, None if file is None else Path(folder) / part)
+                spool_to = None if file is None else Path(folder) / part
+                is_copied_later = share is not None and part == "training"
+                parts[part] = _kept(batches, codes, part, spool_to, is_copied_later)
             tally.check(name, encoder)
             latest.check(name, encoder)
             learned = np.unique(parts["training"][1]).tolist() if codes.classes else []
@@ -347,8 +349,13 @@ def _is_pair(item: Any) -> bool:
     return isinstance(item, tuple | list) and len(item) == 2 and (isinstance(item, tuple) or np.ndim(item[0]) > 0)
 
 
-def _kept(batches: Iterator[tuple[np.ndarray, Any]], codes: _Codes, part: str, spool_to: Path | None) -> Part:
-    """All samples of a part, in memory or in a file, and their labels."""
+def _kept(
+    batches: Iterator[tuple[np.ndarray, Any]], codes: _Codes, part: str, spool_to: Path | None, is_copied_later: bool
+) -> Part:
+    """Return all samples of a part, in memory or in a file, and their labels.
+
+    Samples are copied: the caller may change the array that was handed over.
+    """
     labels: list[np.ndarray] = []
     arrays: list[np.ndarray] = []
     count = 0
@@ -366,7 +373,12 @@ def _kept(batches: Iterator[tuple[np.ndarray, Any]], codes: _Codes, part: str, s
             raise DataError(f"{part}: holds no samples")
         if sum(map(len, labels)) not in (0, count):
             raise DataError(f"{part}: has samples with and without label")
-        whole = spool.array() if spool is not None else arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        if spool is not None:
+            whole: Any = spool.array()
+        elif len(arrays) > 1:
+            whole = np.concatenate(arrays)
+        else:
+            whole = arrays[0] if is_copied_later else np.array(arrays[0])
     finally:
         if spool is not None:
             spool.close()

@@ -98,6 +98,19 @@ def test_a_share_is_set_aside_with_the_classes_in_proportion() -> None:
     )
 
 
+@pytest.mark.parametrize("test", [0.2, "samples"])
+def test_arrays_that_are_changed_afterwards_do_not_change_the_data_set(test: Any) -> None:
+    """The record of a run and its checksum describe what was handed over."""
+    own = {part: (IMAGES[:50].copy(), LABELS[:50].copy()) for part in ("training", "validation", "test")}
+    given: dict[str, Any] = {**own, "test": own["test"] if test == "samples" else test}
+    before = make_dataset(encoder=ENCODER, **given).sha256
+    made = make_dataset(encoder=ENCODER, **given)
+    for images, labels in own.values():
+        images[...] = 255 - images
+        labels[...] = 0
+    assert made.sha256 == before
+
+
 def test_words_are_those_of_the_training() -> None:
     made = make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:2], ["spam", "ham"]))
     assert made.test_labels.tolist() == [2, 1]
