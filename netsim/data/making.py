@@ -17,7 +17,7 @@ from netsim.data.dataset import MEMORY, Dataset, Part, class_numbers
 from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
-from netsim.data.tally import Tally, latest_spike, too_early
+from netsim.data.tally import Tally, latest_spike, warn_too_early
 from netsim.errors import DataError, DataWarning, RunError
 from netsim.specification import Encoder
 
@@ -105,7 +105,7 @@ def make_dataset(
                 is_copied_later = share is not None and part == "training"
                 parts[part] = _kept(batches, codes, part, spool_to, is_copied_later)
             tally.check(name, encoder)
-            latest.check(name, encoder)
+            warn_too_early(name, latest.value, encoder)
             learned = np.unique(parts["training"][1]).tolist() if codes.classes else []
             if len(learned) == 1 and learned[0] < len(codes.classes):
                 only = f"all training samples are of one class, {codes.classes[learned[0]]}"
@@ -154,17 +154,11 @@ class _Latest:
     """The latest of all spikes, as samples come."""
 
     def __init__(self) -> None:
-        self._value = 0.0
+        self.value = -np.inf
 
     def see(self, latencies: np.ndarray) -> None:
         """Let the spikes of some samples count."""
-        self._value = max(self._value, latest_spike(latencies))
-
-    def check(self, name: str, encoder: Encoder) -> None:
-        """Warn if all spikes come as early as they do if seconds are taken for milliseconds."""
-        if encoder.unit and (early := too_early(self._value, encoder)):
-            ask = f"{encoder.samples} are in {encoder.unit}: are these in another unit?"
-            warnings.warn(f"{name}: {early}; {ask}", DataWarning, stacklevel=3)
+        self.value = max(self.value, latest_spike(latencies))
 
 
 class _Columns:

@@ -12,15 +12,23 @@ _EARLY = 500  # of the encoding window; seconds taken for ms come within a thous
 
 
 def latest_spike(latencies: np.ndarray) -> float:
-    """The latest of all spikes (ms); 0 if there are none."""
-    return float(latencies.max(where=np.isfinite(latencies), initial=0.0))
+    """The latest of all spikes (ms); minus infinity if there are none."""
+    return float(latencies.max(where=np.isfinite(latencies), initial=-np.inf))
 
 
 def too_early(latest: float, encoder: Encoder) -> str:
     """What to ask if all spikes come as early as they do where seconds are taken for ms; empty if they do not."""
-    if not 0 < latest < encoder.t_max / _EARLY:
+    if not 0 <= latest < encoder.t_max / _EARLY:
         return ""
-    return f"all spikes come within {latest:.3g} ms of an encoding window of {encoder.t_max:g} ms"
+    when = f"within {latest:.3g} ms" if latest else "at the start"
+    return f"all spikes come {when} of an encoding window of {encoder.t_max:g} ms"
+
+
+def warn_too_early(name: str, latest: float, encoder: Encoder, stacklevel: int = 3) -> None:
+    """Warn if all spikes come as early as they do if seconds are taken for milliseconds."""
+    if encoder.unit and (early := too_early(latest, encoder)):
+        ask = f"{encoder.samples} are in {encoder.unit}: are these in another unit?"
+        warnings.warn(f"{name}: {early}; {ask}", DataWarning, stacklevel=stacklevel)
 
 
 @dataclasses.dataclass

@@ -177,6 +177,18 @@ def whole(value: int, where: str, least: int = 1) -> int:
     return int(number)
 
 
+def whole_numbers(values: np.ndarray) -> np.ndarray | None:
+    """Whole numbers as int64; None if any value is a fraction, too large, missing or no number."""
+    array = np.asarray(values.tolist()) if values.dtype == object else values
+    if array.dtype.kind == "i":
+        return array.astype(np.int64)
+    if array.dtype.kind not in "uf" or not (array == np.floor(array)).all():
+        return None
+    if array.size and not (array.min() >= -(2.0**63) and array.max() < 2.0**63):
+        return None
+    return array.astype(np.int64)
+
+
 def names_in(given: str | Sequence[str]) -> list[str]:
     """Names in a list; one that stands alone is a list of itself, and not of its letters."""
     return [given] if isinstance(given, str) else list(given)
