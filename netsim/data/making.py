@@ -17,9 +17,10 @@ from netsim.data.dataset import MEMORY, Dataset, Part, class_numbers
 from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
-from netsim.data.tally import Tally, latest_spike, warn_too_early
+from netsim.data.tally import Tally, latest_spike, warn_of_gaps, warn_too_early
 from netsim.errors import DataError, DataWarning, RunError
 from netsim.specification import Encoder
+from netsim.specification.checks import check_unmasked
 
 SPLIT_SEED = 2021
 _MOST_CLASSES = 100_000
@@ -46,7 +47,7 @@ def make_dataset(
         data sets and loaders of torch and tonic are. What a sample is says the encoder: intensities, a recording of
         events, latencies; `Encoder.prepare` says which shapes are taken. Tables have the columns of the first one, and
         the index of their labels. Labels are words, or numbers counted from 0: the largest says how many classes there
-        are. Those of all parts are words, or those of all are numbers.
+        are, and a warning names those without a sample. Those of all parts are words, or those of all are numbers.
     encoder : Encoder
         That of the network.
     test : float, or as `training`
@@ -110,6 +111,8 @@ def make_dataset(
             if len(learned) == 1 and learned[0] < len(codes.classes):
                 only = f"all training samples are of one class, {codes.classes[learned[0]]}"
                 warnings.warn(f"{name}: {only}; there is nothing to tell apart", DataWarning, stacklevel=2)
+            elif codes.are_counted:
+                warn_of_gaps(name, parts["training"][1])
             if share is not None:
                 parts["training"], parts["test"] = _set_aside(parts["training"], share)
             made = Dataset(
@@ -197,6 +200,11 @@ class _Codes:
         self._words: bool | None = None
         self.classes: tuple[str, ...] = ()
 
+    @property
+    def are_counted(self) -> bool:
+        """Whether labels are numbers, of which the largest says how many classes there are."""
+        return self._words is False and self._given is None
+
     def take(self, given: Any, part: str) -> np.ndarray:
         """Some labels as an array; all must be words, or all numbers, those of `training` first."""
         array = np.atleast_1d(np.asarray(given))
@@ -271,8 +279,8 @@ def _prepared(
     done = 0
     for given, labels in batches:
         columns.check(given, part)
-        if any(map(np.ma.isMaskedArray, (given, labels, *(given if isinstance(given, list) else ())))):
-            raise DataError(f"{part}: is a masked array, whose mask says nothing here; fill it, with .filled(value)")
+        for each in (given, labels, *(given if isinstance(given, list) else ())):
+            check_unmasked(each, f"{part}:")
         _check_index(given, labels, part)
         try:
             samples, late = encoder.prepare_and_late(given)

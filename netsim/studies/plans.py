@@ -8,7 +8,7 @@ from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
 from netsim.seams import studies
 from netsim.specification import Network
-from netsim.specification.checks import names_in, require, whole
+from netsim.specification.checks import names_in, plain_number, require, whole
 from netsim.studies.study import Study
 
 ALL = "all"
@@ -83,6 +83,7 @@ def make_plan(
     if levels is None:
         window = network.encoder.t_max if chosen.in_windows else 1.0
         levels = [level * window for level in chosen.levels]
+    levels = [plain_number(level) for level in levels]
     for level in levels:
         _check_level(network, chosen, level)
     require(isinstance(seeds, Iterable), "seeds", f"must be a sequence of seeds, such as range(5), not {seeds!r}")

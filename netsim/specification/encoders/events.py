@@ -12,7 +12,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.seams import encoders
-from netsim.specification.checks import check_size, require, whole_numbers
+from netsim.specification.checks import check_size, check_unmasked, require, whole_numbers
 from netsim.specification.encoders._protocol import Encoder, Shape
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
 
@@ -208,8 +208,7 @@ def event_fields(
 def _field(events: np.ndarray, name: str) -> np.ndarray:
     """The whole numbers of a field; polarities may be truth values."""
     given = events[name]
-    if isinstance(given, np.ma.MaskedArray):
-        raise DataError(f"events: {name} is a masked array, whose mask says nothing here; leave masked events out")
+    check_unmasked(given, f"events: {name}", "leave masked events out")
     values = whole_numbers(given.astype(np.int64) if name == "p" and given.dtype == bool else given)
     if values is None:
         unit = "of µs, as (seconds * 1e6).round() gives them" if name == "t" else "from 0"
