@@ -268,7 +268,7 @@ def build_network(
     >>> sorted(built.neurons)
     ['hidden', 'output', 'stimulus']
     """
-    specification.check_dt(dt)
+    dt = specification.check_dt(dt)
     clock = Clock(dt * ms, name="netsim_clock")
     if target is None and prefs.codegen.target == "auto" and specification.synapses <= _NOT_WORTH_COMPILING:
         target = "numpy"

@@ -17,9 +17,10 @@ from netsim.data.dataset import MEMORY, Dataset, Part, class_numbers
 from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
-from netsim.data.tally import Tally, latest_spike, too_early
+from netsim.data.tally import Tally, latest_spike, warn_of_gaps, warn_too_early
 from netsim.errors import DataError, DataWarning, RunError
 from netsim.specification import Encoder
+from netsim.specification.checks import check_unmasked
 
 SPLIT_SEED = 2021
 _MOST_CLASSES = 100_000
@@ -46,7 +47,7 @@ def make_dataset(
         data sets and loaders of torch and tonic are. What a sample is says the encoder: intensities, a recording of
         events, latencies; `Encoder.prepare` says which shapes are taken. Tables have the columns of the first one, and
         the index of their labels. Labels are words, or numbers counted from 0: the largest says how many classes there
-        are. Those of all parts are words, or those of all are numbers.
+        are, and a warning names those without a sample. Those of all parts are words, or those of all are numbers.
     encoder : Encoder
         That of the network.
     test : float, or as `training`
@@ -101,13 +102,17 @@ def make_dataset(
             parts: dict[str, Part] = {}
             for part, content in wanted.items():
                 batches = _prepared(_noting(content, part, of_samples), encoder, part, largest, latest, tally, columns)
-                parts[part] = _kept(batches, codes, part, None if file is None else Path(folder) / part)
+                spool_to = None if file is None else Path(folder) / part
+                is_copied_later = share is not None and part == "training"
+                parts[part] = _kept(batches, codes, part, spool_to, is_copied_later)
             tally.check(name, encoder)
-            latest.check(name, encoder)
+            warn_too_early(name, latest.value, encoder)
             learned = np.unique(parts["training"][1]).tolist() if codes.classes else []
             if len(learned) == 1 and learned[0] < len(codes.classes):
                 only = f"all training samples are of one class, {codes.classes[learned[0]]}"
                 warnings.warn(f"{name}: {only}; there is nothing to tell apart", DataWarning, stacklevel=2)
+            elif codes.are_counted:
+                warn_of_gaps(name, parts["training"][1])
             if share is not None:
                 parts["training"], parts["test"] = _set_aside(parts["training"], share)
             made = Dataset(
@@ -152,17 +157,11 @@ class _Latest:
     """The latest of all spikes, as samples come."""
 
     def __init__(self) -> None:
-        self._value = 0.0
+        self.value = -np.inf
 
     def see(self, latencies: np.ndarray) -> None:
         """Let the spikes of some samples count."""
-        self._value = max(self._value, latest_spike(latencies))
-
-    def check(self, name: str, encoder: Encoder) -> None:
-        """Warn if all spikes come as early as they do if seconds are taken for milliseconds."""
-        if encoder.unit and (early := too_early(self._value, encoder)):
-            ask = f"{encoder.samples} are in {encoder.unit}: are these in another unit?"
-            warnings.warn(f"{name}: {early}; {ask}", DataWarning, stacklevel=3)
+        self.value = max(self.value, latest_spike(latencies))
 
 
 class _Columns:
@@ -200,6 +199,11 @@ class _Codes:
         self._given = given
         self._words: bool | None = None
         self.classes: tuple[str, ...] = ()
+
+    @property
+    def are_counted(self) -> bool:
+        """Whether labels are numbers, of which the largest says how many classes there are."""
+        return self._words is False and self._given is None
 
     def take(self, given: Any, part: str) -> np.ndarray:
         """Some labels as an array; all must be words, or all numbers, those of `training` first."""
@@ -275,8 +279,8 @@ def _prepared(
     done = 0
     for given, labels in batches:
         columns.check(given, part)
-        if any(map(np.ma.isMaskedArray, (given, labels, *(given if isinstance(given, list) else ())))):
-            raise DataError(f"{part}: is a masked array, whose mask says nothing here; fill it, with .filled(value)")
+        for each in (given, labels, *(given if isinstance(given, list) else ())):
+            check_unmasked(each, f"{part}:")
         _check_index(given, labels, part)
         try:
             samples, late = encoder.prepare_and_late(given)
@@ -347,8 +351,13 @@ def _is_pair(item: Any) -> bool:
     return isinstance(item, tuple | list) and len(item) == 2 and (isinstance(item, tuple) or np.ndim(item[0]) > 0)
 
 
-def _kept(batches: Iterator[tuple[np.ndarray, Any]], codes: _Codes, part: str, spool_to: Path | None) -> Part:
-    """All samples of a part, in memory or in a file, and their labels."""
+def _kept(
+    batches: Iterator[tuple[np.ndarray, Any]], codes: _Codes, part: str, spool_to: Path | None, is_copied_later: bool
+) -> Part:
+    """Return all samples of a part, in memory or in a file, and their labels.
+
+    Samples are copied: the caller may change the array that was handed over.
+    """
     labels: list[np.ndarray] = []
     arrays: list[np.ndarray] = []
     count = 0
@@ -366,7 +375,12 @@ def _kept(batches: Iterator[tuple[np.ndarray, Any]], codes: _Codes, part: str, s
             raise DataError(f"{part}: holds no samples")
         if sum(map(len, labels)) not in (0, count):
             raise DataError(f"{part}: has samples with and without label")
-        whole = spool.array() if spool is not None else arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        if spool is not None:
+            whole: Any = spool.array()
+        elif len(arrays) > 1:
+            whole = np.concatenate(arrays)
+        else:
+            whole = arrays[0] if is_copied_later else np.array(arrays[0])
     finally:
         if spool is not None:
             spool.close()

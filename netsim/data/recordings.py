@@ -13,11 +13,11 @@ import numpy as np
 from filelock import FileLock
 
 from netsim.data.source import OnProgress, ignore_progress
-from netsim.data.tally import Tally
+from netsim.data.tally import Tally, warn_too_early
 from netsim.errors import DataError, NetsimError, RunError
 from netsim.files import open_regular, read_text, write_atomically, write_json
 from netsim.specification import Encoder, EventEncoder
-from netsim.specification.encoders.events import SILENT
+from netsim.specification.encoders.events import MICROSECONDS, SILENT
 
 
 class Recordings(Protocol):
@@ -61,6 +61,7 @@ def convert(recordings: Recordings, encoder: EventEncoder) -> tuple[np.ndarray, 
     for place, converted in enumerate(_converted(recordings, order, encoder, name, ignore_progress, tally)):
         times[place], labels[place] = converted
     tally.check(name, encoder)
+    warn_too_early(name, times.max(where=times != SILENT, initial=-1) / MICROSECONDS, encoder, stacklevel=4)
     return times, labels
 
 
@@ -233,7 +234,7 @@ def _read(recordings: Recordings, index: int, name: str) -> tuple[np.ndarray, in
         raise DataError(f"{_called(recordings, index, name)}: {reason}") from error
     if not isinstance(events, np.ndarray):
         raise DataError(f"{name}: yields {type(events).__name__} where events are needed")
-    if isinstance(label, bool) or not isinstance(label, int | np.integer | np.ndarray) or np.ndim(label):
+    if np.ndim(label) or np.asarray(label).dtype.kind not in "iu":
         raise DataError(f"{_called(recordings, index, name)}: its label is {label!r}; the number of a class is needed")
     return events, int(label)
 

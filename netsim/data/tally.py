@@ -1,4 +1,4 @@
-"""What is silent or left out as samples are encoded: counted, said, and refused if nothing is left."""
+"""What may not be meant in samples and labels: counted, said, and refused if nothing is left."""
 
 import dataclasses
 import warnings
@@ -8,19 +8,28 @@ import numpy as np
 from netsim.errors import DataError, DataWarning
 from netsim.specification import Encoder
 
+_MOST_SHOWN = 5  # labels in a message
 _EARLY = 500  # of the encoding window; seconds taken for ms come within a thousandth of it
 
 
 def latest_spike(latencies: np.ndarray) -> float:
-    """The latest of all spikes (ms); 0 if there are none."""
-    return float(latencies.max(where=np.isfinite(latencies), initial=0.0))
+    """The latest of all spikes (ms); minus infinity if there are none."""
+    return float(latencies.max(where=np.isfinite(latencies), initial=-np.inf))
 
 
 def too_early(latest: float, encoder: Encoder) -> str:
     """What to ask if all spikes come as early as they do where seconds are taken for ms; empty if they do not."""
-    if not 0 < latest < encoder.t_max / _EARLY:
+    if not 0 <= latest < encoder.t_max / _EARLY:
         return ""
-    return f"all spikes come within {latest:.3g} ms of an encoding window of {encoder.t_max:g} ms"
+    when = f"within {latest:.3g} ms" if latest else "at the start"
+    return f"all spikes come {when} of an encoding window of {encoder.t_max:g} ms"
+
+
+def warn_too_early(name: str, latest: float, encoder: Encoder, stacklevel: int = 3) -> None:
+    """Warn if all spikes come as early as they do if seconds are taken for milliseconds."""
+    if encoder.unit and (early := too_early(latest, encoder)):
+        ask = f"{encoder.samples} are in {encoder.unit}: are these in another unit?"
+        warnings.warn(f"{name}: {early}; {ask}", DataWarning, stacklevel=stacklevel)
 
 
 @dataclasses.dataclass
@@ -70,3 +79,16 @@ class Tally:
             advice = "lengthen encoder.t_max to keep them" + late * (self.silent > 0)
         if told:
             warnings.warn(f"{name}: {'; '.join(told)}; {advice}", DataWarning, stacklevel=4)
+
+
+def warn_of_gaps(name: str, labels: np.ndarray, stacklevel: int = 3) -> None:
+    """Warn if labels, numbers of classes counted from 0, leave out some of those up to the largest."""
+    known = np.unique(labels).tolist()
+    missing = sorted({*range(known[-1])} - {*known})
+    if not missing:
+        return
+    shown = ", ".join(map(str, missing[:_MOST_SHOWN])) + ", ..." * (len(missing) > _MOST_SHOWN)
+    made = f"labels count from 0 and go up to {known[-1]}, which makes {known[-1] + 1} classes"
+    remedy = "subtract 1 from each" if missing == [0] else "renumber them"
+    lacking = f"no training sample has the label {shown}; {remedy}, or give words"
+    warnings.warn(f"{name}: {made}, but {lacking}", DataWarning, stacklevel=stacklevel)

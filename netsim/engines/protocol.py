@@ -14,6 +14,7 @@ from netsim.errors import DataError, RunError, SpecificationError
 from netsim.numerics.compilation import compiled, is_compiled_for
 from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
+from netsim.specification.checks import check_array, check_unmasked
 from netsim.weights.layout import Weights
 
 Result = TypeVar("Result")
@@ -211,7 +212,12 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
             raise DataError(f"delays: {name} holds negative ones; a spike cannot arrive before it is sent")
     silenced = {}
     for name, given in batch.silenced.items():
-        shape, neurons = network.population(name).shape, np.asarray(given)
+        check_unmasked(given, f"silenced: {name}")
+        shape = network.population(name).shape
+        try:
+            neurons = np.asarray(given)
+        except ValueError as error:
+            raise DataError(f"silenced: {name} holds lists of different lengths; give a value per neuron") from error
         if neurons.dtype != bool and not np.isin(neurons, (False, True)).all():
             raise DataError(f"silenced: {name} holds other values than True and False; a value per neuron is needed")
         try:
@@ -236,7 +242,7 @@ def copy_stimuli(network: Network, stimuli: np.ndarray, part: slice, copy: np.nd
 
 
 def _check_shape(network: Network, stimuli: np.ndarray) -> None:
-    _check_array("stimuli", stimuli)
+    check_array(stimuli, "stimuli:")
     if stimuli.shape[1:] != network.encoder.shape:
         raise DataError(f"stimuli: have shape {stimuli.shape[1:]}, {network.name} needs {network.encoder.shape}")
 
@@ -263,15 +269,8 @@ def _copy_latencies(values: np.ndarray, duration: float, copy: np.ndarray) -> in
     return count
 
 
-def _check_array(what: str, values: np.ndarray) -> None:
-    if not isinstance(values, np.ndarray):
-        raise DataError(f"{what}: must be a numpy array, not {type(values).__name__}")
-    if isinstance(values, np.ma.MaskedArray):
-        raise DataError(f"{what}: is a masked array, whose mask says nothing here; fill it, with .filled(value)")
-
-
 def _check_values(what: str, name: str, values: np.ndarray, shape: Shape) -> None:
-    _check_array(f"{what}: {name}", values)
+    check_array(values, f"{what}: {name}")
     if values.shape != shape:
         raise DataError(f"{what}: {name} has shape {values.shape}, {shape} is needed")
     if not np.isfinite(values).all():

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from netsim.errors import SpecificationError
+from netsim.errors import DataError, SpecificationError
 from netsim.registry import Registry
 
 Shape = tuple[int, ...]
@@ -37,7 +37,7 @@ def require(condition: bool, where: str, message: str) -> None:
 
 def finite(value: float) -> bool:
     """Whether a value is a number, and neither infinite nor NaN."""
-    return isinstance(value, int | float | np.number) and abs(value) <= sys.float_info.max
+    return isinstance(value, int | float | np.number) and abs(plain_number(value)) <= sys.float_info.max
 
 
 def is_name(word: object) -> bool:
@@ -81,17 +81,18 @@ def check_types(part: Any, where: str) -> None:
         elif choices:
             check_choice(value, choices, field)
         elif not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-            word = _WORDS.get(kind) or f"{_an_instance(kind)}{' or None' * optional}"
+            word = _WORDS.get(kind) or f"{an_instance(kind)}{' or None' * optional}"
             raise SpecificationError(field, f"must be {word}, not {value!r}")
 
 
 def check_kind(value: object, kind: type, where: str, such_as: str = "") -> None:
     """Refuse anything but an instance of a class; the message may say how one is made."""
     how = f", {such_as}" if such_as else ""
-    require(isinstance(value, kind), where, f"must be {_an_instance(kind)}{how}, not {type(value).__name__}")
+    require(isinstance(value, kind), where, f"must be {an_instance(kind)}{how}, not {type(value).__name__}")
 
 
-def _an_instance(kind: type) -> str:
+def an_instance(kind: type) -> str:
+    """A class with its article, for messages."""
     return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
@@ -111,7 +112,20 @@ def plain_numbers(part: Any) -> None:
     """Replace numpy scalars in the fields of a part by Python's."""
     for field in dataclasses.fields(part):
         if field.init and _is_scalar(value := getattr(part, field.name)):
-            object.__setattr__(part, field.name, value.item())
+            object.__setattr__(part, field.name, plain_number(value))
+
+
+def plain_number(value: Any) -> Any:
+    """Return a numpy scalar as Python's number, in the decimals that it is written with; other values as they are.
+
+    Examples
+    --------
+    >>> plain_number(np.float32(0.1)), float(np.float32(0.1))
+    (0.1, 0.10000000149011612)
+    """
+    if not _is_scalar(value):
+        return value
+    return float(str(value[()])) if value.dtype.kind == "f" else value.item()
 
 
 def _is_scalar(value: Any) -> bool:
@@ -140,7 +154,7 @@ def _types(cls: type) -> dict[str, tuple[Any, tuple[str, ...], bool]]:
 
 
 def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:
-    plain = (value.item() if _is_scalar(value) else value for value in values)
+    plain = values.tolist() if isinstance(values, np.ndarray) else map(plain_number, values)
     return tuple(_tuple(value) if isinstance(value, list | tuple | np.ndarray) else value for value in plain)
 
 
@@ -177,6 +191,34 @@ def whole(value: int, where: str, least: int = 1) -> int:
     number = value.item() if isinstance(value, np.integer) else value
     check_size(number, where, least)
     return int(number)
+
+
+def check_array(values: Any, what: str, kinds: str = "iuf") -> None:
+    """Refuse, by a DataError, anything but an array of numbers, whose types are of these `kinds`, without a mask."""
+    if not isinstance(values, np.ndarray):
+        raise DataError(f"{what} must be a numpy array, not {type(values).__name__}")
+    check_unmasked(values, what)
+    if values.dtype.kind not in kinds:
+        numbers = "numbers" if "f" in kinds else "whole numbers"
+        raise DataError(f"{what} must hold {numbers}, not {values.dtype}")
+
+
+def check_unmasked(values: Any, what: str, remedy: str = "fill it, with .filled(value)") -> None:
+    """Refuse, by a DataError, an array with a mask."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise DataError(f"{what} is a masked array, whose mask says nothing here; {remedy}")
+
+
+def whole_numbers(values: np.ndarray) -> np.ndarray | None:
+    """Whole numbers as int64; None if any value is a fraction, too large, missing or no number."""
+    array = np.asarray(values.tolist()) if values.dtype == object else values
+    if array.dtype.kind == "i":
+        return array.astype(np.int64)
+    if array.dtype.kind not in "uf" or not (array == np.floor(array)).all():
+        return None
+    if array.size and not (array.min() >= -(2.0**63) and array.max() < 2.0**63):
+        return None
+    return array.astype(np.int64)
 
 
 def names_in(given: str | Sequence[str]) -> list[str]:

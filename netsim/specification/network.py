@@ -15,7 +15,7 @@ import numpy as np
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import html_table, limited
 from netsim.specification import graph
-from netsim.specification.checks import check_parts, check_types, finite, require
+from netsim.specification.checks import check_parts, check_types, finite, plain_number, require
 from netsim.specification.connectivity import Connections, Window
 from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder
@@ -389,19 +389,20 @@ class Network:
         once = of_neurons is None or projection.sign == "any"
         require(once, f"{self.key_of(projection)}.sign", twice)
 
-    def check_dt(self, dt: float, where: str = "dt") -> None:
-        """Refuse a time step (ms), called `where` in messages, that the encoding window does not hold.
+    def check_dt(self, dt: float, where: str = "dt") -> float:
+        """Return a time step (ms), called `where` in messages, as Python's number; it must fit the encoding window.
 
         Raises
         ------
         SpecificationError
             If it is not a positive time of at most ``encoder.t_max``, or too small.
         """
-        t_max = self.encoder.t_max
+        t_max, dt = self.encoder.t_max, plain_number(dt)
         require(finite(dt) and dt > 0, where, f"must be a positive time in ms, not {dt}")
         require(dt <= t_max, where, f"{dt} ms is larger than the encoding window of {t_max} ms; choose a smaller step")
         few = self.duration / dt <= MOST_STEPS
         require(few, where, f"{dt} ms cuts a presentation into more than {MOST_STEPS:,} steps; choose a larger step")
+        return float(dt)
 
     @cached_property
     def components(self) -> tuple[tuple[Population, ...], ...]:

@@ -232,9 +232,9 @@ class Projection:
         if self.feedback is not None and not isinstance(self.feedback, Feedback):
             wrong = f"must be a Feedback, for example RandomFeedback(), not {self.feedback!r}"
             raise SpecificationError(f"{where}.feedback", wrong)
+        check_types(self, where)
         if self.delays is None:
             check_numbers(self, where, ["delay"], "a time >= 0 ms")
-        check_types(self, where)
 
     @property
     def delays(self) -> Delays | None:

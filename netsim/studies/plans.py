@@ -7,7 +7,7 @@ from typing import Any
 from netsim.reprs import short_repr
 from netsim.seams import studies
 from netsim.specification import Network
-from netsim.specification.checks import names_in, require, whole
+from netsim.specification.checks import names_in, plain_number, require, whole
 from netsim.studies.study import Study
 
 
@@ -79,6 +79,7 @@ def make_plan(
     if levels is None:
         window = network.encoder.t_max if chosen.in_windows else 1.0
         levels = [level * window for level in chosen.levels]
+    levels = [plain_number(level) for level in levels]
     for level in levels:
         chosen.check_level(network, level)
     require(isinstance(seeds, Iterable), "seeds", f"must be a sequence of seeds, such as range(5), not {seeds!r}")

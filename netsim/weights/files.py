@@ -7,6 +7,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.files import Digest, read_arrays, write_arrays
 from netsim.specification import Network
+from netsim.specification.checks import check_unmasked
 from netsim.weights.layout import Weights, all_finite, check_weights
 
 _EPOCH = "epoch"  # no weights are called so, for their names have a dot
@@ -61,6 +62,7 @@ def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) 
     (10,)
     """
     for name, array in weights.items():
+        check_unmasked(array, f"{path}: is not written, for {name}")
         numbers = np.asarray(array)
         if numbers.dtype.kind not in "fiu" or not all_finite(numbers):
             raise DataError(f"{path}: is not written, for {name} holds values that are not finite numbers")

@@ -15,6 +15,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.numerics.compilation import compiled_with, is_compiled_for
 from netsim.specification import Network, Population, Projection, Shape
+from netsim.specification.checks import check_unmasked
 from netsim.weights.signs import contradict, sign_words
 
 Weights = dict[str, np.ndarray]
@@ -75,11 +76,12 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
     """
     expected = latent_shapes(network) if latent else weight_shapes(network)
     if set(weights) != set(expected):
-        wrong = ", ".join(sorted(set(weights) ^ set(expected)))
+        wrong = ", ".join(sorted(map(str, set(weights) ^ set(expected))))
         raise DataError(f"{origin}: does not hold the weights of {network.name} (missing or unknown: {wrong})")
     for name, shape in expected.items():
         if not isinstance(weights[name], np.ndarray):
             raise DataError(f"{origin}: {name} must be a numpy array, not {type(weights[name]).__name__}")
+        check_unmasked(weights[name], f"{origin}: {name}")
         if weights[name].shape != shape:
             raise DataError(f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}")
     return expected
@@ -92,6 +94,8 @@ def have_shapes(weights: Weights, shapes: Mapping[str, Shape]) -> bool:
     for name, shape in shapes.items():  # a comprehension takes as long as a small layer
         array = weights.get(name)
         if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
+            return False
+        if isinstance(array, np.ma.MaskedArray):
             return False
     return True
 

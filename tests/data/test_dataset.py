@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from netsim.data.dataset import Dataset, check_dataset, split_validation
 from netsim.data.idx import read_idx, write_idx
 from netsim.data.loading import load_dataset
-from netsim.errors import DataError
+from netsim.errors import DataError, DataWarning
 from netsim.seams import datasets
 from netsim.specification import Dense, IntensityEncoder, Layer, Network
 
@@ -80,6 +80,14 @@ def test_a_folder_of_idx_files_is_a_data_set(make_folder: MakeFolder, suffix: st
     np.testing.assert_array_equal(data.train_images[..., 0], read_idx(folder / f"train-images-idx3-ubyte{suffix}"))
     np.testing.assert_array_equal(data.test_labels, read_idx(folder / f"t10k-labels-idx1-ubyte{suffix}"))
     assert "12 training and 5 test images of 6x7x1, 4 classes" in repr(data)
+
+
+def test_labels_of_files_that_begin_with_one_are_noticed(make_folder: MakeFolder) -> None:
+    folder = make_folder("mine")
+    write_idx(folder / "train-labels-idx1-ubyte", 1 + np.arange(12, dtype=np.uint8) % 3)
+    told = "mine: labels count from 0 and go up to 3, which makes 4 classes, but no training sample has the label 0"
+    with pytest.warns(DataWarning, match=told):
+        assert load_dataset(folder).classes == ("0", "1", "2", "3")
 
 
 def test_channels_and_dotted_names_are_read(make_folder: MakeFolder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import tonic.transforms as transforms
 from hypothesis import given, settings
@@ -14,8 +15,9 @@ from netsim.data.events import (
     events_to_latencies,
     latencies_to_events,
 )
-from netsim.data.stimuli import EventView, SpikeStimuli
-from netsim.errors import DataError
+from netsim.data.making import make_dataset
+from netsim.data.stimuli import EventView, SpikeStimuli, event_stimuli
+from netsim.errors import DataError, DataWarning
 from netsim.specification import EventEncoder, IntensityEncoder
 from netsim.specification.encoders.events import SILENT
 
@@ -89,6 +91,69 @@ def test_the_events_of_a_camera_are_read() -> None:
 def test_events_outside_the_stimulus_are_refused(event: tuple[int, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):
         events_to_latencies(np.array([event], dtype=EVENT_TYPE), SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "message"),
+    [
+        (
+            "t",
+            np.array([0.001, 0.002]),
+            r"t must hold whole numbers of µs, as \(seconds \* 1e6\).round\(\) gives them, not",
+        ),
+        ("t", np.array([3.0, np.nan]), "t must hold whole numbers of µs, .*, not float64, such as nan"),
+        ("t", np.array([3.0, np.inf]), "t must hold whole numbers of µs, .*, not float64"),
+        ("t", np.array([3.0, 1e300]), "t must hold whole numbers of µs, .*, not float64"),
+        ("t", np.array([3, 2**64 - 1], np.uint64), "t must hold whole numbers of µs, .*, not uint64"),
+        ("t", np.array(["2026-11-26", "2026-11-27"], "M8[us]"), r"t must hold .*, not datetime64\[us\], such as 2026"),
+        ("t", np.array([3, 4], "m8[us]"), r"t must hold whole numbers of µs, .*, not timedelta64\[us\]"),
+        ("t", np.array(["3", "4"]), "t must hold whole numbers of µs, .*, not <U1, such as 3"),
+        ("t", np.array([3, None]), "t must hold whole numbers of µs, .*, not object"),
+        ("t", np.array([3, 4], complex), "t must hold whole numbers of µs, .*, not complex128"),
+        ("x", np.array([0.25, 0.75]), "x must hold whole numbers from 0, not float64, such as 0.25"),
+        ("y", np.array([1, 2.5]), "y must hold whole numbers from 0, not float64, such as 2.5"),
+        ("x", np.array([True, False]), "x must hold whole numbers from 0, not bool"),
+        ("p", np.array([0.5, 1]), "p must hold whole numbers from 0, not float64, such as 0.5"),
+        ("x", np.zeros((2, 2), int), "x has 4 numbers for 2 events"),
+    ],
+)
+def test_fields_that_hold_no_whole_numbers_are_refused(field: str, values: np.ndarray, message: str) -> None:
+    columns = {name: np.zeros(2, int) for name in ("x", "y", "t", "p")} | {field: values}
+    events = np.empty(2, [(name, column.dtype, column.shape[1:]) for name, column in columns.items()])
+    for name, column in columns.items():
+        events[name] = column
+    with pytest.raises(DataError, match=f"events: {message}"):
+        events_to_latencies(events, SHAPE)
+    with pytest.raises(DataError, match=f"recordings, recording 0: events: {message}"):
+        event_stimuli([(events, 0)], EventEncoder(SHAPE, 20.0))
+    if columns[field].ndim == 1:
+        with pytest.raises(DataError, match=f"training: events: {field} must hold whole numbers"):
+            make_dataset([(pd.DataFrame(columns), 0)] * 3, EventEncoder(SHAPE, 20.0))
+
+
+@pytest.mark.parametrize("kind", [float, np.float32, np.uint64, object])
+def test_whole_numbers_of_any_type_are_taken(kind: type) -> None:
+    events = np.array([(4, 3, 1500, 1), (0, 0, 10, 0)], [(name, kind) for name in ("x", "y", "t", "p")])
+    latencies = events_to_latencies(events, SHAPE)
+    assert latencies[3, 4, 1] == 1.5
+    assert latencies[0, 0, 0] == 0.01
+
+
+def test_masked_events_are_refused() -> None:
+    masked = np.ma.array(np.zeros(2, EVENT_TYPE), mask=[(True,) * 4, (False,) * 4])
+    with pytest.raises(DataError, match="events: y is a masked array, whose mask says nothing here; leave"):
+        events_to_latencies(masked, SHAPE)
+
+
+@pytest.mark.parametrize("latest", [0, 3])
+def test_events_that_all_come_at_the_start_are_noticed(latest: int) -> None:
+    events = np.array([(0, 1, 0, 0), (1, 0, latest, 1)], EVENT_TYPE)
+    when = "within 0.003 ms" if latest else "at the start"
+    told = f"all spikes come {when} of an encoding window of 20 ms; recordings are in µs: are these in another unit"
+    for make in (event_stimuli, make_dataset):
+        with pytest.warns(DataWarning, match=told) as caught:
+            make([(events, 0), (events, 1), (events, 0)], EventEncoder(SHAPE, 20.0))
+        assert caught[0].filename == __file__
 
 
 def test_events_without_a_field_are_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,6 +112,19 @@ def test_a_class_of_one_sample_is_set_aside_as_chance_has_it() -> None:
 def test_a_share_is_the_nearest_number_of_samples_but_never_none_or_all(share: float, count: int) -> None:
     made = make_dataset((IMAGES[:100], LABELS[:100]), ENCODER, test=share)
     assert (len(made.train_labels), len(made.test_labels)) == (100 - count, count)
+
+
+@pytest.mark.parametrize("test", [0.2, "samples"])
+def test_arrays_that_are_changed_afterwards_do_not_change_the_data_set(test: Any) -> None:
+    """The record of a run and its checksum describe what was handed over."""
+    own = {part: (IMAGES[:50].copy(), LABELS[:50].copy()) for part in ("training", "validation", "test")}
+    given: dict[str, Any] = {**own, "test": own["test"] if test == "samples" else test}
+    before = make_dataset(encoder=ENCODER, **given).sha256
+    made = make_dataset(encoder=ENCODER, **given)
+    for images, labels in own.values():
+        images[...] = 255 - images
+        labels[...] = 0
+    assert made.sha256 == before
 
 
 def test_words_are_those_of_the_training() -> None:
@@ -275,6 +289,38 @@ def test_rows_that_cannot_be_encoded_are_named() -> None:
 def test_a_single_class_is_noticed() -> None:
     with pytest.warns(DataWarning, match=r"^own: all training samples are of one class, 2; there is nothing to tell"):
         make_dataset((IMAGES, np.full(600, 2)), ENCODER, name="own")
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (
+            1 + np.arange(600) % 10,
+            "go up to 10, which makes 11 classes, but no training sample has the label 0; subtract",
+        ),
+        (
+            1 + np.arange(600) % 2,
+            "go up to 2, which makes 3 classes, but no training sample has the label 0; subtract 1",
+        ),
+        (
+            10 * (np.arange(600) % 2),
+            "go up to 10, which makes 11 classes, .* 1, 2, 3, 4, 5, ...; renumber them, or give",
+        ),
+        (np.arange(600) % 10, ""),
+        ((1 + np.arange(600) % 10).astype(str), ""),
+    ],
+)
+def test_labels_that_leave_out_classes_are_noticed(labels: np.ndarray, told: str) -> None:
+    for given in (labels, pd.Series(labels), labels.tolist()):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            make_dataset((IMAGES, given), ENCODER)
+        assert [warning.category for warning in caught] == [DataWarning] * bool(told)
+        assert all(re.search(f"^data: labels count from 0 and {told}", str(warning.message)) for warning in caught)
+        assert all(warning.filename == __file__ for warning in caught)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # classes that are named are those that are meant
+        make_dataset((IMAGES, labels), ENCODER, classes=[str(number) for number in range(11)])
 
 
 @pytest.mark.parametrize("unit", [1e-3, 1.0])

@@ -44,6 +44,13 @@ def test_recordings_become_stimuli() -> None:
     np.testing.assert_array_equal(stimuli.latencies(np.array([4, 0])), [expected[4], expected[0]])
 
 
+@pytest.mark.parametrize("label", [1.5, np.array(1.7), np.array("a"), np.bool_(True), None, [1]])
+def test_labels_of_recordings_are_whole_numbers(label: Any) -> None:
+    events, _ = _recordings(1)[0]
+    with pytest.raises(DataError, match=r"recordings, recording 0: its label is .*; the number of a class is needed"):
+        event_stimuli([(events, label)], ENCODER)
+
+
 @given(first=st.lists(st.integers(0, 7), min_size=1, max_size=8), count=st.integers(1, 9))
 @settings(deadline=None, max_examples=30)
 def test_picks_of_picks(first: list[int], count: int) -> None:

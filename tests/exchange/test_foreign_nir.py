@@ -215,6 +215,11 @@ def _two_inputs(graph: Any) -> Any:
     return graph
 
 
+def _half_a_row(graph: Any) -> Any:
+    graph.nodes["0.Input"].output_type["output"] = np.array([2, 6.5, 5])
+    return graph
+
+
 def _no_neurons(_: Any) -> Any:
     vector = np.ones(3)
     return _chain(nir.Input(np.array([3])), nir.Affine(np.ones((3, 3)), vector), nir.Output(np.array([3])))
@@ -254,6 +259,7 @@ def _uneven_padding(graph: Any) -> Any:
         (_branch, "node '6.IF': several edges meet here"),
         (_cut, "not one chain of nodes"),
         (_two_inputs, "2 Inputs and 1 Outputs"),
+        (_half_a_row, r"node '0.Input': has the shape \[2.0, 6.5, 5.0\]"),
         (_no_neurons, "node '1.Affine': is not followed by IF"),
         (_convolution_last, "the last layer is the output and must be dense"),
         (_infinite, "not finite"),

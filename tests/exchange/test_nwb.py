@@ -153,6 +153,18 @@ def test_an_index_that_does_not_fit_is_noticed(file: Path) -> None:
         read_stimuli(file, (4, 5, 2))
 
 
+def test_an_index_is_of_whole_numbers(file: Path) -> None:
+    with h5py.File(file, "r+") as content:
+        index = content["units/spike_times_index"]
+        attributes, numbers = dict(index.attrs), index[:].astype(float)
+        del content["units/spike_times_index"]
+        numbers[3] += 0.25
+        content["units/spike_times_index"] = numbers
+        content["units/spike_times_index"].attrs.update(attributes)
+    with pytest.raises(DataError, match="spike_times_index must hold integers"):
+        read_stimuli(file, (4, 5, 2))
+
+
 def _with(simulation: Spikes, outputs: np.ndarray) -> Spikes:
     """The same with other output latencies."""
     layer = LayerSpikes.of_latencies("output", outputs, simulation.layer("output").window)

@@ -184,6 +184,15 @@ def test_neurons_of_sonata_can_be_numbered(shape: tuple[int], tmp_path: Path) ->
         read_spikes(tmp_path / "spikes.h5")
 
 
+def test_a_shape_of_sonata_is_of_whole_numbers(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "spikes.h5", "w") as file:
+        group = file.create_group("spikes/mine")
+        group["node_ids"], group["timestamps"] = np.empty(0, np.uint64), np.empty(0)
+        group.attrs["shape"] = (2.5,)
+    with pytest.raises(DataError, match="shape of mine must hold integers"):
+        read_spikes(tmp_path / "spikes.h5")
+
+
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_spikes(tmp_path / "nosuch.nwb")

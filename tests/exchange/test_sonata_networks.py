@@ -216,6 +216,14 @@ def _edge(file: Any) -> None:
     file["edges/e/target_node_id"][0] = 11
 
 
+def _fraction(file: Any) -> None:
+    edges = file["edges/e/source_node_id"]
+    attributes, numbers = dict(edges.attrs), edges[:]
+    del file["edges/e/source_node_id"]
+    file["edges/e/source_node_id"] = numbers + 0.25
+    file["edges/e/source_node_id"].attrs.update(attributes)
+
+
 def _population(file: Any) -> None:
     file.move("edges/e", "edges/another")
 
@@ -229,6 +237,7 @@ def _delay(file: Any) -> None:
     [
         (_weight, "has different syn_weight where the network has one that is shared"),
         (_edge, "e has other edges than network.toml"),
+        (_fraction, "e/source_node_id must hold integers"),
         (_population, "has other populations than network.toml"),
         (_delay, "has different conduction_delay where the network has one that is shared"),
     ],

@@ -244,6 +244,37 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         DataError,
         "stimuli: is a masked array, whose mask says nothing here; fill it",
     ),
+    "masked weights": (
+        lambda: ENGINE.present(
+            loose.Batch(TIMES, {name: np.ma.masked_less(w, 0) for name, w in MODEL.weights.items()})
+        ),
+        DataError,
+        r"weights: hidden.kernel is a masked array, whose mask says nothing here; fill it, with .filled\(value\)",
+    ),
+    "masked weights to write": (
+        lambda: loose.write_weights({"hidden.kernel": np.ma.masked_less(MODEL.weights["hidden.kernel"], 0)}, "w.npz"),
+        DataError,
+        "w.npz: is not written, for hidden.kernel is a masked array, whose mask says nothing here; fill it",
+    ),
+    "masked neurons to silence": (
+        lambda: ENGINE.present(
+            loose.Batch(TIMES, MODEL.weights, {"hidden": np.ma.masked_equal(np.arange(200) < 9, 0)})
+        ),
+        DataError,
+        "silenced: hidden is a masked array, whose mask says nothing here; fill it",
+    ),
+    "masked thresholds": (
+        lambda: ENGINE.present(
+            loose.Batch(TIMES, MODEL.weights, thresholds={"hidden": np.ma.masked_equal(np.ones(200), 1)})
+        ),
+        DataError,
+        "thresholds: hidden is a masked array, whose mask says nothing here; fill it",
+    ),
+    "masked samples": (
+        lambda: ENCODER.prepare(np.ma.masked_equal(np.zeros((2, 64)), 0)),
+        DataError,
+        "images: is a masked array, whose mask says nothing here; fill it",
+    ),
     "lists for weights": (
         lambda: ENGINE.present(loose.Batch(TIMES, {name: each.tolist() for name, each in MODEL.weights.items()})),
         DataError,
@@ -424,6 +455,15 @@ def test_numbers_of_numpy_are_numbers() -> None:
     )
     assert loose.Training(epochs=np.int64(3), flips=np.True_) == loose.Training(epochs=3, flips=True)
     assert type(loose.Neurons(threshold=np.float32(2)).threshold) is float
+    # in single precision 0.1 is another number, which nobody wrote
+    for tenth in (np.float16(0.1), np.float32(0.1), np.array(0.1, np.float32), np.float64(0.1), np.longdouble("0.1")):
+        assert [loose.make_engine(name, MODEL.network, dt=tenth).dt for name in ("event", "brian2")] == [0.1, 0.1]
+        assert loose.Training(dt=tenth) == loose.Training(dt=0.1)
+        assert loose.Neurons(threshold=tenth).threshold == 0.1
+        assert loose.IntensityEncoder((2, 2, 2), 16.0, constant=[tenth]).constant == (0.1,)
+        assert loose.Projection("a", "b", loose.Dense(), delay=tenth).delay == 0.1
+    table = np.array([0.1], np.float32)  # one of numbers that were measured is taken as it is
+    assert loose.PopulationEncoder((1, 1, 4), low=table, high=table + 1).low == (float(table[0]),)
     assert loose.IntensityEncoder(np.array([8, 8, 1]), t_max=np.float64(16)) == ENCODER
     assert loose.MapWinners(first=np.int64(2)).first == 2
     assert loose.RandomFeedback(seed=np.int64(2)).seed == 2

@@ -246,6 +246,22 @@ def test_a_relative_path_of_a_list_counts_from_the_network_if_nothing_else_is_th
     assert read_network(folder / "network.toml") != network
 
 
+@pytest.mark.parametrize("name", ["source_node_id", "target_node_id", "edge_group_index"])
+@pytest.mark.parametrize("value", [0.5, np.nan, np.inf])
+def test_numbers_of_sonata_that_are_no_whole_ones_are_refused(name: str, value: float, tmp_path: Path) -> None:
+    import h5py
+
+    path = _write_sonata(tmp_path / "edges.h5", {"edges": ([0, 3], [0, 1], [1.0, 2.0])})
+    for number in (1.0, value):
+        with h5py.File(path, "r+") as file:
+            del file[f"edges/edges/{name}"]
+            file[f"edges/edges/{name}"] = np.array([0.0, number])
+        if number == 1.0:  # floats that are whole numbers are taken
+            assert EdgeList(2, str(path)).about((2, 2, 1), (2,)) == 2
+    with pytest.raises(SpecificationError, match=rf"edges.h5 has {name} of float64 that are no whole numbers"):
+        EdgeList(2, str(path)).connections((2, 2, 1), (2,))
+
+
 def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path) -> None:
     path = _write_sonata(tmp_path / "edges.h5", {"one": ([0, 0], [1, 1], None), "other": ([1], [0], [1.0])})
     rule = EdgeList(2, str(path), "one")  # two synapses between the same neurons

@@ -127,6 +127,7 @@ def missing_files(files: dict[str, Path]) -> str:
 def read_folder(name: str, folder: Path, classes: tuple[str, ...] | None) -> Dataset:
     """The data set that a folder holds; by default its classes are called by their numbers."""
     from netsim.data.dataset import Dataset
+    from netsim.data.tally import warn_of_gaps
 
     files = find_files(folder)
     if len(files) < len(PARTS):
@@ -134,6 +135,7 @@ def read_folder(name: str, folder: Path, classes: tuple[str, ...] | None) -> Dat
     train_images, train_labels, test_images, test_labels = (_read(files[part], part) for part in PARTS)
     if classes is None:
         classes = tuple(str(label) for label in range(int(train_labels.max()) + 1))
+        warn_of_gaps(name, train_labels)
     return Dataset(name, str(folder), train_images, train_labels, test_images, test_labels, 255, classes)
 
 

@@ -41,7 +41,7 @@ class Brian2Engine(ClockDriven):
         target: Target | None = None,
         copies: int | None = None,
     ) -> None:
-        network.check_dt(dt)
+        self.dt = network.check_dt(dt)
         check_record(network, record)
         if copies is None:
             copies = max(1, min(network.training.batch, SYNAPSES_SIDE_BY_SIDE // network.synapses))
@@ -50,7 +50,6 @@ class Brian2Engine(ClockDriven):
         with quiet_brian2():
             code_object_class(target)
         self.network = network
-        self.dt = dt
         self.record = tuple(record)
         self.potentials: list[Potential] = []
         self.copies = copies

@@ -101,12 +101,10 @@ class EventEngine:
     def __init__(
         self, network: Network, dt: float = 0.0, precision: str = "double", record: Sequence[Recorded] = ()
     ) -> None:
-        if dt != 0:
-            network.check_dt(dt)
         check_choice(precision, ("single", "double"), "precision")
         check_record(network, record)
         self.network = network
-        self.dt = float(dt)
+        self.dt = network.check_dt(dt) if dt != 0 else 0.0
         self.precision = precision
         self.record = tuple(record)
         self.potentials: list[Potential] = []

@@ -27,7 +27,7 @@ from netsim.specification import (
     Shape,
     Training,
 )
-from netsim.specification.checks import is_name
+from netsim.specification.checks import is_name, whole_numbers
 from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 
 _T_MAX, _DURATION = 64.0, 256.0
@@ -192,9 +192,11 @@ def _chain(graph: nir.NIRGraph, origin: str) -> list[tuple[str, nir.NIRNode]]:
 
 def _stimulus_shape(name: str, node: nir.Input, origin: str) -> tuple[int, int, int]:
     """Height, width and channels; a vector becomes a row of pixels."""
-    shape = [int(side) for side in node.output_type["output"]]
-    if len(shape) not in (1, 3):
-        _refuse(origin, name, f"has the shape {shape}; (channels, height, width) or (neurons,) is needed")
+    given = np.asarray(node.output_type["output"])
+    sides = whole_numbers(given)
+    if sides is None or sides.shape not in ((1,), (3,)):
+        _refuse(origin, name, f"has the shape {given.tolist()}; (channels, height, width) or (neurons,) is needed")
+    shape = sides.tolist()
     channels, height, width = shape if len(shape) == 3 else (1, 1, *shape)
     return height, width, channels
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.exchange.formats import Imported, NetworkFormat
-from netsim.exchange.presentations import reading
+from netsim.exchange.presentations import reading, whole_numbers
 from netsim.exchange.trains import places, to_json
 from netsim.seams import network_formats
 from netsim.specification import STIMULUS, Network, Population, Projection
@@ -291,6 +291,10 @@ def _read_weights(path: Path, network: Network) -> Weights:
 
     for name in (NODES, EDGES):
         check_hdf5(path / name)
+    with h5py.File(path / EDGES) as file:  # libsonata cuts fractions
+        for name, group in file["edges"].items():
+            for end in ("source_node_id", "target_node_id"):
+                whole_numbers(path, f"{name}/{end}", group[end][:])
     nodes = libsonata.NodeStorage(str(path / NODES))
     edges = libsonata.EdgeStorage(str(path / EDGES))
     if nodes.population_names != set(network.shapes) or edges.population_names != {p.name for p in network.projections}:

@@ -159,7 +159,8 @@ def _recording(path: Path) -> _Recording:
         trials = {name: file.trials[name].data[:] for name in file.trials.colnames}
         units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
         index = file.units.spike_times_index
-        counts, spikes = np.diff(index.data[:].astype(np.int64), prepend=0), len(index.target.data)
+        ends = whole_numbers(path, "spike_times_index", index.data[:])
+        counts, spikes = np.diff(ends, prepend=0), len(index.target.data)
         if (counts < 0).any() or counts.sum() != spikes:
             raise DataError(f"{path}: is damaged: spike_times_index does not fit {spikes} spike times")
         unit_of = np.repeat(np.arange(len(counts)), counts)

@@ -118,7 +118,8 @@ def read_spikes(path: Path) -> Spikes:
             nodes, times = _trains(path, population)
             inside, rows, latencies = spikes_in_trials(path, times, starts, stops, 1.0)
             shape = population.attrs.get("shape")
-            size = int(nodes.max(initial=-1)) + 1 if shape is None else math.prod(map(int, shape))
+            known = None if shape is None else whole_numbers(path, f"shape of {name}", shape, None).tolist()
+            size = int(nodes.max(initial=-1)) + 1 if known is None else math.prod(known)
             size = check_size(path, name, size)
             complete &= shape is not None
             if len(nodes) and not nodes.max() < size:

@@ -10,7 +10,7 @@ import numpy as np
 
 from netsim.errors import DataError, SpecificationError
 from netsim.files import LARGEST_TABLE, bounded_lines, file_sha256, open_regular
-from netsim.specification.checks import require
+from netsim.specification.checks import require, whole_numbers
 
 if TYPE_CHECKING:
     import h5py
@@ -110,8 +110,17 @@ def _read_sonata(path: Path, population: str) -> Edges:
         chosen = population or names[0]
         require(chosen in names, "population", f"{chosen!r} is not in {path}, which has {known}")
         group = file["edges"][chosen]
-        pre, post = (group[f"{end}_node_id"][:].astype(np.int64) for end in ("source", "target"))
+        pre, post = (_whole(group, f"{end}_node_id", path) for end in ("source", "target"))
         return Edges(pre, post, _sonata_weights(group, path))
+
+
+def _whole(group: "h5py.Group", name: str, path: Path) -> np.ndarray:
+    """The whole numbers of a dataset."""
+    given = group[name][:]
+    numbers = whole_numbers(given)
+    require(numbers is not None, "file", f"{path} has {name} of {given.dtype} that are no whole numbers")
+    assert numbers is not None
+    return numbers
 
 
 def _sonata_weights(group: "h5py.Group", path: Path) -> np.ndarray | None:
@@ -123,7 +132,7 @@ def _sonata_weights(group: "h5py.Group", path: Path) -> np.ndarray | None:
     require(len(groups) == 1, "file", f"{path} has edges of {len(groups)} groups; weights are read from one")
     weights = group[with_weights[0]]["syn_weight"][:].astype(np.float64)
     if "edge_group_index" in group:
-        index = group["edge_group_index"][:].astype(np.int64)
+        index = _whole(group, "edge_group_index", path)
         inside = index.size == 0 or (index.min() >= 0 and index.max() < weights.size)
         require(inside, "file", f"{path} has an edge_group_index beyond syn_weight")
         weights = weights[index]

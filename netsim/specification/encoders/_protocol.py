@@ -9,7 +9,15 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.seams import encoders
-from netsim.specification.checks import Shape, check_numbers, check_shape, check_types, finite, require
+from netsim.specification.checks import (
+    Shape,
+    check_numbers,
+    check_shape,
+    check_types,
+    check_unmasked,
+    finite,
+    require,
+)
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,7 @@ class Encoder(ABC):
 
 def fitted(given: Any, shape: Shape, samples: str) -> np.ndarray:
     """Numbers as an array of shape (samples, *shape), see `Encoder.prepare`; no copy is made of what fits."""
+    check_unmasked(given, f"{samples}:")
     try:
         array = np.asarray(given)
         if array.dtype == object:

@@ -12,7 +12,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.seams import encoders
-from netsim.specification.checks import check_size, require
+from netsim.specification.checks import check_size, check_unmasked, require, whole_numbers
 from netsim.specification.encoders._protocol import Encoder, Shape
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
 
@@ -180,7 +180,8 @@ def event_fields(
 
     Two polarities may become one if they are merged; time may start at the first event.
 
-    Raises DataError if a field is missing, or an event lies outside the shape or before the start.
+    Raises DataError if a field is missing or holds no whole numbers, or an event lies outside the shape or before the
+    start.
     """
     names = () if not isinstance(events, np.ndarray) else events.dtype.names or ()
     height, width, polarities = shape
@@ -189,9 +190,7 @@ def event_fields(
     if missing:
         raise DataError(f"events: lack the field {', '.join(missing)}; x, y, t and p are needed")
     zeros = np.zeros(events.size, dtype=np.int64)
-    y, x, t, p = (
-        events[name].reshape(-1).astype(np.int64) if name in names else zeros for name in ("y", "x", "t", "p")
-    )
+    y, x, t, p = (_field(events, name) if name in names else zeros for name in ("y", "x", "t", "p"))
     if polarities == 1 and len(p):
         if not merged and p.min() != p.max():
             raise DataError("events: have two polarities where one fits; give each its channel, or merge them")
@@ -204,3 +203,18 @@ def event_fields(
     if len(t) and not t.min() >= 0:
         raise DataError("events: hold negative times; time starts at 0 with the presentation")
     return y, x, t, p
+
+
+def _field(events: np.ndarray, name: str) -> np.ndarray:
+    """The whole numbers of a field; polarities may be truth values."""
+    given = events[name]
+    check_unmasked(given, f"events: {name}", "leave masked events out")
+    values = whole_numbers(given.astype(np.int64) if name == "p" and given.dtype == bool else given)
+    if values is None:
+        unit = "of µs, as (seconds * 1e6).round() gives them" if name == "t" else "from 0"
+        example = given[given != np.floor(given)] if given.dtype.kind == "f" else given
+        told = f"{given.dtype}, such as {example.flat[0]}" if example.size else f"{given.dtype}"
+        raise DataError(f"events: {name} must hold whole numbers {unit}, not {told}")
+    if values.shape != events.shape:
+        raise DataError(f"events: {name} has {given.size} numbers for {events.size} events; give one for each")
+    return values.reshape(-1)
