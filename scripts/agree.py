@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -31,9 +32,9 @@ def load(name: str) -> ModuleType:
     return module
 
 
-def differences(ours: list[np.ndarray], theirs: list[np.ndarray]) -> np.ndarray:
+def differences(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> np.ndarray:
     """How far latencies of all populations are apart, those of different silence infinitely."""
-    one, other = (np.concatenate([times.ravel() for times in latencies[1:]]) for latencies in (ours, theirs))
+    one, other = (np.concatenate([times.ravel() for times in latencies.values()]) for latencies in (ours, theirs))
     both_silent = np.isinf(one) & np.isinf(other)
     return np.abs(np.where(both_silent, 0.0, one) - np.where(both_silent, 0.0, other))
 

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import netsim
-from netsim.measuring.simulation import Simulation
+from netsim.spikes import Spikes
 
 PAGE = Path(__file__).parents[1] / "docs" / "exchange.md"
 RECIPE = PAGE.with_name("nir.md")
@@ -59,22 +59,22 @@ class Files:
         self.model = netsim.load_model("digits")
         self.stimuli = netsim.load_splits(self.model.network).test.first(SHOWN)
         engine = netsim.make_engine("event", self.model.network)
-        self.simulation = netsim.simulate(engine, self.model.weights, self.stimuli, range(SHOWN))
+        self.simulation = netsim.present(self.model, self.stimuli, engine=engine)
 
     def spikes(self, to: str, name: str) -> str:
         """A file of spikes."""
-        netsim.export(to, self.simulation, name)
+        netsim.export(self.simulation, name, to)
         return name
 
     def network(self, to: str, name: str) -> str:
         """A file of the network."""
-        netsim.export_network(to, self.model.network, self.model.weights, name)
+        netsim.export(self.model, name, to)
         return name
 
     @property
     def count(self) -> int:
         """How many spikes there are."""
-        return sum(int(np.isfinite(latencies).sum()) for latencies in self.simulation.latencies)
+        return sum(int(np.isfinite(latencies).sum()) for latencies in self.simulation.values())
 
 
 def _expect(*conditions: bool) -> None:
@@ -82,10 +82,10 @@ def _expect(*conditions: bool) -> None:
         raise AssertionError("the tool does not read what was written")
 
 
-def _session(simulation: Simulation) -> list[np.ndarray]:
+def _session(simulation: Spikes) -> list[np.ndarray]:
     """Times (ms) of the spikes of all neurons, one presentation after the other."""
     starts = np.arange(SHOWN)[:, np.newaxis] * simulation.network.duration
-    times = np.concatenate([layer.reshape(SHOWN, -1) for layer in simulation.latencies], axis=1) + starts
+    times = np.concatenate([layer.reshape(SHOWN, -1) for layer in simulation.values()], axis=1) + starts
     return [train[np.isfinite(train)] for train in times.T]
 
 
@@ -146,7 +146,7 @@ def _neo(files: Files) -> Row:
     (session,) = neo.io.NeoMatlabIO(files.spikes("neo", "neo.mat")).read_block().segments
     _expect(_same([train.magnitude for train in session.spiketrains], files))
     cut = cut_segment_by_epoch(session, session.epochs[0][:2], reset_time=True)
-    second = np.concatenate([layer[1].ravel() for layer in files.simulation.latencies])
+    second = np.concatenate([layer[1].ravel() for layer in files.simulation.values()])
     _expect([train.size for train in cut[1].spiketrains] == np.isfinite(second).astype(int).tolist())
     return Row(
         "neo, nwb",
@@ -177,7 +177,7 @@ def _viziphant(files: Files) -> Row:
     trains = list(to_block(files.simulation, ["hidden"]).segments[0].spiketrains)
     axes = viziphant.rasterplot.rasterplot(trains)
     drawn = sum(len(points.get_offsets()) for points in axes.collections)
-    _expect(drawn == int(np.isfinite(files.simulation.latencies[1][0]).sum()))
+    _expect(drawn == int(np.isfinite(files.simulation["hidden"][0]).sum()))
     return Row("neo", "rasters of all spikes", "")
 
 
@@ -205,11 +205,12 @@ def _bmtk(files: Files) -> Row:
     stimuli = generator.uniform(0.1, 16, (1, 8, 8, 1)).round(1)
     engine = netsim.make_engine("event", free, dt=0.1)
     shown = netsim.read_stimuli(_stimulus(stimuli), (8, 8, 1)).stimuli(free.encoder)
-    simulation = netsim.simulate(engine, weights, shown, [0])
-    netsim.export_network("sonata-network", free, weights, "free.sonata")
-    netsim.export("sonata", simulation, "free.sonata/stimulus.h5", layers=["stimulus"])
+    simulation = netsim.present(netsim.Model(engine.network, weights), shown, index=[0], engine=engine)
+    netsim.export(netsim.Model(free, weights), "free.sonata", "sonata-network")
+    netsim.export(simulation, "free.sonata/stimulus.h5", "sonata", populations=["stimulus"])
     found = _run_in_bmtk("free.sonata")
-    for name, latencies in zip(("hidden", "output"), simulation.latencies[1:], strict=True):
+    for name in ("hidden", "output"):
+        latencies = simulation[name]
         fired = np.flatnonzero(np.isfinite(latencies[0]))
         _expect(sorted(found[name]) == fired.tolist())
         late = [found[name][neuron] - latencies[0, neuron] for neuron in fired.tolist()]
@@ -245,7 +246,7 @@ def _run_in_bmtk(folder: str) -> dict[str, dict[int, float]]:
 
 def _tables(read_csv: Callable[[str], Any], read_parquet: Callable[[str], Any]) -> Callable[[Files], Row]:
     def check(files: Files) -> Row:
-        expected = np.sort(np.concatenate([one[np.isfinite(one)] for one in files.simulation.latencies]))
+        expected = np.sort(np.concatenate([one[np.isfinite(one)] for one in files.simulation.values()]))
         for found in (read_csv(files.spikes("csv", "t.csv")), read_parquet(files.spikes("parquet", "t.parquet"))):
             _expect(np.array_equal(np.sort(np.asarray(found)), expected))
         return Row("csv, parquet", "all columns, latencies to the bit", "neurons and presentations without a spike")
@@ -287,7 +288,7 @@ def _nir(files: Files) -> Row:
 
     events = nir.read_data(files.spikes("nirdata", "n.nird")).nodes["hidden_neurons"].observables["spikes"]
     times = np.sort(1000 * events.time[events.idx != -1])
-    own = files.simulation.latencies[1]
+    own = files.simulation["hidden"]
     _expect(np.allclose(times, np.sort(own[np.isfinite(own)])))
     graph = nir.read(files.network("nir", "n.nir"), type_check=True)
     _expect(np.array_equal(graph.nodes["output_synapses"].weight.T, files.model.weights["output.kernel"]))

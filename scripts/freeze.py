@@ -43,7 +43,7 @@ from netsim.specification import (
     Training,
     Weighting,
 )
-from netsim.training.loop import start_training, train
+from netsim.training.loop import start_training, training_conversation
 from netsim.weights.initial import initial_weights
 
 FROZEN = Path(__file__).parents[1] / "tests" / "frozen.npz"
@@ -139,8 +139,9 @@ def numbers() -> Iterator[tuple[str, np.ndarray]]:
         batch = Batch(stimuli, initial_weights(network, number))
         engines = [("event", 0.0), ("event", DT)] + [("brian2", DT)] * (number in (0, 5, 10))
         for engine, dt in engines:
-            latencies = make_engine(engine, network, dt).present(batch)[1:]
-            yield f"latencies {name} {engine} {dt}", np.concatenate([times.ravel() for times in latencies])
+            latencies = make_engine(engine, network, dt).present(batch)
+            times = [latencies[population.name].ravel() for population in network.populations]
+            yield f"latencies {name} {engine} {dt}", np.concatenate(times)
     for name in ("phased ramp", "staggered plateau", "free triangle"):
         yield f"double {name}", _trained(networks()[name], "double", Learning(derivative="exact", rate=0.01))
         yield f"single {name}", _trained(networks()[name], "single", Learning(optimizer="sgd", rate=0.05))
@@ -167,7 +168,7 @@ def _trained(network: Network, precision: Literal["single", "double"], learning:
     )
     engine = make_engine("event", network, precision=precision)
     state = start_training(network, 0)
-    state = engine.run(train(network, training, validation, state, 0))
+    state = engine.run(training_conversation(network, training, validation, state, 0))
     return np.concatenate([state.weights[name].ravel() for name in sorted(state.weights)]).astype(float)
 
 

@@ -87,7 +87,7 @@ def trained(network: netsim.Network, seed: int = 0, limit: int | None = None) ->
     splits = netsim.load_splits(network)
     state = netsim.start_training(network, seed)
     engine = netsim.make_engine("event", network)
-    engine.run(netsim.train(network, splits.training.first(limit), splits.validation, state, seed))
+    engine.run(netsim.training_conversation(network, splits.training.first(limit), splits.validation, state, seed))
     assert state.best_weights is not None
     return netsim.forward_weights(network, state.best_weights), state.best[0]
 
@@ -113,7 +113,7 @@ def compare(network: netsim.Network, weights: dict[str, np.ndarray], presentatio
     gradients = {name: learner.learn(fired, stimuli.labels, weights).gradients for name, learner in learners.items()}
 
     def loss(changed: dict[str, np.ndarray]) -> float:
-        outputs = engine.present(netsim.Batch(latencies, changed))[-1]
+        outputs = engine.present(netsim.Batch(latencies, changed))["output"]
         return float(learners["linear"].loss(outputs, stimuli.labels).mean())
 
     generator, rows = np.random.default_rng(0), []

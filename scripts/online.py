@@ -61,7 +61,9 @@ def main(
     count = presentations or len(splits.training)
     weights, curve, milliseconds = _learn(network, splits.training, engine, count, rate, seed)
     measured = {
-        name: evaluate(netsim.make_engine("event", network), weights, getattr(splits, name)).to_dict()
+        name: evaluate(
+            netsim.Model(network, weights), getattr(splits, name), engine=netsim.make_engine("event", network)
+        ).to_dict()
         for name in ("validation", "test")[: 1 + test]
         if len(getattr(splits, name))
     }
@@ -121,7 +123,7 @@ def _learn(
             for constraint in constraints:
                 constraint.enforce(weights)
             times[number] = presented - began, told - presented, time.perf_counter() - told
-            right[number] = decide(latencies[-1]).strictly_correct(label)[0]
+            right[number] = decide(latencies[network.output.name]).strictly_correct(label)[0]
 
     dt = network.training.dt if engine == "event" else network.training.dt or 1.0  # Brian2 has no exact times
     netsim.make_engine(engine, network, dt, "double" if dt else "single").run(conversation())

@@ -109,7 +109,7 @@ def spiking_decisions(network: Network, weights: Weights, stimuli: Stimuli) -> n
 
     engine, right = make_engine("event", network), []
     for part in _parts(len(stimuli)):
-        outputs = engine.present(Batch(stimuli.latencies(part), weights))[-1]
+        outputs = engine.present(Batch(stimuli.latencies(part), weights))[network.output.name]
         right.append(decide(outputs).strictly_correct(stimuli.labels[part]))
     return np.concatenate(right)
 

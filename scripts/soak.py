@@ -32,7 +32,7 @@ from netsim.errors import DataError, NetsimError
 from netsim.files import write_text
 from netsim.models.presets import load_preset
 from netsim.specification import Network
-from netsim.training.loop import Callbacks, Progress, start_training, train
+from netsim.training.loop import Callbacks, Progress, start_training, training_conversation
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -151,7 +151,8 @@ def event(
             memory.sample(done)
             bar.update(task, completed=done)
 
-        engine.run(train(network, training, validation, state, seed, callbacks=Callbacks(on_batch=on_batch)))
+        callbacks = Callbacks(on_batch=on_batch)
+        engine.run(training_conversation(network, training, validation, state, seed, callbacks=callbacks))
     memory.sample(epochs * len(training), last=True)
     after = engine.present(first)
     conclude("event", before, after, memory, out)

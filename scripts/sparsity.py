@@ -19,6 +19,7 @@ from reproducing.ablations import IMAGES, base
 from reproducing.records import REPOSITORY
 
 from netsim.errors import NetsimError
+from netsim.runs.model import Model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,9 @@ def _measured(regime: str, price: float, seed: int, runs: Path, data_dir: str | 
     print(f"{regime}, activity = {price:g}, seed {seed}", file=sys.stderr)
     run.train()
     measured = evaluate(
-        make_engine("event", network), run.folder.weights(network), load_splits(network, None, data_dir).validation
+        Model(network, run.folder.weights(network)),
+        load_splits(network, None, data_dir).validation,
+        engine=make_engine("event", network),
     )
     return {
         "validation_strict_accuracy": measured.strict_accuracy,

@@ -111,7 +111,9 @@ def _train_many() -> None:
         stimuli, labels = generator.uniform(0, 64, (100, 28, 28, 1)), generator.integers(0, 10, 100)
         latencies = engine.present(netsim.Batch(stimuli, weights))
         optimizer.step(weights, learner.learn(latencies, labels, weights).gradients, 1e-3)
-        shares = ", ".join(f"{np.isfinite(times).mean():.0%}" for times in latencies[1:])
+        shares = ", ".join(
+            f"{np.isfinite(times).mean():.0%}" for name, times in latencies.items() if name != "stimulus"
+        )
         print(f"{network.synapses:,} synapses, a batch of 100; of the layers fire {shares}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(f"peak memory {peak:,.0f} MB")

@@ -104,14 +104,14 @@ def progress_bar() -> ProgressBar:
 
 
 @contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
+def counting(what: str, total: int) -> Iterator[Callable[..., None]]:
     """Show how many presentations are done, and that loops are being compiled; gives the function that reports them."""
     from netsim.numerics.compiling import when_compiling
 
     with progress_bar() as progress:
         task = progress.add_task(what, total=total)
         with when_compiling(lambda: progress.update(task, description=f"{what} ({COMPILING})")):
-            yield lambda done, total: progress.update(task, completed=done, total=total, description=what)
+            yield lambda done, of=total: progress.update(task, completed=done, total=of, description=what)
 
 
 @contextmanager

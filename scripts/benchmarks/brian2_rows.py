@@ -5,6 +5,7 @@ Brian2 is imported by the rows themselves.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from benchmarks.event_rows import GRID, PHASED, weights_of
 from benchmarks.rows import Prepared, Row, Setting
 from benchmarks.stimuli import latencies
-from netsim.engines import Batch, Latencies
+from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
 
 
@@ -22,7 +23,7 @@ def _by_engine(setting: Setting) -> Prepared:
     network, weights = weights_of(PHASED, True, setting.seed)
     engine = Brian2Engine(network, dt=GRID)
     batch = Batch(latencies(setting.images[: setting.clocked_presentations], network.encoder), weights)
-    seen: list[Latencies] = []
+    seen: list[Mapping[str, np.ndarray]] = []
 
     def present() -> None:
         seen[:] = [engine.present(batch)]
@@ -43,7 +44,7 @@ def _by_hand(setting: Setting) -> Prepared:
     network, weights = weights_of(PHASED, True, setting.seed)
     stimuli = latencies(setting.images[: setting.clocked_presentations], network.encoder)
     model = build_network(network, weights, dt=GRID)
-    seen: list[Latencies] = []
+    seen: list[Mapping[str, np.ndarray]] = []
     waiting: list[np.ndarray] = []
 
     def next_presentation() -> None:
@@ -61,16 +62,16 @@ def _by_hand(setting: Setting) -> Prepared:
         seen.append(model.latencies())
 
     def finish() -> dict[str, Any]:
-        together = [np.concatenate(layer) for layer in zip(*seen, strict=True)]
+        together = {name: np.concatenate([part[name] for part in seen]) for name in network.shapes}
         return _compare(EventEngine(network, dt=GRID).present(Batch(stimuli, weights)), together)
 
     return Prepared(present, len(stimuli), finish)
 
 
-def _compare(reference: Latencies, other: Latencies) -> dict[str, Any]:
+def _compare(reference: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """How many latencies are those of the event engine on the same grid, to the bit."""
-    same = sum(int((one == two).sum()) for one, two in zip(reference, other, strict=True))
-    return {"latencies": sum(layer.size for layer in reference), "same_latencies": same}
+    same = sum(int((times == other[name]).sum()) for name, times in reference.items())
+    return {"latencies": sum(layer.size for layer in reference.values()), "same_latencies": same}
 
 
 ROWS = (

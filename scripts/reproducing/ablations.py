@@ -13,6 +13,7 @@ from netsim.engines import make_engine
 from netsim.errors import RunError
 from netsim.measuring.evaluation import evaluate
 from netsim.runs.folder import is_run, open_run
+from netsim.runs.model import Model
 from netsim.specification import (
     PSP,
     Convolution,
@@ -211,7 +212,11 @@ def run_ablations(runs: Path, data_dir: str | None, on_run: Callable[[str], None
         run = open_training(folder, network, SEED, IMAGES, data_dir, resume=is_run(folder))
         history = run.train()
         weights = forward_weights(network, run.folder.weights(network))
-        measured = evaluate(make_engine("event", network), weights, load_splits(network, None, data_dir).validation)
+        measured = evaluate(
+            Model(network, weights, data_dir=data_dir),
+            load_splits(network, None, data_dir).validation,
+            engine=make_engine("event", network),
+        )
         run.folder.write_json(
             "result.json",
             {

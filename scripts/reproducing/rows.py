@@ -18,6 +18,7 @@ from netsim.files import write_atomically, write_json, write_text
 from netsim.measuring.evaluation import evaluate
 from netsim.models.presets import load_preset
 from netsim.runs.folder import is_run, open_run
+from netsim.runs.model import Model
 from netsim.seams import read_outs
 from netsim.weights.packing import read_packed, write_packed
 from reproducing.records import ABLATIONS, EVALUATIONS, METRICS, RECORDS, TRAINED, training_record
@@ -80,7 +81,7 @@ def run_row(preset: str, seed: int, runs: Path, data_dir: str | None) -> None:
     write_packed(network, run.weights(network), packed)
     test = load_splits(network, None, data_dir).test
     engine = make_engine("event", network)
-    measured = evaluate(engine, read_packed(network, packed), test, read_outs=list(read_outs))
+    measured = evaluate(Model(network, read_packed(network, packed)), test, engine=engine, read_outs=list(read_outs))
     run.write_json("result.json", {"preset": preset, **training_record(run), "test": measured.to_dict()})
 
 

@@ -13,14 +13,15 @@ import numpy as np
 from fuzzing.parts import Parts, content_of
 from fuzzing.targets._networks import double, drawn, exchanged, small_network, small_weights
 from fuzzing.targets._target import FolderTarget, Target
+from netsim.runs.model import Model
 from netsim.specification import Network
 
 
 def _nir_seeds() -> list[Parts]:
-    from netsim.exchange import export_network
+    from netsim.exchange import export
 
     network = small_network()
-    whole = content_of(lambda path: export_network("nir", network, double(small_weights()), path), ".nir")
+    whole = content_of(lambda path: export(Model(network, double(small_weights())), path, "nir"), ".nir")
     return [{"network.nir": whole}]
 
 
@@ -28,7 +29,7 @@ def _nir_loop_seeds() -> list[Parts]:
     """Networks with a loop and with pooling, and a graph of another tool."""
     import nir
 
-    from netsim.exchange import export_network
+    from netsim.exchange import export
 
     def elsewhere(path: Path) -> None:
         generator = np.random.default_rng(0)
@@ -41,20 +42,20 @@ def _nir_loop_seeds() -> list[Parts]:
         nir.write(path, nir.NIRGraph(nodes, list(pairwise(nodes))))
 
     def own(network: Network, path: Path) -> None:
-        export_network("nir", network, drawn(network), path)
+        export(Model(network, drawn(network)), path, "nir")
 
     writers: list[Callable[[Path], object]] = [*(partial(own, network) for network in exchanged()), elsewhere]
     return [{"network.nir": content_of(write, ".nir")} for write in writers]
 
 
 def _sonata_network_seeds() -> list[Parts]:
-    from netsim.exchange import export_network
+    from netsim.exchange import export
 
     seeds = []
     for network in exchanged():
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.sonata"
-            export_network("sonata-network", network, drawn(network), path, {"seed": 0})
+            export(Model(network, drawn(network)), path, "sonata-network", record={"seed": 0})
             read = ("network.toml", "provenance.json", "nodes.h5", "edges.h5")
             seeds.append({name: (path / name).read_bytes() for name in read})
     return seeds

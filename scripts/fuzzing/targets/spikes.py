@@ -11,25 +11,28 @@ import numpy as np
 from fuzzing.parts import Parts, content_of, gzipped, joined
 from fuzzing.targets._networks import small_network
 from fuzzing.targets._target import Target
-from netsim.analysis import LayerSpikes, spike_table
-from netsim.measuring.simulation import Simulation
+from netsim.runs.model import Model
+from netsim.spikes import LayerSpikes, Spikes
 
 
 @cache
-def _simulation() -> Simulation:
+def _simulation() -> Spikes:
     network, generator = small_network(), np.random.default_rng(4)
-    latencies = [
-        np.where(generator.random((3, *shape)) < 0.5, generator.uniform(0, 64, (3, *shape)), np.inf)
-        for shape in network.shapes.values()
-    ]
-    return Simulation(network, 0.0, [7, 3, 0], np.array([1, 0, 2]), latencies, [])
+    layers = []
+    for name, shape in network.shapes.items():
+        times = np.where(generator.random((3, *shape)) < 0.5, generator.uniform(0, 64, (3, *shape)), np.inf)
+        layers.append(LayerSpikes.of_latencies(name, times, network.firing_window(name)))
+    labels, indices = np.array([1, 0, 2]), np.array([7, 3, 0])
+    return Spikes.of_layers(layers, labels, indices, shapes=network.shapes, model=Model(network, {}))
 
 
 def _stimuli(to: str, suffix: str) -> Target:
     def seeds() -> list[Parts]:
         from netsim.exchange import export
 
-        whole = content_of(lambda path: export(to, _simulation(), path, layers=["stimulus"], record={"a": 1}), suffix)
+        whole = content_of(
+            lambda path: export(_simulation(), path, to, populations=["stimulus"], record={"a": 1}), suffix
+        )
         return [{f"spikes{suffix.removesuffix('.gz')}": gzip.decompress(whole) if suffix.endswith(".gz") else whole}]
 
     def read(path: Path) -> object:
@@ -51,10 +54,10 @@ def _analysed(to: str, suffix: str) -> Target:
         from netsim.spikes.files import write_table
 
         layers, simulation = ["stimulus", "output"], _simulation()
-        ordered = content_of(lambda path: export(to, simulation, path, layers=layers, record={"a": 1}), suffix)
+        ordered = content_of(lambda path: export(simulation, path, to, populations=layers, record={"a": 1}), suffix)
         if to not in ("csv", "parquet"):
             return [{f"spikes{suffix}": ordered}]
-        table = spike_table(simulation.network, simulation.latencies, simulation.labels, simulation.indices)
+        table = simulation.table()
         mixed = table[table["layer"].isin(layers)].sample(frac=1, random_state=0).drop(columns="neuron")
         return [{f"spikes{suffix}": content} for content in (ordered, content_of(partial(write_table, mixed), suffix))]
 
@@ -67,7 +70,7 @@ def _analysed(to: str, suffix: str) -> Target:
             assert 0 <= first <= first + part.presentations <= len(spikes)
             _check_layer(part)
             found[part.name] += len(part.latencies)
-        for layer in spikes:
+        for layer in spikes.layers():
             assert layer.presentations == len(spikes)
             assert found[layer.name] == len(layer.latencies)
             _check_layer(layer)
