@@ -22,10 +22,10 @@ COLUMNS = ["presentation", "label", "layer", "channel", "y", "x", "neuron", "lat
 
 def restored(frame: pd.DataFrame, network: Network, indices: np.ndarray) -> Latencies:
     """The latencies of a table, by its coordinates."""
-    arrays = [np.full((len(indices), *shape), np.inf) for shape in network.shapes.values()]
+    arrays = Latencies({name: np.full((len(indices), *shape), np.inf) for name, shape in network.shapes.items()})
     row = {index: position for position, index in enumerate(indices)}
     for spike in frame.itertuples():
-        layer = network.position(str(spike.layer))
+        layer = str(spike.layer)
         place = (spike.channel,) if spike.y is pd.NA else (spike.y, spike.x, spike.channel)
         assert np.isinf(arrays[layer][(row[spike.presentation], *place)])
         arrays[layer][(row[spike.presentation], *place)] = spike.latency_ms
@@ -46,8 +46,9 @@ def test_the_table_has_its_columns_and_types(network: Network, latencies: Latenc
 def test_the_table_gives_the_latencies_back(network: Network, latencies: Latencies) -> None:
     indices = np.array([40, 7, 12, 3, 99])
     frame = spike_table(network, latencies, indices=indices)
-    for back, original in zip(restored(frame, network, indices), latencies.values(), strict=True):
-        np.testing.assert_array_equal(back, original)
+    back = restored(frame, network, indices)
+    for name, original in latencies.items():
+        np.testing.assert_array_equal(back[name], original)
     assert frame["label"].isna().all()
 
 
@@ -73,8 +74,9 @@ def test_rows_are_sorted_and_numbered_as_the_synapses_are(data: st.DataObject) -
     order = frame.assign(layer=frame["layer"].cat.codes)[["presentation", "layer", "latency_ms", "neuron"]]
     pd.testing.assert_frame_equal(order, order.sort_values(order.columns.tolist()))
     assert (frame["label"] == frame["presentation"] % 3).all()
-    for back, original in zip(restored(frame, network, indices), latencies.values(), strict=True):
-        np.testing.assert_array_equal(back, original)
+    back = restored(frame, network, indices)
+    for name, original in latencies.items():
+        np.testing.assert_array_equal(back[name], original)
     for name, shape in network.shapes.items():
         layer = frame[frame["layer"] == name]
         if len(shape) == 3:

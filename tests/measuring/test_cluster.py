@@ -155,12 +155,13 @@ def test_workers_draw_and_present_the_same_as_this_process() -> None:
     with connect(workers=1) as client:
         there = OverWorkers(client)
         for name in ("spike-jitter", "weight-noise"):
-            tables = [study(model, name, [2.0], [0], limit=260, workers=workers) for workers in (None, there)]
-            pd.testing.assert_frame_equal(*tables, check_exact=True)
-            spikes = [
-                present(model, limit=260, disturbance=(name, 2.0), seed=3, workers=workers) for workers in (None, there)
-            ]
+            here = study(model, name, [2.0], [0], limit=260)
+            on_workers = study(model, name, [2.0], [0], limit=260, workers=there)
+            pd.testing.assert_frame_equal(on_workers, here, check_exact=True)
+            how: dict[str, Any] = {"limit": 260, "disturbance": (name, 2.0), "seed": 3}
+            spikes, others = present(model, **how), present(model, **how, workers=there)
             for population in model.network.shapes:
-                np.testing.assert_array_equal(*(one[population] for one in spikes))
-        tables = [analyse(model, "importance", limit=60, units=2, workers=workers).table for workers in (None, there)]
-        pd.testing.assert_frame_equal(*tables, check_exact=True)
+                np.testing.assert_array_equal(others[population], spikes[population])
+        here = analyse(model, "importance", limit=60, units=2).table
+        on_workers = analyse(model, "importance", limit=60, units=2, workers=there).table
+        pd.testing.assert_frame_equal(on_workers, here, check_exact=True)
