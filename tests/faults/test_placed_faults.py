@@ -70,6 +70,6 @@ def test_an_id_names_one_fault(placed_faults: Any) -> None:
 
 
 def test_check_succeeds_from_the_command_line() -> None:
-    command = [sys.executable, SCRIPTS / "placed_faults.py", "--check"]
+    command = [sys.executable, str(SCRIPTS / "placed_faults.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
