@@ -18,7 +18,6 @@ from netsim import seams
 from netsim.cli.terminal import data_progress, note, notes_for
 from netsim.data.loading import dataset_notations, find_source
 from netsim.errors import DataWarning, NetsimError, SpecificationError
-from netsim.files import make_folder as make_folder
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -430,3 +429,10 @@ def check_workers(scheduler: str | None, workers: int | None) -> None:
 def file_stem(what: str, layers: Sequence[str] | None) -> str:
     """The name of files without suffix: what they are of, and the layers if some were chosen."""
     return "-".join([what, *(layers or [])])
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it lies in, where there is none."""
+    from netsim.files import make_folder as make
+
+    make(folder)

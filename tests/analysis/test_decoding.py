@@ -96,11 +96,11 @@ def test_presentations_that_are_right_without_a_neuron_alone_make_it_less_import
     table = ablation_importance(model, stimuli, units=40, seed=2)
     engine = make_engine("event", model.network, model.network.training.dt)
     shown = stimuli.latencies(np.arange(60))
-    before = decide(engine.present(Batch(shown, model.weights))[-1]).strictly_correct(stimuli.labels)
+    before = decide(engine.present(Batch(shown, model.weights))["output"]).strictly_correct(stimuli.labels)
     mended = 0
     for row in table.to_dict("records"):
         silenced = {"hidden": np.arange(200) == row["unit"]}
-        after = decide(engine.present(Batch(shown, model.weights, silenced))[-1]).strictly_correct(stimuli.labels)
+        after = decide(engine.present(Batch(shown, model.weights, silenced))["output"]).strictly_correct(stimuli.labels)
         lost, won = int((before & ~after).sum()), int((after & ~before).sum())
         assert row["accuracy_loss"] == pytest.approx((lost - won) / 60)
         assert row["p"] == pytest.approx(stats.binomtest(lost, lost + won).pvalue if lost + won else 1.0)

@@ -179,7 +179,7 @@ def test_read_outs_stand_beside_each_other(netsim: Netsim, run: Path) -> None:
     chosen = netsim("evaluate", run, "--read-out", "plain", "--read-out", "potential", "--json")
     kept = json.loads((run / "evaluation-test.json").read_text())
     assert list(chosen.json()["read_outs"]) == ["plain", "potential"] == list(kept["read_outs"])
-    assert "tie-with-label: all first output spikes" in netsim("evaluate", "--help").out
+    assert "tie-with-label: a tie with the label is correct" in netsim("evaluate", "--help").out
     refused = netsim("evaluate", run, "--read-out", "potentail")
     assert refused.code == 1
     assert "--read-out: 'potentail' is not known; did you mean 'potential'?" in refused.err

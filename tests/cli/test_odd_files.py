@@ -248,7 +248,7 @@ def test_a_report_tells_of_the_epoch_whose_weights_it_measured(
         api.write_weights(api.initial_weights(before.network, 7), run / "best.npz", 3)
         return []
 
-    monkeypatch.setattr("netsim.reporting.draw_pictures", training)
+    monkeypatch.setattr("netsim.reporting.making.draw_pictures", training)
     assert netsim("report", run, "--limit", 20).code == 0
     page = (run / "report.html").read_text(encoding="utf-8")
     assert before.sha256 in page

@@ -54,7 +54,7 @@ def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[
     install(figures, "gaps", GAPS)
     shown = " ".join(netsim("plot", "--help").out.replace("│", "").split())
     assert "stimuli * gaps: times to the second spike" in shown
-    assert "Draw N kernels or errors or gaps at most." in shown
+    assert "Draw at most N kernels or errors or gaps." in shown
     done = netsim("plot", "gaps", run, "--limit", 20, "--count", 5, "--table", "gaps.csv", "--json").json()
     assert done["files"] == [str(run / "figures" / "gaps.png"), str(run / "figures" / "gaps.svg"), "gaps.csv"]
     assert is_no_empty_picture(run / "figures" / "gaps.png")

@@ -42,7 +42,9 @@ def test_it_is_tested_drawn_and_reported(trained: str, netsim: Netsim) -> None:
 
 @pytest.mark.parametrize("command", [("evaluate",), ("report",)])
 def test_there_is_nothing_to_validate_with(trained: str, netsim: Netsim, command: tuple[str, ...]) -> None:
-    netsim(*command, "run", "--split", "validation").refused("digits: training.validation is 0", "present --split test")
+    netsim(*command, "run", "--split", "validation").refused(
+        "digits: training.validation is 0", "present the split test"
+    )
 
 
 def test_a_sweep_would_have_nothing_to_compare_by(trained: str, netsim: Netsim) -> None:

@@ -169,10 +169,10 @@ def test_of_neurons_at_their_own_thresholds_the_lowest_number_wins(
         weights = {name: np.zeros(shape) for name, shape in shapes.items()}
         weights["output.kernel"] = (thresholds * 10.0 / delay).reshape(shapes["output.kernel"])
         batch = Batch(np.full((1, 1, 1, 1), 5.0), weights, thresholds={"output": thresholds})
-        expected = oracle.oracle_latencies(network, weights, batch.stimuli, dt, thresholds=batch.thresholds)[-1]
-        assert np.isfinite(expected).tolist() == [[True, False, False, False]]
+        expected = oracle.oracle_latencies(network, weights, batch.stimuli, dt, thresholds=batch.thresholds)
+        assert np.isfinite(expected["output"]).tolist() == [[True, False, False, False]]
         for engine in engines:
-            np.testing.assert_allclose(list(engine.present(batch).values())[-1], expected, rtol=1e-9)
+            np.testing.assert_allclose(engine.present(batch)["output"], expected["output"], rtol=1e-9)
 
 
 @pytest.mark.parametrize(

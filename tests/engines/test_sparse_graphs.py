@@ -161,8 +161,8 @@ def test_all_synapses_of_two_neurons_count(regime: str, synaptic: bool) -> None:
     stimuli = generator.uniform(0.0, 10.0, (20, 3, 3, 1))
     delays = {"output.delay": np.zeros(found.pre.size)} if synaptic else {}
     for precision in ("double", "single"):
-        ours = EventEngine(listed, precision=precision).present(Batch(stimuli, weights | delays))[-1]
-        theirs = EventEngine(dense, precision=precision).present(Batch(stimuli, {name: sums}))[-1]
+        ours = EventEngine(listed, precision=precision).present(Batch(stimuli, weights | delays))["output"]
+        theirs = EventEngine(dense, precision=precision).present(Batch(stimuli, {name: sums}))["output"]
         apart = np.abs(np.where(ours == theirs, 0.0, ours) - np.where(ours == theirs, 0.0, theirs)).ravel()
         assert (apart > (1e-9 if precision == "double" else 1e-2)).mean() < 1e-4
         assert 0.2 < np.isfinite(ours).mean() < 1
@@ -174,7 +174,7 @@ def test_two_synapses_of_one_pair_are_two(engine: str) -> None:
     layer = Layer("output", EdgeList(1, "edges.csv"), Neurons(threshold=1.0, tau=4.0))
     network = Network.chain("twice", IntensityEncoder((1, 1, 1), 10.0), [layer], 40.0)
     batch = Batch(np.ones((1, 1, 1, 1)), initial_weights(network, 0))
-    assert make_engine(engine, network, dt=1.0).present(batch)[-1] == [[5.0]]
+    assert make_engine(engine, network, dt=1.0).present(batch)["output"] == [[5.0]]
 
 
 def batch_of_any(network: Network) -> Batch:

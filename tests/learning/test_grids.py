@@ -116,7 +116,7 @@ def test_a_grid_teaches_what_whole_steps_teach(
     labels = np.arange(3) % network.outputs
     latencies = EventEngine(network, dt=dt).present(batch)
 
-    steps = [np.rint(times / dt) for times in latencies]
+    steps = {name: np.rint(times / dt) for name, times in latencies.items()}
     weights = {
         name: nearest_steps(array, dt) if name.endswith(".delay") else array for name, array in batch.weights.items()
     }
@@ -170,10 +170,10 @@ def test_a_spike_that_arrives_in_the_step_in_which_its_target_fires_does_not_cou
         stimulus = generator.integers(0, 20, (1, 1, 20, 1)) * dt
         without = np.concatenate([np.zeros((1, 20), bool), np.eye(20, dtype=bool)]).reshape(21, 1, 20, 1)
         latencies = engine.present(Batch(np.repeat(stimulus, 21, axis=0), weights, {"hidden": without}))
-        hidden, outputs = (np.rint(times / dt) for times in latencies[1:])
+        hidden, outputs = (np.rint(latencies[name] / dt) for name in ("hidden", "output"))
         since = outputs[0, 0] - (hidden[0].ravel() + _nearest(delay, dt))
         rising = (since > 0) & (since <= (_nearest(psp.rise, dt) if psp.rise else math.inf))
-        learned = learner.learn([times[:1] for times in latencies], np.array([0]), weights)
+        learned = learner.learn({name: times[:1] for name, times in latencies.items()}, np.array([0]), weights)
         assert ((learned.displacements[0].ravel() != 0) == rising).all()
         assert ((np.asarray(learned.gradients["output.kernel"])[:, 0] != 0) == (since > 0)).all()
         assert (outputs[1:, 0][since <= 0] == outputs[0, 0]).all()
@@ -184,7 +184,8 @@ def test_a_spike_that_arrives_in_the_step_in_which_its_target_fires_does_not_cou
 def test_more_steps_than_the_arithmetic_can_count_are_refused() -> None:
     network = Network.chain("fine", IntensityEncoder((2, 2, 1), 20.0), [Layer("output", Dense(2))], 40.0)
     network = dataclasses.replace(network, training=Training(dt=1e-6))
-    latencies, labels = [np.full((1, 2, 2, 1), 3.0), np.full((1, 2), 9.0)], np.array([0])
+    latencies = {"stimulus": np.full((1, 2, 2, 1), 3.0), "output": np.full((1, 2), 9.0)}
+    labels = np.array([0])
     weights = {"output.kernel": np.ones((4, 2), np.float32)}
     with pytest.raises(SpecificationError, match=r"training.dt: 1e-06 ms .* 16,777,216 steps, .*choose a larger step"):
         STiDiBP(network).learn(latencies, labels, weights)

@@ -70,7 +70,7 @@ def test_a_tie_is_decided_by_the_potentials_of_its_time_and_not_by_later_ones() 
     )
     weights = {"output.kernel": np.array([[1.1, 1.3], [5.0, 0.0]])}
     latencies = make_engine("event", network, dt=1.0).present(Batch(np.array([[[[0.0], [2.0]]]]), weights))
-    assert latencies[-1].tolist() == [[1.0, 1.0]]
+    assert latencies["output"].tolist() == [[1.0, 1.0]]
     outputs = Outputs(network, weights, latencies, 1.0)
     decided = {name: np.flatnonzero(one.decide(outputs)).tolist() for name, one in read_outs.items() if one.decide}
     assert decided == {"strict": [], "plain": [0], "tie-by-potential": [1], "tie-with-label": [0, 1], "potential": [0]}

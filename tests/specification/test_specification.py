@@ -148,7 +148,8 @@ def test_named_psps() -> None:
 def test_the_assumed_slope_is_that_of_the_drive_unless_it_is_given(
     drive: float, crossing: float | None, slope: float
 ) -> None:
-    neurons = Neurons("staggered", tau=16.0, onset=8.0, drive=drive, crossing_slope=crossing)
+    regime, onset = ("staggered", 8.0) if drive else ("free", 0.0)
+    neurons = Neurons(regime, tau=16.0, onset=onset, drive=drive, crossing_slope=crossing)
     assert neurons.assumed_slope == pytest.approx(slope)
 
 

@@ -68,7 +68,8 @@ def test_a_row_compares_all_decisions_and_the_latencies_where_both_decide(
     silent = [np.inf] * 3
     before = np.array([[10.0, 20.0, 30.0], [20.0, 10.0, 30.0], [10.0, 20.0, 30.0], silent, silent])
     after = np.array([[12.0, 20.0, 30.0], [20.0, 7.0, 30.0], silent, [5.0, np.inf, np.inf], silent])
-    runner = StudyRunner(make_plan(network, "weight-noise", levels=[0.5]), network, weights, stimuli.first(5))
+    plan, model = make_plan(network, "weight-noise", levels=[0.5]), Model(network, weights)
+    runner = StudyRunner(plan, model, stimuli.first(5), lambda dt: EventEngine(network, dt=dt))
     row = runner.row(after, before, "disturbed", 0.5, "hidden", 3)
     assert row["latency_difference_ms"] == pytest.approx((2 + 3) / 2)
     assert row["same_decisions"] == pytest.approx(3 / 5)
