@@ -60,7 +60,8 @@ def test_a_spike_at_the_start_is_cut_into_its_own_presentation_alone(simulation:
     """Neo counts both ends of a slice."""
     stimuli = np.full_like(simulation["stimulus"], np.inf)
     stimuli[:, 0, 0, 0] = 0.0
-    at_start = dataclasses.replace(simulation, load=lambda name: LayerSpikes.of_latencies(name, stimuli, (0.0, 16.0)))
+    layer = LayerSpikes.of_latencies("stimulus", stimuli, (0.0, 16.0))
+    at_start = dataclasses.replace(simulation, load=lambda name: layer if name == "stimulus" else simulation.load(name))
     export(at_start, "spikes.mat", "neo", populations=["stimulus"])
     (session,) = neo.io.NeoMatlabIO("spikes.mat").read_block().segments
     cut = pytest.importorskip("neo.utils").cut_segment_by_epoch
