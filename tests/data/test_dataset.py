@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Callable
@@ -101,6 +102,14 @@ def test_the_checksum_tells_data_sets_apart(make_folder: MakeFolder) -> None:
     one, same, other = (load_dataset(make_folder(name, seed=seed)) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
     assert one.sha256 == same.sha256
     assert one.sha256 != other.sha256
+
+
+@pytest.mark.parametrize("part", ["train_images", "train_labels", "test_images", "test_labels"])
+def test_the_checksum_depends_on_every_sample_and_label(part: str, make_folder: MakeFolder) -> None:
+    data = load_dataset(make_folder("a"))
+    changed = getattr(data, part).copy()
+    changed[-1] = (changed[-1] + 1) % 2
+    assert dataclasses.replace(data, **{part: changed}).sha256 != data.sha256
 
 
 def test_splits_have_names(make_folder: MakeFolder) -> None:
