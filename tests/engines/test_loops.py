@@ -19,6 +19,7 @@ from netsim.specification import (
     Convolution,
     Delays,
     Dense,
+    InitialWeights,
     IntensityEncoder,
     Layer,
     Learning,
@@ -249,22 +250,76 @@ def test_winners_by_times_are_those_spike_by_spike(
         assert (winners.first == 40) or np.isinf(found["maps"]).any()
 
 
-def test_simultaneous_spikes_are_those_within_an_instant_of_the_earliest() -> None:
-    """Of spikes that are each within an instant of the next, the earliest begins an instant; then the lowest number."""
-    network = _alone(FREE, 3, PopulationWinners(2), False)
-    clock = Clock(network, 0.0, "single")
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_simultaneous_spikes_are_those_within_an_instant_of_the_earliest(precision: str) -> None:
+    """Of spikes that are each within an instant of the next, the earliest begins an instant; then the lowest number.
+
+    In single precision an instant holds no times that differ.
+    """
+    network = _alone(FREE, 4, PopulationWinners(2), False)
+    clock = Clock(network, 0.0, precision)
     silence = competition.silencing(clock, network.population("output"))
-    near = np.float32(0.6 * clock.instant)
-    for times, expected in (
-        ([2, 1, 0], [9, 1, 0]),
-        ([2, 0, 9], [2, 0, 9]),
-        ([0, 1, 2], [0, 1, 9]),
-        ([1, 1, 1], [1, 1, 9]),
+    near = clock.dtype.type(0.6 * clock.instant)
+    for times, expected, exact in (
+        ([2, 1, 0, 9], [9, 1, 0, 9], [9, 1, 0, 9]),
+        ([2, 0, 9, 9], [2, 0, 9, 9], [2, 0, 9, 9]),
+        ([0, 1, 2, 9], [0, 1, 9, 9], [0, 1, 9, 9]),
+        ([1, 1, 1, 1], [1, 1, 9, 9], [1, 1, 9, 9]),
+        ([1, 1, 0, 9], [1, 1, 9, 9], [1, 9, 0, 9]),
+        ([1, 2, 0, 0], [1, 9, 0, 9], [9, 9, 0, 0]),
     ):
-        spikes = np.array([np.inf if time == 9 else 20 + time * near for time in times], np.float32)[None]
-        wanted = np.array([np.inf if time == 9 else 20 + time * near for time in expected], np.float32)[None]
+        own = exact if precision == "single" else expected
+        spikes, wanted = (
+            np.array([[np.inf if time == 9 else 20 + time * near for time in some]], clock.dtype)
+            for some in (times, own)
+        )
         silence(spikes)
         np.testing.assert_array_equal(spikes, wanted)
+
+
+@pytest.mark.parametrize("kind", ["window", "listed", "loop", "synaptic", "neighbourhood"])
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+def test_the_earlier_spike_wins_in_single_precision_too(kind: str, regime: str) -> None:
+    """So does the higher potential at an onset: inputs are 0.00004 ms apart, those of higher numbers earlier."""
+    onset, drive = (0.0, 0.0) if regime == "free" else (20.0, 0.4)
+    neurons = Neurons(regime, 0.5, 10.0, onset, 50.0, drive)
+    winners = NeighbourhoodWinners(1, radius=2) if kind == "neighbourhood" else PopulationWinners()
+    maps = Population("maps", (1, 3, 1), neurons, winners=winners)
+    late = Delays("synapse", 0.0, 0.0) if kind == "synaptic" else 0.0
+    forward = Projection("stimulus", "maps", Random(probability=1.0) if kind == "listed" else Dense(), delay=late)
+    onto = Projection("maps", "output", Dense())
+    lateral = (Projection("maps", "maps", Dense()),) if kind == "loop" else ()
+    populations = (maps, Population("output", (1,), FREE))
+    network = Network("x", IntensityEncoder((1, 3, 1), 20.0), populations, (forward, onto, *lateral), 300.0)
+    shapes = weight_shapes(network)
+    weights = {name: np.zeros(shape) for name, shape in shapes.items()}
+    weights["maps.kernel"] = np.eye(3).reshape(shapes["maps.kernel"])
+    weights["output.kernel"] += 1.0
+    stimuli = np.array([5.00004, 5.0, 5.00008, 6.0, 5.00004, 5.0]).reshape(2, 1, 3, 1)
+    for precision in ("single", "double"):
+        found = EventEngine(network, precision=precision).present(Batch(stimuli, weights))["maps"]
+        assert np.isfinite(found).reshape(2, 3).tolist() == [[False, True, False], [False, False, True]], precision
+
+
+def test_training_and_evaluation_have_the_same_winners() -> None:
+    """In single and in double precision, where spikes are not nearer to each other than inputs are rounded."""
+    layers = [
+        Layer("maps", Convolution(8, 5, padding=2), FREE, winners=PositionWinners(2), initial=InitialWeights(mean=1.5)),
+        Layer("output", Dense(3)),
+    ]
+    network = Network.chain("winners", IntensityEncoder((12, 12, 1), 64.0), layers, 256.0)
+    weights = {name: array.astype(np.float32) for name, array in initial_weights(network, 0).items()}
+    stimuli = np.random.default_rng(0).uniform(0.0, 64.0, (400, 12, 12, 1)).astype(np.float32)
+    single, double = (
+        EventEngine(network, precision=precision).present(Batch(stimuli, weights))["maps"]
+        for precision in ("single", "double")
+    )
+    np.testing.assert_array_equal(np.isfinite(single), np.isfinite(double))
+    alone = dataclasses.replace(network.populations[0], winners=None)
+    all_may = dataclasses.replace(network, populations=(alone, network.output))
+    times = np.sort(EventEngine(all_may).present(Batch(stimuli, weights))["maps"], axis=-1)
+    second, third = times[..., 1], times[..., 2]
+    assert (third < second + 2e-4).sum() > 3
 
 
 def test_silenced_neurons_do_not_compete() -> None:

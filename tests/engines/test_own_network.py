@@ -14,6 +14,7 @@ import pytest
 
 from netsim.engines import Batch, Conversation, Latencies, Recorded, make_engine
 from netsim.engines.brian2.own import OwnBrian2Engine, brian2_engine
+from netsim.engines.brian2.spikes import Spikes
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.models.neurons import SCHEDULE
 from netsim.specification import Convolution, Delays, Dense, IntensityEncoder, Layer, Network, Neurons
@@ -194,6 +195,21 @@ def test_several_synapses_of_two_neurons(copies: int, drawn: ModuleType) -> None
         own.engine(network=network, weights={"hidden": other, "output": (own.second, "strength")})
 
 
+def test_other_spikes_of_a_part_of_a_group_leave_those_of_the_rest() -> None:
+    cells = b2.NeuronGroup(6, "x : 1", threshold="True")
+    part, seen = Spikes(cells[2:5]), list[list[int]]()
+
+    def silence_two() -> None:
+        seen.append(part.now().tolist())
+        part.replace(np.array([1], np.int32))
+
+    monitor = b2.SpikeMonitor(cells, when="thresholds", order=10)
+    network = b2.Network(cells, monitor, b2.NetworkOperation(silence_two, when="thresholds", order=9))
+    network.run(0.5 * b2.ms)
+    assert seen == [[0, 1, 2]]
+    assert monitor.i[:].tolist() == [0, 1, 3, 5]
+
+
 def test_what_a_user_adds_stays_in_the_run() -> None:
     """A monitor goes on, a current drives and a lateral synapse inhibits, in each presentation anew."""
     weights = _weights(_network())
@@ -252,6 +268,14 @@ def test_a_neuron_that_fires_twice_is_named() -> None:
         engine.present(Batch(_stimuli(), _weights(_network())))
 
 
+def test_a_presentation_in_which_no_neuron_fires_twice_is_not_refused_for_an_earlier_one() -> None:
+    engine, weights = Own(refractory="1*ms").engine(), _weights(_network())
+    with pytest.raises(DataError, match="fired twice"):
+        engine.present(Batch(_stimuli(), weights))
+    silent = {name: np.zeros_like(array) for name, array in weights.items()}
+    assert np.isinf(engine.present(Batch(_stimuli(), silent))["output"]).all()
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
@@ -305,6 +329,26 @@ def test_weights_with_a_unit_say_what_one_stands_for() -> None:
         strict=True,
     ):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_biases_with_a_unit_are_in_what_one_stands_for() -> None:
+    own = Own(2)
+    in_volts = INTEGRATE.replace("bias)", "bias/mV)").replace("bias : 1", "bias : volt")
+    common = {"threshold": "v >= 1*(1 - 1e-9)", "refractory": "True", "method": "euler", "reset": ""}
+    own.output = b2.NeuronGroup(4, in_volts, namespace={"tau": own.tau}, **common)
+    own.second = b2.Synapses(own.hidden, own.output, "strength : 1", on_pre="I_post += strength")
+    own.second.connect("i // 3 == j // 2")
+    own.network = b2.Network(own.stimulus, own.hidden, own.output, own.first, own.second)
+    own.network.schedule = SCHEDULE
+    with pytest.raises(SpecificationError, match=r"^biases.output: 'bias' has a unit; say what 1 stands for"):
+        own.engine()
+    engine = own.engine(biases={"hidden": "bias", "output": ("bias", b2.mV)})
+    batch = Batch(_stimuli(), _weights(_network()))
+    for ours, theirs in zip(
+        engine.present(batch), make_engine("event", _network(), dt=0.5).present(batch), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(own.output.bias[:] / b2.mV, np.tile(batch.weights["output.bias"], 2))
 
 
 def test_thresholds_and_delays_of_a_batch_are_refused() -> None:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from netsim.learning.gated import step_gated, sum_over_positions
-from netsim.learning.gradients import Factors
+from netsim.learning.gradients import Factors, sum_of
+from netsim.learning.sparse_gated import step_gated_sparse
 from netsim.numerics.receptive_fields import gather_patches, scatter_patches
+from netsim.numerics.sparse_products import sparse_matrix
 from netsim.specification import PSP, Convolution, Dense, Neurons, Projection
 
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]
@@ -99,3 +101,21 @@ def test_a_convolution_with_one_position_is_learned_in_the_shape_that_it_has() -
     assert isinstance(step.kernel_gradient, np.ndarray)
     fields = gather_patches(np.maximum(20.0 - source, 0) / 2, 5, 1, 1)
     np.testing.assert_allclose(step.kernel_gradient, (fields.T @ signal[:, 0, 0]).reshape(kernel.shape), atol=1e-12)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_listed_synapses_take_the_step_of_a_dense_layer_whatever_the_drive(causal: bool) -> None:
+    generator = np.random.default_rng(8)
+    neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0, bias=True)
+    projection, window = Projection("hidden", "output", Dense(3)), Dense(3).window((7,), (3,))
+    source, kernel = generator.uniform(0, 30, (4, 7)), generator.normal(size=(7, 3))
+    signal = generator.normal(size=(4, 3))
+    dense = step_gated(projection, neurons, window, source, 20.0, signal, kernel, causal)
+    pre, post = np.divmod(np.arange(21), 3)
+    matrix = sparse_matrix(pre, post, np.arange(21, dtype=np.int32), 7, 3)
+    listed = step_gated_sparse(projection, neurons, matrix, source, 20.0, signal, kernel, causal)
+    assert dense.kernel_gradient is not None
+    assert listed.kernel_gradient is not None
+    np.testing.assert_allclose(sum_of(listed.kernel_gradient), sum_of(dense.kernel_gradient), rtol=1e-12)
+    np.testing.assert_allclose(listed.bias_gradient, dense.bias_gradient, rtol=1e-12)  # type: ignore[arg-type]
+    np.testing.assert_allclose(listed.displacement, dense.displacement, rtol=1e-12)  # type: ignore[arg-type]

@@ -72,9 +72,11 @@ def test_pieces_of_arrays_are_all_worked_on(
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
-def test_a_single_presentation_moves_the_synapses_that_learn_alone_to_the_same_bits() -> None:
-    """By factors, without momentum, and by the array that they are the product of."""
-    network = dataclasses.replace(load_preset("digits"), learning=Learning(optimizer="sgd", momentum=0.0))
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_a_single_presentation_moves_the_synapses_that_learn_alone_to_the_same_bits(decay: float) -> None:
+    """By factors, without momentum, and by the array that they are the product of; what decays moves as a whole."""
+    learning = Learning(optimizer="sgd", momentum=0.0, weight_decay=decay)
+    network = dataclasses.replace(load_preset("digits"), learning=learning)
     weights = {name: array.astype(np.float32) for name, array in initial_weights(network, 3).items()}
     engine, stimuli = make_engine("event", network, precision="single"), load_splits(network).training.first(1)
     learned = STiDiBP(network).learn(
@@ -95,7 +97,9 @@ def test_a_single_presentation_moves_the_synapses_that_learn_alone_to_the_same_b
         moved.append(own)
     for name, array in moved[0].items():
         np.testing.assert_array_equal(array, moved[1][name])
-    assert (moved[0]["hidden.kernel"] != weights["hidden.kernel"]).any()
+    changed = moved[0]["hidden.kernel"] != weights["hidden.kernel"]
+    assert changed.any()
+    assert changed.all() == (decay > 0)
 
 
 @pytest.mark.parametrize("regime", ["free", "phased"])

@@ -17,6 +17,7 @@ from netsim.specification import (
     PSP,
     STIMULUS,
     Convolution,
+    Delays,
     Dense,
     InitialWeights,
     IntensityEncoder,
@@ -83,6 +84,19 @@ def test_exact_derivative_agrees_with_finite_differences(
     small_network: Callable[..., Network], stimuli: np.ndarray, regime: str, shape: str, convolutional: bool
 ) -> None:
     network = small_network(regime, PSPS[shape], convolutional, derivative="exact", sharpness=2.0)
+    assert _check_against_finite_differences(network, stimuli, samples=25) > 10
+
+
+def test_the_exact_derivative_counts_the_constant_current(
+    small_network: Callable[..., Network], stimuli: np.ndarray
+) -> None:
+    """Of biases that are not 0, as they are when they begin to learn."""
+    network = small_network("staggered", derivative="exact", sharpness=2.0)
+    projections = tuple(
+        dataclasses.replace(one, initial=dataclasses.replace(one.initial, bias=0.2)) if one in network.weighted else one
+        for one in network.projections
+    )
+    network = dataclasses.replace(network, projections=projections)
     assert _check_against_finite_differences(network, stimuli, samples=25) > 10
 
 
@@ -286,6 +300,41 @@ def test_neurons_over_threshold_at_the_onset_of_a_grid_do_not_learn(
     assert np.isfinite(latencies["hidden"][:, :3]).all()
     assert len(np.unique(latencies["hidden"][:, :3])) == 1
     assert (learned.displacements[0][:, :3] == 0).all()
+
+
+@pytest.mark.parametrize("per", ["axon", "synapse"])
+def test_on_a_grid_delays_move_to_the_nearest_step_for_the_learner_too(
+    small_network: Callable[..., Network], stimuli: np.ndarray, per: str
+) -> None:
+    network = small_network("staggered", convolutional=False)
+    delays = Delays(per, mean=3.0, spread=2.0, longest=8.0)  # type: ignore[arg-type]
+    projections = tuple(dataclasses.replace(projection, delay=delays) for projection in network.projections)
+    network = dataclasses.replace(network, projections=projections, training=Training(dt=1.0))
+    weights = initial_weights(network, seed=1)
+    rounded = {name: np.floor(each + 0.5) if name.endswith(".delay") else each for name, each in weights.items()}
+    assert any((weights[name] != rounded[name]).any() for name in weights)
+    latencies = EventEngine(network, dt=1.0).present(Batch(stimuli, weights))
+    learned, expected = (STiDiBP(network).learn(latencies, LABELS, each).gradients for each in (weights, rounded))
+    for name, gradient in expected.items():
+        assert np.abs(gradient).max() > 0
+        np.testing.assert_array_equal(learned[name], gradient)
+
+
+@pytest.mark.parametrize("regime", ["free", "staggered"])
+def test_a_silent_output_learns_by_the_assumed_slope(
+    small_network: Callable[..., Network], stimuli: np.ndarray, regime: str
+) -> None:
+    """It has none at threshold, so that the exact derivative is the linear one."""
+    gradients = []
+    for derivative in ("exact", "linear"):
+        network = small_network(regime, convolutional=False, derivative=derivative)
+        weights = initial_weights(network, seed=3)
+        weights["output.kernel"][:, 2] = -50.0
+        latencies = EventEngine(network).present(Batch(stimuli, weights))
+        assert np.isinf(latencies["output"][:, 2]).all()
+        gradients.append(STiDiBP(network).learn(latencies, LABELS, weights).gradients["output.kernel"][:, 2])
+    assert np.abs(gradients[1]).max() > 1e-3
+    np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-12)
 
 
 @pytest.mark.parametrize("labels", [[], [0.5], [np.nan], [True], [-1], [10], ["1"]], ids=str)

@@ -28,7 +28,7 @@ from netsim.specification import (
     Projection,
 )
 from netsim.weights.initial import initial_weights
-from netsim.weights.layout import Weights
+from netsim.weights.layout import Weights, weight_shapes
 
 DENSE = Dense()
 LATERAL = InitialWeights(mean=-0.4, spread=0.8)
@@ -171,6 +171,23 @@ def test_the_linear_derivative_takes_the_drive_for_the_slope() -> None:
         .learn(times, labels, kept)
         .gradients["output.kernel"],
     )
+
+
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+def test_biases_of_neurons_in_a_loop_alone_learn_as_with_a_projection_from_outside(regime: str) -> None:
+    """Of weights that are 0, and stay so."""
+    network = _network(regime)
+    outside = Projection("stimulus", "i", Dense(), plastic=False)
+    more = dataclasses.replace(network, projections=(*network.projections, outside))
+    weights = initial_weights(network, 3)
+    both = {name: weights.get(name, np.zeros(shape)) for name, shape in weight_shapes(more).items()}
+    stimuli, labels = np.random.default_rng(1).uniform(0, 10, (3, 4, 4, 1)), np.array([0, 1, 2])
+    biases = []
+    for one, own in ((network, weights), (more, both)):
+        latencies = EventEngine(one).present(Batch(stimuli, own))
+        biases.append(STiDiBP(one).learn(latencies, labels, own).gradients["i.bias"])
+    assert np.abs(biases[0]).min() > 1e-3
+    np.testing.assert_allclose(biases[0], biases[1], rtol=1e-9)
 
 
 def test_suppressed_neurons_learn_nothing() -> None:

@@ -163,6 +163,15 @@ def test_schedules_stay_within_the_peak_and_end_as_they_say(schedule: str) -> No
     assert rates[-1] == pytest.approx(1.0 if schedule == "constant" else 0.0)
 
 
+def test_one_cycle_rises_to_the_peak_in_a_quarter_and_falls_along_half_a_cosine() -> None:
+    one_cycle = schedules["one-cycle"]
+    assert [one_cycle(progress) for progress in (0.0, 0.125, 0.25, 0.625, 1.0)] == pytest.approx(
+        [0.04, 0.52, 1.0, 0.5, 0.0]
+    )
+    rates = [one_cycle(progress) for progress in np.linspace(0, 1, 101)]
+    assert np.abs(np.diff(rates)).max() < 0.05  # there is no jump
+
+
 def _normalising(kind: str) -> tuple[Network, str]:
     """A network with convolution, dense and listed synapses onto hidden populations, and the weights in question."""
     rules = {"dense": Dense(5), "conv": Convolution(3, 2), "listed": Random(6, probability=0.7)}

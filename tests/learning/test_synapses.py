@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from netsim.learning import synapses
 from netsim.learning.gradients import SinglePresentation, sum_of
+from netsim.learning.sparse import earliest_sparse
 from netsim.numerics.receptive_fields import gather_patches, scatter_patches
-from netsim.specification import PSP, Convolution, Dense, Projection
+from netsim.specification import PSP, Connections, Convolution, Dense, Projection
 
 PSPS = [PSP(), PSP("triangle", rise=9.0, fall=20.0)]
 
@@ -210,3 +211,13 @@ def test_a_gradient_of_one_presentation_passes_for_its_array(signals: float) -> 
         gradient.fill(0)
     gradient += 1.0
     np.testing.assert_array_equal(gradient, array + 1)
+
+
+def test_of_equally_early_neurons_a_listed_relay_hands_to_the_one_of_the_lowest_number() -> None:
+    pre, post = np.array([0, 1, 1, 2, 3, 3], np.int32), np.array([0, 0, 1, 0, 1, 2], np.int32)
+    connections = Connections(pre, post, np.zeros(6, np.int32))
+    source = np.array([[5.0, 3.0, 3.0, 3.0], [4.0, np.inf, 4.0, np.inf]])
+    relayed = np.array([[3.0, 3.0, 3.0], [4.0, np.inf, np.inf]])
+    values = np.array([[1.0, 10.0, 100.0], [1.0, 10.0, 100.0]])
+    handed = earliest_sparse(connections, values, source, relayed)
+    assert handed.tolist() == [[0.0, 11.0, 0.0, 100.0], [1.0, 0.0, 0.0, 0.0]]

@@ -100,6 +100,21 @@ def test_weights_remember_what_those_that_they_began_with_had_learned_from(tmp_p
     assert [seen["dataset"] for seen in third] == ["digits", other]
 
 
+def test_of_several_trainings_the_one_with_the_fewest_stimuli_set_aside_counts() -> None:
+    """The second learned from five of the ten stimuli that the first was validated with."""
+    digits = load_preset("digits")
+
+    def network(validation: int, pretrained: str = "") -> Network:
+        settings = {"validation": validation, "pretrained": pretrained, "epochs": 1}
+        return dataclasses.replace(digits, training=dataclasses.replace(digits.training, **settings))
+
+    open_training("first", network(10), 0, limit=50).train()
+    open_training("second", network(5, "first"), 0, limit=50).train()
+    with pytest.raises(SpecificationError, match=r"second has learned .*; set training.validation to 5 or less"):
+        open_training("third", network(10, "second"), 0, limit=50)
+    open_training("third", network(5, "second"), 0, limit=50)
+
+
 def test_without_a_name_weights_are_drawn() -> None:
     assert load_pretrained(_network(training=Training())) is None
 

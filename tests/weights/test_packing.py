@@ -13,7 +13,7 @@ import pytest
 from netsim.errors import DataError
 from netsim.files import read_arrays
 from netsim.models.presets import load_preset, preset_names, trained_weights_file
-from netsim.specification import Connectivity, Shape, Weighting
+from netsim.specification import Connectivity, IntensityEncoder, Layer, Network, Random, Shape, Weighting
 from netsim.specification.connectivity import PerSynapse
 from netsim.specification.connectivity._per_synapse import sorted_pairs
 from netsim.weights.binary import forward_weights
@@ -72,6 +72,20 @@ def test_packed_weights_of_other_synapses_are_refused(tmp_path: Path) -> None:
     assert weight_shapes(other) == weight_shapes(network)
     with pytest.raises(DataError, match=r"packed.npz: holds weights of other synapses of hidden than sparse-mnist"):
         read_packed(other, file)
+
+
+def test_synapses_of_the_same_neurons_onto_others_are_other_ones() -> None:
+    """From each neuron there are two of them."""
+    first, other = (
+        Network.chain(
+            "two", IntensityEncoder((3, 3, 1), 10.0), [Layer("output", Random(5, outdegree=2, seed=seed))], 40.0
+        )
+        for seed in (0, 1)
+    )
+    own, others = (network.connections(network.projection("output")) for network in (first, other))
+    np.testing.assert_array_equal(own.pre, others.pre)
+    assert synapse_checksums(first) == synapse_checksums(first)
+    assert synapse_checksums(first) != synapse_checksums(other)
 
 
 def test_shipped_weights_say_which_synapses_they_are_of() -> None:

@@ -220,6 +220,15 @@ def test_delays_are_drawn_within_bounds_and_leave_the_weights_as_they_were() -> 
         check_weights(network, weights, "file")
 
 
+@pytest.mark.parametrize("per", ["axon", "synapse"])
+def test_delays_have_nothing_to_do_with_the_weights_of_the_same_seed(per: Any) -> None:
+    network = chain({"connectivity": Dense(30), "delay": Delays(per, 20.0, 3.0)}, {"connectivity": Dense(3)})
+    weights = initial_weights(network, 1)
+    delays = weights["layer0.delay"].ravel()
+    drawn_first = weights["layer0.kernel"].ravel()[: delays.size]
+    assert abs(np.corrcoef(drawn_first, delays)[0, 1]) < 0.5
+
+
 def test_learned_delays_stay_within_their_bounds() -> None:
     delays = Delays("synapse", 2.0, 1.0, shortest=1.0, longest=4.0, learned=True)
     network = chain({"connectivity": Dense(5), "delay": delays}, {"connectivity": Dense(3), "delay": Delays()})

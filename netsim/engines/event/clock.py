@@ -42,8 +42,8 @@ class Dynamics(NamedTuple):
 class Clock:
     """What the engine counts time in, and with what precision: "single" holds only without a grid (`dt` = 0).
 
-    `dtype` is that of the arithmetic, `times` that of spike times while they are counted; events within `instant` are
-    simultaneous.
+    `dtype` is that of the arithmetic, `times` that of spike times while they are counted. Events within `instant` are
+    simultaneous. Of neurons that compete, those whose spikes are within `tie` have reached threshold at once.
     """
 
     def __init__(self, network: Network, dt: float, precision: str) -> None:
@@ -54,6 +54,8 @@ class Clock:
         # whole numbers, and half the bytes to move
         self.times = np.dtype(np.float32) if dt and steps <= 2**24 else self.dtype
         self.instant = max(INSTANT, 16 * float(np.spacing(self.dtype.type(1))) * network.duration)
+        # of spikes that single precision tells apart the earlier wins, as in double precision but for few
+        self.tie = self.instant if self.dtype == np.float64 else 0.0
 
     def dynamics(self, population: Population) -> Dynamics:
         """The neurons of a population."""

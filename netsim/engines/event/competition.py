@@ -53,7 +53,7 @@ def silencing(clock: Clock, population: Population) -> Callable[[np.ndarray], No
     neurons = np.argsort(scopes, kind="stable")
     in_place = np.array_equal(neurons, np.arange(neurons.size))
     firsts = np.concatenate([[0], np.cumsum(np.bincount(scopes))])
-    dynamics, instant = clock.dynamics(population), clock.dtype.type(clock.instant)
+    dynamics, instant = clock.dynamics(population), clock.dtype.type(clock.tie)
 
     def silence(spikes: np.ndarray) -> None:
         own = spikes.reshape(len(spikes), scopes.size)

@@ -115,8 +115,9 @@ class ComponentStage:
                 mute[:, first : first + spikes[name][0].size] = silenced[name].reshape(presentations, -1)
             found = np.empty((presentations, self.size), dtype)
             from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1), dtype)
-            whole_steps, instant = self.dynamics[0].whole_steps, dtype.type(self.clock.instant)
-            _run(from_outside, mute, synapses, lag, start, bias, self.members, whole_steps, instant, bits, found)
+            whole_steps = self.dynamics[0].whole_steps
+            instant, tie = dtype.type(self.clock.instant), dtype.type(self.clock.tie)
+            _run(from_outside, mute, synapses, lag, start, bias, self.members, whole_steps, instant, tie, bits, found)
             for name, own in spikes.items():
                 first = self.offsets[name]
                 own[...] = found[:, first : first + own[0].size].reshape(own.shape)
@@ -235,6 +236,7 @@ def _run(
     members: _Members,
     whole_steps: bool,
     instant: float,
+    tie: float,
     bits: np.ndarray,
     spikes: np.ndarray,
 ) -> None:
@@ -293,7 +295,7 @@ def _run(
                 break
             # a potential that reaches threshold at an instant does so whatever changes its slope then
             if state.due[1] <= now + instant and state.due[1] < opening:
-                _fire(state.due[1] + instant, members, state, firing, tally, spikes[b])
+                _fire(state.due[1] + tie, members, state, firing, tally, spikes[b])
                 for neuron in firing:
                     if neuron < 0:
                         break
