@@ -256,7 +256,7 @@ def test_a_report_tells_of_the_epoch_whose_weights_it_measured(
     assert f"{before.epoch}, chosen by the validation stimuli" in page
     accuracy = measured.loc[measured["epoch"] == before.epoch, "validation_strict_accuracy"].item()
     assert f"{accuracy:.2%} (a tie is an error)" in page
-    monkeypatch.setattr("netsim.reporting.draw_pictures", lambda *arguments: [])
+    monkeypatch.setattr("netsim.reporting.making.draw_pictures", lambda *arguments: [])
     write_table(measured, run / "metrics.csv")  # of the moment when the weights are written and the metrics not yet
     assert netsim("report", run, "--limit", 20).code == 0
     assert "3, chosen by the validation stimuli" in (page := (run / "report.html").read_text(encoding="utf-8"))

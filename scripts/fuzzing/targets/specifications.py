@@ -42,7 +42,7 @@ def _simulate(path: Path) -> object:
     latencies = engine.present(
         Batch(stimulus.reshape(1, *network.encoder.shape), forward_weights(network, initial_weights(network, 0)))
     )
-    assert not any(np.isnan(layer).any() for layer in latencies)
+    assert not any(np.isnan(layer).any() for layer in latencies.values())
     return latencies
 
 

@@ -67,11 +67,11 @@ def _analysed(to: str, suffix: str) -> Target:
         spikes = read_spikes(path)
         found = dict.fromkeys(spikes.sizes, 0)
         for first, part in spikes.parts():
-            assert 0 <= first <= first + part.presentations <= len(spikes)
+            assert 0 <= first <= first + part.presentations <= spikes.presentations
             _check_layer(part)
             found[part.name] += len(part.latencies)
         for layer in spikes.layers():
-            assert layer.presentations == len(spikes)
+            assert layer.presentations == spikes.presentations
             assert found[layer.name] == len(layer.latencies)
             _check_layer(layer)
         return spikes
