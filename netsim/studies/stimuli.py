@@ -48,7 +48,7 @@ def transformed(
                 events[axis] += 0.5  # the middle of the pixel
             events = transform(events)
             events["t"] = np.maximum(events["t"], 0)
-            for name in events.dtype.names:  # whole pixels and whole µs again
+            for name in "xytp":  # whole pixels and whole µs again
                 events[name] = np.trunc(events[name])
             result[:] = events_to_latencies(events, stimulus.shape)
         changed[changed >= network.duration] = np.inf

@@ -81,7 +81,9 @@ def test_the_seed_of_a_disturbance_is_that_of_its_draws() -> None:
     model = load_model("digits")
     stimuli = load_splits(model.network).test.first(30)
     lesions = [
-        Spikes.of(model, stimuli, ["hidden"], disturbance=("lesion-neurons", 0.5), seed=seed).layer("hidden").dense()
+        present(model, stimuli, populations=["hidden"], disturbance=("lesion-neurons", 0.5), seed=seed)
+        .layer("hidden")
+        .dense()
         for seed in (0, 1, 1)
     ]
     silent = [np.isinf(each).all(axis=0) for each in lesions]

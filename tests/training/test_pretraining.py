@@ -105,7 +105,7 @@ def test_of_several_trainings_the_one_with_the_fewest_stimuli_set_aside_counts()
     digits = load_preset("digits")
 
     def network(validation: int, pretrained: str = "") -> Network:
-        settings = {"validation": validation, "pretrained": pretrained, "epochs": 1}
+        settings: dict[str, Any] = {"validation": validation, "pretrained": pretrained, "epochs": 1}
         return dataclasses.replace(digits, training=dataclasses.replace(digits.training, **settings))
 
     open_training("first", network(10), 0, limit=50).train()

@@ -531,6 +531,7 @@ def test_the_training_loss_is_the_mean_over_presentations(random_stimuli: MakeSt
 
 def _dense(dropout: float = 0.0, training: Training | None = None, **learning: Any) -> Network:
     """Without validation stimuli."""
+    settings: dict[str, Any] = {"rate": 0.01, "schedule": "constant", "optimizer": "sgd", "momentum": 0.0} | learning
     return Network.chain(
         "dense",
         IntensityEncoder((4, 4, 1), 16.0),
@@ -540,7 +541,7 @@ def _dense(dropout: float = 0.0, training: Training | None = None, **learning: A
         ),
         128.0,
         training=training or Training(epochs=1, batch=20, precision="double", validation=0),
-        learning=Learning(**{"rate": 0.01, "schedule": "constant", "optimizer": "sgd", "momentum": 0.0} | learning),
+        learning=Learning(**settings),
     )
 
 
