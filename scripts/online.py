@@ -2,11 +2,11 @@
 
     python scripts/online.py rcsnn-mnist                                   # one pass
     python scripts/online.py digits --engine brian2 --presentations 3000   # the reference engine
-    python scripts/online.py rcsnn-mnist --optimizer lazy-adam --rate 0.0001
+    python scripts/online.py rcsnn-mnist --optimizer adam --rate 0.0001
 
-Stochastic gradient descent without momentum, and lazy Adam, move the synapses that learn from a presentation, and no
-others. Each presentation is decided before it is learned from: in the first pass the curve is of stimuli never seen.
-Written are the curve as a table and a figure, and the weights; the test set is evaluated once, at the end.
+Stochastic gradient descent without momentum moves the synapses that learn from a presentation, and no others. Each
+presentation is decided before it is learned from: in the first pass the curve is of stimuli never seen. Written are the
+curve as a table and a figure, and the weights; the test set is evaluated once, at the end.
 """
 
 from __future__ import annotations

@@ -24,7 +24,9 @@ def make_engine(
         ``event``, ``brian2``, or another that is registered.
     network : Network
     dt : float
-        Time grid (ms); 0 for exact times, which the engine ``brian2`` does not have.
+        Time grid (ms); 0 for exact times, which the engine ``brian2`` does not have. Latencies of stimuli, delays and
+        breakpoints of PSPs move to the nearest step, halves up; onsets, gates and ends to the first step at or after
+        them.
     precision : {"single", "double"}
         Arithmetic of the event engine.
     record : sequence of Recorded

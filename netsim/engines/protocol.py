@@ -27,7 +27,8 @@ class Batch:
     Parameters
     ----------
     stimuli : ndarray of float, shape (presentations, height, width, channels)
-        Latencies of the stimulus (ms); ``inf`` is silent.
+        Latencies of the stimulus (ms); ``inf`` is silent. An engine with a time grid moves them to the nearest step,
+        and leaves out spikes that come to the end of the presentation.
     weights : dict of ndarray
         The weights that feed forward (`netsim.weights.binary.forward_weights`).
     silenced : dict of ndarray of bool, optional
@@ -37,7 +38,9 @@ class Batch:
         By the name of a population, a threshold for each neuron in place of the common one, of its shape.
     delays : dict of ndarray of float, optional
         By the name of a projection with weights, how much later (ms) than its own delay the spikes of each presynaptic
-        neuron arrive at its synapses: conduction delays of the axons, of the shape of the source.
+        neuron arrive at its synapses: conduction delays of the axons, of the shape of the source. They are added to
+        delays of single synapses, too. On a grid, the delay of an axon is rounded to the nearest step together with
+        what is added here; the delay of a synapse is rounded by itself.
     weights_checked : bool, optional
         Whether the caller guarantees that all weights are finite, delays not negative and signs those of the
         projections. The event engine then compares names, shapes and floating-point type only: to look at all values

@@ -121,11 +121,13 @@ class Learner(_Named, Protocol):
         ----------
         latencies : mapping of ndarray
             By the name of the population, ``stimulus`` among them, as an engine returns them (ms); ``inf`` is silent.
+            On a time grid (``training.dt`` of the network) they are multiples of its step.
         labels : ndarray of int, shape (presentations,)
         weights : dict of ndarray
             The weights that fed forward, with the delays that are drawn or learned.
         delays : mapping of ndarray
-            How late spikes were in this batch, as `netsim.Batch` has it; mostly empty.
+            How late spikes were in this batch, as `netsim.Batch` has it; mostly empty. On a grid they are rounded as an
+            engine rounds them.
         """
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:

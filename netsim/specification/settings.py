@@ -87,8 +87,7 @@ class Learning:
         Price of hidden spikes, the higher the earlier they come; silent neurons pay nothing. Each spike that can move
         is displaced by so many encoding windows more, so that those that the loss gains little by come late or not at
         all. In [0, 1); 1e-7 to 1e-2, less for large networks and for a large sharpness.
-    optimizer : {"adam", "lazy-adam", "sgd", "weight-norm"}, or another name
-        ``lazy-adam`` visits only synapses that have a gradient: for batches of one or few presentations.
+    optimizer : {"adam", "sgd", "weight-norm"}, or another name
         ``weight-norm`` is Adam on the norm and the direction, with a mean of zero, of the incoming weights of each
         hidden map or neuron: for real weights that are drawn, without ``weight_decay`` and ``revive_below``.
     rate : float
@@ -148,6 +147,8 @@ class Learning:
 
     def __post_init__(self) -> None:
         check_types(self, "learning")
+        gone = "lazy-adam is no longer part of netsim; use adam, which learns as well"
+        require(self.optimizer != "lazy-adam" or "lazy-adam" in optimizers, "learning.optimizer", gone)
         registries = {"targets": targets, "optimizer": optimizers, "schedule": schedules, "learner": learners}
         for name, registry in registries.items():
             check_choice(getattr(self, name), registry, f"learning.{name}")
@@ -169,7 +170,7 @@ class Training:
     engine : str
         ``event``, ``brian2``, or another that is registered in `netsim.seams.engines`.
     dt : float
-        Time grid (ms); 0 means exact times (event engine only).
+        Time grid (ms); 0 means exact times (event engine only). Engine and learner count in whole steps of it.
     precision : {"single", "double"}
         Arithmetic of the event engine during training; evaluation is always in double precision.
     pretrained : str

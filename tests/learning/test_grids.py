@@ -138,13 +138,8 @@ def test_a_grid_teaches_what_whole_steps_teach(
         np.testing.assert_allclose(unit * np.asarray(learned.gradients[name]), np.asarray(wanted), **close)
 
 
-@pytest.mark.parametrize("dt", GRIDS)
-@pytest.mark.parametrize("psp", [PSP(), PSP("plateau", rise=3.25)], ids=["ramp", "plateau"])
-@pytest.mark.parametrize("delay", [0.0, 1.45])
-def test_a_spike_that_arrives_in_the_step_in_which_its_target_fires_does_not_count(
-    delay: float, psp: PSP, dt: float
-) -> None:
-    """Without it the engine fires in the same step, and the learner wants nothing of it."""
+def _pairs(dt: float, psp: PSP, delay: float = 0.0) -> tuple[Network, Weights]:
+    """Hidden neurons that fire some steps of `dt` ms after their inputs, and two outputs of which one hears them."""
     network = Network(
         "pairs",
         IntensityEncoder((1, 20, 1), 20 * dt),
@@ -164,6 +159,17 @@ def test_a_spike_that_arrives_in_the_step_in_which_its_target_fires_does_not_cou
         "output.kernel": np.repeat([[0.2, 0.0]], 20, axis=0),
         "output.bias": np.full(2, 0.1),
     }
+    return network, weights
+
+
+@pytest.mark.parametrize("dt", GRIDS)
+@pytest.mark.parametrize("psp", [PSP(), PSP("plateau", rise=3.25)], ids=["ramp", "plateau"])
+@pytest.mark.parametrize("delay", [0.0, 1.45])
+def test_a_spike_that_arrives_in_the_step_in_which_its_target_fires_does_not_count(
+    delay: float, psp: PSP, dt: float
+) -> None:
+    """Without it the engine fires in the same step, and the learner wants nothing of it."""
+    network, weights = _pairs(dt, psp, delay)
     generator, ties = np.random.default_rng(3), 0
     engine, learner = EventEngine(network, dt=dt), STiDiBP(network)
     for _ in range(10):
@@ -179,6 +185,17 @@ def test_a_spike_that_arrives_in_the_step_in_which_its_target_fires_does_not_cou
         assert (outputs[1:, 0][since <= 0] == outputs[0, 0]).all()
         ties += np.isin(since, [0.0, *([_nearest(psp.rise, dt)] if psp.rise else [])]).sum()
     assert ties > 5
+
+
+@pytest.mark.parametrize("dt", [0.3, 0.7])
+def test_a_psp_whose_breakpoints_fall_on_one_step_moves_and_teaches_nothing(dt: float) -> None:
+    network, weights = _pairs(dt, PSP("plateau", rise=0.4 * dt))
+    latencies = EventEngine(network, dt=dt).present(Batch(np.zeros((1, 1, 20, 1)), weights))
+    assert (np.rint(latencies["output"] / dt) == 40).all()
+    learned = STiDiBP(network).learn(latencies, np.array([0]), weights)
+    assert learned.displacements[1].any()
+    assert not learned.displacements[0].any()
+    assert not np.asarray(learned.gradients["output.kernel"]).any()
 
 
 def test_more_steps_than_the_arithmetic_can_count_are_refused() -> None:

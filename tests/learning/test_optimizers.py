@@ -8,13 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from netsim.errors import SpecificationError
-from netsim.learning.gradients import OuterProduct
 from netsim.learning.optimizers.adam import Adam
-from netsim.learning.optimizers.lazy_adam import LazyAdam
 from netsim.learning.optimizers.sgd import SGD
 from netsim.learning.optimizers.weight_norm import WeightNorm, hand_back, normalise
 from netsim.seams import schedules
@@ -34,7 +30,7 @@ from netsim.specification import (
 )
 from netsim.weights.incoming import Incoming
 from netsim.weights.initial import initial_weights
-from netsim.weights.layout import Weights, weight_shapes
+from netsim.weights.layout import weight_shapes
 
 
 def test_adam_follows_its_equations() -> None:
@@ -57,93 +53,6 @@ def test_adam_follows_its_equations() -> None:
             expected[name] = expected[name] - 0.01 * (change + decay)
     for name in weights:
         np.testing.assert_allclose(weights[name], expected[name], rtol=1e-9)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_lazy_adam_is_adam_to_the_bit_where_all_learn_in_each_update(dtype: type) -> None:
-    generator = np.random.default_rng(0)
-    begun: Weights = {
-        "a.kernel": generator.normal(size=(30, 40)).astype(dtype),
-        "a.bias": generator.normal(size=40).astype(dtype),
-    }
-    batches = [{name: generator.normal(size=array.shape) for name, array in begun.items()} for _ in range(20)]
-    moved = []
-    for optimizer in (Adam(), LazyAdam()):
-        weights = {name: array.copy() for name, array in begun.items()}
-        optimizer.begin(weights)
-        for gradients in batches:
-            optimizer.step(weights, gradients, 0.01, {"a.bias": 0.5})
-        moved.append(weights)
-    for name, array in moved[0].items():
-        assert (array != begun[name]).all()
-        np.testing.assert_array_equal(moved[1][name], array)
-
-
-@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.005, 0.9))
-def test_lazy_adam_has_the_moments_of_adam_and_stays_near_its_weights(seed: int, share: float) -> None:
-    generator, rate = np.random.default_rng(seed), 1e-3
-    begun = {"a.kernel": generator.normal(size=200)}
-    plain, lazy = Adam(), LazyAdam()
-    expected, weights = ({name: array.copy() for name, array in begun.items()} for _ in range(2))
-    plain.begin(expected)
-    lazy.begin(weights)
-    mean = generator.normal(size=200)
-    for _ in range(150):
-        before = weights["a.kernel"].copy()
-        learns = generator.random(200) < share
-        gradient = (mean + generator.normal(size=200)) * learns
-        for optimizer, own in ((plain, expected), (lazy, weights)):
-            optimizer.step(own, {"a.kernel": gradient}, rate)
-        np.testing.assert_array_equal(weights["a.kernel"][~learns], before[~learns])
-        for moment in ("first.a.kernel", "second.a.kernel"):
-            np.testing.assert_allclose(lazy.state[moment][learns], plain.state[moment][learns], rtol=1e-9, atol=1e-18)
-        # 9.04 of the longest steps that moments can make: m / sqrt(s) is 3.16 at most after a single gradient
-        assert np.abs(weights["a.kernel"] - expected["a.kernel"]).max() < 2 * 9.04 * 3.17 * rate
-
-
-@pytest.mark.parametrize("learned", [range(1), range(50), range(2000, 2001), range(1000, 1100)])
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
-def test_what_lazy_adam_left_out_is_made_up_for(schedule: str, learned: range) -> None:
-    """A weight that learns for a while, and then rests for long, comes to where Adam brought it."""
-    plain, lazy = Adam(), LazyAdam()
-    expected: Weights = {"a.kernel": np.zeros(2)}
-    weights: Weights = {"a.kernel": np.zeros(2)}
-    plain.begin(expected)
-    lazy.begin(weights)
-    for update in range(3000):
-        gradient = np.array([1.0, 1.0 if update in learned or update == 2999 else 0.0])
-        for optimizer, own in ((plain, expected), (lazy, weights)):
-            optimizer.step(own, {"a.kernel": gradient}, 0.01 * schedules[schedule](update / 3000), {"a.kernel": 0.5})
-    assert np.abs(expected["a.kernel"][1]) > 0.001
-    # corrections change quickly in the first updates, so that one of them is not right for all
-    np.testing.assert_allclose(weights["a.kernel"], expected["a.kernel"], rtol=0.15 if learned[0] == 0 else 0.01)
-    np.testing.assert_array_equal(weights["a.kernel"][0], expected["a.kernel"][0])
-
-
-@pytest.mark.parametrize("settings", [{"weight_decay": 0.1}, {"momentum": 0.995}])
-def test_what_lazy_adam_cannot_do_is_refused(settings: dict[str, float]) -> None:
-    (name,) = settings
-    with pytest.raises(SpecificationError, match=rf"^learning.{name}: must be .* with lazy-adam"):
-        LazyAdam(**settings)
-
-
-def test_lazy_adam_takes_a_product_for_its_array() -> None:
-    generator = np.random.default_rng(1)
-    begun = generator.normal(size=(50, 30)).astype(np.float32)
-    moved = []
-    for as_array in (False, True):
-        generator = np.random.default_rng(2)
-        optimizer, weights = LazyAdam(), {"a.kernel": begun.copy()}
-        optimizer.begin(weights)
-        for _ in range(20):
-            inputs, signal = (
-                (generator.normal(size=size) * (generator.random(size) < 0.3)).astype(np.float32) for size in (50, 30)
-            )
-            gradient: Any = OuterProduct(inputs, signal)
-            optimizer.step(weights, {"a.kernel": np.asarray(gradient) if as_array else gradient}, 0.01)
-        moved.append(weights["a.kernel"])
-    np.testing.assert_array_equal(moved[0], moved[1])
-    assert 0 < np.count_nonzero(moved[0] != begun) < begun.size
 
 
 def test_sgd_with_momentum() -> None:

@@ -19,6 +19,7 @@ from netsim.data.stimuli import Stimuli
 from netsim.description import describe, to_markdown
 from netsim.engines import make_engine
 from netsim.errors import RunError, SpecificationError
+from netsim.files import file_sha256
 from netsim.learning import BatchGradients, Constraint, Learner
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.learning.optimizers.adam import Adam
@@ -179,7 +180,7 @@ def test_the_learner_that_is_usual_is_not_written_down() -> None:
     [
         ("learner", "learning.learner: must be one of stidi-bp, not 'hebb'"),
         ("targets", "learning.targets: must be softmax or relative, not 'hebb'"),
-        ("optimizer", "learning.optimizer: must be one of adam, lazy-adam, sgd, weight-norm, not 'hebb'"),
+        ("optimizer", "learning.optimizer: must be one of adam, sgd, weight-norm, not 'hebb'"),
         ("schedule", "learning.schedule: must be one of constant, cosine, one-cycle, not 'hebb'"),
     ],
 )
@@ -318,13 +319,23 @@ def test_a_run_of_before_has_no_plugins() -> None:
     assert run.network() == _digits()
 
 
+def test_a_run_with_the_optimizer_that_netsim_had_once_is_refused_in_one_line() -> None:
+    run = create_run("run", _digits(), describe_run(0))
+    path = Path("run/network.toml")
+    path.write_text(path.read_text().replace("[learning]\n", '[learning]\noptimizer = "lazy-adam"\n', 1))
+    run.write_json("run.json", run.record() | {"specification_sha256": file_sha256(path)})
+    with pytest.raises(SpecificationError) as error:
+        run.network()
+    assert str(error.value).endswith("optimizer: lazy-adam is no longer part of netsim; use adam, which learns as well")
+
+
 def test_settings_that_an_optimizer_cannot_follow_leave_no_folder() -> None:
     digits = load_preset("digits")
-    lazy = dataclasses.replace(
-        digits, learning=dataclasses.replace(digits.learning, optimizer="lazy-adam", weight_decay=0.1)
+    normed = dataclasses.replace(
+        digits, learning=dataclasses.replace(digits.learning, optimizer="weight-norm", weight_decay=0.1)
     )
-    with pytest.raises(SpecificationError, match=r"^learning.weight_decay: must be 0 with lazy-adam"):
-        open_training(Path("run"), lazy, limit=60)
+    with pytest.raises(SpecificationError, match=r"^learning.weight_decay: must be 0 with the optimizer weight-norm"):
+        open_training(Path("run"), normed, limit=60)
     assert not Path("run").exists()
 
 

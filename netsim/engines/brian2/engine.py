@@ -20,7 +20,8 @@ class Brian2Engine(ClockDriven):
     ----------
     network : Network
     dt : float
-        Time step (ms).
+        Time step (ms). Latencies of stimuli, delays and breakpoints of PSPs move to the nearest step, halves up;
+        onsets, gates and ends to the first step at or after them.
     record : sequence of Recorded
         Neurons whose potentials are kept.
     target : {"cython", "numpy"}, optional

@@ -88,7 +88,8 @@ class EventEngine:
     ----------
     network : Network
     dt : float
-        Time grid (ms) on which spikes fall; 0 for exact times.
+        Time grid (ms) on which spikes fall; 0 for exact times. Latencies of stimuli, delays and breakpoints of PSPs
+        move to the nearest step, halves up; onsets, gates and ends to the first step at or after them.
     precision : {"double", "single"}
         Arithmetic, and type of the latencies. On a grid the latencies are always those of double precision: a
         rounding error would there move a spike by a whole step.
