@@ -271,3 +271,11 @@ def test_train(name: str, given: Any, said: str) -> None:
 def test_chain(encoder: Any) -> None:
     chain = netsim.Network.chain
     assert _refusal(lambda: chain("a", encoder, [netsim.Layer("a", netsim.Dense(3))], 20.0)).startswith("encoder: must")
+
+
+@pytest.mark.parametrize("shape", [NETWORK, None, "abc", (8, 8), (8.0, 8, 1), 8])
+def test_the_shape_of_stimuli_in_a_file(shape: Any) -> None:
+    """It is not the file that is to blame."""
+    netsim.export(netsim.present(MODEL, STIMULI), "stimuli.csv", populations=["stimulus"])
+    said = _refusal(lambda: netsim.read_stimuli("stimuli.csv", shape))
+    assert said.startswith("shape: needs height, width and channels, such as (28, 28, 1), not ")
