@@ -8,7 +8,7 @@ punctuation, and no underscore behind punctuation.
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -95,7 +95,7 @@ def pieces(markup: str) -> Iterator[Piece]:
 def _html(markup: str) -> str:
     """Text of a description for notebooks, which typeset mathematics between dollar signs."""
     tags = {"text": "{}", "math": "${}$", "name": "<code>{}</code>"}
-    shown = {"text": html_text, "math": html.escape, "name": html_text}
+    shown: dict[str, Callable[[str], str]] = {"text": html_text, "math": html.escape, "name": html_text}
     lines = [
         [tags[one.sort].format(shown[one.sort](one.content)) for one in pieces(line)] for line in markup.split("\n")
     ]
