@@ -190,7 +190,8 @@ def open_training(
     ('mine', 'mine.npz', 200)
     """
     path, record = path_in(path, "path"), record or {}
-    data_dir = None if data_dir is None else str(path_in(data_dir, "data_dir"))
+    if data_dir is not None:
+        path_in(data_dir, "data_dir")
     require(isinstance(resume, bool), "resume", f"must be True or False, not {resume!r}")
     if not isinstance(record, Mapping) or (taken := sorted(_RECORDED & set(record))):
         own = f"holds {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
