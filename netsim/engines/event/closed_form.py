@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from netsim.engines.event import grid_products
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, WindowStage, convert, in_type
 from netsim.numerics.compilation import compiled_with
@@ -41,18 +40,8 @@ class ClosedForm(WindowStage):
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
-        dynamics, psp, window = self.dynamics, self.psp, self.window
         kernel, bias, start = self.arrays(weights, thresholds)
-        if self.clock.dt and not dynamics.rank and grid_products.is_worthwhile(window, dynamics):
-            synapses, steps = grid_products.prepare(kernel, bias, start, dynamics, self.clock.times)
-
-            def on_grid(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-                found = spikes.reshape(self._spikes_shape)
-                grid_products.first_spikes(self.maps(arriving), synapses, steps, dynamics, psp, window, found)
-
-            return on_grid
-
-        signs = by_signs(kernel, window.source[2]) if self._takes_signs else None
+        signs = by_signs(kernel, self.window.source[2]) if self._takes_signs else None
         incoming = kernel if signs is None else signs
         start = self._none if start is None else start  # None would be compiled for by itself
 
