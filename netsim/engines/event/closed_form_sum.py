@@ -12,6 +12,7 @@ import numpy as np
 
 from netsim.engines.event.clock import Clock
 from netsim.engines.event.closed_form import carry_to_threshold
+from netsim.engines.event.sparse import Lines, by_line, lags_of
 from netsim.engines.event.windows import FirstSpikes, biases, convert, in_type
 from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.psp import Breakpoints, integrate_fused
@@ -41,15 +42,18 @@ class ClosedFormSum:
         dtype, neurons, dynamics = self.clock.dtype, self.population.size, self.dynamics
         bias = biases(self.population, weights, dtype, neurons)
         start = None if thresholds is None else self.clock.head_start(self.population, thresholds).ravel()
-        added = [(one.psp, one.prepare(weights[one.name])) for one in self.inputs]
+        added = [
+            (one.psp, one.arrivals(weights), one.prepare(weights[kernel_name(one.projection)])) for one in self.inputs
+        ]
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             own = spikes.reshape(len(spikes), neurons)
             potentials = in_type(own, dtype)
             potentials[...] = 0.0
-            for (psp, add), times in zip(added, arriving, strict=True):
-                integrals = np.empty((len(times), times[0].size), dtype)
-                integrate_fused(np.ascontiguousarray(times).reshape(-1), dynamics.onset, psp, integrals.reshape(-1))
+            for (psp, arrivals, add), sent in zip(added, arriving, strict=True):
+                times = arrivals(sent)
+                integrals = np.empty(times.shape, dtype)
+                integrate_fused(times.reshape(-1), dynamics.onset, psp, integrals.reshape(-1))
                 add(integrals, potentials)
             if start is not None:
                 potentials += start
@@ -62,14 +66,21 @@ class ClosedFormSum:
 class _Input(ABC):
     """A projection onto the population."""
 
+    lines = Lines(None, None)
+
     def __init__(self, clock: Clock, projection: Projection) -> None:
-        self.name = kernel_name(projection)
+        self.clock, self.projection = clock, projection
         self.psp: Breakpoints = clock.breakpoints(projection)
         self.dtype = clock.dtype
 
     @abstractmethod
     def prepare(self, kernel: np.ndarray) -> Add:
         """What adds the products with these weights."""
+
+    def arrivals(self, weights: Weights) -> Callable[[np.ndarray], np.ndarray]:
+        """When spikes arrive at each line, given when they arrive at all synapses."""
+        lags = lags_of(self.clock, self.projection, self.lines, weights)
+        return lambda times: by_line(times, self.lines, lags, self.dtype)
 
 
 class _Windowed(_Input):
@@ -95,6 +106,10 @@ class _Listed(_Input):
         matrix = matrix_of(clock.network, projection)
         self.side = matrix.by_target
         self.weight = matrix.weight[self.side.order]
+        if projection.is_delayed_per("synapse"):  # each synapse is a line, in the order in which they are added up
+            pre, _, weight = clock.network.connections(projection)
+            self.lines = Lines(pre[self.side.order], weight[self.side.order])
+            self.side = self.side._replace(opposite=np.arange(pre.size, dtype=np.uint32))
 
     def prepare(self, kernel: np.ndarray) -> Add:
         weights = picked(kernel.reshape(-1), self.weight, self.dtype)
@@ -103,4 +118,6 @@ class _Listed(_Input):
 
 def _input(clock: Clock, projection: Projection) -> _Input:
     window = clock.network.window(projection)
-    return _Listed(clock, projection) if window is None else _Windowed(clock, projection, window)
+    if window is None or projection.is_delayed_per("synapse"):
+        return _Listed(clock, projection)
+    return _Windowed(clock, projection, window)
