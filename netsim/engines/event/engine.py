@@ -14,8 +14,7 @@ import numpy as np
 
 from netsim.engines import Batch, Conversation, Latencies, Potential, Recorded
 from netsim.engines.event.clock import Clock, multiply
-from netsim.engines.event.closed_form import ClosedForm
-from netsim.engines.event.closed_form_sum import ClosedFormSum
+from netsim.engines.event.closed_form import ClosedForm, ClosedFormSum
 from netsim.engines.event.competition import is_decided_by_times, silencing
 from netsim.engines.event.component import ComponentStage, Run
 from netsim.engines.event.potentials import potential_traces
