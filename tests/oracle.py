@@ -367,7 +367,8 @@ def first_spike_on_grid(neurons: Neurons, arrivals: list[Arrival], bias: float, 
 def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
     """The receptive field of each position as a row, by presentation, y, x; columns by dy, dx, channel."""
     padded = np.pad(maps, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    fields = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), (1, 2))[:, ::stride, ::stride]
+    view = np.lib.stride_tricks.sliding_window_view
+    fields = view(padded, (1, kernel, kernel, 1))[:, ::stride, ::stride, :, 0, :, :, 0]
     return fields.transpose(0, 1, 2, 4, 5, 3).reshape(-1, kernel**2 * maps.shape[3])
 
 

@@ -105,8 +105,8 @@ class ComponentStage:
         ) -> None:
             presentations = len(next(iter(spikes.values())))
             arrivals = [np.zeros((presentations, 0), dtype)]
-            for projection, own, apart in zip(self.outer, self.lines, own_lags, strict=False):
-                arrivals.append(by_line(arriving[projection.name], own, apart, dtype))
+            for projection, lines, apart in zip(self.outer, self.lines, own_lags, strict=False):
+                arrivals.append(by_line(arriving[projection.name], lines, apart, dtype))
             mute = np.zeros((presentations, self.size), dtype=bool)
             for name in silenced.keys() & spikes.keys():
                 first = self.offsets[name]
