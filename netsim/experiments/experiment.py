@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from netsim.reprs import short_repr
 from netsim.seams import experiments
-from netsim.specification.checks import check_types
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,8 +98,6 @@ class Experiment(ABC):
         Number of seeds, from 0 on.
     controls : tuple of Control
     references : tuple of str
-    dataset : str
-        Name of the data set, for the page; empty if all stimuli are drawn.
     """
 
     question: ClassVar[str]
@@ -113,11 +110,12 @@ class Experiment(ABC):
     default_seeds: ClassVar[int] = LEAST_SEEDS
     controls: ClassVar[tuple[Control, ...]]
     references: ClassVar[tuple[str, ...]]
-    dataset: ClassVar[str] = ""
 
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
+        from netsim.specification.checks import check_types
+
         check_types(self, "")
         self.check()
 

@@ -30,8 +30,6 @@ def make_page(
         f"Seeds: {', '.join(map(str, seeds))}. Settings of this run:",
         settings,
     ]
-    if experiment.dataset:
-        protocol.append(f"Data set: {experiment.dataset}.")
     sections = [
         Section("Question", [experiment.question]),
         Section("Model", list(experiment.model())),

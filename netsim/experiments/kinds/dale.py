@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from netsim.errors import SpecificationError
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
 from netsim.seams import experiments
-from netsim.specification.checks import check_size, require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +35,6 @@ class Dale(Experiment):
     duration: ClassVar[str] = "under 2 h"
     quick_duration: ClassVar[str] = "3 min"
     order: ClassVar[int] = 8
-    dataset: ClassVar[str] = "mnist"
     quick: ClassVar[dict[str, Any]] = {"depths": (2, 4), "images": 5000, "epochs": 2, "test_images": 2000}
     controls: ClassVar[tuple[Control, ...]] = (
         Control("accuracy, 4 hidden layers, no constraint", "97.87 to 97.91 %", _SOURCE, False),
@@ -52,6 +50,7 @@ class Dale(Experiment):
 
     constraints: tuple[str, ...] = (FREE, "75/25", "50/50")
     depths: tuple[int, ...] = (2, 4, 8)
+    dataset: str = "mnist"
     width: int = 400
     images: int = 60000
     epochs: int = 5
@@ -61,8 +60,10 @@ class Dale(Experiment):
 
     def check(self) -> None:
         """See `Experiment`."""
+        from netsim.specification.checks import check_size, require
+
         for name in ("width", "images", "epochs", "test_images"):
-            check_size(getattr(self, name), name, least=10 if name == "images" else 1)
+            check_size(getattr(self, name), name, least=12 if name == "images" else 1)
         for depth in self.depths:
             check_size(depth, "depths")
         for constraint in self.constraints:
@@ -76,14 +77,15 @@ class Dale(Experiment):
 
     def measure(self, unit: Unit) -> list[Row]:
         """See `Experiment`."""
-        import netsim
+        from netsim.measuring.evaluation import evaluate
+        from netsim.training.training import train
 
         depth, constraint = unit.condition["depth"], unit.condition["constraint"]
         network = self.network(depth, inhibitory_share(constraint))
         with tempfile.TemporaryDirectory(prefix="netsim-") as folder:
             path = Path(folder) / "run"
-            model = netsim.train(network, path, seed=unit.seed, limit=self.images, data_dir=unit.data_dir)
-            evaluation = netsim.evaluate(model, limit=self.test_images)
+            model = train(network, path, seed=unit.seed, limit=self.images, data_dir=unit.data_dir)
+            evaluation = evaluate(model, limit=self.test_images)
             balance = _balance(model, min(500, self.test_images))
         spikes = evaluation.spikes_per_presentation
         return [
@@ -124,7 +126,7 @@ class Dale(Experiment):
             tuple(layers),
             duration=end,
             learning=Learning(rate=self.rate, sharpness=4.0, label_smoothing=0.05, averaging=0.999),
-            training=Training(dataset=self.dataset, epochs=self.epochs),
+            training=Training(dataset=self.dataset, epochs=self.epochs, validation=self.images // 12),
         )
 
     def draw(self, table: pd.DataFrame) -> Figure:
@@ -192,8 +194,8 @@ class Dale(Experiment):
     def protocol(self) -> list[str]:
         """See `Experiment`."""
         return [
-            f"Each network learns from up to {self.images:,} MNIST images (number of epochs: {self.epochs}). Some of"
-            " the images are set aside to choose the epoch. The accuracy is that on the first"
+            f"Each network learns from up to {self.images:,} images of {self.dataset} (epochs: {self.epochs})."
+            " Some of the images are set aside to choose the epoch. The accuracy is that on the first"
             f" {self.test_images:,} test images. A tie of output spikes is an error.",
             "Cost of signs: accuracy without a constraint minus accuracy with it, paired by seed. Inhibition over"
             " excitation: the negative over the positive synaptic input until the onset, summed over neurons and test"
@@ -239,11 +241,11 @@ def _balance(model: Model, limit: int) -> dict[str, float | None]:
     """Return inhibitory over excitatory synaptic input until the onset, by population; None without excitation."""
     import numpy as np
 
-    import netsim
+    from netsim.spikes.presenting import present
     from netsim.weights.layout import kernel_name
 
     network, found = model.network, {}
-    spikes = netsim.present(model, limit=limit)
+    spikes = present(model, limit=limit)
     for population in network.populations:
         (projection,) = network.incoming(population.name)
         source = spikes[projection.source].reshape(limit, -1)

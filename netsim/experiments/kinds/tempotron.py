@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
 from netsim.seams import experiments
-from netsim.specification.checks import check_choice, check_size, require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +67,8 @@ class Tempotron(Experiment):
 
     def check(self) -> None:
         """See `Experiment`."""
+        from netsim.specification.checks import check_choice, check_size, require
+
         check_size(self.afferents, "afferents", least=2)
         check_size(self.epochs, "epochs")
         for shape in self.shapes:
