@@ -77,6 +77,11 @@ class TrainingState:
         Metrics of the finished epochs.
     best : (float, float)
         The score of the best epoch, by `epoch_score`.
+    to_fit : bool
+        Whether the weights are drawn, and are to be fitted before the first batch.
+    fitted : dict of dict of float
+        What was fitted (see `netsim.calibration.fitted`): factors on drawn weights (`scales`) and on learning rates
+        (`rates`), and mean `biases`, by the names of weights.
     best_weights : dict of ndarray or None
         The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until one is finished.
     """
@@ -90,6 +95,8 @@ class TrainingState:
     history: list[dict[str, Any]] = field(default_factory=list)
     best: tuple[float, float] = (-1.0, 0.0)
     best_weights: Weights | None = field(default=None, repr=False)
+    to_fit: bool = False
+    fitted: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
 
     @property
     def best_epoch(self) -> int:
@@ -122,7 +129,7 @@ def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
     """Write a state; the last checkpoint becomes the previous one when the new one is whole."""
     run.check_lock()
     position = {
-        **{name: getattr(state, name) for name in ("epoch", "batch", "best", "history")},
+        **{name: getattr(state, name) for name in ("epoch", "batch", "best", "history", "fitted")},
         **{name: getattr(state.totals, name) for name in _SUMS},
     }
     parts = {
@@ -241,6 +248,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
         history=position["history"],
         best=tuple(position["best"]),
         best_weights=weights("best", latent=False) if position["history"] else None,
+        fitted=position.get("fitted", {}),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from netsim.calibration.fitted import STIMULI, fit
 from netsim.data.augmentation import augment, jitter
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Conversation, Latencies
@@ -159,7 +160,7 @@ def start_training(
     mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
     optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
     optimizer.begin(weights)
-    return TrainingState(weights, optimizer, mean)
+    return TrainingState(weights, optimizer, mean, to_fit=pretrained is None and network.learning.fitted)
 
 
 def resume_training(
@@ -257,6 +258,8 @@ def training_conversation(
         check_settings(network, learner)
     learner = chosen_learner(network, learner, targets)
     constraints = constraints_of(network) if constraints is None else constraints
+    if state.to_fit:
+        yield from _fit(network, constraints, training, state, seed)
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
     while state.epoch < network.training.epochs and not (state.history and callbacks.stop(state.history)):
         yield from session.learn()
@@ -278,6 +281,24 @@ def training_conversation(
             write_epochs(state, run)
         callbacks.on_epoch(state.history[-1])
     return state
+
+
+def _fit(
+    network: Network, constraints: Sequence[Constraint], training: Stimuli, state: TrainingState, seed: int
+) -> Conversation[None]:
+    """Fit drawn weights and learning rates to the network, with some of the training stimuli."""
+    some = np.sort(generator_for(Purpose.FITTING, seed).permutation(len(training))[:STIMULI])
+    stimuli = training.pick(some)
+    fitted = yield from fit(network, state.weights, stimuli.latencies(np.arange(len(stimuli))))
+    fitted.apply(state.weights)
+    for constraint in constraints:
+        constraint.enforce(state.weights)
+    state.optimizer.begin(state.weights)
+    if state.mean is not None:
+        state.mean = {name: array.copy() for name, array in state.weights.items()}
+    biases = {name: float(bias.mean()) for name, bias in fitted.biases.items()}
+    state.fitted = {"scales": fitted.scales, "rates": fitted.rates, "biases": biases}
+    state.to_fit = False
 
 
 def check_settings(network: Network, learner: Learner | None) -> None:
@@ -387,6 +408,8 @@ class _Session:
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
             rates = dict.fromkeys(of_scales, network.weighting.scale_rate) | delay_rates(network)
+            if getattr(state.optimizer, "normalises", False):
+                rates |= state.fitted.get("rates", {})
             state.optimizer.step(state.weights, gradients | of_scales, self.rate(), rates)
             for constraint in self.constraints:
                 constraint.enforce(state.weights)
@@ -545,14 +568,17 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
             kernel, incoming_weights = state.weights[kernel_name(projection)], Incoming(network, projection)
             receivers = incoming_weights.in_maps(silent)
             own = incoming_weights.of(receivers)
-            kernel[own] = draw(network, projection, generator, own)
+            scale = state.fitted.get("scales", {}).get(kernel_name(projection), 1.0)
+            kernel[own] = draw(network, projection, generator, own) * scale
             redrawn.append((kernel_name(projection), own))
             if log_scale_name(projection) in state.weights and not network.weighting.shares_scale:
                 scales = log_scales(network, projection, kernel)[receivers]
                 state.weights[log_scale_name(projection)][receivers] = scales
                 redrawn.append((log_scale_name(projection), receivers))
         if population.has_bias:
-            state.weights[bias_name(population)][silent] = network.initial_bias(population)
+            biases = state.fitted.get("biases", {})
+            bias = biases.get(bias_name(population), network.initial_bias(population))
+            state.weights[bias_name(population)][silent] = bias
             redrawn.append((bias_name(population), silent))
         if state.mean is not None:
             for array, where in redrawn:
