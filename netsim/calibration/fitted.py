@@ -26,6 +26,7 @@ _OUTPUTS_AT = 0.4  # share of the output window after which outputs fire
 _FREE_AT = 1.5  # when neurons without a window fire, in encoding windows
 _FREE_SPREAD = 0.2  # standard deviation of their latencies, in encoding windows
 _SWING = 0.5  # most standard deviation of potentials, as a share of what the window spans
+_ENOUGH = 0.75  # share of the wanted neurons that must fire where they have no bias
 _STEP = 30.0  # share of what the window spans by which a step of the optimizer moves a potential, over the rate
 _RATES = 0.02, 50.0  # factors on the learning rate, at least and at most
 _TIMES = 16
@@ -62,13 +63,12 @@ class Fitted:
 
 
 def is_fitted(network: Network, population: Population) -> bool:
-    """Whether the initial weights onto a population are fitted: if nothing was said of them.
+    """Whether the initial weights onto a population are fitted.
 
-    Distributions and weights that a specification gives stay as they are, and so do static and binary weights.
+    Distributions and weights that a specification gives stay as they are, and so do static weights. Centred outputs
+    keep the mean that was drawn.
     """
-    if network.weighting.is_binary or not population.integrates:
-        return False
-    if population is network.output and network.learning.centred_outputs:
+    if not population.integrates or (population is network.output and network.learning.centred_outputs):
         return False
     incoming = network.incoming(population.name)
     return any(_is_scaled(network, one) for one in incoming) and all(
@@ -95,7 +95,7 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation
     -------
     Fitted
     """
-    weights = {name: np.array(array, np.float64) for name, array in weights.items()}
+    weights = {name: array.copy() for name, array in weights.items()}
     found = Fitted({}, {}, {})
     for component in network.components:
         chosen = [one for one in component if one.integrates]
@@ -155,8 +155,8 @@ class _Potentials(NamedTuple):
 
     population: Population
     window: _Window
-    projections: Sequence[Projection]
-    synaptic: np.ndarray  # (times, presentations, neurons), over threshold's unit
+    synaptic: np.ndarray  # (times, presentations, neurons)
+    inhibition: np.ndarray  # its part of projections that are inhibitory
     by_bias: np.ndarray  # (times,), of a bias of 1
     by_drive: np.ndarray  # (times,)
     by_step: Mapping[str, float]  # by weights of 1, in the mean over neurons and presentations
@@ -174,19 +174,23 @@ class _Potentials(NamedTuple):
         gate = population_times(network, population, network.training.dt).gate
         presentations = len(next(iter(latencies.values())))
         synaptic = np.zeros((len(window.times), presentations, population.size))
+        inhibition = np.zeros_like(synaptic) if not population.has_bias else synaptic[:0]
         by_step = {}
         at = 0 if neurons.gated else window.last
         for projection in projections:
             synapses = Synaptic(network, projection, weights, latencies, network.training.dt)
             for number, time in enumerate(window.times.tolist()):
-                synaptic[number] += synapses.at(np.full(presentations, time)) / neurons.tau
-            moved = synapses.of_weight_one(np.full(presentations, window.times[at]))
-            by_step[kernel_name(projection)] = float(moved.mean()) / neurons.tau
+                moved = synapses.at(np.full(presentations, time)) / neurons.tau
+                synaptic[number] += moved
+                if not population.has_bias and _inhibits(network, projection):
+                    inhibition[number] += moved
+            reach = synapses.of_weight_one(np.full(presentations, window.times[at])).mean()
+            by_step[kernel_name(projection)] = float(reach) / neurons.tau
         by_bias = np.minimum(window.times, gate) / neurons.tau
         if population.has_bias:
             by_step[bias_name(population)] = float(by_bias[at])
         by_drive = neurons.drive * np.maximum(window.times - window.onset, 0.0) / neurons.tau
-        return cls(population, window, projections, synaptic, by_bias, by_drive, by_step)
+        return cls(population, window, synaptic, inhibition, by_bias, by_drive, by_step)
 
     def rates(self, network: Network) -> dict[str, float]:
         """Factors on the learning rate: a step moves potentials by the same share of what the window spans."""
@@ -195,11 +199,11 @@ class _Potentials(NamedTuple):
         factor = _STEP * free * self.window.span / reach if reach > 0 else 1.0
         return dict.fromkeys(self.by_step, float(f"{np.clip(factor, *_RATES):.3g}"))
 
-    def by_map(self, most: int | None = None) -> np.ndarray:
+    def by_map(self, potentials: np.ndarray, most: int | None = None) -> np.ndarray:
         """Potentials (times, presentations and positions, maps), of at most so many neurons."""
-        times, presentations, size = self.synaptic.shape
+        times, presentations, size = potentials.shape
         maps = self.population.maps
-        apart = self.synaptic.reshape(times, presentations, size // maps, maps)
+        apart = potentials.reshape(times, presentations, size // maps, maps)
         if most is not None and size > most:
             positions = max(1, most // maps)
             apart = apart[:, :, :: max(1, -(-(size // maps) // positions)), :: max(1, maps // most)]
@@ -249,19 +253,47 @@ class _Potentials(NamedTuple):
 def _fit_population(network: Network, potentials: _Potentials, weights: Weights, found: Fitted) -> None:
     """Scale the weights onto a population and set its biases, in `weights`, and add them to what was found."""
     population, output = potentials.population, potentials.population is network.output
-    some = potentials.by_map(_SEARCHED)
+    some = potentials.by_map(potentials.synaptic, _SEARCHED)
     scale = _largest(some, lambda each: not potentials.too_strong(each, output), potentials.window.span)
-    if not population.has_bias and potentials.share_in_time(some * scale) < potentials.window.share:
-        enough = _least(some, lambda each: potentials.share_in_time(each) >= potentials.window.share, scale)
-        scale = scale if enough is None else enough
-    for projection in potentials.projections:
+    weaker = 1.0
+    if not population.has_bias:
+        scale, weaker = _without_bias(potentials, some, scale)
+    for projection in network.incoming(population.name):
         if _is_scaled(network, projection):
             name = kernel_name(projection)
-            weights[name] = weights[name] * scale
-            found.scales[name] = float(f"{found.scales.get(name, 1.0) * scale:.6g}")
+            factor = scale * (weaker if _inhibits(network, projection) else 1.0)
+            weights[name] *= weights[name].dtype.type(factor)
+            found.scales[name] = float(f"{found.scales.get(name, 1.0) * factor:.6g}")
     if population.has_bias:
         name = bias_name(population)
-        weights[name] = found.biases[name] = potentials.biases(potentials.by_map() * scale)
+        biases = potentials.biases(potentials.by_map(potentials.synaptic) * scale)
+        weights[name][...] = found.biases[name] = biases
+
+
+def _without_bias(potentials: _Potentials, some: np.ndarray, scale: float) -> tuple[float, float]:
+    """Scales of all weights and of inhibition by which enough neurons fire in time, where no bias helps them."""
+    wanted = _ENOUGH * potentials.window.share
+
+    def fire(each: np.ndarray) -> bool:
+        return potentials.share_in_time(each) >= wanted
+
+    if fire(some * scale):
+        return scale, 1.0
+    inhibition = potentials.by_map(potentials.inhibition, _SEARCHED)
+    for weaker in (0.5, 0.25, 0.125, 0.0625):
+        less = some - (1 - weaker) * inhibition
+        if inhibition.any() and fire(less * scale):
+            return scale, weaker
+    for strength in np.geomspace(2.0, 1e4, 13).tolist():
+        if fire(some * scale * strength):
+            return scale * strength, 1.0
+    return scale, 1.0
+
+
+def _inhibits(network: Network, projection: Projection) -> bool:
+    """Whether all weights of a projection are bound to be inhibitory."""
+    signs = network.weight_signs(projection)
+    return signs is not None and bool((signs < 0).all())
 
 
 def _largest(potentials: np.ndarray, allowed: Callable[[np.ndarray], bool], span: float) -> float:
@@ -274,14 +306,3 @@ def _largest(potentials: np.ndarray, allowed: Callable[[np.ndarray], bool], span
         middle = (low + high) / 2
         low, high = (middle, high) if allowed(potentials * (10**middle * span / most)) else (low, middle)
     return 10**low * span / most
-
-
-def _least(potentials: np.ndarray, enough: Callable[[np.ndarray], bool], first: float) -> float | None:
-    """The least scale of potentials, from the first on, that is enough; None if there is none."""
-    if not enough(potentials * (first * 10**_DECADES)):
-        return None
-    low, high = 0.0, _DECADES
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if enough(potentials * (first * 10**middle)) else (middle, high)
-    return first * 10**high

@@ -160,7 +160,8 @@ def start_training(
     mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
     optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
     optimizer.begin(weights)
-    return TrainingState(weights, optimizer, mean, to_fit=pretrained is None and network.learning.fitted)
+    to_fit = pretrained is None and network.learning.fitted and not network.weighting.is_binary
+    return TrainingState(weights, optimizer, mean, to_fit=to_fit)
 
 
 def resume_training(
