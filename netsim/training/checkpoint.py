@@ -80,7 +80,7 @@ class TrainingState:
     to_fit : bool
         Whether the weights are drawn, and are to be fitted before the first batch.
     fitted : dict of dict of float
-        What was fitted (see `netsim.calibration.fitted`): factors on drawn weights (`scales`) and on learning rates
+        What was fitted (see `netsim.training.fitting`): factors on drawn weights (`scales`) and on learning rates
         (`rates`), and mean `biases`, by the names of weights.
     best_weights : dict of ndarray or None
         The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until one is finished.

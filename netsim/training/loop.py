@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from netsim.calibration.fitted import STIMULI, fit
 from netsim.data.augmentation import augment, jitter
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Conversation, Latencies
@@ -37,6 +36,7 @@ from netsim.training.checkpoint import (
     write_checkpoint,
     write_epochs,
 )
+from netsim.training.fitting import STIMULI, fit
 from netsim.training.pretraining import Pretrained, load_pretrained
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
 from netsim.weights.delays import delay_rates

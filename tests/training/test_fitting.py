@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.calibration.fitted import Fitted, fit
 from netsim.data.latencies import Latencies
 from netsim.specification import (
     Dense,
@@ -26,6 +25,7 @@ from netsim.specification import (
     Training,
     Weighting,
 )
+from netsim.training.fitting import Fitted, fit
 from netsim.training.loop import start_training, training_conversation
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights

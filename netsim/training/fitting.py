@@ -7,14 +7,16 @@ set, so that its neurons fire within the window, apart from each other. Signs an
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from netsim.engines import Batch, Conversation
 from netsim.measuring.potentials import Synaptic
+from netsim.seams import optimizers
 from netsim.specification import InitialWeights, Network, Population, Projection
 from netsim.specification.grid import population_times
+from netsim.specification.phrases import GAP, T_MAX, names, number
 from netsim.weights.binary import forward_weights
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
@@ -113,6 +115,32 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation
     return found
 
 
+def describe_fit(network: Network) -> str:
+    """Say what is fitted, for the model description."""
+    chosen = [] if network.training.pretrained else [one for one in network.integrating if is_fitted(network, one)]
+    text = []
+    if chosen:
+        spread = _spread_of_outputs(network)
+        text.append(
+            f"Before the first update, {names(one.name for one in chosen)} are fitted one after another, in the order"
+            f" of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the seed. All"
+            " drawn weights onto a population are multiplied by one factor, and biases are set. The equations of the"
+            f" neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the hidden neurons with a"
+            f" window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the other hidden neurons fire by"
+            rf" ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
+            rf" ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of their"
+            f" window, with a standard deviation of at most {number(spread)} ms in a presentation."
+        )
+    if optimizers[network.learning.optimizer].normalises:
+        text.append(
+            rf"The learning rate of the weights onto a population and of its biases is multiplied by"
+            rf" ${number(_STEP)}{GAP}S / R$, from {number(_RATES[0])} to {number(_RATES[1])}. $S$ is the potential that"
+            " the drive adds during the window, or half of the threshold. $R$ is the potential that weights and biases"
+            " of 1 would lead to, in the mean over neurons and stimuli."
+        )
+    return "\n".join(text) or "Nothing is fitted: initial weights and rates are given"
+
+
 class _Window(NamedTuple):
     """When the neurons of a population should fire (ms), how far apart, and over which potentials they do."""
 
@@ -124,7 +152,7 @@ class _Window(NamedTuple):
     spread: float  # most standard deviation of latencies
 
     @classmethod
-    def of(cls, network: Network, population: Population) -> "_Window":
+    def of(cls, network: Network, population: Population) -> Self:
         neurons, times = population.dynamics, population_times(network, population, network.training.dt)
         t_max, output, end = network.encoder.t_max, population is network.output, min(times.end, network.duration)
         spread = _spread_of_outputs(network) if output else np.inf
@@ -169,7 +197,7 @@ class _Potentials(NamedTuple):
         projections: Sequence[Projection],
         weights: Weights,
         latencies: Mapping[str, np.ndarray],
-    ) -> "_Potentials":
+    ) -> Self:
         neurons, window = population.dynamics, _Window.of(network, population)
         gate = population_times(network, population, network.training.dt).gate
         presentations = len(next(iter(latencies.values())))
@@ -179,11 +207,11 @@ class _Potentials(NamedTuple):
         at = 0 if neurons.gated else window.last
         for projection in projections:
             synapses = Synaptic(network, projection, weights, latencies, network.training.dt)
-            for number, time in enumerate(window.times.tolist()):
+            for k, time in enumerate(window.times.tolist()):
                 moved = synapses.at(np.full(presentations, time)) / neurons.tau
-                synaptic[number] += moved
+                synaptic[k] += moved
                 if not population.has_bias and _inhibits(network, projection):
-                    inhibition[number] += moved
+                    inhibition[k] += moved
             reach = synapses.of_weight_one(np.full(presentations, window.times[at])).mean()
             by_step[kernel_name(projection)] = float(reach) / neurons.tau
         by_bias = np.minimum(window.times, gate) / neurons.tau
