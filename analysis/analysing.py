@@ -99,7 +99,7 @@ def analyse(
     subject, against = _opened(subject), None if against is None else _opened(against)
     if stimuli is not None:
         check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
-    populations = None if populations is None else names_in(populations)
+    populations = None if populations is None else names_in(populations, "populations")
     limit = None if limit is None else whole(limit, "limit")
     given: dict[str, Any] = entry.checked(settings)
     if entry.needs_other and against is None:

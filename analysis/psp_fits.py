@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, plain, theme
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ def psp_fits(
         for axes, name, time, response, fit in zip(panels[:, 0], names, times, responses, fits, strict=True):
             axes.plot(time, response, color=FAINT, linewidth=2.5, label="response")
             axes.plot(time, fit, linewidth=1.0, label="piecewise-linear stand-in")
-            axes.set(ylabel="potential per weight", title=name)
+            axes.set(ylabel="potential per weight", title=plain(name))
         panels[0, 0].legend()
         panels[-1, 0].set(xlabel="time after the presynaptic spike (ms)")
     return figure

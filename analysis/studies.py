@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, note_at, plain, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, note_at, theme
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
 from netsim.engines import make_engine
@@ -249,7 +249,7 @@ def study_figure(
     with drawing(ax, COLUMN_WIDTH, 2.1, palette) as axes:
         for curve, colour in zip(curves, colours(len(curves)), strict=True):
             summary = _summary(disturbed[disturbed["layer"] == curve], measure)
-            levels, label = summary["level"], plain(curve) if len(curves) > 1 else study.label
+            levels, label = summary["level"], in_legend(curve) if len(curves) > 1 else study.label
             axes.fill_between(levels, summary["low"], summary["high"], color=colour, alpha=0.25, linewidth=0, zorder=2)
             mark: dict[str, Any] = {"markersize": 3.5, "markeredgecolor": "white", "markeredgewidth": 0.5}
             mark |= {"color": colour, "linewidth": 1.4, "label": label, "zorder": 3}

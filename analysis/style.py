@@ -136,6 +136,12 @@ def plain(name: object) -> str:
     return str(name).replace("$", r"\$")
 
 
+def in_legend(name: object) -> str:
+    """A name for a legend, letter by letter; matplotlib leaves out what begins with an underscore, without a space."""
+    text = plain(name)
+    return f" {text}" if text.startswith("_") else text
+
+
 def is_narrow(axes: Axes) -> bool:
     """Whether Axes lie in a figure of about a column's width, so that a legend has to be stacked."""
     return axes.bbox.width / axes.figure.dpi < 4.0  # inches

@@ -16,11 +16,11 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: object, known: Iterable[str]) -> str:
     """A hint ``; did you mean 'x'?`` or a list of what is known, or of the first of many."""
     names = {name.lower(): name for name in known}
     shown = [*names.values()][:_MOST] + ["..."] * (len(names) > _MOST)
-    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.5)
     return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(shown)}"
 
 

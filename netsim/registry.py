@@ -116,7 +116,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         self._entries[name] = entry
 
     def __getitem__(self, name: str) -> Entry:
-        if name not in self._entries and isinstance(name, str):
+        if isinstance(name, str) and name not in self._entries:
             self._load(name)
         if name not in self._entries:
             raise KeyError(name)
@@ -126,7 +126,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """The entry of a name, which is asked for `where`; if there is none, a SpecificationError names the nearest."""
         try:
             return self[name]
-        except KeyError:
+        except (KeyError, TypeError):  # or what no name can be
             hint = f"is not known{nearest(name, self)}"
             if where:
                 raise SpecificationError(where, f"{name!r} {hint}") from None

@@ -60,11 +60,16 @@ def _same(value: Any, default: Any) -> bool:
     return value is default or (type(value) is type(default) and not hasattr(value, "dtype") and bool(value == default))
 
 
+def html_text(text: str) -> str:
+    """Text for notebooks, letter by letter: they typeset mathematics between dollar signs that stand in one tag."""
+    return html.escape(text).replace("$", "<span>$</span>")
+
+
 def html_table(title: str, rows: Sequence[Sequence[object]], heading: Sequence[str] = ()) -> str:
     """A table for notebooks; whatever the cells hold is escaped."""
 
     def line(cells: Sequence[object], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+        return "<tr>" + "".join(f"<{tag}>{html_text(str(cell))}</{tag}>" for cell in cells) + "</tr>"
 
     head = line(heading, "th") if heading else ""
-    return f"<table><caption>{html.escape(title)}</caption>{head}{''.join(line(row, 'td') for row in rows)}</table>"
+    return f"<table><caption>{html_text(title)}</caption>{head}{''.join(line(row, 'td') for row in rows)}</table>"

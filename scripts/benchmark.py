@@ -1,112 +1,306 @@
-"""Measure how fast the engines are, beside a dense network and other simulators, in one run.
+"""Measure how fast the engines are, beside a dense network in torch and other simulators, in one run.
 
     python scripts/benchmark.py                        # all rows, some minutes
     python scripts/benchmark.py --rows 'event-*' --rows 'torch-*' --threads 1
-    python scripts/benchmark.py --growth --memory --evaluate --starts --profile
-    python scripts/benchmark.py --all --page docs/speed.md   # for maintainers, on a machine without other jobs
+    python scripts/benchmark.py --page docs/speed.md   # for maintainers, on a machine without other jobs
 
-Rows are timed in turn, with the same images, batch and number of threads. torch, snnTorch and SpikingJelly come
-with ``pip install 'netsim-snn[bench]'``; a row whose library is missing says so.
+Rows are timed in turn in one process, with the same images and number of threads, so that a busy moment of the machine
+meets all. torch, snnTorch and SpikingJelly come with ``pip install 'netsim-snn[bench]'``; a row whose library is
+missing says so. What the cost grows with, memory and whole processes are benchmarks of asv: `scripts/benchmarks`.
 """
 
 from __future__ import annotations
 
+import gc
+import importlib.metadata
+import json
 import os
+import shlex
+import statistics
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
+import numpy as np
 import typer
+from benchmarks import calls, clocked
+from benchmarks.growth import second_convolution
+from pages import markdown, put, read_page
 
-from netsim.cli.options import make_folder
-from netsim.cli.terminal import counting, note
-from netsim.errors import NetsimError
+import netsim
+from netsim.analysis import save_figure, theme
+from netsim.cli.terminal import counting
+from netsim.errors import DataError, NetsimError
+from netsim.runs.folder import describe_run
 
-BATCH = 64
-REPOSITORY = Path(__file__).resolve().parents[1]
+BLOCK_SECONDS, MOST_CALLS = 0.3, 20
+"""Length of a block of calls, and how many of them it has at most."""
+FORWARD, ONE, TRAINING, ONLINE, LAYER = (
+    *("torch-forward", "torch-forward-one", "torch-training", "torch-online", "torch-layer"),
+)
+LAST = "-channels-last"
+"""Ends the name of the same row in torch's other layout."""
+QUIET = 0.5
+"""Load average of a machine without other jobs."""
+GOALS = (
+    ("`phased` forward / dense network", "event-phased-forward-trained", FORWARD, "≤", 0.75),
+    ("`phased` training step / dense network's", "event-phased-training-trained", TRAINING, "≤", 0.6),
+    ("`free` exact forward / dense network", "event-free-forward-trained", FORWARD, "≤", 2.5),
+    ("`free` training step / dense network's", "event-free-training", TRAINING, "≤", 1.6),
+    ("`phased` online step / dense network's", "event-phased-online", ONLINE, "≤", 0.4),
+    ("`free` online step / dense network's", "event-free-online", ONLINE, "≤", 1.0),
+    ("`phased` forward of one presentation / dense network", "event-phased-forward-one", ONE, "≤", 0.5),
+    ("binary forward / the same with real weights", "event-binary-forward", "event-binary-forward-as-real", "≤", 0.8),
+    ("`phased` layer with all inputs active / dense layer", "event-phased-layer", LAYER, "≤", 1.1),
+    ("snnTorch / `phased` forward", "snntorch", "event-phased-forward-trained", "≥", 150),
+    ("SpikingJelly / `phased` forward", "spikingjelly", "event-phased-forward-trained", "≥", 150),
+    ("Brian2 engine / event engine on the same grid", "brian2-engine", "event-phased-forward-grid", "≥", 400),
+    ("Brian2 engine / driven by hand", "brian2-engine", "brian2-by-hand", "≤", 1.1),
+)
+"""What the ratio of two rows is to be; that to a dense network is the larger one of its two layouts."""
+
+
+class Row(NamedTuple):
+    """What is timed: how its call is made, the row that it is compared with, and presentations in a call."""
+
+    make: Callable[[], calls.Call]
+    reference: str = FORWARD
+    presentations: int = 64
+
+
+def rows_of(images: np.ndarray, labels: np.ndarray, few: int, steps: int) -> dict[str, Row]:
+    """All rows, by name; Brian2 has a few of the images, snnTorch and SpikingJelly so many time steps."""
+    full = calls.random_images(len(images), 12 * 12 * 32, shape=(12, 12, 32))
+    present, step = partial(calls.forward, images=images), partial(calls.training, images=images, labels=labels)
+    exact, grid = partial(present, precision="double"), partial(present, precision="double", dt=1.0)
+    rows = {
+        "event-phased-forward": Row(lambda: present(*calls.untrained(calls.PHASED))),
+        "event-phased-forward-trained": Row(lambda: present(*calls.trained(calls.PHASED))),
+        "event-phased-forward-double": Row(lambda: exact(*calls.trained(calls.PHASED, float))),
+        "event-phased-forward-grid": Row(lambda: grid(*calls.trained(calls.PHASED, float))),
+        "event-free-forward": Row(lambda: present(*calls.untrained(calls.FREE))),
+        "event-free-forward-trained": Row(lambda: present(*calls.trained(calls.FREE))),
+        "event-free-forward-all": Row(lambda: present(*calls.without_competition(*calls.trained(calls.FREE)))),
+        "event-free-forward-double": Row(lambda: exact(*calls.trained(calls.FREE, float))),
+        "event-free-forward-grid": Row(lambda: grid(*calls.trained(calls.FREE, float))),
+        "event-binary-forward": Row(lambda: present(*calls.trained(calls.BINARY))),
+        "event-binary-forward-as-real": Row(lambda: present(*calls.as_real(*calls.trained(calls.BINARY)))),
+        "event-phased-layer": Row(lambda: calls.forward(*calls.untrained(second_convolution("phased")), full), LAYER),
+        "event-phased-training": Row(lambda: step(*calls.untrained(calls.PHASED)), TRAINING),
+        "event-phased-training-trained": Row(lambda: step(*calls.trained(calls.PHASED)), TRAINING),
+        "event-free-training": Row(lambda: step(*calls.trained(calls.FREE)), TRAINING),
+        "event-phased-forward-one": Row(lambda: present(*calls.trained(calls.PHASED), size=1), ONE),
+        "event-phased-online": Row(lambda: step(*calls.trained(calls.PHASED), online=True), ONLINE),
+        "event-free-online": Row(lambda: step(*calls.trained(calls.FREE), online=True), ONLINE),
+        "brian2-engine": Row(lambda: clocked.by_brian2(images[:few]), presentations=few),
+        "brian2-by-hand": Row(lambda: clocked.by_hand(images[:few]), presentations=few),
+        "snntorch": Row(lambda: clocked.by_snntorch(images, steps)),
+        "spikingjelly": Row(lambda: clocked.by_spikingjelly(images, steps)),
+    }
+    dense: dict[str, Callable[..., calls.Call]] = {
+        FORWARD: calls.torch_forward,
+        ONE: partial(calls.torch_forward, size=1),
+        TRAINING: partial(calls.torch_training, labels=labels),
+        ONLINE: partial(calls.torch_training, labels=labels, online=True),
+        LAYER: calls.torch_forward,
+    }
+
+    def made(name: str, last: bool) -> calls.Call:
+        layer = name == LAYER
+        return dense[name](calls.dense_network(last, layer), calls.torch_images(full if layer else images, last))
+
+    rows |= {name + LAST * last: Row(partial(made, name, last), name) for name in dense for last in (False, True)}
+    return {name: row._replace(presentations=min(row.presentations, len(images))) for name, row in rows.items()}
+
+
+@dataclass
+class Times:
+    """Times of a row (ms per presentation) by block, or why there are none."""
+
+    row: Row
+    call: calls.Call | None = None
+    per_block: int = 1
+    wall: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    missing: str = ""
+
+    def time_block(self) -> None:
+        """Time a block of calls: its median call, and the processor time of all threads."""
+        assert self.call is not None
+        if self.per_block > 1:
+            self.call()  # threads and caches are another row's still
+        began = time.process_time()
+        walls = [_seconds(self.call) for _ in range(self.per_block)]
+        self.wall.append(1000 * statistics.median(walls) / self.row.presentations)
+        self.processor.append(1000 * (time.process_time() - began) / self.per_block / self.row.presentations)
+
+
+def _seconds(call: calls.Call) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def measure(
+    rows: dict[str, Row], rounds: int, threads: int, advance: Callable[[int], None] = lambda done: None
+) -> dict[str, Times]:
+    """Time all rows in turn, a block of calls each, as often as there are rounds.
+
+    The first call of a row compiles and warms up; the second one tells how many make a block. `advance` is called with
+    the number of blocks that are done, of ``len(rows) · (rounds + 1)``.
+    """
+    measured = {name: Times(row) for name, row in rows.items()}
+    for done, times in enumerate(measured.values(), 1):
+        try:
+            times.call = times.row.make()
+        except ImportError as error:
+            times.missing = f"{error.name} is not installed; pip install 'netsim-snn[bench]'"
+        else:
+            calls.set_threads(threads)  # of torch, too, which may have been imported just now
+            times.call()
+            times.per_block = int(np.clip(BLOCK_SECONDS / _seconds(times.call), 1, MOST_CALLS))
+        advance(done)
+    gc.collect()
+    gc.freeze()  # Brian2 collects garbage at the start of a run, and is not to search what other rows hold
+    for number in range(1, rounds + 1):
+        for done, times in enumerate(measured.values(), 1):
+            if times.call is not None:
+                times.time_block()
+            advance(number * len(measured) + done)
+    gc.unfreeze()
+    return measured
+
+
+def ratio(measured: dict[str, Times], row: str, reference: str) -> float | None:
+    """Median over rounds of the ratio of two rows; None unless both were measured."""
+    one, other = (measured[name].wall if name in measured else [] for name in (row, reference))
+    return statistics.median(a / b for a, b in zip(one, other, strict=True)) if one and other else None
+
+
+def rows_table(measured: dict[str, Times]) -> str:
+    """Times of a presentation, and how often that of the dense network they are."""
+    lines = []
+    for name, times in measured.items():
+        cells = [times.missing, "", "", ""]
+        if times.wall:
+            relative = ratio(measured, name, times.row.reference)
+            least_to_most = f"{_digits(min(times.wall))}–{_digits(max(times.wall))}"
+            cells = [_digits(statistics.median(times.wall)), least_to_most, _digits(statistics.median(times.processor))]
+            cells.append("" if relative is None else _digits(relative))
+        lines.append([f"`{name}`", *cells])
+    return markdown(("row", "ms per image>", "least–most>", "processor ms>", "× dense>"), lines)
+
+
+def _digits(value: float) -> str:
+    """Three significant digits without an exponent."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+
+
+def goals_table(measured: dict[str, Times], same: tuple[int, int] | None = None) -> str:
+    """Goals beside what was measured, and how many latencies of Brian2 are the event engine's, of how many."""
+    lines = []
+    for what, row, reference, sign, bound in GOALS:
+        names = [reference, reference + LAST] if reference.startswith("torch-") else [reference]
+        ratios = [found for name in names if (found := ratio(measured, row, name)) is not None]
+        form = "{:.2f}" if sign == "≤" else "{:.0f}"
+        cells = ["not in this run", ""]
+        if len(ratios) == len(names):
+            met = max(ratios) <= bound if sign == "≤" else max(ratios) >= bound
+            cells = [form.format(max(ratios)), "yes" if met else "no"]
+        lines.append([what, f"{sign} {form.format(bound)}", *cells])
+    if same is not None:
+        equal, all_of_them = same
+        of_all = f"{equal:,} of {all_of_them:,} latencies"
+        lines.append(["same spikes as the Brian2 engine", "all", of_all, "yes" if equal == all_of_them else "no"])
+    return markdown(("ratio or figure", "goal>", "measured>", "met"), lines)
+
+
+def draw(measured: dict[str, Times], path: Path) -> None:
+    """Draw the times of a presentation; rows beside the same dense network have one colour."""
+    import pandas as pd
+    import seaborn as sns
+
+    timed = sorted((item for item in measured.items() if item[1].wall), key=lambda item: item[1].row.reference)
+    blocks = [(name, times.row.reference, ms) for name, times in timed for ms in times.wall]
+    table = pd.DataFrame(blocks, columns=["row", "beside", "time of a presentation (ms)"])
+    with theme():
+        shown = sns.catplot(
+            table, x=table.columns[2], y="row", hue="beside", kind="point", linestyle="none", errorbar=("pi", 100)
+        )
+        shown.set(xscale="log", ylabel="")
+        save_figure(shown.ax, path, dpi=200)
+
+
+def provenance(record: dict[str, Any], images: str, rounds: int, threads: int) -> str:
+    """What was run, on what, with what."""
+    machine, load = record["machine"], record["load"]
+    jobs = "no other jobs" if load <= QUIET else "**other jobs shared the machine: take the figures as preliminary**"
+    installed = {each.name: each.version for each in importlib.metadata.distributions()}
+    versions = record["versions"] | {name: installed.get(name) for name in ("torch", "snntorch", "spikingjelly")}
+    lines = (
+        f"`{shlex.join(['python', 'scripts/benchmark.py', *sys.argv[1:]])}`, {record['started']}, revision"
+        f" {(record['git_revision'] or 'unknown')[:10]}",
+        f"{machine['cores']} cores of {machine['processor']}; threads: {threads}; load {load:.1f} before ({jobs})",
+        f"{images}; median of {rounds} blocks a row",
+        ", ".join(f"{name} {version}" for name, version in versions.items() if version),
+    )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def load_images(count: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """The first Fashion-MNIST training images, or random ones where it is not found, with labels and what they are."""
+    try:
+        data = netsim.load_dataset("fashion-mnist")
+    except DataError:
+        what = f"{count} random images, 392 of 784 pixels active"
+        return calls.random_images(count, 392), np.arange(count) % 10, what
+    return data.train_images[:count].copy(), data.train_labels[:count].copy(), f"the first {count} Fashion-MNIST images"
 
 
 def main(
-    rows: Annotated[
-        list[str] | None, typer.Option("--rows", metavar="NAME", help="Rows to measure, * for any; repeatable.")
-    ] = None,
+    rows: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Rows, * for any; repeatable.")] = None,
     repetitions: Annotated[int, typer.Option(min=1, help="Blocks of calls of each row.")] = 7,
     threads: Annotated[int, typer.Option(min=1, help="Threads, the same for all.")] = 2,
-    seed: Annotated[int, typer.Option(min=0, help="Of initial weights and random images.")] = 0,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where tables, JSON and figures are written.")] = (
-        REPOSITORY / "runs" / "benchmark"
-    ),
-    page: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the tables into this page, between its marks.")
-    ] = None,
-    data_dir: Annotated[str | None, typer.Option(metavar="DIR", help="Where Fashion-MNIST lies.")] = None,
-    random_images: Annotated[bool, typer.Option("--random-images", help="Random images in place of it.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Few repetitions of less; not for quoting.")] = False,
-    growth: Annotated[
-        bool, typer.Option("--growth", help="Cost against spikes, neurons, synapses, batch, threads, steps.")
-    ] = False,
-    memory: Annotated[bool, typer.Option("--memory", help="Peak memory of an epoch of training.")] = False,
-    evaluate: Annotated[bool, typer.Option("--evaluate", help="Time of netsim evaluate as a process.")] = False,
-    starts: Annotated[bool, typer.Option("--starts", help="First and second start of the Brian2 engine.")] = False,
-    profile: Annotated[bool, typer.Option("--profile", help="Where the time goes, and what the limit is.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for times and figure.")] = Path("runs/benchmark"),
+    page: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write into this page.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Less of everything; not for quoting.")] = False,
 ) -> None:
-    """Measure, print the tables, and keep them with all figures."""
-    # before torch is imported, which reads it once
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    from benchmarks import brian2_rows, event_rows, torch_rows
-    from benchmarks.growth import CURVES, growth_points, measure_growth
-    from benchmarks.limits import measure_limits
-    from benchmarks.processes import measure_epoch, measure_evaluation, measure_starts
-    from benchmarks.report import Results, library_versions, read_page, update_page, write_results
-    from benchmarks.rows import Setting, measure, set_threads
-    from benchmarks.shares import measure_shares
-    from benchmarks.stimuli import benchmark_images
-
-    from netsim.runs.folder import describe_run
-
+    """Measure, print the tables, and keep all times."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it once, as it is imported
+    calls.set_threads(threads)
     if quick and page is not None:
         raise typer.BadParameter("--quick measures something smaller; a page is for a whole run")
-    known = (*event_rows.ROWS, *brian2_rows.ROWS, *torch_rows.ROWS)
-    chosen = [row for row in known if not rows or any(fnmatchcase(row.name, pattern) for pattern in rows)]
+    if page is not None:
+        read_page(page, "run", "rows", "goals")
+    images, labels, origin = load_images(16 if quick else 64)
+    known = rows_of(images, labels, few=1 if quick else 16, steps=16 if quick else 256)
     for pattern in rows or []:
-        if not any(fnmatchcase(row.name, pattern) for row in known):
-            raise typer.BadParameter(f"{pattern} is no row; rows are {', '.join(row.name for row in known)}")
-    make_folder(out)
-    if page is not None:
-        read_page(page)
-    repetitions = min(repetitions, 2) if quick else repetitions
-    set_threads(threads)
-    images, labels, origin = benchmark_images(16 if quick else BATCH, seed, data_dir, random_images)
-    setting = Setting(images, labels, origin, seed, threads, 16 if quick else 256, 1 if quick else 16)
-    record = describe_run(seed, repetitions=repetitions, threads=threads, quick=quick, load_before=os.getloadavg()[0])
-    record["versions"] |= library_versions()
+        if not any(fnmatchcase(name, pattern) for name in known):
+            raise typer.BadParameter(f"{pattern} is no row; rows are {', '.join(known)}")
+    chosen = {name: row for name, row in known.items() if any(fnmatchcase(name, each) for each in rows or ["*"])}
+    out.mkdir(parents=True, exist_ok=True)
+    record = describe_run(0, load=os.getloadavg()[0])
     with counting("measuring", len(chosen) * (repetitions + 1)) as advance:
-        results = Results(record, setting, measure(chosen, setting, repetitions, advance))
-    if growth or everything:
-        points = sum(1 for _ in growth_points(tuple(CURVES), quick))
-        with counting("growth", points * (repetitions + 1)) as advance:
-            results.growth = measure_growth(tuple(CURVES), setting, repetitions, quick, advance)
-    if profile or everything:
-        note("profiling ...")
-        results.shares, results.limits = measure_shares(setting), measure_limits(setting)
-    subject = "digits" if quick else event_rows.PHASED
-    if memory or everything:
-        note("training for an epoch ...")
-        results.processes["epoch"] = measure_epoch(subject, data_dir, seed)
-    if evaluate or everything:
-        note("evaluating ...")
-        results.processes["evaluation"] = measure_evaluation(subject, data_dir, 1 if quick else 3)
-    if starts or everything:
-        note("starting the Brian2 engine with an empty cache ...")
-        results.processes["starts"] = measure_starts(subject, data_dir)
-    record["load_after"] = os.getloadavg()[0]
-    written = write_results(results, out)
+        measured = measure(chosen, repetitions, threads, advance)
+    same = (
+        clocked.same_latencies(images[: chosen["brian2-engine"].presentations]) if "brian2-engine" in chosen else None
+    )
+    sections = {"run": provenance(record, origin, repetitions, threads), "rows": rows_table(measured)}
+    if not quick:
+        sections["goals"] = goals_table(measured, same)
+    times = {name: {"wall_ms": each.wall, "processor_ms": each.processor} for name, each in measured.items()}
+    (out / "benchmark.json").write_text(json.dumps({"record": record, "rows": times}, indent=2) + "\n", "utf-8")
+    folders = [out] if page is None else [out, page.with_suffix("")]
+    for folder in folders if any(each.wall for each in measured.values()) else []:
+        draw(measured, folder / "benchmark.png")
     if page is not None:
-        written += update_page(results, page)
-    print("\n\n".join(results.sections().values()))
-    note("written: " + ", ".join(str(path) for path in written))
+        put(page, sections)
+    print("\n\n".join(sections.values()))
 
 
 if __name__ == "__main__":

@@ -10,41 +10,18 @@ grid, and of `brian2`; weights after two epochs in single and in double precisio
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, make_engine
+import netsim
 from netsim.files import write_atomically
-from netsim.specification import (
-    PSP,
-    Connectivity,
-    Convolution,
-    Delays,
-    Dense,
-    Distance,
-    IntensityEncoder,
-    Learning,
-    LocallyConnected,
-    Network,
-    Neurons,
-    OneToOne,
-    Pooling,
-    Population,
-    PopulationWinners,
-    Projection,
-    Random,
-    Training,
-    Weighting,
-)
-from netsim.training.loop import start_training, training_conversation
-from netsim.weights.initial import initial_weights
 
 FROZEN = Path(__file__).parents[1] / "tests" / "frozen.npz"
 DT = 0.5
@@ -52,123 +29,97 @@ DT = 0.5
 BOUNDS = {"latencies": 1e-6, "double": 1e-6, "single": 1e-4}
 """How far latencies (ms) and weights may be off, on other processors and with other versions of numpy and numba.
 
-Sums are rounded in another order there. In single precision weights are learned by SGD, for Adam divides gradients that
-are nothing but rounding by their own size.
+Sums are rounded in another order there. In single precision weights are learned by SGD, because Adam divides gradients
+that are nothing but rounding by their own size.
 """
 
-_PSPS = {
-    "ramp": PSP(),
-    "plateau": PSP("plateau", rise=7.3),
-    "triangle": PSP("triangle", rise=5.2, fall=9.1),
-    "breakpoints": PSP("breakpoints", breakpoints=((0.0, 0.0), (3.1, 1.0), (8.7, 0.4))),
+PSPS = {
+    "ramp": netsim.PSP(),
+    "plateau": netsim.PSP("plateau", rise=7.3),
+    "triangle": netsim.PSP("triangle", rise=5.2, fall=9.1),
+    "breakpoints": netsim.PSP("breakpoints", breakpoints=((0.0, 0.0), (3.1, 1.0), (8.7, 0.4))),
 }
-_RULES: list[Connectivity] = [
-    Random(probability=0.4, seed=1),
-    Random(indegree=9, seed=2),
-    Distance(sigma=1.0, seed=3),
-    LocallyConnected(None, 3),
-    OneToOne(),
-    Dense(),
-]
+RULES = (
+    *(netsim.Random(probability=0.4, seed=1), netsim.Random(indegree=9, seed=2), netsim.Distance(sigma=1.0, seed=3)),
+    *(netsim.LocallyConnected(None, 3), netsim.OneToOne(), netsim.Dense()),
+)
 
 
-def networks() -> dict[str, Network]:
+def networks() -> dict[str, netsim.Network]:
     """A network of each regime and PSP, with maps, pooling, a loop, winners, delays and signs, by a name."""
-    made = {}
-    for number, (regime, psp) in enumerate(
-        (regime, psp) for regime in ("phased", "staggered", "free") for psp in _PSPS
-    ):
-        made[f"{regime} {psp}"] = _network(regime, _PSPS[psp], number)
-    return made
+    combinations = itertools.product(("phased", "staggered", "free"), PSPS)
+    return {f"{regime} {psp}": _network(regime, PSPS[psp], n) for n, (regime, psp) in enumerate(combinations)}
 
 
-def _network(regime: str, psp: PSP, number: int) -> Network:
-    def neurons(depth: int) -> Neurons:
+def _network(regime: str, psp: netsim.PSP, number: int) -> netsim.Network:
+    def neurons(depth: int) -> netsim.Neurons:
         if regime == "free":
-            return Neurons(threshold=0.5, tau=10.0, end=70.0, bias=True)
-        return Neurons(regime, 0.5, tau=10.0, onset=15.3 * depth, end=15.3 * depth + 18.0, drive=0.3, bias=True)
+            return netsim.Neurons(threshold=0.5, tau=10.0, end=70.0, bias=True)
+        return netsim.Neurons(regime, 0.5, tau=10.0, onset=15.3 * depth, end=15.3 * depth + 18.0, drive=0.3, bias=True)
 
-    rule = _RULES[number % len(_RULES)]
-    shape = (2, 2, 2) if isinstance(rule, LocallyConnected) else (4, 4, 2)
-    winners = PopulationWinners(math.prod(shape) * 3 // 8) if number % 2 else None
-    delays = (0.0, 1.3, Delays(mean=2.0, spread=1.0), Delays("synapse", 2.0, 1.0))[number % 4]
+    rule = RULES[number % len(RULES)]
+    shape = (2, 2, 2) if isinstance(rule, netsim.LocallyConnected) else (4, 4, 2)
+    winners = netsim.PopulationWinners(math.prod(shape) * 3 // 8) if number % 2 else None
+    delay = (0.0, 1.3, netsim.Delays(mean=2.0, spread=1.0), netsim.Delays("synapse", 2.0, 1.0))[number % 4]
     looped = number % 3 == 0
     populations = (
-        Population("maps", (4, 4, 2), neurons(1)),
-        Population("pool", (2, 2, 2), None),
-        Population("local", shape, neurons(2), winners=winners),
-        Population("inhibitory", (5,), neurons(2 if looped else 3)),
-        Population("output", (3,), neurons(3 if looped else 4)),
+        netsim.Population("maps", (4, 4, 2), neurons(1)),
+        netsim.Population("pool", (2, 2, 2), None),
+        netsim.Population("local", shape, neurons(2), winners=winners),
+        netsim.Population("inhibitory", (5,), neurons(2 if looped else 3)),
+        netsim.Population("output", (3,), neurons(3 if looped else 4)),
     )
-    projections = [
-        Projection("stimulus", "maps", Convolution(2, 3, padding=1), psp=psp),
-        Projection("maps", "pool", Pooling(2)),
-        Projection("maps", "local", rule, psp=psp, delay=delays),
-        Projection("pool", "output", Dense(), psp=psp),
-        Projection("local", "output", Dense(), psp=psp),
-    ]
+    back: dict[str, Any] = {"target": "output", "name": "on"}
     if looped:
-        projections += [
-            Projection("local", "inhibitory", Dense(), psp=psp, sign="excitatory"),
-            Projection("inhibitory", "local", Dense(), psp=psp, sign="inhibitory", name="back", delay=0.7),
-        ]
-    else:
-        projections += [
-            Projection("local", "inhibitory", Dense(), psp=psp, sign="excitatory"),
-            Projection("inhibitory", "output", Dense(), psp=psp, sign="inhibitory", name="on"),
-        ]
-    encoder = IntensityEncoder((4, 4, 1), 20.0)
-    training = Training(epochs=2, batch=20, validation=20)
-    return Network(regime, encoder, populations, tuple(projections), 90.0, training=training)
-
-
-def _uncompiled() -> None:
-    """Let Brian2 run its numpy code, which gives the same steps and need not be compiled for each network."""
-    import brian2
-
-    brian2.prefs.codegen.target = "numpy"
+        back = {"target": "local", "name": "back", "delay": 0.7}
+    projections = (
+        netsim.Projection("stimulus", "maps", netsim.Convolution(2, 3, padding=1), psp=psp),
+        netsim.Projection("maps", "pool", netsim.Pooling(2)),
+        netsim.Projection("maps", "local", rule, psp=psp, delay=delay),
+        netsim.Projection("pool", "output", netsim.Dense(), psp=psp),
+        netsim.Projection("local", "output", netsim.Dense(), psp=psp),
+        netsim.Projection("local", "inhibitory", netsim.Dense(), psp=psp, sign="excitatory"),
+        netsim.Projection("inhibitory", connectivity=netsim.Dense(), psp=psp, sign="inhibitory", **back),
+    )
+    encoder, training = netsim.IntensityEncoder((4, 4, 1), 20.0), netsim.Training(epochs=2, batch=20, validation=20)
+    return netsim.Network(regime, encoder, populations, projections, 90.0, training=training)
 
 
 def numbers() -> Iterator[tuple[str, np.ndarray]]:
     """All values, by a name that says of what they are, and in its first word by which of `BOUNDS` they are held."""
-    _uncompiled()
+    import brian2
+
+    brian2.prefs.codegen.target = "numpy"  # gives the same steps, and need not be compiled for each network
     generator = np.random.default_rng(7)
     stimuli = generator.uniform(0.0, 20.0, (6, 4, 4, 1))
     stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf
     for number, (name, network) in enumerate(networks().items()):
-        batch = Batch(stimuli, initial_weights(network, number))
-        engines = [("event", 0.0), ("event", DT)] + [("brian2", DT)] * (number in (0, 5, 10))
-        for engine, dt in engines:
-            latencies = make_engine(engine, network, dt).present(batch)
+        batch = netsim.Batch(stimuli, netsim.initial_weights(network, number))
+        for engine, dt in [("event", 0.0), ("event", DT)] + [("brian2", DT)] * (number in (0, 5, 10)):
+            latencies = netsim.make_engine(engine, network, dt).present(batch)
             times = [latencies[population.name].ravel() for population in network.populations]
             yield f"latencies {name} {engine} {dt}", np.concatenate(times)
     for name in ("phased ramp", "staggered plateau", "free triangle"):
-        yield f"double {name}", _trained(networks()[name], "double", Learning(derivative="exact", rate=0.01))
-        yield f"single {name}", _trained(networks()[name], "single", Learning(optimizer="sgd", rate=0.05))
-        yield f"double {name} binary", _trained(_binary(networks()[name]), "double", Learning(rate=0.01))
+        network = networks()[name]
+        # weights that are signs times a scale, and so have none given
+        unsigned = tuple(replace(one, sign="any") for one in network.projections)
+        binary = replace(network, projections=unsigned, weighting=netsim.Weighting("binary"))
+        yield f"double {name}", _trained(network, "double", netsim.Learning(derivative="exact", rate=0.01))
+        yield f"single {name}", _trained(network, "single", netsim.Learning(optimizer="sgd", rate=0.05))
+        yield f"double {name} binary", _trained(binary, "double", netsim.Learning(rate=0.01))
 
 
-def _binary(network: Network) -> Network:
-    """The same with weights that are signs times a scale, and so have none given."""
-    projections = tuple(dataclasses.replace(one, sign="any") for one in network.projections)
-    return dataclasses.replace(network, projections=projections, weighting=Weighting("binary"))
-
-
-def _trained(network: Network, precision: Literal["single", "double"], learning: Learning) -> np.ndarray:
+def _trained(network: netsim.Network, precision: Any, learning: netsim.Learning) -> np.ndarray:
     """All weights after training with noisy images, of which each label has its own."""
-    settings = dataclasses.replace(network.training, precision=precision)
-    network = dataclasses.replace(network, training=settings, learning=learning)
-    generator = np.random.default_rng(5)
-    patterns = generator.integers(0, 256, (3, *network.encoder.shape))
-    labels = generator.integers(0, 3, 120)
-    images = np.clip(patterns[labels] + generator.integers(-40, 41, (120, *network.encoder.shape)), 0, 255)
+    network = replace(network, training=replace(network.training, precision=precision), learning=learning)
+    generator, shape = np.random.default_rng(5), network.encoder.shape
+    patterns, labels = generator.integers(0, 256, (3, *shape)), generator.integers(0, 3, 120)
+    images = np.clip(patterns[labels] + generator.integers(-40, 41, (120, *shape)), 0, 255).astype(np.uint8)
     training, validation = (
-        Stimuli(images[part].astype(np.uint8), labels[part], 255, network.encoder)
-        for part in (slice(100), slice(100, 120))
+        netsim.Stimuli(images[part], labels[part], 255, network.encoder) for part in (slice(100), slice(100, 120))
     )
-    engine = make_engine("event", network, precision=precision)
-    state = start_training(network, 0)
-    state = engine.run(training_conversation(network, training, validation, state, 0))
+    engine, state = netsim.make_engine("event", network, precision=precision), netsim.start_training(network, 0)
+    state = engine.run(netsim.training_conversation(network, training, validation, state, 0))
     return np.concatenate([state.weights[name].ravel() for name in sorted(state.weights)]).astype(float)
 
 

@@ -6,131 +6,112 @@ step, within which hardly a spike appears or vanishes, and of a large one, withi
 figure of docs/learning_rule.md::
 
     python scripts/learning_rule.py            # all cases, some minutes
-    python scripts/learning_rule.py --case free
+    python scripts/learning_rule.py free       # shown, not written
 """
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.lines import Line2D
+import seaborn as sns
+import typer
+from pages import markdown, put
 
 import netsim
 from netsim.analysis import save_figure, theme
-from netsim.analysis.style import colours
 
 FOLDER = Path(__file__).parents[1] / "docs" / "learning_rule"
 STEPS = {"small": 1e-4, "large": 1e-1}
 """Steps of finite differences, in standard deviations of the weights."""
-DERIVATIVES: tuple[Literal["linear", "exact"], ...] = ("linear", "exact")
+DERIVATIVES: tuple[Literal["linear"], Literal["exact"]] = ("linear", "exact")
+PSPS = {"phased": 24.0, "staggered": 24.0, "free": 16.0}
+"""Rise of the plateaus (ms)."""
 
 
-def _layers(regime: str, depth: int, psp: netsim.PSP) -> list[netsim.Layer]:
-    """So many hidden populations and an output, in a regime."""
+def network_of(regime: str, depth: int = 1, plateau: bool = False, binary: bool = False) -> netsim.Network:
+    """So many hidden populations of 60 neurons and an output, in a regime."""
+    psp = netsim.PSP("plateau", rise=PSPS[regime]) if plateau else netsim.PSP()
     layers = []
     for number in range(depth + 1):
-        last, size = number == depth, 10 if number == depth else 60
-        initial = netsim.InitialWeights(spread=1.0)
+        last, onset = number == depth, 16.0 + (32.0 if regime == "phased" else 12.0) * number
         if regime == "free":
-            end = {} if last else {"end": 24.0}
-            neurons = netsim.Neurons("free", threshold=1.0, tau=24.0, bias=True, **end)
+            neurons = netsim.Neurons("free", 1.0, 24.0, bias=True, **({} if last else {"end": 24.0}))
             initial = netsim.InitialWeights(spread=0.35, bias=1.0)
         else:
-            onset = 16.0 + (32.0 if regime == "phased" else 12.0) * number
-            times = {"onset": onset, "end": 256.0 if last else onset + 32.0, "drive": 1.0}
-            neurons = netsim.Neurons(regime, threshold=3.0 if last else 2.0, tau=16.0, bias=True, **times)
+            end, threshold = (256.0, 3.0) if last else (onset + 32.0, 2.0)
+            neurons = netsim.Neurons(regime, threshold, 16.0, onset, end, drive=1.0, bias=True)
+            initial = netsim.InitialWeights(spread=1.0)
         name = "output" if last else f"hidden{number + 1}"
-        layers.append(netsim.Layer(name, netsim.Dense(size), neurons, psp, initial))
-    return layers
-
-
-def _network(
-    name: str, regime: str, depth: int = 1, psp: netsim.PSP | None = None, binary: bool = False
-) -> netsim.Network:
-    """A network of a case, with settings that it learns by."""
-    sharpness = 64.0 if regime == "free" else 4.0
+        layers.append(netsim.Layer(name, netsim.Dense(10 if last else 60), neurons, psp, initial))
     return netsim.Network.chain(
-        name,
+        regime,
         netsim.IntensityEncoder((8, 8, 1), t_max=16.0),
-        _layers(regime, depth, psp or netsim.PSP()),
+        tuple(layers),
         duration=256.0,
-        weighting=netsim.Weighting(kind="binary" if binary else "real", scale_rate=1.0 if binary else 0.0),
-        learning=netsim.Learning(rate=0.005, sharpness=sharpness),
+        weighting=netsim.Weighting("binary", scale_rate=1.0) if binary else netsim.Weighting(),
+        learning=netsim.Learning(rate=0.005, sharpness=64.0 if regime == "free" else 4.0),
         training=netsim.Training("digits", precision="double", epochs=15, batch=20, validation=180),
     )
 
 
+VARIANTS: dict[str, dict[str, Any]] = {
+    "": {},
+    ", plateau": {"plateau": True},
+    ", three hidden": {"depth": 3},
+    ", binary": {"binary": True},
+}
 CASES = {
-    "phased": _network("phased", "phased"),
-    "phased, plateau": _network("phased-plateau", "phased", psp=netsim.PSP("plateau", rise=24.0)),
-    "phased, three hidden": _network("phased-deep", "phased", depth=3),
-    "phased, binary": _network("phased-binary", "phased", binary=True),
-    "staggered": _network("staggered", "staggered"),
-    "staggered, plateau": _network("staggered-plateau", "staggered", psp=netsim.PSP("plateau", rise=24.0)),
-    "staggered, three hidden": _network("staggered-deep", "staggered", depth=3),
-    "free": _network("free", "free"),
-    "free, plateau": _network("free-plateau", "free", psp=netsim.PSP("plateau", rise=16.0)),
-    "free, three hidden": _network("free-deep", "free", depth=3),
-    "free, binary": _network("free-binary", "free", binary=True),
+    f"{regime}{variant}": network_of(regime, **settings)
+    for regime in PSPS
+    for variant, settings in VARIANTS.items()
+    if (regime, variant) != ("staggered", ", binary")
 }
 
 
-def trained(network: netsim.Network, seed: int = 0, limit: int | None = None) -> tuple[dict[str, np.ndarray], float]:
+def trained(network: netsim.Network, limit: int | None = None) -> tuple[dict[str, np.ndarray], float]:
     """The weights that feed forward after a training, and strict validation accuracy."""
-    splits = netsim.load_splits(network)
-    state = netsim.start_training(network, seed)
+    splits, state = netsim.load_splits(network), netsim.start_training(network, 0)
     engine = netsim.make_engine("event", network)
-    engine.run(netsim.training_conversation(network, splits.training.first(limit), splits.validation, state, seed))
+    engine.run(netsim.training_conversation(network, splits.training.first(limit), splits.validation, state, 0))
     assert state.best_weights is not None
-    return netsim.forward_weights(network, state.best_weights), state.best[0]
+    weights = netsim.forward_weights(network, state.best_weights)
+    return {name: np.asarray(array, float) for name, array in weights.items()}, state.best[0]
 
 
-def compare(network: netsim.Network, weights: dict[str, np.ndarray], presentations: int, samples: int) -> pd.DataFrame:
+def compare(
+    network: netsim.Network, weights: dict[str, np.ndarray], presentations: int = 100, samples: int = 40
+) -> pd.DataFrame:
     """Gradients of sampled weights by the learner, with either derivative, and by finite differences of the loss.
 
-    Returns
-    -------
-    DataFrame
-        Columns population, step, difference, and one for each derivative; the loss is dimensionless.
+    Columns are population, step, difference, and one for each derivative; the loss is dimensionless.
     """
     stimuli = netsim.load_splits(network).test.first(presentations)
     latencies, engine = stimuli.latencies(np.arange(len(stimuli))), netsim.make_engine("event", network)
-    weights = {name: np.asarray(array, float) for name, array in weights.items()}
-    learners = {
-        name: netsim.STiDiBP(
-            dataclasses.replace(network, learning=dataclasses.replace(network.learning, derivative=name))
-        )
-        for name in DERIVATIVES
-    }
-    fired = engine.present(netsim.Batch(latencies, weights))
-    gradients = {name: learner.learn(fired, stimuli.labels, weights).gradients for name, learner in learners.items()}
+    fired, learned = engine.present(netsim.Batch(latencies, weights)), {}
+    for derivative in DERIVATIVES:
+        learner = netsim.STiDiBP(replace(network, learning=replace(network.learning, derivative=derivative)))
+        learned[derivative] = learner.learn(fired, stimuli.labels, weights).gradients
 
-    def loss(changed: dict[str, np.ndarray]) -> float:
-        outputs = engine.present(netsim.Batch(latencies, changed))["output"]
-        return float(learners["linear"].loss(outputs, stimuli.labels).mean())
+    def loss(name: str, index: int, change: float) -> float:
+        kernel = weights[name].copy()
+        kernel.ravel()[index] += change
+        outputs = engine.present(netsim.Batch(latencies, weights | {name: kernel}))["output"]
+        return float(learner.loss(outputs, stimuli.labels).mean())
 
     generator, rows = np.random.default_rng(0), []
     for projection in network.weighted:
         name = f"{projection.name}.kernel"
-        kernel = weights[name]
-        alive = np.flatnonzero(gradients["exact"][name].ravel())
+        alive = np.flatnonzero(learned["exact"][name].ravel())
         for index in generator.permutation(alive)[:samples]:
+            ours = {one: network.learning.sharpness * learned[one][name].ravel()[index] for one in DERIVATIVES}
             for step, size in STEPS.items():
-                losses = []
-                for sign in (1, -1):
-                    moved = kernel.copy()
-                    moved.ravel()[index] += sign * size * kernel.std()
-                    losses.append(loss(weights | {name: moved}))
-                found = {one: network.learning.sharpness * gradients[one][name].ravel()[index] for one in DERIVATIVES}
-                difference = (losses[0] - losses[1]) / (2 * size * kernel.std())
-                rows.append({"population": projection.target, "step": step, "difference": difference} | found)
+                change = size * weights[name].std()
+                difference = (loss(name, index, change) - loss(name, index, -change)) / (2 * change)
+                rows.append({"population": projection.target, "step": step, "difference": difference} | ours)
     return pd.DataFrame(rows)
 
 
@@ -140,81 +121,60 @@ def summarised(case: str, accuracy: float, rows: pd.DataFrame) -> pd.DataFrame:
     for (population, step), group in rows.groupby(["population", "step"], sort=False):
         for derivative in DERIVATIVES:
             ours, theirs = group[derivative], group["difference"]
-            correlation = float(np.corrcoef(ours, theirs)[0, 1])
-            ratio = float((ours * theirs).sum() / np.square(theirs).sum())
-            found.append({
-                "case": case, "accuracy": accuracy, "population": population, "step": step, "derivative": derivative,
-                "correlation": correlation, "ratio": ratio, "weights": len(group),
-            })  # fmt: skip
-    return pd.DataFrame(found)
+            correlation, ratio = np.corrcoef(ours, theirs)[0, 1], (ours * theirs).sum() / np.square(theirs).sum()
+            found.append((case, accuracy, population, step, derivative, correlation, ratio, len(group)))
+    columns = ["case", "accuracy", "population", "step", "derivative", "correlation", "ratio", "weights"]
+    return pd.DataFrame(found, columns=columns)
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """The table of the page: correlation and ratio of the first hidden population and the output."""
-    lines = [
-        "| network | accuracy | population | linear, small step | linear, large | exact, small | exact, large |",
-        "|---|---|---|---|---|---|---|",
-    ]
+def table_of(table: pd.DataFrame) -> str:
+    """The table of the page."""
+    headings = (
+        "network",
+        "accuracy",
+        "population",
+        "linear, small step",
+        "linear, large",
+        "exact, small",
+        "exact, large",
+    )
+    rows = []
     for (case, accuracy, population), group in table.groupby(["case", "accuracy", "population"], sort=False):
-        cells = []
-        for derivative in DERIVATIVES:
-            for step in STEPS:
-                (row,) = group[(group["derivative"] == derivative) & (group["step"] == step)].itertuples()
-                cells.append(f"{row.correlation:.3f}, ×{row.ratio:.2f}")
-        lines.append(f"| {case} | {accuracy:.1%} | {population} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        group = group.sort_values(["derivative", "step"], ascending=False)  # as the headings are
+        cells = [f"{found:.3f}, ×{ratio:.2f}" for found, ratio in group[["correlation", "ratio"]].to_numpy()]
+        rows.append([case, f"{accuracy:.1%}", population, *cells])
+    return markdown(headings, rows)
 
 
-def figure(samples: dict[str, pd.DataFrame]) -> plt.Figure:
-    """The learner's gradients over finite differences, a panel for each case, by population."""
+def draw(samples: pd.DataFrame, path: Path) -> None:
+    """Draw the learner's gradients over finite differences, a panel for each case; the largest difference is 1."""
+    small = samples[samples["step"] == "small"]
+    largest = small.groupby(["case", "population"])["difference"].transform(lambda each: each.abs().max())
+    x, y = "finite difference of the loss", "gradient by the learner"
+    scaled = small.assign(**{x: small["difference"] / largest, y: small["linear"] / largest})
     with theme():
-        columns = 3
-        rows = -(-len(samples) // columns)
-        size = (180 / 25.4, 2.1 * rows)
-        drawn, panels = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-        for axes in panels.ravel()[len(samples) :]:
-            axes.set_axis_off()
-        names = ["output", *(f"hidden{number}" for number in (1, 2, 3))]
-        looks = dict(zip(names, zip("so^D", colours(4), strict=True), strict=True))
-        for axes, (case, table) in zip(panels.ravel(), samples.items(), strict=False):
-            chosen = table[table["step"] == "small"]
-            for population, group in chosen.groupby("population", sort=False):
-                (marker, colour), largest = looks[str(population)], group["difference"].abs().max()
-                ours, theirs = group["linear"] / largest, group["difference"] / largest
-                axes.plot(theirs, ours, marker, color=colour, markersize=2.5)
+        grid = sns.relplot(
+            scaled, x=x, y=y, hue="population", style="population", col="case", col_wrap=3, height=2.1, s=10
+        )
+        for axes in grid.axes.flat:
             axes.axline((0, 0), slope=1, color="0.6", linewidth=0.8, zorder=0)
-            axes.set(title=case, xlim=(-1.15, 1.15))
-        marks = [Line2D([], [], marker=marker, color=colour, linestyle="") for marker, colour in looks.values()]
-        drawn.legend(marks, list(looks), loc="outside upper right", ncols=4)
-        drawn.supxlabel("finite difference of the loss (largest = 1)", fontsize=8)
-        drawn.supylabel("gradient by the learner, linear derivative (same unit)", fontsize=8)
-    return drawn
+        grid.set_titles("{col_name}").set(xlim=(-1.15, 1.15))
+        save_figure(grid.axes.flat[0], path)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(cases: Annotated[list[str] | None, typer.Argument(help="Only these; nothing is written.")] = None) -> None:
     """Train, compare, and write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--case", action="append", choices=list(CASES), help="only these; nothing is written")
-    parser.add_argument("--presentations", type=int, default=100)
-    parser.add_argument("--samples", type=int, default=40, help="weights of each population")
-    chosen = parser.parse_args(arguments)
-    tables, samples = [], {}
-    for case in chosen.case or CASES:
+    tables, samples = [], []
+    for case in cases or CASES:
         weights, accuracy = trained(CASES[case])
-        samples[case] = compare(CASES[case], weights, chosen.presentations, chosen.samples)
-        tables.append(summarised(case, accuracy, samples[case]))
-        print(markdown(tables[-1]), flush=True)
-    if chosen.case:
-        return
-    table = pd.concat(tables)
-    FOLDER.mkdir(exist_ok=True)
-    table.to_csv(FOLDER / "gradients.csv", index=False, float_format="%.6g")
-    save_figure(figure(samples), FOLDER / "gradients.png")
-    page = FOLDER.with_suffix(".md")
-    before, _, rest = page.read_text(encoding="utf-8").partition("<!-- gradients -->\n")
-    _, _, after = rest.partition("<!-- end -->")
-    page.write_text(f"{before}<!-- gradients -->\n{markdown(table)}<!-- end -->{after}", encoding="utf-8")
+        samples.append(compare(CASES[case], weights).assign(case=case))
+        tables.append(summarised(case, accuracy, samples[-1]))
+        print(table_of(tables[-1]), flush=True)
+    if not cases:
+        pd.concat(tables).to_csv(FOLDER / "gradients.csv", index=False, float_format="%.6g")
+        draw(pd.concat(samples), FOLDER / "gradients.png")
+        put(FOLDER.with_suffix(".md"), {"gradients": table_of(pd.concat(tables))})
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -53,36 +53,20 @@ SPLITS = {"train": "Train", "test": "Test"}
 
 
 class Camera:
-    """An event camera with thresholds of its own, in front of which images make saccades.
-
-    Parameters
-    ----------
-    seed : int
-        Of the thresholds, and of the random events.
-    """
+    """An event camera in front of which images make saccades; a seed gives its thresholds and random events."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         drawn = np.random.default_rng([seed, 0]).normal(THRESHOLD, THRESHOLD_SPREAD, (SENSOR, SENSOR, 2))
         self.thresholds = np.maximum(drawn, THRESHOLD / 4)
-        self.corners = np.array(START) + _path()
+        steps = np.repeat(np.array(SACCADES) / SACCADE_MS, SACCADE_MS, axis=0)
+        self.corners = np.array(START) + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
 
     def record(self, image: np.ndarray, number: int, test: bool = False) -> np.ndarray:
-        """What the camera sends while an image moves.
+        """What the camera sends while an image moves: events of type `EVENT_TYPE`, in the order of their times.
 
-        Parameters
-        ----------
-        image : ndarray of float, shape (height, width)
-            Intensities from 0 to 1.
-        number : int
-            Of the image in its split; together with the seed it gives the random events.
-        test : bool
-            Whether the image is one of the test images.
-
-        Returns
-        -------
-        structured ndarray, shape (events,)
-            Of type `netsim.data.events.EVENT_TYPE`, in the order of their times.
+        Intensities, shape (height, width), are from 0 to 1. The number of the image in its split, and whether that is
+        the test split, give the random events, together with the seed.
         """
         framed = np.pad(image, 1)  # so that each point has neighbours
         events = _crossings(framed, self.corners, self.thresholds, np.log(UNLIT))
@@ -95,12 +79,6 @@ class Camera:
         everything = np.concatenate([events, noise])
         everything = everything[np.argsort(everything[:, 2], kind="stable")]
         return everything.view(EVENT_TYPE).reshape(-1)
-
-
-def _path() -> np.ndarray:
-    """How far the image has moved in (x, y) pixels, at the beginning and after each ms."""
-    steps = np.repeat(np.array(SACCADES) / SACCADE_MS, SACCADE_MS, axis=0)
-    return np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
 
 
 @compiled
@@ -152,19 +130,7 @@ def encode_recording(events: np.ndarray) -> bytes:
 def write_recordings(
     folder: Path, images: np.ndarray, labels: np.ndarray, camera: Camera, test: bool, advance: Callable[[int], None]
 ) -> int:
-    """Write a part of the data set, one file per recording; returns the number of events.
-
-    Parameters
-    ----------
-    folder : Path
-        Gets a folder for each label.
-    images : ndarray of uint8, shape (images, height, width)
-    labels : ndarray of int, shape (images,)
-    camera : Camera
-    test : bool
-    advance : callable
-        Is told how many are done.
-    """
+    """Write a part of the data set, one file per recording, by label; returns the number of events."""
     for label in np.unique(labels):
         (folder / str(label)).mkdir(parents=True)
 
@@ -198,38 +164,23 @@ def main(
     mnist = load_dataset("mnist", data_dir)
     camera = Camera(seed)
     shutil.rmtree(unfinished, ignore_errors=True)
+    constants = ("SENSOR", "SACCADES", "SACCADE_MS", "THRESHOLD", "THRESHOLD_SPREAD", "UNLIT", "NOISE_HZ")
+    settings = {"made by": "netsim, scripts/make_nmnist.py", "seed": seed, "training": training, "test": test}
+    settings |= {name.lower(): globals()[name] for name in constants}
     try:
         for split, count in (("train", training), ("test", test)):
             images, labels = mnist.split(split)
+            part, of_test = unfinished / SPLITS[split], split == "test"
             with counting(f"simulating {split}", count) as advance:
-                part = unfinished / SPLITS[split]
-                events = write_recordings(
-                    part, images[:count, ..., 0], labels[:count], camera, split == "test", advance
-                )
+                events = write_recordings(part, images[:count, ..., 0], labels[:count], camera, of_test, advance)
             print(f"{split}: {count:,} recordings, {events / count:,.0f} events each")
-            # tonic asks for the archive that it would have unpacked
-            with zipfile.ZipFile(unfinished / f"{split}.zip", "w") as archive:
-                archive.writestr(
-                    "README", "Simulated, see simulation.json; this archive only stands for N-MNIST's own.\n"
-                )
-        settings = {
-            "made by": "netsim, scripts/make_nmnist.py",
-            "seed": seed,
-            "training": training,
-            "test": test,
-            "sensor": SENSOR,
-            "saccades": SACCADES,
-            "saccade_ms": SACCADE_MS,
-            "threshold": THRESHOLD,
-            "threshold_spread": THRESHOLD_SPREAD,
-            "unlit": UNLIT,
-            "noise_hz": NOISE_HZ,
-        }
+            with zipfile.ZipFile(unfinished / f"{split}.zip", "w") as archive:  # tonic would have unpacked it
+                archive.writestr("README", "Simulated, see simulation.json; this only stands for N-MNIST's own.\n")
         write_json(unfinished / "simulation.json", settings)
         unfinished.rename(target)
     except OSError as error:
         raise RunError(
-            f"{target}: cannot be written ({error.strerror}); free some space or choose another folder"
+            f"{target}: cannot be written ({error.strerror}); free some space or change the folder"
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -12,7 +12,11 @@ step() {
     case $1 in
     tests) # all of them, in random order
         pytest -q -m "nightly or not nightly" --hypothesis-profile nightly --numprocesses auto --maxprocesses 4 -p randomly -p "no:cacheprovider" --randomly-seed "$seed" ;;
-    mutation) python scripts/mutate.py --seed "$seed" ;;
+    mutation)
+        python scripts/mutate.py draw --seed "$seed" &&
+            cosmic-ray exec mutants/cosmic-ray.toml mutants/session.sqlite &&
+            cr-report --surviving-only --show-diff mutants/session.sqlite &&
+            cr-rate --fail-over 5 mutants/session.sqlite ;;
     fuzz) python scripts/fuzz.py --cases 100000 --seed "$seed" ;;
     kills) python scripts/kill_campaign.py --seed "$seed" ;;
     soak) python scripts/soak.py brian2 && python scripts/soak.py event ;;

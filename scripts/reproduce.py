@@ -3,77 +3,283 @@
     python scripts/reproduce.py                      # all rows, seed 0
     python scripts/reproduce.py rcsnn-mnist --seed 0 --seed 1 --seed 2
     python scripts/reproduce.py rcsnn-nmnist --data-dir DIR  # recordings by scripts/make_nmnist.py DIR --training 60000
-    python scripts/reproduce.py --ablations          # one setting changed at a time, on a fixed budget
     python scripts/reproduce.py --ship               # for maintainers: also RESULTS.md and the package's weights
     python scripts/reproduce.py --evaluate           # for maintainers: decisions of the package's weights, RESULTS.md
 
 What is tested is what is shipped: the weights of the best validation epoch, or of the last one without validation,
 synapses rounded to half precision or, in a binary network, reduced to signs and scales. An interrupted row goes on
-where it stopped.
+where it stopped. Ablations have a script of their own, `scripts/ablations.py`.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
+import statistics
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from reproducing.ablations import run_ablations
-from reproducing.page import ablations_table, results_page, results_table
-from reproducing.records import ABLATIONS, EVALUATIONS, RECORDS, REPOSITORY, read_evaluations, read_records
-from reproducing.rows import PAPER, check_data, evaluate_shipped, run_row, ship_rows
+from pages import markdown, put
 
-from netsim.errors import NetsimError
-from netsim.files import write_text
+import netsim
+from netsim.analysis import metrics_table
+from netsim.errors import NetsimError, RunError
+from netsim.files import write_json, write_text
+from netsim.runs.folder import RunFolder, is_run
+from netsim.seams import read_outs
+from netsim.specification.summary import architecture
+from netsim.spikes.files import records
+from netsim.training.opening import training_figures
+from netsim.weights.packing import read_packed, write_packed
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS, TRAINED, PAGE = ROOT / "runs" / "reproduce", ROOT / "models" / "trained", ROOT / "RESULTS.md"
+PAPER = {
+    "rcsnn-mnist": "99.2",
+    "bcsnn-mnist": "≈ 98.6",
+    "rcsnn-fashion": "92.8",
+    "bcsnn-fashion": "≈ 92.0",
+    "rcsnn-mnist-free": "99.2",
+    "rcsnn-fashion-free": "92.8",
+    "rcsnn-fashion-free-clock": "92.8",
+    "bcsnn-mnist-free": "≈ 98.6",
+    "bcsnn-fashion-free": "≈ 92.0",
+    "deep-fashion": "–",
+    "deep-fashion-free": "–",
+    "deep-mnist": "–",
+    "mlp-mnist": "(S4NN 97.4)",
+    "mlp-fashion": "(S4NN 88.0)",
+    "sparse-mnist": "(S4NN 97.4)",
+    "ei-mnist": "(S4NN 97.4)",
+    "yin-yang": "–",
+    "rcsnn-nmnist": "–",
+}
+"""The rows, and the paper's accuracies (%)."""
+VALIDATION = "validation_strict_accuracy"
+Result = dict[str, Any]
+
+
+def read_records(folder: Path, pattern: str = "*.json") -> list[Result]:
+    """What runs said of themselves, in the order of their names."""
+    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob(pattern))]
+
+
+def training_record(run: RunFolder) -> Result:
+    """What a run's own files say of its training."""
+    history, record = records(metrics_table(run.metrics)), run.record()
+    figures = training_figures(history)
+    kept = ("seed", "git_revision", "machine", "versions", "pretrained_sha256")
+    return {
+        "record": {key: record[key] for key in kept if key in record},
+        **{key: figures[key] for key in ("epochs", "best_epoch", VALIDATION) if key in figures},
+        "minutes": figures["seconds"] / 60,
+        "training_strict_accuracy": history[-1]["training_strict_accuracy"],
+    }
+
+
+def check_data(rows: Iterable[str], data_dir: str | None) -> None:
+    """Raise a DataError if the data set of a row is missing, which would be noticed after hours of the rows before."""
+    for name, encoder in {one.training.dataset: one.encoder for one in map(netsim.load_preset, rows)}.items():
+        netsim.load_dataset(name, data_dir, encoder, as_needed=True)
+
+
+def run_row(preset: str, seed: int, runs: Path, options: list[str]) -> None:
+    """Train one row with one seed, and test once what would be shipped of it."""
+    folder, network = runs / f"{preset}-seed{seed}", netsim.load_preset(preset)
+    if is_run(folder) and netsim.open_run(folder).network() != network:
+        raise RunError(f"{folder}: was made with other settings of {preset}; move it away")
+    if (folder / "result.json").exists():
+        return
+    resume = ["--resume"] if is_run(folder) else []
+    _netsim("train", preset, "--seed", str(seed), "--out", str(folder), *options, *resume)
+    run, packed = netsim.open_run(folder), folder / "packed.npz"
+    write_packed(network, run.weights(network), packed)
+    test = netsim.load_splits(network, None, options[1] if options else None).test
+    model, engine = netsim.Model(network, read_packed(network, packed)), netsim.make_engine("event", network)
+    evaluation = netsim.evaluate(model, test, engine=engine, read_outs=list(read_outs))
+    run.write_json("result.json", {"preset": preset, **training_record(run), "test": evaluation.to_dict()})
+
+
+def _netsim(*command: str) -> str:
+    done = subprocess.run([sys.executable, "-m", "netsim", *command], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout
+
+
+def evaluate_shipped(preset: str, options: list[str]) -> None:
+    """Present the test set to the weights of a row as the package has them, and keep what all read-outs make of it."""
+    figures = _netsim("evaluate", preset, "--read-out", "all", "--json", *options)
+    write_text(TRAINED / "evaluations" / f"{preset}.json", figures)
+
+
+def ship(runs: Path) -> None:
+    """Put the records of finished runs, and the weights of seed 0, where the package has them."""
+    for path in sorted(runs.glob("*/result.json")):
+        result, name = json.loads(path.read_text("utf-8")), path.parent.name
+        if result["record"]["seed"] == 0:
+            shutil.copyfile(path.parent / "packed.npz", TRAINED / f"{result['preset']}.npz")
+            write_json(TRAINED / "evaluations" / f"{result['preset']}.json", result["test"])
+        shutil.copyfile(path, TRAINED / "records" / f"{name}.json")
+        shutil.copyfile(netsim.open_run(path.parent).metrics, TRAINED / "metrics" / f"{name}.csv")
+    for path in sorted(runs.glob("ablations/*/result.json")):
+        shutil.copyfile(path, TRAINED / "ablations" / f"{path.parent.name}.json")
+
+
+def by_row(results: list[Result]) -> list[tuple[str, list[Result]]]:
+    """Results of the same row together."""
+    return [(name, found) for name in PAPER if (found := [each for each in results if each["preset"] == name])]
+
+
+def results_table(results: list[Result]) -> str:
+    """Test accuracies beside the paper's, one line per row, and which rows learned from all images."""
+
+    def cells(name: str, found: list[Result]) -> list[str]:
+        def mean(figure: Callable[[Result], float]) -> float:
+            return statistics.mean(map(figure, found))
+
+        network, test = netsim.load_preset(name), [result["test"] for result in found]
+        strict = [100 * figures["strict_accuracy"] for figures in test]
+        spread = f" ± {statistics.stdev(strict):.2f}" if len(strict) > 1 else ""
+        validated = f"{100 * mean(lambda one: one[VALIDATION]):.2f}" if all(VALIDATION in one for one in found) else "–"
+        latency = mean(lambda one: one["test"]["mean_decision_latency_ms"])
+        rates = [f"{100 * statistics.mean(one[rate] for one in test):.2f}" for rate in ("tie_rate", "silent_rate")]
+        seeds = ", ".join(str(result["record"]["seed"]) for result in found)
+        accuracy = f"**{statistics.mean(strict):.2f}{spread}**"
+        return [
+            *(name, architecture(network), PAPER[name], accuracy, seeds, validated),
+            *(f"{latency:.0f} of {network.duration:.0f}", *rates),
+        ]
+
+    headings = ("preset", "network", "paper (%)", "test, strict (%)", "seeds", "validation (%)", "decision (ms)")
+    table = markdown((*headings, "ties (%)", "silent (%)"), [cells(*row) for row in by_row(results)])
+    all_learned = [name for name, found in by_row(results) if not any(VALIDATION in one for one in found)]
+    if all_learned:
+        table += (
+            f"\n\n{', '.join(all_learned)} learned from all training images. The number of epochs and all other"
+            " settings were\nchosen with some images set aside. The weights of the last epoch of the final training"
+            " were tested."
+        )
+    return table
+
+
+def made_table(results: list[Result]) -> str:
+    """How each row was made."""
+
+    def cells(preset: str, result: Result) -> list[object]:
+        revision, seed = result["record"]["git_revision"], result["record"]["seed"]
+        short = "none" if revision is None else revision[:10] + ("+" if revision.endswith("+") else "")
+        command = f"`python scripts/reproduce.py {preset} --seed {seed}`"
+        return [preset, seed, command, result["epochs"], result["best_epoch"], f"{result['minutes']:.0f}", short]
+
+    rows = [cells(name, result) for name, found in by_row(results) for result in found]
+    return markdown(("preset", "seed", "command", "epochs", "epoch kept", "minutes", "revision"), rows)
+
+
+def machines(results: list[Result]) -> str:
+    """The machines that rows were made on."""
+    return "\n".join(
+        sorted({
+            f"- {record['machine']['cores']} cores of {record['machine']['processor']}, Python"
+            f" {record['versions']['python']}, numpy {record['versions']['numpy']}, numba {record['versions']['numba']}"
+            for record in (result["record"] for result in results)
+        })
+    )  # fmt: skip
+
+
+def decisions_table(evaluations: dict[str, Result]) -> str:
+    """When the shipped networks decide, and how well by each read-out."""
+
+    def cells(name: str, found: Result) -> list[str]:
+        times = (found["median_decision_latency_ms"], found["decision_latency_iqr_ms"], 100 * found["onset_rate"])
+        return [name, *(f"{x:.1f}" for x in times), *(f"{100 * found['read_outs'][each]:.2f}" for each in read_outs)]
+
+    headings = ("preset", "median (ms)", "IQR (ms)", "at the onset (%)", *(f"{name} (%)" for name in read_outs))
+    return markdown(headings, [cells(name, evaluations[name]) for name in PAPER if name in evaluations])
+
+
+def activity_table(results: list[Result]) -> str:
+    """Spikes by layer, and synaptic operations."""
+
+    def cells(name: str, test: Result) -> list[str]:
+        spikes = ", ".join(f"{layer} {each:,.0f}" for layer, each in test["spikes_per_presentation"].items())
+        return [name, spikes, f"{sum(test['synaptic_operations_per_presentation'].values()) / 1e6:.2f} M"]
+
+    return markdown(
+        ("preset", "spikes", "operations"), [cells(name, found[0]["test"]) for name, found in by_row(results)]
+    )
+
+
+def costs_table(results: list[Result]) -> str:
+    """What each network costs, a line per row whose record tells it."""
+
+    def rows() -> Iterator[list[str]]:
+        for name, found in by_row(results):
+            for costs in [result["test"]["costs"] for result in found if "costs" in result["test"]][:1]:
+                yield [
+                    *(name, f"{costs['footprint_bytes'] / 1e6:.2f}", f"{100 * costs['connection_sparsity']:.4f}"),
+                    *(f"{100 * costs['activation_sparsity']:.1f}", f"{costs['spikes_per_neuron']:.3f}"),
+                    *(f"{costs[f'{kind}_operations'] / 1e6:.2f}" for kind in ("dense", "effective")),
+                    *(f"{costs[kind]:,.0f}" for kind in ("energy_nj", "dense_energy_nj")),
+                ]
+
+    headings = (
+        *("preset", "footprint (MB)", "connection sparsity (%)", "activation sparsity (%)", "spikes a neuron"),
+        *("dense operations (M)", "effective operations (M)", "energy (nJ)", "dense energy (nJ)"),
+    )
+    return markdown(headings, rows())
+
+
+def write_page(page: Path = PAGE) -> None:
+    """Put all tables into RESULTS.md, made of the records of the runs."""
+    from ablations import ablations_table
+
+    results, ablations = read_records(TRAINED / "records"), read_records(TRAINED / "ablations")
+    shipped = {path.stem: json.loads(path.read_text("utf-8")) for path in (TRAINED / "evaluations").glob("*.json")}
+    sections = {
+        "results": results_table(results),
+        "machines": machines(results + ablations),
+        "made": made_table(results),
+        "decisions": decisions_table(shipped),
+        "activity": activity_table(results),
+        "costs": costs_table(results),
+        "ablations": ablations_table(ablations),
+    }
+    put(page, sections)
 
 
 def main(
     rows: Annotated[list[str] | None, typer.Argument(help="Presets to train; by default all rows.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed; repeatable.")] = None,
-    runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = REPOSITORY / "runs" / "reproduce",
+    runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = RUNS,
     data_dir: Annotated[str | None, typer.Option(help="Where the data sets lie.")] = None,
-    ablations: Annotated[bool, typer.Option("--ablations", help="Train the ablations, not the rows.")] = False,
-    ship: Annotated[
-        bool, typer.Option("--ship", help="Write RESULTS.md, and the weights of seed 0 into the package.")
+    to_ship: Annotated[
+        bool, typer.Option("--ship", help="Write RESULTS.md, and the weights into the package.")
     ] = False,
-    evaluate: Annotated[
-        bool, typer.Option("--evaluate", help="Train nothing: measure the package's weights again for RESULTS.md.")
-    ] = False,
+    evaluate: Annotated[bool, typer.Option("--evaluate", help="Measure the package's weights.")] = False,
 ) -> None:
     """Train, test and tabulate."""
     unknown = sorted(set(rows or []) - set(PAPER))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}; rows are {', '.join(PAPER)}")
-    if ablations and (rows or seed):
-        raise typer.BadParameter("--ablations trains networks of its own with seed 0; leave out rows and --seed")
-    if evaluate and (ablations or seed or ship):
-        raise typer.BadParameter("--evaluate trains nothing; leave out --ablations, --seed and --ship")
+    if evaluate and (seed or to_ship):
+        raise typer.BadParameter("--evaluate trains nothing; leave out --seed and --ship")
+    options = ["--data-dir", data_dir] if data_dir else []
     if evaluate:
         for row in rows or PAPER:
-            evaluate_shipped(row, data_dir)
-        _write_page()
+            evaluate_shipped(row, options)
+        write_page()
         return
-    if ablations:
-        run_ablations(runs / "ablations", data_dir, lambda name: print(name, file=sys.stderr))
-    else:
-        check_data(rows or PAPER, data_dir)
-        for row in rows or PAPER:
-            for number in seed or [0]:
-                run_row(row, number, runs, data_dir)
-    if ship:
-        ship_rows(runs)
-        _write_page()
-    if ablations:
-        print(ablations_table(read_records(runs / "ablations", "*/result.json")))
-    else:
-        print(results_table(read_records(runs, "*/result.json")))
-
-
-def _write_page() -> None:
-    page = results_page(read_records(RECORDS), read_records(ABLATIONS), read_evaluations(EVALUATIONS))
-    write_text(REPOSITORY / "RESULTS.md", page)
+    check_data(rows or PAPER, data_dir)
+    for row in rows or PAPER:
+        for number in seed or [0]:
+            run_row(row, number, runs, options)
+    if to_ship:
+        ship(runs)
+        write_page()
+    print(results_table(read_records(runs, "*/result.json")))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, legend_above, plain
+from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, in_legend, legend_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette 
         for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
             line, marker = ("-", "--")[position % 2], "." if len(frame) == 1 else ""
             look: dict[str, Any] = {"color": colour, "linestyle": line, "linewidth": 1.4, "marker": marker}
-            axes.plot(frame["epoch"], frame[name], label=plain(name.removeprefix(_SILENT)), clip_on=False, **look)
+            axes.plot(frame["epoch"], frame[name], label=in_legend(name.removeprefix(_SILENT)), clip_on=False, **look)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set(ylim=(0, 1), ylabel="silent neurons")
         _epochs(axes, frame)

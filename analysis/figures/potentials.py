@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, Palette, colours, drawing, note_at
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, Palette, colours, drawing, in_legend, note_at
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def potential_figure(
             before, after = time < last, time > last
             highest, lowest = max(highest, threshold), min(lowest, at_last, potential[before].min(initial=0.0))
             decides = np.append(time[before], last), np.append(potential[before], at_last)
-            label = f"{name}:{neuron}" + ("" if math.isfinite(spike) else " (silent)")
+            label = in_legend(f"{name}:{neuron}" + ("" if math.isfinite(spike) else " (silent)"))
             axes.plot(*decides, color=colour, linewidth=1.5, zorder=3, label=label)
             is_over = np.append(last, time[after]), np.append(at_last, potential[after])
             axes.plot(*is_over, color=colour, linewidth=0.9, linestyle=":", alpha=0.7, zorder=2)

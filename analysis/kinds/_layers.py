@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.style import colours, drawing, is_narrow, legend_above, plain
+from netsim.analysis.style import colours, drawing, in_legend, is_narrow, legend_above, plain
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes
 
@@ -87,7 +87,7 @@ def draw_lines(
                     rows[x], rows[low], rows[high], color=colour, alpha=0.2, linewidth=0, step="post" if step else None
                 )
             draw: Any = axes.step if step else axes.plot
-            extra = {"label": plain(name)} | ({"where": "post"} if step else {})
+            extra = {"label": in_legend(name)} | ({"where": "post"} if step else {})
             draw(rows[x], rows[y], color=colour, linestyle=dashes[position % 4], linewidth=1.3, **extra)
         columns = min(3 if is_narrow(axes) else 7, max(1, len(names)))
         legend_above(axes, -0.1 if is_narrow(axes) else -0.05, columns, columnspacing=1.0, handlelength=1.8)

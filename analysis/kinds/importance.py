@@ -11,7 +11,7 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import layer_names
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, plain
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend
 from netsim.errors import DataError, SpecificationError
 from netsim.spikes.spikes import Progress, even_sample, no_progress
 from netsim.spikes.workers import Workers, distribution_of
@@ -68,7 +68,7 @@ def importance_figure(
             rows = frame[frame["layer"] == name].sort_values("accuracy_loss", ascending=False)
             place = np.arange(1, len(rows) + 1)
             axes.vlines(place, rows["low"], rows["high"], color=colour, linewidth=0.6, alpha=0.5)
-            axes.plot(place, rows["accuracy_loss"], marker, color=colour, markersize=3, label=plain(name))
+            axes.plot(place, rows["accuracy_loss"], marker, color=colour, markersize=3, label=in_legend(name))
         axes.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set(xlabel="neuron or map, by importance", ylabel="loss of strict accuracy\nif it is silenced")

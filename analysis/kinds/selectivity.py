@@ -11,7 +11,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import layer_names, nullable, ordered_layers, positions
 from netsim.analysis.kinds._sparseness import ResponseSums, treves_rolls
-from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, plain
+from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, in_legend
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def selectivity_figure(
             if len(values):
                 share = np.arange(1, len(values) + 1) / len(values)
                 style = ("-", "--", "-.", ":")[position % 4]
-                axes.step(values, share, where="post", color=colour, linestyle=style, linewidth=1.3, label=plain(name))
+                axes.step(
+                    values, share, label=in_legend(name), where="post", color=colour, linestyle=style, linewidth=1.3
+                )
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="selectivity for a label", ylabel="share of the neurons that fire")
         axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=3, borderpad=0.2, columnspacing=1.0)
     return axes

@@ -78,7 +78,9 @@ def _public_page() -> str:
 def _analysis_page() -> str:
     offered = _offered(netsim.analysis)
     figures, kinds = offered.pop("figures"), offered.pop("kinds")
-    rest = sorted(name for names in offered.values() for name in names)
+    # what netsim itself offers is described there
+    own = {name for name in netsim.analysis.__all__ if not _is_of_netsim(name)}
+    rest = sorted(name for names in offered.values() for name in names if name in own)
     return _titled(
         "netsim.analysis",
         "=",
@@ -87,6 +89,10 @@ def _analysis_page() -> str:
         _titled("Analyses", "-", _table(f"netsim.analysis.{name}" for name in kinds)),
         _titled("Tables, drawing and style", "-", _table(f"netsim.analysis.{name}" for name in rest)),
     )
+
+
+def _is_of_netsim(name: str) -> bool:
+    return name in netsim.__all__ and getattr(netsim, name) is getattr(netsim.analysis, name)
 
 
 def _models_page() -> str:

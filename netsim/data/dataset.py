@@ -155,6 +155,16 @@ IDENTITY = ("samples", "sha256", "intensity_max", "classes")
 """By which of what is `described` two data sets are the same."""
 
 
+def class_names(given: Any) -> tuple[str, ...]:
+    """Return what labels stand for, as words; a DataError unless they are words or numbers in an order, once each."""
+    need = "classes: must be a sequence of words, one for each of the labels 0, 1, ..."
+    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str):
+        raise DataError(f"{need}, not {type(given).__name__}")
+    if odd := [word for word in given if not isinstance(word, str | int | float | np.generic)]:
+        raise DataError(f"{need}, not of {odd[0]!r}")
+    return tuple(map(str, given))
+
+
 def class_numbers(words: Sequence[str], classes: Sequence[str], what: str) -> np.ndarray:
     """Labels as numbers of classes, of words; `what` is what a message calls one that is no class."""
     numbers = {word: number for number, word in enumerate(classes)}

@@ -7,20 +7,20 @@ import itertools
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from netsim.data.dataset import MEMORY, Dataset, Part, class_numbers
+from netsim.data.dataset import MEMORY, Dataset, Part, class_names, class_numbers
 from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
 from netsim.data.tally import Tally, latest_spike, warn_of_gaps, warn_too_early
 from netsim.errors import DataError, DataWarning, RunError
 from netsim.specification import Encoder
-from netsim.specification.checks import check_unmasked
+from netsim.specification.checks import check_kind, check_unmasked, finite, path_in, plain_number
 
 SPLIT_SEED = 2021
 _MOST_CLASSES = 100_000
@@ -81,21 +81,25 @@ def make_dataset(
     >>> data
     Dataset('mine': 1438 training and 359 test images of 8x8x1, 10 classes, from memory)
     """
-    if not name or not name.isprintable() or set(name) & set("/\\:") or name.startswith("."):
+    check_kind(encoder, Encoder, "encoder", "that of the network")
+    printable = isinstance(name, str) and name != "" and name.isprintable()
+    if not printable or set(name) & set("/\\:") or name.startswith("."):
         raise DataError(f"{name!r}: cannot be the name of a data set; take letters, digits and dashes")
     given = {"training": training, "validation": validation, "test": test}
-    share = float(test) if isinstance(test, float) else None
-    wanted = {part: content for part, content in given.items() if content is not None and content is not share}
+    share = float(plain_number(test)) if isinstance(test, float | np.floating) else None
+    wanted = {part: content for part, content in given.items() if content is not None or part != "validation"}
     if share is not None:
         wanted.pop("test", None)
         if file is not None:
             raise DataError("test: is needed beside a file, which is written as samples come; give samples of its own")
         if not 0 < share < 1:
             raise DataError(f"test: as a share must lie between 0 and 1, not {share:g}")
-    if file is not None and os.path.lexists(file):
+    path, of_samples = path_in(tempfile.gettempdir() if file is None else file, "file"), list[OSError]()
+    if file is not None and os.path.lexists(path):
         raise RunError(f"{file}: exists already, and runs may refer to it; choose another file or remove it")
-    path, of_samples = Path(tempfile.gettempdir() if file is None else file), list[OSError]()
-    codes = _Codes(None if classes is None else tuple(map(str, classes)))
+    if intensity_max is not None and not (finite(intensity_max) and intensity_max > 0):
+        raise DataError(f"intensity_max: must be positive, not {intensity_max}")
+    codes = _Codes(None if classes is None else class_names(classes))
     largest, latest, tally, columns = _Largest(encoder, intensity_max), _Latest(), Tally(), _Columns()
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=None if file is None else path.parent) as folder:
@@ -237,7 +241,10 @@ class _Codes:
             return array.astype(np.int64)
         if array.dtype.kind not in "bUSO" or any(word is None or word != word for word in array.tolist()):
             raise DataError(f"{part}: labels must be whole numbers or words, and none may be missing")
-        words = [word.decode() if isinstance(word, bytes) else str(word) for word in array.tolist()]
+        try:
+            words = [word.decode() if isinstance(word, bytes) else str(word) for word in array.tolist()]
+        except UnicodeDecodeError as error:
+            raise DataError(f"{part}: holds a label of bytes that are no UTF-8; give words") from error
         if part == "training":
             self.classes = self._given or tuple(sorted(set(words)))
         return class_numbers(words, self.classes, f"{part}:")
@@ -286,8 +293,12 @@ def _prepared(
             samples, late = encoder.prepare_and_late(given)
         except DataError as error:
             raise DataError(f"{part}: {error}") from error
-        if labels is not None and np.shape(labels) != (len(samples),):
-            raise DataError(f"{part}: has {len(samples)} samples but labels of shape {np.shape(labels)}")
+        try:
+            shape = None if labels is None else np.shape(labels)
+        except ValueError as error:
+            raise DataError(f"{part}: holds labels of different lengths; one number or word each is needed") from error
+        if shape not in (None, (len(samples),)):
+            raise DataError(f"{part}: has {len(samples)} samples but labels of shape {shape}")
         if part == "training" and len(samples):
             largest.see(samples)
         for first in range(0, len(samples), _BATCH):
@@ -321,9 +332,10 @@ def _batches(content: Any, part: str) -> Iterator[tuple[Any, Any]]:
         return
     if hasattr(content, "shape"):
         raise DataError(f"{part}: is an array; give (X, y), or (X, None) without labels")
-    if not isinstance(content, Iterable) and not hasattr(content, "__getitem__"):
-        raise DataError(f"{part}: is {type(content).__name__}; give (X, y), or samples one after another")
-    items = _items(content)
+    if isinstance(content, Mapping | str) or not (isinstance(content, Iterable) or hasattr(content, "__getitem__")):
+        share = ", or a share between 0 and 1" if part == "test" else ""
+        raise DataError(f"{part}: is {type(content).__name__}; give (X, y), or samples one after another{share}")
+    items = _items(content, part)
     for first in itertools.islice(items, 1):
         items = itertools.chain([first], items)
         if _is_pair(first) and np.ndim(first[1]):
@@ -339,11 +351,17 @@ def _batches(content: Any, part: str) -> Iterator[tuple[Any, Any]]:
             raise DataError(f"{part}: has samples with and without label")
 
 
-def _items(content: Any) -> Iterator[Any]:
+def _items(content: Any, part: str) -> Iterator[Any]:
     """The items of an iterable, or of what has indices and a length as data sets of torch and tonic."""
-    if hasattr(content, "__len__") and hasattr(content, "__getitem__"):
-        return (content[index] for index in range(len(content)))
-    return iter(content)
+    if not (hasattr(content, "__len__") and hasattr(content, "__getitem__")):
+        yield from content
+        return
+    count = len(content)
+    for index in range(count):
+        try:
+            yield content[index]
+        except LookupError as error:
+            raise DataError(f"{part}: has no item {index}, though there are {count} by its length") from error
 
 
 def _is_pair(item: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netsim.data.dataset import Dataset, check_dataset, split_validation
+from netsim.data.dataset import Dataset, check_dataset, class_names, split_validation
 from netsim.data.events import latencies_to_events
 from netsim.data.loading import load_dataset
 from netsim.data.recordings import Recordings, RecordingsAsNeeded, convert, event_encoder
@@ -19,7 +19,7 @@ from netsim.data.tally import latest_spike
 from netsim.errors import DataError
 from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
-from netsim.specification.checks import check_choice
+from netsim.specification.checks import check_array, check_choice, check_kind, check_unmasked, positions, whole
 
 UNLABELLED = -1  # in place of a label, where there is none
 _BATCH = 500
@@ -60,7 +60,18 @@ class Stimuli:
     rows: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        check_kind(self.encoder, Encoder, "encoder", "that of the network")
+        if len(getattr(self.images, "shape", ())) != 4 or not hasattr(self.images, "dtype"):
+            kind = type(self.images).__name__
+            raise DataError(f"images: must be an array of shape (images, height, width, channels), not {kind}")
+        check_unmasked(self.images, "images:")
+        check_array(self.labels, "labels:", "iu")
+        object.__setattr__(self, "classes", class_names(self.classes))
+        if self.rows is not None:
+            object.__setattr__(self, "rows", positions(self.rows, len(self.images), "rows"))
         count = len(self.images) if self.rows is None else len(self.rows)
+        if self.labels.ndim != 1:
+            raise DataError(f"labels: must be one whole number for each stimulus, not of shape {self.labels.shape}")
         if len(self.labels) != count:
             raise DataError(f"labels: there are {len(self.labels)} for {count} stimuli; give one for each")
 
@@ -78,17 +89,19 @@ class Stimuli:
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
+        chosen = positions(chosen, len(self), "chosen")
         coded = self.encoder.latencies(self.images[self._rows_of(chosen)], self.intensity_max)
         _check_coded(self.encoder, coded, len(chosen))
         return self.encoder.with_constant(coded)
 
     def pick(self, chosen: np.ndarray) -> Stimuli:
-        """Only the chosen stimuli, in the order given."""
+        """Only the chosen stimuli, by their positions in the order given, or by a mask."""
+        chosen = positions(chosen, len(self), "chosen")
         return dataclasses.replace(self, labels=self.labels[chosen], rows=self._rows_of(chosen))
 
     def first(self, count: int | None) -> Stimuli:
         """The first `count` stimuli, or all."""
-        return self if count is None or count >= len(self) else self.pick(np.arange(count))
+        return self if count is None or whole(count, "count", least=0) >= len(self) else self.pick(np.arange(count))
 
     def prepare(self, on_progress: OnProgress = ignore_progress) -> Stimuli:
         """The same, with all that is presented ready, if it is made as it is needed."""
@@ -141,7 +154,7 @@ class SpikeStimuli(Stimuli):
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
-        return self.images[self._rows_of(chosen)]
+        return self.images[self._rows_of(positions(chosen, len(self), "chosen"))]
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ punctuation, and no underscore behind punctuation.
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from netsim.reprs import limited
+from netsim.reprs import html_text, limited
 
 _PIECE = re.compile(r"\$([^$]*)\$|`([^`]*)`|\\(.)|([^$`\\]+)")
 
@@ -95,7 +95,10 @@ def pieces(markup: str) -> Iterator[Piece]:
 def _html(markup: str) -> str:
     """Text of a description for notebooks, which typeset mathematics between dollar signs."""
     tags = {"text": "{}", "math": "${}$", "name": "<code>{}</code>"}
-    lines = [[tags[one.sort].format(html.escape(one.content)) for one in pieces(line)] for line in markup.split("\n")]
+    shown: dict[str, Callable[[str], str]] = {"text": html_text, "math": html.escape, "name": html_text}
+    lines = [
+        [tags[one.sort].format(shown[one.sort](one.content)) for one in pieces(line)] for line in markup.split("\n")
+    ]
     return "<br>".join(map("".join, lines))
 
 

@@ -1,7 +1,7 @@
 """What passes between an engine and whoever uses it: batches, latencies, potentials, conversations."""
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import get_ident
@@ -14,7 +14,7 @@ from netsim.errors import DataError, RunError, SpecificationError
 from netsim.numerics.compilation import compiled, is_compiled_for
 from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
-from netsim.specification.checks import check_array, check_unmasked
+from netsim.specification.checks import check_array, check_kind, check_unmasked
 from netsim.weights.layout import Weights
 
 Result = TypeVar("Result")
@@ -61,6 +61,11 @@ class Batch:
     weights_checked: bool = False
 
     __repr__ = short_repr
+
+    def __post_init__(self) -> None:
+        for name in ("weights", "silenced", "thresholds", "delays"):
+            if not isinstance(given := getattr(self, name), Mapping):
+                raise DataError(f"{name}: must be a dict of arrays by name, not {type(given).__name__}")
 
 
 Conversation = Generator[Batch, Latencies, Result]
@@ -182,6 +187,8 @@ def single_batch(batch: Batch) -> Conversation[Latencies]:
 
 def check_record(network: Network, record: Sequence[Recorded]) -> None:
     """Refuse to record a neuron that does not exist or has no potential."""
+    if not isinstance(record, Sequence):
+        raise SpecificationError("record", f"must be a sequence of netsim.Recorded, not {type(record).__name__}")
     for each in record:
         if not (isinstance(each, tuple | list) and len(each) == 2 and isinstance(each[1], int | np.integer)):
             raise SpecificationError(f"record {each!r}", 'must be neurons, such as netsim.Recorded("hidden", 3)')
@@ -199,6 +206,7 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
     there is no such population or projection, or it has no thresholds or no weights; DataError if an array has another
     shape, or holds what is no latency, no threshold or no delay.
     """
+    check_kind(batch, Batch, "batch", "such as netsim.Batch(stimuli, weights)")
     _check_shape(network, batch.stimuli)
     if not (values_later and is_compiled_for(batch.stimuli.dtype)):
         _check_latencies(network, batch.stimuli)

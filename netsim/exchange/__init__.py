@@ -18,6 +18,7 @@ from netsim.exchange.formats import SpikeFormat as SpikeFormat
 from netsim.exchange.formats import format_of, format_to_write, reader
 from netsim.registry import Registry
 from netsim.seams import network_formats, spike_formats
+from netsim.specification.checks import check_shape
 
 if TYPE_CHECKING:
     from netsim.exchange.presentations import Presentations
@@ -164,6 +165,8 @@ def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
     DataError
         If the file is missing, damaged or of no known format, has no such layer or one of another shape, or a
         package is missing.
+    SpecificationError
+        If the shape is none.
 
     Examples
     --------
@@ -172,6 +175,7 @@ def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
     >>> netsim.read_stimuli("stimuli.csv", (8, 8, 1)).indices
     array([0, 3])
     """
+    check_shape(shape, (3,), "shape", "height, width and channels, such as (28, 28, 1)")
     return read_layer(path, None, shape)
 
 

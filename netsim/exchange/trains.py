@@ -32,7 +32,7 @@ def chosen_layers(spikes: Spikes, layers: Sequence[str] | None) -> dict[str, np.
 
     if layers is None:
         return dict(spikes)
-    layers = names_in(layers)
+    layers = names_in(layers, "layers")
     for name in layers:
         spikes.network.position(name)
     return dict(spikes.only(layers))

@@ -152,19 +152,19 @@ def evaluate(
     >>> result.presentations, list(result.read_outs)
     (20, ['strict', 'potential'])
     """
+    read_outs = names_in(read_outs, "read_outs")
     if isinstance(model, Spikes):
         refuse_for_spikes(stimuli=stimuli, engine=engine, workers=workers)
-        return _evaluate_spikes(model if limit is None else model.head(whole(limit, "limit")), names_in(read_outs))
+        return _evaluate_spikes(model if limit is None else model.head(whole(limit, "limit")), read_outs)
     model = open_model(model)
     if stimuli is None:
         stimuli = model.splits().test
     check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
-    stimuli = stimuli.first(limit)
+    stimuli = stimuli if limit is None else stimuli.first(whole(limit, "limit"))
     if not len(stimuli):
         raise DataError("stimuli: there are none to evaluate on")
     stimuli.check_labels(model.network.outputs)
-    engine = engine or model.make_engine()
-    read_outs = names_in(read_outs)
+    engine = model.make_engine() if engine is None else engine
     for name in read_outs:
         known_read_outs.require(name).check(engine)
     started = time.perf_counter()

@@ -2,10 +2,12 @@
 
 import dataclasses
 import functools
+import os
 import sys
 import types
 import typing
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,7 +39,8 @@ def require(condition: bool, where: str, message: str) -> None:
 
 def finite(value: float) -> bool:
     """Whether a value is a number, and neither infinite nor NaN."""
-    return isinstance(value, int | float | np.number) and abs(plain_number(value)) <= sys.float_info.max
+    kinds = int | float | np.integer | np.floating
+    return isinstance(value, kinds) and abs(plain_number(value)) <= sys.float_info.max
 
 
 def is_name(word: object) -> bool:
@@ -221,6 +224,46 @@ def whole_numbers(values: np.ndarray) -> np.ndarray | None:
     return array.astype(np.int64)
 
 
-def names_in(given: str | Sequence[str]) -> list[str]:
+def positions(given: Any, count: int, what: str) -> np.ndarray:
+    """Return positions among `count` things as an array; of a mask those that it holds.
+
+    Raises a DataError that says `what` unless they are whole numbers below `count`, or a truth value of each thing.
+    """
+    listed = list(given) if isinstance(given, list | tuple | range) else given
+    if not isinstance(listed, list | np.ndarray) and not hasattr(listed, "__array__"):
+        kind = type(given).__name__
+        raise DataError(f"{what}: must be an array of whole numbers, such as np.arange(10), not {kind}")
+    check_unmasked(listed, f"{what}:")
+    try:
+        array = np.asarray(listed)
+    except ValueError as error:
+        raise DataError(f"{what}: must be whole numbers, not lists of different lengths") from error
+    if array.dtype == bool and array.shape == (count,):
+        return np.flatnonzero(array)
+    if (array.dtype.kind not in "iu" and (array.size or array.dtype.kind != "f")) or array.ndim != 1:
+        need = f"must be whole numbers in one row, or a truth value for each of {count}"
+        raise DataError(f"{what}: {need}, not {array.dtype} of shape {array.shape}")
+    if array.size and not -count <= array.min() <= array.max() < count:
+        raise DataError(f"{what}: go from {array.min()} to {array.max()}; there are {count}, counted from 0")
+    return array.astype(np.int64, copy=False)
+
+
+def check_function(value: object, where: str, of: str) -> None:
+    """Refuse what cannot be called; `of` says with what it is."""
+    require(callable(value), where, f"must be a function of {of}, not {type(value).__name__}")
+
+
+def path_in(given: Any, where: str) -> Path:
+    """Return a path that is a word or a path object; all else is refused."""
+    fits = isinstance(given, str | os.PathLike) and isinstance(os.fspath(given), str)
+    require(fits, where, f"must be a path, a word or a pathlib.Path, not {type(given).__name__}")
+    require("\0" not in os.fspath(given), where, "holds a character NUL, which no path has")
+    return Path(given)
+
+
+def names_in(given: str | Sequence[str], where: str) -> list[str]:
     """Names in a list; one that stands alone is a list of itself, and not of its letters."""
-    return [given] if isinstance(given, str) else list(given)
+    names = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
+    for name in names:
+        require(isinstance(name, str), where, f"must be a sequence of names, not of {name!r}")
+    return names

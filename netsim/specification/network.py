@@ -15,7 +15,7 @@ import numpy as np
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import html_table, limited
 from netsim.specification import graph
-from netsim.specification.checks import check_parts, check_types, finite, plain_number, require
+from netsim.specification.checks import check_kind, check_parts, check_types, finite, plain_number, require
 from netsim.specification.connectivity import Connections, Window
 from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder
@@ -142,6 +142,7 @@ class Network:
         >>> network.shapes
         {'stimulus': (8, 8, 1), 'hidden': (50,), 'output': (10,)}
         """
+        check_kind(encoder, Encoder, "encoder", "such as IntensityEncoder((8, 8, 1), t_max=16.0)")
         populations, projections = expand_layers(layers, encoder.shape)
         return cls(name, encoder, populations, projections, duration, **settings)
 

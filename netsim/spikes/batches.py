@@ -15,6 +15,7 @@ import numpy as np
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Conversation, Engine, Latencies
 from netsim.errors import SpecificationError
+from netsim.specification.checks import check_function, require
 from netsim.spikes.spikes import Progress, no_progress
 from netsim.weights.layout import Weights
 
@@ -162,5 +163,9 @@ def present_parts(
     list
         What `read` returned of each part, in their order.
     """
+    fits = callable(getattr(engine, "run", None)) and not isinstance(engine, type)
+    such_as = 'such as netsim.make_engine("event", network)'
+    require(fits, "engine", f"must be an engine, {such_as}, not {type(engine).__name__}")
+    check_function(progress, "progress", "how many are done, and of how many")
     parts = in_parts(stimuli, size or distribution.size)
     return distribution(engine, parts, batch, read, lambda done: progress(done, len(stimuli)))

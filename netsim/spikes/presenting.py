@@ -15,7 +15,7 @@ from netsim.engines import Engine, Potential, Recorded
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Subject, open_model
 from netsim.seams import studies
-from netsim.specification.checks import check_kind, names_in, whole
+from netsim.specification.checks import check_kind, finite, names_in, require, whole
 from netsim.spikes.batches import BATCH, Presented, as_they_are, present_parts
 from netsim.spikes.columns import LayerSpikes, joined
 from netsim.spikes.spikes import Conditions, Progress, Spikes, no_progress
@@ -86,7 +86,7 @@ def present(
     """
     model = open_model(model)
     network = model.network
-    names = list(network.shapes) if populations is None else names_in(populations)
+    names = list(network.shapes) if populations is None else names_in(populations, "populations")
     for name in names:
         network.position(name)
     if stimuli is None:
@@ -94,11 +94,14 @@ def present(
     check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
     if not len(stimuli):
         raise DataError("stimuli: there are none to present")
-    indices = _chosen(index, limit, len(stimuli))
+    indices, seed = _chosen(index, limit, len(stimuli)), whole(seed, "seed", least=0)
     shown = stimuli.pick(indices)
-    simulator = engine or model.make_engine(record)
+    simulator = model.make_engine(record) if engine is None else engine
     batch = as_they_are(model.weights)
     if disturbance is not None:
+        one = isinstance(disturbance, tuple) and len(disturbance) == 2 and isinstance(disturbance[0], str)
+        example = f'must be a study and a level, such as ("lesion-neurons", 0.5), not {disturbance!r}'
+        require(one and finite(disturbance[1]), "disturbance", example)
         study, level = disturbance
         batch = studies.require(study).batches(network, model.weights, level, seed)
     kept = [name for name in network.shapes if name in names]

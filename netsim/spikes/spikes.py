@@ -318,7 +318,7 @@ class Spikes(Mapping[str, np.ndarray]):
 
     def only(self, populations: Sequence[str]) -> Spikes:
         """Return some populations, in the order of the network."""
-        chosen = names_in(populations)
+        chosen = names_in(populations, "populations")
         self._check(chosen)
         return replace(self, shapes={name: shape for name, shape in self.shapes.items() if name in chosen})
 

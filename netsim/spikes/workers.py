@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from netsim.specification.checks import whole
+from netsim.specification.checks import require, whole
 from netsim.spikes.batches import Distribution, serial
 
 Workers: TypeAlias = int | str | Distribution | None
@@ -25,4 +25,6 @@ def distribution_of(workers: Workers) -> Iterator[Distribution]:
         with connect(workers if isinstance(workers, str) else None, count) as client:
             yield OverWorkers(client)
     else:
+        need = "must be a number of processes or the address of a Dask scheduler"
+        require(callable(workers) and hasattr(workers, "size"), "workers", f"{need}, not {type(workers).__name__}")
         yield workers

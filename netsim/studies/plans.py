@@ -88,5 +88,5 @@ def make_plan(
         require(seed < 2**63, f"seed {seed}", "must be a whole number from 0 to 2^63 - 1")
     require(len(set(drawn)) == len(drawn), "seeds", f"hold one twice, whose draws would count twice: {drawn}")
     require(bool(drawn) or not chosen.random, "seeds", f"are missing; {study} draws at random, give at least one")
-    curves = chosen.curves(network, None if layers is None else names_in(layers))
+    curves = chosen.curves(network, None if layers is None else names_in(layers, "layers"))
     return Plan(study, tuple(sorted(set(map(float, levels)))), tuple(drawn) if chosen.random else (), curves)

@@ -23,7 +23,7 @@ from netsim.runs.model import change_of_data
 from netsim.runs.plugins import changed_plugins, names_of, plugins_of
 from netsim.seams import optimizers
 from netsim.specification import Network
-from netsim.specification.checks import check_kind, whole
+from netsim.specification.checks import check_function, check_kind, path_in, require, whole
 from netsim.specification.toml import network_to_dict
 from netsim.training.checkpoint import epoch_score, write_checkpoint
 from netsim.training.loop import (
@@ -92,7 +92,9 @@ class TrainingRun:
         if changed := [name for name, value in self._recorded.items() if getattr(self, name) is not value]:
             given = "data" if changed[0] in ("training", "validation") else changed[0]
             raise RunError(f"{self.folder.path}: its record says another {changed[0]}; give {given} to open_training")
-        callbacks = callbacks or Callbacks()
+        callbacks = Callbacks() if callbacks is None else callbacks
+        check_kind(callbacks, Callbacks, "callbacks")
+        check_function(interrupted, "interrupted", "nothing")
         with self.folder.lock():
             state = resume_training(
                 self.network, self.folder, self.seed, callbacks.on_warning, self.optimizer, self.pretrained
@@ -187,8 +189,10 @@ def open_training(
     ...     run.folder.record()["data"]["name"], run.network.training.dataset, len(run.training)
     ('mine', 'mine.npz', 200)
     """
-    path = Path(path)
-    record = record or {}
+    path, record = path_in(path, "path"), record or {}
+    if data_dir is not None:
+        path_in(data_dir, "data_dir")
+    require(isinstance(resume, bool), "resume", f"must be True or False, not {resume!r}")
     if not isinstance(record, Mapping) or (taken := sorted(_RECORDED & set(record))):
         own = f"holds {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
         raise SpecificationError("record", own or f"must be a mapping, not {type(record).__name__}")

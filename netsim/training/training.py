@@ -11,6 +11,7 @@ from netsim.deprecation import former
 from netsim.engines import Conversation
 from netsim.runs.model import Model, load_model, load_network
 from netsim.specification import Network
+from netsim.specification.checks import path_in
 from netsim.training.checkpoint import TrainingState
 from netsim.training.loop import Callbacks, training_conversation
 from netsim.training.opening import open_training
@@ -93,7 +94,7 @@ def train(
     chosen = network if isinstance(network, Network) else load_network(str(network))
     if epochs is not None:
         chosen = dataclasses.replace(chosen, training=dataclasses.replace(chosen.training, epochs=epochs))
-    path = Path(out) if out is not None else Path("runs") / f"{chosen.name}-seed{seed}"
+    path = path_in(out, "out") if out is not None else Path("runs") / f"{chosen.name}-seed{seed}"
     run = open_training(path, chosen, seed, limit, data_dir, resume, data=data)
     run.train(callbacks, interrupted)
     return load_model(path)

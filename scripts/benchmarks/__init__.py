@@ -1,1 +1,1 @@
-"""What `scripts/benchmark.py` measures, a module for each family of rows, and how it is written down."""
+"""Calls that `scripts/benchmark.py` and asv time."""

@@ -1,249 +1,246 @@
-"""How the cost of a presentation grows: with spikes, neurons, synapses, batch, threads and time steps."""
+"""What the cost grows with: spikes, neurons, synapses, batch, threads, time steps.
+
+    cd scripts/benchmarks && asv machine --yes
+    asv run --python same --set-commit-hash $(git rev-parse HEAD) --bench growth    # or growth.Threads
+    asv show $(git rev-parse HEAD); asv publish && asv preview      # tables, and curves in a browser
+
+Each benchmark has a process of its own. A sample is one batch of 64 stimuli unless said.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+import os
+import time
+from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.event_rows import FREE, PHASED, forward, forward_call, training, training_call, weights_of
-from benchmarks.rows import DENSE_LAYER, Measured, Prepared, Row, Setting, measure, set_threads
-from benchmarks.stimuli import PIXELS, SHAPE, latencies, random_images
-from benchmarks.torch_rows import ann_forward, second_convolution
-from netsim.engines import Batch
-from netsim.models.presets import load_preset
-from netsim.specification import Convolution, Dense, InitialWeights, IntensityEncoder, Layer, Network, Neurons, Pooling
-from netsim.specification.summary import summarise
-from netsim.weights.initial import initial_weights
-from netsim.weights.layout import Weights
+import netsim
+from benchmarks import calls
 
-CURVES = {
-    "spikes": "input spikes",
-    "active": "active inputs of a layer (%)",
-    "neurons": "neurons",
-    "synapses": "synapses",
-    "batch": "presentations in a batch",
-    "threads": "threads",
-    "steps": "time steps of a presentation",
-}
-"""What is varied, and how an axis calls it."""
-
-_STEPPED = "mlp-fashion"
+PRESETS = {"phased": calls.PHASED, "free": calls.FREE}
+LABELS = np.arange(256) % 10
 
 
-class Point(NamedTuple):
-    """One measurement of a curve."""
-
-    curve: str
-    series: str
-    x: float
-    prepare: Callable[[Setting], Prepared]
-
-
-def measure_growth(
-    curves: Sequence[str], setting: Setting, repetitions: int, quick: bool, advance: Callable[[int], None]
-) -> list[dict[str, Any]]:
-    """All points of some curves, timed in turn.
-
-    Returns
-    -------
-    list of dict
-        Tidy: ``curve``, ``series``, ``x``, and ``median_ms``, ``least_ms``, ``most_ms``, ``cpu_ms`` per presentation;
-        ``rounds_ms`` are those of each round, in which all points were timed.
-    """
-    points = list(growth_points(curves, quick))
-    rows = [Row(f"{point.curve}/{point.series}/{point.x:g}", "", point.prepare) for point in points]
-    measured = measure(rows, setting, repetitions, advance)
-    return [_line(point, result) for point, result in zip(points, measured, strict=True) if not result.missing]
+def network(regime: str, shape: tuple[int, ...], *rules: netsim.Connectivity) -> netsim.Network:
+    """Layers by these rules and ten outputs; in `free` excited on the whole, as nothing else makes neurons fire."""
+    layers = []
+    for depth, rule in enumerate((*rules, netsim.Dense(10))):
+        name, onset = f"layer{depth}", 64.0 if depth == 0 else 128.0
+        if isinstance(rule, netsim.Pooling):
+            layers.append(netsim.Layer(name, rule))
+        elif regime == "free":
+            initial = netsim.InitialWeights(mean=1.0, spread=1.0)
+            layers.append(netsim.Layer(name, rule, netsim.Neurons("free", 1.0, 16.0), initial=initial))
+        else:
+            neurons = netsim.Neurons("phased", 2.0, 64.0, onset, onset + 64.0, drive=1.0)
+            layers.append(netsim.Layer(name, rule, neurons))
+    return netsim.Network.chain("growing", netsim.IntensityEncoder(shape, 64.0), tuple(layers), duration=256.0)
 
 
-def _line(point: Point, result: Measured) -> dict[str, Any]:
+def second_convolution(regime: str) -> netsim.Network:
+    """The second convolution of the presets with its pooling, alone: stimuli in place of what comes from below."""
+    return network(regime, (12, 12, 32), netsim.Convolution(64, 5), netsim.Pooling(2))
+
+
+def one_dense(regime: str, side: int) -> netsim.Network:
+    """A thousand neurons that receive from every pixel."""
+    return network(regime, (side, side, 1), netsim.Dense(1000))
+
+
+class _Timed:
+    """One call is a sample."""
+
+    number, rounds, repeat, timeout = 1, 4, (5, 20, 2.0), 600
+    call: calls.Call
+
+    def time_call(self, *_: object) -> None:
+        """What `setup` has made."""
+        self.call()
+
+    def present(self, which: netsim.Network, active: int) -> None:
+        """Present random images of so many active inputs."""
+        self.call = calls.forward(*calls.untrained(which), calls.random_images(64, active, shape=which.encoder.shape))
+
+
+class InputSpikes(_Timed):
+    """Active pixels of a stimulus."""
+
+    params: ClassVar = [[10, 30, 100, 250, 500, 784], ["phased", "free", "free, one dense layer", "torch"]]
+    param_names: ClassVar = ["pixels", "network"]
+
+    def setup(self, active: int, series: str) -> None:
+        """Presets with initial weights, and the dense network."""
+        if series == "torch":
+            self.call = calls.torch_forward(calls.dense_network(), calls.torch_images(calls.random_images(64, active)))
+        else:
+            self.present(one_dense("free", 28) if "dense" in series else netsim.load_preset(PRESETS[series]), active)
+
+
+class ActiveInputs(_Timed):
+    """Active inputs of a layer (%)."""
+
+    params: ClassVar = [[1, 2, 5, 10, 20, 50, 100], ["phased", "phased, step", "free", "free, step", "torch"]]
+    param_names: ClassVar = ["percent", "layer"]
+
+    def setup(self, percent: int, series: str) -> None:
+        """The second convolution: forward, a training step, or the dense one with channels last."""
+        images = calls.random_images(64, round(percent / 100 * 12 * 12 * 32), shape=(12, 12, 32))
+        if series == "torch":
+            self.call = calls.torch_forward(
+                calls.dense_network(True, second_convolution=True), calls.torch_images(images, True)
+            )
+        elif "step" in series:
+            self.call = calls.training(*calls.untrained(second_convolution(series.split(",")[0])), images, LABELS[:64])
+        else:
+            self.call = calls.forward(*calls.untrained(second_convolution(series)), images)
+
+
+class Neurons(_Timed):
+    """Maps of a padded convolution of 5×5; half of the pixels are active."""
+
+    params: ClassVar = [[8, 16, 32, 64, 128], ["phased", "free"]]
+    param_names: ClassVar = ["maps", "regime"]
+
+    def setup(self, maps: int, regime: str) -> None:
+        """28 × 28 neurons for each map, with 25 synapses each."""
+        self.present(network(regime, (28, 28, 1), netsim.Convolution(maps, 5, padding=2), netsim.Pooling(28)), 392)
+
+
+class Synapses(_Timed):
+    """Side of a square of pixels, half of them active, all of which a thousand neurons receive from."""
+
+    params: ClassVar = [[7, 14, 28, 56, 112], ["phased", "free"]]
+    param_names: ClassVar = ["side", "regime"]
+
+    def setup(self, side: int, regime: str) -> None:
+        """A dense layer."""
+        self.present(one_dense(regime, side), side**2 // 2)
+
+
+def _series(count: int) -> dict[str, Callable[[], calls.Call]]:
+    images = calls.random_images(count, 392)
     return {
-        "curve": point.curve,
-        "series": point.series,
-        "x": point.x,
-        "median_ms": result.median_ms,
-        "least_ms": min(result.wall_ms),
-        "most_ms": max(result.wall_ms),
-        "cpu_ms": float(np.median(result.cpu_ms)),
-        "rounds_ms": result.wall_ms,
+        "phased": lambda: calls.forward(*calls.untrained(calls.PHASED), images),
+        "free": lambda: calls.forward(*calls.untrained(calls.FREE), images),
+        "phased, step": lambda: calls.training(*calls.untrained(calls.PHASED), images, LABELS[:count]),
+        "torch": lambda: calls.torch_forward(calls.dense_network(), calls.torch_images(images)),
     }
 
 
-def growth_points(curves: Sequence[str], quick: bool) -> Iterator[Point]:
-    """The points of some curves; with `quick` only the first and the last of each series."""
-    for curve in curves:
-        series: dict[str, list[Point]] = {}
-        for point in _POINTS[curve]():
-            series.setdefault(point.series, []).append(point)
-        for points in series.values():
-            yield from [points[0], points[-1]] if quick else points
+class Batches(_Timed):
+    """Presentations in a batch."""
+
+    params: ClassVar = [[1, 4, 16, 64, 256], list(_series(1))]
+    param_names: ClassVar = ["presentations", "network"]
+
+    def setup(self, size: int, series: str) -> None:
+        """Presets with initial weights."""
+        self.call = _series(size)[series]()
 
 
-def _spikes() -> Iterator[Point]:
-    for active in (10, 30, 100, 250, 500, PIXELS):
-        for series, preset in _PRESETS.items():
-            yield Point("spikes", series, active, partial(_present_random, preset, active))
-        yield Point("spikes", "free, one dense layer", active, partial(_present, _one_dense("free", 28), active))
-        yield Point("spikes", _DENSE, active, ann_forward)
+class Threads(_Timed):
+    """Threads."""
+
+    params: ClassVar = [[1, 2], list(_series(1))]
+    param_names: ClassVar = ["threads", "network"]
+
+    def setup(self, threads: int, series: str) -> None:
+        """Presets with initial weights."""
+        self.call = _series(64)[series]()
+        calls.set_threads(threads)
 
 
-def _active() -> Iterator[Point]:
-    for share in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0):
-        for regime in _PRESETS:
-            network = _second_convolution(regime)
-            active = round(share * math.prod(network.encoder.shape))
-            yield Point("active", regime, 100 * share, partial(_present, network, active))
-            yield Point("active", f"{regime}, training step", 100 * share, partial(_learn, network, active))
-        yield Point("active", DENSE_LAYER, 100 * share, partial(_dense_layer, active))
+class TimeSteps(_Timed):
+    """Time steps of `mlp-fashion` (ms), on both engines; 0 is exact."""
+
+    params: ClassVar = [[0.0, 8.0, 4.0, 2.0, 1.0, 0.5], ["event", "brian2"]]
+    param_names: ClassVar = ["dt", "engine"]
+
+    def setup(self, dt: float, engine: str) -> None:
+        """64 images on the event engine, 32 in Brian2."""
+        if engine == "event":
+            self.call = calls.forward(*calls.trained("mlp-fashion", float), calls.random_images(64, 392), "double", dt)
+        elif not dt:
+            raise NotImplementedError("Brian2 has no exact times")
+        else:
+            which, weights = calls.trained("mlp-fashion", float)
+            batch = netsim.Batch(which.encoder.latencies(calls.random_images(32, 392), 255), weights)
+            made = netsim.make_engine("brian2", which, dt=dt)
+            self.call = lambda: made.present(batch)
 
 
-def _neurons() -> Iterator[Point]:
-    for maps in (8, 16, 32, 64, 128):
-        for regime in _PRESETS:
-            network = _one_convolution(regime, maps)
-            yield Point("neurons", regime, summarise(network)["neurons"], partial(_present, network, PIXELS // 2))
+class Thinned(_Timed):
+    """A layer of 784 pixels thinned to a tenth of its synapses, beside the dense one: processor time, one thread."""
+
+    timer = time.process_time
+    params: ClassVar = [[400, 1000, 4000], [0.2, 1.0], ["phased", "free"], ["double", "single"], ["dense", "thinned"]]
+    param_names: ClassVar = ["neurons", "active", "regime", "precision", "synapses"]
+
+    def setup(self, size: int, active: float, regime: str, precision: str, synapses: str) -> None:
+        """Networks of one layer."""
+        os.environ["NETSIM_THREADS"] = "1"
+        rule = netsim.Dense(size) if synapses == "dense" else netsim.Random(size, 0.1, seed=1)
+        which = listed(regime, (28, 28, 1), rule)
+        generator = np.random.default_rng(0)
+        times = np.where(generator.random((64, 28, 28, 1)) < active, generator.uniform(0, 64, (64, 28, 28, 1)), np.inf)
+        batch = netsim.Batch(times, netsim.initial_weights(which, 0))
+        engine = netsim.make_engine("event", which, precision=precision)
+        self.call = lambda: engine.present(batch)
 
 
-def _synapses() -> Iterator[Point]:
-    for side in (7, 14, 28, 56, 112):
-        for regime in _PRESETS:
-            network = _one_dense(regime, side)
-            yield Point("synapses", regime, network.synapses, partial(_present, network, side**2 // 2))
+class ManyNeurons:
+    """Two populations of half of the neurons each, a hundred synapses onto every neuron: processor time."""
+
+    number, repeat, rounds, warmup_time, timeout, timer = 1, 3, 1, 0, 1800, time.process_time
+    params: ClassVar = [[10_000, 100_000, 1_000_000], ["phased", "free"]]
+    param_names: ClassVar = ["neurons", "regime"]
+
+    def setup(self, count: int, regime: str) -> None:
+        """Weights in single precision; the first presentation lays out the synapses."""
+        side, half = round((count / 10) ** 0.5), count // 2
+        rules = [netsim.Random(size, indegree=100, seed=seed) for seed, size in ((1, half), (2, count - half), (3, 10))]
+        self.which = which = listed(regime, (side, side, 1), *rules)
+        self.weights = {name: each.astype(np.float32) for name, each in netsim.initial_weights(which, 0).items()}
+        self.engine = netsim.make_engine("event", which, precision="single")
+        self.stimuli = np.random.default_rng(0).uniform(0, 64, (32, side, side, 1))
+        self.time_alone()
+
+    def time_draw(self, *_: object) -> None:
+        """Draw the weights."""
+        netsim.initial_weights(self.which, 0)
+
+    def time_first(self, *_: object) -> None:
+        """The first presentation of an engine."""
+        batch = netsim.Batch(self.stimuli[:1], self.weights)
+        netsim.make_engine("event", self.which, precision="single").present(batch)
+
+    def time_alone(self, *_: object) -> None:
+        """One presentation."""
+        self.engine.present(netsim.Batch(self.stimuli[:1], self.weights))
+
+    def time_batch(self, *_: object) -> None:
+        """32 presentations."""
+        self.engine.present(netsim.Batch(self.stimuli, self.weights))
+
+    def peakmem_batch(self, *_: object) -> None:
+        """Peak memory of 32 presentations."""
+        self.time_batch()
+
+    def peakmem_step(self, *_: object) -> None:
+        """Peak memory of a training step of 32 presentations."""
+        images = calls.random_images(32, self.stimuli[0].size, shape=self.stimuli[0].shape)
+        calls.training(self.which, self.weights, images, LABELS[:32])()
 
 
-def _batch() -> Iterator[Point]:
-    for size in (1, 4, 16, 64, 256):
-        for series, prepare in _SERIES.items():
-            yield Point("batch", series, size, partial(_sized, size, prepare))
-
-
-def _threads() -> Iterator[Point]:
-    for threads in (1, 2):
-        for series, prepare in _SERIES.items():
-            yield Point("threads", series, threads, partial(_on_threads, threads, prepare))
-
-
-def _steps() -> Iterator[Point]:
-    network = load_preset(_STEPPED)
-    for dt in (8.0, 4.0, 2.0, 1.0, 0.5):
-        steps = math.ceil(network.duration / dt)
-        for series, grid in (("event engine, on the grid", dt), ("event engine, exact times", 0.0)):
-            yield Point("steps", series, steps, partial(forward, _STEPPED, True, "double", grid))
-        yield Point("steps", "Brian2 engine", steps, partial(_present_by_brian2, dt))
-
-
-def _present_by_brian2(dt: float, setting: Setting) -> Prepared:
-    from netsim.engines.brian2.engine import Brian2Engine
-
-    network, weights = weights_of(_STEPPED, True, setting.seed)
-    engine = Brian2Engine(network, dt=dt, copies=1)
-    # twice as many as of a larger network, for the start of a Brian2 run is to be small beside its steps
-    batch = Batch(latencies(setting.images[: 2 * setting.clocked_presentations], network.encoder), weights)
-    return Prepared(lambda: engine.present(batch), len(batch.stimuli))
-
-
-_POINTS: dict[str, Callable[[], Iterator[Point]]] = {
-    "spikes": _spikes,
-    "active": _active,
-    "neurons": _neurons,
-    "synapses": _synapses,
-    "batch": _batch,
-    "threads": _threads,
-    "steps": _steps,
-}
-
-
-def _neurons_of(regime: str, layer: int) -> Neurons:
-    if regime == "free":
-        return Neurons("free", threshold=1.0, tau=16.0)
-    onset = 64.0 * (layer + 1)
-    return Neurons("phased", threshold=2.0, tau=64.0, onset=onset, end=onset + 64.0, drive=1.0)
-
-
-def _initial(regime: str) -> InitialWeights:
-    """Excitation on the whole in the regime free, where nothing else brings neurons to threshold."""
-    return InitialWeights(mean=1.0, spread=1.0) if regime == "free" else InitialWeights()
-
-
-def _one_convolution(regime: str, maps: int) -> Network:
-    """Neurons with 25 inputs each; hardly anything else."""
-    layers = (
-        Layer("maps", Convolution(maps, 5, padding=2), neurons=_neurons_of(regime, 0), initial=_initial(regime)),
-        Layer("whole", Pooling(28)),
-        Layer("output", Dense(10), neurons=_neurons_of(regime, 1), initial=_initial(regime)),
-    )
-    return Network.chain("convolution", IntensityEncoder(SHAPE, 64.0), layers, duration=256.0)
-
-
-def _second_convolution(regime: str) -> Network:
-    """The second convolution of the presets alone, with stimuli in place of what comes from below."""
-    layers = (
-        Layer("maps", Convolution(64, 5), neurons=_neurons_of(regime, 0), initial=_initial(regime)),
-        Layer("pool", Pooling(2)),
-        Layer("output", Dense(10), neurons=_neurons_of(regime, 1), initial=_initial(regime)),
-    )
-    return Network.chain("second-convolution", IntensityEncoder((12, 12, 32), 64.0), layers, duration=256.0)
-
-
-def _one_dense(regime: str, side: int) -> Network:
-    """As many neurons always, with more inputs for a larger image."""
-    layers = (
-        Layer("hidden", Dense(1000), neurons=_neurons_of(regime, 0), initial=_initial(regime)),
-        Layer("output", Dense(10), neurons=_neurons_of(regime, 1), initial=_initial(regime)),
-    )
-    return Network.chain("dense", IntensityEncoder((side, side, 1), 64.0), layers, duration=256.0)
-
-
-def _present(network: Network, active: int, setting: Setting) -> Prepared:
-    return forward_call(network, *_drawn(network, active, setting), "single")
-
-
-def _learn(network: Network, active: int, setting: Setting) -> Prepared:
-    return training_call(network, *_drawn(network, active, setting), setting.labels)
-
-
-def _drawn(network: Network, active: int, setting: Setting) -> tuple[Weights, np.ndarray]:
-    """Initial weights, and random images with so many active inputs."""
-    weights = {name: array.astype(np.float32) for name, array in initial_weights(network, setting.seed).items()}
-    return weights, random_images(len(setting.images), active, setting.seed, network.encoder.shape)
-
-
-def _dense_layer(active: int, setting: Setting) -> Prepared:
-    images = random_images(len(setting.images), active, setting.seed, (12, 12, 32))
-    setting = dataclasses.replace(setting, images=images)
-    return ann_forward(setting, channels_last=True, build=second_convolution)
-
-
-def _present_random(preset: str, active: int, setting: Setting) -> Prepared:
-    images = random_images(len(setting.images), active, setting.seed)
-    return forward(preset, False, "single", 0.0, dataclasses.replace(setting, images=images))
-
-
-_PRESETS = {"phased": PHASED, "free": FREE}
-_DENSE = "dense network (torch)"
-_SERIES: dict[str, Callable[[Setting], Prepared]] = {
-    **{series: partial(forward, preset, False, "single", 0.0) for series, preset in _PRESETS.items()},
-    "phased, training step": partial(training, PHASED, False),
-    _DENSE: ann_forward,
-}
-
-
-def _sized(size: int, prepare: Callable[[Setting], Prepared], setting: Setting) -> Prepared:
-    """Images repeated, or left out, to a batch of this size."""
-    chosen = np.resize(np.arange(len(setting.images)), size)
-    return prepare(dataclasses.replace(setting, images=setting.images[chosen], labels=setting.labels[chosen]))
-
-
-def _on_threads(threads: int, prepare: Callable[[Setting], Prepared], setting: Setting) -> Prepared:
-    prepared = prepare(setting)
-
-    def call() -> None:
-        set_threads(threads)
-        prepared.call()
-
-    return dataclasses.replace(prepared, call=call)
+def listed(regime: str, shape: tuple[int, ...], *rules: netsim.Connectivity) -> netsim.Network:
+    """Layers whose neurons mostly fire with synapses that are drawn."""
+    layers = []
+    for depth, rule in enumerate(rules):
+        onset = 64.0 + 128.0 * depth
+        neurons = netsim.Neurons("free", threshold=0.1, tau=64.0)
+        if regime == "phased":
+            neurons = netsim.Neurons("phased", threshold=2.0, tau=64.0, onset=onset, end=onset + 128.0, drive=1.0)
+        layers.append(netsim.Layer(f"layer{depth}", rule, neurons))
+    return netsim.Network.chain("listed", netsim.IntensityEncoder(shape, 64.0), tuple(layers), duration=512.0)

@@ -1,95 +1,62 @@
-"""Whole processes: their wall-clock time and peak memory."""
+"""Whole processes, and what this machine can do at most; run as `growth`."""
 
 from __future__ import annotations
 
-import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from netsim.errors import RunError
+import numpy as np
 
-_NETSIM = (sys.executable, "-m", "netsim")
+import netsim
+from benchmarks.calls import PHASED
 
-# A process inherits the peak of the one that starts it; so a small one starts what is measured.
-_STARTER = """
-import json, os, sys, time
-began = time.perf_counter()
-child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
-_, status, usage = os.wait4(child, 0)
-peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-print(json.dumps([time.perf_counter() - began, peak, os.waitstatus_to_exitcode(status)]))
-"""
+COMMAND = (sys.executable, "-m", "netsim")
 
 
-def run_process(command: Sequence[str], environment: dict[str, str] | None = None) -> dict[str, float]:
-    """Run a command to its end.
+class Commands:
+    """Commands, from the start of a process to its end."""
 
-    Returns
-    -------
-    dict
-        ``seconds`` by the clock from the start of the process, and ``peak_bytes`` of resident memory.
+    number, repeat, rounds, timeout = 1, 3, 1, 1800
 
-    Raises
-    ------
-    RunError
-        If the command fails; its own last line says why.
-    """
-    done = subprocess.run(
-        [sys.executable, "-ISc", _STARTER, *command],
-        env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    try:
-        seconds, peak, code = json.loads(done.stdout.splitlines()[-1])
-    except (ValueError, IndexError):
-        seconds, peak, code = 0.0, 0, done.returncode or 1
-    if code:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise RunError(f"{' '.join(command[1:])}: failed with exit code {code} ({said[-1]})")
-    return {"seconds": seconds, "peak_bytes": peak}
+    def peakmem_epoch(self) -> None:
+        """An epoch of Fashion-MNIST, in this process."""
+        network = netsim.load_preset(PHASED)
+        network = replace(network, training=replace(network.training, epochs=1))
+        with tempfile.TemporaryDirectory() as folder:
+            netsim.open_training(f"{folder}/run", network, seed=0).train()
 
+    def time_evaluate(self) -> None:
+        """10,000 test images."""
+        subprocess.run([*COMMAND, "evaluate", PHASED], check=True, capture_output=True)
 
-def measure_epoch(preset: str, data_dir: str | None, seed: int) -> dict[str, Any]:
-    """Peak memory of the training of one epoch."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["train", preset, "--epochs", "1", "--seed", str(seed), "--out", str(Path(folder) / "run")]
-        figures = run_process([*_NETSIM, *command, *_data(data_dir)])
-    return {"command": f"netsim train {preset} --epochs 1", **figures}
+    def track_compiled_modules(self) -> int:
+        """How many modules a second process of the Brian2 engine compiles: none."""
+        command, counts = [*COMMAND, "evaluate", PHASED, "--engine", "brian2", "--limit", "1"], []
+        with tempfile.TemporaryDirectory() as cache:
+            for _ in range(2):
+                subprocess.run(command, env=os.environ | {"CYTHON_CACHE_DIR": cache}, check=True, capture_output=True)
+                counts.append(len(list(Path(cache).rglob("*.so"))))
+        assert counts[0] > 0
+        return counts[1] - counts[0]
 
 
-def measure_evaluation(preset: str, data_dir: str | None, repetitions: int) -> dict[str, Any]:
-    """Time of an evaluation from process start to figures, with compiled code in the cache."""
-    command = [*_NETSIM, "evaluate", preset, *_data(data_dir)]
-    run_process(command)
-    runs = [run_process(command) for _ in range(repetitions)]
-    return {
-        "command": f"netsim evaluate {preset}",
-        "seconds": statistics.median(run["seconds"] for run in runs),
-        "all_seconds": [run["seconds"] for run in runs],
-        "peak_bytes": max(run["peak_bytes"] for run in runs),
-    }
+class Machine:
+    """Rates that bound a presentation, of one thread."""
 
+    def setup(self) -> None:
+        """Matrices of the second convolution of 50 presentations, and arrays beyond the caches."""
+        generator = np.random.default_rng(0)
+        self.left, self.right = (generator.random(shape, np.float32) for shape in ((5000, 800), (800, 64)))
+        self.source, self.target = np.ones(8_000_000), np.zeros(8_000_000)
 
-def measure_starts(preset: str, data_dir: str | None) -> dict[str, Any]:
-    """Time of a first process of the Brian2 engine, whose cache is empty, and of a second; what each compiled."""
-    command = ["evaluate", preset, "--engine", "brian2", "--limit", "1"]
-    starts = []
-    with tempfile.TemporaryDirectory() as cache:
-        for _ in range(2):
-            before = _compiled(Path(cache))
-            figures = run_process([*_NETSIM, *command, *_data(data_dir)], {"CYTHON_CACHE_DIR": cache})
-            starts.append({**figures, "compiled": len(_compiled(Path(cache)) - before)})
-    return {"command": f"netsim {' '.join(command)}", "first": starts[0], "second": starts[1]}
+    def time_product(self) -> None:
+        """2 · 5000 · 800 · 64 operations."""
+        np.matmul(self.left, self.right)
 
-
-def _compiled(cache: Path) -> set[Path]:
-    return {path for pattern in ("*.so", "*.pyd") for path in cache.rglob(pattern)}
-
-
-def _data(data_dir: str | None) -> list[str]:
-    return ["--data-dir", data_dir] if data_dir else []
+    def time_copy(self) -> None:
+        """128 MB read and written."""
+        np.copyto(self.target, self.source)

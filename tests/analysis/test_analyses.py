@@ -89,16 +89,16 @@ def test_figure_has_units_and_is_closed(name: str, found: dict[str, Analysed]) -
 
 @pytest.mark.parametrize("name", analyses)
 def test_names_are_shown_letter_by_letter(name: str, found: dict[str, Analysed], tmp_path: Path) -> None:
-    """They come with the files of others, and matplotlib reads mathematics between dollar signs."""
+    """They come with the files of others; matplotlib reads mathematics, and hides what an underscore begins."""
     table = found[name].table.copy()
     for column in {"layer", "first", "second"} & {column for column in table if not is_numeric_dtype(table[column])}:
-        table[column] = pd.Categorical([rf"$\frac{{$ {word}" for word in table[column].astype(str)])
+        table[column] = pd.Categorical([rf"_$\frac{{$ {word}" for word in table[column].astype(str)])
     classes = [rf"a$b$ {label}" for label in range(10)]
     figure = Analysed(name, table, classes).figure()
     save_figure(figure, tmp_path / "figure.svg")
     plt.close(figure)
     drawn = html.unescape((tmp_path / "figure.svg").read_text(encoding="utf-8"))
-    assert r"$\frac{$ " in drawn
+    assert r"_$\frac{$ " in drawn
     assert (r"a$b$ 2" in drawn) == (name in ("clustering", "trajectories"))
     assert r"\$" not in drawn
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from netsim.analysis import potential_figure, potential_table, spike_table
 from netsim.engines import Batch, Potential, Recorded, make_engine
 from netsim.errors import DataError
 from netsim.specification import Network
+from netsim.specification.toml import network_from_dict, network_to_dict
 from netsim.weights.initial import initial_weights
 
 
@@ -85,6 +88,15 @@ def test_threshold_and_onset_are_drawn_for_each_layer(network: Network, frame: p
     onsets = [times[0] for times in dotted if len(times) == 2 and times[0] == times[1]]
     assert onsets == [24, 40]
     assert [text.get_text() for text in axes.texts] == ["hidden", "output"]
+
+
+def test_a_layer_may_begin_with_an_underscore(network: Network, frame: pd.DataFrame) -> None:
+    """Matplotlib leaves such labels out of a legend."""
+    renamed = network_from_dict(json.loads(json.dumps(network_to_dict(network)).replace('"hidden"', '"_hidden"')))
+    axes = potential_figure(frame.assign(layer=frame["layer"].replace("hidden", "_hidden")), renamed, presentation=7)
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text().strip() for text in legend.get_texts()][:2] == ["_hidden:2", "_hidden:5 (silent)"]
 
 
 def test_recorded_potentials_and_spikes_agree(network: Network) -> None:

@@ -145,6 +145,14 @@ def test_layers_have_a_curve_each(make: Callable[..., pd.DataFrame]) -> None:
     assert legends[1] is None
 
 
+def test_a_layer_may_begin_with_an_underscore(make: Callable[..., pd.DataFrame]) -> None:
+    """Matplotlib leaves such labels out of a legend."""
+    frame = make("weight-noise", layers=("all", "conv1"))
+    legend = study_figure(frame.assign(layer=frame["layer"].replace("conv1", "_conv1"))).get_legend()
+    assert legend is not None
+    assert [text.get_text().strip() for text in legend.get_texts()] == ["all", "_conv1"]
+
+
 def test_the_control_is_told(make: Callable[..., pd.DataFrame]) -> None:
     axes = study_figure(make("delay-jitter", layers=("all",)))
     legend = axes.get_legend()

@@ -129,11 +129,11 @@ def test_axes_that_are_given_keep_their_style() -> None:
 
 def test_names_of_a_table_are_shown_letter_by_letter(tmp_path: Path) -> None:
     """Tables are read from files of others, too."""
-    name = r"$\frac{$"
+    name = r"_$\frac{$"
     counts = {"presentation": [0, 1], "layer": [name, name], "spikes": [1, 2], "neurons": [4, 4]}
     for axes in (
         silent_curves(pd.DataFrame({"epoch": [1, 2], f"silent_{name}": [0.1, 0.2]})),
         spikes_per_layer(pd.DataFrame(counts)),
     ):
         save_figure(axes, tmp_path / "figure.svg")
-        assert html.unescape((tmp_path / "figure.svg").read_text(encoding="utf-8")).count(f">{name}<") == 1
+        assert html.unescape((tmp_path / "figure.svg").read_text(encoding="utf-8")).count(f"{name}<") == 1

@@ -44,7 +44,7 @@ def test_coordinates_are_those_of_an_image() -> None:
 
 
 def test_the_first_event_of_a_pixel_counts() -> None:
-    events = np.array([(1, 2, 900, 0), (1, 2, 300, 0), (1, 2, 500, 1)], dtype=EVENT_TYPE)
+    events = np.array([(1, 2, 900, 0), (1, 2, 300, 0), (1, 2, 700, 0), (1, 2, 500, 1)], dtype=EVENT_TYPE)
     latencies = events_to_latencies(events, SHAPE)
     assert latencies[2, 1].tolist() == [0.3, 0.5]
     assert np.isfinite(latencies).sum() == 2

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -26,43 +24,6 @@ def test_every_format_has_a_row_and_a_command() -> None:
         assert f"| `{to}` | {', '.join(f'`{suffix}`' for suffix in known.suffixes)} |" in TEXT
     for to in [*spike_formats, *network_formats]:
         assert f"--to {to} " in TEXT
-
-
-@pytest.fixture(scope="module")
-def matrix() -> ModuleType:
-    """The script that makes the table of tools."""
-    path = Path(__file__).parents[2] / "scripts" / "exchange_matrix.py"
-    spec = importlib.util.spec_from_file_location("netsim_exchange_matrix", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _rows(matrix: ModuleType) -> dict[str, list[str]]:
-    table = TEXT.partition(matrix.START)[2].partition(matrix.END)[0].splitlines()[2:]
-    cells = [line.strip("| ").split(" | ") for line in table]
-    return {name: others for name, *others in cells}
-
-
-def test_every_tool_has_a_row(matrix: ModuleType) -> None:
-    assert list(_rows(matrix)) == [tool.name for tool in matrix.TOOLS]
-
-
-@pytest.mark.parametrize("number", range(19))
-def test_the_table_of_tools_is_what_the_script_writes(
-    number: int, matrix: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """But for versions, of those that are installed."""
-    tool = matrix.TOOLS[number]
-    for package in tool.packages:
-        if not matrix.version(package):
-            pytest.skip(f"{tool.name} needs {package}")
-    monkeypatch.chdir(tmp_path)
-    name, _, *cells = matrix.row(tool, matrix.Files())
-    assert cells == _rows(matrix)[name][1:]
 
 
 def test_all_examples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,8 @@ from netsim.sweeps.plan import read_plan
 distributed = pytest.importorskip("distributed", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
 pytest.importorskip("cryptography", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
 
-TEXT = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "sweeps.md").read_text(encoding="utf-8")
 
 
 def _blocks(language: str) -> list[str]:
@@ -44,6 +45,13 @@ def test_the_random_plan(tmp_path: Path) -> None:
     plan = read_plan("plan.toml")
     assert len(plan.runs) == 40
     assert plan.limit == 20_000
+
+
+def test_the_plans_of_the_page_on_sparsity() -> None:
+    for regime in ("phased", "free"):
+        plan = read_plan(DOCS / "sparsity" / f"{regime}-prices.toml")
+        assert len(plan.runs) == 18
+        assert {run.network.name for run in plan.runs} == {f"sparsity-{regime}"}
 
 
 def test_the_configuration_is_one_of_dask() -> None:

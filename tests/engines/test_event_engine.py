@@ -310,14 +310,19 @@ def test_simultaneous_spikes_add_up(dt: float) -> None:
 
 
 @pytest.mark.parametrize("dt", [0.0, 1.0])
-def test_window(dt: float) -> None:
+@pytest.mark.parametrize(("regime", "last"), [("staggered", 20.0 / 1.01), ("phased", 19.9)])
+@pytest.mark.parametrize("listed", [False, True], ids=["dense", "listed"])
+def test_window(
+    regime: str, last: float, listed: bool, dt: float, without_windows: Callable[[Network], Network]
+) -> None:
     """A neuron that would fire at the end of its window is silent; one that is over threshold fires at the onset."""
-    neurons = Neurons("staggered", threshold=1.0, tau=10.0, onset=10.0, end=20.0, drive=1.0)
+    neurons = Neurons(regime, threshold=1.0, tau=10.0, onset=10.0, end=20.0, drive=1.0)
     weights = {"output.kernel": np.array([[-1.0, 0.0, 0.01, 5.0]])}
     network = dense_network(neurons, inputs=1, size=4)
+    network = without_windows(network) if listed else network
     latencies = EventEngine(network, dt=dt).present(Batch(np.zeros((1, 1, 1, 1)), weights))["output"]
-    # 0.01·t + (t - 10) = 10
-    expected = [np.inf, np.inf, np.inf if dt else 20.0 / 1.01, 10.0]
+    # 0.01·t + (t - 10) = 10, or 0.01·10 + (t - 10) = 10 where the gate closes at the onset
+    expected = [np.inf, np.inf, np.inf if dt else last, 10.0]
     np.testing.assert_allclose(latencies[0], expected)
 
 

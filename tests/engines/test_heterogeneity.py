@@ -126,7 +126,7 @@ def test_a_spike_arrives_when_it_is_due() -> None:
         thresholds={"output": np.array([1.0, 0.5, 1.0])},
         delays={"output": np.array([[[4.0, 50.0]]])},
     )
-    for engine in engines(network):
+    for engine in (*engines(network), EventEngine(network, dt=0.5), Brian2Engine(network, dt=0.5, target="numpy")):
         np.testing.assert_allclose(engine.present(batch)["output"], [[16.0, 11.0, math.inf]])
 
 

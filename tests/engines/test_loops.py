@@ -334,6 +334,20 @@ def test_silenced_neurons_do_not_compete() -> None:
     assert brian2["output"][0].tolist() == [math.inf, math.inf, 13.0]
 
 
+@pytest.mark.parametrize("copies", [1, 2])
+def test_presentations_in_one_run_of_brian2_know_nothing_of_each_other(copies: int) -> None:
+    """One after another or side by side, neither by the currents of a loop nor by winners."""
+    excited, rivals = _alone(FREE, 2), _alone(FREE, 3, PopulationWinners(1), False)
+    stimuli = np.array([[0.0, 4.0], [0.0, 4.0], [4.0, 0.0]]).reshape(3, 1, 2, 1)
+    batch = Batch(stimuli, {"output.kernel": np.eye(2), "output_to_output.kernel": np.ones((2, 2))})
+    found = Brian2Engine(excited, dt=0.5, target="numpy", copies=copies).present(batch)["output"]
+    assert found.tolist() == [[10.0, 12.0], [10.0, 12.0], [12.0, 10.0]]
+    stimuli = np.array([[5.0, 1.0, 3.0], [1.0, 5.0, 3.0], [5.0, 3.0, 1.0]]).reshape(3, 1, 3, 1)
+    batch = Batch(stimuli, {"output.kernel": np.eye(3)})
+    found = Brian2Engine(rivals, dt=0.5, target="numpy", copies=copies).present(batch)["output"]
+    assert found.tolist() == [[math.inf, 11.0, math.inf], [11.0, math.inf, math.inf], [math.inf, math.inf, 11.0]]
+
+
 def test_no_presentation_has_no_winners() -> None:
     layers = [Layer("maps", Convolution(2, 3), neurons=FREE, winners=MapWinners(2)), Layer("output", Dense(2))]
     network = Network.chain("chain", IntensityEncoder((4, 4, 1), 10.0), layers, 40.0)

@@ -44,3 +44,20 @@ def test_both_engines_give_the_same_steps(drawn: ModuleType, family: str, seed: 
     assert 0.1 < fired.mean() < 1
     for ours, theirs in zip(event.values(), brian2.values(), strict=True):
         np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(0, 500, 50))
+def test_many_networks_with_loops_agree(oracle: ModuleType, drawn: ModuleType, first: int) -> None:
+    for seed in range(first, first + 50):
+        network = drawn.random_network(seed)
+        batch = drawn.random_batch(network, 2, seed)
+        changes = (batch.silenced, batch.thresholds, batch.delays)
+        exact, grid = (EventEngine(network, dt=dt).present(batch) for dt in (0.0, 0.7))
+        brian2 = Brian2Engine(network, dt=0.7, target="numpy", copies=2).present(batch)
+        for dt, ours in ((0.0, exact), (0.7, grid)):
+            expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, dt, *changes)
+            for name, times in ours.items():
+                np.testing.assert_allclose(times, expected[name], rtol=0, atol=1e-6, err_msg=f"seed {seed}, {name}")
+        for name, times in grid.items():
+            np.testing.assert_array_equal(times, brian2[name], err_msg=f"seed {seed}, {name}")

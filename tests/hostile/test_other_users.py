@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -94,3 +97,16 @@ def test_a_scheduler_without_a_key_would_answer() -> None:
     own = {"n_workers": 0, "host": "127.0.0.1", "dashboard_address": None}
     with distributed.LocalCluster(**own) as cluster:
         assert _ask_as_nobody([cluster.scheduler_address], [], 60)[0] == "identity"
+
+
+def test_ports_of_dask_for_pages_have_none() -> None:
+    """Dask opens one for the scheduler and for each worker, and answers in plain HTTP; it cannot be told not to."""
+    with connect(workers=1) as client:
+        info = client.scheduler_info()
+        ports = [each["services"]["dashboard"] for each in (info, *info["workers"].values())]
+        for port in ports:
+            for page in ("", "health", "metrics", "status", "info/main/workers.html", "json/counts.json"):
+                with pytest.raises(HTTPError, match="404"):
+                    urlopen(f"http://127.0.0.1:{port}/{page}")
+            assert json.load(urlopen(f"http://127.0.0.1:{port}/sitemap.json")) == {"paths": ["/sitemap.json"]}
+    assert len(ports) == 2

@@ -14,7 +14,9 @@ from netsim.numerics.draws import Purpose, generator_for
 
 @given(st.integers(0, 2**32 - 1))
 def test_no_two_purposes_share_a_stream(seed: int) -> None:
-    streams = [generator_for(purpose, seed).random(4).tolist() for purpose in Purpose.__members__.values()]
+    """Not of one seed, nor of the next ones."""
+    purposes = Purpose.__members__.values()
+    streams = [generator_for(purpose, seed + later).random(4).tolist() for purpose in purposes for later in range(3)]
     for one, other in combinations(streams, 2):
         assert set(one).isdisjoint(other)
 

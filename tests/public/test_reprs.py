@@ -15,6 +15,7 @@ import netsim
 from netsim.exchange.presentations import Presentations
 from netsim.measuring.metrics import decide
 from netsim.registry import Registry
+from netsim.reprs import html_table
 from netsim.seams import optimizers
 from netsim.studies.plans import make_plan
 from netsim.sweeps.plan import plan_from_dict
@@ -151,3 +152,13 @@ def test_html_escapes_names() -> None:
     described = netsim.describe(netsim.network_from_dict(table))._repr_html_()
     assert "<script>" not in described
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in described
+
+
+def test_notebooks_show_names_letter_by_letter() -> None:
+    """They typeset mathematics between dollar signs that stand in one tag."""
+    network = netsim.load_preset("digits")
+    table = netsim.network_to_dict(network) | {"description": r"costs $5 or $\frac{$"}
+    described = netsim.describe(netsim.network_from_dict(table))._repr_html_()
+    assert r"costs <span>$</span>5 or <span>$</span>\frac{<span>$</span>" in described
+    assert r"$\beta" in described
+    assert html_table("$a$", [("$b$",)]).count("<span>$</span>") == 4

@@ -1,7 +1,8 @@
-"""The benchmark: a small run as it stands, and what it makes of measurements."""
+"""The benchmark: a small run as it stands, what it makes of measurements, and the benchmarks of asv."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim.errors import DataError, RunError
+from netsim.errors import DataError
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "scripts" / "benchmark.py"
@@ -22,233 +23,174 @@ SCRIPT = REPOSITORY / "scripts" / "benchmark.py"
 @pytest.fixture(autouse=True)
 def _scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))
+    for name in ("OMP_NUM_THREADS", "NETSIM_THREADS"):
+        monkeypatch.setenv(name, "1")  # the script sets them
 
 
-def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *options], env={**os.environ, **environment}, capture_output=True, text=True
-    )
-
-
-def measured(name: str, reference: str, ms: float = 0.0, missing: str = "", **facts: int) -> Any:
-    from benchmarks.rows import Measured
-
-    times = [] if missing else [ms, ms * 0.9, ms * 1.5]
-    return Measured(name, "", reference, 64, 3, times, times, facts, missing)
+def times_of(name: str, reference: str, ms: float = 0.0, missing: str = "") -> Any:
+    benchmark = importlib.import_module("benchmark")
+    wall = [] if missing else [ms, ms * 0.9, ms * 1.5]
+    row = benchmark.Row(lambda: lambda: None, reference)
+    return benchmark.Times(row, wall=wall, processor=wall, missing=missing)
 
 
 def test_a_quick_run_without_torch(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')")
-    done = run(
-        *("--quick", "--random-images", "--seed", "3", "--threads", "1", "--out", "figures"),
-        *("--rows", "event-phased-forward", "--rows", "torch-forward"),
-        PYTHONPATH=str(tmp_path),
+    (tmp_path / "empty").mkdir()
+    options = ("--quick", "--repetitions", "2", "--threads", "1", "--out", "figures")
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *options, "--rows", "event-phased-forward", "--rows", "torch-forward"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "NETSIM_DATA": str(tmp_path / "empty")},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     lines = {line.split("`")[1]: line for line in done.stdout.splitlines() if line.startswith("| `")}
     assert "torch is not installed; pip install 'netsim-snn[bench]'" in lines["torch-forward"]
     cells = [cell.strip() for cell in lines["event-phased-forward"].split("|")]
-    assert float(cells[3]) > 0
-    assert "16 random images, 392 of 784 pixels active, seed 3" in done.stdout
+    assert float(cells[2]) > 0
     kept = json.loads(Path("figures/benchmark.json").read_text())
-    assert kept["record"]["seed"] == 3
     assert kept["record"]["versions"]["numpy"] == np.__version__
-    assert kept["setting"]["threads"] == 1
-    row, missing = kept["rows"]
-    assert float(f"{row['median_ms']:.3g}") == float(cells[3])
-    assert len(row["wall_ms"]) == len(row["cpu_ms"]) == 2
-    assert missing["median_ms"] is None
-    assert kept["goals"] == []  # of a quick run
-    assert lines["torch-forward"] in Path("figures/benchmark.md").read_text()
+    wall = kept["rows"]["event-phased-forward"]["wall_ms"]
+    assert f"{np.median(wall):.3g}" == cells[2]
+    assert len(wall) == len(kept["rows"]["event-phased-forward"]["processor_ms"]) == 2
+    assert kept["rows"]["torch-forward"]["wall_ms"] == []
+    assert "goal" not in done.stdout  # of a quick run
     assert Path("figures/benchmark.png").read_bytes().startswith(b"\x89PNG")
-    assert "event-phased-forward" in Path("figures/benchmark.svg").read_text()
 
 
-def test_an_error_is_one_line() -> None:
-    done = run("--rows", "event-phased-forward", "--data-dir", "nowhere")
-    assert done.returncode == 1
-    assert done.stderr.startswith("benchmark: nowhere: no such folder")
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_what_cannot_be_done_is_said_before_anything_is_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invoke: Callable[..., Any]
-) -> None:
-    import benchmark
-
-    for name in ("OMP_NUM_THREADS", "NETSIM_THREADS"):
-        monkeypatch.setenv(name, "2")  # the script sets them
+def test_what_cannot_be_done_is_said_before_anything_is_measured(tmp_path: Path, invoke: Callable[..., Any]) -> None:
+    benchmark = importlib.import_module("benchmark")
 
     def refuse(*options: str) -> str:
         done = invoke(benchmark.main, options)
         assert done.exit_code != 0
-        return str(done.exception) + done.output
+        return " ".join((str(done.exception) + done.output).replace("│", "").split())
 
     assert "nosuch is no row" in refuse("--rows", "nosuch")
     assert "a page is for a whole run" in refuse("--quick", "--page", "page.md")
-    (tmp_path / "page.md").write_text("<!-- run -->\n<!-- end of run -->\n")
+    (tmp_path / "page.md").write_text("<!-- run -->\n\n<!-- end of run -->\n")
     assert "page.md: lacks <!-- rows -->" in refuse("--page", "page.md", "--out", "out")
-    (tmp_path / "file").touch()
-    assert "file: cannot be made" in refuse("--out", "file")
 
 
-def test_the_page_has_all_marks_and_takes_what_was_measured(tmp_path: Path) -> None:
-    from benchmarks.report import Results, read_page, update_page
-    from benchmarks.rows import ANN_FORWARD, Setting
-
-    from netsim.runs.folder import describe_run
-
-    text = read_page(REPOSITORY / "docs" / "speed.md")
+def test_a_page_takes_what_was_measured(tmp_path: Path) -> None:
+    pages = importlib.import_module("pages")
+    text = pages.read_page(REPOSITORY / "docs" / "speed.md", "run", "rows", "goals")
     page = tmp_path / "speed.md"
     page.write_text(text)
-    images = np.zeros((2, 28, 28, 1), dtype=np.uint8)
-    record = describe_run(0, quick=False, repetitions=3, load_before=0.0, load_after=1.0)
-    rows = [
-        measured("event-free-forward", ANN_FORWARD, 0.5),
-        measured("event-free-forward-trained", ANN_FORWARD, 0.4),
-        measured(ANN_FORWARD, ANN_FORWARD, 0.25),
-        measured(f"{ANN_FORWARD}-channels-last", ANN_FORWARD, 0.16),
-    ]
-    results = Results(record, Setting(images, np.zeros(2, int), "images \\1", 0, 2, 256, 16), rows)
-    update_page(results, page)
+    table = pages.markdown(("row", "ms>"), [["`a`", 1], ["\\1", 2.5]])
+    assert table == "| row | ms |\n|---|---:|\n| `a` | 1 |\n| \\1 | 2.5 |"
+    pages.put(page, {"rows": table})
     new = page.read_text()
-    assert "| `event-free-forward` |  | 0.5 | 0.45–0.75 | 0.5 | 2 |" in new
-    assert "| `free` exact forward / dense network | ≤ 2.50 | 2.50 | yes |" in new  # trained, to the faster layout
-    assert "- images \\1; median of 3 blocks a row" in new
-    assert text.split("<!-- growth -->")[1] == new.split("<!-- growth -->")[1]  # was not measured
-    assert (tmp_path / "speed" / "benchmark.png").exists()
-    update_page(results, page)
+    assert f"<!-- rows -->\n{table}\n<!-- end of rows -->" in new
+    assert text.split("<!-- goals -->")[1] == new.split("<!-- goals -->")[1]
+    pages.put(page, {"rows": table})
     assert page.read_text() == new
-    assert "(no other jobs)" in new
-    record["load_before"] = 3.0
-    assert "take the figures as preliminary" in results.provenance()
-    page.write_text(text.replace("<!-- end of shares -->", ""))
-    with pytest.raises(DataError, match="lacks <!-- shares -->"):
-        update_page(results, page)
+    page.write_text(text.replace("<!-- end of goals -->", ""))
+    with pytest.raises(DataError, match="lacks <!-- goals -->"):
+        pages.put(page, {"goals": table})
 
 
 def test_goals() -> None:
-    from benchmarks.goals import judge
-    from benchmarks.rows import ANN_FORWARD, ANN_TRAINING, DENSE_LAYER
-
-    rows = [
-        measured("event-phased-forward", ANN_FORWARD, 0.2),
-        measured("event-phased-forward-trained", ANN_FORWARD, 0.3),
-        measured("event-phased-training-trained", ANN_TRAINING, 0.4),
-        measured(ANN_FORWARD, ANN_FORWARD, 0.25),
-        measured(f"{ANN_FORWARD}-channels-last", ANN_FORWARD, 0.5),
-        measured(ANN_TRAINING, ANN_TRAINING, 0.5),
-        measured("snntorch", ANN_FORWARD, missing="is missing"),
-        measured("spikingjelly", ANN_FORWARD, 60.0),
-        measured("brian2-engine", ANN_FORWARD, 105.0, latencies=10, same_latencies=9),
-        measured("brian2-by-hand", ANN_FORWARD, 100.0),
-    ]
-    growth = [
-        {"curve": "threads", "series": "free", "x": 1, "rounds_ms": [1.9, 9.5, 1.9]},
-        {"curve": "threads", "series": "free", "x": 2, "rounds_ms": [1.0, 5.0, 1.0]},
-        {"curve": "spikes", "series": "free", "x": 784, "median_ms": 2.0},
-        {"curve": "spikes", "series": "free", "x": 10, "median_ms": 0.1},
-        *({"curve": "active", "series": "phased", "x": x, "rounds_ms": [ms] * 3} for x, ms in ((1, 0.1), (100, 0.5))),
-        {"curve": "active", "series": DENSE_LAYER, "x": 100, "rounds_ms": [0.4] * 3},
-    ]
-    start: dict[str, Any] = {"seconds": 50.0, "peak_bytes": 1, "compiled": 15}
-    processes: dict[str, dict[str, Any]] = {
-        "epoch": {"command": "", "seconds": 60.0, "peak_bytes": 1_200_000_000},
-        "starts": {"command": "", "first": start, "second": {**start, "compiled": 0}},
+    benchmark = importlib.import_module("benchmark")
+    forward, last = benchmark.FORWARD, benchmark.FORWARD + benchmark.LAST
+    measured = {
+        "event-phased-forward-trained": times_of("", forward, 0.3),
+        "event-phased-training-trained": times_of("", benchmark.TRAINING, 0.4),
+        "event-binary-forward": times_of("", forward, 0.1),
+        "event-binary-forward-as-real": times_of("", forward, 0.2),
+        forward: times_of("", forward, 0.25),
+        last: times_of("", forward, 0.5),
+        benchmark.TRAINING: times_of("", benchmark.TRAINING, 0.5),
+        "snntorch": times_of("", forward, missing="is missing"),
+        "spikingjelly": times_of("", forward, 60.0),
+        "brian2-engine": times_of("", forward, 105.0),
+        "brian2-by-hand": times_of("", forward, 100.0),
     }
-    goals = {goal.what: (goal.measured, goal.met) for goal in judge(rows, growth, processes)}
-    assert goals["`phased` forward / dense network"] == ("1.20", False)  # the trained weights, the faster layout
-    assert goals["`phased` training step / dense network's"] == ("", None)  # as one of the layouts is
-    assert goals["snnTorch / `phased` forward"] == ("", None)
-    assert goals["SpikingJelly / `phased` forward"] == ("200", True)
-    assert goals["Brian2 engine / driven by hand"] == ("1.05", True)
-    assert goals["same spikes as the Brian2 engine"] == ("9 of 10 latencies", False)
-    assert goals["one thread / two threads, free"] == ("1.90", True)
-    assert goals["`free` with the fewest input spikes, to the most"] == ("0.1 ms at 10, 2 ms at 784", True)
-    assert goals["`phased` layer with all inputs active / dense layer"] == ("1.25", False)
-    assert goals["peak memory of an epoch of Fashion-MNIST"] == ("1.20 GB", False)
-    assert goals["second process of the Brian2 engine"] == ("15 modules in 50 s, then 0 in 50.0 s", True)
-    assert goals["`netsim evaluate` on 10,000 images"] == ("", None)
+    lines = benchmark.goals_table(measured, (9, 10)).splitlines()
+    goals = {cells[0]: tuple(cells[2:]) for cells in (line.strip("| ").split(" | ") for line in lines[2:])}
+    assert goals["`phased` forward / dense network"] == ("1.20", "no")  # the faster layout
+    assert goals["`phased` training step / dense network's"][0] == "not in this run"  # as one of the layouts is
+    assert goals["binary forward / the same with real weights"] == ("0.50", "yes")
+    assert goals["snnTorch / `phased` forward"][0] == "not in this run"
+    assert goals["SpikingJelly / `phased` forward"] == ("200", "yes")
+    assert goals["Brian2 engine / driven by hand"] == ("1.05", "yes")
+    assert goals["same spikes as the Brian2 engine"] == ("9 of 10 latencies", "no")
+    rows = benchmark.rows_table(measured)
+    assert "| `event-phased-forward-trained` | 0.3 | 0.27–0.45 | 0.3 | 1.2 |" in rows
+    assert "| `snntorch` | is missing |  |  |  |" in rows
+    assert [goal[0] for goal in benchmark.GOALS if goal[3] not in "≤≥"] == []
+    known = benchmark.rows_of(np.zeros((1, 28, 28, 1), np.uint8), np.zeros(1, int), 1, 1)
+    assert {name for goal in benchmark.GOALS for name in goal[1:3]} <= set(known)
 
 
 def test_rows_are_timed_in_turn() -> None:
-    from benchmarks.rows import MissingLibraryError, Prepared, Row, Setting, measure
-
+    benchmark = importlib.import_module("benchmark")
     order: list[str] = []
 
-    def row(name: str) -> Row:
-        return Row(name, "", lambda setting: Prepared(lambda: order.append(name), 4, lambda: {"known": name}))
+    def row(name: str) -> Any:
+        return benchmark.Row(lambda: lambda: order.append(name), presentations=4)
 
-    def missing(setting: Setting) -> Prepared:
-        raise MissingLibraryError("nosuch is not installed")
+    def missing() -> Any:
+        raise ModuleNotFoundError("No module named 'nosuch'", name="nosuch")
 
     told: list[int] = []
-    setting = Setting(np.zeros((4, 28, 28, 1)), np.zeros(4), "", 0, 1, 1, 1)
-    one, none, two = measure([row("one"), Row("none", "", missing), row("two")], setting, 3, told.append)
-    assert [one.calls, two.calls] == [20, 20]
+    rows = {"one": row("one"), "none": benchmark.Row(missing), "two": row("two")}
+    measured = benchmark.measure(rows, 3, 1, told.append)
+    assert [measured[name].per_block for name in ("one", "two")] == [20, 20]
     warm_up, block = 2, 21  # a block begins with a call that is not timed
     assert order == ["one"] * warm_up + ["two"] * warm_up + (["one"] * block + ["two"] * block) * 3
-    assert len(one.wall_ms) == 3
-    assert one.facts == {"known": "one"}
-    assert none.missing == "nosuch is not installed"
-    assert none.wall_ms == []
+    assert len(measured["one"].wall) == 3
+    assert measured["none"].missing == "nosuch is not installed; pip install 'netsim-snn[bench]'"
+    assert measured["none"].wall == []
     assert told[-1] == 3 * (3 + 1)
 
 
-def test_operations_are_those_of_the_synapses() -> None:
-    from benchmarks.limits import layer_work
-
-    from netsim.models.presets import load_preset
-
-    network = load_preset("rcsnn-fashion")
-    work = {layer["layer"]: layer["multiply_adds"] for layer in layer_work(network)}
-    counts = {projection.name: network.synapse_count(projection) for projection in network.weighted}
-    assert work.pop("conv1") == 28 * 28 * 25 * 32 > counts.pop("conv1")  # the padding is multiplied too
-    assert work == counts
-
-
-def test_peak_memory_is_that_of_the_process_alone() -> None:
-    from benchmarks.processes import run_process
-
-    held = np.ones(40_000_000)  # 320 MB in the process that measures
-    small = run_process([sys.executable, "-ISc", "pass"])
-    large = run_process([sys.executable, "-ISc", "x = b'1' * 100_000_000"])
-    assert held.nbytes > 300e6
-    assert small["peak_bytes"] < 50e6
-    assert 100e6 < large["peak_bytes"] < 150e6
-    with pytest.raises(RunError, match=r"exit code 3 \(too bad\)"):
-        run_process([sys.executable, "-ISc", "import sys; print('too bad', file=sys.stderr); sys.exit(3)"])
+def test_rows_of_the_event_engine_can_be_called() -> None:
+    calls = importlib.import_module("benchmarks.calls")
+    images, labels = calls.random_images(4, 100), np.arange(4)
+    assert (images.reshape(4, -1) > 0).sum(axis=1).tolist() == [100] * 4
+    network, weights = calls.trained("yin-yang")
+    network = calls.without_competition(network, weights)[0]
+    points = calls.random_images(4, 3, shape=network.encoder.shape)
+    calls.forward(network, weights, points)()
+    calls.forward(network, weights, points, size=1)()
+    before = {name: array.copy() for name, array in weights.items()}
+    for online in (False, True):
+        calls.training(network, weights, points, labels % 3, online)()
+    assert any((weights[name] != before[name]).any() for name in weights)
+    binary, signs = calls.trained("bcsnn-mnist")
+    before = {name: array.copy() for name, array in signs.items()}
+    real, others = calls.as_real(binary, signs)
+    assert not real.weighting.is_binary
+    changed = {name: int((others[name] != before[name]).sum()) for name in others}
+    assert changed == {name: int(name.endswith(".kernel")) for name in others}
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="profilers are told of compiled functions by Python 3.11 alone")
-def test_a_profile_names_functions_and_adds_up() -> None:
-    from benchmarks.rows import Setting
-    from benchmarks.shares import measure_shares
-    from benchmarks.stimuli import random_images
-
-    setting = Setting(random_images(4, 100, 0), np.arange(4), "", 0, 1, 1, 1)
-    busy = {
-        "phased, forward": "numerics.field_products.multiply_fields",
-        "phased, training step": "numerics.field_products.multiply_fields",
-        "free, forward": "engines.event.sweep.sweep",
-    }
-    profiles = measure_shares(setting, seconds=0.1)
-    assert set(profiles) == set(busy)
-    for name, lines in profiles.items():
-        assert sum(line["share"] for line in lines) == pytest.approx(1.0)
-        assert any(line["function"] == busy[name] and line["what"] for line in lines)
+GROWTH = {
+    "InputSpikes": (10, "free, one dense layer"),
+    "ActiveInputs": (1, "phased, step"),
+    "Neurons": (8, "free"),
+    "Synapses": (7, "phased"),
+    "Batches": (1, "phased"),
+    "Threads": (1, "phased"),
+    "TimeSteps": (8.0, "event"),
+    "Thinned": (400, 0.2, "free", "single", "thinned"),
+}
 
 
-def test_every_curve_grows() -> None:
-    from benchmarks.growth import CURVES, growth_points
-    from benchmarks.rows import Setting
-    from benchmarks.stimuli import random_images
+@pytest.mark.parametrize("name", GROWTH)
+def test_benchmarks_of_asv_can_be_called(name: str) -> None:
+    growth = importlib.import_module("benchmarks.growth")
+    curve = getattr(growth, name)()
+    assert all(value in values for value, values in zip(GROWTH[name], curve.params, strict=True))
+    assert len(curve.params) == len(curve.param_names)
+    curve.setup(*GROWTH[name])
+    curve.time_call(*GROWTH[name])
 
-    setting = Setting(random_images(4, 100, 0), np.arange(4), "", 0, 1, 1, 1)
-    for curve in CURVES:
-        series: dict[str, list[float]] = {}
-        for point in growth_points([curve], quick=False):
-            series.setdefault(point.series, []).append(point.x)
-        assert all(places == sorted(set(places)) and len(places) > 1 for places in series.values())
-    (point, *_) = growth_points(["spikes"], quick=True)
-    assert point.prepare(setting).presentations == 4
+
+def test_many_neurons_are_presented() -> None:
+    growth = importlib.import_module("benchmarks.growth")
+    curve = growth.ManyNeurons()
+    curve.setup(2000, "free")
+    curve.time_batch(2000, "free")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import re
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +13,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGE = (DOCS / "learning_rule.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -25,7 +23,9 @@ def learning_rule(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize(("case", "exact"), [("phased", ("linear", "exact")), ("free", ("exact",))])
-def test_gradients_beside_differences(learning_rule: ModuleType, case: str, exact: tuple[str, ...]) -> None:
+def test_gradients_beside_differences(
+    learning_rule: ModuleType, case: str, exact: tuple[str, ...], tmp_path: Path
+) -> None:
     network = learning_rule.CASES[case]
     network = dataclasses.replace(network, training=dataclasses.replace(network.training, epochs=2))
     weights, accuracy = learning_rule.trained(network, limit=200)
@@ -37,13 +37,15 @@ def test_gradients_beside_differences(learning_rule: ModuleType, case: str, exac
         for derivative in exact:
             assert small.loc[(population, derivative), "correlation"] > 0.99
             assert small.loc[(population, derivative), "ratio"] == pytest.approx(1, abs=0.05)
-    assert f"| {case} |" in learning_rule.markdown(table)
+    assert f"| {case} |" in learning_rule.table_of(table)
+    learning_rule.draw(rows.assign(case=case), tmp_path / "gradients.png")
+    assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_page_shows_what_the_script_found(learning_rule: ModuleType) -> None:
     table = pd.read_csv(DOCS / "learning_rule" / "gradients.csv")
-    (shown,) = re.findall(r"<!-- gradients -->\n(.*?)<!-- end -->", PAGE, re.DOTALL)
-    assert shown == learning_rule.markdown(table)
-    assert set(table["case"]) == set(learning_rule.CASES)
+    page = (DOCS / "learning_rule.md").read_text(encoding="utf-8")
+    assert f"<!-- gradients -->\n{learning_rule.table_of(table)}\n<!-- end of gradients -->" in page
+    assert list(table["case"].drop_duplicates()) == list(learning_rule.CASES)
     phased = table[table["case"].str.startswith("phased") & (table["step"] == "small")]
     np.testing.assert_allclose(phased[["correlation", "ratio"]], 1, atol=0.02)

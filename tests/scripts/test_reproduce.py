@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -13,7 +14,6 @@ import pandas as pd
 import pytest
 
 from netsim.errors import RunError
-from netsim.specification import Network
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -23,52 +23,48 @@ def _scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))
 
 
-def _networks() -> dict[str, Network]:
-    from reproducing.ablations import ABLATIONS, base
-
-    return {name: change(base(regime)) for name, (_, regime, change) in ABLATIONS.items()}
-
-
 def test_every_ablation_is_another_network_of_the_same_size() -> None:
-    from reproducing.ablations import ABLATIONS
+    from ablations import ABLATIONS, base, network_of
 
-    networks = _networks()
-    for name, (what, regime, _) in ABLATIONS.items():
+    networks = {name: dataclasses.replace(network_of(name), name="same") for name in ABLATIONS}
+    for name, (what, changes) in ABLATIONS.items():
         assert networks[name].shapes == networks["phased"].shapes
-        assert (what == "regime") == (networks[name] == networks[regime])
+        unchanged = dataclasses.replace(base(what.rpartition(", ")[2]), name="same")
+        assert (changes == {}) == (networks[name] == unchanged)
     assert len(set(networks.values())) == len(networks)
 
 
-def test_the_page_of_results_is_made_of_the_records() -> None:
-    from reproducing.page import results_page
-    from reproducing.records import ABLATIONS, EVALUATIONS, RECORDS, read_evaluations, read_records
+def test_the_page_of_results_is_made_of_the_records(tmp_path: Path) -> None:
+    import reproduce
 
-    page = results_page(read_records(RECORDS), read_records(ABLATIONS), read_evaluations(EVALUATIONS))
-    assert (REPOSITORY / "RESULTS.md").read_text() == page
+    page = tmp_path / "RESULTS.md"
+    text = (REPOSITORY / "RESULTS.md").read_text(encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
+    reproduce.write_page(page)
+    assert page.read_text(encoding="utf-8") == text
 
 
 def test_evaluations_are_of_the_weights_of_the_records() -> None:
-    from reproducing.records import EVALUATIONS, RECORDS, read_evaluations
-    from reproducing.rows import PAPER
+    from reproduce import PAPER, TRAINED
 
-    evaluations = read_evaluations(EVALUATIONS)
+    evaluations = {path.stem: json.loads(path.read_text()) for path in (TRAINED / "evaluations").glob("*.json")}
     assert set(evaluations) == set(PAPER)
     for preset, measured in evaluations.items():
-        recorded = json.loads((RECORDS / f"{preset}-seed0.json").read_text())["test"]
+        recorded = json.loads((TRAINED / "records" / f"{preset}-seed0.json").read_text())["test"]
         assert measured["strict_accuracy"] == measured["read_outs"]["strict"] == recorded["strict_accuracy"]
 
 
 def _result(preset: str, seed: int, strict: float) -> dict[str, Any]:
-    from reproducing.records import RECORDS
+    from reproduce import TRAINED
 
-    result: dict[str, Any] = json.loads((RECORDS / f"{preset}-seed0.json").read_text())
+    result: dict[str, Any] = json.loads((TRAINED / "records" / f"{preset}-seed0.json").read_text())
     result["record"]["seed"] = seed
     result["test"]["strict_accuracy"] = strict
     return result
 
 
 def test_seeds_share_a_row_of_the_table() -> None:
-    from reproducing.page import results_table
+    from reproduce import results_table
 
     table = results_table([_result("mlp-mnist", seed, strict) for seed, strict in enumerate((0.97, 0.98, 0.99))])
     (row,) = [line for line in table.splitlines() if line.startswith("| mlp-mnist")]
@@ -77,19 +73,20 @@ def test_seeds_share_a_row_of_the_table() -> None:
 
 
 def test_a_row_that_learned_from_all_stimuli_has_no_validation_accuracy() -> None:
-    from reproducing.page import results_table
+    from reproduce import results_table
 
     result = _result("mlp-mnist", 0, 0.97)
     del result["validation_strict_accuracy"]
-    assert "| **97.00** | 0 | – |" in results_table([result]).splitlines()[-1]
+    table = results_table([result])
+    assert "| **97.00** | 0 | – |" in table
+    assert "mlp-mnist learned from all training images." in table
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["nothing"], "rows are"),
-        (["--ablations", "mlp-mnist"], "trains networks of its own"),
-        (["--ablations", "--seed", "1"], "trains networks of its own"),
+        (["--evaluate", "--seed", "1"], "trains nothing"),
         (["--evaluate", "--ship"], "trains nothing"),
     ],
 )
@@ -120,26 +117,27 @@ def test_missing_data_is_noticed_before_a_row_is_trained(idx_data: Path, tmp_pat
     assert not runs.exists()
 
 
-def test_an_ablation_is_trained_once(idx_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reproducing import ablations
+def test_an_ablation_is_trained_once(
+    idx_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import ablations
 
+    monkeypatch.setenv("NETSIM_DATA", str(idx_data))
     monkeypatch.setattr(ablations, "IMAGES", 200)
-    monkeypatch.setattr(ablations, "EPOCHS", 1)
-    monkeypatch.setattr(ablations, "ABLATIONS", {"phased": ablations.ABLATIONS["phased"]})
-    trained: list[str] = []
-    ablations.run_ablations(tmp_path, str(idx_data), trained.append)
+    monkeypatch.setattr(ablations, "ABLATIONS", {"phased": ("phased", {"training": {"epochs": 1}})})
+    ablations.main(tmp_path)
+    assert capsys.readouterr().err == "phased\n"
     result = json.loads((tmp_path / "phased" / "result.json").read_text())
     assert result["validation"]["presentations"] == 5000
     assert result["epochs"] == 1
-    ablations.run_ablations(tmp_path, str(idx_data), trained.append)
-    assert trained == ["phased"]
-    monkeypatch.setattr(ablations, "EPOCHS", 2)
-    with pytest.raises(RunError, match="made with other settings"):
-        ablations.run_ablations(tmp_path, str(idx_data), trained.append)
+    ablations.main(tmp_path)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(RunError):
+        ablations.measured(tmp_path / "phased", ablations.base("phased"))
 
 
 def test_what_is_shipped_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reproducing import rows
+    import reproduce
 
     from netsim.analysis import metrics_table
     from netsim.models.presets import load_preset
@@ -147,17 +145,20 @@ def test_what_is_shipped_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     run = open_training(tmp_path / "runs" / "digits-seed0", load_preset("digits"), seed=0, limit=40)
     run.train()
+    assert reproduce.training_record(run.folder)["record"]["seed"] == 0
     (run.folder.path / "packed.npz").write_bytes(b"weights")
     measured = {"read_outs": {"strict": 0.5}}
     run.folder.write_json("result.json", {"preset": "digits", "record": {"seed": 0}, "test": measured})
-    for name in ("TRAINED", "RECORDS", "EVALUATIONS", "METRICS", "ABLATIONS"):
-        monkeypatch.setattr(rows, name, tmp_path / name)
-    rows.ship_rows(tmp_path / "runs")
-    assert (tmp_path / "TRAINED" / "digits.npz").read_bytes() == b"weights"
-    assert json.loads((tmp_path / "EVALUATIONS" / "digits.json").read_text()) == measured
-    assert json.loads((tmp_path / "RECORDS" / "digits-seed0.json").read_text())["test"] == measured
+    shipped = tmp_path / "trained"
+    for name in ("records", "evaluations", "metrics", "ablations"):
+        (shipped / name).mkdir(parents=True)
+    monkeypatch.setattr(reproduce, "TRAINED", shipped)
+    reproduce.ship(tmp_path / "runs")
+    assert (shipped / "digits.npz").read_bytes() == b"weights"
+    assert json.loads((shipped / "evaluations" / "digits.json").read_text()) == measured
+    assert json.loads((shipped / "records" / "digits-seed0.json").read_text())["test"] == measured
     pd.testing.assert_frame_equal(
-        metrics_table(tmp_path / "METRICS" / "digits-seed0.csv"), metrics_table(run.folder.metrics)
+        metrics_table(shipped / "metrics" / "digits-seed0.csv"), metrics_table(run.folder.metrics)
     )
 
 
@@ -165,15 +166,16 @@ def test_what_is_shipped_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_shipped_weights_give_the_figures_of_the_tables(
     idx_data: Path, preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reproducing import rows
-    from reproducing.records import EVALUATIONS, RECORDS
+    import reproduce
 
-    monkeypatch.setattr(rows, "EVALUATIONS", tmp_path)
-    rows.evaluate_shipped(preset, str(idx_data))
-    measured = json.loads((tmp_path / f"{preset}.json").read_text())
-    recorded = json.loads((RECORDS / f"{preset}-seed0.json").read_text())["test"]
+    kept_in = reproduce.TRAINED
+    monkeypatch.setattr(reproduce, "TRAINED", tmp_path)
+    (tmp_path / "evaluations").mkdir()
+    reproduce.evaluate_shipped(preset, ["--data-dir", str(idx_data)])
+    measured = json.loads((tmp_path / "evaluations" / f"{preset}.json").read_text())
+    recorded = json.loads((kept_in / "records" / f"{preset}-seed0.json").read_text())["test"]
     assert measured["strict_accuracy"] == recorded["strict_accuracy"]
-    kept = json.loads((EVALUATIONS / f"{preset}.json").read_text())
+    kept = json.loads((kept_in / "evaluations" / f"{preset}.json").read_text())
     for figure in ("read_outs", "onset_rate"):
         assert measured[figure] == kept[figure]
     assert measured["median_decision_latency_ms"] == pytest.approx(kept["median_decision_latency_ms"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import netsim
 from netsim.errors import RunError, SpecificationError
 from netsim.learning import OutputDisplacement, Targets
+from netsim.training.checkpoint import read_checkpoint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +120,15 @@ def test_a_training_stops_and_stays_stopped_when_it_is_resumed() -> None:
     ]
     longer = _open(resume=True).train()
     assert longer[-1]["training_loss"] == whole[-1]["training_loss"]
+
+
+def test_an_interrupted_training_keeps_what_it_has_learned_so_far() -> None:
+    """Long before a checkpoint is due."""
+    run, batches = _open(network=_digits(batch=10)), itertools.count(1)
+    with pytest.raises(KeyboardInterrupt):
+        run.train(interrupted=lambda: next(batches) == 3)
+    state = read_checkpoint(run.network, run.folder.checkpoint)
+    assert (state.epoch, state.batch, state.totals.presentations) == (0, 3, 30)
 
 
 def test_targets_take_the_place_of_those_of_the_settings() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.seams import encoders
+from netsim.specification.checks import finite
 from netsim.specification.encoders._protocol import Encoder
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
 
@@ -48,7 +49,7 @@ class IntensityEncoder(Encoder):
             raise DataError(f"images: must be integers or floats, not {images.dtype}")
         if images.shape[1:] != self.sample_shape:
             raise DataError(f"images: have shape {images.shape[1:]}, the encoder needs {self.sample_shape}")
-        if intensity_max is None or not (np.isfinite(intensity_max) and intensity_max > 0):
+        if intensity_max is None or not (finite(intensity_max) and intensity_max > 0):
             raise DataError(f"intensity_max: must be positive, not {intensity_max}")
         if images.size and not (images.min() >= 0 and images.max() <= intensity_max):  # NaN fails as well
             if np.isnan(images).any():

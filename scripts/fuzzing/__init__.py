@@ -1,1 +1,0 @@
-"""What `scripts/fuzz.py` runs: damaged and made-up files for every reader of netsim."""

@@ -1,1 +1,0 @@
-"""The parts of ``scripts/reproduce.py``: rows of the results table, ablations, and the page made of their records."""
