@@ -32,7 +32,7 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
         rows.append(("Static weights", _static(static, network)))
     rows.append(("Optimizer", f"{optimizer}. $x$: {_learned(network)}; $g$: its gradient"))
     rows.append(("Learning rate", schedule))
-    if settings.fitted and not network.weighting.is_binary:
+    if settings.fitted:
         rows.append(("Fitting", describe_fit(network)))
     if handed := handed_in(plugins, constraints):
         rows.append(("After each step", not_told(handed)))

@@ -117,26 +117,28 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation
 
 def describe_fit(network: Network) -> str:
     """Say what is fitted, for the model description."""
+    if network.weighting.is_binary:
+        return "None: weights are binary"
     chosen = [] if network.training.pretrained else [one for one in network.integrating if is_fitted(network, one)]
-    text = []
+    text, biased = [], any(population.has_bias for population in network.populations)
     if chosen:
         spread = _spread_of_outputs(network)
         text.append(
             f"Before the first update, {names(one.name for one in chosen)} are fitted one after another, in the order"
             f" of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the seed. All"
-            " drawn weights onto a population are multiplied by one factor, and biases are set. The equations of the"
-            f" neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the hidden neurons with a"
-            f" window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the other hidden neurons fire by"
+            f" drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}. The"
+            f" equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the hidden"
+            f" neurons with a window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the other hidden neurons fire by"
             rf" ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
             rf" ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of their"
             f" window, with a standard deviation of at most {number(spread)} ms in a presentation."
         )
     if optimizers[network.learning.optimizer].normalises:
         text.append(
-            rf"The learning rate of the weights onto a population and of its biases is multiplied by"
+            f"The learning rate of the weights onto a population{' and of its biases' * biased} is multiplied by"
             rf" ${number(_STEP)}{GAP}S / R$, from {number(_RATES[0])} to {number(_RATES[1])}. $S$ is the potential that"
-            " the drive adds during the window, or half of the threshold. $R$ is the potential that weights and biases"
-            " of 1 would lead to, in the mean over neurons and stimuli."
+            " the drive adds during the window, or half of the threshold. $R$ is the potential that weights"
+            f"{' and biases' * biased} of 1 would lead to, in the mean over neurons and stimuli."
         )
     return "\n".join(text) or "Nothing is fitted: initial weights and rates are given"
 
