@@ -46,7 +46,8 @@ class Analysis:
     summary : str
         One line for help texts, without a capital and a full stop.
     draw : callable
-        Draws the table: takes it, and ``classes``, ``ax`` and ``palette``, and returns the Axes.
+        Draws the table: takes it, ``ax`` and ``palette``, and returns the Axes. It may take ``classes``, the names of
+        labels.
     order : int
         Lists are sorted by it.
     presentations : int
@@ -156,7 +157,8 @@ class Analysed:
         with theme(palette):
             figure, axes = plt.subplots(figsize=(width or entry.width, entry.height), layout="constrained")
             try:
-                entry.draw(self.table, classes=self.classes, ax=axes)
+                named = {"classes": self.classes} if "classes" in inspect.signature(entry.draw).parameters else {}
+                entry.draw(self.table, ax=axes, **named)
             except BaseException:
                 plt.close(figure)
                 raise

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -326,7 +326,7 @@ def _study_of(frame: pd.DataFrame) -> Study:
     names = frame["kind"].unique()
     if len(names) > 1 or names[0] not in studies:
         raise DataError(f"table: holds {', '.join(map(str, names))}; a table of one kind of study is needed")
-    return cast(Study, studies[names[0]])
+    return studies[names[0]]
 
 
 def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:

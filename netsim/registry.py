@@ -16,12 +16,13 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import WIDTH, limited
 
 Entry = TypeVar("Entry")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         names = ", ".join(sorted(self._names))
         return limited(textwrap.wrap(f"Registry({self.seam!r}: {names})", WIDTH, subsequent_indent="  "))
 
-    def register(self, name: str) -> Callable[[Any], Any]:
+    def register(self, name: str) -> Callable[[Made], Made]:
         """A decorator that adds a class, a function or any other value under a name.
 
         Registering the same name again is for a module that is loaded anew; of two modules the second is refused.
@@ -97,8 +98,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             If another module has registered the name, or it is that of an entry of netsim.
         """
 
-        def add(entry: Any) -> Any:
-            self.add(name, entry, getattr(entry, "__module__", None) or type(entry).__module__)
+        def add(entry: Made) -> Made:
+            self.add(name, cast(Entry, entry), getattr(entry, "__module__", None) or type(entry).__module__)
             return entry
 
         return add
@@ -132,7 +133,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
                 raise SpecificationError(where, f"{name!r} {hint}") from None
             raise SpecificationError(f"{self.seam} {name!r}", hint) from None
 
-    def name_of(self, entry: Entry) -> str:
+    def name_of(self, entry: object) -> str:
         """The name that an entry is registered under; a KeyError, if it is not."""
         for name, known in self._entries.items():
             if known is entry:

@@ -362,3 +362,21 @@ def first_spike_on_grid(neurons: Neurons, arrivals: list[Arrival], bias: float, 
         slope = (current if n < gate else 0.0) + (neurons.drive + loops if n >= onset else 0.0)
         v += slope * dt / neurons.tau
     return math.inf
+
+
+def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
+    """The receptive field of each position as a row, by presentation, y, x; columns by dy, dx, channel."""
+    padded = np.pad(maps, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    view = np.lib.stride_tricks.sliding_window_view
+    fields = view(padded, (1, kernel, kernel, 1))[:, ::stride, ::stride, :, 0, :, :, 0]
+    return fields.transpose(0, 1, 2, 4, 5, 3).reshape(-1, kernel**2 * maps.shape[3])
+
+
+def scatter_patches(
+    patches: np.ndarray, shape: tuple[int, ...], kernel: int, stride: int = 1, padding: int = 0
+) -> np.ndarray:
+    """Rows of receptive fields added back onto maps of a shape: the transpose of `gather_patches`."""
+    sums = np.zeros(math.prod(shape) + 1)
+    places = gather_patches(np.arange(1, sums.size).reshape(shape), kernel, stride, padding)
+    np.add.at(sums, places, patches)
+    return sums[1:].reshape(shape)

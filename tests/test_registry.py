@@ -58,7 +58,7 @@ def test_nobody_else_takes_the_name_of_an_entry_of_netsim() -> None:
     registry = _registry()  # which has not imported any
     for known in (registry, schedules):
         with pytest.raises(SpecificationError, match=r"'cosine': comes with netsim; what mine registers needs another"):
-            known.add("cosine", 1, "mine")
+            known.add("cosine", lambda progress: 1.0, "mine")
     assert schedules["cosine"](0.0) == 1.0
 
 

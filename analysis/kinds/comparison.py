@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,17 +29,13 @@ MEASURES = {
 """What is compared, in the words of the figure."""
 
 
-def comparison_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the standardised difference of every measure and layer, with its 95 % confidence interval.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `paired_comparison`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

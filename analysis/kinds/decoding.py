@@ -24,17 +24,13 @@ if TYPE_CHECKING:
 _CODES = ("latency", "fired")
 
 
-def decoding_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def decoding_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw how well the label is decoded from each layer by the time up to which its spikes are known.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `decoding_over_time`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,17 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def distance_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def distance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw distances between presentations of one label and of different ones, relative to the mean of all pairs.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `spike_train_distances`; the van Rossum distance is drawn.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 _Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
 
 
-def importance_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw what is lost without each neuron or map, the most important ones first, in each layer.
 
     A line is the 95 % confidence interval of a unit.
@@ -41,8 +39,6 @@ def importance_figure(
     ----------
     frame : pandas.DataFrame
         As from `ablation_importance`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

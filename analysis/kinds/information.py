@@ -24,9 +24,7 @@ _SILENCE = "silence"
 CODES = ("latency", "rank", _SILENCE)
 
 
-def information_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def information_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw how much the neurons of each layer tell about the label, by latency, rank and silence.
 
     A mark is the median of neurons, a line holds the middle 90 %; the shuffle correction is taken off. The grey tick is
@@ -36,8 +34,6 @@ def information_figure(
     ----------
     frame : pandas.DataFrame
         As from `label_information`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def information_time_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def information_time_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the mean information of the neurons of each layer by the time up to which their spikes are known.
 
     The band holds the mean of neurons with its 95 % bootstrap interval over neurons.
@@ -32,8 +29,6 @@ def information_time_figure(
     ----------
     frame : pandas.DataFrame
         As from `information_over_time`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def reliability_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def reliability_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw how the medians of neurons are spread, layer above layer, all labels together.
 
     A box holds the middle half of the neurons that fire, with their median; whiskers hold 90 %. Beside it stands how
@@ -31,8 +28,6 @@ def reliability_figure(
     ----------
     frame : pandas.DataFrame
         As from `latency_statistics`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

@@ -23,17 +23,13 @@ if TYPE_CHECKING:
 _MOST_BINS = 10_000
 
 
-def psth_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def psth_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the rate of each layer over the presentation, all labels together, with its 95 % confidence interval.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `first_spike_psth`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

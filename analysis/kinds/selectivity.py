@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,17 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def selectivity_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def selectivity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw how the selectivity of neurons is distributed in each layer: the share of neurons that have less.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `label_selectivity`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

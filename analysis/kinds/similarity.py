@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,17 +26,13 @@ LABELS = "labels"
 """The dissimilarity of labels: 0 of the same, 1 of different ones."""
 
 
-def similarity_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def similarity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the correlation of the dissimilarities of every two layers; those of labels are a layer too.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `representational_similarity`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,17 +25,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def sparseness_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def sparseness_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw population and lifetime sparseness of each layer, all labels together, with 95 % confidence intervals.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `population_sparseness`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

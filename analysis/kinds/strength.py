@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
 _STIMULUS = "stimulus"
 
 
-def strength_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+def strength_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the mean latency of each layer against the strength of the stimulus, with its 95 % confidence interval.
 
     The mean over groups of the layer is taken off, so that layers that fire one after the other can be compared.
@@ -32,8 +29,6 @@ def strength_figure(
     ----------
     frame : pandas.DataFrame
         As from `latency_against_strength`.
-    classes : sequence of str, optional
-        Not used: labels are not drawn.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional

@@ -4,16 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from netsim.description.document import Table, plain
 from netsim.seams import regimes
-from netsim.specification import PSP, Network, Population, Winners
+from netsim.specification import Network, Population, Regime, Winners
 from netsim.specification.grid import TOLERANCE
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, in_ms, names, number
 from netsim.specification.traits import has_delays, has_relays, in_loops, unless_all
-
-
-def psp_name(psp: PSP) -> str:
-    """The shape of a postsynaptic potential in words."""
-    return "own breakpoints" if psp.shape == "breakpoints" else psp.shape
-
 
 _STAND_IN = ", the stand-in that the learner uses"
 """What titles say, if another engine than netsim's own simulated."""
@@ -23,7 +17,7 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
     """The equations of neurons and synapses; of the learner's alone, if a `foreign` engine simulated others."""
     by_regime = grouped(network.integrating, lambda population: population.dynamics.regime)
     potentials = [
-        rf"$\tau v_j'(t) = {regimes[regime].current}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
+        rf"$\tau v_j'(t) = {_current(regimes[regime])}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
         for regime, chosen in by_regime.items()
     ]
     looped = in_loops(network)
@@ -46,7 +40,7 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
             rf"$t_j$ is the first $t$ with ${ONSET} \leq t < {END}$ and $v_j(t) \geq \theta$. A neuron without such a"
             r" $t$ is silent, $t_j = \infty$; one that has fired does not fire again in the presentation.",
         ),
-        ("Regime", "\n".join(f"`{regime}`: {regimes[regime].summary}" for regime in by_regime)),
+        ("Regime", "\n".join(f"`{regime}`: {_summary(regimes[regime])}" for regime in by_regime)),
     ]
     competing = grouped((one for one in network.populations if one.winners is not None), lambda one: one.winners)
     if competing:
@@ -63,6 +57,26 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
         ("Time", _foreign_time(network) if foreign else _time(network)),
     ]
     return Table("D1", f"Neuron and synapse model{_STAND_IN if foreign else ''}", tuple(rows))
+
+
+def _current(regime: type[Regime]) -> str:
+    """The sum that moves the potential."""
+    synaptic = f"I_j(t){GAP}[t < {GATE}]" if regime.gated else "I_j(t)"
+    return rf"{synaptic} + D{GAP}[t \geq {ONSET}]" if regime.has_drive else synaptic
+
+
+def _summary(regime: type[Regime]) -> str:
+    """What neurons do, as a clause."""
+    if regime.gated:
+        return (
+            rf"a neuron integrates until its onset, where the gate closes, ${GATE} = {ONSET}$; from there the drive $D$"
+            rf" alone moves its potential, so that $t_j = {ONSET} + \max(0,{GAP}\tau (\theta - v_j({ONSET})) / D)$ if"
+            rf" that is before ${END}$"
+        )
+    fires = "all layers run at once; a neuron may fire whenever it is at threshold"
+    if regime.has_onset:
+        fires = rf"a neuron integrates from the start but fires only from its onset ${ONSET}$ on"
+    return fires + ", helped by the constant drive $D$ from there" * regime.has_drive
 
 
 def stand_in(foreign: str) -> str:
@@ -122,8 +136,8 @@ def _postsynaptic_potential(network: Network) -> str:
         f" after the presynaptic spike{' has arrived' if has_delays(network) else ''}"
     ]
     for psp, chosen in grouped(network.weighted, lambda projection: projection.psp).items():
-        pairs = ", ".join(f"$({delay}, {change})$" for delay, change in psp.written_kernel(number))
-        lines.append(f"{psp_name(psp)}{unless_all(chosen, network.weighted)}: $(d_k, c_k)$ = {pairs}")
+        pairs = ", ".join(f"$({delay}, {change})$" for delay, change in psp.written_kernel())
+        lines.append(f"{psp.phrase}{unless_all(chosen, network.weighted)}: $(d_k, c_k)$ = {pairs}")
     return "\n".join(lines)
 
 

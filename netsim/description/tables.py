@@ -8,7 +8,7 @@ from typing import Any
 
 from netsim import __version__
 from netsim.description.document import Description, Table, plain
-from netsim.description.neurons import neurons_table, parameters_table, psp_name, stand_in
+from netsim.description.neurons import neurons_table, parameters_table, stand_in
 from netsim.description.optimization import not_told, optimization_table
 from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
@@ -99,7 +99,7 @@ def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping
     sizes = summarise(network)
     foreign = foreign_engine(network, plugins)
     assumed = f"That of {plain(foreign)}, not in the specification; stand-in that the learner uses: " if foreign else ""
-    shapes = distinct(psp_name(projection.psp) for projection in network.weighted)
+    shapes = distinct(projection.psp.phrase for projection in network.weighted)
     pooling = "; pooling neurons pass on the earliest spike" if has_relays(network) else ""
     part, way = ("layer", ", from layer to layer") if is_chain(network) else ("population", "")
     delays = "conduction delays as in table C" if has_delays(network) else "no conduction delays"

@@ -1,7 +1,7 @@
 """Products over receptive fields: the gradient of the synapses, and what is propagated to their source.
 
-Both are matrix products with receptive fields as rows. Where few postsynaptic neurons carry a signal, as below
-pooling, where one neuron of a field is heard at most, only the fields of those are visited.
+Only the fields of postsynaptic neurons that carry a signal are visited. These are few below pooling, where one neuron
+of a field is heard at most.
 """
 
 from functools import cache
@@ -14,19 +14,12 @@ from netsim.numerics.field_loops import add_up_active, channels_at_once, list_ac
 from netsim.numerics.psp import Breakpoints, Slopes
 from netsim.numerics.receptive_fields import (
     copy_line,
-    few_channels,
-    gather_columns,
-    gather_patches,
     is_pointwise,
-    scatter_patches,
 )
 from netsim.numerics.transposition import transpose
 from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, lowest, not_zero, store, total
 from netsim.specification import PSP, Window
 
-# Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
-# (measured in single precision).
-_VECTOR = 90
 # To visit a neuron that carries a signal takes so many times as long as to visit one of all, in vectors (measured).
 _PER_SIGNAL = 8
 # Dense synapses are worth laying out anew, map by map, for so many positions (measured).
@@ -64,28 +57,15 @@ def contiguous(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> n
 
 
 @compiled
-def kernel_gradient(
-    inputs: np.ndarray, signal: np.ndarray, window: Window, visited: bool, gradient: np.ndarray
-) -> None:
+def kernel_gradient(inputs: np.ndarray, signal: np.ndarray, window: Window, gradient: np.ndarray) -> None:
     """Gradient of the synapses: over all positions, the outer product of the field with the signals of its neurons.
 
     Inputs, shape (presentations, height, width, channels), are zero where nothing is seen; the signal has the shape
-    (presentations, rows, columns, maps), the gradient (inputs of a field, maps). Where `visited`, see `is_sparse`, only
-    fields of neurons with a signal, or of positions with any, are looked at.
+    (presentations, rows, columns, maps), the gradient (inputs of a field, maps).
     """
-    maps = signal.shape[3]
-    if _are_by_synapse(inputs, signal, window, visited):
-        _gather_by_synapse(inputs, signal, window, gradient)
-    elif visited:
-        by_map = room_by_map(maps, window.size, window.size * inputs.shape[3], signal)
-        learns = _gather_visited(inputs, signal, window.stride, window.padding, by_map)
-        collect_from_maps(by_map, learns, gradient)
-    elif few_channels(inputs):
-        columns = gather_columns(inputs, window.size, window.stride, window.padding)
-        np.dot(columns, signal.reshape(-1, maps), gradient)
-    else:
-        patches = gather_patches(inputs, window.size, window.stride, window.padding)
-        np.dot(patches.T, signal.reshape(-1, maps), gradient)
+    by_map = room_by_map(signal.shape[3], window.size, window.size * inputs.shape[3], signal)
+    learns = _gather_visited(inputs, signal, window.stride, window.padding, by_map)
+    collect_from_maps(by_map, learns, gradient)
 
 
 @compiled
@@ -93,7 +73,6 @@ def propagate(
     signal: np.ndarray,
     kernel: np.ndarray,
     window: Window,
-    visited: bool,
     times: np.ndarray,
     gate: float,
     propagated: np.ndarray,
@@ -104,18 +83,15 @@ def propagate(
     propagated. Nothing need come to sources that did not fire before the gate (ms).
     """
     maps = kernel.shape[1]
-    if visited:
+    if not is_pointwise(window.size, window.stride, window.padding):
         by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
         _scatter_visited(by_map, signal, window.stride, window.padding, propagated)
-    elif is_pointwise(window.size, window.stride, window.padding):
-        shape, signals = (-1, len(kernel)), signal.reshape(-1, maps)
-        if len(signals) >= _POSITIONS_PER_LAYOUT:
-            _propagate_by_signal(signals, kernel, propagated.reshape(shape))
-        else:
-            _propagate_to_heard(signals, kernel, times.reshape(shape), gate, propagated.reshape(shape))
+        return
+    shape, signals = (-1, len(kernel)), signal.reshape(-1, maps)
+    if len(signals) >= _POSITIONS_PER_LAYOUT:
+        _propagate_by_signal(signals, kernel, propagated.reshape(shape))
     else:
-        onto = np.dot(signal.reshape(-1, maps), kernel.T)
-        scatter_patches(onto, propagated, window.size, window.stride, window.padding)
+        _propagate_to_heard(signals, kernel, times.reshape(shape), gate, propagated.reshape(shape))
 
 
 @compiled
@@ -191,23 +167,6 @@ def _heard(times: np.ndarray, gate: float) -> np.ndarray:
         heard[count] = i  # branch-free: a branch would be mispredicted
         count += times[i] < gate
     return heard[:count]
-
-
-@compiled
-def is_sparse(signal: np.ndarray, window: Window) -> bool:
-    """Whether visiting the fields of signalling neurons is less work than a matrix product over all.
-
-    A single presentation is always visited, up to four times as slow where all neurons carry a signal: the threads of
-    a library's products need not be taken for it. Dense synapses and 1x1 convolutions of a single pixel are not.
-    """
-    presentations, rows, columns, _ = signal.shape
-    if presentations == 1 and (rows * columns > 1 or window.size > 1):
-        return True
-    if rows * columns == 1:
-        return False  # nobody shares weights with them
-    row = window.size * window.source[2]
-    vectors = padded(row, signal) // lanes_of(signal)
-    return bool(count_nonzero(signal.reshape(-1)) * vectors * _VECTOR < signal.size * row)
 
 
 @compiled
@@ -359,107 +318,6 @@ def offsets_in_frame(size: int, per_row: int, line: int, lanes: int) -> np.ndarr
     for n in range(len(offsets)):
         offsets[n] = n // per_row * line + n % per_row * lanes
     return offsets
-
-
-# To look for signals among a vector of maps takes so many times as long as to add up one synapse of it, to list those
-# of a position for visits so many times, and for each vector of a field of a signal so many times (measured).
-_PER_PLACE = 7
-_PER_PLACE_VISITED = 4
-_PER_VISIT = 10
-# The sums of so many synapses of a vector of maps stay in registers.
-_SYNAPSES = 5
-# The signals of so many positions stay in the nearest cache.
-_POSITIONS = 128
-
-
-@compiled
-def _are_by_synapse(inputs: np.ndarray, signal: np.ndarray, window: Window, visited: bool) -> bool:
-    """Whether adding up synapse by synapse is less work than visiting fields, or than a matrix product.
-
-    Signals cost by the position then, and are counted as if each had one of its own.
-    """
-    presentations, rows, columns, maps = signal.shape
-    lanes, synapses = lanes_of(signal), window.size**2 * inputs.shape[3]
-    if not few_channels(inputs) or maps < lanes or not visited:
-        return bool(few_channels(inputs) and maps >= lanes)
-    count, places = count_nonzero(signal.reshape(-1)), presentations * rows * columns * (-(-maps // lanes))
-    vectors = window.size * (padded(window.size * inputs.shape[3], signal) // lanes)
-    by_synapse = _PER_PLACE * places + min(count, places) * synapses
-    return bool(by_synapse < _PER_PLACE_VISITED * places + count * _PER_VISIT * (vectors + 1))
-
-
-@compiled
-def _gather_by_synapse(inputs: np.ndarray, signal: np.ndarray, window: Window, gradient: np.ndarray) -> None:
-    """Add up, for each synapse of a field, the inputs at its place times the signals of all maps, a vector of them.
-
-    There are at least as many maps as a vector has numbers. Positions without a signal are left out. Each sum is added
-    up in the order of positions, as by `_gather_visited`.
-    """
-    presentations, _, width, channels = inputs.shape
-    _, rows, columns, maps = signal.shape
-    lanes, row_of_field = lanes_of(inputs), window.size * channels
-    line = (width + 2 * window.padding) * channels
-    framed = frame(inputs, window.padding, 0, 0)
-    synapses, flat = len(gradient), signal.reshape(-1)
-    whole = -(-synapses // _SYNAPSES) * _SYNAPSES  # the last one is added up again, for nothing
-    offsets = np.empty(whole, np.uint64)
-    for k in range(whole):
-        n = min(k, synapses - 1)
-        offsets[k] = n // row_of_field * line + n % row_of_field
-    fields, places = np.empty(_POSITIONS, np.uint64), np.empty(_POSITIONS, np.int64)
-    blocks = -(-maps // lanes)
-    sums = from_a_line(blocks * whole * lanes, inputs)
-    sums[:] = 0
-    for b in range(presentations):
-        copy_framed(inputs[b], window.padding, framed)
-        for block in range(blocks):
-            left, own, position = min(block * lanes, maps - lanes), block * whole * lanes, 0
-            while position < rows * columns:
-                count = 0
-                while position < rows * columns and count < _POSITIONS:
-                    row, place = position // columns, (b * rows * columns + position) * maps + left
-                    fields[count] = (row * line + (position - row * columns) * channels) * window.stride
-                    places[count] = place
-                    count += not_zero(load(flat, place)) != 0
-                    position += 1
-                for k in range(0, whole, _SYNAPSES):
-                    _add_up_synapses(framed, offsets, k, flat, fields, places, count, sums, own + k * lanes)
-    for block in range(blocks):
-        left, own = min(block * lanes, maps - lanes), block * whole * lanes
-        for k in range(synapses):
-            copy_line(sums[own + k * lanes : own + (k + 1) * lanes], gradient[k, left : left + lanes])
-
-
-@compiled_with(fastmath={"contract"})
-def _add_up_synapses(
-    framed: np.ndarray,
-    offsets: np.ndarray,
-    first: int,
-    signal: np.ndarray,
-    fields: np.ndarray,
-    places: np.ndarray,
-    count: int,
-    sums: np.ndarray,
-    own: int,
-) -> None:
-    """Add to the sums of `_SYNAPSES` synapses, from `first` on, what some positions with signals bring."""
-    lanes = lanes_of(sums)
-    one, two, three = offsets[first], offsets[first + 1], offsets[first + 2]
-    four, five = offsets[first + 3], offsets[first + 4]
-    of_one, of_two, of_three = load(sums, own), load(sums, own + lanes), load(sums, own + 2 * lanes)
-    of_four, of_five = load(sums, own + 3 * lanes), load(sums, own + 4 * lanes)
-    for k in range(count):
-        field, signals = fields[k], load(signal, places[k])
-        of_one = of_one + broadcast(framed[field + one]) * signals
-        of_two = of_two + broadcast(framed[field + two]) * signals
-        of_three = of_three + broadcast(framed[field + three]) * signals
-        of_four = of_four + broadcast(framed[field + four]) * signals
-        of_five = of_five + broadcast(framed[field + five]) * signals
-    store(sums, own, of_one)
-    store(sums, own + lanes, of_two)
-    store(sums, own + 2 * lanes, of_three)
-    store(sums, own + 3 * lanes, of_four)
-    store(sums, own + 4 * lanes, of_five)
 
 
 # A row of a field is some vectors; the last one may reach into the next row, where its numbers count for nothing.

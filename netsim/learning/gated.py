@@ -1,8 +1,9 @@
 """The local learning step of the synapses onto neurons that share one limit, the gate.
 
 What each spike has built up by then, and its slope, is the same for all postsynaptic neurons, so that the step is two
-products over receptive fields. It is compiled as a whole: array expressions would pass through memory once for every
-operation, and threads would wait for each other to get the GIL.
+products: over receptive fields where there is a window, with a sparse matrix of synapses elsewhere. The step of a
+window is compiled as a whole: array expressions would pass through memory once for every operation, and threads would
+wait for each other to get the GIL.
 """
 
 import numpy as np
@@ -11,13 +12,13 @@ from netsim.learning.fields import (
     breakpoints_per_drive,
     contiguous,
     handing_down,
-    is_sparse,
     kernel_gradient,
     propagate,
 )
 from netsim.learning.gradients import Deferred, Factors, LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints, Slopes, integrate, multiply_by_slope
+from netsim.numerics.sparse_products import SparseMatrix, add_outer_products, add_products, picked
 from netsim.numerics.vectors import broadcast, lanes_of, load, store
 from netsim.specification import Neurons, Projection, Window
 
@@ -75,15 +76,14 @@ def _step(
     """The step, with the PSP and its slopes per drive; nothing is written to an empty array."""
     flat = times.reshape(-1)
     integrate(flat, gate, psp, inputs.reshape(-1))
-    visited = is_sparse(signal, window)
     if gradient.size:
-        kernel_gradient(inputs, signal, window, visited, gradient)
+        kernel_gradient(inputs, signal, window, gradient)
     if bias.size:
         sum_over_positions(signal.reshape(-1, bias.size), bias)
         for m in range(bias.size):
             bias[m] *= gate * per_drive
     if propagated.size:
-        propagate(signal, kernel, window, visited, times, gate, propagated)
+        propagate(signal, kernel, window, times, gate, propagated)
         multiply_by_slope(propagated.reshape(-1), flat, gate, slopes)
 
 
@@ -102,3 +102,40 @@ def sum_over_positions(rows: np.ndarray, total: np.ndarray) -> None:
         for place in range(m, len(flat), count):
             rest += flat[place]
         total[m] = rest
+
+
+def step_gated_sparse(
+    projection: Projection,
+    neurons: Neurons,
+    matrix: SparseMatrix,
+    source: np.ndarray,
+    gate: float,
+    displacement: np.ndarray,
+    kernel: np.ndarray,
+    causal: bool,
+) -> LayerStep:
+    """The step of synapses onto neurons that the drive alone carries from the gate (ms) to threshold.
+
+    Parameters are those of `step_gated`.
+    """
+    dtype = source.dtype
+    gate, per_drive = dtype.type(gate), dtype.type(1 / neurons.drive)
+    psp = breakpoints_per_drive(projection.psp, dtype, neurons.drive)
+    slopes = handing_down(projection.psp, causal, dtype, neurons.drive)
+    times = np.ascontiguousarray(source).reshape(len(source), -1)
+    signal = np.ascontiguousarray(displacement, dtype).reshape(len(source), -1)
+    weights = np.ascontiguousarray(kernel, dtype).reshape(-1)
+    gradient = propagated = None
+    if projection.plastic:
+        inputs, gradient = np.empty_like(times), np.zeros_like(weights)
+        integrate(times.reshape(-1), gate, psp, inputs.reshape(-1))
+        add_outer_products(inputs, signal, matrix, gradient)
+    if projection.asks_for_displacement:
+        propagated = np.zeros_like(times)
+        add_products(signal, matrix.by_source, picked(weights, matrix.weight, dtype), propagated)
+        multiply_by_slope(propagated.reshape(-1), times.reshape(-1), gate, slopes)
+    return LayerStep(
+        None if gradient is None else gradient.reshape(kernel.shape),
+        signal.reshape(-1, displacement.shape[-1]).sum(axis=0) * (gate * per_drive) if neurons.bias else None,
+        None if propagated is None else propagated.reshape(source.shape),
+    )

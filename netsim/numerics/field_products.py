@@ -30,25 +30,19 @@ from netsim.numerics.signs import (
     GROUP,
     Signs,
     active_groups,
-    add_up_bits,
-    bits_of_signs,
     tables_of_active,
     tables_of_all,
 )
-from netsim.numerics.vectors import TABLE, from_a_line, has_avx512, lanes_of
+from netsim.numerics.vectors import TABLE, from_a_line, lanes_of
 
 # Weights that are met no more often are not worth laying out anew.
 _FEW_VISITS = 8
-# Weights that are met no more often are not worth packing into bits (measured).
-_VISITS_OF_BITS = 2.5
 # Tables of so many bytes are near while they are looked up in.
 _TABLES_BYTES = 2**18
 # To visit an active input takes so many times as long as to visit one of all, and to begin with a piece of a field as
 # long as so many of all (measured).
 _PER_ACTIVE = 1.5
 _PER_PIECE = 6
-# Only registers of AVX-512 choose between two numbers by a bit in one step.
-_BITS_CHOOSE = has_avx512()
 
 
 @compiled
@@ -61,17 +55,11 @@ def multiply_fields(
     width, channels), weights (size · size · channels, outputs), products, which are written, (presentations, rows,
     columns, outputs).
     """
-    presentations, height, width, channels = maps.shape
+    presentations, _, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
     block, sums = 2 * lanes_of(weights), presentations * rows * columns
     count = count_nonzero(maps.reshape(-1))
     visits, dense = sums * count, is_dense(count, maps.shape, size)  # of all inputs
-    worth_bits = _BITS_CHOOSE and visits > _VISITS_OF_BITS * maps.size and not dense
-    if worth_bits and height * width * size == 1 and outputs >= lanes_of(weights):
-        bits = bits_of_signs(weights)
-        if len(bits):
-            add_up_bits(list_active(maps, channels), bits, weights[0], products.reshape(sums, outputs))
-            return
     if visits <= _FEW_VISITS * maps.size:
         add_up_few(maps.shape, list_active(maps, channels), weights, size, stride, padding, products)
         return

@@ -1,4 +1,4 @@
-"""Receptive fields in the rows of a matrix or one by one, and the earliest spike of a field.
+"""Receptive fields one by one, and the earliest spike of a field.
 
 Maps, of numbers or spike times (``inf`` is silent), have the shape (presentations, height, width, channels); kernel,
 stride and padding are those of `netsim.specification.Convolution`, in neurons. There is a field at each position.
@@ -8,83 +8,6 @@ import numpy as np
 
 from netsim.numerics.compilation import compiled
 from netsim.numerics.vectors import broadcast, lanes_of, least, load, not_zero, store, where_at_least
-
-# With fewer channels the row of a field is too short to be copied at a time.
-_FEW_CHANNELS = 4
-
-
-@compiled
-def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
-    """Lay out the receptive field of each position as a row; the padding is zero.
-
-    The result has the shape (presentations · positions, kernel · kernel · channels): rows by presentation, y, x;
-    columns by dy, dx, channel, so that the product with a flattened kernel is the convolution.
-    """
-    presentations, height, width, channels = maps.shape
-    rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
-    patches = np.empty((presentations, rows, columns, kernel, kernel * channels), maps.dtype)
-    lines = np.ascontiguousarray(maps).reshape(presentations, height, width * channels)
-    for b in range(presentations):
-        for row in range(rows):
-            for column in range(columns):
-                left = column * stride - padding
-                first = max(-left, 0) * channels
-                last = min(width - left, kernel) * channels
-                offset = left * channels
-                for dy in range(kernel):
-                    target = patches[b, row, column, dy]
-                    y = row * stride - padding + dy
-                    if y < 0 or y >= height:
-                        target[:] = 0
-                        continue
-                    target[:first] = 0
-                    target[last:] = 0
-                    # slices of one length let the compiler vectorise: no index could be negative
-                    seen = target[first:last]
-                    source = lines[b, y, offset + first : offset + last]
-                    for k in range(len(seen)):
-                        seen[k] = source[k]
-    return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
-
-
-@compiled
-def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
-    """Lay out receptive fields as `gather_patches` does, transposed: quicker where there are `few_channels`."""
-    presentations, height, width, channels = maps.shape
-    rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
-    by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), maps.dtype)
-    for dy in range(kernel):
-        for dx in range(kernel):
-            # the positions whose fields have this column inside the map
-            first = min(max(padding - dx + stride - 1, 0) // stride, columns)
-            last = max(min((width - 1 + padding - dx) // stride + 1, columns), first)
-            for channel in range(channels):
-                for b in range(presentations):
-                    for row in range(rows):
-                        target = by_column[dy, dx, channel, b, row]
-                        y = row * stride - padding + dy
-                        if y < 0 or y >= height:
-                            target[:] = 0
-                            continue
-                        target[:first] = 0
-                        target[last:] = 0
-                        left = dx - padding
-                        if stride == 1:
-                            # slices of one length let the compiler vectorise: no index could be negative
-                            seen = target[first:last]
-                            source = maps[b, y, first + left : last + left, channel]
-                            for k in range(len(seen)):
-                                seen[k] = source[k]
-                        else:
-                            for column in range(first, last):
-                                target[column] = maps[b, y, column * stride + left, channel]
-    return by_column.reshape(kernel * kernel * channels, presentations * rows * columns)
-
-
-@compiled
-def few_channels(maps: np.ndarray) -> bool:
-    """Whether the rows of fields are too short to be copied at a time; better rows of positions, then."""
-    return bool(maps.shape[3] < _FEW_CHANNELS)
 
 
 @compiled
@@ -121,37 +44,6 @@ def gather_field(
                 field[place + channel] = times[b, y, x, channel] if inside else np.inf
             place += channels
     field[place:] = np.inf
-
-
-@compiled
-def scatter_patches(patches: np.ndarray, maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> None:
-    """Add rows of receptive fields back onto the maps they came from, in C order: transpose of `gather_patches`."""
-    presentations, height, width, channels = maps.shape
-    rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
-    maps[:] = 0
-    fields = patches.reshape(presentations, rows, columns, kernel, kernel * channels)
-    lines = maps.reshape(presentations, height, width * channels)
-    for b in range(presentations):
-        for row in range(rows):
-            for column in range(columns):
-                left = column * stride - padding
-                first = max(-left, 0) * channels
-                last = min(width - left, kernel) * channels
-                offset = left * channels
-                for dy in range(kernel):
-                    y = row * stride - padding + dy
-                    if y < 0 or y >= height:
-                        continue
-                    source = fields[b, row, column, dy, first:last]
-                    target = lines[b, y, offset + first : offset + last]
-                    for k in range(len(target)):
-                        target[k] += source[k]
-
-
-@compiled
-def _positions(size: int, kernel: int, stride: int, padding: int) -> int:
-    """How many fields fit beside one another."""
-    return (size + 2 * padding - kernel) // stride + 1
 
 
 @compiled

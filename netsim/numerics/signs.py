@@ -1,9 +1,8 @@
 """Weights that differ by their signs alone: those onto each output are of one size.
 
-Of a layer that sees all inputs a sign is a bit, for its weights come from far away. Of a receptive field, whose weights
-are near and met many times, inputs come in groups of four: the 16 sums of a group that signs can make are added up
-once, as a lookup table in which every output finds its own, in place of four products. The sums of groups are added in
-the order of the field and multiplied by the size at the end, whichever groups are passed over for being zero.
+The inputs of a receptive field come in groups of four. The 16 sums of a group that signs can make are added up once, as
+a lookup table in which every output finds its own, in place of four products. The sums of groups are added in the order
+of the field and multiplied by the size at the end, whichever groups are passed over for being zero.
 """
 
 from typing import NamedTuple
@@ -15,14 +14,11 @@ from netsim.numerics.field_loops import Active
 from netsim.numerics.receptive_fields import copy_line
 from netsim.numerics.vectors import (
     TABLE,
-    below,
     broadcast,
     from_a_line,
     lanes_of,
     load,
-    not_zero,
     store,
-    where,
 )
 
 GROUP = 4
@@ -124,50 +120,3 @@ def _add_up_group(inputs: np.ndarray, group: int, tables: np.ndarray, number: in
     total = total + load(_SIGNS, lanes * np.uint64(2)) * broadcast(inputs[begin + np.uint64(2)])
     total = total + load(_SIGNS, lanes * np.uint64(3)) * broadcast(inputs[begin + np.uint64(3)])
     store(tables, number * np.uint64(TABLE), total)
-
-
-@compiled
-def bits_of_signs(weights: np.ndarray) -> np.ndarray:
-    """Which weights are positive, if those onto each output are of one size and differ by their sign alone.
-
-    Bits have the shape (blocks, inputs, vectors of a block); there is no block if weights are of other sizes. The last
-    vectors may overlap.
-    """
-    inputs, outputs = weights.shape
-    lanes = lanes_of(weights)
-    bits = np.empty((-(-outputs // (2 * lanes)), inputs, 2), np.uint32)
-    flat, nothing, sizes = weights.reshape(-1), broadcast(weights.dtype.type(0)), np.abs(weights[0])
-    for k in range(inputs):
-        for n in range(2 * len(bits)):
-            first = min(n * lanes, outputs - lanes)
-            own, size = load(flat, k * outputs + first), load(sizes, first)
-            positive = below(nothing, own)
-            if not_zero(own - where(positive, size, -size)):
-                return bits[:0]
-            bits[n // 2, k, n % 2] = positive
-    return bits
-
-
-@compiled_with(fastmath={"contract"})
-def add_up_bits(active: Active, bits: np.ndarray, like: np.ndarray, products: np.ndarray) -> None:
-    """Add up all outputs of a layer that sees all inputs from bits and a size for each output; the bits are the same.
-
-    The sizes are those of the weights of any input. What is read for an input is a 32nd of its weights, and from a
-    nearer cache: the weights of a large layer come from far away.
-    """
-    presentations, outputs = products.shape
-    lanes, found, sizes = lanes_of(products), products.reshape(-1), np.abs(like)
-    nothing = broadcast(products.dtype.type(0))
-    for block in range(len(bits)):
-        first = min(2 * block * lanes, outputs - lanes)
-        next_one = min((2 * block + 1) * lanes, outputs - lanes)
-        size, next_size, own = load(sizes, first), load(sizes, next_one), bits[block]
-        minus, next_minus = -size, -next_size
-        for b in range(presentations):
-            total, total_of_next = nothing, nothing
-            for k in range(active.first[b], active.first[b + 1]):
-                value, place = broadcast(active.values[k]), active.places[k]
-                total = total + value * where(own[place, 0], size, minus)
-                total_of_next = total_of_next + value * where(own[place, 1], next_size, next_minus)
-            store(found, b * outputs + first, total)
-            store(found, b * outputs + next_one, total_of_next)

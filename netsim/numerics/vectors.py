@@ -330,18 +330,6 @@ def below(typing: Any, vector: Any, bound: Any) -> Any:
 
 
 @intrinsic
-def where(typing: Any, bits: Any, yes: Any, no: Any) -> Any:
-    """The vector that is `yes` where a bit is set, the lowest first, and else `no`; at most 32 lanes."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        own = arguments[0] if yes.count == 32 else builder.trunc(arguments[0], ir.IntType(yes.count))
-        chosen = builder.bitcast(own, ir.VectorType(ir.IntType(1), yes.count))
-        return builder.select(chosen, *arguments[1:])
-
-    return yes(types.uint32, yes, yes), code
-
-
-@intrinsic
 def lowest(typing: Any, bits: Any) -> Any:
     """The place of the lowest bit that is set; there is one."""
 

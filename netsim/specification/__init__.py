@@ -38,8 +38,9 @@ from netsim.specification.encoders import (
 )
 from netsim.specification.feedback import DirectFeedback, Feedback, RandomFeedback, SignFeedback
 from netsim.specification.network import Network
-from netsim.specification.neurons import PSP, Neurons
+from netsim.specification.neurons import Neurons
 from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
+from netsim.specification.psps import PSP
 from netsim.specification.regimes import Regime
 from netsim.specification.scopes import (
     MapWinners,

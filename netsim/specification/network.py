@@ -19,7 +19,7 @@ from netsim.specification.checks import check_kind, check_parts, check_types, fi
 from netsim.specification.connectivity import Connections, Window
 from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder
-from netsim.specification.neurons import PSP, Neurons
+from netsim.specification.neurons import Neurons
 from netsim.specification.populations import (
     BIAS_ONLY,
     STIMULUS,
@@ -31,6 +31,7 @@ from netsim.specification.populations import (
     check_winners,
     key_of_ends,
 )
+from netsim.specification.psps import PSP
 from netsim.specification.settings import Learning, Training, Weighting
 
 Part = TypeVar("Part", Population, Projection)

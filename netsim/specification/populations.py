@@ -12,7 +12,8 @@ from netsim.specification.checks import Shape, check_name, check_numbers, check_
 from netsim.specification.connectivity import Connectivity
 from netsim.specification.delays import Delays
 from netsim.specification.feedback import Feedback
-from netsim.specification.neurons import PSP, Neurons
+from netsim.specification.neurons import Neurons
+from netsim.specification.psps import PSP
 from netsim.specification.scopes import Winners
 
 STIMULUS = "stimulus"
@@ -229,6 +230,7 @@ class Projection:
         where = key_of_ends(self.source, self.target, self.name)
         if not isinstance(self.connectivity, Connectivity):
             raise SpecificationError(f"{where}.connectivity", f"must be a Connectivity, not {self.connectivity!r}")
+        check_psp(self.psp, where)
         if self.feedback is not None and not isinstance(self.feedback, Feedback):
             wrong = f"must be a Feedback, for example RandomFeedback(), not {self.feedback!r}"
             raise SpecificationError(f"{where}.feedback", wrong)
@@ -259,6 +261,11 @@ class Projection:
     def is_delayed_per(self, part: Literal["axon", "synapse"]) -> bool:
         """Whether there is a delay for each axon, or for each synapse, beside the weights."""
         return self.delays is not None and self.delays.per == part
+
+
+def check_psp(psp: object, where: str) -> None:
+    """Refuse what is no postsynaptic potential."""
+    require(isinstance(psp, PSP), f"{where}.psp", f'must be a PSP, for example PSP("plateau", rise=8.0), not {psp!r}')
 
 
 def key_of_ends(source: str, target: str, name: str) -> str:
@@ -314,4 +321,5 @@ class Layer:
     def __post_init__(self) -> None:
         check_name(self.name, "layers.name")
         check_types(self, f"layers.{self.name}")
+        check_psp(self.psp, f"layers.{self.name}")
         check_numbers(self, f"layers.{self.name}", ["dropout"], "in [0, 1)")

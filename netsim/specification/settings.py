@@ -1,8 +1,9 @@
 """How a network learns: which weights feed forward, the learner, the training."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from netsim.registry import Registry
 from netsim.reprs import short_repr
 from netsim.seams import engines, learners, optimizers, schedules, targets
 from netsim.specification.checks import check_choice, check_numbers, check_size, check_types, require
@@ -159,7 +160,12 @@ class Learning:
         check_types(self, "learning")
         gone = "lazy-adam is no longer part of netsim; use adam, which learns as well"
         require(self.optimizer != "lazy-adam" or "lazy-adam" in optimizers, "learning.optimizer", gone)
-        registries = {"targets": targets, "optimizer": optimizers, "schedule": schedules, "learner": learners}
+        registries: dict[str, Registry[Any]] = {
+            "targets": targets,
+            "optimizer": optimizers,
+            "schedule": schedules,
+            "learner": learners,
+        }
         for name, registry in registries.items():
             check_choice(getattr(self, name), registry, f"learning.{name}")
         check_numbers(self, "learning", ("sharpness", "margin", "rate", "clip"), "positive")

@@ -19,8 +19,8 @@ import tomli_w
 from netsim.errors import DataError, FormerWarning, SpecificationError, nearest
 from netsim.files import file_sha256, read_text, write_text
 from netsim.registry import Registry
-from netsim.seams import connectivities, encoders, feedbacks, scopes
-from netsim.specification import Encoder, Layer, Network, Neurons, Population, Projection
+from netsim.seams import connectivities, encoders, feedbacks, psps, scopes
+from netsim.specification import PSP, Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.specification.checks import check_choice
 from netsim.specification.network import expand_layers
 from netsim.specification.populations import key_of_ends
@@ -125,7 +125,8 @@ def network_to_dict(network: Network) -> dict[str, Any]:
         table["layers"] = [
             {"name": layer.name}
             | _chosen_table(connectivities, "rule", layer.connectivity)
-            | _to_dict(layer, "connectivity", "feedback", "winners")
+            | _to_dict(layer, "connectivity", "psp", "feedback", "winners")
+            | _psp_to_dict(layer)
             | _feedback_to_dict(layer)
             | _winners_to_dict(layer)
             for layer in layers
@@ -140,11 +141,16 @@ def network_to_dict(network: Network) -> dict[str, Any]:
     table["projections"] = [
         {"name": projection.name, "source": projection.source, "target": projection.target}
         | {"connectivity": _chosen_table(connectivities, "rule", projection.connectivity)}
-        | _to_dict(projection, "connectivity", "feedback")
+        | _to_dict(projection, "connectivity", "psp", "feedback")
+        | _psp_to_dict(projection)
         | _feedback_to_dict(projection)
         for projection in network.projections
     ]
     return table
+
+
+def _psp_to_dict(part: Layer | Projection) -> dict[str, Any]:
+    return {"psp": _chosen_table(psps, "shape", part.psp)} if part.psp != PSP() else {}
 
 
 def _feedback_to_dict(part: Layer | Projection) -> dict[str, Any]:
@@ -294,7 +300,7 @@ def _layer(table: dict[str, Any], position: int) -> Layer:
     make = _chosen(connectivities, table, "rule", where)
     # what no layer has is named before what a connectivity lacks
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
-    own = {"connectivity": make()} | _feedback(table, where) | _winners(table, where)
+    own = {"connectivity": make()} | _psp(table, where) | _feedback(table, where) | _winners(table, where)
     return _build(Layer, table | own, where)
 
 
@@ -321,7 +327,14 @@ def _projection(table: dict[str, Any], position: int) -> Projection:
     rule, inner = dict(rule), f"{where}.connectivity"
     make = _chosen(connectivities, rule, "rule", inner)
     _check_keys(make.args[0], rule, inner)
-    return _build(Projection, table | {"connectivity": make()} | _feedback(table, where), where)
+    return _build(Projection, table | {"connectivity": make()} | _psp(table, where) | _feedback(table, where), where)
+
+
+def _psp(table: dict[str, Any], where: str) -> dict[str, Any]:
+    """The postsynaptic potential of a layer or a projection, if its table has any."""
+    if isinstance(table.get("psp"), dict):
+        table = table | {"psp": {"shape": "ramp"} | table["psp"]}
+    return _optional(table, "psp", psps, "shape", 'shape = "plateau", rise = 8.0', where)
 
 
 def _feedback(table: dict[str, Any], where: str) -> dict[str, Any]:

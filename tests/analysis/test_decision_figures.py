@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -134,7 +134,7 @@ def test_the_last_row_of_errors_is_full_if_it_can_be(network: Network, count: in
     decisions = decision_table(network, np.tile(OUTPUTS[1], (10, 1)), [1] * 10)
     stimuli = SimpleNamespace(latencies=lambda chosen: np.full((len(chosen), 6, 5, 1), 3.0))
     source: Any = SimpleNamespace(network=network, stimuli=stimuli, classes=(), decisions=lambda limit: decisions)
-    plot = figures["errors"]
+    plot: Any = figures["errors"]
     drawn = plot.draw(source, Choice(count=count, width=plot.width))
     (axes,) = drawn.figure.axes
     assert len(axes.images) == count
@@ -168,7 +168,7 @@ def test_captions_of_flat_stimuli_lie_between_the_pictures(shape: tuple[int, int
     decisions = decision_table(network, np.tile([20.0, 30.0], (9, 1)), [1] * 9)
     stimuli = SimpleNamespace(latencies=lambda chosen: np.full((len(chosen), *shape), 3.0))
     source: Any = SimpleNamespace(network=network, stimuli=stimuli, classes=(), decisions=lambda limit: decisions)
-    drawn = figures["errors"].draw(source, Choice(width=figures["errors"].width))
+    drawn = cast(Any, figures["errors"]).draw(source, Choice(width=figures["errors"].width))
     (axes,) = drawn.figure.axes
     width, height = drawn.figure.get_size_inches()
     assert height < 1.5 * width

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NETSIM_DATA", raising=False)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")
     packages = (("Debian package", tmp_path / "debian"),)
-    elsewhere = dataclasses.replace(datasets["fashion-mnist"], packages=packages)
+    elsewhere = dataclasses.replace(cast(Any, datasets["fashion-mnist"]), packages=packages)
     monkeypatch.setitem(datasets._entries, "fashion-mnist", elsewhere)
 
 
@@ -60,7 +61,7 @@ def small_sources(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> d
             datasets._entries,
             name,
             dataclasses.replace(
-                datasets[name],
+                cast(Any, datasets[name]),
                 classes=tuple("0123456789"),
                 mirrors=(),
                 sha256={file: hashlib.sha256(content).hexdigest() for file, content in contents.items()},

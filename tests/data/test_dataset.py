@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -63,10 +64,10 @@ def test_the_real_files_are_what_their_checksums_say(name: str) -> None:
         images, labels = data.split(split)
         head = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in images.shape[:3])
         digest = hashlib.sha256(head + images.tobytes()).hexdigest()
-        assert digest == datasets[name].sha256[f"{file}-images-idx3-ubyte"]
+        assert digest == cast(Any, datasets[name]).sha256[f"{file}-images-idx3-ubyte"]
         head = b"\0\0\x08\x01" + len(labels).to_bytes(4, "big")
         digest = hashlib.sha256(head + labels.astype(np.uint8).tobytes()).hexdigest()
-        assert digest == datasets[name].sha256[f"{file}-labels-idx1-ubyte"]
+        assert digest == cast(Any, datasets[name]).sha256[f"{file}-labels-idx1-ubyte"]
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])

@@ -6,7 +6,7 @@ import dataclasses
 import gzip
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -37,7 +37,9 @@ def test_the_known_mirrors_are_used(
 ) -> None:
     mirror = make_mirror("good")
     mirror.offer(small_sources["mnist"])
-    monkeypatch.setitem(datasets._entries, "mnist", dataclasses.replace(datasets["mnist"], mirrors=(mirror.address,)))
+    monkeypatch.setitem(
+        datasets._entries, "mnist", dataclasses.replace(cast(Any, datasets["mnist"]), mirrors=(mirror.address,))
+    )
     assert (fetch("mnist") / IMAGES).is_file()
 
 

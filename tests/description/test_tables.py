@@ -21,7 +21,7 @@ from netsim.learning.constraints import constraints_of
 from netsim.learning.learners._stidi_bp_rule import SMALLEST_SLOPE
 from netsim.learning.protocol import Targets
 from netsim.models.presets import load_preset, preset_names
-from netsim.seams import SEAMS, engines, schedules, targets
+from netsim.seams import SEAMS, engines, psps, schedules, targets
 from netsim.specification import (
     PSP,
     Connectivity,
@@ -140,7 +140,7 @@ WITHOUT_MEANING: dict[str, Callable[[Network, Network], bool]] = {
 }
 """When a field changes nothing that is simulated."""
 
-NEVER_ALONE = {"PSP.shape", "Projection.source", "Projection.target", "Network.populations", "Network.projections"}
+NEVER_ALONE = {"Projection.source", "Projection.target", "Network.populations", "Network.projections"}
 NEVER_ALONE |= {"EventEncoder.constant"}  # takes a channel from the polarities
 """Fields that others have to change with."""
 
@@ -169,12 +169,12 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
     }
     types: set[Any] = {type(one.connectivity) for network in networks.values() for one in network.projections}
     types |= {type(network.encoder) for network in networks.values()}
-    types |= {Network, Layer, Projection, Neurons, PSP, InitialWeights, Weighting, Learning, Training}
+    types |= {Network, Layer, Projection, Neurons, *psps.values(), InitialWeights, Weighting, Learning, Training}
     fields = {
         f"{part.__name__}.{field.name}"
         for part in types
         for field in dataclasses.fields(part)
-        if typing.get_type_hints(part)[field.name] not in {*types, Connectivity, Encoder, Neurons | None}
+        if typing.get_type_hints(part)[field.name] not in {*types, PSP, Connectivity, Encoder, Neurons | None}
     }
     assert fields - changed == NEVER_ALONE | ONE_CHOICE
 

@@ -22,6 +22,7 @@ PROTOCOLS = {
         "netsim.files",
         "netsim.measuring",
         "netsim.seams",
+        "netsim.specification",
         "netsim.studies",
     },
     "studies.md": {"netsim.studies"},

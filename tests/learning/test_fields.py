@@ -1,15 +1,15 @@
-"""Products over receptive fields: the same sums whether fields are visited or laid out for a matrix product."""
+"""Products over receptive fields: the sums of their definition."""
 
 from __future__ import annotations
+
+from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.learning.fields import _are_by_synapse, is_sparse, kernel_gradient, propagate
-from netsim.numerics.receptive_fields import gather_patches
-from netsim.numerics.vectors import lanes_of
+from netsim.learning.fields import kernel_gradient, propagate
 from netsim.specification import Convolution, Dense, Window
 
 layers = st.builds(
@@ -37,7 +37,6 @@ def _window(layer: Convolution, inputs: np.ndarray) -> Window:
     return layer.window(source, layer.target_shape(source))
 
 
-@pytest.mark.parametrize("visited", [True, False])
 @given(
     layer=layers,
     channels=st.integers(1, 4) | st.integers(5, 70),
@@ -46,19 +45,19 @@ def _window(layer: Convolution, inputs: np.ndarray) -> Window:
     seed=st.integers(0, 2**32),
 )
 @settings(deadline=None, max_examples=80)
-def test_both_ways_are_the_sums_of_the_definition(
-    visited: bool, layer: Convolution, channels: int, share: float, dtype: type, seed: int
+def test_sums_are_those_of_the_definition(
+    oracle: ModuleType, layer: Convolution, channels: int, share: float, dtype: type, seed: int
 ) -> None:
     inputs, signal, kernel = _inputs(layer, channels, share, dtype, seed)
-    seen = gather_patches(inputs.astype(float), layer.kernel, layer.stride, layer.padding)
+    seen = oracle.gather_patches(inputs.astype(float), layer.kernel, layer.stride, layer.padding)
     signals = signal.reshape(-1, signal.shape[-1]).astype(float)
     window = _window(layer, inputs)
     gradient, propagated = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
-    kernel_gradient(inputs, signal, window, visited, gradient)
+    kernel_gradient(inputs, signal, window, gradient)
     # sources that did not fire before the gate are left out, perhaps: silent ones, and those at the gate and after it
     late: np.ndarray = np.random.default_rng(seed).choice(np.array([0, 0.5, np.inf], dtype), inputs.shape)
     times = np.where(inputs != 0, dtype(-1), late)
-    propagate(signal, kernel, window, visited, times, dtype(0), propagated)
+    propagate(signal, kernel, window, times, dtype(0), propagated)
     tolerance = 1e-10 if dtype is np.float64 else 1e-3
     np.testing.assert_allclose(gradient, seen.T @ signals, rtol=0, atol=tolerance)
     # what is propagated to a field, weighed by what it holds, is what the neuron receives
@@ -86,37 +85,8 @@ def test_what_dense_synapses_propagate_is_the_product(
     kernel: np.ndarray = generator.normal(size=(sources, maps)).astype(dtype)
     times: np.ndarray = generator.choice(np.array([0, 1, 2, np.inf], dtype), (presentations, 1, 1, sources))
     propagated = np.full_like(times, np.nan)
-    propagate(signal, kernel, Dense(maps).window((sources,), (maps,)), False, times, dtype(1.5), propagated)
+    propagate(signal, kernel, Dense(maps).window((sources,), (maps,)), times, dtype(1.5), propagated)
     expected = signal.astype(float) @ kernel.T.astype(float)
     tolerance = 1e-10 if dtype is np.float64 else 1e-3
     np.testing.assert_allclose(propagated[times < 1.5], expected[times < 1.5], rtol=0, atol=tolerance)
     assert np.isfinite(propagated).all()
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("share", [0.05, 0.3, 1.0])
-def test_sums_by_synapse_are_those_of_visited_fields_to_the_bit(share: float, dtype: type) -> None:
-    """One map less than a vector has numbers, and the fields of signals are visited one by one."""
-    lanes, generator = lanes_of(np.dtype(dtype)), np.random.default_rng(3)
-    layer = Convolution(lanes + 5, 3, padding=2)
-    inputs: np.ndarray = generator.normal(size=(2, 20, 19, 2)).astype(dtype)
-    signal: np.ndarray = generator.normal(size=(2, 22, 21, lanes + 5)).astype(dtype)
-    signal[generator.random(signal.shape) >= share] = 0
-    gradients = []
-    for maps, by_synapse in ((lanes - 1, False), (lanes + 5, True)):
-        of_maps = np.ascontiguousarray(signal[..., :maps])
-        assert _are_by_synapse(inputs, of_maps, _window(layer, inputs), True) is by_synapse
-        gradient: np.ndarray = np.full((18, maps), np.nan, dtype)
-        kernel_gradient(inputs, of_maps, _window(layer, inputs), True, gradient)
-        gradients.append(gradient[:, : lanes - 1])
-    np.testing.assert_array_equal(gradients[0], gradients[1])
-
-
-def test_few_signals_are_visited() -> None:
-    layer = Convolution(16, 3)
-    inputs, signal, _ = _inputs(layer, 8, 0.01, np.float64, 1)
-    window = _window(layer, inputs)
-    assert is_sparse(signal, window)
-    assert not is_sparse(np.ones_like(signal), window)
-    assert not is_sparse(signal[:, :1, :1].copy(), window)  # a dense layer is one product
-    assert is_sparse(np.ones_like(signal[:1]), window)  # which takes no threads of a library

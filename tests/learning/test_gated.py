@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from netsim.learning.gated import step_gated, sum_over_positions
+from netsim.learning.gated import step_gated, step_gated_sparse, sum_over_positions
 from netsim.learning.gradients import Factors, sum_of
-from netsim.learning.sparse_gated import step_gated_sparse
-from netsim.numerics.receptive_fields import gather_patches, scatter_patches
 from netsim.numerics.sparse_products import sparse_matrix
 from netsim.specification import PSP, Convolution, Dense, Neurons, Projection
 
@@ -60,7 +59,7 @@ def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: b
 
 
 @pytest.mark.parametrize(("plastic", "downward", "bias"), list(itertools.product([True, False], repeat=3)))
-def test_a_convolution_yields_what_is_asked_for(plastic: bool, downward: bool, bias: bool) -> None:
+def test_a_convolution_yields_what_is_asked_for(oracle: ModuleType, plastic: bool, downward: bool, bias: bool) -> None:
     generator = np.random.default_rng(6)
     neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0, bias=bias)
     rule = Convolution(4, 3, padding=1)
@@ -69,7 +68,7 @@ def test_a_convolution_yields_what_is_asked_for(plastic: bool, downward: bool, b
     source, signal = generator.uniform(0, 30, (2, 5, 5, 3)), generator.normal(size=(2, 5, 5, 4))
     kernel = generator.normal(size=(3, 3, 3, 4))
     step = step_gated(projection, neurons, window, source, 20.0, signal, kernel, False)
-    fields = gather_patches(np.maximum(20.0 - source, 0) / 2, 3, 1, 1)
+    fields = oracle.gather_patches(np.maximum(20.0 - source, 0) / 2, 3, 1, 1)
     if plastic:
         assert isinstance(step.kernel_gradient, np.ndarray)
         expected = (fields.T @ signal.reshape(-1, 4)).reshape(kernel.shape)
@@ -82,15 +81,14 @@ def test_a_convolution_yields_what_is_asked_for(plastic: bool, downward: bool, b
     else:
         assert step.bias_gradient is None
     if downward:
-        handed = np.empty_like(source)
-        scatter_patches(signal.reshape(-1, 4) @ kernel.reshape(-1, 4).T, handed, 3, 1, 1)
+        handed = oracle.scatter_patches(signal.reshape(-1, 4) @ kernel.reshape(-1, 4).T, source.shape, 3, 1, 1)
         assert step.displacement is not None
         np.testing.assert_allclose(step.displacement, handed * (source < 20.0) / 2, atol=1e-12)
     else:
         assert step.displacement is None
 
 
-def test_a_convolution_with_one_position_is_learned_in_the_shape_that_it_has() -> None:
+def test_a_convolution_with_one_position_is_learned_in_the_shape_that_it_has(oracle: ModuleType) -> None:
     generator = np.random.default_rng(7)
     neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0)
     rule = Convolution(4, 5, padding=1)
@@ -99,7 +97,7 @@ def test_a_convolution_with_one_position_is_learned_in_the_shape_that_it_has() -
     kernel = generator.normal(size=(5, 5, 2, 4))
     step = step_gated(Projection("stimulus", "conv", rule), neurons, window, source, 20.0, signal, kernel, False)
     assert isinstance(step.kernel_gradient, np.ndarray)
-    fields = gather_patches(np.maximum(20.0 - source, 0) / 2, 5, 1, 1)
+    fields = oracle.gather_patches(np.maximum(20.0 - source, 0) / 2, 5, 1, 1)
     np.testing.assert_allclose(step.kernel_gradient, (fields.T @ signal[:, 0, 0]).reshape(kernel.shape), atol=1e-12)
 
 

@@ -1,7 +1,8 @@
-"""The pairwise step of synapses: the same sums whichever synapses are visited."""
+"""The pairwise step of synapses: the sums of its definition."""
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from netsim.learning import synapses
 from netsim.learning.gradients import SinglePresentation, sum_of
 from netsim.learning.sparse import earliest_sparse
-from netsim.numerics.receptive_fields import gather_patches, scatter_patches
 from netsim.specification import PSP, Connections, Convolution, Dense, Projection
 
 PSPS = [PSP(), PSP("triangle", rise=9.0, fall=20.0)]
@@ -50,7 +50,6 @@ def _potential(psp: PSP, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sum(part for part, _ in parts), sum(slope for _, slope in parts)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("by_input", [True, False])
 @given(
     maps=st.integers(1, 40),
     kernel=st.integers(1, 3),
@@ -66,8 +65,8 @@ def _potential(psp: PSP, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     seed=st.integers(0, 2**32),
 )
 @settings(deadline=None, max_examples=30)
-def test_both_ways_are_the_sums_of_the_definition(
-    by_input: bool,
+def test_sums_are_those_of_the_definition(
+    oracle: ModuleType,
     maps: int,
     kernel: int,
     stride: int,
@@ -87,12 +86,10 @@ def test_both_ways_are_the_sums_of_the_definition(
     times, limits, signal = _pairs(source, target, share, share, seed, dtype, presentations)
     drawn = np.random.default_rng(seed).normal(size=layer.weight_shape(source, target))
     weights: np.ndarray = drawn.astype(dtype, order)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synapses, "_few_inputs", lambda *_: by_input)
-        window = layer.window(source, target)
-        step = synapses.step_pairwise(_projection(layer, psp), window, times, limits, signal, weights, causal)
+    window = layer.window(source, target)
+    step = synapses.step_pairwise(_projection(layer, psp), window, times, limits, signal, weights, causal)
     # as fields are filled up with zeros, they hold the time that a spike is before the end of all
-    seen = gather_patches(np.where(np.isfinite(times), 100 - times.astype(float), 0), kernel, stride, padding)
+    seen = oracle.gather_patches(np.where(np.isfinite(times), 100 - times.astype(float), 0), kernel, stride, padding)
     since = limits.reshape(-1, 1, maps).astype(float) - (100 - seen)[:, :, None]
     since = np.where(seen[:, :, None] == 0, -1.0, since)
     potential, slope = _potential(psp, since)
@@ -104,8 +101,7 @@ def test_both_ways_are_the_sums_of_the_definition(
     np.testing.assert_allclose(step.bias_gradient, products.sum(axis=(0, 1, 2)), rtol=0, atol=tolerance)
     passed = (since > 0) if causal else slope
     handed = (passed * weights.reshape(1, -1, maps) * signals).sum(axis=2)
-    onto = np.empty(times.shape)
-    scatter_patches(handed, onto, kernel, stride, padding)
+    onto = oracle.scatter_patches(handed, times.shape, kernel, stride, padding)
     np.testing.assert_allclose(step.displacement, onto, rtol=0, atol=tolerance)  # type: ignore[arg-type]
 
 
@@ -116,12 +112,10 @@ _ENDING = [PSP("plateau", rise=9.0), PSP("triangle", rise=5.2, fall=9.1), PSP("t
 @pytest.mark.parametrize("signals", [0.05, 1.0], ids=["few-signals", "many-signals"])
 @pytest.mark.parametrize("psp", _ENDING, ids=["plateau", "triangle", "steep"])
 @pytest.mark.parametrize("layer", [Convolution(9, 2), Dense(3), Dense(300)], ids=["maps", "few", "many"])
-@pytest.mark.parametrize("by_input", [True, False])
 def test_psps_that_have_ended_hand_down_nothing_at_all(
-    by_input: bool, layer: Convolution | Dense, psp: PSP, signals: float, dtype: type, monkeypatch: pytest.MonkeyPatch
+    layer: Convolution | Dense, psp: PSP, signals: float, dtype: type
 ) -> None:
     """Not even what rounding would leave of changes of slope that sum to 0."""
-    monkeypatch.setattr(synapses, "_few_inputs", lambda *_: by_input)
     source: tuple[int, ...] = (4, 4, 3)
     target = layer.target_shape(source)
     times, limits, signal = _pairs(source, target, 0.8, signals, 3, dtype)
@@ -134,29 +128,15 @@ def test_psps_that_have_ended_hand_down_nothing_at_all(
     assert not step.displacement.any()  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("by_input", [True, False])
-def test_a_spike_at_the_limit_and_a_map_without_signals_have_no_part(
-    by_input: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_spike_at_the_limit_and_a_map_without_signals_have_no_part() -> None:
     layer, source, target = Convolution(3, 2), (3, 3, 2), (2, 2, 3)
     times, limits = np.full((2, *source), 4.0), np.full((2, *target), 4.0)
     signal = np.ones_like(limits)
     signal[..., 1], limits[..., 1] = 0, 100
-    monkeypatch.setattr(synapses, "_few_inputs", lambda *_: by_input)
     window, weights = layer.window(source, target), np.ones((2, 2, 2, 3))
     step = synapses.step_pairwise(_projection(layer, PSPS[0]), window, times, limits, signal, weights, False)
     assert not sum_of(step.kernel_gradient).any()  # type: ignore[arg-type]
     assert not step.displacement.any()  # type: ignore[union-attr]
-
-
-def test_the_way_is_taken_that_is_less_work() -> None:
-    layer, source = Convolution(64, 5), (12, 12, 32)
-    target = layer.target_shape(source)
-    window = layer.window(source, target)
-    cases = ((0.05, 0.3, True), (0.25, 0.12, False), (1.0, 0.1, False), (0.3, 0.0, False))
-    for spikes, signals, by_input in cases:
-        times, _, signal = _pairs(source, target, spikes, signals, seed=1, dtype=np.float32)
-        assert synapses._few_inputs(times, signal, window) == by_input
 
 
 @pytest.mark.parametrize("causal", [True, False])

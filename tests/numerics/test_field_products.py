@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from numba import njit
 
 from netsim.numerics import field_loops, field_products
-from netsim.numerics.field_loops import list_active
 from netsim.numerics.field_products import multiply_fields, multiply_signs
-from netsim.numerics.signs import GROUP, active_groups, add_up_bits, bits_of_signs, by_signs
+from netsim.numerics.signs import GROUP, active_groups, by_signs
 from netsim.numerics.vectors import lanes_of, store
 
 Case = tuple[np.ndarray, np.ndarray, int, int, int]
@@ -112,32 +111,6 @@ def test_as_many_fields_at_once_as_registers_hold_have_the_same_sums(dtype: type
     expected = [sum(framed[k + 10 * dy : k + 10 * dy + 6] @ own[dy] for dy in range(2)) for k in fields.astype(int)]
     np.testing.assert_allclose(vectors[3:], expected, atol=1e-5)
     assert np.array_equal(vectors[:3], vectors[3:6])
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("outputs", [32, 33, 64, 130, 1000])
-def test_signs_in_bits_give_the_bits_of_the_weights(outputs: int, dtype: str) -> None:
-    """A single presentation reads the weights as they are; bits are taken by some processors alone."""
-    generator = np.random.default_rng(outputs)
-    maps: np.ndarray = generator.uniform(-1, 1, (9, 1, 1, 420)).astype(dtype)
-    maps[generator.uniform(size=maps.shape) > 0.2] = 0
-    sizes = generator.uniform(0, 1, outputs) * (generator.uniform(size=outputs) > 0.1)  # some are zero
-    weights: np.ndarray = (np.where(generator.uniform(size=(420, outputs)) > 0.5, 1, -1) * sizes).astype(dtype)
-    bits = bits_of_signs(weights)
-    assert len(bits) == -(-outputs // (2 * lanes_of(weights)))
-    together, alone = (np.empty((count, 1, 1, outputs), maps.dtype) for count in (9, 1))
-    add_up_bits(list_active(maps, 420), bits, weights[0], together.reshape(9, outputs))
-    for number, presentation in enumerate(maps):
-        multiply_fields(presentation[None], weights, 1, 1, 0, alone)
-        assert np.array_equal(alone[0], together[number])
-    assert together == pytest.approx(by_definition(maps, weights, 1, 1, 0), abs=1e-12 if dtype == "float64" else 2e-4)
-
-
-def test_weights_of_other_sizes_have_no_signs_in_bits() -> None:
-    weights = np.where(np.random.default_rng(0).uniform(size=(420, 130)) > 0.5, 0.5, -0.5)
-    for other in (np.nextafter(0.5, 1), np.nan, np.inf):
-        weights[419, 129] = other
-        assert not len(bits_of_signs(weights))
 
 
 def test_no_presentations() -> None:

@@ -212,7 +212,7 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: EventEncoder((8, 8, 2), origin="start"), "encoder.origin"),  # type: ignore[arg-type]
         (lambda: EventEncoder((8, 8, 2), 1e-4), "encoder.t_max"),
         (lambda: EventEncoder((8, 8, 2), 1e7), "encoder.t_max"),
-        (lambda: PSP("square"), "psp.shape"),  # type: ignore[arg-type]
+        (lambda: PSP("square"), "psp.shape"),
         (lambda: PSP("plateau"), "psp.rise"),
         (lambda: PSP("ramp", rise=1.0), "psp.rise"),
         (lambda: PSP("breakpoints"), "psp.breakpoints"),
@@ -309,7 +309,7 @@ def test_lists_are_taken_for_tuples() -> None:
         (lambda: Layer("a", Dense(2), plastic="yes"), "layers.a.plastic: must be true"),  # type: ignore[arg-type]
         (lambda: Weighting("real", scale_rate=0.5), "weighting.scale_rate: has a meaning for binary weights only"),
         (lambda: Weighting(scale="layer"), "weighting.scale: has a meaning for binary weights only"),
-        (lambda: PSP("ramps"), "psp.shape: must be one of ramp, plateau, triangle"),  # type: ignore[arg-type]
+        (lambda: PSP("ramps"), "psp.shape: must be one of ramp, breakpoints, plateau, triangle"),
     ],
 )
 def test_fields_of_another_type_are_refused(make: Any, message: str) -> None:

@@ -12,14 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.event.clock import Clock, Dynamics
-from netsim.engines.event.sparse import Synapses
+from netsim.engines.event.sparse import Synapses, by_line, lags_of, lay_out_synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
 from netsim.engines.event.windows import biases
 from netsim.numerics.compilation import compiled
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.sparse_products import picked
-from netsim.specification import Population, Projection
-from netsim.weights.delays import synaptic_delay
+from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
 Run = Callable[[Mapping[str, np.ndarray], Mapping[str, np.ndarray], Mapping[str, np.ndarray]], None]
@@ -73,7 +72,7 @@ class ComponentStage:
         incoming = [projection for one in component for projection in network.incoming(one.name)]
         self.outer = [projection for projection in incoming if not network.is_recurrent(projection)]
         self.inner = [projection for projection in incoming if network.is_recurrent(projection)]
-        self.layout, self.sources = self._synapses()
+        self.layout, self.lines = lay_out_synapses(clock, self.outer + self.inner, self.offsets)
         self.members = self._members()
 
     def prepare(self, weights: Weights, thresholds: Mapping[str, np.ndarray], late: Mapping[str, np.ndarray]) -> Run:
@@ -92,11 +91,11 @@ class ComponentStage:
             if population.name in thresholds:
                 start[own] += self.clock.head_start(population, thresholds[population.name]).ravel()
             bias[own] = biases(population, weights, dtype, population.size)
-        own_lags = {projection.name: self._own_lags(projection, weights) for projection in projections}
+        own_lags = [lags_of(self.clock, one, own, weights) for one, own in zip(projections, self.lines, strict=True)]
+        from_inside = slice(len(self.outer), None)
         lags = [
-            np.broadcast_to(late.get(projection.name, 0), shapes[projection.source]).ravel()[own]
-            + own_lags[projection.name]
-            for projection, own in zip(self.inner, self.sources[len(self.outer) :], strict=True)
+            by_line(np.broadcast_to(late.get(one.name, 0), shapes[one.source])[None], own, apart, dtype)[0]
+            for one, own, apart in zip(self.inner, self.lines[from_inside], own_lags[from_inside], strict=True)
         ]
         lag = np.concatenate([np.zeros(0), *lags]).astype(dtype)
         bits = bits_of(dtype)
@@ -106,9 +105,8 @@ class ComponentStage:
         ) -> None:
             presentations = len(next(iter(spikes.values())))
             arrivals = [np.zeros((presentations, 0), dtype)]
-            for projection, own in zip(self.outer, self.sources, strict=False):
-                sent = arriving[projection.name].reshape(presentations, -1)[:, own]
-                arrivals.append(sent + own_lags[projection.name])
+            for projection, lines, apart in zip(self.outer, self.lines, own_lags, strict=False):
+                arrivals.append(by_line(arriving[projection.name], lines, apart, dtype))
             mute = np.zeros((presentations, self.size), dtype=bool)
             for name in silenced.keys() & spikes.keys():
                 first = self.offsets[name]
@@ -124,47 +122,16 @@ class ComponentStage:
 
         return run
 
-    def _own_lags(self, projection: Projection, weights: Weights) -> np.ndarray:
-        """How much later spikes arrive at single synapses, as the clock counts; 0 without delays of their own."""
-        delays = synaptic_delay(projection, weights)
-        if delays is None:
-            return np.zeros(1, self.clock.dtype)
-        return self.clock.count(delays).ravel()[self.clock.network.connections(projection).weight]
-
-    def _synapses(self) -> tuple[Synapses, list[np.ndarray]]:
-        """The synapses by line, with indices into all weights in place of these, and each projection's lines by source.
-
-        A line is what a spike reaches at once: the synapses of a presynaptic neuron in one projection, or each for
-        itself if they have delays of their own. Lines from outside come first.
-        """
-        network, dtype = self.clock.network, self.clock.dtype
-        projections = self.outer + self.inner
-        most = max(len(projection.psp.kernel) for projection in projections)
-        delays, changes = np.zeros((2, len(projections), most), dtype)
-        counts, posts, weights, psps, sources = [], [], [], [], []
-        offset = 0
-        for number, projection in enumerate(projections):
-            pre, post, weight = network.connections(projection)
-            size = math.prod(network.shapes[projection.source])
-            apart = projection.is_delayed_per("synapse")
-            sources.append(pre if apart else np.arange(size))
-            counts.append(np.ones_like(pre) if apart else np.bincount(pre, minlength=size))
-            posts.append(post + np.int32(self.offsets[projection.target]))
-            weights.append(weight.astype(np.uint32) + np.uint32(offset))
-            psps.append(np.full(counts[-1].size, number, np.int32))
-            offset += math.prod(network.weight_shape(projection))
-            psp = self.clock.breakpoints(projection)
-            delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp
-        first = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
-        post, weight, psp_of = (np.concatenate(arrays) for arrays in (posts, weights, psps))
-        return Synapses(first, post, weight, psp_of, delays, changes), sources
-
     def _members(self) -> _Members:
         real, sizes = self.clock.dtype, [population.size for population in self.component]
         each = {name: np.array([getattr(one, name) for one in self.dynamics]) for name in Dynamics._fields}
         lines, leaving = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        line = sum(len(own) for own in self.sources[: len(self.outer)])
-        for projection, own in zip(self.inner, self.sources[len(self.outer) :], strict=True):
+        sources = [
+            np.arange(math.prod(self.clock.network.shapes[one.source])) if own.sources is None else own.sources
+            for one, own in zip(self.outer + self.inner, self.lines, strict=True)
+        ]
+        line = sum(own.size for own in sources[: len(self.outer)])
+        for projection, own in zip(self.inner, sources[len(self.outer) :], strict=True):
             leaving = np.concatenate([leaving, own + self.offsets[projection.source]])
             lines = np.concatenate([lines, np.arange(line, line + own.size)])
             line += own.size

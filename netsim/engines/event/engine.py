@@ -13,10 +13,8 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from netsim.engines import Batch, Conversation, Latencies, Potential, Recorded
-from netsim.engines.event.by_synapse import AfferentStage
 from netsim.engines.event.clock import Clock, multiply
-from netsim.engines.event.closed_form import ClosedForm
-from netsim.engines.event.closed_form_sum import ClosedFormSum
+from netsim.engines.event.closed_form import ClosedForm, ClosedFormSum
 from netsim.engines.event.competition import is_decided_by_times, silencing
 from netsim.engines.event.component import ComponentStage, Run
 from netsim.engines.event.potentials import potential_traces
@@ -189,7 +187,8 @@ class EventEngine:
         stages: list[ComponentStage | _Alone] = []
         for component in self.network.components:
             population = component[0]
-            looped = any(map(self.network.is_recurrent, self.network.incoming(population.name)))
+            incoming = self.network.incoming(population.name)
+            looped = any(map(self.network.is_recurrent, incoming))
             stage = self._stage(population)
             if looped or not is_decided_by_times(self._clock, population, stage.ranks):
                 stages.append(ComponentStage(self._clock, component))
@@ -202,9 +201,7 @@ class EventEngine:
         if not population.integrates:
             return RelayStage
         projection, *others = self.network.incoming(population.name)
-        if any(one.is_delayed_per("synapse") for one in (projection, *others)):
-            return AfferentStage
-        window = None if others else self.network.window(projection)
+        window = None if others or projection.is_delayed_per("synapse") else self.network.window(projection)
         gated = population.dynamics.gated
         if window is None:
             return ClosedFormSum if gated else SparseStage

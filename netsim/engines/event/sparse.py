@@ -5,7 +5,8 @@ its synapses reach. The kernels for windows are quicker where they apply, and gi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -18,7 +19,8 @@ from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import earliest
 from netsim.numerics.sparse_products import picked
-from netsim.specification import Population
+from netsim.specification import Population, Projection
+from netsim.weights.delays import synaptic_delay
 from netsim.weights.layout import Weights, kernel_name
 
 _BLOCK, _LARGEST_BLOCK = 2048, 2**15 - 2
@@ -27,12 +29,13 @@ _ROW = 32
 """Of synapses in a row: so many, on average, that to begin with it takes little beside."""
 _QUEUED = 1_000_000
 """So many breakpoints are queued at a time."""
+_NOWHERE: Mapping[str, int] = MappingProxyType({})
 
 
 class Synapses(NamedTuple):
-    """Synapses of all projections onto a population, by presynaptic neuron; sources are counted one after another.
+    """Synapses of projections by line (`Lines`); those of all projections are counted one after another.
 
-    Those of a presynaptic neuron begin in `post` and `weights` at its entry of `first`, which has one more at the end.
+    Those of a line begin in `post` and `weights` at its entry of `first`, which has one more at the end.
     `psp` is the row of `delays` and `changes`, shape (projections, breakpoints), that its spike has: when the slope of
     the PSP changes after the spike, and by how much; filled up with changes of 0.
     """
@@ -81,8 +84,10 @@ class SparseStage:
         self.clock = clock
         self.population = population
         self.dynamics = clock.dynamics(population)
-        synapses, network = lay_out_synapses(clock, population), clock.network
-        weights = sum(math.prod(network.weight_shape(one)) for one in network.incoming(population.name))
+        network = clock.network
+        self.incoming = network.incoming(population.name)
+        synapses, self.lines = lay_out_synapses(clock, self.incoming)
+        weights = sum(math.prod(network.weight_shape(one)) for one in self.incoming)
         self.rows = _in_rows(synapses, population.size, weights)
         changes = synapses.changes[synapses.psp]
         self.psps = Breakpoints(
@@ -91,8 +96,9 @@ class SparseStage:
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
-        dtype, incoming = self.clock.dtype, self.clock.network.incoming(self.population.name)
+        dtype, incoming = self.clock.dtype, self.incoming
         values = [weights[kernel_name(projection)].ravel() for projection in incoming]
+        lags = [lags_of(self.clock, one, own, weights) for one, own in zip(incoming, self.lines, strict=True)]
         of_all = values[0] if len(values) == 1 else np.concatenate(values)
         rows = self.rows._replace(weights=picked(of_all, self.rows.weights, dtype))
         start = np.full(self.population.size, -self.dynamics.threshold, dtype)
@@ -102,7 +108,8 @@ class SparseStage:
         bits = bits_of(dtype)
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            times = side_by_side(arriving, dtype)
+            of_lines = zip(arriving, self.lines, lags, strict=True)
+            times = side_by_side([by_line(sent, own, late, dtype) for sent, own, late in of_lines])
             most = self.psps.delays.size
             at_once = max(1, _QUEUED // most)
             shape = (min(at_once, len(times)), most)
@@ -131,7 +138,7 @@ class RelayStage:
     def __init__(self, clock: Clock, population: Population) -> None:
         (projection,) = clock.network.incoming(population.name)
         self.window = clock.network.window(projection)
-        self.layout = None if self.window is not None else lay_out_synapses(clock, population)
+        self.layout = None if self.window is not None else lay_out_synapses(clock, [projection])[0]
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`; there are neither weights nor thresholds."""
@@ -143,36 +150,78 @@ class RelayStage:
             return
         assert self.layout is not None
         found = np.empty((len(spikes), spikes[0].size), spikes.dtype)
-        earliest_arrivals(side_by_side(arriving, spikes.dtype), self.layout.first, self.layout.post, found)
+        arrivals = np.ascontiguousarray(arriving[0], spikes.dtype).reshape(len(spikes), -1)
+        earliest_arrivals(arrivals, self.layout.first, self.layout.post, found)
         spikes[...] = found.reshape(spikes.shape)
 
 
-def side_by_side(sources: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:
-    """Spike times of several sources side by side, shape (presentations, presynaptic neurons of all)."""
-    flat = [np.asarray(source, dtype).reshape(len(source), -1) for source in sources]
-    return np.ascontiguousarray(flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1))
+class Lines(NamedTuple):
+    """What a spike of a projection's source reaches at once: its synapses, or each for itself with delays of their own.
+
+    `sources` are the presynaptic neurons of the lines, None if each has one. `synapses` are the numbers of the delays
+    of lines that have their own.
+    """
+
+    sources: np.ndarray | None
+    synapses: np.ndarray | None
 
 
-def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
-    """The synapses onto a population, with indices into its weights, one array after another, in place of weights."""
+def lags_of(clock: Clock, projection: Projection, lines: Lines, weights: Weights) -> np.ndarray | None:
+    """How much later spikes arrive at the lines of a projection; None without delays of their own."""
+    delays = synaptic_delay(projection, weights)
+    return None if delays is None else clock.count(delays).ravel()[lines.synapses]
+
+
+def by_line(times: np.ndarray, lines: Lines, lags: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
+    """When spikes arrive at lines, shape (presentations, lines); given when they arrive at all synapses."""
+    flat = np.ascontiguousarray(times, dtype).reshape(len(times), -1)
+    if lines.sources is None or lags is None:
+        return flat
+    arrivals = np.empty((len(flat), lines.sources.size), dtype)
+    _send(flat, lines.sources, lags.astype(dtype, copy=False), arrivals)
+    return arrivals
+
+
+@compiled
+def _send(times: np.ndarray, sources: np.ndarray, lags: np.ndarray, arrivals: np.ndarray) -> None:
+    for b in range(len(times)):
+        for line in range(sources.size):
+            arrivals[b, line] = times[b, sources[line]] + lags[line]
+
+
+def side_by_side(arrivals: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of all projections side by side, shape (presentations, lines of all)."""
+    return np.ascontiguousarray(arrivals[0] if len(arrivals) == 1 else np.concatenate(arrivals, axis=1))
+
+
+def lay_out_synapses(
+    clock: Clock, projections: Sequence[Projection], offsets: Mapping[str, int] = _NOWHERE
+) -> tuple[Synapses, list[Lines]]:
+    """The synapses of projections by line, and the lines of each.
+
+    In place of weights are indices into all weights, one array after another. Postsynaptic neurons are counted from the
+    offsets of their populations.
+    """
     network = clock.network
-    projections = network.incoming(population.name)
     most = max(len(projection.psp.kernel) for projection in projections)
     delays, changes = np.zeros((2, len(projections), most), clock.dtype)
-    counts, posts, weights, psps = [], [], [], []
+    counts, posts, weights, psps, lines = [], [], [], [], []
     offset = 0
     for number, projection in enumerate(projections):
         pre, post, weight = network.connections(projection)
-        counts.append(np.bincount(pre, minlength=int(np.prod(network.shapes[projection.source]))))
-        posts.append(post)
+        apart = projection.is_delayed_per("synapse")
+        lines.append(Lines(pre, weight) if apart else Lines(None, None))
+        of_neurons = np.bincount(pre, minlength=math.prod(network.shapes[projection.source]))
+        counts.append(np.ones_like(pre) if apart else of_neurons)
+        posts.append(post + np.int32(offsets.get(projection.target, 0)))
         weights.append(weight.astype(np.uint32) + np.uint32(offset))
         psps.append(np.full(counts[-1].size, number, np.int32))
-        offset += int(np.prod(network.weight_shape(projection) or (0,)))
+        offset += math.prod(network.weight_shape(projection) or (0,))
         psp = clock.breakpoints(projection)
         delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp
     first = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
     places = np.concatenate(posts).view(np.uint32)
-    return Synapses(first, places, np.concatenate(weights), np.concatenate(psps), delays, changes)
+    return Synapses(first, places, np.concatenate(weights), np.concatenate(psps), delays, changes), lines
 
 
 def _in_rows(synapses: Synapses, neurons: int, nothing: int) -> Rows:

@@ -212,7 +212,7 @@ def _point_neuron(network: Network, population: Population) -> dict[str, Any]:
     if not population.integrates:
         return rest | {"C_m": 1.0, "V_th": 0.5}
     psps = [projection.psp for projection in network.incoming(population.name)]
-    lasts = max(_FOR_EVER / 10 if psp.rise is None else psp.rise for psp in psps)
+    lasts = min(max(psp.rises_until for psp in psps) or _FOR_EVER, _FOR_EVER / 10)
     neurons = population.dynamics
     return rest | {"C_m": neurons.tau, "V_th": neurons.threshold, "tau_syn_ex": lasts, "tau_syn_in": lasts}
 
@@ -358,7 +358,7 @@ def without_primitive(network: Network) -> list[str]:
         words.append("gates, which close for synaptic currents")
     if any(network.window_end(population) < network.duration for population in network.integrating):
         words.append("ends of windows")
-    shapes = dict.fromkeys(one.psp.shape for one in network.weighted if one.psp.shape != "ramp")
+    shapes = dict.fromkeys(one.psp.shape for one in network.weighted if not one.psp.is_ramp)
     if shapes:
         words.append(f"postsynaptic potentials ({', '.join(shapes)}; exponential ones stand for them)")
     if any(population.winners is not None for population in network.populations):

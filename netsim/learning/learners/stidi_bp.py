@@ -13,13 +13,12 @@ import numpy as np
 
 from netsim import seams
 from netsim.errors import DataError, SpecificationError
-from netsim.learning.gated import step_gated
+from netsim.learning.gated import step_gated, step_gated_sparse
 from netsim.learning.gradients import Deferred, LayerStep, sum_of, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
 from netsim.learning.loops import Loop, LoopSpikes
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.learning.sparse import current_before, earliest_sparse, step_sparse
-from netsim.learning.sparse_gated import step_gated_sparse
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations

@@ -1,30 +1,34 @@
 """What a regime has to say of itself."""
 
-from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from netsim.seams import regimes
+from netsim.specification.checks import require
 
-class Regime(ABC):
-    """A choice of onset, gate and drive; a subclass is registered in `netsim.seams.regimes`, and has no instances.
+
+class Regime:
+    """When neurons integrate and when they may fire: what of the one equation of all neurons is there.
+
+    A subclass is registered in `netsim.seams.regimes`, and has no instances. Engines, learners and descriptions read
+    these flags.
 
     Attributes
     ----------
+    has_onset : bool
+        Whether a population may fire only from its onset on; else from the start.
+    has_drive : bool
+        Whether a constant current, the drive, is added from the onset on.
     gated : bool
         Whether synaptic current stops counting at the onset. Then the drive alone carries the potential to threshold,
-        and the latency has a closed form; else synaptic current counts throughout.
-    summary : str
-        What neurons do, as the model description says it: a clause in the mathematics of LaTeX.
-    current : str
-        The sum that moves the potential, in LaTeX.
+        and the latency has a closed form, so that a gated regime has a drive.
     """
 
-    gated: ClassVar[bool]
-    summary: ClassVar[str]
-    current: ClassVar[str]
+    has_onset: ClassVar[bool] = False
+    has_drive: ClassVar[bool] = False
+    gated: ClassVar[bool] = False
 
-    @staticmethod
-    @abstractmethod
-    def check(onset: float, drive: float) -> None:
+    @classmethod
+    def check(cls, onset: float, drive: float) -> None:
         """Refuse an onset (ms) or a drive that the regime does not have.
 
         Raises
@@ -32,3 +36,10 @@ class Regime(ABC):
         SpecificationError
             With the field ``neurons.onset`` or ``neurons.drive``.
         """
+        name = regimes.name_of(cls)
+        no_onset = f"is 0 in the regime {name}; use staggered for a later one"
+        require(cls.has_onset or onset == 0, "neurons.onset", no_onset)
+        if cls.has_drive or cls.gated:
+            require(drive > 0, "neurons.drive", f"must be positive in the regime {name}")
+        else:
+            require(drive == 0, "neurons.drive", f"is 0 in the regime {name}; use staggered for a drive")

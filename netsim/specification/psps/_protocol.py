@@ -1,0 +1,173 @@
+"""What a postsynaptic potential has to say of itself."""
+
+import dataclasses
+import math
+from abc import ABCMeta
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from netsim.errors import SpecificationError
+from netsim.reprs import brief
+from netsim.seams import psps
+from netsim.specification.checks import check_choice, finite, plain_numbers, require
+from netsim.specification.phrases import number
+
+_ROUNDING = 1e-12
+"""Share of a sum of changes of slope, or of a ratio, that is nothing but rounding."""
+_LARGEST_DENOMINATOR = 1000
+"""Of ratios that descriptions write as fractions."""
+
+
+class _ByName(ABCMeta):
+    """Let a call of `PSP` itself make an instance of the entry that it names."""
+
+    def __call__(cls, *args: Any, **parameters: Any) -> Any:
+        """Make ``PSP("plateau", rise=8.0)`` of the class that is registered as ``plateau``."""
+        if cls is not PSP:
+            return super().__call__(*args, **parameters)
+        shape, *values = args or (parameters.pop("shape", "ramp"),)
+        check_choice(shape, psps, "psp.shape")
+        fields = {field.name: field for field in dataclasses.fields(psps[shape])}  # type: ignore[arg-type]
+        require(len(values) <= len(fields), "psp", f"has {len(values)} values; the shape {shape} takes {len(fields)}")
+        parameters |= zip(fields, values, strict=False)
+        for name in parameters:
+            require(name in fields, f"psp.{name}", f"has no meaning for the shape {shape}; remove it")
+        for field in fields.values():
+            if field.name not in parameters and field.default is dataclasses.MISSING:
+                raise SpecificationError(f"psp.{field.name}", f"is missing; the shape {shape} needs it")
+        return psps[shape](**parameters)
+
+
+class PSP(metaclass=_ByName):
+    """A postsynaptic potential of piecewise-linear neurons, made by its name and its parameters.
+
+    Between events the potential of a neuron is ``u(t) = a + b·t``. A spike changes the slope ``b`` at each breakpoint
+    of the PSP. A subclass says at which delays and by how much. It is a frozen dataclass of its parameters, registered
+    in `netsim.seams.psps`.
+
+    Parameters
+    ----------
+    shape : str
+        ``ramp`` rises for ever with slope 1. ``plateau`` rises for `rise` ms and stays. ``triangle`` rises for `rise`
+        ms and falls back to zero within `fall` ms. ``breakpoints`` takes a list of `breakpoints`, pairs of a delay (ms)
+        and a change of slope.
+    *values, **parameters
+        The parameters of the shape.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.PSP("plateau", rise=8.0)
+    PSP('plateau', rise=8.0)
+    """
+
+    def __init__(self, shape: str = "ramp", *values: Any, **parameters: Any) -> None:
+        raise TypeError(f"{type(self).__name__} is no dataclass")  # whose own __init__ stands in place of this one
+
+    def __post_init__(self) -> None:
+        plain_numbers(self)
+        self.check()
+        pairs = self.kernel
+        require(len(pairs) > 0, "psp.breakpoints", "needs at least one (delay, slope change)")
+        numbers = all(len(pair) == 2 and all(map(finite, pair)) for pair in pairs)
+        require(numbers, "psp.breakpoints", "each must be two finite numbers (delay in ms, change of slope)")
+        delays = [delay for delay, _ in pairs]
+        ascend = delays[0] >= 0 and all(a < b for a, b in pairwise(delays))
+        require(ascend, "psp.breakpoints", f"delays must ascend and not be negative, not {delays}")
+
+    def __repr__(self) -> str:
+        values = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))  # type: ignore[arg-type]
+        return f"PSP({', '.join([repr(self.shape), *(f'{name}={brief(value)}' for name, value in values)])})"
+
+    def check(self) -> None:
+        """Refuse wrong parameters, by default times that are not positive; the field is ``psp.<name>``."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            where, positive = f"psp.{field.name}", finite(value) and value > 0
+            require(positive, where, f"the shape {self.shape} needs a positive time in ms, not {value}")
+
+    @property
+    def kernel(self) -> tuple[tuple[float, float], ...]:
+        """Breakpoints: delays after the presynaptic spike (ms), ascending, and changes of slope."""
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> str:
+        """The name that the shape is registered under."""
+        return psps.name_of(type(self))
+
+    @property
+    def phrase(self) -> str:
+        """The shape in words."""
+        return self.shape
+
+    @property
+    def is_ramp(self) -> bool:
+        """Whether it rises for ever with slope 1, from the spike on."""
+        return self.kernel == ((0.0, 1.0),)
+
+    @cached_property
+    def slopes(self) -> tuple[tuple[float, float, float], ...]:
+        """Pieces whose slope is not 0: the delays (ms) after and until which it holds, and the slope.
+
+        A sum of changes that is 0 but for rounding, as at the end of most triangles, is 0.
+        """
+        delays, changes = zip(*self.kernel, strict=True)
+        pieces = []
+        for position, (after, until) in enumerate(pairwise((*delays, math.inf))):
+            so_far = changes[: position + 1]
+            slope = math.fsum(so_far)
+            if abs(slope) > _ROUNDING * math.fsum(map(abs, so_far)):
+                pieces.append((after, until, slope))
+        return tuple(pieces)
+
+    @property
+    def rises_until(self) -> float:
+        """Delay (ms) after which it rises no more; ``inf`` if it rises for ever."""
+        return max((until for _, until, slope in self.slopes if slope > 0), default=0.0)
+
+    def written_kernel(self) -> list[tuple[str, str]]:
+        """Breakpoints as a description writes them: numbers to the last digit, ratios as fractions."""
+        return [(_written(delay), _written(change)) for delay, change in self.kernel]
+
+    def potential(self, since: np.ndarray) -> np.ndarray:
+        """Potential (ms, before weight and ``1/tau``) at times after the presynaptic spike.
+
+        Parameters
+        ----------
+        since : ndarray of float
+            Times (ms) since the spike; negative or ``-inf`` where it has not happened.
+        """
+        total = np.zeros_like(since)
+        for delay, change in self.kernel:
+            total += change * np.maximum(since - delay, 0.0)
+        return total
+
+    def slope(self, since: np.ndarray) -> np.ndarray:
+        """Slope of `potential` just before the times `since` (ms): a breakpoint at that instant is not counted."""
+        total = np.zeros_like(since)
+        for after, until, slope in self.slopes:
+            total += slope * ((since > after) & (since <= until))
+        return total
+
+
+def _written(value: float) -> str:
+    """A number, as a fraction or a shorter number where it is one but for rounding.
+
+    Examples
+    --------
+    >>> _written(-5 / 3), _written(5.2 + 9.1), _written(0.125)
+    ('-5 / 3', '14.3', '0.125')
+    """
+    exact = number(value)
+    if len(exact) < len("0.333333333333"):
+        return exact
+    ratio = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
+    if abs(ratio - Fraction(value)) > _ROUNDING * abs(value):
+        return exact
+    decimal = number(float(ratio))
+    return decimal if len(decimal) < len(exact) else f"{ratio.numerator} / {ratio.denominator}"

@@ -1,0 +1,19 @@
+"""A postsynaptic potential that rises and stays."""
+
+from dataclasses import dataclass
+
+from netsim.seams import psps
+from netsim.specification.psps._protocol import PSP
+
+
+@psps.register("plateau")
+@dataclass(frozen=True, repr=False)
+class Plateau(PSP):
+    """It rises with slope 1 for `rise` ms, and stays."""
+
+    rise: float
+
+    @property
+    def kernel(self) -> tuple[tuple[float, float], ...]:
+        """The slope begins, and ends."""
+        return ((0.0, 1.0), (self.rise, -1.0))

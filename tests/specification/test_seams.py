@@ -1,0 +1,99 @@
+"""A postsynaptic potential and a regime from elsewhere: simulated, written, read and described by what they say."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import netsim
+from netsim.description.neurons import neurons_table
+from netsim.errors import SpecificationError
+from netsim.seams import psps, regimes
+from netsim.specification import PSP, Dense, IntensityEncoder, Layer, Network, Neurons, Regime
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Trapezoid(PSP):
+    """It rises, stays and falls."""
+
+    step: float = 3.0
+
+    @property
+    def kernel(self) -> tuple[tuple[float, float], ...]:
+        """In three steps."""
+        return ((0.0, 1.0), (self.step, -1.0), (2 * self.step, -1.0), (3 * self.step, 1.0))
+
+
+class Delayed(Regime):
+    """Fires from the onset on, without a drive."""
+
+    has_onset = True
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> Iterator[None]:
+    psps.add("trapezoid", Trapezoid, __name__)
+    regimes.add("delayed", Delayed, __name__)
+    yield
+    for registry, name in ((psps, "trapezoid"), (regimes, "delayed")):
+        del registry._entries[name], registry._modules[name]
+
+
+def _network(dt: float = 0.0) -> Network:
+    layer = Layer("output", Dense(5), Neurons("delayed", 0.5, tau=4.0, onset=9.0), PSP("trapezoid", step=4.0))
+    training = netsim.Training(dt=dt)
+    return Network.chain("own", IntensityEncoder((2, 3, 1), 8.0), [layer], 30.0, training=training)
+
+
+def test_engines_agree() -> None:
+    network = _network(0.5)
+    stimuli = np.random.default_rng(1).integers(0, 16, (20, 2, 3, 1)) / 2
+    weights = {"output.kernel": np.random.default_rng(2).normal(0.2, 0.3, (6, 5))}
+    exact, stepped = (
+        netsim.make_engine(name, network, dt=0.5).present(netsim.Batch(stimuli, weights))["output"]
+        for name in ("event", "brian2")
+    )
+    np.testing.assert_array_equal(exact, stepped)
+    assert 0 < np.isfinite(exact).mean() < 1
+    assert exact.min() >= 9.0
+
+
+def test_toml_keeps_all_parameters_of_entries_from_elsewhere() -> None:
+    network = _network()
+    table = netsim.network_to_dict(network)
+    assert table["layers"][0]["psp"] == {"shape": "trapezoid", "step": 4.0}
+    assert netsim.network_from_dict(table) == network
+    table["layers"][0]["psp"]["rise"] = 1.0
+    with pytest.raises(SpecificationError, match=r"layers\.output\.psp\.rise: is not a key here"):
+        netsim.network_from_dict(table)
+
+
+def test_the_description_follows_from_flags_and_breakpoints() -> None:
+    rows = {row[0]: row[1] for row in neurons_table(_network()).rows}
+    assert rows["Membrane potential"] == r"$\tau v_j'(t) = I_j(t)$, $v_j(0) = 0$"
+    assert "drive" not in rows["Regime"]
+    assert "trapezoid: $(d_k, c_k)$ = $(0, 1)$, $(4, -1)$, $(8, -1)$, $(12, 1)$" in rows["Postsynaptic potential"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PSP("trapezoid", 0.0), "psp.step: the shape trapezoid needs a positive time in ms, not 0.0"),
+        (lambda: PSP("trapezoid", 1.0, 2.0), "psp: has 2 values; the shape trapezoid takes 1"),
+        (lambda: Layer("a", Dense(2), psp="ramp"), "layers.a.psp: must be a PSP"),  # type: ignore[arg-type]
+        (lambda: Neurons("delayed", drive=1.0), "neurons.drive: is 0 in the regime delayed"),
+    ],
+)
+def test_mistakes_are_named(make: object, message: str) -> None:
+    with pytest.raises(SpecificationError) as caught:
+        make()  # type: ignore[operator]
+    assert str(caught.value).startswith(message)
+
+
+def test_ratios_are_written_as_fractions_and_numbers_to_the_last_digit() -> None:
+    assert PSP("triangle", 8.0, 12.0).written_kernel() == [("0", "1"), ("8", "-5 / 3"), ("20", "2 / 3")]
+    assert PSP("triangle", 5.2, 9.1).written_kernel()[2][0] == "14.3"
+    odd = 0.30000000000000004
+    assert PSP("breakpoints", breakpoints=((0.123456789012345, 1.0),)).written_kernel()[0][0] == "0.123456789012345"
+    assert PSP("plateau", rise=odd).written_kernel()[1][0] == "0.3"
