@@ -59,6 +59,13 @@ def advise(
     by_name = {one.population: one for one in populations}
     dead = {name for name, share in batch.silent.items() if share == 1}
     late = {one.projection for one in projections if one.too_late > _MOSTLY}
+    # what follows from silent sources, or from spikes that come too late, is no finding of its own
+    follows = {
+        population.name: all(
+            one.source in dead or one.projection in late for one in projections if one.target == population.name
+        )
+        for population in network.integrating
+    }
     findings = []
     for population in network.in_order:
         if not population.integrates:
@@ -66,17 +73,15 @@ def advise(
         name, own = population.name, by_name[population.name]
         incoming = [one for one in projections if one.target == name]
         findings += [_too_late(network, one) for one in incoming if one.projection in late]
-        # silence that follows from silence, or from spikes that come too late, is no finding of its own
-        follows = all(one.source in dead or one.projection in late for one in incoming)
-        if own.silent == 1 and not follows:
+        if own.silent == 1 and not follows[name]:
             findings.append(Finding("silent", name, _silence(population, own, "no neuron fires")))
-        elif own.silent > MOSTLY_SILENT and not follows and not silences_on_purpose(network, population):
+        elif own.silent > MOSTLY_SILENT and not follows[name] and not silences_on_purpose(network, population):
             few = f"{own.silent:.0%} of neurons are silent"
             findings.append(Finding("mostly silent", name, _silence(population, own, few)))
         if own.at_onset > _MOSTLY:
             findings.append(Finding("at onset", name, _onset(population, own.at_onset)))
     tied, output = batch.decisions.tied, network.output.name
-    if tied.mean() > _MOSTLY and by_name[output].at_onset <= _MOSTLY:
+    if tied.mean() > _MOSTLY and by_name[output].at_onset <= _MOSTLY and not follows[output]:
         fact, remedy = tie_sentence(network, float(tied.mean()), float((tied & at_onset).sum() / tied.sum()), dt)
         findings.append(Finding("tied", output, f"{fact}; {remedy}"))
     return findings

@@ -72,6 +72,8 @@ class Progress:
     '50% of epoch 1'
     """
 
+    __repr__ = short_repr
+
     epoch: int
     presentations: int
     expected: int

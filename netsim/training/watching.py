@@ -54,8 +54,8 @@ class Watch:
     _first: list[Latencies] = field(default_factory=list)
     _streaks: Counter[tuple[str, str]] = field(default_factory=Counter)
     _batches: int = 0
-    _ties: float = 0.0
-    _ties_at_onset: float = 0.0
+    _ties: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    """Sums over the batches in a row: shares of tied presentations, and of those tied at the onset."""
 
     def __post_init__(self) -> None:
         self._health = Health(self.network, self.network.training.dt)
@@ -103,17 +103,15 @@ class Watch:
 
     def _watch_ties(self, health: BatchHealth) -> None:
         decisions, output = health.decisions, self.network.output.name
-        share, lasts = float(decisions.tied.mean()), False
-        if share >= _ALL_TIED:
-            self._ties += share
-            self._ties_at_onset += float((decisions.tied & self._health.at_onset(decisions)).mean())
-            lasts = self._lasts("tied", output, True)
-        else:
-            self._lasts("tied", output, False)
-            self._ties = self._ties_at_onset = 0.0
+        share = float(decisions.tied.mean())
+        follows = all(health.silent.get(one.source) == 1 for one in self.network.incoming(output))
+        holds = share >= _ALL_TIED and not follows
+        lasts = self._lasts("tied", output, holds)
+        at_onset = float((decisions.tied & self._health.at_onset(decisions)).mean())
+        self._ties = self._ties + np.array([share, at_onset]) if holds else np.zeros(2)
         if lasts:
-            at_onset = self._ties_at_onset / self._ties
-            fact, remedy = tie_sentence(self.network, self._ties / IN_A_ROW, at_onset, self._health.dt)
+            ties, at_onset = self._ties.tolist()
+            fact, remedy = tie_sentence(self.network, ties / IN_A_ROW, at_onset / ties, self._health.dt)
             self._say("tied", output, f"{fact}, {_ROW}; {self._remedy('tied', output, remedy)}")
 
     def _lasts(self, kind: str, where: str, holds: bool) -> bool:
