@@ -200,5 +200,6 @@ def per_presentation(what: str, values: Integers | None, count: int) -> np.ndarr
 
 
 def rows_table(rows: Sequence[tuple[object, ...]], columns: Sequence[str]) -> pd.DataFrame:
-    """Return a table of rows that have the same columns; what is None is missing."""
-    return pd.DataFrame([tuple(row) for row in rows], columns=list(columns))
+    """Return a table of rows that have the same columns; a number that is None is missing."""
+    known = [tuple(np.nan if value is None else value for value in row) for row in rows]
+    return pd.DataFrame(known, columns=list(columns))
