@@ -74,10 +74,10 @@ class EpochTotals:
     """Presentations in which each map or dense neuron fired, by population."""
 
 
-_SUMS = ("presentations", "loss", "correct", "seconds", "silent")
-"""Fields of `EpochTotals` that are kept with the position."""
 _WATCHED = ("onset", "late", "tied", "watched")
-"""Those that earlier versions did not keep."""
+"""Fields of `EpochTotals` that earlier versions did not keep."""
+_SUMS = ("presentations", "loss", "correct", "seconds", "silent", *_WATCHED)
+"""Fields that are kept with the position."""
 
 
 @dataclass
@@ -140,7 +140,7 @@ def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
     run.check_lock()
     position = {
         **{name: getattr(state, name) for name in ("epoch", "batch", "best", "history")},
-        **{name: getattr(state.totals, name) for name in _SUMS + _WATCHED},
+        **{name: getattr(state.totals, name) for name in _SUMS},
     }
     parts = {
         "weights": state.weights,
@@ -254,7 +254,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
         weights("mean", latent=True) if network.learning.averaging else None,
         epoch=position["epoch"],
         batch=position["batch"],
-        totals=EpochTotals(**{name: position[name] for name in _SUMS + _WATCHED if name in position}, fired=fired),
+        totals=EpochTotals(**{name: position[name] for name in _SUMS if name in position}, fired=fired),
         history=position["history"],
         best=tuple(position["best"]),
         best_weights=weights("best", latent=False) if position["history"] else None,

@@ -271,10 +271,7 @@ def training_conversation(
         check_settings(network, learner)
     learner = chosen_learner(network, learner, targets)
     constraints = constraints_of(network) if constraints is None else constraints
-    begins = not state.epoch and not state.batch
-    how = f"netsim check {run.network_file}" if run else "netsim.check(network)"
-    watch = Watch(network, callbacks.on_warning, begins, how)
-    session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds, watch)
+    session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
     while state.epoch < network.training.epochs and not (state.history and callbacks.stop(state.history)):
         yield from session.learn()
         kept = kept_weights(network, state.current)
@@ -285,7 +282,7 @@ def training_conversation(
                 raise session.diverged("the validation loss is not finite", network.output.name)
         metrics = _epoch_metrics(state, session.rate(), figures)
         state.history.append(metrics)
-        watch.epoch(state.history)
+        session.watch.epoch(state.history)
         if epoch_score(metrics) > state.best:
             state.best = epoch_score(metrics)
             state.best_weights = {name: array.copy() for name, array in kept.items()}
@@ -344,10 +341,15 @@ class _Session:
     run: RunFolder | None
     callbacks: Callbacks
     checkpoint_seconds: float
-    watch: Watch
+    watch: Watch = field(init=False)
     _saved: float = 0.0
     _began: float = 0.0
     _forward: Weights = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        begins = not self.state.epoch and not self.state.batch
+        how = f"netsim check {self.run.network_file}" if self.run else "netsim.check(network)"
+        self.watch = Watch(self.network, self.callbacks.on_warning, begins, how)
 
     def steps(self, epochs: int) -> int:
         """Number of steps in so many epochs."""
