@@ -70,7 +70,9 @@ def check(
 
     >>> import netsim
     >>> neurons = netsim.Neurons(threshold=1000.0)
-    >>> layers = [netsim.Layer("hidden", netsim.Dense(20), neurons), netsim.Layer("output", netsim.Dense(10))]
+    >>> initial = netsim.InitialWeights(spread=1.0)
+    >>> hidden = netsim.Layer("hidden", netsim.Dense(20), neurons, initial=initial)
+    >>> layers = [hidden, netsim.Layer("output", netsim.Dense(10))]
     >>> training = netsim.Training("digits", validation=100)
     >>> encoder = netsim.IntensityEncoder((8, 8, 1), t_max=16.0)
     >>> network = netsim.Network.chain("mine", encoder, layers, duration=64.0, training=training)

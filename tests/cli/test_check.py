@@ -16,7 +16,7 @@ def _write(path: str = "mine.toml", threshold: float = 1.0, bias: float = 0.0) -
     neurons = package.Neurons("phased", threshold, 16.0, 16.0, 48.0, 1.0, bias=True)
     output = package.Neurons("phased", 1.0, 16.0, 48.0, 96.0, 1.0, bias=True)
     layers = [
-        package.Layer("hidden", package.Dense(30), neurons),
+        package.Layer("hidden", package.Dense(30), neurons, initial=package.InitialWeights(spread=1.0)),
         package.Layer("output", package.Dense(10), output, initial=package.InitialWeights(bias=bias)),
     ]
     training = package.Training("digits", epochs=2, batch=10, validation=50)

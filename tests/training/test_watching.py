@@ -73,7 +73,7 @@ def test_outputs_at_their_onset_are_told_before_and_during_training(random_stimu
 
 def test_a_silent_population_is_told_at_the_beginning_alone(random_stimuli: MakeStimuli) -> None:
     """What the check has said is not said again."""
-    _, told = _train(_network(threshold=1e6), random_stimuli)
+    _, told = _train(_network(netsim.InitialWeights(spread=1.0), threshold=1e6), random_stimuli)
     assert [line.partition(";")[0] for line in told if "no neuron" in line] == ["output: no neuron fires"]
 
 
@@ -185,30 +185,32 @@ def test_metrics_and_progress_hold_the_shares(random_stimuli: MakeStimuli, tmp_p
     assert (last["onset_hidden"], last["late_hidden"]) == (reports[-1].onset["hidden"], reports[-1].late["hidden"])
 
 
+class _Keeps(netsim.STiDiBP):
+    """Keeps what it learns from."""
+
+    def __init__(self, network: netsim.Network) -> None:
+        super().__init__(network)
+        self.shares: list[float] = []
+        self.ties: list[bool] = []
+
+    def learn(self, latencies: Any, *arguments: Any, **more: Any) -> netsim.BatchGradients:
+        self.shares.extend((latencies["hidden"] == 10.0).mean(axis=1))
+        self.ties.extend(decide(latencies["output"]).tied)
+        return super().learn(latencies, *arguments, **more)
+
+
 def test_the_shares_are_means_over_presentations(random_stimuli: MakeStimuli) -> None:
     network = _network(rate=0.01)
     stimuli = random_stimuli(network.encoder, 25, 4)  # the last batch is smaller
-    shares: list[float] = []
-    ties: list[bool] = []
-
-    def keep(presented: Any) -> Any:
-        shares.extend((presented["hidden"] == 10.0).mean(axis=1))
-        ties.extend(decide(presented["output"]).tied)
-
+    learner = _Keeps(network)
     state = netsim.start_training(network, 0)
-    engine = netsim.make_engine("event", network)
     stop = netsim.Callbacks(stop=lambda history: bool(history))
-    conversation = netsim.training_conversation(network, stimuli, stimuli, state, 0, callbacks=stop)
-    batch = next(conversation)
-    for _ in range(3):
-        latencies = engine.present(batch)
-        keep(latencies)
-        batch = conversation.send(latencies)
-    with pytest.raises(StopIteration):
-        conversation.send(engine.present(batch))
+    conversation = netsim.training_conversation(network, stimuli, stimuli, state, 0, callbacks=stop, learner=learner)
+    state = netsim.make_engine("event", network).run(conversation)
     (row,) = state.history
-    assert row["onset_hidden"] == pytest.approx(np.mean(shares))
-    assert row["training_tie_rate"] == np.mean(ties)
+    assert len(learner.ties) == 25
+    assert row["onset_hidden"] == pytest.approx(np.mean(learner.shares))
+    assert row["training_tie_rate"] == np.mean(learner.ties)
 
 
 def test_a_training_that_is_resumed_is_not_checked_again(random_stimuli: MakeStimuli) -> None:
