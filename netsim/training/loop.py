@@ -17,7 +17,8 @@ from netsim.learning import BatchGradients, Constraint, Learner, Optimizer, Targ
 from netsim.learning.constraints import constraints_of
 from netsim.learning.elementwise import update_ema
 from netsim.learning.gradients import arrays_of
-from netsim.measuring.metrics import decide, silent_fractions
+from netsim.measuring.health import BatchHealth
+from netsim.measuring.metrics import decide
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
@@ -38,6 +39,7 @@ from netsim.training.checkpoint import (
 )
 from netsim.training.fitting import STIMULI, fit
 from netsim.training.pretraining import Pretrained, load_pretrained
+from netsim.training.watching import Watch
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
 from netsim.weights.delays import delay_rates
 from netsim.weights.incoming import Incoming
@@ -53,8 +55,15 @@ _NOTHING_BETTER = "has no validation stimuli to go by; set training.validation a
 class Progress:
     """What a training reports after each batch: means of the epoch so far, which is counted from 0.
 
-    Of the `expected` presentations of the epoch some are done; `silent` is the mean fraction of silent neurons by
-    population.
+    Of the `expected` presentations of the epoch some are done.
+
+    Attributes
+    ----------
+    silent, onset, late : dict of float
+        Mean fractions of neurons by population: silent, firing at the onset of a window that begins after 0 ms, firing
+        too late to affect any target.
+    tie_rate : float
+        Fraction of presentations with several first output spikes.
 
     Examples
     --------
@@ -64,12 +73,17 @@ class Progress:
     '50% of epoch 1'
     """
 
+    __repr__ = short_repr
+
     epoch: int
     presentations: int
     expected: int
     loss: float
     accuracy: float
     silent: dict[str, float]
+    onset: dict[str, float] = field(default_factory=dict)
+    late: dict[str, float] = field(default_factory=dict)
+    tie_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -272,6 +286,7 @@ def training_conversation(
                 raise session.diverged("the validation loss is not finite", network.output.name)
         metrics = _epoch_metrics(state, session.rate(), figures)
         state.history.append(metrics)
+        session.watch.epoch(state.history)
         if epoch_score(metrics) > state.best:
             state.best = epoch_score(metrics)
             state.best_weights = {name: array.copy() for name, array in kept.items()}
@@ -348,9 +363,15 @@ class _Session:
     run: RunFolder | None
     callbacks: Callbacks
     checkpoint_seconds: float
+    watch: Watch = field(init=False)
     _saved: float = 0.0
     _began: float = 0.0
     _forward: Weights = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        begins = not self.state.epoch and not self.state.batch
+        how = f"netsim check {self.run.network_file}" if self.run else "netsim.check(network)"
+        self.watch = Watch(self.network, self.callbacks.on_warning, begins, how)
 
     def steps(self, epochs: int) -> int:
         """Number of steps in so many epochs."""
@@ -389,6 +410,7 @@ class _Session:
         """Learn from a batch, and report it."""
         network, state, batch, latencies = self.network, self.state, presented.batch, presented.latencies
         labels = presented.stimuli.labels
+        health = self.watch.batch(latencies, batch.weights)
         learned = self.learner.learn(latencies, labels, batch.weights, batch.delays)
         _check_learned(learned, batch.weights, type(self.learner).__name__)
         factors_by_name = ((name, each) for name, array in learned.gradients.items() for each in arrays_of(array))
@@ -397,7 +419,7 @@ class _Session:
         gradients = _scaled(learned.gradients, dropout_factors(network))
         self._step(gradients, log_scale_gradients(network, self._forward, gradients))
         state.batch += 1
-        _accumulate(network, state.totals, latencies, labels, learned.loss)
+        _accumulate(network, state.totals, latencies, labels, learned.loss, health)
         state.totals.seconds += time.perf_counter() - self._began
         self.callbacks.on_batch(_progress(state, len(self.stimuli)))
         if self.run is not None and time.monotonic() - self._saved >= self.checkpoint_seconds:
@@ -493,15 +515,23 @@ def _scaled(arrays: Weights, factors: Mapping[str, float]) -> Weights:
 
 
 def _accumulate(
-    network: Network, totals: EpochTotals, latencies: Latencies, labels: np.ndarray, loss: np.ndarray
+    network: Network,
+    totals: EpochTotals,
+    latencies: Latencies,
+    labels: np.ndarray,
+    loss: np.ndarray,
+    health: BatchHealth,
 ) -> None:
     """Add a batch to the sums of the epoch."""
     count = len(labels)
     totals.presentations += count
     totals.loss += float(loss.sum())
-    totals.correct += int(decide(latencies[network.output.name]).strictly_correct(labels).sum())
-    for name, fraction in silent_fractions(network, latencies).items():
-        totals.silent[name] = totals.silent.get(name, 0.0) + fraction * count
+    totals.correct += int(health.decisions.strictly_correct(labels).sum())
+    totals.tied += int(health.decisions.tied.sum())
+    totals.watched += count
+    for sums, shares in ((totals.silent, health.silent), (totals.onset, health.onset), (totals.late, health.late)):
+        for name, share in shares.items():
+            sums[name] = sums.get(name, 0.0) + share * count
     if network.learning.revive_below:
         for population in network.populations:
             times = latencies[population.name]
@@ -511,6 +541,7 @@ def _accumulate(
 
 def _progress(state: TrainingState, expected: int) -> Progress:
     totals = state.totals
+    watched = max(totals.watched, 1)
     return Progress(
         epoch=state.epoch,
         presentations=totals.presentations,
@@ -518,6 +549,9 @@ def _progress(state: TrainingState, expected: int) -> Progress:
         loss=totals.loss / totals.presentations,
         accuracy=totals.correct / totals.presentations,
         silent={name: total / totals.presentations for name, total in totals.silent.items()},
+        onset={name: total / watched for name, total in totals.onset.items()},
+        late={name: total / watched for name, total in totals.late.items()},
+        tie_rate=totals.tied / watched,
     )
 
 
@@ -551,7 +585,11 @@ def _epoch_metrics(state: TrainingState, rate: float, validation: dict[str, floa
         training_strict_accuracy=progress.accuracy,
         training_seconds=state.totals.seconds,
     )
-    return metrics._asdict() | validation | {f"silent_{name}": share for name, share in progress.silent.items()}
+    shares = {"silent": progress.silent, "onset": progress.onset, "late": progress.late}
+    row = metrics._asdict() | {"training_tie_rate": progress.tie_rate} | validation
+    row |= {f"{what}_{name}": share for what, by_name in shares.items() for name, share in by_name.items()}
+    # a run that an earlier version began keeps the columns of its table
+    return {name: row[name] for name in state.history[0]} if state.history else row
 
 
 def _revive(network: Network, state: TrainingState, seed: int) -> None:
