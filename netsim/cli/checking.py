@@ -23,6 +23,7 @@ def check(
     dt: options.Dt = None,
     limit: Annotated[int, Option(min=1, metavar="N", help="Present the first N training stimuli.")] = 100,
     seed: options.InitialSeed = 0,
+    fix: Annotated[bool, Option("--fix", help="Propose initial weights for the TOML file.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Check before training whether neurons fire, and when, and say what to change.
@@ -40,14 +41,27 @@ def check(
         known, network = options.model_of(model, seed, dataset=dataset, engine=engine, dt=dt)
         chosen = replace(known, network=network)
     splits = options.splits_of(chosen, network, data_dir, as_needed=True)
-    stimuli = options.first_of(splits.training, limit)
+    stimuli = splits.training
     simulator = options.build(network.training.engine, network, network.training.dt)
-    with counting("checking", len(stimuli)) as advance:
-        found = check_network(chosen, stimuli, limit=limit, engine=simulator, progress=advance)
+    with counting("checking", min(limit, len(stimuli))) as advance:
+        found = check_network(chosen, stimuli, limit=limit, engine=simulator, seed=seed, progress=advance)
     if as_json:
         print_json({"subject": model, "weights": chosen.origin, **found.to_dict()})
     else:
         print_check(model, chosen.origin, found)
+        if fix:
+            print_proposal(found)
+
+
+def print_proposal(found: Check) -> None:
+    """Show initial weights for a TOML file."""
+    if not found.proposed:
+        print("no initial weights to propose: they are trained, given, or not fitted (learning.fitted)")
+        return
+    print("initial weights that fit; write them into the projection (or layer) of this name to keep them:")
+    for name, initial in found.proposed.items():
+        bias = f", bias = {initial.bias:g}" if initial.bias else ""
+        print(f"{name}: initial = {{ spread = {initial.spread:g}{bias} }}")
 
 
 def print_check(model: str, origin: str, found: Check) -> None:

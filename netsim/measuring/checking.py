@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from netsim.measuring.advice import Finding, advise
 from netsim.measuring.health import Health, PopulationHealth, ProjectionHealth, is_late
 from netsim.reprs import html_table, limited
-from netsim.specification import Network, Population, Projection
+from netsim.specification import InitialWeights, Network, Population, Projection
 from netsim.weights.layout import Weights, kernel_name
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Check:
         window.
     findings : tuple of Finding
         What is wrong: kind, population or projection, and text.
+    proposed : dict of InitialWeights
+        Distributions near the initial weights that were fitted, by projection, to write into a specification.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class Check:
     silent_rate: float
     onset_rate: float
     findings: tuple[Finding, ...] = ()
+    proposed: Mapping[str, InitialWeights] = field(default_factory=dict)
 
     @property
     def advice(self) -> list[str]:

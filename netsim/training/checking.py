@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,15 @@ import numpy as np
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import DataError
+from netsim.learning.constraints import constraints_of
 from netsim.measuring.checking import Check, check_latencies
 from netsim.runs.model import Model, Subject, find_run, load_model, load_network
-from netsim.specification import Network
+from netsim.specification import InitialWeights, Network
 from netsim.specification.checks import check_kind, whole
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import as_they_are, present_parts
-from netsim.training.loop import start_training
+from netsim.training.fitting import proposed
+from netsim.training.loop import fit_state, start_training
 from netsim.weights.binary import forward_weights
 
 PRESENTATIONS = 100
@@ -44,7 +47,7 @@ def check(
     stimuli : Stimuli, optional
         By default the training stimuli of the network's data set.
     limit : int
-        Present the first stimuli only.
+        Present the first stimuli only. Initial weights are fitted with 100 of all, as before a training.
     engine : Engine, optional
         By default the engine and time grid of the network's ``training``.
     seed : int
@@ -83,15 +86,28 @@ def check(
     if stimuli is None:
         stimuli = known.splits(as_needed=True).training
     check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).training")
-    stimuli = stimuli.first(limit)
     if not len(stimuli):
         raise DataError("stimuli: there are none to check a network with; give at least one")
     engine = engine or known.make_engine()
+    known, initial = _fitted(known, stimuli, engine, seed)
+    stimuli = stimuli.first(limit)
     parts = present_parts(
         engine, stimuli, as_they_are(known.weights), lambda _, presented: presented.latencies, progress, size=_PART
     )
     latencies = {name: np.concatenate([part[name] for part in parts]) for name in known.network.shapes}
-    return check_latencies(known.network, known.weights, latencies, engine.dt)
+    return replace(check_latencies(known.network, known.weights, latencies, engine.dt), proposed=initial)
+
+
+def _fitted(known: Model, stimuli: Stimuli, engine: Engine, seed: int) -> tuple[Model, dict[str, InitialWeights]]:
+    """A model whose initial weights are fitted as a training would, and what a specification may say of them."""
+    network = known.network
+    if known.origin != "initial" or network.training.pretrained:
+        return known, {}
+    state = start_training(network, seed)
+    if not state.to_fit:
+        return known, {}
+    fitted = engine.run(fit_state(network, constraints_of(network), stimuli, state, seed))
+    return replace(known, weights=forward_weights(network, state.weights)), proposed(network, fitted)
 
 
 def beginning(model: Subject, seed: int = 0) -> Model:

@@ -6,7 +6,7 @@ set, so that its neurons fire within the window, apart from each other. Signs an
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -62,6 +62,24 @@ class Fitted:
             weights[name] *= weights[name].dtype.type(scale)
         for name, bias in self.biases.items():
             weights[name][...] = bias
+
+
+def proposed(network: Network, fitted: Fitted) -> dict[str, InitialWeights]:
+    """Distributions to write into a specification, by projection, that are near what was fitted.
+
+    A population has one bias there, the mean of those that were fitted.
+    """
+    found = {}
+    for population in network.integrating:
+        bias = fitted.biases.get(bias_name(population))
+        for projection in network.incoming(population.name):
+            if (scale := fitted.scales.get(kernel_name(projection))) is not None:
+                initial = projection.initial
+                begin = float(f"{bias.mean():.3g}") if bias is not None else initial.bias
+                spread = float(f"{initial.spread * scale:.3g}")
+                found[projection.name] = replace(initial, spread=spread, bias=begin)
+                bias = None  # the bias is that of the first projection
+    return found
 
 
 def is_fitted(network: Network, population: Population) -> bool:

@@ -37,7 +37,7 @@ from netsim.training.checkpoint import (
     write_checkpoint,
     write_epochs,
 )
-from netsim.training.fitting import STIMULI, fit
+from netsim.training.fitting import STIMULI, Fitted, fit
 from netsim.training.pretraining import Pretrained, load_pretrained
 from netsim.training.watching import Watch
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
@@ -274,7 +274,7 @@ def training_conversation(
     learner = chosen_learner(network, learner, targets)
     constraints = constraints_of(network) if constraints is None else constraints
     if state.to_fit:
-        yield from _fit(network, constraints, training, state, seed)
+        yield from fit_state(network, constraints, training, state, seed)
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
     while state.epoch < network.training.epochs and not (state.history and callbacks.stop(state.history)):
         yield from session.learn()
@@ -299,9 +299,9 @@ def training_conversation(
     return state
 
 
-def _fit(
+def fit_state(
     network: Network, constraints: Sequence[Constraint], training: Stimuli, state: TrainingState, seed: int
-) -> Conversation[None]:
+) -> Conversation[Fitted]:
     """Fit drawn weights and learning rates to the network, with some of the training stimuli."""
     some = np.sort(generator_for(Purpose.FITTING, seed).permutation(len(training))[:STIMULI])
     stimuli = training.pick(some)
@@ -315,6 +315,7 @@ def _fit(
     biases = {name: float(bias.mean()) for name, bias in fitted.biases.items()}
     state.fitted = {"scales": fitted.scales, "rates": fitted.rates, "biases": biases}
     state.to_fit = False
+    return fitted
 
 
 def check_settings(network: Network, learner: Learner | None) -> None:

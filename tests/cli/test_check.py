@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import netsim as package
 from netsim.cli.terminal import trouble
+from tests.training.own_graphs import reported_graph
 
 Netsim = Callable[..., Any]
 
@@ -93,3 +96,32 @@ def test_trouble_is_what_hinders_learning() -> None:
     winners = package.load_preset("rcsnn-fashion-free")
     quiet = {population.name: 0.99 for population in winners.integrating}
     assert "conv1" not in trouble(winners, quiet, {}, 0.0)
+
+
+def test_a_network_that_is_fitted_gets_a_proposal(netsim: Netsim, tmp_path: Path) -> None:
+    network = package.network_from_dict(package.network_to_dict(reported_graph(epochs=1)))
+    package.write_network(network, "mine.toml")
+    done = netsim("check", "mine.toml", "--fix", "--limit", 30)
+    assert done.code == 0, done.err
+    lines = [line.partition(": initial = ") for line in done.out.splitlines() if ": initial = " in line]
+    assert {name for name, _, _ in lines} == {projection.name for projection in network.projections}
+    given = {name: tomllib.loads(f"initial = {text}")["initial"] for name, _, text in lines}
+    changed = [
+        dataclasses.replace(projection, initial=package.InitialWeights(**given[projection.name]))
+        for projection in network.projections
+    ]
+    package.write_network(dataclasses.replace(network, projections=tuple(changed)), "fixed.toml")
+    fixed = netsim("check", "fixed.toml", "--fix", "--limit", 30)
+    assert "nothing found" in fixed.out
+    assert "no initial weights to propose" in fixed.out
+
+
+def test_the_check_looks_at_fitted_weights() -> None:
+    fitted, drawn = (
+        package.check(dataclasses.replace(reported_graph(1), learning=package.Learning(fitted=fitted)), limit=30)
+        for fitted in (True, False)
+    )
+    by_name = {each.population: each.silent for each in fitted.populations}
+    assert by_name["output"] < 0.05
+    assert {each.population: each.silent for each in drawn.populations}["output"] > 0.1
+    assert not drawn.proposed
