@@ -14,6 +14,8 @@ from netsim.spikes.table import Integers, check_latencies, per_presentation
 from netsim.weights.layout import Weights, bias_name, check_shapes, kernel_name, weight_shapes
 
 _PLACES = ("map", "neuron", "channel", "y", "x", "input")
+_SHARES = ("silent_", "onset_", "late_")
+"""What names of columns with shares of neurons begin with."""
 
 
 def displacement_table(
@@ -169,15 +171,19 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
         training_loss                 float64  mean over the epoch, with dropout and augmentation
         training_strict_accuracy      float64  fraction, as presented in training; a tie is an error
         training_seconds              float64  duration (s)
+        training_tie_rate             float64  fraction of presentations with several first spikes
         validation_loss               float64
         validation_accuracy           float64  fraction; a tie goes to the lowest neuron
         validation_strict_accuracy    float64  fraction; a tie is an error
         validation_tie_rate           float64  fraction of presentations with several first spikes
         validation_seconds            float64  duration (s)
         silent_<layer>                float64  mean fraction of neurons that stayed silent in training
+        onset_<layer>                 float64  of neurons that fired at the onset of a window after 0 ms
+        late_<layer>                  float64  of neurons that fired too late to affect any target
         ============================  =======  ======================================================
 
-        of which those of validation are missing where no stimuli were set aside for it.
+        of which those of validation are missing where no stimuli were set aside for it. Runs of earlier versions
+        have neither ``training_tie_rate`` nor the columns of onset and late spikes.
 
     Raises
     ------
@@ -203,7 +209,10 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     needed = {"epoch", "training_strict_accuracy"}
     if not needed <= set(frame.columns) or frame.empty or frame.select_dtypes("number").shape != frame.shape:
         raise DataError(f"{path}: holds no metrics of a training; a run's metrics.csv is needed")
-    shares = frame[[name for name in frame.columns if name.startswith("silent_") or name.endswith("_accuracy")]]
+    fractions = [
+        name for name in frame.columns if name.startswith(_SHARES) or name.endswith(("_accuracy", "_tie_rate"))
+    ]
+    shares = frame[fractions]
     if ((shares < 0) | (shares > 1 + 1e-9)).any(axis=None):
         raise DataError(f"{path}: holds fractions that are not from 0 to 1; a run's metrics.csv is needed")
     return frame

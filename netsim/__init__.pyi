@@ -36,6 +36,7 @@ from .experiments.running import experiment as experiment
 from .learning import BatchGradients as BatchGradients
 from .learning import Learner as Learner
 from .learning.learners.stidi_bp import STiDiBP as STiDiBP
+from .measuring.checking import Check as Check
 from .measuring.comparison import compare as compare
 from .measuring.evaluation import evaluate as evaluate
 from .measuring.metrics import decide as decide
@@ -91,6 +92,7 @@ from .spikes import Conditions as Conditions
 from .spikes import LayerSpikes as LayerSpikes
 from .spikes import Spikes as Spikes
 from .spikes.presenting import present as present
+from .training.checking import check as check
 from .training.loop import Callbacks as Callbacks
 from .training.loop import EarlyStopping as EarlyStopping
 from .training.loop import Progress as Progress

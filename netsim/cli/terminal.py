@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from netsim.specification import Network
     from netsim.training.loop import Callbacks, Progress
 
+_AT_ONSET, _TIED = 0.5, 0.2
+"""Shares of neurons at the onset, and of presentations with tied outputs, above which the progress tells them."""
 INTERRUPTED = 130  # exit code that shells give to a command stopped by Ctrl-C
 COMPILING = "compiling loops to machine code, which may take a minute"
 """What is said when there is no machine code yet; Brian2, which compiles as well, does not tell when."""
@@ -198,6 +200,24 @@ def live(progress: ProgressBar, below: Callable[[], str]) -> Iterator[Callable[[
         yield lambda text: progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
+def trouble(network: Network, silent: Mapping[str, float], onset: Mapping[str, float], tie_rate: float) -> str:
+    """What a line of progress adds where activity hinders learning; empty if all is well."""
+    from netsim.measuring.advice import MOSTLY_SILENT, silences_on_purpose
+
+    quiet = [
+        f"{one.name} {silent[one.name]:.0%}"
+        for one in network.integrating
+        if silent.get(one.name, 0.0) > MOSTLY_SILENT and not silences_on_purpose(network, one)
+    ]
+    early = [f"{name} {share:.0%}" for name, share in onset.items() if share > _AT_ONSET]
+    parts = [
+        *([f"silent: {', '.join(quiet)}"] if quiet else []),
+        *([f"at onset: {', '.join(early)}"] if early else []),
+        *([f"outputs tie: {tie_rate:.0%}"] if tie_rate > _TIED else []),
+    ]
+    return "".join(f"; {part}" for part in parts)
+
+
 @contextmanager
 def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Callbacks]:
     """Show a training as it goes, and a line for each finished epoch."""
@@ -220,19 +240,23 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
         nonlocal figures
         epoch = f"epoch {report.epoch + 1}/{network.training.epochs}"
         progress.update(task, description=epoch, total=report.expected, completed=report.presentations)
-        silent = ", ".join(f"{name} {fraction:.0%}" for name, fraction in report.silent.items())
-        figures = f"loss {report.loss:.4f}, strict accuracy {report.accuracy:.2%}; silent: {silent}"
+        shares = trouble(network, report.silent, report.onset, report.tie_rate)
+        figures = f"loss {report.loss:.4f}, strict accuracy {report.accuracy:.2%}{shares}"
 
     def on_epoch(metrics: dict[str, Any]) -> None:
-        validation = ""
+        validation, ties = "", metrics.get("training_tie_rate", 0.0)
         if is_validated(metrics):
             strict = f"strict accuracy {metrics['validation_strict_accuracy']:.2%}"
             validation = f" validation loss {metrics['validation_loss']:.4f}, {strict};"
         print_line(
             f"epoch {metrics['epoch']}: training loss {metrics['training_loss']:.4f},"
             f" strict accuracy {metrics['training_strict_accuracy']:.2%};{validation} {seconds_of(metrics):.1f} s"
+            f"{trouble(network, shares('silent_', metrics), shares('onset_', metrics), ties)}"
         )
         progress.reset(task)
+
+    def shares(prefix: str, metrics: dict[str, Any]) -> dict[str, float]:
+        return {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}
 
     def below() -> str:
         return "stopping after this batch; Ctrl-C again stops at once" if interrupted() else figures

@@ -12,6 +12,7 @@ from netsim.seams import constraints, optimizers, schedules
 from netsim.specification import Network, Projection
 from netsim.specification.phrases import DELAY, GAP, counted, grouped, names, number
 from netsim.specification.traits import has_bias, is_chain, onto
+from netsim.training.fitting import describe_fit
 from netsim.weights.layout import projections_with_learned_scales
 
 
@@ -31,6 +32,8 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
         rows.append(("Static weights", _static(static, network)))
     rows.append(("Optimizer", f"{optimizer}. $x$: {_learned(network)}; $g$: its gradient"))
     rows.append(("Learning rate", schedule))
+    if settings.fitted:
+        rows.append(("Fitting", describe_fit(network)))
     if handed := handed_in(plugins, constraints):
         rows.append(("After each step", not_told(handed)))
     else:

@@ -187,7 +187,12 @@ class Optimizer(_Named, Protocol):
     state : dict of ndarray
         All that a resumed training needs, by ``"<what>"`` or ``"<what>.<name of a weight>"``; steps change neither
         shapes nor types.
+    normalises : bool
+        Whether the size of steps does not depend on the size of gradients, as with Adam. Then the learning rates of
+        populations are fitted, see `netsim.specification.Learning`.
     """
+
+    normalises: ClassVar[bool] = False
 
     state: dict[str, np.ndarray]
 

@@ -35,8 +35,6 @@ def output_potentials(
     -------
     ndarray of float, shape (presentations, neurons)
     """
-    from scipy.sparse import csr_array
-
     output = network.output
     window = population_times(network, output, dt)
     before_gate, since_onset = np.minimum(times, window.gate), np.maximum(times - window.onset, 0.0)
@@ -44,30 +42,70 @@ def output_potentials(
     if output.has_bias:
         moved += before_gate[:, None] * weights[bias_name(output)]
     for projection in network.incoming(output.name):
+        moved += Synaptic(network, projection, weights, latencies, dt).at(times)
+    return moved / output.dynamics.tau
+
+
+class Synaptic:
+    """What the synapses of a projection have added to the potentials of its target.
+
+    Parameters
+    ----------
+    network, weights, latencies, dt
+        As of `output_potentials`; the target may be any population that integrates.
+    projection : Projection
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        projection: Projection,
+        weights: Weights,
+        latencies: Mapping[str, np.ndarray],
+        dt: float = 0.0,
+    ) -> None:
+        from scipy.sparse import csr_array
+
+        target = network.population(projection.target)
         pre, post, weight = network.connections(projection)
+        presentations = len(latencies[projection.source])
         arriving = latencies[projection.source] + on_grid(axonal_delay(projection, weights, {}), dt)
-        arriving = arriving.reshape(len(times), -1).astype(np.float64)
+        arriving = arriving.reshape(presentations, -1).astype(np.float64)
         own = synaptic_delay(projection, weights)
         if own is not None:  # a column for each synapse in place of each presynaptic neuron
             arriving, pre = arriving[:, pre] + on_grid(own.ravel()[weight], dt), np.arange(len(pre))
-        psp = _breakpoints(network, projection, dt)
-        if network.is_recurrent(projection):  # its current counts from the onset on, in every regime
-            built = _built_up(arriving, times, psp) - _built_up(arriving, np.minimum(times, window.onset), psp)
-        else:
-            built = _built_up(arriving, before_gate, psp)
         kernel = weights[kernel_name(projection)].ravel()[weight].astype(np.float64)
-        moved += built @ csr_array((kernel, (pre, post)), (built.shape[1], output.size))
-    return moved / output.dynamics.tau
+        shape = (arriving.shape[1], target.size)
+        self._arriving = arriving
+        self._kernel = csr_array((kernel, (pre, post)), shape)
+        self._synapses = csr_array((np.ones_like(kernel), (pre, post)), shape)
+        self._psp = _breakpoints(network, projection, dt)
+        self._window = population_times(network, target, dt)
+        self._recurrent = network.is_recurrent(projection)
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """Return potentials times `tau`, shape (presentations, neurons), at a time of each presentation (ms)."""
+        moved: np.ndarray = self._since_spikes(times) @ self._kernel
+        return moved
+
+    def of_weight_one(self, times: np.ndarray) -> np.ndarray:
+        """Return the same for weights that are all 1."""
+        moved: np.ndarray = self._since_spikes(times) @ self._synapses
+        return moved
+
+    def _since_spikes(self, times: np.ndarray) -> np.ndarray:
+        if self._recurrent:  # its current counts from the onset on, in every regime
+            return self._built_up(times) - self._built_up(np.minimum(times, self._window.onset))
+        return self._built_up(np.minimum(times, self._window.gate))
+
+    def _built_up(self, times: np.ndarray) -> np.ndarray:
+        """What each spike has built up by the time of its presentation, before weight and ``1/tau``."""
+        built = np.empty_like(self._arriving)
+        for sent, time, row in zip(self._arriving, times.tolist(), built, strict=True):
+            integrate(sent, time, self._psp, row)
+        return built
 
 
 def _breakpoints(network: Network, projection: Projection, dt: float) -> Breakpoints:
     delays, changes = np.array(projection.psp.kernel, dtype=np.float64).T.copy()
     return Breakpoints(np.array(breakpoint_steps(network, projection, dt)) * dt if dt else delays, changes)
-
-
-def _built_up(arriving: np.ndarray, times: np.ndarray, psp: Breakpoints) -> np.ndarray:
-    """What each spike has built up by the time of its presentation, before weight and ``1/tau``."""
-    built = np.empty_like(arriving)
-    for sent, time, row in zip(arriving, times.tolist(), built, strict=True):
-        integrate(sent, time, psp, row)
-    return built

@@ -24,6 +24,8 @@ class Purpose(IntEnum):
     FEEDBACK = 5
     SYNAPSES = 6
     """Which there are, by a connectivity."""
+    FITTING = 7
+    """Training stimuli that initial weights are fitted with."""
     STUDIED_NETWORK = 10
     STUDIED_STIMULI = 11
 

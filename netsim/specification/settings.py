@@ -116,6 +116,14 @@ class Learning:
         presentations are redrawn; 0 switches it off.
     learner : {"stidi-bp"}, or another name
         From latencies and labels to gradients.
+    fitted : bool
+        Fit initial weights and learning rates to the network before the first step. Drawn weights are scaled and biases
+        are set so that the neurons of each population fire within their window. The rate of the weights onto a
+        population is scaled so that a step moves all potentials by a similar share of threshold or window. An `initial`
+        that a projection specifies stays as it is.
+    edges : {"stop", "pass"}
+        ``stop``: an output at its onset is not moved earlier, and a silent one is not moved later, because neither can
+        move. This keeps outputs from piling up at the edges of their window. ``pass``: they are moved in any case.
 
     Examples
     --------
@@ -143,6 +151,8 @@ class Learning:
     averaging: float = 0.0
     revive_below: float = 0.0
     learner: str = "stidi-bp"
+    fitted: bool = True
+    edges: Literal["stop", "pass"] = "stop"
 
     __repr__ = short_repr
 

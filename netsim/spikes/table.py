@@ -197,3 +197,9 @@ def per_presentation(what: str, values: Integers | None, count: int) -> np.ndarr
         what_it_is = f"{array.dtype} of shape {array.shape}"
         raise DataError(f"{what}: must be {count} integers, one per presentation, not {what_it_is}")
     return array.astype(np.int64)
+
+
+def rows_table(rows: Sequence[tuple[object, ...]], columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table of rows that have the same columns; a number that is None is missing."""
+    known = [tuple(np.nan if value is None else value for value in row) for row in rows]
+    return pd.DataFrame(known, columns=list(columns))

@@ -37,7 +37,7 @@ class ValidationFigures(NamedTuple):
 
 
 class EpochFigures(NamedTuple):
-    """What the metrics of an epoch hold of training, beside the share of silent neurons of each population."""
+    """What the metrics of an epoch hold of training, next to shares of tied presentations and of neurons."""
 
     epoch: int
     rate: float
@@ -48,19 +48,36 @@ class EpochFigures(NamedTuple):
 
 @dataclass
 class EpochTotals:
-    """Sums over the presentations of an epoch so far."""
+    """Sums over the presentations of an epoch so far.
+
+    Attributes
+    ----------
+    silent, onset, late : dict of float
+        Shares of neurons by population, as of `netsim.measuring.health.BatchHealth`.
+    tied : int
+        Presentations whose first output spikes tie.
+    watched : int
+        Presentations that `onset`, `late` and `tied` are of: not all, if a version that did not count them began the
+        epoch.
+    """
 
     presentations: int = 0
     loss: float = 0.0
     correct: int = 0
     seconds: float = 0.0
     silent: dict[str, float] = field(default_factory=dict)
+    onset: dict[str, float] = field(default_factory=dict)
+    late: dict[str, float] = field(default_factory=dict)
+    tied: int = 0
+    watched: int = 0
     fired: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     """Presentations in which each map or dense neuron fired, by population."""
 
 
-_SUMS = ("presentations", "loss", "correct", "seconds", "silent")
-"""Fields of `EpochTotals` that are kept with the position."""
+_WATCHED = ("onset", "late", "tied", "watched")
+"""Fields of `EpochTotals` that earlier versions did not keep."""
+_SUMS = ("presentations", "loss", "correct", "seconds", "silent", *_WATCHED)
+"""Fields that are kept with the position."""
 
 
 @dataclass
@@ -77,6 +94,11 @@ class TrainingState:
         Metrics of the finished epochs.
     best : (float, float)
         The score of the best epoch, by `epoch_score`.
+    to_fit : bool
+        Whether the weights are drawn, and are to be fitted before the first batch.
+    fitted : dict of dict of float
+        What was fitted (see `netsim.training.fitting`): factors on drawn weights (`scales`) and on learning rates
+        (`rates`), and mean `biases`, by the names of weights.
     best_weights : dict of ndarray or None
         The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until one is finished.
     """
@@ -90,6 +112,8 @@ class TrainingState:
     history: list[dict[str, Any]] = field(default_factory=list)
     best: tuple[float, float] = (-1.0, 0.0)
     best_weights: Weights | None = field(default=None, repr=False)
+    to_fit: bool = False
+    fitted: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
 
     @property
     def best_epoch(self) -> int:
@@ -122,7 +146,7 @@ def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
     """Write a state; the last checkpoint becomes the previous one when the new one is whole."""
     run.check_lock()
     position = {
-        **{name: getattr(state, name) for name in ("epoch", "batch", "best", "history")},
+        **{name: getattr(state, name) for name in ("epoch", "batch", "best", "history", "fitted")},
         **{name: getattr(state.totals, name) for name in _SUMS},
     }
     parts = {
@@ -237,10 +261,11 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
         weights("mean", latent=True) if network.learning.averaging else None,
         epoch=position["epoch"],
         batch=position["batch"],
-        totals=EpochTotals(**{name: position[name] for name in _SUMS}, fired=fired),
+        totals=EpochTotals(**{name: position[name] for name in _SUMS if name in position}, fired=fired),
         history=position["history"],
         best=tuple(position["best"]),
         best_weights=weights("best", latent=False) if position["history"] else None,
+        fitted=position.get("fitted", {}),
     )
 
 
@@ -249,6 +274,9 @@ def _check_position(network: Network, position: dict[str, Any]) -> None:
     epoch, batch, history = position["epoch"], position["batch"], position["history"]
     counts = (epoch, batch, position["presentations"], position["correct"])
     names = network.shapes.keys()
+    watched = {name: position[name] for name in _WATCHED if name in position}
+    shares = [position["silent"], watched.get("onset", {}), watched.get("late", {})]
+    counts += tuple(watched.get(name, 0) for name in ("tied", "watched"))
     if not (
         all(isinstance(count, int) and 0 <= count < 2**63 for count in counts)
         and epoch <= network.training.epochs
@@ -257,8 +285,10 @@ def _check_position(network: Network, position: dict[str, Any]) -> None:
         and all(row.keys() == history[0].keys() and all(map(finite, row.values())) for row in history)
         and all(map(_are_metrics, history[:1]))
         and len(position["best"]) == 2
-        and all(map(finite, [*position["best"], position["loss"], position["seconds"], *position["silent"].values()]))
-        and names >= position["silent"].keys()
+        and all(map(finite, [*position["best"], position["loss"], position["seconds"]]))
+        and all(finite(share) for each in shares for share in each.values())
+        and all(names >= each.keys() for each in shares)
+        and len(watched) in (0, len(_WATCHED))
     ):
         raise ValueError("no position of a training")
 

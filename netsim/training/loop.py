@@ -17,7 +17,8 @@ from netsim.learning import BatchGradients, Constraint, Learner, Optimizer, Targ
 from netsim.learning.constraints import constraints_of
 from netsim.learning.elementwise import update_ema
 from netsim.learning.gradients import arrays_of
-from netsim.measuring.metrics import decide, silent_fractions
+from netsim.measuring.health import BatchHealth
+from netsim.measuring.metrics import decide
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
@@ -36,7 +37,9 @@ from netsim.training.checkpoint import (
     write_checkpoint,
     write_epochs,
 )
+from netsim.training.fitting import STIMULI, Fitted, fit
 from netsim.training.pretraining import Pretrained, load_pretrained
+from netsim.training.watching import Watch
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
 from netsim.weights.delays import delay_rates
 from netsim.weights.incoming import Incoming
@@ -52,8 +55,15 @@ _NOTHING_BETTER = "has no validation stimuli to go by; set training.validation a
 class Progress:
     """What a training reports after each batch: means of the epoch so far, which is counted from 0.
 
-    Of the `expected` presentations of the epoch some are done; `silent` is the mean fraction of silent neurons by
-    population.
+    Of the `expected` presentations of the epoch some are done.
+
+    Attributes
+    ----------
+    silent, onset, late : dict of float
+        Mean fractions of neurons by population: silent, firing at the onset of a window that begins after 0 ms, firing
+        too late to affect any target.
+    tie_rate : float
+        Fraction of presentations with several first output spikes.
 
     Examples
     --------
@@ -63,12 +73,17 @@ class Progress:
     '50% of epoch 1'
     """
 
+    __repr__ = short_repr
+
     epoch: int
     presentations: int
     expected: int
     loss: float
     accuracy: float
     silent: dict[str, float]
+    onset: dict[str, float] = field(default_factory=dict)
+    late: dict[str, float] = field(default_factory=dict)
+    tie_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -159,7 +174,8 @@ def start_training(
     mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
     optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
     optimizer.begin(weights)
-    return TrainingState(weights, optimizer, mean)
+    to_fit = pretrained is None and network.learning.fitted and not network.weighting.is_binary
+    return TrainingState(weights, optimizer, mean, to_fit=to_fit)
 
 
 def resume_training(
@@ -257,6 +273,8 @@ def training_conversation(
         check_settings(network, learner)
     learner = chosen_learner(network, learner, targets)
     constraints = constraints_of(network) if constraints is None else constraints
+    if state.to_fit:
+        yield from fit_state(network, constraints, training, state, seed)
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
     while state.epoch < network.training.epochs and not (state.history and callbacks.stop(state.history)):
         yield from session.learn()
@@ -268,6 +286,7 @@ def training_conversation(
                 raise session.diverged("the validation loss is not finite", network.output.name)
         metrics = _epoch_metrics(state, session.rate(), figures)
         state.history.append(metrics)
+        session.watch.epoch(state.history)
         if epoch_score(metrics) > state.best:
             state.best = epoch_score(metrics)
             state.best_weights = {name: array.copy() for name, array in kept.items()}
@@ -278,6 +297,25 @@ def training_conversation(
             write_epochs(state, run)
         callbacks.on_epoch(state.history[-1])
     return state
+
+
+def fit_state(
+    network: Network, constraints: Sequence[Constraint], training: Stimuli, state: TrainingState, seed: int
+) -> Conversation[Fitted]:
+    """Fit drawn weights and learning rates to the network, with some of the training stimuli."""
+    some = np.sort(generator_for(Purpose.FITTING, seed).permutation(len(training))[:STIMULI])
+    stimuli = training.pick(some)
+    fitted = yield from fit(network, state.weights, stimuli.latencies(np.arange(len(stimuli))))
+    fitted.apply(state.weights)
+    for constraint in constraints:
+        constraint.enforce(state.weights)
+    state.optimizer.begin(state.weights)
+    if state.mean is not None:
+        state.mean = {name: array.copy() for name, array in state.weights.items()}
+    biases = {name: float(bias.mean()) for name, bias in fitted.biases.items()}
+    state.fitted = {"scales": fitted.scales, "rates": fitted.rates, "biases": biases}
+    state.to_fit = False
+    return fitted
 
 
 def check_settings(network: Network, learner: Learner | None) -> None:
@@ -326,9 +364,15 @@ class _Session:
     run: RunFolder | None
     callbacks: Callbacks
     checkpoint_seconds: float
+    watch: Watch = field(init=False)
     _saved: float = 0.0
     _began: float = 0.0
     _forward: Weights = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        begins = not self.state.epoch and not self.state.batch
+        how = f"netsim check {self.run.network_file}" if self.run else "netsim.check(network)"
+        self.watch = Watch(self.network, self.callbacks.on_warning, begins, how)
 
     def steps(self, epochs: int) -> int:
         """Number of steps in so many epochs."""
@@ -367,6 +411,7 @@ class _Session:
         """Learn from a batch, and report it."""
         network, state, batch, latencies = self.network, self.state, presented.batch, presented.latencies
         labels = presented.stimuli.labels
+        health = self.watch.batch(latencies, batch.weights)
         learned = self.learner.learn(latencies, labels, batch.weights, batch.delays)
         _check_learned(learned, batch.weights, type(self.learner).__name__)
         factors_by_name = ((name, each) for name, array in learned.gradients.items() for each in arrays_of(array))
@@ -375,7 +420,7 @@ class _Session:
         gradients = _scaled(learned.gradients, dropout_factors(network))
         self._step(gradients, log_scale_gradients(network, self._forward, gradients))
         state.batch += 1
-        _accumulate(network, state.totals, latencies, labels, learned.loss)
+        _accumulate(network, state.totals, latencies, labels, learned.loss, health)
         state.totals.seconds += time.perf_counter() - self._began
         self.callbacks.on_batch(_progress(state, len(self.stimuli)))
         if self.run is not None and time.monotonic() - self._saved >= self.checkpoint_seconds:
@@ -387,6 +432,8 @@ class _Session:
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
             rates = dict.fromkeys(of_scales, network.weighting.scale_rate) | delay_rates(network)
+            if getattr(state.optimizer, "normalises", False):
+                rates |= state.fitted.get("rates", {})
             state.optimizer.step(state.weights, gradients | of_scales, self.rate(), rates)
             for constraint in self.constraints:
                 constraint.enforce(state.weights)
@@ -469,15 +516,23 @@ def _scaled(arrays: Weights, factors: Mapping[str, float]) -> Weights:
 
 
 def _accumulate(
-    network: Network, totals: EpochTotals, latencies: Latencies, labels: np.ndarray, loss: np.ndarray
+    network: Network,
+    totals: EpochTotals,
+    latencies: Latencies,
+    labels: np.ndarray,
+    loss: np.ndarray,
+    health: BatchHealth,
 ) -> None:
     """Add a batch to the sums of the epoch."""
     count = len(labels)
     totals.presentations += count
     totals.loss += float(loss.sum())
-    totals.correct += int(decide(latencies[network.output.name]).strictly_correct(labels).sum())
-    for name, fraction in silent_fractions(network, latencies).items():
-        totals.silent[name] = totals.silent.get(name, 0.0) + fraction * count
+    totals.correct += int(health.decisions.strictly_correct(labels).sum())
+    totals.tied += int(health.decisions.tied.sum())
+    totals.watched += count
+    for sums, shares in ((totals.silent, health.silent), (totals.onset, health.onset), (totals.late, health.late)):
+        for name, share in shares.items():
+            sums[name] = sums.get(name, 0.0) + share * count
     if network.learning.revive_below:
         for population in network.populations:
             times = latencies[population.name]
@@ -487,6 +542,7 @@ def _accumulate(
 
 def _progress(state: TrainingState, expected: int) -> Progress:
     totals = state.totals
+    watched = max(totals.watched, 1)
     return Progress(
         epoch=state.epoch,
         presentations=totals.presentations,
@@ -494,6 +550,9 @@ def _progress(state: TrainingState, expected: int) -> Progress:
         loss=totals.loss / totals.presentations,
         accuracy=totals.correct / totals.presentations,
         silent={name: total / totals.presentations for name, total in totals.silent.items()},
+        onset={name: total / watched for name, total in totals.onset.items()},
+        late={name: total / watched for name, total in totals.late.items()},
+        tie_rate=totals.tied / watched,
     )
 
 
@@ -527,7 +586,11 @@ def _epoch_metrics(state: TrainingState, rate: float, validation: dict[str, floa
         training_strict_accuracy=progress.accuracy,
         training_seconds=state.totals.seconds,
     )
-    return metrics._asdict() | validation | {f"silent_{name}": share for name, share in progress.silent.items()}
+    shares = {"silent": progress.silent, "onset": progress.onset, "late": progress.late}
+    row = metrics._asdict() | {"training_tie_rate": progress.tie_rate} | validation
+    row |= {f"{what}_{name}": share for what, by_name in shares.items() for name, share in by_name.items()}
+    # a run that an earlier version began keeps the columns of its table
+    return {name: row[name] for name in state.history[0]} if state.history else row
 
 
 def _revive(network: Network, state: TrainingState, seed: int) -> None:
@@ -545,14 +608,17 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
             kernel, incoming_weights = state.weights[kernel_name(projection)], Incoming(network, projection)
             receivers = incoming_weights.in_maps(silent)
             own = incoming_weights.of(receivers)
-            kernel[own] = draw(network, projection, generator, own)
+            scale = state.fitted.get("scales", {}).get(kernel_name(projection), 1.0)
+            kernel[own] = draw(network, projection, generator, own) * scale
             redrawn.append((kernel_name(projection), own))
             if log_scale_name(projection) in state.weights and not network.weighting.shares_scale:
                 scales = log_scales(network, projection, kernel)[receivers]
                 state.weights[log_scale_name(projection)][receivers] = scales
                 redrawn.append((log_scale_name(projection), receivers))
         if population.has_bias:
-            state.weights[bias_name(population)][silent] = network.initial_bias(population)
+            biases = state.fitted.get("biases", {})
+            bias = biases.get(bias_name(population), network.initial_bias(population))
+            state.weights[bias_name(population)][silent] = bias
             redrawn.append((bias_name(population), silent))
         if state.mean is not None:
             for array, where in redrawn:

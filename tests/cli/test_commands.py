@@ -46,7 +46,7 @@ def test_help_needs_no_heavy_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for command in ("models", "data", "train", "sweep", "evaluate", "simulate", "compare"):
+    for command in ("models", "data", "check", "train", "sweep", "evaluate", "simulate", "compare"):
         assert command in done.stdout
 
 
@@ -56,7 +56,7 @@ def test_without_arguments_the_help_is_shown(netsim: Netsim) -> None:
     assert "Usage: netsim" in done.out
 
 
-@pytest.mark.parametrize("command", ["models", "data", "train", "sweep", "evaluate", "simulate", "compare"])
+@pytest.mark.parametrize("command", ["models", "data", "check", "train", "sweep", "evaluate", "simulate", "compare"])
 def test_every_option_has_help(command: str, netsim: Netsim, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     done = netsim(command, "--help")

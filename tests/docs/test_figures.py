@@ -69,7 +69,9 @@ def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:
     told = dict(re.findall(r"^\| `(\w+_table)` \| [^|]* \| ([^|]*) \|", TEXT, re.MULTILINE))
     assert set(told) == set(tables)
     for name, columns in told.items():
-        assert set(columns.split(", ")) == {re.sub("silent_.*", "silent_LAYER", c) for c in tables[name].columns}, name
+        assert set(columns.split(", ")) == {
+            re.sub("^(silent|onset|late)_.*", r"\1_LAYER", c) for c in tables[name].columns
+        }, name
 
 
 def test_python_example() -> None:

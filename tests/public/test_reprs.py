@@ -72,6 +72,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             test,
             engines=(netsim.make_engine("event", network, 1.0), netsim.make_engine("event", network, 1.0)),
         ),
+        netsim.check(network, limit=20),
         netsim.plot(model, "raster"),
         netsim.analysis.Source.of(model),
         netsim.analysis.Choice(),
@@ -137,7 +138,9 @@ class _Page(HTMLParser):
 def test_html_is_whole(objects: dict[str, Any]) -> None:
     own = {name: one for name, one in objects.items() if not isinstance(one, BaseEstimator)}  # has scikit-learn's
     shown = [one for one in own.values() if hasattr(one, "_repr_html_")]
-    assert {type(one).__name__ for one in shown} == {"Network", "RunFolder", "Splits", "Evaluation", "Description"}
+    assert {type(one).__name__ for one in shown} == {
+        *("Check", "Description", "Evaluation", "Network", "RunFolder", "Splits")
+    }
     for one in shown:
         page = _Page()
         page.feed(one._repr_html_())

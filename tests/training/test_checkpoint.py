@@ -20,7 +20,14 @@ from netsim.files import read_arrays, write_arrays
 from netsim.runs.folder import RunFolder, create_run
 from netsim.seams import optimizers
 from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
-from netsim.training.checkpoint import TrainingState, _check_position, read_checkpoint, write_checkpoint, write_epochs
+from netsim.training.checkpoint import (
+    TrainingState,
+    _check_position,
+    _checksum,
+    read_checkpoint,
+    write_checkpoint,
+    write_epochs,
+)
 from netsim.training.loop import Callbacks, resume_training, start_training, training_conversation
 
 NETWORK = Network.chain(
@@ -231,6 +238,10 @@ def test_no_checkpoint_of_another_training_or_made_up(
         "best": [[1], None, ["a", "b"], [float("inf"), 0], [1, 2, 3]],
         "loss": ["x", 10**400, float("nan")],
         "silent": [[], {"nosuch": 1.0}, {"hidden": "x"}],
+        "onset": [[], {"nosuch": 1.0}, {"hidden": float("nan")}, None],
+        "late": [[], {"nosuch": 1.0}, {"hidden": "x"}],
+        "tied": [-1, 0.5, None],
+        "watched": [-1, "1"],
     }
     for name, values in made_up.items():
         for wrong in values:
@@ -251,6 +262,55 @@ def test_no_checkpoint_of_another_training_or_made_up(
     refused(**{"fired.hidden": np.zeros(3, np.int64)})
     refused(**{"fired.nosuch": np.zeros(12, np.int64)})
     refused(**{"fired.hidden": np.zeros(12)})
+
+
+def _as_of_an_earlier_version(path: Path) -> None:
+    """Take away from a checkpoint what versions did not keep that counted silent neurons alone."""
+    arrays = read_arrays(path)
+    position = json.loads(str(arrays["position"]))
+    for name in ("onset", "late", "tied", "watched"):
+        del position[name]
+    for row in position["history"]:
+        for name in [name for name in row if name.startswith(("onset_", "late_", "training_tie"))]:
+            del row[name]
+    del arrays["checksum"]
+    arrays["position"] = np.array(json.dumps(position))
+    write_arrays(path, arrays | {"checksum": np.array(_checksum(arrays), np.uint32)})
+
+
+@pytest.mark.parametrize(("epochs", "batches"), [(0, 1), (1, 1), (2, 0)])
+def test_a_checkpoint_of_an_earlier_version_is_resumed(epochs: int, batches: int, learn: Learn, tmp_path: Path) -> None:
+    whole, folder = _new(tmp_path / "whole"), _new(tmp_path / "run")
+    learn(whole)
+
+    def stop(report: Any) -> None:
+        if (report.epoch, report.presentations) == (epochs, 10 * (batches + 1)):
+            raise Killed
+
+    with pytest.raises(Killed):
+        learn(folder, on_batch=stop)
+    state = read_checkpoint(NETWORK, folder.checkpoint)
+    assert (state.epoch, state.batch) == (epochs, batches)
+    with folder.lock():
+        _as_of_an_earlier_version(folder.checkpoint)
+    if folder.previous_checkpoint.exists():
+        folder.previous_checkpoint.unlink()
+    told: list[str] = []
+    learn(folder, on_warning=told.append)
+    assert told == []
+    ours, theirs = _end(folder), _end(whole)
+    for row, wanted in zip(ours.pop("metrics"), theirs.pop("metrics"), strict=True):
+        assert row.keys() == (wanted.keys() if not epochs else {name for name in wanted if _is_former(name)})
+        assert {name: row[name] for name in row if _is_former(name)} == {
+            name: wanted[name] for name in wanted if _is_former(name)
+        }
+        assert all(0 <= float(row[name]) <= 1 for name in row if not _is_former(name))
+    assert ours == theirs
+
+
+def _is_former(name: str) -> bool:
+    """Whether an earlier version had a column."""
+    return not name.startswith(("onset_", "late_", "training_tie"))
 
 
 def test_rows_in_another_order_are_put_right(learn: Learn, tmp_path: Path) -> None:

@@ -109,6 +109,11 @@ class Cards(Source):
         return []
 
 
+def _drawn(**settings: Any) -> Learning:
+    """Settings of a training that begins with weights as they are drawn."""
+    return Learning(**({"fitted": False, "edges": "pass"} | settings))
+
+
 def _network(**learning: Any) -> Network:
     return Network.chain(
         "small",
@@ -119,7 +124,7 @@ def _network(**learning: Any) -> Network:
         ),
         128.0,
         training=Training(epochs=2, batch=20, precision="double"),
-        learning=Learning(**({"rate": 0.01, "schedule": "constant"} | learning)),  # type: ignore[arg-type]
+        learning=_drawn(**({"rate": 0.01, "schedule": "constant"} | learning)),  # type: ignore[arg-type]
     )
 
 

@@ -53,6 +53,11 @@ from netsim.weights.binary import forward_weights
 MakeStimuli = Callable[..., Stimuli]
 
 
+def _drawn(**settings: Any) -> Learning:
+    """Settings of a training that begins with weights as they are drawn."""
+    return Learning(**({"fitted": False, "edges": "pass"} | settings))
+
+
 def _network(**changes: object) -> Network:
     network = Network.chain(
         "small",
@@ -65,7 +70,7 @@ def _network(**changes: object) -> Network:
         ),
         160.0,
         training=Training(epochs=3, batch=10, precision="double"),
-        learning=Learning(rate=0.01),
+        learning=_drawn(rate=0.01),
     )
     return dataclasses.replace(network, **changes)  # type: ignore[arg-type]
 
@@ -122,7 +127,7 @@ def test_a_binary_network_learns_with_signs(random_stimuli: MakeStimuli) -> None
 @pytest.mark.parametrize("kind", ["real", "binary"])
 def test_balanced_weights_of_a_neuron_add_up_to_zero(kind: Any, random_stimuli: MakeStimuli) -> None:
     def sums(balanced: bool) -> np.ndarray:
-        learning = Learning(rate=0.01, balanced=balanced, clip=100.0)  # a bound that none reaches
+        learning = _drawn(rate=0.01, balanced=balanced, clip=100.0)  # a bound that none reaches
         state = _train(_network(weighting=Weighting(kind), learning=learning), random_stimuli)
         kernels = [array for name, array in state.weights.items() if name.endswith(".kernel")]
         return np.concatenate([kernel.reshape(-1, kernel.shape[-1]).sum(axis=0) for kernel in kernels])
@@ -132,7 +137,7 @@ def test_balanced_weights_of_a_neuron_add_up_to_zero(kind: Any, random_stimuli: 
 
 
 def test_balanced_weights_stay_in_reach(random_stimuli: MakeStimuli) -> None:
-    learning = Learning(rate=0.01, balanced=True, clip=0.5)
+    learning = _drawn(rate=0.01, balanced=True, clip=0.5)
     state = _train(_network(weighting=Weighting("binary"), learning=learning), random_stimuli)
     bound = 0.5 * InitialWeights().spread / np.sqrt(20)
     assert np.abs(state.weights["output.kernel"]).max() == pytest.approx(bound)
@@ -153,7 +158,7 @@ def test_static_weights_stay_and_their_biases_learn(
 ) -> None:
     network = _network(
         weighting=weighting,
-        learning=Learning(rate=0.01, balanced=True, clip=0.5, weight_decay=0.1, averaging=0.9),
+        learning=_drawn(rate=0.01, balanced=True, clip=0.5, weight_decay=0.1, averaging=0.9),
     )
     neurons = Neurons("free", 1.0, 16.0, bias=True)
     network = _changed(network, lambda layer: dataclasses.replace(layer, plastic=layer.name != static))
@@ -174,7 +179,7 @@ def test_learned_scales_move_against_their_gradient(scale: str, precision: str, 
     """The slope of the loss along the logarithm of a scale, measured by presenting with another scale."""
     network = _network(
         weighting=Weighting("binary", scale, 2.0),  # type: ignore[arg-type]
-        learning=Learning(rate=0.01, optimizer="sgd", momentum=0.0, schedule="constant"),
+        learning=_drawn(rate=0.01, optimizer="sgd", momentum=0.0, schedule="constant"),
         training=Training(epochs=1, batch=120, precision=precision),  # type: ignore[arg-type]
     )
     populations = tuple(dataclasses.replace(population, dropout=0.0) for population in network.populations)
@@ -200,7 +205,7 @@ def test_learned_scales_move_against_their_gradient(scale: str, precision: str, 
 
 
 def test_what_is_kept_of_learned_scales_is_what_was_validated(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
-    network = _network(weighting=Weighting("binary", scale_rate=5.0), learning=Learning(rate=0.01, averaging=0.9))
+    network = _network(weighting=Weighting("binary", scale_rate=5.0), learning=_drawn(rate=0.01, averaging=0.9))
     run = create_run(tmp_path / "run", network, describe_run(0))
     state = _train(network, random_stimuli, run=run)
     kept = run.weights(network)
@@ -253,7 +258,7 @@ def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
 ) -> None:
     network = _network(
         weighting=weighting,
-        learning=Learning(rate=0.01, revive_below=0.05, averaging=0.9),
+        learning=_drawn(rate=0.01, revive_below=0.05, averaging=0.9),
         training=Training(epochs=3, batch=10, shift=1, flips=True, precision="double"),
     )
     whole = _train(network, random_stimuli, run=create_run(tmp_path / "whole", network, describe_run(0)))
@@ -312,7 +317,7 @@ def test_the_best_weights_are_those_that_were_validated(random_stimuli: MakeStim
 
 def test_the_running_mean_of_the_weights_is_kept(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
     """Its share of the past grows with the updates of all epochs."""
-    network = _network(learning=Learning(rate=0.01, averaging=0.95), training=Training(epochs=2, batch=10))
+    network = _network(learning=_drawn(rate=0.01, averaging=0.95), training=Training(epochs=2, batch=10))
     state = start_training(network, 0)
     expected = {name: array.copy() for name, array in state.weights.items()}
     means: list[dict[str, np.ndarray]] = []
@@ -374,7 +379,7 @@ def test_no_learning_rate_makes_weights_that_are_not_finite(
         128.0,
         weighting=weighting,
         training=Training(engine=engine, dt=float(engine == "brian2"), epochs=1, batch=60, precision=precision),
-        learning=Learning(rate=rate, optimizer=optimizer, schedule="constant"),
+        learning=_drawn(rate=rate, optimizer=optimizer, schedule="constant"),
     )
     run = create_run(tmp_path / "run", network, {"seed": 0})
     try:
@@ -396,7 +401,7 @@ def test_no_learning_rate_makes_weights_that_are_not_finite(
 def test_the_last_good_checkpoint_of_a_diverging_training_is_kept(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
     """A decay that turns each weight into its -1e9-fold: the fifth step is too much for single precision."""
     network = _network(
-        learning=Learning(rate=1e-3, weight_decay=1e12, optimizer="sgd", schedule="constant"),
+        learning=_drawn(rate=1e-3, weight_decay=1e12, optimizer="sgd", schedule="constant"),
         training=Training(epochs=3, batch=10),
     )
     run = create_run(tmp_path / "run", network, {"seed": 0})
@@ -412,7 +417,7 @@ def test_the_last_good_checkpoint_of_a_diverging_training_is_kept(random_stimuli
 
 
 def test_silent_neurons_are_redrawn(random_stimuli: MakeStimuli) -> None:
-    network = _network(learning=Learning(rate=0.001, revive_below=0.01))
+    network = _network(learning=_drawn(rate=0.001, revive_below=0.01))
     state = start_training(network, 0)
     state.weights["hidden.kernel"][:, :5] = -10.0
     state.weights["conv.kernel"][..., 0] = -10.0
@@ -427,7 +432,7 @@ def test_silent_neurons_are_redrawn(random_stimuli: MakeStimuli) -> None:
 
 
 def test_redrawn_binary_weights_begin_with_their_own_scale(random_stimuli: MakeStimuli) -> None:
-    learning = Learning(rate=1e-9, revive_below=0.01, averaging=0.9)
+    learning = _drawn(rate=1e-9, revive_below=0.01, averaging=0.9)
     network = _network(weighting=Weighting("binary", scale_rate=1.0), learning=learning)
     state = start_training(network, 0)
     fresh = state.weights["hidden.log_scale"].copy()
@@ -442,7 +447,7 @@ def test_redrawn_binary_weights_begin_with_their_own_scale(random_stimuli: MakeS
 
 
 def test_static_weights_are_not_redrawn(random_stimuli: MakeStimuli) -> None:
-    network = _network(learning=Learning(rate=0.001, revive_below=0.01))
+    network = _network(learning=_drawn(rate=0.001, revive_below=0.01))
     network = _changed(network, lambda layer: dataclasses.replace(layer, plastic=layer.name == "conv"))
     state = start_training(network, 0)
     state.weights["hidden.kernel"][:, :5] = -10.0
@@ -486,6 +491,7 @@ def test_inputs_at_constant_times_neither_move_nor_are_covered() -> None:
         [Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 16.0, 96.0, 1.0, bias=True))],
         96.0,
         training=Training(epochs=1, batch=10, flips=True, shift=2, occlusion=2),
+        learning=_drawn(),
     )
     generator = np.random.default_rng(5)
     images = generator.integers(1, 256, (30, 6, 6, 1)).astype(np.uint8)
@@ -519,7 +525,7 @@ def test_the_training_loss_is_the_mean_over_presentations(random_stimuli: MakeSt
         [Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 16.0, 96.0, 1.0, bias=True))],
         96.0,
         training=Training(epochs=1, batch=7, precision="double"),
-        learning=Learning(rate=1e-12),
+        learning=_drawn(rate=1e-12),
     )
     stimuli = random_stimuli(network.encoder, 20, 3)
     engine = EventEngine(network)
@@ -541,7 +547,7 @@ def _dense(dropout: float = 0.0, training: Training | None = None, **learning: A
         ),
         128.0,
         training=training or Training(epochs=1, batch=20, precision="double", validation=0),
-        learning=Learning(**settings),
+        learning=_drawn(**settings),
     )
 
 

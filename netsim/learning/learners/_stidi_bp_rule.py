@@ -31,7 +31,10 @@ def rule(network: Network) -> list[Row]:
             " gradient of its own weights, and hands displacements to the layer below. $w_{ij}$: weight that fed"
             " forward, from neuron $i$ to neuron $j$.",
         ),
-        ("Output displacement", f"{output}. The label is $y$; a silent output neuron counts as firing at ${END}$."),
+        (
+            "Output displacement",
+            f"{output}. The label is $y$; a silent output neuron counts as firing at ${END}$.{_edges(network)}",
+        ),
     ]
     if len(network.integrating) > 1:
         rows.append(("Hidden displacement", _hidden_displacement(network)))
@@ -61,6 +64,14 @@ def rule(network: Network) -> list[Row]:
         rows.append(("Loops", _loops(network)))
     rows.append((EXACTNESS, _exactness(network)))
     return rows
+
+
+def _edges(network: Network) -> str:
+    """What becomes of displacements that point out of the output window."""
+    if network.learning.edges == "pass":
+        return ""
+    onset = rf"if $t_k \leq {ONSET}$ and $\Delta_k < 0$, or " if network.output.dynamics.onset > 0 else ""
+    return rf" $\Delta_k$ is set to 0 {onset}if $t_k \geq {END}$ and $\Delta_k > 0$."
 
 
 def _priced(network: Network) -> bool:

@@ -148,6 +148,8 @@ class STiDiBP(Learner):
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             wanted, loss = self.targets.displacement(outputs.astype(dtype, copy=False), labels)
         wanted = wanted.astype(dtype, copy=False)
+        if self.network.learning.edges == "stop":
+            wanted = self._within_window(wanted, outputs)
 
         late = self._late(weights, delays)
 
@@ -168,6 +170,13 @@ class STiDiBP(Learner):
             if name in parts[0].gradients
         }
         return BatchGradients(gradients, loss, [part.displacements for part in parts])
+
+    def _within_window(self, wanted: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Displacements of outputs without those that point out of their window, past its onset or its end."""
+        times = population_times(self.network, self.network.output, self._dt)
+        past_onset = (outputs <= times.onset) & (wanted < 0) & (times.onset > 0)
+        past_end = (outputs >= times.end) & (wanted > 0)
+        return np.where(past_onset | past_end, wanted.dtype.type(0), wanted)
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """See `Learner`."""

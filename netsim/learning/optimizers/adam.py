@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ class Adam(MomentOptimizer):
     """Adam (Kingma and Ba 2015) with decoupled weight decay; parameters are those of `MomentOptimizer`."""
 
     moments = ("first", "second")
+    normalises: ClassVar[bool] = True
 
     def move(
         self, weight: np.ndarray, gradient: Gradient, moments: Sequence[np.ndarray], rate: float, decay: float

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -60,6 +60,7 @@ class WeightNorm(Adam):
     """
 
     kernels: Mapping[str, Incoming] = field(default_factory=dict, repr=False)
+    normalises: ClassVar[bool] = False  # a step turns a direction, whatever the norm is
 
     @classmethod
     def from_network(cls, network: Network) -> Self:

@@ -1,0 +1,100 @@
+"""The command that looks at a network before it is trained: ``check``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from netsim.cli import options
+from netsim.cli.terminal import counting, new_table, print_json, print_table
+
+if TYPE_CHECKING:
+    from netsim.measuring.checking import Check
+
+
+def check(
+    model: Annotated[str, Argument(metavar="NETWORK", help="A preset, a TOML file or a run folder.")],
+    dataset: options.DatasetOption = None,
+    data_dir: options.DataDir = None,
+    engine: options.EngineOption = None,
+    dt: options.Dt = None,
+    limit: Annotated[int, Option(min=1, metavar="N", help="Present the first N training stimuli.")] = 100,
+    seed: options.InitialSeed = 0,
+    fix: Annotated[bool, Option("--fix", help="Propose initial weights for the TOML file.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Check before training whether neurons fire, and when, and say what to change.
+
+    Training stimuli are presented to the initial weights of a preset or TOML file, or to the weights of a run.
+    """
+    from netsim.runs.model import find_run, load_network
+    from netsim.training.checking import beginning
+    from netsim.training.checking import check as check_network
+
+    if find_run(model) is None:
+        network = options.with_options(load_network(model), dataset=dataset, engine=engine, dt=dt)
+        chosen = beginning(network, seed)
+    else:
+        known, network = options.model_of(model, seed, dataset=dataset, engine=engine, dt=dt)
+        chosen = replace(known, network=network)
+    splits = options.splits_of(chosen, network, data_dir, as_needed=True)
+    stimuli = splits.training
+    simulator = options.build(network.training.engine, network, network.training.dt)
+    with counting("checking", min(limit, len(stimuli))) as advance:
+        found = check_network(chosen, stimuli, limit=limit, engine=simulator, seed=seed, progress=advance)
+    if as_json:
+        print_json({"subject": model, "weights": chosen.origin, **found.to_dict()})
+    else:
+        print_check(model, chosen.origin, found)
+        if fix:
+            print_proposal(found)
+
+
+def print_proposal(found: Check) -> None:
+    """Show initial weights for a TOML file."""
+    if not found.proposed:
+        print("no initial weights to propose: they are trained, given, or not fitted (learning.fitted)")
+        return
+    print("initial weights that fit; write them into the projection (or layer) of this name to keep them:")
+    for name, initial in found.proposed.items():
+        bias = f", bias = {initial.bias:g}" if initial.bias else ""
+        print(f"{name}: initial = {{ spread = {initial.spread:g}{bias} }}")
+
+
+def print_check(model: str, origin: str, found: Check) -> None:
+    """Show a check as tables, and what to change."""
+    from netsim.measuring.checking import NOTHING
+
+    grid = f"dt = {found.dt:g} ms" if found.dt else "exact times"
+    weights = "initial weights" if origin == "initial" else "trained weights"
+    print(f"{model}: {found.presentations:,} training stimuli, {weights}, {grid}")
+    latencies = ("median latency>", "quartiles>")
+    table = new_table("population", "silent>", "at onset>", "too late>", *latencies, "weights + / −>", "inhibitory>")
+    for one in found.populations:
+        quartiles = f"{_time(one.lower_quartile_ms)} to {_time(one.upper_quartile_ms)}"
+        table.add_row(
+            one.population,
+            *(f"{share:.1%}" for share in (one.silent, one.at_onset, one.too_late)),
+            "" if math.isnan(one.median_ms) else f"{_time(one.median_ms)} ms",
+            "" if math.isnan(one.median_ms) else f"{quartiles} ms",
+            f"{one.excitation:.3g} / {one.inhibition:.3g}",
+            "" if one.inhibitory is None else f"{one.inhibitory:.0%}",
+        )
+    print_table(table)
+    table = new_table("projection", "from", "onto", "arrivals per presentation>", "too late>")
+    for each in found.projections:
+        late = "" if math.isnan(each.too_late) else f"{each.too_late:.1%}"
+        table.add_row(each.projection, each.source, each.target, f"{each.arrivals:,.0f}", late)
+    print_table(table)
+    print(
+        f"outputs: tied in {found.tie_rate:.1%} of presentations, silent in {found.silent_rate:.1%},"
+        f" decided at the onset of the window in {found.onset_rate:.1%}"
+    )
+    print(*(found.advice or [NOTHING]), sep="\n")
+
+
+def _time(latency: float) -> str:
+    return f"{latency:.2f}"

@@ -1,0 +1,152 @@
+"""What is wrong with the activity of a network, and what to change: one sentence for each finding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.measuring.health import BatchHealth, PopulationHealth, ProjectionHealth
+from netsim.specification import STIMULUS, Network, Population
+
+MOSTLY_SILENT = 0.95
+"""Share of silent neurons above which a population without competition is reported."""
+_MOSTLY = 0.5
+"""Share of neurons at the onset, of arrivals too late or of tied presentations above which they are reported."""
+_OUTWEIGHS = 1.5
+"""Ratio of summed inhibition to summed excitation above which inhibition is named as the cause of silence."""
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    kind : {"silent", "mostly silent", "at onset", "too late", "tied"}
+    where : str
+        The population, or the projection whose spikes arrive too late.
+    text : str
+        What is wrong and what to do, in one line.
+    """
+
+    kind: str
+    where: str
+    text: str
+
+
+def advise(
+    network: Network,
+    batch: BatchHealth,
+    populations: Sequence[PopulationHealth],
+    projections: Sequence[ProjectionHealth],
+    at_onset: np.ndarray,
+    dt: float,
+) -> list[Finding]:
+    """Return what is wrong and what to do, in the order in which spikes pass.
+
+    Parameters
+    ----------
+    network : Network
+    batch : BatchHealth
+    populations, projections
+        As of `netsim.measuring.checking.Check`.
+    at_onset : ndarray of bool
+        Which presentations were decided at the onset of the output window.
+    dt : float
+        Time grid (ms); 0 for exact times.
+    """
+    by_name = {one.population: one for one in populations}
+    dead = {name for name, share in batch.silent.items() if share == 1}
+    late = {one.projection for one in projections if one.too_late > _MOSTLY}
+    # what follows from silent sources, or from spikes that come too late, is no finding of its own
+    follows = {
+        population.name: all(
+            one.source in dead or one.projection in late for one in projections if one.target == population.name
+        )
+        for population in network.integrating
+    }
+    findings = []
+    for population in network.in_order:
+        if not population.integrates:
+            continue
+        name, own = population.name, by_name[population.name]
+        incoming = [one for one in projections if one.target == name]
+        findings += [_too_late(network, one) for one in incoming if one.projection in late]
+        if own.silent == 1 and not follows[name]:
+            findings.append(Finding("silent", name, _silence(population, own, "no neuron fires")))
+        elif own.silent > MOSTLY_SILENT and not follows[name] and not silences_on_purpose(network, population):
+            few = f"{own.silent:.0%} of neurons are silent"
+            findings.append(Finding("mostly silent", name, _silence(population, own, few)))
+        if own.at_onset > _MOSTLY:
+            findings.append(Finding("at onset", name, _onset(population, own.at_onset)))
+    tied, output = batch.decisions.tied, network.output.name
+    if tied.mean() > _MOSTLY and by_name[output].at_onset <= _MOSTLY and not follows[output]:
+        fact, remedy = tie_sentence(network, float(tied.mean()), float((tied & at_onset).sum() / tied.sum()), dt)
+        findings.append(Finding("tied", output, f"{fact}; {remedy}"))
+    return findings
+
+
+def silences_on_purpose(network: Network, population: Population) -> bool:
+    """Whether a competition, a bound of biases or a price of spikes keeps most neurons silent."""
+    return population.winners is not None or population.rest_below is not None or network.learning.activity > 0
+
+
+def _silence(population: Population, own: PopulationHealth, fact: str) -> str:
+    if -own.inhibition > _OUTWEIGHS * own.excitation:
+        sums = f"inhibitory weights onto a neuron sum to {own.inhibition:.3g}, excitatory ones to {own.excitation:.3g}"
+        return f"{population.name}: {fact}: {sums}; weaken the former, or strengthen the latter"
+    return f"{population.name}: {fact}; {stronger(population)}"
+
+
+def stronger(population: Population) -> str:
+    """Return what makes a population fire."""
+    return f"raise {_initial(population)} of the projections onto it, or lower its threshold ({_threshold(population)})"
+
+
+def weaker(population: Population) -> str:
+    """Return what makes a population fire later."""
+    return f"lower {_initial(population)} of the projections onto it, or raise its threshold ({_threshold(population)})"
+
+
+def _initial(population: Population) -> str:
+    return "initial.bias, initial.mean or initial.spread" if population.has_bias else "initial.mean or initial.spread"
+
+
+def _threshold(population: Population) -> str:
+    return f"now {population.dynamics.threshold:g}"
+
+
+def _onset(population: Population, share: float) -> str:
+    onset = f"at the onset of their window ({population.dynamics.onset:g} ms)"
+    fact = f"{share:.0%} of neurons fire {onset}, because their potential is over threshold before it"
+    return f"{population.name}: {fact}; {weaker(population)}, or open the window earlier"
+
+
+def tie_sentence(network: Network, share: float, at_onset: float, dt: float) -> tuple[str, str]:
+    """Return that output spikes tie and why, and what to do; `at_onset` is the share of ties at the onset."""
+    output = network.output
+    fact = f"{output.name}: the first spikes tie in {share:.0%} of presentations"
+    if at_onset > _MOSTLY:
+        onset = f"at the onset of the window ({output.dynamics.onset:g} ms)"
+        return (
+            f"{fact}, {onset}, because potentials are over threshold before it",
+            f"{weaker(output)}, or open the window earlier",
+        )
+    if dt:
+        return f"{fact}, on a time grid of {dt:g} ms", "choose a smaller training.dt, or 0 for exact times"
+    return f"{fact}, at exact times", "give its neurons different weights, by a larger initial.spread"
+
+
+def _too_late(network: Network, one: ProjectionHealth) -> Finding:
+    target = network.population(one.target)
+    projection = network.projection(one.projection)
+    gated = target.dynamics.gated and not network.is_recurrent(projection)
+    limit = f"the gate ({target.dynamics.gate:g} ms)" if gated else f"the end ({network.window_end(target):g} ms)"
+    fact = f"{one.projection}: {one.too_late:.0%} of its spikes arrive after {limit} of {one.target}"
+    remedies = [
+        *(["shorten its delay"] if projection.delay != 0.0 else []),
+        f"set a later {'onset' if gated else 'end'} of {one.target}",
+        *([f"make {one.source} fire earlier"] if one.source != STIMULUS else []),
+    ]
+    return Finding("too late", one.projection, f"{fact}; {' or '.join(remedies)}")

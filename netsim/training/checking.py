@@ -1,0 +1,120 @@
+"""The check before a training: present some training stimuli to the weights that it begins with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Engine
+from netsim.errors import DataError
+from netsim.learning.constraints import constraints_of
+from netsim.measuring.checking import Check, check_latencies
+from netsim.runs.model import Model, Subject, find_run, load_model, load_network
+from netsim.specification import InitialWeights, Network
+from netsim.specification.checks import check_kind, whole
+from netsim.spikes import Progress, no_progress
+from netsim.spikes.batches import as_they_are, present_parts
+from netsim.training.fitting import proposed
+from netsim.training.loop import fit_state, start_training
+from netsim.weights.binary import forward_weights
+
+PRESENTATIONS = 100
+"""Training stimuli that are presented by default."""
+_PART = 50
+
+
+def check(
+    model: Subject,
+    stimuli: Stimuli | None = None,
+    *,
+    limit: int = PRESENTATIONS,
+    engine: Engine | None = None,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> Check:
+    """Check, before a training, whether a network can learn: whether its neurons fire, and when.
+
+    Some training stimuli are presented to the weights that a training begins with, or to the weights of a run.
+
+    Parameters
+    ----------
+    model : Model, Network, str or Path
+        A preset, a TOML file or a `Network`, with the weights that its training begins with. A run folder or a `Model`
+        has weights.
+    stimuli : Stimuli, optional
+        By default the training stimuli of the network's data set.
+    limit : int
+        Present the first stimuli only. Initial weights are fitted with 100 of all, as before a training.
+    engine : Engine, optional
+        By default the engine and time grid of the network's ``training``.
+    seed : int
+        Seed of the initial weights.
+    progress : callable
+        Called with (done, total).
+
+    Returns
+    -------
+    Check
+        Its `advice` is a list of lines that say what is wrong and what to do. Its `table` has a row per population.
+
+    Raises
+    ------
+    DataError
+        If there are no stimuli.
+    SpecificationError, RunError
+        If there is no such network.
+
+    Examples
+    --------
+    A threshold that is out of reach:
+
+    >>> import netsim
+    >>> neurons = netsim.Neurons(threshold=1000.0)
+    >>> initial = netsim.InitialWeights(spread=1.0)
+    >>> hidden = netsim.Layer("hidden", netsim.Dense(20), neurons, initial=initial)
+    >>> layers = [hidden, netsim.Layer("output", netsim.Dense(10))]
+    >>> training = netsim.Training("digits", validation=100)
+    >>> encoder = netsim.IntensityEncoder((8, 8, 1), t_max=16.0)
+    >>> network = netsim.Network.chain("mine", encoder, layers, duration=64.0, training=training)
+    >>> netsim.check(network).advice[0].partition(";")[0]
+    'hidden: no neuron fires'
+    """
+    limit, known = whole(limit, "limit", least=1), beginning(model, seed)
+    if stimuli is None:
+        stimuli = known.splits(as_needed=True).training
+    check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).training")
+    if not len(stimuli):
+        raise DataError("stimuli: there are none to check a network with; give at least one")
+    engine = engine or known.make_engine()
+    known, initial = _fitted(known, stimuli, engine, seed)
+    stimuli = stimuli.first(limit)
+    parts = present_parts(
+        engine, stimuli, as_they_are(known.weights), lambda _, presented: presented.latencies, progress, size=_PART
+    )
+    latencies = {name: np.concatenate([part[name] for part in parts]) for name in known.network.shapes}
+    return replace(check_latencies(known.network, known.weights, latencies, engine.dt), proposed=initial)
+
+
+def _fitted(known: Model, stimuli: Stimuli, engine: Engine, seed: int) -> tuple[Model, dict[str, InitialWeights]]:
+    """A model whose initial weights are fitted as a training would, and what a specification may say of them."""
+    network = known.network
+    if known.origin != "initial" or network.training.pretrained:
+        return known, {}
+    state = start_training(network, seed)
+    if not state.to_fit:
+        return known, {}
+    fitted = engine.run(fit_state(network, constraints_of(network), stimuli, state, seed))
+    return replace(known, weights=forward_weights(network, state.weights)), proposed(network, fitted)
+
+
+def beginning(model: Subject, seed: int = 0) -> Model:
+    """Return a model with the weights that a training begins with, those of a run as they are."""
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, str | Path) and find_run(str(model)) is not None:
+        return load_model(model, seed)
+    network = model if isinstance(model, Network) else load_network(str(model))
+    return Model(network, forward_weights(network, start_training(network, seed).weights), "initial")

@@ -1,0 +1,356 @@
+"""Initial weights and learning rates that fit a network: they follow from the activity that drawn weights cause.
+
+Populations are fitted one after another, from the stimulus on. Some training stimuli are presented, and the equation of
+the network gives the potentials of a population at some times of its window. Its weights are scaled, and its biases are
+set, so that its neurons fire within the window, apart from each other. Signs and zeros stay.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from netsim.engines import Batch, Conversation
+from netsim.measuring.potentials import Synaptic
+from netsim.seams import optimizers
+from netsim.specification import InitialWeights, Network, Population, Projection
+from netsim.specification.grid import population_times
+from netsim.specification.phrases import GAP, T_MAX, names, number
+from netsim.weights.binary import forward_weights
+from netsim.weights.layout import Weights, bias_name, kernel_name
+
+STIMULI = 100
+"""So many presentations are enough."""
+_FIRE = 0.6  # share of the hidden neurons that fire in their window
+_AT_ONSET = 0.03  # share of the hidden neurons that may fire at the onset already
+_OUTPUTS_AT = 0.4  # share of the output window after which outputs fire
+_FREE_AT = 1.5  # when neurons without a window fire, in encoding windows
+_FREE_SPREAD = 0.2  # standard deviation of their latencies, in encoding windows
+_SWING = 0.5  # most standard deviation of potentials, as a share of what the window spans
+_ENOUGH = 0.75  # share of the wanted neurons that must fire where they have no bias
+_STEP = 30.0  # share of what the window spans by which a step of the optimizer moves a potential, over the rate
+_RATES = 0.02, 50.0  # factors on the learning rate, at least and at most
+_TIMES = 16
+_HALVINGS = 12
+_DECADES = 4.0  # scales are searched in so many decades up and down
+_SEARCHED = 200  # the scale of a population is searched with at most so many of its neurons
+_ROUNDS_OF_LOOPS = 3
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What fits a network.
+
+    Attributes
+    ----------
+    scales : dict of float
+        Factors on drawn weights, by their names.
+    biases : dict of ndarray
+        Biases, by their names.
+    rates : dict of float
+        Factors on the learning rate, by the names of weights and biases.
+    """
+
+    scales: dict[str, float]
+    biases: dict[str, np.ndarray]
+    rates: dict[str, float]
+
+    def apply(self, weights: Weights) -> None:
+        """Scale drawn weights and set biases, in place."""
+        for name, scale in self.scales.items():
+            weights[name] *= weights[name].dtype.type(scale)
+        for name, bias in self.biases.items():
+            weights[name][...] = bias
+
+
+def proposed(network: Network, fitted: Fitted) -> dict[str, InitialWeights]:
+    """Distributions to write into a specification, by projection, that are near what was fitted.
+
+    A population has one bias there, the mean of those that were fitted.
+    """
+    found = {}
+    for population in network.integrating:
+        bias = fitted.biases.get(bias_name(population))
+        for projection in network.incoming(population.name):
+            if (scale := fitted.scales.get(kernel_name(projection))) is not None:
+                initial = projection.initial
+                begin = float(f"{bias.mean():.3g}") if bias is not None else initial.bias
+                spread = float(f"{initial.spread * scale:.3g}")
+                found[projection.name] = replace(initial, spread=spread, bias=begin)
+                bias = None  # the bias is that of the first projection
+    return found
+
+
+def is_fitted(network: Network, population: Population) -> bool:
+    """Whether the initial weights onto a population are fitted.
+
+    Distributions and weights that a specification gives stay as they are, and so do static weights. Centred outputs
+    keep the mean that was drawn.
+    """
+    if not population.integrates or (population is network.output and network.learning.centred_outputs):
+        return False
+    incoming = network.incoming(population.name)
+    return any(_is_scaled(network, one) for one in incoming) and all(
+        one.initial == InitialWeights() for one in incoming if one.plastic
+    )
+
+
+def _is_scaled(network: Network, projection: Projection) -> bool:
+    return projection.plastic and projection.connectivity.known_weights(*network.ends(projection)) is None
+
+
+def fit(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation[Fitted]:
+    """Find what fits a network whose weights are drawn.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        Latent weights as they are drawn; are not changed.
+    stimuli : ndarray of float, shape (presentations, height, width, channels)
+        Latencies (ms) of some training stimuli.
+
+    Returns
+    -------
+    Fitted
+    """
+    weights = {name: array.copy() for name, array in weights.items()}
+    found = Fitted({}, {}, {})
+    for component in network.components:
+        chosen = [one for one in component if one.integrates]
+        incoming = [one for population in chosen for one in network.incoming(population.name)]
+        loops = any(network.is_recurrent(one) for one in incoming)
+        for turn in range(_ROUNDS_OF_LOOPS if loops else min(1, len(chosen))):
+            latencies = yield Batch(stimuli, forward_weights(network, weights))
+            for population in chosen:
+                # at first nothing is known of what goes round a loop
+                counted = [one for one in network.incoming(population.name) if turn or not network.is_recurrent(one)]
+                potentials = _Potentials.of(network, population, counted, weights, latencies)
+                if is_fitted(network, population):
+                    _fit_population(network, potentials, weights, found)
+                found.rates.update(potentials.rates(network))
+    return found
+
+
+def describe_fit(network: Network) -> str:
+    """Say what is fitted, for the model description."""
+    if network.weighting.is_binary:
+        return "None: weights are binary"
+    chosen = [] if network.training.pretrained else [one for one in network.integrating if is_fitted(network, one)]
+    text, biased = [], any(population.has_bias for population in network.populations)
+    if chosen:
+        spread = _spread_of_outputs(network)
+        text.append(
+            f"Before the first update, {names(one.name for one in chosen)} are fitted one after another, in the order"
+            f" of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the seed. All"
+            f" drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}. The"
+            f" equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the hidden"
+            f" neurons with a window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the others fire by"
+            rf" ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
+            rf" ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of their"
+            f" window, with a standard deviation of at most {number(spread)} ms in a presentation."
+        )
+    if optimizers[network.learning.optimizer].normalises:
+        text.append(
+            f"The learning rate of the weights onto a population{' and of its biases' * biased} is multiplied by"
+            rf" ${number(_STEP)}{GAP}S / R$, from {number(_RATES[0])} to {number(_RATES[1])}. $S$ is the potential that"
+            " the drive adds during the window, or half of the threshold. $R$ is the potential that weights"
+            f"{' and biases' * biased} of 1 would lead to, in the mean over neurons and stimuli."
+        )
+    return "\n".join(text) or "Nothing is fitted: initial weights and rates are given"
+
+
+class _Window(NamedTuple):
+    """When the neurons of a population should fire (ms), how far apart, and over which potentials they do."""
+
+    times: np.ndarray  # at which potentials are known
+    last: int  # number of the time until which the share of neurons fires
+    share: float
+    span: float  # of potentials
+    onset: float  # -1 where neurons may fire from the start
+    spread: float  # most standard deviation of latencies
+
+    @classmethod
+    def of(cls, network: Network, population: Population) -> Self:
+        neurons, times = population.dynamics, population_times(network, population, network.training.dt)
+        t_max, output, end = network.encoder.t_max, population is network.output, min(times.end, network.duration)
+        spread = _spread_of_outputs(network) if output else np.inf
+        if times.onset > 0:
+            last = times.onset + _OUTPUTS_AT * (end - times.onset) if output else end
+            before = np.linspace(times.onset, last, _TIMES)
+            after = np.linspace(last, end, _TIMES + 1)[1:] if output else before[:0]
+            span = neurons.drive * (end - times.onset) / neurons.tau
+            spread = min(spread, (end - times.onset) / 5)
+            return cls(np.append(before, after), _TIMES - 1, 0.5 if output else _FIRE, span, times.onset, spread)
+        last = min(_FREE_AT * t_max, end if end < network.duration else 0.75 * end)
+        share = _FIRE if end < network.duration and not output else 0.5
+        if not output:
+            spread = _FREE_SPREAD * t_max
+        steps = np.linspace(0.0, last, _TIMES + 1)[1:]
+        return cls(np.append(steps, steps + last), _TIMES - 1, share, neurons.threshold, -1.0, spread)
+
+
+def _spread_of_outputs(network: Network) -> float:
+    """How far apart the outputs of a presentation should fire for the targets to tell them from each other (ms)."""
+    if network.learning.targets == "relative":
+        return network.learning.margin / 2
+    return network.encoder.t_max / network.learning.sharpness
+
+
+class _Potentials(NamedTuple):
+    """Potentials of a population in its window, by what moves them."""
+
+    population: Population
+    window: _Window
+    synaptic: np.ndarray  # (times, presentations, neurons)
+    inhibition: np.ndarray  # its part of projections that are inhibitory
+    by_bias: np.ndarray  # (times,), of a bias of 1
+    by_drive: np.ndarray  # (times,)
+    by_step: Mapping[str, float]  # by weights of 1, in the mean over neurons and presentations
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        population: Population,
+        projections: Sequence[Projection],
+        weights: Weights,
+        latencies: Mapping[str, np.ndarray],
+    ) -> Self:
+        neurons, window = population.dynamics, _Window.of(network, population)
+        gate = population_times(network, population, network.training.dt).gate
+        presentations = len(next(iter(latencies.values())))
+        synaptic = np.zeros((len(window.times), presentations, population.size))
+        inhibition = np.zeros_like(synaptic) if not population.has_bias else synaptic[:0]
+        by_step = {}
+        at = 0 if neurons.gated else window.last
+        for projection in projections:
+            synapses = Synaptic(network, projection, weights, latencies, network.training.dt)
+            for k, time in enumerate(window.times.tolist()):
+                moved = synapses.at(np.full(presentations, time)) / neurons.tau
+                synaptic[k] += moved
+                if not population.has_bias and _inhibits(network, projection):
+                    inhibition[k] += moved
+            reach = synapses.of_weight_one(np.full(presentations, window.times[at])).mean()
+            by_step[kernel_name(projection)] = float(reach) / neurons.tau
+        by_bias = np.minimum(window.times, gate) / neurons.tau
+        if population.has_bias:
+            by_step[bias_name(population)] = float(by_bias[at])
+        by_drive = neurons.drive * np.maximum(window.times - window.onset, 0.0) / neurons.tau
+        return cls(population, window, synaptic, inhibition, by_bias, by_drive, by_step)
+
+    def rates(self, network: Network) -> dict[str, float]:
+        """Factors on the learning rate: a step moves potentials by the same share of what the window spans."""
+        reach = sum(self.by_step.values())
+        free = 0.5 if self.window.onset < 0 else 1.0
+        factor = _STEP * free * self.window.span / reach if reach > 0 else 1.0
+        return dict.fromkeys(self.by_step, float(f"{np.clip(factor, *_RATES):.3g}"))
+
+    def by_map(self, potentials: np.ndarray, most: int | None = None) -> np.ndarray:
+        """Potentials (times, presentations and positions, maps), of at most so many neurons."""
+        times, presentations, size = potentials.shape
+        maps = self.population.maps
+        apart = potentials.reshape(times, presentations, size // maps, maps)
+        if most is not None and size > most:
+            positions = max(1, most // maps)
+            apart = apart[:, :, :: max(1, -(-(size // maps) // positions)), :: max(1, maps // most)]
+        return apart.reshape(times, -1, apart.shape[-1])
+
+    def biases(self, potentials: np.ndarray) -> np.ndarray:
+        """The bias of each map by which the wanted share of its neurons fires in time; 0 of neurons without."""
+        if not self.population.has_bias:
+            return np.zeros(potentials.shape[-1])
+        until = slice(0, self.window.last + 1)
+        missing = self.population.dynamics.threshold - potentials[until] - self.by_drive[until, None, None]
+        needed = (missing / self.by_bias[until, None, None]).min(axis=0)
+        found: np.ndarray = np.quantile(needed, self.window.share, axis=0, method="higher")
+        return found
+
+    def latencies(self, potentials: np.ndarray, biases: np.ndarray) -> np.ndarray:
+        """When potentials reach threshold, by interpolation (ms); ``inf`` if not in the window."""
+        times, threshold = self.window.times, self.population.dynamics.threshold
+        over = potentials + self.by_bias[:, None, None] * biases + self.by_drive[:, None, None] - threshold
+        reached = over >= 0
+        first = np.maximum(reached.argmax(axis=0), 1)
+        before, after = (np.take_along_axis(over, (first - shift)[None], 0)[0] for shift in (1, 0))
+        rise = np.where(after > before, after - before, 1.0)
+        found = times[first - 1] + (times[first] - times[first - 1]) * np.clip(-before / rise, 0.0, 1.0)
+        found[reached[0]] = times[0]
+        return np.where(reached.any(axis=0), found, np.inf)
+
+    def too_strong(self, potentials: np.ndarray, output: bool) -> bool:
+        """Whether synapses drive neurons farther apart than their window holds."""
+        window = self.window
+        at = 0 if self.population.dynamics.gated else window.last
+        if potentials[at].std(axis=0).mean() > _SWING * window.span:
+            return True
+        found = np.minimum(self.latencies(potentials, self.biases(potentials)), window.times[-1])
+        if output:
+            return bool(found.std(axis=1).mean() > window.spread)
+        if window.onset > 0:
+            return bool((found <= window.onset).mean() > _AT_ONSET)
+        return bool(found.std(axis=0).mean() > window.spread)
+
+    def share_in_time(self, potentials: np.ndarray) -> float:
+        """The share of neurons that fire in time."""
+        found = self.latencies(potentials, self.biases(potentials))
+        return float((found <= self.window.times[self.window.last]).mean())
+
+
+def _fit_population(network: Network, potentials: _Potentials, weights: Weights, found: Fitted) -> None:
+    """Scale the weights onto a population and set its biases, in `weights`, and add them to what was found."""
+    population, output = potentials.population, potentials.population is network.output
+    some = potentials.by_map(potentials.synaptic, _SEARCHED)
+    scale = _largest(some, lambda each: not potentials.too_strong(each, output), potentials.window.span)
+    weaker = 1.0
+    if not population.has_bias:
+        scale, weaker = _without_bias(potentials, some, scale)
+    for projection in network.incoming(population.name):
+        if _is_scaled(network, projection):
+            name = kernel_name(projection)
+            factor = scale * (weaker if _inhibits(network, projection) else 1.0)
+            weights[name] *= weights[name].dtype.type(factor)
+            found.scales[name] = float(f"{found.scales.get(name, 1.0) * factor:.6g}")
+    if population.has_bias:
+        name = bias_name(population)
+        biases = potentials.biases(potentials.by_map(potentials.synaptic) * scale)
+        weights[name][...] = found.biases[name] = biases
+
+
+def _without_bias(potentials: _Potentials, some: np.ndarray, scale: float) -> tuple[float, float]:
+    """Scales of all weights and of inhibition by which enough neurons fire in time, where no bias helps them."""
+    wanted = _ENOUGH * potentials.window.share
+
+    def fire(each: np.ndarray) -> bool:
+        return potentials.share_in_time(each) >= wanted
+
+    if fire(some * scale):
+        return scale, 1.0
+    inhibition = potentials.by_map(potentials.inhibition, _SEARCHED)
+    for weaker in (0.5, 0.25, 0.125, 0.0625):
+        less = some - (1 - weaker) * inhibition
+        if inhibition.any() and fire(less * scale):
+            return scale, weaker
+    for strength in np.geomspace(2.0, 1e4, 13).tolist():
+        if fire(some * scale * strength):
+            return scale * strength, 1.0
+    return scale, 1.0
+
+
+def _inhibits(network: Network, projection: Projection) -> bool:
+    """Whether all weights of a projection are bound to be inhibitory."""
+    signs = network.weight_signs(projection)
+    return signs is not None and bool((signs < 0).all())
+
+
+def _largest(potentials: np.ndarray, allowed: Callable[[np.ndarray], bool], span: float) -> float:
+    """The largest scale of potentials that is allowed, up to what moves them far beyond what the window spans."""
+    most = float(np.abs(potentials).max())
+    if most == 0:
+        return 1.0
+    low, high = -_DECADES, _DECADES
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if allowed(potentials * (10**middle * span / most)) else (low, middle)
+    return 10**low * span / most

@@ -1,0 +1,135 @@
+"""Warnings during a training: what is wrong with its activity or its loss, and what to do, each once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from netsim.engines import Latencies
+from netsim.measuring.advice import stronger, tie_sentence
+from netsim.measuring.checking import check_latencies
+from netsim.measuring.health import BatchHealth, Health
+from netsim.specification import Network
+from netsim.weights.layout import Weights
+
+IN_A_ROW = 10
+"""Batches in a row after which ties or silence are reported."""
+_ROW = f"{IN_A_ROW} batches in a row"
+FLAT_EPOCHS = 3
+"""Epochs over which a loss that stays flat is reported."""
+_ALL_TIED = 0.95
+"""Share of tied presentations of a batch from which on its outputs count as tied."""
+_FLAT = 0.01
+"""Relative change of the loss below which it is flat."""
+_NEAR_CHANCE = 0.1
+"""Share of the way from chance to 1 below which an accuracy is near chance."""
+_CHECKED = 20
+"""Presentations that the check at the beginning needs; it joins batches that are smaller."""
+
+
+@dataclass
+class Watch:
+    """Measures each batch of a training, and warns.
+
+    Parameters
+    ----------
+    network : Network
+    warn : callable
+        Called with one line for each finding.
+    begins : bool
+        Whether the next batch is the first one, whose activity is that of the weights that training begins with.
+    check : str
+        How the user checks the network.
+    """
+
+    network: Network
+    warn: Callable[[str], None]
+    begins: bool
+    check: str = "netsim.check(network)"
+    _said: set[tuple[str, str]] = field(default_factory=set)
+    _first: list[Latencies] = field(default_factory=list)
+    _streaks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _batches: int = 0
+    _ties: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    """Sums over the batches in a row: shares of tied presentations, and of those tied at the onset."""
+
+    def __post_init__(self) -> None:
+        self._health = Health(self.network, self.network.training.dt)
+        self._checks = self.begins
+
+    def batch(self, latencies: Latencies, weights: Weights) -> BatchHealth:
+        """Measure a batch, before the network learns from it, and warn if need be; return what was measured."""
+        health = self._health.measure(latencies, weights)
+        self._batches += 1
+        if self._checks:
+            self._check(latencies, weights)
+        self._watch_silence(health)
+        self._watch_ties(health)
+        return health
+
+    def epoch(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Warn if the loss has stayed flat at the accuracy of chance; `history` has the metrics of all epochs."""
+        rows, chance = history[-FLAT_EPOCHS:], 1 / self.network.outputs
+        losses = [row["training_loss"] for row in rows]
+        flat = max(losses) - min(losses) <= _FLAT * max(map(abs, losses))
+        best = max(row["training_strict_accuracy"] for row in rows)
+        if len(rows) < FLAT_EPOCHS or not flat or best > chance + _NEAR_CHANCE * (1 - chance):
+            return
+        where = f"the loss stays at {losses[-1]:.4g} over {FLAT_EPOCHS} epochs, and {best:.1%} correct is near chance"
+        self._say("flat", "", f"{where}; {self._rates()}, and {self.check} shows whether neurons fire in time")
+
+    def _check(self, latencies: Latencies, weights: Weights) -> None:
+        """Check the weights that training begins with, once there are enough presentations."""
+        self._first.append(latencies)
+        if sum(len(part[self.network.output.name]) for part in self._first) < _CHECKED:
+            return
+        joined = {name: np.concatenate([part[name] for part in self._first]) for name in self.network.shapes}
+        self._checks, self._first = False, []
+        for finding in check_latencies(self.network, weights, joined, self._health.dt).findings:
+            self._say(finding.kind, finding.where, finding.text)
+
+    def _watch_silence(self, health: BatchHealth) -> None:
+        dead = {name for name, share in health.silent.items() if share == 1}
+        for population in self.network.integrating:
+            sources = {one.source for one in self.network.incoming(population.name)}
+            # silence that follows from silence is no finding of its own
+            if self._lasts("silent", population.name, population.name in dead and not sources <= dead):
+                remedy = self._remedy("silent", population.name, stronger(population))
+                self._say("silent", population.name, f"{population.name}: no neuron fires, {_ROW}; {remedy}")
+
+    def _watch_ties(self, health: BatchHealth) -> None:
+        decisions, output = health.decisions, self.network.output.name
+        share = float(decisions.tied.mean())
+        follows = all(health.silent.get(one.source) == 1 for one in self.network.incoming(output))
+        holds = share >= _ALL_TIED and not follows
+        lasts = self._lasts("tied", output, holds)
+        at_onset = float((decisions.tied & self._health.at_onset(decisions)).mean())
+        self._ties = self._ties + np.array([share, at_onset]) if holds else np.zeros(2)
+        if lasts:
+            ties, at_onset = self._ties.tolist()
+            fact, remedy = tie_sentence(self.network, ties / IN_A_ROW, at_onset / ties, self._health.dt)
+            self._say("tied", output, f"{fact}, {_ROW}; {self._remedy('tied', output, remedy)}")
+
+    def _lasts(self, kind: str, where: str, holds: bool) -> bool:
+        """Count batches in a row in which something holds; return whether they are just enough to be reported."""
+        self._streaks[kind, where] = self._streaks[kind, where] + 1 if holds else 0
+        return self._streaks[kind, where] == IN_A_ROW
+
+    def _remedy(self, kind: str, where: str, remedy: str) -> str:
+        """The remedy, after a lower learning rate, unless it was so from the first batch on."""
+        from_the_start = self.begins and self._streaks[kind, where] == self._batches
+        if not from_the_start:
+            remedy = f"lower learning.rate (now {self.network.learning.rate:g}); if that does not help, {remedy}"
+        return f"{remedy}; {self.check} shows more"
+
+    def _rates(self) -> str:
+        return f"try a learning.rate ten times lower and ten times higher (now {self.network.learning.rate:g})"
+
+    def _say(self, kind: str, where: str, text: str) -> None:
+        if (kind, where) not in self._said:
+            self._said.add((kind, where))
+            self.warn(text)

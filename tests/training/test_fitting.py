@@ -1,0 +1,188 @@
+"""Initial weights and learning rates that fit a network."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netsim
+from netsim.data.latencies import Latencies
+from netsim.specification import (
+    Dense,
+    Distance,
+    EdgeList,
+    InitialWeights,
+    IntensityEncoder,
+    Learning,
+    Network,
+    Neurons,
+    Population,
+    Projection,
+    Random,
+    Training,
+    Weighting,
+)
+from netsim.training.fitting import Fitted, fit
+from netsim.training.loop import start_training, training_conversation
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
+
+T_MAX = 16.0
+REGIMES = ["phased", "staggered", "free"]
+
+
+def neurons(regime: str, depth: int, unit: float = 1.0, *, bias: bool = True) -> Neurons:
+    """Neurons of a hidden population, or with a depth of 3 of the output; thresholds are counted in a unit."""
+    if regime == "free":
+        return Neurons("free", threshold=unit, tau=1.5 * T_MAX, bias=bias)
+    onset = T_MAX * depth
+    return Neurons(regime, threshold=2.0 * unit, tau=T_MAX, onset=onset, end=onset + 2 * T_MAX, drive=unit, bias=bias)
+
+
+def graph(
+    regime: str, unit: float = 1.0, learning: Learning | None = None, *, bias: bool = True, size: int = 40
+) -> Network:
+    """Excitation and inhibition in a loop, by distance and with delays, and a random skip onto the output."""
+    excitatory = Population("excitatory", (4, size // 4, 1), neurons(regime, 1, unit, bias=bias), inhibitory=0.0)
+    inhibitory = Population("inhibitory", (2, 5, 1), neurons(regime, 1, unit, bias=bias), inhibitory=1.0)
+    output = Population("output", (10,), neurons(regime, 3, unit, bias=bias))
+    projections = (
+        Projection("stimulus", "excitatory", Dense()),
+        Projection("stimulus", "inhibitory", Dense()),
+        Projection("excitatory", "inhibitory", Dense(), delay=2.0),
+        Projection("inhibitory", "excitatory", Distance(sigma=2.0), delay=1.0),
+        Projection("excitatory", "output", Dense(), delay=1.0),
+        Projection("inhibitory", "output", Dense()),
+        Projection("stimulus", "output", Random(probability=0.3, seed=2), name="skip"),
+    )
+    training = Training("digits", epochs=1, batch=20, validation=180)
+    populations = (excitatory, inhibitory, output)
+    encoder = IntensityEncoder((8, 8, 1), T_MAX)
+    return Network(
+        "graph", encoder, populations, projections, 12 * T_MAX, learning=learning or Learning(), training=training
+    )
+
+
+def stimuli(network: Network) -> np.ndarray:
+    chosen = netsim.load_splits(network).training.first(60)
+    return chosen.latencies(np.arange(60))
+
+
+def fitted(network: Network, seed: int = 0) -> tuple[Fitted, Weights, Latencies]:
+    """What fits, the weights with it, and the latencies that these lead to."""
+    engine, weights, presented = netsim.make_engine("event", network), initial_weights(network, seed), stimuli(network)
+    found = engine.run(fit(network, weights, presented))
+    found.apply(weights)
+    return found, weights, engine.present(netsim.Batch(presented, weights))
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_populations_fire_within_their_window(regime: str) -> None:
+    network = graph(regime)
+    latencies = fitted(network)[2]
+    for population in network.integrating:
+        own = latencies[population.name]
+        assert np.isfinite(own).mean() > 0.4, population.name
+        assert (own <= population.dynamics.onset).mean() < 0.06, population.name
+    outputs = latencies["output"]
+    assert np.isfinite(outputs).mean() > 0.95
+    assert not netsim.decide(outputs).tied.any()
+    assert 0.5 < outputs[np.isfinite(outputs).all(axis=1)].std(axis=1).mean() < 4.0
+
+
+def test_drawn_weights_of_this_network_saturate_its_outputs() -> None:
+    network = graph("phased")
+    weights, presented = initial_weights(network, 0), stimuli(network)
+    outputs = netsim.make_engine("event", network).present(netsim.Batch(presented, weights))["output"]
+    assert ((outputs <= network.output.dynamics.onset) | np.isinf(outputs)).mean() > 0.3
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_signs_and_relations_of_drawn_weights_stay(regime: str) -> None:
+    network = graph(regime)
+    drawn, weights = initial_weights(network, 0), fitted(network)[1]
+    for projection in network.weighted:
+        name = f"{projection.name}.kernel"
+        given = drawn[name] != 0
+        scales = weights[name][given] / drawn[name][given]
+        assert scales.min() > 0
+        np.testing.assert_allclose(scales, scales.flat[0])
+        assert not weights[name][~given].any()
+
+
+def test_what_a_specification_says_of_weights_stays(tmp_path: Path) -> None:
+    edges = tmp_path / "edges.csv"
+    edges.write_text("pre,post,weight\n" + "".join(f"{pre},{pre % 10},0.01\n" for pre in range(40)))
+    network = graph("phased")
+    excitatory, *others, skip = network.projections
+    changed = (
+        dataclasses.replace(excitatory, initial=InitialWeights(spread=0.7, bias=0.3)),
+        *(one if one.source != "excitatory" or one.target != "output" else dataclasses.replace(
+            one, connectivity=EdgeList(10, str(edges))) for one in others),
+        dataclasses.replace(skip, plastic=False),
+    )  # fmt: skip
+    network = dataclasses.replace(network, projections=changed)
+    found, weights, _ = fitted(network)
+    drawn = initial_weights(network, 0)
+    kept = {"excitatory.kernel", "excitatory.bias", "skip.kernel", "output.kernel"}
+    assert not kept & (found.scales.keys() | found.biases.keys())
+    for name in kept:
+        np.testing.assert_array_equal(weights[name], drawn[name])
+    assert {"inhibitory.kernel", "inhibitory_to_output.kernel"} <= found.scales.keys()
+    assert "output.bias" in found.biases
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_neurons_without_a_bias_fire_too(regime: str) -> None:
+    network = graph(regime, bias=False)
+    latencies = fitted(network)[2]
+    assert np.isfinite(latencies["excitatory"]).mean() > 0.15
+    assert np.isfinite(latencies["output"]).any(axis=1).mean() > 0.5
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_the_unit_of_weights_and_thresholds_does_not_matter(regime: str) -> None:
+    unit = 1000.0
+    (small, weights, latencies), (large, of_large, also) = (fitted(graph(regime, each)) for each in (1.0, unit))
+    for name, scale in small.scales.items():
+        assert large.scales[name] == pytest.approx(unit * scale, rel=1e-3)
+    for name, rate in small.rates.items():
+        assert large.rates[name] == pytest.approx(unit * rate, rel=1e-2) or large.rates[name] in (0.02, 50.0)
+    np.testing.assert_allclose(of_large["output.bias"], unit * weights["output.bias"], rtol=0.05, atol=0.05 * unit)
+    both = np.isfinite(latencies["output"]) & np.isfinite(also["output"])
+    np.testing.assert_allclose(also["output"][both], latencies["output"][both], atol=0.5)
+
+
+def test_a_step_onto_many_active_neurons_is_smaller() -> None:
+    few, many = (fitted(graph("phased", size=size))[0].rates for size in (20, 160))
+    assert many["output.kernel"] < few["output.kernel"] / 2
+
+
+def trained(network: Network, seed: int = 0) -> tuple[list[float], float]:
+    """Tie rates and the best strict accuracy by epoch, on validation stimuli."""
+    splits, engine = netsim.load_splits(network), netsim.make_engine("event", network, precision="single")
+    state = start_training(network, seed)
+    conversation = training_conversation(network, splits.training, splits.validation, state, seed)
+    history = engine.run(conversation).history
+    accuracies = [row["validation_strict_accuracy"] for row in history]
+    return [row["validation_tie_rate"] for row in history], max(accuracies)
+
+
+def test_a_network_whose_outputs_all_tied_learns() -> None:
+    epochs = Training("digits", epochs=4, batch=20, validation=180)
+    as_before = dataclasses.replace(graph("phased", learning=Learning(fitted=False, edges="pass")), training=epochs)
+    before = trained(as_before)[1]
+    now_ties, now = trained(dataclasses.replace(graph("phased"), training=epochs))
+    assert now > 0.75
+    assert now > before
+    assert now_ties[-1] < 0.05
+
+
+def test_a_training_with_binary_or_pretrained_weights_fits_nothing() -> None:
+    binary = dataclasses.replace(netsim.load_preset("digits"), weighting=Weighting("binary"), learning=Learning())
+    assert not start_training(binary, 0).to_fit
+    assert not start_training(netsim.load_preset("digits"), 0).to_fit
+    assert start_training(graph("free"), 0).to_fit
