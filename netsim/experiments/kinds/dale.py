@@ -102,7 +102,6 @@ class Dale(Experiment):
         """Return a network of `depth` hidden layers, whose neurons have a sign unless `inhibitory` is None."""
         from netsim.specification import (
             Dense,
-            InitialWeights,
             IntensityEncoder,
             Layer,
             Learning,
@@ -119,7 +118,7 @@ class Dale(Experiment):
         onset = span * (1 + 2 * depth)
         end = onset + 5 * span
         neurons = Neurons("phased", 3.0, span, onset=onset, end=end, drive=1.0, bias=True)
-        layers.append(Layer("output", Dense(10), neurons, initial=InitialWeights(spread=1.0)))
+        layers.append(Layer("output", Dense(10), neurons))
         return Network.chain(
             "dale",
             IntensityEncoder((28, 28, 1), span),
@@ -188,7 +187,8 @@ class Dale(Experiment):
             "With the constraint 75/25, three quarters of the neurons of each hidden layer are excitatory and one"
             " quarter is inhibitory. With 50/50, half of them are. A weight that would change its sign is clamped to"
             " 0 after each step. Inputs are exempt. Without a constraint (none), weights have both signs.",
-            "Learning: STiDi-BP with Adam on softmax targets. The first output spike is the decision.",
+            "Learning: STiDi-BP with Adam on softmax targets. Initial weights and rates are fitted to the network before the"
+            " first step, as netsim does by default. The first output spike is the decision.",
         ]
 
     def protocol(self) -> list[str]:
