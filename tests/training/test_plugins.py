@@ -111,7 +111,7 @@ class Cards(Source):
 
 def _drawn(**settings: Any) -> Learning:
     """Settings of a training that begins with weights as they are drawn."""
-    return Learning(**({"fitted": False, "edges": "pass"} | settings))
+    return Learning(**({"fitted": False, "edges": "pass"} | settings))  # type: ignore[arg-type]
 
 
 def _network(**learning: Any) -> Network:
