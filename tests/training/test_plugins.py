@@ -124,7 +124,7 @@ def _network(**learning: Any) -> Network:
         ),
         128.0,
         training=Training(epochs=2, batch=20, precision="double"),
-        learning=_drawn(**({"rate": 0.01, "schedule": "constant"} | learning)),  # type: ignore[arg-type]
+        learning=_drawn(**({"rate": 0.01, "schedule": "constant"} | learning)),
     )
 
 
