@@ -14,7 +14,7 @@ _STAND_IN = ", the stand-in that the learner uses"
 
 
 def neurons_table(network: Network, foreign: str = "") -> Table:
-    """The equations of neurons and synapses; of the learner's alone, if a `foreign` engine simulated others."""
+    """The equations of neurons and synapses. Of the learner's alone, if a `foreign` engine simulated others."""
     by_regime = grouped(network.integrating, lambda population: population.dynamics.regime)
     potentials = [
         rf"$\tau v_j'(t) = {_current(regimes[regime])}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
@@ -158,7 +158,7 @@ def _time(network: Network) -> str:
 
 
 def parameters_table(network: Network, foreign: str = "") -> Table:
-    """The parameters of the integrating neurons, one row per population; `foreign` as of `neurons_table`."""
+    """The parameters of the integrating neurons, one row per population. `foreign` as of `neurons_table`."""
     columns = {"Layer": 0.16, "Regime": 0.14, r"$\theta$": 0.08, r"$\tau$ (ms)": 0.11, f"${ONSET}$ (ms)": 0.11}
     columns |= {f"${END}$ (ms)": 0.11, f"${GATE}$ (ms)": 0.12, "$D$": 0.08, "$b_j$": 0.09}
     rows = []

@@ -180,7 +180,7 @@ def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
         ('base = "digits"\nrandom.count = 3\nrandom.learning.rate = [0.1]', ["random.learning.rate", "loguniform"]),
         (
             'base = "digits"\nrandom.count = 3\nrandom.learning.rate.normal = [0.1, 1]',
-            ["learning.rate.normal", "no distribution", "uniform"],
+            ["learning.rate.normal", "not a distribution", "uniform"],
         ),
         (
             'base = "digits"\nrandom.count = 3\nrandom.learning.rate.uniform = [2, 1]',
