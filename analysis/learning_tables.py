@@ -13,9 +13,9 @@ from netsim.spikes.files import read_exactly, table_text
 from netsim.spikes.table import Integers, check_latencies, per_presentation
 from netsim.weights.layout import Weights, bias_name, check_shapes, kernel_name, weight_shapes
 
-_PLACES = ("map", "neuron", "channel", "y", "x", "input")
+_POSITIONS = ("map", "neuron", "channel", "y", "x", "input")
 _SHARES = ("silent_", "onset_", "late_")
-"""What names of columns with shares of neurons begin with."""
+"""Prefixes of columns with fractions of neurons."""
 
 
 def displacement_table(
@@ -141,16 +141,16 @@ def _synapses(network: Network, projection: Projection, kernel: np.ndarray) -> t
     if window is not None and kernel.shape == (window.size, window.size, window.source[2], window.shape[2]):
         return dict(zip(("y", "x", "channel", "map"), np.indices(kernel.shape).reshape(4, -1), strict=True)), kernel
     synapses = network.connections(projection)
-    places = {"input": synapses.pre, "neuron": synapses.post}
+    positions = {"input": synapses.pre, "neuron": synapses.post}
     if len(source) == 3:
-        places |= dict(zip(("y", "x", "channel"), np.unravel_index(synapses.pre, source), strict=True))
-    return places, kernel.ravel()[synapses.weight]
+        positions |= dict(zip(("y", "x", "channel"), np.unravel_index(synapses.pre, source), strict=True))
+    return positions, kernel.ravel()[synapses.weight]
 
 
-def _rows(name: str, part: str, places: dict[str, np.ndarray], values: np.ndarray) -> pd.DataFrame:
+def _rows(name: str, part: str, positions: dict[str, np.ndarray], values: np.ndarray) -> pd.DataFrame:
     """Return the rows of one array. Missing position columns are filled with NA."""
-    rows = pd.DataFrame({"layer": name, "kind": part, **places, "weight": values.ravel().astype(np.float64)})
-    return rows.reindex(columns=["layer", "kind", *_PLACES, "weight"]).astype(dict.fromkeys(_PLACES, "Int32"))
+    rows = pd.DataFrame({"layer": name, "kind": part, **positions, "weight": values.ravel().astype(np.float64)})
+    return rows.reindex(columns=["layer", "kind", *_POSITIONS, "weight"]).astype(dict.fromkeys(_POSITIONS, "Int32"))
 
 
 def metrics_table(path: str | Path) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Brian2 synapses: a pathway for each breakpoint of the PSP, kernels shared by linked variables, pooling fields.
 
 ``synapses.latency_pre[:]`` and ``synapses.latency_post[:]`` are the latencies of the neurons on both sides of each
-synapse. They are read from the neurons, and not stored per synapse. Objects are named after projections. ``common`` are the
-arguments of all Brian2 objects.
+synapse. They are read from the neurons, and not stored per synapse. Objects are named after projections. ``common``
+are the arguments of all Brian2 objects.
 """
 
 from typing import Any

@@ -155,9 +155,9 @@ def _plugin(origin: Any) -> str:
     file = f"{origin['file']} of SHA-256 {_shown(origin.get('sha256'))}" if origin.get("file") else ""
     imports = origin.get("imports")
     beside = f"which imports {_listed(imports)} (SHA-256)" if imports else ""
-    places = [*filter(None, [package]), _shown(origin.get("module")), *filter(None, [file, beside])]
+    parts = [*filter(None, [package]), _shown(origin.get("module")), *filter(None, [file, beside])]
     how = ", handed in from Python" if origin.get("handed_in") else ""
-    return f"{_shown(origin.get('seam'))} {_shown(origin.get('name'))} of {', '.join(places)}{how}"
+    return f"{_shown(origin.get('seam'))} {_shown(origin.get('name'))} of {', '.join(parts)}{how}"
 
 
 def _listed(content: Any) -> str:

@@ -38,7 +38,7 @@ def chosen_layers(spikes: Spikes, layers: Sequence[str] | None) -> dict[str, np.
     return dict(spikes.only(layers))
 
 
-def places(shape: Shape) -> dict[str, np.ndarray]:
+def coordinates_of(shape: Shape) -> dict[str, np.ndarray]:
     """Return the coordinates of neurons in a layer of shape (height, width, maps) or (neurons,), as int32.
 
     ``neuron`` is the number row by row, with maps last. Without maps ``map`` is the neuron, and ``y`` and ``x`` are -1.

@@ -20,7 +20,7 @@ import numpy as np
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.exchange.formats import Imported, NetworkFormat
 from netsim.exchange.presentations import reading, whole_numbers
-from netsim.exchange.trains import places, to_json
+from netsim.exchange.trains import coordinates_of, to_json
 from netsim.seams import network_formats
 from netsim.specification import STIMULUS, Network, Population, Projection
 
@@ -121,7 +121,7 @@ def _write_nodes(group: h5py.Group, network: Network, name: str, weights: Weight
     from netsim.weights.layout import bias_name, delay_name
 
     shape = network.shapes[name]
-    where = places(shape)
+    where = coordinates_of(shape)
     count = len(where["neuron"])
     group["node_type_id"] = np.full(count, number, np.uint64)
     group["node_id"] = group["node_group_index"] = np.arange(count, dtype=np.uint64)
@@ -336,7 +336,7 @@ def _read_weights(path: Path, network: Network) -> Weights:
 
 
 def _maps(population: Population) -> np.ndarray:
-    return places(population.shape)["map"]
+    return coordinates_of(population.shape)["map"]
 
 
 def _shared(path: Path, name: str, values: np.ndarray, numbers: np.ndarray, into: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.exchange import presentations
-from netsim.exchange.spikes._rows import PLACE, Rows, check_columns, check_one_label
+from netsim.exchange.spikes._rows import AXES, Rows, check_columns, check_one_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,13 +35,13 @@ def read_columns(path: Path, parts_of: Callable[[Path], PartsOf]) -> Spikes:
     with presentations.reading(path, "a table of spikes"):
         columns, parts = parts_of(path)
         check_columns(path, columns)
-        place = ["neuron"] if "neuron" in columns else [name for name in PLACE if name in columns]
-        if place != ["neuron"] and "channel" not in place and ("y" not in place or "x" not in place):
+        axes = ["neuron"] if "neuron" in columns else [name for name in AXES if name in columns]
+        if axes != ["neuron"] and "channel" not in axes and ("y" not in axes or "x" not in axes):
             raise DataError(f"{path}: does not identify the neurons; it needs neuron, or y, x and channel")
-        wanted = [*(["layer"] if "layer" in columns else []), "presentation", *place, "latency_ms"]
+        wanted = [*(["layer"] if "layer" in columns else []), "presentation", *axes, "latency_ms"]
         labels = ["label"] if "label" in columns else []
-        survey = _survey(path, parts([*labels, *wanted]), place)
-    table = _Table(path, place, lambda: parts(wanted), survey)
+        survey = _survey(path, parts([*labels, *wanted]), axes)
+    table = _Table(path, axes, lambda: parts(wanted), survey)
 
     def stream(names: Sequence[str], progress: Progress) -> Iterator[tuple[int, LayerSpikes]]:
         parts = table.parts(names, progress)
@@ -88,7 +88,7 @@ class _Survey:
     rows: int
 
 
-def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Survey:
+def _survey(path: Path, parts: Iterable[pd.DataFrame], axes: list[str]) -> _Survey:
     """Scan a table once."""
     layers: dict[str, _Layer] = {}
     names, tags = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
@@ -108,11 +108,11 @@ def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Sur
             raise DataError(f"{path}: has rows with and without a label; give one to each, or to none")
         names.append(numbers[new])
         latencies = rows.latencies()
-        columns = [latencies, *rows.places(place, np.isfinite(latencies))]
+        columns = [latencies, *rows.coordinates(axes, np.isfinite(latencies))]
         for name, chosen in _by_layer(table, order):
-            latencies, *places = (column[chosen] for column in columns)
-            layer = layers.setdefault(name, _Layer(np.ones(len(place), np.int64)))
-            _note(layer, numbers[chosen], latencies, places)
+            latencies, *coordinates = (column[chosen] for column in columns)
+            layer = layers.setdefault(name, _Layer(np.ones(len(axes), np.int64)))
+            _note(layer, numbers[chosen], latencies, coordinates)
     every = np.concatenate(names)
     unique, first = np.unique(every, return_index=True)
     labels = None
@@ -127,9 +127,9 @@ def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Sur
     return _Survey(unique, labels, {name: layers[name] for name in sorted(layers, key=order.__getitem__)}, seen)
 
 
-def _note(layer: _Layer, numbers: np.ndarray, latencies: np.ndarray, places: Sequence[np.ndarray]) -> None:
+def _note(layer: _Layer, numbers: np.ndarray, latencies: np.ndarray, coordinates: Sequence[np.ndarray]) -> None:
     """Add rows, at least one, to the summary of their layer."""
-    layer.extent = np.maximum(layer.extent, [values.max() + 1 for values in places])
+    layer.extent = np.maximum(layer.extent, [values.max() + 1 for values in coordinates])
     fired = np.isfinite(latencies)
     layer.spikes += int(np.count_nonzero(fired))
     first = latencies.min()
@@ -160,7 +160,7 @@ class _Table:
     """A table of spikes that is read repeatedly in parts."""
 
     path: Path
-    place: list[str]
+    axes: list[str]
     tables: Callable[[], Iterator[pd.DataFrame]]
     survey: _Survey
 
@@ -233,11 +233,11 @@ class _Table:
             rows = Rows(self.path, table, done - len(table))
             latencies, numbers = rows.latencies(), rows.presentations()
             fired = np.isfinite(latencies)
-            places = rows.places(self.place, fired)
+            coordinates = rows.coordinates(self.axes, fired)
             for name, of_layer in _by_layer(table, {}):
                 if name in names:
                     chosen = of_layer & fired
-                    at = [column[chosen] for column in places]
+                    at = [column[chosen] for column in coordinates]
                     extent = tuple(self.survey.layers[name].extent)
                     neurons = np.ravel_multi_index(at, extent) if len(at) > 1 else at[0]
                     positions = np.searchsorted(self.survey.numbers, numbers[chosen])

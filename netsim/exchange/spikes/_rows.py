@@ -15,7 +15,7 @@ from netsim.exchange import presentations
 if TYPE_CHECKING:
     import pandas as pd
 
-PLACE = ("y", "x", "channel")
+AXES = ("y", "x", "channel")
 
 
 def check_columns(path: Path, names: Collection[str]) -> None:
@@ -79,13 +79,13 @@ class Rows:
             return values.astype(str).to_numpy(str)
         return self.whole("label")
 
-    def places(self, names: Sequence[str], fired: np.ndarray) -> list[np.ndarray]:
+    def coordinates(self, names: Sequence[str], fired: np.ndarray) -> list[np.ndarray]:
         """Return the coordinate columns of neurons. Spikes need ``y`` and ``x`` together, or ``channel``.
 
         Neurons of a dense layer have no ``y`` and ``x``, and neurons of a layer with one map need no ``channel``.
         """
         empty = {name: self.table[name].isna().to_numpy() for name in names}
-        y, x, channel = (empty.get(name, np.ones(len(fired), dtype=bool)) for name in PLACE)
+        y, x, channel = (empty.get(name, np.ones(len(fired), dtype=bool)) for name in AXES)
         needed = {"y": ~x | channel, "x": ~y | channel, "channel": y | x, "neuron": True}
         return [self.whole(name, needed=fired & needed[name]) for name in names]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import PICOSECOND
-from netsim.exchange.trains import chosen_layers, judged, places, session, session_times, to_json
+from netsim.exchange.trains import chosen_layers, coordinates_of, judged, session, session_times, to_json
 from netsim.files import write_by_name
 from netsim.seams import spike_formats
 
@@ -116,7 +116,7 @@ def _block(spikes: Spikes, record: Mapping[str, Any] | None) -> neo.Block:
 
 def _where(chosen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return layer and coordinates of each neuron of the chosen layers."""
-    coordinates = [places(latencies.shape[1:]) for latencies in chosen.values()]
+    coordinates = [coordinates_of(latencies.shape[1:]) for latencies in chosen.values()]
     sizes = [latencies[0].size for latencies in chosen.values()]
     columns = {name: np.concatenate([each[name] for each in coordinates]) for name in coordinates[0]}
     return {"layer": np.repeat(np.array(list(chosen), dtype=object), sizes), **columns}

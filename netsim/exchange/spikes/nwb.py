@@ -27,7 +27,7 @@ from netsim.exchange.presentations import (
     spikes_in_trials,
     whole_numbers,
 )
-from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, places, session, session_times, to_json, trials
+from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, coordinates_of, session, session_times, to_json, trials
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _units(spikes: Spikes, layers: Sequence[str] | None, bounds: np.ndarray) -> 
         fired = np.isfinite(trains)
         times.append(trains[fired])
         counts.append(np.count_nonzero(fired, axis=1))
-    where = [places(latencies.shape[1:]) for latencies in chosen.values()]
+    where = [coordinates_of(latencies.shape[1:]) for latencies in chosen.values()]
     data: dict[str, Any] = {name: np.concatenate([coordinates[name] for coordinates in where]) for name in where[0]}
     data["layer"] = np.repeat(np.array(list(chosen), dtype=object), [len(count) for count in counts])
     compressed = partial(pynwb.H5DataIO, compression="gzip", shuffle=True)
