@@ -153,7 +153,13 @@ def spike_count_table(
 ) -> pd.DataFrame:
     """Count the neurons of each layer that fired in each presentation.
 
-    Parameters and errors are the same as for `netsim.analysis.spike_table`.
+    Parameters
+    ----------
+    network : Network
+    latencies : dict of ndarray of float
+        Latencies (ms) by layer, of shape (presentations, *layer); ``inf`` is silent.
+    indices : sequence of int, shape (presentations,), optional
+        Numbers of the presentations.
 
     Returns
     -------
@@ -166,6 +172,11 @@ def spike_count_table(
         spikes        int64        number of neurons that fired; each fires at most once
         neurons       int64        number of neurons in the layer
         ============  ===========  ================================================================
+
+    Raises
+    ------
+    DataError
+        If the latencies do not match the network, or indices do not match the latencies.
 
     Examples
     --------

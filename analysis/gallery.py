@@ -381,7 +381,7 @@ class Plot:
         Sort key of the sections and figures of a report.
     title, caption : str
         Texts of the report. They may contain the fields ``index`` (stimulus), ``count`` (presentations), ``layer``
-        (first layer) and ``weights`` (weights of the first layer).
+        (first layer with weights) and ``weights`` (the word "Kernels" or "Receptive fields").
     draw : callable, optional
         Function that draws the figure; the decorator sets it.
 

@@ -23,8 +23,16 @@ def displacement_table(
 ) -> pd.DataFrame:
     """Tabulate the actual and the target latency of every output neuron in each presentation.
 
-    Parameters and errors are the same as for `netsim.analysis.decision_table`. Each label must be the number of an
-    output neuron.
+    Parameters
+    ----------
+    network : Network
+        Its targets define the target latencies.
+    outputs : ndarray of float, shape (presentations, neurons)
+        Latencies of the output layer (ms); ``inf`` is silent.
+    labels : sequence of int, shape (presentations,)
+        Output neurons of the labels.
+    indices : sequence of int, shape (presentations,), optional
+        Numbers of the presentations.
 
     Returns
     -------
@@ -40,6 +48,11 @@ def displacement_table(
         displacement_ms  float64  target minus latency (ms); negative: the neuron should fire
                                   earlier; a silent neuron counts at the end of its window
         ===============  =======  ==============================================================
+
+    Raises
+    ------
+    DataError
+        If the latencies do not match the network, or labels or indices do not match the latencies.
 
     Examples
     --------

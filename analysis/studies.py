@@ -86,8 +86,8 @@ def study(
     layers : sequence of str, optional
         Names of layers; each gets a curve. ``all`` disturbs all layers together.
     engine : str, optional
-        Name of the engine; by default the engine of the network's ``training``. The network runs on the time grid
-        of ``training`` with either.
+        Name of the engine; by default the engine of the network's ``training``. Each engine uses the time grid of
+        ``training``.
     workers : int, str or Distribution, optional
         As in `netsim.present`.
     progress : callable

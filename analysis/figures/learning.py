@@ -96,7 +96,23 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
 def silent_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the mean fraction of silent neurons of each layer over epochs.
 
-    Parameters, result and errors are the same as for `learning_curves`.
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `metrics_table`.
+    ax : matplotlib Axes, optional
+        Axes to draw into; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    DataError
+        If the table lacks the columns ``silent_<layer>``.
 
     Examples
     --------
