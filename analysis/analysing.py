@@ -66,7 +66,6 @@ def analyse(
         Engine for a model; by default the engine of its ``training``.
     workers : int, str or Distribution, optional
         As in `netsim.present`.
-        As in `netsim.present`.
     seed : int
         Seed of all draws.
     progress : callable

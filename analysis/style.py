@@ -206,7 +206,6 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
     path : str or Path
     dpi : int
         Resolution of PNG, and of rasterized dots in SVG and PDF (dots per inch).
-        Resolution of PNG, and of the dense layers of dots in SVG and PDF.
 
     Raises
     ------

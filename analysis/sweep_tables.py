@@ -74,6 +74,7 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         As from `sweep_table`.
+
     Raises
     ------
     DataError

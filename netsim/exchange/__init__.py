@@ -72,7 +72,6 @@ def export(
         If the format does not exist, the suffix is wrong, a package is missing, or the spikes come from a file.
     SpecificationError
         If a population does not exist, or populations are chosen for a network.
-        If the network has no such population, or populations are chosen of a network.
     RunError
         If the file cannot be written.
 

@@ -72,6 +72,7 @@ class StudyRunner:
 
     def present(self, engine: Engine, batch: MakeBatch | None = None) -> np.ndarray:
         """Present all stimuli in the batches of `batch`. The default is undisturbed.
+
         Returns
         -------
         ndarray of float, shape (presentations, neurons)
