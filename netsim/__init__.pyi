@@ -32,6 +32,7 @@ from .exchange import export as export
 from .exchange import import_network as import_network
 from .exchange import read_spikes as read_spikes
 from .exchange import read_stimuli as read_stimuli
+from .experiments.running import experiment as experiment
 from .learning import BatchGradients as BatchGradients
 from .learning import Learner as Learner
 from .learning.learners.stidi_bp import STiDiBP as STiDiBP

@@ -48,6 +48,8 @@ figures = Registry("figure", "netsim.analysis.figures", attrgetter("order"))
 """`netsim.analysis.Plot`: what is drawn, from which table."""
 analyses = Registry("analysis", "netsim.analysis.kinds", attrgetter("order"))
 """`netsim.analysis.Analysis`: what spikes say, as a table and a figure."""
+experiments = Registry("experiment", "netsim.experiments.kinds", attrgetter("order"))
+"""`netsim.experiments.experiment.Experiment`: a question, its conditions, and a published control."""
 spike_formats = Registry("spike format", "netsim.exchange.spikes", attrgetter("order"))
 """`netsim.exchange.SpikeFormat`: files of spikes, out and in."""
 network_formats = Registry("network format", "netsim.exchange.networks", attrgetter("order"))

@@ -26,7 +26,8 @@ FLOORS = (
         "weights",
     ),
     *("data", "models", "engines", "learning", "runs", "spikes", "measuring", "training", "classifier", "studies"),
-    *("analysis", "calibration", "exchange", "description", "reporting", "sweeps", "deprecated", "cli", "__main__"),
+    *("analysis", "calibration", "exchange", "description", "reporting", "sweeps", "experiments"),
+    *("deprecated", "cli", "__main__"),
 )
 """Rooms from the ground up."""
 

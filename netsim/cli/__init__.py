@@ -14,6 +14,7 @@ from netsim import __version__
 from netsim.cli.analysing import AnalyseCommand, analyse
 from netsim.cli.checking import check
 from netsim.cli.exchanging import export, import_network
+from netsim.cli.experimenting import experiment
 from netsim.cli.options import Command, Commands, ListingCommand, with_plugins
 from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.presenting import compare, evaluate, simulate
@@ -57,6 +58,7 @@ _LISTING: dict[Callable[..., None], type[TyperCommand]] = {
     analyse: AnalyseCommand,
     evaluate: ListingCommand,
     study: ListingCommand,
+    experiment: ListingCommand,
     export: ListingCommand,
     import_network: ListingCommand,
 }

@@ -62,7 +62,7 @@ def render(report: Report) -> str:
     network, run = report.subject.network, report.subject.run
     pictures = {picture.kind: picture for picture in report.pictures}
     chosen = {title: [pictures[name] for name in names if name in pictures] for title, names in sections().items()}
-    page = _environment().get_template("page.html")
+    page = environment().get_template("page.html")
     return page.render(
         report=report,
         measured=_measured_on(report),
@@ -164,7 +164,8 @@ def _data_facts(report: Report) -> list[Fact]:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what renders the pages of this folder; whatever a page is given is text in it."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -1,0 +1,96 @@
+"""Figure and summary of the experiment ``dale``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from netsim.analysis.experiments.tables import Interval, interval, intervals
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, theme
+
+_MARKERS = ("o", "s", "^", "D", "v")
+
+
+def accuracies(table: pd.DataFrame, depth: int, constraint: str) -> Interval:
+    """The accuracy (%) of a condition over seeds."""
+    return interval(100 * _of_units(table, depth, constraint)["accuracy"])
+
+
+def _of_units(table: pd.DataFrame, depth: int, constraint: str) -> pd.DataFrame:
+    """A row for each seed of a condition."""
+    rows = table[(table["depth"] == depth) & (table["constraint"] == constraint)]
+    return rows.drop_duplicates("seed").set_index("seed")
+
+
+def summary(table: pd.DataFrame, free: str) -> tuple[tuple[str, ...], ...]:
+    """Rows of text: accuracy, its cost against the networks without a constraint, activity and balance."""
+    rows = []
+    groups: Any = table.groupby(["depth", "constraint"], sort=False)
+    for (depth, constraint), own in groups:
+        cost = 100 * (_of_units(table, depth, free)["accuracy"] - _of_units(table, depth, constraint)["accuracy"])
+        hidden = own[own["layer"] <= depth].groupby("seed")[["firing", "inhibition"]].mean()
+        rows.append(
+            (
+                str(depth),
+                str(constraint),
+                accuracies(table, depth, constraint).shown(),
+                "" if constraint == free else interval(cost).shown("{:+.2f}"),
+                interval(100 * hidden["firing"]).shown("{:.0f}"),
+                interval(hidden["inhibition"]).shown(),
+            )
+        )
+    return tuple(rows)
+
+
+def draw(table: pd.DataFrame, published: Mapping[tuple[int, str], tuple[float, float]]) -> Figure:
+    """Draw accuracy by depth, and activity and balance by layer of the deepest network."""
+    deepest = table["depth"].max()
+    constraints = list(dict.fromkeys(table["constraint"]))
+    depths = sorted(set(table["depth"]))
+    with theme():
+        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.5), layout="constrained")
+        for number, (constraint, colour) in enumerate(zip(constraints, colours(len(constraints)), strict=True)):
+            style: dict[str, Any] = {
+                "color": colour,
+                "marker": _MARKERS[number % len(_MARKERS)],
+                "markersize": 3.5,
+                "capsize": 2,
+            }
+            shift = (number - (len(constraints) - 1) / 2) * 0.12
+            found = [accuracies(table, depth, constraint) for depth in depths]
+            _bars(left, [depth + shift for depth in depths], found, label=constraint, **style)
+            for (depth, other), bounds in published.items():
+                if other == constraint and depth in depths:
+                    value = 50 * sum(bounds)
+                    left.plot(depth + shift, value, "*", color=colour, markersize=8, markeredgecolor=INK, zorder=4)
+            own = table[(table["depth"] == deepest) & (table["constraint"] == constraint)]
+            for axes, column, scale in ((middle, "firing", 100), (right, "inhibition", 1)):
+                rows = intervals(own.assign(value=scale * own[column]), ["layer"], "value")
+                means = [Interval(*row) for row in rows[[*Interval._fields]].itertuples(index=False)]
+                _bars(axes, [layer + shift for layer in rows["layer"]], means, **style)
+        right.axhline(1, color=FAINT, linestyle=":", linewidth=0.8, zorder=0)
+        left.set(xlabel="hidden layers", ylabel="test accuracy (%)", xticks=depths)
+        middle.set(xlabel="layer", ylabel="neurons that fire (%)", ylim=(0, 105))
+        right.set(xlabel="layer", ylabel="inhibition / excitation")
+        for axes in (middle, right):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_title(f"{deepest} hidden layers")
+        star = left.plot([], [], "*", color="white", markeredgecolor=INK, markersize=8)
+        handles, labels = left.get_legend_handles_labels()
+        figure.legend(
+            [*handles, *star],
+            [*labels, "published"],
+            loc="outside upper center",
+            ncols=len(labels) + 1,
+            title="excitatory/inhibitory neurons (%)",
+        )
+    return figure
+
+
+def _bars(axes: plt.Axes, places: list[float], found: list[Interval], **style: Any) -> None:
+    means = [each.mean for each in found]
+    half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in found]
+    axes.errorbar(places, means, half, linewidth=1, elinewidth=0.8, **style)

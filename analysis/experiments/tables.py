@@ -1,0 +1,49 @@
+"""The table of an experiment, and means over seeds with their 95 % intervals."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+
+class Interval(NamedTuple):
+    """A mean, the bounds of its 95 % interval (Student's t), and the number of seeds; no bounds for a single one."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+    def shown(self, number: str = "{:.2f}") -> str:
+        """Mean and bounds as text."""
+        if self.seeds == 0:
+            return "none"
+        mean = number.format(self.mean)
+        return mean if np.isnan(self.low) else f"{mean} [{number.format(self.low)}, {number.format(self.high)}]"
+
+
+def experiment_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The table of an experiment: one row per measurement; columns without a value in any row stay empty."""
+    return pd.DataFrame(list(rows))
+
+
+def interval(values: Any) -> Interval:
+    """The mean of values and its 95 % interval; missing values are left out."""
+    given = np.asarray(values, float)
+    given = given[np.isfinite(given)]
+    if not len(given):
+        return Interval(np.nan, np.nan, np.nan, 0)
+    mean = float(given.mean())
+    if len(given) < 2:
+        return Interval(mean, np.nan, np.nan, 1)
+    half = float(stdtrit(len(given) - 1, 0.975) * given.std(ddof=1) / np.sqrt(len(given)))
+    return Interval(mean, mean - half, mean + half, len(given))
+
+
+def intervals(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataFrame:
+    """Mean, bounds and number of values of a column over the rows of each group, in the order of the table."""
+    groups = table.groupby(list(by), sort=False, dropna=False)[column]
+    rows = [{**dict(zip(by, key, strict=True)), **interval(values)._asdict()} for key, values in groups]
+    return pd.DataFrame(rows, columns=[*by, *Interval._fields])

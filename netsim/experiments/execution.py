@@ -1,0 +1,96 @@
+"""Units of an experiment, measured in this process or on Dask workers."""
+
+from __future__ import annotations
+
+import json
+import queue
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from netsim.errors import NetsimError, RunError
+from netsim.experiments.experiment import Experiment, Row, Unit
+from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, connect, lost
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_POLL_SECONDS = 0.5
+Measured = tuple[int, list[Row]]
+"""Number of a unit, and its rows."""
+
+
+def measured(
+    experiment: Experiment, units: Sequence[tuple[int, Unit]], workers: int | str | None
+) -> Iterator[Measured]:
+    """Measure numbered units; yields the rows of each as it ends.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    units : sequence of (int, Unit)
+    workers : int or str, optional
+        Number of processes of this machine, or the address of a Dask scheduler; by default this process.
+
+    Raises
+    ------
+    RunError
+        If a unit fails by an error that netsim does not raise itself, or the workers are lost.
+    """
+    if workers is None or not units:
+        for number, unit in units:
+            yield number, rows_of(experiment, unit)
+        return
+    with connect(workers if isinstance(workers, str) else None, 1 if isinstance(workers, str) else workers) as client:
+        yield from _over_workers(client, experiment, units)
+
+
+def rows_of(experiment: Experiment, unit: Unit) -> list[Row]:
+    """Return the rows of a unit, as a file of JSON would keep them."""
+    try:
+        rows: list[Row] = json.loads(json.dumps(list(experiment.measure(unit)), allow_nan=False))
+    except (NetsimError, MemoryError):
+        raise
+    except Exception as error:
+        failed = f"{experiment.name}: failed at {unit} ({type(error).__name__}: {error})"
+        raise RunError(failed) from error
+    return rows
+
+
+def _over_workers(client: Client, experiment: Experiment, units: Sequence[tuple[int, Unit]]) -> Iterator[Measured]:
+    """Hand out no more units than there are workers: Dask blames all that wait on a worker for its death."""
+    ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+    waiting: dict[Future[Any], int] = {}
+    ahead = list(units)
+    alive = time.monotonic()
+    job = f"netsim-experiment-{uuid.uuid4().hex}"
+    try:
+        while ahead or waiting:
+            while ahead and len(waiting) < max(1, len(client.nthreads())):
+                number, unit = ahead.pop(0)
+                future = client.submit(_on_worker, experiment, unit, key=f"{job}-{number}", pure=False)
+                waiting[future] = number
+                future.add_done_callback(ended.put)
+            try:
+                future = ended.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                alive = alive if all_lost(client) else time.monotonic()
+                if time.monotonic() - alive > LOST_SECONDS:
+                    raise RunError(f"{experiment.name}: the workers died and did not come back; {MEMORY}") from None
+                continue
+            alive = time.monotonic()
+            try:
+                yield waiting.pop(future), future.result()
+            except Exception as error:
+                if lost(error) is None:
+                    raise
+                raise RunError(f"{experiment.name}: {lost(error)}; continue with --resume") from error
+    finally:
+        if waiting:
+            client.cancel(list(waiting))
+
+
+def _on_worker(experiment: Experiment, unit: Unit) -> list[Row]:
+    check_worker()
+    return rows_of(experiment, unit)

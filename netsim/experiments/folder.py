@@ -1,0 +1,122 @@
+"""The folder of an experiment: its record, and the rows of each unit as soon as the unit is measured.
+
+Each unit is a file that appears whole or not at all. So a resumed experiment has the same table as an uninterrupted
+one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from netsim.errors import DataError, RunError
+from netsim.experiments.experiment import Experiment, Row, Unit
+from netsim.files import make_folder, read_text, remove_half_written, write_json
+from netsim.runs.folder import LOCK, changed_versions, describe_run
+from netsim.runs.plugin_files import file_of
+from netsim.runs.plugins import changed_plugins
+from netsim.seams import experiments
+
+RECORD = "experiment.json"
+_UNITS = "units"
+_LARGEST = 2**26
+"""Bytes of a file of rows."""
+
+
+class ExperimentFolder:
+    """The files of one experiment."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record_file = path / RECORD
+
+    def check(self, experiment: Experiment, seeds: Sequence[int], resume: bool) -> None:
+        """Refuse, by a RunError, a folder with other files, or with another experiment to resume."""
+        if not self.path.exists() or (self.path.is_dir() and {each.name for each in self.path.iterdir()} <= {LOCK}):
+            return
+        if not self.record_file.is_file():
+            raise RunError(f"{self.path}: exists already, and is no experiment; choose another --out")
+        if not resume:
+            raise RunError(f"{self.path}: exists already; choose another --out, or continue it with --resume")
+        record = self.record()
+        now = {"experiment": experiment.name, "settings": experiment.settings, "seeds": list(seeds)}
+        for key, value in now.items():
+            if record.get(key) != value:
+                former = _difference(record.get(key), value)
+                raise RunError(f"{self.path}: was started with other {key} ({former}); choose another --out")
+        if changed := changed_plugins(record.get("plugins", [])):
+            raise RunError(f"{self.path}: {changed}; restore it, or choose another --out")
+
+    def begin(self, experiment: Experiment, seeds: Sequence[int], quick: bool) -> dict[str, Any]:
+        """Write the record of a new experiment; add to that of a resumed one."""
+        make_folder(self.path / _UNITS)
+        now = describe_run(seeds[0])
+        if self.record_file.exists():
+            record = self.record()
+            surroundings = {key: now[key] for key in ("started", "netsim", "git_revision", "versions", "machine")}
+            changed = changed_versions(record)
+            entry = {**surroundings, **({"changed": changed} if changed else {})}
+            record["resumed"] = [*record.get("resumed", []), entry]
+        else:
+            del now["seed"]
+            own = {"experiment": experiment.name, "quick": quick, "settings": experiment.settings, "seeds": list(seeds)}
+            record = {**own, **now, **_plugin(experiment)}
+        self.write_record(record)
+        return record
+
+    def record(self) -> dict[str, Any]:
+        """Return what `begin` wrote; a RunError, if it is damaged."""
+        return self._read(self.record_file)
+
+    def write_record(self, record: Mapping[str, Any]) -> None:
+        """Write the record."""
+        write_json(self.record_file, record)
+
+    def keep(self, number: int, unit: Unit, rows: Sequence[Row]) -> None:
+        """Write the rows of a unit."""
+        write_json(self._file(number), {"condition": unit.condition, "seed": unit.seed, "rows": list(rows)})
+
+    def kept(self, units: Sequence[Unit]) -> dict[int, list[Row]]:
+        """Return the rows of the units that were measured, by the number of the unit."""
+        found = {}
+        for number, unit in enumerate(units):
+            file = self._file(number)
+            remove_half_written(file)
+            if file.exists():
+                content = self._read(file)
+                if (content.get("condition"), content.get("seed")) != (unit.condition, unit.seed):
+                    raise RunError(f"{file}: is not the unit {unit}; choose another --out")
+                found[number] = content["rows"]
+        return found
+
+    def _file(self, number: int) -> Path:
+        return self.path / _UNITS / f"{number + 1:04d}.json"
+
+    def _read(self, file: Path) -> dict[str, Any]:
+        try:
+            content = json.loads(read_text(file, _LARGEST))
+        except OSError as error:
+            raise RunError(f"{file}: cannot be read ({error.strerror or error})") from error
+        except (ValueError, RecursionError, DataError) as error:
+            raise RunError(f"{file}: is damaged ({error}); remove it, and continue with --resume") from error
+        if not isinstance(content, dict) or not isinstance(content.get("rows", []), list):
+            raise RunError(f"{file}: is damaged; remove it, and continue with --resume")
+        return content
+
+
+def _difference(before: Any, now: Any) -> str:
+    if isinstance(before, dict) and isinstance(now, dict):
+        key = next(key for key in {**before, **now} if before.get(key) != now.get(key))
+        return f"{key} {before.get(key)}, now {now.get(key)}"
+    return f"{before}, now {now}"
+
+
+def _plugin(experiment: Experiment) -> dict[str, Any]:
+    """Where an experiment comes from that is not netsim's own."""
+    if experiments.is_own(experiment.name):
+        return {}
+    origin = asdict(experiments.origin(experiment.name))
+    return {"plugins": [origin | ({} if origin["distribution"] else file_of(origin["module"]))]}

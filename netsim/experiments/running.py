@@ -1,0 +1,231 @@
+"""Run an experiment, and write its table, figure, record and page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netsim.analysis.experiments.tables import experiment_table
+from netsim.errors import SpecificationError
+from netsim.experiments.execution import measured
+from netsim.experiments.experiment import LEAST_SEEDS, Experiment, Row, Unit, Verdict
+from netsim.experiments.folder import RECORD, ExperimentFolder
+from netsim.experiments.page import make_page
+from netsim.experiments.settings import make_experiment
+from netsim.files import file_sha256, make_folder, write_together
+from netsim.reporting.article import to_html, to_markdown
+from netsim.runs.folder import describe_run, lock_folder
+from netsim.specification.checks import path_in, require, whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+OnUnit = Callable[[int, int, str], None]
+"""Called with (units done, all units, the unit that ended)."""
+MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True, repr=False)
+class ExperimentResult:
+    """What an experiment measured.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        With its settings.
+    table : pandas.DataFrame
+        One row per measurement, with the columns of the conditions and ``seed``.
+    verdict : Verdict
+        ``outcome`` and ``reason``.
+    record : dict
+        Settings, seeds, versions, revision and machine.
+    page : str
+        The page as Markdown.
+    files : tuple of Path
+        The files that were written.
+    """
+
+    experiment: Experiment
+    table: pd.DataFrame
+    verdict: Verdict
+    record: Mapping[str, Any]
+    page: str
+    files: tuple[Path, ...] = ()
+
+    def __repr__(self) -> str:
+        seeds = len(self.record["seeds"])
+        return f"ExperimentResult({self.experiment.name!r}: {self.verdict.outcome}, {seeds} seeds)"
+
+    def figure(self) -> Figure:
+        """Return a new figure of the table; close it when it is no longer needed."""
+        return self.experiment.draw(self.table)
+
+
+def experiment(
+    name: str,
+    *,
+    quick: bool = False,
+    seeds: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    workers: int | str | None = None,
+    data_dir: str | None = None,
+    progress: OnUnit = lambda done, total, unit: None,
+) -> ExperimentResult:
+    """Run an experiment, and compare its result with a published control.
+
+    Parameters
+    ----------
+    name : str
+        One of `netsim.seams.experiments`.
+    quick : bool
+        Use settings that take minutes. They show the protocol, not the result.
+    seeds : int, optional
+        Number of seeds; by default that of the experiment, at least five.
+    settings : mapping, optional
+        Settings that differ from the defaults, such as ``{"depths": [2, 4]}``.
+    out : str or Path, optional
+        New folder for table, figure, record and page; by default nothing is written.
+    resume : bool
+        Continue the experiment in the folder, if there is one.
+    workers : int or str, optional
+        Number of processes that share the units, or the address of a Dask scheduler; by default this process.
+    data_dir : str, optional
+        Folder of the data set.
+    progress : callable
+        Called with (units done, all units, the unit that ended).
+
+    Returns
+    -------
+    ExperimentResult
+        With ``table``, ``figure()``, ``verdict`` and ``page``.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such experiment or setting, or a value does not fit.
+    RunError
+        If the folder exists already, or holds another experiment.
+    DataError
+        If the data set is not found.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> small = {"afferents": 10, "epochs": 20, "loads": [0.5, 1.0], "windows": [100.0], "steps": []}
+    >>> small |= {"shapes": ["triangle"], "steps": [16.0]}
+    >>> result = netsim.experiment("tempotron", quick=True, seeds=2, settings=small)
+    >>> sorted(set(result.table["shape"])), result.verdict.outcome in ("reproduced", "not reproduced", "beyond")
+    (['triangle'], True)
+    """
+    chosen = make_experiment(name, quick, settings)
+    count = chosen.default_seeds if seeds is None else whole(seeds, "seeds")
+    require(count <= MOST_SEEDS, "seeds", f"must be at most {MOST_SEEDS}, not {count}")
+    require(isinstance(workers, int | str | None), "workers", "must be a number of processes or an address")
+    if isinstance(workers, int):
+        whole(workers, "workers")
+    if resume and out is None:
+        raise SpecificationError("resume", "needs out, the folder of the experiment to continue")
+    place = None if data_dir is None else str(path_in(data_dir, "data_dir").resolve())
+    numbers = range(count)
+    units = [Unit(condition, seed, place) for seed in numbers for condition in chosen.conditions()]
+    if out is None:
+        record = {"quick": quick, "settings": chosen.settings, "seeds": list(numbers), **describe_run(0)}
+        rows = _measure(chosen, units, workers, progress, {}, lambda number, unit, rows: None)
+        return _finish(chosen, rows, record)[0]
+    folder = ExperimentFolder(path_in(out, "out"))
+    folder.check(chosen, numbers, resume)
+    make_folder(folder.path)
+    with lock_folder(folder.path) as check_lock:
+        folder.check(chosen, numbers, resume)
+        record = folder.begin(chosen, numbers, quick)
+
+        def keep(number: int, unit: Unit, rows: Sequence[Row]) -> None:
+            check_lock()
+            folder.keep(number, unit, rows)
+
+        rows = _measure(chosen, units, workers, progress, folder.kept(units), keep)
+        check_lock()
+        return _write(chosen, rows, record, folder)
+
+
+def _measure(
+    experiment: Experiment,
+    units: Sequence[Unit],
+    workers: int | str | None,
+    progress: OnUnit,
+    kept: Mapping[int, list[Row]],
+    keep: Callable[[int, Unit, Sequence[Row]], None],
+) -> list[Row]:
+    """Return the rows of all units, in their order; those of `kept` are not measured again."""
+    found = dict(kept)
+    progress(len(found), len(units), "")
+    ahead = [(number, unit) for number, unit in enumerate(units) if number not in found]
+    for number, rows in measured(experiment, ahead, workers):
+        keep(number, units[number], rows)
+        found[number] = rows
+        progress(len(found), len(units), str(units[number]))
+    return [
+        {**units[number].condition, "seed": units[number].seed, **row}
+        for number in sorted(found)
+        for row in found[number]
+    ]
+
+
+def _finish(
+    experiment: Experiment, rows: Sequence[Row], record: Mapping[str, Any]
+) -> tuple[ExperimentResult, str, bytes]:
+    """Return the result, and its page as HTML and its figure as PNG."""
+    import matplotlib.pyplot as plt
+
+    table = experiment_table(rows)
+    verdict = _judged(experiment, table, len(record["seeds"]))
+    figure = experiment.draw(table)
+    try:
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=200)
+    finally:
+        plt.close(figure)
+    article = make_page(experiment, table, verdict, record, f"{experiment.name}.png", picture.getvalue())
+    result = ExperimentResult(experiment, table, verdict, record, to_markdown(article))
+    return result, to_html(article), picture.getvalue()
+
+
+def _judged(experiment: Experiment, table: pd.DataFrame, seeds: int) -> Verdict:
+    """Return the verdict; with too few seeds nothing counts as reproduced."""
+    verdict = experiment.verdict(table)
+    if seeds >= LEAST_SEEDS:
+        return verdict
+    return Verdict("not reproduced", f"Fewer than {LEAST_SEEDS} seeds are no evidence. {verdict.reason}")
+
+
+def _write(
+    experiment: Experiment, rows: Sequence[Row], record: dict[str, Any], folder: ExperimentFolder
+) -> ExperimentResult:
+    """Write all files of a finished experiment; the record comes last, with their checksums."""
+    from netsim.spikes.files import write_table
+
+    result, html, picture = _finish(experiment, rows, record)
+    tables = ["results.csv", *(["results.parquet"] if find_spec("pyarrow") else [])]
+
+    def fill(hidden: Path) -> list[Path]:
+        for name in tables:
+            write_table(result.table, hidden / name)
+        (hidden / f"{experiment.name}.png").write_bytes(picture)
+        (hidden / "page.md").write_text(result.page, encoding="utf-8")
+        (hidden / "page.html").write_text(html, encoding="utf-8")
+        return [hidden / name for name in (*tables, f"{experiment.name}.png", "page.md", "page.html")]
+
+    files = write_together(folder.path, fill)
+    verdict = {"outcome": result.verdict.outcome, "reason": result.verdict.reason}
+    record |= {"verdict": verdict, "sha256": {file.name: file_sha256(file) for file in files}}
+    folder.write_record(record)
+    return ExperimentResult(
+        experiment, result.table, result.verdict, record, result.page, (*files, folder.path / RECORD)
+    )

@@ -1,0 +1,47 @@
+"""An experiment with settings of the user: names are checked, with a hint, and so are types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from netsim.errors import SpecificationError, nearest
+from netsim.experiments.experiment import Experiment
+from netsim.seams import experiments
+
+
+def make_experiment(name: str, quick: bool = False, given: Mapping[str, Any] | None = None) -> Experiment:
+    """Return an experiment with its default or quick settings, and those given in their place.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such experiment or setting, or a value does not fit.
+    """
+    kind: type[Experiment] = experiments.require(name)
+    defaults = {field.name: field.default for field in fields(kind)}
+    chosen = {**(kind.quick if quick else {}), **(given or {})}
+    for key, value in chosen.items():
+        if key not in defaults:
+            hint = nearest(key, defaults) if defaults else "; it has none"
+            raise SpecificationError(f"{name}: setting {key}", f"is not known{hint}")
+        _check(f"{name}: setting {key}", value, defaults[key])
+    try:
+        return kind(**chosen)
+    except SpecificationError as error:
+        raise SpecificationError(f"{name}: setting {error.field}", error.message) from error
+
+
+def _check(where: str, value: Any, default: Any) -> None:
+    """Refuse a value of another kind than the default has; elements of a list are compared with its elements."""
+    if isinstance(default, tuple):
+        if not isinstance(value, list | tuple) or not value:
+            raise SpecificationError(where, f"must be a list such as {list(default)}, not {value!r}")
+        for element in value:
+            _check(where, element, default[0])
+        return
+    kind = int | float if isinstance(default, float) else type(default)
+    if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool):
+        words = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+        raise SpecificationError(where, f"must be {words.get(type(default), 'another kind')}, not {value!r}")

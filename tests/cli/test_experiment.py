@@ -1,0 +1,84 @@
+"""Experiments from the command line: the list, files, a plug-in, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netsim.seams import experiments
+
+Netsim = Callable[..., Any]
+PAGE = Path(__file__).parents[2] / "docs" / "experiments" / "index.md"
+TINY = ["afferents=10", "epochs=10", "loads=[0.5,1.0]", "windows=[100.0]", "steps=[16.0]", "shapes=['triangle']"]
+SETTINGS = [word for setting in TINY for word in ("--set", setting)]
+
+
+def test_the_list_has_question_and_duration(netsim: Netsim) -> None:
+    shown = netsim("experiment").out
+    listed = netsim("experiment", "--json").json()["experiments"]
+    assert [each["experiment"] for each in listed] == list(experiments)
+    for each in listed:
+        assert each["question"] in shown
+        assert each["duration"] in shown
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from netsim.cli import app; app(['experiment', '--help'], standalone_mode=False);"
+        " print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "tempotron" in done.stdout
+    assert not {"numpy", "pandas", "matplotlib", "tonic"} & set(done.stdout.split())
+
+
+def test_an_experiment_writes_its_files(netsim: Netsim) -> None:
+    done = netsim("experiment", "tempotron", "--quick", "--seeds", 2, *SETTINGS)
+    assert (done.code, done.err) == (0, "")
+    assert "not reproduced: Fewer than 5 seeds are no evidence." in done.out
+    folder = Path("experiments/tempotron-quick")
+    for name in ("results.csv", "results.parquet", "tempotron.png", "page.md", "page.html", "experiment.json"):
+        assert (folder / name).is_file()
+        assert str(folder / name) in done.out
+    netsim("experiment", "tempotron", "--quick", "--seeds", 2, *SETTINGS).refused("exists already", "--resume")
+    again = netsim("experiment", "tempotron", "--quick", "--seeds", 2, *SETTINGS, "--resume", "--json").json()
+    assert len(again["rows"]) == 2 * 2 * 2
+    assert again["verdict"]["outcome"] == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("dal",), "experiment 'dal': is not known; did you mean 'dale'?"),
+        (("dale", "--set", "depth=[2]"), "setting depth: is not known; did you mean 'depths'?"),
+        (("dale", "--set", "depths"), "--set depths: must be KEY=VALUE"),
+        (("dale", "--set", "epochs=many"), "setting epochs: must be a whole number, not 'many'"),
+        (("--quick",), "--quick: needs an experiment"),
+        (("dale", "--seeds", "0"), "--seeds"),
+        (("dale", "--data-dir", "nowhere"), "nowhere"),
+        (("dale", "--workers", "2", "--scheduler", "tls://here:1"), "--workers: has no meaning with --scheduler"),
+    ],
+)
+def test_bad_input_is_one_line(netsim: Netsim, arguments: tuple[str, ...], words: str) -> None:
+    netsim("experiment", *arguments).refused(words)
+    assert not list(Path().rglob("results.csv"))
+
+
+def test_the_experiment_of_the_page(netsim: Netsim) -> None:
+    program = next(
+        block for block in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.S) if "class" in block
+    )
+    Path("jitter.py").write_text(program)
+    done = netsim("experiment", "jitter", "--plugin", "jitter.py", "--quick", "--seeds", 5, "--out", "here")
+    assert (done.code, done.err) == (0, "")
+    assert "reproduced: At 2 ms the accuracy is" in done.out
+    record = json.loads(Path("here/experiment.json").read_text())
+    assert [(each["seam"], each["name"]) for each in record["plugins"]] == [("experiment", "jitter")]
+    assert record["plugins"][0]["sha256"]

@@ -1,0 +1,293 @@
+"""Experiments: settings, kill and resume, pages, plug-ins, and the two that come with netsim at tiny settings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import netsim
+from netsim.analysis.experiments.dale import draw as draw_dale
+from netsim.analysis.experiments.tables import experiment_table, interval
+from netsim.data.idx import write_idx
+from netsim.errors import RunError, SpecificationError
+from netsim.experiments.execution import rows_of
+from netsim.experiments.experiment import Experiment, Unit
+from netsim.experiments.kinds._tempotron_rule import arrivals, learn_epoch
+from netsim.experiments.kinds.dale import Dale, inhibitory_share
+from netsim.experiments.kinds.tempotron import Tempotron
+from netsim.experiments.settings import make_experiment
+from netsim.files import file_sha256
+from netsim.seams import experiments
+
+SECTIONS = [
+    *("Question", "Model", "Protocol", "Result", "Published control"),
+    *("Verdict", "Caveats", "References", "Command"),
+]
+TINY: dict[str, Any] = {
+    "afferents": 10,
+    "epochs": 20,
+    "loads": [0.5, 1.0, 4.0],
+    "windows": [100.0, 200.0],
+    "steps": [16.0],
+}
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> str:
+    """A folder of IDX files with random images of 28 x 28 pixels."""
+    folder, generator = tmp_path / "images", np.random.default_rng(0)
+    folder.mkdir()
+    for part, count in (("train", 60), ("t10k", 20)):
+        pixels = generator.integers(0, 256, (count, 28, 28)).astype(np.uint8)
+        write_idx(folder / f"{part}-images-idx3-ubyte", pixels)
+        write_idx(folder / f"{part}-labels-idx1-ubyte", (np.arange(count) % 10).astype(np.uint8))
+    return str(folder)
+
+
+def test_every_experiment_says_what_it_is() -> None:
+    assert {"dale", "tempotron"} <= set(experiments)
+    for name, kind in experiments.items():
+        made = make_experiment(name)
+        assert made.name == name
+        assert made.question.endswith("?")
+        assert kind.summary == made.question
+        assert made.duration
+        assert made.quick_duration
+        assert make_experiment(name, quick=True) != made
+        assert made.default_seeds >= 5
+        assert len({str(condition) for condition in made.conditions()}) == len(made.conditions())
+        for text in (*made.model(), *made.protocol(), *made.caveats(), made.caption(), *made.references):
+            assert text.endswith((".", ")")), text
+        assert any("Verdict" in text for text in made.protocol())
+        with pytest.raises(FrozenInstanceError):
+            made.epochs = 3  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"depth": [2]}, "dale: setting depth: is not known; did you mean 'depths'?"),
+        ({"depths": 2}, "dale: setting depths: must be a list such as [2, 4, 8], not 2"),
+        ({"depths": []}, "must be a list such as"),
+        ({"depths": [2.5]}, "must be a whole number, not 2.5"),
+        ({"width": True}, "must be a whole number, not True"),
+        ({"rate": "fast"}, "must be a number, not 'fast'"),
+        ({"depths": [0]}, "dale: setting depths: must be"),
+        ({"constraints": ["70/20"]}, "percentages such as '75/25', not '70/20'"),
+    ],
+)
+def test_settings_are_checked(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecificationError) as error:
+        make_experiment("dale", given=given)
+    assert message in str(error.value)
+
+
+def test_settings_of_the_user_come_before_the_quick_ones() -> None:
+    made = make_experiment("dale", True, {"epochs": 7, "rate": 1})
+    assert isinstance(made, Dale)
+    assert (made.epochs, made.depths, made.rate) == (7, (2, 4), 1)
+    with pytest.raises(SpecificationError, match="experiment 'dales': is not known; did you mean 'dale'"):
+        make_experiment("dales")
+
+
+def test_intervals_are_those_of_student() -> None:
+    values = [1.0, 2.0, 4.0, np.nan]
+    found = interval(values)
+    low, high = stats.t.interval(0.95, 2, loc=np.mean(values[:3]), scale=stats.sem(values[:3]))
+    assert found.seeds == 3
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert interval([2.0]).shown() == "2.00"
+    assert interval([]).shown() == "none"
+
+
+def test_tempotron_writes_all_files(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    out = tmp_path / "out"
+    result = netsim.experiment(
+        "tempotron", quick=True, settings=TINY, out=out, progress=lambda done, total, unit: seen.append((done, total))
+    )
+    units = 5 * (3 * 2 + 1)
+    assert seen == [(done, units) for done in range(units + 1)]
+    assert len(result.table) == 3 * units
+    assert list(result.table) == ["shape", "window", "step", "seed", "load", "solved", "epochs", "confirmed"]
+    assert set(result.table["confirmed"].dropna()) == {1.0}  # the engine decides as the rule does
+    assert result.verdict.outcome == "not reproduced"  # so small a neuron
+    pd.testing.assert_frame_equal(pd.read_csv(out / "results.csv"), result.table, check_dtype=False)
+    record = json.loads((out / "experiment.json").read_text())
+    assert record["settings"]["afferents"] == 10
+    assert record["seeds"] == [0, 1, 2, 3, 4]
+    assert record["verdict"]["outcome"] == result.verdict.outcome
+    assert set(record["sha256"]) == {path.name for path in result.files} - {"experiment.json"}
+    for name, checksum in record["sha256"].items():
+        assert file_sha256(out / name) == checksum
+    page, html = (out / "page.md").read_text(), (out / "page.html").read_text()
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == SECTIONS == re.findall(r"<h2>(.*)</h2>", html)
+    assert "no, recalled" in page
+    assert "This is a quick run" in page
+    assert "![" in page
+    assert 'src="data:image/png;base64,' in html
+    assert (plt.imread(out / "tempotron.png")[..., :3].min(axis=2) < 0.9).sum() > 300
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("at", [1, 5])
+def test_kill_and_resume_give_the_same_table(tmp_path: Path, at: int) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    given: dict[str, Any] = {"quick": True, "settings": TINY, "seeds": 2}
+    netsim.experiment("tempotron", **given, out=whole)
+
+    def kill(done: int, total: int, unit: str) -> None:
+        if done == at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        netsim.experiment("tempotron", **given, out=killed, progress=kill)
+    assert len(list((killed / "units").iterdir())) == at
+    assert not (killed / "results.csv").exists()
+    with pytest.raises(RunError, match="exists already; choose another --out, or continue it with --resume"):
+        netsim.experiment("tempotron", **given, out=killed)
+    done: list[int] = []
+    netsim.experiment("tempotron", **given, out=killed, resume=True, progress=lambda now, *_: done.append(now))
+    assert done[0] == at
+    for name in ("results.csv", "tempotron.png"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    assert len(json.loads((killed / "experiment.json").read_text())["resumed"]) == 1
+
+
+def test_another_experiment_is_not_resumed(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"quick": True, "out": tmp_path / "out", "resume": True}
+    netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
+    with pytest.raises(RunError, match=r"other settings \(epochs 20, now 30\); choose another --out"):
+        netsim.experiment("tempotron", settings=TINY | {"epochs": 30}, seeds=1, **given)
+    with pytest.raises(RunError, match=r"other seeds \(\[0\], now \[0, 1\]\)"):
+        netsim.experiment("tempotron", settings=TINY, seeds=2, **given)
+    (tmp_path / "out" / "units" / "0001.json").write_text("{")
+    with pytest.raises(RunError, match=r"0001\.json: is damaged"):
+        netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    with pytest.raises(RunError, match="exists already, and is no experiment"):
+        netsim.experiment("tempotron", out=tmp_path / "mine", resume=True)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+
+
+def test_workers_give_the_same_table(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    given: dict[str, Any] = {"quick": True, "settings": TINY, "seeds": 2}
+    here = netsim.experiment("tempotron", **given)
+    there = netsim.experiment("tempotron", **given, workers=2)
+    pd.testing.assert_frame_equal(here.table, there.table)
+
+
+def test_the_rule_moves_weights_along_the_response_at_the_peak() -> None:
+    """Compared with the potential of netsim's PSP at every breakpoint."""
+    generator = np.random.default_rng(3)
+    psp = netsim.PSP("triangle", rise=8.0, fall=32.0)
+    latencies, weights = 100 * generator.random((6, 12)), generator.normal(0, 0.5, 12)
+    end, kernel = 140.0, [(delay, change / 8.0) for delay, change in psp.kernel]
+    pieces = arrivals(latencies, kernel, end)
+    for pattern in range(6):
+        times = np.append(np.concatenate([latencies[pattern] + delay for delay, _ in kernel]), end)
+        responses = psp.potential(times[:, None] - latencies[pattern]) / 8.0
+        potentials = responses @ weights
+        fires = potentials.max() >= 1
+        for label in (True, False):
+            now, steps = weights.copy(), np.zeros(12)
+            order = np.array([pattern])
+            labels = np.full(6, label)
+            errors = learn_epoch(*pieces, latencies, labels, np.array(kernel), order, now, steps, 0.1, 0.0)
+            assert errors == (fires != label)
+            expected = (0.1 if label else -0.1) * responses[potentials.argmax()] if errors else np.zeros(12)
+            np.testing.assert_allclose(now - weights, expected, atol=1e-12)
+
+
+def test_a_neuron_learns_few_patterns_and_not_many() -> None:
+    made = make_experiment("tempotron", True, TINY | {"epochs": 300, "loads": [0.5, 20.0]})
+    for condition in made.conditions():
+        if condition["shape"] == "triangle" and not condition["step"]:
+            few, many = made.measure(Unit(condition, 0))
+            assert few["solved"]
+            assert not many["solved"]
+
+
+def test_verdicts_of_the_tempotron() -> None:
+    made = Tempotron(windows=(250.0, 500.0))
+
+    def outcome(short: float, long: float) -> str:
+        rows = [
+            {"shape": "triangle", "window": window, "step": 0.0, "seed": seed, "load": load, "solved": True}
+            for window, load in ((250.0, short), (500.0, long))
+            for seed in range(5)
+        ]
+        return made.verdict(experiment_table(rows)).outcome
+
+    assert outcome(2.75, 3.0) == "reproduced"
+    assert outcome(2.0, 2.25) == "not reproduced"
+    assert outcome(3.5, 3.0) == "not reproduced"  # it must not shrink with the window
+    assert outcome(3.75, 4.0) == "beyond"
+
+
+def test_verdicts_of_dale() -> None:
+    made = Dale()
+
+    def outcome(free: float, signed: float, deep: float) -> str:
+        rows = [
+            {"depth": depth, "constraint": constraint, "seed": seed, "layer": 1, "accuracy": mean + 1e-4 * seed}
+            for depth, constraint, mean in ((4, "none", free), (4, "75/25", signed), (8, "75/25", deep))
+            for seed in range(-2, 3)
+        ]
+        return made.verdict(experiment_table(rows)).outcome
+
+    assert outcome(0.979, 0.977, 0.970) == "reproduced"
+    assert outcome(0.985, 0.985, 0.985) == "beyond"
+    assert outcome(0.985, 0.985, 0.960) == "not reproduced"
+    assert inhibitory_share("none") is None
+    assert inhibitory_share("75/25") == 0.25
+
+
+def test_dale_keeps_the_signs_and_measures_all_layers(images: str) -> None:
+    given = {"dataset": images, "depths": [2], "width": 12, "images": 48, "epochs": 1, "test_images": 20}
+    result = netsim.experiment("dale", quick=True, settings=given, seeds=2)
+    table = result.table
+    assert len(table) == 3 * 2 * 3  # constraints, seeds, layers with the output
+    assert table[["accuracy", "firing"]].apply(lambda column: column.between(0, 1).all()).all()
+    assert (table["inhibition"].dropna() > 0).all()
+    assert result.page.count("not measured") == 3  # no published depth is among them
+    network = make_experiment("dale", given=given).network(2, 0.25)  # type: ignore[attr-defined]
+    assert [network.weight_signs(projection) is None for projection in network.projections] == [True, False, False]
+    figure = draw_dale(table, {(2, "none"): (0.9, 0.95)})
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        *("test accuracy (%)", "neurons that fire (%)", "inhibition / excitation")
+    ]
+
+
+def test_an_experiment_that_fails_says_at_which_unit(registered: Callable[..., None], tmp_path: Path) -> None:
+    class Failing(Tempotron):
+        def measure(self, unit: Unit) -> list[dict[str, Any]]:
+            raise ValueError("out of luck")
+
+    registered(experiments, "failing", Failing)
+    with pytest.raises(RunError, match=r"failing: failed at shape triangle, .*, seed 0 \(ValueError: out of luck\)"):
+        netsim.experiment("failing", out=tmp_path / "out")
+
+
+def test_rows_must_fit_json() -> None:
+    class Endless(Tempotron):
+        name = "endless"  # type: ignore[assignment]
+
+        def measure(self, unit: Unit) -> list[dict[str, Any]]:
+            return [{"load": float("inf")}]
+
+    with pytest.raises(RunError, match="endless: failed at"):
+        rows_of(Endless(), Unit({}, 0))
+    assert issubclass(Endless, Experiment)
