@@ -1,6 +1,6 @@
-"""Tidy tables and figures of what was simulated.
+"""Tidy tables and figures of simulations.
 
-The names of ``__init__.pyi`` are imported when they are first used, for pandas, matplotlib and seaborn take a second.
+pandas, matplotlib and seaborn take a second to import, so the names of ``__init__.pyi`` are imported on first use.
 
 Examples
 --------

@@ -1,4 +1,4 @@
-"""What an analysis of spikes is. Nothing heavy is imported before one is made, so that a list of them is quick."""
+"""The registry entry of an analysis of spikes. Heavy modules are imported only when an analysis runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netsim.analysis.style import Palette
 
 _SUPPLIED = ("spikes", "against", "model", "stimuli", "layers", "engine", "workers", "seed", "progress")
-"""Parameters of an analysis that are no settings."""
+"""Parameters that netsim supplies; all others are settings of the user."""
 _WANTED = {
     int: "a whole number",
     float: "a number",
@@ -33,27 +33,35 @@ _WANTED = {
 
 @dataclass(frozen=True)
 class Analysis:
-    """An analysis of spikes; as a decorator it registers the function that makes its table.
+    """An analysis of spikes. Used as a decorator, it registers the function that makes its table.
 
-    The parameters of the function are what it needs: ``spikes``, and ``against``, others to compare them with, both
-    `netsim.Spikes`; or ``model``, ``stimuli``, ``layers``, ``engine`` and ``workers``, the last three of which may be
-    None, if it presents by itself; ``seed`` of its draws; and ``progress``, which is called with (done, total). Others
-    have a default and are settings of the user's, numbers or words.
+    netsim passes these arguments if the function has parameters of their names:
+
+    - ``spikes`` and ``against``, both `netsim.Spikes`: the spikes to analyse, and others to compare with.
+    - ``model``, ``stimuli``, ``layers``, ``engine`` and ``workers``, for a function that presents stimuli itself. The
+      last three may be None.
+    - ``seed``, the seed of all draws.
+    - ``progress``, called with (done, total).
+
+    Every other parameter is a setting of the user. It needs a default, which is a number or a word.
 
     Parameters
     ----------
     name : str
+        Name in the registry `netsim.seams.analyses`.
     summary : str
         One line for help texts, without a capital and a full stop.
     draw : callable
-        Draws the table: takes it, ``ax`` and ``palette``, and returns the Axes. It may take ``classes``, the names of
-        labels.
+        Function of the table, ``ax`` and ``palette`` that draws the table and returns the Axes. It may also take
+        ``classes``, the names of the labels.
     order : int
-        Lists are sorted by it.
+        Sort key of lists.
     presentations : int
-        How many stimuli are presented by default.
+        Default number of stimuli to present.
     width, height : float
-        Of the figure (inches).
+        Size of the figure (inches).
+    measure : callable, optional
+        Function that makes the table; the decorator sets it.
 
     Examples
     --------
@@ -74,7 +82,7 @@ class Analysis:
     __repr__ = short_repr
 
     def __call__(self, measure: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
-        """Register the analysis with what makes its table."""
+        """Register the analysis with the function that makes its table."""
         analyses.add(self.name, replace(self, measure=measure), measure.__module__)
         return measure
 
@@ -85,25 +93,34 @@ class Analysis:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the user can choose, and what is chosen by default."""
-        return {name: one.default for name, one in self._parameters.items() if name not in _SUPPLIED}
+        """The settings of the user with their defaults."""
+        return {name: each.default for name, each in self._parameters.items() if name not in _SUPPLIED}
 
     def takes(self, parameter: str) -> bool:
-        """Whether the function has a parameter."""
+        """Return whether the function has this parameter."""
         return parameter in self._parameters
 
     @property
     def needs_other(self) -> bool:
-        """Whether there is nothing to tell without spikes to compare with."""
+        """True if the analysis requires spikes to compare with."""
         return self.takes("against") and self._parameters["against"].default is inspect.Parameter.empty
 
     def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings of the user's, of the types that the defaults have.
+        """Return the settings, converted to the types of their defaults.
+
+        Parameters
+        ----------
+        given : dict
+            Settings of the user.
+
+        Returns
+        -------
+        dict
 
         Raises
         ------
         SpecificationError
-            If one does not exist, or is no number or word as it should be.
+            If a setting does not exist or has the wrong type.
         """
         known, settings = self.settings, {}
         for name, value in given.items():
@@ -124,22 +141,23 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Analysed:
-    """What an analysis found.
+    """The result of an analysis.
 
     Parameters
     ----------
     name : str
+        Name of the analysis.
     table : pandas.DataFrame
-        Its columns stand in the docstring of the analysis.
+        The docstring of the analysis describes its columns.
     classes : sequence of str
-        What the labels stand for.
+        Names of the labels.
 
     Examples
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> found = netsim.analyse("digits", "psth", limit=40)
-    >>> found.name, "layer" in found.table
+    >>> result = netsim.analyse("digits", "psth", limit=40)
+    >>> result.name, "layer" in result.table
     ('psth', True)
     """
 
@@ -150,7 +168,19 @@ class Analysed:
     __repr__ = short_repr
 
     def figure(self, width: float = 0.0, palette: Palette = None) -> Figure:
-        """A new figure of the table, `width` inches wide; close it when it is no longer needed."""
+        """Draw the table into a new figure, and return the figure. Close it when it is no longer needed.
+
+        Parameters
+        ----------
+        width : float
+            Width (inches); 0 is the default of the analysis.
+        palette : str or sequence of colours, optional
+            Palette, as for `netsim.analysis.theme`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
         import matplotlib.pyplot as plt
 
         entry = analyses[self.name]

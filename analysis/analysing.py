@@ -1,4 +1,4 @@
-"""An analysis by its name, of a model or of spikes that exist already."""
+"""Run an analysis by its name, on a model or on existing spikes."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ def analyse(
     progress: Progress = no_progress,
     **settings: Any,
 ) -> Analysed:
-    """Analyse spikes, or those of a model: a table and a figure.
+    """Analyse spikes, or the spikes of a model, and return a table and a figure.
 
     Parameters
     ----------
     subject : Spikes, Model, Network, str or Path
-        Spikes, as from `netsim.present` or `netsim.read_spikes`, or a model that is presented stimuli.
+        Spikes, as from `netsim.present` or `netsim.read_spikes`, or a model, which is then presented with stimuli.
     name : str
-        One of `netsim.seams.analyses`.
+        A name in `netsim.seams.analyses`.
     against : Spikes, Model, Network, str or Path, optional
-        What the subject is compared with, where the analysis compares: the same presentations in the same order.
+        Subject to compare with, if the analysis compares. It must have the same presentations in the same order.
     stimuli : Stimuli, optional
         Stimuli for a model; by default the test stimuli of its data set.
     populations : sequence of str, optional
-        Analyse these only, ``stimulus`` among them; by default all.
+        Names of the populations to analyse; ``stimulus`` is also allowed. The default is all.
     limit : int, optional
-        The first presentations only; by default as many as the analysis needs of a model, and all of spikes.
+        Use only the first presentations. The default depends on the analysis for a model, and is all for spikes.
     engine : Engine, optional
-        Presents to `subject`, a model; by default the engine of its ``training``.
+        Engine for a model; by default the engine of its ``training``.
     workers : int, str or Distribution, optional
         As in `netsim.present`.
     seed : int
@@ -76,16 +76,17 @@ def analyse(
     Returns
     -------
     Analysed
+        The table, which can draw itself.
 
     Raises
     ------
     SpecificationError
-        If there is no such analysis, setting or population, or something is given that has no meaning for the analysis
-        or its subject.
+        If the analysis, a setting or a population does not exist, or an argument has no effect on this analysis or
+        subject.
     DataError
-        If the spikes lack what the analysis needs.
+        If the spikes lack data that the analysis needs.
     RunError
-        If no engine is given, and the model was trained with an engine that was handed in as an object.
+        If `engine` is missing, and the model was trained with an engine object.
 
     Examples
     --------
@@ -103,22 +104,22 @@ def analyse(
     limit = None if limit is None else whole(limit, "limit")
     given: dict[str, Any] = entry.checked(settings)
     if entry.needs_other and against is None:
-        raise DataError(f"{name}: compares; say what with (against)")
+        raise DataError(f"{name}: compares two subjects; give the second one (against)")
     if against is not None and not entry.takes("against"):
-        raise DataError(f"{name}: does not compare; leave out what to compare with (against)")
+        raise DataError(f"{name}: does not compare; leave out the second subject (against)")
     _refuse_idle(entry, subject, against, stimuli, populations, engine, workers)
 
     def shown(model: Model) -> Stimuli:
         chosen = model.splits().test if stimuli is None else stimuli
         return chosen.first(entry.presentations if limit is None else limit)
 
-    def spikes_of(one: Model | Spikes, simulator: Engine | None = None) -> Spikes:
-        if not isinstance(one, Spikes):
-            # both are presented the same stimuli
-            to_show = shown(one if stimuli is not None or isinstance(subject, Spikes) else subject)
+    def spikes_of(source: Model | Spikes, simulator: Engine | None = None) -> Spikes:
+        if not isinstance(source, Spikes):
+            # both subjects are presented with the same stimuli
+            to_show = shown(source if stimuli is not None or isinstance(subject, Spikes) else subject)
             how: dict[str, Any] = {"engine": simulator, "workers": workers, "progress": progress}
-            return present(one, to_show, populations=populations, **how)
-        chosen = one if populations is None else one.only(populations)
+            return present(source, to_show, populations=populations, **how)
+        chosen = source if populations is None else source.only(populations)
         return chosen if limit is None else chosen.head(limit)
 
     classes: Sequence[str]
@@ -154,7 +155,7 @@ def _refuse_idle(
     engine: Engine | None,
     workers: Workers,
 ) -> None:
-    """Refuse what would have no effect."""
+    """Refuse arguments that would have no effect."""
     if entry.takes("model"):
         if populations is not None and not entry.takes("layers"):
             raise SpecificationError("populations", f"have no meaning for {entry.name}; leave them out")

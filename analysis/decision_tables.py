@@ -1,4 +1,4 @@
-"""Tidy tables of what was decided: one row per presentation, or per presentation and layer."""
+"""Tidy tables of decisions: one row per presentation, or one row per presentation and layer."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from netsim.spikes.table import Integers, check_latencies, per_presentation
 def decision_table(
     network: Network, outputs: np.ndarray, labels: Integers, indices: Integers | None = None
 ) -> pd.DataFrame:
-    """What the output layer decided in each presentation: the first output spike counts.
+    """Tabulate the decision of the output layer in each presentation. The first output spike decides.
 
     Parameters
     ----------
@@ -31,24 +31,25 @@ def decision_table(
     pandas.DataFrame
         With the columns
 
-        ============  =======  ===================================================================
-        presentation  int64    from `indices`, else counted from 0
+        ============  =======  ==============================================================
+        presentation  int64    from `indices`, otherwise counted from 0
         label         int64    label of the stimulus
-        decision      Int64    output neuron that fired first; of several, the one with the lowest
-                               number; missing if none fired
-        tied          bool     whether several fired first
-        correct       bool     whether the label's neuron alone fired first
-        latency_ms    float64  latency of the first output spike (ms); missing if there is none
-        gap_ms        float64  time from the first to the second output spike (ms), or to the end of
-                               the window if there is no second one; missing if there is no first
-        confidence    float64  how probable the softmax of the targets has the decision, see
-                               `netsim.learning.targets`; missing if the targets are others
-        ============  =======  ===================================================================
+        decision      Int64    output neuron that fired first; a tie goes to the lowest
+                               number; missing if no neuron fired
+        tied          bool     several neurons fired first
+        correct       bool     the neuron of the label alone fired first
+        latency_ms    float64  latency of the first output spike (ms); missing without a spike
+        gap_ms        float64  time from the first to the second output spike (ms), or to the
+                               end of the window if only one neuron fired; missing without a
+                               spike
+        confidence    float64  probability of the decision in the softmax of the targets, see
+                               `netsim.learning.targets`; missing for other targets
+        ============  =======  ==============================================================
 
     Raises
     ------
     DataError
-        If the latencies are not those of the network, or labels or indices do not fit.
+        If the latencies do not match the network, or labels or indices do not match the latencies.
 
     Examples
     --------
@@ -83,40 +84,40 @@ def decision_table(
 
 
 def _confidence(network: Network, outputs: np.ndarray) -> np.ndarray:
-    """The probability of the most probable neuron, which is the one that decides; that of all alike in silence."""
+    """Probability of the deciding neuron, which is the most probable. All are equally probable in silence."""
     probabilities = output_probabilities(network, outputs.astype(np.float64))
     return np.full(len(outputs), np.nan) if probabilities is None else probabilities.max(axis=1)
 
 
 def calibration_table(decisions: pd.DataFrame, bins: int = 15) -> pd.DataFrame:
-    """How often decisions are right that are about equally confident.
+    """Tabulate how often decisions of about equal confidence are correct.
 
-    The expected calibration error (ECE) is the mean distance of accuracy and confidence, weighted with the
-    presentations of the bins.
+    The expected calibration error (ECE) is the mean absolute difference between accuracy and confidence. Each bin
+    is weighted with its number of presentations.
 
     Parameters
     ----------
     decisions : pandas.DataFrame
         As from `decision_table`.
     bins : int
-        Into so many equal parts the confidence from 0 to 1 is divided.
+        Number of bins of equal width, from 0 to 1.
 
     Returns
     -------
     pandas.DataFrame
-        A row per part that holds presentations, with the columns
+        One row per bin with presentations, with the columns
 
-        =============  =======  ======================================================
-        from, to       float64  bounds of the confidence; the upper one belongs to it
-        presentations  int64    how many
-        confidence     float64  their mean
-        accuracy       float64  share that is right; a tie is an error, as silence is
-        =============  =======  ======================================================
+        =============  =======  ==========================================================
+        from, to       float64  bounds of the confidence; the bin includes the upper bound
+        presentations  int64    number of presentations
+        confidence     float64  mean confidence
+        accuracy       float64  fraction that is correct; ties and silence are errors
+        =============  =======  ==========================================================
 
     Raises
     ------
     DataError
-        If the table is no decision table or has no confidence, or there are no bins.
+        If the table is not a decision table or lacks a confidence, or `bins` is below 1.
 
     References
     ----------
@@ -132,27 +133,33 @@ def calibration_table(decisions: pd.DataFrame, bins: int = 15) -> pd.DataFrame:
     """
     require(decisions, ("confidence", "correct"), "decision")
     if decisions["confidence"].isna().any():
-        raise DataError("table: has no confidence, which the softmax targets of a network give")
+        raise DataError("table: has no confidence; only networks with softmax targets have one")
     if bins < 1:
         raise DataError(f"bins: must be at least 1, not {bins}")
     edges = np.linspace(0.0, 1.0, bins + 1)
     part = np.clip(np.searchsorted(edges, decisions["confidence"].to_numpy(), side="left"), 1, bins)
     grouped = decisions.groupby(part)
-    found = grouped.agg(
+    table = grouped.agg(
         presentations=("correct", "size"), confidence=("confidence", "mean"), accuracy=("correct", "mean")
     )
-    at = found.index.to_numpy()
-    found.insert(0, "from", edges[at - 1])
-    found.insert(1, "to", edges[at])
-    return found.reset_index(drop=True)
+    index = table.index.to_numpy()
+    table.insert(0, "from", edges[index - 1])
+    table.insert(1, "to", edges[index])
+    return table.reset_index(drop=True)
 
 
 def spike_count_table(
     network: Network, latencies: Mapping[str, np.ndarray], indices: Integers | None = None
 ) -> pd.DataFrame:
-    """How many neurons of each layer fired in each presentation.
+    """Count the neurons of each layer that fired in each presentation.
 
-    Parameters and errors are those of `netsim.analysis.spike_table`.
+    Parameters
+    ----------
+    network : Network
+    latencies : dict of ndarray of float
+        Latencies (ms) by layer, of shape (presentations, *layer); ``inf`` is silent.
+    indices : sequence of int, shape (presentations,), optional
+        Numbers of the presentations.
 
     Returns
     -------
@@ -160,11 +167,16 @@ def spike_count_table(
         With the columns
 
         ============  ===========  ================================================================
-        presentation  int64        from `indices`, else counted from 0
-        layer         categorical  ``stimulus`` and the layers' names, ordered from first to last
-        spikes        int64        neurons that fired; each fires once at most
-        neurons       int64        neurons that the layer has
+        presentation  int64        from `indices`, otherwise counted from 0
+        layer         categorical  ``stimulus`` and the names of the layers, from first to last
+        spikes        int64        number of neurons that fired; each fires at most once
+        neurons       int64        number of neurons in the layer
         ============  ===========  ================================================================
+
+    Raises
+    ------
+    DataError
+        If the latencies do not match the network, or indices do not match the latencies.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What every figure asks of its table: that it has the columns with numbers, and what its labels stand for."""
+"""Checks of the tables that figures draw, and names of their labels."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _WORDS = ("layer", "kind", "condition")  # columns that hold no numbers
 def require(
     frame: pd.DataFrame, columns: Iterable[str], what: str, rows: bool = True, words: Sequence[str] = ()
 ) -> None:
-    """Refuse a table without these columns, with anything but finite or missing numbers in them, or without a row.
+    """Raise DataError unless the table has these columns with finite or missing numbers, and at least one row.
 
-    The message says `what` table it should be, for example a ``spike`` table; `rows` is whether it needs a row, and
-    columns of `words` hold no numbers.
+    `what` names the expected table in messages, for example ``spike``. Without `rows` the table may be empty. Columns
+    in `words` need not contain numbers.
     """
     import numpy as np
     import pandas as pd
@@ -32,25 +32,25 @@ def require(
     if missing:
         raise DataError(f"table: lacks the column {', '.join(missing)}; a {what} table is needed")
     if rows and frame.empty:
-        raise DataError(f"table: holds no rows; a {what} table with at least one is needed")
+        raise DataError(f"table: has no rows; a {what} table with at least one row is needed")
     for name in sorted(set(columns) - set(_WORDS)):
         values = frame[name]
         if len(frame) and not (is_numeric_dtype(values) or is_bool_dtype(values)):
-            raise DataError(f"table: the column {name} does not hold numbers; a {what} table is needed")
+            raise DataError(f"table: the column {name} does not contain numbers; a {what} table is needed")
         if np.isinf(values.to_numpy(dtype=np.float64, na_value=np.nan)).any():
-            raise DataError(f"table: the column {name} holds infinite values; finite or missing ones are needed")
+            raise DataError(f"table: the column {name} contains infinite values; finite or missing values are needed")
 
 
 def one_presentation(frame: pd.DataFrame, presentation: int | None) -> tuple[pd.DataFrame, int]:
-    """The rows of one presentation, by default of the only one, and which one it is."""
+    """Return the rows of one presentation and its index. The default is the only presentation."""
     present = frame["presentation"].unique()
     if presentation is None:
         if len(present) != 1:
-            raise DataError(f"table: holds {len(present)} presentations; say which one to draw")
+            raise DataError(f"table: has {len(present)} presentations; choose the one to draw (presentation)")
         presentation = int(present[0])
     return frame[frame["presentation"] == presentation], presentation
 
 
 def class_name(label: int, classes: Sequence[str]) -> str:
-    """What a label stands for, in a figure; the label itself if nobody says."""
+    """Return the name of a label for a figure, or the label itself if it has no name."""
     return plain(classes[label] if 0 <= label < len(classes) else label)

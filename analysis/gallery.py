@@ -1,4 +1,4 @@
-"""What ``netsim plot`` and reports draw. Nothing heavy is imported before that, so that a list of figures is quick."""
+"""The figures of ``netsim plot`` and of reports. Heavy modules are imported only when a figure is drawn."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ Make = Callable[["Mapping[str, np.ndarray]", "np.ndarray", "np.ndarray"], "pd.Da
 
 
 def no_progress(done: int, total: int) -> None:
-    """Report nothing."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What figures are made from.
+    """The data of a figure: a network with its weights and stimuli, or existing spikes.
 
     Parameters
     ----------
     network : Network
     weights : dict of ndarray
-        The weights that feed forward.
+        Feedforward weights.
     load_stimuli : callable
-        Gives the stimuli; not every figure needs them.
+        Function that returns the stimuli. Some figures never call it.
     make_engine : callable
-        Gives an engine that records the potentials of some neurons.
+        Function that returns an engine, which records the potentials of the given neurons.
     initial : dict of ndarray, optional
-        The weights that fed forward before learning, to compare with.
+        Feedforward weights before learning, for comparison.
     metrics : Path, optional
-        The metrics of the training.
+        File with the metrics of the training.
     progress : callable
         Called with (done, total).
     distribution : Distribution, optional
-        Where stimuli are presented; by default in this process.
+        Worker processes for presentations; by default this process presents.
     recorded : Spikes, optional
-        Spikes that exist already; then nothing is presented.
+        Existing spikes, which replace presentations.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class Source:
     distribution: Distribution | None = None
     recorded: Spikes | None = None
     _decided: dict[int | None, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """Decision tables by the number of stimuli: several figures show the same one."""
+    """Decision tables by number of stimuli; several figures share a table."""
 
     __repr__ = short_repr
 
@@ -93,19 +93,23 @@ class Source:
         progress: Progress = no_progress,
         make_engine: Callable[[Sequence[Recorded]], Engine] | None = None,
     ) -> Source:
-        """What figures of a model are made from.
+        """Make the source of a model.
 
         Parameters
         ----------
         model : Model
         load_stimuli : callable, optional
-            By default gives the test stimuli of the network's data set.
+            Function that returns the stimuli; the default loads the test stimuli of the network's data set.
         seed : int
-            Of the initial weights of a preset, which are drawn again to compare with.
+            Seed of the initial weights of a preset. They are drawn again for comparison.
         progress : callable
             Called with (done, total).
         make_engine : callable, optional
-            Gives an engine that records some neurons; by default that of the model's ``network.training``.
+            Function from recorded neurons to an engine; by default the engine of ``network.training``.
+
+        Returns
+        -------
+        Source
         """
         from netsim.runs.model import weights_before_learning
 
@@ -121,47 +125,54 @@ class Source:
 
     @cached_property
     def stimuli(self) -> Stimuli:
-        """What is presented, loaded when it is first needed."""
+        """The stimuli, loaded on first use."""
         return self.load_stimuli()
 
     @property
     def labels(self) -> np.ndarray | None:
-        """Labels of the stimuli; None if there are none."""
+        """Labels of the stimuli, or None."""
         return self.stimuli.labels if self.recorded is None else self.recorded.labels
 
     @property
     def classes(self) -> Sequence[str]:
-        """What the labels stand for."""
+        """Names of the labels."""
         return self.stimuli.classes if self.recorded is None else self.recorded.classes
 
     @property
     def count(self) -> int:
-        """Number of stimuli, or of presentations that exist already."""
+        """Number of stimuli, or of presentations in existing spikes."""
         return len(self.stimuli) if self.recorded is None else self.recorded.presentations
 
     @cached_property
     def learning(self) -> pd.DataFrame:
-        """The metrics of the training, read once: they may grow meanwhile.
+        """The metrics of the training. They are read once, because a running training adds rows.
 
-        Raises DataError if there are none, or they are damaged.
+        Raises
+        ------
+        DataError
+            If there are no metrics, or the file is damaged.
         """
         from netsim.analysis.learning_tables import metrics_table
 
         if self.metrics is None:
-            raise DataError(f"{self.network.name}: has no metrics; only a run folder has learning curves")
+            raise DataError(f"{self.network.name}: has no metrics; only run folders have learning curves")
         return metrics_table(self.metrics)
 
     def table(self, make: Make, limit: int | None = None, weights: Weights | None = None) -> pd.DataFrame:
-        """Return one table of the first stimuli.
+        """Make one table of the first stimuli.
 
         Parameters
         ----------
         make : callable
-            Makes the table of a batch from latencies by population (ms), labels and indices.
+            Function from latencies by population (ms), labels and indices of a batch to the batch's table.
         limit : int, optional
-            How many stimuli; by default all.
+            Number of stimuli; by default all.
         weights : dict of ndarray, optional
-            Other weights than those of the source.
+            Weights to use instead of the weights of the source.
+
+        Returns
+        -------
+        pandas.DataFrame
         """
         import numpy as np
         import pandas as pd
@@ -171,7 +182,7 @@ class Source:
 
         if self.recorded is not None:
             if weights is not None:
-                raise DataError("spikes: are of other weights; draw this figure of a model")
+                raise DataError("spikes: belong to other weights; draw this figure of a model")
             self.recorded.require_all()
             shown = self.present(range(min(limit or self.count, self.count)))
             labels = np.full(shown.presentations, UNLABELLED) if shown.labels is None else shown.labels
@@ -188,11 +199,11 @@ class Source:
         )
 
     def spikes(self, limit: int | None = None, layers: Sequence[str] = ()) -> pd.DataFrame:
-        """Return the spike table of the first stimuli, of some layers or of all; see `netsim.analysis.spike_table`."""
+        """Return the spike table of the first stimuli, of all layers or some. See `netsim.analysis.spike_table`."""
         return self.present(range(min(limit or self.count, self.count)), layers).table()
 
     def present(self, index: Sequence[int], layers: Sequence[str] = (), neurons: Sequence[Recorded] = ()) -> Spikes:
-        """Return the spikes of some stimuli, and the potentials of some neurons."""
+        """Return the spikes of some stimuli and the potentials of some neurons."""
         import numpy as np
 
         from netsim.runs.model import Model
@@ -211,7 +222,7 @@ class Source:
         )
 
     def recorded_of(self, index: np.ndarray, layers: Sequence[str], neurons: Sequence[Recorded]) -> Spikes:
-        """Return some of the spikes that exist already."""
+        """Return some of the existing spikes."""
         assert self.recorded is not None
         for name, neuron in neurons:
             if not any((each.layer, each.neuron) == (name, neuron) for each in self.recorded.potentials):
@@ -221,7 +232,7 @@ class Source:
         return shown.only(layers) if layers else shown
 
     def decisions(self, limit: int | None = None) -> pd.DataFrame:
-        """The decision table of the first stimuli; see `netsim.analysis.decision_table`.
+        """The decision table of the first stimuli. See `netsim.analysis.decision_table`.
 
         Raises
         ------
@@ -241,7 +252,7 @@ class Source:
         return self._decided[limit]
 
     def check_labels(self, limit: int | None = None) -> None:
-        """Refuse, by a DataError, to make of the first stimuli what needs labels, if they have none."""
+        """Raise DataError if one of the first stimuli has no label."""
         from netsim.data.stimuli import UNLABELLED
 
         labels = self.labels
@@ -249,12 +260,12 @@ class Source:
             raise DataError("stimuli: have no labels; this figure needs labels")
 
     def presentation(self, index: int, neurons: Sequence[Recorded] = ()) -> Spikes:
-        """Return the spikes of one stimulus, and the potentials of some neurons.
+        """Return the spikes of one stimulus and the potentials of some neurons.
 
         Raises
         ------
         DataError
-            If there is no such stimulus.
+            If the stimulus does not exist.
         """
         if not 0 <= index < self.count:
             raise DataError(f"stimulus {index}: does not exist; there are 0 to {self.count - 1}")
@@ -263,26 +274,26 @@ class Source:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a figure shows, where it leaves a choice.
+    """The choices that figures offer.
 
     Parameters
     ----------
     index : int
-        The stimulus of a figure of one presentation.
+        Stimulus, for a figure of one presentation.
     limit : int, optional
-        Of a figure of many, use the first stimuli only; by default as many as the figure needs.
+        Number of stimuli, for a figure of many presentations; by default as many as the figure needs.
     layer : str, optional
-        The layer of a figure of one.
+        Layer, for a figure of one layer.
     channel : int
-        The channel of kernels.
+        Channel of kernels.
     neurons : sequence of Recorded
         Chosen neurons.
     count : int, optional
-        How many pictures a figure of many holds at most.
+        Largest number of pictures in a figure of many pictures.
     width : float
-        Of the figure (inches); 0 is the figure's own.
+        Width of the figure (inches); 0 is the default of the figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
 
     Examples
     --------
@@ -303,7 +314,7 @@ class Choice:
     __repr__ = short_repr
 
     def new_figure(self, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
-        """A new figure of the chosen width and of this height (inches), with Axes above one another."""
+        """Return a new figure of the chosen width and this height (inches), and its Axes, stacked in `rows`."""
         import matplotlib.pyplot as plt
 
         with theme(self.palette):
@@ -313,7 +324,7 @@ class Choice:
         return figure, list(axes[:, 0])
 
     def drawn(self, table: pd.DataFrame, draw: Callable[..., Axes], height: float, **options: Any) -> Drawn:
-        """A table, and a new figure of this height (inches) into whose Axes `draw` puts it."""
+        """Draw the table with `draw` into a new figure of this height (inches)."""
         with theme(self.palette):
             figure, (axes,) = self.new_figure(height)
             draw(table, ax=axes, **options)
@@ -322,7 +333,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure, and the table that it shows.
+    """A figure and the table that it shows.
 
     Examples
     --------
@@ -344,32 +355,35 @@ Draw = Callable[[Source, Choice], Drawn]
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure; as a decorator it registers what draws it, a function from a `Source` and a `Choice` to `Drawn`.
+    """A figure. Used as a decorator, it registers the function that draws it, from `Source` and `Choice` to `Drawn`.
 
     Parameters
     ----------
     name : str
+        Name in the registry `netsim.seams.figures`.
     summary : str
         One line for help texts, without a capital and a full stop.
     order : int
-        Lists are sorted by it.
+        Sort key of lists.
     width : float
-        By default (inches); 0 if the figure itself says how wide it has to be.
+        Default width (inches); 0 if the figure computes its width.
     presentations : int, optional
-        How many stimuli it presents by default; None is all of them, 0 is none at all.
+        Default number of stimuli; None is all, 0 is none.
     choices : tuple of str
-        What of a `Choice` has a meaning: ``index``, ``layer``, ``channel``, ``neuron``, ``count``.
+        Choices that have an effect: ``index``, ``layer``, ``channel``, ``neuron``, ``count``.
     of_training : bool
-        Whether it shows the metrics of a training, and nothing else.
+        The figure shows only the metrics of a training.
     of_structure : bool
-        Whether it shows populations and projections, and nothing that depends on weights.
+        The figure shows populations and projections, and does not depend on weights.
     section : str
-        Of a report; by default it is in none.
+        Section of the report; by default the report leaves the figure out.
     rank : int
-        Sections and figures of a report are sorted by it.
+        Sort key of the sections and figures of a report.
     title, caption : str
-        In a report. They can name the `index` of a stimulus, the `count` of presentations, and the first `layer` with
-        its `weights`.
+        Texts of the report. They may contain the fields ``index`` (stimulus), ``count`` (presentations), ``layer``
+        (first layer with weights) and ``weights`` (the word "Kernels" or "Receptive fields").
+    draw : callable, optional
+        Function that draws the figure; the decorator sets it.
 
     Examples
     --------
@@ -395,7 +409,7 @@ class Plot:
     __repr__ = short_repr
 
     def __call__(self, draw: Draw) -> Draw:
-        """Register the figure with what draws it."""
+        """Register the figure with the function that draws it."""
         figures.add(self.name, replace(self, draw=draw), draw.__module__)
         return draw
 
@@ -407,7 +421,7 @@ def _source_of(
     workers: Workers,
     progress: Progress,
 ) -> Iterator[Source]:
-    """What a figure of the subject is made from."""
+    """The data of a figure of the subject."""
     from netsim.runs.model import open_model
     from netsim.spikes import Spikes
     from netsim.spikes.spikes import refuse_for_spikes
@@ -416,11 +430,11 @@ def _source_of(
     if isinstance(subject, Source):
         for what, given in {"stimuli": stimuli, "workers": workers}.items():
             if given is not None:
-                raise SpecificationError(f"plot: {what}", "have no meaning for a Source, which has its own")
+                raise SpecificationError(f"plot: {what}", "have no effect on a Source; leave them out")
         yield subject
     elif isinstance(subject, Spikes):
         refuse_for_spikes(stimuli=stimuli, workers=workers)
-        none = "spikes: do not hold the stimuli, which this figure shows; draw it of a model"
+        none = "spikes: do not contain the stimuli that this figure shows; draw it of a model"
         source = Source.of(subject.known_model, lambda: _refuse(none), progress=progress)
         yield replace(source, recorded=subject)
     else:
@@ -448,11 +462,11 @@ def plot(
     Parameters
     ----------
     subject : Model, Network, str, Path, Spikes or Source
-        A model, the name of a run, preset or TOML file, spikes of a model, or a `Source`.
+        A model, the name of a run, preset or TOML file, the spikes of a model, or a `Source`.
     name : str
-        One of `netsim.seams.figures`.
+        A name in `netsim.seams.figures`.
     presentation : int
-        The stimulus of a figure of one presentation.
+        Index of the stimulus, for a figure of one presentation.
     stimuli : Stimuli, optional
         By default the test stimuli of the model's data set.
     workers : int, str or Distribution, optional
@@ -460,7 +474,7 @@ def plot(
     progress : callable
         Called with (done, total).
     **choices
-        Further fields of `Choice`.
+        Other fields of `Choice`.
 
     Returns
     -------
@@ -470,11 +484,11 @@ def plot(
     Raises
     ------
     DataError
-        If the subject lacks what the figure needs.
+        If the subject lacks data that the figure needs.
     SpecificationError
-        If there is no such figure or choice, or a chosen layer or neuron does not exist.
+        If the figure, a choice, a layer or a neuron does not exist.
     RunError
-        If the model was trained with an engine that was handed in as an object.
+        If the model was trained with an engine object.
 
     Examples
     --------
@@ -482,7 +496,7 @@ def plot(
     >>> drawn = netsim.plot("digits", "raster", presentation=3)
     >>> netsim.analysis.save_figure(drawn.figure, "raster.svg")
     """
-    known = {one.name for one in fields(Choice)} - {"index"}
+    known = {each.name for each in fields(Choice)} - {"index"}
     for choice in choices:
         if choice not in known:
             raise SpecificationError(f"plot: {choice}", f"is not known{nearest(choice, known)}")
@@ -492,7 +506,7 @@ def plot(
 
 
 def draw_figure(name: str, source: Source, choice: Choice) -> Drawn:
-    """Draw a figure from a source; see `plot`."""
+    """Draw a figure from a source. See `plot`."""
     import matplotlib.pyplot as plt
 
     entry = figures.require(name)

@@ -1,4 +1,4 @@
-"""Tidy tables of learning: displacements of the output neurons, weights, and the metrics of a training."""
+"""Tidy tables of learning: displacements of the output neurons, weights, and training metrics."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,17 +13,26 @@ from netsim.spikes.files import read_exactly, table_text
 from netsim.spikes.table import Integers, check_latencies, per_presentation
 from netsim.weights.layout import Weights, bias_name, check_shapes, kernel_name, weight_shapes
 
-_PLACES = ("map", "neuron", "channel", "y", "x", "input")
+_POSITIONS = ("map", "neuron", "channel", "y", "x", "input")
 _SHARES = ("silent_", "onset_", "late_")
-"""What names of columns with shares of neurons begin with."""
+"""Prefixes of columns with fractions of neurons."""
 
 
 def displacement_table(
     network: Network, outputs: np.ndarray, labels: Integers, indices: Integers | None = None
 ) -> pd.DataFrame:
-    """Actual and target latency of every output neuron in each presentation, by the network's targets.
+    """Tabulate the actual and the target latency of every output neuron in each presentation.
 
-    Parameters and errors are those of `netsim.analysis.decision_table`; a label must also be that of an output neuron.
+    Parameters
+    ----------
+    network : Network
+        Its targets define the target latencies.
+    outputs : ndarray of float, shape (presentations, neurons)
+        Latencies of the output layer (ms); ``inf`` is silent.
+    labels : sequence of int, shape (presentations,)
+        Output neurons of the labels.
+    indices : sequence of int, shape (presentations,), optional
+        Numbers of the presentations.
 
     Returns
     -------
@@ -31,14 +40,19 @@ def displacement_table(
         With the columns
 
         ===============  =======  ==============================================================
-        presentation     int64    from `indices`, else counted from 0
+        presentation     int64    from `indices`, otherwise counted from 0
         label            int64    label of the stimulus
         neuron           int64    output neuron
-        latency_ms       float64  when it fired (ms); missing if it stayed silent
-        target_ms        float64  when it should have fired (ms)
-        displacement_ms  float64  target less latency (ms), a silent neuron counted as firing at
-                                  the end of its window; negative: it should fire earlier
+        latency_ms       float64  latency (ms); missing if the neuron stayed silent
+        target_ms        float64  target latency (ms)
+        displacement_ms  float64  target minus latency (ms); negative: the neuron should fire
+                                  earlier; a silent neuron counts at the end of its window
         ===============  =======  ==============================================================
+
+    Raises
+    ------
+    DataError
+        If the latencies do not match the network, or labels or indices do not match the latencies.
 
     Examples
     --------
@@ -54,7 +68,7 @@ def displacement_table(
     count = check_latencies({network.output.name: network.output.shape}, {network.output.name: outputs})
     numbers, tags = per_presentation("indices", indices, count), per_presentation("labels", labels, count)
     if count and not (tags.min() >= 0 and tags.max() < network.outputs):
-        raise DataError(f"labels: must be 0 to {network.outputs - 1}, one of the output neurons of {network.name}")
+        raise DataError(f"labels: must be numbers of output neurons of {network.name}, 0 to {network.outputs - 1}")
     latencies = outputs.astype(np.float64)
     wanted = targets[network.learning.targets].from_network(network)
     displacement = wanted.displacement(latencies, tags).displacement
@@ -72,14 +86,14 @@ def displacement_table(
 
 
 def weight_table(network: Network, weights: Weights, layers: Sequence[str] | None = None) -> pd.DataFrame:
-    """Weights and biases, one row each.
+    """Tabulate weights and biases, one row each.
 
     Parameters
     ----------
     network : Network
     weights : dict of ndarray
     layers : sequence of str, optional
-        Names of projections and of populations with biases; by default all. In a chain both are called like the layer.
+        Names of projections and of populations with biases; by default all. In a chain both have the layer's name.
 
     Returns
     -------
@@ -89,19 +103,19 @@ def weight_table(network: Network, weights: Weights, layers: Sequence[str] | Non
         =======  ===========  =======================================================================
         layer    categorical  name of the projection, or of the population of a bias
         kind     categorical  ``kernel`` or ``bias``
-        map      Int32        map of a kernel that slides over its source, or of a bias that a map shares
-        neuron   Int32        postsynaptic neuron where there is no such kernel
-        channel  Int32        channel of the source; missing for a bias, or if the source is dense
-        y, x     Int32        row and column, in the kernel that slides or in the source; missing as for
+        map      Int32        map of a sliding kernel, or of a bias that a map shares
+        neuron   Int32        postsynaptic neuron, if the kernel does not slide
+        channel  Int32        channel of the source; missing for a bias or a dense source
+        y, x     Int32        row and column in the sliding kernel, otherwise in the source; missing like
                               `channel`
-        input    Int32        presynaptic neuron where no kernel slides
+        input    Int32        presynaptic neuron, if the kernel does not slide
         weight   float64      dimensionless; a bias is a constant current in the same units
         =======  ===========  =======================================================================
 
     Raises
     ------
     DataError
-        If the weights are not the network's, or it has no such layer with weights.
+        If the weights do not fit the network, or a layer does not exist or has no weights.
 
     Examples
     --------
@@ -124,7 +138,7 @@ def weight_table(network: Network, weights: Weights, layers: Sequence[str] | Non
 
 
 def _parts(network: Network, name: str, weights: Weights) -> Iterator[pd.DataFrame]:
-    """Rows of the kernel, and of the biases, that belong to a name."""
+    """Yield the rows of the kernel and of the biases with this name."""
     for projection in network.weighted:
         if projection.name == name:
             yield _rows(name, "kernel", *_synapses(network, projection, weights[kernel_name(projection)]))
@@ -135,25 +149,25 @@ def _parts(network: Network, name: str, weights: Weights) -> Iterator[pd.DataFra
 
 
 def _synapses(network: Network, projection: Projection, kernel: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Places and weights of a kernel that slides, or else of each synapse."""
+    """Return positions and weights of a sliding kernel, or of each synapse."""
     window, source = network.window(projection), network.shapes[projection.source]
     if window is not None and kernel.shape == (window.size, window.size, window.source[2], window.shape[2]):
         return dict(zip(("y", "x", "channel", "map"), np.indices(kernel.shape).reshape(4, -1), strict=True)), kernel
     synapses = network.connections(projection)
-    places = {"input": synapses.pre, "neuron": synapses.post}
+    positions = {"input": synapses.pre, "neuron": synapses.post}
     if len(source) == 3:
-        places |= dict(zip(("y", "x", "channel"), np.unravel_index(synapses.pre, source), strict=True))
-    return places, kernel.ravel()[synapses.weight]
+        positions |= dict(zip(("y", "x", "channel"), np.unravel_index(synapses.pre, source), strict=True))
+    return positions, kernel.ravel()[synapses.weight]
 
 
-def _rows(name: str, part: str, places: dict[str, np.ndarray], values: np.ndarray) -> pd.DataFrame:
-    """Rows of one array; places that it does not have are missing."""
-    rows = pd.DataFrame({"layer": name, "kind": part, **places, "weight": values.ravel().astype(np.float64)})
-    return rows.reindex(columns=["layer", "kind", *_PLACES, "weight"]).astype(dict.fromkeys(_PLACES, "Int32"))
+def _rows(name: str, part: str, positions: dict[str, np.ndarray], values: np.ndarray) -> pd.DataFrame:
+    """Return the rows of one array. Missing position columns are filled with NA."""
+    rows = pd.DataFrame({"layer": name, "kind": part, **positions, "weight": values.ravel().astype(np.float64)})
+    return rows.reindex(columns=["layer", "kind", *_POSITIONS, "weight"]).astype(dict.fromkeys(_POSITIONS, "Int32"))
 
 
 def metrics_table(path: str | Path) -> pd.DataFrame:
-    """The metrics of a training, one row per epoch, from the file that a run keeps.
+    """Read the metrics of a training, one row per epoch.
 
     Parameters
     ----------
@@ -169,7 +183,7 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
         epoch                         int64    counted from 1
         rate                          float64  learning rate at the end of the epoch
         training_loss                 float64  mean over the epoch, with dropout and augmentation
-        training_strict_accuracy      float64  fraction, as presented in training; a tie is an error
+        training_strict_accuracy      float64  fraction during training; a tie is an error
         training_seconds              float64  duration (s)
         training_tie_rate             float64  fraction of presentations with several first spikes
         validation_loss               float64
@@ -177,18 +191,20 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
         validation_strict_accuracy    float64  fraction; a tie is an error
         validation_tie_rate           float64  fraction of presentations with several first spikes
         validation_seconds            float64  duration (s)
-        silent_<layer>                float64  mean fraction of neurons that stayed silent in training
-        onset_<layer>                 float64  of neurons that fired at the onset of a window after 0 ms
-        late_<layer>                  float64  of neurons that fired too late to affect any target
+        silent_<layer>                float64  mean fraction of silent neurons during training
+        onset_<layer>                 float64  mean fraction of neurons that fired at the onset of a window
+                                               after 0 ms
+        late_<layer>                  float64  mean fraction of neurons that fired too late to affect any
+                                               target
         ============================  =======  ======================================================
 
-        of which those of validation are missing where no stimuli were set aside for it. Runs of earlier versions
-        have neither ``training_tie_rate`` nor the columns of onset and late spikes.
+        The validation columns are missing if no stimuli were set aside for validation. Runs of earlier versions lack
+        ``training_tie_rate`` and the columns of onset and late spikes.
 
     Raises
     ------
     DataError
-        If the file is missing or is no such table.
+        If the file is missing or contains no metrics.
 
     Examples
     --------
@@ -205,23 +221,23 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a run has it after its first epoch") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: is no readable table ({error})") from error
+        raise DataError(f"{path}: is not a readable table ({error})") from error
     needed = {"epoch", "training_strict_accuracy"}
     if not needed <= set(frame.columns) or frame.empty or frame.select_dtypes("number").shape != frame.shape:
-        raise DataError(f"{path}: holds no metrics of a training; a run's metrics.csv is needed")
+        raise DataError(f"{path}: contains no metrics of a training; give the metrics.csv of a run")
     fractions = [
         name for name in frame.columns if name.startswith(_SHARES) or name.endswith(("_accuracy", "_tie_rate"))
     ]
     shares = frame[fractions]
     if ((shares < 0) | (shares > 1 + 1e-9)).any(axis=None):
-        raise DataError(f"{path}: holds fractions that are not from 0 to 1; a run's metrics.csv is needed")
+        raise DataError(f"{path}: contains fractions outside 0 to 1; give the metrics.csv of a run")
     return frame
 
 
 def best_epoch(metrics: pd.DataFrame) -> int:
-    """The position of the epoch whose weights a run keeps: by strict validation accuracy, then by validation loss.
+    """Return the row of the epoch whose weights a run keeps: by strict validation accuracy, then validation loss.
 
-    Without validation it is the last one.
+    Without validation this is the last epoch.
     """
     order = {"validation_strict_accuracy": False, "validation_loss": True}
     known = {column: ascending for column, ascending in order.items() if column in metrics} or {"epoch": False}

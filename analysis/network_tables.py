@@ -1,4 +1,4 @@
-"""Tidy tables of what a network is made of."""
+"""Tidy tables of the structure of a network."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from netsim.specification import STIMULUS, Network, Projection
 
 
 def projection_table(network: Network) -> pd.DataFrame:
-    """Every projection of a network: from where to where, by what rule, with what sign and delay.
+    """Tabulate the projections of a network: source, target, rule, sign and delay.
 
     Parameters
     ----------
@@ -15,11 +15,22 @@ def projection_table(network: Network) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per projection, in the order in which spikes pass, with the columns ``projection``, ``source``,
-        ``target``, ``source_shape`` and ``target_shape`` (such as ``28×28×1``), ``source_level`` and ``target_level``
-        (the most projections from the stimulus to there; populations that a loop joins have one level), ``rule`` (with
-        formulas in TeX), ``synapses``, ``sign`` (``any``, ``excitatory``, ``inhibitory``, or ``both`` if each weight
-        has one of the two), ``delay`` (``none``, ``fixed``, ``drawn`` or ``learned``) and ``recurrent``.
+        One row per projection, in the order of computation, with the columns
+
+        ==============  ====  ===================================================================
+        projection      str   name
+        source, target  str   names of the populations
+        source_shape,   str   such as ``28×28×1``
+        target_shape
+        source_level,   int   largest number of projections from the stimulus to the population;
+        target_level          the populations of a loop share one level
+        rule            str   connectivity, with formulas in TeX
+        synapses        int   number of synapses
+        sign            str   ``any``, ``excitatory``, ``inhibitory``, or ``both`` if each weight
+                              has a fixed sign
+        delay           str   ``none``, ``fixed``, ``drawn`` or ``learned``
+        recurrent       bool  the projection is part of a loop
+        ==============  ====  ===================================================================
 
     Examples
     --------
@@ -32,30 +43,30 @@ def projection_table(network: Network) -> pd.DataFrame:
     shapes = {name: "×".join(map(str, shape)) for name, shape in network.shapes.items()}
     return pd.DataFrame(
         {
-            "projection": one.name,
-            "source": one.source,
-            "target": one.target,
-            "source_shape": shapes[one.source],
-            "target_shape": shapes[one.target],
-            "source_level": levels[one.source],
-            "target_level": levels[one.target],
-            "rule": one.connectivity.pattern(),
-            "synapses": network.synapse_count(one),
-            "sign": _sign(network, one),
-            "delay": _delay(one),
-            "recurrent": network.is_recurrent(one),
+            "projection": each.name,
+            "source": each.source,
+            "target": each.target,
+            "source_shape": shapes[each.source],
+            "target_shape": shapes[each.target],
+            "source_level": levels[each.source],
+            "target_level": levels[each.target],
+            "rule": each.connectivity.pattern(),
+            "synapses": network.synapse_count(each),
+            "sign": _sign(network, each),
+            "delay": _delay(each),
+            "recurrent": network.is_recurrent(each),
         }
         for population in network.in_order
-        for one in network.incoming(population.name)
+        for each in network.incoming(population.name)
     )
 
 
 def _levels(network: Network) -> dict[str, int]:
-    """The most projections from the stimulus to each population; those that a loop joins have the same."""
+    """Return the largest number of projections from the stimulus to each population. Loops share one level."""
     levels = {STIMULUS: 0}
     for component in network.components:
-        incoming = [one for population in component for one in network.incoming(population.name)]
-        level = 1 + max(levels[one.source] for one in incoming if not network.is_recurrent(one))
+        incoming = [each for population in component for each in network.incoming(population.name)]
+        level = 1 + max(levels[each.source] for each in incoming if not network.is_recurrent(each))
         levels |= {population.name: level for population in component}
     return levels
 

@@ -1,4 +1,4 @@
-"""Figures of fitted postsynaptic potentials: the response of a neuron, and its stand-in."""
+"""Figure of fitted postsynaptic potentials: the response of a neuron, and its piecewise-linear fit."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 def psp_fits(
     names: Sequence[str], times: Sequence[np.ndarray], responses: Sequence[np.ndarray], fits: Sequence[np.ndarray]
 ) -> Figure:
-    """Responses and their stand-ins over time, one panel for each projection.
+    """Draw responses and their fits over time, one panel per projection.
 
     Parameters
     ----------
     names : sequence of str
+        Names of the projections.
     times, responses, fits : sequence of ndarray, shape (samples,)
-        Since the presynaptic spike (ms), and potentials per weight.
+        Times after the presynaptic spike (ms), and potentials per weight.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     import matplotlib.pyplot as plt
 

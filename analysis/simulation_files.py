@@ -1,4 +1,4 @@
-"""The files of a simulation: spike and potential tables, a raster and a figure of potentials per presentation."""
+"""Write the files of a simulation: tables and figures of spikes and potentials."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,9 +16,10 @@ from netsim.spikes.table import potential_table
 
 
 def write_simulation(spikes: Spikes, folder: Path, drawn: Sequence[int], record: Mapping[str, Any]) -> list[Path]:
-    """Write ``simulation.json``, ``spikes.csv``, ``raster-<index>.png`` of the `drawn` stimuli, and potentials alike.
+    """Write all files of a simulation, or none if an error occurs.
 
-    All of them or none.
+    The files are ``simulation.json``, ``spikes.csv`` and ``raster-<index>.png`` for each index in `drawn`, and
+    ``potentials.csv`` and ``potentials-<index>.png`` if potentials were recorded.
     """
     return write_together(folder, lambda hidden: _fill(spikes, hidden, drawn, record))
 

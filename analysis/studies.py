@@ -1,4 +1,4 @@
-"""Studies: their tidy table, and figures of what disturbances do to the decisions."""
+"""Studies: their table, and figures of the effect of disturbances on decisions."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -67,26 +67,27 @@ def study(
     workers: Workers = None,
     progress: Progress = no_progress,
 ) -> pd.DataFrame:
-    """Disturb a network, and tabulate what becomes of its decisions.
+    """Disturb a network, and tabulate the effect on its decisions.
 
     Parameters
     ----------
     model : Model, Network, str or Path
         A model, or the name of a run, preset or TOML file.
     name : str
-        One of `netsim.seams.studies`.
+        A name in `netsim.seams.studies`.
     levels : sequence of float, optional
-        How much is disturbed; by default levels that suit the study.
+        Strengths of the disturbance; the default depends on the study.
     seeds : sequence of int
         Seeds of all draws.
     stimuli : Stimuli, optional
         By default the test stimuli of the model's data set.
     limit : int, optional
-        Present the first stimuli only.
+        Present only the first stimuli.
     layers : sequence of str, optional
-        A curve for each layer, where ``all`` stands for all together.
+        Names of layers; each gets a curve. ``all`` disturbs all layers together.
     engine : str, optional
-        Name of the engine; by default that of the network's ``training``, on whose time grid the network runs.
+        Name of the engine; by default the engine of the network's ``training``. Each engine uses the time grid of
+        ``training``.
     workers : int, str or Distribution, optional
         As in `netsim.present`.
     progress : callable
@@ -95,17 +96,17 @@ def study(
     Returns
     -------
     pandas.DataFrame
-        As from `study_table`, which `study_panels` draws.
+        As from `study_table`. `study_panels` draws it.
 
     Raises
     ------
     SpecificationError
-        If `model` or `stimuli` are something else, there is no such study, a level or seed is out of bounds, or a layer
-        does not exist or does not suit it.
+        If `model` or `stimuli` have the wrong type, the study does not exist, a level or seed is out of bounds, or a
+        layer does not exist or does not suit the study.
     DataError
         If there are no stimuli.
     RunError
-        If the model was trained with an engine that was handed in as an object.
+        If the model was trained with an engine object.
 
     Examples
     --------
@@ -124,7 +125,7 @@ def study(
     check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
     stimuli = stimuli.first(limit)
     if not len(stimuli):
-        raise DataError("stimuli: there are none to study with; give at least one")
+        raise DataError("stimuli: are empty; give at least one stimulus")
     with distribution_of(workers) as distribution:
         runner = StudyRunner(
             plan,
@@ -138,12 +139,12 @@ def study(
 
 
 def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The results of a study, one row per condition, level and seed.
+    """Tabulate the results of a study, one row per condition, level and seed.
 
     Parameters
     ----------
     rows : sequence of dict
-        As `netsim.studies.runner.StudyRunner` gives them.
+        As from `netsim.studies.runner.StudyRunner`.
 
     Returns
     -------
@@ -153,23 +154,23 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         ========================  ===========  =============================================================
         kind                      str          name of the study
         condition                 categorical  ``undisturbed``, ``disturbed`` or ``control``
-        layer                     str          the layers that are disturbed, or ``all``; missing if the study
-                                               is not about layers
-        level                     float64      how much is disturbed, in the unit of the study; missing in
+        layer                     str          disturbed layer, or ``all``; missing if the study does not concern
+                                               layers
+        level                     float64      strength of the disturbance, in the unit of the study; missing in
                                                the row ``undisturbed``
         seed                      Int64        seed of the draws; missing if nothing is drawn
         presentations             int64        number of stimuli
         accuracy                  float64      fraction; a tie goes to the lowest neuron
         strict_accuracy           float64      fraction; a tie is an error
-        low, high                 float64      bounds of the 95 % interval of its mean over the rows of the same
-                                               condition, layer and level, as `study_figure` draws it
+        low, high                 float64      95 % confidence interval of the mean strict accuracy over the
+                                               rows of the same condition, layer and level, see `study_figure`
         tie_rate                  float64      fraction of presentations with several first output spikes
         silent_rate               float64      fraction of presentations without an output spike
         mean_decision_latency_ms  float64      latency of the first output spike (ms); missing if there was none
-        same_decisions            float64      fraction with the decision of the undisturbed network (of
-                                               ``time-step``: with that of exact times)
-        latency_difference_ms     float64      mean absolute difference of the decision latency from that of
-                                               the undisturbed network (ms), where both decide
+        same_decisions            float64      fraction with the decision of the undisturbed network; for
+                                               ``time-step``, of the network with exact times
+        latency_difference_ms     float64      mean absolute difference of the decision latency from the
+                                               undisturbed network (ms), if both decide
         ========================  ===========  =============================================================
 
     Examples
@@ -191,7 +192,7 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with the bounds of the strict accuracy behind it, the same in all rows that differ by seed alone."""
+    """Insert the confidence interval after the strict accuracy. Rows that differ only in the seed share it."""
     bounds = pd.DataFrame(np.nan, frame.index, ["low", "high"])
     for _, rows in frame.groupby(["kind", "condition", "layer", "level"], dropna=False, observed=True):
         summary = _summary(rows.fillna({"level": 0.0}), "strict_accuracy")
@@ -205,27 +206,31 @@ def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
 def study_figure(
     frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes | None = None, palette: Palette = None
 ) -> Axes:
-    """Draw a measure against the level of disturbance, a curve for each choice of layers.
+    """Draw a measure against the level of disturbance, one curve per choice of layers.
 
-    A curve is the mean over seeds and its band the 95 % confidence interval (Student's t). With a single seed, or
-    where nothing is random, the band of a share is that of the presentations (Wilson). Dotted: undisturbed;
-    dashed: control.
+    A curve is the mean over seeds. Its band is the 95 % confidence interval (Student's t). With a single seed, the
+    band of a fraction is the Wilson interval of the presentations. The dotted line is the undisturbed network, the
+    dashed line is the control.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `study_table`, of one study.
+        Table of one study, as from `study_table`.
     measure : str
         Column to draw.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no study table, holds several studies, or has no such measure.
+        If the table is not a study table, contains several studies, or lacks the measure.
 
     Examples
     --------
@@ -240,11 +245,11 @@ def study_figure(
     if measure not in _MEASURES:
         raise DataError(f"measure {measure!r}: cannot be drawn; choose one of {', '.join(_MEASURES)}")
     study = _study_of(frame)
-    # a table that was read from a file has a column of numbers where no layer is named
+    # a table read from a file has a numeric column if no layer is named
     named = frame.assign(layer=frame["layer"].astype(object).where(frame["layer"].notna(), ""))
     disturbed, control = (named[named["condition"] == condition] for condition in ("disturbed", "control"))
     if disturbed.empty:
-        raise DataError("table: holds no disturbed presentations; a study table with at least one level is needed")
+        raise DataError("table: has no disturbed presentations; a study table with at least one level is needed")
     curves = list(disturbed["layer"].unique())
     with drawing(ax, COLUMN_WIDTH, 2.1, palette) as axes:
         for curve, colour in zip(curves, colours(len(curves)), strict=True):
@@ -270,9 +275,9 @@ def study_figure(
             axes.xaxis.set_minor_locator(NullLocator())
         if measure in _SHARES:
             low, high = axes.get_ylim()
-            # a range of less than 5 % would make much of little
+            # a smaller range would exaggerate small differences
             axes.set_ylim(0.0 if low < 0.4 else min(low, high - 0.05), min(high, 1.02))
-            axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # whole percents in any such range
+            axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # whole percents
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         if axes.get_legend_handles_labels()[1]:
             axes.legend(loc="best", borderpad=0.2)
@@ -280,21 +285,25 @@ def study_figure(
 
 
 def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH, palette: Palette = None) -> Figure:
-    """Draw what matters in a study, mostly accuracy and change of the decision latency, one above the other.
+    """Draw the measures that matter in a study, one above the other.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `study_table`, of one study.
+        Table of one study, as from `study_table`.
     width : float
-        Of the figure (inches).
+        Width of the figure (inches).
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------
     DataError
-        If the table is no study table, or holds several studies.
+        If the table is not a study table, or contains several studies.
 
     Examples
     --------
@@ -322,15 +331,15 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH, palette: Pale
 
 
 def _study_of(frame: pd.DataFrame) -> Study:
-    """The study that a table is of."""
+    """Return the study of a table."""
     names = frame["kind"].unique()
     if len(names) > 1 or names[0] not in studies:
-        raise DataError(f"table: holds {', '.join(map(str, names))}; a table of one kind of study is needed")
+        raise DataError(f"table: contains {', '.join(map(str, names))}; a table of one kind of study is needed")
     return studies[names[0]]
 
 
 def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Mean and bounds of a measure at each level."""
+    """Return mean and bounds of a measure at each level."""
     groups = rows.groupby("level")[measure]
     summary = pd.DataFrame({"mean": groups.mean(), "count": groups.count()})
     half = stdtrit(summary["count"].clip(lower=2) - 1, 0.975) * groups.std() / np.sqrt(summary["count"])
@@ -344,11 +353,11 @@ def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def _mark_undisturbed(axes: Axes, frame: pd.DataFrame, measure: str, rises: bool) -> None:
-    """A line at the undisturbed accuracy, named on the side where the curve is not."""
+    """Draw a line at the undisturbed accuracy, labelled on the side away from the curve."""
     if measure not in ("strict_accuracy", "accuracy"):
         return
     side = 0 if rises else 1
     value = float(frame.loc[frame["condition"] == "undisturbed", measure].max())
     axes.axhline(value, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
-    place = {"xycoords": axes.get_yaxis_transform(), "horizontalalignment": ("left", "right")[side]}
-    note_at(axes, f"undisturbed {value:.2%}", (side, value), (2 - 2 * side, 1.5), fontsize=6.5, **place)
+    anchor = {"xycoords": axes.get_yaxis_transform(), "horizontalalignment": ("left", "right")[side]}
+    note_at(axes, f"undisturbed {value:.2%}", (side, value), (2 - 2 * side, 1.5), fontsize=6.5, **anchor)

@@ -1,4 +1,4 @@
-"""The look of all figures, and how they are saved. Matplotlib and seaborn are imported when something is drawn."""
+"""The style of all figures, and how they are saved. Matplotlib and seaborn are imported on first use."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ PALETTE = (
     *("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161"),
     *("#332288", "#949494", "#56b4e9", "#882255"),
 )
-"""Colours that people who are colour-blind can tell apart.
+"""Default colours, which colour-blind readers can tell apart.
 
-The first six of seaborn's ``colorblind``, whose next ones, pink and yellow, are too pale for a line on white paper.
+The first six are from seaborn's ``colorblind``. Its other colours, pink and yellow, are too pale for lines on white.
 """
 Palette = str | Sequence[Any] | None
-"""A palette of seaborn by its name, or colours; None is the current one, if somebody has set it, else `PALETTE`."""
+"""The name of a seaborn palette, or colours; None is the current palette if the user set one, else `PALETTE`."""
 INK = "0.15"
 FAINT = "0.45"
 FORMATS = ("png", "svg", "pdf")
@@ -34,20 +34,20 @@ COLUMN_WIDTH = 85 / 25.4
 FULL_WIDTH = 180 / 25.4
 """Width of a figure across a page (inches)."""
 WIDTHS = {"column": COLUMN_WIDTH, "full": FULL_WIDTH}
-"""Widths by the names that the command line has for them (inches)."""
+"""Widths by their names on the command line (inches)."""
 
 
 @contextmanager
 def theme(palette: Palette = None) -> Iterator[None]:
-    """Matplotlib and seaborn settings of the figures, for the length of a ``with`` block.
+    """Apply the style of netsim's figures within a ``with`` block.
 
-    A ``matplotlibrc`` changes none of them, unless the environment variable ``MATPLOTLIBRC`` names it.
+    A ``matplotlibrc`` changes the style only if the environment variable ``MATPLOTLIBRC`` names it.
 
     Parameters
     ----------
     palette : str or sequence of colours, optional
-        As seaborn takes it; by default the one that was set before, as by ``seaborn.set_palette``, else one whose
-        colours people who are colour-blind can tell apart.
+        A palette of seaborn. The default is the current palette if the user set one, for example with
+        ``seaborn.set_palette``, otherwise colours that colour-blind readers can tell apart.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def theme(palette: Palette = None) -> Iterator[None]:
 
     settings: dict[str, Any] = {
         **sns.axes_style("ticks"),
-        **sns.plotting_context("paper", font_scale=0.85),  # 8 points, as journals ask for
+        **sns.plotting_context("paper", font_scale=0.85),  # 8 points, as journals require
         "legend.title_fontsize": 7.5,
         "axes.titlelocation": "left",
         "axes.titlesize": 8.5,
@@ -80,13 +80,13 @@ def theme(palette: Palette = None) -> Iterator[None]:
 
 
 def _asked_for() -> list[Path]:
-    """The file of settings that ``MATPLOTLIBRC`` names, as it is or as the folder that holds it."""
+    """Return the settings file that ``MATPLOTLIBRC`` names, directly or by its folder."""
     given = os.environ.get("MATPLOTLIBRC", "")
     return [path for path in (Path(given), Path(given, "matplotlibrc")) if given and path.is_file()]
 
 
 def _cycle(palette: Palette) -> Any:
-    """The colours in turn that a palette stands for; none that was set before is one that a settings file has."""
+    """Return the colour cycle of a palette. The cycle of a settings file does not count as set by the user."""
     import matplotlib
     import matplotlib.pyplot as plt
     import seaborn as sns
@@ -100,14 +100,11 @@ def _cycle(palette: Palette) -> Any:
     try:
         return cycler(color=sns.color_palette(palette))
     except (ValueError, TypeError) as error:
-        raise DataError(f"palette {palette!r}: is not one that seaborn knows ({error})") from error
+        raise DataError(f"palette {palette!r}: is not a palette of seaborn ({error})") from error
 
 
 def colours(count: int) -> list[tuple[float, float, float]]:
-    """So many colours of the current palette, under the theme one that colour-blind people can tell apart.
-
-    If it has fewer, they begin anew.
-    """
+    """Return `count` colours of the current palette. A shorter palette repeats."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import to_rgb
 
@@ -117,9 +114,9 @@ def colours(count: int) -> list[tuple[float, float, float]]:
 
 @contextmanager
 def drawing(ax: Axes | None, width: float, height: float, palette: Palette = None) -> Iterator[Axes]:
-    """The given Axes in their own style, or those of a new figure of this size (inches) under the theme.
+    """Yield the given Axes with this palette, or new Axes of this size (inches) in netsim's style.
 
-    Whoever gives Axes has chosen their style, fonts and sizes; only the palette is seen to.
+    Given Axes keep their style, fonts and sizes.
     """
     import matplotlib.pyplot as plt
 
@@ -132,23 +129,23 @@ def drawing(ax: Axes | None, width: float, height: float, palette: Palette = Non
 
 
 def plain(name: object) -> str:
-    r"""A name as a text of a figure that shows it letter by letter: between two ``$`` matplotlib reads mathematics."""
+    r"""Escape ``$``, so that matplotlib does not read the name as mathematics."""
     return str(name).replace("$", r"\$")
 
 
 def in_legend(name: object) -> str:
-    """A name for a legend, letter by letter; matplotlib leaves out what begins with an underscore, without a space."""
+    """Escape a name for a legend. Matplotlib leaves out names with a leading underscore, so a space precedes it."""
     text = plain(name)
     return f" {text}" if text.startswith("_") else text
 
 
 def is_narrow(axes: Axes) -> bool:
-    """Whether Axes lie in a figure of about a column's width, so that a legend has to be stacked."""
+    """Return whether the Axes are about as wide as a column, so that a legend has to be stacked."""
     return axes.bbox.width / axes.figure.dpi < 4.0  # inches
 
 
 def font_size(setting: str) -> float:
-    """The size (points) that a setting of matplotlib stands for, such as ``legend.fontsize``."""
+    """Return the size (points) of a matplotlib setting such as ``legend.fontsize``."""
     import matplotlib.pyplot as plt
     from matplotlib.font_manager import FontProperties
 
@@ -157,12 +154,12 @@ def font_size(setting: str) -> float:
 
 
 def is_tiny(axes: Axes) -> bool:
-    """Whether Axes are a panel of some 60 mm or less, where only what is needed can be read."""
+    """Return whether the Axes are at most about 60 mm wide, so that only essential text is legible."""
     return axes.bbox.width / axes.figure.dpi < 2.5  # inches
 
 
 def check_suffix(path: Path) -> str:
-    """The format that a file's suffix names; refuses one that figures are not saved in."""
+    """Return the format that the suffix names, or raise DataError."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise DataError(f"{path}: figures are saved as {', '.join(FORMATS)}; choose one of these suffixes")
@@ -170,50 +167,50 @@ def check_suffix(path: Path) -> str:
 
 
 def legend_above(axes: Axes, left: float, columns: int, **options: Any) -> None:
-    """A legend that stands on the Axes, from `left` (in their widths) on."""
+    """Add a legend above the Axes. It begins at `left` (in widths of the Axes)."""
     axes.legend(loc="lower left", bbox_to_anchor=(left, 1.0), ncols=columns, borderpad=0.2, **options)
 
 
 def colour_bar(axes: Axes, image: AxesImage, left: float, width: float, label: str, **options: Any) -> None:
-    """A scale of colours to the right of the Axes, from `left` (in their widths) on."""
+    """Add a colour bar to the right of the Axes. It begins at `left` (in widths of the Axes)."""
     bar = axes.figure.colorbar(image, cax=axes.inset_axes((left, 0.0, width, 1.0)), label=label, **options)
     bar.outline.set_linewidth(0.5)
 
 
 def note_beside(axes: Axes, y: float, text: str, x: float = 1.01) -> None:
-    """A small text to the right of the Axes."""
-    place = axes.get_yaxis_transform()
-    axes.text(x, y, text, transform=place, fontsize="small", color=FAINT, verticalalignment="center")
+    """Add a small text to the right of the Axes."""
+    transform = axes.get_yaxis_transform()
+    axes.text(x, y, text, transform=transform, fontsize="small", color=FAINT, verticalalignment="center")
 
 
 def note_at(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **options: Any) -> None:
-    """A small text at some points of type from a point of the Axes."""
+    """Add a small text at an offset (points) from a point of the Axes."""
     looks: dict[str, Any] = {"fontsize": "small", "color": FAINT} | options
     axes.annotate(text, point, xytext=offset, textcoords="offset points", **looks)
 
 
 def outline(left: float, top: float, width: float, height: float) -> Rectangle:
-    """The thin frame of a picture."""
+    """Return the thin frame of a picture."""
     from matplotlib.patches import Rectangle
 
     return Rectangle((left, top), width, height, fill=False, edgecolor=FAINT, linewidth=0.4, clip_on=False)
 
 
 def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None:
-    """Save a figure as PNG, SVG or PDF, by the suffix of its name; it appears whole or not at all.
+    """Save a figure as PNG, SVG or PDF. The suffix of the path decides. A failed write leaves no partial file.
 
     Parameters
     ----------
     figure : Figure or Axes
-        Axes stand for the figure that they lie in.
+        For Axes the whole figure is saved.
     path : str or Path
     dpi : int
-        Resolution of PNG, and of the dense layers of dots in SVG and PDF.
+        Resolution of PNG, and of rasterized dots in SVG and PDF (dots per inch).
 
     Raises
     ------
     DataError
-        If the suffix is another one.
+        If the suffix is not supported.
     RunError
         If the file cannot be written.
 
@@ -233,9 +230,9 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
     part = figure.get_figure() if isinstance(figure, Axes) else figure
     assert part is not None, "Axes were taken out of their figure"
     whole = part.figure
-    # no date, so that the same figure gives the same file
+    # without a date, equal figures give equal files
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(file_format)
-    # a layout that keeps everything inside keeps the width of a column too
+    # a layout engine keeps everything inside the figure, and the width stays that of the column
     box = None if whole.get_layout_engine() is not None else "tight"
     with theme():
         write_atomically(

@@ -22,14 +22,14 @@ _FIGURES = {
 
 
 def sweep_table(keys: Sequence[str], ended: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The runs of a sweep that have ended, one row per run.
+    """Tabulate the runs of a sweep that have ended, one row per run.
 
     Parameters
     ----------
     keys : sequence of str
         The swept keys.
     ended : sequence of dict
-        As from `netsim.sweeps.execution.ended_runs`; figures may be missing.
+        As from `netsim.sweeps.execution.ended_runs`; results may be missing.
 
     Returns
     -------
@@ -42,12 +42,13 @@ def sweep_table(keys: Sequence[str], ended: Sequence[Mapping[str, Any]]) -> pd.D
         seed                          int64
         <key>                                  a column for each swept key, as in the specification;
                                                lists and tables as JSON
-        epochs, best_epoch            Int64    how many, and the best by validation, counted from 1
+        epochs, best_epoch            Int64    number of epochs, and the best by validation, counted
+                                               from 1
         validation_accuracy           float64  fraction; a tie goes to the lowest neuron
         validation_strict_accuracy    float64  fraction; a tie is an error
         validation_loss               float64
         seconds                       float64  duration of training and validation (s)
-        error                         str      why it failed
+        error                         str      message of a failed run
         ============================  =======  ======================================================
 
     Examples
@@ -62,17 +63,22 @@ def sweep_table(keys: Sequence[str], ended: Sequence[Mapping[str, Any]]) -> pd.D
 
 
 def read_sweep_table(path: str | Path) -> pd.DataFrame:
-    """The table that a sweep has written.
+    """Read the table of a sweep.
 
     Parameters
     ----------
     path : str or Path
-        ``results.csv`` of a sweep's folder.
+        ``results.csv`` in the folder of the sweep.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `sweep_table`.
 
     Raises
     ------
     DataError
-        If the file is missing or is no such table.
+        If the file is missing or is not the table of a sweep.
 
     Examples
     --------
@@ -87,25 +93,25 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a sweep writes it when the first run has ended") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: is no readable table ({error})") from error
+        raise DataError(f"{path}: is not a readable table ({error})") from error
     missing = {*_FIRST, *_FIGURES, "error"} - set(frame.columns)
     if missing:
-        raise DataError(f"{path}: is no table of a sweep; it has no column {min(missing)}")
+        raise DataError(f"{path}: is not the table of a sweep; it has no column {min(missing)}")
     for name, kind in (_FIRST | _FIGURES).items():
         try:
             frame = frame.astype({name: kind})
         except (ValueError, TypeError, OverflowError) as error:
-            raise DataError(f"{path}: is no table of a sweep; {name} holds something that is not {kind}") from error
+            raise DataError(f"{path}: is not the table of a sweep; {name} has a value that is not {kind}") from error
     return frame
 
 
 def sweep_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """What each combination of settings came to over its seeds, the best first.
+    """Average each combination of settings over its seeds. The best comes first.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `sweep_table` or `read_sweep_table`; runs that failed do not count.
+        As from `sweep_table` or `read_sweep_table`; failed runs are left out.
 
     Returns
     -------
@@ -117,8 +123,8 @@ def sweep_summary(table: pd.DataFrame) -> pd.DataFrame:
         validation_accuracy           float64  mean
         validation_strict_accuracy    float64  mean
         sd                            float64  standard deviation of the strict accuracy over seeds;
-                                               missing for a single one
-        best_run                      str      the run with the best strict accuracy, then the least loss
+                                               missing for a single seed
+        best_run                      str      run with the best strict accuracy, then the lowest loss
         ============================  =======  ======================================================
 
     Examples

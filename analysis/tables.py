@@ -1,4 +1,4 @@
-"""Names of `netsim.spikes` that belong to the day's work with tables and figures, too."""
+"""Names of `netsim.spikes` that `netsim.analysis` offers too."""
 
 from netsim.spikes import LayerSpikes as LayerSpikes
 from netsim.spikes import Spikes as Spikes

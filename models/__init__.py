@@ -1,6 +1,6 @@
-"""Presets, and the Brian2 definitions of neurons, synapses and networks.
+"""Presets, and Brian2 definitions of neurons, synapses and networks.
 
-Brian2 is imported when `build_network` or `NetworkModel` is first used.
+Brian2 is imported on first use of `build_network` or `NetworkModel`.
 """
 
 import lazy_loader

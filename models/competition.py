@@ -1,4 +1,4 @@
-"""Winner take all in Brian2: an operation before the thresholds of each step, which silences the neurons that lose."""
+"""Winner take all in Brian2: an operation before the thresholds of each step that silences losing neurons."""
 
 from typing import Any
 
@@ -10,24 +10,25 @@ from netsim.specification.grid import TOLERANCE, PopulationTimes
 
 
 class Competition:
-    """The neurons of a population that may not fire any more, as its scopes have had their first spikes.
+    """The neurons of a population that may no longer fire, because their scopes have had their first spikes.
 
     Parameters
     ----------
     group : brian2.NeuronGroup
-        Some copies of the population, one after another.
+        Consecutive copies of the population.
     population : netsim.specification.Population
-        With `winners`.
+        Population with `winners`.
     steps : PopulationTimes
-        When it may fire, in steps.
+        Firing window in steps.
     copies : int
+        Number of copies.
     common : dict
-        What Brian2 objects are made with.
+        Arguments of all Brian2 objects.
 
     Attributes
     ----------
     operation : brian2.NetworkOperation
-        To be added to the network of the group.
+        Operation to add to the network of the group.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Competition:
         winners = population.winners
         assert winners is not None
         self._group, self._steps, self._most = group, steps, winners.first
-        # what differs by less is the same, as in the other engine
+        # smaller differences count as equal, as in the event engine
         self._equal = TOLERANCE * population.dynamics.threshold
         scopes = winners.scopes(population.shape).ravel()
         count = int(scopes.max()) + 1
@@ -46,17 +47,17 @@ class Competition:
         self._firsts = np.searchsorted(neurons, np.arange(population.size + 1))
         self._counted, self._scopes_per_copy, self._size = counted, count, population.size
         self._tally = np.zeros(copies * count, dtype=np.int64)
-        # a bound method of one parameter at most is what Brian2 takes
+        # Brian2 accepts bound methods with at most one parameter
         self.operation = NetworkOperation(
             self._step, clock=common["clock"], when="before_thresholds", name=f"competition_{population.name}"
         )
 
     def begin(self) -> None:
-        """Forget all spikes, at the beginning of a presentation."""
+        """Reset the counts of spikes at the start of a presentation."""
         self._tally[:] = 0
 
     def _step(self) -> None:
-        """Silence those at threshold whose scopes have had enough spikes, before Brian2 looks at thresholds."""
+        """Silence neurons at threshold whose scopes have had enough spikes, before Brian2 checks thresholds."""
         variables = self._group.variables
         step = round(float((self._group.clock.t_ - variables["start"].get_value().item()) / self._group.clock.dt_))
         if not self._steps.onset <= step < self._steps.end:
@@ -72,6 +73,6 @@ class Competition:
             if self._tally[self._scopes[neuron]] >= self._most:
                 silenced[neuron] = True
                 continue
-            copy, own = divmod(int(neuron), self._size)
-            counted = self._counted[self._firsts[own] : self._firsts[own + 1]]
+            copy, number = divmod(int(neuron), self._size)
+            counted = self._counted[self._firsts[number] : self._firsts[number + 1]]
             self._tally[counted + copy * self._scopes_per_copy] += 1

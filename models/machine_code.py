@@ -1,4 +1,4 @@
-"""Where Brian2 keeps the machine code that it makes by Cython; where it cannot, numpy does the work."""
+"""The folder of machine code that Brian2 compiles with Cython. Without a folder Brian2 uses numpy."""
 
 import os
 import tempfile
@@ -10,17 +10,20 @@ from brian2.codegen.runtime.cython_rt.extension_manager import get_cython_cache_
 
 from netsim.files import make_private
 
-_ENOUGH = 2**16  # bytes, which a full disk does not have
+_ENOUGH = 2**16  # bytes; a full disk has less
 
 
 @cache
 def machine_code_has_place() -> bool:
-    """Whether Brian2's folder for machine code, and the compiler's, can be written; if not, Brian2 uses numpy.
+    """Return whether Brian2's and the compiler's folder are writable. If not, make Brian2 use numpy.
 
-    Without a home folder the former would be one of the current folder, from where Brian2 would also load. The latter
-    is that of temporary files; if it is full, the compiler says so in many lines.
+    Without a home folder Brian2 would write to the current folder, and load code from it. The compiler uses the folder
+    of temporary files, and prints a long error if it is full.
 
-    Raises NetsimError if others may write to Brian2's folder: it runs the machine code that it finds there.
+    Raises
+    ------
+    NetsimError
+        If others may write to Brian2's folder, because Brian2 runs machine code from it.
     """
     folder = get_cython_cache_dir()
     if folder is None or (_is_private(os.path.expanduser(folder)) and _can_be_written(_compilers_folder())):
@@ -30,7 +33,7 @@ def machine_code_has_place() -> bool:
 
 
 def _compilers_folder() -> str:
-    """Where compilers keep what they are at; nowhere, if there is no such folder."""
+    """Return the folder of temporary files, or an empty text."""
     try:
         return tempfile.gettempdir()
     except OSError:
@@ -38,7 +41,7 @@ def _compilers_folder() -> str:
 
 
 def _is_private(folder: str) -> bool:
-    """Whether a folder can be written; one that others may write is refused."""
+    """Return whether a folder is writable. Raise NetsimError if others may write to it."""
     if not os.path.isabs(folder):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Brian2 networks of a specification, usable alone.
+"""Brian2 networks of a specification, for use without the rest of netsim.
 
 >>> import brian2, netsim
 >>> preset = netsim.load_model("digits")
@@ -35,10 +35,10 @@ from netsim.weights.layout import Weights, bias_name, check_weights, delay_name,
 
 Target = Literal["cython", "numpy"]
 
-# With so many synapses numpy takes a fifth longer than machine code (measured); more make it slower.
+# Synapses up to which numpy is at most a fifth slower than machine code (measured).
 _NOT_WORTH_COMPILING = 1_000_000
 
-# Of the variables of groups, those that a presentation changes
+# Initial values of the variables that a presentation changes
 _AT_THE_START: dict[str, Any] = {
     "lastspike": math.inf,
     "not_refractory": True,
@@ -57,25 +57,24 @@ class NetworkModel:
     ----------
     specification : netsim.specification.Network
     network : brian2.Network
-        Holds all groups and synapses; add monitors and inputs of your own.
+        Network with all groups and synapses. You can add monitors and inputs to it.
     clock : brian2.Clock
-        The clock of all objects; give it to network operations of your own.
+        Clock of all objects. Use it for additional network operations.
     neurons : dict of brian2.NeuronGroup
-        The stimulus (``"stimulus"``) and the populations, in order, by name. Maps are numbered row by row,
-        channels last.
+        The stimulus (``"stimulus"``) and the populations by name, in order. Maps are numbered row by row, channels
+        last.
     synapses : dict of brian2.Synapses
-        Those of each projection, by its name, which in a chain is that of the population that receives.
+        Synapses by name of the projection. In a chain this is the name of the target population.
     kernels : dict of brian2.NeuronGroup
         Weights that synapses share, by projection.
     delays : dict of ndarray of float
         Delays that were written with the weights (ms); see `netsim.weights.layout`.
     competitions : dict of netsim.models.competition.Competition
-        By population, where the first neurons of a scope silence the others.
+        Competitions by population, where the first neurons of a scope silence the others.
     copies : int
-        Number of presentations side by side: each group holds this many copies of its population, one after
-        another.
+        Number of simultaneous presentations. Each group has this many consecutive copies of its population.
     windows : netsim.models.windows.Windows
-        When the objects have anything to do, with an operation that lets them be idle else; engines add it.
+        Times in which the objects are needed. Its operation, which engines add, skips them at other times.
     """
 
     specification: Specification
@@ -103,28 +102,33 @@ class NetworkModel:
         return grid.step_at_or_after(self.specification.duration, self.dt)
 
     def operations(self) -> tuple[NetworkOperation, ...]:
-        """What an engine is to do in each step: let objects be idle that have nothing to do."""
+        """Return the operations that engines add: skip objects that have nothing to do."""
         return (self.windows.operation(),)
 
     @property
     def namespace(self) -> dict[str, Any]:
-        """What names in equations stand for beside the namespaces of the groups: nothing."""
+        """External names of equations: none besides the namespaces of the groups."""
         return {}
 
     @property
     def duration(self) -> Quantity:
-        """Length of a presentation, in whole steps."""
+        """Duration of a presentation, in whole steps."""
         return self.steps * self.clock.dt
 
     def set_weights(self, weights: Weights) -> None:
-        """Write kernels, biases and delays, the weights that feed forward (`netsim.weights.binary.forward_weights`).
+        """Write feedforward weights (`netsim.weights.binary.forward_weights`): kernels, biases and delays.
 
-        No axon is delayed by `set_delays` then.
+        Delays of `set_delays` are reset.
+
+        Parameters
+        ----------
+        weights : dict of ndarray
+            Arrays as in `netsim.weights.layout`.
 
         Raises
         ------
         DataError
-            If they do not belong to the network.
+            If the weights do not fit the network.
         """
         check_weights(self.specification, weights, "weights")
         for projection in self.specification.weighted:
@@ -138,18 +142,19 @@ class NetworkModel:
         self.set_delays({})
 
     def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
-        """Write thresholds by population, of its shape; those that are not given are that of the population."""
+        """Write thresholds by population, of the population's shape. Others keep the threshold of the population."""
         for population in self.specification.integrating:
             common = population.dynamics.threshold
-            own = np.broadcast_to(thresholds.get(population.name, common), (self.copies, *population.shape))
-            # the tolerance is the same for all, so that it does not decide between neurons that compete
-            reached = own.ravel() - common + common * (1 - grid.TOLERANCE)
+            given = np.broadcast_to(thresholds.get(population.name, common), (self.copies, *population.shape))
+            # all neurons have the same tolerance, so that it does not decide between competing neurons
+            reached = given.ravel() - common + common * (1 - grid.TOLERANCE)
             self.neurons[population.name].variables["threshold"].set_value(reached)
 
     def set_delays(self, delays: Mapping[str, np.ndarray]) -> None:
-        """Write conduction delays (ms) by projection, of the shape of its source; the network must be built for them.
+        """Write conduction delays (ms) by projection, of the shape of its source.
 
-        They come to the projection's own delay, and with it move to the nearest step; so do those of synapses.
+        The network must be built with delays. They are added to the delay of the projection, and the sum is rounded to
+        the nearest step. Delays of synapses are rounded separately.
         """
         for projection in self.specification.projections:
             synapses = self.synapses[projection.name]
@@ -158,30 +163,30 @@ class NetworkModel:
             shape = (self.copies, *self.specification.shapes[projection.source])
             steps = grid.nearest_steps(axonal_delay(projection, self.delays, delays), self.dt)
             lags = np.broadcast_to(steps, shape).ravel()[synapses.variables["_synaptic_pre"].get_value()]
-            own = synaptic_delay(projection, self.delays)
-            if own is not None:
+            per_synapse = synaptic_delay(projection, self.delays)
+            if per_synapse is not None:
                 shared = synapses.variables.get("kernel_index")
                 weight = slice(None) if shared is None else shared.get_value()
-                lags = lags + grid.nearest_steps(own, self.dt).ravel()[weight]
+                lags = lags + grid.nearest_steps(per_synapse, self.dt).ravel()[weight]
             breakpoints = self._breakpoints(projection)
             set_lags(synapses, np.minimum(lags, self.steps).astype(np.int32), breakpoints)
 
     def _breakpoints(self, projection: Projection) -> tuple[int, ...]:
-        """Delays of the breakpoints of a projection's PSP, in steps; none onto relays."""
+        """Return the delays of the breakpoints of a projection's PSP in steps. None onto relays."""
         if not self.specification.population(projection.target).integrates:
             return ()
         return grid.breakpoint_steps(self.specification, projection, self.dt)
 
     def begin(self, stimuli: np.ndarray | None = None, silenced: Mapping[str, np.ndarray] | None = None) -> None:
-        """Begin a presentation at the present time: forget all spikes and load the stimulus.
+        """Start a presentation at the current time: reset all spikes and load the stimulus.
 
         Parameters
         ----------
         stimuli : ndarray of float, shape ([copies,] height, width, channels), optional
-            Latencies (ms), ``inf`` is silent; they move to the nearest step, and those moved to the end have no
-            place. By default all are silent, for inputs of your own.
+            Latencies (ms); ``inf`` is silent. They are rounded to the nearest step. Spikes at the end are left out. By
+            default all are silent, for other inputs.
         silenced : dict of ndarray of bool, shape ``([copies,] *population)``, optional
-            By population, neurons that cannot fire; by default all can.
+            Neurons that cannot fire, by population.
         """
         silenced = silenced or {}
         for name in silenced:
@@ -206,11 +211,11 @@ class NetworkModel:
                 variables["silenced"].set_value(mute.ravel())
 
     def potential(self, population: str) -> np.ndarray:
-        """The live potentials of a population, of all copies one after another."""
+        """Return the current potentials of a population, of all copies consecutively."""
         return self.neurons[population].variables["v"].get_value()
 
     def latencies(self) -> Latencies:
-        """First-spike latencies of the presentation so far.
+        """Return first-spike latencies of the presentation so far.
 
         Returns
         -------
@@ -246,19 +251,23 @@ def build_network(
     dt : float
         Time step (ms).
     target : {"cython", "numpy"}, optional
-        What Brian2 generates code for; by default its preferences decide, and where they leave it to Brian2, numpy runs
-        networks of up to a million synapses: compiling for them takes longer than it saves, and spikes are the same.
+        Target of Brian2's code generation; the default depends on Brian2's preferences. If they are ``auto``, networks
+        of up to a million synapses use numpy, because compilation takes longer than it saves. Spikes are the same.
     copies : int
-        Number of presentations side by side.
+        Number of simultaneous presentations.
     with_delays : bool
-        Whether spikes can be delayed by any projection with weights, see `NetworkModel.set_delays`.
+        Support `NetworkModel.set_delays` for all projections with weights.
+
+    Returns
+    -------
+    NetworkModel
 
     Raises
     ------
     SpecificationError
-        If `dt` does not fit the network, or the target does not work here.
+        If `dt` does not suit the network, or the target does not work on this machine.
     DataError
-        If the weights do not belong to the network.
+        If the weights do not fit the network.
 
     Examples
     --------
@@ -298,9 +307,12 @@ def build_network(
 
 
 def code_object_class(target: Target | None) -> type[CodeObject] | None:
-    """Brian2's class of code objects for a target; None leaves the choice to Brian2's preferences.
+    """Return Brian2's class of code objects for a target. None leaves the choice to Brian2.
 
-    A SpecificationError, if the target is unknown or does not work on this machine.
+    Raises
+    ------
+    SpecificationError
+        If the target is unknown or does not work on this machine.
     """
     has_place = machine_code_has_place()
     if target is None:
@@ -316,11 +328,11 @@ def code_object_class(target: Target | None) -> type[CodeObject] | None:
 
 
 class _Builder:
-    """Fills a model with the Brian2 objects of its populations."""
+    """Adds the Brian2 objects of populations to a model."""
 
     def __init__(self, model: NetworkModel, dt: float, common: dict[str, Any]) -> None:
         self.model, self.dt, self.common = model, dt, common
-        # relays fire within the step of their source, one population after another
+        # relays fire in the step of their source, so they run one population after another
         self.depth = {STIMULUS: 0}
 
     def add_neurons(self, population: Population) -> None:
@@ -341,7 +353,7 @@ class _Builder:
                 model.competitions[name] = competition
 
     def add_synapses(self, population: Population, with_delays: bool) -> None:
-        """Add the projections onto a population, whose sources there are already."""
+        """Add the projections onto a population. Their sources must exist."""
         model, name = self.model, population.name
         for projection in model.specification.incoming(name):
             source, connections = model.neurons[projection.source], model.specification.connections(projection)
@@ -357,7 +369,7 @@ class _Builder:
     def _weighted(
         self, projection: Projection, source: NeuronGroup, connections: Connections, lag: int | None
     ) -> Synapses:
-        """Synapses with weights, which are their own if each has one, in order."""
+        """Create synapses with weights, which are separate if each synapse has one, in order."""
         model, name, target = self.model, projection.name, self.model.neurons[projection.target]
         weights, kernel = math.prod(model.specification.weight_shape(projection)), None
         if model.copies > 1 or not np.array_equal(connections.weight, np.arange(weights)):
@@ -367,13 +379,13 @@ class _Builder:
         return weighted_synapses(name, source, target, projection.psp, steps, lag, kernel, self.common, current)
 
 
-def _side_by_side(one: Connections, source: tuple[int, ...], shape: tuple[int, ...], copies: int) -> Connections:
-    """The connections of several copies of a projection, each with those of its own source."""
+def _side_by_side(single: Connections, source: tuple[int, ...], shape: tuple[int, ...], copies: int) -> Connections:
+    """Repeat connections for several copies of a projection, each with its copy of the source."""
     if copies == 1:
-        return one
+        return single
     copy = np.arange(copies, dtype=np.int32)[:, None]
     return Connections(
-        (one.pre + copy * np.int32(math.prod(source))).ravel(),
-        (one.post + copy * np.int32(math.prod(shape))).ravel(),
-        np.tile(one.weight, copies),
+        (single.pre + copy * np.int32(math.prod(source))).ravel(),
+        (single.post + copy * np.int32(math.prod(shape))).ravel(),
+        np.tile(single.weight, copies),
     )

@@ -1,10 +1,10 @@
 """Brian2 neuron groups: stimulus, integrating and pooling neurons, each firing at most once per presentation.
 
-A presentation begins at the time ``start``, shared by a group; ``step`` counts the time steps since then and
-``latency`` is the time of the neuron's spike in the presentation, infinite while it has not fired. Brian2's own
-refractoriness keeps a neuron that has fired silent (``refractory='True'``) and its ``lastspike`` records when.
+A presentation begins at the time ``start``, which a group shares. ``step`` counts time steps since then. ``latency`` is
+the time of the neuron's spike in the presentation, infinite before it. Brian2's refractoriness keeps a neuron silent
+after its spike (``refractory='True'``). Brian2's ``lastspike`` is the time of the spike.
 
-Of all groups ``size`` is the number of neurons, and ``common`` what all Brian2 objects of a network are made with.
+In all functions ``size`` is the number of neurons, and ``common`` are the arguments of all Brian2 objects.
 """
 
 import math
@@ -15,7 +15,7 @@ from brian2 import NeuronGroup, ms, second
 from netsim.specification import Neurons
 from netsim.specification.grid import TOLERANCE, PopulationTimes
 
-# Spikes are checked before the potential advances, so that a spike of step n is the first with v(n) >= threshold
+# Thresholds precede the update of potentials, so that a spike in step n is the first with v(n) >= threshold
 SCHEDULE = ["start", "thresholds", "synapses", "resets", "groups", "end"]
 
 # A step that no presentation reaches
@@ -54,10 +54,10 @@ latency = lastspike - start : second
 
 
 def stimulus_neurons(size: int, common: dict[str, Any]) -> NeuronGroup:
-    """Neurons that fire at the step nearest to their ``latency``, which is theirs to be set."""
+    """Create neurons that fire at the step nearest to their variable ``latency``."""
     condition = "abs(t - start - latency) < dt/2"
     group = NeuronGroup(size, STIMULUS, threshold=condition, reset="", name="neurons_stimulus", namespace={}, **common)
-    group.resetter["spike"].active = False  # an empty reset, so that Brian2 does not ask for one
+    group.resetter["spike"].active = False  # an empty reset, because Brian2 requires one
     group.latency = math.inf * second
     return group
 
@@ -65,10 +65,10 @@ def stimulus_neurons(size: int, common: dict[str, Any]) -> NeuronGroup:
 def integrating_neurons(
     name: str, size: int, neurons: Neurons, steps: PopulationTimes, common: dict[str, Any], in_a_loop: bool = False
 ) -> NeuronGroup:
-    """Neurons of a population that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
+    """Create neurons that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
 
-    Slopes by the projections of a loop, if it is part of one, are ``recurrent``, which counts from the onset on. Each
-    neuron's own threshold can be set later; onset, gate and end are counted in steps of the clock.
+    For a population in a loop, ``recurrent`` is the slope from the projections of the loop, which counts from the
+    onset. Thresholds can be set for each neuron later. Onset, gate and end are in steps of the clock.
     """
     group = NeuronGroup(
         size,
@@ -81,7 +81,7 @@ def integrating_neurons(
             "tau": neurons.tau * ms,
             "drive": neurons.drive,
             "onset": steps.onset,
-            # in `PopulationTimes` a current without a gate ends with the window; here the potential is seen after it
+            # in `PopulationTimes` an ungated current ends with the window, but here the potential is recorded after it
             "gate": steps.gate if neurons.gated else NEVER,
             "end": steps.end,
         },
@@ -93,9 +93,9 @@ def integrating_neurons(
 
 
 def pooling_neurons(name: str, size: int, depth: int, common: dict[str, Any]) -> NeuronGroup:
-    """Relays that fire in the very step in which the earliest spike of their field has ``reached`` them.
+    """Create relays that fire in the step in which the earliest spike of their field has ``reached`` them.
 
-    They are run one population after another within a step: `depth` is the number of those in a row up to this one.
+    Relay populations run one after another within a step. `depth` is the number of consecutive relays up to this one.
     """
     group = NeuronGroup(
         size,

@@ -1,4 +1,4 @@
-"""The networks that come with netsim, by name: specifications as TOML, and weights where they were trained."""
+"""The networks that come with netsim: specifications as TOML, and weights of trained networks."""
 
 from pathlib import Path
 
@@ -10,7 +10,11 @@ _FOLDER = Path(__file__).parent
 
 
 def preset_names() -> list[str]:
-    """Names of all presets, in alphabetical order.
+    """Return the names of all presets, in alphabetical order.
+
+    Returns
+    -------
+    list of str
 
     Examples
     --------
@@ -22,12 +26,21 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> Network:
-    """The specification of a preset.
+    """Load the specification of a preset.
+
+    Parameters
+    ----------
+    name : str
+        A name in `preset_names`.
+
+    Returns
+    -------
+    Network
 
     Raises
     ------
     SpecificationError
-        If there is no such preset; the message names the nearest.
+        If the preset does not exist. The message suggests the nearest name.
 
     Examples
     --------
@@ -38,7 +51,7 @@ def load_preset(name: str) -> Network:
 
 
 def preset_file(name: str) -> Path:
-    """The TOML file of a preset; if there is none, a SpecificationError names the nearest."""
+    """Return the TOML file of a preset, or raise SpecificationError, which suggests the nearest name."""
     names = preset_names()
     if name not in names:
         raise SpecificationError(f"preset {name!r}", f"does not exist{nearest(name, names)}")
@@ -46,6 +59,6 @@ def preset_file(name: str) -> Path:
 
 
 def trained_weights_file(name: str) -> Path | None:
-    """The weights that come with a preset, or None."""
+    """Return the trained weights of a preset, or None."""
     path = _FOLDER / "trained" / f"{name}.npz"
     return path if path.is_file() else None

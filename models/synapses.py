@@ -1,8 +1,8 @@
 """Brian2 synapses: a pathway for each breakpoint of the PSP, kernels shared by linked variables, pooling fields.
 
-Both sides of every synapse answer for the latency of their neuron: ``synapses.latency_pre[:]`` and
-``synapses.latency_post[:]`` are read from the neurons, nothing is stored per synapse. Names are those of projections;
-``common`` is what all Brian2 objects of a network are made with.
+``synapses.latency_pre[:]`` and ``synapses.latency_post[:]`` are the latencies of the neurons on both sides of each
+synapse. They are read from the neurons, and not stored per synapse. Objects are named after projections. ``common``
+are the arguments of all Brian2 objects.
 """
 
 from typing import Any
@@ -25,18 +25,18 @@ def weighted_synapses(
     common: dict[str, Any],
     current: str = "current",
 ) -> Synapses:
-    """Synapses whose spikes change the slope of the postsynaptic potential at each breakpoint of the PSP.
+    """Create synapses whose spikes change the slope of the postsynaptic potential at each breakpoint of the PSP.
 
-    They add it to the `current` of the neurons, or to what that is called. The breakpoints come so many steps after the
-    spike has arrived, which takes `lag` steps; None is a ``lag`` for each synapse, to be set by `set_lags`. Synapses
-    may share weights, a `shared_kernel`; else each has its own.
+    The change is added to the variable `current` of the neurons. `breakpoints` are in steps after the arrival of the
+    spike, which takes `lag` steps. With None, each synapse has a ``lag``, which `set_lags` writes. Synapses may share
+    weights, a `shared_kernel`.
     """
     pathways: dict[str, str] = {}
     constants: dict[str, float] = {}
     for number, (steps, (_, change)) in enumerate(zip(breakpoints, psp.kernel, strict=True)):
         constants |= {f"change_{number}": change, f"delay_{number}": steps + (lag or 0)}
         due = f"delay_{number}" if lag is not None else f"lag + delay_{number}"
-        # an event that arrives sooner than its delay was sent before the presentation began
+        # an event earlier than its delay was sent before the presentation began
         in_time = f"*int(step_post >= {due})" if lag is None or steps + lag > 0 else ""
         pathways[_pathway(number)] = f"{current}_post += change_{number}*w{in_time}"
     equations = ["w : 1" if kernel is None else "w : 1 (linked)\nkernel_index : integer (constant)"]
@@ -58,22 +58,22 @@ def weighted_synapses(
 
 
 def _pathway(number: int) -> str:
-    """The pathway of a breakpoint of the PSP."""
+    """Return the name of the pathway of a breakpoint."""
     return f"breakpoint_{number}"
 
 
 def shared_kernel(name: str, size: int, common: dict[str, Any]) -> NeuronGroup:
-    """The weights ``w`` that synapses share, such as all positions of a convolution."""
+    """Create the weights ``w`` that synapses share, for example all positions of a convolution."""
     return NeuronGroup(size, "w : 1", name=f"kernel_{name}", namespace={}, **common)
 
 
 def pooling_synapses(
     name: str, source: NeuronGroup, neurons: NeuronGroup, lag: int | None, common: dict[str, Any]
 ) -> Synapses:
-    """Synapses that tell a pooling neuron that a spike of its field has reached it, `lag` steps after it was sent.
+    """Create synapses that tell a pooling neuron of a spike in its field, `lag` steps after the spike.
 
-    They act after the source's spikes and before those of the target, within the step. Where `lag` is None, each
-    synapse has its own, to be set by `set_lags`.
+    They act after the source's spikes and before the target's spikes, within the step. If `lag` is None, each synapse
+    has a ``lag``, which `set_lags` writes.
     """
     due = "lag" if lag is None else str(lag)
     synapses = Synapses(
@@ -92,7 +92,7 @@ def pooling_synapses(
 
 
 def set_lags(synapses: Synapses, lags: np.ndarray, breakpoints: tuple[int, ...]) -> None:
-    """Write the steps that spikes take to each synapse, where they have a ``lag`` of their own, as delays of Brian2."""
+    """Write the delays (steps) of synapses with a variable ``lag``, also as delays of Brian2."""
     synapses.variables["lag"].set_value(lags)
     pathways = [_pathway(number) for number in range(len(breakpoints))] if breakpoints else ["pre"]
     for name, steps in zip(pathways, breakpoints or (0,), strict=True):
@@ -101,13 +101,13 @@ def set_lags(synapses: Synapses, lags: np.ndarray, breakpoints: tuple[int, ...])
         if np.array_equal(pathway.variables["delay"].get_value(), delays):
             continue
         pathway.variables["delay"].set_value(delays)
-        # spikes under way are of an earlier presentation, and their lags are not known any more
+        # queued spikes belong to an earlier presentation, and their lags are no longer known
         pathway.queue._restore_from_full_state(None)
-        pathway.initialise_queue()  # which Brian2 does by itself only when a run begins
+        pathway.initialise_queue()  # Brian2 does this only when a run begins
 
 
 def connect(synapses: Synapses, connections: Connections) -> None:
-    """Create synapses from index arrays; they keep the order of the arrays."""
+    """Create synapses from index arrays, in the order of the arrays."""
     code = synapses.codeobj_class
     synapses.codeobj_class = NumpyCodeObject  # not worth compiling
     synapses.connect(i=connections.pre, j=connections.post)

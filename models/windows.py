@@ -1,7 +1,7 @@
-"""When the objects of a network have anything to do: outside of its window none of them costs time.
+"""Skip the objects of a network outside of their windows, where they have nothing to do.
 
-A population cannot fire before its onset, nor from its end on; it sends nothing then, and from its end on its potential
-moves nobody. Where layers fire one after another most objects are idle most of the time.
+A population cannot fire before its onset or after its end, and then sends nothing. After its end its potential has no
+effect. If layers fire one after another, most objects are idle most of the time.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from netsim.specification import STIMULUS, Network, grid
 
 
 class _Switch:
-    """In place of the method ``run`` of an object: calls it while it is on."""
+    """Replaces the method ``run`` of an object, and calls it while it is on."""
 
     def __init__(self, part: BrianObject) -> None:
         self.on = True
@@ -28,15 +28,15 @@ class _Switch:
 class Windows:
     """Switches the objects of a network off and on between the steps of a presentation.
 
-    Brian2 reads ``active`` and ``run`` of its objects when a run begins, and many presentations are one run; so each
-    object that may be idle has a `_Switch` in place of its method ``run``.
+    Brian2 reads ``active`` and ``run`` of its objects when a run begins, but a run contains many presentations. A
+    `_Switch` therefore replaces the method ``run`` of each object that may be idle.
 
     Parameters
     ----------
     specification : netsim.specification.Network
     clock : brian2.Clock
     neurons, synapses : dict
-        Those of a `NetworkModel`.
+        Neurons and synapses of a `NetworkModel`.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class Windows:
         self._switches: dict[str, _Switch] = {}
 
     def watch(self, populations: Iterable[str]) -> None:
-        """Name the populations whose potentials are of interest after the ends of their windows, too."""
+        """Set the populations whose potentials are also needed after the ends of their windows."""
         self._watched = frozenset(populations)
 
     def begin(self, last: int, steps: int) -> None:
-        """Begin a presentation of so many steps, whose last stimulus spike comes in the step `last`; all are on."""
+        """Start a presentation of `steps` steps with the last stimulus spike in step `last`. All objects are on."""
         for switch in self._switches.values():
             switch.on = True
         self._turns, self._step = defaultdict(list), 0
-        prompt = {name for name, one in self._synapses.items() if _is_prompt(one)}
+        prompt = {name for name, synapses in self._synapses.items() if _is_prompt(synapses)}
         self._spans = self._when_they_fire(last, steps, prompt)
         for name, span in self._spans.items():
             self._let_run(self._neurons[name].thresholder["spike"], *span)
@@ -71,7 +71,7 @@ class Windows:
                 self._let_run(self._neurons[population.name].state_updater, 0, self._spans[population.name][1])
 
     def operation(self) -> NetworkOperation:
-        """What switches, as an operation that is made anew for each run; all objects have switches then."""
+        """Return a new operation that switches objects, for a run. Afterwards all objects have switches."""
         for group in self._neurons.values():
             self._switch_of(group.thresholder["spike"])
         for population in self._specification.integrating:
@@ -82,7 +82,7 @@ class Windows:
         return NetworkOperation(self._switch, clock=self._clock, when="start")
 
     def _when_they_fire(self, last: int, steps: int, prompt: set[str]) -> dict[str, tuple[int, int]]:
-        """The first step in which each population may fire, and the one after the last."""
+        """Return the first step in which each population may fire, and the step after the last."""
         spans = {STIMULUS: (0, last + 1)}
         dt = self._clock.dt_ * 1e3
         for population in self._specification.in_order:
@@ -114,13 +114,13 @@ class Windows:
             for switch, on in self._turns[self._step]:
                 switch.on = on
             for name, (first, end) in self._spans.items():
-                if not first <= self._step < end:  # what fired in its last step would be sent in each that follows
+                if not first <= self._step < end:  # spikes of its last step would be sent again in each step
                     self._neurons[name].variables["_spikespace"].get_value()[-1] = 0
         self._step += 1
 
 
 def _is_prompt(synapses: Synapses) -> bool:
-    """Whether each spike has all its effects in its own step."""
+    """Return whether each spike has all its effects in its own step."""
     if "lag" in synapses.variables:
         return False
     return not any(pathway.variables["delay"].get_value().any() for pathway in synapses._pathways)

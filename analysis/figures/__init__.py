@@ -1,1 +1,1 @@
-"""The figures that ``netsim plot`` draws: each module is one, all of it, and imports what is heavy when it draws."""
+"""The figures of ``netsim plot``. Each module defines a figure, and imports heavy modules only when it draws."""

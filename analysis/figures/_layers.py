@@ -1,4 +1,4 @@
-"""The layers of a network as bands above one another: when they can fire, and in which colours they are drawn."""
+"""Layers of a network as bands above one another: when they can fire, and their colours."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Colour = tuple[float, float, float]
 
 
 def check_layers(frame: pd.DataFrame, network: Network) -> None:
-    """Refuse a spike table with layers that the network does not have."""
+    """Raise DataError if a spike table has layers that the network lacks."""
     unknown = set(frame["layer"].unique()) - set(network.shapes)
     if unknown:
-        raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
+        raise DataError(f"table: has the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
 
 
 def draw_bands(axes: Axes, network: Network, gap: float, alpha: float) -> Iterator[tuple[str, Shape, float, Colour]]:
-    """Name, shape, bottom and colour of each layer; its band is 1 high, shaded while the layer can fire."""
+    """Draw a band of height 1 per layer, shaded while it can fire. Yield name, shape, bottom and colour."""
     axes.set_yticks([position * (1 + gap) + 0.5 for position in range(len(network.shapes))], list(network.shapes))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -38,7 +38,7 @@ def draw_bands(axes: Axes, network: Network, gap: float, alpha: float) -> Iterat
 
 
 def _layer_colours(network: Network) -> dict[str, Colour]:
-    """Grey for the stimulus, one colour for each population that integrates; relays have that of what they read."""
+    """Grey for the stimulus, a colour for each integrating population. A relay has the colour of its source."""
     from matplotlib.colors import to_rgb
 
     hues: dict[str, Colour] = {name: to_rgb(INK) for name in network.shapes}

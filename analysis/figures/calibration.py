@@ -1,4 +1,4 @@
-"""Reliability diagram: how often decisions are right that are about equally confident."""
+"""Reliability diagram: how often decisions of about equal confidence are correct."""
 
 from __future__ import annotations
 
@@ -20,28 +20,32 @@ def reliability_diagram(
     ax: Axes | None = None,
     palette: Palette = None,
 ) -> Axes:
-    """Draw the accuracy of decisions against their confidence; a tie is an error, as silence is.
+    """Draw the accuracy of decisions against their confidence. Ties and silence are errors.
 
-    Bars are the share of presentations, and error bars 95 % confidence intervals of the accuracy (Wilson). On the
-    diagonal a confidence is what it says; above it the network is more often right than it is sure.
+    Bars are the fraction of presentations. Error bars are 95 % confidence intervals of the accuracy (Wilson). On the
+    diagonal, confidence equals accuracy. Above it the network is underconfident.
 
     Parameters
     ----------
     decisions : pandas.DataFrame
         As from `decision_table`.
     bins : int
-        As of `calibration_table`.
+        Number of bins, as for `calibration_table`.
     sharpness : float, optional
-        Of the softmax that gave the confidence, to be named on the axis.
+        Sharpness of the softmax behind the confidence, for the axis label.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no decision table, or has no confidence.
+        If the table is not a decision table, or lacks a confidence.
 
     Examples
     --------
@@ -91,13 +95,13 @@ def reliability_diagram(
     title="Calibration of the decision",
     caption=(
         "The confidence is that of a softmax over negative output latencies, with the sharpness of the training's"
-        " targets. On the diagonal it is the accuracy; above it the network is more often right than it is sure. Bars"
-        " are shares of presentations, error bars 95% confidence intervals. {count:,} presentations."
+        " targets. On the diagonal it equals the accuracy; above it the network is underconfident. Bars are shares of"
+        " presentations, error bars 95% confidence intervals. {count:,} presentations."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     learning = source.network.learning
     table = source.decisions(choice.limit)
     if table["confidence"].isna().all():
-        raise DataError(f"calibration: needs targets that say how sure, such as softmax; not {learning.targets}")
+        raise DataError(f"calibration: needs targets with a confidence, such as softmax; not {learning.targets}")
     return choice.drawn(table, reliability_diagram, 3.0, sharpness=learning.sharpness)

@@ -1,4 +1,4 @@
-"""Confusion matrix: which label is taken for which, silence included."""
+"""Confusion matrix: labels against decisions, silence included."""
 
 from __future__ import annotations
 
@@ -16,24 +16,28 @@ if TYPE_CHECKING:
 
 
 def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None) -> Axes:
-    """Draw how often each label led to each decision; the last column counts presentations without one.
+    """Draw how often each label led to each decision. The last column counts presentations without a decision.
 
-    Colours are shares of the label's presentations, numbers are presentations. A tie counts for the neuron
-    with the lowest number, as in the accuracy; in the strict accuracy it is an error.
+    Colours are fractions of the label's presentations, numbers are presentations. In a tie the neuron with the lowest
+    number decides, as in the accuracy. The strict accuracy counts ties as errors.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `decision_table`.
     classes : sequence of str, optional
-        What the labels stand for; there is a row for each, and for each number that the table holds.
+        Names of the labels. The figure has a row for each name, and for each number in the table.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no decision table.
+        If the table is not a decision table.
 
     Examples
     --------
@@ -54,16 +58,16 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     labels = frame["label"].to_numpy(dtype=np.int64)
     decisions = frame["decision"].astype("Int64").to_numpy(dtype=np.int64, na_value=-1)
     if labels.min() < 0 or decisions.min() < -1:
-        raise DataError("table: holds negative labels or decisions; they are counted from 0")
+        raise DataError("table: has negative labels or decisions; they are counted from 0")
     size = max(len(classes), int(labels.max()) + 1, int(decisions.max()) + 1)
     counts = np.zeros((size, size + 1), dtype=np.int64)
     np.add.at(counts, (labels, np.where(decisions < 0, size, decisions)), 1)
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [class_name(label, classes) for label in range(size)]
     with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH * 0.95) as axes:
-        # the root lets one error in a thousand be seen
+        # a square-root scale makes rare errors visible
         image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 100), aspect="equal")
-        if size <= 20:  # in smaller fields numbers cannot be read
+        if size <= 20:  # numbers in smaller cells are illegible
             look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 5 if size > 6 else 7}
             for row, column in np.argwhere(counts):
                 colour = "white" if share[row, column] > 40 else INK

@@ -1,4 +1,4 @@
-"""Accuracy against decision time: how well a network has decided if it is read out early."""
+"""Accuracy against decision time: the decisions of a network that is read out early."""
 
 from __future__ import annotations
 
@@ -16,25 +16,29 @@ if TYPE_CHECKING:
 
 
 def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the share of presentations that are decided, and rightly decided, at each time of read-out.
+    """Draw the fractions of presentations that are decided, and correctly decided, at each time of read-out.
 
-    A presentation is right at ``t`` if its first output spike came by ``t`` and is the label's alone; a tie
-    is an error. The band is the 95 % confidence interval of the share (Wilson). As few are decided wrongly, the two
-    curves lie on each other; their difference, the errors, has an axis of its own on the right.
+    A presentation is correct at ``t`` if its first output spike occurs by ``t`` and belongs to the label's neuron
+    alone. Ties are errors. The band is the 95 % confidence interval (Wilson). Both curves nearly coincide, because
+    errors are rare. Their difference, the error, has a separate axis on the right.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `decision_table`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no decision table.
+        If the table is not a decision table.
 
     Examples
     --------
@@ -80,7 +84,7 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
 
 
 def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, colour: object) -> Line2D:
-    """The share of presentations that are decided wrongly, on a second axis; gives its line for the legend."""
+    """Draw the fraction of wrong decisions on a second axis, and return its line for the legend."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     from netsim.measuring.metrics import wilson_interval
@@ -108,7 +112,7 @@ def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, c
     rank=20,
     title="Accuracy against decision time",
     caption=(
-        "What if the network is read out at a time t? A presentation is right if its first output spike came by t"
+        "Accuracy if the network is read out at a time t. A presentation is right if its first output spike came by t"
         " and is the label's alone. Bands are 95% confidence intervals. {count:,} presentations."
     ),
 )

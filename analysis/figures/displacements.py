@@ -1,4 +1,4 @@
-"""Displacement plot: when output neurons fired, against when they should have."""
+"""Displacement plot: actual against target latencies of output neurons."""
 
 from __future__ import annotations
 
@@ -16,29 +16,33 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-_RASTERISE = 3000  # points beyond which SVG and PDF hold a picture of them
+_RASTERISE = 3000  # points above which SVG and PDF embed a bitmap
 
 
 def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw actual against target latency of output neurons; on the diagonal nothing is left to learn.
+    """Draw actual against target latencies of output neurons. On the diagonal nothing is left to learn.
 
-    Filled marks are the label's neuron, open ones the others; a silent neuron is drawn at the end of its
-    window, as the learning rule counts it.
+    Filled marks are the label's neuron, open marks are the others. A silent neuron is drawn at the end of its window,
+    as the learning rule counts it.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `displacement_table`. With a column ``weights``, for example ``initial`` and ``trained``, each
-        of its values has a colour.
+        As from `displacement_table`. An additional column ``weights``, for example with ``initial`` and ``trained``,
+        defines the colours.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no displacement table.
+        If the table is not a displacement table.
 
     Examples
     --------
@@ -58,10 +62,10 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pa
     require(frame, ("label", "neuron", "target_ms", "displacement_ms"), "displacement")
     target = frame["target_ms"].to_numpy()
     actual = target - frame["displacement_ms"].to_numpy()
-    own = (frame["neuron"] == frame["label"]).to_numpy()
+    of_neuron = (frame["neuron"] == frame["label"]).to_numpy()
     stage = frame["weights"].astype(str).to_numpy() if "weights" in frame else np.full(len(frame), "")
     if not np.isfinite(target).all() or not np.isfinite(actual).all():
-        raise DataError("table: holds targets or displacements that are not finite times")
+        raise DataError("table: has targets or displacements that are NaN or infinity; finite times are needed")
     stages = list(dict.fromkeys(stage))
     low, high = min(target.min(), actual.min()), max(target.max(), actual.max())
     margin = 0.04 * (high - low) or 1.0
@@ -72,7 +76,7 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pa
         for position, (name, colour) in enumerate(zip(stages, reversed(colours(max(2, len(stages)))), strict=False)):
             text = f"{plain(name)}: " if name else ""
             for of_label, who in ((False, "other neurons"), (True, "label's neuron")):
-                chosen = (stage == name) & (own == of_label)
+                chosen = (stage == name) & (of_neuron == of_label)
                 face, order = colour if of_label else "none", 2 + position + 0.5 * of_label
                 mark: dict[str, Any] = {"linestyle": "", "marker": "o", "color": colour, "markerfacecolor": face}
                 dots: dict[str, Any] = mark | {"markersize": 3, "markeredgewidth": 0.5, "alpha": 0.6, "zorder": order}
@@ -80,8 +84,8 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pa
                 handles.append(Line2D([], [], **mark, markersize=4, markeredgewidth=0.7, label=text + who))
             mean = np.abs(frame["displacement_ms"].to_numpy()[stage == name]).mean()
             mean_of = f"{text}mean |displacement| {mean:.2g} ms"
-            place = {"xycoords": "axes fraction", "verticalalignment": "top"}
-            note_at(axes, mean_of, (0, 1), (4, -2 - 9 * position), color=INK, **place)
+            anchor = {"xycoords": "axes fraction", "verticalalignment": "top"}
+            note_at(axes, mean_of, (0, 1), (4, -2 - 9 * position), color=INK, **anchor)
         axes.set(xlim=limits, ylim=limits, aspect="equal", xlabel="actual latency (ms)", ylabel="target latency (ms)")
         legend_above(axes, -0.16, 2, handles=handles, handletextpad=0.1, columnspacing=0.8)
     return axes
@@ -96,7 +100,7 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pa
     rank=100,
     title="Displacements",
     caption=(
-        "When output neurons fired, against when they should have. On the diagonal nothing is left to learn."
+        "Actual against target latencies of the output neurons. On the diagonal nothing is left to learn."
         " {count:,} presentations."
     ),
 )

@@ -1,4 +1,4 @@
-"""The most confident errors, with the stimuli that led to them."""
+"""The most confident errors with their stimuli."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ if TYPE_CHECKING:
     from netsim.specification import Network
 
 
-_HEADING, _LINE, _NARROWEST = 0.5, 0.135, 0.6  # inches: of title, line of a caption, and picture with a caption
-_LONGEST = 4  # times as long as wide, or as wide as high: what is longer has pixels that are no squares
+_HEADING, _LINE, _NARROWEST = 0.5, 0.135, 0.6  # inches: title, line of a caption, narrowest picture with a caption
+_LONGEST = 4  # largest aspect ratio with square pixels
 
 
 def confident_errors(decisions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
-    """The wrong decisions with the longest gap between first and second output spike, longest first.
+    """Select the wrong decisions with the longest gap between first and second output spike, longest first.
 
     Parameters
     ----------
     decisions : pandas.DataFrame
-        As from `decision_table`. Ties and silence are errors, but no confident ones, and are left out.
+        As from `decision_table`. Ties and silence are left out, because they are not confident errors.
     count : int
-        At most this many.
+        Largest number of errors.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `decisions`.
 
     Raises
     ------
     DataError
-        If the table is no decision table.
+        If the table is not a decision table.
 
     Examples
     --------
@@ -67,27 +72,31 @@ def error_gallery(
 ) -> Axes:
     """Draw the stimuli of the most confident errors, each with label, decision and confidence.
 
-    The confidence is the time from the first to the second output spike. A stimulus is drawn as it was
-    presented: the darker a pixel, the earlier its spike; white pixels stay silent.
+    The confidence is the time from the first to the second output spike. A stimulus is drawn as it was presented. The
+    darker a pixel, the earlier its spike. White pixels stay silent.
 
     Parameters
     ----------
     decisions : pandas.DataFrame
         As from `decision_table`.
     spikes : pandas.DataFrame
-        As from `spike_table`, with the stimuli of the errors at least.
+        As from `spike_table`, with at least the stimuli of the errors.
     network : Network
     classes : sequence of str, optional
-        What the labels stand for.
+        Names of the labels.
     count, columns : int
-        How many errors at most, and how many in a row.
+        Largest number of errors, and pictures per row.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If a table is another one, or the spikes lack the stimulus of an error.
+        If a table has the wrong kind, or the spikes lack the stimulus of an error.
 
     Examples
     --------
@@ -113,8 +122,8 @@ def error_gallery(
     between = " → " if lines == 2 else "\n→ "
     with drawing(ax, FULL_WIDTH, _high(network, len(errors), lines, columns, FULL_WIDTH)) as axes:
         captions = errors[["label", "decision", "gap_ms"]].to_numpy(dtype=object)
-        for place, (picture, (label, decision, gap)) in enumerate(zip(pictures, captions, strict=True)):
-            left, top = place % columns * across, place // columns * down
+        for position, (picture, (label, decision, gap)) in enumerate(zip(pictures, captions, strict=True)):
+            left, top = position % columns * across, position // columns * down
             extent = (left, left + width, top + height, top)
             axes.imshow(picture, cmap="Greys", vmin=0, vmax=1, extent=extent, interpolation="nearest")
             axes.add_patch(outline(left, top, width, height))
@@ -135,24 +144,24 @@ def error_gallery(
 
 
 def _lines(errors: pd.DataFrame, classes: Sequence[str]) -> int:
-    """Lines of a caption: short names of label and decision stand in one."""
+    """Lines of a caption. Label and decision share a line if their names are short."""
     return 2 if all(len(class_name(label, classes)) <= 2 for label in errors["label"]) else 3
 
 
 def _drawn_size(network: Network) -> tuple[float, float]:
-    """Width and height of the picture of a stimulus, in pixels of its longer side."""
+    """Width and height of a stimulus's picture (pixels of its longer side)."""
     height, width, _ = network.encoder.shape
     return max(width, height / _LONGEST), max(height, width / _LONGEST)
 
 
 def _high(network: Network, errors: int, lines: int, columns: int, inches: float) -> float:
-    """Inches that a figure of so many errors, so many inches wide, is high."""
+    """Height (inches) of a figure with this number of errors and this width (inches)."""
     across, down = _cell(network, lines, columns, inches)
     return _HEADING + inches * (math.ceil(errors / columns) or 1) * down / (max(columns, 4) * across)
 
 
 def _cell(network: Network, lines: int, columns: int, inches: float) -> tuple[float, float]:
-    """Width and height of a picture with its caption, whose letters do not shrink with the picture."""
+    """Width and height of a picture with its caption, whose letters have a fixed size."""
     width, height = _drawn_size(network)
     across = width * 1.15
     line = _LINE * columns * across / inches
@@ -160,7 +169,7 @@ def _cell(network: Network, lines: int, columns: int, inches: float) -> tuple[fl
 
 
 def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Network) -> list[np.ndarray]:
-    """Pictures of stimuli, 1 where a pixel fires at once and 0 where it is silent; the mean over channels."""
+    """Pictures of stimuli, from 1 for the earliest spike to 0 for silence, averaged over channels."""
     if not presentations:
         return []
     require(spikes, ("presentation", "layer", "channel", "y", "x", "latency_ms"), "spike")
@@ -170,13 +179,13 @@ def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Networ
 
     pictures = []
     for presentation in presentations:
-        own = spikes[(spikes["presentation"] == presentation) & (spikes["layer"] == STIMULUS)]
-        if own.empty:
+        stimulus = spikes[(spikes["presentation"] == presentation) & (spikes["layer"] == STIMULUS)]
+        if stimulus.empty:
             raise DataError(f"presentation {presentation}: has no stimulus in the spike table")
         picture = np.zeros(network.encoder.shape)
-        place = tuple(own[axis].to_numpy(dtype=np.int64) for axis in ("y", "x", "channel"))
-        # the latest spikes are still to be told from silence
-        picture[place] = 1 - 0.95 * own["latency_ms"].to_numpy() / network.encoder.t_max
+        index = tuple(stimulus[axis].to_numpy(dtype=np.int64) for axis in ("y", "x", "channel"))
+        # the latest spikes must differ from silence
+        picture[index] = 1 - 0.95 * stimulus["latency_ms"].to_numpy() / network.encoder.t_max
         pictures.append(picture.mean(axis=2))
     return pictures
 
@@ -207,9 +216,11 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     chosen = table["presentation"].to_numpy()
     silent = {name: np.full((len(chosen), *shape), np.inf) for name, shape in source.network.shapes.items()}
     stimuli = spike_table(source.network, silent | {STIMULUS: source.stimuli.latencies(chosen)}, indices=chosen)
-    columns = 4 if choice.width < 5 else min((6, 5), key=lambda number: -len(table) % number)  # no row of a single one
+    columns = (
+        4 if choice.width < 5 else min((6, 5), key=lambda number: -len(table) % number)
+    )  # avoid a nearly empty row
     width, height = _drawn_size(source.network)
-    if height > 2 * width:  # narrow ones: as many in a row as their captions allow
+    if height > 2 * width:  # narrow pictures: the captions limit the number per row
         columns = int(choice.width / _NARROWEST)
     high = _high(source.network, len(table), _lines(table, source.classes), columns, choice.width)
     figure, (axes,) = choice.new_figure(min(high, 1.3 * choice.width))

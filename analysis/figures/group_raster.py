@@ -1,4 +1,4 @@
-"""Raster of one neuron group over many presentations, sorted by label."""
+"""Raster of a group of neurons over many presentations, sorted by label."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from netsim.specification import Network
 
-_MOST_COLOURS = 8  # neurons beyond which each does not get a colour of its own
-_HALF_TICK = 0.8  # rows; marks reach into their neighbours so that they can be seen among many
-_RASTERISE = 3000  # spikes beyond which SVG and PDF hold a picture of them
+_MOST_COLOURS = 8  # largest number of neurons with a colour each
+_HALF_TICK = 0.8  # rows; marks overlap their neighbours, so that they stay visible
+_RASTERISE = 3000  # spikes above which SVG and PDF embed a bitmap
 
 
 def group_raster(
@@ -31,10 +31,10 @@ def group_raster(
     ax: Axes | None = None,
     palette: Palette = None,
 ) -> Axes:
-    """Draw the spikes of a group of neurons over presentations sorted by label, one row each.
+    """Draw the spikes of a group of neurons over presentations sorted by label, one row per presentation.
 
-    In the output layer the colours tell the label's neuron from the others, and show which other neuron
-    fired before it or with it. Elsewhere each of up to eight neurons has a colour.
+    In the output layer, colours distinguish the label's neuron, other neurons, and other neurons that fired before it
+    or with it. In other layers, up to eight neurons have a colour each.
 
     Parameters
     ----------
@@ -44,18 +44,22 @@ def group_raster(
     layer : str, optional
         By default the output layer.
     neurons : sequence of int, optional
-        By default all of the layer.
+        Neurons of the layer; by default all.
     classes : sequence of str, optional
-        What the labels stand for.
+        Names of the labels.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no spike table, lacks labels, or the network has no such layer.
+        If the table is not a spike table or lacks labels, or the network lacks the layer.
 
     Examples
     --------
@@ -75,7 +79,7 @@ def group_raster(
     require(frame, ("presentation", "label", "layer", "neuron", "latency_ms"), "spike")
     name = layer or network.output.name
     if name not in network.shapes:
-        raise DataError(f"layer {name}: is not one of {network.name}; choose one of {', '.join(network.shapes)}")
+        raise DataError(f"layer {name}: does not exist in {network.name}; choose one of {', '.join(network.shapes)}")
     if frame["label"].isna().any():
         raise DataError("table: lacks labels; a raster sorted by label needs labels")
     presentations = frame[["presentation", "label"]].drop_duplicates().sort_values(["label", "presentation"])
@@ -104,7 +108,7 @@ def group_raster(
         axes.set_ylabel(f"{len(presentations):,} presentations by label")
         if len(groups) > 1:
             names = [class_name(int(label), classes) for label in presentations["label"].unique()]
-            is_tight = is_narrow(axes) and max(map(len, names)) > 4  # long names leave less width beside them
+            is_tight = is_narrow(axes) and max(map(len, names)) > 4  # long names narrow the Axes
             columns = 1 if is_tiny(axes) else min(2 if is_tight else 4, len(groups))
             spaces = {"handlelength": 0.8, "columnspacing": 1.0, "handletextpad": 0.4}
             legend_above(axes, -0.02, columns, title=name, alignment="left", **spaces)
@@ -114,14 +118,14 @@ def group_raster(
 
 
 def _output_groups(spikes: pd.DataFrame) -> list[tuple[str, object, pd.DataFrame]]:
-    """Spikes of the label's neuron, of others, and of others not later than the label's."""
-    own = spikes["neuron"] == spikes["label"]
-    of_label = spikes[own].set_index("presentation")["latency_ms"]
-    before = ~own & (spikes["latency_ms"] <= spikes["presentation"].map(of_label).fillna(math.inf))
+    """Group spikes: other neurons, the label's neuron, and other neurons not later than the label's."""
+    is_label = spikes["neuron"] == spikes["label"]
+    of_label = spikes[is_label].set_index("presentation")["latency_ms"]
+    before = ~is_label & (spikes["latency_ms"] <= spikes["presentation"].map(of_label).fillna(math.inf))
     blue, orange = colours(2)
     return [
-        ("other neurons", "0.72", spikes[~own & ~before]),
-        ("label's neuron", blue, spikes[own]),
+        ("other neurons", "0.72", spikes[~is_label & ~before]),
+        ("label's neuron", blue, spikes[is_label]),
         ("others, not later", orange, spikes[before]),
     ]
 
@@ -138,7 +142,7 @@ def _by_neuron(spikes: pd.DataFrame, layer: str) -> list[tuple[str, object, pd.D
 
 
 def _mark_labels(axes: Axes, presentations: pd.DataFrame, classes: Sequence[str]) -> None:
-    """The name of each label beside its rows, and a line between labels."""
+    """Write the name of each label next to its rows, and draw a line between labels."""
     rows = presentations.groupby("label")["row"]
     middles, last = rows.mean(), rows.max()
     axes.set_yticks(middles.to_list(), [class_name(int(label), classes) for label in middles.index])
@@ -157,8 +161,8 @@ def _mark_labels(axes: Axes, presentations: pd.DataFrame, classes: Sequence[str]
     rank=70,
     title="Raster of the output layer",
     caption=(
-        "One row per presentation, {count:,} in all, sorted by label. Where the label's neuron comes first, nothing"
-        " orange lies in its row."
+        "One row per presentation, {count:,} in all, sorted by label. If the label's neuron fires first, its row has no"
+        " orange mark."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
@@ -166,9 +170,9 @@ def _draw(source: Source, choice: Choice) -> Drawn:
 
     named = list(dict.fromkeys(layer for layer, _ in choice.neurons))
     if len(named) > 1 or (named and choice.layer not in (None, named[0])):
-        raise DataError("neurons: must be of one layer, the one that is drawn")
+        raise DataError("neurons: must belong to one layer, the layer that is drawn")
     layer = choice.layer or (named[0] if named else source.network.output.name)
-    source.network.position(layer)  # refuses one that does not exist
+    source.network.position(layer)  # raises if the layer does not exist
     neurons, size = [neuron for _, neuron in choice.neurons], math.prod(source.network.shapes[layer])
     for neuron in neurons:
         if neuron >= size:
@@ -177,5 +181,5 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     spikes = source.spikes(choice.limit, [STIMULUS, layer])
     figure, (axes,) = choice.new_figure(3.4)
     group_raster(spikes, source.network, layer, neurons, source.classes, ax=axes)
-    own = spikes[spikes["layer"] == layer]
-    return Drawn(figure, own[own["neuron"].isin(neurons)] if neurons else own)
+    shown = spikes[spikes["layer"] == layer]
+    return Drawn(figure, shown[shown["neuron"].isin(neurons)] if neurons else shown)

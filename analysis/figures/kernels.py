@@ -1,4 +1,4 @@
-"""Learned kernels of a convolution, or receptive fields of dense neurons on the stimulus."""
+"""Learned kernels of a convolution, or receptive fields of dense neurons."""
 
 from __future__ import annotations
 
@@ -24,29 +24,33 @@ def kernels(
     columns: int = 8,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the incoming weights of maps or neurons as pictures on one scale of colours.
+    """Draw the incoming weights of maps or neurons as pictures on a common colour scale.
 
-    Where two neurons have several synapses, the sum of their weights is drawn.
+    If two neurons share several synapses, the figure shows the sum of the weights.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `weight_table`.
     layer : str, optional
-        By default the first one of the table; its source must have rows and columns.
+        By default the first layer of the table. Its source must have rows and columns.
     channel : int
-        Which channel of the source.
+        Channel of the source.
     count : int
-        Draw the first maps or neurons only, at most this many.
+        Largest number of maps or neurons to draw.
     columns : int
         Pictures in a row.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no weight table, or the layer has no kernels with rows and columns, or no such channel.
+        If the table is not a weight table, or the layer has no kernels with rows and columns, or no such channel.
 
     Examples
     --------
@@ -65,7 +69,7 @@ def kernels(
     if rows.empty:
         raise DataError(f"layer {name}: has no kernels in the table")
     if rows["y"].isna().any():
-        raise DataError(f"layer {name}: reads a population without rows and columns, so its weights have none to draw")
+        raise DataError(f"layer {name}: reads a population without rows and columns; choose a layer that reads pixels")
     if not 0 <= channel <= (last := int(rows["channel"].max())):
         raise DataError(f"channel {channel}: does not exist; the input of {name} has 0 to {last}")
     rows = rows[rows["channel"] == channel]
@@ -77,12 +81,12 @@ def kernels(
     everything = len(pictures)
     pictures = pictures[: max(1, count)]
     number, height, width = pictures.shape
-    mosaic, places = _mosaic(pictures, _columns(number, height, width, max(1, columns)))
+    mosaic, corners = _mosaic(pictures, _columns(number, height, width, max(1, columns)))
     limit = float(np.nan_to_num(np.abs(pictures)).max()) or 1.0
     with drawing(ax, COLUMN_WIDTH, 0.45 + COLUMN_WIDTH * 0.88 * mosaic.shape[0] / mosaic.shape[1]) as axes:
-        # the colours are diverging, and safe for people who are colour-blind
+        # diverging colours that colour-blind readers can tell apart
         image = axes.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-        for top, left in places:
+        for top, left in corners:
             axes.add_patch(outline(left - 0.5, top - 0.5, width, height))
         axes.set_axis_off()
         colour_bar(axes, image, 1.02, 0.025, "weight")
@@ -94,24 +98,24 @@ def kernels(
 
 
 def _columns(count: int, height: int, width: int, most: int) -> int:
-    """Pictures in a row: at most `most`, and fewer of flat pictures, so that all are not much wider than high."""
+    """Return the pictures per row: at most `most`, fewer for flat pictures, so that the mosaic is not too wide."""
     if 4 * height > width:
         return most
     return next((some for some in range(most, 1, -1) if 4 * math.ceil(count / some) * height >= some * width), 1)
 
 
 def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """All pictures in one with gaps between, and the upper left corner of each."""
+    """Return all pictures in an array with gaps, and the upper left corner of each."""
     import numpy as np
 
     count, height, width = pictures.shape
     columns = min(columns, count)
     gap = max(1, round(width / 8))
     mosaic = np.full((math.ceil(count / columns) * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
-    places = [(k // columns * (height + gap), k % columns * (width + gap)) for k in range(count)]
-    for picture, (top, left) in zip(pictures, places, strict=True):
+    corners = [(k // columns * (height + gap), k % columns * (width + gap)) for k in range(count)]
+    for picture, (top, left) in zip(pictures, corners, strict=True):
         mosaic[top : top + height, left : left + width] = picture
-    return mosaic, places
+    return mosaic, corners
 
 
 @Plot(
@@ -123,7 +127,7 @@ def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[
     section="Learning",
     rank=110,
     title="{weights}",
-    caption="The weights onto {layer} that feed forward.",
+    caption="The feedforward weights onto {layer}.",
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     from netsim.analysis.learning_tables import weight_table
@@ -135,6 +139,6 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     shown = min(count, int(table["map"].fillna(table["neuron"]).max()) + 1)
     high, wide = (int(table[axis].max()) + 1 if table[axis].notna().any() else 1 for axis in ("y", "x"))
     columns = _columns(shown, high, wide, columns)
-    rows = math.ceil(shown / columns) * min(1.0, (high + wide / 8) / (wide + wide / 8))  # flat fields are no squares
+    rows = math.ceil(shown / columns) * min(1.0, (high + wide / 8) / (wide + wide / 8))  # fields may be flat
     height = 0.5 + 0.86 * choice.width * rows / min(columns, max(shown, columns // 2))
     return choice.drawn(table, kernels, height, layer=layer, channel=choice.channel, count=count, columns=columns)

@@ -1,4 +1,4 @@
-"""When the neurons of each layer fire: a histogram of latencies for each, above one another."""
+"""Latency histograms of the layers, above one another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from netsim.specification import Network
 
-_GAP = 0.25  # between bands, which are 1 high
+_GAP = 0.25  # between bands of height 1
 
 
 def latency_histograms(
@@ -27,30 +27,32 @@ def latency_histograms(
     ax: Axes | None = None,
     palette: Palette = None,
 ) -> Axes:
-    """Draw the population rate of every layer over the presentation, the stimulus at the bottom.
+    """Draw the population rate of every layer over the presentation, with the stimulus at the bottom.
 
-    Each band is scaled to its own peak, which is written beside it (spikes per second and neuron) with the median
-    latency and the share of neurons that fired. The time in which a layer can fire is shaded; a vertical line
-    is the median.
+    Each band is scaled to its peak. The text gives the median latency, the peak (spikes per second and neuron) and the
+    fraction of neurons that fired. The time in which a layer can fire is shaded. A vertical line marks the median.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `spike_table`; rates are means over the presentations that it holds.
+        As from `spike_table`. Rates are means over its presentations.
     network : Network
     bin_ms : float, optional
-        Width of the bins (ms); by default the encoding window divided (in a very long presentation, multiplied) by a
-        power of two, about 150 bins in a presentation; so no bin crosses the end of a window that is a multiple
-        of it.
+        Width of the bins (ms). The default is the encoding window divided by a power of two, which makes about 150 bins
+        (in very long presentations, multiplied). Then bins do not cross the end of a window that is a multiple of it.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no spike table, or holds layers that the network does not have.
+        If the table is not a spike table, or has layers that the network lacks.
 
     Examples
     --------
@@ -106,8 +108,8 @@ def latency_histograms(
     rank=60,
     title="Latencies",
     caption=(
-        "The population rate of each layer, scaled to its peak; beside it the median latency, the peak (spikes per"
-        " second and neuron) and the share of neurons that fire in a presentation. {count:,} presentations."
+        "The population rate of each layer, scaled to its peak, with the median latency, the peak (spikes per second"
+        " and neuron) and the share of neurons that fire in a presentation. {count:,} presentations."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

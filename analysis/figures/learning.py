@@ -1,4 +1,4 @@
-"""Learning curves: errors, and fractions of silent neurons, over the epochs of a training."""
+"""Learning curves: errors and fractions of silent neurons over the epochs of a training."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ _SILENT = "silent_"
 
 
 def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the error of training and validation over epochs; a tie is an error.
+    """Draw the errors of training and validation over epochs. Ties are errors.
 
-    The training error is that of the presentations as they were learned from, with dropout and augmentation. The axis
-    is logarithmic down to the smallest error that there is, and linear from there to 0, where an epoch without an error
-    stands. The disc is the epoch that validates best; where no stimuli were set aside for validation, training is drawn
-    alone.
+    The training error is measured during training, with dropout and augmentation. The axis is logarithmic down to the
+    smallest positive error, and linear from there to 0. A disc marks the best epoch by validation. Without validation
+    only the training error is drawn.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `metrics_table`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no metrics table.
+        If the table does not contain metrics.
 
     Examples
     --------
@@ -72,15 +75,15 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
         every = np.concatenate(errors)
         least_error, linear = float(every[every > 0].min(initial=100.0)), 0.0
         if (every == 0).any():
-            linear = least_error  # ticks below are too close for numbers
+            linear = least_error  # ticks below it have no room for numbers
             axes.set_yscale("symlog", linthresh=linear, linscale=0.35, subs=[2, 3, 4, 5, 6, 7, 8, 9])
-            axes.set_ylim(bottom=-0.3 * least_error)  # a line at 0 is not hidden by the axis
+            axes.set_ylim(bottom=-0.3 * least_error)  # keeps a curve at 0 visible above the axis
             decades = [power for power in 10.0 ** np.arange(-4, 3) if least_error <= power <= every.max()]
             axes.set_yticks([0, *(decades or [least_error])])
         else:
             axes.set_yscale("log")
-            axes.set_ylim(top=min(axes.get_ylim()[1], 105.0))  # a single value would have a decade above it
-        # few decades: numbers beside the powers of ten are needed to read the axis
+            axes.set_ylim(top=min(axes.get_ylim()[1], 105.0))  # avoids an empty decade above a single value
+        # with few decades the axis needs numbers between the powers of ten
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _minor_number(value, *axes.get_ylim(), linear)))
         axes.tick_params(axis="y", which="minor", labelsize=6.5)
@@ -93,7 +96,23 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
 def silent_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the mean fraction of silent neurons of each layer over epochs.
 
-    Parameters, what is returned and errors are those of `learning_curves`.
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `metrics_table`.
+    ax : matplotlib Axes, optional
+        Axes to draw into; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    DataError
+        If the table lacks the columns ``silent_<layer>``.
 
     Examples
     --------
@@ -134,9 +153,9 @@ def _epochs(axes: Axes, frame: pd.DataFrame) -> None:
 
 
 def _minor_number(value: float, low: float, high: float, linear: float) -> str:
-    """Number of a minor tick: at 2 and 5, or anywhere where two of 1, 2 and 5 need not be within the limits.
+    """Format a minor tick: at 2 and 5, or at each tick if the limits span less than a factor of 5.
 
-    None below `linear`, up to where an axis with a 0 is linear.
+    Ticks below `linear`, in the linear range of the axis, have no number.
     """
     return f"{value:.3g}" if value >= linear and (high < 5 * low or f"{value:e}"[0] in "25") else ""
 
@@ -151,8 +170,8 @@ def _minor_number(value: float, low: float, high: float, linear: float) -> str:
     rank=90,
     title="Learning curves",
     caption=(
-        "Errors (a tie is one), those of training with dropout and augmentation, and the mean fraction of neurons"
-        " that stay silent in a training presentation."
+        "Errors (ties included; in training with dropout and augmentation), and the mean fraction of neurons that stay"
+        " silent in a training presentation."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

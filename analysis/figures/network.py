@@ -1,4 +1,4 @@
-"""The network as a diagram: populations as boxes, projections as arrows, from the stimulus on top to the output."""
+"""Diagram of a network: populations as boxes, projections as arrows, from the stimulus at the top to the output."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 _NUMBERS = ("source_level", "target_level", "synapses")
 _WORDS = ("source", "target", "source_shape", "target_shape", "rule", "sign", "delay")
 _LETTER, _SMALL_LETTER, _LINE = 0.065, 0.043, 0.115
-"""Width of a letter, about: of names in boxes, of the list below; and height of a line there. All sizes are inches."""
+"""Sizes in inches: width of a letter in boxes, width of a letter in the list, height of a line in the list."""
 _HALF_HEIGHT, _LEVEL, _APART, _GAP, _MARGIN, _ROOM = 0.17, 0.8, 0.5, 0.3, 0.12, 0.18
-"""Half the height of a box; from one level to the next; between boxes of a level; where an arrow passes between them;
-beside all of them; of a number."""
+"""Sizes in inches: half the height of a box, distance of levels, distance of boxes, width of a gap that an arrow
+passes, margin, room for a number."""
 
 _Point = tuple[float, float]
 _Node = str | tuple[int, int]
-"""A population, or where an arrow passes a level: number of the projection, and level."""
+"""A population, or a gap that an arrow passes: number of the projection, and level."""
 
 
 class _Box(NamedTuple):
-    """Middle and half the width of a box, or of a gap."""
+    """Centre and half width of a box or a gap."""
 
     x: float
     y: float
@@ -40,7 +40,7 @@ class _Box(NamedTuple):
 
 
 class _Arrow(NamedTuple):
-    """The corners of an arrow, and where on it its number stands."""
+    """Corners of an arrow, and position of its number."""
 
     corners: list[_Point]
     point: _Point
@@ -49,23 +49,27 @@ class _Arrow(NamedTuple):
 def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the populations of a network and the projections between them.
 
-    Populations that a loop joins are side by side. A projection that excites or has no sign ends in a point, one that
-    inhibits in a dot. Projections are numbered; a list below the diagram has their rules, their numbers of synapses,
-    and what delays they have, if any.
+    The populations of a loop are side by side. Excitatory projections and projections without a sign end in a point,
+    inhibitory projections in a dot. Projections are numbered. A list below the diagram gives their rules, numbers of
+    synapses, and delays.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `projection_table`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`; the first colour stands for excitation, the fourth for inhibition.
+        As for `netsim.analysis.theme`; the first colour is for excitation, the fourth for inhibition.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no table of projections.
+        If the table is not a table of projections.
 
     Examples
     --------
@@ -76,7 +80,7 @@ def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     ['stimulus\\n28×28×1', 'excitatory\\n300']
     """
     require(frame, _NUMBERS, "projection", words=_WORDS)
-    boxes = _places(frame)
+    boxes = _positions(frame)
     with drawing(ax, *_size_of(frame), palette) as axes:
         width = axes.figure.get_figwidth()  # type: ignore[union-attr]
         scale = _scale(boxes, width)
@@ -91,33 +95,33 @@ def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
         top = -_height_of(boxes) + 2 * _HALF_HEIGHT
         for column, listed in enumerate(lists):
             for number, (text, sign) in enumerate(listed):
-                place = left * (1 - 2 * column / columns), top - line * number
-                axes.text(*place, text, va="top", fontsize="x-small", color=_colour(sign))
+                position = left * (1 - 2 * column / columns), top - line * number
+                axes.text(*position, text, va="top", fontsize="x-small", color=_colour(sign))
         axes.set(xlim=(left, -left), ylim=(top - line * len(lists[0]), 2 * _HALF_HEIGHT - _MARGIN))
         axes.set_axis_off()
     return axes
 
 
 def _size_of(frame: pd.DataFrame, width: float = 0.0) -> tuple[float, float]:
-    """Width and height that the diagram needs; the width, if none is given, is that of a column or of the page."""
-    boxes = _places(frame)
+    """Return the size (inches) of the diagram. The default width is the column's, or the page's if needed."""
+    boxes = _positions(frame)
     width = width or (COLUMN_WIDTH if _scale(boxes, COLUMN_WIDTH) == 1.0 else FULL_WIDTH)
     _, lists = _listed(frame, width)
     return width, _height_of(boxes) * _scale(boxes, width) + _LINE * len(lists[0])
 
 
 def _height_of(boxes: dict[_Node, _Box]) -> float:
-    """From above the boxes to the list below them."""
+    """Height (inches) from above the boxes to the list below them."""
     return -min(box.y for box in boxes.values()) + 4 * _HALF_HEIGHT
 
 
 def _scale(boxes: dict[_Node, _Box], width: float) -> float:
-    """What boxes and their names are scaled by, so that they have room in a width, with arrows to themselves beside."""
+    """Scale of boxes and names, at most 1, so that boxes and the arrows at the sides fit the width."""
     return min(1.0, width / (2 * max(abs(box.x) + box.half for box in boxes.values()) + 4 * _MARGIN))
 
 
 def _listed(frame: pd.DataFrame, width: float) -> tuple[int, list[list[tuple[str, str]]]]:
-    """How many columns have room, and the lines of each, with the sign of the projection."""
+    """Return the number of columns of the list, and the lines of each column with the projection's sign."""
     texts = []
     for number, row in enumerate(frame.itertuples(), start=1):
         delays = "" if row.delay == "none" else f", {row.delay} delays"
@@ -131,7 +135,7 @@ def _listed(frame: pd.DataFrame, width: float) -> tuple[int, list[list[tuple[str
 
 
 def _chains(frame: pd.DataFrame) -> list[list[_Node]]:
-    """What each projection passes: its source, gaps in the levels between, its target."""
+    """Return the nodes of each projection: its source, gaps in the levels between, its target."""
     ends = frame[["source", "source_level", "target_level", "target"]].to_numpy().tolist()
     return [
         [source, *((number, level) for level in range(above + 1, below)), target]
@@ -140,15 +144,15 @@ def _chains(frame: pd.DataFrame) -> list[list[_Node]]:
 
 
 def _levels(frame: pd.DataFrame) -> list[list[_Node]]:
-    """Populations and gaps by level."""
+    """Return populations and gaps by level."""
     levels: dict[_Node, int] = dict(frame[["target", "target_level"]].to_numpy())
     levels |= dict(frame[["source", "source_level"]].to_numpy())
     levels |= {node: node[1] for chain in _chains(frame) for node in chain if isinstance(node, tuple)}
     return [[node for node in levels if levels[node] == level] for level in sorted(set(levels.values()))]
 
 
-def _places(frame: pd.DataFrame) -> dict[_Node, _Box]:
-    """Boxes and gaps, level below level, each about below those that it receives from."""
+def _positions(frame: pd.DataFrame) -> dict[_Node, _Box]:
+    """Position boxes and gaps level by level, each roughly below its sources."""
     half = {
         str(name): _LETTER * max(len(f"{name}"), len(f"{shape}"), 8) / 2 + 0.08
         for end in ("source", "target")
@@ -166,21 +170,21 @@ def _places(frame: pd.DataFrame) -> dict[_Node, _Box]:
 
     for number, level in enumerate(_levels(frame)):
         right = 0.0
-        own: dict[_Node, tuple[float, float]] = {}  # middle, and half the width
+        extents: dict[_Node, tuple[float, float]] = {}  # middle, and half the width
         for node in sorted(level, key=middle):
             if isinstance(node, tuple):
-                own[node] = (right - _APART / 2 + _GAP / 2, 0.0)
+                extents[node] = (right - _APART / 2 + _GAP / 2, 0.0)
                 right += _GAP
             else:
-                own[node] = (right + half[node], half[node])
+                extents[node] = (right + half[node], half[node])
                 right += 2 * half[node] + _APART
-        for node, (x, reach) in own.items():
+        for node, (x, reach) in extents.items():
             boxes[node] = _Box(x - (right - _APART) / 2, -_LEVEL * number, reach)
     return boxes
 
 
 def _arrows(frame: pd.DataFrame, boxes: dict[_Node, _Box]) -> list[_Arrow]:
-    """The way of each projection: behind no box, and on no other one but where they cross."""
+    """Route the projections, so that they pass behind no box and overlap only where they cross."""
     chains, seen = _chains(frame), Counter[Any]()
     ends: dict[tuple[_Node, int], list[tuple[float, int]]] = {}
     for number, chain in enumerate(chains):
@@ -189,7 +193,7 @@ def _arrows(frame: pd.DataFrame, boxes: dict[_Node, _Box]) -> list[_Arrow]:
             ends.setdefault((chain[-1], 1), []).append((boxes[chain[-2]].x, number))
 
     def at_edge(node: _Node, edge: int, number: int) -> _Point:
-        """Where an arrow begins or ends: those of one edge side by side, in the order of where they go or come from."""
+        """Return an end of an arrow. Arrows at the same edge are ordered by their other ends."""
         order, box = [each for _, each in sorted(ends[node, edge])], boxes[node]
         share = (order.index(number) + 1) / (len(order) + 1) - 0.5
         return box.x + 1.4 * box.half * share, box.y + edge * _HALF_HEIGHT
@@ -204,7 +208,7 @@ def _arrows(frame: pd.DataFrame, boxes: dict[_Node, _Box]) -> list[_Arrow]:
             low, high = sorted((source.x, target.x))
             level = [box for node, box in boxes.items() if isinstance(node, str) and box.y == source.y]
             between = any(low < box.x < high for box in level)
-            # those that would lie on each other: of one pair, or past other boxes of one level
+            # arrows that would overlap: of the same pair, or past other boxes of the level
             alike = (source.y, source.x < target.x) if between else (first, last)
             way = _over if between else _across if first != last else _back
             corners, part = way(source, target, seen[alike])
@@ -214,14 +218,14 @@ def _arrows(frame: pd.DataFrame, boxes: dict[_Node, _Box]) -> list[_Arrow]:
 
 
 def _across(source: _Box, target: _Box, number: int) -> tuple[list[_Point], int]:
-    """To the next box of a level: above to the right, below to the left; and the part on which the number stands."""
+    """Route to the adjacent box of a level, above to the right, below to the left. The number is on part 0."""
     way = 1 if target.x > source.x else -1
     height = source.y + (0.04 + 0.05 * number) * way
     return [(source.x + way * source.half, height), (target.x - way * target.half, height)], 0
 
 
 def _over(source: _Box, target: _Box, number: int) -> tuple[list[_Point], int]:
-    """Past boxes of the same level: over them to the right, under them to the left."""
+    """Route past boxes of the same level, above to the right, below to the left."""
     way = 1 if target.x > source.x else -1
     inward = 0.7 + 0.1 * min(number, 2)
     begin, end = source.x + way * inward * source.half, target.x - way * inward * target.half
@@ -230,16 +234,16 @@ def _over(source: _Box, target: _Box, number: int) -> tuple[list[_Point], int]:
     return [(begin, edge), (begin, out), (end, out), (end, edge)], 1
 
 
-def _back(own: _Box, _: _Box, number: int) -> tuple[list[_Point], int]:
-    """From a box to itself, around its lower right corner."""
-    right, bottom, out = own.x + own.half, own.y - _HALF_HEIGHT, 0.12 + 0.1 * number
-    begin = own.y - 0.1 + 0.04 * number
+def _back(box: _Box, _: _Box, number: int) -> tuple[list[_Point], int]:
+    """Route from a box to itself, around its lower right corner."""
+    right, bottom, out = box.x + box.half, box.y - _HALF_HEIGHT, 0.12 + 0.1 * number
+    begin = box.y - 0.1 + 0.04 * number
     corners = [(right, begin), (right + out, begin), (right + out, bottom - out), (right - out, bottom - out)]
     return [*corners, (right - out, bottom)], 1
 
 
 def _with_room(begin: _Point, end: _Point, taken: list[_Point]) -> _Point:
-    """A point on a line that is as far from those that are taken as a number needs, or else as far as can be."""
+    """Return a point on a line with enough distance from `taken` for a number, or with the largest distance."""
     across, down = end[0] - begin[0], end[1] - begin[1]
     points = [(begin[0] + share * across, begin[1] + share * down) for share in (0.4, 0.3, 0.5, 0.6, 0.2, 0.7, 0.8)]
     return max(points, key=lambda point: min([_ROOM, *(math.dist(point, other) for other in taken)]))
@@ -277,7 +281,7 @@ def _colour(sign: Any) -> Any:
 
 
 def _in_few_letters(rule: str) -> str:
-    """A rule without TeX and seed, which are in the table."""
+    """Shorten a rule: without TeX and seed, which are in the table."""
     for signs, letters in {"$": "", "`": "", r"\times": "×", r"\sigma": "σ", " × ": "×", " = ": "="}.items():
         rule = rule.replace(signs, letters)
     return re.sub(r", seed \d+|, SHA-256 \w+\.\.\.", "", rule)
@@ -294,8 +298,8 @@ def _in_few_letters(rule: str) -> str:
     rank=5,
     title="The network",
     caption=(
-        "Populations with their shapes, projections by their numbers in the list of rules and synapses. A dot at the"
-        " end of a projection stands for inhibition."
+        "Populations with their shapes. The numbers of projections refer to the list of rules and synapses. Projections"
+        " that end in a dot are inhibitory."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

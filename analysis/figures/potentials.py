@@ -1,4 +1,4 @@
-"""Potentials of chosen neurons over one presentation, with threshold, window and spike."""
+"""Potentials of chosen neurons during one presentation, with threshold, window and spike."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def potential_figure(
     ax: Axes | None = None,
     palette: Palette = None,
 ) -> Axes:
-    """Draw recorded potentials of one presentation.
+    """Draw the recorded potentials of one presentation.
 
-    A dashed line with the layer's name is its threshold, as long as its neurons can fire; a dotted line is the
-    onset, a disc the spike. Ticks at the bottom are the breakpoints of the potentials. After the spike, and after the
-    end of the window, nothing depends on a potential any more: what it would be is dotted and pale.
+    A dashed line with the layer's name is the threshold, drawn while its neurons can fire. A dotted vertical line is
+    the onset, and a disc is the spike. Ticks at the bottom are breakpoints of the potentials. The dotted pale curve
+    after the spike or the window has no effect.
 
     Parameters
     ----------
@@ -39,19 +39,23 @@ def potential_figure(
         As from `potential_table`.
     network : Network
     spikes : pandas.DataFrame, optional
-        As from `spike_table`, for the times of the spikes; without it, a spike is the first sample in the
-        window that is not below the threshold.
+        As from `spike_table`, for the times of the spikes. By default a spike is the first sample in the window that
+        reaches the threshold.
     presentation : int, optional
-        Which presentation of the table; needed if it holds several.
+        Presentation of the table; required if it contains several.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table does not hold the presentation, or holds layers without potentials.
+        If the table lacks the presentation, or has layers without potentials.
 
     Examples
     --------
@@ -94,7 +98,7 @@ def potential_figure(
                 axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
         _draw_thresholds(axes, network, list(dict.fromkeys(traces["layer"])))
         ticks: dict[str, Any] = {"color": INK, "markeredgewidth": 0.4, "transform": axes.get_xaxis_transform()}
-        ticks["markersize"] = 9  # half of it lies in the Axes
+        ticks["markersize"] = 9  # half of it is inside the Axes
         axes.plot(sorted(breakpoints), np.zeros(len(breakpoints)), "|", label="breakpoints", **ticks)
         span = highest - lowest
         axes.set(xlim=(0, network.duration), ylim=(lowest - 0.1 * span, highest + 0.2 * span))
@@ -104,13 +108,13 @@ def potential_figure(
         if has_more:
             look: dict[str, Any] = {"color": FAINT, "linewidth": 0.9, "linestyle": ":"}
             handles.append(Line2D([], [], label="without effect:\nspike or window over", **look))
-        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-        axes.legend(handles=handles, title="layer:neuron", alignment="left", **place)
+        anchor: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        axes.legend(handles=handles, title="layer:neuron", alignment="left", **anchor)
     return axes
 
 
 def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
-    """The threshold of each layer across its window, and its onset; layers with the same ones share a line."""
+    """Draw threshold and onset of each layer. Layers with equal values share a line."""
     shared: dict[tuple[float, float, float], list[str]] = {}
     for name in names:
         shared.setdefault(_window(network, name), []).append(name)
@@ -122,24 +126,24 @@ def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
 
 
 def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> pd.DataFrame:
-    """The traces of one presentation."""
+    """Return the traces of one presentation."""
     require(frame, ("presentation", "layer", "neuron", "time_ms", "potential"), "potential", rows=False)
     traces, presentation = one_presentation(frame, presentation)
     if traces.empty:
         raise DataError(f"presentation {presentation}: has no potentials in the table")
     unknown = sorted(set(traces["layer"]) - {population.name for population in network.integrating})
     if unknown:
-        raise DataError(f"table: holds potentials of {', '.join(unknown)}, which {network.name} does not have")
+        raise DataError(f"table: has potentials of {', '.join(unknown)}, which {network.name} does not have")
     return traces
 
 
 def _window(network: Network, name: str) -> tuple[float, float, float]:
-    """Onset, end (ms) and threshold of a layer."""
+    """Return onset (ms), end (ms) and threshold of a layer."""
     return *network.firing_window(name), network.neurons(name).threshold
 
 
 def _bends(time: np.ndarray, potential: np.ndarray, last: float) -> np.ndarray:
-    """Where the slope changes before the time `last`: breakpoints of PSPs, the onset and the gate."""
+    """Return where the slope changes before `last`: breakpoints of PSPs, the onset and the gate."""
     import numpy as np
 
     slope = np.diff(potential) / np.diff(time)
@@ -148,16 +152,16 @@ def _bends(time: np.ndarray, potential: np.ndarray, last: float) -> np.ndarray:
 
 
 def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -> float:
-    """When the neuron of a trace fired (ms); ``inf`` if it did not."""
+    """Return the spike time of a trace (ms), or ``inf``."""
     from netsim.specification.grid import TOLERANCE
 
-    one = trace.iloc[0]
+    first = trace.iloc[0]
     if spikes is not None:
-        own = spikes
+        matching = spikes
         for column in ("presentation", "layer", "neuron"):
-            own = own[own[column] == one[column]]
-        return float(own["latency_ms"].iloc[0]) if len(own) else math.inf
-    start, end, threshold = _window(network, str(one["layer"]))
+            matching = matching[matching[column] == first[column]]
+        return float(matching["latency_ms"].iloc[0]) if len(matching) else math.inf
+    start, end, threshold = _window(network, str(first["layer"]))
     time = trace["time_ms"].to_numpy()
     reached = (time >= start) & (time < end) & (trace["potential"].to_numpy() >= threshold * (1 - TOLERANCE))
     return float(time[reached.argmax()]) if reached.any() else math.inf
@@ -174,9 +178,9 @@ def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -
     rank=50,
     title="Potentials",
     caption=(
-        "Output neurons that fire first in presentation {index}, and the label's. Dashed: threshold while the"
-        " neurons can fire; dotted upright: onset; disc: spike, after which a potential has no effect and is dotted;"
-        " ticks at the bottom: breakpoints, where a postsynaptic potential changes its slope."
+        "The first output neurons to fire in presentation {index}, and the label's neuron. Dashed: threshold while the"
+        " neurons can fire; dotted upright: onset; disc: spike, after which the dotted potential has no effect; ticks"
+        " at the bottom: breakpoints, where a postsynaptic potential changes its slope."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
@@ -191,7 +195,7 @@ def _draw(source: Source, choice: Choice) -> Drawn:
 
 
 def _earliest_outputs(source: Source, index: int) -> list[Recorded]:
-    """The three output neurons that fire first, and the label's; the first neuron if there is none of them."""
+    """Return the first three output neurons to fire and the label's neuron, or else neuron 0."""
     import numpy as np
 
     from netsim.data.stimuli import UNLABELLED

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from netsim.specification import Network, Shape
 
-_GAP = 0.18  # between bands, which are 1 high
-_RASTERISE = 1500  # spikes of a layer beyond which SVG and PDF hold a picture of them
+_GAP = 0.18  # between bands of height 1
+_RASTERISE = 1500  # spikes of a layer above which SVG and PDF embed a bitmap
 
 
 def raster(
@@ -40,12 +40,11 @@ def raster(
     ax: Axes | None = None,
     palette: Palette = None,
 ) -> Axes:
-    """Draw the spikes of one presentation, layer above layer, the stimulus at the bottom.
+    """Draw the spikes of one presentation, layer above layer, with the stimulus at the bottom.
 
-    Each layer is a band of the same height. Within a band, neurons are stacked map by map, each row by row,
-    from the bottom up. The time in which the neurons of a layer can fire is shaded. In the output layer, a
-    disc marks the decision, the first output spike, and a circle the label. In a panel of some 60 mm numbers of
-    neurons and spikes are left out.
+    Each layer is a band of the same height. Its neurons are stacked map by map and row by row, from the bottom up. The
+    time in which they can fire is shaded. In the output layer, a disc marks the decision, which is the first output
+    spike, and a circle marks the label. Panels of about 60 mm omit the numbers of neurons and spikes.
 
     Parameters
     ----------
@@ -53,19 +52,23 @@ def raster(
         As from `spike_table`.
     network : Network
     presentation : int, optional
-        Which presentation of the table; needed if it holds several. One without a row is drawn as silent.
+        Presentation of the table; required if it contains several. A presentation without rows is drawn as silent.
     classes : sequence of str, optional
-        What the labels stand for.
+        Names of the labels.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no spike table, holds layers that the network does not have, or several presentations
-        and none is chosen.
+        If the table is not a spike table, has layers that the network lacks, or has several presentations and none is
+        chosen.
 
     Examples
     --------
@@ -100,7 +103,7 @@ def raster(
 
 
 def _draw_spikes(axes: Axes, layer: pd.DataFrame, shape: Shape, bottom: float, colour: Colour) -> None:
-    """A short vertical line for each spike."""
+    """Draw a short vertical line for each spike."""
     size = math.prod(shape)
     row = layer["neuron"].to_numpy()
     if len(shape) == 3:
@@ -112,13 +115,13 @@ def _draw_spikes(axes: Axes, layer: pd.DataFrame, shape: Shape, bottom: float, c
 
 
 def _tick(row: np.ndarray, size: int, bottom: float) -> tuple[float, np.ndarray]:
-    """Height and middle of the marks of the neurons at `row` in a band of `size` neurons."""
+    """Return height and centre of the marks of the neurons at `row` in a band of `size` neurons."""
     height = max(0.8 / size, 1 / 20 if size <= 200 else 1 / 32 if size <= 2000 else 1 / 60)
     return height, bottom + height / 2 + (row + 0.5) / size * (1 - height)
 
 
 def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: Sequence[str]) -> None:
-    """Mark decision and label in the output layer, and say in the legend what they are."""
+    """Mark decision and label in the output layer, and add them to the legend."""
     import numpy as np
     import pandas as pd
 
@@ -136,16 +139,19 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
         axes.plot(times, middles, "o", markersize=3.5, color=INK, zorder=5, label=text)
     label = pd.NA if spikes.empty else spikes["label"].iloc[0]
     if not pd.isna(label) and label < network.outputs:
-        own = output.loc[output["neuron"] == label, "latency_ms"].to_numpy()
-        time, middle = own if len(own) else [network.duration], _tick(np.array([label]), network.outputs, bottom)[1]
-        text = f"label: {_named(label, classes)} " + (f"at {own[0]:.1f} ms" if len(own) else "(silent)")
+        latencies = output.loc[output["neuron"] == label, "latency_ms"].to_numpy()
+        time, middle = (
+            latencies if len(latencies) else [network.duration],
+            _tick(np.array([label]), network.outputs, bottom)[1],
+        )
+        text = f"label: {_named(label, classes)} " + (f"at {latencies[0]:.1f} ms" if len(latencies) else "(silent)")
         ring: dict[str, Any] = {"markersize": 7, "markerfacecolor": "none", "markeredgecolor": INK, "clip_on": False}
         axes.plot(time, middle, "o", label=text, zorder=4, **ring)
     legend_above(axes, 0.0, 1 if is_narrow(axes) else 2, borderaxespad=0, handlelength=1)
 
 
 def _named(label: int, classes: Sequence[str]) -> str:
-    """The label, and what it stands for where that is not the label itself."""
+    """Return the label with its name, if it has one."""
     name = class_name(label, classes)
     return f"{label} ({name})" if name != str(label) else name
 
@@ -161,7 +167,7 @@ def _named(label: int, classes: Sequence[str]) -> str:
     rank=40,
     title="Raster",
     caption=(
-        "Every spike of presentation {index}, layer above layer; within a band neurons are stacked map by map. The"
+        "Every spike of presentation {index}, layer above layer; within a band, neurons are stacked map by map. The"
         " time in which a layer can fire is shaded. Disc: decision; circle: label."
     ),
 )

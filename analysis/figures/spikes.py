@@ -1,4 +1,4 @@
-"""Spikes per layer: how many neurons of each fire in a presentation."""
+"""Spikes per layer: the number of neurons that fire in a presentation."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ if TYPE_CHECKING:
 
 
 def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the mean number of spikes of each layer, and the range that holds 90 % of presentations.
+    """Draw the mean number of spikes of each layer, and the range of the middle 90 % of presentations.
 
-    An open bar is the number of neurons; the axis is logarithmic above 1.
+    Pale bars are the numbers of neurons. The axis is logarithmic above 1.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `spike_count_table`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     DataError
-        If the table is no spike count table.
+        If the table is not a spike count table.
 
     Examples
     --------
@@ -50,7 +54,7 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
 
     require(frame, ("presentation", "layer", "spikes", "neurons"), "spike count")
     if (frame["spikes"] > frame["neurons"]).any() or (frame["spikes"] < 0).any():
-        raise DataError("table: holds more spikes than neurons, or fewer than none; each neuron fires once at most")
+        raise DataError("table: has negative counts, or more spikes than neurons; each neuron fires at most once")
     layers = frame.groupby("layer", sort=False, observed=True)
     names = [str(name) for name, _ in layers]
     rows = np.arange(len(names))
@@ -61,8 +65,8 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
         axes.barh(rows, neurons, height=0.7, color="0.92", edgecolor="none", label="neurons", zorder=1)
         axes.hlines(rows, low, high, color=colours(1)[0], linewidth=2.2, label="90% of presentations", zorder=2)
         axes.plot(mean, rows, "o", color=colours(1)[0], markeredgecolor="white", markersize=5, label="mean", zorder=3)
-        for row, one in enumerate(mean):
-            note_beside(axes, row, f"{one:,.1f}\N{NO-BREAK SPACE}({one / neurons[row]:.0%})", x=1.02)
+        for row, spikes in enumerate(mean):
+            note_beside(axes, row, f"{spikes:,.1f}\N{NO-BREAK SPACE}({spikes / neurons[row]:.0%})", x=1.02)
         axes.set_xscale("symlog", linthresh=1, linscale=0.4)
         decades = int(np.ceil(np.log10(max(neurons.max(), 10))))
         axes.set_xticks([0, *(10.0**power for power in range(decades + 1))])
@@ -83,7 +87,7 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
     section="Activity",
     rank=80,
     title="Spikes per layer",
-    caption="Mean and 90% range over {count:,} presentations, beside the number of neurons in the layer.",
+    caption="Mean and 90% range over {count:,} presentations, and the number of neurons in the layer.",
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     from netsim.analysis.decision_tables import spike_count_table

@@ -1,1 +1,1 @@
-"""The analyses of spikes that ``netsim analyse`` makes: each module is one, its table and its figure."""
+"""The analyses of ``netsim analyse``: each module defines the table and the figure of an analysis."""

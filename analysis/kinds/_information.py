@@ -1,4 +1,4 @@
-"""Mutual information from counts, for many neurons at once, and what is taken off for few presentations."""
+"""Mutual information from counts, for many neurons at once, and its correction for few presentations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from netsim.spikes.columns import order_within
 
 
 def entropies(counts: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
-    """Shannon's entropy (bits) of the distribution of whole counts along some axes, by the plug-in estimate.
+    """Plug-in estimate of Shannon's entropy (bits) of counts along some axes.
 
-    From n log n of each count, which is looked up: many counts are the same.
+    A table of n log n is looked up, because many counts are equal.
     """
     numbers = np.arange(1, int(counts.max(initial=0)) + 1, dtype=np.float64)
     looked_up = np.concatenate([[0.0], numbers * np.log2(numbers)])
@@ -20,19 +20,18 @@ def entropies(counts: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
 
 
 def plug_in(counts: np.ndarray) -> np.ndarray:
-    """Mutual information (bits) from counts of shape (..., labels, responses), by the plug-in estimate."""
+    """Plug-in estimate of mutual information (bits) from counts of shape (..., labels, responses)."""
     joint, labels = entropies(counts, (-2, -1)), entropies(counts.sum(axis=-1), -1)
     return np.maximum(labels + entropies(counts.sum(axis=-2), -1) - joint, 0.0)
 
 
 def panzeri_treves_bias(counts: np.ndarray) -> np.ndarray:
-    r"""By how much `plug_in` is too large in the mean, to first order in the number of presentations (bits).
+    r"""Bias of `plug_in` (bits), to first order in the number of presentations.
 
     .. math:: (\sum_s (R_s - 1) - (R - 1)) / (2 N \ln 2)
 
-    with :math:`R` the responses that occur, :math:`N` presentations, and :math:`R_s` the responses that are relevant
-    to label :math:`s`: at least those that occurred with it, and as many more as the Bayesian estimate of Panzeri and
-    Treves (1996, Network 7:87-107) makes probable.
+    :math:`N` is the number of presentations and :math:`R` the number of responses that occur. :math:`R_s` is the number
+    of responses relevant to label :math:`s`, from the Bayesian estimate of Panzeri and Treves (1996, Network 7:87-107).
     """
     presentations = counts.sum(axis=(-2, -1))
     occurring = (counts.sum(axis=-2) > 0).sum(axis=-1)
@@ -45,26 +44,26 @@ def panzeri_treves_bias(counts: np.ndarray) -> np.ndarray:
 
 
 def relevant_responses(counts: np.ndarray, possible: np.ndarray) -> np.ndarray:
-    """How many responses have a probability above 0, estimated from counts of shape (cases, responses).
+    """Estimate how many responses have a probability above 0, from counts of shape (cases, responses).
 
-    At most as many as are `possible`. The number is the one with which a Bayesian estimate of the probabilities makes
-    one expect as many different responses as there were.
+    The estimate is the number for which the Bayesian probabilities predict as many different responses as were
+    observed. It is at most `possible`.
     """
     total = counts.sum(axis=1).astype(np.float64)
     seen = (counts > 0).sum(axis=1)
     estimate = seen.astype(np.float64)
     share = np.divide(counts, total[:, None], out=np.zeros(counts.shape), where=total[:, None] > 0)
-    # how far the different responses that one expects are from those that occurred, if no further ones were relevant
+    # difference between the expected and the observed number of responses, without further relevant responses
     gap = np.where(counts > 0, (1 - share) ** total[:, None], 0.0).sum(axis=1)
     active = np.flatnonzero((seen < possible) & (seen > 0))
     further = 0
     while len(active):
         further += 1
         n, r = total[active], seen[active]
-        unseen = np.minimum(further * (1 - (n / (n + r)) ** (1 / n)), 1.0)  # probability of all that did not occur
-        own = counts[active]
-        probability = np.where(own > 0, (1 - unseen)[:, None] * (own + 1) / (n + r)[:, None], 0.0)
-        expected = np.where(own > 0, 1 - (1 - probability) ** n[:, None], 0.0).sum(axis=1)
+        unseen = np.minimum(further * (1 - (n / (n + r)) ** (1 / n)), 1.0)  # total probability of unobserved responses
+        active_counts = counts[active]
+        probability = np.where(active_counts > 0, (1 - unseen)[:, None] * (active_counts + 1) / (n + r)[:, None], 0.0)
+        expected = np.where(active_counts > 0, 1 - (1 - probability) ** n[:, None], 0.0).sum(axis=1)
         expected += further * (1 - (1 - unseen / further) ** n)
         new_gap = np.abs(r - expected)
         better = new_gap < gap[active]
@@ -75,35 +74,34 @@ def relevant_responses(counts: np.ndarray, possible: np.ndarray) -> np.ndarray:
 
 
 def contingency(code: np.ndarray, tag: np.ndarray, responses: int, labels: int, neurons: int) -> np.ndarray:
-    """Counts of shape (neurons, labels, responses) of spikes; code is the neuron times `responses` plus the response.
+    """Count spikes by neuron, label and response. The shape is (neurons, labels, responses).
 
-    `tag` is the position of the label of each spike.
+    `code` is the neuron times `responses` plus the response. `tag` is the label's position of each spike.
     """
-    places = tag * np.int64(neurons * responses)
-    places += code
-    counts = np.bincount(places, minlength=labels * neurons * responses)
+    index = tag * np.int64(neurons * responses)
+    index += code
+    counts = np.bincount(index, minlength=labels * neurons * responses)
     return counts.reshape(labels, neurons, responses).transpose(1, 0, 2)
 
 
 def with_silence(counts: np.ndarray, presentations: np.ndarray) -> np.ndarray:
-    """Counts with one more response, silence, so that there are as many as presentations by label."""
+    """Append silence as a response, so that counts add up to the presentations of each label."""
     silent = presentations[None, :, None] - counts.sum(axis=-1, keepdims=True)
     return np.concatenate([counts, silent], axis=-1)
 
 
 def equal_bins(values: np.ndarray, counts: np.ndarray, bins: int) -> np.ndarray:
-    """The bin of each value among those of its group, bins of equal number; equal values share a bin.
+    """Return the bin of each value within its group. Bins hold about equal numbers, and equal values share a bin.
 
-    Groups follow each other and have these counts.
+    Groups are consecutive and have these counts.
     """
-    # equal values share a bin, in whatever order they are
     order = order_within(values, counts)
     value, size = values[order], np.repeat(counts, counts)
     begin = np.repeat(np.cumsum(counts) - counts, counts)
-    place = np.arange(len(order))
-    new = place == begin
+    position = np.arange(len(order))
+    new = position == begin
     new[1:] |= value[1:] != value[:-1]
-    first_equal = np.maximum.accumulate(np.where(new, place, 0))
+    first_equal = np.maximum.accumulate(np.where(new, position, 0))
     bin_of = np.empty(len(order), np.int64)
     bin_of[order] = (first_equal - begin) * bins // size
     return bin_of

@@ -1,4 +1,4 @@
-"""What analyses share: layers in their order, labels as positions, and drawing one mark or line for each layer."""
+"""Helpers of analyses: iterate over layers, index labels, draw a mark or a line per layer."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ MARKERS = "osD^vP*X<>"
 
 
 def each_layer(spikes: Spikes, progress: Progress) -> Iterator[LayerSpikes]:
-    """The layers, one after the other, with progress."""
+    """Yield one layer after the other, and report progress."""
     for done, name in enumerate(spikes.sizes):
         progress(done, len(spikes.sizes))
-        yield spikes.layer(name)  # nothing keeps it while the next one is read
+        yield spikes.layer(name)  # no reference is kept, so that only one layer is in memory
     progress(len(spikes.sizes), len(spikes.sizes))
 
 
 def positions(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The labels that occur, and the position among them of each presentation's."""
+    """Return the distinct labels, and the position of each presentation's label among them."""
     known, position = np.unique(labels, return_inverse=True)
     return known, position
 
 
 def ordered_layers(names: Iterable[str], spikes: Spikes) -> Any:
-    """Names of layers as a categorical, ordered from first to last."""
+    """Return names of layers as a categorical in the order of the network."""
     import pandas as pd
 
     return pd.Categorical(list(names), list(spikes.sizes), ordered=True)
 
 
 def nullable(values: Sequence[int] | np.ndarray, missing: Sequence[bool] | np.ndarray) -> Any:
-    """Whole numbers of which some are missing."""
+    """Return integers with missing values."""
     import pandas as pd
 
     return pd.arrays.IntegerArray(np.asarray(values, np.int64), np.asarray(missing, bool))
 
 
 def student_interval(mean: np.ndarray, sd: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the 95 % confidence interval of means (Student's t); NaN of fewer than two."""
+    """Bounds of the 95 % confidence interval of means (Student's t). NaN for fewer than two values."""
     from scipy import stats
 
     enough = count > 1
@@ -57,7 +57,7 @@ def student_interval(mean: np.ndarray, sd: np.ndarray, count: np.ndarray) -> tup
 
 
 def layer_names(frame: pd.DataFrame) -> list[str]:
-    """The layers of a table, in their order."""
+    """Return the layers of a table in their order."""
     column = frame["layer"]
     if hasattr(column, "cat"):
         present = set(column.unique())
@@ -76,7 +76,7 @@ def draw_lines(
     size: tuple[float, float] = (3.35, 2.4),
     step: bool = False,
 ) -> Axes:
-    """A line for each layer with its band, in colours and dashes that are told apart without colour too."""
+    """Draw a line with its band for each layer. Dash patterns distinguish layers without colour."""
     names = layer_names(frame)
     dashes = ["-", "--", "-.", ":"]
     with drawing(ax, *size, palette) as axes:
@@ -95,7 +95,7 @@ def draw_lines(
 
 
 def draw_intervals(axes: Axes, groups: Sequence[str], series: Sequence[tuple[Any, ...]]) -> None:
-    """For each group on the left one mark a series, with its interval: (label, middle, low, high)."""
+    """Draw a row per group, with a mark and an interval for each series (label, middle, low, high)."""
     rows = np.arange(len(groups), dtype=float)
     offsets = np.linspace(-0.22, 0.22, len(series)) if len(series) > 1 else [0.0]
     for (label, middle, low, high), offset, colour, marker in zip(

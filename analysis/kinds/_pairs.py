@@ -1,4 +1,4 @@
-"""Pairs of presentations: their distances in a layer, and means over pairs of the same and of different labels."""
+"""Distances between presentations in a layer, and their means over pairs with equal or different labels."""
 
 from __future__ import annotations
 
@@ -16,37 +16,36 @@ _DRAWS = 500
 
 
 def overlap_sums(layer: LayerSpikes, similarity: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """For each two presentations the sum over neurons that fire in both of the similarity of their latencies.
+    """Sum the similarity of latencies over the neurons that fire in both presentations, for each pair.
 
-    `similarity` takes differences of latencies (ms, at least 0); the result has the shape (presentations,
-    presentations).
+    `similarity` maps differences of latencies (ms, at least 0). The shape is (presentations, presentations).
     """
     count, sums = layer.presentations, np.zeros((layer.presentations, layer.presentations))
     fired = np.flatnonzero(layer.counts)
-    own = np.full(layer.size, np.inf)
-    for one in range(count):
-        begin, end = layer.starts[one], layer.starts[one + 1]
+    latency_of = np.full(layer.size, np.inf)
+    for row in range(count):
+        begin, end = layer.starts[row], layer.starts[row + 1]
         if begin == end:
             continue
         neurons = layer.neurons[begin:end]
-        own[neurons] = layer.latencies[begin:end]
-        later = layer.starts[one]  # the others, from this one on
-        apart = np.abs(own[layer.neurons[later:]] - layer.latencies[later:])
+        latency_of[neurons] = layer.latencies[begin:end]
+        later = layer.starts[row]  # spikes of this and all later presentations
+        apart = np.abs(latency_of[layer.neurons[later:]] - layer.latencies[later:])
         both = np.isfinite(apart)
         alike = np.zeros(len(apart))
         alike[both] = similarity(apart[both])
-        rest = fired[fired >= one]
-        sums[one, rest] = np.add.reduceat(alike, layer.starts[rest] - later)
-        own[neurons] = np.inf
+        rest = fired[fired >= row]
+        sums[row, rest] = np.add.reduceat(alike, layer.starts[rest] - later)
+        latency_of[neurons] = np.inf
     whole: np.ndarray = sums + np.triu(sums, 1).T
     return whole
 
 
 def van_rossum(layer: LayerSpikes, tau_ms: float) -> np.ndarray:
-    r"""Distances of van Rossum between all presentations, shape (presentations, presentations), without a unit.
+    r"""Dimensionless van Rossum distances between all presentations, shape (presentations, presentations).
 
-    The squared distance of two trains of one spike each, :math:`d` apart, is :math:`2 (1 - e^{-d / \tau})`, of one
-    spike and none 1; that of the layer is the sum over neurons.
+    The squared distance of two spikes :math:`d` apart is :math:`2 (1 - e^{-d / \tau})`, and of a spike from silence 1.
+    The squared distance of the layer is the sum over neurons.
     """
     if not tau_ms > 0:
         raise SpecificationError("setting tau_ms", f"must be more than 0 ms, not {tau_ms:g}")
@@ -58,10 +57,11 @@ def van_rossum(layer: LayerSpikes, tau_ms: float) -> np.ndarray:
 
 
 def victor_purpura(layer: LayerSpikes, cost_per_ms: float) -> np.ndarray:
-    """Distances of Victor and Purpura between all presentations, shape (presentations, presentations), without a unit.
+    """Dimensionless Victor-Purpura distances between all presentations, shape (presentations, presentations).
 
-    A spike is removed or added for 1, or moved for `cost_per_ms` a ms; with one spike at most in each train that is the
-    smaller of 2 and the cost of the move, 1 or 0. The distance of the layer is the sum over neurons.
+    Removing or adding a spike costs 1, moving it costs `cost_per_ms` per ms. With at most one spike per train the
+    distance is min(2, cost of the move) if both fire, 1 if one fires, else 0. The layer's distance is the sum over
+    neurons.
     """
     if not cost_per_ms >= 0:
         raise SpecificationError("setting cost_per_ms", f"must be 0 or more, not {cost_per_ms:g}")
@@ -73,9 +73,9 @@ def victor_purpura(layer: LayerSpikes, cost_per_ms: float) -> np.ndarray:
 
 
 def rank_distance(layer: LayerSpikes) -> np.ndarray:
-    """1 - Spearman's correlation of latencies, silence last, of shape (presentations, presentations); 0 to 2.
+    """1 minus Spearman's correlation of latencies, silence last, 0 to 2. Shape (presentations, presentations).
 
-    1 where a presentation has no order, for all its neurons are silent or fire at once.
+    It is 1 if all neurons of a presentation are silent or fire at the same time, because they have no order.
     """
     from scipy import stats
 
@@ -91,10 +91,10 @@ def rank_distance(layer: LayerSpikes) -> np.ndarray:
 def mean_over_pairs(
     matrix: np.ndarray, tag: np.ndarray, which: str, generator: np.random.Generator
 ) -> tuple[float, float, float, int]:
-    """Mean of a measure over pairs of presentations, bounds of its 95 % interval, and how many pairs there are.
+    """Return mean, low, high and number of pairs of presentations, for a measure of each pair.
 
-    `which` pairs: ``all``, or those ``within`` or ``between`` labels. Presentations are drawn with replacement; none is
-    a pair with itself.
+    `which` is ``all``, ``within`` or ``between`` labels. The bounds are a 95 % bootstrap interval over presentations.
+    A presentation is never paired with itself.
     """
     same = tag[:, None] == tag
     chosen = {"all": np.ones_like(same), "within": same, "between": ~same}[which] & ~np.eye(len(tag), dtype=bool)

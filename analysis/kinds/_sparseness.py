@@ -1,4 +1,4 @@
-"""Responses of single-spike neurons, and how sparse they are."""
+"""Responses of single-spike neurons, and their sparseness."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from netsim.spikes.columns import LayerSpikes
 
 
 class ResponseSums:
-    """Over the presentations of each label sums of a layer's responses, which are how early its spikes are.
+    """Sums of a layer's responses (earliness of spikes) over the presentations of each label, for each neuron.
 
-    More presentations add to them. All have the shape (labels, neurons).
+    All arrays have the shape (labels, neurons).
     """
 
     def __init__(self, labels: int, neurons: int) -> None:
@@ -19,16 +19,16 @@ class ResponseSums:
         self.square = np.zeros((labels, neurons))
 
     def add(self, layer: LayerSpikes, tag: np.ndarray) -> None:
-        """Add presentations; `tag` is the position of the label of each."""
-        place = tag[layer.rows].astype(np.int64) * layer.size
-        place += layer.neurons
+        """Add presentations. `tag` is the position of each presentation's label."""
+        index = tag[layer.rows].astype(np.int64) * layer.size
+        index += layer.neurons
         responses = layer.earliness()
         for sums, values in ((self.spikes, 1), (self.total, responses), (self.square, responses**2)):
-            np.add.at(sums.reshape(-1), place, values)
+            np.add.at(sums.reshape(-1), index, values)
 
 
 def treves_rolls(total: np.ndarray, square: np.ndarray, size: int) -> np.ndarray:
-    """Sparseness (1 - a) / (1 - 1/n) of n = `size` responses, from their sum and that of squares; NaN of none."""
+    """Sparseness (1 - a) / (1 - 1/n) of n = `size` responses from sums of values and squares. NaN without responses."""
     count = len(total)
     ratio = np.divide(total**2 / size, square, out=np.full(count, np.nan), where=square > 0)
     return (1 - ratio) / (1 - 1 / size) if size > 1 else np.full(count, np.nan)

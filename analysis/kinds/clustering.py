@@ -1,4 +1,4 @@
-"""Hierarchical clustering: which labels a layer takes for alike."""
+"""Hierarchical clustering of labels by the spikes of a layer."""
 
 from __future__ import annotations
 
@@ -29,11 +29,15 @@ def dendrogram_figure(
     frame : pandas.DataFrame
         As from `label_clustering`.
     classes : sequence of str, optional
-        What the labels stand for.
+        Names of the labels.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`; the dendrogram has one colour.
+        As for `netsim.analysis.theme`; the dendrogram has a single colour.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -64,27 +68,28 @@ def dendrogram_figure(
 
 
 @Analysis(
-    "clustering", "which labels a layer takes for alike, by hierarchical clustering", dendrogram_figure, order=110
+    "clustering", "which labels a layer represents alike, by hierarchical clustering", dendrogram_figure, order=110
 )
 def label_clustering(
     spikes: Spikes, tau_ms: float = 5.0, sample: int = 300, seed: int = 0, progress: Progress = no_progress
 ) -> pd.DataFrame:
-    r"""Hierarchical clustering of labels, and of presentations, by the van Rossum distances of each layer.
+    r"""Cluster labels and presentations hierarchically, by the van Rossum distances in each layer.
 
-    Labels are joined one after the other, those first that are the least apart in the mean over pairs of presentations
-    (average linkage of `scipy.cluster.hierarchy`; Sokal and Michener 1958, Univ Kansas Sci Bull 38:1409-1438),
+    The labels with the smallest mean distance over pairs of presentations are joined first (average linkage of
+    `scipy.cluster.hierarchy`; Sokal and Michener 1958, Univ Kansas Sci Bull 38:1409-1438):
 
     .. math:: d(A, B) = \frac{1}{|A| |B|} \sum_{s \in A, t \in B} d_{st}
 
-    with :math:`d_{st}` the mean distance of a presentation of label :math:`s` from one of :math:`t`, without a unit.
-    Presentations are clustered likewise and cut into as many clusters as there are labels; ``agreement`` is the
-    adjusted Rand index of clusters and labels (Hubert and Arabie 1985, J Classif 2:193-218): 1 if they are the same, 0
-    in the mean by chance.
+    :math:`d_{st}` is the mean distance between presentations of labels :math:`s` and :math:`t`. It is dimensionless.
+
+    Presentations are clustered in the same way, and cut into as many clusters as there are labels. ``agreement`` is the
+    adjusted Rand index of clusters and labels (Hubert and Arabie 1985, J Classif 2:193-218). It is 1 for identical
+    partitions, and 0 on average by chance.
 
     Parameters
     ----------
     spikes : Spikes
-        With labels.
+        Spikes with labels.
     tau_ms, sample, seed
         As in `spike_train_distances`.
     progress : callable
@@ -97,14 +102,14 @@ def label_clustering(
 
         =============  ===========  ==================================================================
         layer          categorical  ordered from first to last
-        step           int64        from 0
-        first, second  int64        what is joined: the position of a label among ``leaves``, or their number
-                                    plus the step of an earlier join
-        distance       float64      at which they are joined, without a unit
-        labels         int64        how many are together then
-        leaves         str          the labels, in their order, apart by blanks
-        agreement      float64      of clusters of presentations with labels, adjusted Rand index
-        presentations  int64        that are compared
+        step           int64        number of the join, from 0
+        first, second  int64        joined clusters: the position of a label in ``leaves``, or the number of
+                                    labels plus the step of an earlier join
+        distance       float64      distance of the two clusters, dimensionless
+        labels         int64        number of labels in the new cluster
+        leaves         str          labels in their order, separated by blanks
+        agreement      float64      adjusted Rand index of clusters of presentations and labels
+        presentations  int64        number of compared presentations
         =============  ===========  ==================================================================
 
     Raises

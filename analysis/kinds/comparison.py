@@ -1,4 +1,4 @@
-"""Comparison: what two models, or one before and after, do with the same presentations; paired."""
+"""Paired comparison of two models, or of a model before and after a change, on the same presentations."""
 
 from __future__ import annotations
 
@@ -26,20 +26,24 @@ MEASURES = {
     "decision_latency": "decision latency",
     "correct": "strictly correct",
 }
-"""What is compared, in the words of the figure."""
+"""Measures and their names in the figure."""
 
 
 def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the standardised difference of every measure and layer, with its 95 % confidence interval.
+    """Draw the standardised difference for each measure and layer, with its 95 % confidence interval.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `paired_comparison`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -56,9 +60,11 @@ def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     rows = frame.reset_index(drop=True)
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.17 * len(rows), palette) as axes:
         for measure, colour, marker in zip(MEASURES, colours(len(MEASURES)), MARKERS, strict=False):
-            own = rows[rows["measure"] == measure]
-            if len(own):
-                axes.hlines(own.index, own["effect_low"], own["effect_high"], color=colour, linewidth=1.2, zorder=4)
+            shown = rows[rows["measure"] == measure]
+            if len(shown):
+                axes.hlines(
+                    shown.index, shown["effect_low"], shown["effect_high"], color=colour, linewidth=1.2, zorder=4
+                )
                 look: dict[str, Any] = {
                     "color": colour,
                     "markersize": 4,
@@ -66,9 +72,9 @@ def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
                     "markeredgewidth": 0.4,
                     "zorder": 3,  # below its interval, which may be shorter
                 }
-                axes.plot(own["effect"], own.index, marker, label=MEASURES[measure], **look)
+                axes.plot(shown["effect"], shown.index, marker, label=MEASURES[measure], **look)
         axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
-        # a layer is named once, beside the middle of its rows
+        # each layer is named once, next to the middle of its rows
         layers = rows["layer"].astype(str)
         middles = rows.index.to_series().groupby(layers, sort=False).mean()
         axes.set_yticks(middles, list(map(plain, middles.index)))
@@ -89,25 +95,31 @@ def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     height=3.4,
 )
 def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: Progress = no_progress) -> pd.DataFrame:
-    r"""Paired differences between two sets of spikes of the same presentations.
+    r"""Compare two sets of spikes of the same presentations by paired differences.
 
-    In each presentation there is a value of each, and their difference :math:`d`, `spikes` minus `against`: the share
-    of a layer's neurons that fires; the mean latency of its spikes (ms), where both have some; of the last layer the
-    latency of the first spike, the decision, where both decide; and whether that is strictly correct, if there are
-    labels. The effect size is Cohen's :math:`d_z = \bar d / \mathrm{SD}(d)`, 0 without any difference and missing if
-    all are the same one. Bounds are those of the 95 % percentile interval over 1,000 bootstrap draws of presentations.
-    ``p`` is two-sided: Wilcoxon's signed-rank test, for ``correct`` McNemar's exact one; ``q`` the false discovery rate
-    over all rows, whatever their dependence (Benjamini and Yekutieli 2001, Ann Stat 29:1165-1188).
+    A difference :math:`d` is the value of `spikes` minus the value of `against` in a presentation. The measures are
 
-    The unit is the presentation: what is found is about these two networks. About how they were trained one
-    presentation more says nothing; that takes several trainings of each.
+    - ``fired``: the fraction of a layer's neurons that fires.
+    - ``latency``: the mean latency of the layer's spikes (ms), if both have spikes.
+    - ``decision_latency``: the latency of the first spike of the last layer (ms), if both decide.
+    - ``correct``: the decision is strictly correct, if there are labels.
+
+    The effect size is Cohen's :math:`d_z = \bar d / \mathrm{SD}(d)`. It is 0 if all differences are 0, and missing if
+    all are equal otherwise. Bounds are 95 % percentile intervals over 1,000 bootstrap draws of presentations. ``p`` is
+    two-sided, from Wilcoxon's signed-rank test, or McNemar's exact test for ``correct``. ``q`` is the false discovery
+    rate over all rows under any dependence (Benjamini and Yekutieli 2001, Ann Stat 29:1165-1188).
+
+    .. note::
+       The unit is the presentation, so results concern these two networks only. A claim about training methods needs
+       several trained networks of each method.
 
     Parameters
     ----------
     spikes, against : Spikes
-        Of the same presentations, with the same layers where they are to be compared. Labels of either stand for both.
+        Spikes of the same presentations. Layers with the same name and size are compared. If only one of the two has
+        labels, they hold for both.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
     progress : callable
         Called with (done, total).
 
@@ -117,15 +129,15 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
         One row for each layer and measure, with the columns
 
         =======================  ===========  ===========================================================
-        layer                    categorical  that both have, ordered from first to last
-        measure                  str          ``fired`` (share), ``latency`` (ms), ``decision_latency`` (ms),
-                                              ``correct`` (share)
-        presentations            int64        in which both have a value
-        mean, against            float64      means of both
+        layer                    categorical  shared layers, ordered from first to last
+        measure                  str          ``fired`` (fraction), ``latency`` (ms), ``decision_latency``
+                                              (ms), ``correct`` (fraction)
+        presentations            int64        number of presentations with a value in both
+        mean, against            float64      mean of `spikes`, and of `against`
         difference               float64      mean of the paired differences
         low, high                float64      bounds of its 95 % confidence interval
         effect                   float64      :math:`d_z`
-        effect_low, effect_high  float64      bounds over the same draws
+        effect_low, effect_high  float64      bounds of its 95 % confidence interval
         p                        float64      of the test; missing without a pair
         q                        float64      false discovery rate
         =======================  ===========  ===========================================================
@@ -133,7 +145,7 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     Raises
     ------
     DataError
-        If the presentations are not the same, or there is no layer in common.
+        If the presentations differ, or the two have no layer in common.
 
     Examples
     --------
@@ -150,10 +162,10 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     spikes, against = same_presentations(spikes, against)
     shared = [name for name, size in spikes.sizes.items() if against.sizes.get(name) == size]
     if not shared:
-        raise DataError("against: has no layer of the same name and size; compare networks that have some in common")
+        raise DataError("against: has no layer of the same name and size; compare networks with a layer in common")
     generator = np.random.default_rng(seed)
     last = list(spikes.sizes)[-1]
-    ours, theirs = (_measured(one.only(shared), last, spikes.labels, progress) for one in (spikes, against))
+    ours, theirs = (_measured(each.only(shared), last, spikes.labels, progress) for each in (spikes, against))
     rows = []
     for name in shared:
         for measure, value in ours[name].items():
@@ -170,27 +182,27 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
 def _measured(
     spikes: Spikes, last: str, labels: np.ndarray | None, progress: Progress
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Each measure of each layer, a value for each presentation, NaN where there is none; `last` decides."""
+    """Return each measure of each layer per presentation, NaN if undefined. The layer `last` decides."""
     count = spikes.presentations
-    found = {name: {"fired": np.zeros(count), "latency": np.full(count, np.nan)} for name in spikes.sizes}
-    if last in found:
-        found[last]["decision_latency"] = np.full(count, np.nan)
+    measured = {name: {"fired": np.zeros(count), "latency": np.full(count, np.nan)} for name in spikes.sizes}
+    if last in measured:
+        measured[last]["decision_latency"] = np.full(count, np.nan)
         if labels is not None:
-            found[last]["correct"] = np.zeros(count)
+            measured[last]["correct"] = np.zeros(count)
     for first, layer in spikes.parts(progress):
-        own, values = slice(first, first + layer.presentations), found[layer.name]
-        values["fired"][own] = layer.counts / layer.size
-        values["latency"][own] = layer.mean_latencies()
+        part, values = slice(first, first + layer.presentations), measured[layer.name]
+        values["fired"][part] = layer.counts / layer.size
+        values["latency"][part] = layer.mean_latencies()
         if layer.name == last:
             made = decide(layer.dense())
-            values["decision_latency"][own] = np.where(np.isfinite(made.latency), made.latency, np.nan)
+            values["decision_latency"][part] = np.where(np.isfinite(made.latency), made.latency, np.nan)
             if labels is not None:
-                values["correct"][own] = made.strictly_correct(labels[own])
-    return found
+                values["correct"][part] = made.strictly_correct(labels[part])
+    return measured
 
 
 def _paired(ours: np.ndarray, theirs: np.ndarray, binary: bool, generator: np.random.Generator) -> dict[str, float]:
-    """The columns of a measure."""
+    """Return the columns of a measure."""
     from scipy import stats
 
     both = np.isfinite(ours) & np.isfinite(theirs)
@@ -206,23 +218,23 @@ def _paired(ours: np.ndarray, theirs: np.ndarray, binary: bool, generator: np.ra
     for draw in range(_DRAWS):
         drawn = difference[generator.integers(0, count, count)]
         means[draw], effects[draw] = drawn.mean(), _effect(drawn)
-    found = {"presentations": count, "mean": ours.mean(), "against": theirs.mean(), "difference": difference.mean()}
-    found["low"], found["high"] = np.quantile(means, [0.025, 0.975])
-    found["effect"] = _effect(difference)
+    row = {"presentations": count, "mean": ours.mean(), "against": theirs.mean(), "difference": difference.mean()}
+    row["low"], row["high"] = np.quantile(means, [0.025, 0.975])
+    row["effect"] = _effect(difference)
     known = effects[np.isfinite(effects)]
-    found["effect_low"], found["effect_high"] = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+    row["effect_low"], row["effect_high"] = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
     changed = difference[difference != 0]
     if not len(changed):
-        found["p"] = 1.0
+        row["p"] = 1.0
     elif binary:
-        found["p"] = stats.binomtest(int((changed > 0).sum()), len(changed)).pvalue
+        row["p"] = stats.binomtest(int((changed > 0).sum()), len(changed)).pvalue
     else:
-        found["p"] = stats.wilcoxon(changed).pvalue
-    return {name: float(value) if name != "presentations" else int(value) for name, value in found.items()}
+        row["p"] = stats.wilcoxon(changed).pvalue
+    return {name: float(value) if name != "presentations" else int(value) for name, value in row.items()}
 
 
 def _effect(difference: np.ndarray) -> float:
-    """Cohen's d_z; 0 if all differences are 0, NaN if all are the same."""
+    """Cohen's d_z. 0 if all differences are 0, NaN if all are equal otherwise."""
     sd = difference.std(ddof=1) if len(difference) > 1 else 0.0
     if sd > 1e-12 * max(1.0, float(np.abs(difference).max())):
         return float(difference.mean() / sd)

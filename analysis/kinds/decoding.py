@@ -1,4 +1,4 @@
-"""Decoding in time: which layer knows the label when."""
+"""Decoding over time: how early the label can be read from each layer."""
 
 from __future__ import annotations
 
@@ -25,16 +25,20 @@ _CODES = ("latency", "fired")
 
 
 def decoding_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw how well the label is decoded from each layer by the time up to which its spikes are known.
+    """Draw the decoding accuracy of each layer against the time up to which its spikes are known.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `decoding_over_time`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -58,7 +62,7 @@ def decoding_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     return axes
 
 
-@Analysis("decoding", "which layer knows the label when, by linear decoders", decoding_figure, order=130)
+@Analysis("decoding", "how early each layer reveals the label, by linear decoders", decoding_figure, order=130)
 def decoding_over_time(
     spikes: Spikes,
     times: int = 10,
@@ -69,34 +73,36 @@ def decoding_over_time(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> pd.DataFrame:
-    r"""How well a linear decoder reads the label from what has fired up to a time, cross-validated.
+    r"""Decode the label from the spikes up to a time with linear decoders, cross-validated.
 
-    Reading out what has come by a time is that of Hung et al. (2005, Science 310:863-866). At time :math:`t` a neuron
-    counts as :math:`1 - (t_i - t_{onset}) / (t_{end} - t_{onset})`, its earliness in the window of its layer, if it has
-    fired by then, and as 0 if not (``code = "fired"``: as 1). The decoder is a ridge regression onto the labels, one
-    against the others, whose largest output decides (scikit-learn's `Ridge`, or with more neurons than presentations
-    its `KernelRidge`, which is the same); ``penalty`` is relative to the mean squared distance of presentations from
-    their mean. It is trained on all folds but one and tested on that; folds are stratified. Nothing of it was learned
-    by the network, so that it tells what a layer holds, not what the network reads. ``information_bits`` is the mutual
-    information of label and decoded label, without the bias of Panzeri and Treves: a lower bound of what the layer
-    carries. The control has shuffled labels.
+    The method follows Hung et al. (2005, Science 310:863-866). At time :math:`t` a neuron that has fired contributes
+    its earliness :math:`1 - (t_i - t_{onset}) / (t_{end} - t_{onset})` in the window of its layer, or 1 with
+    ``code = "fired"``. A neuron that has not fired contributes 0.
+
+    The decoder is a ridge regression onto the labels, one against the others. The largest output decides. It is
+    scikit-learn's `Ridge`, or the equivalent `KernelRidge` if there are more neurons than presentations. Each fold is
+    tested with a decoder trained on the other folds. Folds are stratified.
+
+    The network does not use this decoder. The accuracy measures the information in a layer, not the read-out of the
+    network. ``information_bits`` is the mutual information of label and decoded label, corrected for the bias of
+    Panzeri and Treves. It is a lower bound of the information in the layer. The control uses shuffled labels.
 
     Parameters
     ----------
     spikes : Spikes
-        With labels.
+        Spikes with labels.
     times : int
-        How many times, evenly from the first to the last spike of each layer.
+        Number of times, evenly spaced from the first to the last spike of each layer.
     folds : int
-        How many parts cross-validation has.
+        Number of folds of the cross-validation.
     code : {"latency", "fired"}
-        What a spike counts.
+        Contribution of a spike.
     penalty : float
-        Of large weights of the decoder.
+        Penalty on the weights of the decoder, relative to the mean squared distance of presentations from their mean.
     sample : int
-        At most so many presentations, drawn evenly over labels: with fewer, decoders are worse.
+        Largest number of presentations, drawn evenly over labels. Fewer presentations make decoders worse.
     seed : int
-        Of the sample, the folds and the shuffle.
+        Seed of the sample, the folds and the shuffle.
     progress : callable
         Called with (done, total).
 
@@ -107,19 +113,19 @@ def decoding_over_time(
 
         ================  ===========  ================================================================
         layer             categorical  ordered from first to last
-        time_ms           float64      up to which spikes are known (ms)
-        presentations     int64
-        accuracy          float64      share of presentations that are decoded rightly when left out
+        time_ms           float64      time up to which spikes are known (ms)
+        presentations     int64        number of presentations
+        accuracy          float64      fraction of held-out presentations that are decoded correctly
         low, high         float64      bounds of its 95 % confidence interval (Wilson)
-        chance            float64      share of the commonest label
+        chance            float64      fraction of the most frequent label
         control           float64      accuracy with shuffled labels
-        information_bits  float64      of decoded and true label (bits)
+        information_bits  float64      information of decoded and true label (bits)
         ================  ===========  ================================================================
 
     Raises
     ------
     DataError
-        If there are no labels, or fewer presentations of one than folds.
+        If there are no labels, or a label has fewer presentations than folds.
     SpecificationError
         If a setting is out of bounds.
 
@@ -140,7 +146,7 @@ def decoding_over_time(
     labels, tag = positions(chosen.require_labels())
     fewest = np.bincount(tag).min()
     if fewest < folds:
-        raise DataError(f"spikes: a label has {fewest} presentations, of which {folds} folds are to be made; give more")
+        raise DataError(f"spikes: a label has {fewest} presentations, fewer than the {folds} folds; give more")
     generator = np.random.default_rng([seed, 1])
     shuffled = generator.permutation(tag)
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(tag, tag))
@@ -152,7 +158,7 @@ def decoding_over_time(
         for step, time in enumerate(np.linspace(first, last, times if last > first else 1)):
             progress(position * times + step, len(chosen.sizes) * times)
             known = layer.latencies <= time
-            if (fired := int(known.sum())) != before:  # else nothing has fired since
+            if (fired := int(known.sum())) != before:  # otherwise nothing has changed
                 before = fired
                 states = np.where(known, layer.earliness() if code == "latency" else 1.0, 0.0)
                 states = layer.matrix(states).astype(np.float32).toarray()
@@ -196,10 +202,10 @@ def _cross_validated(
     labels: int,
     penalty: float,
 ) -> np.ndarray:
-    """What each presentation is decoded as, when it is left out, for each assignment of labels.
+    """Decode each presentation when it is left out, for each assignment of labels.
 
-    States are of shape (presentations, neurons). With more neurons than presentations, products of presentations are
-    cheaper to invert; they are made once for all folds.
+    States have the shape (presentations, neurons). With more neurons than presentations the kernel is smaller to
+    invert, and is computed once for all folds.
     """
     from sklearn.kernel_ridge import KernelRidge
     from sklearn.linear_model import Ridge
@@ -211,7 +217,7 @@ def _cross_validated(
     for train, test in parts:
         mean, centre = targets[train].mean(axis=0), states[train].mean(axis=0)
         scale = float(((states[train] - centre) ** 2).sum()) / len(train)
-        if not scale > 0:  # all are the same: the commonest label
+        if not scale > 0:  # equal states: the most frequent label
             outputs = np.broadcast_to(mean, (len(test), len(mean)))
         elif kernel is None:
             ridge = Ridge(penalty * scale).fit(states[train].astype(np.float64), targets[train])

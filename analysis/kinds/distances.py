@@ -19,16 +19,20 @@ if TYPE_CHECKING:
 
 
 def distance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw distances between presentations of one label and of different ones, relative to the mean of all pairs.
+    """Draw distances within and between labels, relative to the mean of all pairs.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `spike_train_distances`; the van Rossum distance is drawn.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -66,52 +70,53 @@ def spike_train_distances(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> pd.DataFrame:
-    r"""Distances of van Rossum and of Victor and Purpura between presentations, in the mean over pairs.
+    r"""Average the van Rossum and Victor-Purpura distances over pairs of presentations.
 
-    A neuron has one spike at most, so that both distances have a closed form. With spikes :math:`d` ms apart in two
-    presentations, in one only, or in none,
+    Both distances have a closed form, because a neuron fires at most once. :math:`d` is the time between the spikes of
+    a neuron in two presentations (ms):
 
-    ================  ===================================  ===  ===
-    distance          both fire                            one  none
-    ================  ===================================  ===  ===
-    van Rossum        :math:`\sqrt{2 (1 - e^{-d/\tau})}`   1    0
-    Victor-Purpura    :math:`\min(q d, 2)`                 1    0
-    ================  ===================================  ===  ===
+    ================  ===================================  =======  =====
+    distance          both fire                            1 fires  none
+    ================  ===================================  =======  =====
+    van Rossum        :math:`\sqrt{2 (1 - e^{-d/\tau})}`   1        0
+    Victor-Purpura    :math:`\min(q d, 2)`                 1        0
+    ================  ===================================  =======  =====
 
-    (van Rossum 2001, Neural Computation 13:751-763, scaled so that one spike is 1 from none; Victor and Purpura 1996, J
-    Neurophysiol 76:1310-1326). Those of a layer are of labelled lines: the root of the sum of squares over neurons (van
-    Rossum), and the sum (Victor and Purpura). Bounds are those of the 95 % percentile interval over 500 bootstrap draws
-    of presentations. ``nearest`` is how well distances tell labels: the share of presentations whose nearest other one
-    has the same label.
+    The sources are van Rossum (2001, Neural Computation 13:751-763), scaled so that a spike has distance 1 from
+    silence, and Victor and Purpura (1996, J Neurophysiol 76:1310-1326). Neurons are labelled lines. The van Rossum
+    distance of a layer is the root of the sum of squares over neurons, the Victor-Purpura distance is the sum.
+
+    Bounds are 95 % percentile intervals over 500 bootstrap draws of presentations. ``nearest`` measures how well
+    distances separate labels: the fraction of presentations whose nearest neighbour has the same label.
 
     Parameters
     ----------
     spikes : Spikes
     tau_ms : float
-        Time constant of van Rossum's distance, :math:`\tau` (ms).
+        Time constant :math:`\tau` of the van Rossum distance (ms).
     cost_per_ms : float
-        Cost of moving a spike, :math:`q` (1/ms).
+        Cost :math:`q` of moving a spike (1/ms).
     sample : int
-        At most so many presentations are compared, drawn evenly over labels.
+        Largest number of compared presentations, drawn evenly over labels.
     seed : int
-        Of the sample and of the bootstrap.
+        Seed of the sample and of the bootstrap.
     progress : callable
         Called with (done, total).
 
     Returns
     -------
     pandas.DataFrame
-        One row for each layer, measure and sort of pairs, with the columns
+        One row for each layer, measure and kind of pairs, with the columns
 
         =============  ===========  ==================================================================
         layer          categorical  ordered from first to last
         measure        str          ``van-rossum`` or ``victor-purpura``
         pairs_of       str          ``all``; with labels also ``within`` and ``between`` labels
-        presentations  int64        that are compared
-        pairs          int64
-        distance       float64      mean over pairs, without a unit
+        presentations  int64        number of compared presentations
+        pairs          int64        number of pairs
+        distance       float64      mean over pairs, dimensionless
         low, high      float64      bounds of its 95 % confidence interval
-        nearest        float64      share with a nearest one of the same label; missing without labels
+        nearest        float64      fraction with the label of its nearest neighbour; missing without labels
         =============  ===========  ==================================================================
 
     Raises

@@ -1,4 +1,4 @@
-"""Importance: what a network loses if a neuron, or a map, is silenced."""
+"""Importance of neurons and maps: the loss of accuracy when they are silenced."""
 
 from __future__ import annotations
 
@@ -27,22 +27,26 @@ if TYPE_CHECKING:
     from netsim.specification import Population
     from netsim.spikes.batches import Distribution
 
-_Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
+_Z = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 
 
 def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw what is lost without each neuron or map, the most important ones first, in each layer.
+    """Draw the loss of accuracy without each neuron or map, the most important first, for each layer.
 
-    A line is the 95 % confidence interval of a unit.
+    Vertical lines are 95 % confidence intervals.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `ablation_importance`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -62,9 +66,9 @@ def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
         for name, colour, marker in zip(names, colours(len(names)), "osD^vP*X", strict=False):
             rows = frame[frame["layer"] == name].sort_values("accuracy_loss", ascending=False)
-            place = np.arange(1, len(rows) + 1)
-            axes.vlines(place, rows["low"], rows["high"], color=colour, linewidth=0.6, alpha=0.5)
-            axes.plot(place, rows["accuracy_loss"], marker, color=colour, markersize=3, label=in_legend(name))
+            position = np.arange(1, len(rows) + 1)
+            axes.vlines(position, rows["low"], rows["high"], color=colour, linewidth=0.6, alpha=0.5)
+            axes.plot(position, rows["accuracy_loss"], marker, color=colour, markersize=3, label=in_legend(name))
         axes.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set(xlabel="neuron or map, by importance", ylabel="loss of strict accuracy\nif it is silenced")
@@ -74,7 +78,7 @@ def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
 
 @Analysis(
     "importance",
-    "what a network loses if a neuron or a map is silenced (needs a RUN or PRESET)",
+    "loss of accuracy if a neuron or a map is silenced (needs a RUN or PRESET)",
     importance_figure,
     order=95,
     presentations=200,
@@ -90,14 +94,19 @@ def ablation_importance(
     engine: Engine | None = None,
     workers: Workers = None,
 ) -> pd.DataFrame:
-    r"""What is lost without a neuron, or without a map of a convolution.
+    r"""Measure the loss of accuracy without a neuron, or without a map of a convolution.
 
-    Every unit is silenced alone, and all stimuli in which one of its neurons fires are presented again; in the others
-    nothing changes. ``accuracy_loss`` is the strict accuracy of the intact network minus that without the unit, paired,
-    with the 95 % interval of Agresti and Min (2005, Stat Med 24:729-740); ``p`` is McNemar's exact test, not corrected
-    for the number of units. ``loss_per_spike`` weights it: the loss over the mean number of the unit's spikes in a
-    presentation, by which rare but important ones stand out. With :math:`b` of :math:`n` presentations right in the
-    intact network alone, :math:`c` in that without the unit alone, and :math:`m` spikes of the unit in all,
+    Each unit is silenced alone. The stimuli in which one of its neurons fires are presented again. The others cannot
+    change. The columns compare the intact network with the network without the unit:
+
+    - ``accuracy_loss`` is the difference of strict accuracy, with the paired 95 % interval of Agresti and Min (2005,
+      Stat Med 24:729-740).
+    - ``p`` is McNemar's exact test, not corrected for the number of units.
+    - ``loss_per_spike`` is the loss divided by the unit's mean number of spikes per presentation. It reveals rare but
+      important spikes.
+
+    :math:`b` of :math:`n` presentations are correct only with the unit, and :math:`c` only without it. The unit fires
+    :math:`m` spikes in total:
 
     .. math:: \text{loss} = (b - c) / n, \quad \text{loss per spike} = (b - c) / m
 
@@ -105,19 +114,19 @@ def ablation_importance(
     ----------
     model : Model
     stimuli : Stimuli
-        With labels.
+        Stimuli with labels.
     layers : sequence of str, optional
-        By default all hidden ones that integrate.
+        Layers with units to silence; by default all hidden layers that integrate.
     units : int
-        At most so many of a layer, drawn at random.
+        Largest number of units per layer, drawn at random.
     sample : int
-        At most so many presentations, drawn evenly over labels: each is repeated for each unit.
+        Largest number of presentations, drawn evenly over labels. Each is repeated for each unit.
     seed : int
-        Of both draws.
+        Seed of both draws.
     progress : callable
         Called with (done, total).
     engine : Engine, optional
-        By default that of the network's ``training``.
+        By default the engine of the network's ``training``.
     workers : int, str or Distribution, optional
         As in `netsim.present`.
 
@@ -127,17 +136,17 @@ def ablation_importance(
         One row for each unit, with the columns
 
         =================  =======  ==================================================================
-        layer              str
+        layer              str      name of the layer
         unit               int64    number of the map, or of the neuron in a layer without maps
-        neurons            int64    that are silenced
-        spikes             float64  mean number of their spikes in a presentation of the intact network
-        presentations      int64
-        accuracy_loss      float64  strict accuracy of the intact network minus that without the unit
+        neurons            int64    number of silenced neurons
+        spikes             float64  mean number of their spikes per presentation of the intact network
+        presentations      int64    number of presentations
+        accuracy_loss      float64  strict accuracy of the intact network minus accuracy without the unit
         low, high          float64  bounds of its 95 % confidence interval
         p                  float64  McNemar's exact test
-        same_decisions     float64  share of presentations with the same decision
-        latency_change_ms  float64  mean change of the decision latency, where both decide (ms)
-        loss_per_spike     float64  ``accuracy_loss`` over ``spikes``; missing without spikes
+        same_decisions     float64  fraction of presentations with the same decision
+        latency_change_ms  float64  mean change of the decision latency (ms), if both decide
+        loss_per_spike     float64  ``accuracy_loss`` divided by ``spikes``; missing without spikes
         =================  =======  ==================================================================
 
     Raises
@@ -145,9 +154,9 @@ def ablation_importance(
     DataError
         If the stimuli have no labels, or there is no hidden layer.
     SpecificationError
-        If there is no such layer, or it does not integrate.
+        If a layer does not exist or does not integrate, or a setting is out of bounds.
     RunError
-        If no engine is given, and the model was trained with one that was handed in as an object.
+        If `engine` is missing, and the model was trained with an engine object.
 
     Examples
     --------
@@ -164,7 +173,7 @@ def ablation_importance(
 
     network = model.network
     if (stimuli.labels == UNLABELLED).any():
-        raise DataError("stimuli: have no labels, by which a decision is right or wrong")
+        raise DataError("stimuli: have no labels, so that no decision is right or wrong; give stimuli with labels")
     if units < 1:
         raise SpecificationError("importance: setting units", f"must be at least 1, not {units}")
     if sample < 1:
@@ -174,20 +183,20 @@ def ablation_importance(
     chosen = (
         [network.population(name) for name in layers]
         if layers
-        else [one for one in network.integrating if one.name != network.output.name]
+        else [each for each in network.integrating if each.name != network.output.name]
     )
     for population in chosen:
         if not population.integrates:
-            raise SpecificationError(population.name, "only relays spikes; silence the layer that it reads")
+            raise SpecificationError(population.name, "only relays spikes; silence the layer that it relays")
     if not chosen:
-        raise DataError(f"{network.name}: has no hidden layer; choose the output by its name")
+        raise DataError(f"{network.name}: has no hidden layer; name the output layer instead")
     output, labels = network.output.name, stimuli.labels
     generator = np.random.default_rng(seed)
-    drawn = [(one, unit) for one in chosen for unit in np.sort(generator.permutation(one.shape[-1])[:units])]
+    drawn = [(each, unit) for each in chosen for unit in np.sort(generator.permutation(each.shape[-1])[:units])]
     rows: list[dict[str, object]] = []
     with distribution_of(workers) as distribution:
         present = partial(_present, engine or model.make_engine(), model, distribution)
-        intact = present(stimuli, {}, [output, *(one.name for one in chosen)])
+        intact = present(stimuli, {}, [output, *(each.name for each in chosen)])
         before = decide(intact[output])
         for population, unit in drawn:
             progress(len(rows), len(drawn))
@@ -203,7 +212,7 @@ def ablation_importance(
 
 
 def _lost(fired: np.ndarray, before: Decisions, after: Decisions, labels: np.ndarray) -> dict[str, object]:
-    """What is lost without a unit, from the spikes of its neurons and the decisions with and without it."""
+    """Return the effect of a unit, from the spikes of its neurons and the decisions with and without it."""
     from scipy import stats
 
     right, still_right = before.strictly_correct(labels), after.strictly_correct(labels)
@@ -248,14 +257,14 @@ def _present(
 
 
 def _mask(population: Population, unit: int) -> np.ndarray:
-    """Which neurons of a population belong to a unit."""
+    """Return a mask of the neurons of a unit."""
     mask = np.zeros(population.shape, dtype=bool)
     mask[..., unit] = True
     return mask
 
 
 def _interval(lost: int, won: int, count: int) -> tuple[float, float]:
-    """Bounds of the 95 % interval of a difference of paired shares, half a presentation in each cell (Agresti, Min)."""
+    """Agresti-Min 95 % interval of a difference of paired fractions. Half a presentation is added to each cell."""
     first, second, whole = lost + 0.5, won + 0.5, count + 2.0
     middle = (first - second) / whole
     half = _Z * np.sqrt(first + second - (first - second) ** 2 / whole) / whole

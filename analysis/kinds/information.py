@@ -1,4 +1,4 @@
-"""Information: how many bits latency, rank and silence carry about the label, of each neuron and of a layer."""
+"""Information (bits) that latency, rank and silence carry about the label, per neuron and per layer."""
 
 from __future__ import annotations
 
@@ -25,19 +25,23 @@ CODES = ("latency", "rank", _SILENCE)
 
 
 def information_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw how much the neurons of each layer tell about the label, by latency, rank and silence.
+    """Draw the information of neurons about the label in latency, rank and silence, for each layer.
 
-    A mark is the median of neurons, a line holds the middle 90 %; the shuffle correction is taken off. The grey tick is
-    the 95th percentile of neurons if labels are shuffled: what is not above it may be chance.
+    Marks are medians over neurons, and lines cover the middle 90 %. The mean of shuffled labels is subtracted. The
+    grey tick is the 95th percentile of neurons with shuffled labels. Values below it may be chance.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `label_information`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -77,33 +81,41 @@ def information_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
 def label_information(
     spikes: Spikes, bins: int = 8, shuffles: int = 20, seed: int = 0, progress: Progress = no_progress
 ) -> pd.DataFrame:
-    r"""Mutual information of what neurons do about the label, with corrections for few presentations, and a control.
+    r"""Mutual information of responses and label, corrected for few presentations, with a control.
 
     .. math:: I = \sum_{s,r} P(s, r) \log_2 \frac{P(s, r)}{P(s) P(r)} \quad \text{(bits)}
 
-    with :math:`s` the label and :math:`r` the response of a neuron: its *latency* in bins of equal number of the
-    neuron's own spikes, and silence; its *rank* among the spikes of the layer, likewise; or *silence* alone, whether it
-    fired. Of a layer the responses are the latency of its first spike, in such bins; which neuron fires first (the
-    lowest number of several; in `rank`); and the number of neurons that fire, in such bins (in `silence`).
+    :math:`s` is the label and :math:`r` the response. The code defines the response:
 
-    With probabilities from counts :math:`I` is too large. ``corrected_pt`` takes off the bias to first order, with the
-    Bayesian count of responses of Panzeri and Treves (1996, Network 7:87-107), ``corrected_shuffle`` the mean of
-    :math:`I` with the labels shuffled over presentations. That is also the control: ``control_95`` is the 95th
-    percentile of shuffles, and ``p`` the share :math:`(1 + k) / (1 + n)` of :math:`n` shuffles of which :math:`k` have
-    at least as much information; it is not corrected for the number of neurons.
+    =========  =============================================  ==========================================
+    code       response of a neuron                           response of a layer
+    =========  =============================================  ==========================================
+    latency    bin of its latency, or silence                 bin of the latency of its first spike
+    rank       bin of its rank among the spikes of the layer  neuron that fires first; ties go to the
+                                                              lowest number
+    silence    whether it fires                               bin of the number of neurons that fire
+    =========  =============================================  ==========================================
 
-    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+    Bins hold equal numbers of the neuron's spikes.
+
+    Estimates of :math:`I` from counts are too large. ``corrected_pt`` subtracts the first-order bias of Panzeri and
+    Treves (1996, Network 7:87-107), with their Bayesian count of responses. ``corrected_shuffle`` subtracts the mean of
+    :math:`I` over shuffled labels. The shuffles are also the control: ``control_95`` is their 95th percentile. ``p`` is
+    :math:`(1 + k) / (1 + n)`, if :math:`k` of :math:`n` shuffles have at least as much information. It is not corrected
+    for the number of neurons.
+
+    The analysis needs all spikes of a layer. It reads one layer of a file at a time.
 
     Parameters
     ----------
     spikes : Spikes
-        With labels.
+        Spikes with labels.
     bins : int
-        How many bins latencies and ranks have.
+        Number of bins of latencies and ranks.
     shuffles : int
-        How many times labels are shuffled.
+        Number of shuffles of the labels.
     seed : int
-        Of the shuffles.
+        Seed of the shuffles.
     progress : callable
         Called with (done, total).
 
@@ -114,24 +126,26 @@ def label_information(
 
         =================  ===========  ============================================================
         layer              categorical  ordered from first to last
-        neuron             Int64        number in the layer; missing of the layer
+        neuron             Int64        number in the layer; missing in rows of the layer
         code               str          ``latency``, ``rank`` or ``silence``
         information_bits   float64      plug-in estimate (bits)
-        corrected_pt       float64      without the bias of Panzeri and Treves (bits); can be below 0
-        corrected_shuffle  float64      without the mean of shuffles (bits); can be below 0
+        corrected_pt       float64      minus the bias of Panzeri and Treves (bits); may be negative
+        corrected_shuffle  float64      minus the mean of shuffles (bits); may be negative
         control_mean       float64      mean of shuffles (bits)
-        control_95         float64      their 95th percentile (bits)
-        p                  float64      share of shuffles with as much information
+        control_95         float64      95th percentile of shuffles (bits)
+        p                  float64      fraction of shuffles with at least as much information
         =================  ===========  ============================================================
 
     Raises
     ------
     DataError
         If there are no labels.
+    SpecificationError
+        If `bins` or `shuffles` is below 2.
 
     Examples
     --------
-    A neuron that fires early for one label and late for the other, in every presentation, tells it apart: one bit.
+    A neuron that always fires early for one label and late for the other carries one bit.
 
     >>> import numpy as np
     >>> from netsim.spikes import LayerSpikes, Spikes
@@ -153,26 +167,26 @@ def label_information(
     parts = []
     for layer in each_layer(spikes, progress):
         for values, of_layer in _codes(layer, bins):
-            for code, found in _informed(layer, values, bins, of_layer, [tag, *shuffled], len(labels)).items():
+            for code, columns in _informed(layer, values, bins, of_layer, [tag, *shuffled], len(labels)).items():
                 rows = layer.size + 1
                 numbers = nullable(np.append(np.arange(layer.size), 0), np.append(np.zeros(layer.size), 1))
-                parts.append(pd.DataFrame({"layer": [layer.name] * rows, "neuron": numbers, "code": code, **found}))
+                parts.append(pd.DataFrame({"layer": [layer.name] * rows, "neuron": numbers, "code": code, **columns}))
     table = pd.concat(parts, ignore_index=True)
     return table.assign(layer=ordered_layers(table["layer"], spikes))
 
 
 def _codes(layer: LayerSpikes, bins: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-    """What there is of each spike, and by the codes that come of it the response of the layer in each presentation.
+    """Yield a value of each spike, and the responses of the layer by code.
 
-    Silence is told by whether there is a spike, whatever there is of it.
+    The code silence needs no value, because it depends only on the presence of a spike.
     """
     first = np.full(layer.presentations, np.inf)
     leader = np.zeros(layer.presentations, np.int64)
     for begin, part in layer.parts():
         fired = part.counts > 0
-        own = first[begin : begin + part.presentations]
-        own[fired] = np.minimum.reduceat(part.latencies, part.starts[:-1][fired]) if fired.any() else np.inf
-        leads = np.flatnonzero(part.latencies == own[part.rows])
+        earliest = first[begin : begin + part.presentations]
+        earliest[fired] = np.minimum.reduceat(part.latencies, part.starts[:-1][fired]) if fired.any() else np.inf
+        leads = np.flatnonzero(part.latencies == earliest[part.rows])
         rows, of_row = np.unique(part.rows[leads], return_index=True)
         leader[begin + rows] = part.neurons[leads[of_row]]
     fired = layer.counts > 0
@@ -192,36 +206,36 @@ def _informed(
     tags: Sequence[np.ndarray],
     labels: int,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """The columns of each code, of neurons and then of the layer; the first labels are true, the others shuffled."""
+    """Return the columns of each code, first of neurons, then of the layer. Tags after the first are shuffled."""
     presentations = np.bincount(tags[0], minlength=labels)
     information = {name: np.empty((len(tags), layer.size + 1)) for name in of_layer}
     bias = {name: np.empty(layer.size + 1) for name in of_layer}
 
-    def estimate(name: str, place: slice, position: int, counts: np.ndarray) -> None:
-        information[name][position, place] = plug_in(counts)
+    def estimate(name: str, index: slice, position: int, counts: np.ndarray) -> None:
+        information[name][position, index] = plug_in(counts)
         if position == 0:
-            bias[name][place] = panzeri_treves_bias(counts)
+            bias[name][index] = panzeri_treves_bias(counts)
 
     for some in layer.by_neuron(values):
         neurons = len(some.counts)
         code = some.neurons * bins + equal_bins(some.values, some.counts, bins)
-        place = slice(some.first, some.first + neurons)
+        index = slice(some.first, some.first + neurons)
         for position, tag in enumerate(tags):
             counts = contingency(code, tag[some.rows], bins, labels, neurons)
             for name in of_layer:
                 chosen = counts.sum(axis=-1, keepdims=True) if name == _SILENCE else counts
-                estimate(name, place, position, with_silence(chosen, presentations))
+                estimate(name, index, position, with_silence(chosen, presentations))
     for name, whole in of_layer.items():
         size = int(whole.max(initial=0)) + 1
         for position, tag in enumerate(tags):
             counts = np.bincount(tag * size + whole, minlength=labels * size).reshape(1, labels, size)
             estimate(name, slice(layer.size, None), position, counts)
-    found = {}
+    columns = {}
     for name in of_layer:
         true, control = information[name][0], information[name][1:]
         mean = control.mean(axis=0)
         as_much = (control >= true - 1e-12).sum(axis=0)
-        found[name] = {
+        columns[name] = {
             "information_bits": true,
             "corrected_pt": true - bias[name],
             "corrected_shuffle": true - mean,
@@ -229,4 +243,4 @@ def _informed(
             "control_95": np.quantile(control, 0.95, axis=0),
             "p": (1 + as_much) / (1 + len(control)),
         }
-    return found
+    return columns

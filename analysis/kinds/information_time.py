@@ -1,4 +1,4 @@
-"""Information in time: how what neurons tell about the label grows in the presentation."""
+"""Information over time: its growth during the presentation."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ if TYPE_CHECKING:
 
 
 def information_time_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the mean information of the neurons of each layer by the time up to which their spikes are known.
+    """Draw the mean information of neurons against the time up to which their spikes are known, for each layer.
 
-    The band holds the mean of neurons with its 95 % bootstrap interval over neurons.
+    The band is the 95 % bootstrap interval over neurons.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `information_over_time`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -52,31 +56,30 @@ def information_time_figure(frame: pd.DataFrame, ax: Axes | None = None, palette
 
 @Analysis(
     "information-time",
-    "how what neurons tell about the label grows in the presentation",
+    "growth of the neurons' information about the label during the presentation",
     information_time_figure,
     order=50,
 )
 def information_over_time(
     spikes: Spikes, times: int = 12, bins: int = 8, seed: int = 0, progress: Progress = no_progress
 ) -> pd.DataFrame:
-    r"""Mutual information of latencies about the label, if spikes are known up to a time only.
+    r"""Mutual information of latencies and label, if spikes are known only up to a time.
 
-    At each time :math:`t` a spike that comes later counts as silence; bins, estimates and the correction of Panzeri and
-    Treves are those of `label_information`. The control is the same with the labels shuffled once: near 0 where the
-    correction suffices.
+    A spike after the time counts as silence. Bins, estimates and the correction of Panzeri and Treves are the same as
+    in `label_information`. The control uses labels shuffled once. It is near 0 if the correction suffices.
 
-    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+    The analysis needs all spikes of a layer. It reads one layer of a file at a time.
 
     Parameters
     ----------
     spikes : Spikes
-        With labels.
+        Spikes with labels.
     times : int
-        How many times, evenly from the first to the last spike of each layer.
+        Number of times, evenly spaced from the first to the last spike of each layer.
     bins : int
-        How many bins latencies have.
+        Number of bins of latencies.
     seed : int
-        Of the shuffle and of the bootstrap.
+        Seed of the shuffle and of the bootstrap.
     progress : callable
         Called with (done, total).
 
@@ -87,8 +90,8 @@ def information_over_time(
 
         ============  ===========  ==================================================================
         layer         categorical  ordered from first to last
-        time_ms       float64      up to which spikes are known (ms)
-        fired         float64      share of neurons that have fired by then
+        time_ms       float64      time up to which spikes are known (ms)
+        fired         float64      fraction of neurons that have fired by then
         mean_bits     float64      mean over neurons of the corrected information (bits)
         low, high     float64      bounds of its 95 % bootstrap interval over neurons (bits)
         control_bits  float64      mean over neurons with shuffled labels (bits)
@@ -98,6 +101,8 @@ def information_over_time(
     ------
     DataError
         If there are no labels.
+    SpecificationError
+        If `times` is below 2.
 
     Examples
     --------
@@ -124,15 +129,15 @@ def information_over_time(
         for some in layer.by_neuron(layer.latencies):
             neurons = len(some.counts)
             code = some.neurons * bins + equal_bins(some.values, some.counts, bins)
-            step = np.searchsorted(moments, some.values)  # the first time by which it has fired
+            step = np.searchsorted(moments, some.values)  # the first time at which the spike is known
             fired += np.cumsum(np.bincount(step, minlength=times))
-            for tags, found in zip((tag, shuffled), corrected, strict=True):
+            for tags, bits in zip((tag, shuffled), corrected, strict=True):
                 known = np.zeros((neurons, len(labels), bins), np.int64)
                 for position in range(times):
                     new = step == position
                     known += contingency(code[new], tags[some.rows[new]], bins, len(labels), neurons)
                     whole = with_silence(known, presentations)
-                    found[position, some.first : some.first + neurons] = plug_in(whole) - panzeri_treves_bias(whole)
+                    bits[position, some.first : some.first + neurons] = plug_in(whole) - panzeri_treves_bias(whole)
         for position, time in enumerate(moments):
             low, high = _bootstrap(corrected[0, position], generator)
             rows.append(
@@ -151,7 +156,7 @@ def information_over_time(
 
 
 def _bootstrap(values: np.ndarray, generator: np.random.Generator, draws: int = 200) -> tuple[float, float]:
-    """Bounds of the 95 % percentile interval of a mean."""
+    """Bounds of the 95 % bootstrap interval of a mean."""
     weights = generator.multinomial(len(values), np.full(len(values), 1 / len(values)), draws) / len(values)
     low, high = np.quantile(weights @ values, [0.025, 0.975])
     return float(low), float(high)

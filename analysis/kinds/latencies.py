@@ -1,4 +1,4 @@
-"""Latencies: when each neuron fires for each label, how reliably, and how often it is silent."""
+"""Latency statistics: when each neuron fires for each label, and how reliably."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ if TYPE_CHECKING:
 
 
 def reliability_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw how the medians of neurons are spread, layer above layer, all labels together.
+    """Draw the distribution of the neurons' median latencies for each layer, over all labels.
 
-    A box holds the middle half of the neurons that fire, with their median; whiskers hold 90 %. Beside it stands how
-    reliable a neuron is in the mean, the share of presentations in which it fires.
+    A box covers the middle half of the neurons that fire, with their median. Whiskers cover 90 %. The text is the mean
+    reliability of neurons, the fraction of presentations in which they fire.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `latency_statistics`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -48,14 +52,14 @@ def reliability_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     names = layer_names(neurons)
     with drawing(ax, COLUMN_WIDTH, 0.7 + 0.3 * len(names), palette) as axes:
         for row, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
-            own = neurons[neurons["layer"] == name]
-            medians = own["median_ms"].dropna().to_numpy()
+            shown = neurons[neurons["layer"] == name]
+            medians = shown["median_ms"].dropna().to_numpy()
             if len(medians):
                 low, first, middle, third, high = np.quantile(medians, [0.05, 0.25, 0.5, 0.75, 0.95])
                 axes.hlines(row, low, high, color=colour, linewidth=1.0)
                 axes.barh(row, third - first, 0.5, first, color=colour, alpha=0.45, linewidth=0)
                 axes.plot([middle, middle], [row - 0.25, row + 0.25], color=colour, linewidth=1.8)
-            text = f"{own['reliability'].mean():.1%} fire" if len(medians) else "silent"
+            text = f"{shown['reliability'].mean():.1%} fire" if len(medians) else "silent"
             axes.text(1.01, row, text, transform=axes.get_yaxis_transform(), fontsize="small", color=FAINT, va="center")
         axes.set_yticks(range(len(names)), list(map(plain, names)))
         axes.set_ylim(-0.6, len(names) - 0.4)
@@ -71,14 +75,14 @@ def reliability_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     order=10,
 )
 def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.DataFrame:
-    r"""Latencies of neurons, and of layers, over presentations.
+    r"""Tabulate latency statistics of neurons and layers over presentations.
 
-    Over the :math:`n` presentations (of a label) in which a neuron fires, of :math:`N`, with latencies
-    :math:`t_1 \dots t_n` (ms): mean, median, standard deviation (with :math:`n - 1`) and interquartile range, quantiles
-    interpolated linearly (definition 7 of Hyndman and Fan 1996, Am Stat 50:361-365); the reliability is
-    :math:`n / N` and the silence :math:`1 - n / N`.
+    A neuron fires in :math:`n` of :math:`N` presentations (of a label), with latencies :math:`t_1 \dots t_n` (ms). The
+    table has their mean, median, standard deviation (divisor :math:`n - 1`) and interquartile range. Quantiles are
+    interpolated linearly (definition 7 of Hyndman and Fan 1996, Am Stat 50:361-365). The reliability is :math:`n / N`,
+    the silence :math:`1 - n / N`.
 
-    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+    The analysis needs all spikes of a layer. It reads one layer of a file at a time.
 
     Parameters
     ----------
@@ -89,20 +93,20 @@ def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        For each layer, one row for each neuron and label, one for each neuron over all labels, one for each label over
-        all neurons, and one over both, with the columns
+        For each layer: a row per neuron and label, per neuron, per label, and a row over all neurons and labels, with
+        the columns
 
         =============  ===========  ==============================================================
         layer          categorical  ordered from first to last
-        neuron         Int64        number in the layer; missing over all neurons
-        label          Int64        missing over all labels, or if there are none
+        neuron         Int64        number in the layer; missing in rows over all neurons
+        label          Int64        missing in rows over all labels, or without labels
         presentations  int64        :math:`N`; over all neurons, times their number
         spikes         int64        :math:`n`
-        reliability    float64      share of presentations with a spike
-        silence        float64      share without
+        reliability    float64      fraction of presentations with a spike
+        silence        float64      fraction of presentations without a spike
         mean_ms        float64      mean latency (ms); missing without a spike
         median_ms      float64      median (ms)
-        sd_ms          float64      standard deviation (ms), the jitter; missing with fewer than two
+        sd_ms          float64      standard deviation (ms), the jitter; missing with fewer than 2 spikes
         iqr_ms         float64      interquartile range (ms)
         =============  ===========  ==============================================================
 
@@ -136,7 +140,7 @@ def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
         of_neurons.append(_grouped(times, some.counts))
         if spikes.labels is not None:
             both = some.neurons * kinds + tag[some.rows[order]]
-            small = np.uint16 if groups * kinds < 2**16 else np.int64  # sorted by radix
+            small = np.uint16 if groups * kinds < 2**16 else np.int64  # numpy sorts uint16 by radix
             by_both = np.argsort(both.astype(small), kind="stable")
             of_both.append(_grouped(times[by_both], np.bincount(both, minlength=groups * kinds)))
     everything = _grouped(np.sort(layer.latencies), np.array([len(layer.latencies)]))
@@ -151,9 +155,9 @@ def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
         groupings[:0] = [(of_both, np.tile(shown, count), np.repeat(numbers, kinds), np.tile(labels, count))]
         groupings[2:2] = [(of_labels, shown * count, None, labels)]
     tables = []
-    for found, presentations, neurons_of, labels_of in groupings:
+    for grouped, presentations, neurons_of, labels_of in groupings:
         rows = len(presentations)
-        columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        columns = {name: np.concatenate([part[name] for part in grouped]) for name in grouped[0]}
         reliability = columns["spikes"] / np.maximum(presentations, 1)
         tables.append(
             pd.DataFrame(
@@ -175,7 +179,7 @@ def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
 
 
 def _grouped(latencies: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Number, mean, median, standard deviation and interquartile range (ms) of latencies, sorted in groups in turn."""
+    """Number, mean, median, standard deviation and interquartile range (ms) of consecutive sorted groups."""
     begin = np.concatenate([[0], np.cumsum(counts)])
     fired, several = counts > 0, counts > 1
     total, squares = np.zeros((2, len(counts)))
@@ -189,12 +193,12 @@ def _grouped(latencies: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]
     variance = np.divide(squares, counts - 1, out=np.full(len(counts), np.nan), where=several)
 
     def quantile(share: float) -> np.ndarray:
-        found = np.full(len(counts), np.nan)
-        place = begin[:-1][fired] + share * (counts[fired] - 1)
-        below = place.astype(np.int64)
+        values = np.full(len(counts), np.nan)
+        position = begin[:-1][fired] + share * (counts[fired] - 1)
+        below = position.astype(np.int64)
         above = np.minimum(below + 1, begin[1:][fired] - 1)
-        found[fired] = latencies[below] + (place - below) * (latencies[above] - latencies[below])
-        return found
+        values[fired] = latencies[below] + (position - below) * (latencies[above] - latencies[below])
+        return values
 
     return {
         "spikes": counts,

@@ -1,4 +1,4 @@
-"""First-spike PSTH: the rate of a layer over the presentation, with its confidence interval."""
+"""First-spike PSTH: the rate of a layer during the presentation, with its confidence interval."""
 
 from __future__ import annotations
 
@@ -24,16 +24,20 @@ _MOST_BINS = 10_000
 
 
 def psth_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the rate of each layer over the presentation, all labels together, with its 95 % confidence interval.
+    """Draw the rate of each layer during the presentation, over all labels, with its 95 % confidence interval.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `first_spike_psth`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -50,7 +54,7 @@ def psth_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = 
     require(frame, ("layer", "time_ms", "end_ms", "rate_hz", "low", "high"), "PSTH")
     shown = frame[frame["label"].isna()]
     last = shown.groupby("layer", observed=True, sort=False).tail(1)
-    shown = pd.concat([shown, last.assign(time_ms=last["end_ms"])])  # where the last bin ends
+    shown = pd.concat([shown, last.assign(time_ms=last["end_ms"])])  # end of the last bin
     axes = draw_lines(shown, "time_ms", "rate_hz", ax, palette, size=(FULL_WIDTH, 2.4), step=True)
     axes.set(xlabel="time in the presentation (ms)", ylabel="rate (spikes/s and neuron)")
     axes.set_ylim(bottom=0)
@@ -59,16 +63,15 @@ def psth_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = 
 
 @Analysis("psth", "first-spike PSTH of each layer, with confidence", psth_figure, order=20, width=FULL_WIDTH)
 def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = no_progress) -> pd.DataFrame:
-    r"""First-spike peristimulus time histogram of each layer, over all presentations and over those of each label.
+    r"""First-spike peristimulus time histogram (PSTH) of each layer, over all presentations and for each label.
 
-    That of Gerstein and Kiang (1960, Biophys J 1:15-28), of first spikes alone.
+    Gerstein and Kiang (1960, Biophys J 1:15-28) defined the PSTH. This table is restricted to first spikes. In a bin
+    of width :math:`\Delta`, presentation :math:`p` has :math:`c_p` spikes of :math:`M` neurons. Its rate is
+    :math:`c_p / (M \Delta)`, in spikes per second and neuron.
 
-    In a bin of width :math:`\Delta` presentation :math:`p` has :math:`c_p` spikes of :math:`M` neurons; its rate is
-    :math:`c_p / (M \Delta)`, in spikes per second and neuron. The table has the mean over presentations and its 95 %
-    confidence interval, Student's t with the presentation as the unit: spikes of one presentation are not independent.
-    A rate is at least 0, and so is the interval, which is cut there. The last bin of a layer ends with the window in
-    which its neurons can fire, and has the width that is left; where nobody says when that ends, as in a file of
-    spikes, it is as wide as the others.
+    The table has the mean over presentations and its 95 % confidence interval (Student's t), cut at 0. The unit is the
+    presentation, because spikes in a presentation are not independent. The last bin ends with the firing window of the
+    layer, so it may be narrower. It has full width if the window is unknown, as for spikes from a file.
 
     Parameters
     ----------
@@ -85,19 +88,19 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
 
         =============  ===========  ==============================================================
         layer          categorical  ordered from first to last
-        label          Int64        missing over all labels
+        label          Int64        missing in rows over all labels
         time_ms        float64      begin of the bin (ms)
         end_ms         float64      end of the bin (ms)
         presentations  int64
         rate_hz        float64      spikes per second and neuron
-        low, high      float64      bounds of the 95 % confidence interval, at least 0; missing of one
-                                    presentation
+        low, high      float64      bounds of the 95 % confidence interval, at least 0; missing for a
+                                    single presentation
         =============  ===========  ==============================================================
 
     Raises
     ------
     SpecificationError
-        If the bins are not wider than 0, too many, or wider than the presentation.
+        If the bins have no width, are too many, or are wider than the presentation.
 
     Examples
     --------
@@ -113,20 +116,20 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
     if not bin_ms > 0:
         raise SpecificationError("psth: setting bin_ms", f"must be more than 0 ms, not {bin_ms:g}")
     labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
-    found: dict[str, _Histogram] = {}
+    histograms: dict[str, _Histogram] = {}
     for first, layer in spikes.parts(progress):
-        if layer.name not in found:
+        if layer.name not in histograms:
             end = np.inf if layer.observed else layer.window[1]
-            found[layer.name] = _Histogram(layer.size, layer.window[1], end, bin_ms, len(labels))
-        found[layer.name].add(layer, tag[first : first + layer.presentations])
-    longest = max((histogram.last for histogram in found.values()), default=0.0)
+            histograms[layer.name] = _Histogram(layer.size, layer.window[1], end, bin_ms, len(labels))
+        histograms[layer.name].add(layer, tag[first : first + layer.presentations])
+    longest = max((histogram.last for histogram in histograms.values()), default=0.0)
     if 0 < longest < bin_ms:
         long = f"must be at most {longest:g} ms, as long as the presentation, not {bin_ms:g}"
         raise SpecificationError("psth: setting bin_ms", long)
     shown = np.bincount(tag, minlength=len(labels))
     parts = []
     for name in spikes.sizes:
-        histogram = found[name]
+        histogram = histograms[name]
         groups: list[tuple[int | None, list[int]]] = [(None, list(range(len(labels))))]
         if spikes.labels is not None:
             groups += [(int(label), [position]) for position, label in enumerate(labels)]
@@ -154,49 +157,48 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
 
 
 class _Histogram:
-    """Spikes of a layer in bins, as sums over the presentations of each label, to which more presentations add.
+    """Binned spikes of a layer, as sums over the presentations of each label.
 
-    Bins reach to the `last` time that is known of; the last bin is cut at the `end`, unless spikes come after it. One
-    bin more than there are is kept for spikes on the very last bound, which belong to the bin before it: by the sums of
-    products with the next bin the two become one.
+    Bins extend to the `last` known time. The last bin ends at `end`, unless spikes occur after it. An extra bin
+    collects spikes on the last bound. `rates` merges it with the last bin, and needs products of adjacent bins for it.
     """
 
     def __init__(self, neurons: int, last: float, end: float, bin_ms: float, labels: int) -> None:
         self._neurons, self.last, self._end, self._bin_ms = neurons, last, end, bin_ms
-        self._sums = np.zeros((3, labels, 1), np.int64)  # of counts, of their squares, of products with the next bin
+        self._sums = np.zeros((3, labels, 1), np.int64)  # counts, squares, products with the next bin
         self._widen()
 
     def _widen(self) -> None:
         bins = max(1, math.ceil(self.last / self._bin_ms - 1e-9))
         if bins > _MOST_BINS:
-            raise SpecificationError("psth: setting bin_ms", f"makes {bins:,} bins; take wider ones")
+            raise SpecificationError("psth: setting bin_ms", f"makes {bins:,} bins; choose wider bins")
         self._sums = np.pad(self._sums, ((0, 0), (0, 0), (0, bins + 1 - self._sums.shape[2])))
 
     def add(self, layer: LayerSpikes, tag: np.ndarray) -> None:
-        """Count presentations; `tag` is the position of the label of each."""
+        """Count presentations. `tag` is the position of each presentation's label."""
         last = float(layer.latencies.max(initial=0.0))
         if last > self.last:
             self.last, self._end = last, np.inf
             self._widen()
         columns = self._sums.shape[2]
-        place = (layer.latencies / self._bin_ms + 1e-9).astype(np.int64)
-        place += layer.rows * np.int64(columns)
-        counts = np.bincount(place, minlength=layer.presentations * columns).reshape(-1, columns)
+        index = (layer.latencies / self._bin_ms + 1e-9).astype(np.int64)
+        index += layer.rows * np.int64(columns)
+        counts = np.bincount(index, minlength=layer.presentations * columns).reshape(-1, columns)
         for position in np.unique(tag):
-            own = counts[tag == position]
-            self._sums[0, position] += own.sum(axis=0)
-            self._sums[1, position] += (own**2).sum(axis=0)
-            self._sums[2, position, :-1] += (own[:, :-1] * own[:, 1:]).sum(axis=0)
+            chosen = counts[tag == position]
+            self._sums[0, position] += chosen.sum(axis=0)
+            self._sums[1, position] += (chosen**2).sum(axis=0)
+            self._sums[2, position, :-1] += (chosen[:, :-1] * chosen[:, 1:]).sum(axis=0)
 
     @property
     def edges(self) -> np.ndarray:
-        """Bounds of the bins (ms), one more than there are bins."""
+        """Bounds of the bins (ms), one more than bins."""
         whole = np.arange(self._sums.shape[2]) * self._bin_ms
         return np.append(whole[:-1], min(whole[-1], self._end)) if self._end > 0 else whole
 
     def rates(self, chosen: Sequence[int], count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation (Hz) over the `count` presentations of chosen labels, by bin."""
-        # whole numbers of any size, so that equal counts have no deviation at all
+        """Mean and standard deviation (Hz) per bin, over the `count` presentations of the chosen labels."""
+        # exact integers, so that equal counts have a deviation of exactly 0
         total, squares, products = self._sums[:, chosen].sum(axis=1).astype(object)
         total[-2] += total[-1]
         squares[-2] += squares[-1] + 2 * products[-2]

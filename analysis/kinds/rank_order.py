@@ -1,4 +1,4 @@
-"""Rank-order correlation: whether the neurons of a layer fire in the same order in two presentations."""
+"""Rank-order correlation: do the neurons of a layer fire in the same order in two presentations?"""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ _DRAWS = 200
 
 
 def rank_order_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the mean rank-order correlation between presentations of one label, and of different labels, by layer.
+    """Draw the mean rank-order correlation within and between labels, for each layer.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `rank_order_correlation`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -60,39 +64,40 @@ def rank_order_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
 
 @Analysis("rank-order", "whether neurons fire in the same order in two presentations", rank_order_figure, order=60)
 def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = no_progress) -> pd.DataFrame:
-    r"""Spearman's correlation of the order of spikes between presentations, in the mean over all pairs of them.
+    r"""Spearman's correlation of the firing order between presentations, averaged over all pairs.
 
-    The correlation is that of Spearman (1904, Am J Psychol 15:72-101). The neurons of a layer have ranks by their
-    latencies, ties the mean of theirs; silent ones come last and are a tie. With ranks of mean 0 and norm 1,
-    :math:`z_p`, the correlation of two presentations is :math:`z_p \cdot z_q`, and its mean over all pairs of a set
-    follows from the sum :math:`S` of its :math:`n` vectors, :math:`(|S|^2 - n) / (n (n - 1))`: no pair is left out. A
-    presentation in which no neuron or all at once fire has no order and counts for none. Bounds are those of the 95 %
-    percentile interval over 200 bootstrap draws of presentations (within labels), in which no presentation is a pair
-    with itself.
+    Spearman (1904, Am J Psychol 15:72-101) defined the correlation. Neurons are ranked by latency within their layer,
+    and ties share their mean rank. Silent neurons come last, as a tie. Scaled to mean 0 and norm 1, the ranks of a
+    presentation are a vector :math:`z_p`. The correlation of two presentations is :math:`z_p \cdot z_q`. With the sum
+    :math:`S` of :math:`n` vectors, the mean over all pairs is :math:`(|S|^2 - n) / (n (n - 1))`.
 
-    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+    A presentation in which no neuron fires, or all fire at the same time, has no order and is left out. Bounds are 95 %
+    percentile intervals over 200 bootstrap draws of presentations within labels. A presentation is never paired with
+    itself.
+
+    The analysis needs all spikes of a layer. It reads one layer of a file at a time.
 
     Parameters
     ----------
     spikes : Spikes
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
     progress : callable
         Called with (done, total).
 
     Returns
     -------
     pandas.DataFrame
-        One row for each layer and sort of pairs, and one for each layer and two labels, with the columns
+        One row for each layer and kind of pairs, and one for each layer and pair of labels, with the columns
 
         ===========  ===========  ===================================================================
         layer        categorical  ordered from first to last
-        pairs_of     str          ``all``; with labels also ``within`` and ``between`` labels, ``labels``
-        label        Int64        of ``labels``, the first one; missing elsewhere
-        other        Int64        the second one
-        pairs        int64        pairs of presentations
+        pairs_of     str          ``all``; with labels also ``within``, ``between`` and ``labels``
+        label        Int64        first label, for ``labels``; missing elsewhere
+        other        Int64        second label, for ``labels``; missing elsewhere
+        pairs        int64        number of pairs of presentations
         correlation  float64      mean over pairs, -1 to 1; missing without a pair
-        low, high    float64      bounds of its 95 % confidence interval; missing in ``labels``
+        low, high    float64      bounds of its 95 % confidence interval; missing for ``labels``
         ===========  ===========  ===================================================================
 
     Examples
@@ -114,11 +119,11 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
     for layer in each_layer(spikes, progress):
         ranks = _unit_ranks(layer)
         sums = _label_sums(ranks, tag, len(labels), np.ones((1, spikes.presentations)))
-        inner, counts, own = (part[0] for part in sums)
+        inner, counts, self_weights = (part[0] for part in sums)
         drawn = _label_sums(ranks, tag, len(labels), weights)
         for which in ("all", "within", "between") if has_labels else ("all",):
-            value, pairs = _mean_over(which, inner, counts, own)
-            values = np.array([_mean_over(which, *one)[0] for one in zip(*drawn, strict=True)])
+            value, pairs = _mean_over(which, inner, counts, self_weights)
+            values = np.array([_mean_over(which, *draw)[0] for draw in zip(*drawn, strict=True)])
             known = values[np.isfinite(values)]
             low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
             bounds = {"pairs": int(pairs), "correlation": value, "low": low, "high": high}
@@ -126,7 +131,7 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
         for first in range(len(labels) if has_labels else 0):
             for second in range(first, len(labels)):
                 count = counts[first] * (counts[first] - 1) / 2 if first == second else counts[first] * counts[second]
-                total = (inner[first, first] - own[first]) / 2 if first == second else inner[first, second]
+                total = (inner[first, first] - self_weights[first]) / 2 if first == second else inner[first, second]
                 mean = total / count if count else np.nan
                 pair = {"label": labels[first], "other": labels[second], "pairs": int(count), "correlation": mean}
                 rows.append({"layer": layer.name, "pairs_of": "labels", **pair, "low": np.nan, "high": np.nan})
@@ -138,59 +143,59 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
 
 
 def _draws(tag: np.ndarray, labels: int, generator: np.random.Generator) -> np.ndarray:
-    """How often each presentation is drawn, shape (draws, presentations); as many of each label as there are."""
+    """Draw presentations within labels with replacement. Return their multiplicities, shape (draws, presentations)."""
     weights = np.zeros((_DRAWS, len(tag)))
     for label in range(labels):
-        own = np.flatnonzero(tag == label)
-        weights[:, own] = generator.multinomial(len(own), np.full(len(own), 1 / len(own)), _DRAWS)
+        members = np.flatnonzero(tag == label)
+        weights[:, members] = generator.multinomial(len(members), np.full(len(members), 1 / len(members)), _DRAWS)
     return weights
 
 
 def _label_sums(
     ranks: tuple[Any, np.ndarray, np.ndarray], tag: np.ndarray, labels: int, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each draw: products of the sums of labels, weights of labels, and of each presentation with itself.
+    """Return, for each draw, products of the labels' sums, weights of labels, and squared weights of labels.
 
-    Shapes are (draws, labels, labels), (draws, labels), (draws, labels). The pair of a presentation with itself has the
-    correlation 1, so that its weight squared is what it adds; `counts` are corrected for it in `_mean_over`.
+    Shapes are (draws, labels, labels), (draws, labels) and (draws, labels). A presentation correlates with itself by 1,
+    so the squared weights are the contribution of such pairs. `_mean_over` subtracts it.
     """
     matrix, shift, has_order = ranks
     used = weights * has_order
     sums = np.empty((labels, len(used), matrix.shape[1]))
     for label in range(labels):
-        own = np.flatnonzero(tag == label)
-        sums[label] = (matrix[own].T @ used[:, own].T).T + (used[:, own] @ shift[own])[:, None]
+        members = np.flatnonzero(tag == label)
+        sums[label] = (matrix[members].T @ used[:, members].T).T + (used[:, members] @ shift[members])[:, None]
     counts = np.stack([used[:, tag == label].sum(axis=1) for label in range(labels)], axis=1)
     own_weight = np.stack([(used[:, tag == label] ** 2).sum(axis=1) for label in range(labels)], axis=1)
     inner = np.einsum("adn,bdn->dab", sums, sums, optimize=True)
     return inner, counts, own_weight
 
 
-def _mean_over(which: str, inner: np.ndarray, counts: np.ndarray, own: np.ndarray) -> tuple[float, float]:
-    """The mean correlation over a sort of pairs, and how many there are (in draws, their weight)."""
-    within = (np.trace(inner) - own.sum(), float((counts**2 - own).sum()))
-    everything = (inner.sum() - own.sum(), float(counts.sum() ** 2 - own.sum()))
+def _mean_over(which: str, inner: np.ndarray, counts: np.ndarray, self_weights: np.ndarray) -> tuple[float, float]:
+    """Return the mean correlation over a kind of pairs, and the number of pairs (in draws, their weight)."""
+    within = (np.trace(inner) - self_weights.sum(), float((counts**2 - self_weights).sum()))
+    everything = (inner.sum() - self_weights.sum(), float(counts.sum() ** 2 - self_weights.sum()))
     between = (everything[0] - within[0], everything[1] - within[1])
     total, pairs = {"all": everything, "within": within, "between": between}[which]
     return float(total / pairs) if pairs > 0 else float("nan"), pairs / 2
 
 
 def _unit_ranks(layer: LayerSpikes) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Ranks of mean 0 and norm 1 as a sparse matrix and a number for each presentation, which all its neurons add.
+    """Return ranks of mean 0 and norm 1 as a sparse matrix plus a shift per presentation, and who has an order.
 
-    And which presentations have an order.
+    The shift is the same for all neurons of a presentation, so that silent neurons need no entry.
     """
     values, shift = np.empty(len(layer.latencies)), np.zeros(layer.presentations)
     has_order = np.zeros(layer.presentations, dtype=bool)
     mean = (layer.size + 1) / 2
     for first, part in layer.parts():
-        own, begin = slice(first, first + part.presentations), layer.starts[first]
+        rows_of, begin = slice(first, first + part.presentations), layer.starts[first]
         ranks, rows, counts = part.ranks(), part.rows, part.counts.astype(np.float64)
-        silent = (counts + 1 + layer.size) / 2  # mean rank of those that do not fire
+        silent = (counts + 1 + layer.size) / 2  # mean rank of silent neurons
         of_fired = np.bincount(rows, (ranks - mean) ** 2, minlength=part.presentations)
         square = of_fired + (layer.size - counts) * (silent - mean) ** 2
-        has_order[own] = square > 1e-12
-        norm = np.sqrt(np.where(has_order[own], square, 1.0))
+        has_order[rows_of] = square > 1e-12
+        norm = np.sqrt(np.where(has_order[rows_of], square, 1.0))
         values[begin : begin + len(ranks)] = (ranks - silent[rows]) / norm[rows]
-        shift[own] = np.where(has_order[own], (silent - mean) / norm, 0.0)
+        shift[rows_of] = np.where(has_order[rows_of], (silent - mean) / norm, 0.0)
     return layer.matrix(values), shift, has_order

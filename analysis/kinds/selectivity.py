@@ -1,4 +1,4 @@
-"""Selectivity: which label a neuron prefers, how much, and how sparse its responses are over presentations."""
+"""Selectivity: the preferred label of each neuron, and the sparseness of its responses over presentations."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ if TYPE_CHECKING:
 
 
 def selectivity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw how the selectivity of neurons is distributed in each layer: the share of neurons that have less.
+    """Draw the cumulative distribution of the neurons' selectivity, for each layer.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `label_selectivity`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -62,25 +66,27 @@ def selectivity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
 def label_selectivity(spikes: Spikes, progress: Progress = no_progress) -> pd.DataFrame:
     r"""Preferred label, selectivity and lifetime sparseness of each neuron.
 
-    The response of a neuron is its earliness, :math:`r = (t_{end} - t) / (t_{end} - t_{onset})` in the firing window of
-    its layer: 1 at the onset, 0 at the end, as in silence, which the learning rule takes for a spike at the end too.
-    (In files that do not tell the window it is that of the spikes.) With :math:`\bar r_s` its mean over the
-    presentations of label :math:`s`, the preferred label is that with the largest :math:`\bar r_s`, and the selectivity
+    The response of a neuron is its earliness :math:`r = (t_{end} - t) / (t_{end} - t_{onset})` in the firing window of
+    its layer. It is 1 at the onset and 0 at the end. Silence counts as 0, because the learning rule treats it as a
+    spike at the end. If a file lacks the window, the range of the spikes replaces it.
+
+    :math:`\bar r_s` is the mean response over the presentations of label :math:`s`. The preferred label has the largest
+    :math:`\bar r_s`. :math:`\bar r_{other}` is the mean over all other labels. The selectivity is
 
     .. math:: (\bar r_{max} - \bar r_{other}) / (\bar r_{max} + \bar r_{other})
 
-    with :math:`\bar r_{other}` the mean over all other labels: 0 if all are the same, 1 if the neuron fires for one
-    only. The lifetime sparseness over :math:`n` presentations is
+    It is 0 if all labels are equal, and 1 if the neuron fires for a single label. The lifetime sparseness over
+    :math:`n` presentations is
 
     .. math:: S = (1 - a) / (1 - 1 / n), \quad a = (\sum_p r_p / n)^2 / (\sum_p r_p^2 / n)
 
-    with :math:`a` the activity ratio of Treves and Rolls (1991, Network 2:371-397) in the form of Vinje and Gallant
-    (2000, Science 287:1273-1276): 0 if all responses are the same, 1 if there is one alone.
+    :math:`a` is the activity ratio of Treves and Rolls (1991, Network 2:371-397), in the form of Vinje and Gallant
+    (2000, Science 287:1273-1276). The sparseness is 0 if all responses are equal, and 1 for a single response.
 
     Parameters
     ----------
     spikes : Spikes
-        With labels.
+        Spikes with labels.
     progress : callable
         Called with (done, total).
 
@@ -93,9 +99,9 @@ def label_selectivity(spikes: Spikes, progress: Progress = no_progress) -> pd.Da
         layer                categorical  ordered from first to last
         neuron               int64        number in the layer
         spikes               int64        presentations with a spike
-        preferred            Int64        preferred label, the lowest of several; missing if silent
-        preferred_response   float64      mean response to it, a share from 0 to 1
-        other_response       float64      mean over other labels of the mean response
+        preferred            Int64        preferred label, the lowest in a tie; missing if silent
+        preferred_response   float64      mean response to it, fraction
+        other_response       float64      mean of the mean responses to the other labels
         selectivity          float64      0 to 1; missing without a response
         lifetime_sparseness  float64      0 to 1; missing without a response
         ===================  ===========  =======================================================
@@ -120,12 +126,12 @@ def label_selectivity(spikes: Spikes, progress: Progress = no_progress) -> pd.Da
 
     labels, tag = positions(spikes.require_labels())
     shown = np.bincount(tag)
-    found = {name: ResponseSums(len(labels), size) for name, size in spikes.sizes.items()}
+    sums_of = {name: ResponseSums(len(labels), size) for name, size in spikes.sizes.items()}
     for first, layer in spikes.parts(progress):
-        found[layer.name].add(layer, tag[first : first + layer.presentations])
+        sums_of[layer.name].add(layer, tag[first : first + layer.presentations])
     parts = []
     for name, size in spikes.sizes.items():
-        sums = found[name]
+        sums = sums_of[name]
         means = sums.total / shown[:, None]
         best = means.argmax(axis=0)
         most = means.max(axis=0)

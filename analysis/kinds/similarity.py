@@ -1,4 +1,4 @@
-"""Representational similarity: whether two layers, or two models, find the same presentations alike."""
+"""Representational similarity of layers and of models."""
 
 from __future__ import annotations
 
@@ -23,20 +23,24 @@ if TYPE_CHECKING:
 _DRAWS = 200
 _MEASURES = ("rank", "van-rossum", "victor-purpura")
 LABELS = "labels"
-"""The dissimilarity of labels: 0 of the same, 1 of different ones."""
+"""Name of the labels' dissimilarity: 0 for equal labels, 1 for different labels."""
 
 
 def similarity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the correlation of the dissimilarities of every two layers; those of labels are a layer too.
+    """Draw the correlation of dissimilarities for each pair of layers, labels included.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `representational_similarity`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`; the picture has colours of its own.
+        As for `netsim.analysis.theme`; the matrix keeps its colour map.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -68,7 +72,7 @@ def similarity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
 
 
 @Analysis(
-    "similarity", "whether layers, or two models, find the same presentations alike (RSA)", similarity_figure, order=120
+    "similarity", "whether layers, or two models, represent presentations alike (RSA)", similarity_figure, order=120
 )
 def representational_similarity(
     spikes: Spikes,
@@ -80,38 +84,39 @@ def representational_similarity(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> pd.DataFrame:
-    r"""Representational similarity analysis of layers, of labels, and of another model.
+    r"""Representational similarity analysis (RSA) of layers, labels, and another model.
 
-    Each layer has a dissimilarity of every two presentations: 1 - Spearman's correlation of their latencies (``rank``,
-    silence last), or their distance as of `spike_train_distances`. Two layers are compared by Spearman's :math:`\rho`
-    of their dissimilarities over all pairs of presentations (Kriegeskorte, Mur and Bandettini 2008, Front Syst Neurosci
-    2:4). Bounds are those of the 95 % percentile interval over 200 bootstrap draws of presentations, without the pairs
-    of a presentation with itself (Nili et al. 2014, PLoS Comput Biol 10:e1003553).
+    The dissimilarity of two presentations in a layer is 1 minus Spearman's correlation of latencies (``rank``, silence
+    last), or a distance of `spike_train_distances`. Two layers are compared by Spearman's :math:`\rho` of their
+    dissimilarities over all pairs (Kriegeskorte, Mur and Bandettini 2008, Front Syst Neurosci 2:4). Bounds are 95 %
+    percentile intervals over 200 bootstrap draws of presentations, without pairs of a presentation with itself (Nili
+    et al. 2014, PLoS Comput Biol 10:e1003553).
 
     Parameters
     ----------
     spikes : Spikes
     against : Spikes, optional
-        The same presentations of another model; its layers are called ``other:LAYER``. Labels of either stand for both.
+        The same presentations of another model. Its layers are named ``other:LAYER``. If only one of the two has
+        labels, they hold for both.
     measure : {"rank", "van-rossum", "victor-purpura"}
         The dissimilarity.
-    tau_ms, cost_per_ms
+    tau_ms, cost_per_ms : float
         As in `spike_train_distances`.
     sample : int
-        At most so many presentations are compared, drawn evenly over labels.
+        Largest number of compared presentations, drawn evenly over labels.
     seed : int
-        Of the sample and of the bootstrap.
+        Seed of the sample and of the bootstrap.
     progress : callable
         Called with (done, total).
 
     Returns
     -------
     pandas.DataFrame
-        One row for each two layers, with the columns
+        One row for each pair of layers, with the columns
 
         =============  =======  =====================================================================
-        first, second  str      layers; ``labels`` stands for labels: 0 of the same, 1 of different ones
-        presentations  int64    that are compared
+        first, second  str      layers, or ``labels``: dissimilarity 0 for equal, 1 for different labels
+        presentations  int64    number of compared presentations
         rho            float64  Spearman's correlation of dissimilarities
         low, high      float64  bounds of its 95 % confidence interval
         =============  =======  =====================================================================
@@ -119,9 +124,10 @@ def representational_similarity(
     Raises
     ------
     SpecificationError
-        If there is no such measure.
+        If the measure does not exist.
     DataError
-        If the other spikes are not of the same presentations, or have other labels of them.
+        If the other spikes belong to different presentations or have different labels, or there are fewer than 4
+        presentations.
 
     Examples
     --------
@@ -141,9 +147,9 @@ def representational_similarity(
     chosen = spikes.sample(sample, seed)
     if chosen.presentations < 4:
         raise DataError(
-            f"spikes: hold {chosen.presentations} presentations; at least 4 are needed to compare dissimilarities"
+            f"spikes: have {chosen.presentations} presentations; at least 4 are needed to compare dissimilarities"
         )
-    found: dict[str, np.ndarray] = {}
+    matrices: dict[str, np.ndarray] = {}
 
     def dissimilarity(layer: LayerSpikes) -> np.ndarray:
         if measure == "rank":
@@ -154,14 +160,14 @@ def representational_similarity(
     total = sum(len(part.sizes) for _, part in sources)
     for prefix, part in sources:
         for layer in part.layers():
-            found[prefix + layer.name] = dissimilarity(layer)
-            progress(len(found), total)
+            matrices[prefix + layer.name] = dissimilarity(layer)
+            progress(len(matrices), total)
     if chosen.labels is not None:
         _, tag = positions(chosen.labels)
-        found[LABELS] = (tag[:, None] != tag).astype(np.float64)
-    names = list(found)
+        matrices[LABELS] = (tag[:, None] != tag).astype(np.float64)
+    names = list(matrices)
     generator = np.random.default_rng([seed, 1])
-    stacked = np.array([found[name] for name in names])
+    stacked = np.array([matrices[name] for name in names])
 
     def correlations(drawn: np.ndarray) -> np.ndarray:
         upper = np.triu_indices(len(drawn), 1)
@@ -178,31 +184,31 @@ def representational_similarity(
     count = chosen.presentations
     draws = np.array([correlations(generator.integers(0, count, count)) for _ in range(_DRAWS)])
     low, high = np.full((2, *rho.shape), np.nan)
-    defined = np.isfinite(draws).any(axis=0)  # not of a layer whose presentations are all alike
+    defined = np.isfinite(draws).any(axis=0)  # undefined if all presentations of a layer are equal
     low[defined], high[defined] = np.nanquantile(draws[:, defined], [0.025, 0.975], axis=0)
     rows = [
         {
-            "first": names[one],
-            "second": names[other],
+            "first": names[i],
+            "second": names[j],
             "presentations": chosen.presentations,
-            "rho": rho[one, other],
-            "low": low[one, other],
-            "high": high[one, other],
+            "rho": rho[i, j],
+            "low": low[i, j],
+            "high": high[i, j],
         }
-        for one in range(len(names))
-        for other in range(one + 1, len(names))
+        for i in range(len(names))
+        for j in range(i + 1, len(names))
     ]
     return pd.DataFrame(rows)
 
 
 def same_presentations(spikes: Spikes, against: Spikes) -> tuple[Spikes, Spikes]:
-    """Both, with the labels of the one that has some; refused if they are not of the same presentations."""
+    """Return both with the same labels, or raise DataError if they belong to different presentations."""
     if spikes.presentations != against.presentations or (spikes.indices != against.indices).any():
-        counts = f"has {against.presentations} presentations, the other {spikes.presentations}"
-        raise DataError(f"against: {counts}; both need the same ones")
+        counts = f"has {against.presentations} presentations, the subject has {spikes.presentations}"
+        raise DataError(f"against: {counts}; both need the same presentations")
     if spikes.labels is None or against.labels is None:
         labels = against.labels if spikes.labels is None else spikes.labels
         return replace(spikes, labels=labels), replace(against, labels=labels)
     if (spikes.labels != against.labels).any():
-        raise DataError("against: has other labels of the same presentations")
+        raise DataError("against: labels the same presentations differently; compare spikes of the same data set")
     return spikes, against

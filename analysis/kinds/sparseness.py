@@ -26,16 +26,20 @@ if TYPE_CHECKING:
 
 
 def sparseness_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw population and lifetime sparseness of each layer, all labels together, with 95 % confidence intervals.
+    """Draw population and lifetime sparseness of each layer, over all labels, with 95 % confidence intervals.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `population_sparseness`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -67,14 +71,14 @@ def sparseness_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
 def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> pd.DataFrame:
     r"""Population and lifetime sparseness of each layer.
 
-    Responses :math:`r_i` and the measure are those of `label_selectivity`: the sparseness of Treves and Rolls (1991) as
-    Vinje and Gallant (2000) have it, of the earliness of spikes,
+    Responses :math:`r_i` are the earliness of spikes, as in `label_selectivity`. The measure is the sparseness of
+    Treves and Rolls (1991) in the form of Vinje and Gallant (2000):
 
     .. math:: S = (1 - a) / (1 - 1 / n), \quad a = (\sum_i r_i / n)^2 / (\sum_i r_i^2 / n)
 
-    The population sparseness of a presentation is over the neurons of the layer, the lifetime sparseness of a neuron
-    over presentations. Means are over presentations, and over neurons that respond, with 95 % confidence intervals
-    (Student's t).
+    The sum of the population sparseness is over the neurons of the layer, and its mean over presentations. The sum of
+    the lifetime sparseness is over presentations, and its mean over neurons that respond. Means have 95 % confidence
+    intervals (Student's t).
 
     Parameters
     ----------
@@ -89,9 +93,9 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
 
         ===============================  ===========  ==============================================
         layer                            categorical  ordered from first to last
-        label                            Int64        missing over all labels
-        presentations                    int64
-        fired                            float64      mean share of neurons with a spike
+        label                            Int64        missing in rows over all labels
+        presentations                    int64        number of presentations
+        fired                            float64      mean fraction of neurons with a spike
         population_sparseness            float64      mean over presentations, 0 to 1
         population_low, population_high  float64      bounds of its 95 % confidence interval
         lifetime_sparseness              float64      mean over neurons, 0 to 1
@@ -110,23 +114,23 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
     import pandas as pd
 
     labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
-    found = {name: ResponseSums(len(labels), size) for name, size in spikes.sizes.items()}
+    sums_of = {name: ResponseSums(len(labels), size) for name, size in spikes.sizes.items()}
     of_presentation = {name: np.full(spikes.presentations, np.nan) for name in spikes.sizes}
     counts = {name: np.zeros(spikes.presentations, np.int64) for name in spikes.sizes}
     for first, layer in spikes.parts(progress):
-        own = slice(first, first + layer.presentations)
-        found[layer.name].add(layer, tag[own])
-        counts[layer.name][own] = layer.counts
+        part = slice(first, first + layer.presentations)
+        sums_of[layer.name].add(layer, tag[part])
+        counts[layer.name][part] = layer.counts
         responses, by_row = layer.earliness(), layer.rows
         total, square = (np.bincount(by_row, of, layer.presentations) for of in (responses, responses**2))
-        of_presentation[layer.name][own] = treves_rolls(total, square, layer.size)
+        of_presentation[layer.name][part] = treves_rolls(total, square, layer.size)
     rows: list[dict[str, object]] = []
     for name, size in spikes.sizes.items():
         groups: list[int | None] = [None, *(range(len(labels)) if spikes.labels is not None else [])]
         for group in groups:
             chosen = np.ones(spikes.presentations, bool) if group is None else tag == group
             of_labels = slice(None) if group is None else slice(group, group + 1)
-            total, square = (of[of_labels].sum(axis=0) for of in (found[name].total, found[name].square))
+            total, square = (of[of_labels].sum(axis=0) for of in (sums_of[name].total, sums_of[name].square))
             of_neuron = treves_rolls(total, square, int(chosen.sum()))
             row: dict[str, object] = {
                 "layer": name,

@@ -1,4 +1,4 @@
-"""Latency against stimulus strength: whether strong stimuli make a layer fire earlier."""
+"""Latency against stimulus strength: do strong stimuli make a layer fire earlier?"""
 
 from __future__ import annotations
 
@@ -23,16 +23,20 @@ _STIMULUS = "stimulus"
 def strength_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the mean latency of each layer against the strength of the stimulus, with its 95 % confidence interval.
 
-    The mean over groups of the layer is taken off, so that layers that fire one after the other can be compared.
+    The mean of each layer is subtracted, so that early and late layers can be compared.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `latency_against_strength`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -58,18 +62,20 @@ def strength_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
 def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progress = no_progress) -> pd.DataFrame:
     r"""Mean latency of each layer against the strength of the stimulus.
 
-    The strength of a presentation is the mean over all :math:`M` inputs of :math:`1 - t_i / T`, with :math:`t_i` the
-    latency of an input in a window of :math:`T` ms, and 0 where it is silent; with a latency code of intensities it is
-    their mean, from 0 to 1. Presentations are put into groups of equal number by their strength. :math:`\rho` is
-    Spearman's correlation of strength and mean latency over presentations, with the interval of Fisher's z and the
-    standard error :math:`\sqrt{(1 + \rho^2 / 2) / (n - 3)}` of Bonett and Wright (2000, Psychometrika 65:23-28).
+    The strength of a presentation is the mean of :math:`1 - t_i / T` over all :math:`M` inputs. :math:`t_i` is the
+    latency of an input in a window of :math:`T` ms. A silent input contributes 0. If intensities are coded as
+    latencies, the strength is the mean intensity, 0 to 1.
+
+    Presentations are sorted by strength into groups of equal number. :math:`\rho` is Spearman's correlation of strength
+    and mean latency over presentations. Its interval uses Fisher's z with the standard error
+    :math:`\sqrt{(1 + \rho^2 / 2) / (n - 3)}` of Bonett and Wright (2000, Psychometrika 65:23-28).
 
     Parameters
     ----------
     spikes : Spikes
-        With the layer ``stimulus``.
+        Spikes that include the layer ``stimulus``.
     groups : int
-        How many groups.
+        Number of groups.
     progress : callable
         Called with (done, total).
 
@@ -80,20 +86,22 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
 
         =================  ===========  ================================================================
         layer              categorical  ordered from first to last, without the stimulus
-        group              int64        from weak, 0, to strong
-        strength           float64      mean strength in the group, without a unit
-        presentations      int64        those of the group in which the layer fires
-        latency_ms         float64      mean over presentations of the mean latency of the layer (ms)
+        group              int64        from 0, the weakest, to the strongest
+        strength           float64      mean strength of the group, dimensionless
+        presentations      int64        presentations of the group in which the layer fires
+        latency_ms         float64      mean over presentations of the layer's mean latency (ms)
         low, high          float64      bounds of its 95 % confidence interval (ms), Student's t
-        reliability        float64      share of neurons that fire in a presentation
-        rho                float64      Spearman's correlation, of all presentations
+        reliability        float64      fraction of neurons that fire in a presentation
+        rho                float64      Spearman's correlation over all presentations
         rho_low, rho_high  float64      bounds of its 95 % confidence interval
         =================  ===========  ================================================================
 
     Raises
     ------
     DataError
-        If there are no spikes of the stimulus.
+        If the spikes lack the stimulus.
+    SpecificationError
+        If `groups` is below 2 or above the number of presentations.
 
     Examples
     --------
@@ -106,7 +114,7 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
     import pandas as pd
 
     if _STIMULUS not in spikes.sizes:
-        raise DataError("spikes: have no layer stimulus, whose spikes tell how strong it is")
+        raise DataError("spikes: have no layer stimulus, which defines the strength; present with the stimulus")
     if not 2 <= groups <= spikes.presentations:
         allowed = f"must be 2 to {spikes.presentations}, the number of presentations"
         raise SpecificationError("strength: setting groups", allowed)
@@ -114,11 +122,11 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
     counts = {name: np.zeros(spikes.presentations, np.int64) for name in spikes.sizes}
     means = {name: np.full(spikes.presentations, np.nan) for name in spikes.sizes}
     for first, layer in spikes.parts(progress):
-        own = slice(first, first + layer.presentations)
-        counts[layer.name][own] = layer.counts
-        means[layer.name][own] = layer.mean_latencies()
+        part = slice(first, first + layer.presentations)
+        counts[layer.name][part] = layer.counts
+        means[layer.name][part] = layer.mean_latencies()
         if layer.name == _STIMULUS:
-            strength[own] = np.bincount(layer.rows, layer.earliness(), layer.presentations) / layer.size
+            strength[part] = np.bincount(layer.rows, layer.earliness(), layer.presentations) / layer.size
     order = np.argsort(strength, kind="stable")
     group_of = np.empty(spikes.presentations, np.int64)
     group_of[order] = np.arange(spikes.presentations) * groups // spikes.presentations
@@ -154,7 +162,7 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
 
 
 def _spearman(first: np.ndarray, second: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """Spearman's correlation and its 95 % confidence interval; NaN where there is none."""
+    """Spearman's correlation and its 95 % confidence interval. NaN if undefined."""
     from scipy import stats
 
     if len(first) < 4 or np.ptp(first) == 0 or np.ptp(second) == 0:

@@ -1,4 +1,4 @@
-"""Synchrony: whether neurons of a layer fire together more often than those of different presentations."""
+"""Synchrony: do neurons of a layer fire together more often than across presentations?"""
 
 from __future__ import annotations
 
@@ -18,22 +18,26 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_PER_MS = 10**9  # times are compared in whole ps, so that those on a grid are exact
-_BLOCK = 2**20  # spikes that are looked at together
+_PER_MS = 10**9  # times are compared in whole ps, so that times on a grid are exact
+_BLOCK = 2**20  # spikes processed together
 _DRAWS = 500
 
 
 def synchrony_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw how often two spikes of a layer coincide, within presentations and across them.
+    """Draw the fraction of coincident spike pairs of each layer, within and across presentations.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `layer_synchrony`.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -64,25 +68,26 @@ def synchrony_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
 def layer_synchrony(
     spikes: Spikes, window_ms: float = 1.0, seed: int = 0, progress: Progress = no_progress
 ) -> pd.DataFrame:
-    r"""Coincidences of spikes in each layer, and what is expected of neurons that do not know of each other.
+    r"""Coincidences of spikes in each layer, and the number expected from independent neurons.
 
-    ``coincidence`` is the share of pairs of neurons with a spike in the same presentation that lie at most
-    :math:`\delta` apart. ``across`` is the same of pairs of different neurons in different presentations of one label,
-    the shift predictor of Perkel, Gerstein and Moore (1967, Biophys J 7:419-440) over all shifts: what the dependence
-    of latencies on the label alone gives. Their difference is ``excess``: above 0 neurons fire together beyond that.
-    All pairs are counted, none is drawn. Bounds are those of the 95 % percentile interval over 500 bootstrap draws of
-    presentations.
+    ``coincidence`` is the fraction of spike pairs in the same presentation that are at most :math:`\delta` apart.
+    ``across`` is the same fraction for pairs of different neurons in different presentations of a label. It is the
+    shift predictor of Perkel, Gerstein and Moore (1967, Biophys J 7:419-440) over all shifts, and measures the effect
+    of the label alone. ``excess`` is the difference. If it is positive, neurons fire together more often than the label
+    explains.
 
-    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+    All pairs are counted. Bounds are 95 % percentile intervals over 500 bootstrap draws of presentations.
+
+    The analysis needs all spikes of a layer. It reads one layer of a file at a time.
 
     Parameters
     ----------
     spikes : Spikes
-        With labels, or of one and the same.
+        Spikes with labels. Without labels all presentations count as one label.
     window_ms : float
-        :math:`\delta` (ms).
+        Largest distance :math:`\delta` of coincident spikes (ms).
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
     progress : callable
         Called with (done, total).
 
@@ -94,18 +99,18 @@ def layer_synchrony(
         ===========  ===========  ===============================================================
         layer        categorical  ordered from first to last
         window_ms    float64      :math:`\delta` (ms)
-        pairs        int64        pairs of spikes in one presentation
+        pairs        int64        number of spike pairs in the same presentation
         jitter_ms    float64      mean standard deviation of latencies within a presentation (ms)
-        coincidence  float64      share of pairs within the window; missing without a pair
+        coincidence  float64      fraction of pairs within the window; missing without a pair
         low, high    float64      bounds of its 95 % confidence interval
-        across       float64      share of pairs of different presentations of one label
+        across       float64      the same fraction for different presentations of a label
         excess       float64      ``coincidence`` - ``across``
         ===========  ===========  ===============================================================
 
     Raises
     ------
     SpecificationError
-        If the window is below 0.
+        If the window is negative.
 
     Examples
     --------
@@ -130,10 +135,10 @@ def layer_synchrony(
         pairs = counts * (counts - 1) // 2
         close, jitter = np.zeros(spikes.presentations, np.int64), np.full(spikes.presentations, np.nan)
         for first, part in layer.parts():
-            own = slice(first, first + part.presentations)
-            close[own] = _close_pairs(part, part.rows, window, part.presentations)
-            jitter[own] = _deviations(part)
-        # all pairs of a label, without those of one presentation, and of one neuron
+            rows_of = slice(first, first + part.presentations)
+            close[rows_of] = _close_pairs(part, part.rows, window, part.presentations)
+            jitter[rows_of] = _deviations(part)
+        # all pairs of a label, minus pairs in the same presentation and pairs of the same neuron
         possible, near = -int(pairs.sum()), -int(close.sum())
         for label in range(int(tag.max(initial=0)) + 1):
             part = layer.pick(np.flatnonzero(tag == label))
@@ -163,22 +168,22 @@ def layer_synchrony(
 
 
 def _close_pairs(layer: LayerSpikes, groups: np.ndarray | np.int64, window: int, count: int) -> np.ndarray:
-    """How many pairs of spikes of each group are at most `window` apart, in the unit that times are rounded to."""
-    found = np.zeros(count, np.int64)
+    """Count the pairs of spikes of each group that are at most `window` apart (ps)."""
+    pairs = np.zeros(count, np.int64)
     keys = np.round(layer.latencies * _PER_MS).astype(np.int64)
-    span = int(keys.max(initial=0)) + window + 1  # a group begins beyond the reach of the one before
+    span = int(keys.max(initial=0)) + window + 1  # separates groups by more than the window
     keys += groups * np.int64(span)
     keys.sort()
     for begin in range(0, len(keys), _BLOCK):
         some = keys[begin : begin + _BLOCK]
         until = np.searchsorted(keys, some + window, side="right")
         later = until - np.arange(begin + 1, begin + 1 + len(some))
-        found += np.bincount(some // span, later, minlength=count).astype(np.int64)
-    return found
+        pairs += np.bincount(some // span, later, minlength=count).astype(np.int64)
+    return pairs
 
 
 def _deviations(layer: LayerSpikes) -> np.ndarray:
-    """Standard deviation of the latencies of each presentation (ms), NaN with fewer than two spikes."""
+    """Standard deviation of the latencies of each presentation (ms). NaN with fewer than two spikes."""
     counts, rows = layer.counts, layer.rows
     apart = layer.latencies - layer.mean_latencies()[rows]
     square = np.bincount(rows, apart**2, minlength=len(counts))
@@ -188,7 +193,7 @@ def _deviations(layer: LayerSpikes) -> np.ndarray:
 
 
 def _bootstrap(close: np.ndarray, pairs: np.ndarray, generator: np.random.Generator) -> tuple[float, float]:
-    """Bounds of the 95 % percentile interval of the share of pairs, presentations drawn with replacement."""
+    """Bounds of the 95 % bootstrap interval of the fraction of close pairs, over presentations."""
     if not pairs.sum():
         return float("nan"), float("nan")
     drawn = generator.multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), _DRAWS)

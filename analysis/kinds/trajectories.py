@@ -1,4 +1,4 @@
-"""Trajectories of a population: how the states of a layer part in the presentation, by label."""
+"""Trajectories of a population: how the states of a layer diverge during the presentation, by label."""
 
 from __future__ import annotations
 
@@ -24,21 +24,25 @@ _COMPONENTS = 3
 def trajectory_figure(
     frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
 ) -> Axes:
-    """Draw the path of each label in the plane of the first two components, in one layer.
+    """Draw the path of each label in the plane of the first two components.
 
-    That is the last one before the output, or the only one of the table. A ring is the begin; the label stands at the
-    end.
+    The layer is the last before the output, or the only layer of the table. A ring marks the start of the paths. The
+    label is written at the end of each path.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `population_trajectories`.
     classes : sequence of str, optional
-        What the labels stand for.
+        Names of the labels.
     ax : matplotlib Axes, optional
-        What is drawn into and returned; by default Axes of a new figure.
+        Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
-        As of `netsim.analysis.theme`.
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -73,26 +77,24 @@ def trajectory_figure(
     return axes
 
 
-@Analysis("trajectories", "how the states of a layer part in the presentation, by PCA", trajectory_figure, order=140,
+@Analysis("trajectories", "how the states of a layer diverge over time, by PCA", trajectory_figure, order=140,
           height=2.8)  # fmt: skip
 def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress = no_progress) -> pd.DataFrame:
-    r"""Paths of the mean state of each layer in its principal components, a path for each label.
+    r"""Paths of the mean state of each layer in its principal components, one path for each label.
 
-    As Mazor and Laurent (2005, Neuron 48:661-673) draw those of a population over time.
+    The method follows Mazor and Laurent (2005, Neuron 48:661-673). The state at time :math:`t` is a vector over
+    neurons: the fraction of presentations of a label in which each neuron has fired by then. The states of all
+    labels and times, minus their mean, define the components (scikit-learn's `PCA`). Components are orthogonal and
+    dimensionless, and the first has the most variance. Signs have no meaning.
 
-    The state of a layer at time :math:`t` is the share of presentations of a label in which each neuron has fired by
-    then. The components are those of all states of all labels and times together, the mean taken off (scikit-learn's
-    `PCA`): orthogonal directions in the space of neurons, without a unit, of which the first has the most variance.
-    Signs have no meaning.
-
-    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+    The analysis needs all spikes of a layer. It reads one layer of a file at a time.
 
     Parameters
     ----------
     spikes : Spikes
-        Without labels there is one path.
+        Spikes. Without labels there is a single path.
     times : int
-        How many times, evenly from just before the first to the last spike of a layer.
+        Number of times, evenly spaced from just before the first spike to the last spike of a layer.
     progress : callable
         Called with (done, total).
 
@@ -104,15 +106,17 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
         ======================  ===========  ========================================================
         layer                   categorical  ordered from first to last; without silent layers
         label                   Int64        missing without labels
-        time_ms                 float64      (ms)
-        pc1, pc2, pc3           float64      place in the components; 0 of those that there are not
-        share1, share2, share3  float64      share of the variance that a component has
+        time_ms                 float64      time in the presentation (ms)
+        pc1, pc2, pc3           float64      coordinates; 0 for components that do not exist
+        share1, share2, share3  float64      fraction of the variance
         ======================  ===========  ========================================================
 
     Raises
     ------
     DataError
         If no layer fires.
+    SpecificationError
+        If `times` is below 2.
 
     Examples
     --------
@@ -136,14 +140,14 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
         first, last = layer.latencies.min(), layer.latencies.max()
         moments = np.linspace(first, last, times - 1)
         moments = np.concatenate([[first - (last - first) / (times - 1)], moments])
-        step = np.searchsorted(moments, layer.latencies, side="left")  # the first time by which it has fired
-        place = (tag[layer.rows].astype(np.int64) * times + step) * layer.size + layer.neurons
-        counts = np.bincount(place, minlength=len(labels) * times * layer.size)
+        step = np.searchsorted(moments, layer.latencies, side="left")  # the first time at which the spike is known
+        index = (tag[layer.rows].astype(np.int64) * times + step) * layer.size + layer.neurons
+        counts = np.bincount(index, minlength=len(labels) * times * layer.size)
         states = counts.reshape(len(labels), times, layer.size).cumsum(axis=1) / shown[:, None, None]
         components = min(_COMPONENTS, layer.size, len(labels) * times)
         pca = PCA(components, svd_solver="full")
-        places = np.zeros((len(labels) * times, _COMPONENTS))
-        places[:, :components] = pca.fit_transform(states.reshape(len(labels) * times, -1))
+        coordinates = np.zeros((len(labels) * times, _COMPONENTS))
+        coordinates[:, :components] = pca.fit_transform(states.reshape(len(labels) * times, -1))
         shares = np.zeros(_COMPONENTS)
         shares[:components] = np.nan_to_num(pca.explained_variance_ratio_)
         table = pd.DataFrame(
@@ -154,11 +158,11 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
             }
         )
         for component in range(_COMPONENTS):
-            table[f"pc{component + 1}"] = places[:, component]
+            table[f"pc{component + 1}"] = coordinates[:, component]
         for component in range(_COMPONENTS):
             table[f"share{component + 1}"] = shares[component]
         tables.append(table)
     if not tables:
-        raise DataError("spikes: there are none")
+        raise DataError("spikes: are empty; no layer fires")
     whole = pd.concat(tables, ignore_index=True)
     return whole.assign(layer=ordered_layers(whole["layer"], spikes))

@@ -1,4 +1,4 @@
-"""Model description tables of a network, as Markdown or LaTeX, made wholly from its specification."""
+"""Model description tables of a network as Markdown or LaTeX, made from its specification."""
 
 from netsim.description.document import Description, Table
 from netsim.description.latex import to_latex

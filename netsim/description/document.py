@@ -1,9 +1,8 @@
-"""A description as plain data: tables whose cells are text in a small markup that every writer reads.
+"""A description as plain data: tables of cells in a small markup that every writer reads.
 
-Text holds ``$mathematics$`` in LaTeX, names between backticks and line breaks; a backslash takes the meaning
-from the character behind it. Anything that comes from a file passes through `plain` first. So that the
-mathematics survives every reader of Markdown, it holds neither ``|`` nor ``*``, no backslash before
-punctuation, and no underscore behind punctuation.
+Text contains ``$mathematics$`` in LaTeX, names between backticks, and line breaks. A backslash escapes the next
+character. Text from files passes through `plain` first. Mathematics must survive every reader of Markdown. It therefore
+contains neither ``|`` nor ``*``, no backslash before punctuation, and no underscore after punctuation.
 """
 
 import html
@@ -19,13 +18,13 @@ _PIECE = re.compile(r"\$([^$]*)\$|`([^`]*)`|\\(.)|([^$`\\]+)")
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a description; headings, cells and the notes below it are in the markup of this module."""
+    """A table of a description. Headings, cells and notes use the markup of this module."""
 
     letter: str
     title: str
     rows: tuple[tuple[str, ...], ...]
     columns: Mapping[str, float] = field(default_factory=dict)
-    """Shares of the width of the page by heading; none if the rows are labels, and what they stand for."""
+    """Fractions of the page width by heading; empty if the table has rows of a label and a text."""
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -33,23 +32,23 @@ class Table:
 
     @property
     def is_labelled(self) -> bool:
-        """Whether the first of two columns holds labels, and there are no headings."""
+        """True for tables of labels and texts, without headings."""
         return not self.columns
 
     @property
     def headings(self) -> tuple[str, ...]:
-        """One per column."""
+        """Headings, one per column."""
         return tuple(self.columns) or ("", "")
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """What each column has of the width of the page."""
+        """Fraction of the page width for each column."""
         return tuple(self.columns.values()) or (0.2, 0.8)
 
 
 @dataclass(frozen=True)
 class Description:
-    """Title, introduction and tables."""
+    """A description: title, introduction and tables."""
 
     title: str
     introduction: str
@@ -77,10 +76,10 @@ class Piece(NamedTuple):
 
 
 def pieces(markup: str) -> Iterator[Piece]:
-    """Take the markup of one line apart."""
+    """Split the markup of one line."""
     words = ""
-    for found in _PIECE.finditer(markup):
-        mathematics, name, escaped, text = found.groups()
+    for match in _PIECE.finditer(markup):
+        mathematics, name, escaped, text = match.groups()
         if mathematics is None and name is None:
             words += escaped or text
             continue
@@ -93,16 +92,17 @@ def pieces(markup: str) -> Iterator[Piece]:
 
 
 def _html(markup: str) -> str:
-    """Text of a description for notebooks, which typeset mathematics between dollar signs."""
+    """Convert text of a description for notebooks, which typeset mathematics between dollar signs."""
     tags = {"text": "{}", "math": "${}$", "name": "<code>{}</code>"}
     shown: dict[str, Callable[[str], str]] = {"text": html_text, "math": html.escape, "name": html_text}
     lines = [
-        [tags[one.sort].format(shown[one.sort](one.content)) for one in pieces(line)] for line in markup.split("\n")
+        [tags[piece.sort].format(shown[piece.sort](piece.content)) for piece in pieces(line)]
+        for line in markup.split("\n")
     ]
     return "<br>".join(map("".join, lines))
 
 
 def plain(text: str) -> str:
-    """Any text as markup that means nothing but its characters; what cannot be printed becomes a space."""
+    """Escape text, so that markup shows its characters. Characters that cannot be printed become spaces."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     return re.sub(r"([\\$`])", r"\\\1", " ".join(printable.split()))

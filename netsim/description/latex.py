@@ -1,4 +1,4 @@
-"""Descriptions as LaTeX: a document of its own that pdflatex compiles in two runs, with tables that may span pages."""
+"""Descriptions as LaTeX: a complete document for two runs of pdflatex, with tables that may span pages."""
 
 import re
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ _SPECIAL = {character: rf"\{character}" for character in "{}$&#%_"} | {
     '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}",
 }
-# What pdflatex has beyond ASCII, in the encoding T1 and in mathematics; others are written as their code points.
+# Characters beyond ASCII that pdflatex supports, in the encoding T1 and in mathematics; others become code points.
 _LATIN = {chr(code) for code in range(0xA1, 0x180)} - set("¸ĦħĸĿŀŉŦŧſ") | set("–—‘’“”…€")
 _SYMBOLS = r"""
 α \alpha β \beta γ \gamma δ \delta ε \varepsilon ζ \zeta η \eta θ \theta ι \iota κ \kappa λ \lambda μ \mu ν \nu ξ \xi
@@ -58,9 +58,9 @@ _SYMBOLS = r"""
 Π \Pi Σ \Sigma Φ \Phi Ψ \Psi Ω \Omega − - ≤ \leq ≥ \geq ≈ \approx → \to ∞ \infty
 """.split()  # noqa: SIM905
 _MATHEMATICAL = dict(zip(_SYMBOLS[::2], _SYMBOLS[1::2], strict=True))
-# Two of them in a row would be joined into one sign.
+# LaTeX joins two of them in a row into one sign.
 _JOINED = re.compile(r"([-',])(?=\1)")
-# Longer ones may be broken, after a separator or else anywhere, so that nothing runs over the edge of its column.
+# Longer words may be broken, preferably after a separator, so that they fit their column.
 _LONGEST_WORD, _LONGEST_NAME = 40, 12
 _SEPARATED = re.compile(r"(?<=[/_:-])")
 _BREAK = r"\allowbreak{}"
@@ -68,7 +68,15 @@ _NUMBER = re.compile(r"\$?(-?\d[\d,]*)(?:\.\d+)?\$?")
 
 
 def to_latex(description: Description) -> str:
-    """The LaTeX text of a `Description`.
+    """Return the LaTeX text of a `Description`.
+
+    Parameters
+    ----------
+    description : Description
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -107,16 +115,16 @@ def _cell(cell: str) -> str:
 
 
 def _aligned(column: Sequence[str]) -> list[str]:
-    """The cells of a column, numbers moved so that their decimal points are below each other."""
+    """Return the cells of a column, with numbers aligned at their decimal points."""
     numbers = [_NUMBER.fullmatch(cell) for cell in column]
-    longest = max((found[1] for found in numbers if found), key=len, default="")
-    # digits are all of one width
-    missing = ["" if found is None else longest[: len(longest) - len(found[1])] for found in numbers]
+    longest = max((match[1] for match in numbers if match), key=len, default="")
+    # all digits have the same width
+    missing = ["" if match is None else longest[: len(longest) - len(match[1])] for match in numbers]
     return [rf"\phantom{{{before}}}{cell}" if before else cell for before, cell in zip(missing, column, strict=True)]
 
 
 def _row(table: Table, number: int, cells: Sequence[str]) -> str:
-    """A row with the rule below it; the first two and the last two stay together."""
+    """Return a row with the rule below it. The first two and the last two rows stay on a page."""
     first, *others = cells
     text = "\n& ".join([rf"\textbf{{{first}}}" if table.is_labelled else first, *others])
     last = len(table.rows) - 1

@@ -1,4 +1,4 @@
-"""Descriptions as Markdown: tables and ``$mathematics$`` as GitHub, Jupyter and pandoc read them."""
+"""Descriptions as Markdown with ``$mathematics$``, as GitHub, Jupyter and pandoc read it."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,15 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
 
 def to_markdown(description: Description) -> str:
-    """The Markdown text of a `Description`.
+    """Return the Markdown text of a `Description`.
+
+    Parameters
+    ----------
+    description : Description
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -25,7 +33,7 @@ def to_markdown(description: Description) -> str:
 
 
 def _table(table: Table) -> str:
-    # pandoc makes columns as wide as their dashes
+    # pandoc derives column widths from the dashes
     dashes = ["-" * max(3, round(60 * share)) for share in table.shares]
     lines = [_row(table.headings), f"| {' | '.join(dashes)} |"]
     lines += [_row(cells, table.is_labelled) for cells in table.rows]
@@ -38,7 +46,7 @@ def _row(cells: Iterable[str], labelled: bool = False) -> str:
 
 
 def _lines(cell: str) -> str:
-    """The lines of a cell; readers that drop the breaks, as those do that make no HTML, still see where one ends."""
+    """Join the lines of a cell with breaks. Added punctuation marks the ends for readers that drop breaks."""
     first, *others = cell.split("\n")
     text = _inline(first)
     for line in others:
@@ -53,5 +61,5 @@ def _inline(markup: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    # a backslash before a dollar sign would not keep it from being read as mathematics
+    # Markdown readers ignore a backslash before a dollar sign, and would read mathematics
     return _SPECIAL.sub(r"\\\1", text).replace("$", "<span>$</span>")

@@ -10,11 +10,11 @@ from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, 
 from netsim.specification.traits import has_delays, has_relays, in_loops, unless_all
 
 _STAND_IN = ", the stand-in that the learner uses"
-"""What titles say, if another engine than netsim's own simulated."""
+"""Suffix of titles if the engine of a plug-in simulated."""
 
 
 def neurons_table(network: Network, foreign: str = "") -> Table:
-    """The equations of neurons and synapses; of the learner's alone, if a `foreign` engine simulated others."""
+    """Return the equations of neurons and synapses; with a `foreign` engine, only those of the learner."""
     by_regime = grouped(network.integrating, lambda population: population.dynamics.regime)
     potentials = [
         rf"$\tau v_j'(t) = {_current(regimes[regime])}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
@@ -60,13 +60,13 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
 
 
 def _current(regime: type[Regime]) -> str:
-    """The sum that moves the potential."""
+    """Return the current that drives the potential."""
     synaptic = f"I_j(t){GAP}[t < {GATE}]" if regime.gated else "I_j(t)"
     return rf"{synaptic} + D{GAP}[t \geq {ONSET}]" if regime.has_drive else synaptic
 
 
 def _summary(regime: type[Regime]) -> str:
-    """What neurons do, as a clause."""
+    """Describe the regime of neurons in a clause."""
     if regime.gated:
         return (
             rf"a neuron integrates until its onset, where the gate closes, ${GATE} = {ONSET}$; from there the drive $D$"
@@ -80,7 +80,7 @@ def _summary(regime: type[Regime]) -> str:
 
 
 def stand_in(foreign: str) -> str:
-    """What the equations are to a network that a foreign engine simulated."""
+    """Explain the equations for a network that a plug-in's engine simulated."""
     return (
         f"{plain(foreign)[:1].upper()}{plain(foreign)[1:]} simulated, whose equations are not in the specification and"
         " need not be these. Neurons and synapses here are the stand-in that the learner uses."
@@ -158,7 +158,7 @@ def _time(network: Network) -> str:
 
 
 def parameters_table(network: Network, foreign: str = "") -> Table:
-    """The parameters of the integrating neurons, one row per population; `foreign` as of `neurons_table`."""
+    """Return the parameters of the integrating neurons, one row per population; `foreign` as in `neurons_table`."""
     columns = {"Layer": 0.16, "Regime": 0.14, r"$\theta$": 0.08, r"$\tau$ (ms)": 0.11, f"${ONSET}$ (ms)": 0.11}
     columns |= {f"${END}$ (ms)": 0.11, f"${GATE}$ (ms)": 0.12, "$D$": 0.08, "$b_j$": 0.09}
     rows = []

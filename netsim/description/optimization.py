@@ -1,4 +1,4 @@
-"""The table of how gradients change weights: binary weights, optimizer, dropout, course of the training."""
+"""The table of optimization: binary weights, optimizer, dropout and training schedule."""
 
 import inspect
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from netsim.weights.layout import projections_with_learned_scales
 
 
 def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
-    """How the gradients of the learning rule change the weights, and for how long; the record of a run may be empty."""
+    """Describe how gradients change weights, and for how long. The record of a run may be empty."""
     settings, plugins = network.learning, record.get("plugins", [])
     optimizer = optimizers[settings.optimizer].describe(network)
     if handed := handed_in(plugins, optimizers):
         optimizer = not_told(handed)
-    # a schedule is a function whose docstring describes it
+    # the docstring of a schedule describes it
     schedule = " ".join((inspect.getdoc(schedules[settings.schedule]) or "").split())
     schedule = schedule.replace("{peak}", number(settings.rate))
     rows = []
@@ -48,8 +48,8 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
     if any(population.dropout for population in network.populations):
         rows.append(("Dropout", _dropout(network)))
     if settings.revive_below and len(network.integrating) > 1:
-        own_scales = projections_with_learned_scales(network) and not network.weighting.shares_scale
-        scales = r", and $\alpha$ with them" if own_scales else ""
+        separate_scales = projections_with_learned_scales(network) and not network.weighting.shares_scale
+        scales = r", and $\alpha$ with them" if separate_scales else ""
         rows.append((
             "Revival",
             "After each epoch, the incoming weights of every hidden map or dense neuron that fired in less than a"
@@ -61,7 +61,7 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
 
 
 def not_told(handed: str) -> str:
-    """What is said of objects that a training was handed, see `netsim.runs.plugins.handed_in`."""
+    """Describe objects that were passed to a training in Python, see `netsim.runs.plugins.handed_in`."""
     return f"{plain(handed)}, handed in from Python; what it does is not in the specification"
 
 
@@ -89,15 +89,15 @@ def _binary_weights(network: Network) -> str:
 
 
 def _learned(network: Network) -> str:
-    """The symbols of what an update changes."""
-    found = [f"a weight ${'u' if network.weighting.is_binary else 'w'}_{{ij}}$"]
+    """Return the symbols of the quantities that an update changes."""
+    symbols = [f"a weight ${'u' if network.weighting.is_binary else 'w'}_{{ij}}$"]
     if has_bias(network):
-        found.append("a bias $b_j$")
+        symbols.append("a bias $b_j$")
     if projections_with_learned_scales(network):
-        found.append(r"$\ln \alpha$")
+        symbols.append(r"$\ln \alpha$")
     if any(projection.learns_delays for projection in network.delayed):
-        found.append(rf"a delay ${DELAY}$")
-    return f"{', '.join(found[:-1])} or {found[-1]}" if len(found) > 1 else found[0]
+        symbols.append(rf"a delay ${DELAY}$")
+    return f"{', '.join(symbols[:-1])} or {symbols[-1]}" if len(symbols) > 1 else symbols[0]
 
 
 def _static(static: list[Projection], network: Network) -> str:
@@ -107,7 +107,7 @@ def _static(static: list[Projection], network: Network) -> str:
 
 
 def _dropout(network: Network) -> str:
-    dropped = {one.name: one.dropout for one in network.populations if one.dropout}
+    dropped = {each.name: each.dropout for each in network.populations if each.dropout}
     fractions = ", ".join(
         f"$p = {number(fraction)}$ ({names(alike)})"
         for fraction, alike in grouped(dropped, dropped.__getitem__).items()
@@ -136,7 +136,7 @@ def _training(network: Network, record: Mapping[str, Any]) -> str:
         kept = "The weights of the last epoch are kept."
         if "data" not in record:
             kept = f"{kept[:-1]}, unless the data set has validation stimuli of its own, which then choose the epoch."
-    if settings.pretrained:  # in place of the weights of table C
+    if settings.pretrained:  # replaces the weights of table C
         biases = " and biases" if has_bias(network) else ""
         begins = f"The training begins with the weights{biases} of the trained network `{settings.pretrained}`. "
     return (

@@ -1,4 +1,4 @@
-"""Where a run comes from: its record in words, and the table of them."""
+"""Provenance of a run: its record in words, and the table."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 _MOST_CLASSES = 100
-"""So many have their names told."""
+"""Largest number of listed class names."""
 
 
 class Fact(NamedTuple):
-    """A name with its value; `is_code` if the value is to be read letter by letter."""
+    """A name with its value. `is_code` marks values that are shown literally."""
 
     name: str
     value: str
@@ -29,7 +29,7 @@ class Fact(NamedTuple):
 
 
 def provenance_table(run: RunFolder) -> Table:
-    """Seed, data, versions, revision, machine, command, plug-ins and course of a run."""
+    """Return seed, data, versions, revision, machine, command, plug-ins and training of a run."""
     record = run.record()
     facts = record_facts(record)
     if changed := changed_plugins(record.get("plugins", [])):
@@ -41,18 +41,18 @@ def provenance_table(run: RunFolder) -> Table:
 
 
 def metrics_of(run: RunFolder) -> pd.DataFrame:
-    """The metrics of a run; a DataError, if they cannot be read."""
-    # takes its time to import, and a preset has no metrics
+    """Return the metrics of a run, or raise DataError."""
+    # imported here, because the import is slow and presets have no metrics
     from netsim.analysis.learning_tables import metrics_table
 
     return metrics_table(run.metrics)
 
 
 def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None, planned: int = 0) -> list[Fact]:
-    """What the metrics of a run say of its training, of so many `planned` epochs; if they cannot be read, why.
+    """Return facts of a training of `planned` epochs from its metrics, or the reason why they are unreadable.
 
-    `epoch` is the one, counted from 1, whose weights are told of, by default the best: while a training runs, metrics
-    may be of another moment than weights.
+    `epoch`, counted from 1, is the epoch of the weights. The default is the best. The metrics of a running training may
+    be newer or older than the weights.
     """
     from netsim.analysis.learning_tables import best_epoch
 
@@ -78,9 +78,9 @@ def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None, p
 
 
 def record_facts(record: Mapping[str, Any]) -> list[Fact]:
-    """Seed, versions, revision, command and machine, as `netsim.runs.folder.describe_run` records them.
+    """Return seed, versions, revision, command and machine, from `netsim.runs.folder.describe_run`.
 
-    The record may come from a file: whatever it holds becomes text.
+    The record may come from a file, so any content becomes text.
     """
     command = record.get("command")
     revision = _shown(record.get("git_revision"), "none, not run from a checkout")
@@ -121,7 +121,7 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
 
 
 def _resumed(entry: Any) -> str:
-    """When and by what a training was resumed, as `netsim.runs.folder.RunFolder.note_resumed` records it."""
+    """Describe a resumption of the training, from `netsim.runs.folder.RunFolder.note_resumed`."""
     if not isinstance(entry, Mapping):
         return _shown(entry)
     version = f"netsim {_shown(entry.get('netsim'))}, git revision {_shown(entry.get('git_revision'))}"
@@ -130,7 +130,7 @@ def _resumed(entry: Any) -> str:
 
 
 def _data_facts(data: Any) -> list[Fact]:
-    """Which data set it was, as `netsim.data.dataset.described`; nothing of runs that did not record it."""
+    """Describe the data set of a run, from `netsim.data.dataset.described`. Empty if it was not recorded."""
     if not isinstance(data, Mapping):
         return []
     origin = "of samples given in Python" if data.get("origin") == MEMORY else f"from {_shown(data.get('origin'))}"
@@ -148,20 +148,20 @@ def _data_facts(data: Any) -> list[Fact]:
 
 
 def _plugin(origin: Any) -> str:
-    """Where an entry of a seam comes from, of a `netsim.registry.Origin` in a record."""
+    """Describe the origin of a plug-in, from `netsim.registry.Origin` in a record."""
     if not isinstance(origin, Mapping):
         return _shown(origin)
     package = " ".join(str(origin[key]) for key in ("distribution", "version") if origin.get(key))
     file = f"{origin['file']} of SHA-256 {_shown(origin.get('sha256'))}" if origin.get("file") else ""
     imports = origin.get("imports")
     beside = f"which imports {_listed(imports)} (SHA-256)" if imports else ""
-    places = [*filter(None, [package]), _shown(origin.get("module")), *filter(None, [file, beside])]
+    parts = [*filter(None, [package]), _shown(origin.get("module")), *filter(None, [file, beside])]
     how = ", handed in from Python" if origin.get("handed_in") else ""
-    return f"{_shown(origin.get('seam'))} {_shown(origin.get('name'))} of {', '.join(places)}{how}"
+    return f"{_shown(origin.get('seam'))} {_shown(origin.get('name'))} of {', '.join(parts)}{how}"
 
 
 def _listed(content: Any) -> str:
-    """Keys and values of a mapping in one line."""
+    """Return keys and values of a mapping in one line."""
     if not isinstance(content, Mapping):
         return _shown(content)
     return ", ".join(f"{key} {_shown(value, 'missing')}" for key, value in content.items())

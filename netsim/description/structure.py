@@ -1,4 +1,4 @@
-"""The tables of what a network is made of: populations and connectivity."""
+"""The tables of populations and connectivity."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -11,15 +11,15 @@ from netsim.specification.traits import shares_weights
 _CONNECTIVITY = {"Source": 0.13, "Target": 0.13, "Pattern": 0.21, "Synapses": 0.13, "Weights": 0.12}
 _CONNECTIVITY |= {"Inputs $n$": 0.1, "Initial weights": 0.18}
 _IF_ANY: tuple[tuple[str, float, Callable[[Projection], bool], Callable[[Projection], str]], ...] = (
-    ("Name", 0.13, lambda one: one.name != one.target, lambda one: f"`{one.name}`"),
-    (f"Delay ${DELAY}$ (ms)", 0.16, lambda one: bool(one.delay), lambda one: _delay(one)),
-    ("Sign", 0.15, lambda one: one.sign != "any", lambda one: one.sign),
+    ("Name", 0.13, lambda each: each.name != each.target, lambda each: f"`{each.name}`"),
+    (f"Delay ${DELAY}$ (ms)", 0.16, lambda each: bool(each.delay), lambda each: _delay(each)),
+    ("Sign", 0.15, lambda each: each.sign != "any", lambda each: each.sign),
 )
-"""Columns that are there where a projection needs them: heading, share of the width, whether it does, its cell."""
+"""Optional columns: heading, fraction of the width, whether a projection needs the column, its cell."""
 
 
 def _delay(projection: Projection) -> str:
-    """The conduction delays of a projection."""
+    """Describe the conduction delays of a projection."""
     delays = projection.delays
     if delays is None:
         return f"${number(projection.common_delay)}$"
@@ -31,10 +31,10 @@ def _delay(projection: Projection) -> str:
 
 
 def populations_table(network: Network) -> Table:
-    """The populations, with the stimulus."""
+    """Return the populations, including the stimulus."""
     elements = {STIMULUS: "Stimulus neurons, which fire as table E says"}
-    for one in network.populations:
-        elements[one.name] = f"Integrating neurons, `{one.dynamics.regime}`" if one.integrates else "Pooling neurons"
+    for each in network.populations:
+        elements[each.name] = f"Integrating neurons, `{each.dynamics.regime}`" if each.integrates else "Pooling neurons"
     rows = (
         (f"`{name}`", elements[name], dimensions(shape), f"{math.prod(shape):,}")
         for name, shape in network.shapes.items()
@@ -45,7 +45,7 @@ def populations_table(network: Network) -> Table:
 
 
 def connectivity_table(network: Network) -> Table:
-    """The connectivity: patterns, numbers of synapses and weights, and initial weights."""
+    """Return the connectivity: patterns, numbers of synapses and weights, and initial weights."""
     further = [column for column in _IF_ANY if any(map(column[2], network.projections))]
     columns = _CONNECTIVITY | {heading: share for heading, share, _, _ in further}
     if further:
@@ -80,9 +80,10 @@ def _notes(network: Network) -> Iterator[str]:
         "uniform": r"uniformly from $a / n - \sqrt{3} \sigma / \sqrt{n}$ to $a / n + \sqrt{3} \sigma / \sqrt{n}$",
     }
     other = " other than pretrained ones (table G2)" if network.training.pretrained else ""
-    drawn = " or ".join(ways[way] for way in distinct(one.initial.distribution for one in network.weighted))
-    signed = {one.name: network.weight_signs(one) is not None for one in network.weighted}
-    mixed = any(len({signed[one.name] for one in network.incoming(each.name)}) == 2 for each in network.integrating)
+    drawn = " or ".join(ways[way] for way in distinct(each.initial.distribution for each in network.weighted))
+    signed = {each.name: network.weight_signs(each) is not None for each in network.weighted}
+    incoming = [network.incoming(population.name) for population in network.integrating]
+    mixed = any(len({signed[each.name] for each in projections}) == 2 for projections in incoming)
     delays = (
         " Delays are drawn independently and cut to the range in the table; synapses that share a weight share a delay."
     )
@@ -99,14 +100,14 @@ def _notes(network: Network) -> Iterator[str]:
 
 
 def _loops(network: Network) -> str:
-    """What goes back: a sentence."""
-    found = [projection.name for projection in network.projections if network.is_recurrent(projection)]
-    return f" Part of loops: {names(found)}." if found else " No synapses within a layer, and none back."
+    """Return a sentence on loops."""
+    loops = [projection.name for projection in network.projections if network.is_recurrent(projection)]
+    return f" Part of loops: {names(loops)}." if loops else " No synapses within a layer, and none back."
 
 
 def _biases(network: Network) -> str:
-    """Where biases begin: one sentence, or nothing if there are none."""
-    begin = {one.name: number(network.initial_bias(one)) for one in network.populations if one.has_bias}
+    """Return a sentence on initial biases, or an empty text."""
+    begin = {each.name: number(network.initial_bias(each)) for each in network.populations if each.has_bias}
     values = distinct(begin.values())
     if len(values) > 1:
         values = [f"{value} in `{name}`" for name, value in begin.items()]

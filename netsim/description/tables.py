@@ -1,6 +1,6 @@
-"""All tables of a description: the summary, the input and the measurements stand here, the rest in modules of its own.
+"""All tables of a description. Summary, input and measurements are here, the others have separate modules.
 
-Order and letters are those of Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456.
+Order and letters follow Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,14 +37,15 @@ def describe(network: Network, run: RunFolder | None = None, provenance: bool = 
     ----------
     network : Network
     run : RunFolder, optional
-        Where it was trained; what was handed to the training in Python is named in place of what the network says.
+        Run that trained the network. Objects that were passed to the training in Python are named instead of the
+        entries of the specification.
     provenance : bool
-        Whether the provenance of the run is added.
+        Add the provenance of the run.
 
     Returns
     -------
     Description
-        For `netsim.description.to_markdown` or `to_latex`.
+        Input of `netsim.to_markdown` and `netsim.to_latex`.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def describe(network: Network, run: RunFolder | None = None, provenance: bool = 
     elif handed := handed_in(plugins, targets):
         rule = (*rule, ("Targets", f"In place of those above: {not_told(handed)}"))
     if foreign := foreign_engine(network, plugins):
-        # the learner knows no engine
+        # the learner does not depend on the engine
         ours = f"Of the stand-in (table D1), and of nothing that {plain(foreign)} simulated: "
         rule = tuple((label, f"{ours if label == EXACTNESS else ''}{text}") for label, text in rule)
     tables = [
@@ -106,7 +107,7 @@ def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping
     maps = [name for name, shape in network.shapes.items() if len(shape) > 1]
     vectors = [name for name, shape in network.shapes.items() if len(shape) == 1]
     by_phrase = grouped(network.projections, lambda projection: projection.connectivity.phrase)
-    patterns = (f"{phrase} ({names(one.name for one in chosen)})" for phrase, chosen in by_phrase.items())
+    patterns = (f"{phrase} ({names(each.name for each in chosen)})" for phrase, chosen in by_phrase.items())
     rows = [("Description", plain(network.description))] if network.description else []
     rows += [
         (
@@ -149,8 +150,8 @@ def _simulation(network: Network, plugins: Sequence[Mapping[str, Any]]) -> str:
     if handed := handed_in(plugins, engines):
         return f"{length}; {not_told(handed)}"
     if foreign := foreign_engine(network, plugins):
-        told = f"{length}; {engines[settings.engine].phrase}: {plain(foreign)}, which is not of netsim"
-        return f"{told}; time grid of ${in_ms(settings.dt)}$" if settings.dt else told
+        text = f"{length}; {engines[settings.engine].phrase}: {plain(foreign)}, which is not of netsim"
+        return f"{text}; time grid of ${in_ms(settings.dt)}$" if settings.dt else text
     grid = f"on a time grid of ${in_ms(settings.dt)}$" if settings.dt else "with exact spike times"
     engine = engines[settings.engine].phrase
     return f"{length}; {engine}, {grid}"

@@ -1,6 +1,6 @@
-"""Spikes in the file formats of other tools: out, and in again as stimuli; and networks, out and in again.
+"""Export spikes and networks to file formats of other tools, and import them.
 
-A format is a module of `netsim.exchange.spikes` or of `netsim.exchange.networks`.
+Each format is a module of `netsim.exchange.spikes` or of `netsim.exchange.networks`.
 """
 
 from __future__ import annotations
@@ -50,29 +50,28 @@ def export(
     populations: Sequence[str] | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write spikes or a network in the format of another tool; the file appears whole or not at all.
+    """Write spikes or a network in a file format of another tool. A failed write leaves no partial file.
 
     Parameters
     ----------
     subject : Spikes, Model, Network, str or Path
-        Spikes, or a model whose network and weights are written.
+        Spikes, or a model, of which the network and its weights are written.
     path : str or Path
-        Its suffix must be one of the format's.
+        File or folder to write. Its suffix must belong to the format.
     to : str, optional
-        Name of the format, in `netsim.seams.spike_formats` or `netsim.seams.network_formats`; by default the first one
-        with the suffix of the path.
+        Name of the format, in `netsim.seams.spike_formats` or `netsim.seams.network_formats`. The default is the first
+        format with the suffix.
     populations : sequence of str, optional
-        Write the spikes of these populations only, ``stimulus`` among them; by default all.
+        Names of the populations whose spikes are written; ``stimulus`` is also allowed. The default is all.
     record : mapping, optional
-        What was simulated or where the weights come from, ready for JSON; kept in the file where the format has a place
-        for it.
+        Provenance that JSON supports. Formats with room for metadata keep it in the file.
 
     Raises
     ------
     DataError
-        If there is no such format, the suffix is another one, a package is missing, or spikes come from a file.
+        If the format does not exist, the suffix is wrong, a package is missing, or the spikes come from a file.
     SpecificationError
-        If the network has no such population, or populations are chosen of a network.
+        If a population does not exist, or populations are chosen for a network.
     RunError
         If the file cannot be written.
 
@@ -95,7 +94,7 @@ def export(
         written.write(subject, path, populations, record)
         return
     if populations is not None:
-        raise SpecificationError("populations", "have no meaning for a network, which is written whole; leave them out")
+        raise SpecificationError("populations", "have no effect on a network, which is written whole; leave them out")
     model = open_model(subject)
     written.write(model.network, model.weights, path, record)
 
@@ -103,20 +102,24 @@ def export(
 def import_network(path: str | Path) -> Imported:
     """Read a network with its weights from a file that `export` or another tool wrote.
 
-    From a file of `export` comes the same network: its spikes are the same. `Imported.assumed` tells what
-    the file of another tool does not say.
+    A network that `export` wrote has the same spikes after the import. `Imported.assumed` lists the assumptions about
+    files of other tools.
 
     Parameters
     ----------
     path : str or Path
-        Its suffix says the format; with any other it is tried as the first one, NIR.
+        The suffix selects the format. Files with an unknown suffix are read as NIR.
+
+    Returns
+    -------
+    Imported
 
     Raises
     ------
     DataError
-        If the file is missing or damaged, holds another sort of network, or a package is missing.
+        If the file is missing or damaged, contains an unsupported network, or a package is missing.
     SpecificationError
-        If its network cannot be built.
+        If the network is invalid.
 
     Examples
     --------
@@ -132,9 +135,9 @@ def import_network(path: str | Path) -> Imported:
 
 
 def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentations:
-    """As `read_stimuli`, from the layer of a name and a shape, which may be (neurons,) too.
+    """Read one layer, as `read_stimuli` does. `shape` may also be (neurons,).
 
-    None is the layer or population ``stimulus``, or the only one there is.
+    If `layer` is None, the layer ``stimulus`` or the only layer is read.
     """
     path = Path(path)
     read = reader(path, spike_formats)
@@ -143,30 +146,33 @@ def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentatio
         raise DataError(f"{path}: cannot be read as spikes; the name of a file must end in one of {suffixes}")
     presentations: Presentations = replace(read(path, layer, shape), name=str(path))
     if not len(presentations.latencies):
-        raise DataError(f"{path}: holds no presentations")
+        raise DataError(f"{path}: has no presentations; a spike file with at least one is needed")
     return presentations
 
 
 def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
     """Read spikes as stimuli from a file that `export` or another tool wrote.
 
-    If a neuron has several spikes in a presentation, the first one counts; that others are left out says
-    `Presentations.stimuli`.
+    Only the first spike of a neuron in a presentation counts. `Presentations.stimuli` warns about other spikes.
 
     Parameters
     ----------
     path : str or Path
-        Its suffix says the format.
+        The suffix selects the format.
     shape : tuple of int
-        (height, width, channels).
+        Shape of the stimuli (height, width, channels).
+
+    Returns
+    -------
+    Presentations
 
     Raises
     ------
     DataError
-        If the file is missing, damaged or of no known format, has no such layer or one of another shape, or a
+        If the file is missing, damaged or of an unknown format, the layer is missing or has another shape, or a
         package is missing.
     SpecificationError
-        If the shape is none.
+        If `shape` is not a shape.
 
     Examples
     --------
@@ -180,22 +186,28 @@ def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
 
 
 def read_spikes(path: str | Path) -> Spikes:
-    """Read the spikes of all layers from a file that `export` or another tool wrote, to analyse them.
+    """Read the spikes of all layers from a file that `export` or another tool wrote, for analysis.
 
-    Of several spikes of a neuron in a presentation the first one counts. Of a table with a column ``neuron``, places
-    are not looked at: how they number neurons says a shape, which it does not tell. A Parquet file is looked through
-    once and then read when spikes are asked for, so that it can be larger than the memory: analyses that are sums over
-    presentations read it in parts, if presentations follow each other in each layer, others a layer at a time.
+    Only the first spike of a neuron in a presentation counts. In a table with a column ``neuron`` the columns ``y``,
+    ``x`` and ``channel`` are ignored, because their numbering depends on an unknown shape.
+
+    A Parquet file may be larger than memory. It is scanned once, and read again when an analysis needs its spikes.
+    Analyses that are sums over presentations read it in parts, if presentations are in order in each layer. Other
+    analyses read a layer at a time.
 
     Parameters
     ----------
     path : str or Path
-        Its suffix says the format.
+        The suffix selects the format.
+
+    Returns
+    -------
+    Spikes
 
     Raises
     ------
     DataError
-        If the file is missing, damaged or of no format that is read so, or a package is missing.
+        If the file is missing, damaged or of an unsupported format, or a package is missing.
 
     Examples
     --------
@@ -207,9 +219,9 @@ def read_spikes(path: str | Path) -> Spikes:
     path = Path(path)
     read = reader(path, spike_formats, what="read_spikes")
     if read is None:
-        known = [suffix for one in spike_formats.values() if one.read_spikes for suffix in one.suffixes]
+        known = [suffix for each in spike_formats.values() if each.read_spikes for suffix in each.suffixes]
         raise DataError(f"{path}: cannot be read as spikes; the name of a file must end in one of {', '.join(known)}")
     spikes: Spikes = read(path)
     if not spikes.presentations:
-        raise DataError(f"{path}: holds no presentations")
+        raise DataError(f"{path}: has no presentations; a spike file with at least one is needed")
     return spikes

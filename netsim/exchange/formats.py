@@ -1,4 +1,4 @@
-"""What a file format is; their modules import what they need when it is first used, for help lists them all."""
+"""File formats. Format modules import their packages on first use, because help texts list all formats."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Format:
-    """What formats of spikes and of networks have in common.
+    """The common part of spike formats and network formats.
 
     Parameters
     ----------
     contents : str
-        What such a file holds.
+        Contents of such a file, for help texts.
     suffixes : tuple of str
-        How its name may end.
+        Suffixes of file names.
     write : callable
-        Writes a file whose name and packages have been checked.
+        Function that writes a file. Name and packages are checked before the call.
     read : callable, optional
-        Reads one; not all formats are read.
+        Function that reads a file.
     packages : tuple of str
-        What must be installed for it.
+        Required packages.
     order : int
-        Where help texts list it; of two formats with one suffix the first is read.
+        Sort key of lists. Of several formats with a suffix, the first is read.
     """
 
     contents: str
@@ -47,7 +47,7 @@ class Format:
 
     @property
     def summary(self) -> str:
-        """What help says of it."""
+        """Line for help texts."""
         return f"{self.contents} ({', '.join(self.suffixes)})"
 
 
@@ -55,15 +55,15 @@ class Format:
 class SpikeFormat(Format):
     """A format of spikes.
 
-    It has ``write(spikes, path, layers, record)``, as `netsim.exchange.export`, and ``read(path, layer, shape)``,
-    as `netsim.exchange.read_layer`, where no layer is that of the stimuli.
+    `write` takes (spikes, path, layers, record), as for `netsim.exchange.export`. `read` takes (path, layer, shape), as
+    for `netsim.exchange.read_layer`.
 
     Parameters
     ----------
     beside : callable
-        The files that are written beside one of this name.
+        Function from the path to the additional files that `write` creates.
     read_spikes : callable, optional
-        Reads all layers of a file, as `netsim.exchange.read_spikes`; not all formats have it.
+        Function that reads all layers of a file, as `netsim.exchange.read_spikes`.
     """
 
     beside: Callable[[Path], Sequence[Path]] = lambda path: ()
@@ -74,17 +74,17 @@ class SpikeFormat(Format):
 class NetworkFormat(Format):
     """A format of networks with their weights.
 
-    It has ``write(network, weights, path, record)``, as `netsim.exchange.export`, and ``read(path)``, as
+    `write` takes (network, weights, path, record), as for `netsim.exchange.export`. `read` takes (path), as for
     `netsim.exchange.import_network`.
 
     Parameters
     ----------
     title : str
-        What messages call it.
+        Name of the format in messages.
     without_primitive : callable
-        What of a network other tools will not see in the file, in words.
+        Function from a network to the names of its features that other tools do not read.
     unread : str
-        What they make of the file therefore, and what helps.
+        Consequence for other tools, and the remedy.
     """
 
     title: str = "the format"
@@ -94,31 +94,42 @@ class NetworkFormat(Format):
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A network from a file."""
+    """A network from a file.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        Weights, biases and delays, float64.
+    record : dict
+        Provenance that `netsim.exchange.export` was given; empty for files of other tools.
+    assumed : tuple of str
+        Assumptions about a file of another tool.
+    """
 
     network: Network
-    weights: Weights  # those that feed forward, float64
-    record: dict[str, Any] = field(default_factory=dict)  # what the export was told; empty from another tool
-    assumed: tuple[str, ...] = ()  # what the file does not say
+    weights: Weights
+    record: dict[str, Any] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
 
     __repr__ = short_repr
 
 
 def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
-    """The format of a name in one of the seams, if a file may be called so and all that it needs is installed."""
+    """Return the format of this name, or raise DataError if it is unknown, the suffix is wrong or a package missing."""
     seam = next((seam for seam in seams if name in seam), None)
     if seam is None:
         raise DataError(f"format {name!r}: is not known{nearest(name, (known for seam in seams for known in seam))}")
     chosen = seam[name]
     if not path.name.endswith(chosen.suffixes):
         ends = " or ".join(f"*{suffix}" for suffix in chosen.suffixes)
-        raise DataError(f"{path}: a file of the format {name} is called {ends}")
+        raise DataError(f"{path}: files of the format {name} are named {ends}; rename the file")
     _check_packages(seam, name, path)
     return chosen
 
 
 def format_of(path: Path, seam: Registry[Any]) -> str:
-    """Return the name of the first format whose files end like this one; a DataError if there is none."""
+    """Return the name of the first format with this suffix, or raise DataError."""
     for name, known in seam.items():
         if path.name.endswith(known.suffixes):
             return name
@@ -127,9 +138,9 @@ def format_of(path: Path, seam: Registry[Any]) -> str:
 
 
 def reader(path: Path, seam: Registry[Any], any_name: bool = False, what: str = "read") -> Any:
-    """The function that reads a file, by the suffix of its name or, for any name, of the first format that is read.
+    """Return the function that reads a file by its suffix, or None. With `any_name` the first format is returned.
 
-    `what` is the field of the format that holds the function.
+    `what` is the attribute of the format with the function.
     """
     for name, known in seam.items():
         function = getattr(known, what)

@@ -1,4 +1,4 @@
-"""Files in HDF5."""
+"""Read and write HDF5 files."""
 
 import contextlib
 import io
@@ -17,9 +17,9 @@ _TRUNCATED = re.compile(r"truncated file: eof = (\d+).* stored_eof = (\d+)")
 
 
 def write_hdf5(path: Path, fill: Callable[[h5py.File], object]) -> None:
-    """Let `fill` make an HDF5 file in memory, then write it; it appears whole or not at all.
+    """Let `fill` create an HDF5 file in memory, then write it atomically.
 
-    Of a full disk HDF5 itself tells in many lines, and it tells again when it is closed.
+    On a full disk HDF5 prints a long error, and fails again when the file is closed.
     """
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
@@ -29,7 +29,7 @@ def write_hdf5(path: Path, fill: Callable[[h5py.File], object]) -> None:
 
 @contextlib.contextmanager
 def reading_hdf5(path: Path, format_name: str) -> Iterator[None]:
-    """As `netsim.exchange.presentations.reading`, of a file that `check_hdf5` lets pass."""
+    """Convert errors like `netsim.exchange.presentations.reading`, after `check_hdf5`."""
     with reading(path, format_name):
         check_hdf5(path)
         try:
@@ -39,4 +39,4 @@ def reading_hdf5(path: Path, format_name: str) -> Iterator[None]:
             if cut is None:
                 raise
             sizes = "{:,} of {:,} bytes".format(*map(int, cut.groups()))
-            raise DataError(f"{path}: is half-written, {sizes} are there; write or copy it again") from error
+            raise DataError(f"{path}: is incomplete, it has {sizes}; write or copy it again") from error

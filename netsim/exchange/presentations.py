@@ -1,4 +1,4 @@
-"""What is read from a file: the latencies of one layer, and the checks that all formats share."""
+"""Latencies of a layer from a file, and the checks that all formats share."""
 
 from __future__ import annotations
 
@@ -22,39 +22,61 @@ if TYPE_CHECKING:
 PICOSECOND = 9  # decimals of a ms
 _MOST_TIMES = 2**29  # 4 GiB
 _LARGEST = 2.0**53  # a float holds all integers below
-_MOST_NEURONS = 2**31  # of a layer that is analysed: it has their numbers as int32
+_MOST_NEURONS = 2**31  # neurons of a layer, whose numbers are int32
 
 
 @dataclass(frozen=True, eq=False)
 class Presentations:
-    """Latencies (ms, ``inf`` is silent) of one layer in some presentations."""
+    """Latencies of one layer in some presentations.
 
-    latencies: np.ndarray  # float64, shape (presentations, height, width, channels) or (presentations, neurons)
-    labels: np.ndarray | None  # int64, or words
-    indices: np.ndarray  # int64, what the file calls the presentations
-    repeated: int = 0  # spikes of the file that are not the first of their neuron in a presentation
-    outside: int = 0  # spikes of the file that are in no presentation
-    name: str = "spikes"  # what messages call them
+    Parameters
+    ----------
+    latencies : ndarray of float64, shape (presentations, height, width, channels) or (presentations, neurons)
+        Latencies (ms); ``inf`` is silent.
+    labels : ndarray of int64 or str, shape (presentations,), optional
+        Labels, or class names.
+    indices : ndarray of int64, shape (presentations,)
+        Numbers of the presentations in the file.
+    repeated : int
+        Number of spikes in the file that are not the first of their neuron in a presentation.
+    outside : int
+        Number of spikes in the file that belong to no presentation.
+    name : str
+        Name in messages.
+    """
+
+    latencies: np.ndarray
+    labels: np.ndarray | None
+    indices: np.ndarray
+    repeated: int = 0
+    outside: int = 0
+    name: str = "spikes"
 
     __repr__ = short_repr
 
     def stimuli(self, encoder: Encoder, classes: Sequence[str] = (), network: Network | None = None) -> Stimuli:
-        """The presentations as stimuli; their shape must be the encoder's.
+        """Return the presentations as stimuli.
 
-        A `netsim.errors.DataWarning` says how many spikes are left out, and come after the window of a network.
+        A `netsim.errors.DataWarning` reports how many spikes are left out, and how many occur after the encoding window
+        of `network`.
 
         Parameters
         ----------
         encoder : Encoder
+            Encoder of the shape of the presentations.
         classes : sequence of str, optional
-            What the labels 0, 1, ... stand for; a label can be one of these words.
+            Names of the labels 0, 1, .... Labels in the file may be these names.
         network : Network, optional
-            That they are for; labels must be its output neurons.
+            Network for the stimuli. Labels must be numbers of its output neurons.
+
+        Returns
+        -------
+        Stimuli
 
         Raises
         ------
         DataError
-            If a label is no output neuron, or a word that is no class.
+            If a label is not an output neuron, or a name is not in `classes`.
         """
         from netsim.data.stimuli import UNLABELLED, SpikeStimuli
 
@@ -67,19 +89,19 @@ class Presentations:
         return SpikeStimuli(self.latencies, labels, None, encoder, tuple(classes))
 
     def _numbered(self, classes: Sequence[str]) -> np.ndarray:
-        """The labels as numbers of classes."""
+        """Return the labels as class numbers."""
         assert self.labels is not None
         if self.labels.dtype.kind != "U":
             return self.labels
         if not classes:
-            unknown = f"has words for labels, such as {str(self.labels[0])!r}, whose classes are not known"
+            unknown = f"has words as labels, such as {str(self.labels[0])!r}, but no classes are given"
             raise DataError(f"{self.name}: {unknown}; give the numbers of output neurons, counted from 0")
         from netsim.data.dataset import class_numbers
 
         return class_numbers(self.labels.tolist(), classes, f"{self.name}: the label")
 
     def _warn(self, network: Network | None) -> None:
-        """Say what is left out, and what comes late; spikes after the presentation are refused when it begins."""
+        """Warn about spikes that are left out or late. Other code rejects spikes after the presentation."""
         times = self.latencies[np.isfinite(self.latencies)]
         count = times.size + self.repeated + self.outside
         counted = {
@@ -90,16 +112,16 @@ class Presentations:
             end = network.encoder.t_max
             late = f"come after the encoding window of {end:g} ms, and may have no effect"
             counted[late] = int(np.count_nonzero((times > end) & (times < network.duration)))
-        told = [f"{number:,} of {count:,} spikes {what}" for what, number in counted.items() if number]
-        if told:
-            warnings.warn(f"{self.name}: {'; '.join(told)}", DataWarning, stacklevel=3)
+        parts = [f"{number:,} of {count:,} spikes {what}" for what, number in counted.items() if number]
+        if parts:
+            warnings.warn(f"{self.name}: {'; '.join(parts)}", DataWarning, stacklevel=3)
 
 
 @contextmanager
 def reading(path: Path, format_name: str) -> Iterator[None]:
-    """Turn what libraries raise over a damaged file, or one that is not there, into one line."""
+    """Convert errors of libraries over a missing or damaged file into a DataError of one line."""
     try:
-        if not path.exists():  # libraries say it in many ways
+        if not path.exists():  # messages of libraries differ
             raise DataError(f"{path}: no such file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -108,26 +130,26 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise DataError(f"{path}: needs more memory than there is; it is too large or damaged") from error
-    except Exception as error:  # there is no telling which: each library has its own
+    except Exception as error:  # each library raises other exceptions
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: cannot be read as {format_name} ({reason})") from error
 
 
 def choose_layer(path: Path, layer: str | None, names: Sequence[str]) -> str:
-    """The layer that is read: the one asked for, else ``stimulus``, else the only one."""
+    """Return `layer`, by default ``stimulus`` or the only layer."""
     wanted = layer or STIMULUS
     if wanted in names:
         return wanted
     if layer is None and len(names) == 1:
         return names[0]
     known = ", ".join(sorted(names)) or "none"
-    raise DataError(f"{path}: has no layer or population called {wanted!r}; there are: {known}")
+    raise DataError(f"{path}: has no layer or population called {wanted!r}; it has {known}")
 
 
 def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) -> np.ndarray:
-    """Numbers of neurons in a layer of this shape, from where they lie.
+    """Return the numbers of neurons in a layer of this shape, from their coordinates.
 
-    Columns are ``y``, ``x`` and ``map`` (which may lack if there is one map only), or ``neuron``, or both.
+    Columns are ``y``, ``x`` and ``map``, or ``neuron``, or both. With a single map ``map`` may be missing.
     """
     axes = ("y", "x", "map") if len(shape) == 3 else ("map",)
     given = dict(columns)
@@ -135,13 +157,13 @@ def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) 
         given["map"] = np.zeros_like(given["y"])
     placed = all(axis in given for axis in axes)
     if not placed and "neuron" not in given:
-        raise DataError(f"{path}: does not say which neuron fired; it needs {', '.join(axes)} or neuron")
+        raise DataError(f"{path}: does not identify the neurons; it needs {', '.join(axes)} or neuron")
     for name, size in [*zip(axes, shape, strict=True), ("neuron", math.prod(shape))]:
         values = given.get(name, np.empty(0, int))
         if values.size and not (values.min() >= 0 and values.max() < size):
             raise DataError(
-                f"{path}: {name} goes from {values.min()} to {values.max()}, but in the shape {shape} of the layer"
-                f" only 0 to {size - 1} fits"
+                f"{path}: {name} ranges from {values.min()} to {values.max()}, but the shape {shape} of the layer"
+                f" allows only 0 to {size - 1}"
             )
     if not placed:
         return given["neuron"]
@@ -152,38 +174,38 @@ def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) 
 
 
 def check_latencies(path: Path, latencies: np.ndarray) -> None:
-    """Refuse what is no time from the start of a presentation."""
+    """Raise DataError unless latencies count from the start of the presentation."""
     if np.isnan(latencies).any():
-        raise DataError(f"{path}: holds NaN among the times; a silent neuron has no spike")
+        raise DataError(f"{path}: has NaN among the times; leave out silent neurons")
     if (latencies < 0).any():
-        raise DataError(f"{path}: holds negative times; time starts at 0 with the presentation")
+        raise DataError(f"{path}: has negative times; time starts at 0 with the presentation")
 
 
 def first_spikes(
     path: Path, latencies: np.ndarray, presentations: np.ndarray, neurons: np.ndarray, count: int, shape: Shape
 ) -> np.ndarray:
-    """The first spike of every neuron in every one of `count` presentations, shape (count, *shape).
+    """Return the first spike of every neuron in `count` presentations, shape (count, *shape).
 
-    Of each spike there is the latency from the start of its presentation (ms), and the positions from 0 of presentation
-    and neuron, the latter as of `neuron_numbers`.
+    The three arrays have an entry per spike: its latency from the start of the presentation (ms), the position of the
+    presentation, and the neuron as from `neuron_numbers`.
     """
     check_latencies(path, latencies)
     if count * math.prod(shape) > _MOST_TIMES:
-        raise DataError(f"{path}: holds {count:,} presentations of {shape}; at most {_MOST_TIMES:,} times are possible")
+        raise DataError(f"{path}: has {count:,} presentations of {shape}; at most {_MOST_TIMES:,} times are possible")
     times = np.full((count, math.prod(shape)), np.inf)
     np.minimum.at(times, (presentations, neurons), latencies)
     return times.reshape(count, *shape)
 
 
 def later_spikes(latencies: np.ndarray, first: np.ndarray) -> int:
-    """How many of the spikes are none of the `first_spikes`."""
+    """Return how many spikes are not first spikes."""
     return int(np.count_nonzero(np.isfinite(latencies)) - np.count_nonzero(np.isfinite(first)))
 
 
 def check_size(path: Path, layer: str, size: int) -> int:
-    """The neurons of a layer that is analysed; refused if there are too many to be numbered, or less than none."""
+    """Return the number of neurons of a layer, or raise DataError if it is negative or too large."""
     if not 0 <= size <= _MOST_NEURONS:
-        raise DataError(f"{path}: {layer} has {size:,} neurons; a layer that is analysed has {_MOST_NEURONS:,} at most")
+        raise DataError(f"{path}: {layer} has {size:,} neurons; an analysis allows at most {_MOST_NEURONS:,}")
     return size
 
 
@@ -192,17 +214,17 @@ def spikes_in_trials(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut a recording into its presentations.
 
-    Times, starts and stops count from the start of the recording, in units of which a ms has `per_ms`; a spike at the
-    stop belongs to no or the next presentation. Returned is which spikes lie in a presentation, in which, and their
-    latencies from its start (ms), rounded to 1 ps, so that times on a grid come back as they were.
+    Times, starts and stops count from the start of the recording, in units of 1/`per_ms` ms. A spike at the stop does
+    not belong to the presentation. The result is: indices of the spikes in presentations, their presentations, and
+    their latencies (ms), rounded to 1 ps so that times on a grid are restored exactly.
     """
     if not (times >= 0).all() or not (starts >= 0).all():  # NaN fails as well
-        raise DataError(f"{path}: holds NaN or negative times; time starts at 0 with the recording")
+        raise DataError(f"{path}: has NaN or negative times; time starts at 0 with the recording")
     order = np.argsort(starts, kind="stable")
     begin, end = starts[order], stops[order]
-    overlap = end[:-1] - begin[1:] > per_ms * 10.0**-PICOSECOND  # less comes from rounding
+    overlap = end[:-1] - begin[1:] > per_ms * 10.0**-PICOSECOND  # smaller overlaps are rounding errors
     if not (end >= begin).all() or overlap.any():
-        raise DataError(f"{path}: has presentations that overlap or stop before they start")
+        raise DataError(f"{path}: has presentations that overlap or stop before they start; correct their times")
     position = np.searchsorted(begin, times, side="right") - 1
     inside = position >= 0
     inside[inside] = times[inside] < end[position[inside]]
@@ -214,9 +236,9 @@ def spikes_in_trials(
 def cut_recording(
     path: Path, times: np.ndarray, neurons: np.ndarray, trials: Mapping[str, np.ndarray], shape: Shape, per_ms: float
 ) -> Presentations:
-    """The presentations of a recording, from times and `neuron_numbers` of its spikes; units as of `spikes_in_trials`.
+    """Return the presentations of a recording, from times and neurons of its spikes. Units as in `spikes_in_trials`.
 
-    Trials have the columns ``start_time`` and ``stop_time``, and maybe ``presentation``, their names, and ``label``.
+    Trials have the columns ``start_time`` and ``stop_time``, and optionally ``presentation`` (numbers) and ``label``.
     """
     count = len(check_trials(path, trials)["start_time"])
     spikes, presentations, latencies = spikes_in_trials(path, times, trials["start_time"], trials["stop_time"], per_ms)
@@ -226,29 +248,29 @@ def cut_recording(
 
 
 def check_trials(path: Path, trials: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """Refuse trials, as of `cut_recording`, whose columns are not all of one length."""
+    """Raise DataError unless all columns of the trials have the same length."""
     counts = {name: len(column) for name, column in trials.items()}
     if set(counts.values()) != {counts["start_time"]}:
-        raise DataError(f"{path}: is damaged: of the presentations it has {counts}, which should be as many of each")
+        raise DataError(f"{path}: is damaged: columns of the presentations differ in length ({counts})")
     return trials
 
 
 def labels_of(path: Path, trials: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """The labels of trials, if they have some."""
+    """Return the labels of trials, or None."""
     return whole_numbers(path, "label", trials["label"]) if "label" in trials else None
 
 
 def indices_of(path: Path, trials: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What trials are called; where nobody says, they are counted from 0."""
+    """Return the numbers of trials, by default counted from 0."""
     return whole_numbers(path, "presentation", trials.get("presentation", np.arange(len(trials["start_time"]))))
 
 
 def whole_numbers(path: Path, name: str, values: np.ndarray, least: int | None = 0) -> np.ndarray:
-    """Values that must be integers, none below `least`, as int64."""
+    """Return values as int64, or raise DataError unless they are integers of at least `least`."""
     array = np.asarray(values)
     whole = array.dtype.kind in "iu" or (array.dtype.kind == "f" and (array == np.floor(array)).all())
     if not whole or (array.size and not (array.max() < _LARGEST and array.min() > -_LARGEST)):
-        raise DataError(f"{path}: {name} must hold integers")
+        raise DataError(f"{path}: {name} must contain integers")
     if least is not None and (array < least).any():
         raise DataError(f"{path}: {name} must be {least} or more, not {array.min()}")
     return array.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Latencies laid out as spike trains, in whole arrays: one presentation after the other, neuron after neuron."""
+"""Latencies as spike trains in whole arrays, ordered by presentation, then by neuron."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ TRIAL_COLUMNS = {
     "stop_time": "end of the presentation, in the same unit",
     "presentation": "number of the stimulus in its data set",
     "label": "label of the stimulus",
-    "decision": "output neuron that fired first; of several, the one with the lowest number; -1 if none did",
+    "decision": "output neuron that fired first; ties go to the lowest number; -1 if none did",
     "tied": "whether several output neurons fired first",
     "correct": "whether the label's neuron alone fired first; ties and silence are errors",
 }
-"""What files tell of a presentation; only the first two must be there."""
+"""Columns of presentations in files; only the first two are required."""
 
 
 def chosen_layers(spikes: Spikes, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
-    """Latencies (ms) of the chosen layers by name, from first to last; by default of all."""
+    """Return latencies (ms) of the chosen layers by name, from first to last. By default all layers."""
     from netsim.specification.checks import names_in
 
     if layers is None:
@@ -38,11 +38,10 @@ def chosen_layers(spikes: Spikes, layers: Sequence[str] | None) -> dict[str, np.
     return dict(spikes.only(layers))
 
 
-def places(shape: Shape) -> dict[str, np.ndarray]:
-    """Where the neurons of a layer of shape (height, width, maps) or (neurons,) lie, as int32.
+def coordinates_of(shape: Shape) -> dict[str, np.ndarray]:
+    """Return the coordinates of neurons in a layer of shape (height, width, maps) or (neurons,), as int32.
 
-    ``map``, ``y`` and ``x``, and ``neuron``, its number row by row with maps last. In a layer without maps the map is
-    the neuron, and y and x are -1.
+    ``neuron`` is the number row by row, with maps last. Without maps ``map`` is the neuron, and ``y`` and ``x`` are -1.
     """
     neuron = np.arange(math.prod(shape), dtype=np.int32)
     nowhere = np.full_like(neuron, -1)
@@ -51,18 +50,18 @@ def places(shape: Shape) -> dict[str, np.ndarray]:
 
 
 def session(spikes: Spikes, per_ms: float) -> np.ndarray:
-    """When presentations start, and the last one stops, if one follows the other; a ms has `per_ms` units of time."""
+    """Return the starts of consecutive presentations and the last stop, in units of 1/`per_ms` ms."""
     return np.arange(len(spikes.indices) + 1) * (spikes.network.duration * per_ms)
 
 
 def trials(spikes: Spikes, bounds: np.ndarray) -> dict[str, np.ndarray]:
-    """Presentations within the bounds of `session`, as `presentations.cut_recording` takes them."""
+    """Return presentations with bounds from `session`, as `presentations.cut_recording` expects them."""
     indices = np.array(spikes.indices, np.int64)
     return {"start_time": bounds[:-1], "stop_time": bounds[1:], "presentation": indices, **judged(spikes)}
 
 
 def judged(spikes: Spikes) -> dict[str, np.ndarray]:
-    """Label, decision, whether it is tied and whether it is correct, of each presentation; see `TRIAL_COLUMNS`."""
+    """Return label, decision, tie and correctness of each presentation. See `TRIAL_COLUMNS`."""
     from netsim.measuring.metrics import decide
 
     columns = {} if spikes.labels is None else {"label": spikes.labels}
@@ -75,9 +74,9 @@ def judged(spikes: Spikes) -> dict[str, np.ndarray]:
 
 
 def session_times(latencies: np.ndarray, bounds: np.ndarray, per_ms: float) -> np.ndarray:
-    """Times of spikes in a session, shape (presentations, neurons), from latencies (ms) and bounds as from `session`.
+    """Return spike times in a session, shape (presentations, neurons), from latencies (ms) and bounds of `session`.
 
-    They lie before the stop, even where rounding says otherwise; ``inf`` is silent.
+    Times are smaller than the stop, also after rounding. ``inf`` is silent.
     """
     flat = latencies.reshape(len(latencies), -1)
     times = np.minimum(bounds[:-1, np.newaxis] + flat * per_ms, np.nextafter(bounds[1:], -np.inf)[:, np.newaxis])
@@ -86,5 +85,5 @@ def session_times(latencies: np.ndarray, bounds: np.ndarray, per_ms: float) -> n
 
 
 def to_json(record: Mapping[str, Any] | None) -> str:
-    """What was simulated, as one text."""
+    """Return provenance as JSON text."""
     return json.dumps(record or {}, indent=2)

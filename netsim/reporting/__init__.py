@@ -1,4 +1,4 @@
-"""A report of a network: one HTML file that needs nothing else, made of plain tables and pictures."""
+"""Reports of networks: a self-contained HTML file, made of tables and pictures."""
 
 from netsim.reporting.page import Report, render, write_report
 from netsim.reporting.pictures import Picture, draw_pictures

@@ -1,4 +1,4 @@
-"""A report in one call: measured, drawn and written."""
+"""Measure, draw and write a report in one call."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,47 +34,47 @@ def report(
     name: str = "",
     seed: int = 0,
 ) -> Report:
-    """Write a report: one HTML file with configuration, results, figures and provenance.
+    """Write a report: an HTML file with configuration, results, figures and provenance.
 
-    The figures lie beside it as PNG and SVG. Everything is measured with the event engine; a run of an engine from a
-    plug-in with that one.
+    The figures are also saved next to it as PNG and SVG. Results are measured with the event engine, except for a model
+    whose engine comes from a plug-in, which is measured with that engine.
 
     Parameters
     ----------
     model : Model, Network, str or Path
         A model, or the name of a run, preset or TOML file.
     path : str or Path
-        An ``.html`` file; an older one is replaced.
+        Path of the ``.html`` file. An existing file is replaced.
     split : {"test", "validation"}
-        Which stimuli are presented. Use ``validation`` while you still choose between networks.
+        Stimuli to present. Use ``validation`` while you still choose between networks.
     limit : int, optional
-        Present the first stimuli only.
+        Present only the first stimuli.
     presentation : int
-        The stimulus of the figures of one presentation.
+        Index of the stimulus, for figures of one presentation.
     progress : callable
         Called with (done, total).
     drawing : callable
-        Called with the name of the figure that comes next.
+        Called with the name of each figure before it is drawn.
     network : Network, optional
         The network with other settings of its ``training``, such as another data set or time grid.
     splits : Splits, optional
-        By default those of the model's data set.
+        By default the splits of the model's data set.
     name : str
-        What the page calls the model; by default as the network is called.
+        Name of the model in the report; by default the name of the network.
     seed : int
-        Seed of the initial weights, where there are no others.
+        Seed of initial weights, for an untrained model.
 
     Returns
     -------
     Report
-        What the page shows.
+        Contents of the page.
 
     Raises
     ------
     SpecificationError
-        If the path does not end in ``.html``, or there is no such split.
+        If the path does not end in ``.html``, or the split does not exist.
     DataError
-        If the data set is not found, or has no such stimulus.
+        If the data set is missing, or lacks the stimulus.
     RunError
         If the file cannot be written.
 
@@ -117,7 +117,7 @@ def report(
 
 
 def with_engine_of_reports(model: Model) -> Network:
-    """Return the network with the engine that reports measure with."""
+    """Return the network with the engine that measures for reports."""
     training = model.network.training
     name = "event" if engines.is_own(training.engine) else training.engine
     return replace(model.network, training=replace(training, engine=name))

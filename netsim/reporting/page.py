@@ -1,4 +1,4 @@
-"""The page of a report: what it holds, and the HTML that shows it."""
+"""The page of a report: its contents and its HTML."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -30,34 +30,34 @@ from netsim.specification.toml import dumps_network
 
 @dataclass(frozen=True)
 class Report:
-    """What a report shows."""
+    """The contents of a report."""
 
     name: str
-    """The run or preset, as the user calls it."""
+    """Name of the run or preset, as the user gave it."""
     subject: Model
-    """The network as it was specified or trained, with its weights."""
+    """The model as specified or trained."""
     network: Network
-    """The same as it was measured: with another data set or time grid, perhaps."""
+    """The measured network, possibly with another data set or time grid."""
     dataset: Dataset
     split: str
     """``test`` or ``validation``."""
     available: int
-    """How many stimuli the split holds."""
+    """Number of stimuli in the split."""
     evaluation: Evaluation
-    """Of the first of these stimuli."""
+    """Results for the first stimuli of the split."""
     pictures: Sequence[Picture]
     folder: str
-    """Where the pictures lie as files, seen from the page."""
+    """Folder of the picture files, relative to the page."""
     made: Mapping[str, Any]
-    """How this report was made, as from `netsim.runs.folder.describe_run`; the seed is that of initial weights."""
+    """Provenance of the report, from `netsim.runs.folder.describe_run`; the seed is that of initial weights."""
     trained: Sequence[Fact] = ()
-    """What the run's metrics tell of the weights, as from `netsim.description.provenance.training_facts`."""
+    """Facts of the training, from `netsim.description.provenance.training_facts`."""
 
 
 def render(report: Report) -> str:
-    """The HTML of a report: one page that needs no other file, no network and no script.
+    """Return the HTML of a report, a page that needs no other file, no network and no script.
 
-    Whatever came from files is text in it, never markup.
+    Text from files is escaped.
     """
     network, run = report.subject.network, report.subject.run
     pictures = {picture.kind: picture for picture in report.pictures}
@@ -71,7 +71,7 @@ def render(report: Report) -> str:
         activity=activity_table(report.network, report.evaluation),
         costs=costs_table(report.evaluation),
         caveat=CAVEAT,
-        sections={title: in_rows(found) for title, found in chosen.items() if found},
+        sections={title: in_rows(group) for title, group in chosen.items() if group},
         model=model_facts(network),
         description=describe(network, run, provenance=False),
         trained=[*report.trained, *record_facts(run.record())] if run else [],
@@ -82,54 +82,54 @@ def render(report: Report) -> str:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write the HTML of a report; the file appears whole or not at all."""
+    """Write the HTML of a report atomically."""
     write_text(path, render(report))
 
 
 def _measured_on(report: Report) -> str:
-    """On which stimuli the results were measured."""
+    """Describe the stimuli of the results."""
     count = report.evaluation.presentations
     which = f"all {count:,}" if count == report.available else f"the first {count:,} of {report.available:,}"
     return f"{which} {report.split} stimuli of {report.dataset.name}"
 
 
 def cautions(report: Report) -> list[str]:
-    """What one has to know before one believes the results."""
+    """Return the caveats about the results."""
     trained, measured = report.subject.network.training, report.network.training
-    said = []
+    notes = []
     if report.subject.origin == "initial":
-        said.append(f"These weights were never trained: they are the initial ones of seed {report.made['seed']}.")
+        notes.append(f"These weights were never trained. They are the initial weights of seed {report.made['seed']}.")
     elif report.subject.origin == "imported":
-        said.append("These weights were imported: it is not known here which stimuli they were learned from.")
+        notes.append("These weights were imported. The stimuli that they learned from are unknown.")
     elif report.split == "test":
-        said.append(
-            "Measured on the test stimuli, which served neither to learn nor to choose the epoch. They are a test as"
-            " long as nothing else is chosen by them: until the last choice is made, set stimuli aside"
+        notes.append(
+            "Measured on the test stimuli, which served neither to learn nor to choose the epoch. They remain a test"
+            " as long as they serve no other choice. Until the last choice is made, set stimuli aside"
             " (training.validation) and report with --split validation."
         )
     else:
-        said.append(
-            "Measured on the validation stimuli, by which the epoch was chosen: expect a little less on stimuli that"
-            " served no choice."
+        notes.append(
+            "Measured on the validation stimuli, by which the epoch was chosen. Expect slightly lower results on other"
+            " stimuli."
         )
     if report.evaluation.presentations < report.available:
-        said.append(f"Only the first {report.evaluation.presentations:,} of {report.available:,} were presented.")
+        notes.append(f"Only the first {report.evaluation.presentations:,} of {report.available:,} were presented.")
     if report.subject.run and file_sha256(report.subject.run.best) != report.subject.sha256:
-        said.append("The training went on meanwhile: the run has better weights by now than those measured here.")
+        notes.append("The training continued during the measurement. By now the run has better weights than these.")
     if measured.dataset != trained.dataset:
-        said.append(f"The network was made for {trained.dataset} and is measured on {measured.dataset}.")
+        notes.append(f"The network was made for {trained.dataset} and is measured on {measured.dataset}.")
     if report.subject.run:
         if other := engine_caution(report):
-            said.append(other)
+            notes.append(other)
         if change := report.subject.change_of(report.dataset, report.network):
-            said.append(f"{change}.")
+            notes.append(f"{change}.")
     if measured.dt != trained.dt:
-        said.append(f"The network was made for {_grid(trained.dt)} and is measured with {_grid(measured.dt)}.")
-    return said
+        notes.append(f"The network was made for {_grid(trained.dt)} and is measured with {_grid(measured.dt)}.")
+    return notes
 
 
 def engine_caution(report: Report) -> str:
-    """What to say if another engine measured than the one, not of netsim, that trained; else empty."""
+    """Return a caveat if a plug-in's engine trained the network and another engine measured. Else an empty text."""
     run, trained = report.subject.run, report.subject.network
     if run is None or not (foreign := foreign_engine(trained, plugins := run.record().get("plugins", []))):
         return ""
@@ -144,7 +144,7 @@ def _grid(dt: float) -> str:
 
 
 def _data_facts(report: Report) -> list[Fact]:
-    """Where stimuli and weights come from, with checksums."""
+    """Return the origin of stimuli and weights, with checksums."""
     subject, data = report.subject, report.dataset
     file, origin = None, f"initial, of seed {report.made['seed']}"
     if subject.run:
@@ -179,7 +179,7 @@ def environment() -> Environment:
 
 
 def _marked_up(text: str) -> Markup:
-    """The markup of descriptions as HTML, mathematics as MathML."""
+    """Convert the markup of descriptions to HTML, and mathematics to MathML."""
     written: dict[str, Callable[[str], Markup]] = {"text": escape, "math": _mathml}
     written["name"] = Markup("<code>{}</code>").format
     lines = (Markup().join(written[sort](content) for sort, content in pieces(line)) for line in text.split("\n"))
@@ -188,13 +188,13 @@ def _marked_up(text: str) -> Markup:
 
 @cache
 def _mathml(latex: str) -> Markup:
-    # the converter knows no \arg, sets nothing around \ln, and names a space as browsers no longer do
+    # the converter lacks \arg, adds no space around \ln, and names a space that browsers no longer support
     spaced = re.sub(r"\\(arg|ln)(?![a-z])", r"\\hspace{0.17em} \\mathrm{\1} \\hspace{0.17em}", latex)
     return Markup(convert(spaced).replace('"thinmathspace"', '"0.167em"'))
 
 
 def _printable(value: Any) -> Any:
-    """Text without characters that a page cannot hold or show, which a file may bring."""
+    """Replace characters that a page cannot contain or show. They may come from files."""
     if not isinstance(value, str) or value.isprintable():
         return value
     return type(value)("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in value))

@@ -1,4 +1,4 @@
-"""The figures of a report: drawn for wide and narrow pages, kept as files, embedded as data."""
+"""The figures of a report, drawn for wide and narrow pages, saved as files and embedded as data."""
 
 import base64
 import io
@@ -14,37 +14,37 @@ from netsim.analysis.style import COLUMN_WIDTH, save_figure, theme
 from netsim.errors import DataError
 from netsim.specification.traits import shares_weights
 
-_LARGEST_SVG = 400_000  # bytes, beyond which the PNG is embedded
-_PIXELS_PER_INCH = 96  # of CSS
+_LARGEST_SVG = 400_000  # bytes; larger figures are embedded as PNG
+_PIXELS_PER_INCH = 96  # CSS pixels
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, which its `kind` names, as a page shows it."""
+    """A figure of the given `kind` as a page shows it."""
 
     kind: str
     title: str
     caption: str
     alt: str
-    """What it shows, for who does not see it."""
+    """Text for readers who cannot see the picture."""
     uri: str = ""
-    """The picture itself as a ``data:`` URI; empty if the figure could not be drawn."""
+    """The picture as a ``data:`` URI; empty if the figure could not be drawn."""
     width: int = 0
     height: int = 0
-    """In CSS pixels, as `width`."""
+    """Height in CSS pixels, the unit of `width`."""
     narrow: str = ""
-    """A second picture for narrow screens; empty if the first one is narrow enough."""
+    """A second picture for narrow screens; empty if the first is narrow enough."""
     reason: str = ""
-    """Why it could not be drawn."""
+    """Reason why it could not be drawn."""
 
     @property
     def is_wide(self) -> bool:
-        """Whether it needs the width of the page."""
+        """True if the picture needs the width of the page."""
         return figures[self.kind].width > COLUMN_WIDTH
 
 
 def sections() -> dict[str, list[str]]:
-    """Names of the figures that reports show, by the section that shows them."""
+    """Return names of the figures in reports, by section."""
     names: dict[str, list[str]] = {}
     for plot in sorted(figures.values(), key=lambda plot: plot.rank):
         if plot.section:
@@ -59,10 +59,11 @@ def draw_pictures(
     limit: int | None = None,
     step: Callable[[str], None] = lambda name: None,
 ) -> list[Picture]:
-    """Draw every figure, keep it in `folder` as PNG and SVG, and make a picture of it, or of why it cannot be drawn.
+    """Draw every figure, save it in `folder` as PNG and SVG, and return pictures, or reasons why there are none.
 
-    Of figures as wide as a page the folder also gets a ``NAME-column``. Those of a single presentation show stimulus
-    `index`; of those of many `limit` is the most. `step` is told the name of the figure that comes next.
+    Figures as wide as a page are also saved as ``NAME-column``. `index` is the stimulus of figures of one presentation,
+    and `limit` the largest number of presentations in others. `step` is called with the name of each figure before it
+    is drawn.
     """
     if not 0 <= index < len(source.stimuli):
         raise DataError(f"stimulus {index}: does not exist; there are 0 to {len(source.stimuli) - 1}")
@@ -76,7 +77,7 @@ def draw_pictures(
 
 
 def in_rows(pictures: Sequence[Picture]) -> list[list[Picture]]:
-    """Put two pictures of a column's width beside each other where they follow one another."""
+    """Put consecutive pictures of a column's width next to each other."""
     rows: list[list[Picture]] = []
     for picture in pictures:
         if rows and len(rows[-1]) == 1 and not rows[-1][0].is_wide and not picture.is_wide:
@@ -102,7 +103,7 @@ def _picture(name: str, source: Source, folder: Path, index: int, limit: int | N
             narrow, _, _ = _drawn(name, source, replace(choice, width=COLUMN_WIDTH), folder / f"{name}-column")
     except DataError as error:
         return Picture(name, title, caption, alt, reason=str(error))
-    except Exception as error:  # one figure of somebody else's does not take the others with it
+    except Exception as error:  # a failing figure of a plug-in does not affect the others
         if figures.is_own(name):
             raise
         return Picture(name, title, caption, alt, reason=f"{figures.origin(name).module} fails: {error!r}")
@@ -110,7 +111,7 @@ def _picture(name: str, source: Source, folder: Path, index: int, limit: int | N
 
 
 def _drawn(name: str, source: Source, choice: Choice, path: Path) -> tuple[str, int, int]:
-    """Draw and save a figure; gives its data URI, and width and height in CSS pixels."""
+    """Draw and save a figure. Return its data URI, and width and height in CSS pixels."""
     figure = draw_figure(name, source, choice).figure
     png, svg = (path.with_name(f"{path.name}.{suffix}") for suffix in ("png", "svg"))
     try:
@@ -126,7 +127,7 @@ def _drawn(name: str, source: Source, choice: Choice, path: Path) -> tuple[str, 
 
 
 def _outlined(figure: Figure) -> bytes:
-    """An SVG with letters as outlines, which looks the same where the fonts are missing."""
+    """Return an SVG with letters as outlines, which does not depend on installed fonts."""
     stream = io.BytesIO()
     with theme(), plt.rc_context({"svg.fonttype": "path"}):
         figure.savefig(stream, format="svg", dpi=300, metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""The words and numbers of a report, as rows of text."""
+"""The words and numbers of a report as rows of text."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from netsim.specification.summary import summarise
 
 
 class Result(NamedTuple):
-    """One of the figures at the top of a report: what it is, its value, and what to know about it."""
+    """A result at the top of a report: its name, its value and a remark."""
 
     name: str
     value: str
@@ -21,14 +21,14 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """Headings and rows of text; a heading that ends in ``>`` has its column right-aligned."""
+    """Headings and rows of text. A trailing ``>`` in a heading aligns its column to the right."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 def results(network: Network, evaluation: Evaluation) -> list[Result]:
-    """How well and how fast the network decides, and what it spends on it."""
+    """Return accuracy, latency, and costs of the network."""
     low, high = evaluation.interval
     interval = f"95% confidence interval {low:.2%} to {high:.2%}"
     summary = summarise(network)
@@ -54,7 +54,7 @@ def _latency(time: float) -> str:
 
 
 def activity_table(network: Network, evaluation: Evaluation) -> Table:
-    """Spikes of each population, and operations of the weighted synapses onto it."""
+    """Return spikes of each population, and operations of weighted synapses onto it."""
     rows, operations = [], evaluation.operations_onto(network)
     for name, shape in network.shapes.items():
         spikes, neurons = evaluation.spikes_per_presentation[name], math.prod(shape)
@@ -65,12 +65,12 @@ def activity_table(network: Network, evaluation: Evaluation) -> Table:
 
 
 def costs_table(evaluation: Evaluation) -> Table:
-    """What the network costs, by the definitions of NeuroBench."""
+    """Return costs as NeuroBench defines them."""
     return Table(("figure", "value>", "what it is"), tuple(map(tuple, shown(evaluation.costs))))
 
 
 def model_facts(network: Network) -> list[Fact]:
-    """The network in a few words and numbers."""
+    """Return the network in a few words and numbers."""
     summary = summarise(network)
     weighting = network.weighting
     scale = f"a {'learned ' if weighting.learns_scales else ''}scale for each {weighting.scale}"

@@ -1,5 +1,5 @@
-"""Studies: what happens to the decisions of a network when it, its stimuli or its simulation are disturbed.
+"""Studies: effects of disturbed networks, stimuli or simulations on decisions.
 
-Each (`netsim.studies.kinds`) has levels, drawn with several seeds; a plan says which, and a runner presents them on any
-engine. `netsim.analysis` makes table and figure.
+Each study of `netsim.studies.kinds` has levels, drawn with several seeds. A plan selects them, and a runner presents
+the stimuli on any engine. `netsim.analysis` makes the table and the figure.
 """

@@ -1,4 +1,4 @@
-"""What a study presents: levels, seeds and layers, checked against the network before anything is presented."""
+"""Plans of studies: levels, seeds and layers, checked against the network before anything is presented."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,17 @@ from netsim.studies.study import Study
 
 @dataclass(frozen=True)
 class Plan:
-    """What is presented: levels of a study by its name, and seeds, of which there are none if nothing is random.
+    """The presentations of a study.
 
-    A curve is the layers that are disturbed together, by its name; where a study has none, one of no layers.
+    Attributes
+    ----------
+    study : str
+        Name of the study.
+    levels : tuple of float
+    seeds : tuple of int
+        Empty if nothing is random.
+    curves : dict of tuple of str
+        Layers that are disturbed together, by the name of the curve. A study without layers has one empty curve.
     """
 
     study: str
@@ -27,7 +35,7 @@ class Plan:
 
     @property
     def passes(self) -> int:
-        """How many times all stimuli are presented; an undisturbed pass is one of them."""
+        """Number of presentations of all stimuli, including the undisturbed pass."""
         if studies[self.study].reads_once:
             return 1
         disturbed = sum(level != studies[self.study].neutral for level in self.levels)
@@ -35,11 +43,11 @@ class Plan:
 
     @property
     def controls(self) -> int:
-        """How many controls there are at each level."""
+        """Number of controls per level."""
         return int(bool(studies[self.study].control))
 
     def to_dict(self) -> dict[str, Any]:
-        """The study and what it is, levels, seeds and layers of each curve, ready for JSON."""
+        """Return study, disturbance, levels, seeds and the layers of each curve, ready for JSON."""
         return {
             "kind": self.study,
             "disturbance": studies[self.study].summary,
@@ -62,18 +70,23 @@ def make_plan(
     ----------
     network : Network
     study : str
-        One of `netsim.seams.studies`.
+        A name in `netsim.seams.studies`.
     levels : sequence of float, optional
-        By default those of the study; of ``early-readout`` none, which stands for times chosen from the decisions.
+        By default the levels of the study. ``early-readout`` has none, and derives times from the decisions.
     seeds : sequence of int
-        For each, everything is drawn anew; left out where nothing is random.
+        Seeds of repetitions. They are dropped if nothing is random.
     layers : str or sequence of str, optional
-        A curve for each of them; ``all`` stands for all that the study disturbs together by default.
+        Names of layers; each gets a curve. ``all`` disturbs all default layers of the study together.
+
+    Returns
+    -------
+    Plan
 
     Raises
     ------
     SpecificationError
-        If there is no such study, a level or seed is out of bounds, or a layer does not exist or does not suit it.
+        If the study does not exist, a level or seed is out of bounds, or a layer does not exist or does not suit the
+        study.
     """
     chosen: Study = studies.require(study)
     if levels is None:
@@ -86,7 +99,7 @@ def make_plan(
     drawn = [whole(seed, "seeds", least=0) for seed in seeds]
     for seed in drawn:
         require(seed < 2**63, f"seed {seed}", "must be a whole number from 0 to 2^63 - 1")
-    require(len(set(drawn)) == len(drawn), "seeds", f"hold one twice, whose draws would count twice: {drawn}")
+    require(len(set(drawn)) == len(drawn), "seeds", f"must be different, because equal seeds draw equally: {drawn}")
     require(bool(drawn) or not chosen.random, "seeds", f"are missing; {study} draws at random, give at least one")
     curves = chosen.curves(network, None if layers is None else names_in(layers, "layers"))
     return Plan(study, tuple(sorted(set(map(float, levels)))), tuple(drawn) if chosen.random else (), curves)

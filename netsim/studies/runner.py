@@ -1,4 +1,4 @@
-"""Runs a study: presents the stimuli under each condition and compares the decisions with the undisturbed ones."""
+"""Run studies: present the stimuli under each condition, and compare decisions with the undisturbed network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 @dataclass
 class StudyRunner:
-    """Presents what a plan says.
+    """Present the stimuli of a plan.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ class StudyRunner:
     model : Model
     stimuli : Stimuli
     engine_at : callable
-        Returns an engine for a time grid (ms); 0 stands for exact times.
+        Function from a time grid (ms) to an engine; 0 is exact time.
     progress : callable
         Called with (done, total).
     distribution : Distribution
-        Where the stimuli are presented; by default in this process.
+        Worker processes for presentations; by default this process presents.
     """
 
     plan: Plan
@@ -48,11 +48,11 @@ class StudyRunner:
 
     @property
     def network(self) -> Network:
-        """The network that is disturbed."""
+        """The undisturbed network."""
         return self.model.network
 
     def run(self) -> list[Row]:
-        """Return the rows that `netsim.analysis.study_table` describes; the first one is undisturbed."""
+        """Return the rows for `netsim.analysis.study_table`. The first row is undisturbed."""
         study: Study = studies[self.plan.study]
         if study.of_simulation:
             return cast(list[Row], study.does(self))
@@ -71,7 +71,7 @@ class StudyRunner:
         return rows
 
     def present(self, engine: Engine, batch: MakeBatch | None = None) -> np.ndarray:
-        """Present all stimuli; by default undisturbed.
+        """Present all stimuli in the batches of `batch`. The default is undisturbed.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class StudyRunner:
         curve: str = "",
         seed: int | None = None,
     ) -> Row:
-        """What `netsim.analysis.study_table` has of a condition, from its output latencies and the undisturbed ones."""
+        """Return a row of `netsim.analysis.study_table` from latencies of the outputs, disturbed and undisturbed."""
         made, expected = decide(outputs), decide(undisturbed)
         both = np.isfinite(made.latency) & np.isfinite(expected.latency)
         difference = np.abs(made.latency[both] - expected.latency[both])

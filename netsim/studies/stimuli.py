@@ -1,4 +1,4 @@
-"""Disturbed stimuli: tonic's transforms on the spikes of the stimulus as events."""
+"""Disturb stimuli with tonic's transforms, applied to their spikes as events."""
 
 import os
 from collections.abc import Callable
@@ -9,14 +9,14 @@ import numpy as np
 from netsim.data.events import events_to_latencies, latencies_to_events
 from netsim.specification import Network
 
-# Places as fractions, too: tonic would cut off those that it moves
+# Coordinates are floats too, because tonic would truncate shifted integers
 _EVENT_TYPE = np.dtype([(name, np.float64) for name in "xytp"])
 _drawing = Lock()
-"""Is held while numpy's global generator is seeded: there is one for all threads."""
+"""Held while numpy's global generator is seeded, because all threads share the generator."""
 
 
 def _forget_other_threads() -> None:
-    """In a process that was forked: none of them seeds it, because there is none."""
+    """Replace the lock in a forked process, where no other thread can release it."""
     global _drawing
     _drawing = Lock()
 
@@ -31,11 +31,13 @@ def transformed(
     transform: Callable[[np.ndarray], np.ndarray],
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Latencies (ms) of shape (presentations, height, width, channels), as a transform of their events leaves them.
+    """Apply a transform to the events of latencies (ms), shape (presentations, height, width, channels).
 
-    Spike times are in whole µs. Times before the start become 0; spikes after the end of the presentation are lost.
-    Channels that fire at constant times are not transformed. tonic draws from numpy's global generator: `generator`
-    seeds it for each stimulus, its state is restored, and one thread at a time does so.
+    Spike times are integers in µs. Times before the start become 0. Spikes after the presentation are lost. Channels
+    with constant times are not transformed.
+
+    tonic draws from numpy's global generator. `generator` seeds it for each stimulus, and the state is restored. A lock
+    admits one thread at a time.
     """
     seeds = generator.integers(2**32, size=len(latencies))
 
@@ -45,10 +47,10 @@ def transformed(
             np.random.seed(seed)  # noqa: NPY002
             events = latencies_to_events(stimulus).astype(_EVENT_TYPE)
             for axis in "xy":
-                events[axis] += 0.5  # the middle of the pixel
+                events[axis] += 0.5  # centre of the pixel
             events = transform(events)
             events["t"] = np.maximum(events["t"], 0)
-            for name in "xytp":  # whole pixels and whole µs again
+            for name in "xytp":  # back to whole pixels and whole µs
                 events[name] = np.trunc(events[name])
             result[:] = events_to_latencies(events, stimulus.shape)
         changed[changed >= network.duration] = np.inf

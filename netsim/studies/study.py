@@ -1,6 +1,6 @@
-"""A study is a function under one of three decorators, by what it varies: see `StimulusStudy` and those below it.
+"""Decorators that register a function as a study: `StimulusStudy`, `NetworkStudy` and `SimulationStudy`.
 
-Nothing heavy is imported before one runs, so that a list of studies is quick.
+Heavy modules are imported only when a study runs, so that lists of studies are quick.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ if TYPE_CHECKING:
 
 Does = TypeVar("Does", bound=Callable[..., Any])
 Transform = Callable[["np.ndarray"], "np.ndarray"]
-"""Gives a stimulus as events anew, as those of tonic do."""
+"""Function that maps the events of a stimulus to new events, as tonic's transforms do."""
 ALL = "all"
-"""Stands for all layers that a study may disturb."""
+"""Name of the curve for all layers that a study may disturb."""
 Changes = dict[str, Any]
-"""Parameters of a `netsim.engines.Batch`."""
+"""Parameters of `netsim.engines.Batch`."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What is presented once with all stimuli."""
+    """A condition: a level of disturbance, seed and layers, presented once with all stimuli."""
 
     network: Network
     weights: Weights
-    """Those that feed forward, undisturbed."""
+    """Undisturbed feedforward weights."""
     layers: tuple[str, ...]
-    """What is disturbed: names of populations or of projections."""
+    """Names of the disturbed populations or projections."""
     level: float
-    """How much."""
+    """Strength of the disturbance."""
     seed: int
-    """Of all draws, which are the same at each level."""
+    """Seed of all draws, which are equal at all levels."""
 
     @cached_property
     def generator(self) -> np.random.Generator:
-        """For draws of the network."""
+        """Generator for draws of the network."""
         from netsim.numerics.draws import Purpose, generator_for
 
         return generator_for(Purpose.STUDIED_NETWORK, self.seed)
 
     def change_kernels(self, change: Callable[[np.ndarray], np.ndarray]) -> Changes:
-        """Other weights of the projections; biases are currents and stay as they are.
+        """Return changed weights of the projections. Biases, which are currents, stay unchanged.
 
-        Where a projection, or its source's neurons, have a sign, weights that would change it are cut at 0.
+        Weights with a fixed sign are cut at 0 if a change would reverse the sign.
         """
         from netsim.weights.layout import kernel_name
         from netsim.weights.signs import bound_to_signs
@@ -70,32 +70,32 @@ class Condition:
         return {"weights": self.weights | changed}
 
     def some(self, count: int) -> np.ndarray:
-        """A fraction `level` of `count`, as a mask; with the same seed, a larger fraction holds a smaller one."""
+        """Return a mask of a fraction `level` of `count`. With equal seeds larger fractions include smaller ones."""
         return self.generator.permutation(count) < round(self.level * count)
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Which parts of a network a study disturbs."""
+    """The parts of a network that a study disturbs."""
 
     parts: Callable[[Network], Iterable[Population | Projection]]
-    """All populations, or projections, of a network."""
+    """Returns all populations or projections of a network."""
     suits: Callable[[Network, Any], bool]
-    """Whether one of them can be disturbed."""
+    """Returns whether a part can be disturbed."""
     fault: str = "has relays, as pooling does"
-    """What one is that cannot be."""
+    """Reason in messages why a part cannot be disturbed."""
     needed: str = "layers with weights"
-    """What a network lacks in which none is disturbed by default."""
+    """Name in messages of the parts that a network lacks."""
     spares_output: bool = False
-    """Whether the output is disturbed only if it is chosen."""
+    """The output is disturbed only if it is chosen."""
 
 
-PROJECTIONS = Scope(attrgetter("projections"), lambda network, one: bool(network.weight_shape(one)))
-POPULATIONS = Scope(attrgetter("populations"), lambda network, one: one.integrates)
+PROJECTIONS = Scope(attrgetter("projections"), lambda network, part: bool(network.weight_shape(part)))
+POPULATIONS = Scope(attrgetter("populations"), lambda network, part: part.integrates)
 HIDDEN = replace(POPULATIONS, needed="hidden layers; choose one", spares_output=True)
 MAPS = Scope(
     attrgetter("populations"),
-    lambda network, one: one.integrates and len(one.shape) == 3,
+    lambda network, part: part.integrates and len(part.shape) == 3,
     fault="is no convolution",
     needed="convolutions",
 )
@@ -103,43 +103,46 @@ MAPS = Scope(
 
 @dataclass(frozen=True)
 class Study:
-    """What a study varies; as a decorator it registers the function that does it.
+    """A study. Used as a decorator, it registers the function that disturbs.
 
     Attributes
     ----------
     name : str
+        Name in the registry `netsim.seams.studies`.
     summary : str
         One line for help texts, without a capital and a full stop.
     level : str
-        What its levels are, with the unit, as an axis says it.
+        Axis label of levels, with the unit.
     levels : tuple of float
-        Levels by default; none if they depend on the decisions.
+        Default levels; empty if they depend on the decisions.
     least, most : float
-        Bounds of a level; numbers beyond these are slips.
+        Bounds of a level.
     neutral : float, optional
-        The level at which nothing is disturbed, for which stands what was presented undisturbed.
+        Level without disturbance. The undisturbed presentation replaces it.
     whole, in_windows, is_grid : bool
-        Whether levels are whole numbers, by default multiples of the encoding window (in ms), or time steps.
+        Levels are integers; default levels are multiples of the encoding window; levels are time steps.
     random : bool
-        Whether seeds matter.
+        Seeds have an effect.
     order : int
-        Lists are sorted by it.
+        Sort key of lists.
     scope : Scope, optional
-        What can be disturbed alone.
+        Parts that can be disturbed separately.
     control : str
-        What is presented at the same levels to compare with, if anything.
+        Label of the control, which is presented at the same levels; empty without control.
     reads_once : bool
-        Whether all levels come from one presentation of the stimuli.
+        A single presentation of the stimuli yields all levels.
     panels : tuple of str
-        Columns that its figure shows, one above the other.
+        Columns that the figure shows, one above the other.
     is_fraction, ticks_at_levels : bool
-        Whether the axis of levels has percents, and ticks at the levels alone.
+        The axis of levels has percents; it has ticks only at the levels.
     rises : bool
-        Whether the accuracy rises with the level.
+        The accuracy rises with the level.
     marker, label : str
-        Of a curve that stands alone.
+        Marker of curves, and label of a single curve.
     finish : callable, optional
-        Adds what is peculiar to the figure, from Axes, the disturbed rows of the table and the column that is drawn.
+        Function of Axes, disturbed rows and drawn column that completes the figure.
+    does : callable, optional
+        Function that disturbs; the decorator sets it.
     """
 
     name: str
@@ -167,10 +170,10 @@ class Study:
     does: Any = None
     of_simulation: ClassVar[bool] = False
     takes: ClassVar[tuple[str, ...] | None] = None
-    """What the function is given, as far as it is known."""
+    """Names of the arguments of the function, if known."""
 
     def __call__(self, does: Does) -> Does:
-        """Register the study with the function; a SpecificationError, if it does not take what it is given."""
+        """Register the study with its function, or raise SpecificationError if it takes other arguments."""
         self._check(does)
         studies.add(self.name, replace(self, does=does), does.__module__)
         return does
@@ -180,32 +183,32 @@ class Study:
             return
         try:
             inspect.signature(function).bind(*self.takes)
-        except ValueError:  # of a callable that does not tell its signature
+        except ValueError:  # callables without a signature
             return
         except TypeError as error:
             takes = f"takes {' and '.join(self.takes)}, in this order, and the function does not ({error})"
             raise SpecificationError(f"study {self.name!r}", takes) from error
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
-        """What makes the batches of a condition, from stimuli (ms) and the index of the first of them."""
+        """Return the function that makes a batch of the condition, from stimuli (ms) and the index of the first."""
         raise NotImplementedError
 
     def batches(self, network: Network, weights: Weights, level: float, seed: int) -> Callable[[Stimuli, int], Batch]:
-        """Return what makes the batches of stimuli at a level, with everything disturbed that is so by default.
+        """Return the function that makes batches of stimuli at a level, with the default layers disturbed.
 
         Raises
         ------
         SpecificationError
-            If the level is out of bounds, or the study disturbs no presentation.
+            If the level is out of bounds, or the study does not disturb presentations.
         """
         if self.of_simulation:
-            raise SpecificationError(self.name, "disturbs no presentation, but the simulation; take another study")
+            raise SpecificationError(self.name, "disturbs the simulation, not presentations; choose another study")
         self.check_level(network, level)
         (layers,) = self.curves(network, None).values()
         return encoded(self.batch(Condition(network, weights, layers, level, seed), False))
 
     def check_level(self, network: Network, level: float) -> None:
-        """Refuse a level out of bounds."""
+        """Raise SpecificationError if the level is out of bounds."""
         if not self.least <= level <= self.most or (self.whole and level != int(level)):
             number = "a whole number" if self.whole else "a number"
             bounds = f"from {self.least:g} to {self.most:g}"
@@ -214,11 +217,11 @@ class Study:
             network.check_dt(level)
 
     def curves(self, network: Network, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
-        """Return the layers that are disturbed together, by the name of the curve."""
+        """Return the layers that are disturbed together, by name of the curve."""
         scope = self.scope
         if scope is None:
             if layers:
-                message = f"cannot be chosen: {self.name} is not about single layers"
+                message = f"cannot be chosen: {self.name} does not disturb single layers; leave it out"
                 raise SpecificationError(f"layer {layers[0]!r}", message)
             return {"": ()}
         suits = {part.name: scope.suits(network, part) for part in scope.parts(network)}
@@ -237,7 +240,7 @@ class Study:
 
 
 def encoded(make: Callable[[np.ndarray, int], Batch]) -> Callable[[Stimuli, int], Batch]:
-    """Return what makes the batch of stimuli from what makes that of their latencies."""
+    """Convert a function that makes a batch of latencies to a function that makes a batch of stimuli."""
     import numpy as np
 
     return lambda stimuli, first: make(stimuli.latencies(np.arange(len(stimuli))), first)
@@ -245,15 +248,15 @@ def encoded(make: Callable[[np.ndarray, int], Batch]) -> Callable[[Stimuli, int]
 
 @dataclass(frozen=True)
 class StimulusStudy(Study):
-    """Disturbs stimuli: a function of the level and the sensor (width, height, channels) gives a `Transform`.
+    """Study of disturbed stimuli: its function maps the level and the sensor (width, height, channels) to `Transform`.
 
-    Channels that fire at constant times are no part of it, and stay.
+    Channels with constant times are not disturbed.
     """
 
     takes: ClassVar[tuple[str, ...] | None] = ("level", "sensor")
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
-        """Every batch has its own draws."""
+        """Return the function that makes a batch. Each batch has independent draws."""
         from netsim.engines import Batch
         from netsim.numerics.draws import Purpose, generator_for
         from netsim.studies.stimuli import transformed
@@ -270,19 +273,19 @@ class StimulusStudy(Study):
 
 @dataclass(frozen=True)
 class NetworkStudy(Study):
-    """Disturbs the network: a function of a `Condition` gives `Changes`, as does `does_control` for the control."""
+    """Study of disturbed networks: its function maps a `Condition` to `Changes`, as does `does_control`."""
 
     takes: ClassVar[tuple[str, ...] | None] = ("condition",)
     does_control: Callable[[Condition], Changes] | None = None
 
     def __call__(self, does: Does) -> Does:
-        """As of `Study`, the function of the control included."""
+        """Register the study, and check the function of the control too."""
         if self.does_control is not None:
             self._check(self.does_control)
         return super().__call__(does)
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
-        """All batches are of the same disturbed network."""
+        """Return the function that makes a batch. All batches share the disturbed network."""
         from netsim.engines import Batch
 
         does: Any = self.does_control if is_control else self.does
@@ -292,7 +295,7 @@ class NetworkStudy(Study):
 
 @dataclass(frozen=True)
 class SimulationStudy(Study):
-    """Varies how the network is simulated or read out: a function of a `netsim.studies.runner.StudyRunner`."""
+    """Study of the simulation or the read-out: its function maps a `netsim.studies.runner.StudyRunner` to rows."""
 
     of_simulation: ClassVar[bool] = True
     takes: ClassVar[tuple[str, ...] | None] = ("runner",)

@@ -1,1 +1,1 @@
-"""Sweeps: one network trained many times on Dask workers, over settings and seeds, each time in a run folder."""
+"""Sweeps: train a network repeatedly on Dask workers, over settings and seeds, each time in a run folder."""

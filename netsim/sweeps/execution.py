@@ -1,4 +1,4 @@
-"""The runs of a sweep on Dask workers: each is trained in a run folder of its own and reported when it ends."""
+"""Run a sweep on Dask workers. Each run is trained in its run folder and reported when it ends."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _POLL_SECONDS = 0.2
-"""How often Ctrl-C is polled."""
+"""Interval of polls for Ctrl-C (s)."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run of a sweep ended: its `netsim.training.opening.training_figures`, or in one line why it failed."""
+    """Outcome of a run: its `netsim.training.opening.training_figures`, or the error in one line."""
 
     figures: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
@@ -40,20 +40,20 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SweepCallbacks:
-    """What is called as a sweep goes."""
+    """Functions that a sweep calls."""
 
     on_epoch: Callable[[str, int], None]
-    """Gets the name of a run and how many of its epochs are done."""
+    """Called with the name of a run and its number of finished epochs."""
     on_outcome: Callable[[str, Outcome], None]
-    """Gets the name of a run and how it ended."""
+    """Called with the name of a run and its outcome."""
     on_warning: Callable[[str], None]
-    """Gets a line about what was found wrong in a run and mended."""
+    """Called with a line about a problem that was repaired in a run."""
 
 
 def place_runs(plan: Plan, folder: Path) -> dict[str, PlannedRun]:
-    """Runs in the order of the plan by the names of their folders: those where they were begun, or new numbers.
+    """Return the runs by folder name, in the order of the plan. Runs keep their folder, new runs get new numbers.
 
-    The `folder` of the sweep may hold runs that the plan does not have, or not any more; a damaged one is refused.
+    The `folder` of the sweep may contain runs that are not in the plan. A damaged run raises an error.
     """
     taken, begun = _run_names(folder), {}
     for name in taken:
@@ -66,7 +66,7 @@ def place_runs(plan: Plan, folder: Path) -> dict[str, PlannedRun]:
 
 
 def other_runs(runs: Mapping[str, PlannedRun], folder: Path) -> list[str]:
-    """Names of the runs in the `folder` of a sweep that are none of `place_runs`, for the plan was another one."""
+    """Return names of runs in the `folder` of a sweep that are not in the plan, for example of an earlier plan."""
     return [name for name in _run_names(folder) if name not in runs]
 
 
@@ -75,9 +75,14 @@ def _run_names(folder: Path) -> list[str]:
 
 
 def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Outcome]:
-    """The outcomes of those runs of `place_runs` that have finished already.
+    """Return outcomes of runs of `place_runs` that are finished.
 
-    Raises DataError if metrics are damaged, RunError if plug-ins have changed since.
+    Raises
+    ------
+    DataError
+        If metrics are damaged.
+    RunError
+        If plug-ins have changed.
     """
     from netsim.analysis import metrics_table
     from netsim.spikes.files import records
@@ -95,7 +100,7 @@ def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Out
 
 
 def ended_runs(runs: Mapping[str, PlannedRun], outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
-    """Name, status, seed, settings, figures and error of each run that has an outcome, in the order of the plan."""
+    """Return name, status, seed, settings, results and error of each run with an outcome, in the order of the plan."""
     ended = [(name, run, outcomes[name]) for name, run in runs.items() if name in outcomes]
     return [
         {"run": name, "status": end.status, "seed": run.seed, **run.settings, **end.figures, "error": end.error}
@@ -113,12 +118,11 @@ def train_runs(
     callbacks: SweepCallbacks,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Train runs of `place_runs` on the workers of a client, which must see the `folder` of the sweep too.
+    """Train runs of `place_runs` on the workers of a client. Workers must have access to the `folder` of the sweep.
 
-    A run whose worker dies is done again by another one, from its last checkpoint, and a run that fails does not
-    touch the others. If this process dies, the trainings under way write a checkpoint and end; so they do if it is
-    `interrupted`, which is polled, and then KeyboardInterrupt is raised. Whatever else a run is opened with is as for
-    `netsim.training.opening.open_training`.
+    If a worker dies, another worker continues its run from the last checkpoint. A failed run does not affect the
+    others. If this process dies, running trainings write a checkpoint and end. If `interrupted` returns True, they do
+    the same, and KeyboardInterrupt is raised. Other parameters are as for `netsim.training.opening.open_training`.
     """
     job = f"netsim-sweep-{uuid.uuid4().hex}"
     messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -127,7 +131,7 @@ def train_runs(
     ahead = dict(runs)
 
     def hand_out() -> None:
-        """No more runs than there are workers: Dask blames all that wait on a worker for its death."""
+        """Submit at most one run per worker, because Dask blames all runs that wait on a worker for its death."""
         free = max(1, sum(_workers(client).values())) - len(waiting)
         for name in list(ahead)[: max(0, free)]:
             given = (folder.resolve() / name, ahead.pop(name), limit, data_dir, list(command), job)
@@ -136,7 +140,7 @@ def train_runs(
             future.add_done_callback(messages.put)
 
     hand_out()
-    under_way: dict[str, str] = {}  # workers of the trainings that have begun
+    under_way: dict[str, str] = {}  # workers of running trainings
     stopping, alive = False, time.monotonic()
     while waiting or ahead or (stopping and under_way):
         if interrupted() and not stopping:
@@ -148,13 +152,13 @@ def train_runs(
             message = messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             alive = alive if all_lost(client) else time.monotonic()
-            if stopping:  # whose worker has died says no more
+            if stopping:  # a dead worker sends no message
                 present = _workers(client)
                 under_way = {name: worker for name, worker in under_way.items() if worker in present}
                 continue
             if time.monotonic() - alive > LOST_SECONDS:
                 away = f"{folder}: the workers died and did not come back"
-                raise RunError(f"{away}; {MEMORY}, and go on with --resume") from None
+                raise RunError(f"{away}; {MEMORY}, and continue with --resume") from None
             if ahead:
                 hand_out()
             continue
@@ -182,7 +186,7 @@ def train_runs(
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:
-    """What a worker says of its run, or why it says nothing."""
+    """Return the result of a worker, or the reason why there is none."""
     try:
         return future.result()
     except Exception as error:
@@ -190,7 +194,7 @@ def _outcome(future: Future[Outcome]) -> Outcome:
 
 
 def _workers(client: Client) -> dict[str, int]:
-    """The workers that are there, and their threads; none of a scheduler that is gone, which cancels what it has."""
+    """Return workers and their threads. None if the scheduler is gone, which cancels its tasks."""
     try:
         return dict(client.nthreads())
     except OSError:
@@ -200,7 +204,7 @@ def _workers(client: Client) -> dict[str, int]:
 def _train_run(
     path: Path, run: PlannedRun, limit: int | None, data_dir: str | None, command: list[str], job: str
 ) -> Outcome:
-    """Begin or resume a run, on a worker."""
+    """Start or resume a run on a worker."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -210,7 +214,7 @@ def _train_run(
         worker.log_event(job, {"run": path.name, "epoch": epoch, "worker": worker.address})
 
     def cancelled() -> bool:
-        """Whether whoever asked for the run has called it off, or is gone."""
+        """Return whether the client has cancelled the run or is gone."""
         known = worker.state.tasks.get(task)
         return known is None or known.state == "cancelled"
 
@@ -218,7 +222,7 @@ def _train_run(
     try:
         check_worker()
         if not path.parent.is_dir():
-            raise RunError(f"{path.parent}: is not seen on {worker.address}; choose an --out that all machines share")
+            raise RunError(f"{path.parent}: not found on {worker.address}; choose an --out that all machines share")
         record = {"command": command}
         training = open_training(path, run.network, run.seed, limit, data_dir, resume=is_run(path), record=record)
         callbacks = Callbacks(
@@ -235,6 +239,6 @@ def _train_run(
 
 
 def _one_line(error: Exception) -> str:
-    """What went wrong; the type says it better where netsim did not expect it."""
+    """Return an error in one line, with its type unless it is an error of netsim."""
     text = str(error) if isinstance(error, NetsimError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""What a sweep trains: a plan in TOML, and the runs that it stands for."""
+"""Plans of sweeps: TOML files, and the runs that they define."""
 
 import copy
 import itertools
@@ -28,12 +28,12 @@ _NAMED = {"layers": "layer", "populations": "population", "projections": "projec
 _MOST_RUNS = 10_000
 
 Settings = dict[str, Any]
-"""Values by the dotted keys of a specification, such as ``learning.rate``."""
+"""Values by dotted keys of a specification, such as ``learning.rate``."""
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One training of a sweep: the values of the swept keys, a seed, and the base with these settings."""
+    """A training of a sweep: values of the swept keys, a seed, and the network with these values."""
 
     settings: Settings
     seed: int
@@ -44,20 +44,20 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep trains."""
+    """The trainings of a sweep."""
 
     keys: tuple[str, ...]
-    """The swept keys, in the order of the file."""
+    """Swept keys, in the order of the file."""
     runs: tuple[PlannedRun, ...]
-    """All different; the seeds of one combination of settings follow each other."""
+    """Different runs. Seeds of a combination of settings are consecutive."""
     limit: int | None = None
-    """Train on the first so many stimuli, and validate on up to a fifth of that."""
+    """Number of training stimuli; up to a fifth as many are used for validation."""
 
     __repr__ = short_repr
 
 
 def read_plan(path: str | Path) -> Plan:
-    """Read a plan from a TOML file; refuses one with a run that cannot be built."""
+    """Read a plan from a TOML file. Raise SpecificationError if a run is invalid."""
     table = read_toml(path)
     try:
         return plan_from_dict(table, Path(path).parent)
@@ -66,7 +66,7 @@ def read_plan(path: str | Path) -> Plan:
 
 
 def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
-    """The runs that the nested dictionary of a TOML file stands for; a base that is a file lies in `folder`."""
+    """Return the plan of a nested dictionary. Relative paths of the base refer to `folder`."""
     for key in table:
         if key not in _KEYS:
             raise SpecificationError(key, f"is not a key of a sweep{nearest(key, _KEYS)}")
@@ -79,7 +79,7 @@ def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
     combinations = _drawn(_table(table, "random")) if "random" in table else _grid(_table(table, "grid"))
     keys = tuple(combinations[0])
     for key in keys:
-        require(key not in overrides, f"overrides.{key}", "is swept too; take it out of one of them")
+        require(key not in overrides, f"overrides.{key}", "is swept too; remove it from one of the two")
     seeds = _seeds(table.get("seeds", [0]))
     _check_count(len(combinations) * len(seeds))
     runs: dict[tuple[Network, int], PlannedRun] = {}
@@ -91,7 +91,7 @@ def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
 
 
 def _base_table(base: Any, folder: Path) -> dict[str, Any]:
-    """The table of the base as it was written: a value left out there follows from the others, also from swept ones."""
+    """Return the table of the base as written, so that missing values follow from other values, also swept values."""
     require(isinstance(base, str), "base", "must name a preset or a TOML file")
     file = network_file(str(folder / base) if base.endswith(".toml") else base)
     return with_files_beside(read_toml(file), file.parent)
@@ -111,13 +111,13 @@ def _seeds(seeds: Any) -> list[int]:
 
 
 def _check_count(count: int) -> None:
-    require(count <= _MOST_RUNS, "sweep", f"stands for {count:,} runs; at most {_MOST_RUNS:,} are allowed")
+    require(count <= _MOST_RUNS, "sweep", f"defines {count:,} runs; at most {_MOST_RUNS:,} are allowed")
 
 
 def _flat(
     table: dict[str, Any], where: str, ends: Callable[[dict[str, Any]], bool] = lambda value: False
 ) -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of nested tables; a table of which `ends` is true is a value."""
+    """Yield dotted keys and values of nested tables. Tables for which `ends` is true are values."""
     for key, value in table.items():
         if isinstance(value, dict) and not ends(value):
             require(len(value) > 0, f"{where}.{key}", "is empty")
@@ -128,7 +128,7 @@ def _flat(
 
 
 def _grid(table: dict[str, Any]) -> list[Settings]:
-    """All combinations of the values, the last key varying fastest."""
+    """Return all combinations of values. The last key varies fastest."""
     values = dict(_flat(table, "grid"))
     for key, choices in values.items():
         _check_choices(choices, f"grid.{key}")
@@ -141,7 +141,7 @@ def _check_choices(choices: Any, where: str) -> None:
 
 
 def _drawn(table: dict[str, Any]) -> list[Settings]:
-    """Random combinations; the first ones stay the same if more are asked for."""
+    """Return random combinations. A larger count adds combinations without changing the first."""
     table = dict(table)
     count, seed = table.pop("count", None), table.pop("seed", 0)
     check_size(count, "random.count")
@@ -159,13 +159,13 @@ def _drawn(table: dict[str, Any]) -> list[Settings]:
 
 
 def _check_draw(draw: Any, where: str) -> None:
-    """Refuse anything but one distribution with its range or its choices."""
+    """Raise SpecificationError unless the table has a single distribution with its range or choices."""
     example = "for example { uniform = [0.0, 1.0] }"
     require(isinstance(draw, dict) and len(draw) == 1, where, f"needs one of {', '.join(_DRAWS)}, {example}")
     ((distribution, values),) = draw.items()
     where = f"{where}.{distribution}"
     if distribution not in _DRAWS:
-        raise SpecificationError(where, f"is no distribution{nearest(distribution, _DRAWS)}")
+        raise SpecificationError(where, f"is not a distribution{nearest(distribution, _DRAWS)}")
     if distribution == "choice":
         _check_choices(values, where)
         return
@@ -187,7 +187,7 @@ def _draw(draw: dict[str, Any], generator: np.random.Generator) -> Any:
 
 
 def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> Network:
-    """The base with other values; where they make no network, the message says which were swept."""
+    """Return the base with other values. Error messages name the swept values."""
     table = copy.deepcopy(base)
     for key, value in (overrides | settings).items():
         _put(table, key, value)
@@ -199,34 +199,35 @@ def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> N
         raise SpecificationError(error.field, f"{error.message} (with {described(settings)})") from error
     aside = "training.validation"
     remedy = f"leave 0 out of {aside}" if aside in settings else f"set overrides.{aside} to how many are set aside"
-    own = "any number above 0, if the data set has validation stimuli of its own"
-    require(network.training.validation > 0, aside, f"is 0, but runs are compared by validation; {remedy} ({own})")
+    separate = "any number above 0, if the data set has validation stimuli"
+    require(network.training.validation > 0, aside, f"is 0, but runs are compared by validation; {remedy} ({separate})")
     return network
 
 
 def _put(table: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key; layers, populations and projections go by their names."""
+    """Set a dotted key. Layers, populations and projections are addressed by name."""
     *path, last = key.split(".")
-    place: Any = table
+    container: Any = table
     if path and path[0] in _NAMED:
         part = _NAMED[path[0]]
         known = _named(table, path[0])
         require(len(path) > 1, key, f"is a whole {part}; name one of its keys, for example layers.hidden.dropout")
         if path[1] not in known:
             raise SpecificationError(key, f"there is no {part} {path[1]!r}{nearest(path[1], map(str, known))}")
-        place, path = known[path[1]], path[2:]
+        container, path = known[path[1]], path[2:]
     for step in path:
-        place = place.setdefault(step, {})
-        require(isinstance(place, dict), key, f"{step} is no table but {place!r}")
-    whole = place is table and last in _NAMED
+        container = container.setdefault(step, {})
+        require(isinstance(container, dict), key, f"{step} is not a table but {container!r}")
+    whole = container is table and last in _NAMED
     require(not whole, key, f"are all {last}; name one, for example layers.hidden.dropout")
-    place[last] = copy.deepcopy(value)
+    container[last] = copy.deepcopy(value)
 
 
 def _named(table: dict[str, Any], key: str) -> dict[Any, dict[str, Any]]:
-    """Layers, populations or projections by their names.
+    """Return layers, populations or projections by name.
 
-    A projection that has none goes by its two ends, and the first one onto a population by the name of that as well.
+    A projection without a name is named by its ends. The first projection onto a population also has the population's
+    name.
     """
     known = {}
     reached = {entry.get("name") for entry in table.get("layers", []) if isinstance(entry, dict)}
@@ -244,10 +245,10 @@ def _named(table: dict[str, Any], key: str) -> dict[Any, dict[str, Any]]:
 
 
 def described(settings: Settings) -> str:
-    """Settings in one line."""
+    """Return settings in one line."""
     return ", ".join(f"{key} = {shown(value)}" for key, value in settings.items())
 
 
 def shown(value: Any) -> str:
-    """A value as a table shows it: numbers to four digits."""
+    """Return a value as text, numbers with four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -191,7 +191,7 @@ def test_no_errors_are_said_to_be_none(network: Network, frame: pd.DataFrame, la
 def test_calibration_needs_a_confidence(network: Network, frame: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="lacks the column confidence; a decision table"):
         calibration_table(frame.drop(columns="confidence"))
-    with pytest.raises(DataError, match="table: has no confidence, which the softmax targets of a network give"):
+    with pytest.raises(DataError, match="table: has no confidence; only networks with softmax targets"):
         reliability_diagram(frame.assign(confidence=np.nan))
     with pytest.raises(DataError, match="bins: must be at least 1, not 0"):
         calibration_table(frame, bins=0)

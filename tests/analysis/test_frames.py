@@ -106,8 +106,8 @@ def test_what_is_no_such_table_is_refused(name: str, drawings: dict[str, tuple[D
         (None, "is a NoneType"),
         ([1.0, 2.0], "is a list"),
         (pd.DataFrame({"a": [1]}), "lacks the column"),
-        (frame.astype(str), "does not hold numbers"),
-        (infinite, "holds infinite values"),
+        (frame.astype(str), "does not contain numbers"),
+        (infinite, "contains infinite values"),
     ):
         if name in ("spikes", "confusion", "network") and wrong is infinite:
             continue  # they draw whole numbers

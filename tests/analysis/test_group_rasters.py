@@ -86,7 +86,7 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame, latencies
         group_raster(frame.drop(columns=["label", "neuron"]), network)
     with pytest.raises(DataError, match="lacks labels"):
         group_raster(spike_table(network, latencies), network)
-    with pytest.raises(DataError, match="layer conv9: is not one of small; choose one of stimulus, conv, pool"):
+    with pytest.raises(DataError, match="layer conv9: does not exist in small; choose one of stimulus, conv, pool"):
         group_raster(frame, network, "conv9")
-    with pytest.raises(DataError, match="holds no rows"):
+    with pytest.raises(DataError, match="has no rows"):
         group_raster(frame.iloc[:0], network)

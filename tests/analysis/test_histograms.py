@@ -69,5 +69,5 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="bin_ms: must be a positive time"):
         latency_histograms(frame, network, bin_ms=-1.0)
     other = Network.chain("other", network.encoder, (Layer("output", Dense(4)),), 64.0)
-    with pytest.raises(DataError, match="holds the layer conv, hidden, pool, which other does not have"):
+    with pytest.raises(DataError, match="has the layer conv, hidden, pool, which other does not have"):
         latency_histograms(frame, other)

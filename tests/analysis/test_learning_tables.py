@@ -41,7 +41,7 @@ def test_displacements_are_the_learners(network: Network) -> None:
 
 
 def test_labels_without_an_output_neuron_are_refused(network: Network) -> None:
-    with pytest.raises(DataError, match="labels: must be 0 to 3"):
+    with pytest.raises(DataError, match="labels: must be numbers of output neurons"):
         displacement_table(network, np.full((1, 4), 50.0), [4])
 
 
@@ -123,7 +123,7 @@ def test_metrics_come_back_as_written(tmp_path: Path) -> None:
 )
 def test_other_files_are_no_metrics(tmp_path: Path, text: str) -> None:
     (tmp_path / "metrics.csv").write_text(text)
-    with pytest.raises(DataError, match=r"metrics\.csv: (holds no metrics|is no readable table)"):
+    with pytest.raises(DataError, match=r"metrics\.csv: (contains no metrics|is not a readable table)"):
         metrics_table(tmp_path / "metrics.csv")
     with pytest.raises(DataError, match="no such file"):
         metrics_table(tmp_path / "none.csv")
@@ -133,5 +133,5 @@ def test_other_files_are_no_metrics(tmp_path: Path, text: str) -> None:
 def test_fractions_out_of_bounds_are_no_metrics(tmp_path: Path, accuracy: str) -> None:
     text = f"epoch,training_strict_accuracy,validation_strict_accuracy\n1,0.5,{accuracy}\n"
     (tmp_path / "metrics.csv").write_text(text)
-    with pytest.raises(DataError, match=r"metrics\.csv: holds fractions that are not from 0 to 1"):
+    with pytest.raises(DataError, match=r"metrics\.csv: contains fractions outside 0 to 1"):
         metrics_table(tmp_path / "metrics.csv")

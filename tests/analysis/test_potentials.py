@@ -118,7 +118,7 @@ def test_given_axes_are_used(network: Network, frame: pd.DataFrame) -> None:
 
 
 def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="holds 2 presentations; say which one"):
+    with pytest.raises(DataError, match="has 2 presentations; choose the one"):
         potential_figure(frame, network)
     with pytest.raises(DataError, match="presentation 3: has no potentials"):
         potential_figure(frame, network, presentation=3)

@@ -125,7 +125,7 @@ def test_without_labels_only_the_decision_is_marked(network: Network, latencies:
 def test_the_only_presentation_needs_no_number(network: Network, frame: pd.DataFrame) -> None:
     one = frame[frame["presentation"] == 11]
     assert raster(one, network).get_title(loc="left") == "presentation 11"
-    with pytest.raises(DataError, match="holds 5 presentations; say which one"):
+    with pytest.raises(DataError, match="has 5 presentations; choose the one"):
         raster(frame, network)
 
 
@@ -156,7 +156,7 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="lacks the column latency_ms, neuron"):
         raster(frame.drop(columns=["neuron", "latency_ms"]), network, 10)
     other = Network.chain("other", network.encoder, (Layer("output", Dense(4)),), duration=64.0)
-    with pytest.raises(DataError, match="holds the layer conv, hidden, pool, which other does not have"):
+    with pytest.raises(DataError, match="has the layer conv, hidden, pool, which other does not have"):
         raster(frame, other, 10)
 
 

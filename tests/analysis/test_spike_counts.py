@@ -38,5 +38,5 @@ def test_bad_tables_are_refused(network: Network, latencies: Latencies) -> None:
         spikes_per_layer(frame.drop(columns="neurons"))
     with pytest.raises(DataError, match="more spikes than neurons"):
         spikes_per_layer(frame.assign(spikes=10_000))
-    with pytest.raises(DataError, match="holds no rows"):
+    with pytest.raises(DataError, match="has no rows"):
         spikes_per_layer(pd.DataFrame(columns=frame.columns))

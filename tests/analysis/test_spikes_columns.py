@@ -73,7 +73,7 @@ def test_spikes_of_a_model_are_those_of_the_engine() -> None:
     lesioned = present(model, stimuli, populations=["hidden"], disturbance=("lesion-neurons", 0.5))
     fired = np.isfinite(lesioned.layer("hidden").dense()).any(axis=0)
     assert fired.sum() <= 100
-    with pytest.raises(SpecificationError, match="disturbs no presentation"):
+    with pytest.raises(SpecificationError, match="disturbs the simulation"):
         present(model, stimuli, disturbance=("time-step", 1.0))
 
 

@@ -170,7 +170,7 @@ def test_tables_that_cannot_be_drawn(make: Callable[..., pd.DataFrame]) -> None:
     frame = make("spike-jitter")
     with pytest.raises(DataError, match="lacks the column level; a study table"):
         study_figure(frame.drop(columns="level"))
-    with pytest.raises(DataError, match="holds no rows"):
+    with pytest.raises(DataError, match="has no rows"):
         study_panels(frame[:0])
     with pytest.raises(DataError, match="measure 'presentations': cannot be drawn"):
         study_figure(frame, "presentations")

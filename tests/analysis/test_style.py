@@ -78,7 +78,7 @@ def test_the_palette_is_the_one_that_is_given_else_the_current_one_else_for_the_
         assert _first_colour(palette=["red"]) == (1, 0, 0)
         with theme("Dark2"):
             assert _first_colour() == pytest.approx(sns.color_palette("Dark2")[0])
-    with pytest.raises(DataError, match="palette 'nosuch': is not one that seaborn knows"):
+    with pytest.raises(DataError, match="palette 'nosuch': is not a palette of seaborn"):
         _first_colour(palette="nosuch")
 
 

@@ -105,5 +105,5 @@ def test_figures_of_a_sweep_are_numbers(name: str, tmp_path: Path) -> None:
     table = _table().astype({name: object})
     table.loc[0, name] = "many"
     write_table(table, tmp_path / "results.csv")
-    with pytest.raises(DataError, match=f"results.csv: is no table of a sweep; {name} holds something that is not "):
+    with pytest.raises(DataError, match=f"results.csv: is not the table of a sweep; {name} has a value that is not "):
         read_sweep_table(tmp_path / "results.csv")

@@ -101,5 +101,5 @@ def test_bad_tables_are_refused(frame: pd.DataFrame) -> None:
         learning_curves(frame.drop(columns="training_strict_accuracy"))
     with pytest.raises(DataError, match="lacks the columns silent_<layer>"):
         silent_curves(frame[["epoch"]])
-    with pytest.raises(DataError, match="holds no rows"):
+    with pytest.raises(DataError, match="has no rows"):
         learning_curves(frame.head(0))

@@ -252,7 +252,7 @@ def test_a_report_tells_of_the_epoch_whose_weights_it_measured(
     assert netsim("report", run, "--limit", 20).code == 0
     page = (run / "report.html").read_text(encoding="utf-8")
     assert before.sha256 in page
-    assert "The training went on meanwhile" in page
+    assert "The training continued during the measurement" in page
     assert f"{before.epoch}, chosen by the validation stimuli" in page
     accuracy = measured.loc[measured["epoch"] == before.epoch, "validation_strict_accuracy"].item()
     assert f"{accuracy:.2%} (a tie is an error)" in page
@@ -270,7 +270,7 @@ def test_weights_of_a_run_that_says_no_epoch_are_read(run: Path) -> None:
     api.write_weights(api.open_run("run").weights(network), run / "best.npz")
     assert load_model("run").epoch is None
     api.write_weights(api.open_run("run").weights(network), run / "best.npz", -1)
-    with pytest.raises(DataError, match="epoch is no number of an epoch"):
+    with pytest.raises(DataError, match="epoch is not a number of an epoch"):
         load_model("run")
 
 

@@ -219,7 +219,7 @@ def test_bad_input(netsim: Netsim, run: Path, arguments: str, words: list[str]) 
 
 def test_a_damaged_table_of_metrics_is_refused(netsim: Netsim, run: Path) -> None:
     (run / "metrics.csv").write_text("nonsense\n")
-    netsim("plot", "learning", run).refused("metrics.csv", "holds no metrics")
+    netsim("plot", "learning", run).refused("metrics.csv", "contains no metrics")
 
 
 def test_the_same_figure_is_the_same_file(netsim: Netsim, run: Path) -> None:

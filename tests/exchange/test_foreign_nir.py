@@ -253,11 +253,11 @@ def _uneven_padding(graph: Any) -> Any:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_leaky, "node '6.IF': leaks; a LIF is read if its tau"),
-        (_mixed_thresholds, "node '2.IF': has another threshold"),
+        (_leaky, "node '6.IF': leaks; a LIF is supported only if its tau"),
+        (_mixed_thresholds, "node '2.IF': has different thresholds"),
         (_mixed_resistances, "IF with different r"),
-        (_branch, "node '6.IF': several edges meet here"),
-        (_cut, "not one chain of nodes"),
+        (_branch, "node '6.IF': has several edges"),
+        (_cut, "not a single chain of nodes"),
         (_two_inputs, "2 Inputs and 1 Outputs"),
         (_half_a_row, r"node '0.Input': has the shape \[2.0, 6.5, 5.0\]"),
         (_no_neurons, "node '1.Affine': is not followed by IF"),
@@ -303,7 +303,7 @@ def test_no_file_or_another_one(whole: bytes) -> None:
 def test_a_half_written_file_is_called_so(whole: bytes) -> None:
     Path("half.nir").write_bytes(whole[: len(whole) // 2])
     sizes = f"{len(whole) // 2:,} of {len(whole):,} bytes"
-    with pytest.raises(DataError, match=f"^half.nir: is half-written, {sizes} are there; write or copy it again$"):
+    with pytest.raises(DataError, match=f"^half.nir: is incomplete, it has {sizes}; write or copy it again$"):
         import_network("half.nir")
 
 

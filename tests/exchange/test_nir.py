@@ -287,7 +287,7 @@ def test_any_network_comes_back(graph_network: Network) -> None:
     back = from_graph(graph, "file")
     assert back.network == graph_network
     assert _same_bits(back.weights, weights)
-    assert "sparse connectivity (matrices with zeros stand for it)" in without_primitive(graph_network)
+    assert "sparse connectivity (replaced by matrices with zeros)" in without_primitive(graph_network)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -381,7 +381,7 @@ def test_matrices_that_another_tool_changed_come_back_changed(graph_network: Net
 
 def test_matrices_that_are_too_large_are_refused(graph_network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netsim.exchange.networks._layout.LARGEST", 1000)
-    message = r"layer 'local': in NIR the projection local is a matrix of 3,600 weights; at most 1,000 are written"
+    message = r"layer 'local': in NIR the projection local is a matrix of 3,600 weights; at most 1,000 are supported"
     with pytest.raises(DataError, match=message):
         to_graph(graph_network, _drawn_weights(graph_network))
 
@@ -428,7 +428,7 @@ def test_what_nir_lacks_is_named(network: Network) -> None:
         "single spikes",
         "postsynaptic potentials (triangle, ramp)",
         "onsets, windows and drives (phased)",
-        "pooling of the earliest spike (sums stand for it)",
+        "pooling of the earliest spike (replaced by sums)",
         "the latency code",
         "learning",
     ]
@@ -501,7 +501,7 @@ def _long_record(graph: Any) -> None:
         (_skip_pooling, "other nodes or edges"),
         (_threshold, "conv_neurons has another v_threshold"),
         (_another_kind, "output_neurons has another"),
-        (_fewer_weights, r"no node hidden_synapses whose weight has the shape \(8, 8\)"),
+        (_fewer_weights, r"no node hidden_synapses with weight of shape \(8, 8\)"),
         (_not_finite, "hidden.kernel holds values that are not finite"),
         (_bias, "narrow_synapses has another bias"),
         (_specification, "treshold.*did you mean 'threshold'"),
@@ -520,7 +520,7 @@ def test_a_graph_that_contradicts_its_metadata_is_refused(
 
 def test_what_cannot_be_exported(network: Network, simulation: Spikes) -> None:
     weights = _drawn_weights(network)
-    with pytest.raises(DataError, match=r"network.h5: a file of the format nir is called \*.nir"):
+    with pytest.raises(DataError, match=r"network.h5: files of the format nir are named \*.nir"):
         export(Model(network, weights), "network.h5", "nir")
     with pytest.raises(DataError, match=r"format 'csv': is not known; known are nir"):
         export(Model(network, weights), "network.csv", "csv")

@@ -127,16 +127,16 @@ def test_units_with_places_are_put_there() -> None:
 @pytest.mark.parametrize(
     ("trials", "trains", "columns", "message"),
     [
-        ([(0.0, 1.0)], [[0.1]], {}, "holds 1 units, a layer of shape .* has 2 neurons"),
+        ([(0.0, 1.0)], [[0.1]], {}, "has 1 units, but a layer of shape .* has 2 neurons"),
         ([(0.0, 1.0)], [[-0.1], [0.2]], {}, "negative times"),
         ([(0.0, 1.0)], [[np.nan], [0.2]], {}, "NaN"),
         ([(0.0, 1.0), (0.5, 2.0)], [[0.1], [0.2]], {}, "overlap"),
         ([(1.0, 0.5)], [[0.1], [0.2]], {}, "stop before they start"),
-        ([], [[0.1], [0.2]], {}, "holds no trials"),
-        ([(0.0, 1.0)], [], {}, "holds no units"),
-        ([(0.0, 1.0)], [[0.1], [0.2]], {"neuron": [0, 2]}, "neuron goes from 0 to 2.*only 0 to 1 fits"),
-        ([(0.0, 1.0)], [[0.1], [0.2]], {"y": [0, 0], "x": [0, -1]}, "x goes from -1 to 0"),
-        ([(0.0, 1.0)], [[0.1], [0.2]], {"y": [0, 0]}, "does not say which neuron"),
+        ([], [[0.1], [0.2]], {}, "has no trials"),
+        ([(0.0, 1.0)], [], {}, "has no units"),
+        ([(0.0, 1.0)], [[0.1], [0.2]], {"neuron": [0, 2]}, "neuron ranges from 0 to 2.*only 0 to 1$"),
+        ([(0.0, 1.0)], [[0.1], [0.2]], {"y": [0, 0], "x": [0, -1]}, "x ranges from -1 to 0"),
+        ([(0.0, 1.0)], [[0.1], [0.2]], {"y": [0, 0]}, "does not identify the neurons"),
     ],
 )
 def test_what_is_refused(
@@ -161,7 +161,7 @@ def test_an_index_is_of_whole_numbers(file: Path) -> None:
         numbers[3] += 0.25
         content["units/spike_times_index"] = numbers
         content["units/spike_times_index"].attrs.update(attributes)
-    with pytest.raises(DataError, match="spike_times_index must hold integers"):
+    with pytest.raises(DataError, match="spike_times_index must contain integers"):
         read_stimuli(file, (4, 5, 2))
 
 

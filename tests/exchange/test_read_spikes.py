@@ -101,7 +101,7 @@ def test_parquet_is_looked_through_once_and_read_when_spikes_are_asked_for(
 def test_a_plain_table_without_layers_and_labels(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text("presentation,y,x,latency_ms\n3,0,1,2.5\n3,0,1,1.5\n3,1,0,inf\n8,1,1,4\n", encoding="utf-8")
-    with pytest.raises(DataError, match="does not say which neuron fired"):
+    with pytest.raises(DataError, match="does not identify the neurons"):
         read_spikes(_renamed(path, "x", "column"))
     path.write_text(
         "presentation,y,x,channel,latency_ms\n3,0,1,0,2.5\n3,0,1,0,1.5\n3,1,0,0,inf\n8,1,1,0,4\n", encoding="utf-8"
@@ -114,11 +114,11 @@ def test_a_plain_table_without_layers_and_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "row", "message"),
     [
-        ("neuron", "", "neuron is no number in row 2 below the heading: 'nan'"),
-        ("neuron,y,x,channel", ",0,1,0", "neuron is no number in row 2"),
-        ("y,x,channel", "0,,1", "x is no number in row 2"),
-        ("y,x,channel", ",1,", "(y|channel) is no number in row 2"),
-        ("y,x,channel", ",,", "y is no number in row 2"),
+        ("neuron", "", "neuron is not a number in row 2 below the heading: 'nan'"),
+        ("neuron,y,x,channel", ",0,1,0", "neuron is not a number in row 2"),
+        ("y,x,channel", "0,,1", "x is not a number in row 2"),
+        ("y,x,channel", ",1,", "(y|channel) is not a number in row 2"),
+        ("y,x,channel", ",,", "y is not a number in row 2"),
     ],
 )
 def test_a_spike_says_which_neuron_fired(columns: str, row: str, message: str, tmp_path: Path) -> None:
@@ -151,17 +151,17 @@ def _renamed(path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("presentation,label,neuron,latency_ms\n0,1,1,2\n1,,2,2\n", "label is no number in row 2"),
+        ("presentation,label,neuron,latency_ms\n0,1,1,2\n1,,2,2\n", "label is not a number in row 2"),
         ("presentation,neuron\n0,1\n", "lacks the column latency_ms"),
-        ("presentation,neuron,latency_ms\n0,1,x\n", "latency_ms is no number"),
+        ("presentation,neuron,latency_ms\n0,1,x\n", "latency_ms is not a number"),
         ("presentation,neuron,latency_ms\n0,1,-2\n", "negative times"),
         ("presentation,neuron,latency_ms\n0,-1,2\n", "neuron must be 0 or more"),
-        ("presentation,neuron,latency_ms\n0,0.5,2\n", "neuron must hold integers"),
+        ("presentation,neuron,latency_ms\n0,0.5,2\n", "neuron must contain integers"),
         ("presentation,label,neuron,latency_ms\n0,1,1,2\n0,2,2,2\n", "several labels in one presentation"),
-        ("presentation,neuron,latency_ms\n", "holds no presentations"),
+        ("presentation,neuron,latency_ms\n", "has no presentations"),
         (
             "presentation,neuron,latency_ms\n0,2147483648,2\n",
-            "spikes has 2,147,483,649 neurons; .* 2,147,483,648 at most",
+            "spikes has 2,147,483,649 neurons; .* at most 2,147,483,648",
         ),
         ("presentation,y,x,channel,latency_ms\n0,2097151,2097151,2097151,2\n", "spikes has 9,223,372,036,854,775,808"),
     ],
@@ -189,7 +189,7 @@ def test_a_shape_of_sonata_is_of_whole_numbers(tmp_path: Path) -> None:
         group = file.create_group("spikes/mine")
         group["node_ids"], group["timestamps"] = np.empty(0, np.uint64), np.empty(0)
         group.attrs["shape"] = (2.5,)
-    with pytest.raises(DataError, match="shape of mine must hold integers"):
+    with pytest.raises(DataError, match="shape of mine must contain integers"):
         read_spikes(tmp_path / "spikes.h5")
 
 

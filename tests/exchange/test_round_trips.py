@@ -64,7 +64,7 @@ def test_chosen_layers_without_labels_are_stimuli(to: str, name: str, simulation
     expected = simulation["stimulus"][_in_order(to, simulation)[chosen]]
     np.testing.assert_allclose(stimuli.latencies(chosen), expected, rtol=0, atol=PICOSECOND)
     np.testing.assert_array_equal(stimuli.pick(chosen).latencies(np.array([1])), stimuli.latencies(chosen[1:]))
-    with pytest.raises(DataError, match=r"no layer or population called 'conv'; there are: output, stimulus"):
+    with pytest.raises(DataError, match=r"no layer or population called 'conv'; it has output, stimulus"):
         read_layer(name, "conv", (2, 3, 3))
 
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_exported(to: str, name: str, simulation: Spikes) -> None
         export(simulation, name, to, populations=["hiden"])
     with pytest.raises(RunError, match=r"nosuch/.*cannot be written"):
         export(simulation, Path("nosuch") / name, to)
-    with pytest.raises(DataError, match=f"the format {to} is called"):
+    with pytest.raises(DataError, match=f"the format {to} are named"):
         export(simulation, "spikes.txt", to)
     with pytest.raises(DataError, match=r"format 'pdf': is not known; known are nwb"):
         export(simulation, name, "pdf")

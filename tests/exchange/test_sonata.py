@@ -75,7 +75,7 @@ def test_the_only_population_is_one_presentation(units: str | None) -> None:
 @pytest.mark.parametrize(
     ("nodes", "times", "options", "message"),
     [
-        ([4], [1.0], {}, "neuron goes from 4 to 4.*only 0 to 3 fits"),
+        ([4], [1.0], {}, "neuron ranges from 4 to 4.*only 0 to 3$"),
         ([0], [np.nan], {}, "NaN"),
         ([0], [-1.0], {}, "negative times"),
         ([0, 1], [1.0], {}, "damaged: 2 node_ids for 1 timestamps"),
@@ -124,13 +124,13 @@ def _label_text(content: Any) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_second_population, "no layer or population called 'stimulus'; there are: conv, hidden, lgn, output, pool"),
-        (_no_spikes, "holds no spikes"),
-        (_spikes_as_data, "holds no spikes"),
+        (_second_population, "no layer or population called 'stimulus'; it has conv, hidden, lgn, output, pool"),
+        (_no_spikes, "has no spikes"),
+        (_spikes_as_data, "has no spikes"),
         (_no_nodes, "cannot be read as SONATA"),
-        (_a_start_too_few, "is damaged: of the presentations"),
-        (_no_presentations, "holds no presentations"),
-        (_label_text, "label must hold integers"),
+        (_a_start_too_few, "is damaged: columns of the presentations"),
+        (_no_presentations, "has no presentations"),
+        (_label_text, "label must contain integers"),
     ],
 )
 def test_damaged_files_are_refused(damage: Callable[[Any], None], message: str, file: Path) -> None:

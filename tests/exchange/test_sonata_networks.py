@@ -200,7 +200,7 @@ def test_what_nest_passes_over_is_named(network: Network) -> None:
         "onsets, before which no neuron fires",
         "gates, which close for synaptic currents",
         "ends of windows",
-        "postsynaptic potentials (plateau; exponential ones stand for them)",
+        "postsynaptic potentials (plateau; replaced by exponential currents)",
         "winners",
         "delays below the time step of 0.1 ms",
         "the latency code",
@@ -235,11 +235,11 @@ def _delay(file: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_weight, "has different syn_weight where the network has one that is shared"),
+        (_weight, "has different syn_weight for synapses that share one value in the network"),
         (_edge, "e has other edges than network.toml"),
-        (_fraction, "e/source_node_id must hold integers"),
+        (_fraction, "e/source_node_id must contain integers"),
         (_population, "has other populations than network.toml"),
-        (_delay, "has different conduction_delay where the network has one that is shared"),
+        (_delay, "has different conduction_delay for synapses that share one value in the network"),
     ],
 )
 def test_edges_that_contradict_the_specification_are_refused(
@@ -267,7 +267,7 @@ def test_weights_that_another_tool_changed_come_back_changed(network: Network) -
 def test_folders_of_others_are_left_alone(network: Network) -> None:
     Path("mine.sonata").mkdir()
     Path("mine.sonata/notes.txt").write_text("mine")
-    with pytest.raises(RunError, match=r"mine\.sonata: is a folder of something else"):
+    with pytest.raises(RunError, match=r"mine\.sonata: is another folder, not a SONATA network of netsim"):
         export(Model(network, _weights(network)), "mine.sonata", "sonata-network")
     assert [path.name for path in Path("mine.sonata").iterdir()] == ["notes.txt"]
     with pytest.raises(DataError, match=r"mine\.sonata: has no network\.toml, which netsim writes"):

@@ -56,7 +56,7 @@ def test_the_stimulus_or_the_only_layer_is_read() -> None:
     head = "presentation,layer,neuron,latency_ms\n"
     assert _read(head + "0,hidden,999,4\n0,stimulus,0,2\n1,hidden,3,1\n")[0] == [[2.0] + [np.inf] * 5, [np.inf] * 6]
     assert _read(head + "0,retina,0,2\n")[0] == [[2.0] + [np.inf] * 5]
-    with pytest.raises(DataError, match="no layer or population called 'stimulus'; there are: lgn, retina"):
+    with pytest.raises(DataError, match="no layer or population called 'stimulus'; it has lgn, retina"):
         _read(head + "0,retina,0,2\n0,lgn,0,2\n")
 
 
@@ -87,11 +87,11 @@ def test_labels_may_be_names_of_classes() -> None:
     words = "presentation,label,neuron,latency_ms\n4,go,0,1\n4,go,1,1\n7,stop,0,1\n"
     stimuli = _stimuli(words, classes=("stop", "go"))
     assert (stimuli.labels.tolist(), stimuli.classes) == ([1, 0], ("stop", "go"))
-    with pytest.raises(DataError, match=r"spikes.csv: has words for labels, such as 'go', whose classes are not known"):
+    with pytest.raises(DataError, match=r"spikes.csv: has words as labels, such as 'go', but no classes are given"):
         _stimuli(words)
     with pytest.raises(DataError, match=r"spikes.csv: the label 'stop' is no class; did you mean 'stops'\?"):
         _stimuli(words, classes=("go", "stops"))
-    with pytest.raises(DataError, match=r"spikes.csv: label is no number in row 1 below the heading: 'go'"):
+    with pytest.raises(DataError, match=r"spikes.csv: label is not a number in row 1 below the heading: 'go'"):
         _stimuli(words.replace("stop", "3"), classes=("stop", "go"))
 
 
@@ -110,26 +110,26 @@ HEAD = "presentation,label,y,x,neuron,latency_ms\n"
     ("text", "message"),
     [
         ("", "cannot be read as a table of spikes"),
-        ("presentation,neuron,latency_ms\n", "holds no presentations"),
+        ("presentation,neuron,latency_ms\n", "has no presentations"),
         ("a,b\n1,2\n", "lacks the column presentation and latency_ms"),
-        ("presentation,latency_ms\n0,1\n", "does not say which neuron fired; it needs y, x, map or neuron"),
-        (HEAD + "0,1,0,0,0,nan\n", "latency_ms is no number in row 1"),
-        (HEAD + "0,1,0,0,0,1\n0,1,0,0,0,\n", "latency_ms is no number in row 2"),
-        (HEAD + "0,1,0,0,0,soon\n", "latency_ms is no number in row 1 .*'soon'"),
+        ("presentation,latency_ms\n0,1\n", "does not identify the neurons; it needs y, x, map or neuron"),
+        (HEAD + "0,1,0,0,0,nan\n", "latency_ms is not a number in row 1"),
+        (HEAD + "0,1,0,0,0,1\n0,1,0,0,0,\n", "latency_ms is not a number in row 2"),
+        (HEAD + "0,1,0,0,0,soon\n", "latency_ms is not a number in row 1 .*'soon'"),
         (HEAD + "0,1,0,0,0,-1\n", "negative times"),
         (HEAD + "0,1,0,0,0,-inf\n", "negative times"),
-        (HEAD + "0,1,0,0,6,1\n", "neuron goes from 6 to 6.*only 0 to 5 fits"),
-        (HEAD + "0,1,2,0,0,1\n", "y goes from 2 to 2.*only 0 to 1 fits"),
-        (HEAD + "0,1,0,0,-1,1\n", "neuron goes from -1 to -1"),
-        (HEAD + "0,1,0,0,,1\n0,1,0,1,1,1\n", "neuron is no number in row 1"),
-        (HEAD + "0,1,0,0,9,inf\n", "neuron goes from 9 to 9.*only 0 to 5 fits"),
+        (HEAD + "0,1,0,0,6,1\n", "neuron ranges from 6 to 6.*only 0 to 5$"),
+        (HEAD + "0,1,2,0,0,1\n", "y ranges from 2 to 2.*only 0 to 1$"),
+        (HEAD + "0,1,0,0,-1,1\n", "neuron ranges from -1 to -1"),
+        (HEAD + "0,1,0,0,,1\n0,1,0,1,1,1\n", "neuron is not a number in row 1"),
+        (HEAD + "0,1,0,0,9,inf\n", "neuron ranges from 9 to 9.*only 0 to 5$"),
         (HEAD + "0,1,1,0,2,1\n", "y, x, map and neuron contradict each other"),
-        (HEAD + "0,1,0,0,0.5,1\n", "neuron must hold integers"),
-        (HEAD + "x,1,0,0,0,1\n", "presentation is no number in row 1"),
-        (HEAD + "inf,1,0,0,0,1\n", "presentation must hold integers"),
-        (HEAD + "1e300,1,0,0,0,1\n", "presentation must hold integers"),
+        (HEAD + "0,1,0,0,0.5,1\n", "neuron must contain integers"),
+        (HEAD + "x,1,0,0,0,1\n", "presentation is not a number in row 1"),
+        (HEAD + "inf,1,0,0,0,1\n", "presentation must contain integers"),
+        (HEAD + "1e300,1,0,0,0,1\n", "presentation must contain integers"),
         (HEAD + "0,1,0,0,0,1\n0,2,0,1,1,1\n", "several labels in one presentation"),
-        (HEAD + "0,1,0,0,0,1\n1,,0,1,1,1\n", "label is no number in row 2"),
+        (HEAD + "0,1,0,0,0,1\n1,,0,1,1,1\n", "label is not a number in row 2"),
         (HEAD + "0,-1,0,0,0,1\n", "label must be 0 or more"),
         (HEAD + "0,1,0,0,0,1,9,9,9\n", "spikes.csv"),
         (HEAD + '0,1,0,0,0,"1\n', "cannot be read as a table of spikes"),

@@ -303,7 +303,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "nothing to study with": (
         lambda: loose.study(MODEL, "lesion-neurons", [0.5], stimuli=TEST.first(0)),
         DataError,
-        "stimuli: there are none to study with",
+        "stimuli: are empty",
     ),
     "a number of seeds": (
         lambda: loose.study(MODEL, "lesion-neurons", [0.5], 2, stimuli=TEST),
@@ -318,7 +318,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a seed twice": (
         lambda: loose.study(MODEL, "lesion-neurons", [0.5], [1, 1], stimuli=TEST),
         SpecificationError,
-        "seeds: hold one twice",
+        "seeds: must be different",
     ),
     "nothing to analyse": (
         lambda: loose.analyse(MODEL, "latencies", limit=0),
@@ -380,7 +380,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "stimuli to plot a source with": (
         lambda: loose.plot(loose.analysis.Source.of(MODEL), "confusion", stimuli=TEST),
         SpecificationError,
-        "plot: stimuli: have no meaning for a Source, which has its own",
+        "plot: stimuli: have no effect on a Source; leave them out",
     ),
     "latencies in a list": (
         lambda: loose.analysis.spike_table(MODEL.network, list(LATENCIES.values())),

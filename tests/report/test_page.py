@@ -206,7 +206,7 @@ def test_the_split_is_told(made: Any, report: Report, parse: Parse) -> None:
 
 def test_other_cautions(report: Report) -> None:
     assert cautions(report) == [
-        "These weights were never trained: they are the initial ones of seed 5.",
+        "These weights were never trained. They are the initial weights of seed 5.",
         "Only the first 20 of 360 were presented.",
     ]
     training = dataclasses.replace(report.network.training, dataset="elsewhere", dt=0.0)

@@ -57,9 +57,9 @@ def test_what_cannot_be_drawn_says_why(silent_source: Source) -> None:
     assert [picture.kind for picture in pictures] == steps
     assert set(steps) == set(figures)
     reasons = {picture.kind: picture.reason for picture in pictures if not picture.uri}
-    assert "metrics.csv: holds no metrics" in reasons.pop("learning")
+    assert "metrics.csv: contains no metrics" in reasons.pop("learning")
     assert set(reasons) == {"latencies", "group-raster"}
-    assert all("holds no rows" in reason for reason in reasons.values())
+    assert all("has no rows" in reason for reason in reasons.values())
     assert plt.get_fignums() == open_before
 
 

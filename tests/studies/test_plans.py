@@ -70,7 +70,7 @@ def test_projections_and_populations_are_chosen_by_name() -> None:
         ("spike-jitter", {"levels": [float("nan")]}, ["level nan"]),
         ("weight-noise", {"levels": [float("inf")]}, ["level inf", "from 0 to 1e+06"]),
         ("spurious-spikes", {"levels": [1e3]}, ["level 1000", "from 0 to 100"]),
-        ("spike-jitter", {"layers": ["conv"]}, ["'conv'", "spike-jitter is not about single layers"]),
+        ("spike-jitter", {"layers": ["conv"]}, ["'conv'", "spike-jitter does not disturb single layers"]),
         ("weight-noise", {"seeds": [2**64]}, ["seed 18446744073709551616", "2^63 - 1"]),
         ("spike-deletion", {"levels": [1.5]}, ["level 1.5", "from 0 to 1"]),
         ("weight-bits", {"levels": [2.5]}, ["level 2.5", "whole number"]),

@@ -97,7 +97,7 @@ def test_a_run_is_finished_with_its_last_epoch(tmp_path: Path) -> None:
     folders[2].best.unlink()
     assert finished_runs(runs, tmp_path) == {}
     folders[1].metrics.write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match=r"0002/metrics.csv: holds no metrics"):
+    with pytest.raises(DataError, match=r"0002/metrics.csv: contains no metrics"):
         finished_runs(runs, tmp_path)
 
 

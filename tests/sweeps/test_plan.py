@@ -166,7 +166,7 @@ def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
         ('base = "digits"\ngrid.layers.hidden.siz = [3]', ["layers.hidden.siz", "did you mean 'size'"]),
         ('base = "digits"\ngrid.layers.hidden = [3]', ["layers.hidden", "whole layer"]),
         ('base = "digits"\ngrid.layers = [3]', ["layers", "all layers"]),
-        ('base = "digits"\ngrid.duration.ms = [3]', ["duration.ms", "no table"]),
+        ('base = "digits"\ngrid.duration.ms = [3]', ["duration.ms", "is not a table"]),
         ('base = "digits"\ngrid.learning.rate = [0.1, -1.0]', ["learning.rate", "positive", "with learning.rate = -1"]),
         ('base = "digits"\ngrid.learning.rate = ["fast"]', ["learning.rate", "float", "fast"]),
         ('base = "digits"\noverrides.learning.rat = 0.1', ["learning.rat", "did you mean 'rate'"]),
@@ -180,7 +180,7 @@ def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
         ('base = "digits"\nrandom.count = 3\nrandom.learning.rate = [0.1]', ["random.learning.rate", "loguniform"]),
         (
             'base = "digits"\nrandom.count = 3\nrandom.learning.rate.normal = [0.1, 1]',
-            ["learning.rate.normal", "no distribution", "uniform"],
+            ["learning.rate.normal", "not a distribution", "uniform"],
         ),
         (
             'base = "digits"\nrandom.count = 3\nrandom.learning.rate.uniform = [2, 1]',

@@ -76,7 +76,7 @@ class _Drawing:
         return rules[int(self.generator.integers(len(rules)))]
 
     def delay(self) -> float | Delays:
-        delays = [0.0, 0.0, 1.0, 2.0, Delays("axon", 1.0, 0.5), Delays("synapse", 1.0, 0.5)]
+        delays: list[float | Delays] = [0.0, 0.0, 1.0, 2.0, Delays("axon", 1.0, 0.5), Delays("synapse", 1.0, 0.5)]
         return delays[int(self.generator.integers(len(delays)))]
 
     def connect(self, source: str, target: str, rule: Connectivity, delay: float | Delays) -> None:

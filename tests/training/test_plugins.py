@@ -111,7 +111,7 @@ class Cards(Source):
 
 def _drawn(**settings: Any) -> Learning:
     """Settings of a training that begins with weights as they are drawn."""
-    return Learning(**({"fitted": False, "edges": "pass"} | settings))
+    return Learning(**({"fitted": False, "edges": "pass"} | settings))  # type: ignore[arg-type]
 
 
 def _network(**learning: Any) -> Network:
@@ -124,7 +124,7 @@ def _network(**learning: Any) -> Network:
         ),
         128.0,
         training=Training(epochs=2, batch=20, precision="double"),
-        learning=_drawn(**({"rate": 0.01, "schedule": "constant"} | learning)),  # type: ignore[arg-type]
+        learning=_drawn(**({"rate": 0.01, "schedule": "constant"} | learning)),
     )
 
 

@@ -55,7 +55,7 @@ MakeStimuli = Callable[..., Stimuli]
 
 def _drawn(**settings: Any) -> Learning:
     """Settings of a training that begins with weights as they are drawn."""
-    return Learning(**({"fitted": False, "edges": "pass"} | settings))
+    return Learning(**({"fitted": False, "edges": "pass"} | settings))  # type: ignore[arg-type]
 
 
 def _network(**changes: object) -> Network:

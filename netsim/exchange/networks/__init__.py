@@ -1,1 +1,1 @@
-"""Formats of networks with their weights, a module each."""
+"""Formats of networks with their weights, one module per format."""

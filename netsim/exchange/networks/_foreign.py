@@ -1,8 +1,8 @@
-"""NIR graphs of other tools as networks: chains of layers of integrate-and-fire neurons.
+"""Import NIR graphs of other tools: chains of layers of integrate-and-fire neurons.
 
-Weights, biases, thresholds and shapes are the graph's. What a graph does in one time step of the tool that made it,
-where a spike raises the potential by its weight, the network does in 1 ms: the first spikes of a layer come at the same
-steps, but for one step more with every layer that they pass. All else has to be assumed, and `ASSUMED` says it.
+Weights, biases, thresholds and shapes come from the graph. A time step of the other tool becomes 1 ms. In such a step a
+spike raises the potential by its weight. First spikes of a layer occur at the same steps, plus one step per layer
+before it. `ASSUMED` lists the assumptions.
 """
 
 import re
@@ -40,11 +40,11 @@ ASSUMED = (
 
 
 def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weights, tuple[str, ...]]:
-    """A network, its weights in float64, and what the graph, one without netsim's metadata, does not say.
+    """Return a network, its weights in float64, and the assumptions, for a graph without netsim's metadata.
 
-    It has to be a chain from an Input to an Output of Affine, Linear or Conv2d, each followed by IF or by LIF without
-    leak, with Flatten, SumPool2d and AvgPool2d between them. `origin` is what messages call it; its last part names
-    the network.
+    The graph must be a chain from an Input to an Output. Its layers are Affine, Linear or Conv2d, followed by IF or by
+    LIF without leak. Flatten, SumPool2d and AvgPool2d may come between layers. `origin` is the name in messages, and
+    its last part names the network.
     """
     chain = _chain(graph, origin)
     try:
@@ -55,7 +55,7 @@ def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weigh
             IntensityEncoder(shape, _T_MAX),
             layers,
             _DURATION,
-            training=Training(dt=1.0, validation=100),  # so few that all data sets have them
+            training=Training(dt=1.0, validation=100),  # small enough for all data sets
         )
     except SpecificationError as error:
         raise SpecificationError(origin, str(error)) from error
@@ -74,10 +74,10 @@ def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weigh
 
 
 def _layers(chain: Sequence[tuple[str, Any]], origin: str) -> tuple[tuple[Layer, ...], dict[str, Any]]:
-    """The layers that the nodes between Input and Output are, and the nodes that hold their weights, by layer."""
+    """Return the layers of the nodes between Input and Output, and the nodes with weights by layer."""
     layers: list[Layer] = []
     weighted: dict[str, Any] = {}
-    waiting: tuple[str, Any] | None = None  # weights whose neurons are yet to come
+    waiting: tuple[str, Any] | None = None  # weights before their neurons
     for name, node in chain:
         node_type = type(node)
         if node_type in (nir.Affine, nir.Linear, nir.Conv2d) and waiting is None:
@@ -89,19 +89,19 @@ def _layers(chain: Sequence[tuple[str, Any]], origin: str) -> tuple[tuple[Layer,
         elif node_type is nir.SumPool2d and waiting is None:
             layers.append(_pooling(name, node, origin))
         elif node_type is not nir.Flatten or waiting is not None or len(node.output_type["output"]) != 1:
-            why = "has no place here; layers are (Conv2d, Affine or Linear), IF, or SumPool2d"
+            why = "is not supported here; layers are (Conv2d, Affine or Linear), IF, or SumPool2d"
             _refuse(origin, name, f"{node_type.__name__} {why}")
     if waiting is not None:
-        _refuse(origin, waiting[0], "is not followed by IF, so that nothing spikes")
+        _refuse(origin, waiting[0], "is not followed by IF, so that nothing spikes; add IF after it")
     if len({float(node.r.flat[0]) for _, node in chain if isinstance(node, nir.IF | nir.LIF)}) > 1:
-        raise DataError(f"{origin}: has IF with different r; one for all is needed, that of the time step")
+        raise DataError(f"{origin}: has IF with different r; all must have the same, because r is the time step")
     return tuple(layers), weighted
 
 
 def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: str) -> Iterator[tuple[str, nir.NIRNode]]:
-    """The nodes, with each AvgPool2d worked into the weights behind it: a mean of spikes is a sum with equal weights.
+    """Yield the nodes, with each AvgPool2d merged into the weights after it. A mean is a sum with equal weights.
 
-    `shape` is that of the stimulus.
+    `shape` is the shape of the stimulus.
     """
     sides, average = np.array(shape[:2]), None
     for name, node in chain:
@@ -109,7 +109,9 @@ def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: st
             average = (name, *_sides(name, node, origin))
             if np.any((sides - average[1]) % average[2]):
                 _refuse(
-                    origin, name, f"does not cover maps of {sides[0]} x {sides[1]} evenly, which cannot be said here"
+                    origin,
+                    name,
+                    f"does not cover maps of {sides[0]} x {sides[1]} evenly, which netsim cannot represent",
                 )
             continue
         if average is not None and isinstance(node, nir.Conv2d):
@@ -119,7 +121,7 @@ def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: st
             node = _matrix_of_means(node, sides, *average[1:])
             average = None
         elif average is not None and not isinstance(node, nir.Flatten):
-            _refuse(origin, average[0], "is not followed by weights, which it could be worked into")
+            _refuse(origin, average[0], "is not followed by weights, into which netsim would merge it")
         yield name, node
         if isinstance(node, nir.Conv2d):
             padding = _one("padding", _padding(node), name, origin)
@@ -129,19 +131,19 @@ def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: st
             size, stride = _sides(name, node, origin)
             sides = (sides - size) // stride + 1
     if average is not None:
-        _refuse(origin, average[0], "is not followed by weights, which it could be worked into")
+        _refuse(origin, average[0], "is not followed by weights, into which netsim would merge it")
 
 
 def _padding(node: nir.Conv2d) -> Any:
-    """The padding in numbers."""
+    """Return the padding as numbers."""
     return 0 if np.array_equal(node.padding, "valid") else node.padding
 
 
 def _conv_of_means(node: nir.Conv2d, pool: str, size: int, step: int, origin: str) -> nir.Conv2d:
-    """A convolution that sees what its AvgPool2d, of these sides, sees."""
+    """Return a convolution of the inputs of an AvgPool2d with this size and stride."""
     padding = np.asarray(_padding(node))
     if np.any(padding != 0) and size > step:
-        _refuse(origin, pool, "overlaps, and is followed by a padding, which cannot be said here")
+        _refuse(origin, pool, "overlaps, and is followed by padding, which netsim cannot represent")
     maps, channels, kernel, _ = node.weight.shape
     sees = (kernel - 1) * step + size
     weight = np.zeros((maps, channels, sees, sees))
@@ -159,7 +161,7 @@ def _conv_of_means(node: nir.Conv2d, pool: str, size: int, step: int, origin: st
 
 
 def _matrix_of_means(node: Any, sides: np.ndarray, size: int, step: int) -> Any:
-    """Weights of the neurons that an AvgPool2d of a size and a stride sees in maps of height and width `sides`."""
+    """Return weights of the inputs of an AvgPool2d with this size and stride, in maps of height and width `sides`."""
     pooled = (sides - size) // step + 1
     small = node.weight.reshape(len(node.weight), -1, *pooled)
     weight = np.zeros((*small.shape[:2], *sides))
@@ -174,24 +176,26 @@ def _refuse(origin: str, name: str, why: str) -> NoReturn:
 
 
 def _chain(graph: nir.NIRGraph, origin: str) -> list[tuple[str, nir.NIRNode]]:
-    """The nodes from the only Input to the only Output."""
+    """Return the nodes from the only Input to the only Output."""
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise DataError(f"{origin}: has {len(graph.inputs)} Inputs and {len(graph.outputs)} Outputs, not one of each")
+        raise DataError(
+            f"{origin}: has {len(graph.inputs)} Inputs and {len(graph.outputs)} Outputs; one each is needed"
+        )
     following: dict[str, str] = {}
     for source, target in graph.edges:
         if source in following or target in following.values():
-            _refuse(origin, source if source in following else target, "several edges meet here; only chains are read")
+            _refuse(origin, source if source in following else target, "has several edges; only chains are supported")
         following[source] = target
     names = [next(iter(graph.inputs))]
     while names[-1] in following and len(names) < len(graph.nodes):
         names.append(following[names[-1]])
     if len(names) < len(graph.nodes) or names[-1] not in graph.outputs:
-        raise DataError(f"{origin}: is not one chain of nodes from Input to Output")
+        raise DataError(f"{origin}: is not a single chain of nodes from Input to Output")
     return [(name, graph.nodes[name]) for name in names]
 
 
 def _stimulus_shape(name: str, node: nir.Input, origin: str) -> tuple[int, int, int]:
-    """Height, width and channels; a vector becomes a row of pixels."""
+    """Return height, width and channels. A vector becomes a row of pixels."""
     given = np.asarray(node.output_type["output"])
     sides = whole_numbers(given)
     if sides is None or sides.shape not in ((1,), (3,)):
@@ -202,17 +206,17 @@ def _stimulus_shape(name: str, node: nir.Input, origin: str) -> tuple[int, int, 
 
 
 def _layer_name(name: str) -> str:
-    """The name of a node as that of a layer."""
+    """Return a valid layer name for a node."""
     word = re.sub(r"\W", "_", name, flags=re.ASCII)
     return word if is_name(word) else f"layer_{word}"
 
 
 def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF | nir.LIF, origin: str) -> Layer:
     if isinstance(neurons, nir.LIF) and not (np.isinf(neurons.tau).all() and np.isinf(neurons.r).all()):
-        _refuse(origin, neurons_name, "leaks; a LIF is read if its tau, and with it its r, is infinite")
+        _refuse(origin, neurons_name, "leaks; a LIF is supported only if its tau and r are infinite")
     thresholds = np.unique(neurons.v_threshold)
     if thresholds.size != 1 or np.unique(neurons.r).size != 1:
-        _refuse(origin, neurons_name, "has another threshold or resistance for each neuron; one for all is needed")
+        _refuse(origin, neurons_name, "has different thresholds or resistances; all neurons must have the same")
     bias = getattr(synapses, "bias", None)
     settings: dict[str, Any] = {
         "neurons": Neurons(threshold=float(thresholds[0]), tau=1.0, bias=bias is not None and bool(np.any(bias))),
@@ -221,7 +225,7 @@ def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF | nir.LI
     if not isinstance(synapses, nir.Conv2d):
         return Layer(_layer_name(name), Dense(len(synapses.weight)), **settings)
     if synapses.groups != 1 or np.any(np.asarray(synapses.dilation) != 1):
-        _refuse(origin, name, "has groups or a dilation, which convolutions here do not have")
+        _refuse(origin, name, "has groups or a dilation, which netsim does not support")
     convolution = Convolution(
         len(synapses.weight),
         _one("kernel", synapses.weight.shape[2:], name, origin),
@@ -236,15 +240,15 @@ def _pooling(name: str, node: nir.SumPool2d, origin: str) -> Layer:
 
 
 def _sides(name: str, node: nir.SumPool2d | nir.AvgPool2d, origin: str) -> tuple[int, int]:
-    """Size and stride of a pooling node."""
+    """Return size and stride of a pooling node."""
     if np.any(np.asarray(node.padding) != 0):
-        _refuse(origin, name, "has padding, which pooling here does not have")
+        _refuse(origin, name, "has padding, which netsim does not support for pooling")
     return _one("kernel_size", node.kernel_size, name, origin), _one("stride", node.stride, name, origin)
 
 
 def _one(what: str, sides: Any, name: str, origin: str) -> int:
-    """What height and width have in common."""
+    """Return the common value of height and width."""
     values = np.unique(np.asarray(sides))
     if values.size != 1 or values.dtype.kind not in "iu":
-        _refuse(origin, name, f"has the {what} {sides!r}; one whole number for height and width is needed")
+        _refuse(origin, name, f"has the {what} {sides!r}; one integer for height and width is needed")
     return int(values[0])

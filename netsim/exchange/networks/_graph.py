@@ -1,4 +1,4 @@
-"""A network with its weights as a NIR graph, and back; ``docs/exchange.md`` says how it is laid out."""
+"""Convert a network with its weights to a NIR graph, and back. ``docs/exchange.md`` describes the layout."""
 
 import json
 from collections.abc import Mapping
@@ -21,15 +21,15 @@ from netsim.weights.delays import ON_TIME, axonal_delay
 from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
 
 _SYNAPSES, _FLATTEN, _DELAY = "_synapses", "_flatten", "_delay"
-_LONGEST = 250_000  # characters of a text in the metadata
+_LONGEST = 250_000  # characters of a metadata text
 
 
 def to_graph(
     network: Network, weights: Weights, record: Mapping[str, Any] | None = None, in_seconds: bool = False
 ) -> nir.NIRGraph:
-    """A network as a NIR graph, its types checked by NIR; `record` says where the weights come from, ready for JSON.
+    """Return a network as a NIR graph, whose types NIR checks. `record` is provenance for JSON.
 
-    `in_seconds` is how version 0.1 wrote them: ``r`` = 1000/τ, which most tools refuse or pass over.
+    `in_seconds` selects the layout of version 0.1, with ``r`` = 1000/τ, which most tools refuse or ignore.
     """
     weights = check_weights(network, weights, "weights")
     layout = Layout(network)
@@ -41,44 +41,44 @@ def to_graph(
         for projection in network.incoming(population.name):
             path = _between(layout, projection, weights)
             if population.integrates:
-                if bias is None and not in_seconds:  # of these nodes all tools know Affine, but not all Linear
+                if bias is None and not in_seconds:  # all tools support Affine, but not all Linear
                     bias = np.zeros(layout.weight_shape(projection)[0])
                 path |= _synapses_node(network, projection, layout, weights, bias)
             else:
                 path |= _relays_node(projection, layout)
             nodes |= path
             edges += pairwise([_sender(network, projection.source), *path, *neurons])
-            bias = None  # currents of several nodes add up in IF
+            bias = None  # IF adds the currents of several nodes
         nodes |= neurons
     nodes["output"] = nir.Output(layout.shape(network.output.name))
     edges.append((_sender(network, network.output.name), "output"))
-    own = {"specification": dumps_network(network), "exported": to_json(record)}
-    return nir.NIRGraph(nodes, edges, metadata={"netsim": own})
+    metadata = {"specification": dumps_network(network), "exported": to_json(record)}
+    return nir.NIRGraph(nodes, edges, metadata={"netsim": metadata})
 
 
 def _sender(network: Network, name: str) -> str:
-    """The node that the spikes of the stimulus or of a population come from."""
+    """Return the node that sends the spikes of the stimulus or of a population."""
     if name == STIMULUS:
         return INPUT
     return name + (NEURONS if network.population(name).integrates else POOLING)
 
 
 def _code(network: Network, in_seconds: bool) -> dict[str, Any]:
-    """How stimuli become spikes: the settings of the encoder."""
+    """Return the settings of the encoder."""
     code = {"code": f"latencies ({network.encoder.kind})", "t_max_ms": network.encoder.t_max}
     if in_seconds:
         return code
-    own = {name: value for name, value in vars(network.encoder).items() if name not in ("shape", "t_max")}
-    return code | own | {"duration_ms": network.duration}
+    settings = {name: value for name, value in vars(network.encoder).items() if name not in ("shape", "t_max")}
+    return code | settings | {"duration_ms": network.duration}
 
 
 def _between(layout: Layout, projection: Projection, weights: Weights) -> dict[str, nir.NIRNode]:
-    """What spikes pass before they reach the synapses."""
+    """Return the nodes between a source and the synapses: delays, Flatten."""
     nodes: dict[str, nir.NIRNode] = {}
     shape = layout.shape(projection.source)
     delays = axonal_delay(projection, weights, ON_TIME)
     if projection.common_delay or projection.is_delayed_per("axon"):
-        # seconds are not to the bit what milliseconds were
+        # the conversion to seconds is inexact
         metadata = {"delay_ms": delays} if delays.shape else {}
         nodes[projection.name + _DELAY] = nir.Delay(layout.axons_to_nir(projection, delays / 1000), metadata=metadata)
     if len(shape) > len(layout.shape(projection.target)):
@@ -87,7 +87,7 @@ def _between(layout: Layout, projection: Projection, weights: Weights) -> dict[s
 
 
 def _relays_node(projection: Projection, layout: Layout) -> dict[str, nir.NIRNode]:
-    """The sums that stand for relays."""
+    """Return the sum node that represents a relay."""
     window = layout.window(projection)
     metadata = {"layer": projection.target, "passes_on": "earliest spike"}
     if window is None:
@@ -112,7 +112,7 @@ def _synapses_node(
     if network.is_recurrent(projection):
         metadata["counts_from_ms"] = network.neurons(projection.target).onset
     if projection.is_delayed_per("synapse"):
-        metadata["delay_ms"] = weights[delay_name(projection)]  # of the shape of the weights in netsim
+        metadata["delay_ms"] = weights[delay_name(projection)]  # shape of the weights in netsim
     if layout.is_sparse(projection):
         metadata |= {"connectivity": projection.connectivity.pattern(), "kernel": kernel}
     weight = layout.to_nir(projection, kernel)
@@ -160,15 +160,15 @@ def _neurons_node(network: Network, population: Population, layout: Layout, in_s
 
 
 def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
-    """The network and its weights of a graph by `to_graph` or another tool; `origin` is what messages call it."""
-    own = graph.metadata.get("netsim")
-    if own is None:
+    """Return the network and its weights from a graph of `to_graph` or another tool. Messages name `origin`."""
+    metadata = graph.metadata.get("netsim")
+    if metadata is None:
         network, weights, assumed = from_foreign_graph(graph, origin)
         return Imported(network, weights, {}, assumed)
-    record = json.loads(own["exported"])
-    if not isinstance(record, dict) or max(map(len, own.values())) > _LONGEST:
-        raise DataError(f"{origin}: has metadata that netsim does not write")
-    table = loads_toml(own["specification"], origin)
+    record = json.loads(metadata["exported"])
+    if not isinstance(record, dict) or max(map(len, metadata.values())) > _LONGEST:
+        raise DataError(f"{origin}: has metadata that netsim does not write; export it again")
+    table = loads_toml(metadata["specification"], origin)
     try:
         network = network_from_dict(with_files_beside(table, Path(origin).parent))
     except SpecificationError as error:
@@ -183,17 +183,17 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
             nodes.append(_node(graph, projection.name + _SYNAPSES, "weight", shape, origin))
             kernel = nodes[-1].metadata.get("kernel")
             if kernel is not None and kernel.shape != network.weight_shape(projection):
-                raise DataError(f"{origin}: has metadata that netsim does not write")
+                raise DataError(f"{origin}: has metadata that netsim does not write; export it again")
             weights[kernel_name(projection)] = layout.from_nir(projection, nodes[-1].weight, kernel)
         if population.has_bias:
             weights[bias_name(population)] = nodes[0].bias[:: layout.per_bias(population)]
     for projection in network.delayed:
         name, shape = delay_name(projection), network.delay_shape(projection)
         node = graph.nodes.get(projection.name + (_DELAY if projection.is_delayed_per("axon") else _SYNAPSES))
-        found = None if node is None else node.metadata.get("delay_ms")
-        if not isinstance(found, np.ndarray) or found.shape != shape:
+        delays = None if node is None else node.metadata.get("delay_ms")
+        if not isinstance(delays, np.ndarray) or delays.shape != shape:
             raise DataError(f"{origin}: has no {name} of shape {shape} in its metadata")
-        weights[name] = found
+        weights[name] = delays
     weights = check_weights(network, weights, origin)
     in_seconds = "duration_ms" not in getattr(graph.nodes.get(INPUT), "metadata", {})
     _check_same(graph, to_graph(network, weights, in_seconds=in_seconds), origin)
@@ -201,28 +201,28 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
 
 
 def _node(graph: nir.NIRGraph, name: str, array: str, shape: Shape, origin: str) -> nir.NIRNode:
-    """A node, which must have an array of this shape."""
+    """Return a node, or raise DataError unless it has an array of this shape."""
     node = graph.nodes.get(name)
-    found = getattr(node, array, None)
-    if found is None or found.shape != shape:
-        raise DataError(f"{origin}: has no node {name} whose {array} has the shape {shape}")
+    values = getattr(node, array, None)
+    if values is None or values.shape != shape:
+        raise DataError(f"{origin}: has no node {name} with {array} of shape {shape}")
     return node
 
 
 def _check_same(graph: nir.NIRGraph, expected: nir.NIRGraph, origin: str) -> None:
-    """Refuse a graph that was changed, so that its specification is another network's."""
+    """Raise DataError if the graph was changed, so that it contradicts the specification in its metadata."""
     if graph.nodes.keys() != expected.nodes.keys() or sorted(graph.edges) != sorted(expected.edges):
         raise DataError(f"{origin}: has other nodes or edges than the specification in its metadata")
     for name, node in expected.nodes.items():
-        found = graph.nodes[name].to_dict()
+        actual = graph.nodes[name].to_dict()
         for key, value in node.to_dict().items():
-            if key != "metadata" and not _close(found.get(key), value):
+            if key != "metadata" and not _close(actual.get(key), value):
                 raise DataError(f"{origin}: {name} has another {key} than the specification in its metadata")
 
 
-def _close(found: Any, value: Any) -> bool:
-    """Whether values are equal, to single precision if they are numbers."""
-    one, other = np.asarray(found), np.asarray(value)
-    if one.shape != other.shape or "f" not in (one.dtype.kind, other.dtype.kind):
-        return np.array_equal(one, other)
-    return np.allclose(one, other, rtol=1e-6, atol=0)
+def _close(actual: Any, expected: Any) -> bool:
+    """Return whether values are equal, numbers to single precision."""
+    first, second = np.asarray(actual), np.asarray(expected)
+    if first.shape != second.shape or "f" not in (first.dtype.kind, second.dtype.kind):
+        return np.array_equal(first, second)
+    return np.allclose(first, second, rtol=1e-6, atol=0)

@@ -1,8 +1,8 @@
 """NIR, the neuromorphic intermediate representation: a network with its weights as a graph.
 
-``docs/exchange.md`` says what becomes which node. What NIR has no primitive for is metadata: of each node, to be read
-by people, and of the graph, whose entry ``netsim`` holds the whole specification as TOML and what was exported as JSON.
-From that the network comes back, with the weights of the nodes.
+``docs/exchange.md`` describes the nodes. Metadata contain features without a NIR primitive. Metadata of nodes are for
+people. The entry ``netsim`` of the graph's metadata contains the specification as TOML and the provenance as JSON. The
+import uses it together with the weights of the nodes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def write(network: Network, weights: Weights, path: Path, record: Mapping[str, Any] | None) -> None:
-    """Write a network with its weights; see `netsim.exchange.export`."""
+    """Write a network with its weights. See `netsim.exchange.export`."""
     import nir
 
     from netsim.exchange.networks._graph import to_graph
@@ -33,7 +33,7 @@ def write(network: Network, weights: Weights, path: Path, record: Mapping[str, A
 
 
 def read(path: Path) -> Imported:
-    """Read a network; see `netsim.exchange.import_network`."""
+    """Read a network. See `netsim.exchange.import_network`."""
     import nir
 
     from netsim.exchange.hdf5 import reading_hdf5
@@ -44,32 +44,32 @@ def read(path: Path) -> Imported:
 
 
 def without_primitive(network: Network) -> list[str]:
-    """What a network is made of that NIR has no primitives for, in words."""
+    """Return the features of a network that NIR has no primitives for."""
     from netsim.exchange.networks._layout import Layout
 
     neurons = [population.dynamics for population in network.integrating]
     psps = dict.fromkeys(projection.psp.shape for projection in network.weighted)
     words = ["single spikes", f"postsynaptic potentials ({', '.join(psps)})"]
-    regimes = dict.fromkeys(one.regime for one in neurons if one.onset or one.drive)
+    regimes = dict.fromkeys(each.regime for each in neurons if each.onset or each.drive)
     if regimes:
         words.append(f"onsets, windows and drives ({', '.join(regimes)})")
-    elif any(one.end < network.duration for one in neurons):
+    elif any(each.end < network.duration for each in neurons):
         words.append("windows")
     if any(map(Layout(network).is_sparse, network.projections)):
-        words.append("sparse connectivity (matrices with zeros stand for it)")
+        words.append("sparse connectivity (replaced by matrices with zeros)")
     if any(projection.is_delayed_per("synapse") for projection in network.delayed):
         words.append("delays of single synapses")
     if any(population.winners is not None for population in network.populations):
         words.append("winners")
     if len(neurons) < len(network.populations):
-        words.append("pooling of the earliest spike (sums stand for it)")
+        words.append("pooling of the earliest spike (replaced by sums)")
     return [*words, "the latency code", "learning"]
 
 
-_SUMMARY = "no spikes, but the network and its weights as a graph for other simulators"
+_SUMMARY = "the network and its weights as a graph for other simulators, without spikes"
 _UNREAD = (
-    "a simulator that loads the file as it is runs neurons that fire again and again, and decides by chance; the"
-    " metadata suffice for the same spikes, and docs/nir.md has the program that applies them"
+    "a simulator that ignores the metadata lets neurons fire repeatedly, and decides by chance; docs/nir.md has a"
+    " program that applies the metadata and obtains the same spikes"
 )
 network_formats.add(
     "nir", NetworkFormat(_SUMMARY, (".nir",), write, read, ("nir",), 0, "NIR", without_primitive, _UNREAD), __name__

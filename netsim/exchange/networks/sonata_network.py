@@ -1,8 +1,8 @@
 """SONATA networks: a folder of nodes, edges and configuration, which libsonata reads and bmtk runs in NEST.
 
-``docs/exchange.md`` says how it is laid out. A population is one of nodes, the stimulus of virtual ones; a projection
-is one of edges, an edge for each synapse with its weight and its delay. The file ``network.toml`` of the folder has the
-specification, which other tools pass over; from it the network comes back, with weights and delays of the edges.
+``docs/exchange.md`` describes the layout. Each population becomes a population of nodes, the stimulus of virtual nodes.
+Each projection becomes a population of edges, with an edge per synapse that has its weight and delay. The file
+``network.toml`` contains the specification, which other tools ignore. The import uses it together with the edges.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.exchange.formats import Imported, NetworkFormat
 from netsim.exchange.presentations import reading, whole_numbers
-from netsim.exchange.trains import places, to_json
+from netsim.exchange.trains import coordinates_of, to_json
 from netsim.seams import network_formats
 from netsim.specification import STIMULUS, Network, Population, Projection
 
@@ -35,15 +35,15 @@ CIRCUIT, SIMULATION, SPIKES = "circuit_config.json", "simulation_config.json", "
 MODELS, SYNAPSE = "models", "static_synapse.json"
 SPECIFICATION, RECORD = "network.toml", "provenance.json"
 MOST_EDGES = 2**28
-"""Of a network: some 10 GB."""
-_FOR_EVER = 1e9  # ms: a current or a potential that does not decay within a presentation
-_STEP = 0.1  # ms, where the network is trained in exact time
-_BYTES = 200  # that an edge, a node and a weight take at most, twice as many as usual
+"""Largest number of edges of a network, about 10 GB."""
+_FOR_EVER = 1e9  # ms; time constant without decay within a presentation
+_STEP = 0.1  # ms; time step of networks trained in exact time
+_BYTES = 200  # upper bound of the size of an edge, a node or a weight
 _LONGEST = 2**24  # characters of a specification
 
 
 def write(network: Network, weights: Weights, path: Path, record: Mapping[str, Any] | None) -> None:
-    """Write a network with its weights; see `netsim.exchange.export`."""
+    """Write a network with its weights. See `netsim.exchange.export`."""
     from netsim.files import write_folder
     from netsim.weights.layout import check_weights
 
@@ -51,16 +51,16 @@ def write(network: Network, weights: Weights, path: Path, record: Mapping[str, A
     synapses = sum(network.synapse_count(projection) for projection in network.projections)
     if synapses > MOST_EDGES:
         raise DataError(
-            f"{path}: {synapses:,} synapses are too many for SONATA, where each is an edge ({MOST_EDGES:,})"
+            f"{path}: {synapses:,} synapses are too many for SONATA, which stores edges (at most {MOST_EDGES:,})"
         )
     if path.is_dir() and not (path / SPECIFICATION).is_file():
-        raise RunError(f"{path}: is a folder of something else; choose another name")
+        raise RunError(f"{path}: is another folder, not a SONATA network of netsim; choose another name")
     numbers = sum(array.size for array in weights.values()) + sum(map(math.prod, network.shapes.values())) + synapses
     write_folder(path, lambda folder: _fill(folder, network, weights, record, numbers * _BYTES + 2**20))
 
 
 def _reserve(folder: Path, size: int) -> None:
-    """Raise OSError unless so many bytes fit into a folder: a write of HDF5 that fails ends the process."""
+    """Raise OSError unless the folder has room for `size` bytes, because a failed write of HDF5 ends the process."""
     with tempfile.TemporaryFile(dir=folder) as file:
         os.posix_fallocate(file.fileno(), 0, size)
 
@@ -91,15 +91,15 @@ def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str,
     with h5py.File(folder / EDGES, "r+") as file:
         for projection in network.projections:
             for index in file[f"edges/{projection.name}/indices"].values():
-                index["node_id_to_range"] = index["node_id_to_ranges"]  # what bmtk calls it
+                index["node_id_to_range"] = index["node_id_to_ranges"]  # bmtk's name
     (folder / MODELS).mkdir()
     for population in network.populations:
         parameters = _point_neuron(network, population)
-        if population.has_bias:  # a number for each neuron, as NEST takes it
+        if population.has_bias:  # NEST expects a number for each neuron
             parameters["I_e"] = np.broadcast_to(weights[bias_name(population)], population.shape).ravel().tolist()
         _write_json(folder / MODELS / f"{population.name}.json", parameters)
     _write_json(folder / MODELS / SYNAPSE, {})
-    with h5py.File(folder / SPIKES, "w") as file:  # of no presentation yet
+    with h5py.File(folder / SPIKES, "w") as file:  # no presentations yet
         _label(file)
         group = file.create_group(f"spikes/{STIMULUS}")
         group["node_ids"], group["timestamps"] = np.empty(0, np.uint64), np.empty(0)
@@ -121,20 +121,20 @@ def _write_nodes(group: h5py.Group, network: Network, name: str, weights: Weight
     from netsim.weights.layout import bias_name, delay_name
 
     shape = network.shapes[name]
-    where = places(shape)
+    where = coordinates_of(shape)
     count = len(where["neuron"])
     group["node_type_id"] = np.full(count, number, np.uint64)
     group["node_id"] = group["node_group_index"] = np.arange(count, dtype=np.uint64)
     group["node_group_id"] = np.zeros(count, np.uint64)
-    own = group.create_group("0")
+    attributes = group.create_group("0")
     for axis in ("map", "y", "x") if len(shape) == 3 else ("map",):
-        own[axis] = where[axis]
+        attributes[axis] = where[axis]
     for projection in network.outgoing(name):
         if projection.is_delayed_per("axon"):
-            own[f"delay_{projection.name}"] = weights[delay_name(projection)].ravel()
+            attributes[f"delay_{projection.name}"] = weights[delay_name(projection)].ravel()
     if name != STIMULUS and network.population(name).has_bias:
         bias = weights[bias_name(network.population(name))]
-        own["dynamics_params/I_e"] = np.broadcast_to(bias, shape).ravel()
+        attributes["dynamics_params/I_e"] = np.broadcast_to(bias, shape).ravel()
 
 
 def _write_edges(file: h5py.File, network: Network, projection: Projection, weights: Weights, number: int) -> None:
@@ -149,19 +149,19 @@ def _write_edges(file: h5py.File, network: Network, projection: Projection, weig
     group["edge_type_id"] = np.full(len(pre), number, np.uint64)
     group["edge_group_id"] = np.zeros(len(pre), np.uint64)
     group["edge_group_index"] = np.arange(len(pre), dtype=np.uint64)
-    own = group.create_group("0")
+    attributes = group.create_group("0")
     kernel = weights.get(kernel_name(projection))
-    own["syn_weight"] = np.ones(len(pre)) if kernel is None else kernel.ravel()[of_weight].astype(np.float64)
+    attributes["syn_weight"] = np.ones(len(pre)) if kernel is None else kernel.ravel()[of_weight].astype(np.float64)
     late = synaptic_delay(projection, weights)
-    if kernel is not None and len(np.unique(of_weight)) < kernel.size:  # then some are those of no synapse
+    if kernel is not None and len(np.unique(of_weight)) < kernel.size:  # some weights have no synapse
         group["all_weights"] = kernel
         if late is not None:
             group["all_delays"] = late
     source = network.shapes[projection.source]
     axons = np.broadcast_to(axonal_delay(projection, weights, ON_TIME), source).ravel()[pre]
     delay = (axons if late is None else late.ravel()[of_weight]).astype(np.float64)
-    own["conduction_delay"] = delay
-    own["delay"] = np.maximum(delay, _step(network))  # in NEST nothing arrives at once
+    attributes["conduction_delay"] = delay
+    attributes["delay"] = np.maximum(delay, _step(network))  # NEST needs a delay of at least a step
 
 
 def _step(network: Network) -> float:
@@ -203,9 +203,9 @@ def _model(population: Population) -> str:
 
 
 def _point_neuron(network: Network, population: Population) -> dict[str, Any]:
-    """Parameters of NEST's neuron: it fires once, since it is refractory from then on.
+    """Return parameters of NEST's neuron. Its refractory time is the presentation, so that it fires once.
 
-    Currents last for ever, as they do where the PSP is a ramp, or for the time in which it rises. Relays fire with the
+    Synaptic currents last for the rise time of the PSP, or do not decay if the PSP is a ramp. Relays fire with the
     first spike that arrives.
     """
     rest = {"E_L": 0.0, "V_m": 0.0, "V_reset": 0.0, "t_ref": network.duration, "tau_m": _FOR_EVER}
@@ -261,14 +261,14 @@ def _simulation(network: Network) -> dict[str, Any]:
 
 
 def read(path: Path) -> Imported:
-    """Read a network; see `netsim.exchange.import_network`."""
+    """Read a network. See `netsim.exchange.import_network`."""
     from netsim.files import read_text
     from netsim.specification.toml import loads_toml, network_from_dict, with_files_beside
     from netsim.weights.layout import check_weights
 
     with reading(path, "a SONATA network"):
         if not (path / SPECIFICATION).is_file():
-            lack = f"has no {SPECIFICATION}, which netsim writes beside the files of SONATA"
+            lack = f"has no {SPECIFICATION}, which netsim writes next to the files of SONATA"
             raise DataError(f"{path}: {lack}; edges of other tools are read as connectivity edge-list")
         table = loads_toml(read_text(path / SPECIFICATION, _LONGEST), str(path))
         try:
@@ -277,7 +277,7 @@ def read(path: Path) -> Imported:
             raise SpecificationError(str(path), str(error)) from error
         record = json.loads(read_text(path / RECORD, _LONGEST))
         if not isinstance(record, dict):
-            raise DataError(f"{path}: {RECORD} is no record of netsim")
+            raise DataError(f"{path}: {RECORD} is not a record of netsim; export the network again")
         weights = check_weights(network, _read_weights(path, network), str(path))
     return Imported(network, weights, record)
 
@@ -291,7 +291,7 @@ def _read_weights(path: Path, network: Network) -> Weights:
 
     for name in (NODES, EDGES):
         check_hdf5(path / name)
-    with h5py.File(path / EDGES) as file:  # libsonata cuts fractions
+    with h5py.File(path / EDGES) as file:  # libsonata truncates fractions
         for name, group in file["edges"].items():
             for end in ("source_node_id", "target_node_id"):
                 whole_numbers(path, f"{name}/{end}", group[end][:])
@@ -302,55 +302,55 @@ def _read_weights(path: Path, network: Network) -> Weights:
     weights: Weights = {}
     for population in network.integrating:
         if population.has_bias:
-            found = nodes.open_population(population.name)
-            bias = found.get_dynamics_attribute("I_e", found.select_all())
+            stored = nodes.open_population(population.name)
+            bias = stored.get_dynamics_attribute("I_e", stored.select_all())
             weights[bias_name(population)] = _shared(path, "I_e", bias, _maps(population), np.zeros(population.maps))
     for projection in network.projections:
         pre, post, of_weight = network.connections(projection)
-        one = edges.open_population(projection.name)
-        every = one.select_all()
-        order = np.lexsort((one.target_nodes(every), one.source_nodes(every)))
-        ends = (one.source_nodes(every)[order], one.target_nodes(every)[order])
+        stored_edges = edges.open_population(projection.name)
+        every = stored_edges.select_all()
+        order = np.lexsort((stored_edges.target_nodes(every), stored_edges.source_nodes(every)))
+        ends = (stored_edges.source_nodes(every)[order], stored_edges.target_nodes(every)[order])
         ours = np.lexsort((post, pre))
         if not all(np.array_equal(*pair) for pair in zip(ends, (pre[ours], post[ours]), strict=True)):
             raise DataError(f"{path}: {projection.name} has other edges than {SPECIFICATION}")
-        own, of_weight = pre[ours], of_weight[ours]
+        sources, of_weight = pre[ours], of_weight[ours]
         with h5py.File(path / EDGES) as file:
             kept = {name: file["edges"][projection.name].get(f"all_{name}") for name in ("weights", "delays")}
-            of_none = {name: None if found is None else found[:] for name, found in kept.items()}
+            of_none = {name: None if array is None else array[:] for name, array in kept.items()}
         if network.weight_shape(projection):
-            values = one.get_attribute("syn_weight", every)[order]
+            values = stored_edges.get_attribute("syn_weight", every)[order]
             into = np.zeros(network.weight_shape(projection)) if of_none["weights"] is None else of_none["weights"]
             weights[kernel_name(projection)] = _shared(path, "syn_weight", values, of_weight, into)
         if projection.delays is None:
             continue
-        delays, shape = one.get_attribute("conduction_delay", every)[order], network.delay_shape(projection)
+        delays, shape = stored_edges.get_attribute("conduction_delay", every)[order], network.delay_shape(projection)
         if projection.is_delayed_per("axon"):
             source = nodes.open_population(projection.source)
             into = source.get_attribute(f"delay_{projection.name}", source.select_all()).reshape(shape)
         else:
             into = np.zeros(shape) if of_none["delays"] is None else of_none["delays"]
-        numbers = own if projection.is_delayed_per("axon") else of_weight
+        numbers = sources if projection.is_delayed_per("axon") else of_weight
         weights[delay_name(projection)] = _shared(path, "conduction_delay", delays, numbers, into)
     return weights
 
 
 def _maps(population: Population) -> np.ndarray:
-    return places(population.shape)["map"]
+    return coordinates_of(population.shape)["map"]
 
 
 def _shared(path: Path, name: str, values: np.ndarray, numbers: np.ndarray, into: np.ndarray) -> np.ndarray:
-    """Values by their numbers, in a copy of `into`; those that share a number must be the same."""
-    found = np.array(into, np.float64)
-    flat = found.reshape(-1)
+    """Write values by their numbers into a copy of `into`. Raise DataError if equal numbers have different values."""
+    written = np.array(into, np.float64)
+    flat = written.reshape(-1)
     flat[numbers] = values
     if not np.array_equal(flat[numbers], values):
-        raise DataError(f"{path}: has different {name} where the network has one that is shared")
-    return found
+        raise DataError(f"{path}: has different {name} for synapses that share one value in the network")
+    return written
 
 
 def without_primitive(network: Network) -> list[str]:
-    """What a network is made of that the point neurons of the folder do not do, in words."""
+    """Return the features of a network that the point neurons of the folder lack."""
     words = []
     if any(population.dynamics.onset for population in network.integrating):
         words.append("onsets, before which no neuron fires")
@@ -358,16 +358,16 @@ def without_primitive(network: Network) -> list[str]:
         words.append("gates, which close for synaptic currents")
     if any(network.window_end(population) < network.duration for population in network.integrating):
         words.append("ends of windows")
-    shapes = dict.fromkeys(one.psp.shape for one in network.weighted if not one.psp.is_ramp)
+    shapes = dict.fromkeys(each.psp.shape for each in network.weighted if not each.psp.is_ramp)
     if shapes:
-        words.append(f"postsynaptic potentials ({', '.join(shapes)}; exponential ones stand for them)")
+        words.append(f"postsynaptic potentials ({', '.join(shapes)}; replaced by exponential currents)")
     if any(population.winners is not None for population in network.populations):
         words.append("winners")
     return [*words, f"delays below the time step of {_step(network):g} ms", "the latency code", "learning"]
 
 
-_SUMMARY = "no spikes, but the network and its weights as a folder of nodes, edges and configuration for bmtk and NEST"
-_UNREAD = "NEST fires each neuron once, but passes over these; they are columns of node_types.csv and edge_types.csv"
+_SUMMARY = "the network and its weights as a folder of nodes, edges and configuration for bmtk and NEST, without spikes"
+_UNREAD = "NEST fires each neuron once, but ignores these; they are columns of node_types.csv and edge_types.csv"
 network_formats.add(
     "sonata-network",
     NetworkFormat(_SUMMARY, (".sonata",), write, read, ("h5py", "libsonata"), 1, "SONATA", without_primitive, _UNREAD),

@@ -1,1 +1,1 @@
-"""Formats of spikes, a module each."""
+"""Formats of spikes, one module per format."""

@@ -1,4 +1,4 @@
-"""Spikes of all layers from the tidy spike table, in parts, so that neither the table nor a layer need be in memory."""
+"""Read spikes of all layers from the spike table in parts, so that neither table nor layer has to fit in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.exchange import presentations
-from netsim.exchange.spikes._rows import PLACE, Rows, check_columns, check_one_label
+from netsim.exchange.spikes._rows import AXES, Rows, check_columns, check_one_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     from netsim.spikes import LayerSpikes, Progress, Spikes
 
 PartsOf = tuple[Sequence[str], Callable[[list[str]], Iterator[Any]]]
-"""The columns that a table has, and a function that gives some of them, as tables of some rows after each other."""
-_ONLY_LAYER = "spikes"  # what the layer is called if the table names none
+"""The columns of a table, and a function that yields some of them in consecutive blocks of rows."""
+_ONLY_LAYER = "spikes"  # name of the layer in a table without layers
 
 
 def read_columns(path: Path, parts_of: Callable[[Path], PartsOf]) -> Spikes:
-    """Read a table of spikes; columns are those of `netsim.exchange.read_layer`.
+    """Read a table of spikes with the columns of `netsim.exchange.read_layer`.
 
-    The neurons of a layer are those up to the last one that fires anywhere, its presentations those with a row. Where
-    there is ``neuron``, other columns do not place a neuron: how they are numbered says the shape, which nobody tells.
+    A layer has the neurons up to the highest number that fires, and the presentations that have a row. If there is a
+    column ``neuron``, other coordinates are ignored, because their numbering depends on an unknown shape.
     """
     from netsim.spikes import Spikes
 
     with presentations.reading(path, "a table of spikes"):
         columns, parts = parts_of(path)
         check_columns(path, columns)
-        place = ["neuron"] if "neuron" in columns else [name for name in PLACE if name in columns]
-        if place != ["neuron"] and "channel" not in place and ("y" not in place or "x" not in place):
-            raise DataError(f"{path}: does not say which neuron fired; it needs neuron, or y, x and channel")
-        wanted = [*(["layer"] if "layer" in columns else []), "presentation", *place, "latency_ms"]
+        axes = ["neuron"] if "neuron" in columns else [name for name in AXES if name in columns]
+        if axes != ["neuron"] and "channel" not in axes and ("y" not in axes or "x" not in axes):
+            raise DataError(f"{path}: does not identify the neurons; it needs neuron, or y, x and channel")
+        wanted = [*(["layer"] if "layer" in columns else []), "presentation", *axes, "latency_ms"]
         labels = ["label"] if "label" in columns else []
-        found = _survey(path, parts([*labels, *wanted]), place)
-    table = _Table(path, place, lambda: parts(wanted), found)
+        survey = _survey(path, parts([*labels, *wanted]), axes)
+    table = _Table(path, axes, lambda: parts(wanted), survey)
 
     def stream(names: Sequence[str], progress: Progress) -> Iterator[tuple[int, LayerSpikes]]:
         parts = table.parts(names, progress)
         while True:
-            with presentations.reading(path, "a table of spikes"):  # not while the part is used
+            with presentations.reading(path, "a table of spikes"):  # does not cover the use of the part
                 part = next(parts, None)
             if part is None:
                 return
@@ -56,22 +56,22 @@ def read_columns(path: Path, parts_of: Callable[[Path], PartsOf]) -> Spikes:
         with presentations.reading(path, "a table of spikes"):
             return table.whole(name)
 
-    shapes = {name: (layer.size,) for name, layer in found.layers.items()}
-    return Spikes(shapes, load, found.numbers, found.labels, complete=False, stream=stream)
+    shapes = {name: (layer.size,) for name, layer in survey.layers.items()}
+    return Spikes(shapes, load, survey.numbers, survey.labels, complete=False, stream=stream)
 
 
 @dataclass
 class _Layer:
-    """What a table tells of a layer."""
+    """Summary of a layer in a table."""
 
     extent: np.ndarray
-    """The largest number in each column of the place, and one more."""
+    """Largest number in each coordinate column, plus one."""
     spikes: int = 0
     window: tuple[float, float] = (np.inf, -np.inf)
     last: int = -(2**63)
-    """The last presentation so far."""
+    """Last presentation so far."""
     is_sorted: bool = True
-    """Whether its presentations follow each other in the table."""
+    """Presentations are in order."""
 
     @property
     def size(self) -> int:
@@ -80,7 +80,7 @@ class _Layer:
 
 @dataclass
 class _Survey:
-    """What a table tells of layers and presentations."""
+    """Summary of the layers and presentations of a table."""
 
     numbers: np.ndarray
     labels: np.ndarray | None
@@ -88,8 +88,8 @@ class _Survey:
     rows: int
 
 
-def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Survey:
-    """Look through a table once."""
+def _survey(path: Path, parts: Iterable[pd.DataFrame], axes: list[str]) -> _Survey:
+    """Scan a table once."""
     layers: dict[str, _Layer] = {}
     names, tags = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     order: dict[str, int] = {}
@@ -102,17 +102,17 @@ def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Sur
         if tag is None:
             unlabelled += len(table)
         else:
-            new[1:] |= tag[1:] != tag[:-1]  # of a presentation with several labels all are kept
+            new[1:] |= tag[1:] != tag[:-1]  # keeps all labels of a presentation
             tags.append(tag[new])
         if unlabelled not in (0, seen):
             raise DataError(f"{path}: has rows with and without a label; give one to each, or to none")
         names.append(numbers[new])
         latencies = rows.latencies()
-        columns = [latencies, *rows.places(place, np.isfinite(latencies))]
-        for name, own in _by_layer(table, order):
-            latencies, *places = (column[own] for column in columns)
-            layer = layers.setdefault(name, _Layer(np.ones(len(place), np.int64)))
-            _note(layer, numbers[own], latencies, places)
+        columns = [latencies, *rows.coordinates(axes, np.isfinite(latencies))]
+        for name, chosen in _by_layer(table, order):
+            latencies, *coordinates = (column[chosen] for column in columns)
+            layer = layers.setdefault(name, _Layer(np.ones(len(axes), np.int64)))
+            _note(layer, numbers[chosen], latencies, coordinates)
     every = np.concatenate(names)
     unique, first = np.unique(every, return_index=True)
     labels = None
@@ -127,9 +127,9 @@ def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Sur
     return _Survey(unique, labels, {name: layers[name] for name in sorted(layers, key=order.__getitem__)}, seen)
 
 
-def _note(layer: _Layer, numbers: np.ndarray, latencies: np.ndarray, places: Sequence[np.ndarray]) -> None:
-    """What some rows tell of their layer; there is at least one."""
-    layer.extent = np.maximum(layer.extent, [values.max() + 1 for values in places])
+def _note(layer: _Layer, numbers: np.ndarray, latencies: np.ndarray, coordinates: Sequence[np.ndarray]) -> None:
+    """Add rows, at least one, to the summary of their layer."""
+    layer.extent = np.maximum(layer.extent, [values.max() + 1 for values in coordinates])
     fired = np.isfinite(latencies)
     layer.spikes += int(np.count_nonzero(fired))
     first = latencies.min()
@@ -141,7 +141,7 @@ def _note(layer: _Layer, numbers: np.ndarray, latencies: np.ndarray, places: Seq
 
 
 def _by_layer(table: pd.DataFrame, order: dict[str, int]) -> Iterator[tuple[str, np.ndarray]]:
-    """Each layer that has rows, and which rows; what is known of the order of layers is completed."""
+    """Yield each layer with rows, and a mask of its rows. `order` is updated."""
     if "layer" not in table:
         order.setdefault(_ONLY_LAYER, 0)
         if len(table):
@@ -150,26 +150,26 @@ def _by_layer(table: pd.DataFrame, order: dict[str, int]) -> Iterator[tuple[str,
     code, names = _layers(table["layer"])
     for position, name in enumerate(names):
         order.setdefault(name, len(order))
-        own = code == position
-        if own.any():
-            yield name, own
+        chosen = code == position
+        if chosen.any():
+            yield name, chosen
 
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of spikes that is read in parts, again and again."""
+    """A table of spikes that is read repeatedly in parts."""
 
     path: Path
-    place: list[str]
+    axes: list[str]
     tables: Callable[[], Iterator[pd.DataFrame]]
     survey: _Survey
 
     def whole(self, name: str) -> LayerSpikes:
-        """A layer that is all in memory."""
+        """Read a whole layer into memory."""
         from netsim.spikes import LayerSpikes
 
         layer, count = self.survey.layers[name], len(self.survey.numbers)
-        # spikes into their place at once, so that none is twice in memory
+        # spikes are written in place, so that none is in memory twice
         neurons, latencies = np.empty(layer.spikes, np.int32), np.empty(layer.spikes)
         end = 0
         if layer.is_sorted:
@@ -187,7 +187,7 @@ class _Table:
         return LayerSpikes.of_columns(name, layer.size, count, rows, neurons, latencies, layer.window, observed=True)
 
     def parts(self, names: Sequence[str], progress: Progress) -> Iterator[tuple[int, LayerSpikes]]:
-        """Layers in parts, see `netsim.analysis.Spikes.parts`; one whose presentations are mixed is a single part."""
+        """Yield layers in parts, see `netsim.Spikes.parts`. Layers with unordered presentations are one part."""
         in_order = [name for name in names if self.survey.layers[name].is_sorted]
         if in_order:
             yield from self._sorted_parts(in_order, progress)
@@ -198,8 +198,8 @@ class _Table:
     def _sorted_parts(
         self, names: Collection[str], progress: Progress | None = None
     ) -> Iterator[tuple[int, LayerSpikes]]:
-        """Layers whose presentations follow each other, read once."""
-        kept: dict[str, list[np.ndarray]] = {}  # spikes of the last presentation, of which more may come
+        """Yield parts of layers with ordered presentations, in a single pass."""
+        kept: dict[str, list[np.ndarray]] = {}  # spikes of the last presentation, which may continue
         for name, columns in self._columns(names, progress):
             if name in kept:
                 columns = [np.concatenate(both) for both in zip(kept[name], columns, strict=True)]
@@ -224,7 +224,7 @@ class _Table:
     def _columns(
         self, names: Collection[str], progress: Progress | None = None
     ) -> Iterator[tuple[str, list[np.ndarray]]]:
-        """Of layers, presentations as positions from 0, neurons and latencies of the spikes of some rows."""
+        """Yield positions of presentations, neurons and latencies of the spikes of a layer in a block of rows."""
         done = 0
         for table in self.tables():
             if progress is not None:
@@ -233,11 +233,11 @@ class _Table:
             rows = Rows(self.path, table, done - len(table))
             latencies, numbers = rows.latencies(), rows.presentations()
             fired = np.isfinite(latencies)
-            places = rows.places(self.place, fired)
-            for name, own in _by_layer(table, {}):
+            coordinates = rows.coordinates(self.axes, fired)
+            for name, of_layer in _by_layer(table, {}):
                 if name in names:
-                    chosen = own & fired
-                    at = [column[chosen] for column in places]
+                    chosen = of_layer & fired
+                    at = [column[chosen] for column in coordinates]
                     extent = tuple(self.survey.layers[name].extent)
                     neurons = np.ravel_multi_index(at, extent) if len(at) > 1 else at[0]
                     positions = np.searchsorted(self.survey.numbers, numbers[chosen])
@@ -247,7 +247,7 @@ class _Table:
 
 
 def _layers(column: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """The layer of each row, as a position in a list of names; those of a categorical, else as they come."""
+    """Return the layer of each row as a position in a list of names. A categorical keeps its order."""
     import pandas as pd
 
     if isinstance(column.dtype, pd.CategoricalDtype):

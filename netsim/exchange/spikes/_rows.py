@@ -1,4 +1,4 @@
-"""Rows of the tidy spike table: what its columns must hold, however the table is read."""
+"""Checks of the columns of the spike table."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from netsim.exchange import presentations
 if TYPE_CHECKING:
     import pandas as pd
 
-PLACE = ("y", "x", "channel")
+AXES = ("y", "x", "channel")
 
 
 def check_columns(path: Path, names: Collection[str]) -> None:
-    """Refuse a table without the columns that all need."""
+    """Raise DataError if a required column is missing."""
     missing = [name for name in ("presentation", "latency_ms") if name not in names]
     if missing:
         raise DataError(f"{path}: lacks the column {' and '.join(missing)}")
@@ -32,10 +32,10 @@ class Rows:
     path: Path
     table: pd.DataFrame
     before: int = 0
-    """So many rows come before them."""
+    """Number of rows before these rows."""
 
     def numbers(self, name: str, needed: np.ndarray | None = None) -> np.ndarray:
-        """A column of numbers; NaN where it is empty, which only rows may be that are not `needed`."""
+        """Return a numeric column, with NaN for empty cells. Cells of `needed` rows must not be empty."""
         import pandas as pd
 
         values = self.table[name]
@@ -48,28 +48,28 @@ class Rows:
         if wrong.any():
             row = int(wrong.argmax())
             where = f"in row {self.before + row + 1} below the heading: {str(values.iloc[row])!r}"
-            raise DataError(f"{self.path}: {name} is no number {where}")
+            raise DataError(f"{self.path}: {name} is not a number {where}")
         return numbers
 
     def whole(self, name: str, least: int | None = 0, needed: np.ndarray | None = None) -> np.ndarray:
-        """As `numbers`, of whole ones, none below `least`; 0 stands for what is missing."""
+        """Return a column of integers of at least `least`. Empty cells become 0."""
         numbers = self.numbers(name, needed)
         if needed is not None:
             numbers = np.where(np.isnan(numbers), 0, numbers)
         return presentations.whole_numbers(self.path, name, numbers, least)
 
     def presentations(self) -> np.ndarray:
-        """What the presentations are called."""
+        """Return the numbers of the presentations."""
         return self.whole("presentation", None)
 
     def latencies(self) -> np.ndarray:
-        """Latencies (ms); ``inf`` is no spike."""
+        """Return latencies (ms). ``inf`` is no spike."""
         latencies = self.numbers("latency_ms").astype(np.float64, copy=False)
         presentations.check_latencies(self.path, latencies)
         return latencies
 
     def labels(self, words: bool = False) -> np.ndarray | None:
-        """The labels, of all rows or, if there are none, of no one: numbers or, where they are taken, `words`."""
+        """Return the labels as numbers or, if allowed, `words`. None without labels. Some empty cells are an error."""
         import pandas as pd
 
         if "label" not in self.table or (len(self.table) and self.table["label"].isna().all()):
@@ -79,18 +79,18 @@ class Rows:
             return values.astype(str).to_numpy(str)
         return self.whole("label")
 
-    def places(self, names: Sequence[str], fired: np.ndarray) -> list[np.ndarray]:
-        """The columns that say which neuron it is; a spike must have them, but y and x together, or the channel.
+    def coordinates(self, names: Sequence[str], fired: np.ndarray) -> list[np.ndarray]:
+        """Return the coordinate columns of neurons. Spikes need ``y`` and ``x`` together, or ``channel``.
 
-        Neurons of a dense layer have no y and x, those of a layer of one map need no channel.
+        Neurons of a dense layer have no ``y`` and ``x``, and neurons of a layer with one map need no ``channel``.
         """
         empty = {name: self.table[name].isna().to_numpy() for name in names}
-        y, x, channel = (empty.get(name, np.ones(len(fired), dtype=bool)) for name in PLACE)
+        y, x, channel = (empty.get(name, np.ones(len(fired), dtype=bool)) for name in AXES)
         needed = {"y": ~x | channel, "x": ~y | channel, "channel": y | x, "neuron": True}
         return [self.whole(name, needed=fired & needed[name]) for name in names]
 
 
 def check_one_label(path: Path, tags: np.ndarray, labels: np.ndarray) -> None:
-    """Refuse labels of rows that are not those of their presentations."""
+    """Raise DataError if a presentation has several labels."""
     if (tags != labels).any():
-        raise DataError(f"{path}: has several labels in one presentation")
+        raise DataError(f"{path}: has several labels in one presentation; give the same label to all its rows")

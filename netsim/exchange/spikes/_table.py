@@ -1,4 +1,4 @@
-"""The tidy spike table as a file, and latencies from one: one row per spike."""
+"""Write the spike table to a file, and read latencies from it: one row per spike."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _NEURON = {"y": "y", "x": "x", "channel": "map", "neuron": "neuron"}
 
 
 def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
-    """Write `netsim.analysis.spike_table`; see `netsim.exchange.export`.
+    """Write `netsim.analysis.spike_table`. See `netsim.exchange.export`.
 
-    The record goes into a Parquet file's metadata; CSV has no place for it, so that it is a JSON file beside.
+    The record is written to the metadata of a Parquet file, or to a JSON file next to a CSV file.
     """
     from netsim.files import write_text, write_together
     from netsim.spikes.files import write_table
@@ -48,21 +48,21 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
 
 
 def provenance(path: Path) -> Path:
-    """The file beside a CSV that says what was simulated."""
+    """Return the file with the provenance of a CSV file."""
     return path.with_name(f"{path.name}.provenance.json")
 
 
 def read(
     path: Path, layer: str | None, shape: Shape, load: Callable[[Path, BinaryIO, int], pd.DataFrame]
 ) -> presentations.Presentations:
-    """Read the spikes of a layer; see `netsim.exchange.read_layer`.
+    """Read the spikes of a layer. See `netsim.exchange.read_layer`.
 
-    Needed are the columns ``presentation``, ``latency_ms`` and ``neuron``, or ``y``, ``x`` and ``channel`` in its
-    place (which may lack if there is one channel); ``layer`` and ``label`` may be there. A latency of ``inf`` is no
-    spike; such a row, which need not name a neuron, can stand for a presentation in which all are silent. They are
-    sorted by number.
+    The table needs the columns ``presentation`` and ``latency_ms``, and either ``neuron`` or ``y``, ``x`` and
+    ``channel``. With a single channel ``channel`` may be missing. The columns ``layer`` and ``label`` are optional. A
+    row with the latency ``inf`` is no spike. It need not name a neuron, and represents a silent presentation.
+    Presentations are sorted by number.
 
-    `load` makes a table of path, open file and its size in bytes, if it does not unpack to much more than that.
+    `load` reads a table from path, open file and its size in bytes, and refuses files that expand too much.
     """
     with presentations.reading(path, "a table of spikes"):
         with open_regular(path) as file:
@@ -71,23 +71,24 @@ def read(
         rows = Rows(path, table)
         indices, positions = np.unique(rows.presentations(), return_inverse=True)
         labels = _labels(path, rows.labels(words=True), positions, len(indices))
-        own = np.ones(len(table), dtype=bool)
+        chosen = np.ones(len(table), dtype=bool)
         if "layer" in table.columns:
-            # Parquet knows of layers that never fired
+            # Parquet also lists layers that never fired
             names = list(table["layer"].astype("category").cat.categories)
-            own = (table["layer"] == presentations.choose_layer(path, layer, names)).to_numpy()
+            chosen = (table["layer"] == presentations.choose_layer(path, layer, names)).to_numpy()
         latencies = rows.latencies()
-        columns = [name for name in _NEURON if name in table and (not own.any() or table.loc[own, name].notna().any())]
-        told = own & (np.isfinite(latencies) | table[columns].notna().all(axis=1).to_numpy())
-        placed = {_NEURON[name]: rows.whole(name, None, told)[told] for name in columns}
-        neurons = presentations.neuron_numbers(path, placed, shape)
-        first = presentations.first_spikes(path, latencies[told], positions[told], neurons, len(indices), shape)
-        later = presentations.later_spikes(latencies[told], first)
+        known = [name for name in _NEURON if name in table]
+        columns = [name for name in known if not chosen.any() or table.loc[chosen, name].notna().any()]
+        placed = chosen & (np.isfinite(latencies) | table[columns].notna().all(axis=1).to_numpy())
+        coordinates = {_NEURON[name]: rows.whole(name, None, placed)[placed] for name in columns}
+        neurons = presentations.neuron_numbers(path, coordinates, shape)
+        first = presentations.first_spikes(path, latencies[placed], positions[placed], neurons, len(indices), shape)
+        later = presentations.later_spikes(latencies[placed], first)
         return presentations.Presentations(first, labels, indices, later)
 
 
 def _labels(path: Path, tags: np.ndarray | None, positions: np.ndarray, count: int) -> np.ndarray | None:
-    """One label for each of so many presentations, from those of rows, if there are any."""
+    """Return a label for each of `count` presentations from the labels of rows, or None."""
     if tags is None:
         return None
     labels = np.zeros(count, tags.dtype)

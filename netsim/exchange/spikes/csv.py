@@ -1,4 +1,4 @@
-"""The spike table as CSV, compressed with gzip if its name ends so."""
+"""The spike table as CSV, compressed with gzip if the suffix is ``.gz``."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
         check_expansion(path, len(content), size)
         file, size = io.BytesIO(content), len(content)
     if size > LARGEST_TABLE:
-        raise DataError(f"{path}: is larger than {LARGEST_TABLE} bytes; so many spikes are read from .parquet")
+        raise DataError(f"{path}: is larger than {LARGEST_TABLE} bytes; use .parquet for so many spikes")
     return read_exactly(bounded_lines(path, file))
 
 
 def _parts(path: Path) -> PartsOf:
-    """The columns of the whole table, which is kept in memory: text is slow to read."""
+    """Return the columns of the whole table, which stays in memory because text is slow to parse."""
     with open_regular(path) as file:
         table = _load(path, file, os.fstat(file.fileno()).st_size)
     return [str(name) for name in table.columns], lambda names: iter([table[names]])

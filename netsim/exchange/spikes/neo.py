@@ -1,8 +1,7 @@
-"""Neo: in memory a segment per presentation; in a file one session, whose presentations are an epoch.
+"""Neo: a block with a segment per presentation in memory, a block with one session in a file.
 
-Neo writes the file in MATLAB's format, with an object of some 0.6 ms and 1.5 kB for every spike train. A train per
-neuron, through all presentations, keeps them few. It is not read: SciPy, which reads such files for Neo, can crash on a
-damaged one.
+Neo writes files in MATLAB's format. A spike train takes about 0.6 ms and 1.5 kB there, so the file has one train per
+neuron through all presentations. netsim does not read these files, because SciPy can crash on damaged files.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import PICOSECOND
-from netsim.exchange.trains import chosen_layers, judged, places, session, session_times, to_json
+from netsim.exchange.trains import chosen_layers, coordinates_of, judged, session, session_times, to_json
 from netsim.files import write_by_name
 from netsim.seams import spike_formats
 
@@ -26,12 +25,24 @@ if TYPE_CHECKING:
 
 
 def to_block(spikes: Spikes, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None) -> neo.Block:
-    """Return spikes as a Neo block; layers and record are as in `netsim.exchange.export`.
+    """Return spikes as a Neo block.
 
-    It has one segment per presentation, annotated with ``presentation`` (number of the stimulus in its data set),
-    ``label``, ``decision``, ``tied`` and ``correct``. Its spike trains, of silent neurons too, are annotated with
-    ``layer``, ``map``, ``y``, ``x`` and ``neuron``; y and x are -1 in layers without maps. They are kept as arrays of
-    all spikes of a segment (`neo.core.spiketrainlist.SpikeTrainList`), and become objects when one is asked for.
+    The block has one segment per presentation, annotated with ``presentation`` (number of the stimulus in its data
+    set), ``label``, ``decision``, ``tied`` and ``correct``. Spike trains, also of silent neurons, are annotated with
+    ``layer``, ``map``, ``y``, ``x`` and ``neuron``. In layers without maps ``y`` and ``x`` are -1. The trains of a
+    segment are stored as arrays (`neo.core.spiketrainlist.SpikeTrainList`), and become objects on access.
+
+    Parameters
+    ----------
+    spikes : Spikes
+    layers : sequence of str, optional
+        Layers to convert; by default all.
+    record : mapping, optional
+        Provenance, as for `netsim.exchange.export`.
+
+    Returns
+    -------
+    neo.Block
 
     Examples
     --------
@@ -50,10 +61,10 @@ def to_block(spikes: Spikes, layers: Sequence[str] | None = None, record: Mappin
     where = {name: values.tolist() for name, values in _where(chosen).items()}
     trains = list(range(times.shape[1]))
     bounds = {"t_start": 0 * pq.ms, "t_stop": spikes.network.duration * pq.ms}
-    block, said = _block(spikes, record), judged(spikes)
+    block, annotations = _block(spikes, record), judged(spikes)
     for position, index in enumerate(spikes.indices):
         segment = neo.Segment(name=f"presentation {index}", index=position, presentation=int(index))
-        segment.annotate(**{name: values[position].item() for name, values in said.items()})
+        segment.annotate(**{name: values[position].item() for name, values in annotations.items()})
         fired = np.flatnonzero(np.isfinite(times[position]))
         fired_at = times[position, fired] * pq.ms
         segment.spiketrains = SpikeTrainList.from_spike_time_array(fired_at, fired, trains, **bounds, **where)
@@ -65,11 +76,11 @@ def to_block(spikes: Spikes, layers: Sequence[str] | None = None, record: Mappin
 def to_session(
     spikes: Spikes, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
 ) -> neo.Block:
-    """The same as one segment, in which one presentation follows the other: a spike train per neuron.
+    """Return spikes as a block with one segment of consecutive presentations, with a spike train per neuron.
 
-    The epoch ``presentations`` says where they are, and has what the segments of `to_block` are annotated with as
-    arrays; `neo.utils.cut_segment_by_epoch` makes these segments of it. Since Neo counts both ends of a slice, a
-    presentation ends there 1 ps before the next one starts.
+    The epoch ``presentations`` has their times, and the annotations of `to_block`'s segments as arrays.
+    `neo.utils.cut_segment_by_epoch` restores these segments. Neo includes both ends of a slice, so a presentation ends
+    1 ps before the next starts.
     """
     import neo
 
@@ -88,8 +99,8 @@ def to_session(
     fired = np.isfinite(times)
     trains = np.split(times[fired], np.cumsum(fired.sum(axis=1))[:-1])
     segment.spiketrains = [
-        neo.SpikeTrain(train, t_stop=bounds[-1], units="ms", **dict(zip(where, place, strict=True)))
-        for train, *place in zip(trains, *where.values(), strict=True)
+        neo.SpikeTrain(train, t_stop=bounds[-1], units="ms", **dict(zip(where, coordinates, strict=True)))
+        for train, *coordinates in zip(trains, *where.values(), strict=True)
     ]
     block = _block(spikes, record)
     block.segments.append(segment)
@@ -104,15 +115,15 @@ def _block(spikes: Spikes, record: Mapping[str, Any] | None) -> neo.Block:
 
 
 def _where(chosen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Layer and place of each neuron of the chosen layers."""
-    found = [places(latencies.shape[1:]) for latencies in chosen.values()]
+    """Return layer and coordinates of each neuron of the chosen layers."""
+    coordinates = [coordinates_of(latencies.shape[1:]) for latencies in chosen.values()]
     sizes = [latencies[0].size for latencies in chosen.values()]
-    columns = {name: np.concatenate([place[name] for place in found]) for name in found[0]}
+    columns = {name: np.concatenate([each[name] for each in coordinates]) for name in coordinates[0]}
     return {"layer": np.repeat(np.array(list(chosen), dtype=object), sizes), **columns}
 
 
 def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
-    """Write spikes; see `netsim.exchange.export`."""
+    """Write spikes. See `netsim.exchange.export`."""
     import neo
 
     block = to_session(spikes, layers, record)

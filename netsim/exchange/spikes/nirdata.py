@@ -1,7 +1,7 @@
-"""NIRData: spikes of the nodes of a NIR graph, as events; see ``docs/exchange.md``.
+"""NIRData: spikes of the nodes of a NIR graph, as events. See ``docs/exchange.md``.
 
-Nodes are called, and neurons numbered, as in the graph that ``export --to nir`` writes: channels first. NIRData knows
-no labels; what was presented stands in the group ``/presentations``, which the package nir passes over.
+Names of nodes and numbers of neurons match the graph that ``export --to nir`` writes, channels first. NIRData has no
+labels. The group ``/presentations``, which the package nir ignores, describes the stimuli.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SPIKES = "spikes"
 
 
 def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
-    """Write spikes; see `netsim.exchange.export`."""
+    """Write spikes. See `netsim.exchange.export`."""
     import h5py
     import nir
 
@@ -54,7 +54,7 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
     nir.write_data(buffer, nir.NIRGraphData(nodes))
     with h5py.File(buffer, "r+") as file:
         for node, shape in shapes.items():
-            file["nodes"][node].attrs["shape"] = shape  # NIRData knows vectors
+            file["nodes"][node].attrs["shape"] = shape  # NIRData only supports vectors
         group = file.create_group("presentations")
         group["presentation"] = np.array(spikes.indices, np.int64)
         for name, values in judged(spikes).items():
@@ -64,16 +64,16 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
 
 
 def _events(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Neurons, and times (s) in order, shape (presentations, most spikes), and how many neurons there are."""
+    """Return neurons, sorted times (s) of shape (presentations, most spikes), and the number of neurons."""
     times = latencies.reshape(len(latencies), -1)[:, numbers(latencies.shape[1:])]
-    most = np.isfinite(times).sum(axis=1).max(initial=1)  # HDF5 packs no empty array
+    most = np.isfinite(times).sum(axis=1).max(initial=1)  # HDF5 does not compress empty arrays
     order = np.argsort(times, axis=1, kind="stable")[:, :most]
     first = np.take_along_axis(times, order, axis=1)
     return np.where(np.isfinite(first), order, -1), first / 1000, times.shape[1]
 
 
 def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
-    """Read the spikes of a layer, or of the node of that name; see `netsim.exchange.read_layer`."""
+    """Read the spikes of a layer or node. See `netsim.exchange.read_layer`."""
     import h5py
     import nir
 
@@ -82,7 +82,7 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     with reading_hdf5(path, "NIRData"):
         nodes = nir.read_data(path).nodes
         with h5py.File(path, "r") as file:
-            said = {name: array[:] for name, array in file.get("presentations", {}).items()}
+            trials = {name: array[:] for name, array in file.get("presentations", {}).items()}
             shapes = {_layer_of(name): tuple(node.attrs.get("shape", ())) for name, node in file["nodes"].items()}
     observed = {
         _layer_of(name): node.observables[_SPIKES]
@@ -94,16 +94,16 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     if shapes[name] not in ((), shape):
         raise DataError(f"{path}: {name} has the shape {shapes[name]}, not {shape}")
     if events.n_neurons != math.prod(shape):
-        raise DataError(f"{path}: has {events.n_neurons} neurons there, not {math.prod(shape)} in the shape {shape}")
-    presentation, place = np.nonzero(events.idx != -1)
-    neurons = whole_numbers(path, "idx", events.idx[presentation, place])
+        raise DataError(f"{path}: {name} has {events.n_neurons} neurons, but the shape {shape} has {math.prod(shape)}")
+    presentation, column = np.nonzero(events.idx != -1)
+    neurons = whole_numbers(path, "idx", events.idx[presentation, column])
     if len(neurons) and neurons.max() >= events.n_neurons:
-        raise DataError(f"{path}: idx goes to {neurons.max()}, but there are only {events.n_neurons} neurons")
-    times = np.round(events.time[presentation, place].astype(np.float64) * 1000, PICOSECOND)
+        raise DataError(f"{path}: idx contains {neurons.max()}, but there are only {events.n_neurons} neurons")
+    times = np.round(events.time[presentation, column].astype(np.float64) * 1000, PICOSECOND)
     count = len(events.idx)
     first = first_spikes(path, times, presentation, numbers(shape)[neurons], count, shape)
-    named = whole_numbers(path, "presentation", said.get("presentation", np.arange(count)))
-    return Presentations(first, labels_of(path, said), named, later_spikes(times, first))
+    indices = whole_numbers(path, "presentation", trials.get("presentation", np.arange(count)))
+    return Presentations(first, labels_of(path, trials), indices, later_spikes(times, first))
 
 
 def _layer_of(node: str) -> str:

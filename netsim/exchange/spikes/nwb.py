@@ -27,7 +27,7 @@ from netsim.exchange.presentations import (
     spikes_in_trials,
     whole_numbers,
 )
-from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, places, session, session_times, to_json, trials
+from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, coordinates_of, session, session_times, to_json, trials
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ _COLUMNS = {
 
 
 def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
-    """Write spikes; see `netsim.exchange.export`.
+    """Write spikes. See `netsim.exchange.export`.
 
-    A silent neuron is a unit with an empty spike train. There are no keywords, for neo does not read files with some.
+    A silent neuron is a unit with an empty spike train. The file has no keywords, because neo does not read them.
     """
     import pynwb
 
@@ -95,13 +95,13 @@ def _units(spikes: Spikes, layers: Sequence[str] | None, bounds: np.ndarray) -> 
         fired = np.isfinite(trains)
         times.append(trains[fired])
         counts.append(np.count_nonzero(fired, axis=1))
-    where = [places(latencies.shape[1:]) for latencies in chosen.values()]
-    data: dict[str, Any] = {name: np.concatenate([place[name] for place in where]) for name in where[0]}
+    where = [coordinates_of(latencies.shape[1:]) for latencies in chosen.values()]
+    data: dict[str, Any] = {name: np.concatenate([coordinates[name] for coordinates in where]) for name in where[0]}
     data["layer"] = np.repeat(np.array(list(chosen), dtype=object), [len(count) for count in counts])
     compressed = partial(pynwb.H5DataIO, compression="gzip", shuffle=True)
     number = sum(map(len, counts))
-    # every unit is observed through the whole session; Neo asks for it, and spikeinterface adds 0 to the index, which
-    # makes floats of uint64
+    # Neo needs obs_intervals, so every unit is observed throughout; spikeinterface adds 0 to the index, which
+    # converts uint64 to floats
     observed = _column("obs_intervals", "the session (s)", compressed(np.tile([[0.0, bounds[-1]]], (number, 1))))
     ends = compressed(np.cumsum(np.concatenate(counts), dtype=np.uint64))
     spike_times = _column("spike_times", "times of spikes (s)", compressed(np.concatenate(times)))
@@ -122,28 +122,28 @@ def _units(spikes: Spikes, layers: Sequence[str] | None, bounds: np.ndarray) -> 
 
 
 def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
-    """Read the spikes of a layer; see `netsim.exchange.read_layer`.
+    """Read the spikes of a layer. See `netsim.exchange.read_layer`.
 
-    Without the column ``layer`` all units are read. They are placed by the columns ``y``, ``x`` and ``map``, or
-    ``neuron``; if there are none, there must be as many units as the layer has neurons.
+    Units need no column ``layer``. Without it all are read. The columns ``y``, ``x`` and ``map``, or ``neuron``,
+    identify neurons. Without them the number of units must match the layer.
     """
     from netsim.exchange.hdf5 import reading_hdf5
 
     with reading_hdf5(path, "NWB"):
         recorded = _recording(path)
         unit, neuron_of = _neurons(path, dict(recorded.units), recorded.number, layer, shape)
-        own = unit[recorded.unit_of]
-        times, neurons = recorded.times[own], neuron_of[recorded.unit_of[own]]
+        chosen = unit[recorded.unit_of]
+        times, neurons = recorded.times[chosen], neuron_of[recorded.unit_of[chosen]]
         return cut_recording(path, times, neurons, recorded.trials, shape, SECONDS)
 
 
 class _Recording(NamedTuple):
-    """What a file holds."""
+    """Contents of a file."""
 
-    times: np.ndarray  # of all spikes (s)
-    unit_of: np.ndarray  # of each spike
-    number: int  # of units
-    units: dict[str, np.ndarray]  # what is told of each unit
+    times: np.ndarray  # all spikes (s)
+    unit_of: np.ndarray  # unit of each spike
+    number: int  # number of units
+    units: dict[str, np.ndarray]  # columns of units
     trials: dict[str, np.ndarray]
 
 
@@ -153,9 +153,9 @@ def _recording(path: Path) -> _Recording:
     with pynwb.NWBHDF5IO(path, mode="r") as stream:
         file = stream.read()
         if file.units is None or "spike_times" not in file.units.colnames:
-            raise DataError(f"{path}: holds no units with spike times")
+            raise DataError(f"{path}: has no units with spike times")
         if file.trials is None:
-            raise DataError(f"{path}: holds no trials; their start and stop times say what a presentation is")
+            raise DataError(f"{path}: has no trials; their start and stop times define the presentations")
         trials = {name: file.trials[name].data[:] for name in file.trials.colnames}
         units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
         index = file.units.spike_times_index
@@ -168,34 +168,34 @@ def _recording(path: Path) -> _Recording:
 
 
 def read_spikes(path: Path) -> Spikes:
-    """Read the spikes of all layers; see `netsim.exchange.read_spikes`.
+    """Read the spikes of all layers. See `netsim.exchange.read_spikes`.
 
-    Without the column ``layer`` all units are one. A neuron has the number of the column ``neuron``, else the place of
-    its unit in the layer.
+    Without a column ``layer`` all units form one layer. The column ``neuron`` numbers the neurons. The default is the
+    position of the unit in its layer.
     """
     from netsim.exchange.hdf5 import reading_hdf5
     from netsim.spikes import LayerSpikes, Spikes
 
     with reading_hdf5(path, "NWB"):
-        found = _recording(path)
-        trials = check_trials(path, {name: found.trials[name] for name in TRIAL_COLUMNS if name in found.trials})
+        recorded = _recording(path)
+        trials = check_trials(path, {name: recorded.trials[name] for name in TRIAL_COLUMNS if name in recorded.trials})
         starts, stops = trials["start_time"], trials["stop_time"]
-        inside, rows, latencies = spikes_in_trials(path, found.times, starts, stops, SECONDS)
-        unit_of = found.unit_of[inside]
-        names = found.units["layer"].astype(str) if "layer" in found.units else np.full(found.number, "units")
+        inside, rows, latencies = spikes_in_trials(path, recorded.times, starts, stops, SECONDS)
+        unit_of = recorded.unit_of[inside]
+        names = recorded.units["layer"].astype(str) if "layer" in recorded.units else np.full(recorded.number, "units")
         layers = []
         for name in dict.fromkeys(names.tolist()):
             units = np.flatnonzero(names == name)
             numbers = np.arange(len(units))
-            if "neuron" in found.units:
-                numbers = whole_numbers(path, "neuron", found.units["neuron"][units])
+            if "neuron" in recorded.units:
+                numbers = whole_numbers(path, "neuron", recorded.units["neuron"][units])
             if len(np.unique(numbers)) < len(units):
                 raise DataError(f"{path}: names a neuron of {name} twice")
-            neuron_of = np.full(found.number, -1)
+            neuron_of = np.full(recorded.number, -1)
             neuron_of[units] = numbers
-            own = neuron_of[unit_of] >= 0
+            chosen = neuron_of[unit_of] >= 0
             size = check_size(path, name, max(int(numbers.max(initial=-1)) + 1, len(units)))
-            columns = rows[own], neuron_of[unit_of[own]], latencies[own]
+            columns = rows[chosen], neuron_of[unit_of[chosen]], latencies[chosen]
             layers.append(LayerSpikes.of_columns(name, size, len(starts), *columns))
         return Spikes.of_layers(layers, labels_of(path, trials), indices_of(path, trials))
 
@@ -203,14 +203,14 @@ def read_spikes(path: Path) -> Spikes:
 def _neurons(
     path: Path, units: dict[str, np.ndarray], count: int, layer: str | None, shape: Shape
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which units are neurons of the layer, and which neuron each is."""
+    """Return which units belong to the layer, and the neuron of each."""
     chosen = np.ones(count, dtype=bool)
     if "layer" in units:
         names = units.pop("layer").astype(str)
         chosen = names == choose_layer(path, layer, sorted(set(names)))
     size = np.count_nonzero(chosen)
     if size != math.prod(shape):
-        raise DataError(f"{path}: holds {size} units, a layer of shape {shape} has {math.prod(shape)} neurons")
+        raise DataError(f"{path}: has {size} units, but a layer of shape {shape} has {math.prod(shape)} neurons")
     columns = {name: whole_numbers(path, name, column[chosen], None) for name, column in units.items()}
     neuron_of = np.full(count, -1)
     neuron_of[chosen] = neuron_numbers(path, columns, shape) if {"neuron", "y"} & set(columns) else np.arange(size)

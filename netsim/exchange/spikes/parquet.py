@@ -1,4 +1,4 @@
-"""The spike table as Parquet, which knows of layers that never fired."""
+"""The spike table as Parquet, which also lists layers that never fired."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
 
 
 def _parts(path: Path) -> PartsOf:
-    """The columns of the table, of a million rows at a time."""
+    """Return the columns of the table, and a function that reads a million rows at a time."""
     import pyarrow.parquet
 
     with open_regular(path) as opened, pyarrow.parquet.ParquetFile(opened) as file:
         names = list(file.schema_arrow.names)
 
     def parts(wanted: list[str]) -> Iterator[pd.DataFrame]:
-        # a row group can be as large as the file: its columns too are read in parts
+        # a row group can be as large as the file, so its columns are read in parts
         with (
             open_regular(path) as opened,
             pyarrow.parquet.ParquetFile(opened, read_dictionary=["layer"], buffer_size=_BUFFER) as file,
         ):
-            for group in range(file.num_row_groups):  # one by one: memory of all would be kept until the last
+            for group in range(file.num_row_groups):  # separately, which frees the memory of each group
                 for batch in file.iter_batches(_ROWS, row_groups=[group], columns=wanted):
                     yield batch.to_pandas(split_blocks=True)
 

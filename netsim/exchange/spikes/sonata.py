@@ -1,6 +1,6 @@
-"""SONATA spikes: one population per layer, presentations one after the other, times in ms; see ``docs/exchange.md``.
+"""SONATA spikes: one population per layer, consecutive presentations, times in ms. See ``docs/exchange.md``.
 
-SONATA knows no presentations: theirs is the group ``/presentations`` beside ``/spikes``, which other readers pass over.
+SONATA has no presentations. The group ``/presentations``, which other readers ignore, describes them.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from netsim.specification import Shape
     from netsim.spikes import Spikes
 
-_MILLISECONDS = np.bytes_(b"ms")  # of fixed length: HDF5 can hang on others in a damaged file
+_MILLISECONDS = np.bytes_(b"ms")  # of fixed length, because HDF5 can hang on other strings in damaged files
 _SORTING = {"none": 0, "by_id": 1, "by_time": 2}
 
 
 def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
-    """Write spikes; see `netsim.exchange.export`."""
+    """Write spikes. See `netsim.exchange.export`."""
     from netsim.exchange.hdf5 import write_hdf5
 
     chosen = chosen_layers(spikes, layers)
@@ -72,16 +72,16 @@ def _write_population(group: h5py.Group, latencies: np.ndarray, bounds: np.ndarr
     order = np.argsort(times, kind="stable")
     group.attrs["shape"] = latencies.shape[1:]
     group.attrs.create("sorting", _SORTING["by_time"], dtype=h5py.enum_dtype(_SORTING, basetype="i1"))
-    # not compressed: libsonata is built without HDF5's filters
+    # not compressed, because libsonata lacks HDF5's filters
     group["node_ids"] = nodes[order]
     group["timestamps"] = times[order]
     group["timestamps"].attrs["units"] = _MILLISECONDS
 
 
 def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
-    """Read the spikes of a layer; see `netsim.exchange.read_layer`.
+    """Read the spikes of a layer. See `netsim.exchange.read_layer`.
 
-    Without the group ``/presentations`` all spikes belong to one, which starts at 0 ms.
+    Without the group ``/presentations`` all spikes belong to one presentation that starts at 0 ms.
     """
     import h5py
 
@@ -100,9 +100,9 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
 
 
 def read_spikes(path: Path) -> Spikes:
-    """Read the spikes of all populations; see `netsim.exchange.read_spikes`.
+    """Read the spikes of all populations. See `netsim.exchange.read_spikes`.
 
-    A population has as many neurons as its attribute ``shape`` says, else up to the last one that fires.
+    The attribute ``shape`` of a population defines its neurons. The default is up to the highest number that fires.
     """
     import h5py
 
@@ -126,7 +126,7 @@ def read_spikes(path: Path) -> Spikes:
                 raise DataError(f"{path}: {population.name} has the node {nodes.max()}, but {size} neurons")
             layers.append(LayerSpikes.of_columns(name, size, len(starts), rows, nodes[inside], latencies))
         if not layers:
-            raise DataError(f"{path}: holds no spikes; SONATA has them in /spikes/<population>")
+            raise DataError(f"{path}: has no spikes; SONATA stores them in /spikes/<population>")
         spikes = Spikes.of_layers(layers, labels_of(path, trials), indices_of(path, trials))
         return replace(spikes, complete=complete)
 
@@ -135,24 +135,24 @@ def _populations(path: Path, file: h5py.File) -> list[str]:
     import h5py
 
     if not isinstance(file.get("spikes"), h5py.Group):
-        raise DataError(f"{path}: holds no spikes; SONATA has them in /spikes/<population>")
+        raise DataError(f"{path}: has no spikes; SONATA stores them in /spikes/<population>")
     return [name for name, group in file["spikes"].items() if isinstance(group, h5py.Group)]
 
 
 def _trains(path: Path, population: h5py.Group) -> tuple[np.ndarray, np.ndarray]:
-    """Neurons and times (ms) of the spikes of a population."""
+    """Return neurons and times (ms) of the spikes of a population."""
     nodes, times = population["node_ids"][:], population["timestamps"][:].astype(np.float64)
     units = population["timestamps"].attrs.get("units", _MILLISECONDS)
     units = units if isinstance(units, str) else units.decode("utf-8")
     if units not in ("ms", "milliseconds"):
-        raise DataError(f"{path}: has timestamps in {units!r}; SONATA has them in ms")
+        raise DataError(f"{path}: has timestamps in {units!r}; SONATA requires ms")
     if len(nodes) != len(times):
         raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps")
     return whole_numbers(path, "node_ids", nodes), times
 
 
 def _trials(file: h5py.File) -> dict[str, np.ndarray]:
-    """The presentations; without the group all spikes are of one."""
+    """Return the presentations. Without the group, a single presentation."""
     if "presentations" not in file:
         return {"start_time": np.zeros(1), "stop_time": np.array([math.inf])}
     group = file["presentations"]

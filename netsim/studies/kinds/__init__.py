@@ -1,1 +1,1 @@
-"""Studies: each module is one, in the order in which one meets them on the way from the stimulus to the decision."""
+"""The studies, one per module, ordered from the stimulus to the decision."""

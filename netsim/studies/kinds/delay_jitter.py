@@ -1,4 +1,4 @@
-"""Axons of different conduction delays."""
+"""Conduction delays that differ between axons."""
 
 import math
 
@@ -6,7 +6,7 @@ from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
 
 
 def equal_delays(condition: Condition) -> Changes:
-    """The mean of `jittered_delays` for each axon: what is left of them without the jitter."""
+    """Control of `jittered_delays`: all axons have the mean delay."""
     import numpy as np
 
     mean = condition.level * math.sqrt(2 / math.pi)
@@ -26,7 +26,7 @@ def equal_delays(condition: Condition) -> Changes:
     order=100,
 )
 def jittered_delays(condition: Condition) -> Changes:
-    """Half-normal delays of all axons of each projection: the absolute value of a normal draw of `level` ms."""
+    """Give each axon of a projection a half-normal delay, the absolute value of a normal draw with SD `level` ms."""
     draw = condition.generator.standard_normal
     return {"delays": {name: condition.level * abs(draw(shape)) for name, shape in _sources(condition).items()}}
 

@@ -1,4 +1,4 @@
-"""Decisions before all output spikes have come."""
+"""Decisions before all output spikes have occurred."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
     order=120,
 )
 def early_readout(runner: StudyRunner) -> list[Row]:
-    """The levels are times, by default 30 from the first to the last decision."""
+    """Decide from spikes up to each level, a time. The default is 30 times from the first to the last decision."""
     import numpy as np
 
     from netsim.measuring.metrics import decide

@@ -1,4 +1,4 @@
-"""Maps of which no neuron fires."""
+"""Maps in which no neuron fires."""
 
 from netsim.studies.study import MAPS, Changes, Condition, NetworkStudy
 
@@ -15,8 +15,8 @@ from netsim.studies.study import MAPS, Changes, Condition, NetworkStudy
     order=80,
 )
 def lesion_maps(condition: Condition) -> Changes:
-    """The fraction `level` of the maps of each population, chosen at random, is silent."""
+    """Silence a random fraction `level` of the maps of each population."""
     import numpy as np
 
     populations = [condition.network.population(name) for name in condition.layers]
-    return {"silenced": {one.name: np.broadcast_to(condition.some(one.maps), one.shape) for one in populations}}
+    return {"silenced": {each.name: np.broadcast_to(condition.some(each.maps), each.shape) for each in populations}}

@@ -15,6 +15,6 @@ from netsim.studies.study import HIDDEN, Changes, Condition, NetworkStudy
     order=70,
 )
 def lesion_neurons(condition: Condition) -> Changes:
-    """The fraction `level` of the neurons of each population, chosen at random, is silent."""
+    """Silence a random fraction `level` of the neurons of each population."""
     populations = [condition.network.population(name) for name in condition.layers]
-    return {"silenced": {one.name: condition.some(one.size).reshape(one.shape) for one in populations}}
+    return {"silenced": {each.name: condition.some(each.size).reshape(each.shape) for each in populations}}

@@ -1,4 +1,4 @@
-"""Input spikes that are missing."""
+"""Deleted input spikes."""
 
 from netsim.studies.study import StimulusStudy, Transform
 
@@ -14,7 +14,7 @@ from netsim.studies.study import StimulusStudy, Transform
     order=20,
 )
 def deletion(level: float, sensor: tuple[int, int, int]) -> Transform:
-    """The fraction `level` of spikes is deleted."""
+    """Delete a random fraction `level` of the spikes."""
     from tonic.transforms import DropEvent
 
     return DropEvent(p=level)

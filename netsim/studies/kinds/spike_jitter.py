@@ -1,11 +1,11 @@
-"""Jitter of input spike times."""
+"""Temporal jitter of input spikes."""
 
 from netsim.studies.study import StimulusStudy, Transform
 
 
 @StimulusStudy(
     "spike-jitter",
-    "normal jitter of input spike times; early ones all come at 0 ms, those after the end are lost (level: SD in ms)",
+    "normal jitter of input spike times, cut at 0 ms; spikes after the end are lost (level: SD in ms)",
     "jitter of input spikes, SD (ms)",
     (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2),
     in_windows=True,
@@ -13,9 +13,9 @@ from netsim.studies.study import StimulusStudy, Transform
     order=10,
 )
 def time_jitter(level: float, sensor: tuple[int, int, int]) -> Transform:
-    """Normal jitter of spike times with an SD of `level` ms.
+    """Move spikes in time by a normal jitter with SD `level` ms.
 
-    What would come before 0 ms comes at 0 ms, all at once; what would come after the presentation is lost.
+    Spikes before 0 ms move to 0 ms. Spikes after the presentation are lost.
     """
     from tonic.transforms import TimeJitter
 

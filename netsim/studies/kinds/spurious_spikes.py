@@ -1,4 +1,4 @@
-"""Input spikes that nothing has caused."""
+"""Additional random input spikes."""
 
 import math
 
@@ -15,7 +15,7 @@ from netsim.studies.study import StimulusStudy, Transform
     order=30,
 )
 def spurious_spikes(level: float, sensor: tuple[int, int, int]) -> Transform:
-    """`level` spikes per input neuron are added, uniformly from the first to the last spike of the stimulus."""
+    """Add `level` spikes per input neuron, uniformly between the first and the last spike of the stimulus."""
     from tonic.transforms import UniformNoise
 
     return UniformNoise(sensor, n=round(level * math.prod(sensor)))

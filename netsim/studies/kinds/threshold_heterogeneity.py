@@ -1,4 +1,4 @@
-"""Neurons of different thresholds."""
+"""Thresholds that differ between neurons."""
 
 from netsim.studies.study import POPULATIONS, Changes, Condition, NetworkStudy
 
@@ -13,7 +13,7 @@ from netsim.studies.study import POPULATIONS, Changes, Condition, NetworkStudy
     order=90,
 )
 def heterogeneous_thresholds(condition: Condition) -> Changes:
-    """Log-normal thresholds with the population's as their mean and `level` as their coefficient of variation."""
+    """Draw log-normal thresholds with the population's threshold as mean and `level` as coefficient of variation."""
     import numpy as np
 
     sigma = np.sqrt(np.log1p(condition.level**2))

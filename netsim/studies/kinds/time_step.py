@@ -1,4 +1,4 @@
-"""Time grids in place of exact times."""
+"""Time grids compared with exact times."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
     order=110,
 )
 def time_steps(runner: StudyRunner) -> list[Row]:
-    """The levels are steps of the engine's grid; exact times are those of the event engine."""
+    """Simulate on a time grid for each level, a time step (ms), and compare with exact times of the event engine."""
     from netsim.engines import make_engine
 
     exact = runner.present(make_engine("event", runner.network))

@@ -1,4 +1,4 @@
-"""Weights of few bits."""
+"""Weights with few bits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STEPS = 25
 
 @NetworkStudy(
     "weight-bits",
-    "weights are whole multiples of the step that suits the layer best; 1 bit is the sign, 0 stays 0 (level: bits)",
+    "weights are multiples of the step that suits the layer best; 1 bit is the sign, 0 stays 0 (level: bits)",
     "bits per weight",
     (8, 7, 6, 5, 4, 3, 2, 1),
     least=1,
@@ -27,15 +27,15 @@ _STEPS = 25
     order=60,
 )
 def weight_bits(condition: Condition) -> Changes:
-    """Weights with `level` bits each, see `quantised`."""
+    """Quantise weights to `level` bits, see `quantised`."""
     return condition.change_kernels(lambda kernel: quantised(kernel, int(condition.level)))
 
 
 def quantised(kernel: np.ndarray, bits: int) -> np.ndarray:
-    """Weights as whole numbers, from minus to plus ``2^(bits - 1) - 1``, of a step; one bit is the sign, 0 stays 0.
+    """Round weights to multiples of a step, from minus to plus ``2^(bits - 1) - 1``. One bit keeps the sign. 0 stays 0.
 
-    The step is the one, of `_STEPS` from nearly 0 to what reaches the largest weight, that changes the weights least
-    (mean square). The scale of one bit is the mean absolute weight that is not 0, which does the same.
+    `_STEPS` steps are tried, up to the step that reaches the largest weight. The step with the smallest mean squared
+    change wins. For one bit the optimal scale is the mean absolute value of nonzero weights.
     """
     import numpy as np
 

@@ -5,7 +5,7 @@ from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
 
 @NetworkStudy(
     "weight-noise",
-    "normal noise on all synaptic weights (level: SD in units of that of the layer's weights)",
+    "normal noise on all synaptic weights (level: SD relative to the SD of the layer's weights)",
     "SD of noise / SD of weights",
     (0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0),
     scope=PROJECTIONS,
@@ -13,9 +13,9 @@ from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
     order=50,
 )
 def weight_noise(condition: Condition) -> Changes:
-    """Normal noise on the weights of each projection, `level` times as wide as these themselves.
+    """Add normal noise to the weights of each projection, with SD `level` times the SD of the weights.
 
-    Where weights are excitatory or inhibitory, noise that would change their sign is cut at 0.
+    Excitatory and inhibitory weights are cut at 0 if noise would reverse their sign.
     """
     draw = condition.generator.standard_normal
     return condition.change_kernels(lambda kernel: kernel + condition.level * kernel.std() * draw(kernel.shape))
