@@ -7,6 +7,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.gallery import Plot
 from netsim.data.source import Source
 from netsim.engines.protocol import EngineEntry
+from netsim.experiments.experiment import Experiment
 from netsim.exchange.formats import NetworkFormat, SpikeFormat
 from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.measuring.read_outs import ReadOut
@@ -31,6 +32,7 @@ read_outs: Registry[ReadOut]
 studies: Registry[Study]
 figures: Registry[Plot]
 analyses: Registry[Analysis]
+experiments: Registry[type[Experiment]]
 spike_formats: Registry[SpikeFormat]
 network_formats: Registry[NetworkFormat]
 
