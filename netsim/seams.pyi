@@ -7,8 +7,8 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.gallery import Plot
 from netsim.data.source import Source
 from netsim.engines.protocol import EngineEntry
-from netsim.experiments.experiment import Experiment
 from netsim.exchange.formats import NetworkFormat, SpikeFormat
+from netsim.experiments.experiment import Experiment
 from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.measuring.read_outs import ReadOut
 from netsim.registry import Registry
