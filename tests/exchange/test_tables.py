@@ -89,7 +89,7 @@ def test_labels_may_be_names_of_classes() -> None:
     assert (stimuli.labels.tolist(), stimuli.classes) == ([1, 0], ("stop", "go"))
     with pytest.raises(DataError, match=r"spikes.csv: has words for labels, such as 'go', whose classes are not known"):
         _stimuli(words)
-    with pytest.raises(DataError, match=r"spikes.csv: the label 'stop' is no class; did you mean 'stops'\?"):
+    with pytest.raises(DataError, match=r"spikes.csv: the label 'stop' is not a class; did you mean 'stops'\?"):
         _stimuli(words, classes=("go", "stops"))
     with pytest.raises(DataError, match=r"spikes.csv: label is no number in row 1 below the heading: 'go'"):
         _stimuli(words.replace("stop", "3"), classes=("stop", "go"))
