@@ -199,7 +199,7 @@ def test_silence_is_no_number(netsim: Netsim, run: Path) -> None:
         ("weight-noise RUN --engine nest", ["--engine", "nest"]),
         ("weight-noise RUN --split train", ["--split", "test or validation"]),
         ("weight-noise RUN --limit 0", ["--limit"]),
-        ("weight-noise RUN --out RUN/run.json", ["run.json", "cannot be made"]),
+        ("weight-noise RUN --out RUN/run.json", ["run.json", "cannot be created"]),
     ],
 )
 def test_bad_input(netsim: Netsim, run: Path, arguments: str, words: list[str]) -> None:
