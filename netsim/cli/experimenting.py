@@ -99,7 +99,7 @@ def run(
     """Run an experiment into a folder, and show how many of its units have ended."""
     from netsim.experiments.running import experiment as run_experiment
 
-    with terminal.counting(f"experiment {name}", 1) as advance:
+    with terminal.notes_for(UserWarning), terminal.counting(f"experiment {name}", 1) as advance:
         return run_experiment(
             name,
             quick=quick,

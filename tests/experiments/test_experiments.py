@@ -24,10 +24,12 @@ from netsim.experiments.execution import rows_of
 from netsim.experiments.experiment import Experiment, Unit
 from netsim.experiments.kinds._tempotron_rule import arrivals, learn_epoch
 from netsim.experiments.kinds.dale import Dale, inhibitory_share
+from netsim.experiments.kinds.delays import LearnedDelays
 from netsim.experiments.kinds.tempotron import Tempotron
 from netsim.experiments.settings import make_experiment
 from netsim.files import file_sha256
 from netsim.seams import experiments
+from netsim.specification.summary import summarise
 
 SECTIONS = [
     *("Question", "Model", "Protocol", "Result", "Published control"),
@@ -269,6 +271,33 @@ def test_dale_keeps_the_signs_and_measures_all_layers(images: str) -> None:
     assert [axes.get_ylabel() for axes in figure.axes] == [
         *("test accuracy (%)", "neurons that fire (%)", "inhibition / excitation")
     ]
+
+
+def test_delays_learn_beside_weights_or_alone() -> None:
+    made = LearnedDelays()
+    learned = {each: made.network(20, each) for each in ("weights", "delays", "both")}
+    counts = {each: summarise(network)["parameters"] for each, network in learned.items()}
+    assert counts["weights"] == counts["delays"]
+    assert abs(counts["both"] - counts["weights"]) <= 10  # half as many biases
+    assert [each.plastic for each in learned["delays"].projections] == [False, False]
+    result = netsim.experiment("delays", quick=True, seeds=1, settings={"sizes": [6], "epochs": 1})
+    drawn = result.table.dropna(subset="share")
+    assert drawn.groupby("learned")["share"].sum().to_dict() == pytest.approx({"both": 1.0, "delays": 1.0})
+    assert result.table["accuracy"].between(0, 1).all()
+    left, right = result.figure().axes
+    assert (left.get_ylabel(), right.get_xlabel()) == ("test accuracy (%)", "learned delay (ms)")
+
+
+def test_verdicts_of_delays() -> None:
+    def outcome(difference: float) -> str:
+        rows = [
+            {"size": 120, "learned": learned, "seed": seed, "accuracy": accuracy + 1e-3 * seed}
+            for learned, accuracy in (("weights", 0.9), ("delays", 0.9 + difference))
+            for seed in range(5)
+        ]
+        return LearnedDelays().verdict(experiment_table(rows)).outcome
+
+    assert [outcome(change) for change in (-0.03, -0.01, 0.01)] == ["not reproduced", "reproduced", "beyond"]
 
 
 def test_an_experiment_that_fails_says_at_which_unit(registered: Callable[..., None], tmp_path: Path) -> None:

@@ -187,8 +187,8 @@ class Dale(Experiment):
             "With the constraint 75/25, three quarters of the neurons of each hidden layer are excitatory and one"
             " quarter is inhibitory. With 50/50, half of them are. A weight that would change its sign is clamped to"
             " 0 after each step. Inputs are exempt. Without a constraint (none), weights have both signs.",
-            "Learning: STiDi-BP with Adam on softmax targets. Initial weights and rates are fitted to the network before"
-            " the first step, as netsim does by default. The first output spike is the decision.",
+            "Learning: STiDi-BP with Adam on softmax targets. Initial weights and rates are fitted to the network"
+            " before the first step, as netsim does by default. The first output spike is the decision.",
         ]
 
     def protocol(self) -> list[str]:
