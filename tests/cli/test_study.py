@@ -187,7 +187,7 @@ def test_silence_is_no_number(netsim: Netsim, run: Path) -> None:
         ("spike-jitter", ["RUN|PRESET", "netsim study --help"]),
         ("spike-jitter RUN --level -1", ["level -1", "from 0 to"]),
         ("spike-jitter RUN --level x", ["--level", "netsim study --help"]),
-        ("spike-jitter RUN --layer hidden", ["hidden", "not about single layers"]),
+        ("spike-jitter RUN --layer hidden", ["hidden", "does not disturb single layers"]),
         ("lesion-maps RUN", ["lesion-maps", "digits has no convolutions"]),
         ("weight-noise RUN --layer conv1", ["conv1", "hidden, output"]),
         ("weight-bits RUN --seeds 3", ["--seeds 3", "nothing is drawn at random"]),
