@@ -1,4 +1,4 @@
-"""A classifier for scikit-learn: rows of a table in, the neuron that fires first out."""
+"""A classifier for scikit-learn. The neuron that fires first is the prediction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from netsim.spikes.presenting import present
 from netsim.training.loop import start_training, training_conversation
 from netsim.weights.binary import forward_weights
 
-_T_MAX = 16.0
+_T_MAX = 16.0  # ms
 _MOST_SEEDS = 2**31 - 1
 
 
@@ -33,44 +33,44 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     network : Network, optional
-        One of your own; rows are brought into the shape of its encoder's samples, and its ``training`` and ``learning``
-        are followed. By default a population code of each column, dense hidden layers, and an output neuron for each
-        class, all in the regime ``phased``.
+        Custom network. Rows are reshaped to its encoder's samples, and its ``training`` and ``learning`` apply. The
+        default network has a population code for each column, dense hidden layers, and an output neuron for each class,
+        all in the regime ``phased``. The other parameters, except `random_state`, apply to the default network only.
     hidden : sequence of int, or int
-        Neurons of each hidden layer, or of the one that there is; as all below for the network by default.
+        Neurons of each hidden layer, or of a single hidden layer.
     fields : int
         Neurons of the population code for each column, at least three.
     epochs, batch : int
-        Passes over the rows, and rows between two updates.
+        Passes over the rows, and rows per update.
     rate : float
         Peak learning rate.
     random_state : int, RandomState or None
-        Of the initial weights and the order of rows.
+        Seed of the initial weights and the order of rows.
 
     Attributes
     ----------
     classes_ : ndarray
-        Labels, in order.
+        Labels, sorted.
     n_features_in_ : int
-        Columns.
+        Number of columns.
     network_ : Network
     weights_ : dict of ndarray
-        Those that feed forward, of the epoch that decided best on the rows that it learned from (of equal ones, with
-        the lowest loss). No rows are set aside; that is for cross-validation.
+        Forward weights of the epoch with the best accuracy on the training rows. Ties go to the lowest loss. No rows
+        are set aside, because scikit-learn cross-validates.
     class_prior_ : ndarray
-        Share of each class.
+        Fraction of each class.
     intensity_max_ : float or None
-        The intensity that fires first, where a network of your own takes images: 255 of unsigned bytes, else the
-        largest that was learned from. What is brighter in other rows counts as this.
+        Intensity of the earliest spike, for a custom network with images: 255 for unsigned bytes, otherwise the largest
+        intensity in training. Larger intensities are clipped.
     history_ : list of dict
         Figures of each epoch.
     seed_ : int
-        What `random_state` came to.
+        Seed drawn from `random_state`.
 
     Notes
     -----
-    The neuron that fires first decides. Of several, the one of the class that comes first does, as estimators have to
-    name one; `netsim.evaluate` counts such ties as errors. If no output neuron fires, it is the most frequent class.
+    The neuron that fires first decides. Ties go to the first of the tied classes, because an estimator must choose,
+    whereas `netsim.evaluate` counts ties as errors. Without output spikes, the most frequent class is chosen.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Train the network; validation figures of `history_` are of the same rows.
+        """Train the network. Validation figures in `history_` are computed on the same rows.
 
         Parameters
         ----------
@@ -111,19 +111,24 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         y : array_like, shape (rows,)
             Labels of two or more classes.
 
+        Returns
+        -------
+        SpikingClassifier
+            The estimator.
+
         Raises
         ------
         ValueError
-            If rows or labels cannot be learned from.
+            If rows or labels are not valid for training.
         NetsimError
-            If a network of your own does not fit them.
+            If the network does not fit the data.
         """
-        kind = getattr(X, "dtype", None)  # which says what the largest intensity is
+        kind = getattr(X, "dtype", None)  # determines the largest intensity
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y holds one class, {self.classes_[0]!r}; at least two classes are needed")
+            raise ValueError(f"y has one class, {self.classes_[0]!r}; give at least two classes")
         self.seed_ = int(check_random_state(self.random_state).randint(_MOST_SEEDS))
         network = self.network or self._usual_network(X)
         if network.outputs < len(self.classes_):
@@ -143,45 +148,92 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The label of the neuron that fires first, shape (rows,)."""
+        """Predict the label of the neuron that fires first.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, columns)
+
+        Returns
+        -------
+        ndarray, shape (rows,)
+        """
         check_is_fitted(self)
         return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """What the targets of the learner say, or else a softmax over negative latencies, shape (rows, classes).
+        """Predict class probabilities.
 
-        Where no output neuron fires, it is the share of each class in what was learned from.
+        The learner's targets define the probabilities, or otherwise a softmax over negative latencies. Rows without
+        output spikes have the class fractions of the training rows.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, columns)
+
+        Returns
+        -------
+        ndarray of float, shape (rows, classes)
         """
         check_is_fitted(self)
         latencies = self._outputs(X)
         shares = output_probabilities(self.network_, latencies)
-        if shares is None:  # of targets that know no probabilities
+        if shares is None:  # these targets define no probabilities
             shares = Softmax.from_network(self.network_).probabilities(latencies)
         shares[~np.isfinite(latencies).any(axis=1)] = self.class_prior_
         return shares
 
     def transform(self, X: Any) -> np.ndarray:
-        """Latencies (ms) of the output neurons, shape (rows, classes).
+        """Return the latencies of the output neurons.
 
-        Those of silent neurons are the length of a presentation, for later steps of a pipeline take finite numbers.
+        Silent neurons have the length of a presentation, because other estimators need finite numbers.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, columns)
+
+        Returns
+        -------
+        ndarray of float, shape (rows, classes)
+            Latencies (ms).
         """
         check_is_fitted(self)
         return self._finite(self._outputs(X))
 
     def latencies(self, X: Any) -> dict[str, np.ndarray]:
-        """Latencies (ms) of the stimulus and all populations by name, shape ``(rows, *shape)``; ``inf`` is silent."""
+        """Return the latencies of the stimulus and all populations.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, columns)
+
+        Returns
+        -------
+        dict of ndarray, shape (rows, \\*population)
+            Latencies (ms) by population, with ``inf`` for silence.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         stimuli = self._stimuli(X, np.zeros(len(X), dtype=np.int64))
         return dict(present(Model(self.network_, self.weights_), stimuli))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the columns of `transform`."""
+        """Return names of the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features
+            Ignored.
+
+        Returns
+        -------
+        ndarray of str
+        """
         check_is_fitted(self)
         return np.array([f"latency_{name}" for name in self.classes_], dtype=object)
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """Latencies of the neurons of the classes."""
+        """Return the latencies of the neurons with classes."""
         return self.latencies(X)[self.network_.output.name][:, : len(self.classes_)]
 
     def _finite(self, latencies: np.ndarray) -> np.ndarray:
@@ -195,7 +247,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         return Stimuli(samples, codes, self.intensity_max_, encoder, tuple(map(str, self.classes_)))
 
     def _usual_network(self, X: np.ndarray) -> Network:
-        """A chain of layers, each of which fires after the one before it has."""
+        """Make a chain of layers, each of which fires after the layer before."""
         encoder = PopulationEncoder.of(X, self.fields, _T_MAX)
         layers = []
         hidden = self.hidden if isinstance(self.hidden, Sequence) else np.atleast_1d(self.hidden).tolist()

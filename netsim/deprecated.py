@@ -1,4 +1,4 @@
-"""Names of earlier versions. They go with the next one."""
+"""Deprecated functions, to be removed in the next version."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def simulate(
     progress: OnPresented = lambda done: None,
     distribution: Any = None,
 ) -> Spikes:
-    """Present chosen stimuli; use `netsim.present`."""
+    """Present chosen stimuli. Deprecated, use `netsim.present`."""
     warn("netsim.simulate", "netsim.present(model, stimuli, index=indices)")
     how: dict[str, Any] = {"workers": distribution, "progress": lambda done, total: progress(done)}
     return present(Model(engine.network, weights), stimuli, index=indices, engine=engine, **how)
@@ -36,18 +36,18 @@ def simulate(
 def export_network(
     to: str, network: Network, weights: Weights, path: str | Path, record: Mapping[str, Any] | None = None
 ) -> None:
-    """Write a network with its weights; use `netsim.export`."""
+    """Write a network with its weights. Deprecated, use `netsim.export`."""
     warn("netsim.export_network", "netsim.export(model, path)")
     export(Model(network, weights), path, to, record=record)
 
 
 def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Drawn:
-    """Draw a figure; use `netsim.plot`."""
+    """Draw a figure. Deprecated, use `netsim.plot`."""
     warn("netsim.draw", "netsim.plot(model, name)")
     return draw_figure(name, source if isinstance(source, Source) else Source.of(source), choice or Choice())
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write a report that was put together by hand; use `netsim.report`."""
+    """Write a `Report`. Deprecated, use `netsim.report`."""
     warn("netsim.write_report", "netsim.report(model, path)")
     write(report, path)

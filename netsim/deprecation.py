@@ -1,4 +1,4 @@
-"""Former signatures and names, which work for one more version with a warning that names the new ones."""
+"""Deprecated signatures and names, which work for one more version with a warning."""
 
 import functools
 import warnings
@@ -22,11 +22,11 @@ def former(
     Parameters
     ----------
     is_former : callable
-        Called with the positional arguments; whether they are in the former order.
+        Returns whether positional arguments are in the former order.
     translate : callable
-        Called with all arguments of such a call; returns the result.
+        Called with all arguments of a former call. Returns the result.
     instead : str
-        How the function is called now.
+        Replacement for the call.
     """
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:

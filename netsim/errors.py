@@ -1,23 +1,23 @@
-"""Errors that a user can mend: each message is one line that names the thing and the remedy."""
+"""Errors that users can resolve. Each message is one line with the cause and the remedy."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-_LONGEST = 2000
-_MOST = 30  # names in a message
+_LONGEST = 2000  # characters per message
+_MOST = 30  # names per message
 
 
 def one_line(text: str) -> str:
-    """Text as one line of characters that can be shown, of bounded length; it may have come from a file."""
+    """Return text as one printable line of bounded length. The text may come from a file."""
     text = " ".join(part.strip() for part in text[: 2 * _LONGEST].splitlines())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
-    """A hint ``; did you mean 'x'?`` or a list of what is known, or of the first of many."""
+    """Return the hint ``; did you mean 'x'?``, or a list of known names (of many, the first)."""
     names = {name.lower(): name for name in known}
     shown = [*names.values()][:_MOST] + ["..."] * (len(names) > _MOST)
     close = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.5)
@@ -25,17 +25,17 @@ def nearest(word: object, known: Iterable[str]) -> str:
 
 
 class FormerWarning(FutureWarning):
-    """A file is written in the way of an earlier version; the next one may refuse it."""
+    """A file has the format of an earlier version. The next version may reject it."""
 
 
 class DataWarning(UserWarning):
-    """What was found in data and may not be meant; the command line prints it as a note."""
+    """Data look unintended. The command line prints the warning as a note."""
 
 
 class NetsimError(Exception):
-    """Base of all errors that netsim raises on purpose, in one line whatever the message holds.
+    """Base class of all errors that netsim raises on purpose. The message is always one line.
 
-    The command line prints the message alone.
+    The command line prints only the message.
 
     Examples
     --------
@@ -57,9 +57,9 @@ class SpecificationError(NetsimError):
     Parameters
     ----------
     field : str
-        Where the mistake is, as the user wrote it, for example ``layers.conv1.kernel``; empty for the whole of a part.
+        Location of the mistake in the user's notation, for example ``layers.conv1.kernel``. Empty for a whole part.
     message : str
-        What is wrong and what would be right.
+        Cause and remedy.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -68,17 +68,17 @@ class SpecificationError(NetsimError):
         self.message = message
 
     def __reduce__(self) -> tuple[type[SpecificationError], tuple[str, str]]:
-        """How it passes from one process to another."""
+        """Support pickling, for errors from other processes."""
         return type(self), (self.field, self.message)
 
 
 class DataError(NetsimError):
-    """A data set, an array or a file of stimuli that cannot be used."""
+    """An unusable data set, array or file of stimuli."""
 
 
 class RunError(NetsimError):
-    """A run folder that cannot be read, written or continued."""
+    """An unusable run folder: it cannot be read, written or continued."""
 
 
 class TrainingError(NetsimError):
-    """A training that cannot go on, for example because weights are no longer finite."""
+    """A training that cannot continue, for example because weights are no longer finite."""

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside, synced, renamed."""
+"""Files that are written completely or not at all: to a temporary file, synced, renamed."""
 
 import errno
 import glob
@@ -23,26 +23,26 @@ from netsim.errors import DataError, NetsimError, RunError
 
 
 class Digest(Protocol):
-    """A checksum of hashlib."""
+    """A checksum object of hashlib."""
 
     def update(self, data: bytes, /) -> None:
-        """Take in more of the content."""
+        """Add bytes to the checksum."""
 
 
 _SINGLE_ARRAY = b"\x93NUMPY"
-_ALWAYS_EXPANDED = 256 * 2**20  # bytes that a packed file may unpack to whatever its own size
-_LARGEST_EXPANSION = 100  # times its size, beyond that
+_ALWAYS_EXPANDED = 256 * 2**20  # bytes that any packed file may unpack to
+_LARGEST_EXPANSION = 100  # maximum ratio for larger content
 _LONGEST_LINE = 2**20  # bytes
 LARGEST_TABLE = 2**29
-"""Bytes of a table in text, which takes a few times as much memory."""
+"""Maximum bytes of a text table. Reading takes a few times as much memory."""
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], keep: Path | None = None) -> None:
-    """Let `write` fill an open file beside `path`, then rename it into place.
+    """Let `write` fill a temporary file, then rename it to `path`.
 
-    The file that was at `path` before is called `keep` from then on, if that is given.
+    A former file at `path` is renamed to `keep`, if given.
 
-    Raises RunError if the folder is missing or cannot be written to, or the disk is full; `path` is then as it was.
+    Raises RunError if the folder is missing or not writable, or the disk is full. `path` is unchanged then.
     """
 
     def fill(temporary: Path) -> None:
@@ -53,16 +53,13 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], keep: Path
 
 
 def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None = None) -> None:
-    """As `write_atomically`, for libraries that open files by themselves: `write` is given the name to write to.
-
-    The name ends as that of `path` does.
-    """
+    """Write atomically with a library that opens files itself: `write` receives a file name with the same suffix."""
     temporary: Path | None = None
     try:
-        beside = path.parent / f".{path.stem}.{secrets.token_hex(8)}{path.suffix}"  # a folder has no name to change
-        # of nobody else, and with the rights that a new file has here
-        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        temporary = beside
+        # not with_name, which fails for paths such as '.'; O_EXCL makes a new file, with the usual rights
+        hidden = path.parent / f".{path.stem}.{secrets.token_hex(8)}{path.suffix}"
+        os.close(os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        temporary = hidden
         write(temporary)
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
@@ -80,22 +77,22 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
 
 
 def _link(path: Path, name: Path) -> None:
-    """Give a file another name, too, in place of whatever has it; a copy where there are no links."""
-    beside = name.with_name(f".{name.stem}.{secrets.token_hex(8)}{name.suffix}")
+    """Give a file a second name, and replace any file of that name. Copy the file if links are not supported."""
+    hidden = name.with_name(f".{name.stem}.{secrets.token_hex(8)}{name.suffix}")
     try:
         try:
-            os.link(path, beside)
+            os.link(path, hidden)
         except OSError:
-            shutil.copy2(path, beside)
-        os.replace(beside, name)
+            shutil.copy2(path, hidden)
+        os.replace(hidden, name)
     finally:
-        beside.unlink(missing_ok=True)  # of two names of one file replace leaves both
+        hidden.unlink(missing_ok=True)  # replace keeps both names if they are the same file
 
 
 def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` fill an empty folder beside `path`, then rename it into place; an older folder there is replaced.
+    """Let `fill` fill a temporary folder, then rename it to `path`. A former folder is replaced.
 
-    Raises RunError as `write_atomically`; `path` is then as it was.
+    Raises RunError like `write_atomically`. `path` is unchanged then.
     """
     hidden = f".{path.stem}.{secrets.token_hex(8)}"
     temporary, older = (path.parent / f"{hidden}{end}{path.suffix}" for end in ("", ".old"))
@@ -117,9 +114,9 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
 
 
 def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list[Path]:
-    """Let `fill` write files into an empty folder within `folder`, then rename them into it; returns their paths.
+    """Let `fill` write files into a temporary folder, then rename them into `folder`. Return their paths.
 
-    Raises RunError if one of them cannot be written; those that were in `folder` are then as they were.
+    Raises RunError if a file cannot be written. Former files are unchanged then.
     """
     hidden = folder / f".{secrets.token_hex(8)}"
     try:
@@ -133,7 +130,7 @@ def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list
         raise RunError(str(error).replace(str(hidden), str(folder))) from error
     except OSError as error:
         reason = error.strerror or str(error)
-        where = folder.absolute()  # what was named is a file, perhaps
+        where = folder.absolute()  # the user may have named a file
         raise RunError(f"{where}: cannot be written to ({reason}); free some space or choose another folder") from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
@@ -141,18 +138,17 @@ def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list
 
 
 def write_each(paths: Sequence[Path], write: Callable[[Path], object]) -> None:
-    """Let `write` write every file of a set, in one folder or several, then rename them into place.
+    """Let `write` write several files under temporary names, then rename them to `paths`, in one folder or several.
 
-    It is given hidden places, with the names of `paths`. Raises RunError as `write_together`; all files are then as
-    they were.
+    Temporary files have the names of `paths`. Raises RunError like `write_together`. All files are unchanged then.
     """
     _refuse_folders(paths)
     folder = paths[0].parent
-    own = dict.fromkeys(path.name for path in paths if path.parent == folder)
+    names = dict.fromkeys(path.name for path in paths if path.parent == folder)
     others = [path for path in paths if path.parent != folder]
 
     def fill(hidden: Path) -> list[Path]:
-        written = [hidden / name for name in own]
+        written = [hidden / name for name in names]
         for path in written:
             write(path)
         if others:
@@ -163,39 +159,39 @@ def write_each(paths: Sequence[Path], write: Callable[[Path], object]) -> None:
 
 
 def _refuse_folders(paths: Sequence[Path]) -> None:
-    """Refuse, by a RunError, places of files where folders are, before the first file is renamed."""
+    """Raise RunError before the first renaming if a path is a folder."""
     for path in paths:
         if path.is_dir():
             raise RunError(f"{path}: is a folder; remove it, or choose another name")
 
 
 def _sync_names(folder: Path) -> None:
-    """Make renamings last through a power failure, where the system lets folders be synced."""
+    """Make renamings survive a power failure, if the system can sync folders."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # Windows, or a folder that may be written to but not listed
+    except PermissionError:  # Windows, or a folder without permission to list it
         return
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # what some network drives answer
+        if error.errno != errno.EINVAL:  # some network drives cannot sync folders
             raise
     finally:
         os.close(descriptor)
 
 
 def remove_half_written(path: Path) -> None:
-    """Remove what a killed process was about to rename to `path`."""
+    """Remove temporary files for `path` that a killed process has left."""
     for temporary in path.parent.glob(f".{glob.escape(path.stem)}.*{glob.escape(path.suffix)}"):
         temporary.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those it lies in, where there is none."""
+    """Create a folder and its parents, if missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+        raise RunError(f"{folder}: cannot be created ({error.strerror}); choose another folder") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -204,23 +200,23 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file atomically, laid out to be read."""
+    """Write an indented JSON file atomically."""
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], keep: Path | None = None) -> None:
-    """Write named arrays as an uncompressed ``.npz`` atomically; `keep` as in `write_atomically`."""
+    """Write named arrays to an uncompressed ``.npz`` atomically. `write_atomically` explains `keep`."""
     write_atomically(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays), keep)
 
 
 def make_private(folder: Path, choice: str) -> Path:
-    """Make a folder from which code is loaded, and its parents; returns its path without links.
+    """Create a folder for code, and its parents. Return its path without links.
 
-    Raises NetsimError if another user may write to one of them, and OSError if it cannot be made. The superuser and
-    those who may write to this user's home folder do not count. `choice` names what chooses the folder.
+    Raises NetsimError if another user can write to any of them, and OSError if the folder cannot be created. The
+    superuser and users who can write to this user's home folder are allowed. `choice` names the setting of the folder.
     """
     path, home = folder.resolve(), Path(os.path.expanduser("~"))
-    home = home.resolve() if home.is_absolute() else home  # of a user who has none it is no path
+    home = home.resolve() if home.is_absolute() else home  # relative for a user without a home folder
     for part in (*reversed(path.parents), path):
         part.mkdir(mode=0o700, exist_ok=True)
         if hasattr(os, "geteuid") and not home.is_relative_to(part):
@@ -231,17 +227,17 @@ def make_private(folder: Path, choice: str) -> Path:
 def _refuse_shared(folder: Path, is_last: bool, choice: str) -> None:
     state = folder.stat()
     if state.st_uid not in (0, os.geteuid()):
-        raise NetsimError(f"{folder}: belongs to another user, whose code would be run; choose another {choice}")
+        raise NetsimError(f"{folder}: belongs to another user, who could insert code; choose another {choice}")
     writers = stat.S_IWOTH | (0 if _is_private(state.st_gid, state.st_uid) else stat.S_IWGRP)
-    is_sticky = bool(state.st_mode & stat.S_ISVTX)  # others may add what the next turn finds, but change nothing
+    is_sticky = bool(state.st_mode & stat.S_ISVTX)  # others may only add files, which the next iteration checks
     if state.st_mode & writers and (is_last or not is_sticky):
-        remedy = f"choose another {choice}, or chmod go-w if all that it holds is yours"
-        raise NetsimError(f"{folder}: may be written by other users, whose code would be run; {remedy}")
+        remedy = f"choose another {choice}, or run chmod go-w if you trust its content"
+        raise NetsimError(f"{folder}: other users can write to it and insert code; {remedy}")
 
 
 def _is_private(group: int, user: int) -> bool:
-    """Whether a group is that of one user alone, which many systems make for each."""
-    import grp  # not on every system, as user numbers are not
+    """True if a group belongs to a single user, as many systems create for each user."""
+    import grp  # missing on some systems, like user numbers
     import pwd
 
     try:
@@ -253,28 +249,27 @@ def _is_private(group: int, user: int) -> bool:
 
 @contextmanager
 def open_regular(path: Path, largest: int | None = None) -> Iterator[BinaryIO]:
-    """Open a file to read; a named pipe that nobody writes to, or a device that never ends, is refused.
+    """Open a regular file for reading. Pipes and devices would block or never end.
 
-    Raises DataError if it is no regular file, or of more than `largest` bytes; OSError if it cannot be opened.
+    Raises DataError for other files, or for more than `largest` bytes. Raises OSError if the file cannot be opened.
     """
     without_waiting = getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | without_waiting)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise DataError(f"{path}: is no regular file")
+            raise DataError(f"{path}: is not a regular file")
         if largest is not None and os.fstat(file.fileno()).st_size > largest:
             raise DataError(f"{path}: is larger than {largest} bytes")
         yield file
 
 
 def read_text(path: Path, largest: int) -> str:
-    """Read a UTF-8 text file of at most so many bytes.
+    """Read a UTF-8 text file of at most `largest` bytes.
 
-    Raises DataError if it is no regular file, or larger; OSError or UnicodeDecodeError if it cannot be read, or is no
-    such text.
+    Raises DataError for other files or more bytes. Raises OSError or UnicodeDecodeError if the file cannot be read.
     """
     with open_regular(path, largest) as file:
         content = file.read(largest + 1)
-    if len(content) > largest:  # of a file that grows meanwhile
+    if len(content) > largest:  # the file has grown since
         raise DataError(f"{path}: is larger than {largest} bytes")
     return content.decode("utf-8")
 
@@ -297,26 +292,26 @@ class _Lines(io.RawIOBase):
 
 
 def bounded_lines(path: Path, file: BinaryIO) -> io.BufferedReader:
-    """The rest of an open text file, for readers that keep a line, or a cell, in many times its memory.
+    """Return the rest of an open text file, for readers that need much memory per line.
 
-    Reading raises DataError at a line that is longer than any of a table.
+    Reading raises DataError for too long lines.
     """
     return io.BufferedReader(_Lines(path, file))
 
 
 def check_expansion(path: Path, content: int, size: int) -> None:
-    """Refuse, by a DataError, a small file of `size` bytes that unpacks to a large content."""
+    """Raise DataError if a small file of `size` bytes unpacks to a large content."""
     if content > most_expanded(size):
         raise DataError(f"{path}: promises {content} bytes in a file of {size} bytes; it is damaged or a trap")
 
 
 def most_expanded(size: int) -> int:
-    """Bytes that a file of so many may unpack to."""
+    """Return the maximum bytes that a file of `size` bytes may unpack to."""
     return max(_ALWAYS_EXPANDED, _LARGEST_EXPANSION * size)
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a regular file; an OSError or a DataError, if it cannot be read."""
+    """Return the SHA-256 of a regular file. Raises OSError or DataError if it cannot be read."""
     digest = hashlib.sha256()
     with open_regular(path) as stream:
         update_digest(digest, stream)
@@ -324,14 +319,14 @@ def file_sha256(path: Path) -> str:
 
 
 def update_digest(digest: Digest, file: BinaryIO) -> None:
-    """Update a digest, as of hashlib, with the rest of an open file, a part at a time."""
+    """Update a hashlib digest with the rest of an open file, in chunks."""
     while chunk := file.read(2**20):
         digest.update(chunk)
 
 
 @contextmanager
 def reading_arrays(path: Path) -> Iterator[None]:
-    """Turn whatever numpy and zipfile raise over a missing or damaged ``.npz`` into a DataError of one line."""
+    """Convert all exceptions for a missing or damaged ``.npz`` to a DataError in one line."""
     try:
         yield
     except (NetsimError, MemoryError):
@@ -340,22 +335,22 @@ def reading_arrays(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: no such file") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # they let through whatever a damaged file leads to
+    except Exception as error:  # damaged files raise any exception
         raise DataError(f"{path}: is not a readable .npz of plain arrays ({error}); write or copy it again") from error
 
 
 def read_arrays(path: Path, digest: Digest | None = None) -> dict[str, np.ndarray]:
-    """Read every array of an ``.npz`` file, never unpickling.
+    """Read all arrays of an ``.npz`` file, without pickle.
 
-    No memory is taken for elements that the file does not hold, whatever its headers promise. A `digest`, as of
-    hashlib, is updated with the very file that is read, should another one take its place meanwhile.
+    Memory is allocated only for elements in the file, whatever the headers say. A hashlib `digest` is updated with the
+    content that is read, even if another process replaces the file meanwhile.
 
-    Raises DataError if the file is missing, damaged, or holds anything but plain arrays.
+    Raises DataError if the file is missing, damaged, or contains anything but plain arrays.
     """
     with reading_arrays(path), open_regular(path) as file:
         if file.read(len(_SINGLE_ARRAY)) == _SINGLE_ARRAY:
-            raise DataError(f"{path}: holds a single array; an .npz of named arrays is needed")
-        with zipfile.ZipFile(file) as archive:  # first: of what is no archive no checksum is needed
+            raise DataError(f"{path}: contains a single array; save named arrays with numpy.savez")
+        with zipfile.ZipFile(file) as archive:  # before the checksum, which other files do not need
             if digest is not None:
                 file.seek(0)
                 update_digest(digest, file)
@@ -368,23 +363,23 @@ def read_arrays(path: Path, digest: Digest | None = None) -> dict[str, np.ndarra
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """An array of an archive; raises ValueError if its header does not fit what there is."""
+    """Read an array of an archive. Raises ValueError if its header does not match its size."""
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{member.filename} is compressed in another way than numpy does")
+        raise ValueError(f"{member.filename} has a compression that numpy does not use")
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with archive.open(member) as stream:
             try:
                 shape, _, kind = readers[np.lib.format.read_magic(stream)](stream)
-            except MemoryError as error:  # so says Python's parser of what is nested too deeply
+            except MemoryError as error:  # Python's parser raises it for deep nesting
                 raise ValueError(f"{member.filename} has no header") from error
             if kind.hasobject:
-                raise ValueError(f"{member.filename} holds objects")
+                raise ValueError(f"{member.filename} contains objects")
             if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != member.file_size - stream.tell():
                 raise ValueError(f"{member.filename} has a header that does not fit its size")
             if not kind.itemsize and shape:
-                raise ValueError(f"{member.filename} holds elements of no size")
+                raise ValueError(f"{member.filename} contains elements without size")
         with archive.open(member) as stream:
             array: np.ndarray = np.lib.format.read_array(stream, allow_pickle=False)
     return array

@@ -1,4 +1,4 @@
-"""Files in HDF5 that others made: whether they can be read without harm."""
+"""Safety checks for HDF5 files from others."""
 
 import contextlib
 import math
@@ -14,22 +14,22 @@ from netsim.errors import DataError
 from netsim.files import check_expansion, most_expanded, open_regular
 from netsim.numerics.limits import limit_memory, limit_time, peak_memory
 
-_SECONDS, _BYTES_PER_SECOND = 30, 5e6  # how much of a processor's time reading a file may take
-_BUSY = 20  # so many times as long it may take where others use the processor
-_REFUSED = 3  # exit code of the process that scans a file
-_ENDLESS = -getattr(signal, "SIGXCPU", 0) or None  # exit code of a process that took too long
+_SECONDS, _BYTES_PER_SECOND = 30, 5e6  # processor time for reading a file: constant, and rate
+_BUSY = 20  # ratio of wall time to processor time on a busy machine
+_REFUSED = 3  # exit code of the scanning process for unsafe files
+_ENDLESS = -getattr(signal, "SIGXCPU", 0) or None  # exit code after the time limit
 
 
 def check_hdf5(path: Path) -> None:
-    """Refuse a file that reaches outside itself, unpacks to much more than its size, or that HDF5 fails over.
+    """Raise DataError for a file that refers to other files, unpacks to much more than its size, or breaks HDF5.
 
-    Over a damaged file HDF5 can crash, or never end, not even by Ctrl-C. So another process reads it first, with bounds
-    on time and memory.
+    On a damaged file, HDF5 can crash or hang, even after Ctrl-C. Therefore, a separate process with limits on time and
+    memory reads the file first.
     """
     with open_regular(path) as file:
         seconds = math.ceil(_SECONDS + os.fstat(file.fileno()).st_size / _BYTES_PER_SECOND)
-    command = [sys.executable, "-P", "-m", __name__, str(path), str(seconds)]  # -P: nothing here is a module
-    endless = f"{path}: is damaged: HDF5 does not come to an end with it"
+    command = [sys.executable, "-P", "-m", __name__, str(path), str(seconds)]  # -P: no modules of the current folder
+    endless = f"{path}: is damaged: HDF5 does not finish reading it"
     try:
         tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_BUSY * seconds)
     except subprocess.TimeoutExpired as error:
@@ -39,17 +39,17 @@ def check_hdf5(path: Path) -> None:
     if tried.returncode == _REFUSED:
         raise DataError(tried.stderr.strip())
     if tried.returncode < 0:
-        raise DataError(f"{path}: is damaged: HDF5 crashes over it")
+        raise DataError(f"{path}: is damaged: HDF5 crashes while reading it")
     if tried.returncode:
         reason = (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
-        raise DataError(f"{path}: is not read, for the process that looks through it first failed ({reason})")
+        raise DataError(f"{path}: is not read, because the safety check failed ({reason})")
 
 
 def scan(path: Path) -> None:
-    """Read all that a file holds; `DataError` if it reaches outside itself, or holds much more than its size allows.
+    """Read all content of a file. Raises DataError for links to other files, or much more content than its size.
 
-    What HDF5 refuses is passed over, for whoever reads it next will say it: unless it took much memory before, for
-    without a bound on it HDF5 would take all there is.
+    Other errors of HDF5 are ignored, because the actual reader will raise them. Errors after large allocations are
+    not, because HDF5 would take all memory without a limit.
     """
     before = peak_memory()
     try:
@@ -80,12 +80,12 @@ def _scan(path: Path) -> None:
                 if isinstance(item, h5py.Group):
                     address = h5py.h5o.get_info(item.id).addr
                     if address in seen:
-                        raise DataError(f"{path}: {item.name} is a group that is in the file twice")
+                        raise DataError(f"{path}: {item.name} is a group that occurs twice in the file")
                     seen.add(address)
                     waiting.append(item)
                 elif isinstance(item, h5py.Dataset):
                     if item.external or item.is_virtual:
-                        raise DataError(f"{path}: {item.name} lies in other files")
+                        raise DataError(f"{path}: {item.name} is stored in other files")
                     content += item.nbytes
                     check_expansion(path, content, size)
                     _read_attributes(item)
@@ -94,7 +94,7 @@ def _scan(path: Path) -> None:
 
 def _read_attributes(item: h5py.Group | h5py.Dataset) -> None:
     for name in item.attrs:
-        with contextlib.suppress(OSError):  # of types that h5py does not know
+        with contextlib.suppress(OSError):  # types that h5py does not support
             item.attrs[name]
 
 

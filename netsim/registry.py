@@ -1,8 +1,7 @@
-"""Seams: the entries of one sort by name, those of netsim and those that other packages add.
+"""Registries of extensions: the entries of a seam by name, from netsim and from other packages.
 
-An entry of netsim is a module of the seam's own package, called like the entry: nothing lists it elsewhere, and it is
-imported when it is first asked for. Another package adds one by an entry point of the group ``netsim.<seam>``, or by
-registering it before it is used::
+An entry of netsim is a module in the seam's package with the name of the entry. It is imported on first use. Another
+package adds an entry with an entry point of the group ``netsim.<seam>``, or by registering it before its use::
 
     [project.entry-points."netsim.connectivity"]
     row-kernels = "mypackage.row_kernels"
@@ -27,7 +26,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an entry comes from: the module that registered it, and the installed package that this belongs to."""
+    """Source of an entry: the module that registered it, and the installed package of the module."""
 
     seam: str
     name: str
@@ -37,22 +36,22 @@ class Origin:
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
-    """The entries of a seam by name; a mapping whose values are imported when they are first asked for.
+    """Entries of a seam by name: a mapping whose values are imported on first use.
 
     Parameters
     ----------
     seam : str
-        What an entry is, for messages and for the entry points ``netsim.<seam>``; spaces and hyphens become
-        underscores.
+        Kind of entry, for messages and for the entry points ``netsim.<seam>``. Spaces and hyphens become underscores
+        there.
     package : str
-        The package whose modules are the entries that come with netsim. A module ``early_readout`` registers the entry
-        ``early-readout``; those whose name begins with an underscore are none.
+        Package of netsim's entries. The module ``early_readout`` registers the entry ``early-readout``. Modules whose
+        name begins with an underscore are not entries.
     order : callable, optional
-        By what entries are sorted where they are listed, for which all are loaded; by default by name.
+        Sort key of entries in lists, which loads all entries. The default is the name.
     folders : bool
-        Whether each entry of the package is a folder, and the modules beside them are none.
+        Whether only subpackages are entries, not modules.
     first : str, optional
-        Name of the usual entry, which lists begin with.
+        Name of the usual entry, the first in lists.
 
     Examples
     --------
@@ -88,14 +87,22 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return limited(textwrap.wrap(f"Registry({self.seam!r}: {names})", WIDTH, subsequent_indent="  "))
 
     def register(self, name: str) -> Callable[[Made], Made]:
-        """A decorator that adds a class, a function or any other value under a name.
+        """Return a decorator that adds a class, a function or any other value under a name.
 
-        Registering the same name again is for a module that is loaded anew; of two modules the second is refused.
+        The same module may register a name again, for example when it is reloaded.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        callable
 
         Raises
         ------
         SpecificationError
-            If another module has registered the name, or it is that of an entry of netsim.
+            If netsim or another module has registered the name.
         """
 
         def add(entry: Made) -> Made:
@@ -105,14 +112,14 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return add
 
     def add(self, name: str, entry: Entry, module: str) -> None:
-        """Register an entry, any value, as that of a module (its ``__name__``)."""
+        """Register an entry (any value) for a module (its ``__name__``)."""
         if self._own.get(name, module) != module:
-            reason = f"comes with netsim; what {module} registers needs another name"
+            reason = f"is an entry of netsim; choose another name in {module}"
             raise SpecificationError(f"{self.seam} {name!r}", reason)
         former = self._modules.setdefault(name, module)
         if former != module:
             raise SpecificationError(
-                f"{self.seam} {name!r}", f"is registered by {former} and by {module}; one of them needs another name"
+                f"{self.seam} {name!r}", f"is registered by {former} and by {module}; rename one of them"
             )
         self._entries[name] = entry
 
@@ -124,17 +131,17 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return self._entries[name]
 
     def require(self, name: str, where: str = "") -> Entry:
-        """The entry of a name, which is asked for `where`; if there is none, a SpecificationError names the nearest."""
+        """Return an entry, or raise SpecificationError with the nearest name. `where` is the setting with the name."""
         try:
             return self[name]
-        except (KeyError, TypeError):  # or what no name can be
+        except (KeyError, TypeError):  # TypeError: the value cannot be a name
             hint = f"is not known{nearest(name, self)}"
             if where:
                 raise SpecificationError(where, f"{name!r} {hint}") from None
             raise SpecificationError(f"{self.seam} {name!r}", hint) from None
 
     def name_of(self, entry: object) -> str:
-        """The name that an entry is registered under; a KeyError, if it is not."""
+        """Return the name of an entry, or raise KeyError."""
         for name, known in self._entries.items():
             if known is entry:
                 return name
@@ -152,16 +159,16 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return isinstance(name, str) and any(name in known for known in (self._entries, self._own, self._points))
 
     def origin(self, name: str) -> Origin:
-        """Where the entry of a name comes from; a KeyError, if there is none."""
+        """Return the origin of an entry, or raise KeyError."""
         self[name]
         return self._origin(name, self._modules[name])
 
     def origin_of(self, made: object) -> Origin:
-        """Where an object comes from that stands in place of an entry; its name is that of its class."""
+        """Return the origin of an object that replaces an entry, with the name of its class."""
         return self._origin(type(made).__qualname__, type(made).__module__)
 
     def is_own(self, name: str) -> bool:
-        """Whether an entry comes with netsim; one that does is not imported for it."""
+        """True if netsim includes an entry. The entry is not imported."""
         return name in self._own
 
     @property
@@ -170,7 +177,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     @cached_property
     def _own(self) -> dict[str, str]:
-        """The modules of the package, by the names of their entries."""
+        """Modules of the package, by the names of their entries."""
         package = importlib.util.find_spec(self.package)
         assert package is not None
         modules = pkgutil.iter_modules(package.submodule_search_locations)
@@ -183,16 +190,16 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return {point.name: point for point in importlib.metadata.entry_points(group=group)}
 
     def _load(self, name: str) -> None:
-        """Import the module that registers an entry, if there is one."""
+        """Import the module that registers an entry, if it exists."""
         if name in self._own:
             importlib.import_module(self._own[name])
             if name not in self._entries:
-                raise SpecificationError(f"{self.seam} {name!r}", "is announced, but its module does not register it")
+                raise SpecificationError(f"{self.seam} {name!r}", "has a module, but the module does not register it")
         elif name in self._points:
             try:
                 loaded = self._points[name].load()
             except Exception as error:
-                reason = f"cannot be loaded ({type(error).__name__}: {error}); mend or uninstall its package"
+                reason = f"cannot be loaded ({type(error).__name__}: {error}); repair or uninstall its package"
                 raise SpecificationError(f"{self.seam} {name!r}", reason) from error
             if name not in self._entries:
                 self.add(name, loaded, self._points[name].module)

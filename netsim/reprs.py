@@ -1,4 +1,4 @@
-"""Representations of a few lines: what is not as by default, and never what an array holds."""
+"""Representations of a few lines, without default values and array contents."""
 
 import dataclasses
 import html
@@ -11,7 +11,7 @@ WIDTH, LINES = 100, 12
 
 
 def limited(lines: Sequence[str]) -> str:
-    """Lines, at most `LINES` of at most `WIDTH` characters; an ellipsis stands for the rest."""
+    """Join at most `LINES` lines of at most `WIDTH` characters, with an ellipsis for the rest."""
     kept = (
         list(lines) if len(lines) <= LINES else [*lines[: LINES - 2], f"  … {len(lines) - LINES + 1} more", lines[-1]]
     )
@@ -19,7 +19,7 @@ def limited(lines: Sequence[str]) -> str:
 
 
 def brief(value: Any) -> str:
-    """A value in a few words: of an array the type and shape, of what needs several lines the first."""
+    """Return a short representation: type and shape for an array, the first line for long values."""
     if isinstance(value, float):
         return repr(float(f"{value:.6g}"))
     if hasattr(value, "__array__"):
@@ -34,7 +34,7 @@ def brief(value: Any) -> str:
 
 
 def short_repr(self: Any) -> str:
-    """Of a dataclass or named tuple: the fields that are not as by default, functions aside."""
+    """Represent a dataclass or named tuple by its fields, without defaults and functions."""
     if dataclasses.is_dataclass(self):
         fields = dataclasses.fields(self)
         values = {field.name: getattr(self, field.name) for field in fields if field.repr}
@@ -44,15 +44,15 @@ def short_repr(self: Any) -> str:
         }
     else:
         values, defaults = self._asdict(), self._field_defaults
-    told = [
+    shown = [
         f"{name}={brief(value)}"
         for name, value in values.items()
         if not _same(value, defaults.get(name, _same)) and not isinstance(value, FunctionType)
     ]
-    name, line = type(self).__name__, ", ".join(told)
+    name, line = type(self).__name__, ", ".join(shown)
     if len(name) + len(line) + 2 <= WIDTH:
         return f"{name}({line})"
-    inner = [wrapped for one in told for wrapped in wrap(f"  {one},", WIDTH, subsequent_indent="    ")]
+    inner = [wrapped for entry in shown for wrapped in wrap(f"  {entry},", WIDTH, subsequent_indent="    ")]
     return limited([f"{name}(", *inner, ")"])
 
 
@@ -61,12 +61,12 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def html_text(text: str) -> str:
-    """Text for notebooks, letter by letter: they typeset mathematics between dollar signs that stand in one tag."""
+    """Escape text for notebooks. The tags around dollar signs prevent typesetting as mathematics."""
     return html.escape(text).replace("$", "<span>$</span>")
 
 
 def html_table(title: str, rows: Sequence[Sequence[object]], heading: Sequence[str] = ()) -> str:
-    """A table for notebooks; whatever the cells hold is escaped."""
+    """Return a table for notebooks, with escaped cells."""
 
     def line(cells: Sequence[object], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{html_text(str(cell))}</{tag}>" for cell in cells) + "</tr>"

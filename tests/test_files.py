@@ -188,11 +188,11 @@ def test_a_group_of_one_user_is_no_other(tmp_path: Path, monkeypatch: pytest.Mon
             make_private(tmp_path / "a", "CHOICE")
         else:
             with pytest.raises(
-                NetsimError, match=r"a: may be written by other users, .* choose another CHOICE, or chmod"
+                NetsimError, match=r"a: other users can write to it .* choose another CHOICE, or run chmod"
             ):
                 make_private(tmp_path / "a", "CHOICE")
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
-    with pytest.raises(NetsimError, match="may be written by other users"):
+    with pytest.raises(NetsimError, match="other users can write to it"):
         make_private(tmp_path / "a", "CHOICE")
 
 
@@ -203,5 +203,5 @@ def test_whoever_may_write_to_the_home_folder_needs_no_cache(tmp_path: Path, mon
     monkeypatch.setenv("HOME", str(home))
     make_private(home / "cache", "CHOICE")
     monkeypatch.setenv("HOME", os.devnull)
-    with pytest.raises(NetsimError, match="may be written by other users"):
+    with pytest.raises(NetsimError, match="other users can write to it"):
         make_private(home / "cache", "CHOICE")

@@ -45,7 +45,7 @@ def test_an_entry_point_is_an_entry() -> None:
 @pytest.mark.parametrize("value", ["nobody_has_this_module:entry", "math:no_such_function"])
 def test_an_entry_point_that_cannot_be_loaded_is_named(value: str) -> None:
     registry = _registry({"broken": value})
-    with pytest.raises(SpecificationError, match=r"^schedule 'broken': cannot be loaded \(\w+Error: .*; mend or "):
+    with pytest.raises(SpecificationError, match=r"^schedule 'broken': cannot be loaded \(\w+Error: .*; repair or "):
         registry["broken"]
 
 
@@ -57,7 +57,7 @@ def test_an_object_comes_from_the_module_of_its_class() -> None:
 def test_nobody_else_takes_the_name_of_an_entry_of_netsim() -> None:
     registry = _registry()  # which has not imported any
     for known in (registry, schedules):
-        with pytest.raises(SpecificationError, match=r"'cosine': comes with netsim; what mine registers needs another"):
+        with pytest.raises(SpecificationError, match=r"'cosine': is an entry of netsim; choose another name in mine"):
             known.add("cosine", lambda progress: 1.0, "mine")
     assert schedules["cosine"](0.0) == 1.0
 
@@ -65,5 +65,5 @@ def test_nobody_else_takes_the_name_of_an_entry_of_netsim() -> None:
 def test_two_modules_cannot_have_one_name() -> None:
     registry = _registry()
     registry.add("mine", 1, "one")
-    with pytest.raises(SpecificationError, match="is registered by one and by two; one of them needs another name"):
+    with pytest.raises(SpecificationError, match="is registered by one and by two; rename one of them"):
         registry.add("mine", 2, "two")

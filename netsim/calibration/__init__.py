@@ -1,1 +1,1 @@
-"""Fitting a specification to how neurons behave: postsynaptic potentials from their response, weights from activity."""
+"""Calibration: fit postsynaptic potentials to responses, and initial weights to activity."""

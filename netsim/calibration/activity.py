@@ -1,4 +1,4 @@
-"""Initial weights that bring every population to a wanted activity: when its neurons fire, and how far apart."""
+"""Calibration of initial weights to a wanted activity of each population: median and spread of spike times."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,16 +15,25 @@ from netsim.specification import Network, Population
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
 
-_ROUNDS, _HALVINGS = 6, 14
+_ROUNDS, _HALVINGS = 6, 14  # maximum corrections of the spread, bisections of the bias or mean
 _QUARTILES = (0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True)
 class Activity:
-    """First spikes of a population over neurons and presentations; quartiles count silent neurons as latest (ms)."""
+    """First spikes of a population over neurons and presentations.
+
+    Attributes
+    ----------
+    population : str
+    fired : float
+        Fraction that fired.
+    early, median, late : float
+        Quartiles of the latencies (ms). Silent neurons count as latest.
+    """
 
     population: str
-    fired: float  # share
+    fired: float
     early: float
     median: float
     late: float
@@ -32,7 +41,14 @@ class Activity:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A network with initial weights, and the activity that they lead to; a notebook shows the table."""
+    """A calibrated network and its activity. Notebooks show the table.
+
+    Attributes
+    ----------
+    network : Network
+    activity : tuple of Activity
+        Activity of each population.
+    """
 
     network: Network
     activity: tuple[Activity, ...]
@@ -49,8 +65,8 @@ class Calibration:
 
     def _rows(self) -> list[tuple[str, str, str, str]]:
         return [
-            (one.population, f"{one.fired:.0%}", f"{one.median:.1f} ms", f"{one.early:.1f} to {one.late:.1f} ms")
-            for one in self.activity
+            (each.population, f"{each.fired:.0%}", f"{each.median:.1f} ms", f"{each.early:.1f} to {each.late:.1f} ms")
+            for each in self.activity
         ]
 
 
@@ -62,32 +78,37 @@ def calibrate(
     quartiles: float | Mapping[str, float],
     seed: int = 0,
 ) -> Calibration:
-    """Initial weights by activity: populations fire when they should, and neither all at once nor all over the place.
+    """Choose initial weights such that all populations fire at wanted times.
 
-    Population after population, from the stimulus on, the constant current ``initial.bias`` (of neurons without a bias
-    ``initial.mean``) is bisected until the median of the first-spike latencies is `latency`, and ``initial.spread``
-    is scaled until their quartiles are about `quartiles` apart, or as near as stimuli and neurons let them: `activity`
-    says what came of it. The network that comes of it holds distributions, so that any seed draws anew.
+    Populations are calibrated in order, from the stimulus. The constant current ``initial.bias`` (or ``initial.mean``
+    for neurons without a bias) is bisected until the median of the first-spike latencies equals `latency`.
+    ``initial.spread`` is scaled until their quartiles are about `quartiles` apart. Stimuli and neurons limit what is
+    possible, so check the resulting `activity`. The resulting network contains distributions, so every seed draws
+    other weights.
 
     Parameters
     ----------
     engine : Engine
-        Presents the stimuli; any engine, also one of your own.
+        Presents the stimuli. Any engine is possible.
     network : Network
-        Of the engine, for example with the potentials of `netsim.fit_psp`.
+        The engine's network, for example with the potentials of `netsim.fit_psp`.
     stimuli : Stimuli
-        Some tens are enough.
+        Some tens suffice.
     latency, quartiles : float or mapping
-        Of all populations that integrate, or by name (ms).
+        Median, and distance of the quartiles (ms), for all integrating populations or by name.
     seed : int
-        Of the weights that are tried.
+        Seed of the test weights.
+
+    Returns
+    -------
+    Calibration
 
     Raises
     ------
     DataError
-        If a population cannot be brought to fire then.
+        If a population cannot fire at the wanted time.
     SpecificationError
-        If a mapping lacks a population that integrates.
+        If a mapping lacks an integrating population.
 
     Examples
     --------
@@ -99,8 +120,8 @@ def calibrate(
     >>> network = netsim.Network.chain("small", encoder, layers, 64.0, training=training)
     >>> engine = netsim.make_engine("event", network)
     >>> stimuli = netsim.load_splits(network).training.first(20)
-    >>> found = netsim.calibrate(engine, network, stimuli, latency=24.0, quartiles=4.0)
-    >>> [round(one.median) for one in found.activity]
+    >>> calibration = netsim.calibrate(engine, network, stimuli, latency=24.0, quartiles=4.0)
+    >>> [round(activity.median) for activity in calibration.activity]
     [24, 24]
     """
     wanted, apart = _by_population(network, latency, "latency"), _by_population(network, quartiles, "quartiles")
@@ -125,25 +146,25 @@ def _calibrated(
             spread = network.incoming(name)[0].initial.spread
             network = _with_initial(network, population, spread=spread * float(np.clip(factor, 0.25, 4.0)))
         network, _ = yield from _timed(network, population, stimuli, wanted, seed)
-    latencies = yield _trial(network, stimuli, seed)  # once all are calibrated, for a loop may have changed some since
-    found = (_activity(population, latencies) for population in network.integrating)
-    return Calibration(network, tuple(found))
+    latencies = yield _trial(network, stimuli, seed)  # again at the end, because loops change earlier populations
+    activities = (_activity(population, latencies) for population in network.integrating)
+    return Calibration(network, tuple(activities))
 
 
 def _by_population(network: Network, given: float | Mapping[str, float], what: str) -> dict[str, float]:
-    """What is wanted of each population that integrates."""
+    """Return the wanted value of each integrating population."""
     names = [population.name for population in network.integrating]
     if not isinstance(given, Mapping):
         return dict.fromkeys(names, float(given))
     if missing := [name for name in names if name not in given]:
-        raise SpecificationError(what, f"has no time for {', '.join(missing)}; name each population that integrates")
+        raise SpecificationError(what, f"has no time for {', '.join(missing)}; name each integrating population")
     return {name: float(given[name]) for name in names}
 
 
 def _timed(
     network: Network, population: Population, stimuli: np.ndarray, wanted: float, seed: int
 ) -> Conversation[tuple[Network, Activity]]:
-    """The network whose population fires at the wanted time in the median, by halving."""
+    """Return the network whose population has the wanted median (ms), by bisection."""
     knob = "bias" if population.has_bias else "mean"
     least, most = 0.0, 1.0
     while True:
@@ -152,7 +173,7 @@ def _timed(
             break
         least, most = most, 2 * most
         if most > 2.0**20:
-            raise DataError(f"{population.name}: does not fire at {wanted:g} ms, however large initial.{knob} is")
+            raise DataError(f"{population.name}: does not fire at {wanted:g} ms for any initial.{knob}; wait longer")
     for _ in range(_HALVINGS):
         middle = (least + most) / 2
         activity = yield from _measured(_with_initial(network, population, **{knob: middle}), population, stimuli, seed)
@@ -172,20 +193,20 @@ def _trial(network: Network, stimuli: np.ndarray, seed: int) -> Batch:
 
 
 def _activity(population: Population, latencies: Latencies) -> Activity:
-    own = latencies[population.name].ravel()
-    early, median, late = np.quantile(own, _QUARTILES, method="higher").tolist()
-    return Activity(population.name, float(np.isfinite(own).mean()), early, median, late)
+    times = latencies[population.name].ravel()
+    early, median, late = np.quantile(times, _QUARTILES, method="higher").tolist()
+    return Activity(population.name, float(np.isfinite(times).mean()), early, median, late)
 
 
 def _with_initial(network: Network, population: Population, **values: float) -> Network:
-    """The network with other initial weights onto a population; its bias is that of the first projection."""
+    """Return the network with other initial weights onto a population. The first projection sets its bias."""
     first = network.incoming(population.name)[0].name
     projections = []
     for projection in network.projections:
         if projection.target == population.name:
-            own: dict[str, Any] = dict(values)
-            if projection.name != first and "bias" in own:
-                own["bias"] = 0.0
-            projection = dataclasses.replace(projection, initial=dataclasses.replace(projection.initial, **own))
+            changes: dict[str, Any] = dict(values)
+            if projection.name != first and "bias" in changes:
+                changes["bias"] = 0.0
+            projection = dataclasses.replace(projection, initial=dataclasses.replace(projection.initial, **changes))
         projections.append(projection)
     return dataclasses.replace(network, projections=tuple(projections))

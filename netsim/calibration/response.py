@@ -1,4 +1,4 @@
-"""The response of a neuron's potential to one spike, and the piecewise-linear stand-in for the learner."""
+"""The response of a neuron's potential to one spike, and its piecewise-linear approximation for the learner."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -20,23 +20,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STEP = 1e-3
-"""The weight of the synapse whose response is measured, beside those of the operating point."""
+"""Weight of the measured synapse, added to the operating point."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """What one spike does to the potential of a neuron, and its stand-in.
+    """Response of a neuron's potential to one spike, and its approximation.
 
     Attributes
     ----------
     projection : str
     time : ndarray of float, shape (samples,)
-        Since the presynaptic spike (ms).
+        Time since the presynaptic spike (ms).
     potential : ndarray of float, shape (samples,)
-        Per weight, in the unit of the potential.
+        Potential per weight, in the unit of the potential.
     psp : PSP
+        Piecewise-linear approximation.
     tau : float
-        Membrane time constant (ms) of the stand-in, which its slopes are over.
+        Membrane time constant (ms), the time unit of the slopes.
     """
 
     projection: str
@@ -49,67 +50,85 @@ class Response:
 
     @property
     def fitted(self) -> np.ndarray:
-        """The potential of the stand-in at the same times."""
+        """Potential of the approximation at the same times."""
         return self.psp.potential(self.time) / self.tau
 
     @property
     def error(self) -> float:
-        """The largest difference, as a share of the response's largest absolute value."""
+        """Largest difference, relative to the largest absolute value of the response."""
         return float(np.abs(self.fitted - self.potential).max() / np.abs(self.potential).max())
 
 
 @dataclass(frozen=True)
 class PSPFit:
-    """Stand-ins of all projections, and the network with them; a notebook shows the table, `figure` draws them."""
+    """Approximations for all projections, and the network with them. Notebooks show the table.
+
+    Attributes
+    ----------
+    network : Network
+    responses : tuple of Response
+    """
 
     network: Network
     responses: tuple[Response, ...]
 
     def __repr__(self) -> str:
         lines = [
-            f"  {one.projection}: peak {peak:.4g} at {time:g} ms, off by {one.error:.1%} of it at most"
-            for one, time, peak in self._peaks()
+            f"  {each.projection}: peak {peak:.4g} at {time:g} ms, largest error {each.error:.1%} of the peak"
+            for each, time, peak in self._peaks()
         ]
         return limited([f"PSPFit of {self.network.name!r}:", *lines])
 
     def _repr_html_(self) -> str:
-        rows = [(one.projection, f"{peak:.4g}", f"{time:g}", f"{one.error:.1%}") for one, time, peak in self._peaks()]
+        rows = [
+            (each.projection, f"{peak:.4g}", f"{time:g}", f"{each.error:.1%}") for each, time, peak in self._peaks()
+        ]
         return html_table(self.network.name, rows, ("projection", "peak per weight", "at (ms)", "largest error"))
 
     def figure(self) -> "Figure":
-        """Responses and stand-ins over time."""
-        names, times = [one.projection for one in self.responses], [one.time for one in self.responses]
-        return psp_fits(names, times, [one.potential for one in self.responses], [one.fitted for one in self.responses])
+        """Draw responses and approximations over time.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        fits = self.responses
+        names, times = [each.projection for each in fits], [each.time for each in fits]
+        return psp_fits(names, times, [each.potential for each in fits], [each.fitted for each in fits])
 
     def _peaks(self) -> Iterator[tuple[Response, float, float]]:
-        for one in self.responses:
-            at = int(np.abs(one.potential).argmax())
-            yield one, float(one.time[at]), float(one.potential[at])
+        for each in self.responses:
+            peak = int(np.abs(each.potential).argmax())
+            yield each, float(each.time[peak]), float(each.potential[peak])
 
 
 def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | None = None) -> PSPFit:
-    """Fit piecewise-linear postsynaptic potentials to the response of a Brian2 network of your own.
+    """Fit piecewise-linear postsynaptic potentials to the response of a Brian2 network.
 
-    For each projection one presynaptic neuron is made to fire at the start of a presentation without a stimulus. The
-    difference that one weak synapse makes to the potential of a postsynaptic neuron, over its weight, is the response;
-    hinges at `breakpoints` times, fitted by least squares, are the stand-in, which stays level after the last.
+    For each projection, one presynaptic neuron fires at the start of a presentation without a stimulus. The response is
+    the change that one weak synapse causes in the potential of a postsynaptic neuron, divided by its weight. The
+    approximation has slopes that change at `breakpoints` times, fitted by least squares. It is constant after the last.
 
-    In neurons whose equations are linear below threshold the response is the same at any potential, and the stand-in is
-    all that is approximate. Where it is not, as with conductances, it is the response at the operating point alone.
+    If the neuron's equations are linear below threshold, the response is independent of the potential, and only the
+    approximation causes errors. Otherwise, as with conductances, the fit is valid at the operating point only.
 
     Parameters
     ----------
     engine : OwnBrian2Engine
-        From `netsim.brian2_engine`; `potentials` there says what is recorded.
+        From `netsim.brian2_engine`, whose `potentials` define the recorded variables.
     breakpoints : int
-        At least 2.
+        Number of breakpoints, at least 2.
     weights : dict of ndarray, optional
-        The operating point: weights and biases of all neurons meanwhile; by default all are 0.
+        Operating point: weights and biases of all neurons during the measurement. The default is 0.
+
+    Returns
+    -------
+    PSPFit
 
     Raises
     ------
     DataError
-        If a potential does not respond, or neurons fire at the operating point before they have responded.
+        If a potential does not respond, or neurons fire too early at the operating point.
     SpecificationError
         If there are too few breakpoints.
 
@@ -133,7 +152,7 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
     >>> groups = {"stimulus": pixels, "cells": cells}
     >>> engine = netsim.brian2_engine(network, b2.Network(pixels, cells, synapses), groups, {"cells": synapses})
     >>> fit = netsim.fit_psp(engine)
-    >>> [one.projection for one in fit.responses]
+    >>> [response.projection for response in fit.responses]
     ['cells']
     """
     if breakpoints < 2:
@@ -143,15 +162,16 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
         weights = {name: np.zeros(shape) for name, shape in weight_shapes(network).items()}
     weights = check_weights(network, weights, "weights")
     responses = tuple(_respond(engine, projection, weights, breakpoints) for projection in network.weighted)
-    fitted = {one.projection: one.psp for one in responses}
+    fitted = {response.projection: response.psp for response in responses}
     projections = tuple(
-        dataclasses.replace(one, psp=fitted[one.name]) if one.name in fitted else one for one in network.projections
+        dataclasses.replace(each, psp=fitted[each.name]) if each.name in fitted else each
+        for each in network.projections
     )
     return PSPFit(dataclasses.replace(network, projections=projections), responses)
 
 
 def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, breakpoints: int) -> Response:
-    """Present twice, with and without the synapse, and fit the difference."""
+    """Present with and without the synapse, and fit the difference."""
     network = engine.network
     connections = network.connections(projection)
     pre, post, index = (int(array[0]) for array in connections)
@@ -175,15 +195,15 @@ def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, 
     if shared < 2 * breakpoints:
         raise DataError(f"{where} is cut off by a spike at {time[-1]:g} ms; choose weaker weights or biases")
     if not np.abs(response).max() > 1e-9:
-        raise DataError(f"{where} does not respond to a spike; is it what potentials name?")
+        raise DataError(f"{where} does not respond to a spike; check potentials in netsim.brian2_engine")
     return Response(projection.name, time, response, _fit(time, response * tau, breakpoints), tau)
 
 
 def _fit(time: np.ndarray, response: np.ndarray, breakpoints: int) -> PSP:
-    """The best hinges, by least squares over changes of slope and times of breakpoints."""
+    """Fit changes of slope and times of breakpoints by least squares."""
     start = max(0, int(np.argmax(np.abs(response) > 1e-6 * np.abs(response).max())) - 1)
     first, last = float(time[start]), float(time[-1])
-    # to begin with, as many where the response bends as its curvature asks for
+    # initial guess: density of breakpoints by the square root of curvature
     curvature = np.sqrt(np.abs(np.gradient(np.gradient(response, time), time))) + 1e-3 * np.ptp(response) ** 0.5
     share = np.cumsum(np.where(time >= first, curvature, 0.0))
     knots = np.interp(np.linspace(0, 1, breakpoints + 1)[:-1] + 0.5 / breakpoints, share / share[-1], time)
@@ -195,18 +215,18 @@ def _fit(time: np.ndarray, response: np.ndarray, breakpoints: int) -> PSP:
 
     def solved(knots: np.ndarray) -> tuple[np.ndarray, float]:
         hinges = np.maximum(time[:, None] - knots, 0.0)
-        free = hinges[:, :-1] - hinges[:, -1:]  # the slopes add up to 0: level after the last one
+        free = hinges[:, :-1] - hinges[:, -1:]  # slopes add up to 0, constant after the last breakpoint
         changes, *_ = np.linalg.lstsq(free, response, rcond=None)
         return np.append(changes, -changes.sum()), float(np.square(free @ changes - response).mean())
 
     gaps = np.maximum(np.diff(knots), float(time[1]))
-    found = minimize(
+    solution = minimize(
         lambda logs: solved(placed(logs))[1] / np.square(response).mean() + 1e3 * max(0.0, placed(logs)[-1] - last),
         np.log(gaps),
         method="Nelder-Mead",
         options={"maxiter": 400 * breakpoints, "maxfev": 400 * breakpoints, "xatol": 1e-3, "fatol": 1e-9},
     )
-    knots = placed(found.x)
+    knots = placed(solution.x)
     changes, _ = solved(knots)
     pairs = zip(knots.tolist(), changes.tolist(), strict=True)
     return PSP("breakpoints", breakpoints=tuple((round(delay, 6), change) for delay, change in pairs))

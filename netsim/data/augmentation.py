@@ -1,4 +1,4 @@
-"""Augmentation: stimuli mirrored, moved and partly covered at random, by their latencies."""
+"""Augmentation: mirror, shift and occlude stimuli at random, by their latencies."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ import numpy as np
 def augment(
     latencies: np.ndarray, generator: np.random.Generator, flips: bool = False, shift: int = 0, occlusion: int = 0
 ) -> np.ndarray:
-    """Mirror, move and partly cover stimuli at random, each for itself; `latencies` itself where nothing is asked for.
+    """Mirror, shift and occlude each stimulus at random. Without any of these, return `latencies` itself.
 
-    Latencies (ms) have the shape (presentations, height, width, channels). With `flips` a stimulus is mirrored from
-    left to right with probability 1/2. It moves by up to `shift` pixels up or down and left or right, and what comes in
-    is silent. So is a square of `occlusion` pixels per side whose middle lies anywhere in it: DeVries and Taylor
-    (2017), Improved regularization of convolutional neural networks with cutout, arXiv:1708.04552.
+    Latencies (ms) have the shape (presentations, height, width, channels). With `flips`, a stimulus is mirrored from
+    left to right with probability 1/2. It shifts by up to `shift` pixels in each direction, and new pixels are silent.
+    A square of `occlusion` pixels per side around a random pixel is silent too: DeVries and Taylor (2017), Improved
+    regularization of convolutional neural networks with cutout, arXiv:1708.04552.
     """
     if not flips and not shift and not occlusion:
         return latencies
@@ -34,9 +34,9 @@ def augment(
 
 
 def jitter(latencies: np.ndarray, generator: np.random.Generator, deviation: float, duration: float) -> np.ndarray:
-    """Move each spike by a normal draw with a standard deviation (ms); `latencies` itself if that is 0.
+    """Shift each spike by a normal draw with a standard deviation (ms). Without deviation, return `latencies` itself.
 
-    None comes before 0 ms, and one that would come after the presentation does not take place.
+    Spikes are clipped at 0 ms. Spikes at or after `duration` (ms) are removed.
     """
     if not deviation:
         return latencies

@@ -1,4 +1,4 @@
-"""Data sets: samples that an encoder takes, and labels."""
+"""Data sets: samples and labels, split into training and test."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,20 +15,46 @@ from netsim.specification import Encoder, Network, Shape
 
 VALIDATION_SEED = 2021
 MEMORY = "memory"
-"""The origin of samples that were handed over in Python."""
+"""Origin of samples given in Python."""
 
 
 Part = tuple[Any, np.ndarray]
-"""Samples, an array or any `netsim.data.stored.Samples`, and labels that belong together."""
+"""Samples, an array or any `netsim.data.stored.Samples`, and their labels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Samples with labels, split into training and test; `DataError` if they do not fit together.
+    """Samples with labels, split into training and test.
 
-    Samples are what the encoder of the same `samples` takes, of shape (samples, height, width, channels): numbers from
-    0 to `intensity_max` (images); int32, times (µs) as from `EventEncoder.first_events` (recordings); latencies (ms).
-    They may lie in a file. Labels are -1 where there are none, of all samples or of no one.
+    Build a data set with `netsim.make_dataset` or `netsim.load_dataset`.
+
+    Parameters
+    ----------
+    name : str
+    origin : str
+        Source of the data, such as a folder or ``scikit-learn``.
+    train_images, test_images : ndarray or netsim.data.stored.Samples, shape (samples, height, width, channels)
+        Intensities from 0 to `intensity_max` (images), first event times in µs as int32 (recordings, see
+        `EventEncoder.first_events`), or latencies in ms. Samples may stay in a file.
+    train_labels, test_labels : ndarray of int, shape (samples,)
+        Class numbers from 0, or -1 throughout for a data set without labels.
+    intensity_max : float or None
+        Intensity of the earliest spike. None unless the samples are images.
+    classes : tuple of str
+        Names of the labels 0, 1, ... Empty for a data set without labels.
+    samples : str
+        Kind of samples, as in `Encoder.samples`.
+    validation : tuple, optional
+        Samples and labels for choosing the epoch. By default, some training samples are set aside.
+    reference : str
+        Name that `load_dataset` accepts for this data set. Empty for data in memory.
+    coding : mapping
+        `Encoder.coding` of the encoder that prepared the samples.
+
+    Raises
+    ------
+    DataError
+        If samples, labels and classes do not fit together.
 
     Examples
     --------
@@ -38,17 +64,17 @@ class Dataset:
     """
 
     name: str
-    origin: str  # where the data came from: a folder, or scikit-learn
-    train_images: Any  # an array, or any `netsim.data.stored.Samples`
+    origin: str
+    train_images: Any
     train_labels: np.ndarray
     test_images: Any
     test_labels: np.ndarray
-    intensity_max: float | None  # the intensity that gives the earliest spike; others than images have none
-    classes: tuple[str, ...]  # what the labels 0, 1, ... stand for
-    samples: str = "images"  # what `Encoder.samples` says
-    validation: Part | None = None  # to choose the epoch by; else some of the training samples are
-    reference: str = ""  # the name by which `load_dataset` finds it again; of what is only in memory none
-    coding: Mapping[str, Any] = field(default_factory=dict)  # what `Encoder.coding` says of the one that made samples
+    intensity_max: float | None
+    classes: tuple[str, ...]
+    samples: str = "images"
+    validation: Part | None = None
+    reference: str = ""
+    coding: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for split, (images, labels) in self.parts.items():
@@ -59,23 +85,23 @@ class Dataset:
                 )
             if labels.ndim != 1 or len(labels) != len(images):
                 raise DataError(
-                    f"{self.origin}: holds {len(images)} {split} {self.samples} but {labels.size} {split} labels;"
-                    f" {self.samples} and labels must belong together"
+                    f"{self.origin}: contains {len(images)} {split} {self.samples} but {labels.size} {split} labels;"
+                    f" give one label for each"
                 )
             if self.has_labels and (labels.min() < 0 or labels.max() >= len(self.classes)):
                 raise DataError(
-                    f"{self.origin}: {split} labels go from {labels.min()} to {labels.max()},"
+                    f"{self.origin}: {split} labels range from {labels.min()} to {labels.max()},"
                     f" but there are only {len(self.classes)} classes, counted from 0"
                 )
             if not self.has_labels and labels.max() >= 0:
-                raise DataError(f"{self.origin}: {split} labels go up to {labels.max()}, but there are no classes")
-            # what lies in a file is checked by the encoder, as it is presented
+                raise DataError(f"{self.origin}: {split} labels range up to {labels.max()}, but there are no classes")
+            # the encoder checks samples in a file when they are presented
             if isinstance(images, np.ndarray) and images.max() > (self.intensity_max or np.inf):
                 raise DataError(f"{self.origin}: {split} images have intensities above {self.intensity_max:g}")
             if images.shape[1:] != self.shape:
                 raise DataError(
                     f"{self.origin}: training {self.samples} have shape {self.shape},"
-                    f" {split} {self.samples} {images.shape[1:]}; they must be the same"
+                    f" {split} {self.samples} {images.shape[1:]}; both must have the same shape"
                 )
 
     def __repr__(self) -> str:
@@ -93,34 +119,34 @@ class Dataset:
 
     @property
     def noun(self) -> str:
-        """What messages call its samples."""
+        """Word for the samples in messages."""
         return next((entry.noun for entry in encoders.values() if entry.samples == self.samples), "") or self.samples
 
     @property
     def is_whole(self) -> bool:
-        """Whether all samples are there, so that their checksum is known at once."""
+        """True if all samples exist already, so that the checksum is available at once."""
         return not any(hasattr(samples, "prepare") for samples, _ in self.parts.values())
 
     @property
     def has_labels(self) -> bool:
-        """Whether it can be learned from."""
+        """True if the samples have labels."""
         return bool(self.classes)
 
     @property
     def parts(self) -> dict[str, Part]:
-        """Samples and labels by the name of their split."""
+        """Samples and labels of each split, by name."""
         parts = {"train": (self.train_images, self.train_labels), "test": (self.test_images, self.test_labels)}
         return parts if self.validation is None else parts | {"validation": self.validation}
 
     def split(self, name: str) -> Part:
-        """Samples and labels of a split: ``train``, ``test``, or ``validation`` if it has one of its own."""
+        """Return samples and labels of a split: ``train``, ``test``, or ``validation`` if the data set includes it."""
         if name not in self.parts:
             raise DataError(f"split {name!r}: must be {' or '.join(self.parts)}")
         return self.parts[name]
 
     @cached_property
     def sha256(self) -> str:
-        """Checksum of all samples and labels, to say exactly what was simulated."""
+        """SHA-256 checksum of all samples and labels."""
         digest = hashlib.sha256()
         for samples, labels in self.parts.values():
             for array in (samples, labels):
@@ -131,15 +157,13 @@ class Dataset:
 
 
 def check_name(name: str, where: str) -> None:
-    """Refuse a name by which a file would lie outside its folder; it may have come from a file."""
+    """Raise DataError for a name that would place a file outside its folder. The name may come from a file."""
     if not name or not name.isprintable() or set(name) & set("/\\"):
-        raise DataError(
-            f"{where}: {name!r} cannot be the name of a data set that is kept; take letters, digits and dashes"
-        )
+        raise DataError(f"{where}: {name!r} is not a valid name for a stored data set; use letters, digits and dashes")
 
 
 def described(dataset: Dataset) -> dict[str, Any]:
-    """What a run records of its data set, ready for JSON; another one differs in `IDENTITY`."""
+    """Return the run record of a data set, ready for JSON. `IDENTITY` lists the keys that identify the data set."""
     return {
         "name": dataset.name,
         "origin": dataset.origin,
@@ -152,11 +176,11 @@ def described(dataset: Dataset) -> dict[str, Any]:
 
 
 IDENTITY = ("samples", "sha256", "intensity_max", "classes")
-"""By which of what is `described` two data sets are the same."""
+"""Keys of `described` that are equal if and only if two data sets are the same."""
 
 
 def class_names(given: Any) -> tuple[str, ...]:
-    """Return what labels stand for, as words; a DataError unless they are words or numbers in an order, once each."""
+    """Return the class names as strings, or raise DataError unless they are a sequence of words or numbers."""
     need = "classes: must be a sequence of words, one for each of the labels 0, 1, ..."
     if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str):
         raise DataError(f"{need}, not {type(given).__name__}")
@@ -166,30 +190,30 @@ def class_names(given: Any) -> tuple[str, ...]:
 
 
 def class_numbers(words: Sequence[str], classes: Sequence[str], what: str) -> np.ndarray:
-    """Labels as numbers of classes, of words; `what` is what a message calls one that is no class."""
+    """Convert class names to class numbers. `what` names the label in the error message."""
     numbers = {word: number for number, word in enumerate(classes)}
     if unknown := set(words) - numbers.keys():
-        raise DataError(f"{what} {min(unknown)!r} is no class{nearest(min(unknown), numbers)}")
+        raise DataError(f"{what} {min(unknown)!r} is not a class{nearest(min(unknown), numbers)}")
     return np.array([numbers[word] for word in words], dtype=np.int64)
 
 
 def split_validation(
     n_train: int, count: int, seed: int = VALIDATION_SEED, samples: str = "images"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending indices of the training samples to learn from, and of the `count` to validate with.
+    """Return ascending indices of the training samples and of the `count` validation samples.
 
-    The seed is not the training's: runs with different seeds are compared on the same validation samples.
+    The seed is independent of the training seed, so that runs with different seeds share their validation samples.
     """
     if not 0 <= count < n_train:
         raise DataError(
-            f"validation: {count} of {n_train} training {samples} cannot be set aside; choose at most {n_train - 1}"
+            f"validation: cannot set aside {count} of {n_train} training {samples}; choose at most {n_train - 1}"
         )
     order = np.random.default_rng(seed).permutation(n_train)
     return np.sort(order[count:]), np.sort(order[:count])
 
 
 def check_dataset(dataset: Dataset, network: Network) -> None:
-    """Refuse a data set that the network cannot see or has too few output neurons for."""
+    """Raise DataError for a data set that does not fit the network's encoder or output neurons."""
     check_samples(dataset.name, dataset.samples, network.encoder, network.name)
     if dataset.shape != network.encoder.sample_shape:
         raise DataError(
@@ -201,7 +225,8 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
     if changed := [name for name, value in dataset.coding.items() if name in now and now[name] != value]:
         made = " and ".join(f"encoder.{name} = {dataset.coding[name]!r}" for name in changed)
         raise DataError(
-            f"{dataset.name}: was made with {made}, which differs in {network.name}; make it anew, or take that"
+            f"{dataset.name}: was made with {made}, which differs in {network.name};"
+            " make the data set again, or use these settings in the network"
         )
     if len(dataset.classes) > network.outputs:
         raise DataError(
@@ -210,10 +235,10 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
 
 
 def check_samples(name: str, samples: str, encoder: Encoder, reader: str) -> None:
-    """Refuse samples, such as ``images`` or ``recordings``, that the encoder of `reader` does not take."""
+    """Raise DataError unless the encoder of `reader` accepts these samples, such as ``images`` or ``recordings``."""
     if samples != encoder.samples:
         fitting = " or ".join(f'"{known}"' for known, entry in encoders.items() if entry.samples == samples)
         raise DataError(
-            f"{name}: holds {samples}; {reader} needs encoder.kind = {fitting} for them,"
+            f"{name}: contains {samples}; {reader} needs encoder.kind = {fitting} for them,"
             " or another data set (training.dataset, --dataset)"
         )

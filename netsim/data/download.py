@@ -1,4 +1,4 @@
-"""Downloads with checksums, from the first mirror that delivers."""
+"""Downloads with checksums, tried from one mirror after another."""
 
 import hashlib
 import zlib
@@ -15,10 +15,10 @@ _CHUNK = 2**16
 
 
 def download(dataset: str, path: Path, size: int, sha256: str, mirrors: Sequence[str], on_progress: OnProgress) -> None:
-    """Download a file, called as on the mirrors but for their ``.gz``; if it is there already, it is only checked.
+    """Download a ``.gz`` file from the first mirror that works, and write the unzipped file to `path`.
 
-    It is unzipped and compared with its size and checksum, both of the unzipped file, before it is put in place, so
-    that nothing else ever lies under its name. Neither more than its size is received, nor more unpacked.
+    A file that exists already with the right checksum is kept. `size` (bytes) and `sha256` describe the unzipped file.
+    They are checked before the file is written, and no more than `size` is received or unpacked.
     """
     if _is_there(path, size, sha256):
         return
@@ -31,7 +31,7 @@ def download(dataset: str, path: Path, size: int, sha256: str, mirrors: Sequence
             continue
         if hashlib.sha256(content).hexdigest() == sha256:
             break
-        failures.append(f"{mirror} (delivers other content)")
+        failures.append(f"{mirror} (delivers different content)")
     else:
         raise DataError(
             f"{dataset}: no mirror delivers {path.name}: {'; '.join(failures)};"
@@ -49,9 +49,9 @@ def _is_there(path: Path, size: int, sha256: str) -> bool:
 
 
 def _unzipped(url: str, name: str, size: int, on_progress: OnProgress) -> bytes:
-    """What an address delivers, unzipped if it is gzip; cut where it is longer, and nothing where it is damaged."""
+    """Return the unzipped content of a URL, at most one byte longer than `size`. Damaged gzip yields no bytes."""
     received = bytearray()
-    with requests.get(url, stream=True, timeout=20.0) as response:  # s that a mirror may stay silent
+    with requests.get(url, stream=True, timeout=20.0) as response:  # seconds without data from the mirror
         response.raise_for_status()
         total = int(response.headers.get("content-length", 0))
         for chunk in response.iter_content(_CHUNK):
@@ -59,7 +59,7 @@ def _unzipped(url: str, name: str, size: int, on_progress: OnProgress) -> bytes:
             on_progress(name, len(received), total)
             if len(received) > size + _CHUNK:
                 break
-    if not received.startswith(b"\x1f\x8b"):  # no gzip: a server may have unzipped the file already
+    if not received.startswith(b"\x1f\x8b"):  # not gzip: the server may have unzipped the file
         return bytes(received)
     try:
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(received, size + 1)
@@ -68,7 +68,7 @@ def _unzipped(url: str, name: str, size: int, on_progress: OnProgress) -> bytes:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """Why a request failed, in a few words."""
+    """Return a short reason for the failure."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"answers {error.response.status_code}"
     if isinstance(error, requests.Timeout):

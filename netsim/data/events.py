@@ -1,6 +1,6 @@
-"""Latencies as events, and back: tables of ``x``, ``y``, ``t`` (µs) and polarity ``p``, as the library tonic has them.
+"""Conversion between latencies and event tables with ``x``, ``y``, ``t`` (µs) and polarity ``p``, as in tonic.
 
-Sensors of one row may leave out ``y``, those of one polarity ``p``.
+Sensors with a single row may omit ``y``. Sensors with a single polarity may omit ``p``.
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ EVENT_TYPE = np.dtype([("x", np.int64), ("y", np.int64), ("t", np.int64), ("p", 
 
 
 def latencies_to_events(latencies: np.ndarray) -> np.ndarray:
-    """The spikes of one stimulus as events of type `EVENT_TYPE`, in the order of their times.
+    """Convert the latencies of one stimulus to events of type `EVENT_TYPE`, sorted by time.
 
-    Latencies (ms) have the shape (height, width, channels), and ``inf`` gives no event. Times are rounded to 1 µs; the
-    channel becomes the polarity.
+    Latencies (ms) have the shape (height, width, channels). Silent pixels (``inf``) have no event. Times are rounded
+    to 1 µs, and the channel becomes the polarity.
     """
     if latencies.ndim != 3:
         raise DataError(f"latencies: one stimulus has shape (height, width, channels), not {latencies.shape}")
     if not (latencies >= 0).all():
-        raise DataError("latencies: hold NaN or negative times; a silent neuron has the latency inf")
+        raise DataError("latencies: contain NaN or negative times; a silent neuron has the latency inf")
     y, x, p = np.nonzero(np.isfinite(latencies))
     t = np.rint(latencies[y, x, p] * MICROSECONDS).astype(np.int64)
     order = np.argsort(t, kind="stable")
@@ -32,9 +32,9 @@ def latencies_to_events(latencies: np.ndarray) -> np.ndarray:
 
 
 def events_to_latencies(events: np.ndarray, shape: Shape) -> np.ndarray:
-    """The first event of each pixel and polarity as the latencies (ms) of one stimulus; ``inf`` where there is none.
+    """Convert events to the latencies (ms) of one stimulus: the first event of each pixel and polarity, or ``inf``.
 
-    Events have the fields ``x``, ``y``, ``t`` (µs from the start of the presentation) and ``p``, in any order; the
+    Events have the fields ``x``, ``y``, ``t`` (µs from the start of the presentation) and ``p``, in any order. The
     shape is (height, width, polarities).
     """
     y, x, t, p = event_fields(events, shape)

@@ -6,10 +6,10 @@ import numpy as np
 
 
 class Latencies(dict[str, np.ndarray]):
-    """First-spike latencies (ms) of one batch: a dictionary from population name to array, in the order of the network.
+    """First-spike latencies (ms) of one batch: a dictionary from population name to array, in network order.
 
     The stimulus is called ``stimulus``. Arrays have the shape (presentations, height, width, channels) or
-    (presentations, neurons); ``inf`` means silent.
+    (presentations, neurons). Silent neurons have the latency ``inf``.
 
     Examples
     --------
@@ -18,7 +18,7 @@ class Latencies(dict[str, np.ndarray]):
     """
 
     def __missing__(self, key: object) -> np.ndarray:
-        """Accept a position instead of a name, as earlier versions did."""
+        """Accept an index instead of a name, as in earlier versions."""
         if not isinstance(key, int | np.integer):
             raise KeyError(key)
         name = list(self)[key]

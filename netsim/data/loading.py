@@ -1,4 +1,4 @@
-"""Data sets by name: what is known, where it lies, how it is loaded and fetched."""
+"""Load, locate and download data sets by name."""
 
 from __future__ import annotations
 
@@ -30,22 +30,25 @@ def load_dataset(
     Parameters
     ----------
     name_or_path : str or Path
-        One of `listed_datasets`, ``tonic:`` and the name of an event data set of tonic, or the path of a file of
-        `netsim.write_dataset` or of a folder of IDX files; a folder of the same name as a known data set is written
-        with a slash, as ``./mnist``.
+        Name from `listed_datasets`, ``tonic:`` and the name of an event data set in tonic, a file from
+        `netsim.write_dataset`, or a folder of IDX files. Write ``./mnist`` for a folder with the name of a data set.
     data_dir : str or Path, optional
-        Where to look for a known data set, and nowhere else; see `where`.
+        The only folder to search for a known data set. See `where` for the default folders.
     encoder : Encoder, optional
-        Says how recordings become times of first events; images need none.
+        Converts recordings to times of first events. Not needed for images.
     on_progress : callable
-        Is called as recordings are converted, see `OnProgress`.
+        Progress callback during conversion of recordings, see `OnProgress`.
     as_needed : bool
-        Whether recordings are converted when they are asked for, and not all beforehand: for a few of many.
+        Convert recordings when they are presented, not all in advance. Faster for a few of many recordings.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If the data set cannot be found or used.
+        If the data set is missing or unusable.
 
     Examples
     --------
@@ -57,27 +60,26 @@ def load_dataset(
     source = find_source(name)
     if source is not None:
         if as_needed:
-            found = source.load_as_needed(name, data_dir, encoder)
+            loaded = source.load_as_needed(name, data_dir, encoder)
         else:
-            found = source.load(name, data_dir, encoder, on_progress)
-        return dataclasses.replace(found, reference=source.lasting_name(name))
+            loaded = source.load(name, data_dir, encoder, on_progress)
+        return dataclasses.replace(loaded, reference=source.lasting_name(name))
     folder = user_folder(name)
     if folder.name != name or os.path.exists(folder):
-        raise DataError(f"{folder}: {'is no folder' if os.path.exists(folder) else 'no such folder'}")
+        raise DataError(f"{folder}: {'is not a folder' if os.path.exists(folder) else 'no such folder'}")
     names = [known for other in datasets.values() for known in other.names()]
     raise DataError(f"{name}: is neither a known data set nor a folder{nearest(name, names)}")
 
 
 def where(name: str, data_dir: str | Path | None = None) -> list[Place]:
-    """Where a data set is looked for, in order, and whether it is there.
+    """Return the folders that are searched for a data set, in order, and whether the data set is there.
 
-    A folder given by the user is the only one that is looked at. Otherwise they are the environment variable
-    ``NETSIM_DATA``, the folder that ``netsim data --data-dir`` was given last, the user's cache, and where a package of
-    the system puts the data set.
+    `data_dir` is the only folder if it is given. The default folders are ``NETSIM_DATA``, the last folder given to
+    ``netsim data --data-dir``, the user's cache, and folders of system packages.
     """
     source = find_source(name)
     if source is None:
-        raise DataError(f"{name}: is no known data set{nearest(name, listed_datasets())}")
+        raise DataError(f"{name}: is not a known data set{nearest(name, listed_datasets())}")
     return source.places(name, data_dir)
 
 
@@ -87,10 +89,10 @@ def fetch(
     mirrors: Sequence[str] | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> Path:
-    """Download a data set into a folder, by default its own in the user's cache, and return the folder.
+    """Download a data set into a folder (default: its folder in the user's cache) and return the folder.
 
-    Files that are there already are only checked. Mirrors are addresses of folders that hold the gzip files, in place
-    of the known ones; they are tried in turn. Progress is told by file, in bytes.
+    Files that exist already are only checked. `mirrors` replaces the known mirrors: URLs of folders with the gzip
+    files, tried in order. Progress is reported per file, in bytes.
     """
     source = find_source(name)
     if source is None or not source.fetched:
@@ -101,24 +103,24 @@ def fetch(
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{target}: cannot be made ({error.strerror}); choose another folder") from error
+        raise DataError(f"{target}: cannot be created ({error.strerror}); choose another folder") from error
     source.fetch(name, target, mirrors, on_progress)
     return target
 
 
 def find_source(name: str) -> Source | None:
-    """The source that claims a name; others than the one of that name are asked only if it does not."""
+    """Return the source that claims a name. The source registered under that name is asked first."""
     if name in datasets and datasets[name].claims(name):
         return datasets[name]
     return next((source for source in datasets.values() if source.claims(name)), None)
 
 
 def listed_datasets() -> list[str]:
-    """Names of the data sets that are no family, in order."""
+    """Return the names of single data sets (not families), in order."""
     return [source.notation for source in datasets.values() if not source.family]
 
 
 def dataset_notations() -> str:
-    """All that a user can write where a data set is asked for."""
+    """Return all notations of data sets as one phrase."""
     *first, last = (source.notation for source in datasets.values())
     return f"{', '.join(first)}, or {last}"

@@ -1,4 +1,4 @@
-"""Data sets of what a user has: arrays, tables, latencies, events, data sets of torch or tonic, and streams."""
+"""Make data sets from arrays, tables, latencies, events, data sets of torch or tonic, and streams."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from netsim.specification import Encoder
 from netsim.specification.checks import check_kind, check_unmasked, finite, path_in, plain_number
 
 SPLIT_SEED = 2021
-_MOST_CLASSES = 100_000
-_BATCH = 256
+_MOST_CLASSES = 100_000  # larger labels are probably not class numbers
+_BATCH = 256  # samples per step; bounds memory
 
 
 def make_dataset(
@@ -37,41 +37,46 @@ def make_dataset(
     intensity_max: float | None = None,
     file: str | Path | None = None,
 ) -> Dataset:
-    """A data set of your own, for `netsim.open_training` and `netsim.load_splits`.
+    """Make a data set from your own data, for `netsim.open_training` and `netsim.load_splits`.
 
     Parameters
     ----------
     training : (X, y), or iterable
-        ``(X, y)``: samples and labels, each an array, a list or a table of pandas; ``(X, None)`` without labels. Or any
-        sequence or iterator of samples, of pairs of sample and label, or of pairs of many samples and their labels, as
-        data sets and loaders of torch and tonic are. What a sample is says the encoder: intensities, a recording of
-        events, latencies; `Encoder.prepare` says which shapes are taken. Tables have the columns of the first one, and
-        the index of their labels. Labels are words, or numbers counted from 0: the largest says how many classes there
-        are, and a warning names those without a sample. Those of all parts are words, or those of all are numbers.
+        ``(X, y)``: samples and labels, each an array, a list or a pandas table. Use ``(X, None)`` without labels.
+        Alternatively, a sequence or iterator of samples, of pairs of sample and label, or of pairs of batches, such as
+        data sets and loaders of torch and tonic. The encoder defines a sample: intensities, a recording of events, or
+        latencies in ms. `Encoder.prepare` lists the accepted shapes. Tables need the same columns throughout, and the
+        index of their labels. Labels are words, or numbers from 0. The largest number defines the number of classes,
+        and a warning names classes without a sample. All parts need the same kind of labels.
     encoder : Encoder
-        That of the network.
+        The network's encoder.
     test : float, or as `training`
-        What is tested on; or the share of `training` that is set aside for it, drawn by a fixed seed, the classes in
-        proportion.
+        Test samples, or the fraction of `training` to set aside for the test. The fraction is drawn with a fixed seed,
+        with the classes in proportion if possible.
     validation : as `training`, optional
-        What the epoch is chosen by. By default ``training.validation`` samples of `training` are set aside.
+        Samples for choosing the epoch. By default, ``training.validation`` samples of `training` are set aside.
     name : str
-        What it is called in descriptions and reports.
+        Name in descriptions and reports.
     classes : sequence of str, optional
-        What the labels 0, 1, ... stand for; by default the words in order, or the numbers.
+        Names of the labels 0, 1, ... The default is the sorted words, or the numbers.
     intensity_max : float, optional
-        Images: the intensity that fires first; by default 255 of unsigned bytes, else the largest in `training`.
+        Images only: intensity of the earliest spike. The default is 255 for unsigned bytes, otherwise the largest
+        intensity in `training`.
     file : str or Path, optional
-        A ``.npz`` that is written as the samples come, a few at a time, and that they stay in: memory does not grow
-        with their number. Runs refer to it, with its checksum. Without it, samples are kept in memory, and in the run.
+        New ``.npz`` for the samples, written a few at a time, so that memory does not grow with their number. Runs
+        refer to the file by path and checksum. By default, samples are kept in memory and stored in the run.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If samples or labels do not fit the encoder or each other, or all samples are silent. Some that are, and events
-        that come too late, are told by a `netsim.errors.DataWarning`.
+        If samples or labels do not fit the encoder or each other, or all samples are silent. A
+        `netsim.errors.DataWarning` reports some silent samples, and events that come too late.
     RunError
-        If `file` is there already, or cannot be written.
+        If `file` exists already or cannot be written.
 
     Examples
     --------
@@ -84,16 +89,16 @@ def make_dataset(
     check_kind(encoder, Encoder, "encoder", "that of the network")
     printable = isinstance(name, str) and name != "" and name.isprintable()
     if not printable or set(name) & set("/\\:") or name.startswith("."):
-        raise DataError(f"{name!r}: cannot be the name of a data set; take letters, digits and dashes")
+        raise DataError(f"{name!r}: is not a valid name for a data set; use letters, digits and dashes")
     given = {"training": training, "validation": validation, "test": test}
     share = float(plain_number(test)) if isinstance(test, float | np.floating) else None
     wanted = {part: content for part, content in given.items() if content is not None or part != "validation"}
     if share is not None:
         wanted.pop("test", None)
         if file is not None:
-            raise DataError("test: is needed beside a file, which is written as samples come; give samples of its own")
+            raise DataError("test: must be samples if file is given, because samples are written one by one")
         if not 0 < share < 1:
-            raise DataError(f"test: as a share must lie between 0 and 1, not {share:g}")
+            raise DataError(f"test: a fraction must be between 0 and 1, not {share:g}")
     path, of_samples = path_in(tempfile.gettempdir() if file is None else file, "file"), list[OSError]()
     if file is not None and os.path.lexists(path):
         raise RunError(f"{file}: exists already, and runs may refer to it; choose another file or remove it")
@@ -141,7 +146,7 @@ def make_dataset(
 
 
 class _Largest:
-    """The largest intensity of the training samples, as they come."""
+    """Running maximum of the intensities of the training samples."""
 
     def __init__(self, encoder: Encoder, given: float | None) -> None:
         self._encoder = encoder
@@ -149,55 +154,55 @@ class _Largest:
         self.value = given
 
     def see(self, samples: np.ndarray) -> None:
-        """Let some training samples count."""
+        """Include some training samples."""
         seen = self._encoder.largest(samples)
         if self._given is not None and seen is None:
-            raise DataError(f"intensity_max: has no meaning for {self._encoder.samples}")
+            raise DataError(f"intensity_max: {self._encoder.samples} have no intensities; leave it out")
         if self._given is None and seen is not None:
             self.value = max(seen, self.value or 0.0)
 
 
 class _Latest:
-    """The latest of all spikes, as samples come."""
+    """Running maximum of the spike times."""
 
     def __init__(self) -> None:
         self.value = -np.inf
 
     def see(self, latencies: np.ndarray) -> None:
-        """Let the spikes of some samples count."""
+        """Include the spikes of some samples."""
         self.value = max(self.value, latest_spike(latencies))
 
 
 class _Columns:
-    """Names of the columns of tables, those of the first one; arrays have none."""
+    """Column names of the first table. Arrays have none."""
 
     def __init__(self) -> None:
         self._first: list[str] | None = None
 
     def check(self, table: Any, part: str) -> None:
-        """Refuse a table with other columns than the first one, or in another order."""
+        """Raise DataError for a table with other columns than the first, or in another order."""
         names = list(getattr(table, "columns", ()))
         if not names or not all(isinstance(name, str) for name in names):
-            return  # pandas numbers what has no names
+            return  # pandas numbers unnamed columns
         first = self._first = self._first or names
         if names != first:
-            place = next(
-                (place for place, pair in enumerate(zip(names, first, strict=False)) if len(set(pair)) > 1), -1
+            column = next(
+                (index for index, pair in enumerate(zip(names, first, strict=False)) if len(set(pair)) > 1), -1
             )
-            differs = f"column {place} is {names[place]!r}" if place >= 0 else f"there are {len(names)} columns"
-            known = f"{first[place]!r}" if place >= 0 else f"{len(first)}"
+            differs = f"column {column} is {names[column]!r}" if column >= 0 else f"there are {len(names)} columns"
+            known = f"{first[column]!r}" if column >= 0 else f"{len(first)}"
             raise DataError(f"{part}: {differs}, but {known} in training; give the same columns in the same order")
 
 
 def _check_index(samples: Any, labels: Any, part: str) -> None:
-    """Refuse a table of pandas and labels of pandas whose rows do not belong together by their index."""
-    index, other = getattr(samples, "index", None), getattr(labels, "index", None)  # of lists it is a method
+    """Raise DataError if a pandas table and its pandas labels have different indices."""
+    index, other = getattr(samples, "index", None), getattr(labels, "index", None)  # a method of lists
     if index is not None and hasattr(index, "equals") and hasattr(other, "equals") and not index.equals(other):
         raise DataError(f"{part}: samples and labels have different indices; align them, or give labels as an array")
 
 
 class _Codes:
-    """Labels as numbers of classes; words have the order of the alphabet among those to learn."""
+    """Labels as numbers of classes. Words are numbered in alphabetical order of the training labels."""
 
     def __init__(self, given: tuple[str, ...] | None) -> None:
         self._given = given
@@ -206,11 +211,11 @@ class _Codes:
 
     @property
     def are_counted(self) -> bool:
-        """Whether labels are numbers, of which the largest says how many classes there are."""
+        """True if the largest label defines the number of classes."""
         return self._words is False and self._given is None
 
     def take(self, given: Any, part: str) -> np.ndarray:
-        """Some labels as an array; all must be words, or all numbers, those of `training` first."""
+        """Return some labels as an array, or raise DataError for a mixture of words and numbers."""
         array = np.atleast_1d(np.asarray(given))
         for label in _telling(array, given):
             is_word = _is_word(label)
@@ -218,11 +223,11 @@ class _Codes:
             if is_word not in (None, self._words):
                 now, before = ("a word", "numbers") if is_word else ("a number", "words")
                 remedy = "give all as words, or all as numbers counted from 0"
-                raise DataError(f"{part}: has the label {label}, {now}, where those before are {before}; {remedy}")
+                raise DataError(f"{part}: has the label {label}, {now}, but earlier labels are {before}; {remedy}")
         return np.array(array.tolist()) if array.dtype == object and self._words is False else array
 
     def encode(self, labels: list[np.ndarray], part: str) -> np.ndarray:
-        """The numbers; the labels of ``training`` say which classes there are, if nobody did."""
+        """Return the class numbers. Training labels define the classes unless the user did."""
         array = np.concatenate(labels)
         if array.ndim != 1:
             raise DataError(f"{part}: has labels of shape {array.shape}; one number or word each is needed")
@@ -230,42 +235,42 @@ class _Codes:
             array = array.astype(np.int64)
         if array.dtype.kind in "iu":
             if array.min(initial=0) < 0:
-                first, remedy = int(np.argmax(array < 0)), "labels count from 0, and (X, None) has none"
+                first, remedy = int(np.argmax(array < 0)), "count labels from 0, or give (X, None) for no labels"
                 raise DataError(f"{part}: sample {first} has the label {array[first]}; {remedy}")
             largest = int(array.max(initial=0))
             if self._given is None and largest >= _MOST_CLASSES:
-                many = f"has the label {largest}, so that there would be {largest + 1:,} classes"
-                raise DataError(f"{part}: {many}; labels count classes from 0: renumber them, or give words")
+                many = f"has the label {largest}, which would make {largest + 1:,} classes"
+                raise DataError(f"{part}: {many}; count labels from 0, or give words")
             if part == "training":
                 self.classes = self._given or tuple(map(str, range(largest + 1)))
             return array.astype(np.int64)
         if array.dtype.kind not in "bUSO" or any(word is None or word != word for word in array.tolist()):
-            raise DataError(f"{part}: labels must be whole numbers or words, and none may be missing")
+            raise DataError(f"{part}: labels must be whole numbers or words, without missing values")
         try:
             words = [word.decode() if isinstance(word, bytes) else str(word) for word in array.tolist()]
         except UnicodeDecodeError as error:
-            raise DataError(f"{part}: holds a label of bytes that are no UTF-8; give words") from error
+            raise DataError(f"{part}: contains a label of bytes that are not UTF-8; give words") from error
         if part == "training":
             self.classes = self._given or tuple(sorted(set(words)))
         return class_numbers(words, self.classes, f"{part}:")
 
 
 def _telling(array: np.ndarray, given: Any) -> Any:
-    """Labels that tell words from numbers: the first of an array of one type; of a list all, which NumPy makes one."""
+    """Return the labels to check for words: the first of a uniform array, or all of a list (NumPy converts types)."""
     if array.dtype == object or (array.dtype.kind in "US" and isinstance(given, list | tuple)):
         return given
     return array.ravel()[:1].tolist()
 
 
 def _is_word(label: Any) -> bool | None:
-    """Whether a label is a word, as a truth value is, or a number; None if it is neither."""
+    """True if a label is a word or truth value. False for a number, None for anything else."""
     if isinstance(label, str | bytes | bool | np.bool_):
         return True
     return False if isinstance(label, int | float | np.number) and label == label else None
 
 
 def _noting(content: Any, part: str, errors: list[OSError]) -> Iterator[tuple[Any, Any]]:
-    """The batches of a part; errors of what the user reads them from are noted, and are not those of writing."""
+    """Yield the batches of a part, and record the user's OSErrors to distinguish them from errors of writing."""
     try:
         yield from _batches(content, part)
     except OSError as error:
@@ -282,7 +287,7 @@ def _prepared(
     tally: Tally,
     columns: _Columns,
 ) -> Iterator[tuple[np.ndarray, Any]]:
-    """Samples as the encoder has them, and labels or None, in batches as they come."""
+    """Yield batches of samples in the encoder's form, and labels or None."""
     done = 0
     for given, labels in batches:
         columns.check(given, part)
@@ -296,7 +301,7 @@ def _prepared(
         try:
             shape = None if labels is None else np.shape(labels)
         except ValueError as error:
-            raise DataError(f"{part}: holds labels of different lengths; one number or word each is needed") from error
+            raise DataError(f"{part}: has labels of different lengths; give one number or word each") from error
         if shape not in (None, (len(samples),)):
             raise DataError(f"{part}: has {len(samples)} samples but labels of shape {shape}")
         if part == "training" and len(samples):
@@ -313,8 +318,8 @@ def _prepared(
 
 
 def _latencies(samples: np.ndarray, encoder: Encoder, intensity_max: float | None, part: str, first: int) -> np.ndarray:
-    """Latencies (ms) of samples; a DataError that names the first one, by its number, that cannot be encoded."""
-    top = 1.0 if intensity_max == 0 and not samples.any() else intensity_max  # black images are silent in any case
+    """Return latencies (ms) of samples. A DataError names the first sample that cannot be encoded."""
+    top = 1.0 if intensity_max == 0 and not samples.any() else intensity_max  # black images are always silent
     try:
         return encoder.latencies(samples, top)
     except DataError as error:
@@ -326,14 +331,14 @@ def _latencies(samples: np.ndarray, encoder: Encoder, intensity_max: float | Non
 
 
 def _batches(content: Any, part: str) -> Iterator[tuple[Any, Any]]:
-    """Samples and labels or None, some at a time, in all the ways that a user may have them."""
+    """Yield batches of samples, and labels or None, from any supported form of data."""
     if isinstance(content, tuple) and len(content) == 2 and not all(isinstance(item, tuple) for item in content):
         yield content
         return
     if hasattr(content, "shape"):
         raise DataError(f"{part}: is an array; give (X, y), or (X, None) without labels")
     if isinstance(content, Mapping | str) or not (isinstance(content, Iterable) or hasattr(content, "__getitem__")):
-        share = ", or a share between 0 and 1" if part == "test" else ""
+        share = ", or a fraction between 0 and 1" if part == "test" else ""
         raise DataError(f"{part}: is {type(content).__name__}; give (X, y), or samples one after another{share}")
     items = _items(content, part)
     for first in itertools.islice(items, 1):
@@ -348,11 +353,11 @@ def _batches(content: Any, part: str) -> Iterator[tuple[Any, Any]]:
         elif all(pairs) and (all(unlabelled := [label is None for _, label in some]) or not any(unlabelled)):
             yield [given for given, _ in some], None if all(unlabelled) else [label for _, label in some]
         else:
-            raise DataError(f"{part}: has samples with and without label")
+            raise DataError(f"{part}: has samples with and without labels; give labels for all or none")
 
 
 def _items(content: Any, part: str) -> Iterator[Any]:
-    """The items of an iterable, or of what has indices and a length as data sets of torch and tonic."""
+    """Yield the items of an iterable, or of a data set of torch or tonic with indices and a length."""
     if not (hasattr(content, "__len__") and hasattr(content, "__getitem__")):
         yield from content
         return
@@ -361,11 +366,11 @@ def _items(content: Any, part: str) -> Iterator[Any]:
         try:
             yield content[index]
         except LookupError as error:
-            raise DataError(f"{part}: has no item {index}, though there are {count} by its length") from error
+            raise DataError(f"{part}: has no item {index}, although its length is {count}") from error
 
 
 def _is_pair(item: Any) -> bool:
-    """Whether an item is a sample with its label, or many of both; a list of two numbers is a sample."""
+    """True if an item is a pair of sample and label, or of batches. A list of two numbers is a sample."""
     return isinstance(item, tuple | list) and len(item) == 2 and (isinstance(item, tuple) or np.ndim(item[0]) > 0)
 
 
@@ -374,7 +379,7 @@ def _kept(
 ) -> Part:
     """Return all samples of a part, in memory or in a file, and their labels.
 
-    Samples are copied: the caller may change the array that was handed over.
+    Samples are copied, because the caller may change the given array.
     """
     labels: list[np.ndarray] = []
     arrays: list[np.ndarray] = []
@@ -390,9 +395,9 @@ def _kept(
             else:
                 arrays.append(samples)
         if not count:
-            raise DataError(f"{part}: holds no samples")
+            raise DataError(f"{part}: contains no samples")
         if sum(map(len, labels)) not in (0, count):
-            raise DataError(f"{part}: has samples with and without label")
+            raise DataError(f"{part}: has samples with and without labels; give labels for all or none")
         if spool is not None:
             whole: Any = spool.array()
         elif len(arrays) > 1:
@@ -407,12 +412,12 @@ def _kept(
 
 
 def _set_aside(part: Part, share: float) -> tuple[Part, Part]:
-    """Samples to learn from and to test on, in the order they have."""
+    """Split a part into training and test samples, each in the given order."""
     from sklearn.model_selection import train_test_split
 
     samples, labels = part
     if len(labels) < 2:
-        raise DataError("training: holds one sample; training and test need one each at least")
+        raise DataError("training: contains one sample; training and test need at least one each")
     count = min(max(1, round(share * len(labels))), len(labels) - 1)
     sizes = np.unique_counts(labels).counts
     even = sizes.min() > 1 and min(count, len(labels) - count) >= len(sizes)

@@ -1,4 +1,4 @@
-"""Data sets in one file: an uncompressed ``.npz`` of samples, labels, and what is to be known of them."""
+"""Data sets in one file: an uncompressed ``.npz`` of samples, labels and a description."""
 
 from __future__ import annotations
 
@@ -18,17 +18,28 @@ _LARGEST_ABOUT = 10_000_000
 
 
 def write_dataset(dataset: Dataset, path: str | Path) -> Path:
-    """Write a data set as one file, which `read_dataset` and ``--dataset FILE.npz`` read.
+    """Write a data set to one file, for `netsim.load_dataset` and ``--dataset FILE.npz``.
 
-    The file holds ``train_samples``, ``train_labels``, those of ``test`` and, if it has them, of ``validation``, and
-    ``about``, a text in JSON. It is written a few rows at a time, and the same data give the same file.
+    The file contains ``train_samples``, ``train_labels``, the same for ``test`` and any ``validation``, and ``about``,
+    a text in JSON. It is written a few rows at a time. Equal data yield identical files.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    path : str or Path
+        File to write, with a name that ends in ``.npz``.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
     DataError
-        If the file's name does not end in ``.npz``, what is given is no data set, or its name could not be a file's.
+        If `dataset` is not a data set, or a name is not valid.
     RunError
-        If it cannot be written.
+        If the file cannot be written.
 
     Examples
     --------
@@ -58,12 +69,12 @@ def write_dataset(dataset: Dataset, path: str | Path) -> Path:
 
 
 def read_dataset(path: str | Path) -> Dataset:
-    """A data set that `write_dataset` wrote; samples stay in the file, and are read as they are presented.
+    """Read a file from `write_dataset`. Samples stay in the file and are read when they are presented.
 
     Raises
     ------
     DataError
-        If the file is missing or damaged, or holds something else, or a name that could not be a file's.
+        If the file is missing, damaged or not a data set.
     """
     path = Path(path)
     arrays = stored_arrays(path)
@@ -87,7 +98,7 @@ def read_dataset(path: str | Path) -> Dataset:
             coding=about.get("coding", {}),
         )
     except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"{path}: holds no data set of netsim ({error}); write it with netsim.write_dataset") from error
+        raise DataError(f"{path}: contains no data set ({error}); write one with netsim.write_dataset") from error
 
 
 def _about(arrays: dict[str, StoredArray]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where data sets lie on this machine."""
+"""Folders of data sets on this machine."""
 
 import contextlib
 import os
@@ -11,20 +11,20 @@ from netsim.errors import DataError, RunError
 
 _LONGEST_PATH = 100_000
 DATA_FOLDER = "data folder"
-"""The origin of a folder that the user has given."""
+"""Origin of a folder given by the user."""
 
 
 class Place(NamedTuple):
-    """A folder where a data set was looked for."""
+    """A folder that was searched for a data set."""
 
-    origin: str  # why there, for example NETSIM_DATA
+    origin: str  # reason for the search, for example NETSIM_DATA
     path: Path
     found: bool  # whether all files of the data set are there
-    note: str = ""  # what is wrong, if the folder holds files but not those of the data set
+    note: str = ""  # problem, if the folder contains other files
 
 
 def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
-    """The folders that may hold a data set, each with the reason; a folder given by the user is the only one."""
+    """Return the folders to search, each with its origin. A folder given by the user is the only one."""
     if data_dir is not None:
         return [(DATA_FOLDER, user_folder(data_dir))]
     folders = []
@@ -38,28 +38,28 @@ def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
 
 
 def check_folder(data_dir: str | Path | None, name: str) -> None:
-    """Refuse a folder for a data set that is none."""
+    """Raise DataError if a given data folder does not exist."""
     if data_dir is not None and not os.path.isdir(user_folder(data_dir)):
         raise DataError(f"{data_dir}: no such folder; name the folder that holds the files of {name}")
 
 
 def user_folder(name: str | Path) -> Path:
-    """A folder as a user may write it, with ``~``; of a user who does not exist it stays as it is."""
+    """Expand ``~`` in a user's path. ``~name`` of an unknown user stays as it is."""
     return Path(os.path.expanduser(name))
 
 
 def cache_folder() -> Path:
-    """The user's cache, where downloads go; a DataError, if there is none, as for a user without a home folder."""
-    with contextlib.suppress(RuntimeError):  # a user without a home; earlier versions give a relative path
+    """Return the user's cache for downloads, or raise DataError if the user has no home folder."""
+    with contextlib.suppress(RuntimeError):  # no home folder; earlier versions return a relative path
         folder = platformdirs.user_cache_path("netsim")
         if folder.is_absolute():
             return folder
-    raise DataError("cache: this user has no home folder; set XDG_CACHE_HOME to a folder where data can be kept")
+    raise DataError("cache: this user has no home folder; set XDG_CACHE_HOME to a folder for data")
 
 
 def remembered_folder() -> Path | None:
-    """The data folder that `remember_folder` was given last."""
-    from netsim.files import read_text  # imports numpy, which no help text needs
+    """Return the folder from the last call of `remember_folder`."""
+    from netsim.files import read_text  # imports numpy, which help texts do not need
 
     try:
         return Path(read_text(_memory(), _LONGEST_PATH).strip())
@@ -68,7 +68,7 @@ def remembered_folder() -> Path | None:
 
 
 def remember_folder(folder: str | Path) -> Path:
-    """Look in a folder from now on, after ``NETSIM_DATA`` and before the cache; returns the file that says so."""
+    """Search a folder from now on, after ``NETSIM_DATA`` and before the cache. Return the settings file."""
     from netsim.files import write_text
 
     try:
@@ -81,7 +81,7 @@ def remember_folder(folder: str | Path) -> Path:
 
 
 def _memory() -> Path:
-    """The file that says it; a RuntimeError for a user without a home."""
+    """Return the settings file, or raise RuntimeError for a user without a home folder."""
     file = platformdirs.user_config_path("netsim") / "data-dir"
     if not file.is_absolute():
         raise RuntimeError("this user has no home folder")

@@ -1,4 +1,4 @@
-"""Recordings of events turned into the times of first events, once, and kept in a file that is read as needed."""
+"""Recordings of events, converted once to times of first events and cached in a file."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ from netsim.specification.encoders.events import MICROSECONDS, SILENT
 
 
 class Recordings(Protocol):
-    """What tonic's data sets, caches and slices have in common: events and label of each recording."""
+    """Interface of tonic's data sets, caches and slices: events and label of each recording."""
 
     def __len__(self) -> int: ...
 
@@ -29,15 +29,15 @@ class Recordings(Protocol):
 
 
 def event_encoder(encoder: Encoder, name: str) -> EventEncoder:
-    """The encoder, if recordings can be converted by it; a DataError for one that takes them in a way of its own."""
+    """Return the encoder if it is an `EventEncoder`, or raise DataError."""
     if not isinstance(encoder, EventEncoder):
-        own = f"{type(encoder).__name__} is no EventEncoder, whose first events recordings are converted to"
-        raise DataError(f"{name}: {own}; derive it from that, or give its samples to netsim.make_dataset")
+        reason = f"{type(encoder).__name__} is not an EventEncoder, so recordings cannot be converted"
+        raise DataError(f"{name}: {reason}; derive it from EventEncoder, or give samples to netsim.make_dataset")
     return encoder
 
 
 def check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> None:
-    """Refuse recordings of a sensor that does not fit the encoder; those that name no sensor size pass."""
+    """Raise DataError if the recordings' sensor does not fit the encoder. Recordings without sensor size pass."""
     size = getattr(recordings, "sensor_size", None)
     if not isinstance(size, tuple) or not all(isinstance(side, int | np.integer) for side in size):
         return
@@ -52,21 +52,21 @@ def check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> No
 
 
 def convert(recordings: Recordings, encoder: EventEncoder) -> tuple[np.ndarray, np.ndarray]:
-    """Times as from `EventEncoder.first_events`, shape (recordings, height, width, channels), and labels."""
+    """Return times as in `EventEncoder.first_events`, shape (recordings, height, width, channels), and labels."""
     name, order = "recordings", range(len(recordings))
     check_sensor(recordings, encoder, name)
     times = np.empty((len(recordings), *encoder.coded_shape), dtype=np.int32)
     labels = np.empty(len(recordings), dtype=np.int64)
     tally = Tally()
-    for place, converted in enumerate(_converted(recordings, order, encoder, name, ignore_progress, tally)):
-        times[place], labels[place] = converted
+    for row, converted in enumerate(_converted(recordings, order, encoder, name, ignore_progress, tally)):
+        times[row], labels[row] = converted
     tally.check(name, encoder)
     warn_too_early(name, times.max(where=times != SILENT, initial=-1) / MICROSECONDS, encoder, stacklevel=4)
     return times, labels
 
 
 class RecordingsAsNeeded:
-    """Times of recordings that are converted when they are asked for, and kept in memory; see `Samples`."""
+    """Times of recordings that are converted on first access and kept in memory, see `Samples`."""
 
     dtype = np.dtype(np.int32)
 
@@ -83,17 +83,17 @@ class RecordingsAsNeeded:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        """Times of some rows, which are converted if they are not yet."""
+        """Return the times of some rows. New rows are converted first."""
         chosen = np.atleast_1d(np.arange(len(self))[rows])
         self.prepare(chosen)
         return np.array([self._times[row] for row in chosen.tolist()], self.dtype).reshape(-1, *self.shape[1:])
 
     def prepare(self, rows: np.ndarray, on_progress: OnProgress = ignore_progress) -> None:
-        """Convert those of the rows that are not yet, and warn of what is silent or left out in them."""
+        """Convert the rows that are not yet converted, and warn of silent recordings and late events."""
         missing = [row for row in np.unique(rows).tolist() if row not in self._times]
         tally, order = Tally(), [self._order[row] for row in missing]
-        found = _converted(self._recordings, order, self._encoder, self._name, on_progress, tally)
-        for row, (times, label) in zip(missing, found, strict=True):
+        converted = _converted(self._recordings, order, self._encoder, self._name, on_progress, tally)
+        for row, (times, label) in zip(missing, converted, strict=True):
             if label != self.labels[row]:
                 called = _called(self._recordings, self._order[row], self._name)
                 raise DataError(f"{called}: its label is {label}, but the data set lists {self.labels[row]}")
@@ -102,7 +102,7 @@ class RecordingsAsNeeded:
 
 
 def lists_labels(recordings: Recordings) -> bool:
-    """Whether labels are known before recordings are read, as most data sets of tonic know them."""
+    """True if labels are known without reading recordings, as in most data sets of tonic."""
     targets = getattr(recordings, "targets", None)
     known = isinstance(targets, list | np.ndarray) and len(targets) == len(recordings)
     return known and np.asarray(targets).dtype.kind in "iu"
@@ -116,10 +116,10 @@ def convert_once(
     name: str,
     on_progress: OnProgress,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `convert`, in the given order and kept in files; the times stay there and are read as they are needed.
+    """Convert recordings in the given order and cache the result in files, which are read when they are needed.
 
-    The name of `file`, a ``.npy`` for the times, tells everything that its content depends on; the labels, and the
-    tally as JSON, go into files beside it. If they are there, nothing is converted; damaged ones are written anew.
+    `file` is a ``.npy`` for the times. Its name must depend on everything that determines its content. Labels, and the
+    tally as JSON, are written next to it. Complete files are used again, and damaged files are replaced.
     """
     label_file, tally_file = _beside(file)
 
@@ -127,43 +127,43 @@ def convert_once(
         labels, tally = [], Tally()
 
         def write_times(stream: BinaryIO) -> None:
-            # one recording at a time, for all of them may not fit into memory
+            # one recording at a time, because all may not fit into memory
             stream.write(_header(np.int32, (len(order), *encoder.coded_shape)))
             for times, label in _converted(recordings, order, encoder, name, on_progress, tally):
                 stream.write(times.tobytes())
                 labels.append(label)
             if tally.silent == len(order):
-                tally.check(name, encoder)  # refused, so that nothing is kept
+                tally.check(name, encoder)  # raises, so that nothing is written
 
         write_atomically(file, write_times)
         write_atomically(label_file, lambda stream: np.save(stream, np.array(labels, dtype=np.int64)))
         write_json(tally_file, vars(tally))
 
-    found = kept(file, len(order), encoder)
-    if found is None:
+    cached = kept(file, len(order), encoder)
+    if cached is None:
         check_sensor(recordings, encoder, name)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(file.with_suffix(".lock")):  # of two that come at once, one converts
+            with FileLock(file.with_suffix(".lock")):  # only one of several processes converts
                 if kept(file, len(order), encoder) is None:
                     write()
-            found = kept(file, len(order), encoder)
+            cached = kept(file, len(order), encoder)
         except OSError as error:
-            remedy = "set XDG_CACHE_HOME to a folder that can be"
+            remedy = "set XDG_CACHE_HOME to a writable folder"
             raise RunError(f"{file}: cannot be written ({error.strerror}); {remedy}") from error
-    assert found is not None
-    times, labels, tally = found
+    assert cached is not None
+    times, labels, tally = cached
     tally.check(name, encoder)
     return times, labels
 
 
 def _beside(file: Path) -> tuple[Path, Path]:
-    """The files of labels and tally beside that of the times."""
+    """Return the files of labels and tally next to the file of times."""
     return file.with_name(f"{file.stem}-labels.npy"), file.with_suffix(".json")
 
 
 def kept(file: Path, count: int, encoder: EventEncoder) -> tuple[np.ndarray, np.ndarray, Tally] | None:
-    """Times, labels and tally of so many recordings that `convert_once` kept; None if they are missing or damaged."""
+    """Return cached times, labels and tally of `count` recordings, or None if they are missing or damaged."""
     label_file, tally_file = _beside(file)
     times, labels = _open(file, np.int32, (count, *encoder.coded_shape)), _open(label_file, np.int64, (count,))
     tally = _open_tally(tally_file, count)
@@ -171,9 +171,9 @@ def kept(file: Path, count: int, encoder: EventEncoder) -> tuple[np.ndarray, np.
 
 
 def _open(file: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray | None:
-    """An array that lies in a file; None if it is not there, damaged, or another one.
+    """Map an array in a file, or return None if the file is missing, damaged or different.
 
-    The header has to be the one that is known beforehand: numpy reads as much as a damaged one promises.
+    The header is compared with the expected header, because numpy allocates whatever a damaged header promises.
     """
     known = _header(dtype, shape)
     with contextlib.suppress(OSError, DataError), open_regular(file) as stream:
@@ -184,17 +184,17 @@ def _open(file: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def _open_tally(file: Path, count: int) -> Tally | None:
-    """The tally of so many recordings that lies in a file; None if it is not there, damaged, or another one."""
+    """Read the cached tally of `count` recordings, or return None if it is missing, damaged or different."""
     with contextlib.suppress(OSError, ValueError, TypeError, RecursionError, DataError):
-        found = json.loads(read_text(file, 1000))
-        tally = Tally(**found)
-        if vars(tally) == found and all(type(number) is int for number in found.values()) and tally.fits(count):
+        content = json.loads(read_text(file, 1000))
+        tally = Tally(**content)
+        if vars(tally) == content and all(type(number) is int for number in content.values()) and tally.fits(count):
             return tally
     return None
 
 
 def _header(dtype: type, shape: tuple[int, ...]) -> bytes:
-    """What a ``.npy`` begins with, as `numpy.save` writes it."""
+    """Return the header of a ``.npy``, as `numpy.save` writes it."""
     header = io.BytesIO()
     described = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(header, described)
@@ -209,7 +209,7 @@ def _converted(
     on_progress: OnProgress,
     tally: Tally,
 ) -> Iterator[tuple[np.ndarray, int]]:
-    """Times and label of one recording after another."""
+    """Yield times and label of each recording."""
     for done, index in enumerate(order):
         events, label = _read(recordings, index, name)
         try:
@@ -222,25 +222,25 @@ def _converted(
 
 
 def _read(recordings: Recordings, index: int, name: str) -> tuple[np.ndarray, int]:
-    """Events and label of one recording."""
+    """Return events and label of one recording."""
     try:
         events, label = recordings[index]
     except (NetsimError, MemoryError):
         raise
     except ImportError as error:
-        raise DataError(f"{name}: tonic needs the library {error.name} to read it; install that with pip") from error
-    except Exception as error:  # tonic lets through whatever a damaged file leads to
-        reason = f"cannot be read ({type(error).__name__}: {error}); get it anew"
+        raise DataError(f"{name}: tonic needs the library {error.name} to read it; install it with pip") from error
+    except Exception as error:  # damaged files make tonic raise any exception
+        reason = f"cannot be read ({type(error).__name__}: {error}); download it again"
         raise DataError(f"{_called(recordings, index, name)}: {reason}") from error
     if not isinstance(events, np.ndarray):
-        raise DataError(f"{name}: yields {type(events).__name__} where events are needed")
+        raise DataError(f"{name}: yields {type(events).__name__}, but events (a structured array) are needed")
     if np.ndim(label) or np.asarray(label).dtype.kind not in "iu":
-        raise DataError(f"{_called(recordings, index, name)}: its label is {label!r}; the number of a class is needed")
+        raise DataError(f"{_called(recordings, index, name)}: its label is {label!r}, but a class number is needed")
     return events, int(label)
 
 
 def _called(recordings: Recordings, index: int, name: str) -> str:
-    """What to call a recording: its file where that is known."""
+    """Return the file of a recording if it is known, otherwise its number."""
     files = getattr(recordings, "data", None)
     file = files[index] if isinstance(files, list) and index < len(files) else None
     return file if isinstance(file, str) else f"{name}, recording {index}"

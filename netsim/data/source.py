@@ -1,4 +1,4 @@
-"""What a data set has to say of itself to be asked for by name."""
+"""Interface of data sets that are loaded by name."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from netsim.specification import Encoder
 
 OnProgress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and of how much (0 if unknown)."""
+"""Called with (task, done, total). The total is 0 if unknown."""
 
 
 def ignore_progress(what: str, done: int, total: int) -> None:
-    """The `OnProgress` that does nothing."""
+    """No-op `OnProgress`."""
 
 
 class Source(ABC):
-    """A data set that is asked for by its name, or a family of them with names of a common form.
+    """A data set that is loaded by name, or a family of data sets with names of a common form.
 
-    An instance is registered in `netsim.seams.datasets`. Commands import its module to show their help, so that heavy
-    libraries are imported in the methods. Names are as the user wrote them.
+    Register an instance in `netsim.seams.datasets`. Commands import the module to show their help, so import heavy
+    libraries within the methods. Methods receive names as the user wrote them.
 
     Attributes
     ----------
     notation : str
-        What the user writes: the name, or the form of the names.
+        Name, or form of the names, that the user writes.
     summary : str
-        What it holds, in a few words.
+        Content, in a few words.
     order : int
-        Where it stands in lists; those of the same number are sorted by name.
+        Position in lists. Ties are sorted by name.
     family : bool
-        Whether there are several of them, which are not listed one by one.
+        Whether this is a family, whose members are not listed individually.
     fetched : bool
-        Whether `fetch` downloads it.
+        Whether `fetch` downloads the data set.
     """
 
     notation: str
@@ -50,40 +50,40 @@ class Source(ABC):
         return f"{type(self).__name__}({self.notation!r}: {self.summary})"
 
     def claims(self, name: str) -> bool:
-        """Whether a name is that of this data set, or of one of the family."""
+        """True if a name refers to this data set, or to a member of the family."""
         return name == self.notation
 
     def names(self) -> Sequence[str]:
-        """The names that there are, to find what a user may have meant."""
+        """Return the known names, for suggestions after a typing mistake."""
         return [] if self.family else [self.notation]
 
     def lasting_name(self, name: str) -> str:
-        """The name by which the data set is found from another folder too."""
+        """Return a name that also works from other folders."""
         return name
 
     @abstractmethod
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
-        """Read it; parameters and errors are those of `netsim.data.loading.load_dataset`."""
+        """Read the data set. See `netsim.data.loading.load_dataset` for parameters and errors."""
 
     def load_as_needed(self, name: str, data_dir: str | Path | None, encoder: Encoder | None) -> Dataset:
-        """As `load`; samples that take long to make are made when they are asked for, where that is possible."""
+        """Read the data set, and convert samples when they are presented if possible."""
         return self.load(name, data_dir, encoder, ignore_progress)
 
     @abstractmethod
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
-        """Where it is looked for, in order, and whether it is there; see `netsim.data.loading.where`.
+        """Return the searched folders, in order, and whether the data set is there.
 
-        Empty for one that needs no files, as it is computed.
+        The list is empty for a data set that is computed. See `netsim.data.loading.where`.
         """
 
     def remedy(self, name: str) -> str:
-        """What to do if it is not there."""
+        """Return the remedy for a missing data set."""
         return "get it with --fetch or point --data-dir to it" if self.fetched else "point --data-dir to it"
 
     def not_fetched(self, name: str) -> str:
-        """Why it cannot be downloaded, if there is more to say than that."""
+        """Return the reason why the data set cannot be downloaded, or an empty string."""
         return ""
 
     def fetch(self, name: str, folder: Path, mirrors: Sequence[str] | None, on_progress: OnProgress) -> None:
-        """Download it into a folder; parameters and errors are those of `netsim.data.loading.fetch`."""
+        """Download the data set into a folder. See `netsim.data.loading.fetch` for parameters and errors."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Labelled stimuli of a network: images or recordings kept small, turned into latencies as they are presented."""
+"""Labelled stimuli of a network: images or recordings, converted to latencies when they are presented."""
 
 from __future__ import annotations
 
@@ -21,27 +21,32 @@ from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
 from netsim.specification.checks import check_array, check_choice, check_kind, check_unmasked, positions, whole
 
-UNLABELLED = -1  # in place of a label, where there is none
-_BATCH = 500
+UNLABELLED = -1  # label of stimuli without a class
+_BATCH = 500  # stimuli per check
 
 
 @dataclass(frozen=True)
 class Stimuli:
-    """Images or recordings with labels, and the encoder that turns them into latencies.
+    """Images or recordings with labels, and the encoder that converts them to latencies.
 
     Parameters
     ----------
     images : ndarray or Samples, shape (images, height, width, channels)
-        Intensities; of recordings, times (µs) as from `EventEncoder.first_events`. They may lie in a file.
+        Intensities, or times (µs) of recordings as in `EventEncoder.first_events`. Images may stay in a file.
     labels : ndarray of int, shape (stimuli,)
-        `UNLABELLED` in stimuli that cannot be learned from.
-    intensity_max : float, optional
-        The intensity that fires at 0 ms; recordings have none.
+        Class numbers, or `UNLABELLED`.
+    intensity_max : float or None
+        Intensity that fires at 0 ms. None for recordings.
     encoder : Encoder
     classes : tuple of str
-        What the labels 0, 1, ... stand for.
+        Names of the labels 0, 1, ...
     rows : ndarray of int, shape (stimuli,), optional
-        Which of the images are the stimuli; by default all. Images may lie in a file, and are not copied.
+        Images that are the stimuli, by index. The default is all. Images are not copied.
+
+    Raises
+    ------
+    DataError
+        If images and labels do not fit together.
 
     Examples
     --------
@@ -83,38 +88,38 @@ class Stimuli:
         return len(self.labels)
 
     def __reduce__(self) -> tuple[type[Stimuli], tuple[object, ...]]:
-        # for another process: only what is presented, not all images there are
+        # for another process: only the presented images
         images = np.array(self.images[self._rows_of(np.arange(len(self)))])
         return type(self), (images, self.labels, self.intensity_max, self.encoder, self.classes)
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
-        """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
+        """Return the latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
         chosen = positions(chosen, len(self), "chosen")
         coded = self.encoder.latencies(self.images[self._rows_of(chosen)], self.intensity_max)
         _check_coded(self.encoder, coded, len(chosen))
         return self.encoder.with_constant(coded)
 
     def pick(self, chosen: np.ndarray) -> Stimuli:
-        """Only the chosen stimuli, by their positions in the order given, or by a mask."""
+        """Return only the chosen stimuli, by indices in the given order or by a mask."""
         chosen = positions(chosen, len(self), "chosen")
         return dataclasses.replace(self, labels=self.labels[chosen], rows=self._rows_of(chosen))
 
     def first(self, count: int | None) -> Stimuli:
-        """The first `count` stimuli, or all."""
+        """Return the first `count` stimuli, or all for None."""
         return self if count is None or whole(count, "count", least=0) >= len(self) else self.pick(np.arange(count))
 
     def prepare(self, on_progress: OnProgress = ignore_progress) -> Stimuli:
-        """The same, with all that is presented ready, if it is made as it is needed."""
+        """Convert recordings now if they are converted when they are presented. Return the stimuli."""
         if isinstance(self.images, RecordingsAsNeeded):
             self.images.prepare(self._rows_of(np.arange(len(self))), on_progress)
         return self
 
     def check_labels(self, outputs: int) -> None:
-        """Refuse, by a DataError, labels that are none of so many output neurons, `UNLABELLED` among them."""
+        """Raise DataError unless all labels are numbers of output neurons. `UNLABELLED` is not."""
         check_labels("stimuli", self.labels, outputs)
 
     def check_encoded(self, name: str) -> None:
-        """Refuse, by a DataError, stimuli that the encoder cannot encode, such as latencies behind its window."""
+        """Raise DataError for stimuli that cannot be encoded, such as latencies after the encoding window."""
         for first in range(0, len(self), _BATCH):
             chosen = np.arange(first, min(first + _BATCH, len(self)))
             try:
@@ -123,43 +128,48 @@ class Stimuli:
                 raise DataError(f"{name}: {error}") from error
 
     def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
-        """Which of the images the chosen stimuli are."""
+        """Return the indices of the chosen stimuli among the images."""
         return chosen if self.rows is None else self.rows[chosen]
 
 
 def check_labels(what: str, labels: np.ndarray, outputs: int) -> None:
-    """Raise a DataError unless all labels are numbers of output neurons."""
+    """Raise DataError unless all labels are numbers of output neurons."""
     if not ((labels >= 0) & (labels < outputs)).all():
         odd = int(labels[(labels < 0) | (labels >= outputs)][0])
         which = "without a label" if odd == UNLABELLED else f"with the label {odd}"
-        raise DataError(f"{what}: hold one {which}; labels from 0 to {outputs - 1} are needed here")
+        raise DataError(f"{what}: include a stimulus {which}; labels from 0 to {outputs - 1} are needed here")
 
 
 def _check_coded(encoder: Encoder, coded: Any, count: int) -> None:
-    """Refuse, by a DataError that names the encoder, what are no latencies of its stimuli within its window."""
+    """Raise DataError, with the encoder's name, unless its latencies are valid and within its window."""
     where, shape = type(encoder).__name__, (count, *encoder.coded_shape)
     if not isinstance(coded, np.ndarray) or coded.dtype.kind != "f" or coded.shape != shape:
         given = f"{coded.dtype} of shape {coded.shape}" if isinstance(coded, np.ndarray) else type(coded).__name__
-        raise DataError(f"{where}: must give latencies, an array of floats of shape {shape}, not {given}")
+        raise DataError(f"{where}: must return latencies, an array of floats of shape {shape}, not {given}")
     latest = latest_spike(coded)
     if latest > encoder.t_max:
-        raise DataError(f"{where}: gives a latency of {latest:g} ms, after its window of {encoder.t_max:g} ms")
+        raise DataError(f"{where}: returns a latency of {latest:g} ms, after its window of {encoder.t_max:g} ms")
 
 
 class SpikeStimuli(Stimuli):
-    """Stimuli that are spikes already: latencies (ms, ``inf`` = silent) instead of images.
+    """Stimuli given as latencies (ms, ``inf`` = silent) instead of images.
 
-    They are presented as they are, with the channels that an encoder would add.
+    They include the constant channels of the encoder and are presented unchanged.
     """
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
-        """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
+        """Return the latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
         return self.images[self._rows_of(positions(chosen, len(self), "chosen"))]
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Stimuli to learn from, to choose a model with, and to test it on once; and the data set that they come from.
+    """Stimuli for training, validation and test, and their data set.
+
+    Attributes
+    ----------
+    training, validation, test : Stimuli
+    dataset : Dataset
 
     Examples
     --------
@@ -181,7 +191,7 @@ class Splits:
     __repr__ = short_repr
 
     def of(self, split: str, set_aside: int) -> Stimuli:
-        """Return the test stimuli, or those that a network is validated with.
+        """Return the test stimuli or the validation stimuli of a network.
 
         Parameters
         ----------
@@ -189,10 +199,14 @@ class Splits:
         set_aside : int
             The network's ``training.validation``.
 
+        Returns
+        -------
+        Stimuli
+
         Raises
         ------
         SpecificationError
-            If there is no such split.
+            If `split` has another value.
         DataError
             If there are no validation stimuli.
         """
@@ -202,10 +216,10 @@ class Splits:
         if not len(self.validation):
             data, present = self.dataset, "present the split test"
             if not set_aside:
-                none = f"training.validation is 0, so that no {data.noun} are set aside"
+                none = f"training.validation is 0, so no {data.noun} are set aside"
                 raise DataError(f"{data.name}: {none}; {present}")
             few = f"is too small to set validation {data.noun} aside; {present}"
-            raise DataError(f"{data.name}: {few}, or give it some of its own")
+            raise DataError(f"{data.name}: {few}, or add validation {data.noun} to the data set")
         return self.validation
 
     def _repr_html_(self) -> str:
@@ -214,10 +228,14 @@ class Splits:
 
 
 class EventView:
-    """Stimuli as a data set of tonic: its transforms, slicers and caches work on it.
+    """Stimuli as a data set of tonic, for its transforms, slicers and caches.
 
-    Events pass through `transform`, if there is one, as through tonic's. For these there is also `sensor_size`, as
-    (width, height, channels); the channel of the stimulus is the polarity.
+    Parameters
+    ----------
+    stimuli : Stimuli
+    transform : callable, optional
+        Transform of tonic, applied to the events of each stimulus. `sensor_size` is (width, height, channels), and the
+        channel becomes the polarity.
 
     Examples
     --------
@@ -244,7 +262,7 @@ class EventView:
         return len(self.stimuli)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
-        """Events of type `EVENT_TYPE` and label of one stimulus."""
+        """Return events of type `EVENT_TYPE` and the label of one stimulus."""
         if not 0 <= index < len(self):
             raise IndexError(f"stimulus {index}: there are 0 to {len(self) - 1}")
         events = latencies_to_events(self.stimuli.latencies(np.array([index]))[0])
@@ -252,10 +270,26 @@ class EventView:
 
 
 def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, ...] = ()) -> Stimuli:
-    """Recordings of your own as stimuli, for example those of a data set of tonic with a transform.
+    """Convert recordings to stimuli, for example a data set of tonic with a transform.
 
-    Recordings are pairs of events and label, such as the data sets, caches and slices of tonic yield, or an `EventView`
-    of other stimuli. An encoder that takes no recordings stands for an `EventEncoder` of the same shape and window.
+    Parameters
+    ----------
+    recordings : sequence of (events, label)
+        For example a data set, cache or slice of tonic, or an `EventView`.
+    encoder : Encoder
+        Usually an `EventEncoder`. An encoder for other samples is replaced by an `EventEncoder` of the same shape and
+        window.
+    classes : tuple of str
+        Names of the labels 0, 1, ...
+
+    Returns
+    -------
+    Stimuli
+
+    Raises
+    ------
+    DataError
+        If a recording cannot be read or does not fit the encoder.
 
     Examples
     --------
@@ -269,9 +303,9 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
     """
     if encoder.samples != EventEncoder.samples:
         encoder = EventEncoder(encoder.shape, encoder.t_max, constant=encoder.constant)
-    own = event_encoder(encoder, "recordings")
-    times, labels = convert(recordings, own)
-    return Stimuli(times, labels, None, own, classes)
+    events = event_encoder(encoder, "recordings")
+    times, labels = convert(recordings, events)
+    return Stimuli(times, labels, None, events, classes)
 
 
 def load_splits(
@@ -284,27 +318,32 @@ def load_splits(
 ) -> Splits:
     """Load a data set and split it for a network.
 
-    If it has no validation stimuli of its own, they are drawn from the training images by a fixed seed of their own,
-    so that no training seed ever sees them.
+    Validation stimuli are drawn from the training samples with a fixed seed, unless the data set includes some. The
+    seed is independent of the training seed, so that no run trains on them.
 
     Parameters
     ----------
     network : Network
     dataset : str or Dataset, optional
-        By default the network's own.
+        The default is the network's data set.
     data_dir : str, optional
-        Where to look first.
+        The only folder to search for the data set, see `netsim.load_dataset`.
     on_progress : callable
-        Is called as recordings are converted, see `netsim.data.source.OnProgress`.
+        Progress callback during conversion of recordings, see `netsim.data.source.OnProgress`.
     as_needed : bool
-        Whether recordings are converted when they are presented, and not all beforehand: for a few of many.
+        Convert recordings when they are presented, not all in advance. Faster for a few of many recordings.
     presented : bool
-        Whether nothing is learned: a data set that is too small to set validation stimuli aside has none, then.
+        Whether the stimuli are presented without learning. A data set that is too small for validation stimuli is
+        accepted then.
+
+    Returns
+    -------
+    Splits
 
     Raises
     ------
     DataError
-        If the data set is not found, is damaged, or does not fit the network.
+        If the data set is missing, damaged, or does not fit the network.
 
     Examples
     --------
@@ -318,12 +357,12 @@ def load_splits(
     else:
         data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, on_progress, as_needed)
     check_dataset(data, network)
-    training, test, *own = (
+    training, test, *validation = (
         Stimuli(samples, labels, data.intensity_max, network.encoder, data.classes)
         for samples, labels in data.parts.values()
     )
-    if own:
-        return Splits(training, own[0], test, data)
+    if validation:
+        return Splits(training, validation[0], test, data)
     count = network.training.validation
     if presented and count >= len(training):
         count = 0

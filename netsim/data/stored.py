@@ -1,4 +1,4 @@
-"""Arrays that stay in a file: rows are read as they are needed, so that memory does not grow with what there is."""
+"""Arrays that stay in a file. Rows are read when they are needed, which bounds memory."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.files import open_regular, reading_arrays, write_atomically
 
-_ROWS = 4096
-_LOCAL_HEADER = 30  # bytes before the name of a member, of which two lengths are the last
-_DATE = (1980, 1, 1, 0, 0, 0)  # the same arrays give the same file
+_ROWS = 4096  # rows per read or write
+_LOCAL_HEADER = 30  # bytes before a member's name; the last four are two lengths
+_DATE = (1980, 1, 1, 0, 0, 0)  # fixed, so that equal arrays yield identical files
 
 
 class Samples(Protocol):
-    """What is needed of an array of samples: `numpy.ndarray` has it, and what reads or makes rows as they are needed.
+    """Interface of arrays of samples: `numpy.ndarray`, or a class that reads or computes rows when they are needed.
 
     Rows are an array of indices or a slice.
     """
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Samples, and the shape of each."""
+        """Number of samples, then the shape of each sample."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the numbers."""
+        """Type of the numbers."""
 
     def __len__(self) -> int: ...
 
@@ -39,9 +39,9 @@ class Samples(Protocol):
 
 
 class StoredArray:
-    """An array in an uncompressed ``.npz``, or in any other file, of which rows are read.
+    """An array in an uncompressed ``.npz`` or another file, read by rows.
 
-    The file is mapped for each access and let go again: what was read counts no longer to the memory of the process.
+    Each access maps the file and releases it again, so that rows do not add to the memory of the process.
     """
 
     def __init__(self, path: Path, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
@@ -58,26 +58,26 @@ class StoredArray:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        """A copy of some rows; a DataError, if the file is gone or has changed since the array was opened."""
+        """Return a copy of some rows, or raise DataError if the file has changed or disappeared."""
         try:
             with self.path.open("rb") as file:
                 if _state(os.fstat(file.fileno())) != self._state:
-                    raise DataError(f"{self.path}: has changed since it was opened; open it anew")
+                    raise DataError(f"{self.path}: has changed since it was opened; open it again")
                 mapped = np.memmap(file, self.dtype, "r", self.offset, self.shape)
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.path}: cannot be read any more ({error})") from error
+            raise DataError(f"{self.path}: can no longer be read ({error})") from error
         return np.array(mapped[rows])
 
 
-def _state(found: os.stat_result) -> tuple[int, int]:
-    """By which another content of a file is told, also from another machine: its size, and when it was written."""
-    return found.st_size, found.st_mtime_ns
+def _state(status: os.stat_result) -> tuple[int, int]:
+    """Return size and modification time, which detect changes from other machines too."""
+    return status.st_size, status.st_mtime_ns
 
 
 def stored_arrays(path: Path) -> dict[str, StoredArray]:
-    """The arrays of an uncompressed ``.npz``, left where they are.
+    """Return the arrays of an uncompressed ``.npz`` without reading their content.
 
-    Raises DataError if the file is missing, damaged, compressed, or holds anything but plain arrays.
+    Raises DataError if the file is missing, damaged, compressed, or contains anything but plain arrays.
     """
     with reading_arrays(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
         size = os.fstat(file.fileno()).st_size
@@ -89,7 +89,7 @@ def stored_arrays(path: Path) -> dict[str, StoredArray]:
 
 def _stored(path: Path, file: BinaryIO, archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> StoredArray:
     if member.compress_type != zipfile.ZIP_STORED:
-        raise DataError(f"{path}: is compressed; rows can be read of numpy.savez files only")
+        raise DataError(f"{path}: is compressed, so rows cannot be read; write it with numpy.savez")
     file.seek(member.header_offset)
     lengths = struct.unpack("<HH", file.read(_LOCAL_HEADER)[-4:])
     start = member.header_offset + _LOCAL_HEADER + sum(lengths)
@@ -100,14 +100,14 @@ def _stored(path: Path, file: BinaryIO, archive: zipfile.ZipFile, member: zipfil
         header = stream.tell()
     content = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if dtype.hasobject or by_columns or min(shape, default=1) < 0:
-        raise ValueError(f"{member.filename} holds no plain rows")
+        raise ValueError(f"{member.filename} contains no plain rows")
     if header + content != member.file_size or start + member.file_size > size:
         raise ValueError(f"{member.filename} has a header that does not fit its size")
     return StoredArray(path, start + header, dtype, shape)
 
 
 def store_arrays(path: Path, arrays: Mapping[str, Samples]) -> None:
-    """Write an uncompressed ``.npz``, a few rows at a time; it appears whole or not at all."""
+    """Write an uncompressed ``.npz`` a few rows at a time. The file appears complete or not at all."""
 
     def write(stream: BinaryIO) -> None:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
@@ -126,12 +126,12 @@ def store_arrays(path: Path, arrays: Mapping[str, Samples]) -> None:
 
 
 def chunks(array: Samples) -> Iterable[np.ndarray]:
-    """All rows of an array, a few at a time."""
+    """Yield all rows of an array, a few at a time."""
     return (np.asarray(array[first : first + _ROWS]) for first in range(0, len(array), _ROWS))
 
 
 class Spool:
-    """Rows that are written to a file of their own as they come."""
+    """A file to which rows are appended."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -140,7 +140,7 @@ class Spool:
         self._first: np.ndarray | None = None
 
     def append(self, rows: np.ndarray) -> None:
-        """Write rows, of the shape and type of the first ones; a DataError, if they are of others."""
+        """Append rows, or raise DataError if their shape or type differs from the first rows."""
         first = self._first = rows[:0] if self._first is None else self._first
         if rows.shape[1:] != first.shape[1:] or not np.can_cast(rows.dtype, first.dtype, "same_kind"):
             raise DataError(
@@ -150,11 +150,11 @@ class Spool:
         self._rows += len(rows)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def array(self) -> StoredArray:
-        """What was written; a DataError, if nothing was."""
+        """Return the written rows, or raise DataError if there are none."""
         self.close()
         if not self._rows or self._first is None:
             raise DataError("samples: there are none")

@@ -1,4 +1,4 @@
-"""What may not be meant in samples and labels: counted, said, and refused if nothing is left."""
+"""Counts of likely mistakes in samples and labels, with warnings and errors."""
 
 import dataclasses
 import warnings
@@ -8,17 +8,17 @@ import numpy as np
 from netsim.errors import DataError, DataWarning
 from netsim.specification import Encoder
 
-_MOST_SHOWN = 5  # labels in a message
-_EARLY = 500  # of the encoding window; seconds taken for ms come within a thousandth of it
+_MOST_SHOWN = 5  # labels per message
+_EARLY = 500  # seconds mistaken for ms end within 1/1000 of the encoding window
 
 
 def latest_spike(latencies: np.ndarray) -> float:
-    """The latest of all spikes (ms); minus infinity if there are none."""
+    """Return the latest spike (ms), or minus infinity without spikes."""
     return float(latencies.max(where=np.isfinite(latencies), initial=-np.inf))
 
 
 def too_early(latest: float, encoder: Encoder) -> str:
-    """What to ask if all spikes come as early as they do where seconds are taken for ms; empty if they do not."""
+    """Describe spikes that are all so early that seconds were probably given as ms. Otherwise return an empty text."""
     if not 0 <= latest < encoder.t_max / _EARLY:
         return ""
     when = f"within {latest:.3g} ms" if latest else "at the start"
@@ -26,7 +26,7 @@ def too_early(latest: float, encoder: Encoder) -> str:
 
 
 def warn_too_early(name: str, latest: float, encoder: Encoder, stacklevel: int = 3) -> None:
-    """Warn if all spikes come as early as they do if seconds are taken for milliseconds."""
+    """Warn if all spikes are so early that seconds were probably given as milliseconds."""
     if encoder.unit and (early := too_early(latest, encoder)):
         ask = f"{encoder.samples} are in {encoder.unit}: are these in another unit?"
         warnings.warn(f"{name}: {early}; {ask}", DataWarning, stacklevel=stacklevel)
@@ -34,16 +34,16 @@ def warn_too_early(name: str, latest: float, encoder: Encoder, stacklevel: int =
 
 @dataclasses.dataclass
 class Tally:
-    """What an encoder makes of samples, recordings of events or others."""
+    """Counts of encoded samples."""
 
-    recordings: int = 0  # or other samples
-    silent: int = 0  # of them without a spike, or an event in any window
+    recordings: int = 0  # all samples, recordings or not
+    silent: int = 0  # samples without a spike, or without an event in any window
     events: int = 0
-    late: int = 0  # of them after the last window
-    cut: int = 0  # recordings with such events
+    late: int = 0  # events after the last window
+    cut: int = 0  # recordings with late events
 
     def add(self, silent: bool, events: int, late: int) -> None:
-        """Count a sample, of so many events."""
+        """Count one sample."""
         self.recordings += 1
         self.silent += bool(silent)
         self.events += int(events)
@@ -51,12 +51,12 @@ class Tally:
         self.cut += bool(late > 0)
 
     def fits(self, count: int) -> bool:
-        """Whether it can be that of so many recordings that passed `check`."""
+        """True if the counts are consistent with `count` recordings that passed `check`."""
         few = self.recordings == count and 0 <= self.silent < max(count, 1)
         return few and 0 <= self.cut <= min(count, self.late) and self.late <= self.events
 
     def check(self, name: str, encoder: Encoder) -> None:
-        """Refuse samples that are all silent, and warn of silent ones and of events that are left out."""
+        """Raise DataError if all samples are silent. Warn of some silent samples and of late events."""
         if self.recordings and self.silent == self.recordings:
             if window := encoder.window_text():
                 remedy = 'lengthen encoder.t_max, or set encoder.origin to "first-event"'
@@ -65,30 +65,30 @@ class Tally:
         self.warn(name, encoder)
 
     def warn(self, name: str, encoder: Encoder) -> None:
-        """Say what is silent or left out."""
-        window, told = encoder.window_text(), []
-        advice = "leave them out if that is not meant"
+        """Warn of silent samples and of late events."""
+        window, notes = encoder.window_text(), []
+        advice = "leave them out if that is not intended"
         if self.silent:
             what = f"recordings have no event in {window}" if window else "samples have no spike of a stimulus neuron"
-            told.append(f"{self.silent:,} of {self.recordings:,} {what} and are silent")
+            notes.append(f"{self.silent:,} of {self.recordings:,} {what} and are silent")
         if self.late:
-            lost = f"{self.late:,} of {self.events:,} events come after {'these' if told else window}"
-            told.append(f"{lost}, in {self.cut:,} recordings, and are left out")
+            lost = f"{self.late:,} of {self.events:,} events come after {'these' if notes else window}"
+            notes.append(f"{lost}, in {self.cut:,} recordings, and are left out")
         if window:
             late = ', or set encoder.origin to "first-event" for recordings whose clock started long before'
             advice = "lengthen encoder.t_max to keep them" + late * (self.silent > 0)
-        if told:
-            warnings.warn(f"{name}: {'; '.join(told)}; {advice}", DataWarning, stacklevel=4)
+        if notes:
+            warnings.warn(f"{name}: {'; '.join(notes)}; {advice}", DataWarning, stacklevel=4)
 
 
 def warn_of_gaps(name: str, labels: np.ndarray, stacklevel: int = 3) -> None:
-    """Warn if labels, numbers of classes counted from 0, leave out some of those up to the largest."""
+    """Warn if training labels, numbers of classes from 0, do not include all numbers up to the largest."""
     known = np.unique(labels).tolist()
     missing = sorted({*range(known[-1])} - {*known})
     if not missing:
         return
     shown = ", ".join(map(str, missing[:_MOST_SHOWN])) + ", ..." * (len(missing) > _MOST_SHOWN)
-    made = f"labels count from 0 and go up to {known[-1]}, which makes {known[-1] + 1} classes"
+    made = f"labels count from 0 and range up to {known[-1]}, which makes {known[-1] + 1} classes"
     remedy = "subtract 1 from each" if missing == [0] else "renumber them"
     lacking = f"no training sample has the label {shown}; {remedy}, or give words"
     warnings.warn(f"{name}: {made}, but {lacking}", DataWarning, stacklevel=stacklevel)

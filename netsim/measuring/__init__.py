@@ -1,1 +1,1 @@
-"""What networks do: decisions, evaluation, single presentations, engines compared; on one process or many."""
+"""Measures: decisions, evaluation, costs, and comparison of engines."""

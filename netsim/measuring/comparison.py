@@ -1,4 +1,4 @@
-"""Two engines on the same stimuli: how many spikes fall on the same step, and whether the decisions agree."""
+"""Comparison of two engines on the same stimuli: equal time steps and equal decisions."""
 
 import math
 from collections import Counter
@@ -21,30 +21,45 @@ from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import OnPresented, Presented, as_they_are, present_parts
 from netsim.weights.layout import Weights
 
-REQUIRED = 0.9999
+REQUIRED = 0.9999  # minimum agreement
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Agreement of two engines on the same time grid."""
+    """Agreement of two engines on the same time grid.
 
-    agreement: float  # share of neurons and presentations with the same step, silence included, without the stimulus
-    by_layer: dict[str, float]  # the same by population, and of the stimulus
-    largest_difference_steps: float  # of all spikes; inf if a neuron fired on one engine only
-    same_decisions: float  # share of presentations with the same decision
+    Attributes
+    ----------
+    agreement : float
+        Fraction of neurons and presentations with equal steps, including silence, without the stimulus.
+    by_layer : dict of float
+        The same fraction by population, including the stimulus.
+    largest_difference_steps : float
+        Largest difference (steps), or ``inf`` if a neuron fired on a single engine.
+    same_decisions : float
+        Fraction of presentations with equal decisions.
+    presentations : int
+    dt : float
+        Time grid (ms).
+    """
+
+    agreement: float
+    by_layer: dict[str, float]
+    largest_difference_steps: float
+    same_decisions: float
     presentations: int
-    dt: float  # time grid (ms)
+    dt: float
 
     __repr__ = short_repr
 
     @property
     def agrees(self) -> bool:
-        """Whether enough steps are the same, the others differ by one, and stimuli and decisions are all the same."""
+        """True if nearly all steps agree, others differ by one, and all stimuli and decisions agree."""
         same = self.by_layer[STIMULUS] == 1 and self.same_decisions == 1
         return same and self.agreement >= REQUIRED and self.largest_difference_steps <= 1
 
     def to_dict(self) -> dict[str, object]:
-        """All figures, ready for JSON."""
+        """Return all figures, ready for JSON."""
         difference = self.largest_difference_steps
         return {
             "agreement": self.agreement,
@@ -59,7 +74,7 @@ class Comparison:
 
 
 class _Same(NamedTuple):
-    """What is kept of some presentations on both engines."""
+    """Counts for some presentations on both engines."""
 
     same: Counter[str]
     total: Counter[str]
@@ -88,18 +103,18 @@ def compare(
     limit: int | None = None,
     progress: Progress = no_progress,
 ) -> Comparison:
-    """Present the same stimuli on two engines that share a time grid.
+    """Compare two engines with the same time grid on the same stimuli.
 
     Parameters
     ----------
     model : Model, Network, str or Path
         A model, or the name of a run, preset or TOML file.
     stimuli : Stimuli, optional
-        By default the test stimuli of the model's data set.
+        The default is the test stimuli of the model's data set.
     engines : pair of Engine, optional
-        By default ``event`` and ``brian2``, on the time grid of the network's ``training``, or of 1 ms.
+        The default is ``event`` and ``brian2``, on the time grid of the network's ``training``, or of 1 ms.
     limit : int, optional
-        Present the first stimuli only.
+        Maximum number of stimuli to present, from the first.
     progress : callable
         Called with (done, total).
 
@@ -126,7 +141,7 @@ def compare(
         engines = make_engine("event", model.network, step), make_engine("brian2", model.network, step)
     first, second = engines
     if not first.dt == second.dt > 0:
-        grids = f"are {first.dt:g} and {second.dt:g} ms; engines are compared in steps of a grid that both have"
+        grids = f"are {first.dt:g} and {second.dt:g} ms; engines are compared in steps of a common time grid"
         raise SpecificationError("dt", f"{grids}, so make both with the same dt")
     if stimuli is None:
         stimuli = model.splits().test
@@ -147,7 +162,7 @@ def compare(
 
 
 def _compare(first: Engine, second: Engine, presented: Presented) -> _Same:
-    """Compare the latencies of a batch with those of the first engine."""
+    """Compare the latencies of a batch with the latencies of the first engine."""
     ours, theirs, output = first.present(presented.batch), presented.latencies, second.network.output.name
     steps = {name: _step_differences(ours[name], theirs[name], second.dt) for name in second.network.shapes}
     return _Same(
@@ -159,7 +174,7 @@ def _compare(first: Engine, second: Engine, presented: Presented) -> _Same:
 
 
 def _step_differences(ours: np.ndarray, theirs: np.ndarray, dt: float) -> np.ndarray:
-    """By how many steps latencies differ: 0 where both are silent, ``inf`` where one is."""
+    """Return the differences in steps: 0 if both are silent, ``inf`` if only one is."""
     fired = np.isfinite(ours) & np.isfinite(theirs)
     differences = np.where(np.isfinite(ours) == np.isfinite(theirs), 0.0, np.inf)
     differences[fired] = np.abs(np.round(ours[fired] / dt) - np.round(theirs[fired] / dt))

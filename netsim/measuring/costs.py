@@ -1,4 +1,4 @@
-"""What a network costs, by the definitions of NeuroBench, with a presentation in place of its time steps."""
+"""Costs of a network by the definitions of NeuroBench, with a presentation as one time step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,37 +13,37 @@ from netsim.weights.layout import Weights, kernel_name
 PICOJOULES = {"multiply and accumulate": 4.6, "accumulate": 0.9}
 """Energy of one operation of 32-bit floating point at 45 nm (Horowitz, ISSCC 2014, doi:10.1109/ISSCC.2014.6757323)."""
 
-CAVEAT = "of arithmetic alone; with memory it can be some 700 times as much (arXiv:2409.08290)"
-"""What has to be said beside an energy."""
+CAVEAT = "of arithmetic only; with memory they can be some 700 times as high (arXiv:2409.08290)"
+"""Must accompany each energy."""
 
 _BYTES = 4
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What a network costs, by the definitions of NeuroBench.
+    """Costs of a network, by the definitions of NeuroBench.
 
-    NeuroBench counts outputs of neurons over time steps. Here a presentation is one step: at exact times there are no
-    others, and finer steps would raise the sparsity and the dense operations for nothing. `spikes_per_neuron` stands
-    beside it, for it depends on no step at all. Relays have no activation, biases and pooling no operations.
+    NeuroBench counts outputs of neurons over time steps. netsim counts a presentation as one step, because exact times
+    have no steps, and finer steps would inflate sparsity and dense operations. `spikes_per_neuron` does not depend on
+    steps. Relays have no activation. Biases and pooling have no operations.
 
     Parameters
     ----------
     footprint_bytes : int
-        Of weights, biases and delays that feed forward, in single precision.
+        Bytes of forward weights, biases and delays, in single precision.
     connection_sparsity : float
-        Share of weights that are 0.
+        Fraction of weights that are 0.
     activation_sparsity : float
-        Share of neurons that stay silent in a presentation.
+        Mean fraction of silent neurons in a presentation.
     spikes_per_neuron : float
-        Mean number of spikes of a neuron in a presentation, at most 1.
+        Mean number of spikes per neuron in a presentation, at most 1.
     dense_operations : int
         Operations of a presentation in which every source fires: synapses with weights.
     effective_operations : float
-        Accumulations in a presentation: synapses with a weight that is not 0, whose source fires.
+        Accumulations in a presentation: synapses with a nonzero weight whose source fires.
     energy_nj, dense_energy_nj : float
-        Of the effective operations as accumulations, and of the dense ones as multiplications and accumulations, in
-        nJ per presentation: `PICOJOULES` of arithmetic alone, without memory, biases or membranes.
+        Energy (nJ per presentation) of the effective operations as accumulations, and of the dense operations as
+        multiplications and accumulations. `PICOJOULES` covers arithmetic only, without memory, biases or membranes.
 
     References
     ----------
@@ -64,7 +64,7 @@ class Costs:
 
 
 class Shown(NamedTuple):
-    """A figure in words: what it is, its value, and what to know about it."""
+    """A figure in words: name, value and explanation."""
 
     name: str
     value: str
@@ -72,14 +72,14 @@ class Shown(NamedTuple):
 
 
 def shown(costs: Costs) -> list[Shown]:
-    """The figures in words, with their units; `CAVEAT` has to stand beside the energies."""
+    """Return the figures in words, with units. `CAVEAT` must accompany the energies."""
     share = costs.effective_operations / costs.dense_operations
     added, multiplied = PICOJOULES["accumulate"], PICOJOULES["multiply and accumulate"]
     return [
         Shown("footprint", f"{costs.footprint_bytes / 1e6:,.3f} MB", "weights, biases and delays in single precision"),
         Shown("connection sparsity", f"{costs.connection_sparsity:.2%}", "weights that are 0"),
         Shown("activation sparsity", f"{costs.activation_sparsity:.2%}", "neurons silent in a presentation"),
-        Shown("spikes a neuron", f"{costs.spikes_per_neuron:.3f}", "in a presentation"),
+        Shown("spikes per neuron", f"{costs.spikes_per_neuron:.3f}", "in a presentation"),
         Shown("dense operations", f"{costs.dense_operations:,}", "per presentation, if every source fired"),
         Shown("effective operations", f"{costs.effective_operations:,.0f}", f"accumulations; {share:.1%} of the dense"),
         Shown("energy, effective", f"{costs.energy_nj:,.3g} nJ", f"{added} pJ per accumulation (45 nm, 32 bit)"),
@@ -90,15 +90,15 @@ def shown(costs: Costs) -> list[Shown]:
 
 
 def costs(network: Network, weights: Weights, spikes: Mapping[str, np.ndarray], presentations: int) -> Costs:
-    """What a network costs that fires as it did.
+    """Return the costs of a network for given spike counts.
 
     Parameters
     ----------
     network : Network
     weights : dict of ndarray
-        The weights that feed forward.
+        Forward weights.
     spikes : dict of ndarray of int
-        How often each neuron fired over all presentations, by population and the stimulus, in its shape.
+        Number of spikes of each neuron over all presentations, by population (and stimulus), in its shape.
     presentations : int
     """
     kernels = [weights[kernel_name(projection)] for projection in network.weighted]
@@ -121,7 +121,7 @@ def costs(network: Network, weights: Weights, spikes: Mapping[str, np.ndarray], 
 
 
 def _effective(network: Network, weights: Weights, spikes: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Spikes that met a weight that is not 0, by projection, over all presentations."""
+    """Return the number of spikes that met a nonzero weight, by projection, over all presentations."""
     met = {}
     for projection in network.weighted:
         source, target = network.ends(projection)

@@ -1,4 +1,4 @@
-"""How well a network decides: one pass over labelled stimuli on any engine."""
+"""Accuracy, timing and costs of a network: one pass over labelled stimuli on any engine."""
 
 import dataclasses
 import time
@@ -39,24 +39,52 @@ from netsim.weights.layout import Weights
 
 @dataclass
 class Evaluation:
-    """Figures of an evaluation; rates are shares of presentations."""
+    """Figures of an evaluation. Rates are fractions of presentations.
 
-    accuracy: float  # share with the first output spike at the label; ties go to the lowest number
-    strict_accuracy: float  # the same with every tie an error
-    tie_rate: float  # with several first output spikes
-    silent_rate: float  # with no output spike
-    mean_decision_latency_ms: float  # over the presentations with an output spike; NaN if there was none
-    median_decision_latency_ms: float  # over the same
-    decision_latency_iqr_ms: float  # interquartile range, over the same
-    onset_rate: float  # decided at the onset of the output window: the potential is over threshold when it opens
-    read_outs: dict[str, float]  # accuracy by read-out
-    spikes_per_presentation: dict[str, float]  # by layer
-    synaptic_operations_per_presentation: dict[str, float]  # by projection
-    costs: Costs  # by the definitions of NeuroBench
+    Attributes
+    ----------
+    accuracy : float
+        Fraction with the first output spike at the label. Ties go to the lowest neuron number.
+    strict_accuracy : float
+        The same fraction, with all ties counted as errors.
+    tie_rate : float
+        Fraction with several first output spikes.
+    silent_rate : float
+        Fraction without output spikes.
+    mean_decision_latency_ms, median_decision_latency_ms, decision_latency_iqr_ms : float
+        Mean, median and interquartile range over presentations with an output spike, or NaN without any.
+    onset_rate : float
+        Fraction decided at the onset of the output window, because a potential is above threshold then.
+    read_outs : dict of float
+        Accuracy by read-out.
+    spikes_per_presentation, synaptic_operations_per_presentation : dict of float
+        By population, and by projection.
+    costs : Costs
+    presentations : int
+    seconds : float
+        Duration of the evaluation.
+    confusion : list of list of int
+        A row per label and a column per decision. The last column counts silence.
+    classes : list of str
+        Names of the labels, if known.
+    """
+
+    accuracy: float
+    strict_accuracy: float
+    tie_rate: float
+    silent_rate: float
+    mean_decision_latency_ms: float
+    median_decision_latency_ms: float
+    decision_latency_iqr_ms: float
+    onset_rate: float
+    read_outs: dict[str, float]
+    spikes_per_presentation: dict[str, float]
+    synaptic_operations_per_presentation: dict[str, float]
+    costs: Costs
     presentations: int
     seconds: float
-    confusion: list[list[int]] = field(repr=False)  # a row per label, a column per decision; the last counts silence
-    classes: list[str] = field(default_factory=list, repr=False)  # what its rows stand for, where that is known
+    confusion: list[list[int]] = field(repr=False)
+    classes: list[str] = field(default_factory=list, repr=False)
 
     __repr__ = short_repr
 
@@ -67,20 +95,20 @@ class Evaluation:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Bounds of the 95 % confidence interval of `strict_accuracy` (Wilson), over draws of the stimuli."""
+        """95 % Wilson confidence interval of `strict_accuracy`, over draws of the stimuli."""
         low, high = wilson_interval(np.array(self.strict_accuracy), self.presentations)
         return float(low), float(high)
 
     def operations_onto(self, network: Network) -> dict[str, float]:
-        """Synaptic operations per presentation by the population that they reach, over all projections onto it."""
+        """Return synaptic operations per presentation by target population, over all its projections."""
         operations: dict[str, float] = {}
         for projection in network.weighted:
-            own = self.synaptic_operations_per_presentation[projection.name]
-            operations[projection.target] = operations.get(projection.target, 0.0) + own
+            count = self.synaptic_operations_per_presentation[projection.name]
+            operations[projection.target] = operations.get(projection.target, 0.0) + count
         return operations
 
     def to_dict(self) -> dict[str, object]:
-        """All figures, NaN as None, ready for JSON."""
+        """Return all figures, ready for JSON, with None for NaN."""
         figures = dataclasses.asdict(self)
         return {
             name: None if isinstance(value, float) and np.isnan(value) else value for name, value in figures.items()
@@ -112,20 +140,20 @@ def evaluate(
     workers: Workers = None,
     progress: Progress = no_progress,
 ) -> Evaluation:
-    """Measure how well a model decides: the first output spike counts, unless a read-out says otherwise.
+    """Measure how well a model decides. The first output spike decides, except in some read-outs.
 
     Parameters
     ----------
     model : Model, Network, str, Path or Spikes
-        A model, the name of a run, preset or TOML file, or labelled spikes that exist already.
+        A model, the name of a run, preset or TOML file, or labelled spikes.
     stimuli : Stimuli, optional
-        By default the test stimuli of the model's data set.
+        The default is the test stimuli of the model's data set.
     limit : int, optional
-        Present the first stimuli only.
+        Maximum number of stimuli to present, from the first.
     engine : Engine, optional
-        By default the engine and time grid of the network's ``training``.
+        The default is the engine and time grid of the network's ``training``.
     read_outs : sequence of str
-        Names of `netsim.seams.read_outs` whose accuracies are compared.
+        Names of `netsim.seams.read_outs` to compare.
     workers : int, str or Distribution, optional
         As in `netsim.present`.
     progress : callable
@@ -138,12 +166,12 @@ def evaluate(
     Raises
     ------
     DataError
-        If a stimulus has no label, or there is none.
+        If a stimulus has no label, or there are no stimuli.
     SpecificationError
-        If `stimuli` are something else, there is no such read-out, or it needs potentials that the engine does not
-        determine.
+        If `stimuli` have another type, a read-out does not exist, or the engine does not provide the potentials that a
+        read-out needs.
     RunError
-        If no engine is given, and the model was trained with an engine that was handed in as an object.
+        If no `engine` is given for a model that was trained with an engine object.
 
     Examples
     --------
@@ -162,7 +190,7 @@ def evaluate(
     check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
     stimuli = stimuli if limit is None else stimuli.first(whole(limit, "limit"))
     if not len(stimuli):
-        raise DataError("stimuli: there are none to evaluate on")
+        raise DataError("stimuli: there are none to evaluate; give at least one")
     stimuli.check_labels(model.network.outputs)
     engine = model.make_engine() if engine is None else engine
     for name in read_outs:
@@ -175,20 +203,20 @@ def evaluate(
 
 
 class _Tally(NamedTuple):
-    """What is kept of some presentations."""
+    """Counts for some presentations."""
 
     decisions: Decisions
-    spikes: dict[str, np.ndarray]  # of each neuron, by population
+    spikes: dict[str, np.ndarray]  # per neuron, by population
     operations: dict[str, int]  # by projection
-    right: dict[str, int]  # decisions, by read-out
+    right: dict[str, int]  # correct decisions, by read-out
 
 
 def _evaluate_spikes(spikes: Spikes, read_outs: Sequence[str]) -> Evaluation:
-    """Figures of spikes that exist already."""
+    """Evaluate existing spikes."""
     started, network = time.perf_counter(), spikes.network
     labels, conditions = spikes.labels, spikes.conditions
     if labels is None:
-        raise DataError("spikes: have no labels to evaluate on; give the presentations labels")
+        raise DataError("spikes: have no labels to evaluate; present labelled stimuli")
     check_labels("spikes", labels, network.outputs)
     spikes.require_all()
     for name in read_outs:
@@ -199,7 +227,7 @@ def _evaluate_spikes(spikes: Spikes, read_outs: Sequence[str]) -> Evaluation:
 
 
 def _tally(engine: Engine, presented: Presented, read_outs: Sequence[str]) -> _Tally:
-    """Read one batch."""
+    """Evaluate one batch."""
     weights, labels = presented.batch.weights, presented.stimuli.labels
     return _tally_of(engine.network, weights, presented.latencies, labels, engine.dt, read_outs)
 
@@ -221,7 +249,7 @@ def _tally_of(
 def _figures(
     model: Model, tallies: Sequence[_Tally], labels: np.ndarray, dt: float, started: float, classes: Sequence[str]
 ) -> Evaluation:
-    """The evaluation of what all parts came to."""
+    """Combine the counts of all parts into an evaluation."""
     network, count = model.network, len(labels)
     decisions, fired, operations, right = zip(*tallies, strict=True)
     spikes = {name: sum(part[name] for part in fired) for name in network.shapes}

@@ -1,4 +1,4 @@
-"""Decisions and rates, computed from latencies alone. The first output spike decides."""
+"""Decisions and rates, computed from latencies. The first output spike decides."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,38 +11,52 @@ from netsim.specification import Network
 from netsim.spikes import Spikes
 
 _Z = 1.959963984540054
-"""Of the two-sided 95 % of a normal distribution."""
+"""97.5 % quantile of the normal distribution."""
 
 
 class Decisions(NamedTuple):
-    """What the output layer decided, one entry per presentation."""
+    """Decisions of the output population, one per presentation.
 
-    choice: np.ndarray  # int, the neuron that fired first; of several, the one with the lowest number; -1 for silence
-    tied: np.ndarray  # bool, whether several neurons fired first
-    latency: np.ndarray  # of the first output spike (ms); inf for silence
+    Attributes
+    ----------
+    choice : ndarray of int, shape (presentations,)
+        Neuron that fired first. Ties go to the lowest number, and silence is -1.
+    tied : ndarray of bool, shape (presentations,)
+        Whether several neurons fired first.
+    latency : ndarray of float, shape (presentations,)
+        First output spike (ms), or ``inf`` for silence.
+    """
+
+    choice: np.ndarray
+    tied: np.ndarray
+    latency: np.ndarray
 
     def __repr__(self) -> str:
         return short_repr(self)
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
-        """Whether the choice is the label, a tie broken towards the lowest number; silence is an error."""
+        """Compare the choices with labels, with ties broken towards the lowest number. Silence is an error."""
         labels = np.asarray(labels)
         if labels.shape != self.choice.shape:
-            raise DataError(f"labels: have shape {labels.shape}, not {self.choice.shape}, one for each decision")
+            raise DataError(f"labels: have shape {labels.shape}; give one for each decision, {self.choice.shape}")
         return (self.choice == labels) & (self.choice >= 0)
 
     def strictly_correct(self, labels: np.ndarray) -> np.ndarray:
-        """Whether the label's neuron alone fired first: ties and silence are errors."""
+        """Compare the choices with labels. Ties and silence are errors."""
         return self.correct(labels) & ~self.tied
 
 
 def decide(outputs: np.ndarray) -> Decisions:
-    """Read the decision from the latencies of the output layer.
+    """Derive decisions from the latencies of the output population.
 
     Parameters
     ----------
     outputs : ndarray of float, shape (presentations, neurons)
-        Latencies (ms); ``inf`` is silent.
+        Latencies (ms), with ``inf`` for silence.
+
+    Returns
+    -------
+    Decisions
 
     Raises
     ------
@@ -66,7 +80,7 @@ def decide(outputs: np.ndarray) -> Decisions:
         raise DataError(f"outputs: have the shape {np.shape(outputs)}; {expected}")
     first = outputs.min(axis=1)
     if np.isnan(first).any():
-        raise DataError("outputs: hold NaN; a latency is a time in ms, or inf where a neuron is silent")
+        raise DataError("outputs: contain NaN; a latency is a time in ms, or inf for a silent neuron")
     fired = np.isfinite(first)
     choice = np.where(fired, outputs.argmin(axis=1), -1)
     tied = fired & ((outputs == first[:, None]).sum(axis=1) > 1)
@@ -74,7 +88,7 @@ def decide(outputs: np.ndarray) -> Decisions:
 
 
 def decision_figures(decisions: Decisions, labels: np.ndarray) -> dict[str, float]:
-    """How good decisions are; what the figures are is said in `netsim.measuring.evaluation.Evaluation`."""
+    """Return accuracies and rates of decisions, see `netsim.measuring.evaluation.Evaluation`."""
     fired = np.isfinite(decisions.latency)
     return {
         "accuracy": float(decisions.correct(labels).mean()),
@@ -86,7 +100,7 @@ def decision_figures(decisions: Decisions, labels: np.ndarray) -> dict[str, floa
 
 
 def timing_figures(decisions: Decisions, onset: float) -> dict[str, float]:
-    """When decisions come, with the onset of the output window (ms); see `netsim.measuring.evaluation.Evaluation`."""
+    """Return timing figures for an output window with this onset (ms), see `Evaluation`."""
     made = decisions.latency[np.isfinite(decisions.latency)]
     lower, median, upper = np.percentile(made, [25, 50, 75]) if made.size else 3 * [np.nan]
     return {
@@ -115,26 +129,26 @@ def presentation_records(spikes: Spikes) -> list[dict[str, object]]:
 
 
 def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the 95 % confidence interval of shares of `count` presentations (Wilson)."""
+    """Return bounds of the 95 % Wilson confidence interval for fractions of `count` presentations."""
     middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
     half = _Z / (1 + _Z**2 / count) * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # whatever the rounding
+    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # against rounding errors
 
 
 def silent_fractions(network: Network, latencies: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Mean fraction of neurons that stayed silent in a presentation, by population."""
-    from netsim.numerics.counting import finite_share  # compiled code, which nobody else here needs
+    """Return the mean fraction of silent neurons in a presentation, by population."""
+    from netsim.numerics.counting import finite_share  # compiled code, loaded only when needed
 
     return {population.name: 1.0 - finite_share(latencies[population.name]) for population in network.populations}
 
 
 def neuron_spikes(latencies: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """How often each neuron fired over all presentations, by population and the stimulus, in its shape."""
+    """Return the spike count of each neuron over all presentations, by population (and stimulus), in its shape."""
     return {name: np.isfinite(times).sum(axis=0) for name, times in latencies.items()}
 
 
 def synaptic_operations(network: Network, latencies: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Number of weighted synapses that carried a spike, by projection, over all presentations."""
+    """Return the number of weighted synapses that received a spike, by projection, over all presentations."""
     operations = {}
     for projection in network.weighted:
         source, target = network.ends(projection)

@@ -1,1 +1,1 @@
-"""Run folders, and what a command opens: a run, a preset or a specification, with weights."""
+"""Run folders and models: a run, a preset or a specification, with weights."""

@@ -1,10 +1,14 @@
-"""Run folders: everything needed to say what was done, to resume it, and to use what it learned.
+"""Run folders: everything needed to document a run, to resume it, and to use its weights.
 
-A run folder holds ``network.toml`` (the specification with all options applied), ``run.json`` (seed,
-versions, revision, command, machine), ``metrics.csv`` (one line per epoch), ``best.npz`` (weights of the best
-epoch by validation, or of the last one without), ``checkpoint.npz`` (weights, optimizer and position of the last
-checkpoint, and the best weights so far) and ``checkpoint-previous.npz`` (the checkpoint before, should the last one be
-damaged). Data that came from Python lie in ``data``.
+A run folder contains
+
+- ``network.toml``: the specification with all options applied
+- ``run.json``: seed, versions, revision, command and machine
+- ``metrics.csv``: one line per epoch
+- ``best.npz``: weights of the best epoch by validation, or of the last epoch without validation
+- ``checkpoint.npz``: weights, optimizer and position at the last checkpoint, and the best weights so far
+- ``checkpoint-previous.npz``: the checkpoint before, in case the last is damaged
+- ``data``: data that came from Python
 """
 
 import csv
@@ -40,14 +44,14 @@ from netsim.weights.layout import Weights
 from netsim.weights.synapses import has_drawn_synapses, synapse_checksums
 
 _LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
-_LARGEST_RECORD = 10_000_000
+_LARGEST_RECORD = 10_000_000  # bytes
 _SURROUNDINGS = ("started", "netsim", "git_revision", "versions", "machine")
 LOCK = ".lock"
-"""Name of the file that is locked in a folder by the process that writes there."""
+"""Name of the lock file in a folder."""
 
 
 class RunFolder:
-    """The files of one run, as above; the process that writes it holds the lock file."""
+    """The files of a run. The process that writes to the folder locks it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,15 +70,15 @@ class RunFolder:
 
     def _repr_html_(self) -> str:
         try:
-            told = {"network": self.network().name} | self.record()
+            facts = {"network": self.network().name} | self.record()
         except NetsimError as error:
             return html_table(str(self.path), [("damaged", error)])
         keys = ("network", "seed", "limit", "training", "validation", "started", "netsim", "git_revision")
-        return html_table(str(self.path), [(key, told[key]) for key in keys if told.get(key) is not None])
+        return html_table(str(self.path), [(key, facts[key]) for key in keys if facts.get(key) is not None])
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Take the run for this process, as `lock_folder` does; meanwhile `check_lock` is asked before each write."""
+        """Lock the run for this process, see `lock_folder`. Meanwhile, each write calls `check_lock`."""
         with lock_folder(self.path) as self._check_lock:
             try:
                 yield
@@ -82,19 +86,27 @@ class RunFolder:
                 self._check_lock = None
 
     def check_lock(self) -> None:
-        """Refuse to write, by a RunError, if this process has locked the run and another folder lies in its place."""
+        """Raise RunError if this process has locked the run and another folder has replaced it."""
         if self._check_lock is not None:
             self._check_lock()
 
     def network(self) -> Network:
-        """The specification that was trained.
+        """Read the specification of the run.
 
-        Raises RunError if a plug-in that the record names cannot be loaded, or the file was changed by hand;
-        SpecificationError if it is damaged.
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        RunError
+            If a plug-in of the run cannot be loaded, or the file was changed by hand.
+        SpecificationError
+            If the file is damaged.
         """
         try:
             record = self.record()
-        except RunError:  # is refused where the record itself is asked for
+        except RunError:  # `record` itself raises it where the record is needed
             record = {}
         check_plugins(record.get("plugins", []), str(self.path))
         try:
@@ -107,12 +119,12 @@ class RunFolder:
             raise SpecificationError(error.field, other) from error
         wanted = record.get("specification_sha256")
         if wanted is not None and file_sha256(self.network_file) != wanted:
-            changed = f"{self.network_file}: is not what was trained (its record has another SHA-256)"
-            raise RunError(f"{changed}; bring it back, or copy it and train it anew")
+            changed = f"{self.network_file}: differs from the trained specification (SHA-256 in its record)"
+            raise RunError(f"{changed}; restore it, or copy it and train it as a new run")
         return network
 
     def record(self) -> dict[str, Any]:
-        """What `describe_run` wrote; a RunError, if ``run.json`` is missing or damaged."""
+        """Read the record from `describe_run`. Raises RunError if ``run.json`` is missing or damaged."""
         try:
             record = json.loads(read_text(self.record_file, _LARGEST_RECORD))
         except OSError as error:
@@ -120,44 +132,51 @@ class RunFolder:
             raise RunError(f"{self.record_file}: cannot be read ({reason}); is {self.path} a run folder?") from error
         except (ValueError, RecursionError) as error:
             raise RunError(
-                f"{self.record_file}: is no JSON ({error}); bring back a copy, or start again in another folder"
+                f"{self.record_file}: is not JSON ({error}); restore a copy, or start again in another folder"
             ) from error
         except DataError as error:
             raise RunError(f"{error}; a run's record is a small file") from error
         wrong = _wrong_entries(record if isinstance(record, dict) else {})
         if wrong:
-            raise RunError(f"{self.record_file}: is not the record of a run (it holds no {wrong[0]} that fits)")
+            raise RunError(f"{self.record_file}: is not the record of a run ({wrong[0]} is missing or wrong)")
         return dict(record)
 
     def weights(self, network: Network) -> Weights:
-        """The weights kept of the best epoch so far.
+        """Read the weights of the best epoch so far.
 
-        Raises DataError or RunError, if there are none or they are damaged.
+        Returns
+        -------
+        dict of ndarray
+
+        Raises
+        ------
+        DataError, RunError
+            If there are no weights, or they are damaged.
         """
         return self.weights_of_epoch(network)[0]
 
     def weights_of_epoch(self, network: Network, digest: Digest | None = None) -> tuple[Weights, int | None]:
-        """As `weights`, with the epoch as of `read_weights_of_epoch`; `digest` as of `netsim.files.read_arrays`."""
+        """Read `weights` and their epoch, see `read_weights_of_epoch`. `netsim.files.read_arrays` explains `digest`."""
         self.check_synapses(network)
         if not self.best.exists():
-            raise RunError(f"{self.path}: has no best.npz, the weights of a finished epoch; train it with --resume")
+            raise RunError(f"{self.path}: has no best.npz, so no epoch was finished; continue with --resume")
         return read_weights_of_epoch(network, self.best, digest)
 
     def check_synapses(self, network: Network) -> None:
-        """Refuse, by a RunError, a network whose connectivities list other synapses than the run's weights are of."""
+        """Raise RunError if the network's synapses differ from the synapses of the run's weights."""
         record = self.record()
         listed = record.get("synapses")
         if listed is None and has_drawn_synapses(network):
-            former = "was made by a version that drew other synapses, and does not say which its weights are of"
-            raise RunError(f"{self.path}: {former}; train it anew")
+            former = "was made by a version that drew other synapses and did not record them"
+            raise RunError(f"{self.path}: {former}; train it again")
         now = synapse_checksums(network) if listed else {}
         if any(now.get(name) != checksum for name, checksum in (listed or {}).items()):
             causes = changed_versions(record) or changed_plugins(record.get("plugins", []))
-            causes = causes or "a connectivity that lists others each time, or another state of netsim"
-            raise RunError(f"{self.path}: its weights are of other synapses than the network has now ({causes})")
+            causes = causes or "a connectivity that lists different synapses each time, or another state of netsim"
+            raise RunError(f"{self.path}: the network's synapses differ from those of its weights ({causes})")
 
     def note_resumed(self, epoch: int) -> None:
-        """Add to the record when a training is resumed, in which epoch (from 1), and on what machine and versions."""
+        """Record that a training was resumed: its epoch (from 1), machine and versions."""
         record, now = self.record(), describe_run(0)
         entry = {"epoch": epoch} | {key: now[key] for key in _SURROUNDINGS}
         self.write_json(self.record_file.name, {**record, "resumed": [*record.get("resumed", []), entry]})
@@ -180,7 +199,7 @@ class RunFolder:
         return self.path / name
 
     def subfolder(self, name: str) -> Path:
-        """A folder in the run, which need not be there yet; a RunError, if it is a link, which leads out of the run."""
+        """Return a folder in the run, which may not exist yet. Raises RunError for a link, which leaves the run."""
         folder = self.path / name
         if folder.is_symlink():
             raise RunError(f"{folder}: is a link; remove it, or choose another folder with --out")
@@ -188,7 +207,7 @@ class RunFolder:
 
 
 def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
-    """Names of those entries of a record that are used again and are not as `describe_run` writes them."""
+    """Return the names of missing or wrong entries in a record, among the entries that netsim reads."""
 
     def is_count(value: Any) -> bool:
         return type(value) is int and value >= 0
@@ -212,10 +231,10 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
 
 @contextmanager
 def lock_folder(path: Path) -> Iterator[Callable[[], None]]:
-    """Take a folder for this process; a RunError, if another process holds it, or it cannot be written to.
+    """Lock a folder for this process. Raises RunError if another process uses it, or it is not writable.
 
-    Gives a function to call before each write: a lock is of a folder, whatever its name, and files are written by name.
-    It raises RunError if the folder was moved or replaced since.
+    Yields a function to call before each write. It raises RunError if the folder was moved or replaced, because a lock
+    follows the folder but writes follow its name.
     """
     lock = FileLock(path / LOCK)
     try:
@@ -223,7 +242,7 @@ def lock_folder(path: Path) -> Iterator[Callable[[], None]]:
         held = os.stat(path / LOCK)
     except Timeout as error:
         raise RunError(f"{path}: is in use by another process; wait for it or choose another --out") from error
-    except (OSError, NotImplementedError) as error:  # the latter of drives that know no locks
+    except (OSError, NotImplementedError) as error:  # NotImplementedError: the drive has no locks
         reason = getattr(error, "strerror", None) or str(error)
         raise RunError(f"{path}: cannot be written ({reason}); choose another --out") from error
     try:
@@ -234,8 +253,8 @@ def lock_folder(path: Path) -> Iterator[Callable[[], None]]:
             except OSError:
                 is_same = False
             if not is_same:
-                moved = "was moved, replaced or unlocked while it was in use, so that no more is written there"
-                raise RunError(f"{path}: {moved}; go on with --resume where it lies now")
+                moved = "was moved, replaced or unlocked during the run, so netsim stopped writing there"
+                raise RunError(f"{path}: {moved}; continue at its new path with --resume")
 
         yield check
     finally:
@@ -243,17 +262,25 @@ def lock_folder(path: Path) -> Iterator[Callable[[], None]]:
 
 
 def is_run(path: str | Path) -> bool:
-    """Whether a path is a run folder."""
+    """True if a path is a run folder."""
     return (Path(path) / "network.toml").is_file()
 
 
 def open_run(path: str | Path) -> RunFolder:
-    """An existing run folder.
+    """Open an existing run folder.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    RunFolder
 
     Raises
     ------
     RunError
-        If there is none at `path`.
+        If `path` is not a run folder.
 
     Examples
     --------
@@ -265,7 +292,7 @@ def open_run(path: str | Path) -> RunFolder:
     'digits'
     """
     if not is_run(path):
-        raise RunError(f"{path}: is no run folder (it has no network.toml)")
+        raise RunError(f"{path}: is not a run folder (it has no network.toml)")
     return RunFolder(Path(path))
 
 
@@ -276,12 +303,12 @@ def create_run(
     weights: Weights | None = None,
     kept: Dataset | None = None,
 ) -> RunFolder:
-    """A new run folder with specification, record (as from `describe_run`), and weights if it is not to be trained.
+    """Create a run folder with specification and record (see `describe_run`), and weights if there is no training.
 
-    Plug-ins of the network are added to the record. A data set that is to be `kept` goes into the folder, as the file
-    that the network's ``training.dataset`` names.
+    The record also lists plug-ins of the network. A `kept` data set is written to the folder, as the file that the
+    network's ``training.dataset`` names.
 
-    Raises RunError if `path` exists and is not an empty folder, or cannot be written; no half-made run stays.
+    Raises RunError if `path` exists and is not an empty folder, or cannot be written. Incomplete runs are removed.
     """
     run = RunFolder(Path(path))
     is_new = not run.path.exists()
@@ -289,16 +316,16 @@ def create_run(
     try:
         run.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
+        raise RunError(f"{path}: cannot be created ({error.strerror}); choose another --out") from error
     with run.lock():
-        check_free(path, is_trained=weights is None)  # of two that come at once, one gets through
+        check_free(path, is_trained=weights is None)  # again, because another process may have been faster
         try:
             digest = hashlib.sha256(dumps_network(network).encode()).hexdigest()
-            # what was imported is adapted in its file, for the other tool did not say all
-            own = {} if "imported" in record else {"specification_sha256": digest}
+            # the user edits the file of an import, because the other tool did not export everything
+            checksum = {} if "imported" in record else {"specification_sha256": digest}
             listed = synapse_checksums(network)
             of_synapses = {"synapses": listed} if listed else {}
-            run.write_json(run.record_file.name, {"plugins": plugins_of(network), **own, **of_synapses, **record})
+            run.write_json(run.record_file.name, {"plugins": plugins_of(network), **checksum, **of_synapses, **record})
             if weights is not None:
                 write_weights(weights, run.best)
             if kept is not None:
@@ -316,20 +343,20 @@ def create_run(
 
 
 def is_free(path: str | Path) -> bool:
-    """Whether a path is absent or an empty folder; what is left of a run half made is nothing."""
+    """True if a path is absent, an empty folder, or the rest of an incomplete run."""
     path = Path(path)
     return not path.exists() or (path.is_dir() and _half_made(os.listdir(path)))
 
 
 def check_free(path: str | Path, is_trained: bool = True) -> None:
-    """Refuse, by a RunError, what is not free; what `is_trained` could be resumed there."""
+    """Raise RunError unless the path is free. The message suggests to resume if `is_trained`."""
     if not is_free(path):
         resume = ", or resume the training in it (--resume; in Python resume=True)" if is_trained else ""
         raise RunError(f"{path}: exists already; choose another folder (--out){resume}")
 
 
 def _half_made(names: Sequence[str]) -> bool:
-    """Whether all files come into being before ``network.toml``, the last one of a new run; the record comes first."""
+    """True if all files are written before ``network.toml``, the last file of a new run. The record is the first."""
     later = {"best.npz", "data"}
     whole = {LOCK, "run.json", *later}
     known = all(name in whole or name.startswith((".run.", ".best.", ".network.")) for name in names)
@@ -337,8 +364,8 @@ def _half_made(names: Sequence[str]) -> bool:
 
 
 def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
-    """What a run's record holds: seed, settings, command, versions, revision and machine."""
-    from netsim.numerics.vectors import has_avx512  # loads the compiler, which many who look at runs do not need
+    """Return the record of a run: seed, settings, command, versions, revision and machine."""
+    from netsim.numerics.vectors import has_avx512  # loads the compiler, which most readers of runs do not need
 
     program = Path(sys.argv[0]).name
     return {
@@ -360,7 +387,7 @@ def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
 
 
 def changed_versions(record: Mapping[str, Any]) -> str:
-    """Which versions of a record are others by now, in a line; empty if none is."""
+    """List the versions in a record that have changed, in one line. Empty if none has changed."""
     former = record.get("versions")
     if not isinstance(former, Mapping):
         return ""
@@ -390,10 +417,10 @@ def _processor() -> str:
 
 
 def _git_revision() -> str | None:
-    """Revision of the checkout that netsim runs from, with ``+`` if it has changes; None outside a checkout."""
+    """Return the revision of netsim's checkout, with ``+`` for local changes. None outside a checkout."""
     folder = Path(__file__).resolve().parent
     try:
-        _git(folder, "ls-files", "--error-unmatch", Path(__file__).name)  # else it is the checkout of something else
+        _git(folder, "ls-files", "--error-unmatch", Path(__file__).name)  # fails in another project's checkout
         return _git(folder, "rev-parse", "HEAD") + ("+" if _git(folder, "status", "--porcelain") else "")
     except (OSError, subprocess.SubprocessError):
         return None

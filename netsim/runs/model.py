@@ -1,4 +1,4 @@
-"""What a command works on: a run folder, a preset, or a specification file, with the weights that belong to it."""
+"""Models: a run folder, a preset or a specification file, with its weights."""
 
 import hashlib
 import os
@@ -35,17 +35,17 @@ class Model:
     ----------
     network : Network
     weights : dict of ndarray
-        The weights that feed forward.
+        Forward weights (`netsim.forward_weights`).
     origin : {"run", "imported", "trained", "initial", "given"}
-        Whether the weights are the best of a run, come from another tool's file, come with the preset, are drawn
-        from the seed, or come from elsewhere.
+        Source of the weights: the best epoch of a run, another tool's file, the preset, a draw from the seed, or
+        the caller.
     run : RunFolder, optional
     data_dir : str, optional
-        Where the run found its data, or keeps them.
+        Folder of the run's data.
     sha256 : str, optional
-        Checksum of the file that the weights were read from.
+        Checksum of the weights file.
     epoch : int, optional
-        The epoch, counted from 1, that a run has them from, if the file says it.
+        Epoch of the weights, counted from 1, if the file contains it.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Model:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """What the output neurons stand for, as a run recorded it of its data set; else empty."""
+        """Names of the output neurons, as the run recorded them from its data set. Otherwise empty."""
         return classes_of(self.run.record()) if self.run is not None else ()
 
     def splits(
@@ -80,20 +80,24 @@ class Model:
         on_warning: Callable[[str], None] = warnings.warn,
         as_needed: bool = False,
     ) -> Splits:
-        """The stimuli of its data set, as of `netsim.load_splits`; with one line to `on_warning`, if it has changed.
+        """Load the stimuli of the model's data set, and warn if the data set has changed since the training.
 
-        They are only presented: of a data set that is too small for validation stimuli there are none.
+        The stimuli are presented without learning. A data set that is too small for validation stimuli has none.
 
         Parameters
         ----------
         network : Network, optional
-            By default its own; it may name another data set.
+            The default is the model's network. Another network may name another data set.
         data_dir : str, optional
-            By default its own.
+            The default is the model's data folder.
         on_progress, as_needed
-            As of `netsim.load_splits`.
+            See `netsim.load_splits`.
         on_warning : callable
-            By default it becomes a warning of Python's.
+            Called with the warning. The default is a Python warning.
+
+        Returns
+        -------
+        Splits
 
         Examples
         --------
@@ -101,20 +105,28 @@ class Model:
         >>> netsim.load_model("digits").splits().test
         Stimuli(360 of shape (8, 8, 1), 10 classes, IntensityEncoder)
         """
-        found = load_splits(
+        splits = load_splits(
             network or self.network, None, data_dir or self.data_dir, on_progress, as_needed, presented=True
         )
-        if change := self.change_of(found.dataset, network):
+        if change := self.change_of(splits.dataset, network):
             on_warning(change)
-        return found
+        return splits
 
     def make_engine(self, record: Sequence[Recorded] = ()) -> Engine:
-        """The engine of its ``network.training``, on its time grid, which keeps potentials of the `record`.
+        """Make the engine of ``network.training`` on its time grid, which records the potentials of `record`.
+
+        Parameters
+        ----------
+        record : sequence of Recorded
+
+        Returns
+        -------
+        Engine
 
         Raises
         ------
         RunError
-            If the model was trained with an engine that was handed in as an object.
+            If the model was trained with an engine object.
 
         Examples
         --------
@@ -126,18 +138,18 @@ class Model:
         return engine_of(self.network, record)
 
     def check_engine(self, remedy: str = "") -> None:
-        """Refuse, by a RunError, to take another engine for one that the training was handed as an object.
+        """Raise RunError if the model was trained with an engine object, which cannot be made again.
 
-        By default the `remedy` is to say which other engine is taken.
+        The default `remedy` is to choose an engine.
         """
         if self.run is None or not (handed := handed_in(self.run.record().get("plugins", []), engines)):
             return
         others = " or ".join(f"--engine {name}" for name in engines)
-        remedy = remedy or f"present it there, or say {others} to take another"
+        remedy = remedy or f"present it in that program, or choose another engine with {others}"
         raise RunError(f"{self.run.path}: was trained with {handed}, an object in Python; {remedy}")
 
     def change_of(self, dataset: Dataset, network: Network | None = None) -> str:
-        """What to say if the run's data set is not any more what it learned from; empty if it is, or is not known."""
+        """Describe changes of the run's data set since the training. Empty if it is unchanged or unknown."""
         named = (network or self.network).training.dataset
         if not dataset.is_whole or self.run is None or named != self.run.network().training.dataset:
             return ""
@@ -145,15 +157,15 @@ class Model:
 
 
 def classes_of(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the classes in the record of a run; empty if it does not tell them."""
+    """Return the names of the classes in the record of a run, or an empty tuple."""
     names = record.get("data", {}).get("classes")
     return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def change_of_data(run: RunFolder, dataset: Dataset) -> str:
-    """In which way a data set differs from the one of a run's record, in a line; empty if it does not."""
+    """Describe in one line how a data set differs from the run's record. Empty if it does not."""
     former, now = run.record().get("data", {}), described(dataset)
-    name = former.get("name", dataset.name)  # which may be another by now, too
+    name = former.get("name", dataset.name)  # the name may have changed too
     changes = [
         f"{what} {_brief(former[what])} then and {_brief(now[what])} now"
         for what in IDENTITY
@@ -167,34 +179,34 @@ def _brief(value: Any) -> str:
 
 
 def load_network(name: str) -> Network:
-    """The specification of a preset or of a TOML file; a SpecificationError, if it is neither or cannot be built."""
+    """Read the specification of a preset or TOML file. Raises SpecificationError if `name` is neither or invalid."""
     return read_network(network_file(name))
 
 
 def network_file(name: str) -> Path:
-    """The TOML file of a preset, or that of this name; a SpecificationError, if it is called unlike a file."""
-    if name.endswith(".toml") or os.path.isfile(name):  # of any text, also one that no file can be called
+    """Return the TOML file of a preset or of this name. Raises SpecificationError unless `name` looks like a file."""
+    if name.endswith(".toml") or os.path.isfile(name):  # also accepts text that no file name can contain
         return Path(name)
     names = preset_names()
     if name in names:
         return preset_file(name)
     if os.path.isdir(name) and is_run(name):
         file = Path(name) / "network.toml"
-        go_on = f"give {file} to train anew, and with --out {name} --resume to go on with it"
-        raise SpecificationError(name, f"is a run folder, not a preset or a TOML file; {go_on}")
+        options = f"give {file} to train again, or --out {name} --resume to continue the run"
+        raise SpecificationError(name, f"is a run folder, not a preset or a TOML file; {options}")
     shown = name if name.strip() else repr(name)
     folder, last = os.path.split(name.rstrip(os.sep))
-    if os.path.isdir(folder) and not os.path.lexists(name):  # a path to nothing
-        beside = _beside(folder)
-        hint = nearest(last, beside) if beside else f"; {folder} holds neither run folders nor TOML files"
+    if os.path.isdir(folder) and not os.path.lexists(name):  # a missing file in an existing folder
+        known = _contents(folder)
+        hint = nearest(last, known) if known else f"; {folder} contains no run folders or TOML files"
         raise SpecificationError(shown, f"does not exist{hint}")
     if folder and not os.path.lexists(folder):
-        raise SpecificationError(shown, f"does not exist, for there is no folder {folder}")
+        raise SpecificationError(shown, f"does not exist, because there is no folder {folder}")
     raise SpecificationError(shown, f"is neither a preset nor a TOML file{nearest(name, names)}")
 
 
-def _beside(folder: str) -> list[str]:
-    """Names of the run folders and TOML files in a folder, as far as it can be read."""
+def _contents(folder: str) -> list[str]:
+    """Return the names of run folders and TOML files in a folder, if it is readable."""
     try:
         names = sorted(os.listdir(folder))
     except OSError:
@@ -203,23 +215,28 @@ def _beside(folder: str) -> list[str]:
 
 
 def find_run(name: str) -> RunFolder | None:
-    """The run folder of that name; None if it is no folder's, or a preset's. A RunError, if it is another folder."""
+    """Open the run folder `name`. None unless `name` is a folder, or if it is a preset. RunError for other folders."""
     return open_run(name) if os.path.isdir(name) and name not in preset_names() else None
 
 
 def load_model(name: str | Path, seed: int = 0) -> Model:
-    """A run folder, a preset or a TOML file, with weights; a folder called like a preset is written ``./name``.
+    """Load a run folder, a preset or a TOML file, with weights.
 
     Parameters
     ----------
     name : str or Path
+        A folder with the name of a preset is written ``./name``.
     seed : int
-        Of the initial weights, where there are no others.
+        Seed of the initial weights, for a network without trained weights.
+
+    Returns
+    -------
+    Model
 
     Raises
     ------
     SpecificationError, RunError, DataError
-        If there is no such thing, its files are damaged, or its training was handed an engine, which only Python has.
+        If `name` does not exist, or its files are damaged.
 
     Examples
     --------
@@ -227,7 +244,7 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
     >>> model.origin, model.network.outputs
     ('trained', 10)
     """
-    name = name if isinstance(name, str) else os.path.join(os.curdir, name)  # a path is no preset's name
+    name = name if isinstance(name, str) else os.path.join(os.curdir, name)  # a path never names a preset
     seed = whole(seed, "seed", least=0)
     run, digest = find_run(name), hashlib.sha256()
     if run is not None:
@@ -235,8 +252,8 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
         kept, epoch = run.weights_of_epoch(network, digest)
         weights, record = forward_weights(network, kept), run.record()
         origin = "imported" if "imported" in record else "run"
-        found = str(run.data) if run.data.is_dir() else record.get("data_dir")
-        return Model(network, weights, origin, run, found, digest.hexdigest(), epoch)
+        data_dir = str(run.data) if run.data.is_dir() else record.get("data_dir")
+        return Model(network, weights, origin, run, data_dir, digest.hexdigest(), epoch)
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is not None:
@@ -245,25 +262,29 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
 
 
 Subject = Model | Network | str | Path
-"""What a function works on: a model, a network with initial weights, or the name of a run, preset or TOML file."""
+"""Argument of many functions: a model, a network with initial weights, or the name of a run, preset or TOML file."""
 
 
 def open_model(subject: Subject, seed: int = 0) -> Model:
-    """Return the model that a subject stands for.
+    """Return the model of a subject.
 
     Parameters
     ----------
     subject : Model, Network, str or Path
-        A network gets initial weights; names are those of `load_model`.
+        A network receives initial weights. `load_model` explains names.
     seed : int
-        Seed of the initial weights, where there are no others.
+        Seed of the initial weights, for a network without trained weights.
+
+    Returns
+    -------
+    Model
 
     Raises
     ------
     SpecificationError
-        If the subject is something else, or does not exist.
+        If the subject has another type or does not exist.
     RunError, DataError
-        As `load_model`.
+        See `load_model`.
     """
     if isinstance(subject, Model):
         return subject
@@ -276,9 +297,9 @@ def open_model(subject: Subject, seed: int = 0) -> Model:
 
 
 def weights_before_learning(model: Model, seed: int) -> Weights | None:
-    """The initial weights of what was trained, as they fed forward; the seed is that of a preset, a run has its own.
+    """Return the initial forward weights of a trained model. The seed is for presets, because runs record theirs.
 
-    None for what was not, or elsewhere, or began with the weights of another network, which need not be there any more.
+    None if the model is untrained, trained elsewhere, or began with weights of another network.
     """
     if model.origin in ("initial", "imported", "given") or model.network.training.pretrained:
         return None

@@ -1,4 +1,4 @@
-"""Files of Python that add entries to seams, loaded because the user names them and never otherwise."""
+"""Python files that register entries in seams. netsim loads only files that the user names."""
 
 from __future__ import annotations
 
@@ -13,22 +13,31 @@ from netsim.errors import NetsimError, SpecificationError
 from netsim.files import open_regular
 from netsim.runs.plugin_imports import Imports
 
-_LARGEST = 10_000_000
+_LARGEST = 10_000_000  # bytes
 _loaded: dict[str, tuple[Path, dict[str, Any]]] = {}
-"""Path and `_checksums` of the files that were loaded, by the name of their module."""
+"""Path and `_checksums` of the loaded files, by module name."""
 
 
 def load_plugin(path: str | Path) -> ModuleType:
-    """Run a file of Python that registers entries of your own in `netsim.seams`.
+    """Run a Python file that registers entries in `netsim.seams`.
 
-    The module is called like the file. It can import what lies beside it. Runs that use its entries record these files
-    and their SHA-256; the command line loads it with ``--plugin FILE``.
+    The file can import modules from its folder. Runs that use its entries record these files and their SHA-256. On the
+    command line, use ``--plugin FILE``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. Its name becomes the name of the module.
+
+    Returns
+    -------
+    module
 
     Raises
     ------
     SpecificationError
-        If it cannot be read or run, a module of another file has its name or that of one it imports from beside it, or
-        it was loaded before and has changed.
+        If the file cannot be read or run, its name or an import conflicts with another module, or it has changed since
+        it was loaded.
 
     Examples
     --------
@@ -46,17 +55,17 @@ def load_plugin(path: str | Path) -> ModuleType:
         _check_unchanged(name, where)
         return sys.modules[name]
     if path.suffix != ".py" or not name.isidentifier():
-        raise SpecificationError(where, "must be a file such as my_learner.py, whose name is one of a module")
+        raise SpecificationError(where, "must be a file with the name of a module, such as my_learner.py")
     known = sys.modules.get(name)
     spec = getattr(known, "__spec__", None) if known else importlib.util.find_spec(name)
     origin = spec.origin if spec is not None else getattr(known, "__file__", None)
     if (known or spec) and not (origin and Path(origin).resolve() == path):
-        raise SpecificationError(where, f"has the name of another module, {name}; rename it")
+        raise SpecificationError(where, f"has the name of another module, {name}; rename the file")
     content = _content(path, where)
     try:
         imports = Imports(path, content)
         if taken := imports.elsewhere():
-            another = f"imports {taken}, of which there is one beside it and another elsewhere; rename that beside it"
+            another = f"imports {taken}, which exists in its folder and elsewhere; rename the file in the folder"
             raise SpecificationError(where, another)
         module = known or _run(name, path, content, imports)  # a script may have imported it
     except BaseException as error:
@@ -78,14 +87,14 @@ def _content(path: Path, where: str) -> bytes:
 
 
 def _run(name: str, path: Path, content: bytes, imports: Imports) -> ModuleType:
-    """The module of a file; nothing of it stays if it fails."""
+    """Run a file as a module. Remove it again if it fails."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     module, before = importlib.util.module_from_spec(spec), set(sys.modules)
-    sys.modules[name] = module  # dataclasses look their module up
-    sys.meta_path.insert(0, imports)  # and stays, for what functions import
+    sys.modules[name] = module  # needed by dataclasses
+    sys.meta_path.insert(0, imports)  # remains for imports within functions
     try:
-        exec(compile(content, str(path), "exec"), module.__dict__)  # what is run is what the checksum is of
+        exec(compile(content, str(path), "exec"), module.__dict__)  # the same bytes as the checksum's
     except BaseException:
         sys.meta_path.remove(imports)
         for each in {name, *imports.names} - before:
@@ -95,32 +104,29 @@ def _run(name: str, path: Path, content: bytes, imports: Imports) -> ModuleType:
 
 
 def _check_unchanged(name: str, where: str) -> None:
-    """Refuse a file that is another one than the one that was loaded."""
+    """Raise SpecificationError if a loaded file has changed."""
     path, loaded = _loaded[name]
     if _checksums(path, _content(path, where)) != loaded:
-        raise SpecificationError(where, "has changed since it was loaded, it or what it imports; start Python anew")
+        raise SpecificationError(where, "or a module that it imports has changed since it was loaded; restart Python")
 
 
 def _checksums(path: Path, content: bytes, imports: Imports | None = None) -> dict[str, Any]:
-    """What is recorded of a file: its path and SHA-256, and those of the files beside it that it imports."""
-    own = {"file": str(path), "sha256": hashlib.sha256(content).hexdigest()}
+    """Return path and SHA-256 of a file, and the SHA-256 of files that it imports from its folder."""
+    file = {"file": str(path), "sha256": hashlib.sha256(content).hexdigest()}
     try:
-        beside = (imports or Imports(path, content)).checksums
-    except (OSError, SyntaxError, ValueError):  # what a function of a script would import, should it ever be called
-        beside = {}
-    return own | ({"imports": beside} if beside else {})
+        imported = (imports or Imports(path, content)).checksums
+    except (OSError, SyntaxError, ValueError):  # a function of a script may import a broken file
+        imported = {}
+    return file | ({"imports": imported} if imported else {})
 
 
 def loaded_plugins() -> list[Path]:
-    """The files that were loaded, in order."""
+    """Return the loaded files, in order."""
     return [path for path, _ in _loaded.values()]
 
 
 def file_of(module: str) -> dict[str, Any]:
-    """Path and SHA-256 of a module that belongs to no package, such as a script, and of what it imports from beside it.
-
-    Empty if it has no file.
-    """
+    """Return the checksums of a module outside packages, such as a script. Empty if it has no file."""
     if module in _loaded:
         return _loaded[module][1]
     file = getattr(sys.modules.get(module), "__file__", None)
@@ -134,10 +140,10 @@ def file_of(module: str) -> dict[str, Any]:
 
 
 def _line(error: BaseException, path: Path) -> int | None:
-    """The last line of a file that an error came through."""
-    found, trace = None, error.__traceback__
+    """Return the last line of a file in an error's traceback."""
+    line, trace = None, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):
-            found = trace.tb_lineno
+            line = trace.tb_lineno
         trace = trace.tb_next
-    return found
+    return line

@@ -1,4 +1,4 @@
-"""Modules that a file of Python imports from its own folder: they are found, and known by their checksums."""
+"""Imports of a Python file from its folder, with checksums."""
 
 from __future__ import annotations
 
@@ -11,33 +11,32 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
-_OWN = __name__.partition(".")[0]
+_NETSIM = __name__.partition(".")[0]
 
 
 class Imports:
-    """Finds modules beside a file, those that it or one of them imports, and no others.
+    """Finder for the modules that a file imports from its folder, directly or through each other.
 
     Parameters
     ----------
     path : Path
-        The file.
     content : bytes
-        What is in it.
+        Content of the file.
 
     Raises
     ------
     SyntaxError
-        If it, or what it imports, is no Python.
+        If the file or an import is not valid Python.
     OSError
-        If one of them cannot be read.
+        If an import cannot be read.
     """
 
     def __init__(self, path: Path, content: bytes) -> None:
         self.folder = path.parent
         self.checksums: dict[str, str] = {}
-        """SHA-256 of each file, by its path in the folder."""
+        """SHA-256 of each file, by its path relative to the folder."""
         self.names: list[str] = []
-        """Of the modules and packages."""
+        """Names of the modules and packages."""
         self._follow(content, path)
 
     def find_spec(
@@ -47,10 +46,10 @@ class Imports:
         return PathFinder.find_spec(name, [str(self.folder)]) if name in self.names else None
 
     def elsewhere(self) -> str | None:
-        """The first of the names that Python finds in another place, if there is one."""
-        return next((name for name in self.names if not self._is_beside(name)), None)
+        """Return the first name that Python imports from another place, or None."""
+        return next((name for name in self.names if not self._is_in_folder(name)), None)
 
-    def _is_beside(self, name: str) -> bool:
+    def _is_in_folder(self, name: str) -> bool:
         known = sys.modules.get(name)
         spec = known.__spec__ if known else importlib.util.find_spec(name)
         origin = getattr(known, "__file__", None) or (spec.origin if spec else None)
@@ -60,21 +59,21 @@ class Imports:
     def _follow(self, content: bytes, path: Path) -> None:
         for name in _imported(ast.parse(content, str(path))):
             package = self.folder / name
-            beside = [self.folder / f"{name}.py"]
+            candidates = [self.folder / f"{name}.py"]
             if (package / "__init__.py").is_file():  # a package has precedence over a module
-                beside = sorted(package.rglob("*.py"))
-            files = [file for file in beside if file.is_file()]
-            if name in {_OWN, path.stem, *self.names} or not files:
+                candidates = sorted(package.rglob("*.py"))
+            files = [file for file in candidates if file.is_file()]
+            if name in {_NETSIM, path.stem, *self.names} or not files:
                 continue
             self.names.append(name)
             for file in files:
-                found = file.read_bytes()
-                self.checksums[file.relative_to(self.folder).as_posix()] = hashlib.sha256(found).hexdigest()
-                self._follow(found, file)
+                imported = file.read_bytes()
+                self.checksums[file.relative_to(self.folder).as_posix()] = hashlib.sha256(imported).hexdigest()
+                self._follow(imported, file)
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
-    """The first names of all modules that code imports, also where a function does."""
+    """Yield the top-level names of all imports in a module, including imports in functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)

@@ -1,4 +1,4 @@
-"""Plug-ins: what of a run does not come with netsim itself, and has to be there again where the run is used."""
+"""Plug-ins: parts of a run from outside netsim, which must be available again to use the run."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,8 +18,8 @@ from netsim.specification import Network
 Plugin = dict[str, Any]
 """A `netsim.registry.Origin` as a dictionary, with ``handed_in`` for an object from Python.
 
-What belongs to no package has ``file`` and ``sha256`` of its source, and ``imports``, the SHA-256 of what it imports
-from its folder, by paths in that.
+A plug-in outside packages has ``file`` and ``sha256`` of its source, and ``imports``: the SHA-256 of files that it
+imports from its folder, by relative path.
 """
 
 
@@ -31,26 +31,26 @@ def plugins_of(
     targets: Targets | None = None,
     engine: Engine | None = None,
 ) -> list[Plugin]:
-    """What a network needs that does not come with netsim, and the objects that its training was handed.
+    """Return the parts of a network from outside netsim, and the objects given to its training.
 
-    These stand in place of those that the network's settings name.
+    Objects replace the parts that the network's settings name.
     """
-    found = [asdict(registry.origin(name)) for registry, name in _entries(network) if not registry.is_own(name)]
+    plugins = [asdict(registry.origin(name)) for registry, name in _entries(network) if not registry.is_own(name)]
     handed: list[tuple[Registry[Any], Any]] = [(seams.learners, learner), (seams.optimizers, optimizer)]
     handed += [(seams.constraints, constraint) for constraint in constraints]
     handed += [(seams.targets, targets), (seams.engines, engine)]
-    found += [asdict(registry.origin_of(made)) | {"handed_in": True} for registry, made in handed if made is not None]
-    found = [plugin | ({} if plugin["distribution"] else file_of(plugin["module"])) for plugin in found]
-    return [plugin for number, plugin in enumerate(found) if plugin not in found[:number]]
+    plugins += [asdict(registry.origin_of(made)) | {"handed_in": True} for registry, made in handed if made is not None]
+    plugins = [plugin | ({} if plugin["distribution"] else file_of(plugin["module"])) for plugin in plugins]
+    return [plugin for number, plugin in enumerate(plugins) if plugin not in plugins[:number]]
 
 
 def names_of(plugins: Iterable[Mapping[str, Any]]) -> str:
-    """Plug-ins in a line, whatever their versions; empty if there are none."""
+    """Name plug-ins in one line, without versions. Empty if there are none."""
     return ", ".join(f"the {plugin['seam']} {plugin['name']!r} of {plugin['module']}" for plugin in plugins)
 
 
 def are_plugins(content: Any) -> bool:
-    """Whether what a file holds is a list as `plugins_of` makes it."""
+    """True if the content of a file is a list as from `plugins_of`."""
     return isinstance(content, list) and all(
         isinstance(plugin, dict)
         and all(isinstance(plugin.get(key), str) for key in ("seam", "name", "module"))
@@ -60,9 +60,9 @@ def are_plugins(content: Any) -> bool:
 
 
 def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
-    """Refuse a run whose plug-ins, as from `plugins_of`, cannot be loaded; those handed in are not asked for.
+    """Raise RunError unless all plug-ins of a run can be loaded. Objects (``handed_in``) are ignored.
 
-    Raises RunError: the message names the run (`where`), all plug-ins that it lacks, and their packages or files.
+    The message names the run (`where`), all missing plug-ins, and their packages or files.
     """
     registries = {registry.seam: registry for registry in seams.SEAMS}
     lacking: dict[str, list[Mapping[str, Any]]] = {}
@@ -84,31 +84,31 @@ def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
 
 
 def changed_plugins(former: Iterable[Mapping[str, Any]]) -> str:
-    """Which of a record's plug-ins come from other files than those that are loaded, in a line; empty if none does."""
+    """Describe in one line which plug-in files have changed since the record. Empty if none has."""
     changed = {}
     for plugin in former:
         then, now = (_by_file(each) for each in (plugin, file_of(plugin["module"])))
         for file in then if now else ():
             if now.get(file) != then[file]:
-                place = Path(str(plugin.get("file")))
-                changed[str(place.parent / file if file else place)] = f"{then[file]} then and {now.get(file)} now"
+                path = Path(str(plugin.get("file")))
+                changed[str(path.parent / file if file else path)] = f"{then[file]} then and {now.get(file)} now"
     return "; ".join(f"{file} has changed since the training: sha256 {change}" for file, change in changed.items())
 
 
 def _by_file(plugin: Mapping[str, Any]) -> dict[str, str]:
-    """SHA-256 of the file, by the empty name, and of those that it imports; empty if none is known."""
+    """Return the SHA-256 of a plug-in's file, under the empty name, and of its imports. Empty if unknown."""
     return {"": plugin["sha256"]} | plugin.get("imports", {}) if plugin.get("sha256") else {}
 
 
 def handed_in(plugins: Iterable[Mapping[str, Any]], registry: Registry[Any]) -> str:
-    """What a training was handed as objects in place of entries of a registry, in words; empty if there was nothing."""
-    return names_of(one for one in plugins if one.get("handed_in") and one["seam"] == registry.seam)
+    """Name the objects given to a training instead of entries of a registry. Empty if there are none."""
+    return names_of(plugin for plugin in plugins if plugin.get("handed_in") and plugin["seam"] == registry.seam)
 
 
 def foreign_engine(network: Network, plugins: Iterable[Mapping[str, Any]]) -> str:
-    """The engine that a training simulated with, in words, if it is not one of netsim's own; else empty.
+    """Name the engine of a training unless it is an engine of netsim. Otherwise empty.
 
-    `plugins` are those of the run's record; neurons of such an engine need not be those of the specification.
+    `plugins` come from the run's record. The neurons of such an engine may differ from the specification.
     """
     name = network.training.engine
     if (handed := handed_in(plugins, seams.engines)) or seams.engines.is_own(name):
@@ -117,7 +117,7 @@ def foreign_engine(network: Network, plugins: Iterable[Mapping[str, Any]]) -> st
 
 
 def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
-    """The entries of seams that a network uses: those that its parts are made of, and those that its settings name."""
+    """Yield the entries of seams that a network uses: for its parts, and for the names in its settings."""
     learning, training = network.learning, network.training
     for part in _parts(network):
         for registry in seams.SEAMS:
@@ -138,11 +138,11 @@ def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
 
 
 def _parts(part: Any) -> Iterator[Any]:
-    """A part of a specification, and all that it holds."""
+    """Yield a part of a specification and all nested parts."""
     if is_dataclass(part):
         yield part
         for field in fields(part):
             yield from _parts(getattr(part, field.name))
     elif isinstance(part, tuple):
-        for one in part:
-            yield from _parts(one)
+        for item in part:
+            yield from _parts(item)

@@ -1,6 +1,6 @@
-"""First spikes: the one type that holds them, the one loop that presents stimuli, and the tidy table.
+"""First spikes: the `Spikes` type, the loop that presents stimuli, and the tidy table.
 
-Everything that reads spikes reads `Spikes`: measures, studies, analyses, figures and exports.
+Measures, studies, analyses, figures and exports all read `Spikes`.
 """
 
 from netsim.spikes.columns import LayerSpikes

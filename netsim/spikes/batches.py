@@ -1,7 +1,7 @@
-"""The one loop that presents stimuli: in batches, on any engine, in this process or on workers.
+"""The loop that presents stimuli in batches, on any engine, in this process or on workers.
 
-`presenting` is the loop. `present_parts` runs it and reads what is needed of each batch, so that only one batch of
-latencies is in memory.
+`presenting` is the loop. `present_parts` runs it and reads each batch, so that only one batch of latencies is in
+memory.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from netsim.spikes.spikes import Progress, no_progress
 from netsim.weights.layout import Weights
 
 BATCH = 200
-"""Presentations per batch; a multiple of what the event engine gives one thread. Studies draw anew for each batch."""
+"""Presentations per batch, a multiple of the event engine's batch per thread. Studies draw once per batch."""
 SHARE = 50
-"""Presentations per batch on workers, so that each worker gets a share."""
+"""Presentations per batch on workers, small enough to share the work evenly."""
 
 Part = TypeVar("Part")
 MakeBatch = Callable[[Stimuli, int], Batch]
-"""Makes the batch of some stimuli, the first of which has this position."""
+"""Makes the batch of some stimuli. The integer is the index of the first."""
 OnPresented = Callable[[int], None]
 """Called with the number of presentations so far."""
 
 
 class Presented(NamedTuple):
-    """One batch that was presented."""
+    """A batch that was presented."""
 
     stimuli: Stimuli
     first: int
-    """Position of the first of them."""
+    """Index of the first stimulus."""
     batch: Batch
     latencies: Latencies
 
 
 Read = Callable[[Engine, Presented], Part]
-"""Reads what is needed of one batch."""
+"""Extracts a result from one batch."""
 
 
 def presenting(
@@ -52,29 +52,29 @@ def presenting(
     progress: OnPresented = lambda done: None,
     first: int = 0,
 ) -> Conversation[list[Part]]:
-    """Present parts of stimuli one after another: a conversation for `Engine.run`.
+    """Present parts of stimuli in sequence. The generator is a conversation for `Engine.run`.
 
     Parameters
     ----------
     parts : iterable of Stimuli
     batch : callable
-        Makes the batch of a part, from its stimuli and the position of the first one.
+        Makes the batch of a part, from its stimuli and the index of the first.
     read : callable
-        Called with each batch that was presented.
+        Called with each `Presented` batch.
     progress : callable
         Called with the number of presentations so far.
     first : int
-        Position of the first stimulus.
+        Index of the first stimulus.
 
     Returns
     -------
     list
-        What `read` returned of each part.
+        Results of `read`, one per part.
 
     Raises
     ------
     SpecificationError
-        If the engine returns no mapping, as engines for earlier versions did.
+        If the engine returns no mapping, as engines for earlier versions do.
     """
     results, done = [], 0
     for part in parts:
@@ -90,7 +90,7 @@ def presenting(
 
 
 class Distribution(Protocol):
-    """A way to have parts of stimuli presented. The results are the same in every way, to the bit."""
+    """A way to present parts of stimuli. Results are identical in all ways."""
 
     size: int
     """Presentations per batch."""
@@ -98,11 +98,11 @@ class Distribution(Protocol):
     def __call__(
         self, engine: Engine, parts: Sequence[Stimuli], batch: MakeBatch, read: Read[Part], progress: OnPresented
     ) -> list[Part]:
-        """Return what `read` returns of each part, in their order."""
+        """Return the results of `read`, one per part, in order."""
 
 
 class Serial:
-    """Present one part after another in this process; see `Distribution`."""
+    """Present the parts in sequence in this process, see `Distribution`."""
 
     size = BATCH
 
@@ -117,13 +117,13 @@ serial: Distribution = Serial()
 
 
 def in_parts(stimuli: Stimuli, size: int) -> list[Stimuli]:
-    """Return stimuli cut into parts of `size`, the last one of what is left."""
+    """Split stimuli into parts of `size`. The last part may be smaller."""
     everything = np.arange(len(stimuli))
     return [stimuli.pick(everything[first : first + size]) for first in range(0, len(stimuli), size)]
 
 
 def as_they_are(weights: Weights) -> MakeBatch:
-    """Return what makes undisturbed batches."""
+    """Return a function that makes undisturbed batches."""
     return partial(_plain, weights)
 
 
@@ -140,32 +140,32 @@ def present_parts(
     distribution: Distribution = serial,
     size: int | None = None,
 ) -> list[Part]:
-    """Present stimuli in batches, and read each batch.
+    """Present stimuli in batches and extract a result from each.
 
     Parameters
     ----------
     engine : Engine
     stimuli : Stimuli
     batch : callable
-        Makes the batch of a part, such as `as_they_are`.
+        Makes the batch of a part, see `as_they_are`.
     read : callable
-        Called with the engine and each batch that was presented.
+        Called with the engine and each `Presented` batch.
     progress : callable
         Called with (done, total).
     distribution : Distribution
-        Where the parts are presented; by default here.
+        Where to present. The default is this process.
     size : int, optional
-        Presentations per batch, where it matters: a study draws `BATCH` stimuli at a time, on workers too. By default
-        as suits the distribution.
+        Presentations per batch. The default suits the distribution. Studies need `BATCH`, because they draw once per
+        batch.
 
     Returns
     -------
     list
-        What `read` returned of each part, in their order.
+        Results of `read`, one per part, in order.
     """
     fits = callable(getattr(engine, "run", None)) and not isinstance(engine, type)
-    such_as = 'such as netsim.make_engine("event", network)'
-    require(fits, "engine", f"must be an engine, {such_as}, not {type(engine).__name__}")
+    example = 'such as netsim.make_engine("event", network)'
+    require(fits, "engine", f"must be an engine, {example}, not {type(engine).__name__}")
     check_function(progress, "progress", "how many are done, and of how many")
     parts = in_parts(stimuli, size or distribution.size)
     return distribution(engine, parts, batch, read, lambda done: progress(done, len(stimuli)))

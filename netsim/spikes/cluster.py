@@ -1,8 +1,7 @@
-"""Dask workers: processes of this machine, or of a cluster that runs already.
+"""Dask workers: processes of this machine or of a running cluster.
 
-What passes between the processes is pickled by Dask, so whoever can talk to a scheduler can run code on its
-workers, and the other way round. The scheduler of this machine's own workers therefore listens on loopback
-alone, with a key that is made for it and never written down.
+Dask pickles all messages, so anyone who can reach a scheduler can run code on its workers, and vice versa. The
+scheduler for workers of this machine therefore listens on loopback only, with a temporary key that is never stored.
 """
 
 from __future__ import annotations
@@ -37,30 +36,30 @@ _CONNECT_SECONDS = 10
 _POLL_SECONDS = 0.5
 _START_SECONDS = 120
 _NOT_STARTED = (OSError, ValueError, TypeError, RuntimeError, AssertionError)
-"""What distributed raises; an assertion is its own, where a thread has not begun within its ten seconds."""
+"""Exceptions of distributed. It raises AssertionError if a thread does not start within ten seconds."""
 LOST_SECONDS = 60.0
-"""How long workers that died may be away: they are started again, unless there is no memory for it."""
+"""Seconds that dead workers may be away. They restart unless memory is short."""
 _ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 MEMORY = "is there memory for them? Choose fewer --workers, or a higher limit"
 
 
 @contextmanager
 def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
-    """A client of a Dask scheduler such as ``tls://node7:8786``, or of so many worker processes of this machine.
+    """Connect to a Dask scheduler such as ``tls://node7:8786``, or start `workers` processes on this machine.
 
-    Keys and certificates for a scheduler come from Dask's configuration. This machine's workers are stopped in the end.
+    Keys and certificates for a scheduler come from Dask's configuration. Processes of this machine stop at the end.
     """
     try:
         import dask
         from distributed import Client, LocalCluster, Security
         from distributed.utils import offload
 
-        own_key = Security.temporary() if scheduler is None else None
+        key = Security.temporary() if scheduler is None else None
     except ImportError as error:
         raise RunError(
             "workers need the packages distributed and cryptography; pip install 'netsim-snn[sweep]'"
         ) from error
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what goes wrong is raised
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # failures raise errors
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=_CONNECT_SECONDS)
@@ -75,7 +74,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
     no_pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
     with ExitStack() as stack:
         scratch = stack.enter_context(TemporaryDirectory(prefix="netsim-", ignore_cleanup_errors=True))
-        # the scheduler would lock files of a folder in TMPDIR whose name everybody knows, and empty them
+        # a folder with a known name in TMPDIR could contain links to other files, which the scheduler would empty
         stack.enter_context(dask.config.set(no_pages | {"temporary-directory": scratch}))
         try:
             with _interrupts_later():
@@ -86,7 +85,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                         host="127.0.0.1",
                         dashboard_address="127.0.0.1:0",
                         scheduler_kwargs={"dashboard": False},
-                        security=own_key,
+                        security=key,
                         silence_logs=logging.CRITICAL,
                         env={"NETSIM_THREADS": str(max(1, threads() // workers))},
                         preload=[__name__],
@@ -95,7 +94,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                     )
                 )
                 client = stack.enter_context(Client(cluster, timeout=_START_SECONDS))
-                client.sync(offload, int)  # the scheduler's thread: without it no task would ever begin, or end
+                client.sync(offload, int)  # start the scheduler's thread now; tasks would hang without it
         except _NOT_STARTED as error:
             raise RunError(
                 f"workers: {workers} did not start ({str(error) or type(error).__name__}); {MEMORY}"
@@ -110,10 +109,10 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
 
 @contextmanager
 def _plugins(client: Client) -> Iterator[None]:
-    """Have workers load the files of this process, those too that come later; they find them under the same path."""
+    """Have workers load the plugin files of this process, under the same paths. Later workers load them too."""
     from distributed import WorkerPlugin
 
-    class Files(WorkerPlugin):  # of no module, so that it is pickled by value
+    class Files(WorkerPlugin):  # a local class, so that it is pickled by value
         def __init__(self, paths: list[str]) -> None:
             self.paths = paths
 
@@ -129,30 +128,30 @@ def _plugins(client: Client) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError, TimeoutError):  # of a scheduler that is gone
+        with suppress(OSError, TimeoutError):  # the scheduler may be gone
             client.unregister_worker_plugin(name)
 
 
 @contextmanager
 def _interrupts_later() -> Iterator[None]:
-    """Hold back Ctrl-C, and what a cluster or a terminal ends with; processes that are started meanwhile never get it.
+    """Delay Ctrl-C and other termination signals. Processes that start meanwhile never receive them.
 
-    They come to an end by the process that the user sees, which has trainings write a checkpoint first. If a cluster
-    were left half started or half closed, this process would wait for ever at its end: for workers that ignore SIGTERM.
+    The process that the user sees stops its workers, so that trainings can write a checkpoint first. A cluster that is
+    half started or half closed would block this process at exit, because its workers ignore SIGTERM.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     held: list[int] = []
     handlers: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():  # no other one is interrupted, nor may set handlers
+    if threading.current_thread() is threading.main_thread():  # only the main thread may set handlers
         for end in _ENDS:
             if callable(handler := signal.getsignal(end)):
                 handlers[end] = handler
                 signal.signal(end, lambda number, frame: held.append(number))
-    # for the processes alone: here any other thread takes a signal, and Python has the main one handle it at once
+    # the mask only affects child processes: here another thread receives the signal for Python's main thread
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    resource_tracker.ensure_running()  # else it comes with the first process, and lets signals through in its thread
+    resource_tracker.ensure_running()  # if it started later, its thread would let signals through
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     try:
         yield
@@ -165,10 +164,10 @@ def _interrupts_later() -> Iterator[None]:
 
 
 def dask_setup(worker: Worker) -> None:
-    """Leave signals to the process that the user sees; Dask calls this in each worker of this machine.
+    """Ignore termination signals in each worker of this machine. Dask calls this function.
 
-    The thread that works begins here, so that a worker without the memory for it fails at once: later Dask would take
-    its task for one that is under way, and wait for ever.
+    The worker's thread starts here, so that a worker without enough memory fails at once. Otherwise, Dask would wait
+    for its task forever.
     """
     guard()
     worker.executors["default"].submit(int).result()
@@ -177,7 +176,7 @@ def dask_setup(worker: Worker) -> None:
 
 
 def check_worker() -> None:
-    """Refuse to work beside other tasks in one process, for Brian2's state belongs to the whole process."""
+    """Raise RunError in a worker with several threads, because Brian2's state belongs to the whole process."""
     from distributed import get_worker
 
     count = get_worker().state.nthreads
@@ -186,21 +185,21 @@ def check_worker() -> None:
 
 
 def all_lost(client: Client) -> bool:
-    """Whether no worker of this machine is there; those of a scheduler may come when they like."""
+    """True if all workers of this machine are gone. A scheduler may get new workers at any time."""
     return client.cluster is not None and not client.scheduler_info()["workers"]
 
 
 def lost(error: BaseException) -> str | None:
-    """What to say of work that did not end for want of workers; None if its own error stopped it."""
+    """Explain a failure that was caused by lost workers. Return None for other errors."""
     from distributed import CancelledError, KilledWorker
 
     if isinstance(error, KilledWorker):
-        return f"{error.allowed_failures + 1} workers died of it; have they enough memory?"
+        return f"{error.allowed_failures + 1} workers died while running it; give them more memory"
     return "the scheduler or its workers were lost" if isinstance(error, CancelledError) else None
 
 
 def _as_they_end(client: Client, futures: Sequence[Future[Part]]) -> Iterator[Future[Part]]:
-    """The futures in the order in which they end; a `RunError` if this machine's workers do not come back."""
+    """Yield futures as they finish. Raise RunError if this machine's workers die and do not return."""
     ended: queue.SimpleQueue[Future[Part]] = queue.SimpleQueue()
     for future in futures:
         future.add_done_callback(ended.put)
@@ -212,7 +211,7 @@ def _as_they_end(client: Client, futures: Sequence[Future[Part]]) -> Iterator[Fu
             except queue.Empty:
                 alive = alive if all_lost(client) else time.monotonic()
                 if time.monotonic() - alive > LOST_SECONDS:
-                    raise RunError(f"presenting on workers: they died and did not come back; {MEMORY}") from None
+                    raise RunError(f"presenting on workers: they died and did not restart; {MEMORY}") from None
             else:
                 break
         alive = time.monotonic()
@@ -220,9 +219,9 @@ def _as_they_end(client: Client, futures: Sequence[Future[Part]]) -> Iterator[Fu
 
 
 class OverWorkers:
-    """Have parts of stimuli presented by Dask workers; a `RunError` if they are lost. See `Distribution`.
+    """Present parts of stimuli on Dask workers, see `Distribution`. Lost workers raise `RunError`.
 
-    The engine must not have presented anything yet: each worker continues with a copy of it.
+    The engine must be unused, because each worker receives a copy of it.
     """
 
     size = SHARE
@@ -234,12 +233,12 @@ class OverWorkers:
     def __call__(
         self, engine: Engine, parts: Sequence[Stimuli], batch: MakeBatch, read: Read[Part], progress: OnPresented
     ) -> list[Part]:
-        """Submit the parts, and gather what was read of them."""
+        """Submit the parts and gather the results of `read`."""
         import dask
 
         client, (_, job) = self._client, self._jobs.setdefault(id(engine), (engine, uuid.uuid4().hex))
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-            everywhere = client.submit(_as_given, batch, pure=False)  # unlike scattered ones they outlive a worker
+            everywhere = client.submit(_as_given, batch, pure=False)  # unlike scattered data, it survives a worker
         firsts = np.cumsum([0, *(len(part) for part in parts)]).tolist()
         futures = client.map(
             _present_part, parts, firsts[:-1], job=job, engine=engine, batch=everywhere, read=read, pure=False
@@ -268,7 +267,7 @@ _engines: dict[str, Engine] = {}
 
 def _present_part(part: Stimuli, first: int, job: str, engine: Engine, batch: MakeBatch, read: Read[Part]) -> Part:
     check_worker()
-    # the engine that came with the first part is kept: Brian2 takes long to build a network
+    # keep the engine of the first part, because Brian2 takes long to build a network
     if job not in _engines:
         _engines.clear()
     kept = _engines.setdefault(job, engine)

@@ -1,4 +1,4 @@
-"""Spikes of one layer over many presentations, as columns."""
+"""Spikes of one population over many presentations, as columns."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from netsim.reprs import short_repr
 if TYPE_CHECKING:
     from scipy import sparse
 
-_MOST_DENSE = 2**28  # latencies of an array, 2 GiB
-_PART = 2**20  # spikes that are looked at together
-_MOST_GROUPS = 2**10  # presentations, or neurons, that are
+_MOST_DENSE = 2**28  # latencies per array, 2 GiB
+_PART = 2**20  # spikes per block
+_MOST_GROUPS = 2**10  # presentations or neurons per block
 
 
 @dataclass(frozen=True, eq=False)
 class LayerSpikes:
-    """The first spikes of one layer, sorted by presentation and then by neuron.
+    """The first spikes of one population, sorted by presentation and then by neuron.
 
     Parameters
     ----------
     name : str
     size : int
-        Neurons of the layer, those that never fire included.
+        Number of neurons, including silent neurons.
     window : tuple of float
-        When its neurons can fire (ms): what is silent counts as a spike at its end where a number is needed.
+        Onset and end (ms) of the firing window. Silence counts as a spike at the end where a number is needed.
     starts : ndarray of int64, shape (presentations + 1,)
         Presentation ``p`` has the spikes ``starts[p]`` to ``starts[p + 1] - 1``.
     neurons : ndarray of int32, shape (spikes,)
-        Which neuron fired.
+        Neuron of each spike.
     latencies : ndarray of float64, shape (spikes,)
-        When, from the start of the presentation (ms).
+        Time of each spike from the start of the presentation (ms).
     observed : bool
-        Whether the window is only that of the spikes there are, for nobody says when neurons can fire.
+        Whether the window is estimated from the spikes, because the firing window is unknown.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class LayerSpikes:
 
     @classmethod
     def of_latencies(cls, name: str, latencies: np.ndarray, window: tuple[float, float] | None = None) -> LayerSpikes:
-        """From latencies (ms, ``inf`` is silent) of shape (presentations, ...); by default the window is theirs."""
+        """Convert latencies (ms, ``inf`` = silent) of shape (presentations, ...). By default, observe the window."""
         flat = latencies.reshape(len(latencies), -1)
         fired = np.isfinite(flat)
         times = flat[fired].astype(np.float64)
@@ -81,17 +81,17 @@ class LayerSpikes:
         window: tuple[float, float] | None = None,
         observed: bool = False,
     ) -> LayerSpikes:
-        """From one entry per spike in any order; of several spikes of a neuron in a presentation the first counts.
+        """Convert one entry per spike, in any order. Only a neuron's first spike in a presentation counts.
 
-        Presentations are positions from 0, of `count`; latencies are finite (ms). By default the window is that of all
-        entries, or the one given is only `observed`.
+        Presentations are indices below `count`, and latencies are finite (ms). The default window spans all entries.
+        `observed` marks a given window as observed.
         """
         observed, window = observed or window is None, window or observed_window(latencies)
         key = presentations.astype(np.int64)
-        key *= size  # in place, as columns are sorted next: of a large file each is gigabytes
+        key *= size  # in place, because each column of a large file takes gigabytes
         key += neurons
         if not (key[1:] > key[:-1]).all():
-            if max(size, count) <= 2**16:  # by radix, twice
+            if max(size, count) <= 2**16:  # two radix sorts
                 order = np.argsort(neurons.astype(np.uint16), kind="stable")
                 order = order[np.argsort(presentations.astype(np.uint16)[order], kind="stable")]
             else:
@@ -111,21 +111,21 @@ class LayerSpikes:
 
     @property
     def presentations(self) -> int:
-        """How many there are."""
+        """Number of presentations."""
         return len(self.starts) - 1
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """Spikes of each presentation, int64."""
+        """Number of spikes of each presentation, int64."""
         return np.diff(self.starts)
 
     @property
     def rows(self) -> np.ndarray:
-        """The presentation of each spike, counted from 0, int32."""
+        """Presentation of each spike, counted from 0, int32."""
         return np.repeat(np.arange(self.presentations, dtype=np.int32), self.counts)
 
     def parts(self) -> Iterator[tuple[int, LayerSpikes]]:
-        """Presentations that follow each other, about a million spikes at a time, with the position of the first."""
+        """Yield consecutive presentations with about a million spikes, and the index of the first presentation."""
         for first, last in blocks(self.starts):
             begin, end = self.starts[first], self.starts[last]
             part = slice(begin, end)
@@ -133,23 +133,23 @@ class LayerSpikes:
             yield first, replace(self, starts=starts, neurons=self.neurons[part], latencies=self.latencies[part])
 
     def by_neuron(self, values: np.ndarray) -> Iterator[NeuronSpikes]:
-        """A value per spike, those of a neuron together; neurons in turn, about a million spikes at a time."""
+        """Yield a value per spike, grouped by neuron, for consecutive neurons with about a million spikes."""
         columns = self.matrix(values).tocsc()
         for first, last in blocks(columns.indptr):
             part = slice(columns.indptr[first], columns.indptr[last])
             counts = np.diff(columns.indptr[first : last + 1]).astype(np.int64)
-            # copies, as what is kept of one would keep all
+            # copy, because a view of one part would keep all spikes in memory
             yield NeuronSpikes(first, counts, columns.indices[part].copy(), columns.data[part].copy())
 
     def ranks(self) -> np.ndarray:
-        """The rank of each spike among those of its layer and presentation, from 1; ties share their mean, float64."""
+        """Return the rank of each spike within its presentation, from 1. Ties share their mean rank, float64."""
         ranks = np.empty(len(self.latencies))
         for first, part in self.parts():
             begin = self.starts[first]
-            ranks[begin : begin + len(part.latencies)] = part._own_ranks()
+            ranks[begin : begin + len(part.latencies)] = part._ranks_of_part()
         return ranks
 
-    def _own_ranks(self) -> np.ndarray:
+    def _ranks_of_part(self) -> np.ndarray:
         order = order_within(self.latencies, self.counts)
         rows, times = self.rows, self.latencies[order]
         first = np.ones(len(times), dtype=bool)
@@ -162,68 +162,68 @@ class LayerSpikes:
         return ranks
 
     def earliness(self) -> np.ndarray:
-        """How early each spike is: 1 at the onset of the window, 0 at its end, as in silence; float64."""
+        """Return the earliness of each spike, from 1 at the onset of the window to 0 at its end, float64."""
         start, end = self.window
         return np.clip((end - self.latencies) / max(end - start, 1e-300), 0.0, 1.0)
 
     def mean_latencies(self) -> np.ndarray:
-        """The mean latency of the spikes of each presentation (ms), NaN without one; float64."""
+        """Return the mean latency of each presentation (ms), or NaN without spikes, float64."""
         total = np.bincount(self.rows, self.latencies, minlength=self.presentations)
         return np.divide(total, self.counts, out=np.full(self.presentations, np.nan), where=self.counts > 0)
 
     def matrix(self, values: np.ndarray) -> sparse.csr_array:
-        """A value per spike as a sparse matrix, shape (presentations, neurons)."""
+        """Return a value per spike as a sparse matrix, shape (presentations, neurons)."""
         from scipy import sparse
 
-        # as narrow as neurons are, which are copied otherwise
+        # use the type of the neurons where possible, because scipy copies otherwise
         starts = self.starts.astype(np.int32) if self.starts[-1] < 2**31 else self.starts
         return sparse.csr_array((values, self.neurons, starts), shape=(self.presentations, self.size))
 
     def dense(self, chosen: np.ndarray | None = None) -> np.ndarray:
-        """Latencies (ms, ``inf`` is silent) of chosen presentations, shape (presentations, neurons)."""
+        """Return latencies (ms, ``inf`` = silent) of chosen presentations, shape (presentations, neurons)."""
         part = self if chosen is None else self.pick(chosen)
         if part.presentations * self.size > _MOST_DENSE:
             raise DataError(
                 f"{self.name}: {part.presentations:,} presentations of {self.size:,} neurons are too many to compare"
-                " one by one; choose fewer"
+                " at once; choose fewer"
             )
         latencies = np.full((part.presentations, self.size), np.inf)
         latencies[part.rows, part.neurons] = part.latencies
         return latencies
 
     def pick(self, chosen: np.ndarray) -> LayerSpikes:
-        """The presentations at these positions, in this order."""
+        """Return the presentations at these indices, in this order."""
         counts = self.counts[chosen]
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        places = np.arange(starts[-1]) + np.repeat(self.starts[:-1][chosen] - starts[:-1], counts)
-        return replace(self, starts=starts, neurons=self.neurons[places], latencies=self.latencies[places])
+        spikes = np.arange(starts[-1]) + np.repeat(self.starts[:-1][chosen] - starts[:-1], counts)
+        return replace(self, starts=starts, neurons=self.neurons[spikes], latencies=self.latencies[spikes])
 
 
 @dataclass(frozen=True, eq=False)
 class NeuronSpikes:
-    """Spikes of some neurons of a layer that follow each other, those of a neuron together."""
+    """Spikes of some consecutive neurons of a population, grouped by neuron."""
 
     first: int
-    """The number of the first neuron."""
+    """Number of the first neuron."""
     counts: np.ndarray
-    """Spikes of each neuron, int64."""
+    """Number of spikes of each neuron, int64."""
     rows: np.ndarray
-    """The presentation of each spike, counted from 0, int32."""
+    """Presentation of each spike, counted from 0, int32."""
     values: np.ndarray
-    """What there is of each spike."""
+    """Value of each spike."""
 
     __repr__ = short_repr
 
     @property
     def neurons(self) -> np.ndarray:
-        """Which of them fired, counted from 0, for each spike; int64."""
+        """Neuron of each spike, counted from the first neuron, int64."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
 
 def blocks(starts: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Groups that begin at these places, with the end, some at a time: the first, and the one behind the last.
+    """Yield blocks (first, end) of consecutive groups, which begin at these indices.
 
-    They have a million entries at most, more only if one group has; if there are no groups, they are one block too.
+    A block has at most a million entries, unless a single group has more. Without groups, there is one empty block.
     """
     first, groups = 0, len(starts) - 1
     while True:
@@ -236,9 +236,9 @@ def blocks(starts: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def order_within(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """What sorts values within groups, which follow each other and have these counts.
+    """Return the order that sorts values within consecutive groups with these counts.
 
-    Group by group, each of which fits into the cache: several times as fast as sorting all.
+    Sorting each group separately uses the cache and is several times as fast as one sort.
     """
     order = np.empty(len(values), np.int64)
     begin = 0
@@ -249,19 +249,19 @@ def order_within(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def observed_window(latencies: np.ndarray) -> tuple[float, float]:
-    """The earliest and the latest spike (ms), where nobody says when neurons can fire."""
+    """Return the earliest and the latest spike (ms), for an unknown firing window."""
     return (float(latencies.min()), float(latencies.max())) if len(latencies) else (0.0, 0.0)
 
 
 def joined(presentations: int, parts: Iterable[tuple[int, LayerSpikes]]) -> LayerSpikes:
-    """The parts of one layer as a whole, each given with the position of its first presentation."""
-    counts, own = np.zeros(presentations, np.int64), []
+    """Join parts of one population. Each part comes with the index of its first presentation."""
+    counts, pieces = np.zeros(presentations, np.int64), []
     for first, part in parts:
         counts[first : first + part.presentations] = part.counts
-        own.append(part)
+        pieces.append(part)
     return replace(
-        own[0],
+        pieces[0],
         starts=np.concatenate([[0], np.cumsum(counts)]),
-        neurons=np.concatenate([part.neurons for part in own]),
-        latencies=np.concatenate([part.latencies for part in own]),
+        neurons=np.concatenate([part.neurons for part in pieces]),
+        latencies=np.concatenate([part.latencies for part in pieces]),
     )

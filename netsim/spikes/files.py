@@ -1,4 +1,4 @@
-"""Tables as files: CSV and Parquet, written whole or not at all, and read to the last bit."""
+"""Tables as CSV or Parquet files. Numbers are stored exactly, and files are written completely or not at all."""
 
 import gzip
 import importlib.util
@@ -13,22 +13,29 @@ from netsim.errors import DataError
 from netsim.files import read_text, write_atomically
 
 _LARGEST_TEXT = 256 * 2**20
-"""Bytes of a table that is read as text."""
+"""Maximum bytes of a text table."""
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-"""What spreadsheets take for the start of a formula."""
+"""Characters that begin a formula in spreadsheets."""
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a table as CSV or Parquet, by the suffix of its name; it appears whole or not at all.
+    """Write a table as CSV or Parquet, depending on the suffix.
 
-    In CSV (``.csv``, gzip if ``.csv.gz``) numbers are written so that reading gives the same ones, and what is
-    missing is an empty field; words that a spreadsheet would run as a formula follow an apostrophe. Parquet
-    (``.parquet``) keeps the types too, and texts of `metadata` beside them; it needs the package pyarrow.
+    CSV stores numbers exactly and missing values as empty fields. An apostrophe precedes words that a spreadsheet would
+    run as a formula. Parquet also stores the types.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    path : str or Path
+        File to write, ending in ``.csv``, ``.csv.gz`` or ``.parquet``. It is written completely or not at all.
+    metadata : mapping of str, optional
+        Texts to store in a Parquet file.
 
     Raises
     ------
     DataError
-        If the suffix is another one, or pyarrow is missing.
+        If the suffix is not supported, or Parquet is chosen without the package pyarrow.
     RunError
         If the file cannot be written.
 
@@ -64,23 +71,23 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
 
 
 def table_text(path: str | Path) -> io.StringIO:
-    """The text of a table's file, for a reader that would wait for a pipe, or take all memory for a device.
+    """Return the text of a table file, without waiting for pipes or reading devices.
 
-    Raises DataError if it is no regular file, or larger than any that a run or a sweep writes; OSError or
-    UnicodeDecodeError if it cannot be read, or is no text.
+    Raises DataError for other than regular files or for too large files. Raises OSError or UnicodeDecodeError if the
+    file cannot be read or is not text.
     """
     return io.StringIO(read_text(Path(path), _LARGEST_TEXT))
 
 
 def read_exactly(text: Any, **options: Any) -> pd.DataFrame:
-    """Read a table as CSV with every number to its last bit; options are those of pandas."""
-    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # from then on the default is exact
+    """Read CSV with exact numbers. `options` are options of `pandas.read_csv`."""
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # exact is the default from pandas 3.1
         options["float_precision"] = "round_trip"
     return pd.read_csv(text, **options)
 
 
 def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
-    """A table whose words no spreadsheet takes for a formula: those that begin like one follow an apostrophe."""
+    """Return the table with an apostrophe before each word that a spreadsheet would run as a formula."""
     written = frame.copy(deep=False)
     for name, column in frame.items():
         words = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
@@ -98,13 +105,13 @@ def _quoted(word: Any) -> Any:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table as dictionaries, what is missing as None, ready for JSON."""
+    """Return the rows of a table as dictionaries for JSON, with None for missing values."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def check_table_suffix(path: Path) -> None:
-    """Refuse a file's suffix that names no format of tables, or one that cannot be written here."""
+    """Raise DataError for a suffix without a table format, or for Parquet without pyarrow."""
     if not path.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"{path}: tables are saved as .csv, .csv.gz or .parquet; choose one of these suffixes")
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:

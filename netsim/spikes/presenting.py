@@ -1,4 +1,4 @@
-"""Present stimuli to a model, and keep all spikes."""
+"""Present stimuli to a model and keep all spikes."""
 
 from __future__ import annotations
 
@@ -43,23 +43,24 @@ def present(
     model : Model, Network, str or Path
         A model, a network with initial weights, or the name of a run, preset or TOML file.
     stimuli : Stimuli, optional
-        By default the test stimuli of the model's data set.
+        The default is the test stimuli of the model's data set.
     index : sequence of int, optional
-        Positions of the stimuli to present; by default all.
+        Indices of the stimuli to present. The default is all.
     limit : int, optional
-        Present the first stimuli only.
+        Maximum number of stimuli to present, from the first.
     populations : sequence of str, optional
-        Keep only these, ``stimulus`` among them; by default all.
+        Populations to keep, such as ``stimulus``. The default is all.
     engine : Engine, optional
-        By default the engine and time grid of the network's ``training``.
+        The default is the engine and time grid of the network's ``training``.
     disturbance : tuple of str and float, optional
         Name of a study and its level, such as ``("lesion-neurons", 0.5)``.
     seed : int
         Seed of the disturbance.
     record : sequence of Recorded
-        Neurons whose potentials are kept; an `engine` has its own.
+        Neurons whose potentials are recorded. Ignored with an `engine`, which defines its recorded neurons.
     workers : int, str or Distribution, optional
-        Number of processes that share the presentations, or the address of a Dask scheduler; by default this process.
+        Number of processes that share the presentations, or the address of a Dask scheduler. The default is this
+        process.
     progress : callable
         Called with (done, total).
 
@@ -71,11 +72,11 @@ def present(
     Raises
     ------
     DataError
-        If there is no stimulus at an index, or none at all.
+        If an index has no stimulus, or there are no stimuli.
     SpecificationError
         If a population, study or neuron does not exist, or the level is out of bounds.
     RunError
-        If no engine is given, and the model was trained with an engine that was handed in as an object.
+        If no `engine` is given for a model that was trained with an engine object.
 
     Examples
     --------
@@ -93,15 +94,15 @@ def present(
         stimuli = model.splits().test
     check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
     if not len(stimuli):
-        raise DataError("stimuli: there are none to present")
+        raise DataError("stimuli: there are none to present; give at least one stimulus")
     indices, seed = _chosen(index, limit, len(stimuli)), whole(seed, "seed", least=0)
     shown = stimuli.pick(indices)
     simulator = model.make_engine(record) if engine is None else engine
     batch = as_they_are(model.weights)
     if disturbance is not None:
-        one = isinstance(disturbance, tuple) and len(disturbance) == 2 and isinstance(disturbance[0], str)
+        pair = isinstance(disturbance, tuple) and len(disturbance) == 2 and isinstance(disturbance[0], str)
         example = f'must be a study and a level, such as ("lesion-neurons", 0.5), not {disturbance!r}'
-        require(one and finite(disturbance[1]), "disturbance", example)
+        require(pair and finite(disturbance[1]), "disturbance", example)
         study, level = disturbance
         batch = studies.require(study).batches(network, model.weights, level, seed)
     kept = [name for name in network.shapes if name in names]
@@ -134,7 +135,7 @@ def _of(
     disturbance: tuple[str, float] | None = None,
     seed: int = 0,
 ) -> Spikes:
-    """Present stimuli to a model; use `netsim.present`."""
+    """Deprecated. Use `netsim.present`."""
     warn("Spikes.of", "netsim.present(model, stimuli)")
     how: dict[str, Any] = {"engine": engine, "progress": progress, "disturbance": disturbance, "seed": seed}
     return present(model, stimuli, populations=layers, **how)
@@ -144,31 +145,31 @@ Spikes.of = classmethod(_of)  # type: ignore[attr-defined]
 
 
 def _chosen(index: Sequence[int] | None, limit: int | None, count: int) -> np.ndarray:
-    """Return the positions of the stimuli to present, of `count`."""
+    """Return the indices of the stimuli to present, from 0 to `count` - 1."""
     if index is None:
         return np.arange(count if limit is None else min(whole(limit, "limit"), count))
     if limit is not None:
-        raise SpecificationError("limit", "has no meaning with index, which says what to present; leave one out")
-    need = "index: must be a sequence of integers, such as np.flatnonzero gives of a mask"
+        raise SpecificationError("limit", "cannot be combined with index; leave one out")
+    need = "index: must be a sequence of integers, such as np.flatnonzero(mask)"
     try:
         given = list(index)
-        if any(isinstance(one, bool) for one in given):
+        if any(isinstance(number, bool) for number in given):
             raise DataError(need)
-        chosen = [operator.index(one) for one in given]
+        chosen = [operator.index(number) for number in given]
     except TypeError as error:
         raise DataError(need) from error
     if not chosen:
-        raise DataError("index: none is given; choose at least one stimulus")
+        raise DataError("index: is empty; choose at least one stimulus")
     if not 0 <= min(chosen) <= max(chosen) < count:
-        wrong = next(one for one in chosen if not 0 <= one < count)
-        raise DataError(f"index: holds {wrong}; there are stimuli 0 to {count - 1}")
+        wrong = next(number for number in chosen if not 0 <= number < count)
+        raise DataError(f"index: contains {wrong}; there are stimuli 0 to {count - 1}")
     return np.array(chosen)
 
 
 def _columns(
     windows: Mapping[str, tuple[float, float]], engine: Engine, presented: Presented
 ) -> tuple[int, dict[str, LayerSpikes], list[Potential]]:
-    """Read the spikes of some populations as columns, and the recorded potentials."""
+    """Return the spikes of some populations as columns, and the recorded potentials."""
     first, latencies = presented.first, presented.latencies
     columns = {name: LayerSpikes.of_latencies(name, latencies[name], window) for name, window in windows.items()}
     potentials = [each._replace(presentation=each.presentation + first) for each in engine.potentials]

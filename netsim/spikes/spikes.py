@@ -26,25 +26,25 @@ _Stream = Callable[[Sequence[str], Progress], Iterator[tuple[int, LayerSpikes]]]
 
 
 def no_progress(done: int, total: int) -> None:
-    """Report nothing."""
+    """No-op `Progress`."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How spikes were made.
+    """Conditions of a presentation.
 
     Attributes
     ----------
     engine : str
-        What the engine calls itself.
+        Description of the engine.
     dt : float
-        Time grid (ms); 0 for exact times.
+        Time grid (ms), or 0 for exact times.
     disturbance : tuple of str and float, optional
         Name of a study and its level, such as ``("lesion-neurons", 0.5)``.
     seed : int
         Seed of the disturbance.
     solves_equation : bool
-        Whether the engine says that its neurons are those of the specification.
+        Whether the engine simulates the neurons of the specification.
 
     Examples
     --------
@@ -65,38 +65,38 @@ class Conditions:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spikes(Mapping[str, np.ndarray]):
-    """First spikes of many presentations: a mapping from the name of a population to latencies (ms).
+    """First spikes of many presentations: a mapping from population name to latencies (ms).
 
-    ``spikes["hidden"]`` is a new float array of shape (presentations, \\*population); ``inf`` means silent. The
-    stimulus is called ``stimulus``. Spikes are kept as columns, and those of a file are read when they are needed, so
-    that only one population has to fit into memory.
+    ``spikes["hidden"]`` is a new float array of shape (presentations, \\*population), with ``inf`` for silence. The
+    stimulus is called ``stimulus``. Spikes are stored as columns. Spikes of a file are read when they are needed, so
+    that only one population must fit into memory.
 
     Parameters
     ----------
     shapes : mapping
-        Shape of each population by name, from first to last.
+        Shape of each population by name, from stimulus to output.
     load : callable
         Returns the `LayerSpikes` of a population.
     indices : ndarray of int64, shape (presentations,)
-        What the presentations are called, for example their index in the data set.
+        Identifiers of the presentations, for example their index in the data set.
     labels : ndarray of int64, shape (presentations,), optional
     classes : sequence of str
-        What the labels 0, 1, ... stand for.
+        Names of the labels 0, 1, ...
     complete : bool
-        Whether silent neurons and silent presentations are known; a table of spikes lists only spikes.
+        Whether silent neurons and presentations are known. A table of spikes lists only spikes.
     stream : callable, optional
-        Returns the layers of some names in parts, as `parts` does.
+        Yields the columns of some populations in parts, like `parts`.
     model : Model, optional
-        The network and the weights that fired; unknown for a file.
+        Network and weights. None for spikes of a file.
     conditions : Conditions, optional
-        Engine, time grid and disturbance; unknown for a file.
+        Engine, time grid and disturbance. None for spikes of a file.
     potentials : sequence of Potential
         Potentials of the recorded neurons.
 
     See Also
     --------
-    netsim.present : present stimuli to a model.
-    netsim.read_spikes : read a file.
+    netsim.present : Present stimuli to a model.
+    netsim.read_spikes : Read a file.
 
     Examples
     --------
@@ -120,7 +120,7 @@ class Spikes(Mapping[str, np.ndarray]):
     potentials: Sequence[Potential] = ()
     _cut: np.ndarray | None = field(default=None)
 
-    __eq__ = object.__eq__  # a comparison of arrays has no truth value
+    __eq__ = object.__eq__  # comparing arrays yields no truth value
     __hash__ = object.__hash__
 
     @classmethod
@@ -133,23 +133,27 @@ class Spikes(Mapping[str, np.ndarray]):
         shapes: Mapping[str, Shape] | None = None,
         **more: object,
     ) -> Spikes:
-        """Return spikes of layers that are all in memory.
+        """Return spikes of populations in memory.
 
         Parameters
         ----------
         layers : iterable of LayerSpikes
         labels, indices : ndarray of int, shape (presentations,), optional
-            By default there are no labels, and presentations are counted from 0.
+            The default is no labels, and indices from 0.
         classes : sequence of str
         shapes : mapping, optional
-            By default (neurons,) for each layer.
+            The default is (neurons,) for each population.
         **more
             Further parameters of `Spikes`.
+
+        Returns
+        -------
+        Spikes
 
         Raises
         ------
         DataError
-            If the layers, labels or indices have different numbers of presentations.
+            If the populations, labels or indices have different numbers of presentations.
 
         Examples
         --------
@@ -162,22 +166,22 @@ class Spikes(Mapping[str, np.ndarray]):
         named = {layer.name: layer for layer in layers}
         counts = {layer.presentations for layer in named.values()}
         if len(counts) != 1:
-            raise DataError(f"layers: have {sorted(counts)} presentations; all need the same number, and one layer")
+            raise DataError(f"layers: have {sorted(counts)} presentations; give at least one, all with the same number")
         (count,) = counts
         for what, given in (("labels", labels), ("indices", indices)):
             if given is not None and len(given) != count:
                 raise DataError(f"{what}: {len(given)} given, but there are {count} presentations")
-        own = {name: (layer.size,) if shapes is None else shapes[name] for name, layer in named.items()}
+        shapes = {name: (layer.size,) if shapes is None else shapes[name] for name, layer in named.items()}
         names = np.arange(count) if indices is None else np.asarray(indices, np.int64)
         tags = None if labels is None else np.asarray(labels, np.int64)
-        return cls(own, named.__getitem__, names, tags, classes, **more)  # type: ignore[arg-type]
+        return cls(shapes, named.__getitem__, names, tags, classes, **more)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{name} {tuple(shape)}" for name, shape in self.shapes.items())
         return f"Spikes({self.presentations:,} presentations: {layers})"
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """Return the latencies of a population (ms), shape (presentations, \\*population); ``inf`` means silent."""
+        """Return the latencies of a population (ms), shape (presentations, \\*population), ``inf`` = silent."""
         if name not in self.shapes:
             raise KeyError(name)
         return self.layer(name).dense().reshape(self.presentations, *self.shapes[name])
@@ -200,24 +204,24 @@ class Spikes(Mapping[str, np.ndarray]):
 
     @property
     def windows(self) -> dict[str, tuple[float, float]]:
-        """When the neurons of each population can fire (ms): onset and end."""
+        """Firing window of each population: onset and end (ms)."""
         return {name: self.layer(name).window for name in self.shapes}
 
     @property
     def known_model(self) -> Model:
-        """The model that fired; a DataError for spikes of a file, which does not describe it."""
+        """The model of these spikes. Raises DataError for spikes of a file."""
         if self.model is None:
-            raise DataError("spikes: come from a file, which does not hold their network; present stimuli to a model")
+            raise DataError("spikes: come from a file without their network; present stimuli to a model instead")
         return self.model
 
     @property
     def network(self) -> Network:
-        """The network that fired; a DataError for spikes of a file, which does not describe it."""
+        """The network of these spikes. Raises DataError for spikes of a file."""
         return self.known_model.network
 
     @property
     def dt(self) -> float:
-        """Time grid (ms); 0 for exact times, and for spikes of a file."""
+        """Time grid (ms), or 0 for exact times and for spikes of a file."""
         return self.conditions.dt if self.conditions else 0.0
 
     @property
@@ -228,20 +232,24 @@ class Spikes(Mapping[str, np.ndarray]):
 
     @property
     def numbers(self) -> np.ndarray:
-        """A former name of `indices`."""
+        """Deprecated name of `indices`."""
         warn("Spikes.numbers", "Spikes.indices")
         return self.indices
 
     @property
     def latencies(self) -> Latencies:
-        """All latencies (ms), by a former name."""
+        """All latencies (ms). Deprecated, because spikes are a mapping."""
         warn("Spikes.latencies", "the spikes themselves, a mapping: spikes[name]")
         return Latencies(self)
 
     def table(self) -> pd.DataFrame:
         """Return one row per spike, sorted by presentation, layer, latency and neuron.
 
-        Columns are those of `netsim.analysis.spike_table`.
+        The columns are the columns of `netsim.analysis.spike_table`.
+
+        Returns
+        -------
+        pandas.DataFrame
 
         Examples
         --------
@@ -256,10 +264,14 @@ class Spikes(Mapping[str, np.ndarray]):
     def layer(self, name: str) -> LayerSpikes:
         """Return the spikes of one population as columns.
 
+        Returns
+        -------
+        LayerSpikes
+
         Raises
         ------
         DataError
-            If there is no such population.
+            If the population does not exist.
         """
         self._check([name])
         if self._cut is None:
@@ -269,20 +281,20 @@ class Spikes(Mapping[str, np.ndarray]):
         return joined(self.presentations, self.only([name]).parts())
 
     def layers(self) -> Iterator[LayerSpikes]:
-        """Yield the populations as columns, from first to last; those of a file are read one after another."""
+        """Yield the populations as columns, from stimulus to output. Only one population of a file is in memory."""
         return map(self.layer, self.shapes)
 
     @property
     def _streams(self) -> _Stream | None:
-        """The stream of a file, unless the presentations were put into another order."""
+        """The stream of a file, unless presentations were reordered."""
         return None if self._cut is not None and (np.diff(self._cut) <= 0).any() else self.stream
 
     def parts(self, progress: Progress = no_progress) -> Iterator[tuple[int, LayerSpikes]]:
-        """Yield all populations in parts: consecutive presentations, with the position of the first one.
+        """Yield all populations in parts: consecutive presentations, with the index of the first presentation.
 
-        The parts of a population come in order; there is at least one. Parts of different populations may come in any
-        order. Where a presentation has no part, the population is silent. If presentations follow each other in each
-        layer of a file, as `netsim.export` writes it, only one part is in memory; otherwise a whole layer is.
+        Each population has at least one part, and its parts are in order. Parts of different populations may alternate.
+        Presentations without a part are silent. Only one part of a file is in memory if its presentations are in order,
+        as in files from `netsim.export`. Otherwise, a whole population is in memory.
 
         Parameters
         ----------
@@ -323,7 +335,7 @@ class Spikes(Mapping[str, np.ndarray]):
         return replace(self, shapes={name: shape for name, shape in self.shapes.items() if name in chosen})
 
     def pick(self, chosen: np.ndarray) -> Spikes:
-        """Return the presentations at these positions, in this order."""
+        """Return the presentations at these indices, in this order."""
         labels = None if self.labels is None else self.labels[chosen]
         cut = chosen if self._cut is None else self._cut[chosen]
         kept = {int(position): number for number, position in enumerate(chosen)} if self.potentials else {}
@@ -333,25 +345,25 @@ class Spikes(Mapping[str, np.ndarray]):
         return replace(self, indices=self.indices[chosen], labels=labels, potentials=potentials, _cut=cut)
 
     def head(self, count: int) -> Spikes:
-        """Return the first presentations, all if there are no more."""
+        """Return the first `count` presentations, or all."""
         return self if count >= self.presentations else self.pick(np.arange(count))
 
     def sample(self, most: int, seed: int = 0) -> Spikes:
-        """Return at most `most` presentations, drawn without replacement and as evenly over labels as possible."""
+        """Return at most `most` presentations, drawn without replacement, with labels as balanced as possible."""
         if most >= self.presentations:
             return self
         labels = np.zeros(self.presentations) if self.labels is None else self.labels
         return self.pick(even_sample(labels, most, seed))
 
     def require_all(self) -> None:
-        """Raise a DataError unless there are the spikes of all populations of the network."""
+        """Raise DataError unless all populations of the network are included."""
         if missing := [name for name in self.network.shapes if name not in self.shapes]:
-            raise DataError(f"spikes: lack {' and '.join(missing)}; present all populations, which are needed here")
+            raise DataError(f"spikes: lack {' and '.join(missing)}; present all populations for this analysis")
 
     def require_labels(self, least: int = 2) -> np.ndarray:
-        """Return the labels; a DataError if there are none, or fewer than `least` different ones."""
+        """Return the labels. Raise DataError without labels, or with fewer than `least` different labels."""
         if self.labels is None:
-            raise DataError("spikes: have no labels, which this analysis is about; give the presentations labels")
+            raise DataError("spikes: have no labels, but this analysis needs them; present labelled stimuli")
         if len(np.unique(self.labels)) < least:
             raise DataError(f"spikes: have {len(np.unique(self.labels))} labels; at least {least} are needed")
         return self.labels
@@ -359,21 +371,21 @@ class Spikes(Mapping[str, np.ndarray]):
     def _check(self, names: Sequence[str]) -> None:
         for name in names:
             if name not in self.shapes:
-                raise DataError(f"layer {name}: is not there; choose one of {', '.join(self.shapes)}")
+                raise DataError(f"layer {name}: does not exist; choose one of {', '.join(self.shapes)}")
 
 
 def refuse_for_spikes(**given: object) -> None:
-    """Refuse arguments that say how to present; spikes exist already."""
+    """Raise SpecificationError for presentation options, because the spikes exist already."""
     for name, value in given.items():
         if value is not None:
-            has, it = ("have", "them") if name.endswith(("i", "s")) else ("has", "it")
-            raise SpecificationError(name, f"{has} no meaning for spikes, which there are already; leave {it} out")
+            have, them = ("have", "them") if name.endswith(("i", "s")) else ("has", "it")
+            raise SpecificationError(name, f"{have} no effect, because the spikes exist already; leave {them} out")
 
 
 def even_sample(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Return positions of at most `most` presentations, drawn as evenly over labels as possible."""
+    """Return indices of at most `most` presentations, with labels as balanced as possible."""
     order = np.random.default_rng(seed).permutation(len(labels))
-    # the first ones of each label, then the second ones, and so on
+    # the first presentation of each label, then the second of each, and so on
     tags = labels[order]
     turn = np.empty(len(tags), np.int64)
     by_label = np.argsort(tags, kind="stable")

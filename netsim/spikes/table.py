@@ -1,4 +1,4 @@
-"""Tidy tables: one row per spike, or per sample of a potential."""
+"""Tidy tables with one row per spike, or per sample of a potential."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,38 +19,37 @@ def spike_table(
     labels: Integers | None = None,
     indices: Integers | None = None,
 ) -> pd.DataFrame:
-    """All spikes of some presentations, sorted by presentation, layer, latency and neuron.
+    """Return a table of all spikes, sorted by presentation, layer, latency and neuron.
 
     Parameters
     ----------
     network : Network
     latencies : mapping of ndarray
-        Latencies (ms) of the stimulus and of every layer, as an engine returns them.
+        Latencies (ms) of the stimulus and of all layers, as an engine returns them.
     labels : sequence of int, shape (presentations,), optional
-        Labels of the stimuli; -1 where there is none.
+        Labels of the stimuli, or -1 for none.
     indices : sequence of int, shape (presentations,), optional
-        What the presentations are called in the table, for example their index in the data set. By default
-        they are counted from 0.
+        Identifiers of the presentations, for example their index in the data set. The default counts from 0.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each neuron that fired (none for a presentation in which all are silent), with the columns
+        One row for each spike, with the columns
 
         ============  ===========  ================================================================
         presentation  int64        from `indices`
-        label         Int64        label of the stimulus; missing where there is none
+        label         Int64        label of the stimulus, or missing
         layer         categorical  ``stimulus`` and the layers' names, ordered from first to last
-        channel       int32        channel or map; in a dense layer the neuron
-        y, x          Int32        row and column in the map; missing in a dense layer
-        neuron        int32        number in the layer: row by row, channels last
+        channel       int32        channel or map, or the neuron in a dense layer
+        y, x          Int32        row and column in the map, or missing in a dense layer
+        neuron        int32        number in the layer, in C order (row by row, channels last)
         latency_ms    float64      time of the spike from the start of the presentation (ms)
         ============  ===========  ================================================================
 
     Raises
     ------
     DataError
-        If the latencies are not those of the network, or labels or indices do not fit.
+        If the latencies do not match the network, or labels or indices do not match the latencies.
 
     Examples
     --------
@@ -72,13 +71,13 @@ def table_of(
     labels: Integers | None = None,
     indices: Integers | None = None,
 ) -> pd.DataFrame:
-    """Return `spike_table` of populations of these shapes."""
+    """Return `spike_table` for populations of these shapes."""
     names, sizes = list(shapes), shapes.values()
     count = check_latencies(shapes, latencies)
     layers = [np.asarray(latencies[name]) for name in names]
     numbers = per_presentation("indices", indices, count)
     if len(np.unique(numbers)) < count:
-        raise DataError("indices: name a presentation twice; each needs its own")
+        raise DataError("indices: contain a number twice; give each presentation a different number")
     tags = np.full(count, UNLABELLED) if labels is None else per_presentation("labels", labels, count)
 
     order = np.argsort(numbers)
@@ -109,14 +108,14 @@ def table_of(
 
 
 def potential_table(potentials: Sequence[Potential], indices: Integers | None = None) -> pd.DataFrame:
-    """Recorded potentials, one row per sample.
+    """Return a table of recorded potentials, with one row per sample.
 
     Parameters
     ----------
     potentials : sequence of Potential
-        As an engine records them.
+        Potentials of an engine.
     indices : sequence of int, shape (presentations,), optional
-        What the presentations of the batch are called in the table; as for `spike_table`.
+        Identifiers of the presentations, as in `spike_table`.
 
     Returns
     -------
@@ -126,9 +125,9 @@ def potential_table(potentials: Sequence[Potential], indices: Integers | None = 
         ============  =======  ====================================================
         presentation  int64    from `indices`, else counted from 0 within the batch
         layer         str
-        neuron        int32    number in the layer: row by row, channels last
+        neuron        int32    number in the layer, in C order (row by row, channels last)
         time_ms       float64  time from the start of the presentation (ms)
-        potential     float64  dimensionless, to be compared with the threshold
+        potential     float64  dimensionless, compared with the threshold
         ============  =======  ====================================================
 
     Raises
@@ -147,25 +146,25 @@ def potential_table(potentials: Sequence[Potential], indices: Integers | None = 
     >>> list(analysis.potential_table(engine.potentials).columns)
     ['presentation', 'layer', 'neuron', 'time_ms', 'potential']
     """
-    numbers = np.arange(max((one.presentation for one in potentials), default=-1) + 1)
+    numbers = np.arange(max((trace.presentation for trace in potentials), default=-1) + 1)
     if indices is not None:
         if len(indices) < len(numbers):
             raise DataError(f"indices: {len(indices)} given, but presentation {len(numbers) - 1} was recorded")
         numbers = np.asarray(indices, dtype=np.int64)
-    samples = [len(one.time) for one in potentials]
+    samples = [len(trace.time) for trace in potentials]
     return pd.DataFrame(
         {
-            "presentation": np.repeat(np.array([numbers[one.presentation] for one in potentials], np.int64), samples),
-            "layer": np.repeat(np.array([one.layer for one in potentials], dtype=object), samples),
-            "neuron": np.repeat(np.array([one.neuron for one in potentials], np.int32), samples),
-            "time_ms": np.concatenate([one.time for one in potentials] or [np.empty(0)]),
-            "potential": np.concatenate([one.potential for one in potentials] or [np.empty(0)]),
+            "presentation": np.repeat(np.array([numbers[each.presentation] for each in potentials], np.int64), samples),
+            "layer": np.repeat(np.array([trace.layer for trace in potentials], dtype=object), samples),
+            "neuron": np.repeat(np.array([trace.neuron for trace in potentials], np.int32), samples),
+            "time_ms": np.concatenate([trace.time for trace in potentials] or [np.empty(0)]),
+            "potential": np.concatenate([trace.potential for trace in potentials] or [np.empty(0)]),
         }
     )
 
 
 def _in_order(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The neurons that fired, in the order of their spikes, and when they did."""
+    """Return the neurons that fired, sorted by time, and their latencies."""
     fired = np.flatnonzero(latencies < np.inf)
     times = latencies[fired]
     order = np.argsort(times, kind="stable")
@@ -173,25 +172,25 @@ def _in_order(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_latencies(shapes: Mapping[str, Shape], latencies: Mapping[str, np.ndarray]) -> int:
-    """Return the number of presentations; refuse latencies that are not of populations of these shapes."""
+    """Return the number of presentations, or raise DataError unless the latencies have these shapes."""
     if not isinstance(latencies, Mapping):
         kind = type(latencies).__name__
         raise DataError(f"latencies: must be a mapping from population name to array, as an engine returns, not {kind}")
     if set(latencies) != set(shapes):
-        raise DataError(f"latencies: are of {', '.join(latencies)}; those of {', '.join(shapes)} are needed")
+        raise DataError(f"latencies: are of {', '.join(latencies)}, but {', '.join(shapes)} are needed")
     counts = {len(latencies[name]) for name in shapes}
     count = max(counts)
     for name, shape in shapes.items():
         array = latencies[name]
         if array.shape != (count, *shape):
-            raise DataError(f"latencies of {name}: have shape {array.shape}; {(count, *shape)} is needed")
+            raise DataError(f"latencies of {name}: have shape {array.shape}, but {(count, *shape)} is needed")
         if np.isnan(array).any():
-            raise DataError(f"latencies of {name}: hold NaN; a silent neuron has the latency inf")
+            raise DataError(f"latencies of {name}: contain NaN; a silent neuron has the latency inf")
     return count
 
 
 def per_presentation(what: str, values: Integers | None, count: int) -> np.ndarray:
-    """Integers, one per presentation, by default counted from 0; refuses what are none, or too few or too many."""
+    """Return one integer per presentation, by default counted from 0. Raise DataError for anything else."""
     array = np.asarray(range(count) if values is None else values)
     if array.shape != (count,) or (count and array.dtype.kind not in "iu"):
         what_it_is = f"{array.dtype} of shape {array.shape}"

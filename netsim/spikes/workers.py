@@ -1,4 +1,4 @@
-"""Where stimuli are presented: in this process, or on Dask workers."""
+"""Selection of the processes that present stimuli."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from netsim.specification.checks import require, whole
 from netsim.spikes.batches import Distribution, serial
 
 Workers: TypeAlias = int | str | Distribution | None
-"""Number of processes of this machine, address of a Dask scheduler, a distribution, or None for this process."""
+"""Number of processes on this machine, address of a Dask scheduler, a distribution, or None for this process."""
 
 
 @contextmanager
 def distribution_of(workers: Workers) -> Iterator[Distribution]:
-    """The distribution over `workers`: processes of this machine, the address of a Dask scheduler, or None for here."""
+    """Yield the distribution over `workers`, and stop its processes at the end."""
     if workers is None:
         yield serial
     elif isinstance(workers, int | str):

@@ -30,7 +30,7 @@ _FREE_SPREAD = 0.2  # standard deviation of their latencies, in encoding windows
 _SWING = 0.5  # most standard deviation of potentials, as a share of what the window spans
 _ENOUGH = 0.75  # share of the wanted neurons that must fire where they have no bias
 _STEP = 30.0  # share of what the window spans by which a step of the optimizer moves a potential, over the rate
-_RATES = 0.02, 50.0  # factors on the learning rate, at least and at most
+_LEAST_REACH = 0.01  # of a step, as a share of its reach if all sources fired at 0 ms
 _TIMES = 16
 _HALVINGS = 12
 _DECADES = 4.0  # scales are searched in so many decades up and down
@@ -154,9 +154,10 @@ def describe_fit(network: Network) -> str:
     if optimizers[network.learning.optimizer].normalises:
         text.append(
             f"The learning rate of the weights onto a population{' and of its biases' * biased} is multiplied by"
-            rf" ${number(_STEP)}{GAP}S / R$, from {number(_RATES[0])} to {number(_RATES[1])}. $S$ is the potential that"
-            " the drive adds during the window, or half of the threshold. $R$ is the potential that weights"
-            f"{' and biases' * biased} of 1 would lead to, in the mean over neurons and stimuli."
+            rf" ${number(_STEP)}{GAP}S / R$. $S$ is the potential that the drive adds during the window,"
+            " or half of the threshold. $R$ is the potential that weights"
+            f"{' and biases' * biased} of 1 would lead to, in the mean over neurons and stimuli (at least"
+            f" {_LEAST_REACH:g} of what it would be if all sources fired at 0 ms)."
         )
     return "\n".join(text) or "Nothing is fitted: initial weights and rates are given"
 
@@ -233,7 +234,9 @@ class _Potentials(NamedTuple):
                 if not population.has_bias and _inhibits(network, projection):
                     inhibition[k] += moved
             reach = synapses.of_weight_one(np.full(presentations, window.times[at])).mean()
-            by_step[kernel_name(projection)] = float(reach) / neurons.tau
+            synapses_each = network.synapse_count(projection) / population.size
+            most = synapses_each * float(projection.psp.potential(np.array([window.times[at]])).item())
+            by_step[kernel_name(projection)] = max(float(reach), _LEAST_REACH * most) / neurons.tau
         by_bias = np.minimum(window.times, gate) / neurons.tau
         if population.has_bias:
             by_step[bias_name(population)] = float(by_bias[at])
@@ -245,7 +248,7 @@ class _Potentials(NamedTuple):
         reach = sum(self.by_step.values())
         free = 0.5 if self.window.onset < 0 else 1.0
         factor = _STEP * free * self.window.span / reach if reach > 0 else 1.0
-        return dict.fromkeys(self.by_step, float(f"{np.clip(factor, *_RATES):.3g}"))
+        return dict.fromkeys(self.by_step, float(f"{factor:.3g}"))
 
     def by_map(self, potentials: np.ndarray, most: int | None = None) -> np.ndarray:
         """Potentials (times, presentations and positions, maps), of at most so many neurons."""

@@ -1,4 +1,4 @@
-"""Binary weights: the signs and scales that feed forward, and the latent, real-valued weights behind them."""
+"""Binary weights: forward weights (signs times scales), and the latent real-valued weights that are trained."""
 
 import numpy as np
 
@@ -8,15 +8,19 @@ from netsim.weights.layout import Weights, kernel_name, log_scale_name, projecti
 
 
 def forward_weights(network: Network, weights: Weights) -> Weights:
-    """The weights that feed forward: the real ones, or signs times a scale if the network is binary.
+    """Return the forward weights: the weights themselves, or signs times scales for a binary network.
 
-    Biases stay as they are: they are currents, not synapses. Weights that feed forward already stay, to the bit.
+    Biases are unchanged, because they are currents. Binary weights that are forward weights already are unchanged.
 
     Parameters
     ----------
     network : Network
     weights : dict of ndarray
-        Latent weights; where they come without scales, they are mean absolute values.
+        Latent weights. Missing scales are computed as mean absolute values.
+
+    Returns
+    -------
+    dict of ndarray
 
     Examples
     --------
@@ -36,7 +40,7 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
         latent = weights[kernel_name(projection)]
         logarithms = weights.get(log_scale_name(projection))
         scale = _mean_sizes(network, projection, latent) if logarithms is None else np.exp(logarithms)
-        signs = 2 * (latent >= 0).astype(latent.dtype) - 1  # a choice by each sign takes ten times as long
+        signs = 2 * (latent >= 0).astype(latent.dtype) - 1  # ten times as fast as numpy.where
         forward[kernel_name(projection)] = (signs * _spread(network, projection, scale)).astype(
             latent.dtype, copy=False
         )
@@ -44,7 +48,7 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
 
 
 def with_log_scales(network: Network, weights: Weights) -> Weights:
-    """The latent weights that a training begins with: scales that are learned begin as mean absolute values."""
+    """Return the initial latent weights of a training. Learned scales begin as mean absolute values."""
     return weights | {
         log_scale_name(projection): log_scales(network, projection, weights[kernel_name(projection)])
         for projection in projections_with_learned_scales(network)
@@ -52,33 +56,33 @@ def with_log_scales(network: Network, weights: Weights) -> Weights:
 
 
 def log_scales(network: Network, projection: Projection, kernel: np.ndarray) -> np.ndarray:
-    """Logarithms of the mean absolute values of the weights that share a scale, shape (maps or neurons,) or (1,)."""
+    """Return the logarithms of the mean absolute weights of each scale, shape (maps or neurons,) or (1,)."""
     smallest = np.finfo(kernel.dtype).tiny  # weights may all be zero
     return np.log(np.maximum(np.atleast_1d(_mean_sizes(network, projection, kernel)), smallest)).astype(kernel.dtype)
 
 
 def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) -> Weights:
-    """Gradients of the logarithms of learned scales, from the weights that feed forward and their gradients."""
-    shared, found = network.weighting.shares_scale, {}
+    """Return gradients of the logarithms of learned scales, from forward weights and their gradients."""
+    shared, by_scale = network.weighting.shares_scale, {}
     for projection in projections_with_learned_scales(network):
         name = kernel_name(projection)
         sums = Incoming(network, projection).products(forward[name], np.asarray(gradients[name]))
-        found[log_scale_name(projection)] = sums.sum(keepdims=True) if shared else sums
-    return found
+        by_scale[log_scale_name(projection)] = sums.sum(keepdims=True) if shared else sums
+    return by_scale
 
 
 def kept_weights(network: Network, weights: Weights) -> Weights:
-    """What a run keeps of latent weights: themselves, or, where scales are learned, the weights that feed forward.
+    """Return the weights that a run stores: latent weights, or forward weights if scales are learned.
 
-    Scales are apart then, and of the latent weights nothing but the signs counts.
+    Learned scales are stored separately, so that only the signs of the latent weights matter.
     """
     return forward_weights(network, weights) if projections_with_learned_scales(network) else weights
 
 
 def _mean_sizes(network: Network, projection: Projection, latent: np.ndarray) -> np.ndarray:
-    """Mean absolute value of the weights that share a scale."""
+    """Return the mean absolute value of the weights that share a scale."""
     sizes = np.abs(latent)
-    # a mean of equal values can be another one by rounding
+    # clip, because rounding can move the mean of equal values
     if network.weighting.shares_scale:
         return np.clip(sizes.mean(), sizes.min(), sizes.max())
     incoming = Incoming(network, projection)
@@ -86,5 +90,5 @@ def _mean_sizes(network: Network, projection: Projection, latent: np.ndarray) ->
 
 
 def _spread(network: Network, projection: Projection, scale: np.ndarray) -> np.ndarray:
-    """A scale for all, or one for each map or neuron, as an array that goes with the weights."""
+    """Return a scale, or a scale per map or neuron, as an array that broadcasts with the weights."""
     return Incoming(network, projection).spread(scale) if np.size(scale) > 1 else scale

@@ -1,4 +1,4 @@
-"""How late spikes arrive: what the specification, the weights and a batch say of it."""
+"""Conduction delays from the specification, the weights and the batch."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,36 +11,36 @@ from netsim.weights.distributions import DISTRIBUTIONS
 from netsim.weights.layout import Weights, delay_name
 
 Delayed = Mapping[str, np.ndarray]
-"""By the name of a projection, how much later (ms) the spikes of each presynaptic neuron arrive in a batch."""
+"""Additional delay (ms) of the spikes of each presynaptic neuron in a batch, by projection."""
 ON_TIME: Delayed = MappingProxyType({})
-"""No spikes are later than the specification and the weights say."""
+"""No additional delays."""
 
 
 def axonal_delay(projection: Projection, weights: Weights, late: Delayed) -> np.ndarray:
-    """Conduction delays of the axons of a projection (ms), those of a batch included.
+    """Return the conduction delays of the axons of a projection (ms), including delays of a batch.
 
-    They have the shape of the source, or ``()`` if all are the same.
+    The shape is the shape of the source, or ``()`` if all delays are equal.
     """
-    own = weights[delay_name(projection)] if projection.is_delayed_per("axon") else projection.common_delay
-    return np.asarray(own + late.get(projection.name, 0.0))
+    constant = weights[delay_name(projection)] if projection.is_delayed_per("axon") else projection.common_delay
+    return np.asarray(constant + late.get(projection.name, 0.0))
 
 
 def axonal_delays(network: Network, weights: Weights, late: Delayed) -> dict[str, np.ndarray]:
-    """By the name of a projection, the `axonal_delay` of those whose spikes do not arrive as they are sent."""
+    """Return `axonal_delay` by projection, for all projections with a delay."""
     delayed = (each for each in network.projections if each.delay != 0.0 or each.name in late)
-    found = ((each.name, axonal_delay(each, weights, late)) for each in delayed)
-    return {name: delay for name, delay in found if delay.any()}
+    delays = ((each.name, axonal_delay(each, weights, late)) for each in delayed)
+    return {name: delay for name, delay in delays if delay.any()}
 
 
 def synaptic_delay(projection: Projection, weights: Weights) -> np.ndarray | None:
-    """Delays of the synapses of a projection (ms), in the shape of its weights; None if they have none of their own."""
+    """Return delays of individual synapses (ms), in the shape of the weights, or None without such delays."""
     return weights[delay_name(projection)] if projection.is_delayed_per("synapse") else None
 
 
 def initial_delays(network: Network, seed: int) -> Weights:
-    """Draw the delays of axons and synapses, cut to their bounds.
+    """Draw the delays (ms) of axons and synapses, clipped to their bounds.
 
-    The weights of a seed are the same with and without them.
+    They do not affect the weights that are drawn with the same seed.
     """
     generator = generator_for(Purpose.DELAYS, seed)
     drawn = {}
@@ -53,7 +53,7 @@ def initial_delays(network: Network, seed: int) -> Weights:
 
 
 def delay_rates(network: Network) -> dict[str, float]:
-    """Learning rates of learned delays (ms), over that of weights, by their names."""
+    """Return the learning rates of learned delays (ms), relative to the rate of weights, by delay name."""
     return {
         delay_name(projection): projection.delays.rate * network.encoder.t_max
         for projection in network.delayed

@@ -1,4 +1,4 @@
-"""The distributions that weights and delays are drawn from."""
+"""Distributions of initial weights and delays."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -12,14 +12,14 @@ from netsim.specification import Shape
 
 @dataclass(frozen=True)
 class Distribution:
-    """How values of a mean and a standard deviation are drawn.
+    """A distribution with a given mean and standard deviation.
 
     Attributes
     ----------
     draw : callable
-        Of a generator, a mean, a standard deviation and a shape.
+        Takes a generator, a mean, a standard deviation and a shape.
     kept_mean, kept_variance : float
-        Of a draw with mean 0 and a standard deviation of 1, whose negative values are replaced by 0.
+        Moments of a standardised draw whose negative values are replaced by 0.
     """
 
     draw: Callable[[np.random.Generator, float, float, Shape], np.ndarray]
@@ -36,4 +36,4 @@ DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType({
     "normal": Distribution(np.random.Generator.normal, 1 / math.sqrt(2 * math.pi), 1 / 2 - 1 / (2 * math.pi)),
     "uniform": Distribution(_uniform, math.sqrt(3) / 4, 1 / 2 - 3 / 16),
 })  # fmt: skip
-"""By the name that specifications have them under."""
+"""Distributions by their names in specifications."""

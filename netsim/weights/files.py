@@ -10,11 +10,22 @@ from netsim.specification import Network
 from netsim.specification.checks import check_unmasked
 from netsim.weights.layout import Weights, all_finite, check_weights
 
-_EPOCH = "epoch"  # no weights are called so, for their names have a dot
+_EPOCH = "epoch"  # distinct from weights, whose names contain a dot
 
 
 def read_weights(network: Network, path: str | Path, digest: Digest | None = None) -> Weights:
-    """Read and check the weights of a network from an ``.npz`` file, in double precision; `digest` as `read_arrays`.
+    """Read and check the weights of a network from an ``.npz`` file, in double precision.
+
+    Parameters
+    ----------
+    network : Network
+    path : str or Path
+    digest : hash object, optional
+        Updated with the content of the file, such as `hashlib.sha256()`.
+
+    Returns
+    -------
+    dict of ndarray
 
     Raises
     ------
@@ -35,18 +46,25 @@ def read_weights(network: Network, path: str | Path, digest: Digest | None = Non
 def read_weights_of_epoch(
     network: Network, path: str | Path, digest: Digest | None = None
 ) -> tuple[Weights, int | None]:
-    """As `read_weights`, and the epoch, counted from 1, that a run has them from; None if the file does not say it."""
+    """Read weights like `read_weights`, and their epoch, counted from 1. The epoch is None if the file has none."""
     arrays = read_arrays(Path(path), digest)
     epoch = arrays.pop(_EPOCH, None)
     if epoch is not None and not (epoch.dtype == np.int64 and epoch.shape == () and epoch >= 1):
-        raise DataError(f"{path}: {_EPOCH} is no number of an epoch; it is damaged")
+        raise DataError(f"{path}: {_EPOCH} is not the number of an epoch; the file is damaged")
     weights = check_weights(network, arrays, str(path))
     double = {name: array.astype(np.float64) for name, array in weights.items()}
     return double, None if epoch is None else int(epoch)
 
 
 def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) -> None:
-    """Write weights as an ``.npz`` file; it appears whole or not at all. A run adds the `epoch` it has them from.
+    """Write weights to an ``.npz`` file, completely or not at all.
+
+    Parameters
+    ----------
+    weights : dict of ndarray
+    path : str or Path
+    epoch : int, optional
+        Epoch of the weights, counted from 1.
 
     Raises
     ------
@@ -62,8 +80,8 @@ def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) 
     (10,)
     """
     for name, array in weights.items():
-        check_unmasked(array, f"{path}: is not written, for {name}")
+        check_unmasked(array, f"{path}: is not written, because {name}")
         numbers = np.asarray(array)
         if numbers.dtype.kind not in "fiu" or not all_finite(numbers):
-            raise DataError(f"{path}: is not written, for {name} holds values that are not finite numbers")
+            raise DataError(f"{path}: is not written, because {name} contains NaN, infinity or other than numbers")
     write_arrays(Path(path), weights if epoch is None else {**weights, _EPOCH: np.array(epoch, np.int64)})

@@ -1,7 +1,7 @@
-"""The receiver of each weight: the map, or the neuron, of the target that receives by it.
+"""Weights by receiver: the map or neuron of the target that receives each weight.
 
-What is shared or summed by receivers, such as scales of binary weights, means to balance and neurons to redraw,
-is asked here, whether the last axis of the weights runs over them or there is a weight for each synapse.
+Scales of binary weights, balanced means and redrawn neurons need sums by receiver. These functions work for weights
+whose last axis is the receiver, and for weights per synapse.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from netsim.specification import Network, Projection
 
 
 class Incoming:
-    """The weights of a projection by the map or neuron that receives by them.
+    """The weights of a projection, grouped by the map or neuron that receives them.
 
     Attributes
     ----------
     count : int
-        Number of maps or neurons that receive.
+        Number of receiving maps or neurons.
     sizes : ndarray of int, shape (count,)
-        Number of weights of each.
+        Number of weights per receiver.
     """
 
     def __init__(self, network: Network, projection: Projection) -> None:
@@ -37,64 +37,64 @@ class Incoming:
             self.sizes = np.bincount(self._post, minlength=self.count)
 
     def means(self, kernel: np.ndarray) -> np.ndarray:
-        """Mean of the weights of each receiver, shape (count,); 0 of one without any."""
+        """Return the mean weight of each receiver, shape (count,), or 0 for receivers without weights."""
         if self._post is None:
             return kernel.mean(axis=self._others(kernel))
         return self.averages(np.bincount(self._post, kernel, self.count)).astype(kernel.dtype)
 
     def averages(self, sums: np.ndarray) -> np.ndarray:
-        """Sums over the weights of each receiver, shape (count,), divided by their number; 0 of one without any."""
+        """Divide sums over the weights of each receiver by their number, shape (count,). 0 without weights."""
         return np.asarray(sums / np.maximum(self.sizes, 1))
 
     def extremes(self, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The smallest and the largest weight of each who receives, shape (count,) each; 0 of one without any."""
+        """Return the smallest and the largest weight of each receiver, shape (count,) each. 0 without weights."""
         if self._post is None:
             return kernel.min(axis=self._others(kernel)), kernel.max(axis=self._others(kernel))
         least, most = np.zeros((2, self.count), kernel.dtype)
-        least[self._post] = most[self._post] = kernel  # one of them, to begin with
+        least[self._post] = most[self._post] = kernel  # start from any weight of the receiver
         np.minimum.at(least, self._post, kernel)
         np.maximum.at(most, self._post, kernel)
         return least, most
 
     def products(self, kernel: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Sum over the weights of each receiver of their products with others, shape (count,)."""
+        """Return the sum of products of weights and others for each receiver, shape (count,)."""
         if self._post is None:
             return np.einsum("im,im->m", kernel.reshape(-1, self.count), other.reshape(-1, self.count))
         return np.bincount(self._post, kernel * other, self.count).astype(kernel.dtype)
 
     def sums(self, kernel: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Sums of x, y, x² and xy over the weights x of each receiver and others y, in double precision, (4, count)."""
+        """Return sums of x, y, x² and xy for weights x and others y of each receiver, float64, shape (4, count)."""
         if self._post is None:
             return column_sums(self._columns(kernel), self._columns(other))
         x, y = kernel.astype(float), other.astype(float)
         return np.array([np.bincount(self._post, of, self.count) for of in (x, y, x * x, x * y)])
 
     def combine(self, kernel: np.ndarray, other: np.ndarray, factors: Sequence[np.ndarray], target: np.ndarray) -> None:
-        """Write ``f (x - m) + g (y - n)`` of weights x and others y into a third array, all contiguous.
+        """Write ``f (x - m) + g (y - n)`` for weights x and others y into `target`. All arrays are contiguous.
 
-        The factors m, f, n and g are of each receiver, shape (count,) each.
+        The factors are m, f, n and g, with shape (count,) each.
         """
-        own = np.array(factors, kernel.dtype)
+        rows = np.array(factors, kernel.dtype)
         if self._post is None:
-            combine_columns(self._columns(kernel), self._columns(other), own, self._columns(target))
+            combine_columns(self._columns(kernel), self._columns(other), rows, self._columns(target))
             return
-        m, f, n, g = own[:, self._post]
+        m, f, n, g = rows[:, self._post]
         target[:] = f * (kernel - m) + g * (other - n)
 
     def _columns(self, kernel: np.ndarray) -> np.ndarray:
-        """The weights as a matrix with a column for each receiver."""
+        """Return the weights as a matrix with one column per receiver."""
         return kernel.reshape(-1, self.count)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """Values of receivers, shape (count,) or (1,), as an array that goes with the weights."""
+        """Return values of receivers, shape (count,) or (1,), as an array that broadcasts with the weights."""
         return values if self._post is None or len(values) == 1 else values[self._post]
 
     def of(self, receivers: np.ndarray) -> Any:
-        """The index of the weights of some receivers, by their numbers."""
+        """Return the index of the weights of some receivers."""
         return (..., receivers) if self._post is None else np.flatnonzero(np.isin(self._post, receivers))
 
     def in_maps(self, maps: np.ndarray) -> np.ndarray:
-        """The numbers of receivers in some maps of the target, or of these neurons if it has no maps."""
+        """Return the receivers in some maps of the target, or these neurons if the target has no maps."""
         return np.flatnonzero(np.isin(np.arange(self.count) % self._maps, maps))
 
     @staticmethod

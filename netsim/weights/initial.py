@@ -17,18 +17,22 @@ from netsim.weights.signs import bound_to_signs, contradict, sign_words
 
 
 def initial_weights(network: Network, seed: int) -> Weights:
-    """Draw weights from each projection's distribution; biases are the same for all neurons of a population.
+    """Draw initial weights from each projection's distribution. All neurons of a population have the same bias.
 
     Parameters
     ----------
     network : Network
     seed : int
-        The same seed gives the same weights, to the bit. Those that a connectivity brings along are not drawn.
+        Equal seeds yield identical weights. Weights that are part of a connectivity are not drawn.
+
+    Returns
+    -------
+    dict of ndarray
 
     Raises
     ------
     SpecificationError
-        If weights that a connectivity brings along are not of the sign of the projection.
+        If weights of a connectivity contradict the sign of the projection.
 
     Examples
     --------
@@ -52,23 +56,23 @@ def initial_weights(network: Network, seed: int) -> Weights:
 
 
 def known_weights(network: Network, projection: Projection) -> np.ndarray | None:
-    """The weights that a connectivity brings along, if it does; a SpecificationError, if they are of the wrong sign."""
+    """Return the weights of a connectivity, or None. Raises SpecificationError for settings or signs that conflict."""
     known = projection.connectivity.known_weights(*network.ends(projection))
     if known is not None and replace(projection.initial, bias=0.0) != InitialWeights():
-        drawn = "has no meaning for weights that come with the connectivity; leave out mean, spread and distribution"
+        drawn = "has no effect, because the connectivity defines the weights; leave out mean, spread and distribution"
         raise SpecificationError(f"{network.key_of(projection)}.initial", drawn)
     if known is not None and contradict(known, network.weight_signs(projection)):
-        wrong = f"has weights that come with it, and that are not {sign_words(network, projection)}"
-        wrong += "; bring others, or remove the sign"
+        wrong = f"defines weights that are not {sign_words(network, projection)}"
+        wrong += "; change these weights, or remove the sign"
         raise SpecificationError(f"{network.key_of(projection)}.connectivity", wrong)
     return known
 
 
 def draw(network: Network, projection: Projection, generator: np.random.Generator, where: Any = ...) -> np.ndarray:
-    """Draw weights of a projection: all, or those that an index into their array picks out.
+    """Draw weights of a projection: all, or the weights at the index `where`.
 
-    Those of the wrong sign are set to 0, as they are after each step of a training, and the others are scaled as
-    `sign_factors` says.
+    Weights of the wrong sign become 0, as after each step of a training. Other weights are multiplied by
+    `sign_factors`.
     """
     inputs, initial = network.fan_in(projection), projection.initial
     deviation, whole = initial.spread / math.sqrt(inputs), network.weight_shape(projection)
@@ -78,16 +82,16 @@ def draw(network: Network, projection: Projection, generator: np.random.Generato
     if signs is None:
         return drawn
     excitatory, inhibitory = sign_factors(network, projection.target)
-    own = np.broadcast_to(signs, whole)[where]
-    return bound_to_signs(drawn, own) * np.where(own > 0, excitatory, np.where(own < 0, inhibitory, 1.0))
+    chosen = np.broadcast_to(signs, whole)[where]
+    return bound_to_signs(drawn, chosen) * np.where(chosen > 0, excitatory, np.where(chosen < 0, inhibitory, 1.0))
 
 
 def sign_factors(network: Network, name: str) -> tuple[float, float]:
-    """Factors on the excitatory and on the inhibitory weights onto a population, so that it neither saturates nor dies.
+    """Return factors for excitatory and inhibitory weights onto a population, which avoid saturation and silence.
 
-    If it receives both, inhibitory weights are as much larger as there are fewer of them: on average the weights of a
-    neuron add up to zero, and the variance of their sum is that of weights without signs. If it receives but one sort,
-    weights add up to that standard deviation instead. Weights without a sign are left out of the account.
+    With both signs, the less frequent sign is scaled up. The mean sum of a neuron's weights is then zero, and the
+    variance of the sum equals the variance without signs. With a single sign, the mean sum equals that standard
+    deviation. Projections without signs are ignored.
     """
     variance = 0.0
     sums, variances = np.zeros(2), np.zeros(2)

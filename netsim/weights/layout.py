@@ -1,11 +1,15 @@
-"""Synaptic weights as plain arrays by name: their names and shapes, and checks of them.
+"""Names, shapes and checks of synaptic weights.
 
-A network's weights are a dictionary: ``"<projection>.kernel"`` of the shape that the connectivity says, such as
-(kernel, kernel, channels, maps), (inputs, neurons) or (synapses,), and ``"<population>.bias"`` of shape (maps,) or
-(neurons,) where the neurons have a bias. Delays that are drawn or learned (ms) are ``"<projection>.delay"``, of the
-shape of the source or, per synapse, of the weights. The latent weights behind binary ones have
-``"<projection>.log_scale"`` as well where scales are learned, of shape (maps,), (neurons,) or (1,). In a chain a
-projection is called like the population that it goes to.
+A network's weights are a dictionary of arrays:
+
+- ``"<projection>.kernel"``: the shape depends on the connectivity, such as (kernel, kernel, channels, maps), (inputs,
+  neurons) or (synapses,)
+- ``"<population>.bias"``: shape (maps,) or (neurons,), if the neurons have a bias
+- ``"<projection>.delay"`` (ms): drawn or learned delays, in the shape of the source, or of the weights if per synapse
+- ``"<projection>.log_scale"``: learned scales of binary weights, next to latent weights, shape (maps,), (neurons,) or
+  (1,)
+
+In a chain, a projection has the name of its target population.
 """
 
 from collections.abc import Mapping
@@ -22,27 +26,27 @@ Weights = dict[str, np.ndarray]
 
 
 def kernel_name(projection: Projection) -> str:
-    """Name of a projection's weights."""
+    """Return the name of a projection's weights."""
     return f"{projection.name}.kernel"
 
 
 def bias_name(population: Population) -> str:
-    """Name of a population's constant currents."""
+    """Return the name of a population's constant currents."""
     return f"{population.name}.bias"
 
 
 def delay_name(projection: Projection) -> str:
-    """Name of a projection's delays, where they are drawn or learned."""
+    """Return the name of a projection's drawn or learned delays."""
     return f"{projection.name}.delay"
 
 
 def log_scale_name(projection: Projection) -> str:
-    """Name of the logarithms of the scales of a projection's binary weights, where these are learned."""
+    """Return the name of the logarithms of learned scales of a projection's binary weights."""
     return f"{projection.name}.log_scale"
 
 
 def weight_shapes(network: Network) -> dict[str, Shape]:
-    """Names and shapes of all weights of a network, in the order of its populations."""
+    """Return names and shapes of all weights of a network, in the order of its populations."""
     shapes: dict[str, Shape] = {}
     for population in network.populations:
         for projection in network.incoming(population.name):
@@ -56,7 +60,7 @@ def weight_shapes(network: Network) -> dict[str, Shape]:
 
 
 def latent_shapes(network: Network) -> dict[str, Shape]:
-    """Names and shapes of the latent weights, which a training updates, and of scales that are learned."""
+    """Return names and shapes of the latent weights, which a training updates, and of learned scales."""
     shapes = weight_shapes(network)
     shared = network.weighting.shares_scale
     for projection in projections_with_learned_scales(network):
@@ -65,19 +69,19 @@ def latent_shapes(network: Network) -> dict[str, Shape]:
 
 
 def projections_with_learned_scales(network: Network) -> list[Projection]:
-    """The projections whose binary weights have scales that are learned."""
+    """Return the projections whose binary weights have learned scales."""
     return [projection for projection in network.weighted if projection.plastic and network.weighting.learns_scales]
 
 
 def check_shapes(network: Network, weights: Weights, origin: str, latent: bool = False) -> dict[str, Shape]:
-    """Refuse weights, or latent weights with their scales, whose names or shapes are not the network's; gives these.
+    """Return the expected shapes, or raise DataError unless weights have exactly these names and shapes.
 
-    Raises DataError if a name is missing or unknown, or a shape differs; `origin` is named.
+    With `latent`, latent weights and learned scales are expected. Messages begin with `origin`.
     """
     expected = latent_shapes(network) if latent else weight_shapes(network)
     if set(weights) != set(expected):
         wrong = ", ".join(sorted(map(str, set(weights) ^ set(expected))))
-        raise DataError(f"{origin}: does not hold the weights of {network.name} (missing or unknown: {wrong})")
+        raise DataError(f"{origin}: does not contain the weights of {network.name} (missing or unknown: {wrong})")
     for name, shape in expected.items():
         if not isinstance(weights[name], np.ndarray):
             raise DataError(f"{origin}: {name} must be a numpy array, not {type(weights[name]).__name__}")
@@ -88,10 +92,10 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
 
 
 def have_shapes(weights: Weights, shapes: Mapping[str, Shape]) -> bool:
-    """Whether weights are floating-point arrays of these names and shapes; their values are not looked at."""
+    """True if weights are floating-point arrays of these names and shapes. Values are not checked."""
     if len(weights) != len(shapes):
         return False
-    for name, shape in shapes.items():  # a comprehension takes as long as a small layer
+    for name, shape in shapes.items():  # a loop, because speed matters for small layers
         array = weights.get(name)
         if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
             return False
@@ -101,10 +105,9 @@ def have_shapes(weights: Weights, shapes: Mapping[str, Shape]) -> bool:
 
 
 def check_weights(network: Network, weights: Weights, origin: str, latent: bool = False) -> Weights:
-    """Refuse weights that do not belong to the network; the others in the order of `weight_shapes`.
+    """Return the weights in the order of `weight_shapes`, or raise DataError unless they fit the network.
 
-    Raises DataError if a name is missing or unknown, a shape differs, a value is not finite, a delay is negative, or a
-    sign is not the projection's; `origin` is named.
+    Checks names, shapes, types, finite values, nonnegative delays, and signs. Messages begin with `origin`.
     """
     expected = check_shapes(network, weights, origin, latent)
     for name, array in weights.items():
@@ -115,34 +118,34 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
 
 
 def check_values(network: Network, weights: Weights, origin: str) -> None:
-    """Refuse weights of the right shapes whose values do not belong to the network; see `check_weights`."""
+    """Raise DataError unless the values of weights with the right shapes are valid, see `check_weights`."""
     for name, array in weights.items():
         if not all_finite(array):
-            raise DataError(f"{origin}: {name} holds values that are not finite numbers")
+            raise DataError(f"{origin}: {name} contains NaN or infinity")
     for projection in network.delayed:
         if (weights[delay_name(projection)] < 0).any():
-            negative = "holds negative delays; a spike cannot arrive before it is sent"
+            negative = "contains negative delays; a spike cannot arrive before it is sent"
             raise DataError(f"{origin}: {delay_name(projection)} {negative}")
     for projection in network.weighted:
         kernel = weights[kernel_name(projection)]
         if contradict(kernel, network.weight_signs(projection)):
             words = sign_words(network, projection)
-            raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {words}")
+            raise DataError(f"{origin}: {kernel_name(projection)} contains weights that are not {words}")
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether every value is a finite number."""
+    """True if all values are finite."""
     values = array.reshape(-1)
     if is_compiled_for(values.dtype) and _finite(values):
         return True
-    # whatever the compiler may have reordered; and half precision is stored, and not known to compiled code
+    # confirm failures without reordered sums; numpy also handles half precision
     return bool(np.isfinite(values).all())
 
 
 @compiled_with(fastmath={"reassoc"})
 def _finite(values: np.ndarray) -> bool:
-    # x - x is 0 for finite x, NaN for infinities and NaN; reassoc allows several partial sums, so that the loop is
-    # vectorised, as one that could end early is not; nnan or ninf would take the check away
+    # x - x is 0 for finite x, NaN otherwise. reassoc allows partial sums, so that the loop is vectorised, unlike a loop
+    # that ends early. nnan or ninf would remove the check.
     total = values.dtype.type(0)
     for k in range(len(values)):
         total += values[k] - values[k]

@@ -1,8 +1,8 @@
-"""Trained weights in the form in which they are shipped: synapses in half precision, or one bit each if binary.
+"""Compact files of trained weights: synapses in half precision, or one bit each if binary.
 
-A packed file of a binary network holds ``<layer>.signs`` (the signs of the flattened kernel, eight per byte)
-and ``<layer>.scale`` (one per projection or output channel) in place of ``<layer>.kernel``. Where weights are one per
-synapse, ``<projection>.synapses`` is the SHA-256 of the list of synapses that they are in the order of.
+A packed file of a binary network contains ``<layer>.signs`` (signs of the flattened kernel, eight per byte) and
+``<layer>.scale`` (per projection or output channel) instead of ``<layer>.kernel``. For weights per synapse,
+``<projection>.synapses`` is the SHA-256 of the list of synapses.
 """
 
 import math
@@ -20,10 +20,10 @@ from netsim.weights.synapses import as_arrays, without_checksums
 
 
 def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
-    """Small arrays that stand for the weights that feed forward, from these or from what a run keeps."""
+    """Return compact arrays for the forward weights, from forward or stored weights."""
     forward = forward_weights(network, weights)
     if not network.weighting.is_binary:
-        # an error of a delay is one of latencies, and an error of a bias one of those of neurons at rest
+        # errors of delays shift latencies, and errors of biases shift latencies of neurons at rest
         return {
             name: array.astype(np.float16 if name.endswith(".kernel") else np.float32)
             for name, array in forward.items()
@@ -41,7 +41,7 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
 
 
 def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weights:
-    """The weights that feed forward, in double precision; a DataError names the `origin` of others."""
+    """Return the forward weights in double precision, or raise DataError with the `origin`."""
     arrays = dict(packed)
     if network.weighting.is_binary:
         for projection in network.weighted:
@@ -49,7 +49,7 @@ def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weig
             signs, scale = arrays.pop(f"{name}.signs", None), arrays.pop(f"{name}.scale", None)
             count = math.prod(shape)
             if signs is None or scale is None or signs.dtype != np.uint8 or signs.shape != (-(-count // 8),):
-                raise DataError(f"{origin}: does not hold the signs and scales of {name} of {network.name}")
+                raise DataError(f"{origin}: does not contain the signs and scales of {name} of {network.name}")
             each = (network.receivers(projection),)
             if scale.shape not in ((1,), each):
                 raise DataError(f"{origin}: {name}.scale has shape {scale.shape}, not (1,) or {each}")
@@ -61,13 +61,13 @@ def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weig
 
 
 def write_packed(network: Network, weights: Weights, path: Path) -> None:
-    """Pack and write weights; the file appears whole or not at all."""
+    """Pack and write weights. The file is written completely or not at all."""
     write_arrays(path, pack(network, weights) | as_arrays(network))
 
 
 def read_packed(network: Network, path: Path, digest: Digest | None = None) -> Weights:
-    """Read packed weights as they feed forward; `digest` as `read_arrays`.
+    """Read packed weights as forward weights. `read_arrays` explains `digest`.
 
-    Raises DataError, if the file is missing, damaged, or another network's.
+    Raises DataError if the file is missing, damaged, or of another network.
     """
     return unpack(network, without_checksums(network, read_arrays(path, digest), str(path)), str(path))

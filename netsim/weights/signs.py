@@ -1,4 +1,4 @@
-"""Signs of weights: those of the neurons that they come from, or of a whole projection."""
+"""Signs of weights, defined by the presynaptic neuron or by the projection."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from netsim.specification import Network, Projection
 
 
 def bound_to_signs(weights: np.ndarray, signs: np.ndarray | None) -> np.ndarray:
-    """The weights, those of the wrong sign set to 0; see `Network.weight_signs`."""
+    """Set weights of the wrong sign to 0, see `Network.weight_signs`."""
     return weights if signs is None else np.where(weights * signs < 0, 0.0, weights)
 
 
 def contradict(weights: np.ndarray, signs: np.ndarray | None) -> bool:
-    """Whether any weights have the sign that they must not have."""
+    """True if any weight has the wrong sign."""
     return signs is not None and bool((weights * signs < 0).any())
 
 
 def sign_words(network: Network, projection: Projection) -> str:
-    """What the weights of a projection must be, in words; empty if they are free."""
+    """Describe the sign that weights of a projection must have. Empty if any sign is allowed."""
     signs = network.weight_signs(projection)
     if signs is None:
         return ""

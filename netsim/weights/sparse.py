@@ -7,6 +7,6 @@ from netsim.specification import Network, Projection
 
 
 def matrix_of(network: Network, projection: Projection) -> SparseMatrix:
-    """Its synapses, by presynaptic and by postsynaptic neuron."""
+    """Return the synapses of a projection, indexed by presynaptic and by postsynaptic neuron."""
     source, target = network.ends(projection)
     return sparse_matrix(*network.connections(projection), math.prod(source), math.prod(target))

@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_refused() -> None:
     layer = LayerSpikes.of_latencies("one", np.ones((3, 2)))
     with pytest.raises(DataError, match="labels: 2 given"):
         Spikes.of_layers([layer], labels=np.array([0, 1]))
-    with pytest.raises(DataError, match="layer other: is not there; choose one of one"):
+    with pytest.raises(DataError, match="layer other: does not exist; choose one of one"):
         Spikes.of_layers([layer]).layer("other")
     with pytest.raises(DataError, match="have no labels"):
         Spikes.of_layers([layer]).require_labels()

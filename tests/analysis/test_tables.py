@@ -109,7 +109,7 @@ def test_latencies_of_another_network_are_refused(network: Network, latencies: L
     with pytest.raises(DataError, match="latencies of output: have shape"):
         spike_table(network, latencies | {"output": latencies["output"][:4]})
     latencies["hidden"][0, 0] = np.nan
-    with pytest.raises(DataError, match="latencies of hidden: hold NaN"):
+    with pytest.raises(DataError, match="latencies of hidden: contain NaN"):
         spike_table(network, latencies)
 
 
@@ -118,7 +118,7 @@ def test_labels_and_indices_must_fit(network: Network, latencies: Latencies) -> 
         spike_table(network, latencies, labels=[1, 2])
     with pytest.raises(DataError, match="indices: must be 5 integers"):
         spike_table(network, latencies, indices=np.arange(5.0))
-    with pytest.raises(DataError, match="indices: name a presentation twice"):
+    with pytest.raises(DataError, match="indices: contain a number twice"):
         spike_table(network, latencies, indices=[1, 2, 3, 4, 1])
 
 

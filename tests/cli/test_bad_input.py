@@ -40,7 +40,7 @@ Netsim = Callable[..., Any]
         ("train digits --dataset nosuch/folder", ["nosuch/folder", "no such folder"]),
         ("train mlp-mnist --data-dir nosuch", ["nosuch", "no such folder"]),
         ("evaluate nosuch", ["nosuch", "neither"]),
-        ("evaluate .", [".", "no run folder"]),
+        ("evaluate .", [".", "not a run folder"]),
         ("data mnst", ["mnst", "did you mean 'mnist'"]),
         ("data --fetch", ["--fetch", "name"]),
     ],
@@ -72,9 +72,9 @@ def test_options(arguments: str, words: list[str], netsim: Netsim) -> None:
             ["options (limit 300, now by default; training.epochs 2, now 20)", "--limit=300", "--resume"],
         ),
         ("train digits --epochs 2 --limit 300 --seed 1 --out RUN --resume", ["other options"]),
-        ("simulate RUN --out RUN/run.json", ["run.json", "cannot be made"]),
+        ("simulate RUN --out RUN/run.json", ["run.json", "cannot be created"]),
         ("train digits --out RUN/run.json", ["exists already"]),
-        ("train digits --out RUN/run.json/deeper", ["cannot be made"]),
+        ("train digits --out RUN/run.json/deeper", ["cannot be created"]),
     ],
 )
 def test_options_with_a_run(arguments: str, words: list[str], netsim: Netsim, run: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_misspelt_path_is_told_what_lies_beside_it(netsim: Netsim, run: Path, 
     netsim("train", "runs/zzz").refused("runs/zzz: does not exist; known are order, order.toml")
     Path("empty").mkdir()
     netsim("evaluate", "runs/ordr/").refused("did you mean 'order'?")
-    netsim("evaluate", "empty/run").refused("empty/run: does not exist; empty holds neither run folders nor TOML files")
+    netsim("evaluate", "empty/run").refused("empty/run: does not exist; empty contains no run folders or TOML files")
 
 
 def test_a_training_whose_stimuli_are_refused_leaves_nothing(netsim: Netsim) -> None:
@@ -216,8 +216,8 @@ def _remove(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (_truncate, ["train-images-idx3-ubyte", "get it anew"]),
-        (_garble, ["train-images-idx3-ubyte", "no IDX file"]),
+        (_truncate, ["train-images-idx3-ubyte", "download it again"]),
+        (_garble, ["train-images-idx3-ubyte", "not an IDX file"]),
         (_zip_badly, ["train-images-idx3-ubyte", "damaged gzip"]),
         (_remove, ["t10k-labels-idx1-ubyte", "lacks"]),
     ],
@@ -309,12 +309,12 @@ DAMAGES: list[tuple[Callable[[Path], None], list[str]]] = [
     (_half("best.npz"), ["best.npz", "plain arrays"]),
     (_write("best.npz", ""), ["best.npz", "plain arrays"]),
     (_unlink("best.npz"), ["best.npz", "--resume"]),
-    (_write("run.json", "{"), ["run.json", "no JSON"]),
-    (_write("run.json", "[1]"), ["run.json", "no seed"]),
+    (_write("run.json", "{"), ["run.json", "not JSON"]),
+    (_write("run.json", "[1]"), ["run.json", "seed is"]),
     (_unlink("run.json"), ["run.json", "cannot be read"]),
     (_write("network.toml", "a = ["), ["network.toml", "is not TOML"]),
     (_write("network.toml", ""), ["network.toml", "layers"]),
-    (_unlink("network.toml"), ["no run folder", "network.toml"]),
+    (_unlink("network.toml"), ["not a run folder", "network.toml"]),
 ]
 
 
@@ -364,7 +364,7 @@ def _without_checkpoints(run: Path) -> None:
         *((_without_previous(damage), [*words, "start again"]) for damage, words in CHECKPOINT_DAMAGES),
         (_without_checkpoints, ["finished epochs but no checkpoint", "start again"]),
         (_unlink("run.json"), ["run.json", "cannot be read"]),
-        (_write("run.json", "{"), ["run.json", "no JSON"]),
+        (_write("run.json", "{"), ["run.json", "not JSON"]),
         (_write("network.toml", "a = ["), ["network.toml", "is not TOML"]),
     ],
 )

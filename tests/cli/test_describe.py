@@ -75,7 +75,7 @@ def test_whatever_a_record_holds_becomes_text(netsim: Netsim, run: Path) -> None
         ("describe", ["RUN|PRESET", "netsim describe --help"]),
         ("describe digit", ["digit", "did you mean 'digits'"]),
         ("describe nosuch.toml", ["nosuch.toml", "cannot be read"]),
-        ("describe .", ["no run folder"]),
+        ("describe .", ["not a run folder"]),
         ("describe digits --format html", ["--format html", "markdown or latex"]),
         ("describe digits --out .", ["cannot be written"]),
         ("describe digits --out /proc/nosuch/a.md", ["/proc/nosuch", "choose another"]),

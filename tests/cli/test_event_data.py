@@ -97,18 +97,18 @@ def test_resuming_converts_nothing_again(poker: Path, cards: Path, netsim: Netsi
         ("train {cards} --dataset tonic:POKER", ["tonic:POKER", "did you mean 'tonic:POKERDVS'"]),
         (
             "train {cards} --dataset tonic:POKERDVS",
-            ["tonic:POKERDVS", "tonic finds no complete data set", "run python"],
+            ["tonic:POKERDVS", "tonic sees no complete data set", "run python"],
         ),
         ("train {cards} --dataset tonic:POKERDVS --data-dir nowhere", ["nowhere: no such folder"]),
         ("train {cards} --dataset tonic:NMNIST --data-dir data", ["data/NMNIST", "NMNIST('DIR', train=True)"]),
-        ("train {cards} --dataset digits", ["digits: holds images", 'encoder.kind = "intensity"']),
+        ("train {cards} --dataset digits", ["digits: contains images", 'encoder.kind = "intensity"']),
         ("train digits --dataset tonic:POKERDVS --data-dir data", ['encoder.kind = "events"']),
         (
             "evaluate events.toml --dataset tonic:POKERDVS --data-dir data",
             ["encoder.shape = [35, 35, 2], not [8, 8, 1]"],
         ),
         ("data tonic:POKERDVS --fetch", ["cannot be fetched", "netsim lets tonic download nothing"]),
-        ("data POKERDVS", ["POKERDVS: is no known data set"]),
+        ("data POKERDVS", ["POKERDVS: is not a known data set"]),
     ],
 )
 def test_mistakes_are_one_line(

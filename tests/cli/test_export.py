@@ -131,7 +131,7 @@ def test_labels_of_a_file_are_classes_of_the_data_set(netsim: Netsim, run: Path)
     assert netsim("export", run, "--to", "csv", "--stimuli", "own.csv", "theirs.csv").code == 0
     assert json.loads(Path("theirs.csv.provenance.json").read_text())["classes"] == done.json()["classes"]
     assert "own.csv: 1 of 2 spikes are not the first of their neuron in a presentation, and are left out" in done.err
-    netsim("simulate", "digits", "--stimuli", "own.csv").refused("own.csv: the label 'three' is no class")
+    netsim("simulate", "digits", "--stimuli", "own.csv").refused("own.csv: the label 'three' is not a class")
     Path("own.csv").write_text("presentation,label,neuron,latency_ms\n0,17,20,1.5\n")
     netsim("export", run, "--to", "csv", "--stimuli", "own.csv", "out.csv").refused(
         "own.csv: presentation 0 has the label 17, but digits has output neurons 0 to 9"
@@ -158,7 +158,7 @@ def test_only_some_layers_and_the_first_stimuli(netsim: Netsim, run: Path) -> No
         ("export RUN --to csv --layer hiden spikes.csv", ["hiden", "hidden, output"]),
         ("export RUN --to csv --index 360 spikes.csv", ["--index 360", "0 to 359"]),
         ("export RUN --to csv --index 3 --limit 4 spikes.csv", ["--limit", "--index"]),
-        ("export RUN --to csv RUN/run.json/spikes.csv", ["run.json", "cannot be made"]),
+        ("export RUN --to csv RUN/run.json/spikes.csv", ["run.json", "cannot be created"]),
         ("simulate RUN --stimuli nosuch.csv", ["nosuch.csv", "no such file"]),
         ("simulate RUN --stimuli spikes.txt", ["spikes.txt", "cannot be read as spikes", ".nwb"]),
         ("simulate RUN --stimuli own.csv --dataset digits", ["--stimuli", "--dataset"]),

@@ -44,7 +44,7 @@ def test_a_run_goes_out_and_comes_back_with_the_same_spikes(
         "single spikes",
         "postsynaptic potentials (ramp)",
         "(phased)",
-        "decides by chance; the metadata suffice",
+        "decides by chance; docs/nir.md has a program",
     ):
         assert words in warning
     assert nir.read("deep/network.nir").nodes["output"].output_type["output"].tolist() == [10]
@@ -124,7 +124,7 @@ def test_a_network_of_another_tool_is_adapted_in_its_specification(netsim: Netsi
         ("import RUN/network.toml", ["network.toml", "NIR graph"]),
         ("import RUN", ["cannot be read as a NIR graph"]),
         ("import network.nir --out RUN", ["exists already; choose another folder (--out)"]),
-        ("import network.nir --out RUN/run.json/deeper", ["run.json/deeper", "cannot be made"]),
+        ("import network.nir --out RUN/run.json/deeper", ["run.json/deeper", "cannot be created"]),
     ],
 )
 def test_what_is_refused(arguments: str, words: list[str], netsim: Netsim, run: Path, exported: Path) -> None:

@@ -38,7 +38,7 @@ def test_tables_are_regular_files_of_a_bounded_size() -> None:
         sparse.truncate(3 * 10**9)
     for read in (metrics_table, read_sweep_table):
         for name in ("pipe", "endless"):
-            with pytest.raises(DataError, match=f"{name}: is no regular file"):
+            with pytest.raises(DataError, match=f"{name}: is not a regular file"):
                 read(name)
         with pytest.raises(DataError, match="sparse: is larger than"):
             read("sparse")
@@ -87,7 +87,7 @@ def test_files_that_never_end_are_not_read(suffix: str) -> None:
     Path(f"endless{suffix}").symlink_to("/dev/zero")
     for read in READERS[suffix]:
         for name in ("pipe", "endless"):
-            with pytest.raises(NetsimError, match=r"is no regular file|dev/zero: must be a file such as"):
+            with pytest.raises(NetsimError, match=r"is not a regular file|dev/zero: must be a file with"):
                 read(f"{name}{suffix}")
 
 
@@ -270,7 +270,7 @@ def test_weights_of_a_run_that_says_no_epoch_are_read(run: Path) -> None:
     api.write_weights(api.open_run("run").weights(network), run / "best.npz")
     assert load_model("run").epoch is None
     api.write_weights(api.open_run("run").weights(network), run / "best.npz", -1)
-    with pytest.raises(DataError, match="epoch is not a number of an epoch"):
+    with pytest.raises(DataError, match="epoch is not the number of an epoch"):
         load_model("run")
 
 

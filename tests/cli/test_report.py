@@ -55,7 +55,7 @@ def test_a_report_shows_the_presentation_that_is_asked_for(
         ("report RUN --dt 17", ["--dt", "encoding window"]),
         ("report RUN --dataset mnst", ["mnst", "did you mean 'mnist'"]),
         ("report RUN --out folder.html", ["folder.html", "is a folder"]),
-        ("report RUN --out network.toml/a.html", ["network.toml", "cannot be made"]),
+        ("report RUN --out network.toml/a.html", ["network.toml", "cannot be created"]),
     ],
 )
 def test_bad_input(netsim: Netsim, run: Path, arguments: str, words: list[str]) -> None:

@@ -187,7 +187,7 @@ def test_silence_is_no_number(netsim: Netsim, run: Path) -> None:
         ("spike-jitter", ["RUN|PRESET", "netsim study --help"]),
         ("spike-jitter RUN --level -1", ["level -1", "from 0 to"]),
         ("spike-jitter RUN --level x", ["--level", "netsim study --help"]),
-        ("spike-jitter RUN --layer hidden", ["hidden", "not about single layers"]),
+        ("spike-jitter RUN --layer hidden", ["hidden", "does not disturb single layers"]),
         ("lesion-maps RUN", ["lesion-maps", "digits has no convolutions"]),
         ("weight-noise RUN --layer conv1", ["conv1", "hidden, output"]),
         ("weight-bits RUN --seeds 3", ["--seeds 3", "nothing is drawn at random"]),
@@ -199,7 +199,7 @@ def test_silence_is_no_number(netsim: Netsim, run: Path) -> None:
         ("weight-noise RUN --engine nest", ["--engine", "nest"]),
         ("weight-noise RUN --split train", ["--split", "test or validation"]),
         ("weight-noise RUN --limit 0", ["--limit"]),
-        ("weight-noise RUN --out RUN/run.json", ["run.json", "cannot be made"]),
+        ("weight-noise RUN --out RUN/run.json", ["run.json", "cannot be created"]),
     ],
 )
 def test_bad_input(netsim: Netsim, run: Path, arguments: str, words: list[str]) -> None:

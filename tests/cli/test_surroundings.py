@@ -41,7 +41,7 @@ def test_a_file_of_the_current_folder_that_a_library_would_run_or_fail_over_is_r
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_settings_that_never_come_are_not_waited_for() -> None:
     os.mkfifo("matplotlibrc")
-    assert "matplotlibrc: is no regular file" in _import_refused("matplotlib")
+    assert "matplotlibrc: is not a regular file" in _import_refused("matplotlib")
 
 
 def test_a_command_says_so_in_one_line_and_runs_no_module_of_the_current_folder() -> None:
@@ -53,7 +53,7 @@ def test_a_command_says_so_in_one_line_and_runs_no_module_of_the_current_folder(
     command = [sys.executable, "-P", "-c", program, "simulate", "digits", "--engine", "brian2"]
     told = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr.splitlines()[-1].startswith("netsim: brian_preferences: brian2 would run what this file")
+    assert told.stderr.splitlines()[-1].startswith("netsim: brian_preferences: brian2 would run code from this file")
     assert "Traceback" not in told.stderr
     assert sorted(os.listdir()) == before
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import random'])"

@@ -209,7 +209,7 @@ def test_presenting_goes_on_when_the_only_worker_dies(netsim: Netsim, run: Path,
 
     dying.die(2)
     done = netsim("simulate", run, *options, "--limit", 3, "--out", "spread", "--workers", 1)
-    done.refused("2 workers died of it; have they enough memory?")
+    done.refused("2 workers died while running it; give them more memory")
     assert not any(Path("spread").iterdir())
 
 
@@ -227,7 +227,7 @@ def test_a_run_that_its_workers_die_of_leaves_the_others_alone(netsim: Netsim, d
     assert "1 of 2 runs failed" in done.err
     table = read_sweep_table("sweeps/plan/results.csv")
     assert list(table["status"]) == ["failed", "finished"]
-    assert table["error"][0] == "2 workers died of it; have they enough memory?"
+    assert table["error"][0] == "2 workers died while running it; give them more memory"
 
     dying.die(1)
     assert netsim(*command, "--resume").code == 0

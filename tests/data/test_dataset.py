@@ -87,7 +87,7 @@ def test_a_folder_of_idx_files_is_a_data_set(make_folder: MakeFolder, suffix: st
 def test_labels_of_files_that_begin_with_one_are_noticed(make_folder: MakeFolder) -> None:
     folder = make_folder("mine")
     write_idx(folder / "train-labels-idx1-ubyte", 1 + np.arange(12, dtype=np.uint8) % 3)
-    told = "mine: labels count from 0 and go up to 3, which makes 4 classes, but no training sample has the label 0"
+    told = "mine: labels count from 0 and range up to 3, which makes 4 classes, but no training sample has the label 0"
     with pytest.warns(DataWarning, match=told):
         assert load_dataset(folder).classes == ("0", "1", "2", "3")
 
@@ -130,7 +130,7 @@ def test_unknown_names_get_a_hint() -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("x")
-    with pytest.raises(DataError, match="x: is no folder"):
+    with pytest.raises(DataError, match="x: is not a folder"):
         load_dataset(tmp_path / "x")
 
 
@@ -142,7 +142,7 @@ def _overwrite(name: str, array: np.ndarray) -> Callable[[Path], None]:
     ("damage", "message"),
     [
         (lambda folder: (folder / "t10k-labels-idx1-ubyte").unlink(), "lacks t10k-labels-idx1-ubyte"),
-        (lambda folder: (folder / "train-images-idx3-ubyte").write_bytes(b""), "is no IDX file"),
+        (lambda folder: (folder / "train-images-idx3-ubyte").write_bytes(b""), "is not an IDX file"),
         (
             lambda folder: (folder / "train-images-idx3-ubyte").write_bytes(
                 (folder / "train-images-idx3-ubyte").read_bytes()[:-1]
@@ -151,12 +151,12 @@ def _overwrite(name: str, array: np.ndarray) -> Callable[[Path], None]:
         ),
         (_overwrite("train-labels-idx1-ubyte", np.zeros(11, np.uint8)), "12 train images but 11 train labels"),
         (_overwrite("t10k-labels-idx1-ubyte", np.zeros(6, np.uint8)), "5 test images but 6 test labels"),
-        (_overwrite("t10k-labels-idx1-ubyte", np.full(5, 4, np.uint8)), "go from 4 to 4, but there are only 4 classes"),
-        (_overwrite("t10k-labels-idx1-ubyte", np.zeros((5, 1), np.uint8)), "2 dimensions where 1 are needed"),
+        (_overwrite("t10k-labels-idx1-ubyte", np.full(5, 4, np.uint8)), "range from 4 to 4, but there are only 4"),
+        (_overwrite("t10k-labels-idx1-ubyte", np.zeros((5, 1), np.uint8)), "2 dimensions, but 1 are needed"),
         (_overwrite("train-images-idx3-ubyte", np.zeros((12, 42), np.uint8)), "images need 3 or 4 dimensions, not 2"),
         (_overwrite("train-images-idx3-ubyte", np.zeros((0, 6, 7), np.uint8)), "is empty"),
         (_overwrite("train-labels-idx1-ubyte", np.zeros(0, np.uint8)), "is empty"),
-        (_overwrite("t10k-images-idx3-ubyte", np.zeros((5, 7, 6), np.uint8)), "they must be the same"),
+        (_overwrite("t10k-images-idx3-ubyte", np.zeros((5, 7, 6), np.uint8)), "both must have the same shape"),
     ],
 )
 def test_bad_folders_are_refused_in_one_line(
@@ -192,8 +192,8 @@ def _dataset(**changes: object) -> Dataset:
             {"train_images": np.zeros((3, 2, 2), np.uint8)},
             r"must be numbers of shape .* not uint8 of shape \(3, 2, 2\)",
         ),
-        ({"classes": ()}, "train labels go up to 1, but there are no classes"),
-        ({"train_labels": np.array([0, -1, 0])}, "go from -1 to 0"),
+        ({"classes": ()}, "train labels range up to 1, but there are no classes"),
+        ({"train_labels": np.array([0, -1, 0])}, "range from -1 to 0"),
         ({"test_images": np.full((1, 2, 2, 1), 17, np.uint8), "intensity_max": 16}, "intensities above 16"),
     ],
 )
@@ -235,5 +235,5 @@ def test_validation_images_are_always_the_same() -> None:
 
 @pytest.mark.parametrize("count", [-1, 10, 11])
 def test_something_must_be_left_to_train_on(count: int) -> None:
-    with pytest.raises(DataError, match=f"{count} of 10 training images cannot be set aside; choose at most 9"):
+    with pytest.raises(DataError, match=f"cannot set aside {count} of 10 training images; choose at most 9"):
         split_validation(10, count)

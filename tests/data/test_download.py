@@ -88,7 +88,9 @@ def test_other_content_is_never_put_in_place(
     mirror.offer(small_sources["mnist"])
     path = mirror.folder / f"{IMAGES}.gz"
     path.write_bytes(spoil(path.read_bytes()))
-    with pytest.raises(DataError, match=rf"no mirror delivers {IMAGES}: {mirror.address} \(delivers other content\)"):
+    with pytest.raises(
+        DataError, match=rf"no mirror delivers {IMAGES}: {mirror.address} \(delivers different content\)"
+    ):
         fetch("mnist", mirrors=[mirror.address])
     left = [entry.name for entry in (tmp_path / "cache" / "mnist").iterdir()]
     assert not [
@@ -101,7 +103,7 @@ def test_no_more_is_received_than_a_file_can_have(small_sources: dict[str, Path]
     mirror.offer(small_sources["mnist"])
     (mirror.folder / f"{IMAGES}.gz").write_bytes(bytes(20_000_000))
     received: list[int] = []
-    with pytest.raises(DataError, match="delivers other content"):
+    with pytest.raises(DataError, match="delivers different content"):
         fetch("mnist", mirrors=[mirror.address], on_progress=lambda name, done, total: received.append(done))
     assert max(received) < 1_000_000
 
@@ -145,7 +147,7 @@ def test_nothing_is_printed(
 
 def test_a_folder_that_cannot_be_made_is_named(small_sources: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DataError, match=r"file.own: cannot be made"):
+    with pytest.raises(DataError, match=r"file.own: cannot be created"):
         fetch("mnist", tmp_path / "file" / "own")
 
 

@@ -132,7 +132,7 @@ def test_words_are_those_of_the_training() -> None:
     assert made.test_labels.tolist() == [2, 1]
     made = make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["ham"]), classes=("spam", "ham", "eggs"))
     assert made.test_labels.tolist() == [1]
-    with pytest.raises(DataError, match="test: 'hamm' is no class; did you mean 'ham'"):
+    with pytest.raises(DataError, match="test: 'hamm' is not a class; did you mean 'ham'"):
         make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["hamm"]))
 
 
@@ -143,14 +143,14 @@ AS_WORDS = NUMBERS.astype(str)  # of which 10 comes before 2
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        (AS_WORDS, NUMBERS, "test: has the label 0, a number, where those before are words; give all as words, or"),
-        (NUMBERS, AS_WORDS, "test: has the label 0, a word, where those before are numbers; give all as words, or"),
+        (AS_WORDS, NUMBERS, "test: has the label 0, a number, but earlier labels are words; give all as words, or"),
+        (NUMBERS, AS_WORDS, "test: has the label 0, a word, but earlier labels are numbers; give all as words, or"),
         (AS_WORDS, NUMBERS.tolist(), "test: has the label 0, a number"),
         (pd.Series(WORDS), pd.Series(LABELS, dtype=object), "test: has the label 0, a number"),
         (WORDS == "ham", LABELS, "test: has the label 0, a number"),
-        (["cat", 3] * 300, WORDS, "training: has the label 3, a number, where those before are words"),
-        (WORDS, ["ham", 3] * 300, "test: has the label 3, a number, where those before are words"),
-        (pd.Series([3, "cat"] * 300), WORDS, "training: has the label cat, a word, where those before are numbers"),
+        (["cat", 3] * 300, WORDS, "training: has the label 3, a number, but earlier labels are words"),
+        (WORDS, ["ham", 3] * 300, "test: has the label 3, a number, but earlier labels are words"),
+        (pd.Series([3, "cat"] * 300), WORDS, "training: has the label cat, a word, but earlier labels are numbers"),
     ],
 )
 def test_labels_are_words_in_all_parts_or_in_none(first: Any, second: Any, message: str) -> None:
@@ -159,7 +159,7 @@ def test_labels_are_words_in_all_parts_or_in_none(first: Any, second: Any, messa
 
 
 def test_labels_of_a_stream_are_words_in_all_batches_or_in_none() -> None:
-    with pytest.raises(DataError, match="training: has the label 0, a number, where those before are words"):
+    with pytest.raises(DataError, match="training: has the label 0, a number, but earlier labels are words"):
         make_dataset(iter([(IMAGES, AS_WORDS), (IMAGES, NUMBERS)]), ENCODER)
 
 
@@ -189,7 +189,7 @@ def test_latencies_and_events() -> None:
     np.testing.assert_array_equal(made.train_images, made.test_images)
     assert made.samples == "recordings"
     assert made.train_images[3, 0, 1, 1] == 3003
-    with pytest.raises(DataError, match="intensity_max: has no meaning for recordings"):
+    with pytest.raises(DataError, match="intensity_max: recordings have no intensities"):
         make_dataset((recordings, [0, 1] * 5), encoder, intensity_max=3)
 
 
@@ -296,15 +296,15 @@ def test_a_single_class_is_noticed() -> None:
     [
         (
             1 + np.arange(600) % 10,
-            "go up to 10, which makes 11 classes, but no training sample has the label 0; subtract",
+            "range up to 10, which makes 11 classes, but no training sample has the label 0; subtract",
         ),
         (
             1 + np.arange(600) % 2,
-            "go up to 2, which makes 3 classes, but no training sample has the label 0; subtract 1",
+            "range up to 2, which makes 3 classes, but no training sample has the label 0; subtract 1",
         ),
         (
             10 * (np.arange(600) % 2),
-            "go up to 10, which makes 11 classes, .* 1, 2, 3, 4, 5, ...; renumber them, or give",
+            "range up to 10, which makes 11 classes, .* 1, 2, 3, 4, 5, ...; renumber them, or give",
         ),
         (np.arange(600) % 10, ""),
         ((1 + np.arange(600) % 10).astype(str), ""),
@@ -378,17 +378,17 @@ def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
         ({"training": 7}, "training: is int; give"),
         ({"training": (IMAGES, LABELS[:5])}, r"training: has 600 samples but labels of shape \(5,\)"),
         ({"training": (IMAGES.reshape(-1, 8), LABELS)}, r"training: images: have shape \(8,\), the encoder needs"),
-        ({"training": iter([])}, "training: holds no samples"),
+        ({"training": iter([])}, "training: contains no samples"),
         ({"training": [(IMAGES[0], 1), (IMAGES[1], None)]}, "training: has samples with and without label"),
         ({"training": (IMAGES, LABELS + 0.5)}, "training: labels must be whole numbers or words"),
-        ({"training": (IMAGES, [None, *WORDS[1:]])}, "none may be missing"),
-        ({"training": (IMAGES, LABELS - 1)}, "training: sample 0 has the label -1; labels count from 0, and"),
-        ({"training": (IMAGES[:1], [0])}, "holds one sample"),
-        ({"training": ([], []), "encoder": EventEncoder((2, 2, 1), 16.0)}, "training: holds no samples"),
-        ({"test": 1.5}, "must lie between 0 and 1"),
-        ({"test": (IMAGES, None)}, "test labels go from -1 to -1"),
-        ({"name": "../a"}, "cannot be the name of a data set"),
-        ({"classes": ("a", "b")}, "labels go from 0 to 2, but there are only 2 classes"),
+        ({"training": (IMAGES, [None, *WORDS[1:]])}, "without missing values"),
+        ({"training": (IMAGES, LABELS - 1)}, "training: sample 0 has the label -1; count labels from 0, or"),
+        ({"training": (IMAGES[:1], [0])}, "contains one sample"),
+        ({"training": ([], []), "encoder": EventEncoder((2, 2, 1), 16.0)}, "training: contains no samples"),
+        ({"test": 1.5}, "must be between 0 and 1"),
+        ({"test": (IMAGES, None)}, "test labels range from -1 to -1"),
+        ({"name": "../a"}, "is not a valid name for a .*data set"),
+        ({"classes": ("a", "b")}, "labels range from 0 to 2, but there are only 2 classes"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -> None:
@@ -425,7 +425,7 @@ def test_masks_are_refused(form: Callable[[Any], Any]) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ([[1.0, np.nan]], "table: has NaN or infinite numbers; fill"),
+        ([[1.0, np.nan]], "table: holds NaN or infinite numbers; fill"),
         ([1.0], r"must have the shape \(rows, columns\)"),
     ],
 )
@@ -435,7 +435,7 @@ def test_a_table_that_no_ranges_follow_from_is_refused(table: Any, message: str)
 
 
 def test_streams_need_a_test_and_a_place(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="test: is needed beside a file"):
+    with pytest.raises(DataError, match="test: must be samples if file is given"):
         make_dataset((IMAGES, LABELS), ENCODER, file=tmp_path / "a.npz")
     with pytest.raises(RunError, match="cannot be written"):
         make_dataset((IMAGES, LABELS), ENCODER, (IMAGES, LABELS), file=tmp_path / "nowhere" / "a.npz")
@@ -501,10 +501,10 @@ def test_a_packed_data_set_whose_name_is_a_path_is_refused(name: str, packed: Pa
     about = json.loads(kept["about"].tobytes()) | {"name": name}
     np.savez(packed, **(kept | {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}))
     for read in (read_dataset, load_dataset):
-        with pytest.raises(DataError, match=r"meals.npz: .* cannot be the name of a data set"):
+        with pytest.raises(DataError, match=r"meals.npz: .* is not a valid name for a .*data set"):
             read(packed)
     named = dataclasses.replace(make_dataset((IMAGES, WORDS), ENCODER), name=name)
-    with pytest.raises(DataError, match=r"other.npz: .* cannot be the name of a data set"):
+    with pytest.raises(DataError, match=r"other.npz: .* is not a valid name for a .*data set"):
         write_dataset(named, "other.npz")
 
 
@@ -513,7 +513,7 @@ def test_a_file_that_changes_while_it_is_open_is_refused(packed: Path) -> None:
     assert len(opened.train_images[:2]) == 2
     packed.unlink()
     write_dataset(make_dataset((IMAGES[::-1], WORDS), ENCODER, name="meals"), packed)
-    with pytest.raises(DataError, match=r"meals.npz: has changed since it was opened; open it anew"):
+    with pytest.raises(DataError, match=r"meals.npz: has changed since it was opened; open it again"):
         opened.train_images[:2]
     assert load_dataset(packed).sha256 != opened.__dict__.get("sha256")
 
@@ -527,7 +527,10 @@ def test_recordings_belong_to_the_windows_they_were_made_with(tmp_path: Path) ->
     network = Network.chain("own", encoder, layers, 200.0, training=Training(validation=1))
     assert load_splits(network, made).test.latencies(np.arange(1)).ravel().tolist() == [np.inf, 90.0]
     for change, message in (
-        ({"t_max": 10.0}, "was made with encoder.t_max = 100.0, which differs in own; make it anew, or take that"),
+        (
+            {"t_max": 10.0},
+            "was made with encoder.t_max = 100.0, which differs in own; make the data set again, or use these",
+        ),
         ({"origin": "first-event"}, "was made with encoder.origin = 'recording', which differs in own"),
     ):
         other = dataclasses.replace(network, encoder=dataclasses.replace(encoder, **change))
@@ -541,12 +544,12 @@ def test_recordings_belong_to_the_windows_they_were_made_with(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_without("about"), "holds no data set of netsim"),
-        (_without("train_samples"), "holds no data set of netsim"),
+        (_without("about"), "contains no data set"),
+        (_without("train_samples"), "contains no data set"),
         (_cut, "is not a readable .npz"),
         (_compressed, "is compressed"),
         (lambda path: path.write_bytes(b""), "is not a readable .npz"),
-        (lambda path: path.unlink(), "no such file; point --data-dir to its folder, or .* give --dataset OTHER.npz"),
+        (lambda path: path.unlink(), "no such file; point --data-dir to its folder, or .* with --dataset OTHER.npz"),
     ],
 )
 def test_damaged_files_are_refused(damage: Callable[[Path], None], message: str, packed: Path) -> None:

@@ -63,10 +63,10 @@ def test_files_of_its_own_are_found_without_a_sub_folder(small_sources: dict[str
 
 
 def test_one_data_set_is_never_taken_for_the_other(base: Path, small_sources: dict[str, Path]) -> None:
-    with pytest.raises(DataError, match=r"mnist: not found in .*two \(holds fashion-mnist\)"):
+    with pytest.raises(DataError, match=r"mnist: not found in .*two \(contains fashion-mnist\)"):
         load_dataset("mnist", small_sources["fashion-mnist"])
     shutil.copytree(small_sources["fashion-mnist"], base / "mnist")
-    with pytest.raises(DataError, match="holds fashion-mnist"):
+    with pytest.raises(DataError, match="contains fashion-mnist"):
         load_dataset("mnist", base)
 
 
@@ -74,7 +74,7 @@ def test_files_that_nobody_knows_need_the_name_on_their_folder(
     base: Path, make_folder: MakeFolder, small_sources: dict[str, Path]
 ) -> None:
     folder = make_folder("unknown", seed=9)
-    with pytest.raises(DataError, match="holds another data set"):
+    with pytest.raises(DataError, match="contains another data set"):
         load_dataset("mnist", folder)
     shutil.copytree(folder, base / "mnist")
     assert load_dataset("mnist", base).origin == str(base / "mnist")
@@ -91,7 +91,7 @@ def test_incomplete_and_damaged_folders_are_passed_over(
     with pytest.raises(DataError, match=r"base.mnist \(lacks t10k-labels-idx1-ubyte\), .*or set NETSIM_DATA"):
         load_dataset("mnist")
     labels.write_bytes(b"\0\0")
-    assert "is no IDX file" in where("mnist")[0].note
+    assert "is not an IDX file" in where("mnist")[0].note
     shutil.copytree(small_sources["mnist"], tmp_path / "cache" / "mnist")
     assert load_dataset("mnist").origin == str(tmp_path / "cache" / "mnist")
 
@@ -99,12 +99,12 @@ def test_incomplete_and_damaged_folders_are_passed_over(
 def test_labels_beyond_the_classes_are_refused(base: Path, make_folder: MakeFolder) -> None:
     folder = make_folder("base/mnist")
     write_idx(folder / "train-labels-idx1-ubyte", np.full(12, 10, np.uint8))
-    with pytest.raises(DataError, match="train labels go from 10 to 10, but there are only 10 classes"):
+    with pytest.raises(DataError, match="train labels range from 10 to 10, but there are only 10 classes"):
         load_dataset("mnist", base)
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(DataError, match="minst: is no known data set; did you mean 'mnist'"):
+    with pytest.raises(DataError, match="minst: is not a known data set; did you mean 'mnist'"):
         where("minst")
     assert listed_datasets() == ["digits", "mnist", "fashion-mnist", "yin-yang"]
 

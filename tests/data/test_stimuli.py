@@ -47,7 +47,7 @@ def test_recordings_become_stimuli() -> None:
 @pytest.mark.parametrize("label", [1.5, np.array(1.7), np.array("a"), np.bool_(True), None, [1]])
 def test_labels_of_recordings_are_whole_numbers(label: Any) -> None:
     events, _ = _recordings(1)[0]
-    with pytest.raises(DataError, match=r"recordings, recording 0: its label is .*; the number of a class is needed"):
+    with pytest.raises(DataError, match=r"recordings, recording 0: its label is .*, but a class number is needed"):
         event_stimuli([(events, label)], ENCODER)
 
 
@@ -148,10 +148,13 @@ def test_spikes_are_presented_as_they_are(random_stimuli: Callable[..., Stimuli]
 @pytest.mark.parametrize(
     ("give", "message"),
     [
-        (lambda samples: None, r"^Own: must give latencies, an array of floats of shape \(2, 2, 2, 1\), not NoneType$"),
+        (
+            lambda samples: None,
+            r"^Own: must return latencies, an array of floats of shape \(2, 2, 2, 1\), not NoneType$",
+        ),
         (lambda samples: samples.reshape(2, -1) / 1.0, r"of shape \(2, 2, 2, 1\), not float64 of shape \(2, 4\)$"),
         (lambda samples: samples, r"not uint8 of shape \(2, 2, 2, 1\)$"),
-        (lambda samples: samples + 10.5, r"^Own: gives a latency of 10.5 ms, after its window of 10 ms$"),
+        (lambda samples: samples + 10.5, r"^Own: returns a latency of 10.5 ms, after its window of 10 ms$"),
     ],
 )
 def test_what_an_encoder_gives_is_checked(give: Callable[[np.ndarray], Any], message: str) -> None:

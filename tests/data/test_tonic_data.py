@@ -109,14 +109,16 @@ def test_a_cache_in_the_way(poker: Path, tmp_path: Path) -> None:
 
 def test_splits_of_a_network(poker: Path) -> None:
     network = Network.chain("net", ENCODER, (Layer("output", Dense(4)),), 20.0)
-    with pytest.raises(DataError, match="5000 of 24 training recordings cannot be set aside"):
+    with pytest.raises(DataError, match="cannot set aside 5000 of 24 training recordings"):
         load_splits(network, "tonic:POKERDVS", str(poker))
     network = Network.chain("net", IntensityEncoder((35, 35, 2), 10.0), (Layer("output", Dense(4)),), 20.0)
-    with pytest.raises(DataError, match=r'tonic:POKERDVS: holds recordings; the network needs encoder.kind = "events"'):
+    with pytest.raises(
+        DataError, match=r'tonic:POKERDVS: contains recordings; the network needs encoder.kind = "events"'
+    ):
         load_splits(network, "tonic:POKERDVS", str(poker))
     network = Network.chain("net", EventEncoder((8, 8, 1), 10.0), (Layer("output", Dense(10)),), 20.0)
     with pytest.raises(
-        DataError, match=r'digits: holds images; net needs encoder.kind = "intensity" or "on-off" for them'
+        DataError, match=r'digits: contains images; net needs encoder.kind = "intensity" or "on-off" for them'
     ):
         load_splits(network, "digits")
 
@@ -240,7 +242,7 @@ def test_what_is_not_there_is_not_downloaded(name: str, tmp_path: Path, capfd: p
     with pytest.raises(DataError) as caught:
         load_dataset(f"tonic:{name}", tmp_path / "data", ENCODER)
     message = str(caught.value)
-    assert message.startswith(f"tonic:{name}: tonic finds no complete data set in {tmp_path / 'data'}/")
+    assert message.startswith(f"tonic:{name}: tonic sees no complete data set in {tmp_path / 'data'}/")
     assert f"from tonic.datasets import {name}; {name}('DIR'" in message
     assert [place.found for place in where(f"tonic:{name}", tmp_path / "data")] == [False]
     assert list((tmp_path / "data").rglob("*")) == []
@@ -250,7 +252,7 @@ def test_what_is_not_there_is_not_downloaded(name: str, tmp_path: Path, capfd: p
 def test_half_a_data_set_is_not_there(poker: Path) -> None:
     assert [place.found for place in where("tonic:POKERDVS", poker)] == [True]
     next((poker / "POKERDVS" / "pips_test" / "sp").iterdir()).unlink()
-    with pytest.raises(DataError, match="tonic finds no complete data set in"):
+    with pytest.raises(DataError, match="tonic sees no complete data set in"):
         load_dataset("tonic:POKERDVS", poker, ENCODER)
 
 
@@ -344,12 +346,12 @@ def test_without_splits_a_fifth_is_kept_for_the_test(monkeypatch: pytest.MonkeyP
     ("count", "changes", "message"),
     [
         (0, {}, "tonic:OWN: has no recordings in"),
-        (1, {}, "holds one recording"),
-        (4, {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), "1-2")}, "its label is '1-2'; the number of"),
+        (1, {}, "contains one recording"),
+        (4, {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), "1-2")}, "its label is '1-2', but a"),
         (4, {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), np.zeros(2))}, "its label is array"),
-        (4, {"__getitem__": lambda self, index: ({"events": 1}, 0)}, "yields dict where events are needed"),
+        (4, {"__getitem__": lambda self, index: ({"events": 1}, 0)}, "yields dict, but events"),
         (4, {"__getitem__": lambda self, index: (np.zeros((1, 4)), 0)}, "recording 3: events: lack the field x, y, t"),
-        (4, {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), -1)}, "train labels go from -1"),
+        (4, {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), -1)}, "train labels range from -1"),
         (4, {"__getitem__": lambda self, index: [][index]}, "cannot be read .IndexError"),
         (4, {"__getitem__": lambda self, index: __import__("aedat_" + "none")}, "needs the library aedat_none"),
     ],

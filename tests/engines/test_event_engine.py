@@ -562,7 +562,7 @@ def test_weights_that_were_checked_are_looked_at_by_name_shape_and_type_alone(ra
     for one, other in zip(engine.present(batch).values(), engine.present(checked).values(), strict=True):
         np.testing.assert_array_equal(one, other)
     wrong = {"output.kernel": np.full_like(kernel, np.nan)}
-    with pytest.raises(DataError, match=r"output.kernel holds values that are not finite"):
+    with pytest.raises(DataError, match=r"output.kernel contains NaN or infinity"):
         engine.present(dataclasses.replace(batch, weights=wrong))
     engine.present(dataclasses.replace(checked, weights=wrong))  # by the word of whoever made the batch
     for changed in (

@@ -273,7 +273,7 @@ def test_signs_and_delays_are_checked() -> None:
     with pytest.raises(SpecificationError, match=r"layers.output.sign: has no meaning for binary weights"):
         dataclasses.replace(network, weighting=Weighting("binary"))
     weights["output.kernel"][0, 1] = 0.1
-    with pytest.raises(DataError, match=r"weights: output.kernel holds weights that are not inhibitory"):
+    with pytest.raises(DataError, match=r"weights: output.kernel contains weights that are not inhibitory"):
         EventEngine(network).present(Batch(np.zeros((1, 2, 2, 1)), weights))
 
 

@@ -331,7 +331,7 @@ def test_hdf5_does_not_hang_on_damaged_strings(whole: bytes, monkeypatch: pytest
         position += 16 + -(-int.from_bytes(whole[position + 8 : position + 16], "little") // 8) * 8
     changed[position + 8 : position + 16] = bytes(8)  # free space of no size: the next object is this one again
     Path("file.nir").write_bytes(changed)
-    with pytest.raises(DataError, match=r"file.nir: is damaged: HDF5 does not come to an end"):
+    with pytest.raises(DataError, match=r"file.nir: is damaged: HDF5 does not finish reading it"):
         import_network("file.nir")
 
 

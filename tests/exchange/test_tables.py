@@ -89,7 +89,7 @@ def test_labels_may_be_names_of_classes() -> None:
     assert (stimuli.labels.tolist(), stimuli.classes) == ([1, 0], ("stop", "go"))
     with pytest.raises(DataError, match=r"spikes.csv: has words as labels, such as 'go', but no classes are given"):
         _stimuli(words)
-    with pytest.raises(DataError, match=r"spikes.csv: the label 'stop' is no class; did you mean 'stops'\?"):
+    with pytest.raises(DataError, match=r"spikes.csv: the label 'stop' is not a class; did you mean 'stops'\?"):
         _stimuli(words, classes=("go", "stops"))
     with pytest.raises(DataError, match=r"spikes.csv: label is not a number in row 1 below the heading: 'go'"):
         _stimuli(words.replace("stop", "3"), classes=("stop", "go"))

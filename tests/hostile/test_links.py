@@ -90,6 +90,6 @@ def test_a_sweep_whose_folder_was_replaced_writes_no_more(tmp_path: Path, monkey
 
     monkeypatch.setattr("netsim.sweeps.execution.train_runs", end)
     monkeypatch.setattr("netsim.cli.options.dask_client", lambda *arguments: nullcontext())
-    with pytest.raises(RunError, match="sweep: was moved, replaced or unlocked while it was in use"):
+    with pytest.raises(RunError, match="sweep: was moved, replaced or unlocked during the run"):
         train_plan(read_plan("plan.toml"), Path("plan.toml"), Path("sweep"), None, None, 1)
     assert Path("sweep/results.csv").read_text() == "precious"

@@ -93,7 +93,7 @@ def test_a_group_within_itself_is_not_followed_for_ever() -> None:
         file["spikes/stimulus/again"] = file["spikes"]
 
     _sonata(circle)
-    _refused("spikes.h5", "in the file twice")
+    _refused("spikes.h5", "occurs twice in the file")
 
 
 @pytest.mark.parametrize("name", ["spikes.h5", "spikes.nwb", "network.nir"])

@@ -92,7 +92,7 @@ def test_spikes_of_other_neurons_have_no_potentials(random_stimuli: MakeStimuli)
     stimuli = random_stimuli(network.encoder, 5, 4)
     spikes = present(Model(network, engine.weights), stimuli, engine=engine)
     assert evaluate(spikes).tie_rate == 1
-    with pytest.raises(SpecificationError, match="read-out 'potential': needs potentials, and the engine of these"):
+    with pytest.raises(SpecificationError, match="read-out 'potential': needs potentials, but the engine of these"):
         evaluate(spikes, read_outs=["potential"])
 
 

@@ -117,7 +117,7 @@ class _Foreign:
 
 def test_potentials_of_an_engine_with_neurons_of_its_own_are_refused() -> None:
     for name in ("potential", "tie-by-potential", "tie-with-label"):
-        told = f"^read-out '{name}': needs potentials, and _Foreign does not say .*; take strict or plain$"
+        told = f"^read-out '{name}': needs potentials, but _Foreign does not declare .*; choose strict or plain$"
         with pytest.raises(SpecificationError, match=told):
             read_outs[name].check(cast(Any, _Foreign()))
     read_outs["plain"].check(cast(Any, _Foreign()))
@@ -141,6 +141,6 @@ def test_an_unknown_read_out_is_refused(random_stimuli: Callable[..., Stimuli]) 
 def test_what_is_no_decision_is_refused(decide: Any, given: str) -> None:
     one = ReadOut("mine", "of mine", decide=decide)
     outputs = Outputs(NETWORK, {}, {"output": np.random.default_rng(0).uniform(0, 9, (6, 4))})
-    told = rf"^read-out 'mine': must give an array of bool of shape \(6, 4\), presentations and .*, not {given}$"
+    told = rf"^read-out 'mine': must return an array of bool of shape \(6, 4\), presentations and .*, not {given}$"
     with pytest.raises(SpecificationError, match=told):
         one.correct(outputs, np.arange(6) % 4)

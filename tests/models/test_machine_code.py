@@ -36,7 +36,7 @@ def test_a_folder_that_others_may_write_is_refused(tmp_path: Path, monkeypatch: 
     shared.mkdir()
     shared.chmod(0o777)
     monkeypatch.setattr("netsim.models.machine_code.get_cython_cache_dir", lambda: str(shared / "brian_extensions"))
-    with pytest.raises(NetsimError, match=r"shared: may be written by other users, .* another CYTHON_CACHE_DIR"):
+    with pytest.raises(NetsimError, match=r"shared: other users can write to it .* another CYTHON_CACHE_DIR"):
         machine_code_has_place.__wrapped__()
     shared.chmod(0o755)
     assert machine_code_has_place.__wrapped__()

@@ -177,7 +177,7 @@ def test_machine_code_is_not_kept_where_others_may_write(package: Path, tmp_path
     shared.chmod(0o777)
     for place in (shared, shared / "own"):
         said = _refused(package, NUMBA_CACHE_DIR=str(place))
-        assert f"{shared}: may be written by other users, whose code would be run; choose another NUMBA_CACHE" in said
+        assert f"{shared}: other users can write to it and insert code; choose another NUMBA_CACHE" in said
     assert not list(shared.iterdir())
     shared.chmod(0o1777)  # as the folder of temporary files: others can come first, but replace nothing
     *_, folder = _run(package, NUMBA_CACHE_DIR=str(shared))
@@ -185,7 +185,7 @@ def test_machine_code_is_not_kept_where_others_may_write(package: Path, tmp_path
     assert kept.parent == shared
     assert kept.stat().st_mode & 0o077 == 0
     kept.chmod(0o777)
-    assert f"{kept}: may be written by other users" in _refused(package, NUMBA_CACHE_DIR=str(shared))
+    assert f"{kept}: other users can write to it" in _refused(package, NUMBA_CACHE_DIR=str(shared))
     kept.chmod(0o700)
     assert _run(package, NUMBA_CACHE_DIR=str(shared))[1] == "1"
     _blocked(package)
@@ -201,7 +201,7 @@ def test_machine_code_of_another_user_is_not_loaded(package: Path, tmp_path: Pat
     *_, folder = _run(package, NUMBA_CACHE_DIR=str(shared))
     kept = Path(folder).parent
     os.chown(kept, 65534, 65534)
-    said = f"{kept}: belongs to another user, whose code would be run; choose another NUMBA_CACHE_DIR"
+    said = f"{kept}: belongs to another user, who could insert code; choose another NUMBA_CACHE_DIR"
     assert said in _refused(package, NUMBA_CACHE_DIR=str(shared))
     link = tmp_path / "link"
     link.symlink_to(shared)

@@ -185,13 +185,13 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "decisions against a column": (
         lambda: loose.decide(LATENCIES["output"]).strictly_correct(np.zeros((4, 1), int)),
         DataError,
-        r"labels: have shape \(4, 1\), not \(4,\)",
+        r"labels: have shape \(4, 1\); give one for each decision, \(4,\)",
     ),
-    "latencies that are NaN": (lambda: loose.decide(LATENCIES["output"] * np.nan), DataError, "outputs: hold NaN"),
+    "latencies that are NaN": (lambda: loose.decide(LATENCIES["output"] * np.nan), DataError, "outputs: contain NaN"),
     "the last stimulus by -1": (
         lambda: loose.present(MODEL, TEST, index=[3, -1], engine=ENGINE),
         DataError,
-        "index: holds -1; there are stimuli 0 to 19",
+        "index: contains -1; there are stimuli 0 to 19",
     ),
     "truth values for indices": (
         lambda: loose.present(MODEL, TEST, index=[True] * 5, engine=ENGINE),
@@ -208,7 +208,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         DataError,
         "stimuli: there are none",
     ),
-    "no index": (lambda: loose.present(MODEL, TEST, index=[], engine=ENGINE), DataError, "index: none is given"),
+    "no index": (lambda: loose.present(MODEL, TEST, index=[], engine=ENGINE), DataError, "index: is empty"),
     "a mask for indices": (
         lambda: loose.present(MODEL, TEST, index=np.ones(20, bool), engine=ENGINE),
         DataError,
@@ -222,17 +222,17 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "numbers that are no classes": (
         lambda: loose.make_dataset((np.zeros((2, 8, 8, 1)), np.array([0, 10**9])), ENCODER),
         DataError,
-        "training: has the label 1000000000, .* renumber them, or give words",
+        "training: has the label 1000000000, .* count labels from 0, or give words",
     ),
     "weights that are NaN": (
         lambda: loose.write_weights({"hidden.kernel": np.array([np.nan])}, "weights.npz"),
         DataError,
-        "weights.npz: is not written, for hidden.kernel holds",
+        "weights.npz: is not written, because hidden.kernel contains",
     ),
     "words for weights": (
         lambda: loose.write_weights({"hidden.kernel": np.array(["a"])}, "weights.npz"),
         DataError,
-        "weights.npz: is not written, for hidden.kernel holds",
+        "weights.npz: is not written, because hidden.kernel contains",
     ),
     "a list for stimuli": (
         lambda: ENGINE.present(loose.Batch(TIMES.tolist(), MODEL.weights)),
@@ -254,7 +254,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "masked weights to write": (
         lambda: loose.write_weights({"hidden.kernel": np.ma.masked_less(MODEL.weights["hidden.kernel"], 0)}, "w.npz"),
         DataError,
-        "w.npz: is not written, for hidden.kernel is a masked array, whose mask says nothing here; fill it",
+        "w.npz: is not written, because hidden.kernel is a masked array, whose mask says nothing here; fill it",
     ),
     "masked neurons to silence": (
         lambda: ENGINE.present(
@@ -328,22 +328,22 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "an engine for spikes": (
         lambda: loose.analyse(SPIKES, "latencies", engine=ENGINE),
         SpecificationError,
-        "engine: has no meaning for spikes",
+        "engine: has no effect",
     ),
     "workers for spikes": (
         lambda: loose.analyse(SPIKES, "latencies", workers=2),
         SpecificationError,
-        "workers: have no meaning for spikes, which there are already; leave them out",
+        "workers: have no effect, because the spikes exist already; leave them out",
     ),
     "stimuli to evaluate spikes on": (
         lambda: loose.evaluate(SPIKES, TEST),
         SpecificationError,
-        "stimuli: have no meaning for spikes",
+        "stimuli: have no effect",
     ),
     "an engine to evaluate spikes on": (
         lambda: loose.evaluate(SPIKES, engine=ENGINE),
         SpecificationError,
-        "engine: has no meaning for spikes, which there are already; leave it out",
+        "engine: has no effect, because the spikes exist already; leave it out",
     ),
     "some populations to evaluate": (
         lambda: loose.evaluate(SPIKES.only(["stimulus", "output"])),
@@ -358,24 +358,24 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "populations to export that were not kept": (
         lambda: loose.export(SPIKES.only(["hidden"]), "spikes.csv", populations=["hidden", "output"]),
         DataError,
-        "layer output: is not there; choose one of hidden",
+        "layer output: does not exist; choose one of hidden",
     ),
     "labels that are no output": (
         lambda: loose.evaluate(dataclasses.replace(SPIKES, labels=np.full(20, 12))),
         DataError,
-        "spikes: hold one with the label 12; labels from 0 to 9 are needed here",
+        "spikes: include a stimulus with the label 12; labels from 0 to 9 are needed here",
     ),
     "potentials of a disturbed network": (
         lambda: loose.evaluate(
             loose.present(MODEL, TEST, disturbance=("weight-noise", 0.5)), read_outs=["plain", "potential"]
         ),
         SpecificationError,
-        "read-out 'potential': needs potentials, and disturbed spikes do not determine them; take strict or plain",
+        "read-out 'potential': needs potentials, but disturbed spikes do not determine them; choose strict or plain",
     ),
     "stimuli to plot spikes of": (
         lambda: loose.plot(SPIKES, "confusion", stimuli=TEST),
         SpecificationError,
-        "stimuli: have no meaning for spikes",
+        "stimuli: have no effect",
     ),
     "stimuli to plot a source with": (
         lambda: loose.plot(loose.analysis.Source.of(MODEL), "confusion", stimuli=TEST),
@@ -390,7 +390,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "stimuli for spikes": (
         lambda: loose.analyse(SPIKES, "comparison", SPIKES, stimuli=TEST),
         SpecificationError,
-        "stimuli: have no meaning for spikes",
+        "stimuli: have no effect",
     ),
 }
 
@@ -410,7 +410,7 @@ def test_weights_that_come_with_edges_are_not_drawn(tmp_path: Path) -> None:
     rule = loose.EdgeList(3, str(edges))
     loose.initial_weights(_chain([loose.Layer("output", rule)]), 0)
     drawn = _chain([loose.Layer("output", rule, initial=loose.InitialWeights(spread=0.5))])
-    with pytest.raises(SpecificationError, match=r"layers.output.initial: has no meaning for weights that come with"):
+    with pytest.raises(SpecificationError, match=r"layers.output.initial: has no effect, because the connectivity"):
         loose.initial_weights(drawn, 0)
 
 
@@ -495,5 +495,5 @@ def test_a_file_may_be_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_report_in_a_folder_that_cannot_be_made_is_refused() -> None:
     Path("file").touch()
-    with pytest.raises(RunError, match=r"^file/report-figures: cannot be made \(Not a directory\); choose another"):
+    with pytest.raises(RunError, match=r"^file/report-figures: cannot be created \(Not a directory\); choose another"):
         loose.report(MODEL, "file/report.html", limit=5)

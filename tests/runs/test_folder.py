@@ -138,7 +138,7 @@ def test_a_locked_run_is_refused_until_it_is_let_go(tmp_path: Path) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         open_run(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"), RunFolder(tmp_path / "file").lock():
@@ -146,7 +146,12 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", DIGITS, describe_run(0))
     with pytest.raises(RunError, match=r"no best.npz.*--resume"):
         run.weights(DIGITS)
-    for text, message in (("{", "no JSON"), ("[]", "no seed"), ('{"seed": "x"}', "no seed"), ("[" * 10**5, "no JSON")):
+    for text, message in (
+        ("{", "not JSON"),
+        ("[]", "seed is"),
+        ('{"seed": "x"}', "seed is"),
+        ("[" * 10**5, "not JSON"),
+    ):
         run.record_file.write_text(text)
         with pytest.raises(RunError, match=message):
             run.record()
@@ -183,15 +188,15 @@ def test_a_run_whose_connectivity_draws_other_synapses_by_now_is_refused(
         return sorted_pairs(math.prod(source) - 1 - pre, post)
 
     monkeypatch.setattr(Random, "pairs", mirrored)
-    with pytest.raises(RunError, match=r"of other synapses than the network has now \(a connectivity"):
+    with pytest.raises(RunError, match=r"synapses differ from those of its weights \(a connectivity"):
         run.weights(run.network())
     record = run.record()
     del record["synapses"]
     run.write_json("run.json", record)
-    with pytest.raises(RunError, match=r"drew other synapses, and does not say which"):
+    with pytest.raises(RunError, match=r"drew other synapses and did not record them"):
         run.weights(run.network())
     record = json.loads(text)
     record["versions"]["numpy"] = "1.0"
     run.write_json("run.json", record)
-    with pytest.raises(RunError, match=r"of other synapses than the network has now \(numpy 1.0 then"):
+    with pytest.raises(RunError, match=r"synapses differ from those of its weights \(numpy 1.0 then"):
         run.weights(run.network())

@@ -24,7 +24,7 @@ def test_a_folder_hides_neither_a_preset_nor_a_data_set(tmp_path: Path) -> None:
     assert load_model("digits").network == load_preset("digits")
     assert with_options(load_preset("digits"), dataset="mnist").training.dataset == "mnist"
     assert with_options(load_preset("digits"), dataset="./mnist").training.dataset == str(tmp_path / "mnist")
-    with pytest.raises(RunError, match="is no run folder"):
+    with pytest.raises(RunError, match="is not a run folder"):
         load_model("./digits")
 
 
@@ -70,5 +70,5 @@ def test_what_is_nothing_names_the_nearest_preset() -> None:
 
 def test_a_run_folder_where_a_network_is_asked_for_says_how_to_go_on(tmp_path: Path) -> None:
     create_run(tmp_path / "run", load_preset("digits"), describe_run(0))
-    with pytest.raises(SpecificationError, match=r"run: is a run folder, .* --out \S*run --resume to go on with it"):
+    with pytest.raises(SpecificationError, match=r"run: is a run folder, .* --out \S*run --resume to continue the run"):
         load_network(str(tmp_path / "run"))

@@ -158,7 +158,7 @@ def test_all_parameters_of_a_part_from_elsewhere_are_written_down(
         assert RunFolder(Path("run")).record()["synapses"].keys() == {first.name}  # nobody knows how it lists them
         RunFolder(Path("run")).weights(network)
         monkeypatch.setattr(ring, "connections", _mirrored)
-        with pytest.raises(RunError, match="of other synapses than the network has now"):
+        with pytest.raises(RunError, match="synapses differ from those of its weights"):
             RunFolder(Path("run")).weights(RunFolder(Path("run")).network())
         _forget()
         connectivities._entries.pop("ring")
@@ -195,7 +195,7 @@ def test_what_a_file_imports_from_beside_it_belongs_to_it(tmp_path: Path) -> Non
         for text in ("VALUE = = 1", "VALUE = 0.25"):
             (tables / "first.py").write_text(text)
             with pytest.raises(
-                SpecificationError, match="has changed since it was loaded, it or what it imports; start"
+                SpecificationError, match="or a module that it imports has changed since it was loaded; restart"
             ):
                 load_plugin(path)
         _forget()
@@ -209,7 +209,7 @@ def test_a_module_beside_a_file_that_python_finds_elsewhere_is_refused(tmp_path:
     (tmp_path / "calendar.py").touch()
     path = tmp_path / "half_rate.py"
     path.write_text("import calendar\n" + TEXT)
-    with pytest.raises(SpecificationError, match="imports calendar, of which there is one beside it and another"):
+    with pytest.raises(SpecificationError, match="imports calendar, which exists in its folder and elsewhere"):
         load_plugin(path)
     other = tmp_path / "other"
     other.mkdir()
@@ -218,7 +218,7 @@ def test_a_module_beside_a_file_that_python_finds_elsewhere_is_refused(tmp_path:
         (folder / f"{name}.py").write_text("import shared_constants")
     try:
         load_plugin(tmp_path / "first.py")
-        with pytest.raises(SpecificationError, match="imports shared_constants, of which there is one beside it and"):
+        with pytest.raises(SpecificationError, match="imports shared_constants, which exists in its folder and"):
             load_plugin(other / "second.py")
     finally:
         _forget()
@@ -259,7 +259,7 @@ def test_a_specification_that_was_changed_by_hand_is_not_that_of_the_run() -> No
     assert run.network() == digits
     text = run.network_file.read_text()
     run.network_file.write_text(text.replace("threshold = 2.0", "threshold = 1.0"))
-    with pytest.raises(RunError, match=r"network.toml: is not what was trained \(its record has another SHA-256\)"):
+    with pytest.raises(RunError, match=r"network.toml: differs from the trained specification \(SHA-256"):
         run.network()
     run.network_file.write_text(text)
     assert run.network() == digits
@@ -271,11 +271,11 @@ def test_a_specification_that_was_changed_by_hand_is_not_that_of_the_run() -> No
         ("absent.py", None, "cannot be read"),
         ("numpy.py", "", "has the name of another module, numpy"),
         ("json.py", "", "has the name of another module, json"),
-        ("a-b.py", "", "whose name is one of a module"),
-        ("data.txt", "", "whose name is one of a module"),
+        ("a-b.py", "", "with the name of a module"),
+        ("data.txt", "", "with the name of a module"),
         ("wrong.py", "x = 1\n1/0\n", r"\(ZeroDivisionError: division by zero, line 2\)"),
         ("worse.py", "x = = 1", r"\(SyntaxError: .*line 1\)"),
-        ("twice.py", TEXT.replace("halves", "cosine"), "comes with netsim; what twice registers needs another name"),
+        ("twice.py", TEXT.replace("halves", "cosine"), "is an entry of netsim; choose another name in twice"),
     ],
 )
 def test_what_cannot_be_loaded_is_refused(name: str, text: str | None, message: str, tmp_path: Path) -> None:

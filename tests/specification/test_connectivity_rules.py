@@ -172,7 +172,7 @@ def test_an_edge_list_is_the_network(suffix: str, tmp_path: Path) -> None:
     signed = Network("signed", network.encoder, network.populations, (excitatory,), 20.0)
     with pytest.raises(
         SpecificationError,
-        match=r"projections.stimulus_to_output.connectivity: has weights that come with it, and that are not exc",
+        match=r"projections.stimulus_to_output.connectivity: defines weights that are not exc",
     ):
         initial_weights(signed, 0)
     path.write_bytes(path.read_bytes() + b"\n")

@@ -72,7 +72,7 @@ def test_a_run_on_other_stimuli_is_another_run(tmp_path: Path) -> None:
 def test_a_damaged_run_is_named(tmp_path: Path) -> None:
     plan = _plan([0.1], [0])
     _begin(tmp_path / "0001", plan.runs[0]).record_file.write_text("{")
-    with pytest.raises(RunError, match=r"0001/run.json: is no JSON"):
+    with pytest.raises(RunError, match=r"0001/run.json: is not JSON"):
         place_runs(plan, tmp_path)
 
 

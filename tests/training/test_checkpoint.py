@@ -371,7 +371,7 @@ def test_a_run_that_was_moved_writes_to_no_other(again: bool, learn: Learn, tmp_
 
     with (
         run.lock(),
-        pytest.raises(RunError, match=r"run: was moved, replaced or unlocked .* --resume where it lies now"),
+        pytest.raises(RunError, match=r"run: was moved, replaced or unlocked .* at its new path with --resume"),
     ):
         learn(run, on_epoch=move)
     if again:

@@ -303,7 +303,7 @@ def test_all_plugins_that_are_missing_are_named_at_once() -> None:
 def test_a_record_with_other_plugins_is_refused(plugins: Any) -> None:
     run = create_run("run", _digits(), describe_run(0))
     run.write_json("run.json", run.record() | {"plugins": plugins})
-    with pytest.raises(RunError, match="holds no plugins that fits"):
+    with pytest.raises(RunError, match="plugins is missing or wrong"):
         run.record()
 
 

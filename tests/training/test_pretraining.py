@@ -187,7 +187,7 @@ def test_listed_weights_of_the_wrong_sign_leave_no_run(tmp_path: Path) -> None:
     layer = Layer("output", rule, Neurons("phased", 1.0, 16.0, 16.0, drive=1.0), sign="inhibitory")
     training = Training("digits", validation=10)
     network = Network.chain("listed", IntensityEncoder((8, 8, 1), 16.0), [layer], 64.0, training=training)
-    remedy = r"layers.output.connectivity: has weights that come with it, .*; bring others, or remove the sign"
+    remedy = r"layers.output.connectivity: defines weights .*; change these weights, or remove the sign"
     with pytest.raises(SpecificationError, match=remedy):
         open_training(tmp_path / "run", network)
     assert not (tmp_path / "run").exists()

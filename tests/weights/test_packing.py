@@ -51,9 +51,9 @@ def test_weights_of_another_network_are_refused() -> None:
     real = load_preset("digits")
     binary = dataclasses.replace(real, weighting=Weighting("binary"))
     weights = initial_weights(real, 0)
-    with pytest.raises(DataError, match="here: does not hold the signs and scales of hidden"):
+    with pytest.raises(DataError, match="here: does not contain the signs and scales of hidden"):
         unpack(binary, pack(real, weights), "here")
-    with pytest.raises(DataError, match="here: does not hold the weights of digits"):
+    with pytest.raises(DataError, match="here: does not contain the weights of digits"):
         unpack(real, pack(binary, weights), "here")
     packed = pack(binary, weights)
     packed["hidden.scale"] = packed["hidden.scale"][:3]
@@ -70,7 +70,7 @@ def test_packed_weights_of_other_synapses_are_refused(tmp_path: Path) -> None:
     swapped = dataclasses.replace(hidden, connectivity=_Mirrored(hidden.connectivity))
     other = dataclasses.replace(network, projections=(swapped, output))
     assert weight_shapes(other) == weight_shapes(network)
-    with pytest.raises(DataError, match=r"packed.npz: holds weights of other synapses of hidden than sparse-mnist"):
+    with pytest.raises(DataError, match=r"packed.npz: contains weights for other synapses of hidden than sparse-mnist"):
         read_packed(other, file)
 
 

@@ -76,7 +76,7 @@ def test_signs_are_kept_after_each_step_and_static_weights_left_alone() -> None:
     np.testing.assert_allclose(weights["layer1.kernel"][4:], before[4:] - 0.05)
     weights["layer1.kernel"][5, 1] = 0.1
     with pytest.raises(
-        DataError, match=r"^file: layer1.kernel holds weights that are not of the sign of their neuron$"
+        DataError, match=r"^file: layer1.kernel contains weights that are not of the sign of their neuron$"
     ):
         check_weights(network, weights, "file")
 
@@ -216,7 +216,7 @@ def test_delays_are_drawn_within_bounds_and_leave_the_weights_as_they_were() -> 
     unpacked = unpack(network, pack(network, weights), "file")
     np.testing.assert_allclose(unpacked["layer1.delay"], weights["layer1.delay"], rtol=1e-6)
     weights["layer1.delay"][0, 0] = -0.1
-    with pytest.raises(DataError, match=r"^file: layer1.delay holds negative delays; a spike cannot arrive before"):
+    with pytest.raises(DataError, match=r"^file: layer1.delay contains negative delays; a spike cannot arrive before"):
         check_weights(network, weights, "file")
 
 

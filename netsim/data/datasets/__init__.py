@@ -1,1 +1,1 @@
-"""The data sets that come with netsim or that it knows where to find, one module each; see `netsim.data.source`."""
+"""Data sets that netsim includes or can locate, one module each, see `netsim.data.source`."""

@@ -1,4 +1,4 @@
-"""Folders of four IDX files, named as those of MNIST are, and data sets that are downloaded as such."""
+"""Folders of four IDX files with the names of MNIST, and data sets that are downloaded as such files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netsim.data.dataset import Dataset
     from netsim.specification import Encoder
 
-PARTS = {"train-images": "34", "train-labels": "1", "t10k-images": "34", "t10k-labels": "1"}  # and dimensions
+PARTS = {"train-images": "34", "train-labels": "1", "t10k-images": "34", "t10k-labels": "1"}  # allowed dimensions
 _LABELS = "t10k-labels-idx1-ubyte"
 _MNIST_SIZES = {
     "train-images-idx3-ubyte": 47_040_016,
@@ -33,41 +33,41 @@ _MNIST_SIZES = {
 
 @dataclass(frozen=True, kw_only=True)
 class IdxDownload(Source):
-    """A data set that can be downloaded as IDX files; attributes without a comment are those of `Source`.
+    """A data set that can be downloaded as IDX files. Attributes without a comment are explained in `Source`.
 
-    The files lie in a sub-folder of the data set's name or in a folder itself; in the latter case they count only if
-    the folder has the data set's name or the test labels are its own, for MNIST and Fashion-MNIST have the same file
-    names. Files that belong to another such data set never count.
+    The files lie in a sub-folder with the data set's name, or in a folder itself. MNIST and Fashion-MNIST have the same
+    file names, so the checksum of the test labels tells them apart. Unknown files count only in a folder with the data
+    set's name.
     """
 
     notation: str
     summary: str
     order: int
     classes: tuple[str, ...]
-    mirrors: tuple[str, ...]  # folders that hold the four gzip files
-    sha256: Mapping[str, str]  # of the unzipped files, by name: any compression of the same content passes
+    mirrors: tuple[str, ...]  # URLs of folders with the four gzip files
+    sha256: Mapping[str, str]  # of the unzipped files, by file name
     sizes: Mapping[str, int] = field(default_factory=lambda: _MNIST_SIZES)  # bytes of the unzipped files
-    packages: tuple[tuple[str, Path], ...] = ()  # where packages of the system put it, and what they are called
+    packages: tuple[tuple[str, Path], ...] = ()  # names and folders of system packages with the data set
     fetched: bool = field(default=True, init=False)
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
-        """Read the files from the first place that holds them."""
+        """Read the files from the first folder that contains them."""
         check_folder(data_dir, name)
         places = self.places(name, data_dir)
         for place in places:
             if place.found:
                 return read_folder(name, place.path, self.classes)
         looked = ", ".join(f"{place.path} ({place.note})" if place.note else str(place.path) for place in places)
-        other = ", or set NETSIM_DATA to the folder that holds it" if data_dir is None else " or name another folder"
+        other = ", or set NETSIM_DATA to the folder with the data" if data_dir is None else " or name another folder"
         raise DataError(f"{name}: not found in {looked}; run 'netsim data {name} --fetch'{other}")
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
-        """The usual folders, then those of packages."""
+        """Return the usual folders, then the folders of packages."""
         packages = self.packages if data_dir is None else ()
         return [self._place(origin, base) for origin, base in [*data_folders(data_dir), *packages]]
 
     def fetch(self, name: str, folder: Path, mirrors: Sequence[str] | None, on_progress: OnProgress) -> None:
-        """Download the files one by one; mirrors are tried in turn, for each file anew."""
+        """Download the files. For each file, the mirrors are tried in order."""
         from netsim.data.download import download
 
         chosen = self.mirrors if mirrors is None else mirrors
@@ -84,18 +84,18 @@ class IdxDownload(Source):
                 note = note or f"lacks {missing_files(files)}"
                 continue
             try:
-                holds = _owner(files)
+                owner = _owner(files)
             except DataError as error:
                 note = note or str(error)
                 continue
-            if holds == name or (holds is None and name in (folder.name, folder.resolve().name)):
+            if owner == name or (owner is None and name in (folder.name, folder.resolve().name)):
                 return Place(origin, folder, True)
-            note = note or f"holds {holds or 'another data set'}"
+            note = note or f"contains {owner or 'another data set'}"
         return Place(origin, base / name if (base / name).is_dir() or not note else base, False, note)
 
 
 def _owner(files: dict[str, Path]) -> str | None:
-    """Which data set the test labels belong to; None if to none that is known."""
+    """Return the known data set with these test labels, or None."""
     from netsim.data.idx import read_idx
 
     labels = read_idx(files["t10k-labels"], dimensions=1)
@@ -106,9 +106,9 @@ def _owner(files: dict[str, Path]) -> str | None:
 
 
 def find_files(folder: Path) -> dict[str, Path]:
-    """Paths of the IDX files in a folder, by part; of several files for a part, the first by name counts.
+    """Return the paths of the IDX files in a folder, by part. If several files fit a part, the first by name counts.
 
-    Names are those of MNIST, with a dash or a dot before ``idx`` and with or without ``.gz``.
+    Names are the names of MNIST's files, with a dash or a dot before ``idx`` and with or without ``.gz``.
     """
     try:
         names = sorted(os.listdir(folder))
@@ -116,16 +116,16 @@ def find_files(folder: Path) -> dict[str, Path]:
         return {}
     patterns = {part: rf"{part}[-.]idx[{dimensions}]-ubyte(\.gz)?" for part, dimensions in PARTS.items()}
     matches = {part: [name for name in names if re.fullmatch(pattern, name)] for part, pattern in patterns.items()}
-    return {part: folder / found[0] for part, found in matches.items() if found}
+    return {part: folder / matching[0] for part, matching in matches.items() if matching}
 
 
 def missing_files(files: dict[str, Path]) -> str:
-    """The names of the files that a folder lacks, for a message."""
+    """Return the names of the missing files, for a message."""
     return ", ".join(f"{part}-idx{dimensions[0]}-ubyte" for part, dimensions in PARTS.items() if part not in files)
 
 
 def read_folder(name: str, folder: Path, classes: tuple[str, ...] | None) -> Dataset:
-    """The data set that a folder holds; by default its classes are called by their numbers."""
+    """Read the data set in a folder. The default names of its classes are their numbers."""
     from netsim.data.dataset import Dataset
     from netsim.data.tally import warn_of_gaps
 

@@ -21,14 +21,14 @@ SPLIT_SEED = 1797
 
 
 class Digits(Source):
-    """Digits in a fixed split into 1,437 for training and 360 for the test; intensities go up to 16."""
+    """Digits in a fixed split into 1,437 training and 360 test images, with intensities up to 16."""
 
     notation = "digits"
     summary = "handwritten digits of scikit-learn"
     order = 0
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
-        """Split them."""
+        """Split the digits."""
         import numpy as np
 
         from netsim.data.dataset import Dataset
@@ -41,23 +41,23 @@ class Digits(Source):
         return Dataset(name, "scikit-learn", *splits, 16, tuple("0123456789"))
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
-        """The folder of scikit-learn."""
+        """Return the folder of scikit-learn."""
         folder = _folder()
         return [Place("scikit-learn", folder or Path("sklearn"), folder is not None)]
 
     def not_fetched(self, name: str) -> str:
-        """It is always there."""
+        """Explain that scikit-learn includes the digits."""
         return "comes with scikit-learn, there is nothing to fetch"
 
 
 def _folder() -> Path | None:
-    """Where scikit-learn is installed, if it is."""
+    """Return the folder of scikit-learn if it is installed."""
     spec = importlib.util.find_spec("sklearn")
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
 
 
 def _digits() -> np.ndarray:
-    """Pixels and label of each digit (digits, 65), from scikit-learn's file, as importing it takes a second."""
+    """Return pixels and label of each digit, shape (digits, 65). Reading the file avoids a slow import."""
     import numpy as np
 
     folder = _folder()

@@ -17,37 +17,37 @@ if TYPE_CHECKING:
 
 
 class IdxFolder(Source):
-    """A folder with images and labels of training and test, as unsigned bytes; intensities go up to 255.
+    """A folder with training and test images and labels as unsigned bytes, with intensities up to 255.
 
     The files are ``train-images-idx3-ubyte`` (or ``idx4`` with the channels last), ``train-labels-idx1-ubyte``,
     ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, each gzip or not.
     """
 
     notation = "a folder of IDX files"
-    summary = "images of your own"
+    summary = "your own images"
     order = 3
     family = True
 
     def claims(self, name: str) -> bool:
-        """Whether it is a folder."""
+        """True if the name is a folder."""
         return os.path.isdir(user_folder(name))
 
     def lasting_name(self, name: str) -> str:
-        """The whole path."""
+        """Return the absolute path."""
         return str(user_folder(name).resolve())
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
-        """Read the files; the data set is called like the folder, its classes by their numbers."""
+        """Read the files. The folder names the data set, and numbers name its classes."""
         folder = user_folder(name)
         return read_folder(folder.resolve().name, folder, None)
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
-        """The folder."""
+        """Return the folder."""
         missing = missing_files(find_files(user_folder(name)))
         return [Place("folder", user_folder(name), not missing, f"lacks {missing}" if missing else "")]
 
     def remedy(self, name: str) -> str:
-        """What the folder needs."""
+        """Name the files that the folder needs."""
         return "put the four IDX files into the folder"
 
 

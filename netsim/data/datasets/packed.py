@@ -1,4 +1,4 @@
-"""A file that `netsim.write_dataset` wrote."""
+"""A file from `netsim.write_dataset`."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 class Packed(Source):
-    """One ``.npz`` with all splits of a data set of your own.
+    """One ``.npz`` with all splits of a data set.
 
-    It is looked for in the data folder, if one is given, by its name there; else where the name says. So a run that
-    keeps its data can be moved.
+    A given data folder is searched first, by the file's name. Then the path itself is used. A run that includes its
+    data can therefore be moved.
     """
 
     notation = "FILE.npz"
-    summary = "data of your own, from Python"
+    summary = "your own data, from Python"
     order = 2
     family = True
 
     def claims(self, name: str) -> bool:
-        """Whether it ends in ``.npz``."""
+        """True if the name ends in ``.npz``."""
         return name.endswith(".npz")
 
     def lasting_name(self, name: str) -> str:
-        """The whole path."""
+        """Return the absolute path."""
         return str(user_folder(name).resolve())
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
-        """Open it; samples stay in the file."""
+        """Open the file. Samples stay in the file."""
         from netsim.data.packed import read_dataset
 
         check_folder(data_dir, name)
@@ -49,25 +49,25 @@ class Packed(Source):
         raise DataError(f"{name}: no such file{where}; {self.remedy(name)}")
 
     def remedy(self, name: str) -> str:
-        """It may have been moved or renamed."""
-        return "point --data-dir to its folder, or if it is called otherwise now, give --dataset OTHER.npz"
+        """Suggest the folder or the new name of the file."""
+        return "point --data-dir to its folder, or give its new name with --dataset OTHER.npz"
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
-        """The data folder, then the path itself; the one that would be loaded is opened."""
+        """Return the path in the data folder, then the path itself. The file to load is checked."""
         places = _unopened(name, data_dir)
         loaded = next((place for place in places if place.path.is_file()), None)
         return [_checked(place) if place is loaded else place for place in places]
 
 
 def _unopened(name: str, data_dir: str | Path | None) -> list[Place]:
-    """Where a file is looked for, none of them opened."""
+    """Return the possible paths without opening them."""
     path = user_folder(name)
     folder = [Place(DATA_FOLDER, user_folder(data_dir) / path.name, False)] if data_dir is not None else []
     return [*folder, Place("file", path, False)]
 
 
 def _checked(place: Place) -> Place:
-    """Whether a file is a data set, and what is wrong with it if it is none."""
+    """Add whether the file is a data set, or the error if it is not."""
     from netsim.data.packed import read_dataset
 
     try:

@@ -1,4 +1,4 @@
-"""Data sets of events that the library tonic reads, by their names there; tonic is never let download one."""
+"""Event data sets that the library tonic reads, by their names in tonic. netsim never lets tonic download."""
 
 from __future__ import annotations
 
@@ -25,41 +25,41 @@ if TYPE_CHECKING:
     from netsim.specification import Encoder
 
 PREFIX = "tonic:"
-ORDER_SEED = 2015  # recordings lie in folders by class; they are presented in an order drawn once and for all
-TEST_SHARE = 5  # of a data set without splits, one recording in so many is kept for the test
+ORDER_SEED = 2015  # files are sorted by class, so recordings are presented in a fixed random order
+TEST_SHARE = 5  # one recording in five is a test recording, in data sets without splits
 
 
 class Tonic(Source):
-    """The classes of ``tonic.datasets`` that have one sensor size and need no more than a folder.
+    """The classes of ``tonic.datasets`` with one sensor size that need only a folder.
 
-    What was converted once is kept in the user's cache, for each encoder and state of the data set's files.
+    Converted recordings are kept in the user's cache, for each encoder and state of the files.
     """
 
     notation = f"{PREFIX}NAME"
-    summary = "recordings of events that the library tonic reads"
+    summary = "event recordings that the library tonic reads"
     order = 4
     family = True
 
     def claims(self, name: str) -> bool:
-        """Whether it begins with ``tonic:``."""
+        """True if the name begins with ``tonic:``."""
         return name.startswith(PREFIX)
 
     def names(self) -> Sequence[str]:
-        """Those of the usable classes."""
+        """Return the names of the usable classes."""
         return [f"{PREFIX}{name}" for name in sorted(_classes())]
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
-        """The recordings as the encoder has them."""
+        """Load the recordings, converted for the encoder."""
         return self._load(name, data_dir, encoder, on_progress)
 
     def load_as_needed(self, name: str, data_dir: str | Path | None, encoder: Encoder | None) -> Dataset:
-        """The recordings, converted when they are asked for if they are not kept and their labels are listed."""
+        """Load the recordings. Convert uncached recordings when they are presented if labels are listed."""
         return self._load(name, data_dir, encoder, None)
 
     def _load(
         self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress | None
     ) -> Dataset:
-        """The recordings; without `on_progress` as they are needed."""
+        """Load the recordings. Without `on_progress`, convert them when they are presented if possible."""
         import numpy as np
 
         from netsim.data.dataset import Dataset, check_samples
@@ -74,7 +74,7 @@ class Tonic(Source):
         from netsim.data.source import ignore_progress
 
         if encoder is None:
-            raise DataError(f"{name}: holds recordings; give the encoder that turns them into latencies")
+            raise DataError(f"{name}: contains recordings; give the encoder that converts them to latencies")
         chosen = _class(name)
         check_samples(name, "recordings", encoder, "the network")
         encoder = event_encoder(encoder, name)
@@ -85,7 +85,7 @@ class Tonic(Source):
                 break
             places.append(str(place.path))
         else:
-            raise DataError(f"{name}: tonic finds no complete data set in {', '.join(places)}; {self.remedy(name)}")
+            raise DataError(f"{name}: tonic sees no complete data set in {', '.join(places)}; {self.remedy(name)}")
         converted: list[tuple[Any, Any]] = []
         for part, recordings in parts.items():
             count = len(recordings)
@@ -97,7 +97,7 @@ class Tonic(Source):
             called = f"{name} {part}".strip()
             learnt = count - max(1, count // TEST_SHARE) if len(parts) == 1 else count
             if not learnt:
-                raise DataError(f"{name}: holds one recording; training and test need one each at least")
+                raise DataError(f"{name}: contains one recording; training and test need at least one each")
             bounds = [(0, learnt), (learnt, count)] if learnt < count else [(0, count)]
             if on_progress is None and lists_labels(recordings) and kept(file, count, encoder) is None:
                 check_sensor(recordings, encoder, called)
@@ -112,11 +112,11 @@ class Tonic(Source):
         return Dataset(name, str(place.path), *training, *test, None, named, "recordings", coding=encoder.coding())
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
-        """The usual folders, and whether tonic finds it there."""
+        """Return the usual folders, and whether tonic recognises the data set there."""
         return [place for place, _ in _looked_up(_class(name), data_dir)]
 
     def remedy(self, name: str) -> str:
-        """The command that lets tonic download it."""
+        """Return the command that lets tonic download the data set."""
         chosen = _class(name)
         called = chosen.__name__
         parts = ["".join(f", {key}={value!r}" for key, value in part.items()) for part in _options(chosen).values()]
@@ -127,12 +127,12 @@ class Tonic(Source):
         )
 
     def not_fetched(self, name: str) -> str:
-        """It is tonic that could."""
+        """Explain that only tonic can download the data set."""
         return f"cannot be fetched; {self.remedy(name)}"
 
 
 class _NotThere(Exception):
-    """Tonic would have to download into the folder that this is raised with."""
+    """Tonic would have to download into this folder."""
 
 
 def _classes() -> dict[str, type]:
@@ -149,7 +149,7 @@ def _classes() -> dict[str, type]:
 
 
 def _class(name: str) -> type:
-    """The class of tonic that a name stands for."""
+    """Return the class of tonic with this name."""
     known = _classes()
     wanted = name.removeprefix(PREFIX)
     if wanted not in known:
@@ -159,7 +159,7 @@ def _class(name: str) -> type:
 
 
 def _options(chosen: type) -> dict[str, dict[str, Any]]:
-    """Arguments that choose the parts of a data set; one part without a name if it has no splits of its own."""
+    """Return the arguments for each part of a data set. A data set without splits has one part without a name."""
     parameters = inspect.signature(chosen).parameters
     if "train" in parameters:
         return {"training": {"train": True}, "test": {"train": False}}
@@ -169,7 +169,7 @@ def _options(chosen: type) -> dict[str, dict[str, Any]]:
 
 
 def _looked_up(chosen: type, data_dir: str | Path | None) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """Each place that may hold a data set, and its parts if tonic finds it there."""
+    """Yield each possible folder, and the parts that tonic recognises there."""
     for origin, base in data_folders(data_dir):
         try:
             parts = {part: _open(chosen, base, options) for part, options in _options(chosen).items()}
@@ -180,24 +180,24 @@ def _looked_up(chosen: type, data_dir: str | Path | None) -> Iterator[tuple[Plac
 
 
 def _open(chosen: type, base: Path, options: Mapping[str, Any]) -> Any:
-    """A data set of tonic as it lies in a folder; what tonic prints is dropped."""
+    """Open a data set of tonic in a folder, and suppress its output."""
 
     def download(self: Any) -> NoReturn:
         raise _NotThere(str(self.location_on_system))
 
-    offline = type(chosen.__name__, (chosen,), {"download": download})  # tonic calls folders by the name of the class
+    offline = type(chosen.__name__, (chosen,), {"download": download})  # the class name is the folder's name in tonic
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             return offline(save_to=str(base), **options)
     except (_NotThere, MemoryError):
         raise
-    except (SystemExit, FileNotFoundError) as error:  # of data sets that have to be downloaded by hand
+    except (SystemExit, FileNotFoundError) as error:  # data sets that must be downloaded by hand
         raise _NotThere(str(base / chosen.__name__)) from error
     except ImportError as error:
         raise DataError(f"{PREFIX}{chosen.__name__}: needs the library {error.name}; install it with pip") from error
-    except Exception as error:  # tonic lets through whatever a damaged file leads to
+    except Exception as error:  # damaged files make tonic raise any exception
         raise DataError(
-            f"{base / chosen.__name__}: cannot be read by tonic ({type(error).__name__}: {error}); get it anew"
+            f"{base / chosen.__name__}: cannot be read by tonic ({type(error).__name__}: {error}); download it again"
         ) from error
 
 
@@ -206,7 +206,7 @@ def _folder(recordings: Any) -> Path:
 
 
 def _cache_file(name: str, part: str, recordings: Recordings, encoder: Encoder) -> Path:
-    """Where the converted recordings are kept: the name tells everything that they depend on."""
+    """Return the cache file. Its name depends on everything that determines its content."""
     described = {
         "tonic": importlib.metadata.version("tonic"),
         "data set": [name, part],
@@ -219,19 +219,19 @@ def _cache_file(name: str, part: str, recordings: Recordings, encoder: Encoder) 
 
 
 def _listing(folder: Path) -> str:
-    """A checksum of the names, sizes and dates of all files in a folder."""
+    """Return a checksum of the names, sizes and dates of all files in a folder."""
     digest = hashlib.sha256()
     for path, folders, files in os.walk(folder):
         folders.sort()
         for file in sorted(files):
             whole = os.path.join(path, file)
-            status = os.stat(whole) if os.path.exists(whole) else os.lstat(whole)  # of a link to nothing the link
+            status = os.stat(whole) if os.path.exists(whole) else os.lstat(whole)  # for broken links, the link
             digest.update(f"{os.path.relpath(path, folder)}/{file} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
 def _label_names(recordings: Any, most: int) -> tuple[str, ...]:
-    """What the labels 0, 1, ... up to at least `most` stand for; their numbers if the data set does not say."""
+    """Return names of the labels 0, 1, ... up to at least `most`, or their numbers if the data set has no names."""
     named = getattr(recordings, "classes", None)
     if isinstance(named, Mapping):
         named = sorted(named, key=named.__getitem__)

@@ -1,4 +1,4 @@
-"""The Yin-Yang points of Kriener et al. (2022): a task that small networks solve, and linear ones do not."""
+"""The Yin-Yang points of Kriener et al. (2022), a task that small networks solve and linear models do not."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 SIZES = {"train": 5000, "validation": 1000, "test": 1000}
 SEED = 2102
-_LARGE, _SMALL = 0.5, 0.1  # radius of the disc, and of each dot
+_LARGE, _SMALL = 0.5, 0.1  # radius of the disc and of each dot
 
 
 class YinYang(Source):
-    """Points of the unit square within a disc, by the part of a Yin-Yang symbol that they lie in.
+    """Points within a disc in the unit square. The class is the part of a Yin-Yang symbol around the point.
 
-    A sample is x, y, 1 - x and 1 - y, so that something is early wherever the point lies. The three parts are as
-    frequent as each other. Geometry and sizes are those of Kriener, Göltz and Petrovici (2022), "The Yin-Yang dataset",
-    doi:10.1145/3517343.3517380; the points are drawn anew, from a seed of their own.
+    A sample is x, y, 1 - x and 1 - y, so that every point has early spikes. The three classes are equally frequent.
+    Geometry and sizes follow Kriener, Göltz and Petrovici (2022), "The Yin-Yang dataset", doi:10.1145/3517343.3517380.
+    netsim draws new points.
     """
 
     notation = "yin-yang"
@@ -33,7 +33,7 @@ class YinYang(Source):
     order = 3
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
-        """Draw them."""
+        """Draw the points."""
         import numpy as np
 
         from netsim.data.dataset import Dataset
@@ -45,11 +45,11 @@ class YinYang(Source):
         )
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
-        """This module, which draws them."""
+        """Return this module, which draws the points."""
         return [Place("drawn by netsim", Path(__file__), True)]
 
     def not_fetched(self, name: str) -> str:
-        """It is always there."""
+        """Explain that the points are drawn."""
         return "is drawn from a seed, there is nothing to fetch"
 
 
@@ -57,7 +57,7 @@ CLASSES = ("yin", "yang", "dot")
 
 
 def part_of(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The class of points of the disc."""
+    """Return the class of points within the disc."""
     import numpy as np
 
     to_left, to_right = np.hypot(x - _LARGE / 2, y - _LARGE), np.hypot(x - 3 * _LARGE / 2, y - _LARGE)
@@ -67,7 +67,7 @@ def part_of(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _points(count: int, seed: np.random.SeedSequence) -> Part:
-    """As many samples of each class as the count allows, in a drawn order, and their labels."""
+    """Return samples and labels in random order, with almost equal numbers of each class."""
     import numpy as np
 
     generator = np.random.default_rng(seed)

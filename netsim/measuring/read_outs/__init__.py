@@ -1,3 +1,3 @@
-"""How a decision is read from what the output population did: the protocol, and one module for each read-out."""
+"""Read-outs: rules that derive a decision from the output population. Each is one module."""
 
 from netsim.measuring.read_outs._protocol import Outputs, ReadOut

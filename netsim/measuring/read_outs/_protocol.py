@@ -1,4 +1,4 @@
-"""What a read-out is, and what it reads."""
+"""Interface of read-outs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,17 +19,17 @@ from netsim.weights.layout import Weights
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the output population did in some presentations.
+    """Output population in some presentations, as the input of read-outs.
 
     Parameters
     ----------
     network : Network
     weights : dict of ndarray
-        The weights that feed forward.
+        Forward weights.
     all_latencies : mapping of ndarray
-        By the name of the population, ``stimulus`` among them (ms); ``inf`` is silent.
+        Latencies (ms, ``inf`` = silent) by population, including ``stimulus``.
     dt : float
-        The time grid (ms) that the latencies are on; 0 is none.
+        Time grid of the latencies (ms), or 0 for exact times.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class Outputs:
 
     @property
     def latencies(self) -> np.ndarray:
-        """Latencies of the output neurons (ms), shape (presentations, neurons); ``inf`` is silent."""
+        """Latencies of the output neurons (ms), shape (presentations, neurons), ``inf`` = silent."""
         return self.all_latencies[self.network.output.name]
 
     @cached_property
@@ -62,34 +62,34 @@ class Outputs:
 
     @cached_property
     def first(self) -> np.ndarray:
-        """Which neurons fired first, bool, shape (presentations, neurons): several in a tie, none in silence."""
+        """Neurons that fired first, bool, shape (presentations, neurons): several in a tie, none in silence."""
         return (self.latencies == self.latencies.min(axis=1, keepdims=True)) & ~self.silent[:, None]
 
     def potentials(self, times: np.ndarray) -> np.ndarray:
-        """Potentials of the output neurons at a time of each presentation (ms), shape (presentations, neurons).
+        """Return potentials of the output neurons at a time per presentation (ms), shape (presentations, neurons).
 
-        They go on after a spike as the equation says.
+        Spikes do not reset the potential.
         """
         return output_potentials(self.network, self.weights, self.all_latencies, times, self.dt)
 
     def potentials_at_deadline(self) -> np.ndarray:
-        """Potentials of the output neurons at the end of the output window, or of the presentation."""
+        """Return potentials of the output neurons at the end of the output window, or of the presentation."""
         end = population_times(self.network, self.network.output, self.dt).end
         return self.potentials(np.full(len(self.latencies), end))
 
     def highest(self, potentials: np.ndarray) -> np.ndarray:
-        """Which neuron has the highest potential, bool; of those equal but for rounding, the lowest number."""
+        """Return the neuron with the highest potential, bool. Ties within rounding go to the lowest number."""
         margin = TOLERANCE * self.network.output.dynamics.threshold
         top = potentials.max(axis=1, keepdims=True)
         return lowest(potentials >= np.where(np.isfinite(top), top - margin, top))
 
     def some(self, chosen: np.ndarray) -> "Outputs":
-        """The same of chosen presentations."""
+        """Return the outputs in chosen presentations."""
         return replace(self, all_latencies={name: times[chosen] for name, times in self.all_latencies.items()})
 
 
 def lowest(chosen: np.ndarray) -> np.ndarray:
-    """The one with the lowest number of those chosen in each presentation, bool."""
+    """Keep only the lowest number among the chosen neurons of each presentation, bool."""
     return chosen & (np.cumsum(chosen, axis=1) == 1)
 
 
@@ -98,24 +98,24 @@ Decide = Callable[[Outputs], np.ndarray]
 
 @dataclass(frozen=True)
 class ReadOut:
-    """A read-out; as a decorator it registers the function that reads, from `Outputs` to those that are decided for.
+    """A read-out. As a decorator, it registers a function from `Outputs` to decisions.
 
-    The function returns an array of bool, shape (presentations, neurons). A decision is right if the label's neuron is
-    among those decided for; a decision for none is wrong.
+    The function returns an array of bool, shape (presentations, neurons). A decision is correct if it includes the
+    label's neuron, and wrong if it is empty.
 
     Parameters
     ----------
     name : str
     summary : str
-        Who is decided for, in one line without a capital and a full stop.
+        Rule in one line, without a capital and a full stop.
     of_potentials : bool
-        Whether it needs potentials, and with them an engine that solves the equation of the network.
+        Whether the rule needs potentials, and thus an engine that solves the equation of the network.
 
     Examples
     --------
     >>> from netsim.seams import read_outs
     >>> read_outs["plain"].summary
-    'the first output spike; of several, that of the lowest number'
+    'the first output spike decides; ties go to the lowest neuron number'
     """
 
     name: str
@@ -126,31 +126,31 @@ class ReadOut:
     __repr__ = short_repr
 
     def __call__(self, decide: Decide) -> Decide:
-        """Register the read-out with what reads."""
+        """Register the read-out with its function."""
         read_outs.add(self.name, replace(self, decide=decide), decide.__module__)
         return decide
 
     def check(self, engine: Engine) -> None:
-        """Refuse, by a SpecificationError, an engine whose potentials are not known."""
+        """Raise SpecificationError for an engine that does not provide the potentials."""
         if not getattr(engine, "solves_equation", False):
-            self._check(f"{type(engine).__name__} does not say that it solves the network's equation")
+            self._check(f"{type(engine).__name__} does not declare that it solves the network's equation")
 
     def check_spikes(self, conditions: Conditions | None) -> None:
-        """Refuse, by a SpecificationError, spikes that do not determine potentials."""
+        """Raise SpecificationError for spikes that do not determine the potentials."""
         if conditions is None or not conditions.solves_equation:
-            self._check("the engine of these spikes does not say that it solves the network's equation")
+            self._check("the engine of these spikes does not declare that it solves the network's equation")
         elif conditions.disturbance is not None:
             self._check("disturbed spikes do not determine them")
 
     def _check(self, reason: str) -> None:
         if self.of_potentials:
-            others = " or ".join(name for name, one in read_outs.items() if not one.of_potentials)
-            raise SpecificationError(f"read-out {self.name!r}", f"needs potentials, and {reason}; take {others}")
+            others = " or ".join(name for name, each in read_outs.items() if not each.of_potentials)
+            raise SpecificationError(f"read-out {self.name!r}", f"needs potentials, but {reason}; choose {others}")
 
     def correct(self, outputs: Outputs, labels: np.ndarray) -> np.ndarray:
-        """Whether each decision is right, bool, shape (presentations,).
+        """Return whether each decision is correct, bool, shape (presentations,).
 
-        Raises SpecificationError if the function that reads gives another array.
+        Raises SpecificationError if the function returns another array.
         """
         assert self.decide is not None
         decided = self.decide(outputs)
@@ -161,6 +161,6 @@ class ReadOut:
                 if isinstance(decided, np.ndarray)
                 else type(decided).__name__
             )
-            need = f"must give an array of bool of shape {shape}, presentations and output neurons, not {given}"
+            need = f"must return an array of bool of shape {shape}, presentations and output neurons, not {given}"
             raise SpecificationError(f"read-out {self.name!r}", need)
         return decided[np.arange(len(labels)), labels]

@@ -1,4 +1,4 @@
-"""The first output spike, as the smallest latency of a list is usually looked for."""
+"""The first output spike. Ties go to the lowest neuron number, as in most functions for a minimum."""
 
 import numpy as np
 
@@ -7,5 +7,5 @@ from netsim.measuring.read_outs._protocol import Outputs, ReadOut, lowest
 
 @ReadOut("plain", "the first output spike decides; ties go to the lowest neuron number")
 def plain(outputs: Outputs) -> np.ndarray:
-    """Who fired first."""
+    """Choose the first spike."""
     return lowest(outputs.first)

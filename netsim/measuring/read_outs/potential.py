@@ -1,4 +1,4 @@
-"""The highest potential at the deadline, of outputs that need not fire."""
+"""The highest potential at the deadline. Output neurons need not fire."""
 
 import numpy as np
 
@@ -11,5 +11,5 @@ from netsim.measuring.read_outs._protocol import Outputs, ReadOut
     of_potentials=True,
 )
 def potential(outputs: Outputs) -> np.ndarray:
-    """Who has the highest potential at the end of the output window."""
+    """Choose the highest potential at the end of the output window."""
     return outputs.highest(outputs.potentials_at_deadline())

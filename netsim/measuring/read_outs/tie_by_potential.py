@@ -1,4 +1,4 @@
-"""The first output spike, a tie broken by potential, as in BPLC+NOSO.
+"""The first output spike, with ties broken by potential, as in BPLC+NOSO.
 
 References
 ----------
@@ -12,7 +12,7 @@ from netsim.measuring.read_outs._protocol import Outputs, ReadOut
 
 @ReadOut("tie-by-potential", "the first output spike decides; ties go to the highest potential", of_potentials=True)
 def tie_by_potential(outputs: Outputs) -> np.ndarray:
-    """Who fired first, furthest above threshold."""
+    """Choose the first spike, and in ties the highest potential."""
     decided = outputs.first.copy()
     tied = decided.sum(axis=1) > 1
     if tied.any():

@@ -1,4 +1,4 @@
-"""The first output spike, every tie with the label counted as right: how S4NN and BS4NN count.
+"""The first output spike, with ties with the label counted as correct, as in S4NN and BS4NN.
 
 References
 ----------
@@ -17,7 +17,7 @@ from netsim.measuring.read_outs._protocol import Outputs, ReadOut
     of_potentials=True,
 )
 def tie_with_label(outputs: Outputs) -> np.ndarray:
-    """All neurons that fired first; in silence, the one that came nearest to threshold by the end."""
+    """Choose all neurons that fired first, or in silence the highest potential at the end."""
     decided = outputs.first.copy()
     if outputs.silent.any():
         some = outputs.some(outputs.silent)
