@@ -320,3 +320,12 @@ def test_rows_must_fit_json() -> None:
     with pytest.raises(RunError, match="endless: failed at"):
         rows_of(Endless(), Unit({}, 0))
     assert issubclass(Endless, Experiment)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", ["dale", "delays", "tempotron"])
+def test_quick_runs(idx_data: Path, tmp_path: Path, name: str) -> None:
+    result = netsim.experiment(name, quick=True, out=tmp_path / "out", data_dir=str(idx_data))
+    assert len(set(result.table["seed"])) >= 5
+    assert "not measured" not in result.page or name == "dale"  # whose quick run leaves out eight layers
