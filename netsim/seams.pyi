@@ -8,6 +8,7 @@ from netsim.analysis.gallery import Plot
 from netsim.data.source import Source
 from netsim.engines.protocol import EngineEntry
 from netsim.exchange.formats import NetworkFormat, SpikeFormat
+from netsim.experiments.experiment import Experiment
 from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.measuring.read_outs import ReadOut
 from netsim.registry import Registry
@@ -31,6 +32,7 @@ read_outs: Registry[ReadOut]
 studies: Registry[Study]
 figures: Registry[Plot]
 analyses: Registry[Analysis]
+experiments: Registry[type[Experiment]]
 spike_formats: Registry[SpikeFormat]
 network_formats: Registry[NetworkFormat]
 

@@ -312,7 +312,7 @@ def test_an_experiment_that_fails_says_at_which_unit(registered: Callable[..., N
 
 def test_rows_must_fit_json() -> None:
     class Endless(Tempotron):
-        name = "endless"  # type: ignore[assignment]
+        name = "endless"
 
         def measure(self, unit: Unit) -> list[dict[str, Any]]:
             return [{"load": float("inf")}]

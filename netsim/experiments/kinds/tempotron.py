@@ -31,7 +31,7 @@ class Tempotron(Experiment):
     """Train one neuron with the tempotron rule on more and more patterns, until it fails."""
 
     question: ClassVar[str] = "How many random patterns of first spikes can one neuron classify?"
-    duration: ClassVar[str] = "1 h"
+    duration: ClassVar[str] = "15 min"
     quick_duration: ClassVar[str] = "1 min"
     order: ClassVar[int] = 1
     quick: ClassVar[dict[str, Any]] = {
