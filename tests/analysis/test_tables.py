@@ -102,9 +102,9 @@ def test_single_precision_is_taken_as_it_is(network: Network, latencies: Latenci
 
 def test_latencies_of_another_network_are_refused(network: Network, latencies: Latencies) -> None:
     some = {name: times for name, times in latencies.items() if name != "stimulus"}
-    with pytest.raises(DataError, match=r"are of conv, pool, hidden, output; those of stimulus, conv, .* are needed"):
+    with pytest.raises(DataError, match=r"are of conv, pool, hidden, output, but stimulus, conv, .* are needed"):
         spike_table(network, some)
-    with pytest.raises(DataError, match=r"latencies of conv: have shape \(5, 4, 4, 3\); \(5, 4, 3, 3\) is needed"):
+    with pytest.raises(DataError, match=r"latencies of conv: have shape \(5, 4, 4, 3\), but \(5, 4, 3, 3\) is needed"):
         spike_table(network, latencies | {"conv": np.zeros((5, 4, 4, 3))})
     with pytest.raises(DataError, match="latencies of output: have shape"):
         spike_table(network, latencies | {"output": latencies["output"][:4]})

@@ -300,7 +300,7 @@ def _unlink(name: str) -> Callable[[Path], None]:
 
 
 DAMAGES: list[tuple[Callable[[Path], None], list[str]]] = [
-    (_nan, ["best.npz", "hidden.kernel", "not finite"]),
+    (_nan, ["best.npz", "hidden.kernel", "contains NaN"]),
     (_pickle, ["best.npz", "plain arrays"]),
     (_reshape, ["best.npz", "hidden.kernel", "(63, 200)", "(64, 200)"]),
     (_rename, ["best.npz", "hiden.kernel", "hidden.kernel"]),

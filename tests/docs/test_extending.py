@@ -69,7 +69,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     )
     (folder / "local.toml").write_text(NETWORK)
-    (folder / "read-out.toml").write_text(NETWORK.replace("rate =", 'learner = "read-out"\nrate ='))
+    (folder / "read-out.toml").write_text(NETWORK.replace("rate =", 'learner = "read-out"\nfitted = false\nrate ='))
     return folder
 
 

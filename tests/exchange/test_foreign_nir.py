@@ -262,7 +262,7 @@ def _uneven_padding(graph: Any) -> Any:
         (_half_a_row, r"node '0.Input': has the shape \[2.0, 6.5, 5.0\]"),
         (_no_neurons, "node '1.Affine': is not followed by IF"),
         (_convolution_last, "the last layer is the output and must be dense"),
-        (_infinite, "not finite"),
+        (_infinite, "contains NaN"),
         (_negative_threshold, "threshold: must be positive"),
         (_padded_sums, "node '3.SumPool2d': has padding"),
         (_uneven_padding, r"node '1.Conv2d': has the padding \(1, 2\)"),

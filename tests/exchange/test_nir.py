@@ -502,7 +502,7 @@ def _long_record(graph: Any) -> None:
         (_threshold, "conv_neurons has another v_threshold"),
         (_another_kind, "output_neurons has another"),
         (_fewer_weights, r"no node hidden_synapses with weight of shape \(8, 8\)"),
-        (_not_finite, "hidden.kernel holds values that are not finite"),
+        (_not_finite, "hidden.kernel contains NaN or infinity"),
         (_bias, "narrow_synapses has another bias"),
         (_specification, "treshold.*did you mean 'threshold'"),
         (_record, "metadata that netsim does not write"),

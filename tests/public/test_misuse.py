@@ -92,7 +92,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a word for a PSP": (
         lambda: loose.Projection("a", "b", loose.Dense(), psp="ramp"),
         SpecificationError,
-        "psp: must be a PSP, not 'ramp'",
+        "psp: must be a PSP, for example",
     ),
     "a number for a connectivity": (
         lambda: loose.Layer("o", 3),

@@ -405,7 +405,7 @@ def test_no_other_engine_is_taken_for_one_that_was_handed_in() -> None:
     origin = {"seam": "engine", "name": "Mine", "module": "mine", "handed_in": True}
     create_run("run", _digits(), describe_run(0) | {"plugins": [origin]}, initial_weights(_digits(), 0))
     model = load_model("run")
-    refused = r"run: was trained with the engine 'Mine' of mine, an object in Python; .* say --engine event or "
+    refused = r"run: was trained with the engine 'Mine' of mine, an object in Python; .* with --engine event or "
     uses: list[Callable[[], Any]] = [
         lambda: plot(model, "raster"),
         lambda: study(model, "lesion-neurons", stimuli=model.splits().test),
