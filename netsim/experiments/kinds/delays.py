@@ -134,11 +134,11 @@ class LearnedDelays(Experiment):
             return Verdict("not reproduced", "Delays alone and weights alone were not both measured.")
         reason = (
             f"With size {size}, delays alone change the accuracy by {found.shown('{:+.2f}')} points compared with"
-            f" weights alone. Comparable means at most {_COMPARABLE:g} points less."
+            f" weights alone. Comparable means that the interval lies above -{_COMPARABLE:g} points."
         )
         if found.seeds > 1 and found.low > 0:
             return Verdict("beyond", reason)
-        return Verdict("reproduced" if found.mean >= -_COMPARABLE else "not reproduced", reason)
+        return Verdict("reproduced" if found.low >= -_COMPARABLE else "not reproduced", reason)
 
     def model(self) -> list[str]:
         """See `Experiment`."""
@@ -160,8 +160,8 @@ class LearnedDelays(Experiment):
             " A tie of output spikes is an error. Sizes are hidden neurons of the networks that learn weights"
             " or delays alone.",
             "Verdict, fixed before the run, at the largest size, paired by seed: *beyond* if the interval of delays"
-            f" minus weights lies above 0, *reproduced* if its mean is at least -{_COMPARABLE:g} points, else *not"
-            " reproduced*.",
+            f" minus weights lies above 0, *reproduced* if it lies above -{_COMPARABLE:g} points, else *not reproduced*"
+            " (which may also mean too few seeds).",
         ]
 
     def caption(self) -> str:
@@ -177,5 +177,6 @@ class LearnedDelays(Experiment):
             "The published comparison of delays with weights is on MNIST and Fashion-MNIST. Ours is on Yin-Yang.",
             "Weights that stay as drawn are normal. The published networks also used ternary weights.",
             "Initial weights and the learning rate are those of the preset. They were chosen for weights, not for"
-            " delays.",
+            " delays. An earlier network, in which outputs fell silent with delays alone, was replaced by the preset"
+            " after a look at its results.",
         ]
