@@ -104,9 +104,14 @@ def numbers() -> Iterator[tuple[str, np.ndarray]]:
         # weights that are signs times a scale, and so have none given
         unsigned = tuple(replace(one, sign="any") for one in network.projections)
         binary = replace(network, projections=unsigned, weighting=netsim.Weighting("binary"))
-        yield f"double {name}", _trained(network, "double", netsim.Learning(derivative="exact", rate=0.01))
-        yield f"single {name}", _trained(network, "single", netsim.Learning(optimizer="sgd", rate=0.05))
-        yield f"double {name} binary", _trained(binary, "double", netsim.Learning(rate=0.01))
+        yield f"double {name}", _trained(network, "double", _learning(derivative="exact", rate=0.01))
+        yield f"single {name}", _trained(network, "single", _learning(optimizer="sgd", rate=0.05))
+        yield f"double {name} binary", _trained(binary, "double", _learning(rate=0.01))
+
+
+def _learning(**settings: Any) -> netsim.Learning:
+    """Settings of a training that begins with weights as they are drawn, as presets do."""
+    return netsim.Learning(fitted=False, edges="pass", **settings)
 
 
 def _trained(network: netsim.Network, precision: Any, learning: netsim.Learning) -> np.ndarray:

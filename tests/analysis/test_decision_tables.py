@@ -71,7 +71,7 @@ def test_what_does_not_fit_is_refused(network: Network, latencies: Latencies) ->
     with pytest.raises(DataError, match="labels: must be 4 integers"):
         decision_table(network, OUTPUTS, [0, 0])
     some = {name: times for name, times in latencies.items() if name != "stimulus"}
-    with pytest.raises(DataError, match=r"latencies: are of conv, pool, hidden, output; those of stimulus, .* needed"):
+    with pytest.raises(DataError, match=r"latencies: are of conv, pool, hidden, output, but stimulus, .* are needed"):
         spike_count_table(network, some)
 
 
