@@ -75,10 +75,9 @@ class Synaptic:
         if own is not None:  # a column for each synapse in place of each presynaptic neuron
             arriving, pre = arriving[:, pre] + on_grid(own.ravel()[weight], dt), np.arange(len(pre))
         kernel = weights[kernel_name(projection)].ravel()[weight].astype(np.float64)
-        shape = (arriving.shape[1], target.size)
         self._arriving = arriving
-        self._kernel = csr_array((kernel, (pre, post)), shape)
-        self._synapses = csr_array((np.ones_like(kernel), (pre, post)), shape)
+        self._ends = pre, post
+        self._kernel = csr_array((kernel, self._ends), (arriving.shape[1], target.size))
         self._psp = _breakpoints(network, projection, dt)
         self._window = population_times(network, target, dt)
         self._recurrent = network.is_recurrent(projection)
@@ -90,7 +89,10 @@ class Synaptic:
 
     def of_weight_one(self, times: np.ndarray) -> np.ndarray:
         """Return the same for weights that are all 1."""
-        moved: np.ndarray = self._since_spikes(times) @ self._synapses
+        from scipy.sparse import csr_array
+
+        synapses = csr_array((np.ones(len(self._ends[0])), self._ends), self._kernel.shape)
+        moved: np.ndarray = self._since_spikes(times) @ synapses
         return moved
 
     def _since_spikes(self, times: np.ndarray) -> np.ndarray:
@@ -99,7 +101,7 @@ class Synaptic:
         return self._built_up(np.minimum(times, self._window.gate))
 
     def _built_up(self, times: np.ndarray) -> np.ndarray:
-        """What each spike has built up by the time of its presentation, before weight and ``1/tau``."""
+        """Return the potential of each spike at a time of its presentation, for a weight and a `tau` of 1."""
         built = np.empty_like(self._arriving)
         for sent, time, row in zip(self._arriving, times.tolist(), built, strict=True):
             integrate(sent, time, self._psp, row)

@@ -1,4 +1,4 @@
-"""Initial weights and learning rates that fit a network: they follow from the activity that drawn weights cause.
+"""Fit initial weights and learning rates to a network, by the activity that drawn weights cause.
 
 Populations are fitted one after another, from the stimulus on. Some training stimuli are presented, and the equation of
 the network gives the potentials of a population at some times of its window. Its weights are scaled, and its biases are
@@ -21,7 +21,7 @@ from netsim.weights.binary import forward_weights
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
 STIMULI = 100
-"""So many presentations are enough."""
+"""Number of training stimuli that are presented to fit weights."""
 _FIRE = 0.6  # share of the hidden neurons that fire in their window
 _AT_ONSET = 0.03  # share of the hidden neurons that may fire at the onset already
 _OUTPUTS_AT = 0.4  # share of the output window after which outputs fire
@@ -40,7 +40,7 @@ _ROUNDS_OF_LOOPS = 3
 
 @dataclass(frozen=True)
 class Fitted:
-    """What fits a network.
+    """Scales, biases and learning rates that fit a network.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def _is_scaled(network: Network, projection: Projection) -> bool:
 
 
 def fit(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation[Fitted]:
-    """Find what fits a network whose weights are drawn.
+    """Fit the drawn weights of a network.
 
     Parameters
     ----------
