@@ -1,4 +1,4 @@
-"""The command ``netsim analyse``: what spikes say, of a run, a preset or a file of spikes."""
+"""The command ``netsim analyse``: analyse spikes of a run, a preset or a file."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _TABLES, _RECORD = (".csv", ".csv.gz", ".parquet"), ".json"
 
 
 class AnalyseCommand(options.ListingCommand):
-    """Lists the settings of each analysis below its summary."""
+    """A command whose help lists the settings of each analysis below its summary."""
 
     def list_entries(self) -> None:
-        """Put the analyses into the help text."""
+        """Insert the analyses into the help text."""
         lines = []
         for name, entry in analyses.items():
             settings = ", ".join(f"{key}={_as_text(value)}" for key, value in entry.settings.items())
@@ -110,7 +110,7 @@ def analyse(
     from netsim.analysis.style import theme
     from netsim.files import write_each
 
-    with theme(palette):  # refuses one that does not exist
+    with theme(palette):  # raises an error for an unknown palette
         pass
     for path in out or ():
         _check_suffix(path)
@@ -162,7 +162,7 @@ def analyse(
 
 
 class _Subject:
-    """What is analysed: a model with what it is presented, or spikes of a file."""
+    """The subject of an analysis: a model with stimuli, or spikes from a file."""
 
     def __init__(self, name: str, model: Model | None, stimuli: Stimuli | None, spikes: Spikes | None) -> None:
         self.name, self.model, self._stimuli, self._spikes = name, model, stimuli, spikes
@@ -194,11 +194,11 @@ class _Subject:
         from netsim.engines import engine_of
 
         assert self.model is not None
-        return engine_of(self.model.network)  # whether the run had another one, `options.model_of` has looked
+        return engine_of(self.model.network)  # `options.model_of` has checked the engine of the run
 
 
 class _Opened:
-    """How subjects are opened: the options that they share."""
+    """Options that all subjects share, and methods that open subjects."""
 
     def __init__(
         self, split: str, dataset: str | None, data_dir: str | None, engine: str | None, dt: float | None, seed: int
@@ -232,7 +232,7 @@ class _Opened:
     def record_of(
         self, one: _Subject, name: str, entries: Sequence[tuple[Registry[Any], str]], **more: Any
     ) -> dict[str, Any]:
-        """What was analysed, to the letter: a model and what it was presented, or a file."""
+        """Return an exact record of the subject: a model and its stimuli, or a file."""
         from netsim.files import file_sha256
         from netsim.runs.folder import describe_run
 
@@ -243,7 +243,7 @@ class _Opened:
         return options.record_of(name, one.model, one.model.network, source, self.seed, entries, **more)
 
     def other(self, name: str, one: _Subject) -> _Subject:
-        """What a subject is compared with; a model is presented the same stimuli."""
+        """Return the subject of comparison. Models receive the same stimuli."""
         from netsim.runs.model import weights_before_learning
 
         study, equals, level = name.partition("=")
@@ -269,7 +269,7 @@ class _Opened:
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """A setting and its value, a number or a word."""
+    """Return a setting and its value, a number or a word."""
     name, equals, value = text.partition("=")
     if not equals:
         raise SpecificationError(f"--set {text}", "must be NAME=VALUE")
@@ -305,7 +305,7 @@ def _write(path: Path, table: Any, figure: Any, record: dict[str, Any]) -> None:
 
 
 def _show(table: Any) -> None:
-    """The first rows, those over all neurons and labels if there are such, as wide as they need."""
+    """Print the first rows in full width, preferably rows over all neurons and labels."""
     from netsim.cli.terminal import new_table
 
     rows = table

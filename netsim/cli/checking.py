@@ -1,4 +1,4 @@
-"""The command that looks at a network before it is trained: ``check``."""
+"""The command ``netsim check``, which examines a network before training."""
 
 from __future__ import annotations
 

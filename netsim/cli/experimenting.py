@@ -140,7 +140,7 @@ def print_results(result: ExperimentResult) -> None:
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """A setting and its value: as in TOML, or a word."""
+    """Return a setting and its value, a TOML value or a word."""
     name, equals, value = text.partition("=")
     if not equals:
         raise SpecificationError(f"--set {text}", "must be KEY=VALUE")

@@ -136,8 +136,9 @@ def compare(
 
     The engines are event and brian2, or event and the engine of a plug-in that the run was trained with.
 
-    They agree if three conditions hold: 99.99 % of neurons and presentations have the same step, silence included; no
-    step differs by more than one; all stimuli and decisions are the same."""
+    They agree if three conditions hold. 99.99 % of neurons and presentations have the same step, silence included. No
+    step differs by more than one. All stimuli and decisions are the same.
+    """
     from netsim.measuring.comparison import REQUIRED
     from netsim.measuring.comparison import compare as compare_engines
     from netsim.seams import engines

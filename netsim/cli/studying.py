@@ -1,4 +1,4 @@
-"""The command ``netsim study``: what disturbances do to the decisions of a network."""
+"""The command ``netsim study``: effects of disturbances on the decisions of a network."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
 
 
 def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:
-    """Write tables, figures and record of a study, called alike, all or none; returns the names of the files."""
+    """Write tables, figures and record of a study under one stem, all or none. Return the names of the files."""
     import matplotlib.pyplot as plt
 
     from netsim.analysis.studies import study_panels
@@ -128,7 +128,7 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
 
 
 def print_levels(frame: pd.DataFrame) -> None:
-    """One line per curve and level: means over seeds, with the interval of the accuracy."""
+    """Print one line per curve and level: means over seeds, with the interval of the accuracy."""
     accuracy = ("accuracy (a tie is an error)>", "95 % interval>")
     table = new_table("", "layer", "level>", *accuracy, "same decisions>", "change of latency>")
     by = ["condition", "layer", "level"]

@@ -1,4 +1,4 @@
-"""The commands that train: ``train`` and ``sweep``."""
+"""The commands ``netsim train`` and ``netsim sweep``."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def sweep(
 def train_plan(
     plan: Plan, plan_file: Path, folder: Path, data_dir: str | None, scheduler: str | None, workers: int | None
 ) -> pd.DataFrame:
-    """Train the runs that have not finished, and write the table of all as they end."""
+    """Train the unfinished runs. Update the table when a run ends."""
     from netsim.analysis import sweep_table, write_table
     from netsim.files import read_text, write_text
     from netsim.numerics.threads import threads
@@ -179,7 +179,7 @@ def train_plan(
 
 
 def print_plan(plan: Plan, as_json: bool) -> None:
-    """Show what would be trained."""
+    """Print the planned runs."""
     from netsim.sweeps.plan import shown
 
     if as_json:
@@ -192,7 +192,7 @@ def print_plan(plan: Plan, as_json: bool) -> None:
 
 
 def print_summary(plan: Plan, summary: pd.DataFrame) -> None:
-    """Show what each combination of settings came to, the best ones first."""
+    """Print the results of each combination of settings, best first."""
     from netsim.spikes.files import records
     from netsim.sweeps.plan import shown
 
@@ -215,7 +215,7 @@ def print_summary(plan: Plan, summary: pd.DataFrame) -> None:
 def sweep_progress(
     runs: Mapping[str, PlannedRun], keep: Callable[[str, Outcome], None], interrupted: Callable[[], bool]
 ) -> Iterator[SweepCallbacks]:
-    """Show a sweep as it goes, with a line for each run that has ended."""
+    """Show the progress of a sweep, and a line for each finished run."""
     from netsim.sweeps.execution import SweepCallbacks
     from netsim.sweeps.plan import described
 

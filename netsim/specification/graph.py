@@ -1,4 +1,4 @@
-"""Which nodes of a directed graph a loop joins, and what is reached from where; `Network` asks for its populations."""
+"""Components and reachability of a directed graph, used by `Network` for its populations."""
 
 import heapq
 from collections.abc import Hashable, Iterable, Sequence
@@ -11,9 +11,9 @@ Node = TypeVar("Node", bound=Hashable)
 
 
 def components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Strongly connected components of the nodes 0 to `size` - 1, those before others that lead to them.
+    """Return the strongly connected components of the nodes 0 to `size` - 1 in topological order.
 
-    Of components that could come next, the one with the lowest number does; within one, nodes are in order.
+    Among components that could come next, the component with the lowest node comes first. Nodes of a component ascend.
 
     Examples
     --------
@@ -22,11 +22,11 @@ def components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
     """
     if all(before <= after for before, after in edges):
         return [[node] for node in range(size)]
-    # imported here: a graph without a loop does not need it
+    # imported here because only graphs with loops need it
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    links = sorted(set(edges))  # over one that is there twice, scipy 1.13.0 may never come to an end
+    links = sorted(set(edges))  # scipy 1.13.0 may loop forever on duplicate links
     matrix = csr_array((np.ones(len(links), np.int8), tuple(np.array(links).T)), (size, size))
     labels = connected_components(matrix, directed=True, connection="strong")[1].tolist()
     members: dict[int, list[int]] = {}
@@ -49,7 +49,7 @@ def components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
 
 
 def reached(start: Node, edges: Iterable[tuple[Node, Node]]) -> set[Node]:
-    """All nodes to which edges lead from one, which is among them.
+    """Return all nodes that edges reach from a node, including the node itself.
 
     Examples
     --------
