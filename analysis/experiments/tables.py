@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 
 class Interval(NamedTuple):
-    """A mean, the bounds of its 95 % interval (Student's t), and the number of seeds; no bounds for a single one."""
+    """A mean, the bounds of its 95 % interval (Student's t), and the number of seeds. One seed has no bounds."""
 
     mean: float
     low: float
@@ -25,12 +25,12 @@ class Interval(NamedTuple):
 
 
 def experiment_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The table of an experiment: one row per measurement; columns without a value in any row stay empty."""
+    """Return the table of an experiment, one row per measurement. Missing values stay empty."""
     return pd.DataFrame(list(rows))
 
 
 def interval(values: Any) -> Interval:
-    """The mean of values and its 95 % interval; missing values are left out."""
+    """Return the mean of values and its 95 % interval, without missing values."""
     given = np.asarray(values, float)
     given = given[np.isfinite(given)]
     if not len(given):

@@ -1,7 +1,7 @@
-"""The reference is written from what netsim offers, when the pages are built; and names in pages are linked to it.
+"""Write the reference from the public names at build time, and link names in pages to it.
 
-The public names and their order come from the stubs, the rooms' first sentences are the introductions, commands come
-from the command line itself, protocols from the table of seams in ``extending.md``.
+Public names and their order come from the stubs. Introductions are the first sentences of the packages. Commands come
+from the command line. Protocols come from the table of seams in ``extending.md``.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from netsim.cli.options import ListingCommand
 
 _NAME = re.compile(r"(netsim|brian2|numpy|np|pandas|tonic)(\.\w+)+(\(\))?")
 _FIRST = ("specification", "models", "data", "engines", "measuring", "learning", "training", "weights", "runs")
-"""Rooms in the order of a newcomer's way; the others follow by name."""
+"""Packages in the order for newcomers. The others follow by name."""
 
 _COLUMN = 1100
-"""Pixels of a figure as wide as a column of a journal; text in wider ones is smaller beside the picture."""
+"""Width (pixels) of a figure for one column of a journal. Text in wider figures is relatively smaller."""
 
 _BESIDE = ("CHANGELOG", "CONTRIBUTING", "RESULTS", "SECURITY")
 """Pages in the folder above that belong to the documentation."""
 
 
 def _offered(module: Any) -> dict[str, list[str]]:
-    """The public names of a module by the room of the package that they come from."""
+    """Return the public names of a module by package."""
     stub = Path(module.__file__).with_suffix(".pyi")
     rooms: dict[str, list[str]] = {}
     for node in ast.parse(stub.read_text("utf-8")).body:
@@ -152,7 +152,7 @@ def _write(app: Sphinx, config: Any) -> None:
 
 
 class _LinkNames(SphinxTransform):
-    """What stands in a page as code and is the name of a documented object leads to it."""
+    """Link code in pages that names a documented object to this object."""
 
     default_priority = 500
 
@@ -188,7 +188,7 @@ class _MarkWide(SphinxTransform):
 
 
 def _lead_to_copies(app: Sphinx, document: str, source: list[str]) -> None:
-    """Links to pages beside ``docs/`` lead to their copies among the pages."""
+    """Redirect links to pages in the folder above ``docs/`` to their copies in the documentation."""
     for name in _BESIDE:
         source[0] = re.sub(rf"\]\((?:\.\./)+{name}\.md", f"](/project/{name.lower()}.md", source[0])
 

@@ -14,7 +14,7 @@ _STAND_IN = ", the stand-in that the learner uses"
 
 
 def neurons_table(network: Network, foreign: str = "") -> Table:
-    """Return the equations of neurons and synapses; with a `foreign` engine, only those of the learner."""
+    """Return the equations of neurons and synapses. With a `foreign` engine, return only equations of the learner."""
     by_regime = grouped(network.integrating, lambda population: population.dynamics.regime)
     potentials = [
         rf"$\tau v_j'(t) = {_current(regimes[regime])}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
@@ -158,7 +158,7 @@ def _time(network: Network) -> str:
 
 
 def parameters_table(network: Network, foreign: str = "") -> Table:
-    """Return the parameters of the integrating neurons, one row per population; `foreign` as in `neurons_table`."""
+    """Return the parameters of integrating neurons, one row per population. See `neurons_table` for `foreign`."""
     columns = {"Layer": 0.16, "Regime": 0.14, r"$\theta$": 0.08, r"$\tau$ (ms)": 0.11, f"${ONSET}$ (ms)": 0.11}
     columns |= {f"${END}$ (ms)": 0.11, f"${GATE}$ (ms)": 0.12, "$D$": 0.08, "$b_j$": 0.09}
     rows = []

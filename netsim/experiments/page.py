@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def make_page(
     experiment: Experiment, table: pd.DataFrame, verdict: Verdict, record: Mapping[str, Any], file: str, png: bytes
 ) -> Article:
-    """Return the page of an experiment, whose figure is the PNG `file`."""
+    """Return the page of an experiment with the figure `file` (PNG)."""
     results = experiment.results(table)
     seeds = record["seeds"]
     settings = Table(("setting", "value"), tuple((name, _shown(value)) for name, value in experiment.settings.items()))
@@ -63,7 +63,7 @@ def make_page(
 
 
 def cautions(record: Mapping[str, Any]) -> list[str]:
-    """Return what a reader has to know before the result."""
+    """Return cautions that a reader needs before the result."""
     found = []
     if record["quick"]:
         found.append("This is a quick run with a reduced budget. It shows the protocol. Its verdict is no evidence.")

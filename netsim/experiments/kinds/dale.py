@@ -1,4 +1,4 @@
-"""Dale's law: what the signs of neurons cost a deep first-spike network."""
+"""Dale's law: the cost of fixed signs in deep first-spike networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netsim.specification import Network
 
 FREE = "none"
-"""The constraint of neurons whose weights may have both signs."""
+"""Name of the condition without fixed signs."""
 _SOURCE = "Oberste-Frielinghaus et al. 2025, arXiv 2508.12975"
 _PUBLISHED = {(4, FREE): (0.9787, 0.9791), (4, "75/25"): (0.9769, 0.9778), (8, "75/25"): (0.9700, 0.9700)}
 """Published accuracies, lowest and highest, by depth and constraint."""
@@ -173,7 +173,7 @@ class Dale(Experiment):
         return Verdict("not reproduced" if any(below) else "beyond" if all(beyond) else "reproduced", reason)
 
     def _found(self, table: pd.DataFrame) -> dict[tuple[int, str], Any]:
-        """Our accuracies (%) in the published conditions."""
+        """Return our accuracies (%) in the published conditions."""
         from netsim.analysis.experiments.dale import accuracies
 
         return {key: accuracies(table, *key) for key in _PUBLISHED}
@@ -226,7 +226,7 @@ class Dale(Experiment):
 
 
 def inhibitory_share(constraint: str) -> float | None:
-    """Return the share of inhibitory neurons that a text such as ``75/25`` stands for; None without a constraint."""
+    """Parse the fraction of inhibitory neurons from a text such as ``75/25``. None without a constraint."""
     if constraint == FREE:
         return None
     parts = constraint.split("/")
@@ -240,7 +240,7 @@ def _range(low: float, high: float) -> str:
 
 
 def _balance(model: Model, limit: int) -> dict[str, float | None]:
-    """Return inhibitory over excitatory synaptic input until the onset, by population; None without excitation."""
+    """Return the ratio of inhibitory to excitatory input until the onset, by population, or None without excitation."""
     import numpy as np
 
     from netsim.spikes.presenting import present

@@ -1,4 +1,4 @@
-"""Delays against weights: what a network learns by the delays of its synapses alone."""
+"""Learning of delays compared with learning of weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEARNED = ("weights", "delays", "both")
 _LONGEST, _BIN = 64.0, 4.0
 """Longest delay, and width of the bins of their histogram (ms)."""
 _COMPARABLE = 2.0
-"""Points of accuracy within which delays count as comparable with weights."""
+"""Difference of accuracy (percentage points) within which delays and weights count as comparable."""
 
 
 @experiments.register("delays")
@@ -92,7 +92,7 @@ class LearnedDelays(Experiment):
         ]
 
     def network(self, size: int, learned: str) -> Network:
-        """Return a network of `size` hidden neurons; of half as many if weights and delays are both learned."""
+        """Return a network of `size` hidden neurons, or half as many if both weights and delays are learned."""
         from netsim.models.presets import load_preset
         from netsim.specification import Delays, Dense
 
