@@ -99,7 +99,7 @@ def analyse(
     chosen_settings = entry.checked(dict(map(_setting, settings or ())))
     if against is not None and not entry.takes("against"):
         others = ", ".join(name for name, one in analyses.items() if one.takes("against"))
-        raise SpecificationError("--against", f"has no meaning for {kind}, but for {others}")
+        raise SpecificationError("--against", f"has no meaning for {kind}, only for {others}; remove it")
     if against is None and entry.needs_other:
         raise SpecificationError("--against", f"is needed by {kind}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL")
     if width not in (None, *WIDTHS):
@@ -214,7 +214,7 @@ class _Opened:
             given = {"--split": self.split != "test", "--dataset": self.dataset, "--data-dir": self.data_dir}
             for option, value in (given | {"--engine": self.engine, "--dt": self.dt}).items():
                 if value:
-                    raise SpecificationError(option, f"has no meaning for {name}, a file of spikes")
+                    raise SpecificationError(option, f"has no meaning for {name}, a file of spikes; remove it")
             with progress_bar() as progress:
                 progress.add_task(f"reading {path.name}", total=None)
                 spikes = read_spikes(path)

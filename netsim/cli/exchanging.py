@@ -57,7 +57,7 @@ def export(
         others = {"--stimuli": stimuli_file, "--split": split != "test"}
         for option, value in (presenting | others).items():
             if value:
-                raise SpecificationError(option, f"has no meaning with --to {to}, for which nothing is presented")
+                raise SpecificationError(option, f"has no meaning with --to {to}, which presents no stimuli; remove it")
         figures, summary = _export_network(subject, chosen, network, to, path, seed)
     else:
         for name in layer or ():

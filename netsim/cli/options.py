@@ -311,7 +311,9 @@ def stimuli_of(
 def chosen_indices(index: list[int] | None, limit: int | None, count: int, where: str) -> list[int]:
     """Return the indices of the stimuli to present among `count` stimuli."""
     if limit is not None and index:
-        raise SpecificationError("--limit", "has no meaning with --index, which says what to present")
+        raise SpecificationError(
+            "--limit", "has no meaning with --index, which chooses the stimuli; remove one of them"
+        )
     indices = list(range(min(limit, count))) if limit else list(dict.fromkeys(index or [0]))
     check_index(max(indices), count, where)
     return indices
@@ -424,7 +426,9 @@ def distributed_over(scheduler: str | None, workers: int | None) -> Iterator[Dis
 def check_workers(scheduler: str | None, workers: int | None) -> None:
     """Refuse a number of local workers together with a scheduler."""
     if scheduler is not None and workers is not None:
-        raise SpecificationError("--workers", "has no meaning with --scheduler, which has workers of its own")
+        raise SpecificationError(
+            "--workers", "has no meaning with --scheduler, which has its own workers; remove one of them"
+        )
 
 
 def file_stem(what: str, layers: Sequence[str] | None) -> str:

@@ -98,12 +98,14 @@ def plot(
     for option, value in given.items():
         if value is not None and option not in entry.choices:
             others = " and ".join(leaving(option))
-            raise SpecificationError(f"--{option}", f"has no meaning for {figure}, but for {others}")
+            raise SpecificationError(f"--{option}", f"has no meaning for {figure}, only for {others}; remove it")
     presenting: dict[str, Any] = {"limit": limit, "split": (split != "test") or None, "dataset": dataset}
     presenting |= {"engine": engine, "dt": dt}
     for option, value in presenting.items() if entry.presentations == 0 else ():
         if value is not None:
-            raise SpecificationError(f"--{option}", f"has no meaning for {figure}, for which nothing is presented")
+            raise SpecificationError(
+                f"--{option}", f"has no meaning for {figure}, which presents no stimuli; remove it"
+            )
     if limit is not None and entry.presentations == 1:
         raise SpecificationError("--limit", f"has no meaning for {figure}, which shows one presentation; take --index")
     if width not in (None, *WIDTHS):

@@ -69,7 +69,9 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     plan = make_plan(network, name, level, range(seed, seed + (seeds or 5)), layer)
     if seeds is not None and not plan.seeds:
-        raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {name}, where nothing is drawn at random")
+        raise SpecificationError(
+            f"--seeds {seeds}", f"has no meaning for {name}, which draws nothing at random; remove it"
+        )
     if studies[name].is_grid and dt is not None:
         raise SpecificationError(f"--dt {dt:g}", f"has no meaning for {name}; give time steps with --level")
     folder = out or (chosen.run.subfolder("studies") if chosen.run else Path(f"studies-{network.name}"))

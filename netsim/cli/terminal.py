@@ -44,7 +44,7 @@ def fail_interrupted(folder: Path, state: str) -> NoReturn:
     """Exit with the code of Ctrl-C, and print how to continue the folder."""
     from netsim.training.opening import resuming
 
-    fail(f"{folder}: interrupted{state}. Go on with: {resuming(['netsim', *sys.argv[1:]])}", INTERRUPTED)
+    fail(f"{folder}: interrupted{state}. Continue with: {resuming(['netsim', *sys.argv[1:]])}", INTERRUPTED)
 
 
 def drop_output() -> None:

@@ -44,7 +44,7 @@ def read_idx(path: str | Path, dimensions: int | None = None) -> np.ndarray:
             with gzip.GzipFile(fileobj=file) as unzipped:
                 return _read_array(unzipped, path, dimensions, _LARGEST_EXPANSION * size, size)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
+        raise DataError(f"{path}: no such file; check its path") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: is a damaged gzip file ({error}); download it again") from error
     except OSError as error:

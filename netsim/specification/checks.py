@@ -257,7 +257,7 @@ def path_in(given: Any, where: str) -> Path:
     """Return a string or a path object as a path. Refuse other values."""
     fits = isinstance(given, str | os.PathLike) and isinstance(os.fspath(given), str)
     require(fits, where, f"must be a path, a word or a pathlib.Path, not {type(given).__name__}")
-    require("\0" not in os.fspath(given), where, "holds a character NUL, which no path has")
+    require("\0" not in os.fspath(given), where, "contains the character NUL, which no path can contain; remove it")
     return Path(given)
 
 

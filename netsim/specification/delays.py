@@ -57,4 +57,8 @@ class Delays:
         require(above, "delay.longest", f"must be at least shortest ({self.shortest} ms), not {self.longest}")
         within = f"must be from {self.shortest} to {self.longest} ms, shortest to longest, not {self.mean}"
         require(self.shortest <= self.mean <= self.longest, "delay.mean", within)
-        require(self.learned or self.rate == 1.0, "delay.rate", "has a meaning for learned delays only")
+        require(
+            self.learned or self.rate == 1.0,
+            "delay.rate",
+            "has a meaning only for learned delays; set learned = true or remove it",
+        )

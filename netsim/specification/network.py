@@ -181,7 +181,11 @@ class Network:
             "duration",
             f"must be a time in ms of at least encoder.t_max ({self.encoder.t_max} ms), not {self.duration}",
         )
-        require(math.prod(self.encoder.shape) <= LARGEST, "encoder.shape", f"has more than {LARGEST:,} pixels")
+        require(
+            math.prod(self.encoder.shape) <= LARGEST,
+            "encoder.shape",
+            f"has more than {LARGEST:,} pixels; use smaller samples",
+        )
         require(len(self.populations) > 0, "layers", "needs at least one layer")
         names = [population.name for population in self.populations]
         sort = "layers" if self._of_layers else "populations"  # must precede the naming of projections

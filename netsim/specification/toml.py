@@ -241,11 +241,11 @@ def _check_bounds(table: dict[str, Any], where: str) -> None:
     while waiting:
         value, depth = waiting.pop()
         if depth > _DEEPEST:
-            raise SpecificationError(where, f"is nested deeper than {_DEEPEST} levels")
+            raise SpecificationError(where, f"is nested deeper than {_DEEPEST} levels; flatten it")
         if isinstance(value, dict | list):
             waiting += [(inner, depth + 1) for inner in (value.values() if isinstance(value, dict) else value)]
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise SpecificationError(where, "holds an integer of more than 64 bits")
+            raise SpecificationError(where, "contains an integer of more than 64 bits; use a smaller number")
 
 
 def write_network(network: Network, path: str | Path) -> None:

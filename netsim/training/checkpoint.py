@@ -229,7 +229,7 @@ def read_checkpoint(network: Network, path: Path, optimizer: Optimizer | None = 
     except DataError as error:
         raise RunError(str(error)) from error
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise RunError(f"{path}: is no checkpoint of {network.name}") from error
+        raise RunError(f"{path}: is not a checkpoint of {network.name}; resume its own network") from error
 
 
 def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimizer: Optimizer | None) -> TrainingState:
@@ -249,7 +249,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
         {name: (array.shape, array.dtype) for name, array in kept.items()} for kept in (moments, optimizer.state)
     )
     if found != wanted:
-        raise DataError(f"{origin}: was made with another optimizer")
+        raise DataError(f"{origin}: was made with another optimizer; resume with that optimizer")
     optimizer.state = moments
     fired = _part(arrays, "fired", np.dtype(np.int64))
     sizes = {population.name: (population.maps,) for population in network.populations}

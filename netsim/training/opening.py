@@ -328,10 +328,10 @@ def _way_on(command: Sequence[str], path: Path) -> str:
             for before, word in pairwise(["", *command])
             if "--out" not in (before, word) and not word.startswith("--out=")
         ]
-        return f"go on with: {resuming([*kept, '--out', str(path)])}"
+        return f"continue with: {resuming([*kept, '--out', str(path)])}"
     if command[:1] == ["netsim"]:
-        return f"go on with: {resuming(command)}"
-    return "resume it with the network, seed and limit that it began with (netsim.open_training(..., resume=True))"
+        return f"continue with: {resuming(command)}"
+    return "resume it with its original network, seed and limit (netsim.open_training(..., resume=True))"
 
 
 def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -58,18 +58,20 @@ def read_edges(file: str, population: str, sha256: str) -> Edges:
     except Exception as error:  # a damaged file can raise any exception in a library
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SpecificationError("file", f"{file} cannot be read as a list of edges ({reason})") from error
-    require(checksum(file) == sha256, "file", f"{file} changed while it was read")
-    require(edges.pre.size > 0, "file", f"{file} holds no edges")
+    require(checksum(file) == sha256, "file", f"{file} changed while it was read; try again")
+    require(edges.pre.size > 0, "file", f"{file} has no edges; list at least one")
     alike = edges.pre.shape == edges.post.shape and edges.pre.ndim == 1
     alike = alike and (edges.weight is None or edges.weight.shape == edges.pre.shape)
-    require(alike, "file", f"{file} has columns of different lengths")
+    require(alike, "file", f"{file} has columns of different lengths; write it again")
     if edges.weight is not None:
-        require(bool(np.isfinite(edges.weight).all()), "file", f"{file} holds weights that are not finite numbers")
+        require(
+            bool(np.isfinite(edges.weight).all()), "file", f"{file} has weights that are NaN or infinite; correct them"
+        )
     return edges
 
 
 def _read_csv(path: Path, population: str) -> Edges:
-    require(not population, "population", "has a meaning for SONATA files")
+    require(not population, "population", "has no meaning for a .csv file; remove it")
     with open_regular(path, LARGEST_TABLE) as file:
         stream = bounded_lines(path, file)
         heading = stream.readline(1000).decode("utf-8-sig").strip()
@@ -118,7 +120,7 @@ def _whole(group: "h5py.Group", name: str, path: Path) -> np.ndarray:
     """Return the whole numbers of a dataset."""
     given = group[name][:]
     numbers = whole_numbers(given)
-    require(numbers is not None, "file", f"{path} has {name} of {given.dtype} that are no whole numbers")
+    require(numbers is not None, "file", f"{path} has {name} of {given.dtype} that are not whole numbers; use integers")
     assert numbers is not None
     return numbers
 

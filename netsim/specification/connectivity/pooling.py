@@ -50,7 +50,7 @@ class Pooling(Connectivity):
 
     def target_shape(self, source: Shape) -> Shape:
         """Return the shape (height, width, channels) for a source of shape (height, width, channels)."""
-        require(len(source) == 3, "", "a pooling layer cannot follow a dense layer")
+        require(len(source) == 3, "", "a pooling layer cannot follow a dense layer, which has no maps; remove it")
         for side in source[:2]:
             require(self.size <= side, "size", f"{self.size} is larger than its input of {source[0]}x{source[1]}")
         rows, columns = (positions(side, self.size, self.step, 0) for side in source[:2])
