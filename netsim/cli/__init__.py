@@ -77,6 +77,7 @@ def _prepare_process() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  open until exit
         elif hasattr(stream := getattr(sys, name), "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # for ASCII terminals
+    logging.getLogger("netsim").setLevel(logging.ERROR)  # progress bars announce compilation
     os.environ["PYTHONSAFEPATH"] = "1"  # for child processes
     os.environ["MPLBACKEND"] = "agg"
     if "MATPLOTLIBRC" not in os.environ:

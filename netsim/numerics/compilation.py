@@ -21,6 +21,7 @@ import numpy as np
 import platformdirs
 
 from netsim.files import make_private
+from netsim.numerics.compiling import keep_in
 
 _PACKAGE = Path(__file__).parents[1]
 _PREFIX = "netsim-kernels-"
@@ -140,3 +141,6 @@ def _remove_older(place: Path) -> None:
     with contextlib.suppress(OSError):  # of another process that removes the same
         for folder in sorted(place.glob(_PREFIX + "*"), key=lambda each: each.stat().st_mtime)[:-_FOLDERS]:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+keep_in(_folder)
