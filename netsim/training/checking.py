@@ -107,7 +107,8 @@ def _fitted(known: Model, stimuli: Stimuli, engine: Engine, seed: int) -> tuple[
     state = start_training(network, seed)
     if not state.to_fit:
         return known, {}
-    fitted = engine.run(fit_state(network, constraints_of(network), stimuli, state, seed))
+    by_equation = getattr(engine, "solves_equation", False)
+    fitted = engine.run(fit_state(network, constraints_of(network), stimuli, state, seed, by_equation))
     return replace(known, weights=forward_weights(network, state.weights)), proposed(network, fitted)
 
 

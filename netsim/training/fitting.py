@@ -36,6 +36,8 @@ _HALVINGS = 12
 _DECADES = 4.0  # search range of scales, in decades up and down
 _SEARCHED = 200  # maximum number of neurons per population in the search of scales
 _ROUNDS_OF_LOOPS = 3
+_TRIALS = 12
+_MEASURED = (0.02, 0.2)  # least and most shift of latencies that measures a rate, as a share of the median latency
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ def _is_scaled(network: Network, projection: Projection) -> bool:
     return projection.plastic and projection.connectivity.known_weights(*network.ends(projection)) is None
 
 
-def fit(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation[Fitted]:
-    """Fit the drawn weights of a network.
+def fit(network: Network, weights: Weights, stimuli: np.ndarray, by_equation: bool = True) -> Conversation[Fitted]:
+    """Fit the drawn weights of a network, and its learning rates.
 
     Parameters
     ----------
@@ -109,11 +111,16 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation
         Drawn latent weights. They are not changed.
     stimuli : ndarray of float, shape (presentations, height, width, channels)
         Latencies (ms) of some training stimuli.
+    by_equation : bool
+        Whether the engine solves the equation of the specification. Otherwise only learning rates are fitted, to the
+        measured shift of first spikes that a change of the weights causes.
 
     Returns
     -------
     Fitted
     """
+    if not by_equation:
+        return (yield from _measured_rates(network, weights, stimuli))
     weights = {name: array.copy() for name, array in weights.items()}
     found = Fitted({}, {}, {})
     for component in network.components:
@@ -130,6 +137,53 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation
                     _fit_population(network, potentials, weights, found)
                 found.rates.update(potentials.rates(network))
     return found
+
+
+def _measured_rates(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation[Fitted]:
+    """Scale learning rates by measured shifts of first spikes, so that the unit of weights does not matter.
+
+    A step of the optimizer shifts the spikes of each population by the same share of their median latency. Each
+    projection and the bias contribute by their number of synapses for each neuron.
+    """
+    rates = {}
+    latencies = yield Batch(stimuli, forward_weights(network, weights))
+    for population in network.integrating:
+        before = latencies[population.name]
+        if not np.isfinite(before).any():
+            continue
+        span = float(np.median(before[np.isfinite(before)])) - population.dynamics.onset
+        incoming = [one for one in network.incoming(population.name) if one.plastic]
+        synapses = {kernel_name(one): network.synapse_count(one) / population.size for one in incoming}
+        if population.has_bias:
+            synapses[bias_name(population)] = 1.0
+        for name, count in synapses.items():
+            per_unit = yield from _shift_per_unit(network, weights, name, population, stimuli, before, span)
+            if per_unit > 0:
+                share = count / sum(synapses.values())
+                rates[name] = float(f"{0.5 * _STEP * share * span / per_unit:.3g}")
+    return Fitted({}, {}, rates)
+
+
+def _shift_per_unit(
+    network: Network,
+    weights: Weights,
+    name: str,
+    population: Population,
+    stimuli: np.ndarray,
+    before: np.ndarray,
+    span: float,
+) -> Conversation[float]:
+    """Return how many ms the first spikes of a population shift if weights change by 1; 0 if they do not shift."""
+    change = float(np.abs(weights[name]).mean()) or 1.0
+    for _ in range(_TRIALS):
+        changed = weights | {name: weights[name] + weights[name].dtype.type(change)}
+        after = (yield Batch(stimuli, forward_weights(network, changed)))[population.name]
+        both = np.isfinite(before) & np.isfinite(after)
+        shift = float(np.abs(before[both] - after[both]).mean()) if both.any() else np.inf
+        if _MEASURED[0] * span <= shift <= _MEASURED[1] * span:
+            return shift / change
+        change *= 4.0 if shift < _MEASURED[0] * span else 0.25
+    return 0.0
 
 
 def describe_fit(network: Network) -> str:

@@ -204,6 +204,7 @@ def training_conversation(
     learner: Learner | None = None,
     constraints: Sequence[Constraint] | None = None,
     targets: Targets | None = None,
+    by_equation: bool = True,
 ) -> Conversation[TrainingState]:
     """Return a generator that trains a network. Pass it to the ``run`` method of an engine.
 
@@ -228,6 +229,9 @@ def training_conversation(
         `netsim.learning.constraints.constraints_of` of the network.
     targets : Targets, optional
         Targets of the output neurons, for the learner of the settings. A `learner` has its own targets.
+    by_equation : bool
+        Whether the engine solves the equation of the specification, as the engines of netsim do. Otherwise learning
+        rates are fitted to measured shifts of first spikes.
 
     Returns
     -------
@@ -273,7 +277,7 @@ def training_conversation(
     learner = chosen_learner(network, learner, targets)
     constraints = constraints_of(network) if constraints is None else constraints
     if state.to_fit:
-        yield from fit_state(network, constraints, training, state, seed)
+        yield from fit_state(network, constraints, training, state, seed, by_equation)
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
     while state.epoch < network.training.epochs and not (state.history and callbacks.stop(state.history)):
         yield from session.learn()
@@ -299,12 +303,17 @@ def training_conversation(
 
 
 def fit_state(
-    network: Network, constraints: Sequence[Constraint], training: Stimuli, state: TrainingState, seed: int
+    network: Network,
+    constraints: Sequence[Constraint],
+    training: Stimuli,
+    state: TrainingState,
+    seed: int,
+    by_equation: bool = True,
 ) -> Conversation[Fitted]:
     """Fit drawn weights and learning rates to the network with some training stimuli."""
     some = np.sort(generator_for(Purpose.FITTING, seed).permutation(len(training))[:STIMULI])
     stimuli = training.pick(some)
-    fitted = yield from fit(network, state.weights, stimuli.latencies(np.arange(len(stimuli))))
+    fitted = yield from fit(network, state.weights, stimuli.latencies(np.arange(len(stimuli))), by_equation)
     fitted.apply(state.weights)
     for constraint in constraints:
         constraint.enforce(state.weights)

@@ -124,6 +124,7 @@ class TrainingRun:
                 self.learner,
                 self.constraints,
                 self.targets,
+                getattr(self.engine, "solves_equation", False),
             )
             return self.engine.run(conversation).history
 

@@ -249,6 +249,19 @@ class OwnNetwork:
         _require(array, f"potentials.{population}", f"{name!r} is no state variable of {group.name}; name another")
         return variable.get_value()[_extent(group)]
 
+    def unit_of_response(self, projection: Projection) -> str:
+        """Return the unit of a potential for a weight of 1, such as ``V per pA``; empty without units."""
+        group = self.groups[projection.target]
+        potential = group.variables[self._potentials.get(projection.target, "v")].dim
+        weights, unit, _ = self._kernels[projection.name]
+        if potential.is_dimensionless and weights.dim.is_dimensionless:
+            return ""
+        weight = (
+            str(b2.Quantity(unit, dim=weights.dim)).removeprefix("1. ") if not weights.dim.is_dimensionless else "1"
+        )
+        of = "1" if potential.is_dimensionless else str(b2.Quantity(1.0, dim=potential)).removeprefix("1. ")
+        return f"{of} per {weight}"
+
     def reset(self) -> None:
         """Put the state back that `kept_state` keeps, and drop spikes that are on their way."""
         for variable, value in self._state.items():
