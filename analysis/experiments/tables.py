@@ -47,3 +47,11 @@ def intervals(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataFra
     groups = table.groupby(list(by), sort=False, dropna=False)[column]
     rows = [{**dict(zip(by, key, strict=True)), **interval(values)._asdict()} for key, values in groups]
     return pd.DataFrame(rows, columns=[*by, *Interval._fields])
+
+
+def by_seed(table: pd.DataFrame, **condition: Any) -> pd.DataFrame:
+    """The first row of each seed, where columns have the values of a condition; indexed by seed."""
+    rows = table
+    for name, value in condition.items():
+        rows = rows[rows[name] == value]
+    return rows.drop_duplicates("seed").set_index("seed")

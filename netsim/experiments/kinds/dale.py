@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netsim.errors import SpecificationError
@@ -77,14 +75,12 @@ class Dale(Experiment):
 
     def measure(self, unit: Unit) -> list[Row]:
         """See `Experiment`."""
+        from netsim.experiments.training import trained
         from netsim.measuring.evaluation import evaluate
-        from netsim.training.training import train
 
         depth, constraint = unit.condition["depth"], unit.condition["constraint"]
         network = self.network(depth, inhibitory_share(constraint))
-        with tempfile.TemporaryDirectory(prefix="netsim-") as folder:
-            path = Path(folder) / "run"
-            model = train(network, path, seed=unit.seed, limit=self.images, data_dir=unit.data_dir)
+        with trained(network, unit, limit=self.images) as model:
             evaluation = evaluate(model, limit=self.test_images)
             balance = _balance(model, min(500, self.test_images))
         spikes = evaluation.spikes_per_presentation

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
@@ -73,13 +71,12 @@ class LearnedDelays(Experiment):
         """See `Experiment`."""
         import numpy as np
 
+        from netsim.experiments.training import trained
         from netsim.measuring.evaluation import evaluate
         from netsim.specification.summary import summarise
-        from netsim.training.training import train
 
         network = self.network(unit.condition["size"], unit.condition["learned"])
-        with tempfile.TemporaryDirectory(prefix="netsim-") as folder:
-            model = train(network, Path(folder) / "run", seed=unit.seed, data_dir=unit.data_dir)
+        with trained(network, unit) as model:
             accuracy = evaluate(model).strict_accuracy
             delays = [array.ravel() for name, array in model.weights.items() if name.endswith(".delay")]
         known: Row = {"accuracy": accuracy, "parameters": summarise(network)["parameters"]}
