@@ -23,6 +23,14 @@ class Interval(NamedTuple):
         mean = number.format(self.mean)
         return mean if np.isnan(self.low) else f"{mean} [{number.format(self.low)}, {number.format(self.high)}]"
 
+    def lies_below(self, value: float) -> bool:
+        """Whether the whole interval, or the mean of a single seed, is below a value."""
+        return bool((self.mean if self.seeds == 1 else self.high) < value)
+
+    def lies_above(self, value: float) -> bool:
+        """Whether the whole interval, or the mean of a single seed, is above a value."""
+        return bool((self.mean if self.seeds == 1 else self.low) > value)
+
 
 def experiment_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the table of an experiment, one row per measurement. Missing values stay empty."""
