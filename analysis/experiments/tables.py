@@ -37,8 +37,8 @@ def experiment_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows))
 
 
-def interval(values: Any) -> Interval:
-    """Return the mean of values and its 95 % interval, without missing values."""
+def interval(values: Any, level: float = 0.95) -> Interval:
+    """Return the mean of values and its confidence interval, without missing values."""
     given = np.asarray(values, float)
     given = given[np.isfinite(given)]
     if not len(given):
@@ -46,7 +46,7 @@ def interval(values: Any) -> Interval:
     mean = float(given.mean())
     if len(given) < 2:
         return Interval(mean, np.nan, np.nan, 1)
-    half = float(stdtrit(len(given) - 1, 0.975) * given.std(ddof=1) / np.sqrt(len(given)))
+    half = float(stdtrit(len(given) - 1, 0.5 + level / 2) * given.std(ddof=1) / np.sqrt(len(given)))
     return Interval(mean, mean - half, mean + half, len(given))
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from netsim.specification import Network
     from netsim.spikes import Spikes
 
-_WINDOW, _DURATION = 64.0, 256.0
-"""Encoding window and presentation (ms)."""
+_WINDOW = 64.0
+"""Encoding window (ms)."""
 
 
 @experiments.register("reaction-time")
@@ -156,21 +156,11 @@ class ReactionTime(Experiment):
 
     def network(self, classes: int) -> Network:
         """Return a network that decides from its input alone: no neuron has a constant current."""
-        from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
+        from netsim.experiments.networks import stimulus_driven
 
-        neurons = Neurons("free", threshold=1.0, tau=96.0)
-        layers = (
-            Layer("hidden", Dense(self.hidden), replace(neurons, end=192.0)),
-            Layer("output", Dense(classes), neurons),
-        )
-        return Network.chain(
-            "reaction-time",
-            IntensityEncoder((28, 28, 1), _WINDOW),
-            layers,
-            duration=_DURATION,
-            learning=Learning(rate=self.rate, sharpness=16.0),
-            training=Training(epochs=self.epochs, batch=50, validation=self.images // 20),
-        )
+        settings = {"epochs": self.epochs, "batch": 50, "validation": self.images // 20}
+        learning = {"rate": self.rate}
+        return stimulus_driven("reaction-time", "free", (self.hidden,), classes, learning, **settings)
 
     def draw(self, table: pd.DataFrame) -> Figure:
         """See `Experiment`."""
