@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 
-from netsim.analysis.experiments.tables import Interval
+from netsim.analysis.experiments.tables import Interval, intervals
 
 MARKERS = ("o", "s", "^", "D", "v")
 
@@ -24,3 +25,9 @@ def bars(axes: Axes, places: Sequence[float], found: Sequence[Interval], **style
     """Draw means with their intervals; a mean of a single seed has none."""
     half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in found]
     axes.errorbar(places, [each.mean for each in found], half, elinewidth=0.8, capsize=2, **style)
+
+
+def curve(axes: Axes, rows: pd.DataFrame, x: str, y: str, scale: float = 1.0, **style: Any) -> None:
+    """Draw means of a column over seeds, times `scale`, against another column, in the order of the rows."""
+    means = intervals(rows.assign(value=scale * rows[y].astype(float)), [x], "value")
+    bars(axes, list(means[x]), [Interval(*row) for row in means[[*Interval._fields]].itertuples(index=False)], **style)
