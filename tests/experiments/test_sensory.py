@@ -13,8 +13,11 @@ import netsim
 from netsim.analysis.experiments.tables import experiment_table
 from netsim.data.places import data_folders
 from netsim.errors import DataError
+from netsim.experiments.kinds._multi_spike import all_spikes
 from netsim.experiments.kinds._receptors import FILE, ODOURS, RECEPTORS, Kinetics, receptor_responses
 from netsim.experiments.kinds._retina_model import CELLS, Retina, drawn_images, drives, ranks, relative
+from netsim.experiments.kinds.causal_pieces import CausalPieces
+from netsim.experiments.kinds.information import Information, _information
 from netsim.experiments.kinds.odours import COUNT, EXACT, FIRST, Odours
 from netsim.experiments.kinds.retina import ABSOLUTE, RELATIVE, Retinal
 
@@ -62,9 +65,9 @@ def test_recorded_odours_are_those_of_the_package() -> None:
 
 
 def test_odours_at_tiny_settings(responses: str) -> None:
-    given = {"levels": [0.0, 1.0], "jitters": [1.0], "trials": 2, "hidden": 4, "epochs": 1}
+    given = {"levels": [0.0], "jitters": [1.0], "trials": 2, "hidden": 4, "epochs": 1}
     result = netsim.experiment("odours", quick=True, seeds=1, settings=given, data_dir=responses)
-    assert len(result.table) == 2 * 4
+    assert len(result.table) == 4
     assert result.table["accuracy"].between(0, 1).all()
     assert len(result.figure().axes) == 3
     assert "pip install drosolf" not in result.page
@@ -121,9 +124,73 @@ def test_verdicts_of_the_retina() -> None:
     assert [outcome(0.1), outcome(0.5), outcome(0.8)] == ["not reproduced", "not reproduced", "reproduced"]
 
 
+def test_causal_pieces_at_tiny_settings() -> None:
+    given = {"means": [0.0], "spreads": [0.1, 0.8, 3.2], "size": 4, "epochs": 1, "stimuli": 60}
+    result = netsim.experiment("causal-pieces", quick=True, seeds=1, settings=given)
+    assert len(result.table) == 3
+    assert result.table["firing"].between(0, 1).all()
+    assert result.table["pieces"].between(0, 60).all()
+    assert len(result.figure().axes) == 3
+
+
+def test_verdicts_of_causal_pieces() -> None:
+    def outcome(sign: int) -> str:
+        rows = [
+            {"mean": 0.0, "spread": float(number), "seed": seed, "pieces": number, "firing": 1.0}
+            | {"accuracy": 0.5 + 0.01 * sign * number}
+            for seed in range(5)
+            for number in range(4)
+        ]
+        return CausalPieces().verdict(experiment_table(rows)).outcome
+
+    assert [outcome(sign) for sign in (-1, 0, 1)] == ["not reproduced", "not reproduced", "reproduced"]
+
+
+def test_a_twin_fires_again_after_the_same_first_spike() -> None:
+    """Compared with adding up its input: it fires once for each threshold."""
+    made = Information(afferents=5, neurons=1)
+    network, weights = made.network(), {"output.kernel": np.full((5, 1), 0.75)}
+    latencies = np.array([[2.0, 4.0, 6.0, 8.0, 10.0], [np.inf] * 5, [1.0, np.inf, np.inf, np.inf, np.inf]])
+    (first, silent, weak) = (trains[0] for trains in all_spikes(network, weights, latencies, 0.5))
+    assert len(first) == 3  # 3.75 thresholds
+    assert (len(silent), len(weak)) == (0, 0)
+    batch = netsim.Batch(latencies.reshape(3, 1, 1, 5), weights)
+    single = netsim.make_engine("event", network, 0.5).present(batch)["output"]
+    assert single[:, 0].tolist() == [first[0], np.inf, np.inf]
+
+
+def test_information_of_what_is_known() -> None:
+    stimuli = np.repeat(np.arange(9), 200)
+    generator = np.random.default_rng(0)
+    responses = np.stack([stimuli, stimuli // 8, generator.integers(0, 4, len(stimuli))], axis=1)
+    share = 1 / 9
+    expected = (np.log2(9), -(share * np.log2(share) + (1 - share) * np.log2(1 - share)), 0.0)
+    found = [_information(responses[:, [neuron]], stimuli) for neuron in range(3)]
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_information_at_tiny_settings() -> None:
+    given = {"dispersions": [2.5], "drives": [2.0], "neurons": 3, "afferents": 10, "trials": 5}
+    result = netsim.experiment("information", quick=True, seeds=1, settings=given)
+    assert result.table["same_first"].tolist() == [1.0]
+    assert "not measured" not in result.page
+    assert len(result.figure().axes) == 3
+
+
+def test_verdicts_of_information() -> None:
+    def outcome(times: float) -> str:
+        rows = [
+            {"dispersion": 2.5, "drive": 2.0, "seed": seed, "count": 1.0, "times": times + 0.01 * seed}
+            for seed in range(5)
+        ]
+        return Information().verdict(experiment_table(rows)).outcome
+
+    assert [outcome(times) for times in (1.2, 1.5, 2.5)] == ["not reproduced", "reproduced", "beyond"]
+
+
 @pytest.mark.nightly
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", ["odours", "retina"])
+@pytest.mark.parametrize("name", ["causal-pieces", "information", "odours", "retina"])
 def test_quick_runs(tmp_path: Path, name: str) -> None:
     if name == "odours":
         test_recorded_odours_are_those_of_the_package()  # skips without them

@@ -29,8 +29,8 @@ class Odours(Experiment):
     """Classify recorded odours, and compare neighbouring concentrations, by first spikes and by counts."""
 
     question: ClassVar[str] = "Do first spikes of receptor neurons tell odours over more concentrations than counts?"
-    duration: ClassVar[str] = "30 min"
-    quick_duration: ClassVar[str] = "4 min"
+    duration: ClassVar[str] = "20 min"
+    quick_duration: ClassVar[str] = "3 min"
     order: ClassVar[int] = 5
     quick: ClassVar[dict[str, Any]] = {
         "levels": (-2.0, -1.0, 0.0, 1.0, 2.0),

@@ -35,7 +35,7 @@ class Retinal(Experiment):
     """Recognise images by latencies, ranks or counts of on and off cells, over contrast and shared jitter."""
 
     question: ClassVar[str] = "Which codes of retinal first spikes survive changes of contrast and a shared jitter?"
-    duration: ClassVar[str] = "10 min"
+    duration: ClassVar[str] = "5 min"
     quick_duration: ClassVar[str] = "1 min"
     order: ClassVar[int] = 4
     quick: ClassVar[dict[str, Any]] = {
