@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from netsim.specification import Network
@@ -25,20 +27,22 @@ def all_spikes(network: Network, weights: Weights, latencies: np.ndarray, dt: fl
     dt : float
         Time step (ms).
     """
-    import brian2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of pyparsing, which Brian2 uses
+        import brian2
 
-    from netsim.engines.brian2.conversation import quiet_brian2
-    from netsim.models.network import build_network
+        from netsim.engines.brian2.conversation import quiet_brian2
+        from netsim.models.network import build_network
 
-    count, size = len(latencies), network.output.size
-    with quiet_brian2():
-        model = build_network(network, weights, dt=dt, copies=count)
-        group = model.neurons[network.output.name]
-        group.run_on_event("spike", _SPIKE_AND_GO_ON, when="resets")
-        monitor = brian2.SpikeMonitor(group)
-        model.network.add(monitor)
-        model.begin(latencies.reshape(count, *network.encoder.shape))
-        model.network.run(model.duration, namespace={})
+        count, size = len(latencies), network.output.size
+        with quiet_brian2():
+            model = build_network(network, weights, dt=dt, copies=count)
+            group = model.neurons[network.output.name]
+            group.run_on_event("spike", _SPIKE_AND_GO_ON, when="resets")
+            monitor = brian2.SpikeMonitor(group)
+            model.network.add(monitor)
+            model.begin(latencies.reshape(count, *network.encoder.shape))
+            model.network.run(model.duration, namespace={})
     neuron, step = np.asarray(monitor.i), np.rint(np.asarray(monitor.t) / model.clock.dt_)
     order = np.argsort(neuron, kind="stable")
     trains = np.split(dt * step[order], np.cumsum(np.bincount(neuron, minlength=count * size))[:-1])
