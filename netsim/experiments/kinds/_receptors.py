@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
+import io
 from pathlib import Path
 
 import numpy as np
 
 from netsim.data.places import data_folders
 from netsim.errors import DataError
+from netsim.files import read_text
 
 FILE = "Hallem_Carlson_2006.csv"
 """Responses of 24 receptors to 110 odours (spikes/s above the spontaneous rate), which the package drosolf ships."""
 ODOURS, RECEPTORS = 110, 24
+_HEADINGS, _SPONTANEOUS, _LARGEST = 2, "spontaneous firing rate", 2**20
+"""Lines of headings, the row that is no odour, and the largest size of the file (bytes)."""
 _BISECTIONS = 40
 """Steps that find a first spike to 1e-10 ms."""
 
@@ -25,13 +30,12 @@ def receptor_responses(data_dir: str | None) -> np.ndarray:
     DataError
         If the file is nowhere, or is another one.
     """
-    import pandas as pd
-
     path = _find(data_dir)
     try:
-        table = pd.read_csv(path, header=1, index_col="odor")
-        responses = table.drop(index="spontaneous firing rate").iloc[:, :RECEPTORS].to_numpy(float)
-    except (OSError, ValueError, KeyError) as error:
+        lines = list(csv.reader(io.StringIO(read_text(path, _LARGEST))))[_HEADINGS:]
+        rows = [line[1 : 1 + RECEPTORS] for line in lines if line[:1] != [_SPONTANEOUS]]
+        responses = np.array(rows, dtype=float)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: is not {FILE} of the package drosolf ({error}); get that file") from error
     if responses.shape != (ODOURS, RECEPTORS):
         raise DataError(f"{path}: has {responses.shape} responses, not ({ODOURS}, {RECEPTORS}); get {FILE} of drosolf")
