@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from netsim.spikes.batches import Distribution
 
 _ROWS_SHOWN = 20
+DEFAULT_WINDOW = (0.0, 200.0)
+"""Begin and end of a trial relative to its event (ms)."""
 _TABLES, _RECORD = (".csv", ".csv.gz", ".parquet"), ".json"
 
 
@@ -65,6 +67,22 @@ def analyse(
     limit: Annotated[
         int | None,
         Option(min=1, metavar="N", help="Analyse the first N presentations; for a RUN the default depends on KIND."),
+    ] = None,
+    event: Annotated[
+        str | None,
+        Option(
+            metavar="NAME",
+            help="FILE is a recording (NWB, or a format of Neo). Cut it into trials relative to this event: a column of"
+            " the trials of NWB, such as start_time, or an event or epoch of Neo.",
+        ),
+    ] = None,
+    window: Annotated[
+        tuple[float, float],
+        Option(metavar="BEGIN END", help="Begin and end of a trial relative to the --event (ms)."),
+    ] = DEFAULT_WINDOW,
+    label: Annotated[
+        str | None,
+        Option(metavar="NAME", help="Column of the trials, or annotation of the --event, with the labels of trials."),
     ] = None,
     out: Annotated[
         list[Path] | None,
@@ -114,7 +132,10 @@ def analyse(
         pass
     for path in out or ():
         _check_suffix(path)
-    opened = _Opened(split, dataset, data_dir, engine, dt, seed)
+    if event is None and (label is not None or window != DEFAULT_WINDOW):
+        raise SpecificationError("--window" if label is None else "--label", "needs --event, the event of a recording")
+    trials = None if event is None else {"event": event, "window": window, "label": label}
+    opened = _Opened(split, dataset, data_dir, engine, dt, seed, trials)
     one = opened.subject(subject)
     other = None if against is None else opened.other(against, one)
     with options.distributed_over(scheduler, workers) as distribution, progress_bar() as progress:
@@ -145,7 +166,7 @@ def analyse(
     for path in files:
         options.make_folder(path.parent)
     record = {"kind": kind, "settings": entry.settings | chosen_settings, "layers": layer, "limit": first}
-    record |= {"against": against}
+    record |= {"against": against} | ({"trials": trials} if trials else {})
     said = opened.record_of(one, subject, [(analyses, kind)], **record)
     write_each(files, lambda path: _write(path, found.table, figure, said))
     plt.close(figure)
@@ -201,15 +222,27 @@ class _Opened:
     """Options that all subjects share, and methods that open subjects."""
 
     def __init__(
-        self, split: str, dataset: str | None, data_dir: str | None, engine: str | None, dt: float | None, seed: int
+        self,
+        split: str,
+        dataset: str | None,
+        data_dir: str | None,
+        engine: str | None,
+        dt: float | None,
+        seed: int,
+        trials: dict[str, Any] | None,
     ) -> None:
         self.split, self.dataset, self.data_dir = split, dataset, data_dir
-        self.engine, self.dt, self.seed = engine, dt, seed
+        self.engine, self.dt, self.seed, self.trials = engine, dt, seed, trials
 
     def subject(self, name: str) -> _Subject:
         path = Path(name)
-        if path.is_file() and any(path.name.endswith(known.suffixes) for known in spike_formats.values()):
+        if self.trials and not path.is_file():
+            raise SpecificationError("--event", f"needs a recording, but {name} is no file")
+        if self.trials or (
+            path.is_file() and any(path.name.endswith(known.suffixes) for known in spike_formats.values())
+        ):
             from netsim.exchange import read_spikes
+            from netsim.exchange.trials import read_recording
 
             given = {"--split": self.split != "test", "--dataset": self.dataset, "--data-dir": self.data_dir}
             for option, value in (given | {"--engine": self.engine, "--dt": self.dt}).items():
@@ -217,7 +250,7 @@ class _Opened:
                     raise SpecificationError(option, f"has no meaning for {name}, a file of spikes; remove it")
             with progress_bar() as progress:
                 progress.add_task(f"reading {path.name}", total=None)
-                spikes = read_spikes(path)
+                spikes = read_recording(path, **self.trials) if self.trials else read_spikes(path)
             if not spikes.complete:
                 note(
                     f"{name}: a table of spikes does not tell of neurons above the last that fired, nor of"
