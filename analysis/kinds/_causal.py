@@ -74,10 +74,10 @@ class _Incoming:
 
     def __init__(self, model: Model, projection: Projection, population: Population) -> None:
         listed = model.network.connections(projection)
-        kept, weighted = slice(None), population.integrates
+        weighted = population.integrates
         if weighted:
             kept = np.flatnonzero(model.weights[kernel_name(projection)].ravel()[listed.weight])
-        listed = Connections(*(each[kept] for each in listed))
+            listed = Connections(*(each[kept] for each in listed))
         order = np.argsort(listed.post, kind="stable")
         self.pre = listed.pre[order]
         self.psp = projection.psp if weighted else None

@@ -203,8 +203,8 @@ def _of_neo(recording: Any, events: Any, label: Any, name: str) -> _Recording:
         raise DataError(
             f"{name}: has no event or epoch {events!r}{nearest(events, names) if names else '; it has none'}"
         )
-    tags = [_labels_of_event(each, label, name) for each in chosen]
-    together = None if any(each is None for each in tags) else np.concatenate(tags)  # type: ignore[arg-type]
+    tags = [tag for each in chosen if (tag := _labels_of_event(each, label, name)) is not None]
+    together = np.concatenate(tags) if tags else None
     return _Recording(trains, np.concatenate([_in_ms(each.times) for each in chosen]), together)
 
 

@@ -96,8 +96,9 @@ def test_neo_is_cut_like_arrays() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(given: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {"recording": TRAINS, "events": EVENTS}
     with pytest.raises((DataError, SpecificationError), match=message):
-        netsim.cut_trials(**{"recording": TRAINS, "events": EVENTS} | given)
+        netsim.cut_trials(**arguments | given)
 
 
 def test_nwb_is_read(nwb: str) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import netsim
@@ -76,12 +75,12 @@ def test_odours_at_tiny_settings(responses: str) -> None:
 def test_verdicts_of_odours() -> None:
     def outcome(first: float) -> str:
         rows: list[dict[str, Any]] = [
-            {"level": level, "jitter": 1.0, "seed": seed, "code": code, "told_apart": apart, "earliest": 4.0}
+            {"level": level, "jitter": 1.0, "seed": seed, "code": code, "told_apart": apart}
             for seed in range(5)
             for code, end in ((FIRST, first + 0.01 * seed), (COUNT, 0.7), (EXACT, 0.7))
             for level, apart in ((0.0, 1.0), (1.0, end))
         ]
-        return Odours().verdict(experiment_table(pd.DataFrame(rows).assign(accuracy=0.5).to_dict("records"))).outcome
+        return Odours().verdict(experiment_table(rows)).outcome
 
     assert [outcome(0.6), outcome(0.8)] == ["not reproduced", "reproduced"]
 

@@ -86,7 +86,7 @@ class CausalPieces(Experiment):
         drawn = Model(network, initial_weights(network, unit.seed))
         table = causal_pieces(drawn, training)
         layers = table[table["neuron"].isna()].set_index("layer")
-        hidden, output = layers.loc["hidden"], layers.loc["output"]
+        hidden, output = (layers.loc[name].to_dict() for name in ("hidden", "output"))
         return [
             {
                 PIECES: float(output["pieces"]),

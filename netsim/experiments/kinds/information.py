@@ -171,14 +171,12 @@ class Information(Experiment):
         """See `Experiment`."""
         from netsim.analysis.experiments.information import summary
 
-        headings = ("dispersion (ms)>", "drive>", "spikes per trial>", "count (bits)>", "times (bits)>")
-        headings += (
-            "times, shuffled (bits)>",
-            "first spike (bits)>",
-            "times over counts (%)>",
-            "first spike / times (%)>",
+        headings = (
+            *("dispersion (ms)>", "drive>", "spikes per trial>", "count (bits)>", "times (bits)>"),
+            *("times, shuffled (bits)>", "first spike (bits)>", "times over counts (%)>"),
+            *("first spike / times (%)>", "same first spike (%)>"),
         )
-        return Results((*headings, "same first spike (%)>"), summary(table))
+        return Results(headings, summary(table))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
         """See `Experiment`."""
