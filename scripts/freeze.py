@@ -102,7 +102,7 @@ def numbers() -> Iterator[tuple[str, np.ndarray]]:
     for name in ("phased ramp", "staggered plateau", "free triangle"):
         network = networks()[name]
         # binary weights, which are signs times a scale, cannot be given
-        unsigned = tuple(replace(one, sign="any") for one in network.projections)
+        unsigned = tuple(replace(projection, sign="any") for projection in network.projections)
         binary = replace(network, projections=unsigned, weighting=netsim.Weighting("binary"))
         yield f"double {name}", _trained(network, "double", _learning(derivative="exact", rate=0.01))
         yield f"single {name}", _trained(network, "single", _learning(optimizer="sgd", rate=0.05))

@@ -83,7 +83,9 @@ def training_record(run: RunFolder) -> Result:
 
 def check_data(rows: Iterable[str], data_dir: str | None) -> None:
     """Raise DataError early if the data set of any row is missing, not after hours of training."""
-    for name, encoder in {one.training.dataset: one.encoder for one in map(netsim.load_preset, rows)}.items():
+    for name, encoder in {
+        network.training.dataset: network.encoder for network in map(netsim.load_preset, rows)
+    }.items():
         netsim.load_dataset(name, data_dir, encoder, as_needed=True)
 
 

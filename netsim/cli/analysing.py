@@ -116,7 +116,7 @@ def analyse(
     entry = analyses.require(kind)
     chosen_settings = entry.checked(dict(map(_setting, settings or ())))
     if against is not None and not entry.takes("against"):
-        others = ", ".join(name for name, one in analyses.items() if one.takes("against"))
+        others = ", ".join(name for name, candidate in analyses.items() if candidate.takes("against"))
         raise SpecificationError("--against", f"has no meaning for {kind}, only for {others}; remove it")
     if against is None and entry.needs_other:
         raise SpecificationError("--against", f"is needed by {kind}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL")
@@ -136,49 +136,51 @@ def analyse(
         raise SpecificationError("--window" if label is None else "--label", "needs --event, the event of a recording")
     trials = None if event is None else {"event": event, "window": window, "label": label}
     opened = _Opened(split, dataset, data_dir, engine, dt, seed, trials)
-    one = opened.subject(subject)
-    other = None if against is None else opened.other(against, one)
+    chosen = opened.subject(subject)
+    other = None if against is None else opened.other(against, chosen)
     with options.distributed_over(scheduler, workers) as distribution, progress_bar() as progress:
         task = progress.add_task(f"analysing {kind}", total=None)
 
-        def told(done: int, of: int) -> None:
+        def advance(done: int, of: int) -> None:
             progress.update(task, completed=done, total=of)
 
-        first = entry.presentations if limit is None and one.model else limit
-        model = one.model if entry.takes("model") else None
-        found = analyse_by_name(
-            model or one.spikes(first, layer, told, distribution),
+        first = entry.presentations if limit is None and chosen.model else limit
+        model = chosen.model if entry.takes("model") else None
+        result = analyse_by_name(
+            model or chosen.spikes(first, layer, advance, distribution),
             kind,
-            other.spikes(first, layer, told, distribution, seed) if other else None,
-            stimuli=one.stimuli() if model else None,
+            other.spikes(first, layer, advance, distribution, seed) if other else None,
+            stimuli=chosen.stimuli() if model else None,
             populations=layer,
             limit=first,
-            engine=one.engine() if model and entry.takes("engine") else None,
+            engine=chosen.engine() if model and entry.takes("engine") else None,
             workers=distribution if model and entry.takes("workers") else None,
             seed=seed,
-            progress=told,
+            progress=advance,
             **chosen_settings,
         )
-        figure = found.figure(WIDTHS[width] if width else 0.0, palette)
-    folder = one.model.run.subfolder("analysis") if one.model and one.model.run else Path(f"analysis-{one.name}")
+        figure = result.figure(WIDTHS[width] if width else 0.0, palette)
+    folder = (
+        chosen.model.run.subfolder("analysis") if chosen.model and chosen.model.run else Path(f"analysis-{chosen.name}")
+    )
     stem = options.file_stem(kind, layer)
     files = out or [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
     for path in files:
         options.make_folder(path.parent)
     record = {"kind": kind, "settings": entry.settings | chosen_settings, "layers": layer, "limit": first}
     record |= {"against": against} | ({"trials": trials} if trials else {})
-    said = opened.record_of(one, subject, [(analyses, kind)], **record)
-    write_each(files, lambda path: _write(path, found.table, figure, said))
+    said = opened.record_of(chosen, subject, [(analyses, kind)], **record)
+    write_each(files, lambda path: _write(path, result.table, figure, said))
     plt.close(figure)
     if as_json:
         from netsim.spikes.files import records
 
-        rows = records(found.table) if len(found.table) <= 10_000 else None
+        rows = records(result.table) if len(result.table) <= 10_000 else None
         print_json(
-            {"kind": kind, "subject": subject, "rows": len(found.table), "table": rows, "files": list(map(str, files))}
+            {"kind": kind, "subject": subject, "rows": len(result.table), "table": rows, "files": list(map(str, files))}
         )
         return
-    _show(found.table)
+    _show(result.table)
     print(*files, sep="\n")
 
 
@@ -263,41 +265,43 @@ class _Opened:
         return _Subject(network.name, replace(model, network=network), stimuli, None)
 
     def record_of(
-        self, one: _Subject, name: str, entries: Sequence[tuple[Registry[Any], str]], **more: Any
+        self, chosen: _Subject, name: str, entries: Sequence[tuple[Registry[Any], str]], **more: Any
     ) -> dict[str, Any]:
         """Return an exact record of the subject: a model and its stimuli, or a file."""
         from netsim.files import file_sha256
         from netsim.runs.folder import describe_run
 
-        if one.model is None:
+        if chosen.model is None:
             more |= {"sha256": file_sha256(Path(name)), **options.from_elsewhere(entries)}
             return describe_run(self.seed, subject=name, **more)
-        source = {"dataset": one.model.network.training.dataset, "split": self.split}
-        return options.record_of(name, one.model, one.model.network, source, self.seed, entries, **more)
+        source = {"dataset": chosen.model.network.training.dataset, "split": self.split}
+        return options.record_of(name, chosen.model, chosen.model.network, source, self.seed, entries, **more)
 
-    def other(self, name: str, one: _Subject) -> _Subject:
+    def other(self, name: str, chosen: _Subject) -> _Subject:
         """Return the subject of comparison. Models receive the same stimuli."""
         from netsim.runs.model import weights_before_learning
 
         study, equals, level = name.partition("=")
         if name == "initial" or equals:
-            if one.model is None:
+            if chosen.model is None:
                 raise SpecificationError(f"--against {name}", "needs a run or a preset, not a file of spikes")
-            changed = _Subject(one.name, one.model, one.stimuli(), None)
+            changed = _Subject(chosen.name, chosen.model, chosen.stimuli(), None)
             if equals:
                 try:
                     changed.changed = study, float(level)
                 except ValueError:
                     raise SpecificationError(f"--against {name}", "must be STUDY=LEVEL with a number") from None
             else:
-                initial = weights_before_learning(one.model, self.seed)
+                initial = weights_before_learning(chosen.model, self.seed)
                 if initial is None:
-                    raise SpecificationError(f"--against {name}", f"{one.name} was not trained from weights drawn here")
-                changed.model = replace(one.model, weights=initial)
+                    raise SpecificationError(
+                        f"--against {name}", f"{chosen.name} was not trained from weights drawn here"
+                    )
+                changed.model = replace(chosen.model, weights=initial)
             return changed
         other = self.subject(name)
-        if other.model is not None and one.model is not None:
-            return _Subject(other.name, other.model, one.stimuli(), None)
+        if other.model is not None and chosen.model is not None:
+            return _Subject(other.name, other.model, chosen.stimuli(), None)
         return other
 
 

@@ -162,8 +162,8 @@ def import_network(
         unknown = f"does not say by a checksum which data are {network.training.dataset}"
         note(f"{file}: {unknown}; see to it that the file or folder of that name is the one that was learned from")
     if as_json:
-        told = {"network": network.name, "parameters": parameters, "assumed": list(imported.assumed)}
-        print_json({"run": str(run.path), "file": str(file), **told})
+        summary = {"network": network.name, "parameters": parameters, "assumed": list(imported.assumed)}
+        print_json({"run": str(run.path), "file": str(file), **summary})
     else:
         print(f"{run.path}: {architecture(network)}, {parameters:,} parameters")
 

@@ -197,8 +197,8 @@ class ListingCommand(Command):
     def list_entries(self) -> None:
         """Insert the entries into the help text, once."""
 
-        def listed(found: re.Match[str]) -> str:
-            return "\n".join(f"* {name}: {entry.summary}" for name, entry in getattr(seams, found[1]).items())
+        def listed(match: re.Match[str]) -> str:
+            return "\n".join(f"* {name}: {entry.summary}" for name, entry in getattr(seams, match[1]).items())
 
         self.help = re.sub(r"{(\w+)}", listed, self.help or "")
 
@@ -296,16 +296,16 @@ def stimuli_of(
     from netsim.exchange import read_stimuli
     from netsim.files import file_sha256
 
-    found = read_stimuli(file, network.encoder.shape)
-    if early := too_early(latest_spike(found.latencies), network.encoder):
+    spikes = read_stimuli(file, network.encoder.shape)
+    if early := too_early(latest_spike(spikes.latencies), network.encoder):
         note(f"{file}: {early}; latencies are in ms: are these in another unit?")
     source = {"stimuli": str(file), "stimuli_sha256": file_sha256(file)}
     classes = chosen.classes
-    if not classes and found.labels is not None and found.labels.dtype.kind == "U":
+    if not classes and spikes.labels is not None and spikes.labels.dtype.kind == "U":
         with suppress(NetsimError):  # without the data set, labels cannot be words
             classes = splits_of(chosen, network, None, as_needed=True).dataset.classes
     with notes_for(DataWarning):
-        return found.stimuli(network.encoder, classes, network), source, str(file)
+        return spikes.stimuli(network.encoder, classes, network), source, str(file)
 
 
 def chosen_indices(index: list[int] | None, limit: int | None, count: int, where: str) -> list[int]:
@@ -390,8 +390,8 @@ def from_elsewhere(
     entries: Sequence[tuple[Registry[Any], str]], others: Sequence[dict[str, Any]] = ()
 ) -> dict[str, Any]:
     """Return the record of plug-ins, from entries and others. Empty without plug-ins."""
-    own = [dataclasses.asdict(known.origin(name)) for known, name in entries if not known.is_own(name)]
-    return {"plugins": [*others, *own]} if others or own else {}
+    origins = [dataclasses.asdict(known.origin(name)) for known, name in entries if not known.is_own(name)]
+    return {"plugins": [*others, *origins]} if others or origins else {}
 
 
 @contextmanager

@@ -146,8 +146,8 @@ def compare(
     chosen, network = options.model_of(model, seed, remedy="compare it there by netsim.compare", dataset=dataset)
     step = dt if dt is not None else network.training.dt or 1.0
     stimuli = options.split_of(chosen, network, "test", data_dir, limit)
-    own = network.training.engine
-    names = ["event", "brian2" if engines.is_own(own) else own]
+    trained_with = network.training.engine
+    names = ["event", "brian2" if engines.is_own(trained_with) else trained_with]
     both = " and ".join(names)
     first, second = (options.build(name, network, step) for name in names)
     options.note_initial_weights(model, chosen, seed)

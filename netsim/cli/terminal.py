@@ -205,9 +205,9 @@ def trouble(network: Network, silent: Mapping[str, float], onset: Mapping[str, f
     from netsim.measuring.advice import MOSTLY_SILENT, silences_on_purpose
 
     quiet = [
-        f"{one.name} {silent[one.name]:.0%}"
-        for one in network.integrating
-        if silent.get(one.name, 0.0) > MOSTLY_SILENT and not silences_on_purpose(network, one)
+        f"{population.name} {silent[population.name]:.0%}"
+        for population in network.integrating
+        if silent.get(population.name, 0.0) > MOSTLY_SILENT and not silences_on_purpose(network, population)
     ]
     early = [f"{name} {share:.0%}" for name, share in onset.items() if share > _AT_ONSET]
     parts = [

@@ -171,8 +171,8 @@ def train_plan(
         command = ["netsim", *sys.argv[1:]]
         try:
             with terminal.interrupt_noted() as interrupted, sweep_progress(waiting, keep, interrupted) as callbacks:
-                place = data_dir and str(Path(data_dir).resolve())
-                train_runs(client, waiting, folder, plan.limit, place, command, callbacks, interrupted)
+                folder_of_data = data_dir and str(Path(data_dir).resolve())
+                train_runs(client, waiting, folder, plan.limit, folder_of_data, command, callbacks, interrupted)
         except KeyboardInterrupt:
             terminal.fail_interrupted(folder, f"; {len(outcomes)} of {len(runs)} runs have ended")
         return sweep_table(plan.keys, ended_runs(runs, outcomes))

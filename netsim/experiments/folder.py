@@ -62,8 +62,13 @@ class ExperimentFolder:
             record["resumed"] = [*record.get("resumed", []), entry]
         else:
             del now["seed"]
-            own = {"experiment": experiment.name, "quick": quick, "settings": experiment.settings, "seeds": list(seeds)}
-            record = {**own, **now, **_plugin(experiment)}
+            entries = {
+                "experiment": experiment.name,
+                "quick": quick,
+                "settings": experiment.settings,
+                "seeds": list(seeds),
+            }
+            record = {**entries, **now, **_plugin(experiment)}
         self.write_record(record)
         return record
 
@@ -81,7 +86,7 @@ class ExperimentFolder:
 
     def kept(self, units: Sequence[Unit]) -> dict[int, list[Row]]:
         """Return the rows of the measured units, by index of the unit."""
-        found = {}
+        rows = {}
         for number, unit in enumerate(units):
             file = self._file(number)
             remove_half_written(file)
@@ -89,8 +94,8 @@ class ExperimentFolder:
                 content = self._read(file)
                 if (content.get("condition"), content.get("seed")) != (unit.condition, unit.seed):
                     raise RunError(f"{file}: is not the unit {unit}; choose another --out")
-                found[number] = content["rows"]
-        return found
+                rows[number] = content["rows"]
+        return rows
 
     def _file(self, number: int) -> Path:
         return self.path / _UNITS / f"{number + 1:04d}.json"

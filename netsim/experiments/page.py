@@ -64,12 +64,12 @@ def make_page(
 
 def cautions(record: Mapping[str, Any]) -> list[str]:
     """Return cautions that a reader needs before the result."""
-    found = []
+    lines = []
     if record["quick"]:
-        found.append("This is a quick run with a reduced budget. It shows the protocol. Its verdict is no evidence.")
+        lines.append("This is a quick run with a reduced budget. It shows the protocol. Its verdict is no evidence.")
     if (count := len(record["seeds"])) < LEAST_SEEDS:
-        found.append(f"Only {count} seed{'s' * (count > 1)}: the intervals need at least {LEAST_SEEDS}.")
-    return found
+        lines.append(f"Only {count} seed{'s' * (count > 1)}: the intervals need at least {LEAST_SEEDS}.")
+    return lines
 
 
 def _caveats(experiment: Experiment, record: Mapping[str, Any]) -> list[str]:

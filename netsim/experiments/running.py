@@ -132,9 +132,9 @@ def experiment(
         whole(workers, "workers")
     if resume and out is None:
         raise SpecificationError("resume", "needs out, the folder of the experiment to continue")
-    place = None if data_dir is None else str(path_in(data_dir, "data_dir").resolve())
+    data_folder = None if data_dir is None else str(path_in(data_dir, "data_dir").resolve())
     numbers = range(count)
-    units = [Unit(condition, seed, place) for seed in numbers for condition in chosen.conditions()]
+    units = [Unit(condition, seed, data_folder) for seed in numbers for condition in chosen.conditions()]
     if out is None:
         record = {"quick": quick, "settings": chosen.settings, "seeds": list(numbers), **describe_run(0)}
         rows = _measure(chosen, units, workers, progress, {}, lambda number, unit, rows: None)
@@ -164,17 +164,17 @@ def _measure(
     keep: Callable[[int, Unit, Sequence[Row]], None],
 ) -> list[Row]:
     """Return the rows of all units, in order. Units in `kept` are not measured again."""
-    found = dict(kept)
-    progress(len(found), len(units), "")
-    ahead = [(number, unit) for number, unit in enumerate(units) if number not in found]
+    measured_rows = dict(kept)
+    progress(len(measured_rows), len(units), "")
+    ahead = [(number, unit) for number, unit in enumerate(units) if number not in measured_rows]
     for number, rows in measured(experiment, ahead, workers):
         keep(number, units[number], rows)
-        found[number] = rows
-        progress(len(found), len(units), str(units[number]))
+        measured_rows[number] = rows
+        progress(len(measured_rows), len(units), str(units[number]))
     return [
         {**units[number].condition, "seed": units[number].seed, **row}
-        for number in sorted(found)
-        for row in found[number]
+        for number in sorted(measured_rows)
+        for row in measured_rows[number]
     ]
 
 

@@ -56,13 +56,15 @@ def advise(
     dt : float
         Time step of the grid (ms), or 0 for exact times.
     """
-    by_name = {one.population: one for one in populations}
+    by_name = {health.population: health for health in populations}
     dead = {name for name, share in batch.silent.items() if share == 1}
-    late = {one.projection for one in projections if one.too_late > _MOSTLY}
+    late = {arrivals.projection for arrivals in projections if arrivals.too_late > _MOSTLY}
     # consequences of silent sources or late spikes are not separate findings
     follows = {
         population.name: all(
-            one.source in dead or one.projection in late for one in projections if one.target == population.name
+            arrivals.source in dead or arrivals.projection in late
+            for arrivals in projections
+            if arrivals.target == population.name
         )
         for population in network.integrating
     }
@@ -71,8 +73,8 @@ def advise(
         if not population.integrates:
             continue
         name, own = population.name, by_name[population.name]
-        incoming = [one for one in projections if one.target == name]
-        findings += [_too_late(network, one) for one in incoming if one.projection in late]
+        incoming = [arrivals for arrivals in projections if arrivals.target == name]
+        findings += [_too_late(network, arrivals) for arrivals in incoming if arrivals.projection in late]
         if own.silent == 1 and not follows[name]:
             findings.append(Finding("silent", name, _silence(population, own, "no neuron fires")))
         elif own.silent > MOSTLY_SILENT and not follows[name] and not silences_on_purpose(network, population):
@@ -92,9 +94,10 @@ def silences_on_purpose(network: Network, population: Population) -> bool:
     return population.winners is not None or population.rest_below is not None or network.learning.activity > 0
 
 
-def _silence(population: Population, own: PopulationHealth, fact: str) -> str:
-    if -own.inhibition > _OUTWEIGHS * own.excitation:
-        sums = f"inhibitory weights onto a neuron sum to {own.inhibition:.3g}, excitatory ones to {own.excitation:.3g}"
+def _silence(population: Population, health: PopulationHealth, fact: str) -> str:
+    if -health.inhibition > _OUTWEIGHS * health.excitation:
+        inhibition = f"inhibitory weights onto a neuron sum to {health.inhibition:.3g}"
+        sums = f"{inhibition}, excitatory ones to {health.excitation:.3g}"
         return f"{population.name}: {fact}: {sums}; weaken the former, or strengthen the latter"
     return f"{population.name}: {fact}; {stronger(population)}"
 
@@ -138,15 +141,15 @@ def tie_sentence(network: Network, share: float, at_onset: float, dt: float) -> 
     return f"{fact}, at exact times", "give its neurons different weights, by a larger initial.spread"
 
 
-def _too_late(network: Network, one: ProjectionHealth) -> Finding:
-    target = network.population(one.target)
-    projection = network.projection(one.projection)
+def _too_late(network: Network, arrivals: ProjectionHealth) -> Finding:
+    target = network.population(arrivals.target)
+    projection = network.projection(arrivals.projection)
     gated = target.dynamics.gated and not network.is_recurrent(projection)
     limit = f"the gate ({target.dynamics.gate:g} ms)" if gated else f"the end ({network.window_end(target):g} ms)"
-    fact = f"{one.projection}: {one.too_late:.0%} of its spikes arrive after {limit} of {one.target}"
+    fact = f"{arrivals.projection}: {arrivals.too_late:.0%} of its spikes arrive after {limit} of {arrivals.target}"
     remedies = [
         *(["shorten its delay"] if projection.delay != 0.0 else []),
-        f"set a later {'onset' if gated else 'end'} of {one.target}",
-        *([f"make {one.source} fire earlier"] if one.source != STIMULUS else []),
+        f"set a later {'onset' if gated else 'end'} of {arrivals.target}",
+        *([f"make {arrivals.source} fire earlier"] if arrivals.source != STIMULUS else []),
     ]
-    return Finding("too late", one.projection, f"{fact}; {' or '.join(remedies)}")
+    return Finding("too late", arrivals.projection, f"{fact}; {' or '.join(remedies)}")

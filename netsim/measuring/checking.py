@@ -66,7 +66,7 @@ class Check:
     @property
     def advice(self) -> list[str]:
         """Problem and remedy of each finding, one line each."""
-        return [one.text for one in self.findings]
+        return [finding.text for finding in self.findings]
 
     def __repr__(self) -> str:
         head = f"Check of {self.network!r}, {self.presentations:,} presentations"
@@ -75,8 +75,14 @@ class Check:
     def _repr_html_(self) -> str:
         heading = ("population", "silent", "at onset", "too late", "median latency")
         rows = [
-            (one.population, f"{one.silent:.0%}", f"{one.at_onset:.0%}", f"{one.too_late:.0%}", f"{one.median_ms:.2f}")
-            for one in self.populations
+            (
+                health.population,
+                f"{health.silent:.0%}",
+                f"{health.at_onset:.0%}",
+                f"{health.too_late:.0%}",
+                f"{health.median_ms:.2f}",
+            )
+            for health in self.populations
         ]
         return html_table(f"{self.network}: {'; '.join(self.advice) or NOTHING}", rows, heading)
 

@@ -102,7 +102,7 @@ class Health:
 
     def __init__(self, network: Network, dt: float) -> None:
         self.network, self.dt = network, dt
-        self.times = {one.name: population_times(network, one, dt) for one in network.integrating}
+        self.times = {population.name: population_times(network, population, dt) for population in network.integrating}
         self._learns_delays = any(projection.learns_delays for projection in network.projections)
         self._by_pre: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         self._deadlines: dict[str, np.ndarray] = {}
@@ -146,23 +146,23 @@ class Health:
         time.
         """
         if not self._deadlines or self._learns_delays:
-            found: dict[str, np.ndarray] = {}
+            deadlines: dict[str, np.ndarray] = {}
             for name in self.network.shapes:
-                self._deadline(name, weights, found)
-            self._deadlines = found
+                self._deadline(name, weights, deadlines)
+            self._deadlines = deadlines
         return self._deadlines
 
-    def _deadline(self, name: str, weights: Weights, found: dict[str, np.ndarray]) -> np.ndarray:
+    def _deadline(self, name: str, weights: Weights, deadlines: dict[str, np.ndarray]) -> np.ndarray:
         """Return and store the deadline of a population. Deadlines of relays after it are stored too."""
-        if name not in found:
+        if name not in deadlines:
             latest = np.array(-np.inf)
             for projection in self.network.outgoing(name):
                 end = self.until(projection)
                 if end is None:
-                    end = float(self._deadline(projection.target, weights, found).max())
+                    end = float(self._deadline(projection.target, weights, deadlines).max())
                 latest = np.maximum(latest, end - self._shortest_delay(projection, weights))
-            found[name] = latest if self.network.outgoing(name) else np.array(np.inf)
-        return found[name]
+            deadlines[name] = latest if self.network.outgoing(name) else np.array(np.inf)
+        return deadlines[name]
 
     def until(self, projection: Projection) -> float | None:
         """Return the time (ms) before which spikes must arrive to affect the target, or None for relays."""

@@ -71,9 +71,9 @@ class Synaptic:
         presentations = len(latencies[projection.source])
         arriving = latencies[projection.source] + on_grid(axonal_delay(projection, weights, {}), dt)
         arriving = arriving.reshape(presentations, -1).astype(np.float64)
-        own = synaptic_delay(projection, weights)
-        if own is not None:  # one column per synapse instead of one per presynaptic neuron
-            arriving, pre = arriving[:, pre] + on_grid(own.ravel()[weight], dt), np.arange(len(pre))
+        delays = synaptic_delay(projection, weights)
+        if delays is not None:  # one column per synapse instead of one per presynaptic neuron
+            arriving, pre = arriving[:, pre] + on_grid(delays.ravel()[weight], dt), np.arange(len(pre))
         kernel = weights[kernel_name(projection)].ravel()[weight].astype(np.float64)
         self._arriving = arriving
         self._ends = pre, post

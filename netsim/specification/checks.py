@@ -139,21 +139,21 @@ def _is_scalar(value: Any) -> bool:
 def _types(cls: type) -> dict[str, tuple[Any, tuple[str, ...], bool]]:
     """Return the type, the choices and whether None is allowed, for each field that `check_types` checks."""
     hints = typing.get_type_hints(cls)
-    found: dict[str, tuple[Any, tuple[str, ...], bool]] = {}
+    types_by_name: dict[str, tuple[Any, tuple[str, ...], bool]] = {}
     for field in dataclasses.fields(cls):
         options = typing.get_args(hints[field.name])
         optional = types.NoneType in options
         hint = next(iter(set(options) - {types.NoneType})) if optional and len(options) == 2 else hints[field.name]
         origin = typing.get_origin(hint)
         if origin is typing.Literal:
-            found[field.name] = (str, typing.get_args(hint), False)
+            types_by_name[field.name] = (str, typing.get_args(hint), False)
         elif origin is tuple:
-            found[field.name] = (tuple, (), optional)
+            types_by_name[field.name] = (tuple, (), optional)
         elif hint in (bool, str, float):
-            found[field.name] = (int | float if hint is float else hint, (), optional)
+            types_by_name[field.name] = (int | float if hint is float else hint, (), optional)
         elif dataclasses.is_dataclass(hint):
-            found[field.name] = (hint, (), optional)
-    return found
+            types_by_name[field.name] = (hint, (), optional)
+    return types_by_name
 
 
 def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:

@@ -33,19 +33,19 @@ def components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
     for node, label in enumerate(labels):
         members.setdefault(label, []).append(node)
     order = TopologicalSorter(dict.fromkeys(members, ()))
-    for before, after in {(labels[one], labels[other]) for one, other in links}:
+    for before, after in {(labels[node], labels[other]) for node, other in links}:
         if before != after:
             order.add(after, before)
     order.prepare()
     ready: list[tuple[int, int]] = []
-    found = []
+    ordered = []
     while order.is_active():
         for label in order.get_ready():
             heapq.heappush(ready, (members[label][0], label))
         _, label = heapq.heappop(ready)
-        found.append(members[label])
+        ordered.append(members[label])
         order.done(label)
-    return found
+    return ordered
 
 
 def reached(start: Node, edges: Iterable[tuple[Node, Node]]) -> set[Node]:
@@ -59,9 +59,9 @@ def reached(start: Node, edges: Iterable[tuple[Node, Node]]) -> set[Node]:
     following: dict[Node, list[Node]] = {}
     for before, after in edges:
         following.setdefault(before, []).append(after)
-    found, waiting = {start}, [start]
+    nodes, waiting = {start}, [start]
     while waiting:
-        fresh = set(following.get(waiting.pop(), ())) - found
-        found |= fresh
+        fresh = set(following.get(waiting.pop(), ())) - nodes
+        nodes |= fresh
         waiting += fresh
-    return found
+    return nodes

@@ -109,7 +109,9 @@ class Network:
         rows = [(STIMULUS, self.encoder.shape, f"{type(self.encoder).__name__}, t_max {self.encoder.t_max:g} ms")]
         for population in self.populations:
             regime = "relays" if population.neurons is None else population.neurons.regime
-            sources = [f"{one.connectivity!r} from {one.source}" for one in self.incoming(population.name)]
+            sources = [
+                f"{projection.connectivity!r} from {projection.source}" for projection in self.incoming(population.name)
+            ]
             rows.append((population.name, population.shape, f"{regime}, {' and '.join(sources)}"))
         return rows
 
@@ -279,7 +281,7 @@ class Network:
     def _of_layers(self) -> bool:
         """Whether the network was defined as a chain of layers. Its projections have the names of the layers."""
         names = [population.name for population in self.populations]
-        chain = [(one.source, one.target, one.name) for one in self.projections]
+        chain = [(projection.source, projection.target, projection.name) for projection in self.projections]
         return chain == list(zip([STIMULUS, *names], names, names, strict=False))
 
     def _check_output(self) -> None:
@@ -292,25 +294,27 @@ class Network:
         require(alone, where, "has no meaning for the output, which has no outgoing projection; remove it")
         where = f"{self._where(output.name)}.rest_below"
         require(output.rest_below is None, where, "must not be given: an output that stays silent decides nothing")
-        heard = graph.reached(output.name, [(one.target, one.source) for one in self.projections])
+        heard = graph.reached(output.name, [(projection.target, projection.source) for projection in self.projections])
         for population in self.populations:
             lost = f"has no outgoing projection; only the last population, {output.name}, is read out"
-            others = [one for one in self.outgoing(population.name) if one.target != population.name]
+            others = [
+                projection for projection in self.outgoing(population.name) if projection.target != population.name
+            ]
             require(bool(others) or population is output, f"populations.{population.name}", lost)
             lost = f"does not reach {output.name}, the last population, which alone is read out"
             require(population.name in heard, f"populations.{population.name}", lost)
 
     def _check_passage(self) -> None:
         """Refuse populations that the stimulus does not reach, and impossible loops."""
-        reached = graph.reached(STIMULUS, [(one.source, one.target) for one in self.projections])
+        reached = graph.reached(STIMULUS, [(projection.source, projection.target) for projection in self.projections])
         for population in self.populations:
             remedy = "is not reached by the stimulus; add a projection onto it from where spikes come"
             require(population.name in reached, f"populations.{population.name}", remedy)
         for component in self.components:
             looped = any(map(self.is_recurrent, self.incoming(component[0].name)))
-            relays = next((one for one in component if looped and not one.integrates), None)
+            relays = next((population for population in component if looped and not population.integrates), None)
             if relays is not None:
-                members = " and ".join(one.name for one in component)
+                members = " and ".join(population.name for population in component)
                 need = f"are relays in a loop ({members}), which must pass through neurons that integrate alone"
                 raise SpecificationError(f"populations.{relays.name}.neurons", need)
             whole = "scales the displacements of a layer by all of them, which a loop does not know in time; remove it"
@@ -431,9 +435,13 @@ class Network:
         [['e', 'i'], ['output']]
         """
         numbers = {population.name: number for number, population in enumerate(self.populations)}
-        edges = [(numbers[one.source], numbers[one.target]) for one in self.projections if one.source != STIMULUS]
-        found = graph.components(len(numbers), edges)
-        return tuple(tuple(self.populations[number] for number in component) for component in found)
+        edges = [
+            (numbers[projection.source], numbers[projection.target])
+            for projection in self.projections
+            if projection.source != STIMULUS
+        ]
+        groups = graph.components(len(numbers), edges)
+        return tuple(tuple(self.populations[number] for number in component) for component in groups)
 
     @cached_property
     def in_order(self) -> tuple[Population, ...]:
@@ -442,7 +450,7 @@ class Network:
 
     @cached_property
     def _component_of(self) -> dict[str, int]:
-        return {one.name: number for number, component in enumerate(self.components) for one in component}
+        return {population.name: number for number, component in enumerate(self.components) for population in component}
 
     def is_recurrent(self, projection: Projection) -> bool:
         """Return whether a projection is part of a loop, for example from a population onto itself.
@@ -669,10 +677,10 @@ class Network:
 
 def _by_end(projections: Iterable[Projection], end: Literal["source", "target"]) -> dict[str, tuple[Projection, ...]]:
     """Return projections by the name of their source or target, in order."""
-    found: dict[str, list[Projection]] = {}
+    projections_by_name: dict[str, list[Projection]] = {}
     for projection in projections:
-        found.setdefault(getattr(projection, end), []).append(projection)
-    return {name: tuple(some) for name, some in found.items()}
+        projections_by_name.setdefault(getattr(projection, end), []).append(projection)
+    return {name: tuple(some) for name, some in projections_by_name.items()}
 
 
 def _shortest(projection: Projection) -> float:

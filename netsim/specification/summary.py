@@ -48,5 +48,5 @@ def _parameters(network: Network) -> int:
     scaled = plastic if network.weighting.learns_scales else []
     scales = [1 if shared else network.receivers(projection) for projection in scaled]
     biases = [population.maps for population in network.populations if population.has_bias]
-    delays = [network.delay_shape(one) for one in network.delayed if one.learns_delays]
+    delays = [network.delay_shape(projection) for projection in network.delayed if projection.learns_delays]
     return sum(map(math.prod, [*shapes, *delays])) + sum(scales) + sum(biases)

@@ -414,7 +414,9 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     if origin is types.UnionType or origin is typing.Union:
         options = [option for option in typing.get_args(hint) if option is not types.NoneType]
         # a table or its short form
-        hint = next((one for one in options if dataclasses.is_dataclass(one) == isinstance(value, dict)), options[0])
+        hint = next(
+            (option for option in options if dataclasses.is_dataclass(option) == isinstance(value, dict)), options[0]
+        )
         origin = typing.get_origin(hint)
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):

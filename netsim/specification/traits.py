@@ -48,4 +48,8 @@ def has_delays(network: Network) -> bool:
 
 def in_loops(network: Network) -> list[Population]:
     """Return the targets of projections that are part of a loop."""
-    return [one for one in network.populations if any(map(network.is_recurrent, network.incoming(one.name)))]
+    return [
+        population
+        for population in network.populations
+        if any(map(network.is_recurrent, network.incoming(population.name)))
+    ]

@@ -245,10 +245,10 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
     optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
     optimizer.begin(updated)
     moments = _part(arrays, "optimizer")
-    found, wanted = (
+    layouts, wanted = (
         {name: (array.shape, array.dtype) for name, array in kept.items()} for kept in (moments, optimizer.state)
     )
-    if found != wanted:
+    if layouts != wanted:
         raise DataError(f"{origin}: was made with another optimizer; resume with that optimizer")
     optimizer.state = moments
     fired = _part(arrays, "fired", np.dtype(np.int64))

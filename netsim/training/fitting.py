@@ -71,7 +71,7 @@ def proposed(network: Network, fitted: Fitted) -> dict[str, InitialWeights]:
 
     A specification has one bias per population: the mean of the fitted biases.
     """
-    found = {}
+    distributions = {}
     for population in network.integrating:
         bias = fitted.biases.get(bias_name(population))
         for projection in network.incoming(population.name):
@@ -79,9 +79,9 @@ def proposed(network: Network, fitted: Fitted) -> dict[str, InitialWeights]:
                 initial = projection.initial
                 begin = float(f"{bias.mean():.3g}") if bias is not None else initial.bias
                 spread = float(f"{initial.spread * scale:.3g}")
-                found[projection.name] = replace(initial, spread=spread, bias=begin)
+                distributions[projection.name] = replace(initial, spread=spread, bias=begin)
                 bias = None  # the first projection determines the bias
-    return found
+    return distributions
 
 
 def is_fitted(network: Network, population: Population) -> bool:
@@ -92,8 +92,8 @@ def is_fitted(network: Network, population: Population) -> bool:
     if not population.integrates or (population is network.output and network.learning.centred_outputs):
         return False
     incoming = network.incoming(population.name)
-    return any(_is_scaled(network, one) for one in incoming) and all(
-        one.initial == InitialWeights() for one in incoming if one.plastic
+    return any(_is_scaled(network, projection) for projection in incoming) and all(
+        projection.initial == InitialWeights() for projection in incoming if projection.plastic
     )
 
 
@@ -122,21 +122,25 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray, by_equation: bo
     if not by_equation:
         return (yield from _measured_rates(network, weights, stimuli))
     weights = {name: array.copy() for name, array in weights.items()}
-    found = Fitted({}, {}, {})
+    fitted = Fitted({}, {}, {})
     for component in network.components:
-        chosen = [one for one in component if one.integrates]
-        incoming = [one for population in chosen for one in network.incoming(population.name)]
-        loops = any(network.is_recurrent(one) for one in incoming)
+        chosen = [population for population in component if population.integrates]
+        incoming = [projection for population in chosen for projection in network.incoming(population.name)]
+        loops = any(network.is_recurrent(projection) for projection in incoming)
         for turn in range(_ROUNDS_OF_LOOPS if loops else min(1, len(chosen))):
             latencies = yield Batch(stimuli, forward_weights(network, weights))
             for population in chosen:
                 # the activity within a loop is unknown at first
-                counted = [one for one in network.incoming(population.name) if turn or not network.is_recurrent(one)]
+                counted = [
+                    projection
+                    for projection in network.incoming(population.name)
+                    if turn or not network.is_recurrent(projection)
+                ]
                 potentials = _Potentials.of(network, population, counted, weights, latencies)
                 if is_fitted(network, population):
-                    _fit_population(network, potentials, weights, found)
-                found.rates.update(potentials.rates(network))
-    return found
+                    _fit_population(network, potentials, weights, fitted)
+                fitted.rates.update(potentials.rates(network))
+    return fitted
 
 
 def _measured_rates(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation[Fitted]:
@@ -190,16 +194,20 @@ def describe_fit(network: Network) -> str:
     """Describe the fit, for the model description."""
     if network.weighting.is_binary:
         return "None: weights are binary"
-    chosen = [] if network.training.pretrained else [one for one in network.integrating if is_fitted(network, one)]
+    chosen = (
+        []
+        if network.training.pretrained
+        else [population for population in network.integrating if is_fitted(network, population)]
+    )
     text, biased = [], any(population.has_bias for population in network.populations)
     if chosen:
         spread = _spread_of_outputs(network)
         text.append(
-            f"Before the first update, {names(one.name for one in chosen)} are fitted one after another, in the order"
-            f" of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the seed. All"
-            f" drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}. The"
-            f" equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the hidden"
-            f" neurons with a window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the others fire by"
+            f"Before the first update, {names(population.name for population in chosen)} are fitted one after another,"
+            f" in the order of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the"
+            f" seed. All drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}."
+            f" The equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the"
+            f" hidden neurons with a window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the others fire by"
             rf" ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
             rf" ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of their"
             f" window, with a standard deviation of at most {number(spread)} ms in a presentation."
@@ -320,8 +328,8 @@ class _Potentials(NamedTuple):
         until = slice(0, self.window.last + 1)
         missing = self.population.dynamics.threshold - potentials[until] - self.by_drive[until, None, None]
         needed = (missing / self.by_bias[until, None, None]).min(axis=0)
-        found: np.ndarray = np.quantile(needed, self.window.share, axis=0, method="higher")
-        return found
+        quantiles: np.ndarray = np.quantile(needed, self.window.share, axis=0, method="higher")
+        return quantiles
 
     def latencies(self, potentials: np.ndarray, biases: np.ndarray) -> np.ndarray:
         """Return interpolated times (ms) at which potentials reach threshold, ``inf`` if not in the window."""
@@ -331,9 +339,9 @@ class _Potentials(NamedTuple):
         first = np.maximum(reached.argmax(axis=0), 1)
         before, after = (np.take_along_axis(over, (first - shift)[None], 0)[0] for shift in (1, 0))
         rise = np.where(after > before, after - before, 1.0)
-        found = times[first - 1] + (times[first] - times[first - 1]) * np.clip(-before / rise, 0.0, 1.0)
-        found[reached[0]] = times[0]
-        return np.where(reached.any(axis=0), found, np.inf)
+        crossings = times[first - 1] + (times[first] - times[first - 1]) * np.clip(-before / rise, 0.0, 1.0)
+        crossings[reached[0]] = times[0]
+        return np.where(reached.any(axis=0), crossings, np.inf)
 
     def too_strong(self, potentials: np.ndarray, output: bool) -> bool:
         """Return whether synapses spread neurons beyond their window."""
@@ -341,21 +349,21 @@ class _Potentials(NamedTuple):
         at = 0 if self.population.dynamics.gated else window.last
         if potentials[at].std(axis=0).mean() > _SWING * window.span:
             return True
-        found = np.minimum(self.latencies(potentials, self.biases(potentials)), window.times[-1])
+        latencies = np.minimum(self.latencies(potentials, self.biases(potentials)), window.times[-1])
         if output:
-            return bool(found.std(axis=1).mean() > window.spread)
+            return bool(latencies.std(axis=1).mean() > window.spread)
         if window.onset > 0:
-            return bool((found <= window.onset).mean() > _AT_ONSET)
-        return bool(found.std(axis=0).mean() > window.spread)
+            return bool((latencies <= window.onset).mean() > _AT_ONSET)
+        return bool(latencies.std(axis=0).mean() > window.spread)
 
     def share_in_time(self, potentials: np.ndarray) -> float:
         """Return the fraction of neurons that fire in time."""
-        found = self.latencies(potentials, self.biases(potentials))
-        return float((found <= self.window.times[self.window.last]).mean())
+        latencies = self.latencies(potentials, self.biases(potentials))
+        return float((latencies <= self.window.times[self.window.last]).mean())
 
 
-def _fit_population(network: Network, potentials: _Potentials, weights: Weights, found: Fitted) -> None:
-    """Scale the weights onto a population and set its biases, in `weights`, and record both in `found`."""
+def _fit_population(network: Network, potentials: _Potentials, weights: Weights, fitted: Fitted) -> None:
+    """Scale the weights onto a population and set its biases, in `weights`, and record both in `fitted`."""
     population, output = potentials.population, potentials.population is network.output
     some = potentials.by_map(potentials.synaptic, _SEARCHED)
     scale = _largest(some, lambda each: not potentials.too_strong(each, output), potentials.window.span)
@@ -367,11 +375,11 @@ def _fit_population(network: Network, potentials: _Potentials, weights: Weights,
             name = kernel_name(projection)
             factor = scale * (weaker if _inhibits(network, projection) else 1.0)
             weights[name] *= weights[name].dtype.type(factor)
-            found.scales[name] = float(f"{found.scales.get(name, 1.0) * factor:.6g}")
+            fitted.scales[name] = float(f"{fitted.scales.get(name, 1.0) * factor:.6g}")
     if population.has_bias:
         name = bias_name(population)
         biases = potentials.biases(potentials.by_map(potentials.synaptic) * scale)
-        weights[name][...] = found.biases[name] = biases
+        weights[name][...] = fitted.biases[name] = biases
 
 
 def _without_bias(potentials: _Potentials, some: np.ndarray, scale: float) -> tuple[float, float]:

@@ -343,7 +343,9 @@ def check_settings(network: Network, learner: Learner | None) -> None:
     whole = f"of {training.occlusion} covers {pixels} wherever it is; take less"
     require(not (training.occlusion and covers), "training.occlusion", whole)
     if learner is None and learners.is_own(network.learning.learner):
-        plastic = any(one.plastic for one in network.weighted) or any(one.learns_delays for one in network.projections)
+        plastic = any(projection.plastic for projection in network.weighted) or any(
+            projection.learns_delays for projection in network.projections
+        )
         biased = any(population.has_bias for population in network.populations)
         nothing = "are all static, no delay is learned and there is no bias, so that nothing is to be learned"
         require(plastic or biased, "projections", f"{nothing}; remove a plastic = false")
@@ -615,10 +617,10 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
         for projection in incoming:
             kernel, incoming_weights = state.weights[kernel_name(projection)], Incoming(network, projection)
             receivers = incoming_weights.in_maps(silent)
-            own = incoming_weights.of(receivers)
+            chosen_weights = incoming_weights.of(receivers)
             scale = state.fitted.get("scales", {}).get(kernel_name(projection), 1.0)
-            kernel[own] = draw(network, projection, generator, own) * scale
-            redrawn.append((kernel_name(projection), own))
+            kernel[chosen_weights] = draw(network, projection, generator, chosen_weights) * scale
+            redrawn.append((kernel_name(projection), chosen_weights))
             if log_scale_name(projection) in state.weights and not network.weighting.shares_scale:
                 scales = log_scales(network, projection, kernel)[receivers]
                 state.weights[log_scale_name(projection)][receivers] = scales

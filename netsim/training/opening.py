@@ -201,8 +201,8 @@ def open_training(
         path_in(data_dir, "data_dir")
     require(isinstance(resume, bool), "resume", f"must be True or False, not {resume!r}")
     if not isinstance(record, Mapping) or (taken := sorted(_RECORDED & set(record))):
-        own = f"holds {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
-        raise SpecificationError("record", own or f"must be a mapping, not {type(record).__name__}")
+        reserved = f"holds {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
+        raise SpecificationError("record", reserved or f"must be a mapping, not {type(record).__name__}")
     seed, limit = whole(seed, "seed", least=0), None if limit is None else whole(limit, "limit")
     if data is not None:
         check_kind(data, Dataset, "data", "such as netsim.make_dataset gives")
@@ -294,9 +294,9 @@ def _options(network: Network, seed: int, limit: int | None) -> dict[str, Any]:
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Return the first differing options, in parentheses. Missing options have their defaults."""
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    told = [f"{key} {_shown(before.get(key))}, now {_shown(now.get(key))}" for key in keys[:_MOST_TOLD]]
-    more = [f"{len(keys) - len(told)} more"] if len(keys) > len(told) else []
-    return f" ({'; '.join(told + more)})" if keys else ""
+    shown = [f"{key} {_shown(before.get(key))}, now {_shown(now.get(key))}" for key in keys[:_MOST_TOLD]]
+    more = [f"{len(keys) - len(shown)} more"] if len(keys) > len(shown) else []
+    return f" ({'; '.join(shown + more)})" if keys else ""
 
 
 def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:

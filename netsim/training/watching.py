@@ -95,7 +95,7 @@ class Watch:
     def _watch_silence(self, health: BatchHealth) -> None:
         dead = {name for name, share in health.silent.items() if share == 1}
         for population in self.network.integrating:
-            sources = {one.source for one in self.network.incoming(population.name)}
+            sources = {projection.source for projection in self.network.incoming(population.name)}
             # silence caused by silent sources is not a separate finding
             if self._lasts("silent", population.name, population.name in dead and not sources <= dead):
                 remedy = self._remedy("silent", population.name, stronger(population))
@@ -104,7 +104,7 @@ class Watch:
     def _watch_ties(self, health: BatchHealth) -> None:
         decisions, output = health.decisions, self.network.output.name
         share = float(decisions.tied.mean())
-        follows = all(health.silent.get(one.source) == 1 for one in self.network.incoming(output))
+        follows = all(health.silent.get(projection.source) == 1 for projection in self.network.incoming(output))
         holds = share >= _ALL_TIED and not follows
         lasts = self._lasts("tied", output, holds)
         at_onset = float((decisions.tied & self._health.at_onset(decisions)).mean())

@@ -51,8 +51,8 @@ def same_latencies(images: np.ndarray) -> tuple[int, int]:
     """Count the bit-identical latencies of the Brian2 and event engines, and all latencies."""
     network, weights = trained(PHASED, float)
     batch = netsim.Batch(network.encoder.latencies(images, 255), weights)
-    one, other = (netsim.make_engine(name, network, dt=1.0).present(batch) for name in ("event", "brian2"))
-    same = [times == other[name] for name, times in one.items()]
+    event, other = (netsim.make_engine(name, network, dt=1.0).present(batch) for name in ("event", "brian2"))
+    same = [times == other[name] for name, times in event.items()]
     return sum(int(each.sum()) for each in same), sum(each.size for each in same)
 
 

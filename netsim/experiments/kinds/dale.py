@@ -149,22 +149,22 @@ class Dale(Experiment):
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
         """See `Experiment`."""
-        below, beyond, told = [], [], []
-        for (depth, constraint), found in self._found(table).items():
-            if not found.seeds:
+        below, beyond, reasons = [], [], []
+        for (depth, constraint), accuracy in self._found(table).items():
+            if not accuracy.seeds:
                 continue
             low, high = (100 * bound for bound in _PUBLISHED[depth, constraint])
-            lowest, highest = (found.mean, found.mean) if found.seeds < 2 else (found.low, found.high)
+            lowest, highest = (accuracy.mean, accuracy.mean) if accuracy.seeds < 2 else (accuracy.low, accuracy.high)
             below.append(highest < low)
             beyond.append(lowest > high)
             word = "below" if below[-1] else "above" if beyond[-1] else "compatible with"
-            told.append(
-                f"with {depth} layers and the constraint {constraint}, {found.shown()} % is {word}"
+            reasons.append(
+                f"with {depth} layers and the constraint {constraint}, {accuracy.shown()} % is {word}"
                 f" {_range(low, high)} %"
             )
-        if not told:
+        if not reasons:
             return Verdict("not reproduced", "No published condition was measured with these settings.")
-        reason = "; ".join(told)
+        reason = "; ".join(reasons)
         reason = f"{reason[0].upper()}{reason[1:]}."
         return Verdict("not reproduced" if any(below) else "beyond" if all(beyond) else "reproduced", reason)
 
@@ -242,7 +242,7 @@ def _balance(model: Model, limit: int) -> dict[str, float | None]:
     from netsim.spikes.presenting import present
     from netsim.weights.layout import kernel_name
 
-    network, found = model.network, {}
+    network, ratios = model.network, {}
     spikes = present(model, limit=limit)
     for population in network.populations:
         (projection,) = network.incoming(population.name)
@@ -251,5 +251,5 @@ def _balance(model: Model, limit: int) -> dict[str, float | None]:
         potential = projection.psp.potential(population.dynamics.gate - source)
         positive = float((potential @ np.maximum(kernel, 0)).sum())
         negative = float((potential @ np.maximum(-kernel, 0)).sum())
-        found[population.name] = negative / positive if positive > 0 else None
-    return found
+        ratios[population.name] = negative / positive if positive > 0 else None
+    return ratios

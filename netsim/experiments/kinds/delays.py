@@ -118,24 +118,24 @@ class LearnedDelays(Experiment):
         """See `Experiment`."""
         from netsim.analysis.experiments.delays import gain
 
-        found = gain(table, max(self.sizes), "delays")
-        return [f"{found.shown('{:+.2f}')} points (Yin-Yang)" if found.seeds else "not measured"]
+        difference = gain(table, max(self.sizes), "delays")
+        return [f"{difference.shown('{:+.2f}')} points (Yin-Yang)" if difference.seeds else "not measured"]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
         """See `Experiment`."""
         from netsim.analysis.experiments.delays import gain
 
         size = max(self.sizes)
-        found = gain(table, size, "delays")
-        if not found.seeds:
+        difference = gain(table, size, "delays")
+        if not difference.seeds:
             return Verdict("not reproduced", "Delays alone and weights alone were not both measured.")
         reason = (
-            f"With size {size}, delays alone change the accuracy by {found.shown('{:+.2f}')} points compared with"
+            f"With size {size}, delays alone change the accuracy by {difference.shown('{:+.2f}')} points compared with"
             f" weights alone. Comparable means that the interval lies above -{_COMPARABLE:g} points."
         )
-        if found.seeds > 1 and found.low > 0:
+        if difference.seeds > 1 and difference.low > 0:
             return Verdict("beyond", reason)
-        return Verdict("reproduced" if found.low >= -_COMPARABLE else "not reproduced", reason)
+        return Verdict("reproduced" if difference.low >= -_COMPARABLE else "not reproduced", reason)
 
     def model(self) -> list[str]:
         """See `Experiment`."""

@@ -157,8 +157,8 @@ class Tempotron(Experiment):
         """See `Experiment`."""
         from netsim.analysis.experiments.tempotron import capacity, growth
 
-        found = growth(table, self.shapes[0])
-        grown = f"{found.shown('{:+.2f}')} from the shortest to the longest window" if found.seeds else "not measured"
+        slope = growth(table, self.shapes[0])
+        grown = f"{slope.shown('{:+.2f}')} from the shortest to the longest window" if slope.seeds else "not measured"
         return [capacity(table, self.shapes[0], self.reference).shown(), grown]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:

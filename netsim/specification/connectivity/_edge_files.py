@@ -78,7 +78,7 @@ def _read_csv(path: Path, population: str) -> Edges:
         names = [name.strip() for name in heading.split(",")]
         need = "needs a line with the names pre, post and, if there are weights, weight above its columns"
         require({"pre", "post"} <= set(names), "file", f"{path} {need}, not {heading!r}")
-        others = [name for place, name in enumerate(names) if name not in _COLUMNS or name in names[:place]]
+        others = [name for column, name in enumerate(names) if name not in _COLUMNS or name in names[:column]]
         listed = ", ".join(map(repr, others))
         require(not others, "file", f"{path} has columns beside pre, post and weight: {listed}; leave them out")
         chosen = [name for name in _COLUMNS if name in names]

@@ -72,13 +72,13 @@ def successes(generator: np.random.Generator, trials: int, probability: float) -
         expected = (trials - first) * probability
         draws = min(_AT_ONCE, int(expected + 6 * math.sqrt(expected)) + 16)
         gaps = np.minimum(generator.geometric(probability, draws), trials + 1)
-        found = first + np.cumsum(gaps)
-        beyond = found >= trials
+        numbers = first + np.cumsum(gaps)
+        beyond = numbers >= trials
         if beyond.any():
-            yield found[: np.argmax(beyond)]
+            yield numbers[: np.argmax(beyond)]
             return
-        yield found
-        first = int(found[-1])
+        yield numbers
+        first = int(numbers[-1])
 
 
 def sorted_pairs(pre: np.ndarray, post: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -170,30 +170,35 @@ class Connectivity(ABC):
 
     def checked_connections(self, source: Shape, target: Shape) -> Connections:
         """Return the index arrays. Raise a SpecificationError if they contradict the shapes of the rule."""
-        found, shape = self.connections(source, target), self.weight_shape(source, target)
-        listed = isinstance(found, Connections) and all(
-            isinstance(one, np.ndarray) and one.dtype.kind in "iu" and one.ndim == 1 and one.size == np.size(found.pre)
-            for one in found
+        listed_synapses, shape = self.connections(source, target), self.weight_shape(source, target)
+        listed = isinstance(listed_synapses, Connections) and all(
+            isinstance(array, np.ndarray)
+            and array.dtype.kind in "iu"
+            and array.ndim == 1
+            and array.size == np.size(listed_synapses.pre)
+            for array in listed_synapses
         )
         require(listed, "connectivity", f"{self} must list Connections, three arrays of as many integers each")
         weights = (0, math.prod(shape)) if shape else (-1, 0)
         bounds = {"pre": (0, math.prod(source)), "post": (0, math.prod(target)), "weight": weights}
         for name, (least, beyond) in bounds.items():
-            indices = getattr(found, name)
+            indices = getattr(listed_synapses, name)
             inside = not indices.size or (indices.min() >= least and indices.max() < beyond)
             require(inside, "connectivity", f"{self} lists indices in {name} that are not from {least} to {beyond - 1}")
-        ascending = bool((found.pre[1:] >= found.pre[:-1]).all())
+        ascending = bool((listed_synapses.pre[1:] >= listed_synapses.pre[:-1]).all())
         unsorted = "lists synapses that are not sorted by presynaptic neuron; Connections.of sorts them"
         require(ascending, "connectivity", f"{self} {unsorted}")
         if self.per_synapse:
-            own = found.weight.shape == shape and bool((found.weight == np.arange(*shape, dtype=np.int32)).all())
-            require(own, "connectivity", f"{self} lists weights that are not one for each synapse, in order")
-        else:
-            own = not shape or bool((found.weight % shape[-1] == found.post % shape[-1]).all())
-            require(
-                own, "connectivity", f"{self} lists weights whose last axis is not that of the neuron that receives"
+            fits = listed_synapses.weight.shape == shape and bool(
+                (listed_synapses.weight == np.arange(*shape, dtype=np.int32)).all()
             )
-        return found
+            require(fits, "connectivity", f"{self} lists weights that are not one for each synapse, in order")
+        else:
+            fits = not shape or bool((listed_synapses.weight % shape[-1] == listed_synapses.post % shape[-1]).all())
+            require(
+                fits, "connectivity", f"{self} lists weights whose last axis is not that of the neuron that receives"
+            )
+        return listed_synapses
 
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
         """Return the number of outgoing synapses of each presynaptic neuron, in the shape of the source."""

@@ -107,8 +107,8 @@ class Distance(PerSynapse):
 
     def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
         """Draw the pairs from the seed, identically at each call."""
-        found = list(self._drawn(source, target))
-        pre, post = (np.concatenate(ends) if ends else np.empty(0, np.int32) for ends in zip(*found, strict=True))
+        drawn = list(self._drawn(source, target))
+        pre, post = (np.concatenate(ends) if ends else np.empty(0, np.int32) for ends in zip(*drawn, strict=True))
         return sorted_pairs(pre, post)
 
     def _drawn(self, source: Shape, target: Shape) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -128,12 +128,12 @@ class Distance(PerSynapse):
                     continue
                 # draw with the largest probability of the offset, then thin to the probability of each position
                 for trial in successes(generator, chances.size * each, most):
-                    place, pair = trial // each, trial % each
-                    kept = generator.random(trial.size) * most < chances[place]
-                    place, pair = place[kept], pair[kept]
-                    row, column = place // columns, place % columns
+                    position, pair = trial // each, trial % each
+                    kept = generator.random(trial.size) * most < chances[position]
+                    position, pair = position[kept], pair[kept]
+                    row, column = position // columns, position % columns
                     pre = (y[row] * width + x[column]) * channels + pair // maps
-                    post = place * maps + pair % maps
+                    post = position * maps + pair % maps
                     yield pre.astype(np.int32), post.astype(np.int32)
 
     def _offsets(self, source: Shape, target: Shape) -> tuple[range, range]:

@@ -72,11 +72,11 @@ class EdgeList(Sized, PerSynapse):
         super().__post_init__()
         require(bool(self.file), "file", "is missing; give the name of a CSV or SONATA file of edges")
         object.__setattr__(self, "file", str(Path(self.file).absolute()))
-        found = checksum(self.file)
-        changed = f"{self.file} has another SHA-256 ({found[:12]}...) than this network was made with"
+        actual = checksum(self.file)
+        changed = f"{self.file} has another SHA-256 ({actual[:12]}...) than this network was made with"
         remedy = f"{self.sha256[:12]}...; bring that file back, or remove sha256 to take this one"
-        require(self.sha256 in ("", found), "file", f"{changed} ({remedy})")
-        object.__setattr__(self, "sha256", found)
+        require(self.sha256 in ("", actual), "file", f"{changed} ({remedy})")
+        object.__setattr__(self, "sha256", actual)
 
     def check(self, source: Shape, target: Shape) -> None:
         """Refuse a target of another size, and numbers of neurons that do not exist."""

@@ -73,8 +73,8 @@ class LocallyConnected(PerSynapse):
     def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
         """Return the synapses of the window."""
         window = Window(source, target, self.kernel, self.stride, 0)
-        found = window_connections(window, within_maps=False)
-        return found.pre, found.post
+        synapses = window_connections(window, within_maps=False)
+        return synapses.pre, synapses.post
 
     def pattern(self) -> str:
         """Return the entry in the table of connectivity."""

@@ -61,8 +61,8 @@ class Random(Sized, PerSynapse):
     def __post_init__(self) -> None:
         super().__post_init__()
         ways = [self.probability, self.indegree, self.outdegree]
-        one = sum(way is not None for way in ways) == 1
-        require(one, "", "needs one of probability, indegree and outdegree, and not more")
+        is_unique = sum(way is not None for way in ways) == 1
+        require(is_unique, "", "needs one of probability, indegree and outdegree, and not more")
         if self.probability is not None:
             check_probability(self.probability, "probability")
         for name in ("indegree", "outdegree"):
@@ -131,8 +131,8 @@ class Random(Sized, PerSynapse):
 
 def _choices(generator: np.random.Generator, population: int, count: int, times: int) -> np.ndarray:
     """Draw `count` different numbers below `population`, `times` times. Shape (times, count), rows ascending."""
-    found = np.empty((times, count), np.int32)
-    for row in found:
+    chosen = np.empty((times, count), np.int32)
+    for row in chosen:
         row[:] = generator.choice(population, count, replace=False, shuffle=False)
-    found.sort(axis=1)
-    return found
+    chosen.sort(axis=1)
+    return chosen

@@ -182,7 +182,7 @@ def fitted(given: Any, shape: Shape, samples: str) -> np.ndarray:
     try:
         array = np.asarray(given)
         if array.dtype == object:
-            array = np.stack([np.asarray(one) for one in given])
+            array = np.stack([np.asarray(sample) for sample in given])
     except (ValueError, TypeError) as error:
         raise DataError(f"{samples}: are not of one shape ({error})") from error
     if array.dtype == bool:

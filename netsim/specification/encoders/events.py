@@ -107,21 +107,21 @@ class EventEncoder(Encoder):
         """Prepare recordings. Count the events of each recording, and its events after the last time window."""
         columns = ("x", "y", "t", "p")
         recordings = []
-        for one in given:
-            if isinstance(one, np.ndarray):
-                recordings.append(one)
+        for recording in given:
+            if isinstance(recording, np.ndarray):
+                recordings.append(recording)
                 continue
             try:  # a pandas table or a mapping of columns
-                parts = {name: np.asarray(one[name]) for name in columns if name in one}
+                parts = {name: np.asarray(recording[name]) for name in columns if name in recording}
                 fields = [(name, part.dtype) for name, part in parts.items()]
                 recordings.append(np.rec.fromarrays([*parts.values()], dtype=fields))
             except (TypeError, ValueError, IndexError) as error:
                 raise DataError(f"events: a recording needs columns x, y, t and p ({error})") from error
         times = np.empty((len(recordings), *self.coded_shape), dtype=np.int32)
         counts = np.empty((len(recordings), 2), dtype=np.int64)
-        for place, one in enumerate(recordings):
-            times[place], late = self.first_and_late(one)
-            counts[place] = one.size, late
+        for index, recording in enumerate(recordings):
+            times[index], late = self.first_and_late(recording)
+            counts[index] = recording.size, late
         return times, counts
 
     def coding(self) -> dict[str, Any]:
@@ -213,8 +213,8 @@ def _field(events: np.ndarray, name: str) -> np.ndarray:
     if values is None:
         unit = "of µs, as (seconds * 1e6).round() gives them" if name == "t" else "from 0"
         example = given[given != np.floor(given)] if given.dtype.kind == "f" else given
-        told = f"{given.dtype}, such as {example.flat[0]}" if example.size else f"{given.dtype}"
-        raise DataError(f"events: {name} must hold whole numbers {unit}, not {told}")
+        shown = f"{given.dtype}, such as {example.flat[0]}" if example.size else f"{given.dtype}"
+        raise DataError(f"events: {name} must hold whole numbers {unit}, not {shown}")
     if values.shape != events.shape:
         raise DataError(f"events: {name} has {given.size} numbers for {events.size} events; give one for each")
     return values.reshape(-1)

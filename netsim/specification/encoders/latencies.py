@@ -38,8 +38,8 @@ class LatencyEncoder(Encoder):
             if not _holds_lists(given):
                 raise
             first = "the first of its spike times, min(times, default=np.inf)"
-            told = f"latencies: are lists that differ in length; give one number for each channel: {first}"
-            raise DataError(told) from error
+            message = f"latencies: are lists that differ in length; give one number for each channel: {first}"
+            raise DataError(message) from error
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
         """Return the samples in double precision. `t_max` in their precision stays exactly `t_max`."""

@@ -69,9 +69,9 @@ class NeighbourhoodWinners(Winners):
                 inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
                 neurons = (y * width + x)[inside] * maps + m[inside]
                 pairs.append((neurons, (row * width + column)[inside]))
-        neurons, found = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
-        order = np.lexsort((found, neurons))
-        return neurons[order], found[order]
+        neurons, arrays_of_pairs = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+        order = np.lexsort((arrays_of_pairs, neurons))
+        return neurons[order], arrays_of_pairs[order]
 
     def describe(self) -> str:
         """Return in words which neurons fire."""
