@@ -207,8 +207,8 @@ def describe_fit(network: Network) -> str:
             f" in the order of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the"
             f" seed. All drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}."
             f" The equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the"
-            f" hidden neurons with a window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the others fire by"
-            rf" ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
+            f" hidden neurons with a window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the others"
+            rf" fire by ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
             rf" ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of their"
             f" window, with a standard deviation of at most {number(spread)} ms in a presentation."
         )

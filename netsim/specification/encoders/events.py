@@ -201,7 +201,7 @@ def event_fields(
     if from_first and len(t):
         t = t - t.min()
     if len(t) and not t.min() >= 0:
-        raise DataError("events: hold negative times; time starts at 0 with the presentation")
+        raise DataError("events: contain negative times; time starts at 0 with the presentation")
     return y, x, t, p
 
 

@@ -53,7 +53,7 @@ class IntensityEncoder(Encoder):
             raise DataError(f"intensity_max: must be positive, not {intensity_max}")
         if images.size and not (images.min() >= 0 and images.max() <= intensity_max):  # NaN fails as well
             if np.isnan(images).any():
-                raise DataError("images: hold NaN; an intensity must be a number")
+                raise DataError("images: contain NaN; an intensity must be a number")
             raise DataError(
                 f"images: have intensities from {images.min()} to {images.max()}; they must lie in 0 to {intensity_max}"
             )

@@ -47,7 +47,7 @@ class LatencyEncoder(Encoder):
             raise DataError("images: the encoder takes latencies, which have no intensities")
         times = np.asarray(samples)  # keep the precision for comparisons: t_max may round in it
         if np.isnan(times).any():
-            raise DataError("latencies: hold NaN; a silent neuron has the latency inf")
+            raise DataError("latencies: contain NaN; use inf for silence")
         if (first := times.min(initial=0.0)) < 0:
             raise DataError(f"latencies: begin at {first:g} ms; a presentation begins at 0")
         if (last := times.max(where=np.isfinite(times), initial=0.0)) > self.t_max:

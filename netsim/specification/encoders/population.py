@@ -122,7 +122,7 @@ class PopulationEncoder(Encoder):
             raise DataError("images: the encoder takes rows of tables, which have no intensities")
         rows = np.asarray(samples, dtype=np.float64)
         if not np.isfinite(rows).all():
-            raise DataError("tables: hold NaN or infinite numbers; fill or leave out such rows")
+            raise DataError("tables: contain NaN or infinity; fill or leave out such rows")
         low, high = np.array(self.low)[:, None], np.array(self.high)[:, None]
         spacing = (high - low) / (self.coded_shape[2] - 2)
         centres = low + (np.arange(self.coded_shape[2]) - 0.5) * spacing
