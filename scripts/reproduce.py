@@ -228,7 +228,7 @@ def costs_table(results: list[Result]) -> str:
                 ]
 
     headings = (
-        *("preset", "footprint (MB)", "connection sparsity (%)", "activation sparsity (%)", "spikes a neuron"),
+        *("preset", "footprint (MB)", "connection sparsity (%)", "activation sparsity (%)", "spikes per neuron"),
         *("dense operations (M)", "effective operations (M)", "energy (nJ)", "dense energy (nJ)"),
     )
     return markdown(headings, rows())
