@@ -67,12 +67,12 @@ html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["netsim.css"]
 html_show_sourcelink = False
-html_sidebars = {page: [] for page in ("index", "start", "concepts")}  # they have no pages below them
+html_sidebars = {page: [] for page in ("index", "search")}  # they have no pages below them
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": html_title},
     "navbar_align": "left",
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 8,
     "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
     "footer_start": ["copyright"],
     "footer_end": [],

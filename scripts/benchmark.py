@@ -2,7 +2,7 @@
 
     python scripts/benchmark.py                        # all rows, some minutes
     python scripts/benchmark.py --rows 'event-*' --rows 'torch-*' --threads 1
-    python scripts/benchmark.py --page docs/speed.md   # for maintainers, on a machine without other jobs
+    python scripts/benchmark.py --page docs/results/speed.md   # for maintainers, on a machine without other jobs
 
 Rows are timed in turn in one process, with equal images and threads. A busy moment of the machine therefore affects all
 rows. ``pip install 'netsim-snn[bench]'`` installs torch, snnTorch and SpikingJelly. A row without its library says so.

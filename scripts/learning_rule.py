@@ -2,7 +2,7 @@
 
 The script trains a small network on `digits` per case, with exact times. It samples weights of every population. It
 compares the learner's gradient of the mean loss with central differences of the loss. In a small step hardly any spike
-appears or disappears. In a large step spikes appear and disappear. Table and figure go into docs/learning_rule.md::
+appears or disappears. In a large step spikes appear and disappear. Table and figure go into docs/concepts/learning_rule.md::
 
     python scripts/learning_rule.py            # all cases, some minutes
     python scripts/learning_rule.py free       # print only
@@ -23,7 +23,7 @@ from pages import markdown, put
 import netsim
 from netsim.analysis import save_figure, theme
 
-FOLDER = Path(__file__).parents[1] / "docs" / "learning_rule"
+FOLDER = Path(__file__).parents[1] / "docs" / "concepts" / "learning_rule"
 STEPS = {"small": 1e-4, "large": 1e-1}
 """Steps of the finite differences, in standard deviations of the weights."""
 DERIVATIVES: tuple[Literal["linear"], Literal["exact"]] = ("linear", "exact")

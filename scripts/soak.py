@@ -2,7 +2,7 @@
 
     python scripts/soak.py brian2       # 100,000 presentations of the digits, in one run of the Brian2 engine
     python scripts/soak.py event        # 5 epochs of Fashion-MNIST on the event engine, training rcsnn-fashion
-    python scripts/soak.py figure       # docs/reliability/memory.png of both
+    python scripts/soak.py figure       # docs/appendix/reliability/memory.png of both
 
 Resident memory is sampled about four times a second and stored in runs/soak. The same engine presents the first
 stimulus before and after, with the same weights. The exit code is 1 if memory grows or a spike differs. Requires
@@ -28,7 +28,7 @@ from netsim.engines import Conversation, Latencies
 from netsim.errors import NetsimError
 
 ROOT = Path(__file__).resolve().parents[1]
-SAMPLES, FIGURE = ROOT / "runs" / "soak", ROOT / "docs" / "reliability" / "memory.png"
+SAMPLES, FIGURE = ROOT / "runs" / "soak", ROOT / "docs" / "appendix" / "reliability" / "memory.png"
 SAMPLE_SECONDS = 0.25
 WARM_UP = 0.2
 """Fraction of the presentations in which libraries still allocate permanent memory."""

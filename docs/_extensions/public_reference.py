@@ -1,7 +1,7 @@
 """Write the reference from the public names at build time, and link names in pages to it.
 
 Public names and their order come from the stubs. Introductions are the first sentences of the packages. Commands come
-from the command line. Protocols come from the table of seams in ``extending.md``.
+from the command line. Protocols come from the table of seams in ``contribute/extending.md``.
 """
 
 from __future__ import annotations
@@ -35,8 +35,13 @@ _FIRST = ("specification", "models", "data", "engines", "measuring", "learning",
 _COLUMN = 1100
 """Width (pixels) of a figure for one column of a journal. Text in wider figures is relatively smaller."""
 
-_BESIDE = ("CHANGELOG", "CONTRIBUTING", "RESULTS", "SECURITY")
-"""Pages in the folder above that belong to the documentation."""
+_BESIDE = {
+    "CHANGELOG": "reference/changelog",
+    "CONTRIBUTING": "contribute/contributing",
+    "RESULTS": "results/all",
+    "SECURITY": "contribute/security",
+}
+"""Pages in the folder above the documentation, and the pages that they become."""
 
 
 def _offered(module: Any) -> dict[str, list[str]]:
@@ -128,7 +133,7 @@ def _commands_page() -> str:
 
 
 def _copy(page: Path) -> str:
-    """A page from the folder above, with its links as they are seen from ``docs/project``."""
+    """A page from the folder above, with its links as seen from a folder of ``docs/``."""
     text = page.read_text("utf-8").replace("](docs/", "](../")
     text = text.replace("](LICENSE)", "](../../LICENSE)")
     return re.sub(rf"\]\(({'|'.join(_BESIDE)})\.md", r"](../../\1.md", text)
@@ -141,10 +146,9 @@ def _write(app: Sphinx, config: Any) -> None:
         "reference/analysis.rst": _analysis_page(),
         "reference/models.rst": _models_page(),
         "reference/seams.rst": _seams_page(),
-        "reference/protocols.rst": _protocols_page(source / "extending.md"),
+        "reference/protocols.rst": _protocols_page(source / "contribute" / "extending.md"),
         "reference/commands.md": _commands_page(),
-    } | {f"project/{name.lower()}.md": _copy(source.parent / f"{name}.md") for name in _BESIDE}
-    (source / "project").mkdir(exist_ok=True)
+    } | {f"{page}.md": _copy(source.parent / f"{name}.md") for name, page in _BESIDE.items()}
     for name, text in pages.items():
         path = source / name
         if not path.exists() or path.read_text("utf-8") != text:
@@ -189,8 +193,8 @@ class _MarkWide(SphinxTransform):
 
 def _lead_to_copies(app: Sphinx, document: str, source: list[str]) -> None:
     """Redirect links to pages in the folder above ``docs/`` to their copies in the documentation."""
-    for name in _BESIDE:
-        source[0] = re.sub(rf"\]\((?:\.\./)+{name}\.md", f"](/project/{name.lower()}.md", source[0])
+    for name, page in _BESIDE.items():
+        source[0] = re.sub(rf"\]\((?:\.\./)+{name}\.md", f"](/{page}.md", source[0])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -83,7 +83,8 @@ def train(
 
 def sweep(
     plan_file: Annotated[
-        Path, Argument(metavar="FILE.toml", help="Base network, grid or random draws, and seeds; see docs/sweeps.md.")
+        Path,
+        Argument(metavar="FILE.toml", help="Base network, grid or random draws, and seeds; see docs/howto/sweeps.md."),
     ],
     out: Annotated[Path | None, Option(metavar="DIR", help="New folder of the sweep; by default sweeps/FILE.")] = None,
     workers: Annotated[

@@ -16,7 +16,7 @@ nbclient = pytest.importorskip("nbclient", reason="notebooks need nbclient, of t
 pytest.importorskip("ipykernel", reason="notebooks need ipykernel, of the extra 'test'")
 
 DOCS = Path(__file__).parents[2] / "docs"
-NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((DOCS / "howto" / "notebooks").glob("*.ipynb"))
 NEEDS = {"other_tools": ("elephant", "neo", "pynwb"), "recorded_cell": ("pynwb",)}
 """Packages that a notebook needs beside netsim."""
 NEEDS_DATA = {"recorded_cell": "neural/grasshopper_spike_times1.txt"}
@@ -47,9 +47,9 @@ def test_a_notebook_is_kept_as_it_was_run(path: Path) -> None:
 
 
 def test_every_notebook_can_be_found() -> None:
-    for page in (DOCS.parent / "README.md", DOCS / "howto.md"):
-        text = page.read_text(encoding="utf-8")
-        assert [path.name for path in NOTEBOOKS if f"notebooks/{path.stem}" not in text] == []
+    assert "docs/howto/index.md" in (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    text = (DOCS / "howto" / "index.md").read_text(encoding="utf-8")
+    assert [path.name for path in NOTEBOOKS if f"](notebooks/{path.name})" not in text] == []
 
 
 def _pictures(book: Any) -> int:

@@ -1,4 +1,4 @@
-"""Convert a network with its weights to a NIR graph, and back. ``docs/exchange.md`` describes the layout."""
+"""Convert a network with its weights to a NIR graph, and back. ``docs/howto/exchange.md`` describes the layout."""
 
 import json
 from collections.abc import Mapping

@@ -1,8 +1,9 @@
 """SONATA networks: a folder of nodes, edges and configuration, which libsonata reads and bmtk runs in NEST.
 
-``docs/exchange.md`` describes the layout. Each population becomes a population of nodes, the stimulus of virtual nodes.
-Each projection becomes a population of edges, with an edge per synapse that has its weight and delay. The file
-``network.toml`` contains the specification, which other tools ignore. The import uses it together with the edges.
+``docs/howto/exchange.md`` describes the layout. Each population becomes a population of nodes. The stimulus becomes
+virtual nodes. Each projection becomes a population of edges, with an edge per synapse that has its weight and delay.
+The file ``network.toml`` contains the specification, which other tools ignore. The import uses it together with the
+edges.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""NIRData: spikes of the nodes of a NIR graph, as events. See ``docs/exchange.md``.
+"""NIRData: spikes of the nodes of a NIR graph, as events. See ``docs/howto/exchange.md``.
 
 Names of nodes and numbers of neurons match the graph that ``export --to nir`` writes, channels first. NIRData has no
 labels. The group ``/presentations``, which the package nir ignores, describes the stimuli.

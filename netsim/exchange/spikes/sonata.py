@@ -1,4 +1,4 @@
-"""SONATA spikes: one population per layer, consecutive presentations, times in ms. See ``docs/exchange.md``.
+"""SONATA spikes: one population per layer, consecutive presentations, times in ms. See ``docs/howto/exchange.md``.
 
 SONATA has no presentations. The group ``/presentations``, which other readers ignore, describes them.
 """
