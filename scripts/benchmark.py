@@ -31,9 +31,9 @@ import typer
 from benchmarks import calls, clocked
 from benchmarks.growth import second_convolution
 from pages import markdown, put, read_page
+from speed_figures import Timed, draw_rows
 
 import netsim
-from netsim.analysis import save_figure, theme
 from netsim.cli.terminal import counting
 from netsim.errors import DataError, NetsimError
 from netsim.runs.folder import describe_run
@@ -221,19 +221,9 @@ def goals_table(measured: dict[str, Times], same: tuple[int, int] | None = None)
 
 
 def draw(measured: dict[str, Times], path: Path) -> None:
-    """Draw the times per presentation. Rows with the same reference share a colour."""
-    import pandas as pd
-    import seaborn as sns
-
-    timed = sorted((item for item in measured.items() if item[1].wall), key=lambda item: item[1].row.reference)
-    blocks = [(name, times.row.reference, ms) for name, times in timed for ms in times.wall]
-    table = pd.DataFrame(blocks, columns=["row", "beside", "time of a presentation (ms)"])
-    with theme():
-        shown = sns.catplot(
-            table, x=table.columns[2], y="row", hue="beside", kind="point", linestyle="none", errorbar=("pi", 100)
-        )
-        shown.set(xscale="log", ylabel="")
-        save_figure(shown.ax, path, dpi=200)
+    """Draw the times of a presentation."""
+    timed = ((name, times.wall) for name, times in measured.items() if times.wall)
+    draw_rows([Timed(name, statistics.median(wall), min(wall), max(wall)) for name, wall in timed], {}, path)
 
 
 def provenance(record: dict[str, Any], images: str, rounds: int, threads: int) -> str:

@@ -157,7 +157,8 @@ def draw(samples: pd.DataFrame, path: Path) -> None:
         )
         for axes in grid.axes.flat:
             axes.axline((0, 0), slope=1, color="0.6", linewidth=0.8, zorder=0)
-        grid.set_titles("{col_name}").set(xlim=(-1.15, 1.15))
+        most = 1.1 * float(scaled[[x, y]].abs().to_numpy().max())  # an identity line needs equal axes
+        grid.set_titles("{col_name}").set(xlim=(-most, most), ylim=(-most, most), aspect="equal")
         save_figure(grid.axes.flat[0], path)
 
 

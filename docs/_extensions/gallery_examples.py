@@ -35,7 +35,7 @@ _OPTIONS = {
 
 _FEW: Mapping[str, Mapping[str, Any]] = {
     "tempotron": {"afferents": 40, "epochs": 200, "windows": [250.0], "steps": [16.0], "loads": [1.0, 2.0, 3.0]},
-    "dale": {"dataset": "digits", "depths": [2], "images": 500, "epochs": 2, "test_images": 200},
+    "dale": {"dataset": "runs/large", "depths": [2], "images": 500, "epochs": 2, "test_images": 200},
     "delays": {"sizes": [20], "epochs": 2},
 }
 """Settings with which an experiment takes seconds; its verdict is then no evidence."""
@@ -44,6 +44,7 @@ _FEW: Mapping[str, Mapping[str, Any]] = {
 @dataclass(frozen=True)
 class _Section:
     name: str
+    one: str
     title: str
     introduction: str
     registry: Any
@@ -95,10 +96,12 @@ result.figure()"""
 
 
 _SECTIONS = (
-    _Section("figures", "Figures", "Every figure of ``netsim plot``.", figures),
-    _Section("analyses", "Analyses", "Every analysis of ``netsim analyse``: a table and a figure.", analyses),
-    _Section("studies", "Studies", "Every perturbation of ``netsim study``.", studies),
-    _Section("experiments", "Experiments", "Every experiment of ``netsim experiment``.", experiments),
+    _Section("figures", "figure", "Figures", "Every figure of ``netsim plot``.", figures),
+    _Section(
+        "analyses", "analysis", "Analyses", "Every analysis of ``netsim analyse``: a table and a figure.", analyses
+    ),
+    _Section("studies", "study", "Studies", "Every perturbation of ``netsim study``.", studies),
+    _Section("experiments", "experiment", "Experiments", "Every experiment of ``netsim experiment``.", experiments),
 )
 
 
@@ -132,7 +135,7 @@ def write_examples(folder: Path) -> None:
     for section in _SECTIONS:
         into = folder / section.name
         into.mkdir(parents=True, exist_ok=True)
-        texts = {f"plot_{name.replace('-', '_')}.py": text for name, text in section.examples()}
+        texts = {f"plot_{section.one}_{name.replace('-', '_')}.py": text for name, text in section.examples()}
         texts["GALLERY_HEADER.rst"] = f"{section.title}\n{'=' * len(section.title)}\n\n{section.introduction}\n"
         for old in set(into.glob("*.*")) - {into / name for name in texts}:
             old.unlink()
@@ -140,6 +143,22 @@ def write_examples(folder: Path) -> None:
             path = into / name
             if not path.exists() or path.read_text("utf-8") != text:
                 path.write_text(text, encoding="utf-8")
+
+
+def _enlarge(folder: Path) -> None:
+    """Write the digits as images of 28×28 pixels, for an experiment on MNIST that should not download it."""
+    import numpy as np
+
+    import netsim
+
+    data = netsim.load_dataset("digits")
+    parts = {"train": (data.train_images, data.train_labels), "t10k": (data.test_images, data.test_labels)}
+    folder.mkdir()
+    for part, (images, labels) in parts.items():
+        scaled = np.asarray(images, float).reshape(len(images), 8, 8)
+        large = np.pad(np.kron(scaled * 255 / scaled.max(), np.ones((1, 3, 3))), ((0, 0), (2, 2), (2, 2)))
+        netsim.write_idx(folder / f"{part}-images-idx3-ubyte.gz", large.astype(np.uint8))
+        netsim.write_idx(folder / f"{part}-labels-idx1-ubyte.gz", np.asarray(labels, np.uint8))
 
 
 def _train(app: Sphinx) -> None:
@@ -158,6 +177,8 @@ def _train(app: Sphinx) -> None:
         layers = [netsim.Layer("maps", netsim.Convolution(8, 3), maps), digits.layers()[-1]]
         training = dataclasses.replace(digits.training, epochs=3)
         netsim.train(dataclasses.replace(digits.with_layers(layers), name="maps", training=training), runs / "maps")
+    if not (runs / "large").exists():
+        _enlarge(runs / "large")
     for section in _SECTIONS:
         link = examples / section.name / "runs"
         if not link.exists():

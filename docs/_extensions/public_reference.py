@@ -32,6 +32,38 @@ _NAME = re.compile(r"(netsim|brian2|numpy|np|pandas|tonic)(\.\w+)+(\(\))?")
 _FIRST = ("specification", "models", "data", "engines", "measuring", "learning", "training", "weights", "runs")
 """Packages in the order for newcomers. The others follow by name."""
 
+_TASKS = {
+    "specification": "Define networks",
+    "models": "Load models and presets",
+    "data": "Load and encode data",
+    "engines": "Simulate with an engine",
+    "spikes": "Present stimuli and read spikes",
+    "measuring": "Measure and compare",
+    "learning": "Define learning",
+    "training": "Train",
+    "weights": "Weights",
+    "runs": "Runs and models",
+    "calibration": "Calibrate and fit",
+    "analysis": "Draw and analyse",
+    "studies": "Perturb",
+    "experiments": "Run experiments",
+    "description": "Describe a model",
+    "reporting": "Report",
+    "exchange": "Exchange with other tools",
+}
+"""Titles of the reference by room; others are named by their room."""
+
+PASSED = (
+    "netsim.engines.protocol.Engine",
+    "netsim.engines.protocol.Potential",
+    "netsim.engines.brian2.own.OwnBrian2Engine",
+    "netsim.spikes.batches.Distribution",
+    "netsim.runs.folder.RunFolder",
+    "netsim.training.checkpoint.TrainingState",
+    "netsim.description.document.Description",
+)
+"""Types that public functions take or return, and that have no public name."""
+
 _COLUMN = 1100
 """Width (pixels) of a figure for one column of a journal. Text in wider figures is relatively smaller."""
 
@@ -73,7 +105,7 @@ def _public_page() -> str:
     parts = []
     for room, names in _offered(netsim).items():
         if room:
-            title = room.capitalize()
+            title = _TASKS.get(room, room.capitalize())
             parts.append(
                 _titled(title, "-", _first_paragraph(f"netsim.{room}"), _table(f"netsim.{name}" for name in names))
             )
@@ -117,8 +149,9 @@ def _protocols_page(source: Path) -> str:
     protocols = dict.fromkeys(seams.findall(source.read_text("utf-8")))
     public = {f"{module.__name__}.{name}" for module in (netsim, netsim.analysis) for name in module.__all__}
     names = [name for name in protocols if name not in public]
-    introduction = "What an entry of a registry has to be, where it is not in `netsim` or `netsim.analysis`."
-    return _titled("Protocols of the seams", "=", introduction, _table([*names, "netsim.registry.Registry"]))
+    introduction = "Types of registry entries that are not in `netsim` or `netsim.analysis`."
+    passed = _titled("Types that functions take or return", "-", _table(name for name in PASSED if name not in names))
+    return _titled("Protocols", "=", introduction, _table([*names, "netsim.registry.Registry"]), passed)
 
 
 def _commands_page() -> str:
@@ -179,16 +212,27 @@ class _LinkNames(SphinxTransform):
             link += literal
 
 
-class _MarkWide(SphinxTransform):
-    """A picture that would be too small to read on a narrow screen has the class ``wide``."""
+class _LinkWide(SphinxTransform):
+    """A picture that is too small to read on a narrow screen leads to its full size."""
 
     default_priority = 500
 
     def apply(self, **kwargs: Any) -> None:
         for image in self.document.findall(nodes.image):
             size = get_image_size(self.env.relfn2path(image["uri"])[1])
-            if size is None or size[0] > _COLUMN:  # a drawing without pixels is a wide one
-                image["classes"].append("wide")
+            if size is not None and size[0] > _COLUMN:
+                image["width"] = "100%"
+
+
+def _name_functions(app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returns: str) -> Any:
+    """Show functions that are defaults by their names, and those without a name as dots."""
+    if signature is None:
+        return None
+    signature = re.sub(r"<function [^<>]*<lambda>[^<>]*>", "...", signature)
+    signature = re.sub(r"lambda [\w, ]*: [^,()]*(\([^()]*\))?", "...", signature)
+    signature = re.sub(r"<built-in function (\w+)>", r"\1", signature)
+    signature = re.sub(r"<function ([\w.]+)[^<>]*>", lambda found: found[1].rpartition(".")[2], signature)
+    return signature, returns
 
 
 def _lead_to_copies(app: Sphinx, document: str, source: list[str]) -> None:
@@ -201,6 +245,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the build."""
     app.connect("config-inited", _write, priority=100)
     app.connect("source-read", _lead_to_copies)
+    app.connect("autodoc-process-signature", _name_functions)
     app.add_transform(_LinkNames)
-    app.add_transform(_MarkWide)
+    app.add_transform(_LinkWide)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

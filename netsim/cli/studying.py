@@ -131,8 +131,8 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
 
 def print_levels(frame: pd.DataFrame) -> None:
     """Print one line per curve and level: means over seeds, with the interval of the accuracy."""
-    accuracy = ("accuracy (a tie is an error)>", "95 % interval>")
-    table = new_table("", "layer", "level>", *accuracy, "same decisions>", "change of latency>")
+    accuracy = ("accuracy,\nstrict>", "95 % interval>")  # lines of 80 columns keep intervals whole
+    table = new_table("", "layer", "level>", *accuracy, "same\ndecisions>", "change of\nlatency>")
     by = ["condition", "layer", "level"]
     curves = frame.fillna({"layer": ""}).groupby(by, sort=False, dropna=False, observed=True)
     for row in curves.mean(numeric_only=True).reset_index().to_dict("records"):

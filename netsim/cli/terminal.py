@@ -66,8 +66,8 @@ def note(text: str) -> None:
 
 
 def rounded(count: int) -> str:
-    """Format a count with three digits, for a table."""
-    return f"{count:,}" if count < 100_000 else f"{count / 1e6:.3g} M"
+    """Return a count for a table."""
+    return f"{count:,}"
 
 
 def new_table(*headings: str, fold: int | None = None) -> Table:
@@ -228,7 +228,7 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
 
     progress = progress_bar()
     task = progress.add_task("epoch 1", total=None)
-    figures, compiling = "first batch", False
+    figures, compiling, shown = "first batch", False, 0
 
     def on_compile() -> None:
         nonlocal figures, compiling
@@ -237,7 +237,10 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
         figures, compiling = COMPILING, True
 
     def on_batch(report: Progress) -> None:
-        nonlocal figures
+        nonlocal figures, shown
+        if report.epoch != shown:  # only now, so that a finished bar does not return to 0
+            shown = report.epoch
+            progress.reset(task)
         epoch = f"epoch {report.epoch + 1}/{network.training.epochs}"
         progress.update(task, description=epoch, total=report.expected, completed=report.presentations)
         shares = trouble(network, report.silent, report.onset, report.tie_rate)
@@ -253,7 +256,6 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
             f" strict accuracy {metrics['training_strict_accuracy']:.2%};{validation} {seconds_of(metrics):.1f} s"
             f"{trouble(network, shares('silent_', metrics), shares('onset_', metrics), ties)}"
         )
-        progress.reset(task)
 
     def shares(prefix: str, metrics: dict[str, Any]) -> dict[str, float]:
         return {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}

@@ -69,6 +69,7 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
         If the array has another type, too many dimensions or more than 4 GiB.
     RunError
         If the file cannot be written.
+
     Examples
     --------
     >>> import numpy as np
