@@ -2,7 +2,8 @@
 
 The script trains a small network on `digits` per case, with exact times. It samples weights of every population. It
 compares the learner's gradient of the mean loss with central differences of the loss. In a small step hardly any spike
-appears or disappears. In a large step spikes appear and disappear. Table and figure go into docs/concepts/learning_rule.md::
+appears or disappears. In a large step spikes appear and disappear. Table and figure go into
+docs/concepts/learning_rule.md::
 
     python scripts/learning_rule.py            # all cases, some minutes
     python scripts/learning_rule.py free       # print only
