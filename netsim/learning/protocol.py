@@ -135,6 +135,10 @@ class Learner(_Named, Protocol):
         delays : mapping of ndarray
             Additional delays of spikes in this batch, as in `netsim.Batch`, usually empty. On a grid they are rounded
             like in engines.
+
+        Returns
+        -------
+        BatchGradients
         """
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
