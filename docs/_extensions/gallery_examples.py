@@ -179,6 +179,7 @@ def settings(source: Path) -> dict[str, Any]:
         "abort_on_example_error": True,
         "download_all_examples": False,
         "show_memory": False,
+        "capture_repr": ("_repr_html_",),
         "show_signature": False,
         "min_reported_time": 1e9,
         "copyfile_regex": "^$",
