@@ -78,7 +78,12 @@ def draw(table: pd.DataFrame) -> Figure:
                 bars(axes, [place + shift for place in range(len(depths))], found, label=label, **style)
             angles = _angles(table, datasets[0], depths[-1], kind)
             if angles.size:
-                bars(right, list(angles), [interval(angles[batches]) for batches in angles], **style)
+                bars(
+                    right,
+                    angles.columns.to_numpy(float).tolist(),
+                    [interval(angles[batches]) for batches in angles],
+                    **style,
+                )
         for axes, dataset in zip(left, datasets, strict=True):
             axes.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 102), title=dataset)
             axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])

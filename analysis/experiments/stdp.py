@@ -71,9 +71,9 @@ def _kernels(axes: plt.Axes, rows: pd.DataFrame) -> None:
     axes.axis("off")
     if not len(rows):
         return
-    kernels = rows.sort_values(["map", "row", "column"])["weight"].to_numpy(float)
+    weights = rows.sort_values(["map", "row", "column"])["weight"].to_numpy(float)
     count, side = int(rows["map"].max()) + 1, int(rows["row"].max()) + 1
-    kernels = kernels.reshape(count, side, side)
+    kernels = weights.reshape(count, side, side)
     columns = int(np.ceil(np.sqrt(2 * count)))
     sheet = np.full((-(-count // columns) * (side + 1) - 1, columns * (side + 1) - 1), np.nan)
     for number, kernel in enumerate(kernels):

@@ -141,7 +141,7 @@ class FeedbackAlignment(Experiment):
         from netsim.specification import DirectFeedback, RandomFeedback, SignFeedback
 
         kind, depth = unit.condition["feedback"], unit.condition["depth"]
-        settings = {"epochs": self.epochs, "batch": 50, "validation": self.validation}
+        settings: dict[str, Any] = {"epochs": self.epochs, "batch": 50, "validation": self.validation}
         base = stimulus_driven(
             "feedback", "phased", (self.width,) * depth, 10, dataset=unit.condition["dataset"], **settings
         )
@@ -204,8 +204,8 @@ class FeedbackAlignment(Experiment):
                 told.append(f"{dataset}, {depth} hidden: {'not ' + ', not '.join(failed) if failed else 'all hold'}")
         if not told:
             return Verdict("not reproduced", "Random, exact and frozen were not all measured.")
-        outcome = "reproduced" if all(holds) else "not reproduced"
-        return Verdict(outcome, f"Random feedback by data set and depth: {'; '.join(told)}.")
+        reason = f"Random feedback by data set and depth: {'; '.join(told)}."
+        return Verdict("reproduced" if all(holds) else "not reproduced", reason)
 
     def model(self) -> list[str]:
         """See `Experiment`."""

@@ -175,7 +175,8 @@ def winners_of(latencies: np.ndarray, most: int, radius: int) -> list[tuple[int,
     [(4, 1.0), (1, 3.0)]
     """
     maps: Shape = latencies.shape if latencies.ndim == 3 else (1, 1, latencies.size)
-    left, found = latencies.reshape(maps).copy(), []
+    left = latencies.reshape(maps).copy()
+    found: list[tuple[int, float]] = []
     while len(found) < most:
         first = int(left.argmin())
         row, column, number = np.unravel_index(first, maps)
