@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +55,7 @@ def analyse(
         ),
     ] = None,
     settings: Annotated[
-        list[str] | None, Option("--set", metavar="NAME=VALUE", help="A setting of KIND, see above; repeatable.")
+        list[str] | None, Option("--set", metavar="KEY=VALUE", help="A setting of KIND, see above; repeatable.")
     ] = None,
     layer: Annotated[
         list[str] | None,
@@ -95,8 +94,10 @@ def analyse(
 
     {analyses}
     """
+    from netsim.specification.keys import parse_settings
+
     entry = analyses.require(kind)
-    chosen_settings = entry.checked(dict(map(_setting, settings or ())))
+    chosen_settings = entry.checked(parse_settings(settings or ()))
     if against is not None and not entry.takes("against"):
         others = ", ".join(name for name, one in analyses.items() if one.takes("against"))
         raise SpecificationError("--against", f"has no meaning for {kind}, but for {others}")
@@ -266,17 +267,6 @@ class _Opened:
         if other.model is not None and one.model is not None:
             return _Subject(other.name, other.model, one.stimuli(), None)
         return other
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """A setting and its value, a number or a word."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise SpecificationError(f"--set {text}", "must be NAME=VALUE")
-    try:
-        return name, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return name, value
 
 
 def _as_text(value: Any) -> str:

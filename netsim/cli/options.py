@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Option
+from typer import Argument, Context, Option
 from typer.core import TyperCommand, TyperGroup
 
 from netsim import seams
@@ -72,6 +72,35 @@ Split = Annotated[
         metavar="test|validation",
         rich_help_panel=STIMULI,
         help="Test stimuli, or the stimuli set aside for validation.",
+    ),
+]
+
+
+def _complete_setting(ctx: Context, incomplete: str) -> list[str]:
+    """Return keys of the network's settings that begin as the word does, or values of the key that the word names."""
+    from netsim.runs.model import network_file
+    from netsim.specification.keys import known_keys, known_values
+    from netsim.specification.toml import read_toml
+
+    key, equals, value = incomplete.partition("=")
+    if equals:
+        return [f"{key}={known}" for known in known_values(key) if known.startswith(value)]
+    table: dict[str, Any] = {}
+    with suppress(NetsimError):
+        words = [ctx.params.get("model"), ctx.params.get("base"), *ctx.args]  # what follows --set stays in `args`
+        named = str(next(filter(None, words), ""))
+        is_run = Path(named, "network.toml").is_file()
+        table = read_toml(Path(named, "network.toml") if is_run else network_file(named))
+    return [f"{known}=" for known in known_keys(table) if known.startswith(incomplete)]
+
+
+SettingsOption = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting of the network, such as learning.rate=0.001 or layers.hidden.size=50; repeatable.",
+        autocompletion=_complete_setting,
     ),
 ]
 Seed = Annotated[int, Option(min=0, metavar="N", help="Seed of every random draw.")]

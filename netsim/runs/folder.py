@@ -117,8 +117,8 @@ class RunFolder:
                 raise
             other = f"{error.message}; the run was made by netsim {made_by}, this is {__version__}"
             raise SpecificationError(error.field, other) from error
-        wanted = record.get("specification_sha256")
-        if wanted is not None and file_sha256(self.network_file) != wanted:
+        wanted = [record.get("specification_sha256"), *(each.get("former") for each in record.get("extended", []))]
+        if wanted[0] is not None and file_sha256(self.network_file) not in wanted:
             changed = f"{self.network_file}: differs from the trained specification (SHA-256 in its record)"
             raise RunError(f"{changed}; restore it, or copy it and train it as a new run")
         return network
@@ -181,6 +181,22 @@ class RunFolder:
         entry = {"epoch": epoch} | {key: now[key] for key in _SURROUNDINGS}
         self.write_json(self.record_file.name, {**record, "resumed": [*record.get("resumed", []), entry]})
 
+    def extend(self, network: Network, exact: bool) -> None:
+        """Record that a training is extended to more epochs, and write the new specification.
+
+        `exact` says whether the weights are those of a longer training from the start. If the process dies between
+        both files, the former specification is still accepted.
+        """
+        record, now = self.record(), describe_run(0)
+        entry = {"epochs": [self.network().training.epochs, network.training.epochs], "exact": exact}
+        entry |= {"former": file_sha256(self.network_file), "command": now["command"]}
+        entry |= {key: now[key] for key in _SURROUNDINGS}
+        digest = hashlib.sha256(dumps_network(network).encode()).hexdigest()
+        extended = [*record.get("extended", []), entry]
+        self.write_json(self.record_file.name, {**record, "specification_sha256": digest, "extended": extended})
+        self.check_lock()
+        write_network(network, self.network_file)
+
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the metrics of all epochs so far."""
         if not rows:
@@ -222,6 +238,8 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
         "synapses": isinstance(record.get("synapses", {}), dict),
         "resumed": isinstance(resumed := record.get("resumed", []), list)
         and all(isinstance(entry, dict) for entry in resumed),
+        "extended": isinstance(extended := record.get("extended", []), list)
+        and all(isinstance(entry, dict) and isinstance(entry.get("command"), list) for entry in extended),
         "learned_before": isinstance(before := record.get("learned_before", []), list)
         and all(isinstance(seen, dict) and is_count(seen.get("validation")) and "dataset" in seen for seen in before),
         "command": isinstance(command, list) and all(isinstance(word, str) for word in command),

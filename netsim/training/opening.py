@@ -21,7 +21,7 @@ from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, is_free, open_run
 from netsim.runs.model import change_of_data
 from netsim.runs.plugins import changed_plugins, names_of, plugins_of
-from netsim.seams import optimizers
+from netsim.seams import optimizers, schedules
 from netsim.specification import Network
 from netsim.specification.checks import check_function, check_kind, path_in, require, whole
 from netsim.specification.toml import network_to_dict
@@ -39,7 +39,7 @@ from netsim.weights.initial import known_weights
 from netsim.weights.synapses import drawn_alike
 
 _RECORDED = {"seed", "plugins", "limit", "data_dir", "data", "training", "validation", "imported", "synapses"}
-_RECORDED |= {"pretrained_sha256", "learned_before", "specification_sha256", "started", "resumed"}
+_RECORDED |= {"parent", "extended", "pretrained_sha256", "learned_before", "specification_sha256", "started", "resumed"}
 _RECORDED |= {"netsim", "git_revision", "versions", "machine"}
 """What a run's record holds of itself."""
 _MOST_TOLD = 3  # options that differ
@@ -154,7 +154,9 @@ def open_training(
     data_dir : str, optional
         Where the data set lies; by default where the run to resume found it.
     resume : bool
-        Whether to resume the run at `path`, if there is one; else it begins there.
+        Whether to resume the run at `path`, if there is one; else it begins there. A network with more epochs extends
+        the run. The weights are those of a longer training from the start, unless the schedule depends on the number
+        of epochs, of which `on_warning` is told.
     on_progress : callable
         Is told how the conversion of recordings goes: what, how many are done, of how many.
     learner, optimizer, constraints, targets : Learner, Optimizer, sequence of Constraint, Targets, optional
@@ -165,8 +167,8 @@ def open_training(
         In place of the data set that the network's settings name: one of your own, see `netsim.make_dataset`. What is
         only in memory is kept in the run folder; to a file the run refers.
     on_warning : callable
-        Is told, in a line, if a run is resumed with other versions of libraries; by default it becomes a warning of
-        Python's.
+        Is told, in a line, if a run is resumed with other versions of libraries, or extended inexactly; by default it
+        becomes a warning of Python's.
     record : mapping, optional
         What else a new run's record is to hold.
 
@@ -215,13 +217,15 @@ def open_training(
         known = folder.record()
         if "imported" in known:
             raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
-        if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
-            others = _differences(
-                _options(folder.network(), known["seed"], known.get("limit")), _options(network, seed, limit)
-            )
-            raise RunError(f"{path}: was started with other options{others}; {_way_on(known.get('command', []), path)}")
-        if (former := names_of(known.get("plugins", []))) != names_of(plugins):
-            raise RunError(f"{path}: was started with {former or 'no plug-ins'}; resume it with the same in Python")
+        former = folder.network()
+        extends = _extends(former, network)
+        if (former != network and not extends) or known["seed"] != seed or known.get("limit") != limit:
+            others = _differences(_options(former, known["seed"], known.get("limit")), _options(network, seed, limit))
+            latest = known.get("extended", [])
+            command = latest[-1]["command"] if latest else known.get("command", [])
+            raise RunError(f"{path}: was started with other options{others}; {_way_on(command, path)}")
+        if (names := names_of(known.get("plugins", []))) != names_of(plugins):
+            raise RunError(f"{path}: was started with {names or 'no plug-ins'}; resume it with the same in Python")
         if changed := changed_plugins(known.get("plugins", [])):
             raise RunError(f"{path}: {changed}; restore it, or choose another --out")
         if {key: known.get(key) for key in begun_with} != begun_with:
@@ -262,6 +266,8 @@ def open_training(
         sizes = {"training": len(training), "validation": len(validation)}
         if pretrained is not None and pretrained.learned:
             begun_with |= {"learned_before": pretrained.learned}
+        if pretrained is not None and pretrained.parent:
+            begun_with |= {"parent": pretrained.parent}
         begun = describe_run(
             seed,
             plugins=plugins,
@@ -273,10 +279,35 @@ def open_training(
             **record,
         )
         folder = create_run(path, network, begun, kept=data if keeps else None)
+    elif extends:
+        exact = not folder.checkpoint.exists() or _rates_agree(former, network, len(training))
+        if not exact:
+            on_warning(
+                f"{path}: its schedule {network.learning.schedule} depends on the number of epochs, so the weights will"
+                f" differ from those of {network.training.epochs} epochs from the start"
+            )
+        with folder.lock():
+            folder.extend(network, exact)
     parts = learner, optimizer, constraints, targets, pretrained
     run = TrainingRun(folder, network, seed, training, validation, engine, *parts)
     run._recorded.update(vars(run))
     return run
+
+
+def _extends(former: Network, network: Network) -> bool:
+    """Whether a network differs from a former one in a larger number of epochs alone."""
+    before, now = former.training.epochs, network.training.epochs
+    return now > before and network == dataclasses.replace(
+        former, training=dataclasses.replace(former.training, epochs=now)
+    )
+
+
+def _rates_agree(former: Network, network: Network, stimuli: int) -> bool:
+    """Whether both networks have the same learning rates in all steps of the former training."""
+    steps = -(-stimuli // former.training.batch)
+    before, now = former.training.epochs * steps, network.training.epochs * steps
+    schedule = schedules[network.learning.schedule]
+    return all(schedule(step / before) == schedule(step / now) for step in range(before))
 
 
 def _options(network: Network, seed: int, limit: int | None) -> dict[str, Any]:

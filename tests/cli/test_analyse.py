@@ -73,7 +73,7 @@ def test_a_lesion_and_the_weights_before_learning() -> None:
     ("arguments", "message"),
     [
         (("nosuch", "digits"), "analysis 'nosuch': is not known"),
-        (("psth", "digits", "--set", "bin_ms"), "--set bin_ms: must be NAME=VALUE"),
+        (("psth", "digits", "--set", "bin_ms"), "--set bin_ms: must be KEY=VALUE"),
         (("psth", "digits", "--set", "bin=2"), "setting bin: is not known; did you mean 'bin_ms'"),
         (
             ("psth", "digits", "--against", "digits"),
