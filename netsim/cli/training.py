@@ -1,4 +1,4 @@
-"""The commands that train: ``train`` and ``sweep``."""
+"""The commands that train: ``train``, ``reproduce`` and ``sweep``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from netsim.sweeps.execution import Outcome, SweepCallbacks
     from netsim.sweeps.plan import Plan, PlannedRun
+    from netsim.training.reproducing import Reproduction
 
 _PLAN, _TABLE = "sweep.toml", "results.csv"
 _ROWS_SHOWN = 20
@@ -103,6 +104,53 @@ def train(
     else:
         print(f"kept: epoch {figures['best_epoch']}, the last one; no stimuli were set aside for validation")
     print(f"run folder: {path}")
+
+
+def reproduce(
+    run: Annotated[str, Argument(metavar="RUN", help="A run folder of netsim train.")],
+    out: Annotated[Path | None, Option(metavar="DIR", help="New run folder; by default RUN-reproduced.")] = None,
+    resume: Annotated[
+        bool, Option("--resume", help="Continue the reproduction where it stopped, if there is one.")
+    ] = False,
+    data_dir: options.DataDir = None,
+    as_json: options.Json = False,
+) -> None:
+    """Train a run again, and compare weights and metrics with it to the bit.
+
+    netsim uses the specification, the seed, the data and the plug-ins of the run. It lists what differs around the \
+run: versions, machine, git revision, data. If weights or metrics differ, the exit code is 1.
+    """
+    from netsim.runs.folder import open_run
+    from netsim.training.reproducing import reproduce as reproduce_run
+
+    network = open_run(run).network()
+    with terminal.interrupt_noted() as interrupted, terminal.training_progress(network, interrupted) as callbacks:
+        try:
+            found = reproduce_run(
+                run, out, data_dir=data_dir, resume=resume, callbacks=callbacks, interrupted=interrupted
+            )
+        except KeyboardInterrupt:
+            terminal.fail_interrupted(out or Path(f"{run}-reproduced"), "")
+    if as_json:
+        terminal.print_json(found.to_dict())
+    else:
+        print_reproduction(found)
+    if not found.identical:
+        terminal.fail(f"{run}: is not reproduced; {found.again} has other weights or metrics")
+
+
+def print_reproduction(found: Reproduction) -> None:
+    """Show what differs, or that nothing does."""
+    epochs = f"{found.epochs} epoch{'s' * (found.epochs != 1)}"
+    weights = [f"{name} by up to {difference:.3g}" for name, difference in found.weights.items()]
+    metrics = [f"{name} from epoch {epoch}" for name, epoch in found.metrics.items()]
+    print(f"weights of the best epoch: {'differ: ' + ', '.join(weights) if weights else 'identical to the bit'}")
+    print(f"metrics of {epochs}: {'differ: ' + ', '.join(metrics) if metrics else 'identical to the bit'}")
+    print(
+        *(f"differs: {change}" for change in found.surroundings or ["nothing in versions, machine and revision"]),
+        sep="\n",
+    )
+    print(f"run folder: {found.again}")
 
 
 def sweep(

@@ -15,10 +15,20 @@ from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, make_engine
 from netsim.errors import DataError, RunError, SpecificationError
+from netsim.files import read_text
 from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.numerics.threads import threads
 from netsim.reprs import short_repr
-from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, is_free, open_run
+from netsim.runs.folder import (
+    LARGEST_METRICS,
+    RunFolder,
+    changed_versions,
+    check_free,
+    create_run,
+    describe_run,
+    is_free,
+    open_run,
+)
 from netsim.runs.model import change_of_data
 from netsim.runs.plugins import changed_plugins, names_of, plugins_of
 from netsim.seams import optimizers, schedules
@@ -282,6 +292,9 @@ def open_training(
     elif extends:
         exact = not folder.checkpoint.exists() or _rates_agree(former, network, len(training))
         if not exact:
+            if _finished_epochs(folder) < former.training.epochs:
+                first = f"finish its {former.training.epochs} epochs with --resume before you extend it"
+                raise RunError(f"{path}: its schedule {network.learning.schedule} depends on the epochs; {first}")
             on_warning(
                 f"{path}: its schedule {network.learning.schedule} depends on the number of epochs, so the weights will"
                 f" differ from those of {network.training.epochs} epochs from the start"
@@ -300,6 +313,10 @@ def _extends(former: Network, network: Network) -> bool:
     return now > before and network == dataclasses.replace(
         former, training=dataclasses.replace(former.training, epochs=now)
     )
+
+
+def _finished_epochs(folder: RunFolder) -> int:
+    return len(read_text(folder.metrics, LARGEST_METRICS).splitlines()) - 1 if folder.metrics.exists() else 0
 
 
 def _rates_agree(former: Network, network: Network, stimuli: int) -> bool:

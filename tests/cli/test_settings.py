@@ -209,3 +209,21 @@ def test_python_has_the_same(tmp_path: Path) -> None:
     assert longer.network.training.epochs == 2
     with pytest.raises(SpecificationError, match=r"did you mean 'learning\.rate'"):
         package.train(load_preset("digits"), "other", settings={"learning.rte": 1.0})
+
+
+def test_reproduce_says_what_differs(netsim: Netsim, run: Path) -> None:
+    done = netsim("reproduce", run)
+    assert done.code == 0
+    assert "weights of the best epoch: identical to the bit" in done.out
+    assert "metrics of 2 epochs: identical to the bit" in done.out
+    netsim("reproduce", run).refused("run-reproduced: exists already")
+    netsim("reproduce", "digits").refused("digits: is not a run folder")
+    lines = (run / "metrics.csv").read_text().splitlines()
+    column = lines[0].split(",").index("training_loss")
+    values = lines[2].split(",")
+    values[column] = "0.25"
+    (run / "metrics.csv").write_text("\n".join([*lines[:2], ",".join(values)]) + "\n")
+    done = netsim("reproduce", run, "--out", "again", "--json")
+    assert done.code == 1
+    assert done.json()["metrics"] == {"training_loss": 2}
+    assert "is not reproduced; again has other weights or metrics" in done.err.splitlines()[-1]
