@@ -37,9 +37,10 @@ def copy_plugins(plugins: Iterable[Mapping[str, Any]], folder: Path) -> None:
         source = Path(plugin["file"])
         checksums = {source.name: plugin["sha256"], **plugin.get("imports", {})}
         contents = {name: _content(source.parent / name, checksum) for name, checksum in checksums.items()}
-        if None in contents.values():
+        whole = {name: content for name, content in contents.items() if content is not None}
+        if len(whole) < len(contents):
             continue
-        for name, content in contents.items():
+        for name, content in whole.items():
             make_folder((target / name).parent)
             write_atomically(target / name, partial(_write, content))
         remember(plugin)

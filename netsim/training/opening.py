@@ -234,8 +234,10 @@ def open_training(
             latest = known.get("extended", [])
             command = latest[-1]["command"] if latest else known.get("command", [])
             raise RunError(f"{path}: was started with other options{others}; {_way_on(command, path)}")
-        if (names := names_of(known.get("plugins", []))) != names_of(plugins):
-            raise RunError(f"{path}: was started with {names or 'no plug-ins'}; resume it with the same in Python")
+        if (begun_plugins := names_of(known.get("plugins", []))) != names_of(plugins):
+            raise RunError(
+                f"{path}: was started with {begun_plugins or 'no plug-ins'}; resume it with the same in Python"
+            )
         if changed := changed_plugins(known.get("plugins", [])):
             raise RunError(f"{path}: {changed}; restore it, or choose another --out")
         if {key: known.get(key) for key in begun_with} != begun_with:

@@ -43,6 +43,12 @@ class Reproduction:
         compared.
     surroundings : list of str
         What differs around the run: versions, machine, git revision, plug-ins, pretrained weights.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.Reproduction("runs/a", "runs/a-reproduced", epochs=20).identical
+    True
     """
 
     run: str
@@ -188,11 +194,15 @@ def _changes(run: RunFolder, again: RunFolder) -> list[str]:
     kinds = {"git_revision": "git revision", "pretrained_sha256": "SHA-256 of the pretrained weights"}
     pairs = [(name, then.get(key), now.get(key)) for key, name in kinds.items()]
     for part in ("machine", "data"):
-        former, new = (record.get(part) if isinstance(record.get(part), dict) else {} for record in (then, now))
+        former, new = _table(then.get(part)), _table(now.get(part))
         keys = [key for key in former if part == "machine" or key in IDENTITY]
         pairs += [(f"{part}: {key}", former[key], new.get(key)) for key in keys]
     changes += [f"{name} {_brief(was)} then and {_brief(new)} now" for name, was, new in pairs if was != new]
     return [change for change in changes if change]
+
+
+def _table(content: Any) -> dict[str, Any]:
+    return content if isinstance(content, dict) else {}
 
 
 def _brief(value: Any) -> str:
