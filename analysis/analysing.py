@@ -132,6 +132,8 @@ def analyse(
         classes = presented.classes
     else:
         spikes = spikes_of(subject, engine)
+        if not spikes.presentations:
+            raise DataError("spikes: have no presentations; at least one is needed")
         supplied = {"spikes": spikes}
         classes = spikes.classes
     if against is not None:

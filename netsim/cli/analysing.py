@@ -69,9 +69,9 @@ def analyse(
         list[Path] | None,
         Option(
             metavar="FILE",
-            help="A .png, .svg or .pdf of the figure, a .csv, .csv.gz or .parquet of the table, or a .json that says"
-            " what was analysed; repeatable; by default KIND.png, .svg, .csv and .json in RUN/analysis or"
-            " analysis-SUBJECT, KIND-LAYER of a layer.",
+            help="A .png, .svg or .pdf of the figure, with the table as .csv next to it; a .csv, .csv.gz or .parquet of"
+            " the table; or a .json that says what was analysed; repeatable; by default KIND.png, .svg, .csv and .json"
+            " in RUN/analysis or analysis-SUBJECT, KIND-LAYER of a layer.",
         ),
     ] = None,
     width: Annotated[
@@ -142,7 +142,7 @@ def analyse(
         figure = found.figure(WIDTHS[width] if width else 0.0, palette)
     folder = one.model.run.subfolder("analysis") if one.model and one.model.run else Path(f"analysis-{one.name}")
     stem = options.file_stem(kind, layer)
-    files = out or [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
+    files = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
     for path in files:
         options.make_folder(path.parent)
     record = {"kind": kind, "settings": entry.settings | chosen_settings, "layers": layer, "limit": first}
@@ -280,6 +280,13 @@ def _check_suffix(path: Path) -> None:
         check_table_suffix(path)
     elif path.suffix != _RECORD:
         check_suffix(path)
+
+
+def _with_table(files: list[Path]) -> list[Path]:
+    """Return the files of the user, and a table next to the first figure if there is no file of the table."""
+    figures = [path for path in files if not path.name.endswith((*_TABLES, _RECORD))]
+    has_table = any(path.name.endswith(_TABLES) for path in files)
+    return files if has_table or not figures else [*files, figures[0].with_suffix(".csv")]
 
 
 def _write(path: Path, table: Any, figure: Any, record: dict[str, Any]) -> None:
