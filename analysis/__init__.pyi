@@ -60,6 +60,9 @@ from .learning_tables import displacement_table as displacement_table
 from .learning_tables import metrics_table as metrics_table
 from .learning_tables import weight_table as weight_table
 from .network_tables import projection_table as projection_table
+from .networks import compare_networks as compare_networks
+from .networks import networks_figure as networks_figure
+from .networks import over_networks as over_networks
 from .studies import study_figure as study_figure
 from .studies import study_panels as study_panels
 from .studies import study_table as study_table

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netsim.runs.model import Model
     from netsim.spikes import Progress, Spikes
     from netsim.spikes.batches import Distribution
+    from netsim.sweeps.members import Member
 
 _ROWS_SHOWN = 20
 _TABLES, _RECORD = (".csv", ".csv.gz", ".parquet"), ".json"
@@ -43,15 +44,20 @@ def analyse(
     kind: Annotated[
         str, Argument(metavar="KIND", help="The analysis, see above.", autocompletion=lambda: list(analyses))
     ],
-    subject: Annotated[
-        str, Argument(metavar="RUN|PRESET|FILE", help="A run folder, a preset, a TOML file, or a file of spikes.")
+    subjects: Annotated[
+        list[str],
+        Argument(
+            metavar="RUN|PRESET|FILE|SWEEP...",
+            help="A run folder, a preset, a TOML file, or a file of spikes; or several networks, or the folder of a"
+            " sweep, for results over networks.",
+        ),
     ],
     against: Annotated[
-        str | None,
+        list[str] | None,
         Option(
             metavar="OTHER",
             help="Compare with a RUN, PRESET or FILE; with initial, the weights before learning; or with the subject"
-            " under a STUDY=LEVEL, such as lesion-neurons=0.5.",
+            " under a STUDY=LEVEL, such as lesion-neurons=0.5; of several networks, with a second group, repeatable.",
         ),
     ] = None,
     settings: Annotated[
@@ -93,7 +99,20 @@ def analyse(
     KIND is one of, with its settings and their defaults:
 
     {analyses}
+
+    Of several networks, each counts once: the table has the rows of each network, and KIND-networks.csv the means \
+with intervals over networks. With --against RUN it has the differences of two groups of networks, with interval, \
+effect and test.
     """
+    from netsim.sweeps.members import members_of
+
+    members, others = members_of(subjects), members_of(against or ())
+    if len(members) > 1 or len(others) > 1:
+        own = {"split": split, "dataset": dataset, "data_dir": data_dir, "engine": engine, "dt": dt, "seed": seed}
+        how = {"settings": settings, "populations": layer, "limit": limit, "palette": palette}
+        _analyse_networks(kind, subjects, members, others, _Opened(**own), out, (workers, scheduler), how, as_json)
+        return
+    subject, against = members[0].name, others[0].name if others else None
     from netsim.specification.keys import parse_settings
 
     entry = analyses.require(kind)
@@ -160,6 +179,98 @@ def analyse(
         return
     _show(found.table)
     print(*files, sep="\n")
+
+
+def _analyse_networks(
+    kind: str,
+    subjects: list[str],
+    members: list[Member],
+    others: list[Member],
+    opened: _Opened,
+    out: list[Path] | None,
+    workers: tuple[int | None, str | None],
+    how: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Analyse each of several networks, and summarise over networks or compare two groups of them."""
+    import matplotlib.pyplot as plt
+
+    from netsim.analysis.analysing import analyse as analyse_by_name
+    from netsim.analysis.networks import compare_networks, networks_figure, over_networks
+    from netsim.analysis.studies import join_networks
+    from netsim.analysis.style import theme
+    from netsim.files import write_each
+    from netsim.specification.keys import parse_settings
+    from netsim.spikes.files import records
+
+    entry = analyses.require(kind)
+    settings, layers = entry.checked(parse_settings(how["settings"] or ())), how["populations"]
+    each_against = others[0].name if len(others) == 1 and ("=" in others[0].name or others[0].name == "initial") else ""
+    groups = [members, [] if each_against else others]
+    if entry.needs_other and not each_against:
+        remedy = "give --against initial or --against STUDY=LEVEL, which compare each network with itself"
+        raise SpecificationError("--against", f"{kind} compares networks in pairs; {remedy}")
+    for path in out or ():
+        _check_suffix(path)
+    named = {each.name: opened.subject(each.name) for group in groups for each in group}
+    if files := [name for name, one in named.items() if one.model is None]:
+        raise SpecificationError(files[0], "is no network; several subjects must be runs, presets or sweeps")
+    options.check_different({name: one.model for name, one in named.items() if one.model})
+    tables: list[list[Any]] = [[], []]
+    said = []
+    with options.distributed_over(workers[1], workers[0]) as distribution, progress_bar() as progress:
+        task = progress.add_task(f"analysing {kind}", total=len(named))
+        for group, found in zip(groups, tables, strict=True):
+            for member in group:
+                one = named[member.name]
+                limit = entry.presentations if how["limit"] is None else how["limit"]
+                told: Progress = lambda done, of: None  # noqa: E731  progress counts networks
+                other = (
+                    opened.other(each_against, one).spikes(limit, layers, told, distribution, opened.seed)
+                    if each_against
+                    else None
+                )
+                model = one.model if entry.takes("model") else None
+                analysed = analyse_by_name(
+                    model or one.spikes(limit, layers, told, distribution),
+                    kind,
+                    other,
+                    stimuli=one.stimuli() if model else None,
+                    populations=layers,
+                    limit=limit,
+                    engine=one.engine() if model and entry.takes("engine") else None,
+                    workers=distribution if model and entry.takes("workers") else None,
+                    seed=opened.seed,
+                    **settings,
+                )
+                found.append(analysed.table.assign(network=member.name, group=member.settings))
+                record = {"kind": kind, "settings": entry.settings | settings, "layers": layers, "limit": limit}
+                said.append(
+                    opened.record_of(one, member.name, [(analyses, kind)], **record, against=each_against or None)
+                )
+                progress.advance(task)
+    table = join_networks(tables[0])
+    summary = compare_networks(table, join_networks(tables[1])) if tables[1] else over_networks(table)
+    with theme(how["palette"]):
+        figure = networks_figure(summary, palette=how["palette"]).figure
+    folder = Path(subjects[0], "analysis") if len(subjects) == 1 else Path("analysis-networks")
+    stem = options.file_stem(kind, layers)
+    paths = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
+    for path in paths:
+        options.make_folder(path.parent)
+    written = next((path for path in paths if path.name.endswith(_TABLES)), paths[0])
+    paths.append(written.with_name(f"{written.name.partition('.')[0]}-networks.csv"))
+    write_each(
+        paths, lambda path: _write(path, summary if path.name == paths[-1].name else table, figure, {"networks": said})
+    )
+    plt.close(figure)
+    if as_json:
+        print_json(
+            {"kind": kind, "subjects": list(named), "networks": records(summary), "files": list(map(str, paths))}
+        )
+        return
+    _show(summary)
+    print(*paths, sep="\n")
 
 
 class _Subject:

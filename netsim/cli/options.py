@@ -62,6 +62,13 @@ Dt = Annotated[
     ),
 ]
 ModelArgument = Annotated[str, Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
+NetworksArgument = Annotated[
+    list[str],
+    Argument(
+        metavar="RUN|PRESET|SWEEP...",
+        help="A run folder, a preset or a TOML file; or several, or the folder of a sweep, for results over networks.",
+    ),
+]
 StimuliFile = Annotated[
     Path | None,
     Option("--stimuli", metavar="FILE", help="Present the spikes of this file, as netsim export writes them."),
@@ -271,6 +278,14 @@ def model_of(name: str, seed: int, remedy: str = "", **options: Any) -> tuple[Mo
         if changed := changed_plugins(chosen.run.record().get("plugins", [])):
             note(f"{name}: {changed}")
     return chosen, with_options(chosen.network, **options)
+
+
+def check_different(models: Mapping[str, Model]) -> None:
+    """Refuse networks with equal weights, which are one network."""
+    named: dict[str, str] = {}
+    for name, model in models.items():
+        if model.sha256 is not None and (other := named.setdefault(model.sha256, name)) != name:
+            raise SpecificationError(name, f"has the same weights as {other}; a network counts once, leave one out")
 
 
 def note_initial_weights(name: str, chosen: Model, seed: int) -> None:
