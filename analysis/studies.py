@@ -39,6 +39,8 @@ _SHARES = {
 }
 _TIMES = {
     "mean_decision_latency_ms": "decision latency (ms)",
+    "right_latency_ms": "decision latency if right (ms)",
+    "wrong_latency_ms": "decision latency if wrong (ms)",
     "latency_difference_ms": "mean absolute change of latency (ms)",
 }
 _MEASURES = _SHARES | _TIMES
@@ -218,6 +220,8 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         tie_rate                  float64      fraction of presentations with several first output spikes
         silent_rate               float64      fraction of presentations without an output spike
         mean_decision_latency_ms  float64      latency of the first output spike (ms); missing if there was none
+        right_latency_ms          float64      mean decision latency of right decisions (ms); a tie is an error
+        wrong_latency_ms          float64      mean decision latency of wrong decisions (ms)
         same_decisions            float64      fraction with the decision of the undisturbed network; for
                                                ``time-step``, of the network with exact times
         latency_difference_ms     float64      mean absolute difference of the decision latency from the
@@ -239,7 +243,8 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         "presentations": "int64",
         **dict.fromkeys(("level", *_TIMES), "float64"),
     }
-    return _with_interval(pd.DataFrame(list(rows)).astype(types))
+    frame = pd.DataFrame(list(rows))
+    return _with_interval(frame.astype({name: kind for name, kind in types.items() if name in frame}))
 
 
 def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
@@ -294,9 +299,9 @@ def study_figure(
     >>> ax.get_xlabel()
     'SD of noise / SD of weights'
     """
-    require(frame, ("kind", "condition", "layer", "level", "presentations", *_MEASURES), "study")
     if measure not in _MEASURES:
         raise DataError(f"measure {measure!r}: cannot be drawn; choose one of {', '.join(_MEASURES)}")
+    require(frame, ("kind", "condition", "layer", "level", "presentations", measure), "study")
     study = _study_of(frame)
     # a table read from a file has a numeric column if no layer is named
     layers = frame["layer"].astype(object).where(frame["layer"].notna(), "")

@@ -11,8 +11,8 @@ from typer import Argument, Option
 
 from netsim.analysis.style import WIDTHS, check_suffix, save_figure
 from netsim.cli import options
-from netsim.cli.terminal import note, print_json, print_table, progress_bar
-from netsim.errors import SpecificationError
+from netsim.cli.terminal import note, notes_for, print_json, print_table, progress_bar
+from netsim.errors import DataWarning, SpecificationError
 from netsim.seams import analyses, spike_formats
 
 if TYPE_CHECKING:
@@ -137,7 +137,11 @@ effect and test.
     opened = _Opened(split, dataset, data_dir, engine, dt, seed)
     one = opened.subject(subject)
     other = None if against is None else opened.other(against, one)
-    with options.distributed_over(scheduler, workers) as distribution, progress_bar() as progress:
+    with (
+        options.distributed_over(scheduler, workers) as distribution,
+        progress_bar() as progress,
+        notes_for(DataWarning),
+    ):
         task = progress.add_task(f"analysing {kind}", total=None)
 
         def told(done: int, of: int) -> None:
@@ -218,7 +222,11 @@ def _analyse_networks(
     options.check_different({name: one.model for name, one in named.items() if one.model})
     tables: list[list[Any]] = [[], []]
     said = []
-    with options.distributed_over(workers[1], workers[0]) as distribution, progress_bar() as progress:
+    with (
+        options.distributed_over(workers[1], workers[0]) as distribution,
+        progress_bar() as progress,
+        notes_for(DataWarning),
+    ):
         task = progress.add_task(f"analysing {kind}", total=len(named))
         for group, found in zip(groups, tables, strict=True):
             for member in group:

@@ -41,6 +41,14 @@ def study(
             help="Disturb only this layer; repeatable, one curve each; by default all layers together.",
         ),
     ] = None,
+    degradation: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME",
+            help="For degrade: contrast, noise, blur, occlusion or morph, or several such as contrast+noise;"
+            " repeatable, one curve each; by default all five.",
+        ),
+    ] = None,
     seeds: Annotated[int | None, Option(min=1, max=10_000, metavar="N", help="Number of seeds; by default 5.")] = None,
     seed: Annotated[int, Option(min=0, metavar="N", help="First seed, also of initial weights.")] = 0,
     limit: Annotated[int, Option(min=1, metavar="N", help="Present only the first N stimuli.")] = 1000,
@@ -77,6 +85,11 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
     from netsim.studies.runner import StudyRunner
     from netsim.sweeps.members import members_of
 
+    if degradation is not None and name != "degrade":
+        raise SpecificationError("--degradation", f"has no meaning for {name}, but for degrade")
+    if layer is not None and name == "degrade":
+        raise SpecificationError("--layer", "has no meaning for degrade; choose with --degradation")
+    layer = layer or degradation
     members, others = members_of(subjects), members_of(against or ())
     if both := {each.name for each in members} & {each.name for each in others}:
         raise SpecificationError(f"--against {min(both)}", "is in both groups; a network belongs to one of them")
