@@ -24,6 +24,8 @@ from .gallery import Drawn as Drawn
 from .gallery import Plot as Plot
 from .gallery import Source as Source
 from .gallery import plot as plot
+from .kinds.causal_pieces import causal_pieces as causal_pieces
+from .kinds.causal_pieces import causal_pieces_figure as causal_pieces_figure
 from .kinds.clustering import dendrogram_figure as dendrogram_figure
 from .kinds.clustering import label_clustering as label_clustering
 from .kinds.comparison import comparison_figure as comparison_figure

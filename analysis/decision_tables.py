@@ -157,7 +157,7 @@ def spike_count_table(
     ----------
     network : Network
     latencies : dict of ndarray of float
-        Latencies (ms) by layer, of shape (presentations, *layer); ``inf`` is silent.
+        Latencies (ms) by layer, of shape ``(presentations, *layer)``; ``inf`` is silent.
     indices : sequence of int, shape (presentations,), optional
         Numbers of the presentations.
 

@@ -325,7 +325,7 @@ def study_figure(
                 label = study.control if curve == curves[-1] else ""
                 axes.plot(equal["level"], equal["mean"], "--", color="0.45", linewidth=1.0, label=label, zorder=2)
         _mark_undisturbed(axes, frame, measure, study.rises)
-        axes.set(xlabel=study.level, ylabel=textwrap.fill(_MEASURES[measure], 24))
+        axes.set(xlabel=study.level, ylabel=textwrap.fill(_MEASURES[measure], 20))
         if study.finish is not None:
             study.finish(axes, disturbed, measure)
         if study.is_fraction:
@@ -377,7 +377,7 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH, palette: Pale
     """
     require(frame, ("kind", "condition"), "study")
     measures = _study_of(frame).panels
-    figure, panels = Choice(width=width, palette=palette).new_figure(0.5 + 1.7 * len(measures), len(measures))
+    figure, panels = Choice(width=width, palette=palette).new_figure(0.5 + 1.8 * len(measures), len(measures))
     named: list[str] = []
     for measure, axes in zip(measures, panels, strict=True):
         with theme(palette):

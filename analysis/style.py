@@ -171,6 +171,23 @@ def legend_above(axes: Axes, left: float, columns: int, **options: Any) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(left, 1.0), ncols=columns, borderpad=0.2, **options)
 
 
+def panel_above(axes: Axes, height: float, gap: float = 0.12) -> Axes:
+    """Add a panel above the Axes with the same x axis.
+
+    Height and gap are in inches, so that a layout engine keeps exactly this room.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    inches = figure.dpi_scale_trans + ScaledTranslation(0, 1, axes.transAxes)
+    transform = blended_transform_factory(axes.transAxes, inches)
+    panel = axes.inset_axes((0.0, gap, 1.0, height), transform=transform, sharex=axes)
+    panel.tick_params(axis="x", labelbottom=False)
+    return panel
+
+
 def colour_bar(axes: Axes, image: AxesImage, left: float, width: float, label: str, **options: Any) -> None:
     """Add a colour bar to the right of the Axes. It begins at `left` (in widths of the Axes)."""
     bar = axes.figure.colorbar(image, cax=axes.inset_axes((left, 0.0, width, 1.0)), label=label, **options)

@@ -1,6 +1,6 @@
 """netsim: event-driven simulation of single-spike networks, defined in Brian2 and trained with STiDi-BP.
 
-What a day needs is here by name, and imported when it is first used::
+This module has the names for daily work. Each is imported at its first use::
 
     import netsim
 
@@ -9,8 +9,8 @@ What a day needs is here by name, and imported when it is first used::
     print(netsim.evaluate(model))
     netsim.plot(spikes, "raster", presentation=0)
 
-Figures and tables are in `netsim.analysis`, places for extensions in `netsim.seams`. Deeper modules are private: they
-may change with any version.
+`netsim.analysis` has figures and tables, and `netsim.seams` has the registries for extensions. Deeper modules are
+private and may change in any version.
 """
 
 import lazy_loader

@@ -32,6 +32,8 @@ from .exchange import export as export
 from .exchange import import_network as import_network
 from .exchange import read_spikes as read_spikes
 from .exchange import read_stimuli as read_stimuli
+from .exchange.trials import cut_trials as cut_trials
+from .exchange.trials import read_recording as read_recording
 from .experiments.running import experiment as experiment
 from .learning import BatchGradients as BatchGradients
 from .learning import Learner as Learner

@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C while that is imported ends in one line, too."""
+    """Run the command line. Ctrl-C during its import also ends in one line."""
     try:
         from netsim.cli import main as run
 

@@ -247,7 +247,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         return Stimuli(samples, codes, self.intensity_max_, encoder, tuple(map(str, self.classes_)))
 
     def _usual_network(self, X: np.ndarray) -> Network:
-        """Make a chain of layers, each of which fires after the layer before."""
+        """Make a chain of layers in which each layer fires after the preceding layer."""
         encoder = PopulationEncoder.of(X, self.fields, _T_MAX)
         layers = []
         hidden = self.hidden if isinstance(self.hidden, Sequence) else np.atleast_1d(self.hidden).tolist()

@@ -332,7 +332,7 @@ def reading_arrays(path: Path) -> Iterator[None]:
     except (NetsimError, MemoryError):
         raise
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
+        raise DataError(f"{path}: no such file; check its path") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # damaged files raise any exception

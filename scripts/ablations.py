@@ -1,6 +1,6 @@
-"""Ablations: one setting changed at a time, on a fixed budget, and judged by validation stimuli alone.
+"""Ablations: change one setting at a time on a fixed budget, and compare by validation stimuli.
 
-python scripts/ablations.py          # all, seed 0; an interrupted one goes on, a finished one is not repeated
+python scripts/ablations.py          # all, seed 0; continues interrupted runs, skips finished runs
 python scripts/reproduce.py --ship   # for maintainers: RESULTS.md
 """
 
@@ -24,7 +24,7 @@ from netsim.runs.folder import is_run
 
 IMAGES, EPOCHS, SEED = 10_000, 6, 0
 ALONE = 96.0
-"""When (ms) a constant current brings a neuron to threshold by itself, in `free`."""
+"""Time (ms) at which the constant current alone brings a neuron to threshold, in `free`."""
 
 
 def _neurons(regime: str, depth: int) -> Neurons:
@@ -48,9 +48,9 @@ def base(
     training: dict[str, Any] | None = None,
     **learning: Any,
 ) -> Network:
-    """16C5-P2-32C5-P2-200-10 for Fashion-MNIST, with the neurons of the presets of a regime, or others.
+    """Return 16C5-P2-32C5-P2-200-10 for Fashion-MNIST, with the neurons of a regime's presets by default.
 
-    With `winners` an eighth of the maps at each position silence the others.
+    With `winners`, an eighth of the maps at each position silence the others.
     """
     free = regime == "free"
 
@@ -126,17 +126,17 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "no-flips": ("without augmentation, phased", {"training": {"flips": False}}),
     "more-augmentation": ("flips, moves and occlusion, phased", {"training": {"shift": 1, "occlusion": 8}}),
 }  # fmt: skip
-"""By name what is changed, in words that end with the regime, and the arguments of `base`."""
+"""Description (ending with the regime) and arguments of `base`, by name."""
 
 
 def network_of(name: str) -> Network:
-    """The network of an ablation."""
+    """Return the network of an ablation."""
     what, changes = ABLATIONS[name]
     return replace(base(what.rpartition(", ")[2], **changes), name=f"ablation-{name}")
 
 
 def measured(folder: Path, network: Network, seed: int = SEED) -> Evaluation:
-    """Train a network, from where its run folder stands, and judge it by all validation stimuli."""
+    """Train a network, or continue its run folder, and evaluate it on all validation stimuli."""
     run = netsim.open_training(folder, network, seed, IMAGES, resume=is_run(folder))
     run.train()
     model = netsim.Model(network, netsim.forward_weights(network, run.folder.weights(network)))
@@ -145,7 +145,7 @@ def measured(folder: Path, network: Network, seed: int = SEED) -> Evaluation:
 
 
 def ablations_table(found: list[Result]) -> str:
-    """Validation accuracies, in the order of `ABLATIONS`."""
+    """Return the table of validation accuracies, in the order of `ABLATIONS`."""
 
     def cells(record: Result) -> list[str]:
         measured, what = record["validation"], record["what"]
@@ -163,7 +163,7 @@ def ablations_table(found: list[Result]) -> str:
 
 
 def main(runs: Path = RUNS / "ablations") -> None:
-    """Train what is missing, and tabulate."""
+    """Train missing networks, and print the table."""
     for name, (what, changes) in ABLATIONS.items():
         folder = runs / name
         if (folder / "result.json").exists():

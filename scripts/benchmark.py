@@ -1,12 +1,12 @@
-"""Measure how fast the engines are, beside a dense network in torch and other simulators, in one run.
+"""Measure the speed of the engines, a dense network in torch, and other simulators, in one run.
 
     python scripts/benchmark.py                        # all rows, some minutes
     python scripts/benchmark.py --rows 'event-*' --rows 'torch-*' --threads 1
-    python scripts/benchmark.py --page docs/speed.md   # for maintainers, on a machine without other jobs
+    python scripts/benchmark.py --page docs/results/speed.md   # for maintainers, on a machine without other jobs
 
-Rows are timed in turn in one process, with the same images and number of threads, so that a busy moment of the machine
-meets all. torch, snnTorch and SpikingJelly come with ``pip install 'netsim-snn[bench]'``; a row whose library is
-missing says so. What the cost grows with, memory and whole processes are benchmarks of asv: `scripts/benchmarks`.
+Rows are timed in turn in one process, with equal images and threads. A busy moment of the machine therefore affects all
+rows. ``pip install 'netsim-snn[bench]'`` installs torch, snnTorch and SpikingJelly. A row without its library says so.
+`scripts/benchmarks` has asv benchmarks of scaling, memory and whole processes.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ import typer
 from benchmarks import calls, clocked
 from benchmarks.growth import second_convolution
 from pages import markdown, put, read_page
+from speed_figures import Timed, draw_rows
 
 import netsim
-from netsim.analysis import save_figure, theme
 from netsim.cli.terminal import counting
 from netsim.errors import DataError, NetsimError
 from netsim.runs.folder import describe_run
 
 BLOCK_SECONDS, MOST_CALLS = 0.3, 20
-"""Length of a block of calls, and how many of them it has at most."""
+"""Length of a block of calls (s), and its maximum number of calls."""
 FORWARD, ONE, TRAINING, ONLINE, LAYER = (
     *("torch-forward", "torch-forward-one", "torch-training", "torch-online", "torch-layer"),
 )
 LAST = "-channels-last"
-"""Ends the name of the same row in torch's other layout."""
+"""Suffix of rows in torch's other memory layout."""
 QUIET = 0.5
-"""Load average of a machine without other jobs."""
+"""Largest load average of an idle machine."""
 GOALS = (
     ("`phased` forward / dense network", "event-phased-forward-trained", FORWARD, "≤", 0.75),
     ("`phased` training step / dense network's", "event-phased-training-trained", TRAINING, "≤", 0.6),
@@ -62,11 +62,11 @@ GOALS = (
     ("Brian2 engine / event engine on the same grid", "brian2-engine", "event-phased-forward-grid", "≥", 400),
     ("Brian2 engine / driven by hand", "brian2-engine", "brian2-by-hand", "≤", 1.1),
 )
-"""What the ratio of two rows is to be; that to a dense network is the larger one of its two layouts."""
+"""Goals for ratios of two rows. For a dense network, the larger ratio of its two layouts counts."""
 
 
 class Row(NamedTuple):
-    """What is timed: how its call is made, the row that it is compared with, and presentations in a call."""
+    """A timed row: function that makes the call, reference row, and presentations per call."""
 
     make: Callable[[], calls.Call]
     reference: str = FORWARD
@@ -74,7 +74,7 @@ class Row(NamedTuple):
 
 
 def rows_of(images: np.ndarray, labels: np.ndarray, few: int, steps: int) -> dict[str, Row]:
-    """All rows, by name; Brian2 has a few of the images, snnTorch and SpikingJelly so many time steps."""
+    """Return all rows by name. Brian2 presents `few` images. snnTorch and SpikingJelly use `steps` time steps."""
     full = calls.random_images(len(images), 12 * 12 * 32, shape=(12, 12, 32))
     present, step = partial(calls.forward, images=images), partial(calls.training, images=images, labels=labels)
     exact, grid = partial(present, precision="double"), partial(present, precision="double", dt=1.0)
@@ -120,7 +120,7 @@ def rows_of(images: np.ndarray, labels: np.ndarray, few: int, steps: int) -> dic
 
 @dataclass
 class Times:
-    """Times of a row (ms per presentation) by block, or why there are none."""
+    """Times of a row (ms per presentation) by block, or the reason for missing times."""
 
     row: Row
     call: calls.Call | None = None
@@ -130,10 +130,10 @@ class Times:
     missing: str = ""
 
     def time_block(self) -> None:
-        """Time a block of calls: its median call, and the processor time of all threads."""
+        """Time a block of calls: the median call, and the processor time of all threads."""
         assert self.call is not None
         if self.per_block > 1:
-            self.call()  # threads and caches are another row's still
+            self.call()  # warm up threads and caches after another row
         began = time.process_time()
         walls = [_seconds(self.call) for _ in range(self.per_block)]
         self.wall.append(1000 * statistics.median(walls) / self.row.presentations)
@@ -149,10 +149,10 @@ def _seconds(call: calls.Call) -> float:
 def measure(
     rows: dict[str, Row], rounds: int, threads: int, advance: Callable[[int], None] = lambda done: None
 ) -> dict[str, Times]:
-    """Time all rows in turn, a block of calls each, as often as there are rounds.
+    """Time one block of calls per row and round.
 
-    The first call of a row compiles and warms up; the second one tells how many make a block. `advance` is called with
-    the number of blocks that are done, of ``len(rows) · (rounds + 1)``.
+    The first call of a row compiles and warms up. The second call determines the calls per block. `advance` is called
+    with the number of finished blocks among ``len(rows) · (rounds + 1)``.
     """
     measured = {name: Times(row) for name, row in rows.items()}
     for done, times in enumerate(measured.values(), 1):
@@ -161,12 +161,12 @@ def measure(
         except ImportError as error:
             times.missing = f"{error.name} is not installed; pip install 'netsim-snn[bench]'"
         else:
-            calls.set_threads(threads)  # of torch, too, which may have been imported just now
+            calls.set_threads(threads)  # again for torch, which the row may have imported
             times.call()
             times.per_block = int(np.clip(BLOCK_SECONDS / _seconds(times.call), 1, MOST_CALLS))
         advance(done)
     gc.collect()
-    gc.freeze()  # Brian2 collects garbage at the start of a run, and is not to search what other rows hold
+    gc.freeze()  # Brian2 collects garbage at the start of a run; exclude objects of other rows
     for number in range(1, rounds + 1):
         for done, times in enumerate(measured.values(), 1):
             if times.call is not None:
@@ -177,13 +177,13 @@ def measure(
 
 
 def ratio(measured: dict[str, Times], row: str, reference: str) -> float | None:
-    """Median over rounds of the ratio of two rows; None unless both were measured."""
+    """Return the median ratio of two rows over rounds, or None if one was not measured."""
     one, other = (measured[name].wall if name in measured else [] for name in (row, reference))
     return statistics.median(a / b for a, b in zip(one, other, strict=True)) if one and other else None
 
 
 def rows_table(measured: dict[str, Times]) -> str:
-    """Times of a presentation, and how often that of the dense network they are."""
+    """Return the table of times per presentation, and ratios to the dense network."""
     lines = []
     for name, times in measured.items():
         cells = [times.missing, "", "", ""]
@@ -197,12 +197,12 @@ def rows_table(measured: dict[str, Times]) -> str:
 
 
 def _digits(value: float) -> str:
-    """Three significant digits without an exponent."""
+    """Format with three significant digits without an exponent."""
     return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def goals_table(measured: dict[str, Times], same: tuple[int, int] | None = None) -> str:
-    """Goals beside what was measured, and how many latencies of Brian2 are the event engine's, of how many."""
+    """Return the table of goals and measured values. `same` counts equal and all latencies of both engines."""
     lines = []
     for what, row, reference, sign, bound in GOALS:
         names = [reference, reference + LAST] if reference.startswith("torch-") else [reference]
@@ -221,23 +221,13 @@ def goals_table(measured: dict[str, Times], same: tuple[int, int] | None = None)
 
 
 def draw(measured: dict[str, Times], path: Path) -> None:
-    """Draw the times of a presentation; rows beside the same dense network have one colour."""
-    import pandas as pd
-    import seaborn as sns
-
-    timed = sorted((item for item in measured.items() if item[1].wall), key=lambda item: item[1].row.reference)
-    blocks = [(name, times.row.reference, ms) for name, times in timed for ms in times.wall]
-    table = pd.DataFrame(blocks, columns=["row", "beside", "time of a presentation (ms)"])
-    with theme():
-        shown = sns.catplot(
-            table, x=table.columns[2], y="row", hue="beside", kind="point", linestyle="none", errorbar=("pi", 100)
-        )
-        shown.set(xscale="log", ylabel="")
-        save_figure(shown.ax, path, dpi=200)
+    """Draw the times of a presentation."""
+    timed = ((name, times.wall) for name, times in measured.items() if times.wall)
+    draw_rows([Timed(name, statistics.median(wall), min(wall), max(wall)) for name, wall in timed], {}, path)
 
 
 def provenance(record: dict[str, Any], images: str, rounds: int, threads: int) -> str:
-    """What was run, on what, with what."""
+    """Return command, machine and versions in words."""
     machine, load = record["machine"], record["load"]
     jobs = "no other jobs" if load <= QUIET else "**other jobs shared the machine: take the figures as preliminary**"
     installed = {each.name: each.version for each in importlib.metadata.distributions()}
@@ -253,7 +243,7 @@ def provenance(record: dict[str, Any], images: str, rounds: int, threads: int) -
 
 
 def load_images(count: int) -> tuple[np.ndarray, np.ndarray, str]:
-    """The first Fashion-MNIST training images, or random ones where it is not found, with labels and what they are."""
+    """Return the first Fashion-MNIST training images, or random images without it, with labels and a name."""
     try:
         data = netsim.load_dataset("fashion-mnist")
     except DataError:
@@ -270,8 +260,8 @@ def main(
     page: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write into this page.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less of everything; not for quoting.")] = False,
 ) -> None:
-    """Measure, print the tables, and keep all times."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it once, as it is imported
+    """Measure, print the tables, and store all times."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it only on import
     calls.set_threads(threads)
     if quick and page is not None:
         raise typer.BadParameter("--quick measures something smaller; a page is for a whole run")

@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Builds the documentation into docs/_build/html; a warning stops it, and a link within the pages that leads nowhere is one.
-# Then the examples of docstrings are run. `scripts/docs.sh --outside` asks the servers of links to elsewhere as well.
+# Measure how plain pages and docstrings are, and build the documentation into docs/_build/html. A warning stops the build,
+# also for a broken link between pages. Installs the extra `docs` alone, unless the environment has the extra `test`.
+# `scripts/docs.sh --outside` also checks links to other sites.
 set -euo pipefail
-EXTRAS=test source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+case "$(cat "$(dirname "${BASH_SOURCE[0]}")/../.venv/extras" 2>/dev/null)" in
+    test | nightly) extras= ;;
+    *) extras=docs ;;
+esac
+EXTRAS=$extras source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
+python scripts/prose.py
 python -m sphinx --fail-on-warning --keep-going --quiet --jobs 2 -b html docs docs/_build/html
-python -m pytest --quiet tests/public/test_lazy.py
 if [ "${1:-}" = --outside ]; then
     python -m sphinx --quiet -b linkcheck docs docs/_build/linkcheck
 fi

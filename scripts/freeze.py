@@ -1,11 +1,11 @@
-"""Compare spikes and trained weights of small networks with those of the last decision, or decide anew.
+"""Compare spikes and trained weights of small networks with frozen values, or freeze them again.
 
-    python scripts/freeze.py              # what differs; exit code 1 if anything does
-    python scripts/freeze.py --write      # for maintainers: what is computed now is right
+    python scripts/freeze.py              # lists differences; exit code 1 if there are any
+    python scripts/freeze.py --write      # for maintainers: freeze the current values
 
-A network for each regime and PSP, with every connectivity in turn; latencies of the engine `event`, exact and on a
-grid, and of `brian2`; weights after two epochs in single and in double precision, real and binary ones.
-`tests/frozen.npz` holds the values, so that a difference can be looked at: what is off by how much, and where.
+There is a network for each regime and PSP, with every connectivity in turn. Values are latencies of the engine `event`,
+exact and on a grid, and of `brian2`. Further values are weights after two epochs in single and double precision, both
+real and binary. `tests/frozen.npz` contains the values, so that size and place of a difference can be examined.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from netsim.files import write_atomically
 
 FROZEN = Path(__file__).parents[1] / "tests" / "frozen.npz"
 DT = 0.5
-"""Of the grid (ms)."""
+"""Time step of the grid (ms)."""
 BOUNDS = {"latencies": 1e-6, "double": 1e-6, "single": 1e-4}
-"""How far latencies (ms) and weights may be off, on other processors and with other versions of numpy and numba.
+"""Tolerances of latencies (ms) and weights for other processors and other versions of numpy and numba.
 
-Sums are rounded in another order there. In single precision weights are learned by SGD, because Adam divides gradients
-that are nothing but rounding by their own size.
+Sums may be rounded in another order there. Single-precision networks learn by SGD, because Adam would amplify gradients
+that consist only of rounding errors.
 """
 
 PSPS = {
@@ -46,7 +46,7 @@ RULES = (
 
 
 def networks() -> dict[str, netsim.Network]:
-    """A network of each regime and PSP, with maps, pooling, a loop, winners, delays and signs, by a name."""
+    """Return networks by name: each regime and PSP, with maps, pooling, a loop, winners, delays and signs."""
     combinations = itertools.product(("phased", "staggered", "free"), PSPS)
     return {f"{regime} {psp}": _network(regime, PSPS[psp], n) for n, (regime, psp) in enumerate(combinations)}
 
@@ -86,10 +86,10 @@ def _network(regime: str, psp: netsim.PSP, number: int) -> netsim.Network:
 
 
 def numbers() -> Iterator[tuple[str, np.ndarray]]:
-    """All values, by a name that says of what they are, and in its first word by which of `BOUNDS` they are held."""
+    """Yield all values by name. The first word of a name is the key of its tolerance in `BOUNDS`."""
     import brian2
 
-    brian2.prefs.codegen.target = "numpy"  # gives the same steps, and need not be compiled for each network
+    brian2.prefs.codegen.target = "numpy"  # the same steps without compilation for each network
     generator = np.random.default_rng(7)
     stimuli = generator.uniform(0.0, 20.0, (6, 4, 4, 1))
     stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf
@@ -101,8 +101,8 @@ def numbers() -> Iterator[tuple[str, np.ndarray]]:
             yield f"latencies {name} {engine} {dt}", np.concatenate(times)
     for name in ("phased ramp", "staggered plateau", "free triangle"):
         network = networks()[name]
-        # weights that are signs times a scale, and so have none given
-        unsigned = tuple(replace(one, sign="any") for one in network.projections)
+        # binary weights, which are signs times a scale, cannot be given
+        unsigned = tuple(replace(projection, sign="any") for projection in network.projections)
         binary = replace(network, projections=unsigned, weighting=netsim.Weighting("binary"))
         yield f"double {name}", _trained(network, "double", _learning(derivative="exact", rate=0.01))
         yield f"single {name}", _trained(network, "single", _learning(optimizer="sgd", rate=0.05))
@@ -110,12 +110,12 @@ def numbers() -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _learning(**settings: Any) -> netsim.Learning:
-    """Settings of a training that begins with weights as they are drawn, as presets do."""
+    """Return settings of a training that starts with drawn weights, as in presets."""
     return netsim.Learning(fitted=False, edges="pass", **settings)
 
 
 def _trained(network: netsim.Network, precision: Any, learning: netsim.Learning) -> np.ndarray:
-    """All weights after training with noisy images, of which each label has its own."""
+    """Return all weights after training with noisy images of one pattern per label."""
     network = replace(network, training=replace(network.training, precision=precision), learning=learning)
     generator, shape = np.random.default_rng(5), network.encoder.shape
     patterns, labels = generator.integers(0, 256, (3, *shape)), generator.integers(0, 3, 120)
@@ -129,7 +129,7 @@ def _trained(network: netsim.Network, precision: Any, learning: netsim.Learning)
 
 
 def differences(frozen: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> list[str]:
-    """What differs by more than `BOUNDS`, a line each."""
+    """List differences beyond `BOUNDS`, one line each."""
     lines = [f"{name}: is in one of the two only" for name in sorted(frozen.keys() ^ found.keys())]
     for name in sorted(frozen.keys() & found.keys()):
         before, now = frozen[name], found[name]
@@ -145,7 +145,7 @@ def differences(frozen: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> 
 
 
 def read() -> dict[str, np.ndarray]:
-    """The values of the last decision."""
+    """Read the frozen values."""
     with np.load(FROZEN) as file:
         return dict(file)
 

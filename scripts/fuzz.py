@@ -1,13 +1,13 @@
-"""Give damaged files to every reader: each must be read or refused in one line, in bounded memory and time.
+"""Test all readers with damaged files. Each must be read, or refused in one line, in bounded memory and time.
 
-    python scripts/fuzz.py --cases 1000                  # of each reader
+    python scripts/fuzz.py --cases 1000                  # per reader
     python scripts/fuzz.py toml idx --cases 100000 --seed 1
     python scripts/fuzz.py toml --read FILE              # one file again, as users read it
     python scripts/fuzz.py idx --guided --cases 100000   # guided by coverage; needs pip install atheris
 
-Readers and damages are those of `tests/hostile/fuzzing`. Hypothesis draws the damages, and makes a file with a fault
-as small as it can; the same seed gives the same files. A fault is any exception but netsim's own, a file that takes
-too long or more memory than --memory, and a process that dies. It ends the search in its reader, and its file is kept.
+`tests/hostile/fuzzing` defines readers and damages. Hypothesis draws the damages and shrinks files with a fault. Equal
+seeds produce equal files. A fault is an exception other than netsim's own, a file that takes too long or more memory
+than --memory, or a crash of the process. A fault ends the search in its reader, and its file is kept.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from hypothesis import seed
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "hostile"))
 
 AT_ONCE = 2000
-"""Files that a process tries, before the next one takes its place."""
+"""Files per process, before a new process starts."""
 STUCK_SECONDS, HUNG_SECONDS = 2, 90
-"""Seconds of the processor that a file may take in a campaign, and by the clock there and as users read it.
+"""Maximum processor time (s) per file in a campaign, and maximum wall time (s) in a campaign and for users.
 
-HDF5 may never come to an end over a damaged file. Users have another process scan it; in a campaign that takes long.
+HDF5 may never finish a damaged file. For users, another process scans it, which is slow in a campaign.
 """
 INSTRUMENTED = ["netsim", "zipfile", "tomllib", "gzip", "nir"]
-"""Packages whose lines atheris wants to reach."""
+"""Packages with coverage for atheris."""
 
 
 def work(name: str, cases: int, number: int, megabytes: int, folder: Path, tally: Any, pipe: Any) -> None:
-    """Try files in a process of its own, which a signal ends if a file takes too long."""
+    """Try files in a separate process. A signal ends it if a file takes too long."""
     warnings.simplefilter("ignore")
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
@@ -55,7 +55,7 @@ def work(name: str, cases: int, number: int, megabytes: int, folder: Path, tally
 
         from netsim.numerics.limits import limit_memory
 
-        for parts in READERS[name].wholes():  # what is imported late is no leak
+        for parts in READERS[name].wholes():  # load late imports, which are not leaks
             READERS[name].read(READERS[name].write(parts, folder))
 
         def tried(outcome: str) -> None:
@@ -65,19 +65,19 @@ def work(name: str, cases: int, number: int, megabytes: int, folder: Path, tally
         limit_memory(megabytes * 2**20)
         limit_time(STUCK_SECONDS)
         seed(number)(check_of(READERS[name], folder, cases, at_random=True, tried=tried))()
-    except BaseException:  # whatever it is, a user would see a traceback
+    except BaseException:  # a user would see a traceback of any exception
         pipe.send(traceback.format_exc())
     limit_time(0)
 
 
 def limit_time(seconds: int) -> None:
-    """Let a signal end this process after so many seconds of the processor, or long by the clock; 0 takes it back."""
+    """End this process by a signal after `seconds` of processor time, or long wall time. 0 cancels it."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.alarm(HUNG_SECONDS if seconds else 0)
 
 
 def scan_here() -> None:
-    """Let this process scan HDF5 files, as it is one of its own already; another one per file takes long."""
+    """Scan HDF5 files in this process, which is separate already. A new process per file would be slow."""
     if importlib.util.find_spec("h5py") is not None:
         from netsim import hdf5
         from netsim.exchange import hdf5 as exchange
@@ -86,7 +86,7 @@ def scan_here() -> None:
 
 
 def as_users_do(name: str, path: Path) -> str:
-    """The fault that a file is, over which a process has died or hung, where another process scans files; or none."""
+    """Read a file that crashed or hung a process again with a separate scan. Return its fault, if any."""
     command = [sys.executable, __file__, name, "--read", str(path)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=HUNG_SECONDS)
@@ -96,7 +96,7 @@ def as_users_do(name: str, path: Path) -> str:
 
 
 def campaign(name: str, cases: int, number: int, megabytes: int, keep: Path, advance: Any) -> tuple[int, int, str]:
-    """Try files of a reader in one process after the other; how many were read and refused, and the first fault."""
+    """Try files of a reader in consecutive processes. Return the numbers read and refused, and the first fault."""
     from fuzzing import READERS
 
     context, read, refused = multiprocessing.get_context("forkserver"), 0, 0
@@ -108,7 +108,7 @@ def campaign(name: str, cases: int, number: int, megabytes: int, keep: Path, adv
             process.start()
             sender.close()
             fault = ""
-            with contextlib.suppress(EOFError):  # it has ended without one
+            with contextlib.suppress(EOFError):  # it ended without a result
                 fault = receiver.recv()
             process.join()
             read, refused, number = read + tally[0], refused + tally[1], number + 1
@@ -125,8 +125,8 @@ def campaign(name: str, cases: int, number: int, megabytes: int, keep: Path, adv
 
 
 def guide(name: str, cases: int, number: int, megabytes: int) -> None:
-    """Let atheris, and libFuzzer in it, find files by the lines that they reach; it ends the process."""
-    if os.environ.get("NUMBA_DISABLE_JIT") != "1":  # what atheris puts into functions cannot be compiled
+    """Let atheris (libFuzzer) search files by coverage. It ends the process."""
+    if os.environ.get("NUMBA_DISABLE_JIT") != "1":  # numba cannot compile the instrumentation of atheris
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"NUMBA_DISABLE_JIT": "1"})
     import atheris
 
@@ -149,7 +149,7 @@ def main(
     read: Annotated[Path | None, typer.Option(metavar="FILE", help="Only read this file.")] = None,
     guided: Annotated[bool, typer.Option("--guided", help="Let atheris find the files of one reader.")] = False,
 ) -> None:
-    """Fuzz, and print a table; exit code 1 if there is a fault."""
+    """Fuzz, and print a table. The exit code is 1 if there is a fault."""
     if guided:
         guide((names or ["idx"])[0], cases, number, memory)
     from fuzzing import READERS

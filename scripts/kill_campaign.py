@@ -1,15 +1,15 @@
-"""Kill trainings with SIGKILL at random moments, go on with them, and compare with one that was never interrupted.
+"""Kill trainings with SIGKILL at random times, resume them, and compare with an uninterrupted training.
 
     python scripts/kill_campaign.py                              # 20 trainings of each kind
     python scripts/kill_campaign.py event stream --kills 3 --seed 1
 
-`event` and `brian2` train the preset `digits`; `graph` a network with a loop, winners and learned delays; `plug-in`
-with an optimizer from a file; `data` and `stream` are programs that train on data of their own, in memory and streamed
-to a file, and are killed while they make them, too.
+`event` and `brian2` train the preset `digits`. `graph` trains a network with a loop, winners and learned delays.
+`plug-in` uses an optimizer from a file. `data` and `stream` are programs that train on custom data, in memory and
+streamed to a file. They are also killed while they make the data.
 
-A checkpoint is written after every batch, so that many moments lie within the writing of one; the table says so
-where a file was left half written. Compared are weights, moments, their running mean and the best weights in the
-last checkpoint, the file of the best weights, and all metrics but times, to the bit.
+Each batch ends with a checkpoint, so that many kills interrupt writing. The table marks half-written files. The script
+compares these values bit by bit: weights, moments, running means and best weights in the last checkpoint, the file of
+the best weights, and all metrics except times.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ netsim.open_training(path, network, seed=seed, data=data, resume=is_run(path)).t
 
 
 def graph(optimizer: str) -> netsim.Network:
-    """A network with a loop, winners and learned delays, for the digits."""
+    """Return a network with a loop, winners and learned delays for the digits."""
     integrating, dense = partial(netsim.Neurons, "free", tau=20.0), netsim.Dense()
     winners = netsim.PopulationWinners(20)
     populations = (
@@ -111,7 +111,7 @@ def graph(optimizer: str) -> netsim.Network:
 
 
 class Campaign:
-    """Trainings of one kind, in a folder for their runs."""
+    """Trainings of one kind, in one folder."""
 
     def __init__(self, kind: str, folder: Path, limit: int, epochs: int, seed: int) -> None:
         self.kind, self.folder, self.seed = kind, folder, seed
@@ -122,11 +122,11 @@ class Campaign:
         Path(self.plug_in).write_text(PLUG_IN, encoding="utf-8")
         Path(self.program).write_text(OWN_DATA, encoding="utf-8")
         if kind == "plug-in":
-            netsim.load_plugin(self.plug_in)  # what is left behind is read here, too
+            netsim.load_plugin(self.plug_in)  # this process also reads the results
         netsim.write_network(graph("signum" if kind == "plug-in" else "adam"), self.network)
 
     def start(self, run: Path) -> subprocess.Popen[str]:
-        """A process that trains in a run folder, from the beginning or from where it stands."""
+        """Start a process that trains in a run folder, from the beginning or from its checkpoint."""
         if self.kind in ("data", "stream"):
             command = [self.program, str(run), self.kind, *self.numbers.values()]
         else:
@@ -141,7 +141,7 @@ class Campaign:
         )
 
     def whole(self, name: str) -> tuple[RunFolder, float]:
-        """A training that is not interrupted, and how long (s) it trained."""
+        """Train without interruption. Return the run and the duration (s)."""
         run = RunFolder(self.folder / name)
         finish(self.start(run.path))
         began = run.path.with_suffix(".began")
@@ -149,9 +149,9 @@ class Campaign:
         return run, run.metrics.stat().st_mtime - first.stat().st_mtime
 
     def kill(self, run: Path, moment: float) -> float | None:
-        """Kill a training at a moment (s after it began); None, or how long (s) it took if it ended before."""
+        """Kill a training at a time (s after its start). Return None, or the duration (s) if it ended before."""
         process = self.start(run)
-        # a program makes data before there is a run
+        # a program makes data before it starts a run
         while not is_run(run) and not run.with_suffix(".began").exists() and process.poll() is None:
             time.sleep(0.002)
         began = time.monotonic()
@@ -165,8 +165,8 @@ class Campaign:
         return None if process.returncode else time.monotonic() - began
 
     def kills(self, count: int, warm: bool) -> Iterator[list[Any]]:
-        """Kill as many trainings, go on with them, and yield a row of the table for each."""
-        if warm:  # what it compiles is there from then on
+        """Kill `count` trainings, resume them, and yield a row of the table for each."""
+        if warm:  # later runs reuse the compiled code
             self.whole("first")
         whole, seconds = self.whole("whole")
         expected, generator = content(whole), np.random.default_rng([self.seed, zlib.crc32(self.kind.encode())])
@@ -175,7 +175,7 @@ class Campaign:
             run, number = RunFolder(self.folder / f"run-{number}"), number + 1
             moment = float(generator.uniform(0, seconds))
             took = self.kill(run.path, moment)
-            if took is not None:  # the machine was faster this time, or this process was held up
+            if took is not None:  # the machine was faster this time, or this process was delayed
                 seconds = max(took, 0.9 * seconds)
                 continue
             done += 1
@@ -186,19 +186,19 @@ class Campaign:
 
 
 def half_written(run: RunFolder) -> list[Path]:
-    """Files that were not renamed into place."""
+    """Return temporary files that were never renamed."""
     return [path for path in run.path.glob(".*") if path != run.lock_file]
 
 
 def finish(process: subprocess.Popen[str]) -> None:
-    """Wait for a training that must succeed."""
+    """Wait for a training. It must succeed."""
     _, errors = process.communicate()
     if process.returncode:
         raise RunError(f"a training failed: {errors}")
 
 
 def position(run: RunFolder) -> str:
-    """What a killed training has left."""
+    """Describe the remains of a killed training."""
     if not is_run(run.path):
         return "no run yet"
     for path in (run.checkpoint, run.previous_checkpoint):
@@ -210,7 +210,7 @@ def position(run: RunFolder) -> str:
 
 
 def content(run: RunFolder) -> dict[str, Any]:
-    """All that must be the same at the end."""
+    """Return all values that must be equal at the end."""
     with run.metrics.open(newline="") as lines:
         metrics = [{k: v for k, v in line.items() if "seconds" not in k} for line in csv.DictReader(lines)]
     compared = ("weights", "optimizer", "mean", "best")
@@ -227,7 +227,7 @@ def main(
     epochs: Annotated[int, typer.Option(min=1)] = 3,
     warm: Annotated[bool, typer.Option(help="Train once before: else the first moments fall into compiling.")] = True,
 ) -> None:
-    """Kill, go on, compare; exit code 1 if anything differs."""
+    """Kill, resume and compare. The exit code is 1 if anything differs."""
     unknown = sorted(set(trainings or []) - set(KINDS))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}; trainings are {', '.join(KINDS)}")

@@ -1,12 +1,12 @@
-"""How good the learner's steps are: its gradients beside finite differences of the loss, on networks that it trained.
+"""Compare the learner's gradients with finite differences of the loss in trained networks.
 
-Trains small networks on `digits` at exact times, one for each case, and compares for sampled weights of every
-population the gradient of the mean loss, as the learner gives it, with central differences of that loss: of a small
-step, within which hardly a spike appears or vanishes, and of a large one, within which they do. Writes table and
-figure of docs/learning_rule.md::
+The script trains a small network on `digits` per case, with exact times. It samples weights of every population. It
+compares the learner's gradient of the mean loss with central differences of the loss. In a small step hardly any spike
+appears or disappears. In a large step spikes appear and disappear. Table and figure go into
+docs/concepts/learning_rule.md::
 
     python scripts/learning_rule.py            # all cases, some minutes
-    python scripts/learning_rule.py free       # shown, not written
+    python scripts/learning_rule.py free       # print only
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from pages import markdown, put
 import netsim
 from netsim.analysis import save_figure, theme
 
-FOLDER = Path(__file__).parents[1] / "docs" / "learning_rule"
+FOLDER = Path(__file__).parents[1] / "docs" / "concepts" / "learning_rule"
 STEPS = {"small": 1e-4, "large": 1e-1}
-"""Steps of finite differences, in standard deviations of the weights."""
+"""Steps of the finite differences, in standard deviations of the weights."""
 DERIVATIVES: tuple[Literal["linear"], Literal["exact"]] = ("linear", "exact")
 PSPS = {"phased": 24.0, "staggered": 24.0, "free": 16.0}
-"""Rise of the plateaus (ms)."""
+"""Rise times of the plateaus (ms)."""
 
 
 def network_of(regime: str, depth: int = 1, plateau: bool = False, binary: bool = False) -> netsim.Network:
-    """So many hidden populations of 60 neurons and an output, in a regime."""
+    """Return `depth` hidden populations of 60 neurons and an output, in a regime."""
     psp = netsim.PSP("plateau", rise=PSPS[regime]) if plateau else netsim.PSP()
     layers = []
     for number in range(depth + 1):
@@ -73,7 +73,7 @@ CASES = {
 
 
 def trained(network: netsim.Network, limit: int | None = None) -> tuple[dict[str, np.ndarray], float]:
-    """The weights that feed forward after a training, and strict validation accuracy."""
+    """Train a network. Return the forward weights and the strict validation accuracy."""
     splits, state = netsim.load_splits(network), netsim.start_training(network, 0)
     engine = netsim.make_engine("event", network)
     engine.run(netsim.training_conversation(network, splits.training.first(limit), splits.validation, state, 0))
@@ -85,9 +85,9 @@ def trained(network: netsim.Network, limit: int | None = None) -> tuple[dict[str
 def compare(
     network: netsim.Network, weights: dict[str, np.ndarray], presentations: int = 100, samples: int = 40
 ) -> pd.DataFrame:
-    """Gradients of sampled weights by the learner, with either derivative, and by finite differences of the loss.
+    """Return gradients of sampled weights, from the learner with either derivative, and from finite differences.
 
-    Columns are population, step, difference, and one for each derivative; the loss is dimensionless.
+    Columns are population, step, difference, and one per derivative. The loss is dimensionless.
     """
     stimuli = netsim.load_splits(network).test.first(presentations)
     latencies, engine = stimuli.latencies(np.arange(len(stimuli))), netsim.make_engine("event", network)
@@ -116,7 +116,7 @@ def compare(
 
 
 def summarised(case: str, accuracy: float, rows: pd.DataFrame) -> pd.DataFrame:
-    """Correlation, and ratio (the slope through 0 of the learner's gradient over the difference), by population."""
+    """Return correlation and ratio (regression slope through 0 of gradient on difference) by population."""
     found = []
     for (population, step), group in rows.groupby(["population", "step"], sort=False):
         for derivative in DERIVATIVES:
@@ -128,7 +128,7 @@ def summarised(case: str, accuracy: float, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def table_of(table: pd.DataFrame) -> str:
-    """The table of the page."""
+    """Return the table of the page."""
     headings = (
         "network",
         "accuracy",
@@ -140,14 +140,14 @@ def table_of(table: pd.DataFrame) -> str:
     )
     rows = []
     for (case, accuracy, population), group in table.groupby(["case", "accuracy", "population"], sort=False):
-        group = group.sort_values(["derivative", "step"], ascending=False)  # as the headings are
+        group = group.sort_values(["derivative", "step"], ascending=False)  # the order of the headings
         cells = [f"{found:.3f}, ×{ratio:.2f}" for found, ratio in group[["correlation", "ratio"]].to_numpy()]
         rows.append([case, f"{accuracy:.1%}", population, *cells])
     return markdown(headings, rows)
 
 
 def draw(samples: pd.DataFrame, path: Path) -> None:
-    """Draw the learner's gradients over finite differences, a panel for each case; the largest difference is 1."""
+    """Draw the learner's gradients over finite differences, one panel per case. The largest difference is 1."""
     small = samples[samples["step"] == "small"]
     largest = small.groupby(["case", "population"])["difference"].transform(lambda each: each.abs().max())
     x, y = "finite difference of the loss", "gradient by the learner"
@@ -158,7 +158,8 @@ def draw(samples: pd.DataFrame, path: Path) -> None:
         )
         for axes in grid.axes.flat:
             axes.axline((0, 0), slope=1, color="0.6", linewidth=0.8, zorder=0)
-        grid.set_titles("{col_name}").set(xlim=(-1.15, 1.15))
+        most = 1.1 * float(scaled[[x, y]].abs().to_numpy().max())  # an identity line needs equal axes
+        grid.set_titles("{col_name}").set(xlim=(-most, most), ylim=(-most, most), aspect="equal")
         save_figure(grid.axes.flat[0], path)
 
 

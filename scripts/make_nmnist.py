@@ -1,18 +1,19 @@
-"""Simulate N-MNIST from MNIST: what an event camera sees of each digit during three saccades, in N-MNIST's files.
+"""Simulate N-MNIST from MNIST: events of a camera during three saccades over each digit, in N-MNIST's format.
 
     python scripts/make_nmnist.py DIR                  # 12,000 training and 10,000 test recordings, 0.5 GB
     python -c "from tonic.datasets import NMNIST; print(NMNIST('DIR')[0])"
     netsim train rcsnn-nmnist --data-dir DIR
 
-N-MNIST (Orchard, Jayawant, Cohen and Thakor 2015, doi:10.3389/fnins.2015.00437) was recorded with a moving camera
-in front of a screen. This simulates it: same saccades, sensor size and file format, and no more than that.
+N-MNIST (Orchard, Jayawant, Cohen and Thakor 2015, doi:10.3389/fnins.2015.00437) was recorded with a moving camera in
+front of a screen. This script simulates it with the same saccades, sensor size and file format. Nothing else is the
+same.
 
-The digit moves over a sensor of 34 x 34 pixels in three straight saccades of 105 ms each, in (x, y) by (3.5, 7),
-(3.5, -7) and (-7, 0) pixels: those that tonic's option ``stabilize`` takes out again. A pixel sees the image between
-its four nearest points (bilinear) and the logarithm of the intensity plus that of the unlit screen. Each time this
-has risen or fallen by the pixel's threshold since its last event, it sends an event of polarity 1 or 0. Thresholds
-differ from pixel to pixel, as they do in a camera, and stay the same for all recordings; besides, pixels send events
-at random, of either polarity. Times are interpolated within steps of 1 ms and rounded to 1 µs.
+The digit moves over a sensor of 34 x 34 pixels in three straight saccades of 105 ms each. In (x, y) they are (3.5, 7),
+(3.5, -7) and (-7, 0) pixels. tonic's option ``stabilize`` removes the same saccades. A pixel measures the logarithm of
+the sum of the bilinear image intensity and the intensity of the unlit screen. When this value has risen or fallen by
+the threshold of the pixel since its last event, the pixel sends an event of polarity 1 or 0. Thresholds differ between
+pixels and are constant over recordings. Pixels also send random events of either polarity. Times are interpolated
+within steps of 1 ms and rounded to 1 µs.
 """
 
 from __future__ import annotations
@@ -38,22 +39,22 @@ from netsim.specification.encoders.events import MICROSECONDS
 
 SENSOR = 34
 START = (-1.0, 1.0)
-"""Where the image's left upper corner lies at first, in (x, y)."""
+"""Initial position (x, y) of the upper left corner of the image (pixels)."""
 SACCADES = ((3.5, 7.0), (3.5, -7.0), (-7.0, 0.0))
 SACCADE_MS = 105
 UNLIT = 0.1
-"""Intensity of the unlit screen; that of the brightest stroke is 1 more."""
+"""Intensity of the unlit screen. The brightest stroke adds 1."""
 THRESHOLD, THRESHOLD_SPREAD = 0.52, 0.05
-"""Mean and standard deviation over pixels, in units of the natural logarithm."""
+"""Mean and standard deviation of thresholds over pixels, in units of the natural logarithm."""
 NOISE_HZ = 0.1
-"""Random events of a pixel per second."""
+"""Random events per pixel and second."""
 TONIC_NEEDS = 10_000
-"""With fewer files in a part, tonic takes it for a download that was broken off."""
+"""Minimum number of files per part. With fewer, tonic assumes an interrupted download."""
 SPLITS = {"train": "Train", "test": "Test"}
 
 
 class Camera:
-    """An event camera in front of which images make saccades; a seed gives its thresholds and random events."""
+    """An event camera that watches saccades of images. A seed determines its thresholds and random events."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -63,12 +64,12 @@ class Camera:
         self.corners = np.array(START) + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
 
     def record(self, image: np.ndarray, number: int, test: bool = False) -> np.ndarray:
-        """What the camera sends while an image moves: events of type `EVENT_TYPE`, in the order of their times.
+        """Return the events of a moving image, of type `EVENT_TYPE`, in temporal order.
 
-        Intensities, shape (height, width), are from 0 to 1. The number of the image in its split, and whether that is
-        the test split, give the random events, together with the seed.
+        Intensities have shape (height, width) and values from 0 to 1. The seed, the number of the image in its split,
+        and the split (`test`) determine the random events.
         """
-        framed = np.pad(image, 1)  # so that each point has neighbours
+        framed = np.pad(image, 1)  # gives each point neighbours
         events = _crossings(framed, self.corners, self.thresholds, np.log(UNLIT))
         generator = np.random.default_rng([self.seed, 1, int(test), number])
         duration = len(SACCADES) * SACCADE_MS
@@ -83,10 +84,10 @@ class Camera:
 
 @compiled
 def _crossings(framed: np.ndarray, corners: np.ndarray, thresholds: np.ndarray, dark: float) -> np.ndarray:
-    """Events as rows of x, y, t (µs) and p, pixel by pixel."""
+    """Return events as rows of x, y, t (µs) and p, pixel by pixel."""
     height, width = framed.shape
     unlit = np.exp(dark)
-    # a point of the image lies one row and column further in the frame
+    # the frame shifts points of the image by one row and column
     shifts = np.floor(1.0 - corners)
     parts = 1.0 - corners - shifts
     events = np.empty((4096, 4), dtype=np.int64)
@@ -122,7 +123,7 @@ def _crossings(framed: np.ndarray, corners: np.ndarray, thresholds: np.ndarray, 
 
 
 def encode_recording(events: np.ndarray) -> bytes:
-    """Events in N-MNIST's format of 40 bits each: x, y, polarity and 23 bits of time (µs)."""
+    """Encode events in N-MNIST's format of 40 bits each: x, y, polarity and 23 bits of time (µs)."""
     x, y, t, p = (events[name] for name in ("x", "y", "t", "p"))
     return np.stack([x, y, p << 7 | t >> 16, t >> 8 & 255, t & 255], axis=1).astype(np.uint8).tobytes()
 
@@ -130,13 +131,13 @@ def encode_recording(events: np.ndarray) -> bytes:
 def write_recordings(
     folder: Path, images: np.ndarray, labels: np.ndarray, camera: Camera, test: bool, advance: Callable[[int], None]
 ) -> int:
-    """Write a part of the data set, one file per recording, by label; returns the number of events."""
+    """Write a part of the data set, one file per recording, by label. Return the number of events."""
     for label in np.unique(labels):
         (folder / str(label)).mkdir(parents=True)
 
     def record(number: int) -> int:
         events = camera.record(images[number] / 255, number, test)
-        # N-MNIST calls recordings by their place in MNIST, counted from 1
+        # names are positions in MNIST, from 1
         (folder / str(labels[number]) / f"{number + 1:05d}.bin").write_bytes(encode_recording(events))
         return len(events)
 
@@ -174,7 +175,7 @@ def main(
             with counting(f"simulating {split}", count) as advance:
                 events = write_recordings(part, images[:count, ..., 0], labels[:count], camera, of_test, advance)
             print(f"{split}: {count:,} recordings, {events / count:,.0f} events each")
-            with zipfile.ZipFile(unfinished / f"{split}.zip", "w") as archive:  # tonic would have unpacked it
+            with zipfile.ZipFile(unfinished / f"{split}.zip", "w") as archive:  # tonic looks for it
                 archive.writestr("README", "Simulated, see simulation.json; this only stands for N-MNIST's own.\n")
         write_json(unfinished / "simulation.json", settings)
         unfinished.rename(target)

@@ -1,13 +1,14 @@
-"""Change one operator, number or condition of netsim at a time, by cosmic-ray: does a test fail?
+"""Mutation testing with cosmic-ray: change one operator, number or condition at a time, and run the tests.
 
     python scripts/mutate.py draw --mutants 200 --seed 0    # an installed copy in mutants/, its tests run once, a draw
-    cosmic-ray exec mutants/cosmic-ray.toml mutants/session.sqlite   # tries them; goes on where it stopped
+    cosmic-ray exec mutants/cosmic-ray.toml mutants/session.sqlite   # tries them; continues where it stopped
     cr-report --surviving-only --show-diff mutants/session.sqlite
     cr-rate --fail-over 5 mutants/session.sqlite            # fails if more than 5 % survive
 
-Mutants are drawn evenly over what the results rest on. cosmic-ray changes the copy, never the working tree, and calls
-`python scripts/mutate.py test`, which runs the tests that execute the changed line, the fastest first, until one fails.
-Coverage tells which do. Compiled loops are no lines to coverage: their tests are those of the lines that call them.
+Mutants are drawn evenly over the modules that determine results. cosmic-ray changes the copy, never the working tree.
+It calls `python scripts/mutate.py test`, which runs the tests that execute the changed line until a test fails, fastest
+first. Coverage records which tests execute which lines. It does not cover compiled loops: their tests are the tests of
+the calling lines.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ GROUPS = (
     ("training",),
     ("measuring/metrics.py", "measuring/evaluation.py", "measuring/comparison.py", "measuring/costs.py"),
 )
-"""Beginnings of files, from each of which mutants are drawn in turn; a file belongs to the first group that fits."""
+"""Groups of files (prefixes) from which mutants are drawn in turn. A file belongs to the first matching group."""
 PATIENCE = 60
-"""Seconds of the processor in which loops are compiled; tests may take three times as long as without the change."""
+"""Processor time (s) allowed for compilation. Tests may take three times as long as without the change."""
 IDENTITY = ("_Is", "_IsNot")
-"""Ends of operators' names: identity in place of equality is a matter of style."""
+"""Suffixes of excluded operators: identity instead of equality is a matter of style."""
 
 PYTEST = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly")
 
@@ -94,7 +95,7 @@ def draw(
 
 @app.command("test")
 def try_change(seconds: Seconds = 60, folder: Folder = ROOT / "mutants") -> None:
-    """Run the tests that execute what is changed in the copy; the exit code is that of pytest."""
+    """Run the tests that execute the changed line of the copy. The exit code comes from pytest."""
     copy = Copy(folder.resolve())
     tests: list[str] = []
     expected = 0.0
@@ -114,18 +115,18 @@ def try_change(seconds: Seconds = 60, folder: Folder = ROOT / "mutants") -> None
 
 
 class Copy:
-    """An installed copy of netsim that is changed, one that is not, and what the tests execute."""
+    """An installed copy of netsim to change, an unchanged copy, and the lines that tests execute."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.package, self.unchanged = folder, folder / "site" / "netsim", folder / "unchanged"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes processes import the copy."""
+        """Environment in which processes import the copy."""
         return {"PYTHONPATH": str(self.package.parent), "PYTHONSAFEPATH": "1"}
 
     def map(self, tests: list[str]) -> None:
-        """Run tests once; keep which of them execute which lines, and how long those take that pass."""
+        """Run tests once. Store the lines that each executes, and the durations of passing tests."""
         import pytest
 
         seconds: Counter[str] = Counter()
@@ -147,18 +148,18 @@ class Copy:
 
     @cached_property
     def seconds(self) -> dict[str, float]:
-        """How long each test takes that passes."""
+        """Duration (s) of each passing test."""
         return dict(json.loads((self.folder / "seconds.json").read_text()))
 
     @cached_property
     def trees(self) -> dict[str, ast.Module]:
-        """All modules, by file."""
+        """Syntax trees of all modules, by file."""
         modules = sorted(self.unchanged.rglob("*.py"))
         return {str(path.relative_to(self.unchanged)): ast.parse(path.read_bytes()) for path in modules}
 
     @cached_property
     def groups(self) -> dict[str, int]:
-        """Files that are changed, with their groups."""
+        """Index of the group, by file."""
         found: dict[str, int] = {}
         for file in sorted(self.trees):
             of = [number for number, beginnings in enumerate(GROUPS) if file.startswith(beginnings)]
@@ -167,7 +168,7 @@ class Copy:
 
     @cached_property
     def executed(self) -> dict[str, dict[int, set[str]]]:
-        """The tests that execute each line, by file."""
+        """Tests that execute each line, by file."""
         from coverage import CoverageData
 
         data, found = CoverageData(str(self.folder / "coverage")), {}
@@ -179,7 +180,7 @@ class Copy:
         return found
 
     def draw(self, items: list[Any], seed: int) -> Iterator[Any]:
-        """Work for cosmic-ray from all groups in turn: places at random, and one of the operators that fit there."""
+        """Draw mutations for cosmic-ray from all groups in turn: a random position and one matching operator."""
         places: dict[int, dict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
         for item in items:
             (mutation,) = item.mutations
@@ -199,7 +200,7 @@ class Copy:
         return (item for turn in turns for item in turn if item is not None)
 
     def change(self) -> tuple[str, int]:
-        """File and line of the change."""
+        """Return file and line of the change."""
         for file in self.groups:
             texts = [(folder / file).read_text("utf-8").splitlines() for folder in (self.unchanged, self.package)]
             for line, (before, after) in enumerate(zip_longest(*texts), 1):
@@ -208,12 +209,12 @@ class Copy:
         raise SystemExit(f"{self.package}: is not changed")
 
     def has_loops(self, file: str) -> bool:
-        """Whether a change of the file makes other machine code, which would crowd out what is kept."""
+        """Return whether the file has compiled loops, whose new machine code would evict the cache."""
         source = (self.unchanged / file).read_text("utf-8")
         return "numba" in source or "compilation" in source
 
     def tests_of(self, file: str, line: int) -> list[str]:
-        """The tests that execute a line, the fastest first; of what only an import executes, those of the module."""
+        """Return the tests that execute a line, fastest first. For lines that only imports execute, use the module."""
         found: set[str] = set()
         for place, first, last in self._places(file, line):
             lines = self.executed.get(place, {})
@@ -222,7 +223,7 @@ class Copy:
         return sorted(found & self.seconds.keys(), key=lambda test: (self.seconds[test], test))
 
     def _places(self, file: str, line: int) -> Iterator[tuple[str, int, int]]:
-        """Files and lines that stand for a line: its statement's, or those that call the compiled function it is in."""
+        """Yield lines that represent a line: its statement, or the callers of its compiled function."""
         around = [node for node in ast.walk(self.trees[file]) if _holds(node, line)]
         loops = [node for node in around if _is_compiled(node)]
         statements = [node for node in around if isinstance(node, ast.stmt)]
@@ -256,7 +257,7 @@ def _is_compiled(node: ast.AST) -> bool:
 
 
 def _is_executed(mutation: Any) -> bool:
-    """Whether a mutant is a module, and what it executes is another: annotations are not executed."""
+    """Return whether a mutant is valid Python and changes executed code. Annotations are not executed."""
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
 
@@ -269,7 +270,7 @@ def _is_executed(mutation: Any) -> bool:
 
 
 def executed_code(source: str) -> str:
-    """What is left of a module without annotations of types."""
+    """Return a module without type annotations."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign):

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs what takes too long for scripts/test.sh, and notes how each step ended in the table of docs/reliability.md.
+# Runs what takes too long for scripts/test.sh, and notes how each step ended in the table of docs/appendix/reliability.md.
 # All steps: scripts/nightly.sh; some: scripts/nightly.sh mutation fuzz. SEED (0) is that of all draws; what a step prints
 # goes to nightly/STEP.log. A step that fails does not keep the others from running; the exit code is 1 then.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 steps=(tests mutation fuzz kills soak presets pythons audit package)
 seed=${SEED:-0}
-page=docs/reliability.md
+page=docs/appendix/reliability.md
 
 step() {
     case $1 in

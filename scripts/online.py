@@ -1,11 +1,11 @@
-"""Learn online: one presentation, one step of every weight that learns from it.
+"""Learn online, with one step of the weights per presentation.
 
     python scripts/online.py rcsnn-mnist                                   # one pass
     python scripts/online.py digits --engine brian2 --presentations 3000   # the reference engine
     python scripts/online.py rcsnn-mnist --optimizer adam --rate 0.0001
 
-Stochastic gradient descent without momentum moves the synapses that learn from a presentation, and no others. Each
-presentation is decided before it is learned from: in the first pass the curve is of stimuli never seen.
+Stochastic gradient descent without momentum changes only the synapses that learn from a presentation. Each decision
+precedes learning from its presentation. In the first pass, the curve therefore shows unseen stimuli.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from netsim.learning.gradients import are_finite
 from netsim.seams import optimizers
 
 SHOWN = 1000
-"""Presentations that a figure of the curve is the mean over."""
+"""Presentations per mean value of the curve."""
 
 
 def main(
@@ -38,7 +38,7 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Of initial weights and order.")] = 0,
     test: Annotated[bool, typer.Option(help="Evaluate the test set at the end.")] = True,
 ) -> None:
-    """Learn, and print how the accuracy grows and what a presentation takes."""
+    """Learn, and print the course of the accuracy and the time per presentation."""
     network = netsim.load_preset(preset)
     momentum = 0.0 if optimizer == "sgd" else network.learning.momentum
     learning = dataclasses.replace(
@@ -69,7 +69,7 @@ def learn(
     rate: float,
     seed: int,
 ) -> Conversation[np.ndarray]:
-    """Present one stimulus after the other, and learn from each; medians of the times (s) of engine and learning."""
+    """Present stimuli in sequence and learn from each. Return the median times (s) of engine and learning."""
     learner, constraints = netsim.STiDiBP(network), constraints_of(network)
     optimizer = optimizers[network.learning.optimizer].from_network(network)
     optimizer.begin(weights)
@@ -78,7 +78,7 @@ def learn(
     right, times = np.empty(count, bool), np.empty((count, 2))
     for number, chosen in enumerate(order[:count]):
         labels, began = stimuli.labels[[chosen]], time.perf_counter()
-        # finite weights that move by finite steps and are held to their constraints: no need to look at all of them
+        # finite weights stay finite with finite steps and constraints, so they need no check
         latencies = yield netsim.Batch(stimuli.latencies(order[[number]]), weights, weights_checked=True)
         presented = time.perf_counter()
         learned = learner.learn(latencies, labels, weights)

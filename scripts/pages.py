@@ -1,4 +1,4 @@
-"""Tables in Markdown, and pages between whose marks, ``<!-- NAME -->`` and ``<!-- end of NAME -->``, they are put."""
+"""Insert tables into Markdown pages, between the marks ``<!-- NAME -->`` and ``<!-- end of NAME -->``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from netsim.errors import DataError
 
 
 def markdown(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; a heading that ends in ``>`` has its column right-aligned."""
+    """Return a table. A heading that ends in ``>`` aligns its column right."""
     rule = "|".join("---:" if heading.endswith(">") else "---" for heading in headings)
     head, *lines = (" | ".join(map(str, cells)) for cells in ([each.rstrip(">") for each in headings], *rows))
     return "\n".join([f"| {head} |", f"|{rule}|", *(f"| {line} |" for line in lines)])
 
 
 def read_page(page: Path, *names: str) -> str:
-    """The text of a page; a DataError if it cannot be read, or lacks the marks of a name."""
+    """Return the text of a page. Raise DataError if it cannot be read, or has no marks of a name."""
     try:
         text = page.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -29,7 +29,7 @@ def read_page(page: Path, *names: str) -> str:
 
 
 def put(page: Path, sections: Mapping[str, str]) -> None:
-    """Put tables between the marks of their names."""
+    """Insert tables between the marks with their names."""
     text = read_page(page, *sections)
     for name, section in sections.items():
         text = _between(name).sub(section.replace("\\", r"\\"), text)

@@ -1,10 +1,10 @@
-"""Place faults that were written by hand, one at a time: does the test that is named notice?
+"""Insert hand-written faults, one at a time, and check that the named test fails.
 
-    python scripts/placed_faults.py                          # all of tests/faults/rooms_*.toml; --only a07 is one
-    python scripts/placed_faults.py --check                  # runs no test: all apply, and their tests exist
-    python scripts/placed_faults.py --against tests/weights  # other tests than those that are named
+    python scripts/placed_faults.py                          # all in tests/faults/rooms_*.toml; --only a07 for one
+    python scripts/placed_faults.py --check                  # without running tests: do all apply, do tests exist
+    python scripts/placed_faults.py --against tests/weights  # other tests than the named ones
 
-Only a copy of netsim is changed. A fault is a table of a file `rooms_*.toml`:
+The script changes only a copy of netsim. A fault is a table of a file `rooms_*.toml`:
 
     [[fault]]
     id = "a07"
@@ -12,13 +12,14 @@ Only a copy of netsim is changed. A fault is a table of a file `rooms_*.toml`:
     old = '''return weights * signs'''            # a part of the file that occurs exactly once
     new = '''return weights'''
     suffers = "inhibitory synapses excite"        # what a user would notice
-    blind = true                                  # placed without a look at the tests
-    first = "survived"                            # the tests that there were then, or "killed"
-    test = "tests/weights/test_signs.py::test_x"  # that kills it, or a list; brackets of parameters may follow
+    blind = true                                  # written without knowing the tests
+    first = "survived"                            # result with the tests of that time, or "killed"
+    test = "tests/weights/test_signs.py::test_x"  # kills it; or a list; parameters in brackets may follow
     jit = false                                   # optional: run without numba's compiler
 
-A change of a compiled file compiles all loops anew: minutes, where small tests without the compiler take seconds. Exit
-code 1 if a fault survives, cannot be tried, or is stale: its old text is not there exactly once.
+A change of a compiled file takes minutes, because all loops compile again. Small tests without the compiler take
+seconds. The exit code is 1 if a fault survives, cannot be tried, or is stale. A fault is stale if its old text does not
+occur exactly once.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from typing import Annotated, Any
 import typer
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = {"netsim": "netsim", "models": "netsim/models", "analysis": "netsim/analysis"}  # folders of the copy
-PATIENCE = 300.0  # seconds that the tests of a fault may take
+PACKAGES = {"netsim": "netsim", "models": "netsim/models", "analysis": "netsim/analysis"}  # where they go
+PATIENCE = 300.0  # maximum duration of the tests of a fault (s)
 PYTEST = (sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly")
 OUTCOMES = {0: "survived", 1: "killed"}
 
@@ -48,13 +49,13 @@ Fault = dict[str, Any]
 
 
 def read(folder: Path = ROOT / "tests" / "faults") -> list[Fault]:
-    """All faults, in the order of files and tables, each with a list of tests."""
+    """Return all faults in the order of files and tables, each with a list of tests."""
     found = [each for path in sorted(folder.glob("rooms_*.toml")) for each in tomllib.loads(path.read_text())["fault"]]
     return [each | {"test": [each["test"]] if isinstance(each["test"], str) else each["test"]} for each in found]
 
 
 def changed(fault: Fault) -> str:
-    """The file with the fault; a ValueError if it is stale."""
+    """Return the content of the file with the fault. Raise ValueError if the fault is stale."""
     source = (ROOT / fault["file"]).read_text("utf-8")
     if (times := source.count(fault["old"])) != 1:
         raise ValueError(f"is stale, its old text is in {fault['file']} {times} times")
@@ -62,7 +63,7 @@ def changed(fault: Fault) -> str:
 
 
 def wrong(faults: Sequence[Fault]) -> list[str]:
-    """What is wrong with the list: faults that do not apply, tests that do not exist."""
+    """Return problems of the list: stale faults and missing tests."""
     ids = Counter(fault["id"] for fault in faults)
     found = [f"{name}: names {times} faults" for name, times in ids.items() if times > 1]
     for fault in faults:
@@ -78,12 +79,12 @@ def wrong(faults: Sequence[Fault]) -> list[str]:
 
 
 def outcome(fault: Fault, tests: Sequence[str], copy: Path) -> str:
-    """Run tests on the copy with one fault: killed, survived, or why it cannot be said. Afterwards it has none."""
+    """Run tests on the copy with one fault, then remove it. Return killed, survived, or why it is unknown."""
     package, _, file = fault["file"].partition("/")
     path, text, compiler = copy / PACKAGES[package] / file, changed(fault), fault.get("jit", True)
     environment = os.environ | {"PYTHONPATH": str(copy), "NUMBA_DISABLE_JIT": "0" if compiler else "1"}
     with tempfile.TemporaryDirectory() as cache:
-        if not compiler or "numba" in text or "compilation" in text:  # its machine code would crowd out the copy's
+        if not compiler or "numba" in text or "compilation" in text:  # machine code would fill the cache
             environment["NUMBA_CACHE_DIR"] = cache
         path.write_text(text, "utf-8")
         try:
@@ -100,7 +101,7 @@ def main(
     check: Annotated[bool, typer.Option("--check", help="See whether faults apply and tests exist.")] = False,
     against: Annotated[str, typer.Option(help="Arguments of pytest in place of the tests that are named.")] = "",
 ) -> None:
-    """Report each fault, and how many were killed."""
+    """Report each fault, and the number of killed faults."""
     faults = [fault for fault in read() if not only or fault["id"] in only]
     results, lines = Counter[str](), wrong(faults)
     print(*lines, f"{len(faults)} faults, {len(lines)} errors", sep="\n")

@@ -1,13 +1,12 @@
-"""What is lost by spiking: a preset beside a network of rectified linear units that learns as it did.
+"""Measure the cost of spiking: compare a preset with an equally trained network of rectified linear units.
 
     python scripts/price_of_spikes.py rcsnn-mnist deep-mnist     # needs torch: pip install 'netsim-snn[bench]'
 
-Both learn from the same stimuli in the same order with the same augmentation, for as many epochs in batches of one
-size, with Adam, the learning rate and its schedule, weight decay, smoothed labels, dropout and an EMA of the weights
-as the preset has them; the epoch is chosen by validation, or is the last one if the preset sets no stimuli aside, and
-the test set is read once. What differs is the unit, the initial weights and the draws of dropout, which are torch's
-own; balanced weights, a price on activity and the revival of silent neurons are of spikes, and have no counterpart.
-Presets with more than that are refused.
+Both networks learn from the same stimuli in the same order with the same augmentation. They share epochs, batch size,
+Adam, learning rate and its schedule, weight decay, smoothed labels, dropout and the EMA of the weights. Validation
+chooses the epoch. Without validation stimuli, the last epoch counts. The test set is read once. The units differ, and
+torch draws its own initial weights and dropout. Balanced weights, a price on activity and the revival of silent neurons
+apply only to spikes and have no counterpart. The script refuses presets with other settings.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ def main(
     rows: Annotated[list[str], typer.Argument(help="Preset with trained weights; repeatable.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the dense network.")] = 0,
 ) -> None:
-    """Train a dense network for each preset, and compare the decisions of both over the test stimuli.
+    """Train a dense network for each preset, and compare the decisions of both on the test stimuli.
 
-    The interval is of the mean over stimuli, each decided by both; what another seed would change is not in it.
+    The interval covers the draw of paired stimuli, but not the effect of another seed.
     """
     print("row,seed,best_epoch,dense_validation,dense_test,spiking_test,price,half_width_95")
     for row in rows:
@@ -54,7 +53,7 @@ def main(
 
 
 def decided(model: netsim.Model, stimuli: netsim.Stimuli) -> np.ndarray:
-    """Which stimuli are decided right by the first output spike, a tie being an error."""
+    """Return which stimuli the first output spike decides correctly. Ties are errors."""
     engine, right = netsim.make_engine("event", model.network), []
     for part in _parts(len(stimuli)):
         outputs = engine.present(netsim.Batch(stimuli.latencies(part), model.weights))[model.network.output.name]
@@ -63,7 +62,7 @@ def decided(model: netsim.Model, stimuli: netsim.Stimuli) -> np.ndarray:
 
 
 def check(network: netsim.Network) -> None:
-    """Refuse what a training here would leave out."""
+    """Refuse presets with settings that the dense training does not support."""
     left_out = {
         "weighting": network.weighting.is_binary,
         "training.jitter": network.training.jitter > 0,
@@ -77,7 +76,7 @@ def check(network: netsim.Network) -> None:
 
 
 def dense_network(network: netsim.Network) -> Any:
-    """The chain of a preset with rectified linear units, max pooling and dropout where it has spikes."""
+    """Return the chain of a preset with rectified linear units, max pooling and dropout instead of spikes."""
     torch = importlib.import_module("torch")
     nn, modules = torch.nn, []
     for layer in network.layers() or ():
@@ -94,14 +93,14 @@ def dense_network(network: netsim.Network) -> Any:
         modules += [nn.Dropout(layer.dropout)] if layer.dropout else []
     if not modules:
         raise SpecificationError(network.name, "is no chain of convolution, pooling and dense layers")
-    dense = nn.Sequential(*modules[:-1])  # the decision is the largest output, no matter of what sign
+    dense = nn.Sequential(*modules[:-1])  # the largest output decides, whatever its sign
     height, width, channels = network.encoder.shape
-    dense(torch.zeros(1, channels, height, width))  # lazy layers learn their shapes
+    dense(torch.zeros(1, channels, height, width))  # initialises lazy layers
     return dense
 
 
 def adam(dense: Any, learning: netsim.Learning) -> Any:
-    """Adam with the momentum of the preset, and its decoupled decay of weights, but not of biases."""
+    """Return Adam with the momentum of the preset and its decoupled decay of weights (not biases)."""
     weights, biases = ([one for one in dense.parameters() if (one.ndim > 1) == many] for many in (True, False))
     groups = [{"params": weights, "weight_decay": learning.weight_decay}, {"params": biases, "weight_decay": 0.0}]
     torch = importlib.import_module("torch")
@@ -109,7 +108,7 @@ def adam(dense: Any, learning: netsim.Learning) -> Any:
 
 
 def trained(network: netsim.Network, splits: netsim.Splits, seed: int) -> tuple[int, float, np.ndarray]:
-    """Train a dense network: its best epoch, validation accuracy (%), and its decisions of the test stimuli."""
+    """Train a dense network. Return best epoch, validation accuracy (%), and decisions on the test stimuli."""
     torch = importlib.import_module("torch")
     torch.manual_seed(seed)
     dense, learning, settings = dense_network(network), network.learning, network.training
@@ -135,7 +134,7 @@ def trained(network: netsim.Network, splits: netsim.Splits, seed: int) -> tuple[
             with torch.no_grad():
                 for name, array in dense.state_dict().items():
                     mean[name].lerp_(array, 1 - keep)
-        score = float(epoch), 0.0  # without validation a later epoch is the better one
+        score = float(epoch), 0.0  # without validation, later epochs are better
         if len(splits.validation):
             choices, loss = presented(dense, mean, network, splits.validation)
             score = float((choices == splits.validation.labels).mean()), -loss
@@ -149,7 +148,7 @@ def trained(network: netsim.Network, splits: netsim.Splits, seed: int) -> tuple[
 def presented(
     dense: Any, weights: dict[str, Any], network: netsim.Network, stimuli: netsim.Stimuli
 ) -> tuple[np.ndarray, float]:
-    """Decisions, and the mean loss, with other weights than the network's own."""
+    """Return decisions and mean loss with given weights."""
     torch = importlib.import_module("torch")
     dense.eval()
     choices, loss = [], 0.0
@@ -163,7 +162,7 @@ def presented(
 
 
 def _intensities(network: netsim.Network, times: np.ndarray) -> Any:
-    """What latencies stand for, from 0 to 1, channels first."""
+    """Convert latencies to intensities from 0 to 1, channels first."""
     values = np.where(np.isfinite(times), 1 - times / network.encoder.t_max, 0).astype(np.float32)
     return importlib.import_module("torch").from_numpy(values).permute(0, 3, 1, 2)
 

@@ -1,14 +1,14 @@
-"""Train the rows of the results table from nothing, test each once, and print the table.
+"""Train the rows of the results table from scratch, test each once, and print the table.
 
     python scripts/reproduce.py                      # all rows, seed 0
     python scripts/reproduce.py rcsnn-mnist --seed 0 --seed 1 --seed 2
-    python scripts/reproduce.py rcsnn-nmnist --data-dir DIR  # recordings by scripts/make_nmnist.py DIR --training 60000
+    python scripts/reproduce.py rcsnn-nmnist --data-dir DIR  # after scripts/make_nmnist.py DIR --training 60000
     python scripts/reproduce.py --ship               # for maintainers: also RESULTS.md and the package's weights
-    python scripts/reproduce.py --evaluate           # for maintainers: decisions of the package's weights, RESULTS.md
+    python scripts/reproduce.py --evaluate           # for maintainers: evaluate the package's weights, RESULTS.md
 
-What is tested is what is shipped: the weights of the best validation epoch, or of the last one without validation,
-synapses rounded to half precision or, in a binary network, reduced to signs and scales. An interrupted row goes on
-where it stopped. Ablations have a script of their own, `scripts/ablations.py`.
+The script tests exactly the weights that are shipped. They come from the best validation epoch, or from the last epoch
+without validation. Weights are rounded to half precision. In a binary network they are reduced to signs and scales.
+Interrupted rows continue where they stopped. `scripts/ablations.py` runs ablations.
 """
 
 from __future__ import annotations
@@ -58,18 +58,18 @@ PAPER = {
     "yin-yang": "–",
     "rcsnn-nmnist": "–",
 }
-"""The rows, and the paper's accuracies (%)."""
+"""Rows, and accuracies of the paper (%)."""
 VALIDATION = "validation_strict_accuracy"
 Result = dict[str, Any]
 
 
 def read_records(folder: Path, pattern: str = "*.json") -> list[Result]:
-    """What runs said of themselves, in the order of their names."""
+    """Return the records of runs, sorted by name."""
     return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob(pattern))]
 
 
 def training_record(run: RunFolder) -> Result:
-    """What a run's own files say of its training."""
+    """Return the record of a training from the files of its run."""
     history, record = records(metrics_table(run.metrics)), run.record()
     figures = training_figures(history)
     kept = ("seed", "git_revision", "machine", "versions", "pretrained_sha256")
@@ -82,13 +82,15 @@ def training_record(run: RunFolder) -> Result:
 
 
 def check_data(rows: Iterable[str], data_dir: str | None) -> None:
-    """Raise a DataError if the data set of a row is missing, which would be noticed after hours of the rows before."""
-    for name, encoder in {one.training.dataset: one.encoder for one in map(netsim.load_preset, rows)}.items():
+    """Raise DataError early if the data set of any row is missing, not after hours of training."""
+    for name, encoder in {
+        network.training.dataset: network.encoder for network in map(netsim.load_preset, rows)
+    }.items():
         netsim.load_dataset(name, data_dir, encoder, as_needed=True)
 
 
 def run_row(preset: str, seed: int, runs: Path, options: list[str]) -> None:
-    """Train one row with one seed, and test once what would be shipped of it."""
+    """Train one row with one seed, and test the weights to ship once."""
     folder, network = runs / f"{preset}-seed{seed}", netsim.load_preset(preset)
     if is_run(folder) and netsim.open_run(folder).network() != network:
         raise RunError(f"{folder}: was made with other settings of {preset}; move it away")
@@ -110,13 +112,13 @@ def _netsim(*command: str) -> str:
 
 
 def evaluate_shipped(preset: str, options: list[str]) -> None:
-    """Present the test set to the weights of a row as the package has them, and keep what all read-outs make of it."""
+    """Present the test set to the shipped weights of a row, and store the results of all read-outs."""
     figures = _netsim("evaluate", preset, "--read-out", "all", "--json", *options)
     write_text(TRAINED / "evaluations" / f"{preset}.json", figures)
 
 
 def ship(runs: Path) -> None:
-    """Put the records of finished runs, and the weights of seed 0, where the package has them."""
+    """Copy the records of finished runs, and the weights of seed 0, into the package."""
     for path in sorted(runs.glob("*/result.json")):
         result, name = json.loads(path.read_text("utf-8")), path.parent.name
         if result["record"]["seed"] == 0:
@@ -129,12 +131,12 @@ def ship(runs: Path) -> None:
 
 
 def by_row(results: list[Result]) -> list[tuple[str, list[Result]]]:
-    """Results of the same row together."""
+    """Group results by row."""
     return [(name, found) for name in PAPER if (found := [each for each in results if each["preset"] == name])]
 
 
 def results_table(results: list[Result]) -> str:
-    """Test accuracies beside the paper's, one line per row, and which rows learned from all images."""
+    """Return test accuracies and accuracies of the paper, one line per row, and mark rows without validation."""
 
     def cells(name: str, found: list[Result]) -> list[str]:
         def mean(figure: Callable[[Result], float]) -> float:
@@ -166,7 +168,7 @@ def results_table(results: list[Result]) -> str:
 
 
 def made_table(results: list[Result]) -> str:
-    """How each row was made."""
+    """Return the table of commands and settings of each row."""
 
     def cells(preset: str, result: Result) -> list[object]:
         revision, seed = result["record"]["git_revision"], result["record"]["seed"]
@@ -179,7 +181,7 @@ def made_table(results: list[Result]) -> str:
 
 
 def machines(results: list[Result]) -> str:
-    """The machines that rows were made on."""
+    """Return the machines of the rows."""
     return "\n".join(
         sorted({
             f"- {record['machine']['cores']} cores of {record['machine']['processor']}, Python"
@@ -190,7 +192,7 @@ def machines(results: list[Result]) -> str:
 
 
 def decisions_table(evaluations: dict[str, Result]) -> str:
-    """When the shipped networks decide, and how well by each read-out."""
+    """Return decision latencies of the shipped networks, and accuracies by read-out."""
 
     def cells(name: str, found: Result) -> list[str]:
         times = (found["median_decision_latency_ms"], found["decision_latency_iqr_ms"], 100 * found["onset_rate"])
@@ -201,7 +203,7 @@ def decisions_table(evaluations: dict[str, Result]) -> str:
 
 
 def activity_table(results: list[Result]) -> str:
-    """Spikes by layer, and synaptic operations."""
+    """Return spikes by layer, and synaptic operations."""
 
     def cells(name: str, test: Result) -> list[str]:
         spikes = ", ".join(f"{layer} {each:,.0f}" for layer, each in test["spikes_per_presentation"].items())
@@ -213,7 +215,7 @@ def activity_table(results: list[Result]) -> str:
 
 
 def costs_table(results: list[Result]) -> str:
-    """What each network costs, a line per row whose record tells it."""
+    """Return the costs of each network with such a record, one line per row."""
 
     def rows() -> Iterator[list[str]]:
         for name, found in by_row(results):
@@ -226,14 +228,14 @@ def costs_table(results: list[Result]) -> str:
                 ]
 
     headings = (
-        *("preset", "footprint (MB)", "connection sparsity (%)", "activation sparsity (%)", "spikes a neuron"),
+        *("preset", "footprint (MB)", "connection sparsity (%)", "activation sparsity (%)", "spikes per neuron"),
         *("dense operations (M)", "effective operations (M)", "energy (nJ)", "dense energy (nJ)"),
     )
     return markdown(headings, rows())
 
 
 def write_page(page: Path = PAGE) -> None:
-    """Put all tables into RESULTS.md, made of the records of the runs."""
+    """Write all tables from the records of the runs into RESULTS.md."""
     from ablations import ablations_table
 
     results, ablations = read_records(TRAINED / "records"), read_records(TRAINED / "ablations")

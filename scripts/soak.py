@@ -1,11 +1,11 @@
-"""Present for a long time, and check whether memory grows and whether the first stimulus still gives the same spikes.
+"""Present for a long time. Check that memory does not grow and that the first stimulus causes the same spikes.
 
     python scripts/soak.py brian2       # 100,000 presentations of the digits, in one run of the Brian2 engine
     python scripts/soak.py event        # 5 epochs of Fashion-MNIST on the event engine, training rcsnn-fashion
-    python scripts/soak.py figure       # docs/reliability/memory.png of both
+    python scripts/soak.py figure       # docs/appendix/reliability/memory.png of both
 
-Resident memory is sampled about four times a second and kept in runs/soak. The first stimulus is presented before
-and after, with the same weights and by the same engine. Exit code 1 if memory grows or a spike differs. Needs
+Resident memory is sampled about four times a second and stored in runs/soak. The same engine presents the first
+stimulus before and after, with the same weights. The exit code is 1 if memory grows or a spike differs. Requires
 psutil: pip install 'netsim-snn[sweep]'.
 """
 
@@ -28,12 +28,12 @@ from netsim.engines import Conversation, Latencies
 from netsim.errors import NetsimError
 
 ROOT = Path(__file__).resolve().parents[1]
-SAMPLES, FIGURE = ROOT / "runs" / "soak", ROOT / "docs" / "reliability" / "memory.png"
+SAMPLES, FIGURE = ROOT / "runs" / "soak", ROOT / "docs" / "appendix" / "reliability" / "memory.png"
 SAMPLE_SECONDS = 0.25
 WARM_UP = 0.2
-"""Share of the presentations in which libraries still set up what they keep."""
+"""Fraction of the presentations in which libraries still allocate permanent memory."""
 LARGEST_GROWTH = 0.02
-"""Of the mean memory, from the end of the warm-up to the last presentation, by a straight line."""
+"""Largest linear growth from the end of the warm-up to the end, as a fraction of the mean memory."""
 TITLES = {"brian2": "digits, presented by Brian2", "event": "Fashion-MNIST, trained by the event engine"}
 
 Seed = Annotated[int, typer.Option(min=0, help="Of the weights and of the training.")]
@@ -41,20 +41,20 @@ app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
 
 
 class Memory:
-    """Resident memory (MB) of this process as presentations go by."""
+    """Resident memory (MB) of this process over presentations."""
 
     def __init__(self) -> None:
         self.samples: list[tuple[int, float, float]] = []
         self._process, self._began = psutil.Process(), time.monotonic()
 
     def sample(self, presentations: int, last: bool = False) -> None:
-        """Take a sample, unless the one before is just over."""
+        """Take a sample, unless the preceding sample is recent."""
         seconds = time.monotonic() - self._began
         if last or not self.samples or seconds - self.samples[-1][1] >= SAMPLE_SECONDS:
             self.samples.append((presentations, seconds, self._process.memory_info().rss / 2**20))
 
     def conclude(self, name: str, before: Latencies, after: Latencies) -> None:
-        """Keep the samples, say what was found, and end with exit code 1 if it is not as it should be."""
+        """Store the samples, print the result, and exit with code 1 if memory grows or spikes differ."""
         table = pd.DataFrame(self.samples, columns=["presentations", "seconds", "memory_mb"])
         SAMPLES.mkdir(parents=True, exist_ok=True)
         table.to_csv(SAMPLES / f"{name}.csv", index=False, float_format="%.2f")
@@ -75,7 +75,7 @@ class Memory:
 
 @app.command()
 def brian2(presentations: Annotated[int, typer.Option(min=100)] = 100_000, seed: Seed = 0) -> None:
-    """Present digits to the Brian2 engine again and again, with other weights each time."""
+    """Present digits to the Brian2 engine repeatedly, with other weights each time."""
     network, memory = netsim.load_preset("digits"), Memory()
     stimuli = netsim.load_splits(network).training
     weights = [netsim.forward_weights(network, netsim.initial_weights(network, seed + number)) for number in (0, 1)]
@@ -100,7 +100,7 @@ def event(
     limit: Annotated[int | None, typer.Option(min=10, help="Train on the first images only.")] = None,
     seed: Seed = 0,
 ) -> None:
-    """Train a preset on the event engine, as `netsim train` does, without its files."""
+    """Train a preset on the event engine, like `netsim train` but without files."""
     network = netsim.load_preset(preset)
     network = dataclasses.replace(network, training=dataclasses.replace(network.training, epochs=epochs))
     splits, settings, memory = netsim.load_splits(network), network.training, Memory()
@@ -122,7 +122,7 @@ def event(
 
 @app.command()
 def figure() -> None:
-    """Draw memory against presentations from the kept samples."""
+    """Draw memory against presentations from the stored samples."""
     import matplotlib.pyplot as plt
 
     with theme():

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What netsim is made of, beside its own sources:
 #   scripts/supply.sh lock        writes requirements.lock: a version of every package, with checksums, for all Pythons
-#   scripts/supply.sh licences    writes docs/dependencies.md: the licence that each of them declares
+#   scripts/supply.sh licences    writes docs/reference/dependencies.md: the licence that each of them declares
 #   scripts/supply.sh audit       asks the Python package index for advisories on them; one not asked for is a failure
 # `LOCKED=1 scripts/quickstart.sh`, or any other script, installs exactly the locked ones.
 set -euo pipefail
@@ -30,7 +30,7 @@ licences)
         echo "\`scripts/supply.sh licences\` writes it. [Licences](licences.md) explains the consequences for you."
         echo
         pip-licenses --python "$folder/bin/python" --from mixed --format markdown --with-urls
-    } >docs/dependencies.md ;;
+    } >docs/reference/dependencies.md ;;
 audit)
     pip-audit --strict --progress-spinner off --require-hashes --disable-pip --requirement requirements.lock ;;
 esac

@@ -96,7 +96,9 @@ def _declared(name: str) -> str:
     return " ".join(filter(None, [*declared, *(metadata.get_all("Classifier") or [])])).lower()
 
 
-ROWS = re.findall(r"^\| (.+?) \| ([^|]+?) \|", (ROOT / "docs" / "licences.md").read_text("utf-8"), re.MULTILINE)
+ROWS = re.findall(
+    r"^\| (.+?) \| ([^|]+?) \|", (ROOT / "docs" / "reference" / "licences.md").read_text("utf-8"), re.MULTILINE
+)
 LICENCES = {name: licence for names, licence in ROWS for name in re.findall(r"`([\w-]+)`", names)}
 
 

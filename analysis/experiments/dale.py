@@ -8,21 +8,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from netsim.analysis.experiments.tables import Interval, interval, intervals
+from netsim.analysis.experiments.figures import bars, beside, style_of
+from netsim.analysis.experiments.tables import Interval, by_seed, interval, intervals
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, theme
-
-_MARKERS = ("o", "s", "^", "D", "v")
 
 
 def accuracies(table: pd.DataFrame, depth: int, constraint: str) -> Interval:
     """The accuracy (%) of a condition over seeds."""
-    return interval(100 * _of_units(table, depth, constraint)["accuracy"])
+    return interval(100 * _accuracy(table, depth, constraint))
 
 
-def _of_units(table: pd.DataFrame, depth: int, constraint: str) -> pd.DataFrame:
-    """A row for each seed of a condition."""
-    rows = table[(table["depth"] == depth) & (table["constraint"] == constraint)]
-    return rows.drop_duplicates("seed").set_index("seed")
+def _accuracy(table: pd.DataFrame, depth: int, constraint: str) -> pd.Series:
+    """The accuracy of each seed."""
+    return by_seed(table, depth=depth, constraint=constraint)["accuracy"]
 
 
 def summary(table: pd.DataFrame, free: str) -> tuple[tuple[str, ...], ...]:
@@ -30,7 +28,7 @@ def summary(table: pd.DataFrame, free: str) -> tuple[tuple[str, ...], ...]:
     rows = []
     groups: Any = table.groupby(["depth", "constraint"], sort=False)
     for (depth, constraint), own in groups:
-        cost = 100 * (_of_units(table, depth, free)["accuracy"] - _of_units(table, depth, constraint)["accuracy"])
+        cost = 100 * (_accuracy(table, depth, free) - _accuracy(table, depth, constraint))
         hidden = own[own["layer"] <= depth].groupby("seed")[["firing", "inhibition"]].mean()
         rows.append(
             (
@@ -53,15 +51,10 @@ def draw(table: pd.DataFrame, published: Mapping[tuple[int, str], tuple[float, f
     with theme():
         figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.5), layout="constrained")
         for number, (constraint, colour) in enumerate(zip(constraints, colours(len(constraints)), strict=True)):
-            style: dict[str, Any] = {
-                "color": colour,
-                "marker": _MARKERS[number % len(_MARKERS)],
-                "markersize": 3.5,
-                "capsize": 2,
-            }
-            shift = (number - (len(constraints) - 1) / 2) * 0.12
+            style = style_of(number, colour)
+            shift = beside(number, len(constraints), 0.12)
             found = [accuracies(table, depth, constraint) for depth in depths]
-            _bars(left, [depth + shift for depth in depths], found, label=constraint, **style)
+            bars(left, [depth + shift for depth in depths], found, label=constraint, **style)
             for (depth, other), bounds in published.items():
                 if other == constraint and depth in depths:
                     value = 50 * sum(bounds)
@@ -70,7 +63,7 @@ def draw(table: pd.DataFrame, published: Mapping[tuple[int, str], tuple[float, f
             for axes, column, scale in ((middle, "firing", 100), (right, "inhibition", 1)):
                 rows = intervals(own.assign(value=scale * own[column]), ["layer"], "value")
                 means = [Interval(*row) for row in rows[[*Interval._fields]].itertuples(index=False)]
-                _bars(axes, [layer + shift for layer in rows["layer"]], means, **style)
+                bars(axes, [layer + shift for layer in rows["layer"]], means, **style)
         right.axhline(1, color=FAINT, linestyle=":", linewidth=0.8, zorder=0)
         left.set(xlabel="hidden layers", ylabel="test accuracy (%)", xticks=depths)
         middle.set(xlabel="layer", ylabel="neurons that fire (%)", ylim=(0, 105))
@@ -88,9 +81,3 @@ def draw(table: pd.DataFrame, published: Mapping[tuple[int, str], tuple[float, f
             title="excitatory/inhibitory neurons (%)",
         )
     return figure
-
-
-def _bars(axes: plt.Axes, places: list[float], found: list[Interval], **style: Any) -> None:
-    means = [each.mean for each in found]
-    half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in found]
-    axes.errorbar(places, means, half, linewidth=1, elinewidth=0.8, **style)

@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 
 class Interval(NamedTuple):
-    """A mean, the bounds of its 95 % interval (Student's t), and the number of seeds; no bounds for a single one."""
+    """A mean, the bounds of its 95 % interval (Student's t), and the number of seeds. One seed has no bounds."""
 
     mean: float
     low: float
@@ -23,14 +23,22 @@ class Interval(NamedTuple):
         mean = number.format(self.mean)
         return mean if np.isnan(self.low) else f"{mean} [{number.format(self.low)}, {number.format(self.high)}]"
 
+    def lies_below(self, value: float) -> bool:
+        """Whether the whole interval, or the mean of a single seed, is below a value."""
+        return bool((self.mean if self.seeds == 1 else self.high) < value)
+
+    def lies_above(self, value: float) -> bool:
+        """Whether the whole interval, or the mean of a single seed, is above a value."""
+        return bool((self.mean if self.seeds == 1 else self.low) > value)
+
 
 def experiment_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The table of an experiment: one row per measurement; columns without a value in any row stay empty."""
+    """Return the table of an experiment, one row per measurement. Missing values stay empty."""
     return pd.DataFrame(list(rows))
 
 
-def interval(values: Any) -> Interval:
-    """The mean of values and its 95 % interval; missing values are left out."""
+def interval(values: Any, level: float = 0.95) -> Interval:
+    """Return the mean of values and its confidence interval, without missing values."""
     given = np.asarray(values, float)
     given = given[np.isfinite(given)]
     if not len(given):
@@ -38,7 +46,7 @@ def interval(values: Any) -> Interval:
     mean = float(given.mean())
     if len(given) < 2:
         return Interval(mean, np.nan, np.nan, 1)
-    half = float(stdtrit(len(given) - 1, 0.975) * given.std(ddof=1) / np.sqrt(len(given)))
+    half = float(stdtrit(len(given) - 1, 0.5 + level / 2) * given.std(ddof=1) / np.sqrt(len(given)))
     return Interval(mean, mean - half, mean + half, len(given))
 
 
@@ -47,3 +55,11 @@ def intervals(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataFra
     groups = table.groupby(list(by), sort=False, dropna=False)[column]
     rows = [{**dict(zip(by, key, strict=True)), **interval(values)._asdict()} for key, values in groups]
     return pd.DataFrame(rows, columns=[*by, *Interval._fields])
+
+
+def by_seed(table: pd.DataFrame, **condition: Any) -> pd.DataFrame:
+    """The first row of each seed, where columns have the values of a condition; indexed by seed."""
+    rows = table
+    for name, value in condition.items():
+        rows = rows[rows[name] == value]
+    return rows.drop_duplicates("seed").set_index("seed")

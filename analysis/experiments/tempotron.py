@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from netsim.analysis.experiments.figures import bars, beside, style_of
 from netsim.analysis.experiments.tables import Interval, interval
 from netsim.analysis.style import FULL_WIDTH, colours, theme
-
-_MARKERS = ("o", "s", "^", "D", "v")
 
 
 def capacities(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,20 +65,15 @@ def draw(table: pd.DataFrame, shape: str, window: float, published: tuple[float,
         for axes in (middle, right):
             axes.axhspan(*published, color="0.9", zorder=0)
         for number, (each, colour) in enumerate(zip(shapes, colours(len(shapes)), strict=True)):
-            style: dict[str, Any] = {
-                "color": colour,
-                "marker": _MARKERS[number % len(_MARKERS)],
-                "markersize": 3.5,
-                "linewidth": 1,
-            }
+            style = style_of(number, colour)
             own = exact[(exact["shape"] == each) & (exact["window"] == window)]
             success = own.assign(solved=own["solved"].astype(float)).groupby("load")["solved"].mean()
             left.plot(success.index, 100 * success, label=each, **style)
             found = [capacity(table, each, width) for width in windows]
-            factor = 1.03 ** (number - (len(shapes) - 1) / 2)
-            _bars(middle, [width * factor for width in windows], found, **style)
+            factor = 1.03 ** beside(number, len(shapes), 1)
+            bars(middle, [width * factor for width in windows], found, **style)
             if each == shape and steps:
-                _bars(right, steps, [capacity(table, shape, window, step) for step in steps], **style)
+                bars(right, steps, [capacity(table, shape, window, step) for step in steps], **style)
                 reference = capacity(table, shape, window)
                 right.axhline(reference.mean, color=colour, linestyle="--", linewidth=0.8)
         left.set(xlabel="patterns per synapse", ylabel="seeds learned (%)", ylim=(-4, 104))
@@ -94,8 +88,3 @@ def draw(table: pd.DataFrame, shape: str, window: float, published: tuple[float,
         right.set_title(f"{shape}, {window:g} ms")
         figure.legend(loc="outside upper center", ncols=len(shapes) + 1, title="postsynaptic potential")
     return figure
-
-
-def _bars(axes: plt.Axes, places: list[float], found: list[Interval], **style: Any) -> None:
-    half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in found]
-    axes.errorbar(places, [each.mean for each in found], half, elinewidth=0.8, capsize=2, **style)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, panel_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+_HEIGHT = 3.6  # inches
+_FEW = 10  # presentations of a bin below which its accuracy is no evidence
 
 
 def reliability_diagram(
@@ -22,8 +25,9 @@ def reliability_diagram(
 ) -> Axes:
     """Draw the accuracy of decisions against their confidence. Ties and silence are errors.
 
-    Bars are the fraction of presentations. Error bars are 95 % confidence intervals of the accuracy (Wilson). On the
-    diagonal, confidence equals accuracy. Above it the network is underconfident.
+    Bars in the upper panel are fractions of presentations. Error bars are 95 % confidence intervals of the accuracy
+    (Wilson). Bins of fewer than ten presentations are grey. On the diagonal, confidence equals accuracy. Above it the
+    network is underconfident.
 
     Parameters
     ----------
@@ -69,20 +73,26 @@ def reliability_diagram(
     error = float(np.average(np.abs(accuracy - confidence), weights=count))
     bounds = [wilson_interval(share, each) for share, each in zip(accuracy, count, strict=True)]
     low, high = np.array(bounds).T
-    with drawing(ax, COLUMN_WIDTH, 3.0, palette) as axes:
+    with drawing(ax, COLUMN_WIDTH, _HEIGHT, palette) as axes:
         blue = colours(1)[0]
-        share = count / count.sum()
-        axes.bar(table["from"], share, 1 / bins, align="edge", color="0.85", label="share of presentations", zorder=1)
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.6, linestyle=":", zorder=2)
-        look: dict[str, Any] = {"color": blue, "markersize": 3.5, "elinewidth": 0.9, "zorder": 3}
+        look: dict[str, Any] = {"markersize": 3.5, "elinewidth": 0.9, "clip_on": False, "zorder": 3, "fmt": "o"}
         spread = np.maximum([accuracy - low, high - accuracy], 0.0)
-        axes.errorbar(confidence, accuracy, spread, fmt="o", label="accuracy", clip_on=False, **look)
+        many = count >= _FEW
+        axes.errorbar(confidence[many], accuracy[many], spread[:, many], label="accuracy", color=blue, **look)
+        if not many.all():  # so few are no evidence
+            few = {"color": "0.6", "markerfacecolor": "white", "label": f"of fewer than {_FEW} presentations"}
+            axes.errorbar(confidence[~many], accuracy[~many], spread[:, ~many], **look, **few)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1.0))
         named = "confidence" if sharpness is None else f"confidence, softmax of sharpness {sharpness:g}"
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=named, ylabel="accuracy, share")
-        axes.set_title(f"{count.sum():,} presentations\nexpected calibration error {error:.2%}", pad=20)
-        legend_above(axes, 0.0, 2, columnspacing=1.0)
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=named, ylabel="accuracy")
+        axes.legend(loc="lower right", borderaxespad=0.2, handletextpad=0.2, frameon=True, edgecolor="none")
+        shares = panel_above(axes, 0.5)
+        shares.bar(table["from"], count / count.sum(), 1 / bins, align="edge", color="0.7")
+        shares.yaxis.set_major_formatter(PercentFormatter(1.0))
+        shares.set_ylabel("share")
+        shares.set_title(f"{count.sum():,} presentations\nexpected calibration error {error:.2%}")
     return axes
 
 
@@ -104,4 +114,4 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     table = source.decisions(choice.limit)
     if table["confidence"].isna().all():
         raise DataError(f"calibration: needs targets with a confidence, such as softmax; not {learning.targets}")
-    return choice.drawn(table, reliability_diagram, 3.0, sharpness=learning.sharpness)
+    return choice.drawn(table, reliability_diagram, _HEIGHT, sharpness=learning.sharpness)

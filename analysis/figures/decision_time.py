@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, note_at
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, note_at, panel_above
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
+
+_HEIGHT = 2.8  # inches
 
 
 def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the fractions of presentations that are decided, and correctly decided, at each time of read-out.
+    """Draw the fractions of presentations that are decided rightly and wrongly at each time of read-out.
 
     A presentation is correct at ``t`` if its first output spike occurs by ``t`` and belongs to the label's neuron
-    alone. Ties are errors. The band is the 95 % confidence interval (Wilson). Both curves nearly coincide, because
-    errors are rare. Their difference, the error, has a separate axis on the right.
+    alone. Ties are errors. Bands are 95 % confidence intervals (Wilson). Errors are rare, so they have a panel and a
+    scale of their own.
 
     Parameters
     ----------
@@ -67,41 +68,35 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     decided = np.searchsorted(latencies, times, side="right") / count
     correct = np.searchsorted(right, times, side="right") / count
     low, high = wilson_interval(correct, count)
-    with drawing(ax, COLUMN_WIDTH, 2.3, palette) as axes:
-        blue = colours(1)[0]
-        axes.step(times, decided, where="post", color="0.6", linewidth=2.4, label="decided", zorder=2)
+    with drawing(ax, COLUMN_WIDTH, _HEIGHT, palette) as axes:
+        blue, *_, red = colours(4)
         axes.fill_between(times, low, high, step="post", color=blue, alpha=0.25, linewidth=0, zorder=1)
-        axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided, and rightly", zorder=3)
+        axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided rightly", zorder=3)
         axes.axhline(correct[-1], color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
         note_at(axes, f"{correct[-1]:.2%}", (times[0], correct[-1]), (2, -2), verticalalignment="top")
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set(xlim=(times[0], times[-1]), ylim=(0, 1.03))
-        axes.set(xlabel="time of read-out (ms)", ylabel=f"share of {count:,} presentations")
-        wrong = _draw_errors(axes, times, decided - correct, count, colours(2)[1])
-        handles = [*axes.get_legend_handles_labels()[0], wrong]
-        legend_above(axes, -0.1, 2, handles=handles, handlelength=1.4, columnspacing=1.0)
+        axes.set(xlabel="time of read-out (ms)", ylabel="decided rightly")
+        _draw_errors(axes, times, decided - correct, count, red)
     return axes
 
 
-def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, colour: object) -> Line2D:
-    """Draw the fraction of wrong decisions on a second axis, and return its line for the legend."""
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, colour: object) -> None:
+    """Draw the fraction of wrong decisions into a panel above, with a scale of its own."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     from netsim.measuring.metrics import wilson_interval
 
     low, high = wilson_interval(wrong, count)
-    errors = axes.twinx()
+    errors = panel_above(axes, 0.6)
     look: dict[str, Any] = {"color": colour, "zorder": 2}
     errors.fill_between(times, low, high, step="post", alpha=0.2, linewidth=0, **look)
-    (line,) = errors.step(times, wrong, where="post", linestyle="--", linewidth=1.2, label="decided wrongly", **look)
+    errors.step(times, wrong, where="post", linewidth=1.4, label="decided wrongly", **look)
     errors.set_ylim(0, max(1.15 * float(high.max()), 1 / count))
-    errors.yaxis.set_major_locator(MaxNLocator(5))
-    errors.yaxis.set_major_formatter(PercentFormatter(1.0))
-    errors.set_ylabel("decided wrongly", color=colour)
-    errors.tick_params(axis="y", colors=colour)
-    errors.spines["right"].set(visible=True, color=colour)
-    errors.spines["top"].set_visible(False)
-    return line
+    errors.yaxis.set_major_locator(MaxNLocator(3))
+    errors.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+    errors.set_ylabel("decided\nwrongly")
+    errors.set_title(f"{count:,} presentations")
 
 
 @Plot(
@@ -117,4 +112,4 @@ def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, c
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
-    return choice.drawn(source.decisions(choice.limit), accuracy_over_time, 2.3)
+    return choice.drawn(source.decisions(choice.limit), accuracy_over_time, _HEIGHT)

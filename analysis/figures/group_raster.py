@@ -108,7 +108,8 @@ def group_raster(
         axes.set_ylabel(f"{len(presentations):,} presentations by label")
         if len(groups) > 1:
             names = [class_name(int(label), classes) for label in presentations["label"].unique()]
-            is_tight = is_narrow(axes) and max(map(len, names)) > 4  # long names narrow the Axes
+            words = sum(len(text) for text, *_ in groups)
+            is_tight = is_narrow(axes) and (max(map(len, names)) > 4 or words > 45)  # long names narrow the Axes
             columns = 1 if is_tiny(axes) else min(2 if is_tight else 4, len(groups))
             spaces = {"handlelength": 0.8, "columnspacing": 1.0, "handletextpad": 0.4}
             legend_above(axes, -0.02, columns, title=name, alignment="left", **spaces)
@@ -118,7 +119,7 @@ def group_raster(
 
 
 def _output_groups(spikes: pd.DataFrame) -> list[tuple[str, object, pd.DataFrame]]:
-    """Group spikes: other neurons, the label's neuron, and other neurons not later than the label's."""
+    """Group spikes: other neurons, the label's neuron, and other neurons before the label's or with it."""
     is_label = spikes["neuron"] == spikes["label"]
     of_label = spikes[is_label].set_index("presentation")["latency_ms"]
     before = ~is_label & (spikes["latency_ms"] <= spikes["presentation"].map(of_label).fillna(math.inf))
@@ -126,7 +127,7 @@ def _output_groups(spikes: pd.DataFrame) -> list[tuple[str, object, pd.DataFrame
     return [
         ("other neurons", "0.72", spikes[~is_label & ~before]),
         ("label's neuron", blue, spikes[is_label]),
-        ("others, not later", orange, spikes[before]),
+        ("others, before or with it", orange, spikes[before]),
     ]
 
 

@@ -90,7 +90,7 @@ def latency_histograms(
                 median = float(np.median(latencies))
                 axes.plot([median, median], [bottom, bottom + 1.06], color=INK, linewidth=0.8, zorder=4)
                 share = len(latencies) / (presentations * neurons)
-                note = f"median {median:.4g} ms\npeak {rate.max():.3g} /s\n{share:.1%} fired"
+                note = f"median {median:.1f} ms\npeak {rate.max():.3g} /s\n{share:.1%} fired"
             note_beside(axes, bottom + 0.5, note)
         axes.set(xlim=(0, network.duration), ylim=(-0.08, bottom + 1.08))
         axes.set(xlabel="latency (ms)", ylabel="rate, scaled to its peak")

@@ -86,7 +86,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
         # with few decades the axis needs numbers between the powers of ten
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _minor_number(value, *axes.get_ylim(), linear)))
-        axes.tick_params(axis="y", which="minor", labelsize=6.5)
+        axes.tick_params(axis="y", which="minor", labelsize=axes.yaxis.get_ticklabels()[0].get_fontsize())
         axes.set_ylabel("error (%)")
         _epochs(axes, frame)
         axes.legend(loc="best", borderaxespad=0)
@@ -137,7 +137,7 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette 
             look: dict[str, Any] = {"color": colour, "linestyle": line, "linewidth": 1.4, "marker": marker}
             axes.plot(frame["epoch"], frame[name], label=in_legend(name.removeprefix(_SILENT)), clip_on=False, **look)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set(ylim=(0, 1), ylabel="silent neurons")
+        axes.set(ylim=(-0.04, 1.0), ylabel="silent neurons")  # a line at 0 does not lie on the axis
         _epochs(axes, frame)
         legend_above(axes, 0.0, 3, columnspacing=1.0)
     return axes

@@ -26,6 +26,11 @@ _HALF_HEIGHT, _LEVEL, _APART, _GAP, _MARGIN, _ROOM = 0.17, 0.8, 0.5, 0.3, 0.12, 
 """Sizes in inches: half the height of a box, distance of levels, distance of boxes, width of a gap that an arrow
 passes, margin, room for a number."""
 
+_CHAIN_LEVEL = 0.66
+"""Distance of levels of a chain in inches."""
+_LABELS = textwrap.TextWrapper(50, break_on_hyphens=False)
+"""Wraps the labels of a chain's arrows."""
+
 _Point = tuple[float, float]
 _Node = str | tuple[int, int]
 """A population, or a gap that an arrow passes: number of the projection, and level."""
@@ -51,7 +56,7 @@ def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
 
     The populations of a loop are side by side. Excitatory projections and projections without a sign end in a point,
     inhibitory projections in a dot. Projections are numbered. A list below the diagram gives their rules, numbers of
-    synapses, and delays.
+    synapses, and delays. In a chain, the arrows have these labels, and there is no list.
 
     Parameters
     ----------
@@ -88,16 +93,26 @@ def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
         for name, box in boxes.items():
             if isinstance(name, str):
                 _draw_box(axes, box, plain(f"{name}\n{shapes[name]}"), scale)
+        chain = _is_chain(frame)
         for number, (row, arrow) in enumerate(zip(frame.itertuples(), _arrows(frame, boxes), strict=True), start=1):
-            _draw_arrow(axes, arrow, row, str(number), scale)
+            _draw_arrow(axes, arrow, row, "" if chain else str(number), scale)
+            if chain:
+                text = "\n".join(_LABELS.wrap(_described(row)))
+                look: dict[str, Any] = {"va": "center", "fontsize": "small", "color": _colour(row.sign)}
+                axes.text(arrow.corners[0][0] + _MARGIN, sum(y for _, y in arrow.corners) / 2, text, **look)
         left, line = -width / scale / 2, _LINE / scale
         columns, lists = _listed(frame, width)
+        if chain:
+            left = -max(box.half for box in boxes.values()) - _MARGIN
+            axes.set(xlim=(left, left + width / scale))
         top = -_height_of(boxes) + 2 * _HALF_HEIGHT
         for column, listed in enumerate(lists):
             for number, (text, sign) in enumerate(listed):
                 position = left * (1 - 2 * column / columns), top - line * number
                 axes.text(*position, text, va="top", fontsize="x-small", color=_colour(sign))
-        axes.set(xlim=(left, -left), ylim=(top - line * len(lists[0]), 2 * _HALF_HEIGHT - _MARGIN))
+        if not chain:
+            axes.set(xlim=(left, -left))
+        axes.set(ylim=(top - line * len(lists[0]), 2 * _HALF_HEIGHT - _MARGIN))
         axes.set_axis_off()
     return axes
 
@@ -121,17 +136,31 @@ def _scale(boxes: dict[_Node, _Box], width: float) -> float:
 
 
 def _listed(frame: pd.DataFrame, width: float) -> tuple[int, list[list[tuple[str, str]]]]:
-    """Return the number of columns of the list, and the lines of each column with the projection's sign."""
-    texts = []
-    for number, row in enumerate(frame.itertuples(), start=1):
-        delays = "" if row.delay == "none" else f", {row.delay} delays"
-        texts.append((f"{number}  {_in_few_letters(str(row.rule))}: {row.synapses:,} synapses{delays}", str(row.sign)))
+    """Return the number of columns of the list, and the lines of each column with the projection's sign.
+
+    A chain has no list, because its arrows have labels.
+    """
+    if _is_chain(frame):
+        return 1, [[]]
+    texts = [(f"{number}  {_described(row)}", str(row.sign)) for number, row in enumerate(frame.itertuples(), start=1)]
     letters = int(width / _SMALL_LETTER)
     columns = max(1, letters // (max(len(text) for text, _ in texts) + 2))
     wrapping = textwrap.TextWrapper(letters, subsequent_indent="    ", break_on_hyphens=False)
     lines = [(line, sign) for text, sign in texts for line in wrapping.wrap(text)]
     rows = math.ceil(len(lines) / columns)
     return columns, [lines[begin : begin + rows] for begin in range(0, len(lines), rows)]
+
+
+def _described(row: Any) -> str:
+    """Return rule, synapses and delays of a projection."""
+    delays = "" if row.delay == "none" else f", {row.delay} delays"
+    return f"{_in_few_letters(str(row.rule))}: {row.synapses:,} synapses{delays}"
+
+
+def _is_chain(frame: pd.DataFrame) -> bool:
+    """Return whether each projection leads from one level to the next, and each level has one population."""
+    steps = list(zip(frame["source_level"], frame["target_level"], strict=True))
+    return sorted(steps) == [(level, level + 1) for level in range(len(steps))]
 
 
 def _chains(frame: pd.DataFrame) -> list[list[_Node]]:
@@ -163,6 +192,7 @@ def _positions(frame: pd.DataFrame) -> dict[_Node, _Box]:
         for before, node in pairwise(chain):
             above.setdefault(node, []).append(before)
     boxes: dict[_Node, _Box] = {}
+    distance = _CHAIN_LEVEL if _is_chain(frame) else _LEVEL
 
     def middle(node: _Node) -> float:
         known = [boxes[other].x for other in above.get(node, ()) if other in boxes]
@@ -179,7 +209,7 @@ def _positions(frame: pd.DataFrame) -> dict[_Node, _Box]:
                 extents[node] = (right + half[node], half[node])
                 right += 2 * half[node] + _APART
         for node, (x, reach) in extents.items():
-            boxes[node] = _Box(x - (right - _APART) / 2, -_LEVEL * number, reach)
+            boxes[node] = _Box(x - (right - _APART) / 2, -distance * number, reach)
     return boxes
 
 
@@ -272,8 +302,9 @@ def _draw_arrow(axes: Axes, arrow: _Arrow, row: Any, number: str, scale: float) 
         axes.plot(*arrow.corners[-1], "o", color=colour, markersize=4, zorder=3)
     ground = {"facecolor": "white", "edgecolor": "none", "boxstyle": "circle,pad=0.1"}
     middle: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": "x-small"}
-    text = axes.text(*arrow.point, number, color=colour, bbox=ground, zorder=4, **middle)
-    text.set_fontsize(scale * float(text.get_fontsize()))
+    if number:
+        text = axes.text(*arrow.point, number, color=colour, bbox=ground, zorder=4, **middle)
+        text.set_fontsize(scale * float(text.get_fontsize()))
 
 
 def _colour(sign: Any) -> Any:
@@ -298,8 +329,8 @@ def _in_few_letters(rule: str) -> str:
     rank=5,
     title="The network",
     caption=(
-        "Populations with their shapes. The numbers of projections refer to the list of rules and synapses. Projections"
-        " that end in a dot are inhibitory."
+        "Populations with their shapes, and projections with their rules and synapses. Numbers refer to the list."
+        " Projections that end in a dot are inhibitory."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, legend_above, note_beside, plain
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, note_beside, plain
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the mean number of spikes of each layer, and the range of the middle 90 % of presentations.
 
-    Pale bars are the numbers of neurons. The axis is logarithmic above 1.
+    Grey marks are the numbers of neurons. The axis is logarithmic above 1.
 
     Parameters
     ----------
@@ -62,9 +62,11 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
     low, high = layers["spikes"].quantile(0.05).to_numpy(), layers["spikes"].quantile(0.95).to_numpy()
     neurons = layers["neurons"].first().to_numpy()
     with drawing(ax, COLUMN_WIDTH, 0.75 + 0.24 * len(names), palette) as axes:
-        axes.barh(rows, neurons, height=0.7, color="0.92", edgecolor="none", label="neurons", zorder=1)
-        axes.hlines(rows, low, high, color=colours(1)[0], linewidth=2.2, label="90% of presentations", zorder=2)
-        axes.plot(mean, rows, "o", color=colours(1)[0], markeredgecolor="white", markersize=5, label="mean", zorder=3)
+        axes.plot(neurons, rows, "|", color=FAINT, markersize=9, label="neurons", zorder=1)
+        axes.hlines(
+            rows, low, high, color=colours(1)[0], linewidth=4, alpha=0.4, label="90% of presentations", zorder=2
+        )
+        axes.plot(mean, rows, "|", color=colours(1)[0], markersize=9, markeredgewidth=1.6, label="mean", zorder=3)
         for row, spikes in enumerate(mean):
             note_beside(axes, row, f"{spikes:,.1f}\N{NO-BREAK SPACE}({spikes / neurons[row]:.0%})", x=1.02)
         axes.set_xscale("symlog", linthresh=1, linscale=0.4)
@@ -73,6 +75,7 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_xlim(0, neurons.max() * 1.3)
         axes.set_yticks(rows, list(map(plain, names)))
+        axes.set_ylim(-0.6, len(names) - 0.4)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("spikes per presentation")
         legend_above(axes, -0.2, 3, handlelength=1.0, columnspacing=1.0, handletextpad=0.5)

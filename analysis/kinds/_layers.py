@@ -76,7 +76,7 @@ def draw_lines(
     size: tuple[float, float] = (3.35, 2.4),
     step: bool = False,
 ) -> Axes:
-    """Draw a line with its band for each layer. Dash patterns distinguish layers without colour."""
+    """Draw a line with its band for each layer. Dash patterns distinguish lines without colour; steps are solid."""
     names = layer_names(frame)
     dashes = ["-", "--", "-.", ":"]
     with drawing(ax, *size, palette) as axes:
@@ -88,7 +88,9 @@ def draw_lines(
                 )
             draw: Any = axes.step if step else axes.plot
             extra = {"label": in_legend(name)} | ({"where": "post"} if step else {})
-            draw(rows[x], rows[y], color=colour, linestyle=dashes[position % 4], linewidth=1.3, **extra)
+            draw(
+                rows[x], rows[y], color=colour, linestyle="-" if step else dashes[position % 4], linewidth=1.3, **extra
+            )
         columns = min(3 if is_narrow(axes) else 7, max(1, len(names)))
         legend_above(axes, -0.1 if is_narrow(axes) else -0.05, columns, columnspacing=1.0, handlelength=1.8)
     return axes

@@ -61,6 +61,9 @@ def dendrogram_figure(
         names = [class_name(label, classes) for label in leaves]
         hierarchy.dendrogram(links, labels=names, ax=axes, link_color_func=lambda _: ink, color_threshold=0)
         axes.tick_params(axis="x", length=0, labelsize=axes.yaxis.get_ticklabels()[0].get_fontsize())
+        low, high = links[:, 2].min(), links[:, 2].max()
+        span = (high - low) or high or 1.0
+        axes.set_ylim(max(0.0, low - 0.15 * span), high + 0.05 * span)  # merges of similar height stay apart
         axes.set(xlabel="label", ylabel="mean van Rossum distance")
         agreement = f"with labels at {rows['agreement'].iloc[0]:.2f} (adjusted Rand)"
         axes.set_title(f"{plain(name)}: clusters of presentations agree\n{agreement}")

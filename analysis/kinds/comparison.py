@@ -32,6 +32,9 @@ MEASURES = {
 def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the standardised difference for each measure and layer, with its 95 % confidence interval.
 
+    The difference is subject minus reference: `spikes` minus `against` of `paired_comparison`. The axis is logarithmic
+    beyond 1 if an effect exceeds 2.
+
     Parameters
     ----------
     frame : pandas.DataFrame
@@ -53,9 +56,11 @@ def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     >>> lesioned = netsim.present("digits", limit=40, disturbance=("lesion-neurons", 0.5))
     >>> table = netsim.analyse(lesioned, "comparison", spikes).table
     >>> ax = analysis.comparison_figure(table)
-    >>> ax.get_xlabel()
+    >>> ax.get_xlabel().splitlines()[0]
     'paired difference over its SD ($d_z$)'
     """
+    from matplotlib.ticker import NullLocator
+
     require(frame, ("layer", "effect", "effect_low", "effect_high"), "comparison")
     rows = frame.reset_index(drop=True)
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.17 * len(rows), palette) as axes:
@@ -81,8 +86,18 @@ def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
         axes.tick_params(axis="y", length=0)
         for first in rows.index[1:][layers.ne(layers.shift())[1:]]:
             axes.axhline(first - 0.5, color=FAINT, linewidth=0.4, linestyle=":", zorder=0)
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_xlabel("paired difference over its SD ($d_z$)")
+        axes.set_ylim(-0.6, len(rows) - 0.4)
+        effects = rows[["effect", "effect_low", "effect_high"]].to_numpy(dtype=np.float64)
+        most = 1.15 * float(np.nanmax(np.abs(effects), initial=0.0)) or 1.0
+        if most > 2:
+            axes.set_xscale("symlog", linthresh=1, linscale=0.8)  # one large effect does not flatten the others
+            ticks = [sign * size for size in (1, 2, 5, 10, 20, 50, 100) for sign in (-1, 1) if size <= most]
+            axes.set_xticks([0, *ticks], [f"{tick:g}".replace("-", "\N{MINUS SIGN}") for tick in (0, *ticks)])
+            axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xlim(-most, most)
+        axes.set_xlabel(
+            "paired difference over its SD ($d_z$)\n$\\leftarrow$ less than the reference    more $\\rightarrow$"
+        )
         legend_above(axes, -0.2, 2, columnspacing=1.0, handletextpad=0.2)
     return axes
 

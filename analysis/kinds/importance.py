@@ -30,10 +30,15 @@ if TYPE_CHECKING:
 _Z = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 
 
-def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the loss of accuracy without each neuron or map, the most important first, for each layer.
+_MOST = 12
+"""Largest number of neurons or maps of a layer in the figure."""
 
-    Vertical lines are 95 % confidence intervals.
+
+def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+    """Draw the loss of accuracy without the most important neurons or maps of each layer.
+
+    At most twelve of a layer are drawn, because most others differ by chance only. Vertical lines are 95 % confidence
+    intervals.
 
     Parameters
     ----------
@@ -59,19 +64,23 @@ def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     >>> ax.get_xlabel()
     'neuron or map, by importance'
     """
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import MaxNLocator
 
     require(frame, ("layer", "unit", "accuracy_loss", "low", "high"), "importance")
     names = layer_names(frame)
     with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
         for name, colour, marker in zip(names, colours(len(names)), "osD^vP*X", strict=False):
-            rows = frame[frame["layer"] == name].sort_values("accuracy_loss", ascending=False)
-            position = np.arange(1, len(rows) + 1)
-            axes.vlines(position, rows["low"], rows["high"], color=colour, linewidth=0.6, alpha=0.5)
-            axes.plot(position, rows["accuracy_loss"], marker, color=colour, markersize=3, label=in_legend(name))
+            every = frame[frame["layer"] == name].sort_values("accuracy_loss", ascending=False)
+            rows = every.head(_MOST)
+            position = np.arange(1, len(rows) + 1) + 0.6 * (names.index(name) / len(names) - 0.5 + 0.5 / len(names))
+            axes.vlines(position, 100 * rows["low"], 100 * rows["high"], color=colour, linewidth=0.9)
+            label = in_legend(name if len(rows) == len(every) else f"{name}, {len(rows)} of {len(every)}")
+            axes.plot(position, 100 * rows["accuracy_loss"], marker, color=colour, markersize=3.5, label=label)
         axes.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set(xlabel="neuron or map, by importance", ylabel="loss of strict accuracy\nif it is silenced")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(
+            xlabel="neuron or map, by importance", ylabel="loss of strict accuracy if\nsilenced (percentage points)"
+        )
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderpad=0.2, handletextpad=0.1)
     return axes
 

@@ -64,6 +64,7 @@ def reliability_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
         axes.set_yticks(range(len(names)), list(map(plain, names)))
         axes.set_ylim(-0.6, len(names) - 0.4)
         axes.tick_params(axis="y", length=0)
+        axes.set_title("mark: median, box: half of the neurons, line: 90%", fontsize="small", color=FAINT)
         axes.set_xlabel("median latency of a neuron (ms)")
     return axes
 

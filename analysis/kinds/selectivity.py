@@ -47,14 +47,11 @@ def selectivity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     require(frame, ("layer", "selectivity"), "selectivity")
     names = layer_names(frame)
     with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
-        for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
+        for name, colour in zip(names, colours(len(names)), strict=True):
             values = np.sort(frame.loc[frame["layer"] == name, "selectivity"].dropna().to_numpy())
             if len(values):
                 share = np.arange(1, len(values) + 1) / len(values)
-                style = ("-", "--", "-.", ":")[position % 4]
-                axes.step(
-                    values, share, label=in_legend(name), where="post", color=colour, linestyle=style, linewidth=1.3
-                )
+                axes.step(values, share, label=in_legend(name), where="post", color=colour, linewidth=1.3)
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="selectivity for a label", ylabel="share of the neurons that fire")
         axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=3, borderpad=0.2, columnspacing=1.0)
     return axes

@@ -29,6 +29,8 @@ LABELS = "labels"
 def similarity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the correlation of dissimilarities for each pair of layers, labels included.
 
+    Each pair is drawn once. Colours span the drawn correlations.
+
     Parameters
     ----------
     frame : pandas.DataFrame
@@ -54,18 +56,21 @@ def similarity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     """
     require(frame, ("rho", "low", "high"), "similarity")
     names = list(dict.fromkeys([*frame["first"], *frame["second"]]))
-    values = np.eye(len(names))
+    values = np.full((len(names) - 1, len(names) - 1), np.nan)  # without the diagonal, which is always 1
     for first, second, rho in frame[["first", "second", "rho"]].itertuples(index=False):
-        values[names.index(first), names.index(second)] = values[names.index(second), names.index(first)] = rho
+        column, row = sorted((names.index(first), names.index(second)))
+        values[row - 1, column] = rho
+    most = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+    signed = bool((values < 0).any())
     with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH * 0.85, palette) as axes:
-        image = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+        image = axes.imshow(values, cmap="RdBu_r" if signed else "Blues", vmin=-most if signed else 0, vmax=most)
         for (row, column), value in np.ndenumerate(values):
-            if row != column and len(names) <= 12:
-                ink = "white" if abs(value) > 0.6 else INK
+            if np.isfinite(value) and len(names) <= 12:
+                ink = "white" if abs(value) > 0.6 * most else INK
                 size = "x-small" if len(names) <= 8 else 4.5
                 axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=size, color=ink)
-        axes.set_xticks(range(len(names)), list(map(plain, names)), rotation=90)
-        axes.set_yticks(range(len(names)), list(map(plain, names)))
+        axes.set_xticks(range(len(names) - 1), list(map(plain, names[:-1])), rotation=90)
+        axes.set_yticks(range(len(names) - 1), list(map(plain, names[1:])))
         axes.tick_params(length=0)
         colour_bar(axes, image, 1.04, 0.05, "correlation (ρ)")
     return axes

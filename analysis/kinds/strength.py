@@ -52,9 +52,17 @@ def strength_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     means = frame.groupby("layer", observed=True)["latency_ms"].transform("mean")
     shown = {column: frame[column] - means for column in ("latency_ms", "low", "high")}
     names = [f"{name} (ρ = {rho:.2f})" for name, rho in zip(frame["layer"], frame["rho"], strict=True)]
-    axes = draw_lines(frame.assign(layer=names, **shown), "strength", "latency_ms", ax, palette)
+    table = frame.assign(layer=names, **shown)
+    axes = draw_lines(table.drop(columns=["low", "high"]), "strength", "latency_ms", ax, palette)
+    step = float(np.ptp(frame["strength"])) or 1.0
+    for position, line in enumerate(axes.lines[-len(set(names)) :]):
+        rows = table[table["layer"] == list(dict.fromkeys(names))[position]]
+        at = rows["strength"] + 0.008 * step * (position - len(set(names)) / 2)  # bands would cover each other
+        axes.vlines(at, rows["low"], rows["high"], color=line.get_color(), linewidth=0.9)
     axes.set(xlabel="strength of the stimulus (mean intensity)", ylabel="mean latency, less that\nof the layer (ms)")
-    legend_above(axes, -0.15, 2, columnspacing=0.8, handlelength=1.6, handletextpad=0.4)
+    legend_above(
+        axes, -0.15, 2, columnspacing=0.8, handlelength=1.6, handletextpad=0.4, title="means and 95% intervals"
+    )
     return axes
 
 

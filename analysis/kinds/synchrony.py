@@ -60,7 +60,7 @@ def synchrony_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
         ]
         draw_intervals(axes, names, series)
         axes.set_xlabel(f"share of spike pairs within {frame['window_ms'].iloc[0]:g} ms")
-        axes.set_xlim(left=0)
+        axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))  # an axis from 0 would hide differences
     return axes
 
 

@@ -1,7 +1,7 @@
-"""The reference is written from what netsim offers, when the pages are built; and names in pages are linked to it.
+"""Write the reference from the public names at build time, and link names in pages to it.
 
-The public names and their order come from the stubs, the rooms' first sentences are the introductions, commands come
-from the command line itself, protocols from the table of seams in ``extending.md``.
+Public names and their order come from the stubs. Introductions are the first sentences of the packages. Commands come
+from the command line. Protocols come from the table of seams in ``contribute/extending.md``.
 """
 
 from __future__ import annotations
@@ -30,17 +30,54 @@ from netsim.cli.options import ListingCommand
 
 _NAME = re.compile(r"(netsim|brian2|numpy|np|pandas|tonic)(\.\w+)+(\(\))?")
 _FIRST = ("specification", "models", "data", "engines", "measuring", "learning", "training", "weights", "runs")
-"""Rooms in the order of a newcomer's way; the others follow by name."""
+"""Packages in the order for newcomers. The others follow by name."""
+
+_TASKS = {
+    "specification": "Define networks",
+    "models": "Load models and presets",
+    "data": "Load and encode data",
+    "engines": "Simulate with an engine",
+    "spikes": "Present stimuli and read spikes",
+    "measuring": "Measure and compare",
+    "learning": "Define learning",
+    "training": "Train",
+    "weights": "Weights",
+    "runs": "Runs and models",
+    "calibration": "Calibrate and fit",
+    "analysis": "Draw and analyse",
+    "studies": "Perturb",
+    "experiments": "Run experiments",
+    "description": "Describe a model",
+    "reporting": "Report",
+    "exchange": "Exchange with other tools",
+}
+"""Titles of the reference by room; others are named by their room."""
+
+PASSED = (
+    "netsim.engines.protocol.Engine",
+    "netsim.engines.protocol.Potential",
+    "netsim.engines.brian2.own.OwnBrian2Engine",
+    "netsim.spikes.batches.Distribution",
+    "netsim.runs.folder.RunFolder",
+    "netsim.training.checkpoint.TrainingState",
+    "netsim.description.document.Description",
+)
+"""Types that public functions take or return, and that have no public name."""
 
 _COLUMN = 1100
-"""Pixels of a figure as wide as a column of a journal; text in wider ones is smaller beside the picture."""
+"""Width (pixels) of a figure for one column of a journal. Text in wider figures is relatively smaller."""
 
-_BESIDE = ("CHANGELOG", "CONTRIBUTING", "RESULTS", "SECURITY")
-"""Pages in the folder above that belong to the documentation."""
+_BESIDE = {
+    "CHANGELOG": "reference/changelog",
+    "CONTRIBUTING": "contribute/contributing",
+    "RESULTS": "results/all",
+    "SECURITY": "contribute/security",
+}
+"""Pages in the folder above the documentation, and the pages that they become."""
 
 
 def _offered(module: Any) -> dict[str, list[str]]:
-    """The public names of a module by the room of the package that they come from."""
+    """Return the public names of a module by package."""
     stub = Path(module.__file__).with_suffix(".pyi")
     rooms: dict[str, list[str]] = {}
     for node in ast.parse(stub.read_text("utf-8")).body:
@@ -68,7 +105,7 @@ def _public_page() -> str:
     parts = []
     for room, names in _offered(netsim).items():
         if room:
-            title = room.capitalize()
+            title = _TASKS.get(room, room.capitalize())
             parts.append(
                 _titled(title, "-", _first_paragraph(f"netsim.{room}"), _table(f"netsim.{name}" for name in names))
             )
@@ -112,8 +149,9 @@ def _protocols_page(source: Path) -> str:
     protocols = dict.fromkeys(seams.findall(source.read_text("utf-8")))
     public = {f"{module.__name__}.{name}" for module in (netsim, netsim.analysis) for name in module.__all__}
     names = [name for name in protocols if name not in public]
-    introduction = "What an entry of a registry has to be, where it is not in `netsim` or `netsim.analysis`."
-    return _titled("Protocols of the seams", "=", introduction, _table([*names, "netsim.registry.Registry"]))
+    introduction = "Types of registry entries that are not in `netsim` or `netsim.analysis`."
+    passed = _titled("Types that functions take or return", "-", _table(name for name in PASSED if name not in names))
+    return _titled("Protocols", "=", introduction, _table([*names, "netsim.registry.Registry"]), passed)
 
 
 def _commands_page() -> str:
@@ -128,7 +166,7 @@ def _commands_page() -> str:
 
 
 def _copy(page: Path) -> str:
-    """A page from the folder above, with its links as they are seen from ``docs/project``."""
+    """A page from the folder above, with its links as seen from a folder of ``docs/``."""
     text = page.read_text("utf-8").replace("](docs/", "](../")
     text = text.replace("](LICENSE)", "](../../LICENSE)")
     return re.sub(rf"\]\(({'|'.join(_BESIDE)})\.md", r"](../../\1.md", text)
@@ -141,10 +179,9 @@ def _write(app: Sphinx, config: Any) -> None:
         "reference/analysis.rst": _analysis_page(),
         "reference/models.rst": _models_page(),
         "reference/seams.rst": _seams_page(),
-        "reference/protocols.rst": _protocols_page(source / "extending.md"),
+        "reference/protocols.rst": _protocols_page(source / "contribute" / "extending.md"),
         "reference/commands.md": _commands_page(),
-    } | {f"project/{name.lower()}.md": _copy(source.parent / f"{name}.md") for name in _BESIDE}
-    (source / "project").mkdir(exist_ok=True)
+    } | {f"{page}.md": _copy(source.parent / f"{name}.md") for name, page in _BESIDE.items()}
     for name, text in pages.items():
         path = source / name
         if not path.exists() or path.read_text("utf-8") != text:
@@ -152,7 +189,7 @@ def _write(app: Sphinx, config: Any) -> None:
 
 
 class _LinkNames(SphinxTransform):
-    """What stands in a page as code and is the name of a documented object leads to it."""
+    """Link code in pages that names a documented object to this object."""
 
     default_priority = 500
 
@@ -175,28 +212,40 @@ class _LinkNames(SphinxTransform):
             link += literal
 
 
-class _MarkWide(SphinxTransform):
-    """A picture that would be too small to read on a narrow screen has the class ``wide``."""
+class _LinkWide(SphinxTransform):
+    """A picture that is too small to read on a narrow screen leads to its full size."""
 
     default_priority = 500
 
     def apply(self, **kwargs: Any) -> None:
         for image in self.document.findall(nodes.image):
             size = get_image_size(self.env.relfn2path(image["uri"])[1])
-            if size is None or size[0] > _COLUMN:  # a drawing without pixels is a wide one
-                image["classes"].append("wide")
+            if size is not None and size[0] > _COLUMN:
+                image["width"] = "100%"
+
+
+def _name_functions(app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returns: str) -> Any:
+    """Show functions that are defaults by their names, and those without a name as dots."""
+    if signature is None:
+        return None
+    signature = re.sub(r"<function [^<>]*<lambda>[^<>]*>", "...", signature)
+    signature = re.sub(r"lambda [\w, ]*: [^,()]*(\([^()]*\))?", "...", signature)
+    signature = re.sub(r"<built-in function (\w+)>", r"\1", signature)
+    signature = re.sub(r"<function ([\w.]+)[^<>]*>", lambda found: found[1].rpartition(".")[2], signature)
+    return signature, returns
 
 
 def _lead_to_copies(app: Sphinx, document: str, source: list[str]) -> None:
-    """Links to pages beside ``docs/`` lead to their copies among the pages."""
-    for name in _BESIDE:
-        source[0] = re.sub(rf"\]\((?:\.\./)+{name}\.md", f"](/project/{name.lower()}.md", source[0])
+    """Redirect links to pages in the folder above ``docs/`` to their copies in the documentation."""
+    for name, page in _BESIDE.items():
+        source[0] = re.sub(rf"\]\((?:\.\./)+{name}\.md", f"](/{page}.md", source[0])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the build."""
     app.connect("config-inited", _write, priority=100)
     app.connect("source-read", _lead_to_copies)
+    app.connect("autodoc-process-signature", _name_functions)
     app.add_transform(_LinkNames)
-    app.add_transform(_MarkWide)
+    app.add_transform(_LinkWide)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

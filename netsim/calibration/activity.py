@@ -16,6 +16,8 @@ from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
 
 _ROUNDS, _HALVINGS = 6, 14  # maximum corrections of the spread, bisections of the bias or mean
+_LEAST, _MOST = 2.0**-60, 2.0**60  # of a bias, mean or spread, in the unit of the weights
+_NEAR = 4.0  # factor within which the first guess of the spread meets the wanted quartiles
 _QUARTILES = (0.25, 0.5, 0.75)
 
 
@@ -136,7 +138,7 @@ def _calibrated(
             continue
         name = population.name
         wanted, apart = latency[name], quartiles[name]
-        network = _with_initial(network, population, spread=1.0)
+        network = yield from _guessed(network, population, stimuli, wanted, apart, seed)
         for _ in range(_ROUNDS):
             network, activity = yield from _timed(network, population, stimuli, wanted, seed)
             width = activity.late - activity.early
@@ -149,6 +151,27 @@ def _calibrated(
     latencies = yield _trial(network, stimuli, seed)  # again at the end, because loops change earlier populations
     activities = (_activity(population, latencies) for population in network.integrating)
     return Calibration(network, tuple(activities))
+
+
+def _guessed(
+    network: Network, population: Population, stimuli: np.ndarray, wanted: float, apart: float, seed: int
+) -> Conversation[Network]:
+    """Return the network with a spread of the right order, whatever the unit of the weights."""
+    network, _ = yield from _timed(_with_initial(network, population, spread=0.0), population, stimuli, wanted, seed)
+    spread, factor, before = 1.0, 16.0, 0
+    while _LEAST < spread < _MOST and factor > 1.5:
+        network = _with_initial(network, population, spread=spread)
+        activity = yield from _measured(network, population, stimuli, seed)
+        width = activity.late - activity.early if np.isfinite(activity.late) else np.inf
+        # without synapses the median is as wanted
+        strong = not width <= _NEAR * apart or not abs(activity.median - wanted) < wanted / 2
+        turn = -1 if strong else int(width * _NEAR < apart)
+        if not turn:
+            break
+        if turn == -before:
+            factor **= 0.5
+        spread, before = spread * factor**turn, turn
+    return network
 
 
 def _by_population(network: Network, given: float | Mapping[str, float], what: str) -> dict[str, float]:
@@ -166,14 +189,23 @@ def _timed(
 ) -> Conversation[tuple[Network, Activity]]:
     """Return the network whose population has the wanted median (ms), by bisection."""
     knob = "bias" if population.has_bias else "mean"
-    least, most = 0.0, 1.0
-    while True:
-        activity = yield from _measured(_with_initial(network, population, **{knob: most}), population, stimuli, seed)
-        if activity.median <= wanted:
-            break
-        least, most = most, 2 * most
-        if most > 2.0**20:
-            raise DataError(f"{population.name}: does not fire at {wanted:g} ms for any initial.{knob}; wait longer")
+
+    def in_time(value: float) -> Conversation[bool]:
+        activity = yield from _measured(_with_initial(network, population, **{knob: value}), population, stimuli, seed)
+        return activity.median <= wanted
+
+    most = 1.0
+    if (yield from in_time(most)):
+        while most > _LEAST and (yield from in_time(most / 2)):
+            most /= 2
+    else:
+        while not (yield from in_time(most)):
+            most *= 2
+            if most > _MOST:
+                raise DataError(
+                    f"{population.name}: does not fire at {wanted:g} ms for any initial.{knob}; choose a later latency"
+                )
+    least = most / 2 if most > _LEAST else 0.0
     for _ in range(_HALVINGS):
         middle = (least + most) / 2
         activity = yield from _measured(_with_initial(network, population, **{knob: middle}), population, stimuli, seed)

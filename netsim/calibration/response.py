@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STEP = 1e-3
-"""Weight of the measured synapse, added to the operating point."""
+"""First weight of the measured synapse, added to the operating point."""
+_TRIALS = 10
+_VISIBLE = 1e-7
+"""Least response that is measured, as a share of the potential; rounding is far below."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Response:
         Piecewise-linear approximation.
     tau : float
         Membrane time constant (ms), the time unit of the slopes.
+    unit : str
+        Unit that `potential` is in, such as ``V per pA``; empty without units.
     """
 
     projection: str
@@ -45,6 +50,7 @@ class Response:
     potential: np.ndarray
     psp: PSP
     tau: float
+    unit: str = ""
 
     __repr__ = short_repr
 
@@ -74,16 +80,14 @@ class PSPFit:
 
     def __repr__(self) -> str:
         lines = [
-            f"  {each.projection}: peak {peak:.4g} at {time:g} ms, largest error {each.error:.1%} of the peak"
+            f"  {each.projection}: peak {peak} at {time:g} ms, largest error {each.error:.1%} of the peak"
             for each, time, peak in self._peaks()
         ]
         return limited([f"PSPFit of {self.network.name!r}:", *lines])
 
     def _repr_html_(self) -> str:
-        rows = [
-            (each.projection, f"{peak:.4g}", f"{time:g}", f"{each.error:.1%}") for each, time, peak in self._peaks()
-        ]
-        return html_table(self.network.name, rows, ("projection", "peak per weight", "at (ms)", "largest error"))
+        rows = [(each.projection, peak, f"{time:g}", f"{each.error:.1%}") for each, time, peak in self._peaks()]
+        return html_table(self.network.name, rows, ("projection", "peak", "at (ms)", "largest error"))
 
     def figure(self) -> "Figure":
         """Draw responses and approximations over time.
@@ -96,10 +100,10 @@ class PSPFit:
         names, times = [each.projection for each in fits], [each.time for each in fits]
         return psp_fits(names, times, [each.potential for each in fits], [each.fitted for each in fits])
 
-    def _peaks(self) -> Iterator[tuple[Response, float, float]]:
+    def _peaks(self) -> Iterator[tuple[Response, float, str]]:
         for each in self.responses:
             peak = int(np.abs(each.potential).argmax())
-            yield each, float(each.time[peak]), float(each.potential[peak])
+            yield each, float(each.time[peak]), f"{each.potential[peak]:.4g} {each.unit or 'per weight of 1'}"
 
 
 def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | None = None) -> PSPFit:
@@ -172,31 +176,47 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
 
 def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, breakpoints: int) -> Response:
     """Present with and without the synapse, and fit the difference."""
-    network = engine.network
-    connections = network.connections(projection)
-    pre, post, index = (int(array[0]) for array in connections)
-    kernel = weights[kernel_name(projection)].copy()
-    kernel.ravel()[index] += STEP
-    recorder = OwnBrian2Engine(network, engine.model, [Recorded(projection.target, post)])
-    silent = np.full((1, *network.encoder.shape), np.inf)
-    traces = []
-    for chosen in (weights, weights | {kernel_name(projection): kernel}):
-        engine.model.also = {projection.source: np.array([pre], np.int32)}
-        try:
-            latencies = recorder.present(Batch(silent, chosen))
-        finally:
-            engine.model.also = {}
-        (trace,) = recorder.potentials
-        fired = latencies[projection.target].reshape(-1)[post]
-        traces.append(trace.potential[trace.time <= fired])
-    shared = min(map(len, traces))
-    time, response = trace.time[:shared], (traces[1][:shared] - traces[0][:shared]) / STEP
-    where, tau = f"{projection.name}: the potential of {projection.target}", network.neurons(projection.target).tau
+    where = f"{projection.name}: the potential of {projection.target}"
+    tau = engine.network.neurons(projection.target).tau
+    time, without = _trace(engine, projection, weights, 0.0)
+    step = STEP
+    for _ in range(_TRIALS):
+        _, potential = _trace(engine, projection, weights, step)
+        shared = min(len(potential), len(without))
+        response = potential[:shared] - without[:shared]
+        if len(potential) < len(without):  # so strong that it makes the neuron fire
+            step /= 1e3
+        elif np.abs(response).max() > _VISIBLE * (np.abs(without).max() or 1.0):
+            break
+        else:
+            step *= 1e3
     if shared < 2 * breakpoints:
-        raise DataError(f"{where} is cut off by a spike at {time[-1]:g} ms; choose weaker weights or biases")
-    if not np.abs(response).max() > 1e-9:
+        raise DataError(f"{where} is cut off by a spike at {time[shared - 1]:g} ms; choose weaker weights or biases")
+    if not response.any():
         raise DataError(f"{where} does not respond to a spike; check potentials in netsim.brian2_engine")
-    return Response(projection.name, time, response, _fit(time, response * tau, breakpoints), tau)
+    time, response = time[:shared], response / step
+    unit = engine.model.unit_of_response(projection)
+    return Response(projection.name, time, response, _fit(time, response * tau, breakpoints), tau, unit)
+
+
+def _trace(
+    engine: OwnBrian2Engine, projection: Projection, weights: Weights, step: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return times (ms) and potential of a neuron until it fires, if the first synapse is stronger by `step`."""
+    network = engine.network
+    pre, post, index = (int(array[0]) for array in network.connections(projection))
+    kernel = weights[kernel_name(projection)].copy()
+    kernel.ravel()[index] += step
+    recorder = OwnBrian2Engine(network, engine.model, [Recorded(projection.target, post)])
+    engine.model.also = {projection.source: np.array([pre], np.int32)}
+    try:
+        silent = np.full((1, *network.encoder.shape), np.inf)
+        latencies = recorder.present(Batch(silent, weights | {kernel_name(projection): kernel}))
+    finally:
+        engine.model.also = {}
+    (trace,) = recorder.potentials
+    before = trace.time <= latencies[projection.target].reshape(-1)[post]
+    return trace.time[before], trace.potential[before]
 
 
 def _fit(time: np.ndarray, response: np.ndarray, breakpoints: int) -> PSP:

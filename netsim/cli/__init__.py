@@ -1,4 +1,4 @@
-"""The command line. Everything heavy is imported by the command that needs it."""
+"""The command line. Each command imports slow libraries itself."""
 
 import errno
 import logging
@@ -71,21 +71,22 @@ for _command in _COMMANDS:
 
 
 def _prepare_process() -> None:
-    """Take no code from the current folder, draw into files by settings of the package's own, and print anywhere."""
+    """Block code from the current folder, fix the settings of figures, and print in any encoding."""
     guard()
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started this
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  as long as the process
+        if getattr(sys, name) is None:  # closed by the parent process
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  open until exit
         elif hasattr(stream := getattr(sys, name), "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # of a terminal that knows ASCII alone
-    os.environ["PYTHONSAFEPATH"] = "1"  # of the processes that Python starts for this one
+            stream.reconfigure(errors="backslashreplace")  # for ASCII terminals
+    logging.getLogger("netsim").setLevel(logging.ERROR)  # progress bars announce compilation
+    os.environ["PYTHONSAFEPATH"] = "1"  # for child processes
     os.environ["MPLBACKEND"] = "agg"
     if "MATPLOTLIBRC" not in os.environ:
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # what is wrong in settings that no figure heeds
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # hide errors in settings that figures ignore
 
 
 def main() -> None:
-    """Run the command line; an error the user can mend is one line on stderr and an exit code that is not 0."""
+    """Run the command line. Errors that the user can resolve are one line on stderr with a non-zero exit code."""
     arguments = sys.argv[1:] or ["--help"]
     _prepare_process()
     try:
@@ -106,9 +107,9 @@ def main() -> None:
         unnamed = "output: " if error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF) else ""
         fail(f"{f'{error.filename}: ' if error.filename else unnamed}{error.strerror or error}")
     except Exception as error:
-        if isinstance(error, RuntimeError) and "start new thread" in str(error):  # for want of memory, mostly
+        if isinstance(error, RuntimeError) and "start new thread" in str(error):  # usually out of memory
             fail(_MEMORY)
-        # typer names the base of its usage errors nowhere
+        # typer has no public name for the base class of usage errors
         explain = getattr(error, "format_message", None)
         if explain is None:
             raise
@@ -116,6 +117,6 @@ def main() -> None:
         command = next((name for name in arguments[:1] if name in commands), "")
         help_command = " ".join(["netsim", *filter(None, [command]), "--help"])
         fail(f"{explain().rstrip('.')}; see {help_command}", 2)
-    if code == INTERRUPTED:  # typer turns Ctrl-C into its exit code
+    if code == INTERRUPTED:  # typer converts Ctrl-C to this exit code
         fail("interrupted", INTERRUPTED)
     sys.exit(code or 0)

@@ -1,4 +1,4 @@
-"""The command ``netsim analyse``: what spikes say, of a run, a preset or a file of spikes."""
+"""The command ``netsim analyse``: analyse spikes of a run, a preset or a file."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from netsim.sweeps.members import Member
 
 _ROWS_SHOWN = 20
+DEFAULT_WINDOW = (0.0, 200.0)
+"""Begin and end of a trial relative to its event (ms)."""
 _TABLES, _RECORD = (".csv", ".csv.gz", ".parquet"), ".json"
 
 
 class AnalyseCommand(options.ListingCommand):
-    """Lists the settings of each analysis below its summary."""
+    """A command whose help lists the settings of each analysis below its summary."""
 
     def list_entries(self) -> None:
-        """Put the analyses into the help text."""
+        """Insert the analyses into the help text."""
         lines = []
         for name, entry in analyses.items():
             settings = ", ".join(f"{key}={_as_text(value)}" for key, value in entry.settings.items())
@@ -71,6 +73,22 @@ def analyse(
         int | None,
         Option(min=1, metavar="N", help="Analyse the first N presentations; for a RUN the default depends on KIND."),
     ] = None,
+    event: Annotated[
+        str | None,
+        Option(
+            metavar="NAME",
+            help="FILE is a recording (NWB, or a format of Neo). Cut it into trials relative to this event: a column of"
+            " the trials of NWB, such as start_time, or an event or epoch of Neo.",
+        ),
+    ] = None,
+    window: Annotated[
+        tuple[float, float],
+        Option(metavar="BEGIN END", help="Begin and end of a trial relative to the --event (ms)."),
+    ] = DEFAULT_WINDOW,
+    label: Annotated[
+        str | None,
+        Option(metavar="NAME", help="Column of the trials, or annotation of the --event, with the labels of trials."),
+    ] = None,
     out: Annotated[
         list[Path] | None,
         Option(
@@ -104,23 +122,24 @@ def analyse(
 with intervals over networks. With --against RUN it has the differences of two groups of networks, with interval, \
 effect and test.
     """
+    from netsim.specification.keys import parse_settings
     from netsim.sweeps.members import members_of
 
-    members, others = members_of(subjects), members_of(against or ())
-    if len(members) > 1 or len(others) > 1:
-        own = {"split": split, "dataset": dataset, "data_dir": data_dir, "engine": engine, "dt": dt, "seed": seed}
+    members, rivals = members_of(subjects), members_of(against or ())
+    if len(members) > 1 or len(rivals) > 1:
+        if event is not None:
+            raise SpecificationError("--event", "has no meaning for several networks; give one recording")
+        opened = _Opened(split, dataset, data_dir, engine, dt, seed, None)
         how = {"settings": settings, "populations": layer, "limit": limit, "palette": palette}
-        _analyse_networks(kind, subjects, members, others, _Opened(**own), out, (workers, scheduler), how, as_json)
+        _analyse_networks(kind, subjects, members, rivals, opened, out, (workers, scheduler), how, as_json)
         return
-    subject, against = members[0].name, others[0].name if others else None
-    from netsim.specification.keys import parse_settings
-
+    subject, against_name = members[0].name, rivals[0].name if rivals else None
     entry = analyses.require(kind)
     chosen_settings = entry.checked(parse_settings(settings or ()))
-    if against is not None and not entry.takes("against"):
-        others = ", ".join(name for name, one in analyses.items() if one.takes("against"))
-        raise SpecificationError("--against", f"has no meaning for {kind}, but for {others}")
-    if against is None and entry.needs_other:
+    if against_name is not None and not entry.takes("against"):
+        others = ", ".join(name for name, candidate in analyses.items() if candidate.takes("against"))
+        raise SpecificationError("--against", f"has no meaning for {kind}, only for {others}; remove it")
+    if against_name is None and entry.needs_other:
         raise SpecificationError("--against", f"is needed by {kind}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL")
     if width not in (None, *WIDTHS):
         raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
@@ -130,13 +149,16 @@ effect and test.
     from netsim.analysis.style import theme
     from netsim.files import write_each
 
-    with theme(palette):  # refuses one that does not exist
+    with theme(palette):  # raises an error for an unknown palette
         pass
     for path in out or ():
         _check_suffix(path)
-    opened = _Opened(split, dataset, data_dir, engine, dt, seed)
-    one = opened.subject(subject)
-    other = None if against is None else opened.other(against, one)
+    if event is None and (label is not None or window != DEFAULT_WINDOW):
+        raise SpecificationError("--window" if label is None else "--label", "needs --event, the event of a recording")
+    trials = None if event is None else {"event": event, "window": window, "label": label}
+    opened = _Opened(split, dataset, data_dir, engine, dt, seed, trials)
+    chosen = opened.subject(subject)
+    other = None if against_name is None else opened.other(against_name, chosen)
     with (
         options.distributed_over(scheduler, workers) as distribution,
         progress_bar() as progress,
@@ -144,44 +166,46 @@ effect and test.
     ):
         task = progress.add_task(f"analysing {kind}", total=None)
 
-        def told(done: int, of: int) -> None:
+        def advance(done: int, of: int) -> None:
             progress.update(task, completed=done, total=of)
 
-        first = entry.presentations if limit is None and one.model else limit
-        model = one.model if entry.takes("model") else None
-        found = analyse_by_name(
-            model or one.spikes(first, layer, told, distribution),
+        first = entry.presentations if limit is None and chosen.model else limit
+        model = chosen.model if entry.takes("model") else None
+        result = analyse_by_name(
+            model or chosen.spikes(first, layer, advance, distribution),
             kind,
-            other.spikes(first, layer, told, distribution, seed) if other else None,
-            stimuli=one.stimuli() if model else None,
+            other.spikes(first, layer, advance, distribution, seed) if other else None,
+            stimuli=chosen.stimuli() if model else None,
             populations=layer,
             limit=first,
-            engine=one.engine() if model and entry.takes("engine") else None,
+            engine=chosen.engine() if model and entry.takes("engine") else None,
             workers=distribution if model and entry.takes("workers") else None,
             seed=seed,
-            progress=told,
+            progress=advance,
             **chosen_settings,
         )
-        figure = found.figure(WIDTHS[width] if width else 0.0, palette)
-    folder = one.model.run.subfolder("analysis") if one.model and one.model.run else Path(f"analysis-{one.name}")
+        figure = result.figure(WIDTHS[width] if width else 0.0, palette)
+    folder = (
+        chosen.model.run.subfolder("analysis") if chosen.model and chosen.model.run else Path(f"analysis-{chosen.name}")
+    )
     stem = options.file_stem(kind, layer)
     files = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
     for path in files:
         options.make_folder(path.parent)
     record = {"kind": kind, "settings": entry.settings | chosen_settings, "layers": layer, "limit": first}
-    record |= {"against": against}
-    said = opened.record_of(one, subject, [(analyses, kind)], **record)
-    write_each(files, lambda path: _write(path, found.table, figure, said))
+    record |= {"against": against_name} | ({"trials": trials} if trials else {})
+    said = opened.record_of(chosen, subject, [(analyses, kind)], **record)
+    write_each(files, lambda path: _write(path, result.table, figure, said))
     plt.close(figure)
     if as_json:
         from netsim.spikes.files import records
 
-        rows = records(found.table) if len(found.table) <= 10_000 else None
+        rows = records(result.table) if len(result.table) <= 10_000 else None
         print_json(
-            {"kind": kind, "subject": subject, "rows": len(found.table), "table": rows, "files": list(map(str, files))}
+            {"kind": kind, "subject": subject, "rows": len(result.table), "table": rows, "files": list(map(str, files))}
         )
         return
-    _show(found.table)
+    _show(result.table)
     print(*files, sep="\n")
 
 
@@ -282,7 +306,7 @@ def _analyse_networks(
 
 
 class _Subject:
-    """What is analysed: a model with what it is presented, or spikes of a file."""
+    """The subject of an analysis: a model with stimuli, or spikes from a file."""
 
     def __init__(self, name: str, model: Model | None, stimuli: Stimuli | None, spikes: Spikes | None) -> None:
         self.name, self.model, self._stimuli, self._spikes = name, model, stimuli, spikes
@@ -314,30 +338,42 @@ class _Subject:
         from netsim.engines import engine_of
 
         assert self.model is not None
-        return engine_of(self.model.network)  # whether the run had another one, `options.model_of` has looked
+        return engine_of(self.model.network)  # `options.model_of` has checked the engine of the run
 
 
 class _Opened:
-    """How subjects are opened: the options that they share."""
+    """Options that all subjects share, and methods that open subjects."""
 
     def __init__(
-        self, split: str, dataset: str | None, data_dir: str | None, engine: str | None, dt: float | None, seed: int
+        self,
+        split: str,
+        dataset: str | None,
+        data_dir: str | None,
+        engine: str | None,
+        dt: float | None,
+        seed: int,
+        trials: dict[str, Any] | None,
     ) -> None:
         self.split, self.dataset, self.data_dir = split, dataset, data_dir
-        self.engine, self.dt, self.seed = engine, dt, seed
+        self.engine, self.dt, self.seed, self.trials = engine, dt, seed, trials
 
     def subject(self, name: str) -> _Subject:
         path = Path(name)
-        if path.is_file() and any(path.name.endswith(known.suffixes) for known in spike_formats.values()):
+        if self.trials and not path.is_file():
+            raise SpecificationError("--event", f"needs a recording, but {name} is no file")
+        if self.trials or (
+            path.is_file() and any(path.name.endswith(known.suffixes) for known in spike_formats.values())
+        ):
             from netsim.exchange import read_spikes
+            from netsim.exchange.trials import read_recording
 
             given = {"--split": self.split != "test", "--dataset": self.dataset, "--data-dir": self.data_dir}
             for option, value in (given | {"--engine": self.engine, "--dt": self.dt}).items():
                 if value:
-                    raise SpecificationError(option, f"has no meaning for {name}, a file of spikes")
+                    raise SpecificationError(option, f"has no meaning for {name}, a file of spikes; remove it")
             with progress_bar() as progress:
                 progress.add_task(f"reading {path.name}", total=None)
-                spikes = read_spikes(path)
+                spikes = read_recording(path, **self.trials) if self.trials else read_spikes(path)
             if not spikes.complete:
                 note(
                     f"{name}: a table of spikes does not tell of neurons above the last that fired, nor of"
@@ -350,41 +386,43 @@ class _Opened:
         return _Subject(network.name, replace(model, network=network), stimuli, None)
 
     def record_of(
-        self, one: _Subject, name: str, entries: Sequence[tuple[Registry[Any], str]], **more: Any
+        self, chosen: _Subject, name: str, entries: Sequence[tuple[Registry[Any], str]], **more: Any
     ) -> dict[str, Any]:
-        """What was analysed, to the letter: a model and what it was presented, or a file."""
+        """Return an exact record of the subject: a model and its stimuli, or a file."""
         from netsim.files import file_sha256
         from netsim.runs.folder import describe_run
 
-        if one.model is None:
+        if chosen.model is None:
             more |= {"sha256": file_sha256(Path(name)), **options.from_elsewhere(entries)}
             return describe_run(self.seed, subject=name, **more)
-        source = {"dataset": one.model.network.training.dataset, "split": self.split}
-        return options.record_of(name, one.model, one.model.network, source, self.seed, entries, **more)
+        source = {"dataset": chosen.model.network.training.dataset, "split": self.split}
+        return options.record_of(name, chosen.model, chosen.model.network, source, self.seed, entries, **more)
 
-    def other(self, name: str, one: _Subject) -> _Subject:
-        """What a subject is compared with; a model is presented the same stimuli."""
+    def other(self, name: str, chosen: _Subject) -> _Subject:
+        """Return the subject of comparison. Models receive the same stimuli."""
         from netsim.runs.model import weights_before_learning
 
         study, equals, level = name.partition("=")
         if name == "initial" or equals:
-            if one.model is None:
+            if chosen.model is None:
                 raise SpecificationError(f"--against {name}", "needs a run or a preset, not a file of spikes")
-            changed = _Subject(one.name, one.model, one.stimuli(), None)
+            changed = _Subject(chosen.name, chosen.model, chosen.stimuli(), None)
             if equals:
                 try:
                     changed.changed = study, float(level)
                 except ValueError:
                     raise SpecificationError(f"--against {name}", "must be STUDY=LEVEL with a number") from None
             else:
-                initial = weights_before_learning(one.model, self.seed)
+                initial = weights_before_learning(chosen.model, self.seed)
                 if initial is None:
-                    raise SpecificationError(f"--against {name}", f"{one.name} was not trained from weights drawn here")
-                changed.model = replace(one.model, weights=initial)
+                    raise SpecificationError(
+                        f"--against {name}", f"{chosen.name} was not trained from weights drawn here"
+                    )
+                changed.model = replace(chosen.model, weights=initial)
             return changed
         other = self.subject(name)
-        if other.model is not None and one.model is not None:
-            return _Subject(other.name, other.model, one.stimuli(), None)
+        if other.model is not None and chosen.model is not None:
+            return _Subject(other.name, other.model, chosen.stimuli(), None)
         return other
 
 
@@ -421,7 +459,7 @@ def _write(path: Path, table: Any, figure: Any, record: dict[str, Any]) -> None:
 
 
 def _show(table: Any) -> None:
-    """The first rows, those over all neurons and labels if there are such, as wide as they need."""
+    """Print the first rows in full width, preferably rows over all neurons and labels."""
     from netsim.cli.terminal import new_table
 
     rows = table

@@ -1,4 +1,4 @@
-"""The command that looks at a network before it is trained: ``check``."""
+"""The command ``netsim check``, which examines a network before training."""
 
 from __future__ import annotations
 
@@ -51,36 +51,36 @@ def check(
     stimuli = splits.training
     simulator = options.build(network.training.engine, network, network.training.dt)
     with counting("checking", min(limit, len(stimuli))) as advance:
-        found = check_network(chosen, stimuli, limit=limit, engine=simulator, seed=seed, progress=advance)
+        result = check_network(chosen, stimuli, limit=limit, engine=simulator, seed=seed, progress=advance)
     if as_json:
-        print_json({"subject": model, "weights": chosen.origin, **found.to_dict()})
+        print_json({"subject": model, "weights": chosen.origin, **result.to_dict()})
     else:
-        print_check(model, chosen.origin, found)
+        print_check(model, chosen.origin, result)
         if fix:
-            print_proposal(found)
+            print_proposal(result)
 
 
-def print_proposal(found: Check) -> None:
+def print_proposal(result: Check) -> None:
     """Show initial weights for a TOML file."""
-    if not found.proposed:
+    if not result.proposed:
         print("no initial weights to propose: they are trained, given, or not fitted (learning.fitted)")
         return
     print("initial weights that fit; write them into the projection (or layer) of this name to keep them:")
-    for name, initial in found.proposed.items():
+    for name, initial in result.proposed.items():
         bias = f", bias = {initial.bias:g}" if initial.bias else ""
         print(f"{name}: initial = {{ spread = {initial.spread:g}{bias} }}")
 
 
-def print_check(model: str, origin: str, found: Check) -> None:
+def print_check(model: str, origin: str, result: Check) -> None:
     """Show a check as tables, and what to change."""
     from netsim.measuring.checking import NOTHING
 
-    grid = f"dt = {found.dt:g} ms" if found.dt else "exact times"
+    grid = f"dt = {result.dt:g} ms" if result.dt else "exact times"
     weights = "initial weights" if origin == "initial" else "trained weights"
-    print(f"{model}: {found.presentations:,} training stimuli, {weights}, {grid}")
+    print(f"{model}: {result.presentations:,} training stimuli, {weights}, {grid}")
     latencies = ("median latency>", "quartiles>")
     table = new_table("population", "silent>", "at onset>", "too late>", *latencies, "weights + / −>", "inhibitory>")
-    for one in found.populations:
+    for one in result.populations:
         quartiles = f"{_time(one.lower_quartile_ms)} to {_time(one.upper_quartile_ms)}"
         table.add_row(
             one.population,
@@ -92,15 +92,15 @@ def print_check(model: str, origin: str, found: Check) -> None:
         )
     print_table(table)
     table = new_table("projection", "from", "onto", "arrivals per presentation>", "too late>")
-    for each in found.projections:
+    for each in result.projections:
         late = "" if math.isnan(each.too_late) else f"{each.too_late:.1%}"
         table.add_row(each.projection, each.source, each.target, f"{each.arrivals:,.0f}", late)
     print_table(table)
     print(
-        f"outputs: tied in {found.tie_rate:.1%} of presentations, silent in {found.silent_rate:.1%},"
-        f" decided at the onset of the window in {found.onset_rate:.1%}"
+        f"outputs: tied in {result.tie_rate:.1%} of presentations, silent in {result.silent_rate:.1%},"
+        f" decided at the onset of the window in {result.onset_rate:.1%}"
     )
-    print(*(found.advice or [NOTHING]), sep="\n")
+    print(*(result.advice or [NOTHING]), sep="\n")
 
 
 def _time(latency: float) -> str:

@@ -1,4 +1,4 @@
-"""The commands ``export`` and ``import``: spikes, or a network, in the file formats of other tools."""
+"""The commands ``netsim export`` and ``netsim import``: spikes or networks in the formats of other tools."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def export(
         others = {"--stimuli": stimuli_file, "--split": split != "test"}
         for option, value in (presenting | others).items():
             if value:
-                raise SpecificationError(option, f"has no meaning with --to {to}, for which nothing is presented")
+                raise SpecificationError(option, f"has no meaning with --to {to}, which presents no stimuli; remove it")
         figures, summary = _export_network(subject, chosen, network, to, path, seed)
     else:
         for name in layer or ():
@@ -84,7 +84,7 @@ def export(
 def _export_spikes(
     spikes: Spikes, to: str, path: Path, layers: list[str] | None, record: dict[str, Any]
 ) -> tuple[dict[str, Any], str]:
-    """Write spikes; returns figures of what is written, and the same in words."""
+    """Write spikes. Return a summary as a dictionary and in words."""
     import numpy as np
     from rich.console import Console
 
@@ -105,7 +105,7 @@ def _export_spikes(
 def _export_network(
     subject: str, chosen: Model, network: Network, to: str, path: Path, seed: int
 ) -> tuple[dict[str, Any], str]:
-    """As `_export_spikes`, of a network."""
+    """Write a network. Return a summary as a dictionary and in words."""
     from netsim.exchange import export as write
     from netsim.runs.folder import describe_run
     from netsim.specification.summary import architecture
@@ -158,20 +158,20 @@ def import_network(
     if imported.assumed:
         note(f"{file}: made by another tool; assumed: {', '.join(imported.assumed)}; {run.network_file} can be edited")
     source = find_source(network.training.dataset)
-    if not data and (source is None or source.family):  # a name alone does not say which data these are
+    if not data and (source is None or source.family):  # a name alone does not identify the data
         unknown = f"does not say by a checksum which data are {network.training.dataset}"
         note(f"{file}: {unknown}; see to it that the file or folder of that name is the one that was learned from")
     if as_json:
-        told = {"network": network.name, "parameters": parameters, "assumed": list(imported.assumed)}
-        print_json({"run": str(run.path), "file": str(file), **told})
+        summary = {"network": network.name, "parameters": parameters, "assumed": list(imported.assumed)}
+        print_json({"run": str(run.path), "file": str(file), **summary})
     else:
         print(f"{run.path}: {architecture(network)}, {parameters:,} parameters")
 
 
 def _data_of(record: dict[str, Any]) -> dict[str, Any] | None:
-    """What an export tells of the data that were learned from, as of `netsim.data.dataset.described`, or None."""
+    """Return the training data recorded in an export, as from `netsim.data.dataset.described`, or None."""
     run = record.get("run")
-    former = run.get("data") if isinstance(run, dict) else None  # of exports that have the record of the run alone
+    former = run.get("data") if isinstance(run, dict) else None  # exports with only the record of the run
     data = record.get("data", former)
     fits = isinstance(data, dict) and isinstance(data.get("sha256"), str) and isinstance(data.get("sizes", {}), dict)
     return data if fits else None

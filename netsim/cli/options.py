@@ -1,4 +1,4 @@
-"""Options that commands share, and what they stand for: a network, its weights, stimuli, an engine."""
+"""Options that commands share, and functions that open their networks, weights, stimuli and engines."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ Plugins = Annotated[
 
 
 def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the option ``--plugin``, whose files are loaded before any other option is read."""
+    """Add the option ``--plugin`` to a command. Its files are loaded before other options are read."""
 
     @functools.wraps(command)
     def run(*arguments: Any, plugin: Any = None, **given: Any) -> None:
@@ -212,7 +212,7 @@ class Command(TyperCommand):
 
 
 class Commands(TyperGroup):
-    """The group of all commands; see `Command`."""
+    """The group of all commands (see `Command`)."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, ``--help`` included."""
@@ -231,10 +231,10 @@ class ListingCommand(Command):
         super().format_help(ctx, formatter)
 
     def list_entries(self) -> None:
-        """Put the entries into the help text, where they are not there yet."""
+        """Insert the entries into the help text, once."""
 
-        def listed(found: re.Match[str]) -> str:
-            return "\n".join(f"* {name}: {entry.summary}" for name, entry in getattr(seams, found[1]).items())
+        def listed(match: re.Match[str]) -> str:
+            return "\n".join(f"* {name}: {entry.summary}" for name, entry in getattr(seams, match[1]).items())
 
         self.help = re.sub(r"{(\w+)}", listed, self.help or "")
 
@@ -246,7 +246,7 @@ def with_options(
     dt: float | None = None,
     epochs: int | None = None,
 ) -> Network:
-    """The network with the options of the command line in place of its own settings."""
+    """Return the network with its settings replaced by options of the command line."""
     if dataset is not None and (source := find_source(dataset)) is not None:
         dataset = source.lasting_name(dataset)
     clocked = engine is not None and engine in seams.engines and not seams.engines[engine].exact
@@ -264,9 +264,9 @@ def with_options(
 
 
 def model_of(name: str, seed: int, remedy: str = "", **options: Any) -> tuple[Model, Network]:
-    """What a command works on, and its network with the options applied; a note, if a plug-in of a run has changed.
+    """Return the model of a command, and its network with options applied. Print a note if a plug-in has changed.
 
-    `remedy` is as of `netsim.runs.model.Model.check_engine`.
+    `netsim.runs.model.Model.check_engine` explains `remedy`.
     """
     from netsim.runs.model import load_model
     from netsim.runs.plugins import changed_plugins
@@ -289,15 +289,15 @@ def check_different(models: Mapping[str, Model]) -> None:
 
 
 def note_initial_weights(name: str, chosen: Model, seed: int) -> None:
-    """Say so if what is presented was never trained."""
+    """Print a note if the model was never trained."""
     if chosen.origin == "initial":
         note(f"{name}: has no trained weights; initial weights of seed {seed} are used")
 
 
 def splits_of(chosen: Model, network: Network, data_dir: str | None, as_needed: bool = False) -> Splits:
-    """The stimuli that the options ask for; a note says so, if the data set of a run has changed.
+    """Return the stimuli of the options. Print a note if the data set of a run has changed.
 
-    `as_needed` is as of `netsim.load_splits`.
+    `netsim.load_splits` explains `as_needed`.
     """
     with data_progress() as on_progress:
         return chosen.splits(network, data_dir, on_progress, note, as_needed)
@@ -306,14 +306,14 @@ def splits_of(chosen: Model, network: Network, data_dir: str | None, as_needed: 
 def split_of(
     chosen: Model, network: Network, split: str, data_dir: str | None, limit: int | None = None, few: bool = False
 ) -> Stimuli:
-    """The test or validation stimuli that the options ask for: the first ones, or all, of which only few are needed."""
+    """Return the test or validation stimuli of the options, up to a limit. `few` loads them as needed."""
     check_split(split)
     splits = splits_of(chosen, network, data_dir, few or limit is not None)
     return first_of(splits.of(split, network.training.validation), limit)
 
 
 def first_of(stimuli: Stimuli, limit: int | None) -> Stimuli:
-    """The first stimuli, or all of them, ready to be presented."""
+    """Return the first or all stimuli, ready for presentation."""
     if limit is None:
         return stimuli
     with data_progress() as on_progress:
@@ -321,7 +321,7 @@ def first_of(stimuli: Stimuli, limit: int | None) -> Stimuli:
 
 
 def check_split(split: str) -> None:
-    """Refuse what is no split to measure on."""
+    """Refuse a split that is not for measuring."""
     if split not in ("test", "validation"):
         raise SpecificationError(f"--split {split!r}", "must be test or validation")
 
@@ -329,7 +329,7 @@ def check_split(split: str) -> None:
 def stimuli_of(
     chosen: Model, network: Network, file: Path | None, split: str, dataset: str | None, data_dir: str | None
 ) -> tuple[Stimuli, dict[str, str], str]:
-    """The stimuli of a split, or of a file of spikes; what a record says of them, and what messages call them."""
+    """Return the stimuli of a split or a file of spikes, with their record and their name in messages."""
     if file is None:
         source = {"dataset": network.training.dataset, "split": split}
         return split_of(chosen, network, split, data_dir, few=True), source, f"the {split} split"
@@ -340,29 +340,31 @@ def stimuli_of(
     from netsim.exchange import read_stimuli
     from netsim.files import file_sha256
 
-    found = read_stimuli(file, network.encoder.shape)
-    if early := too_early(latest_spike(found.latencies), network.encoder):
+    spikes = read_stimuli(file, network.encoder.shape)
+    if early := too_early(latest_spike(spikes.latencies), network.encoder):
         note(f"{file}: {early}; latencies are in ms: are these in another unit?")
     source = {"stimuli": str(file), "stimuli_sha256": file_sha256(file)}
     classes = chosen.classes
-    if not classes and found.labels is not None and found.labels.dtype.kind == "U":
-        with suppress(NetsimError):  # where the data set is not found, words are refused
+    if not classes and spikes.labels is not None and spikes.labels.dtype.kind == "U":
+        with suppress(NetsimError):  # without the data set, labels cannot be words
             classes = splits_of(chosen, network, None, as_needed=True).dataset.classes
     with notes_for(DataWarning):
-        return found.stimuli(network.encoder, classes, network), source, str(file)
+        return spikes.stimuli(network.encoder, classes, network), source, str(file)
 
 
 def chosen_indices(index: list[int] | None, limit: int | None, count: int, where: str) -> list[int]:
-    """Which stimuli are presented, of as many as there are."""
+    """Return the indices of the stimuli to present among `count` stimuli."""
     if limit is not None and index:
-        raise SpecificationError("--limit", "has no meaning with --index, which says what to present")
+        raise SpecificationError(
+            "--limit", "has no meaning with --index, which chooses the stimuli; remove one of them"
+        )
     indices = list(range(min(limit, count))) if limit else list(dict.fromkeys(index or [0]))
     check_index(max(indices), count, where)
     return indices
 
 
 def ready(stimuli: Stimuli, indices: list[int]) -> Stimuli:
-    """The stimuli, of which those of some indices are ready to be presented."""
+    """Return the stimuli after preparing some indices for presentation."""
     import numpy as np
 
     with data_progress() as on_progress:
@@ -371,13 +373,13 @@ def ready(stimuli: Stimuli, indices: list[int]) -> Stimuli:
 
 
 def check_index(index: int, count: int, where: str) -> None:
-    """Refuse a stimulus beyond as many as there are."""
+    """Refuse an index beyond the number of stimuli."""
     if index >= count:
         raise SpecificationError(f"--index {index}", f"is too large; {where} has 0 to {count - 1}")
 
 
 def recorded_neuron(text: str, option: str) -> Any:
-    """The neuron that a text like ``hidden:3`` names."""
+    """Parse a neuron such as ``hidden:3``."""
     from netsim.engines import Recorded
 
     layer, _, neuron = text.partition(":")
@@ -387,7 +389,7 @@ def recorded_neuron(text: str, option: str) -> Any:
 
 
 def build(name: str, network: Network, dt: float, **options: Any) -> Engine:
-    """An engine by its name, with a note of what takes the time."""
+    """Make an engine by name. Print a note if this takes time."""
     from rich.console import Console
 
     from netsim.engines import make_engine
@@ -405,9 +407,10 @@ def record_of(
     entries: Sequence[tuple[Registry[Any], str]] = (),
     **more: Any,
 ) -> dict[str, Any]:
-    """What is simulated, to the letter.
+    """Return an exact record of a simulation.
 
-    `source` says where the stimuli come from; `entries` are those that work on it, beside those of the network.
+    `source` describes the origin of the stimuli. `entries` are registry entries that take part, besides the entries of
+    the network.
     """
     from netsim.runs.folder import describe_run
     from netsim.runs.plugins import plugins_of
@@ -430,14 +433,14 @@ def record_of(
 def from_elsewhere(
     entries: Sequence[tuple[Registry[Any], str]], others: Sequence[dict[str, Any]] = ()
 ) -> dict[str, Any]:
-    """What a record says of plug-ins, those of entries and others; nothing where there are none."""
-    own = [dataclasses.asdict(known.origin(name)) for known, name in entries if not known.is_own(name)]
-    return {"plugins": [*others, *own]} if others or own else {}
+    """Return the record of plug-ins, from entries and others. Empty without plug-ins."""
+    origins = [dataclasses.asdict(known.origin(name)) for known, name in entries if not known.is_own(name)]
+    return {"plugins": [*others, *origins]} if others or origins else {}
 
 
 @contextmanager
 def dask_client(scheduler: str | None, workers: int) -> Iterator[Client]:
-    """Dask workers of a scheduler, or as many of this machine."""
+    """Connect to the Dask workers of a scheduler, or start `workers` on this machine."""
     from rich.console import Console
 
     from netsim.spikes.cluster import connect
@@ -452,7 +455,7 @@ def dask_client(scheduler: str | None, workers: int) -> Iterator[Client]:
 
 @contextmanager
 def distributed_over(scheduler: str | None, workers: int | None) -> Iterator[Distribution]:
-    """The way to have stimuli presented that the options ask for."""
+    """Yield the distribution of presentations over workers."""
     from netsim.spikes.batches import serial
     from netsim.spikes.cluster import OverWorkers
 
@@ -465,18 +468,20 @@ def distributed_over(scheduler: str | None, workers: int | None) -> Iterator[Dis
 
 
 def check_workers(scheduler: str | None, workers: int | None) -> None:
-    """Refuse workers of this machine beside those of a scheduler."""
+    """Refuse a number of local workers together with a scheduler."""
     if scheduler is not None and workers is not None:
-        raise SpecificationError("--workers", "has no meaning with --scheduler, which has workers of its own")
+        raise SpecificationError(
+            "--workers", "has no meaning with --scheduler, which has its own workers; remove one of them"
+        )
 
 
 def file_stem(what: str, layers: Sequence[str] | None) -> str:
-    """The name of files without suffix: what they are of, and the layers if some were chosen."""
+    """Return the name of output files without suffix: their content, and the chosen layers."""
     return "-".join([what, *(layers or [])])
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those it lies in, where there is none."""
+    """Create a folder and its parents, if missing."""
     from netsim.files import make_folder as make
 
     make(folder)

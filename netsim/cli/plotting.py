@@ -15,10 +15,10 @@ from netsim.errors import SpecificationError
 
 
 class PlotCommand(options.ListingCommand):
-    """Lists beside an option the figures that it has a meaning for."""
+    """A command whose help lists, for each option, the figures that use it."""
 
     def list_entries(self) -> None:
-        """Put the figures into the help text, and into those of options."""
+        """Insert the figures into the help texts of the command and its options."""
         for option in self.params:
             if isinstance(option, TyperOption) and option.name and (names := leaving(option.name)):
                 option.help = (option.help or "").format(all=" and ".join(names), any=" or ".join(names))
@@ -26,7 +26,7 @@ class PlotCommand(options.ListingCommand):
 
 
 def leaving(choice: str) -> list[str]:
-    """The figures that leave a choice."""
+    """Return the figures with a choice."""
     return [name for name, entry in figures.items() if choice in entry.choices]
 
 
@@ -98,12 +98,14 @@ def plot(
     for option, value in given.items():
         if value is not None and option not in entry.choices:
             others = " and ".join(leaving(option))
-            raise SpecificationError(f"--{option}", f"has no meaning for {figure}, but for {others}")
+            raise SpecificationError(f"--{option}", f"has no meaning for {figure}, only for {others}; remove it")
     presenting: dict[str, Any] = {"limit": limit, "split": (split != "test") or None, "dataset": dataset}
     presenting |= {"engine": engine, "dt": dt}
     for option, value in presenting.items() if entry.presentations == 0 else ():
         if value is not None:
-            raise SpecificationError(f"--{option}", f"has no meaning for {figure}, for which nothing is presented")
+            raise SpecificationError(
+                f"--{option}", f"has no meaning for {figure}, which presents no stimuli; remove it"
+            )
     if limit is not None and entry.presentations == 1:
         raise SpecificationError("--limit", f"has no meaning for {figure}, which shows one presentation; take --index")
     if width not in (None, *WIDTHS):
@@ -128,7 +130,7 @@ def plot(
             lambda: options.split_of(chosen, network, split, data_dir, few=True),
             seed,
             lambda done, of: progress.update(task, completed=done, total=of),
-            lambda record: engine_of(network, record),  # whether a run had another one, `options.model_of` has looked
+            lambda record: engine_of(network, record),  # `options.model_of` has checked the engine of the run
         )
         drawn = draw_figure(figure, replace(source, distribution=distribution), choice)
     if not entry.of_structure:

@@ -136,8 +136,9 @@ def compare(
 
     The engines are event and brian2, or event and the engine of a plug-in that the run was trained with.
 
-    They agree if three conditions hold: 99.99 % of neurons and presentations have the same step, silence included; no
-    step differs by more than one; all stimuli and decisions are the same."""
+    They agree if three conditions hold. 99.99 % of neurons and presentations have the same step, silence included. No
+    step differs by more than one. All stimuli and decisions are the same.
+    """
     from netsim.measuring.comparison import REQUIRED
     from netsim.measuring.comparison import compare as compare_engines
     from netsim.seams import engines
@@ -145,8 +146,8 @@ def compare(
     chosen, network = options.model_of(model, seed, remedy="compare it there by netsim.compare", dataset=dataset)
     step = dt if dt is not None else network.training.dt or 1.0
     stimuli = options.split_of(chosen, network, "test", data_dir, limit)
-    own = network.training.engine
-    names = ["event", "brian2" if engines.is_own(own) else own]
+    trained_with = network.training.engine
+    names = ["event", "brian2" if engines.is_own(trained_with) else trained_with]
     both = " and ".join(names)
     first, second = (options.build(name, network, step) for name in names)
     options.note_initial_weights(model, chosen, seed)

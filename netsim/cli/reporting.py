@@ -1,4 +1,4 @@
-"""The commands that tell: ``models`` and ``data`` what there is, ``report`` and ``describe`` of one model."""
+"""The commands ``netsim models``, ``data``, ``report`` and ``describe``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -63,7 +63,7 @@ def data(
         print_table(table)
     if name is not None and places[name] and not any(place.found for place in places[name]):
         source = loading.find_source(name)
-        assert source is not None  # else there would be no places
+        assert source is not None  # a data set with a path has a source
         wrong = "; ".join(f"{place.path} {place.note}" for place in places[name] if place.note)
         raise SpecificationError(name, f"is not found{f' ({wrong})' if wrong else ''}; {source.remedy(name)}")
 

@@ -1,4 +1,4 @@
-"""The command ``netsim study``: what disturbances do to the decisions of a network."""
+"""The command ``netsim study``: effects of disturbances on the decisions of a network."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
     first = plans[0]
     options.check_different({member.name: chosen for member, chosen, _, _ in plans})
     if seeds is not None and not first[3].seeds:
-        raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {name}, where nothing is drawn at random")
+        raise SpecificationError(
+            f"--seeds {seeds}", f"has no meaning for {name}, which draws nothing at random; remove it"
+        )
     if studies[name].is_grid and dt is not None:
         raise SpecificationError(f"--dt {dt:g}", f"has no meaning for {name}; give time steps with --level")
     several = len(plans) > 1
@@ -177,7 +179,7 @@ def print_comparison(compared: pd.DataFrame) -> None:
 
 
 def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:
-    """Write tables, figures and record of a study, called alike, all or none; returns the names of the files."""
+    """Write tables, figures and record of a study under one stem, all or none. Return the names of the files."""
     import matplotlib.pyplot as plt
 
     from netsim.analysis.studies import study_panels
@@ -206,12 +208,12 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
 
 
 def print_levels(frame: pd.DataFrame) -> None:
-    """One line per curve and level: means over seeds, with the interval of the accuracy."""
-    accuracy = ("accuracy (a tie is an error)>", "95 % interval>")
+    """Print one line per curve and level: means over seeds, with the interval of the accuracy."""
+    accuracy = ("accuracy,\nstrict>", "95 % interval>")  # lines of 80 columns keep intervals whole
     several = "network" in frame
     by = [*(["group"] if "group" in frame else []), "condition", "layer", "level"]
     more = [*(["settings"] if "group" in frame else []), *(["networks>"] if several else [])]
-    table = new_table(*more, "", "layer", "level>", *accuracy, "same decisions>", "change of latency>")
+    table = new_table(*more, "", "layer", "level>", *accuracy, "same\ndecisions>", "change of\nlatency>")
     if several:
         counts = frame.fillna({"layer": ""}).groupby(by, sort=False, dropna=False, observed=True)["network"].nunique()
         frame = frame.assign(networks=counts.max())

@@ -1,4 +1,4 @@
-"""What commands print: results on stdout, notes, progress and errors on stderr."""
+"""Output of commands: results on stdout, notes, progress and errors on stderr."""
 
 from __future__ import annotations
 
@@ -27,51 +27,51 @@ if TYPE_CHECKING:
     from netsim.training.loop import Callbacks, Progress
 
 _AT_ONSET, _TIED = 0.5, 0.2
-"""Shares of neurons at the onset, and of presentations with tied outputs, above which the progress tells them."""
+"""Fractions of neurons at the onset, and of tied presentations, above which the progress shows them."""
 INTERRUPTED = 130  # exit code that shells give to a command stopped by Ctrl-C
 COMPILING = "compiling loops to machine code, which may take a minute"
-"""What is said when there is no machine code yet; Brian2, which compiles as well, does not tell when."""
+"""Note while numba compiles. Brian2 compiles too, but does not report it."""
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    """End with one line on stderr and an exit code."""
-    with contextlib.suppress(OSError):  # of a terminal that is gone
+    """Exit with one line on stderr and an exit code."""
+    with contextlib.suppress(OSError):  # the terminal may be closed
         print("netsim: " + " ".join(message.split()), file=sys.stderr, flush=True)
     sys.exit(code)
 
 
 def fail_interrupted(folder: Path, state: str) -> NoReturn:
-    """End as Ctrl-C has it, and say how to go on with what lies in a folder."""
+    """Exit with the code of Ctrl-C, and print how to continue the folder."""
     from netsim.training.opening import resuming
 
-    fail(f"{folder}: interrupted{state}. Go on with: {resuming(['netsim', *sys.argv[1:]])}", INTERRUPTED)
+    fail(f"{folder}: interrupted{state}. Continue with: {resuming(['netsim', *sys.argv[1:]])}", INTERRUPTED)
 
 
 def drop_output() -> None:
-    """Forget what stdout still holds, so that Python does not try to write it again at exit."""
+    """Discard the buffer of stdout, so that Python does not write it again at exit."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError:  # stdout is no file
+    except OSError:  # stdout is not a file
         return
 
 
 def print_json(content: dict[str, Any]) -> None:
-    """Print one JSON object on stdout; NaN and infinity, which JSON does not have, raise ValueError."""
+    """Print one JSON object on stdout. Raise ValueError for NaN and infinity, which JSON does not support."""
     print(json.dumps(content, indent=2, allow_nan=False))
 
 
 def note(text: str) -> None:
-    """Print a remark on stderr, where it is in no script's way."""
+    """Print a note on stderr, separate from results on stdout."""
     print(text, file=sys.stderr)
 
 
 def rounded(count: int) -> str:
-    """A count to three digits, for a table."""
-    return f"{count:,}" if count < 100_000 else f"{count / 1e6:.3g} M"
+    """Return a count for a table."""
+    return f"{count:,}"
 
 
 def new_table(*headings: str, fold: int | None = None) -> Table:
-    """A table; a heading that ends in ``>`` has its column right-aligned, column `fold` gives way if space is short."""
+    """Make a table. A heading that ends in ``>`` aligns its column right. Column `fold` shrinks in narrow terminals."""
     from rich import box
     from rich.table import Table
 
@@ -86,12 +86,12 @@ def print_table(table: Table) -> None:
     """Print a table on stdout, as wide as the terminal."""
     from rich.console import Console
 
-    # wide enough for every table, in which words from files are no markup
+    # wide enough for any table; text from files is not markup
     Console(width=None if sys.stdout.isatty() else 140, markup=False, emoji=False).print(table)
 
 
 def progress_bar() -> ProgressBar:
-    """A progress bar on stderr with counts and the time left."""
+    """Make a progress bar on stderr with counts and the remaining time."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -107,7 +107,7 @@ def progress_bar() -> ProgressBar:
 
 @contextmanager
 def counting(what: str, total: int) -> Iterator[Callable[..., None]]:
-    """Show how many presentations are done, and that loops are being compiled; gives the function that reports them."""
+    """Show the number of presentations, and a note during compilation. Yield the function that reports progress."""
     from netsim.numerics.compiling import when_compiling
 
     with progress_bar() as progress:
@@ -118,7 +118,7 @@ def counting(what: str, total: int) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def notes_for(category: type[Warning]) -> Iterator[None]:
-    """Print warnings of a category as notes; others go where they went before."""
+    """Print warnings of a category as notes. Other warnings are unchanged."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", category)
         others = warnings.showwarning
@@ -135,7 +135,7 @@ def notes_for(category: type[Warning]) -> Iterator[None]:
 
 @contextmanager
 def data_progress() -> Iterator[OnProgress]:
-    """Show how data are downloaded or converted, and note what is odd about them; gives the function to call."""
+    """Show progress and notes while data are downloaded or converted. Yield the function that reports progress."""
     with notes_for(DataWarning), progress_bar() as progress:
         tasks: dict[str, TaskID] = {}
 
@@ -149,9 +149,9 @@ def data_progress() -> Iterator[OnProgress]:
 
 @contextmanager
 def ended_as_by_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, so that what was begun is taken back, and a line says it.
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, which undoes half-finished work and prints a line.
 
-    What ``nohup`` has ignored stays ignored.
+    Signals that ``nohup`` ignores stay ignored.
     """
     ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     mine = [end for end in ends if signal.getsignal(end) == signal.SIG_DFL]
@@ -166,11 +166,11 @@ def ended_as_by_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def interrupt_noted() -> Iterator[Callable[[], bool]]:
-    """Only note the first Ctrl-C, so that nothing is left half done; gives the function that tells of it.
+    """Only note the first Ctrl-C, so that the current step completes. Yield a function that returns whether it came.
 
-    An exception out of nowhere can also get lost where Python cannot raise it, which happens while Brian2
-    builds a network. The second Ctrl-C interrupts as usual. SIGTERM and SIGHUP count the same: by the former a cluster
-    announces that it will end a job, the latter comes with the end of a terminal, unless ``nohup`` has it ignored.
+    An asynchronous exception can also get lost while Brian2 builds a network. The second Ctrl-C interrupts as usual.
+    SIGTERM and SIGHUP count like Ctrl-C. Clusters announce the end of a job by SIGTERM. A closing terminal sends
+    SIGHUP, unless ``nohup`` ignores it.
     """
     noted = False
 
@@ -191,7 +191,7 @@ def interrupt_noted() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def live(progress: ProgressBar, below: Callable[[], str]) -> Iterator[Callable[[str], None]]:
-    """Show a progress bar and a line below it; gives the function that prints lines above them, which stay."""
+    """Show a progress bar and a line below it. Yield the function that prints permanent lines above them."""
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
@@ -201,13 +201,13 @@ def live(progress: ProgressBar, below: Callable[[], str]) -> Iterator[Callable[[
 
 
 def trouble(network: Network, silent: Mapping[str, float], onset: Mapping[str, float], tie_rate: float) -> str:
-    """What a line of progress adds where activity hinders learning; empty if all is well."""
+    """Return a warning about activity that hinders learning, for a line of progress. May be empty."""
     from netsim.measuring.advice import MOSTLY_SILENT, silences_on_purpose
 
     quiet = [
-        f"{one.name} {silent[one.name]:.0%}"
-        for one in network.integrating
-        if silent.get(one.name, 0.0) > MOSTLY_SILENT and not silences_on_purpose(network, one)
+        f"{population.name} {silent[population.name]:.0%}"
+        for population in network.integrating
+        if silent.get(population.name, 0.0) > MOSTLY_SILENT and not silences_on_purpose(network, population)
     ]
     early = [f"{name} {share:.0%}" for name, share in onset.items() if share > _AT_ONSET]
     parts = [
@@ -220,24 +220,27 @@ def trouble(network: Network, silent: Mapping[str, float], onset: Mapping[str, f
 
 @contextmanager
 def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Callbacks]:
-    """Show a training as it goes, and a line for each finished epoch."""
-    from netsim.numerics.compiling import when_compiling
+    """Show the progress of a training, and a line for each finished epoch."""
+    from netsim.numerics.compiling import announcement, when_compiling
     from netsim.training.checkpoint import is_validated
     from netsim.training.loop import Callbacks
     from netsim.training.opening import seconds_of
 
     progress = progress_bar()
     task = progress.add_task("epoch 1", total=None)
-    figures, compiling = "first batch", False
+    figures, compiling, shown = "first batch", False, 0
 
     def on_compile() -> None:
         nonlocal figures, compiling
         if not compiling and not progress.console.is_terminal:
-            print_line(f"netsim: {COMPILING}")
+            print_line(f"netsim: {announcement()}")
         figures, compiling = COMPILING, True
 
     def on_batch(report: Progress) -> None:
-        nonlocal figures
+        nonlocal figures, shown
+        if report.epoch != shown:  # only now, so that a finished bar does not return to 0
+            shown = report.epoch
+            progress.reset(task)
         epoch = f"epoch {report.epoch + 1}/{network.training.epochs}"
         progress.update(task, description=epoch, total=report.expected, completed=report.presentations)
         shares = trouble(network, report.silent, report.onset, report.tie_rate)
@@ -253,7 +256,6 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
             f" strict accuracy {metrics['training_strict_accuracy']:.2%};{validation} {seconds_of(metrics):.1f} s"
             f"{trouble(network, shares('silent_', metrics), shares('onset_', metrics), ties)}"
         )
-        progress.reset(task)
 
     def shares(prefix: str, metrics: dict[str, Any]) -> dict[str, float]:
         return {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""The commands that train: ``train``, ``reproduce`` and ``sweep``."""
+"""The commands ``netsim train``, ``netsim reproduce`` and ``netsim sweep``."""
 
 from __future__ import annotations
 
@@ -155,7 +155,8 @@ def print_reproduction(found: Reproduction) -> None:
 
 def sweep(
     plan_file: Annotated[
-        Path, Argument(metavar="FILE.toml", help="Base network, grid or random draws, and seeds; see docs/sweeps.md.")
+        Path,
+        Argument(metavar="FILE.toml", help="Base network, grid or random draws, and seeds; see docs/howto/sweeps.md."),
     ],
     out: Annotated[Path | None, Option(metavar="DIR", help="New folder of the sweep; by default sweeps/FILE.")] = None,
     workers: Annotated[
@@ -204,7 +205,7 @@ def sweep(
 def train_plan(
     plan: Plan, plan_file: Path, folder: Path, data_dir: str | None, scheduler: str | None, workers: int | None
 ) -> pd.DataFrame:
-    """Train the runs that have not finished, and write the table of all as they end."""
+    """Train the unfinished runs. Update the table when a run ends."""
     from netsim.analysis import sweep_table, write_table
     from netsim.files import read_text, write_text
     from netsim.numerics.threads import threads
@@ -243,15 +244,15 @@ def train_plan(
         command = ["netsim", *sys.argv[1:]]
         try:
             with terminal.interrupt_noted() as interrupted, sweep_progress(waiting, keep, interrupted) as callbacks:
-                place = data_dir and str(Path(data_dir).resolve())
-                train_runs(client, waiting, folder, plan.limit, place, command, callbacks, interrupted)
+                folder_of_data = data_dir and str(Path(data_dir).resolve())
+                train_runs(client, waiting, folder, plan.limit, folder_of_data, command, callbacks, interrupted)
         except KeyboardInterrupt:
             terminal.fail_interrupted(folder, f"; {len(outcomes)} of {len(runs)} runs have ended")
         return sweep_table(plan.keys, ended_runs(runs, outcomes))
 
 
 def print_plan(plan: Plan, as_json: bool) -> None:
-    """Show what would be trained."""
+    """Print the planned runs."""
     from netsim.sweeps.plan import shown
 
     if as_json:
@@ -264,7 +265,7 @@ def print_plan(plan: Plan, as_json: bool) -> None:
 
 
 def print_summary(plan: Plan, summary: pd.DataFrame) -> None:
-    """Show what each combination of settings came to, the best ones first."""
+    """Print the results of each combination of settings, best first."""
     from netsim.spikes.files import records
     from netsim.sweeps.plan import shown
 
@@ -287,7 +288,7 @@ def print_summary(plan: Plan, summary: pd.DataFrame) -> None:
 def sweep_progress(
     runs: Mapping[str, PlannedRun], keep: Callable[[str, Outcome], None], interrupted: Callable[[], bool]
 ) -> Iterator[SweepCallbacks]:
-    """Show a sweep as it goes, with a line for each run that has ended."""
+    """Show the progress of a sweep, and a line for each finished run."""
     from netsim.sweeps.execution import SweepCallbacks
     from netsim.sweeps.plan import described
 

@@ -44,7 +44,7 @@ def read_idx(path: str | Path, dimensions: int | None = None) -> np.ndarray:
             with gzip.GzipFile(fileobj=file) as unzipped:
                 return _read_array(unzipped, path, dimensions, _LARGEST_EXPANSION * size, size)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
+        raise DataError(f"{path}: no such file; check its path") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: is a damaged gzip file ({error}); download it again") from error
     except OSError as error:
@@ -69,6 +69,7 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
         If the array has another type, too many dimensions or more than 4 GiB.
     RunError
         If the file cannot be written.
+
     Examples
     --------
     >>> import numpy as np

@@ -14,7 +14,7 @@ _STAND_IN = ", the stand-in that the learner uses"
 
 
 def neurons_table(network: Network, foreign: str = "") -> Table:
-    """Return the equations of neurons and synapses; with a `foreign` engine, only those of the learner."""
+    """Return the equations of neurons and synapses. With a `foreign` engine, return only equations of the learner."""
     by_regime = grouped(network.integrating, lambda population: population.dynamics.regime)
     potentials = [
         rf"$\tau v_j'(t) = {_current(regimes[regime])}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
@@ -42,7 +42,10 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
         ),
         ("Regime", "\n".join(f"`{regime}`: {_summary(regimes[regime])}" for regime in by_regime)),
     ]
-    competing = grouped((one for one in network.populations if one.winners is not None), lambda one: one.winners)
+    competing = grouped(
+        (population for population in network.populations if population.winners is not None),
+        lambda population: population.winners,
+    )
     if competing:
         rows.append(("Winner take all", _competition(competing)))
     if has_relays(network):
@@ -110,15 +113,16 @@ def _recurrent_current(network: Network) -> str:
     loops = [projection for projection in network.projections if network.is_recurrent(projection)]
     same = "step" if network.training.dt else "instant"
     return (
-        rf"$R_j(t)$ is such a sum over the synapses of {names(one.name for one in loops)}, which have no part in"
-        rf" $I_j(t)$. It counts from ${ONSET}$ on in every regime, also where a gate has closed for $I_j(t)$. A spike"
+        rf"$R_j(t)$ is such a sum over the synapses of {names(projection.name for projection in loops)},"
+        rf" which have no part in $I_j(t)$. It counts from ${ONSET}$ on in every regime, also where a gate has closed"
+        rf" for $I_j(t)$. A spike"
         f" changes slopes alone: spikes of one {same} do not see each other."
     )
 
 
 def _competition(competing: Mapping[Winners | None, Sequence[Population]]) -> str:
     lines = [
-        f"{names(one.name for one in chosen)}: {winners.describe()}"
+        f"{names(population.name for population in chosen)}: {winners.describe()}"
         for winners, chosen in competing.items()
         if winners is not None
     ]
@@ -158,7 +162,7 @@ def _time(network: Network) -> str:
 
 
 def parameters_table(network: Network, foreign: str = "") -> Table:
-    """Return the parameters of the integrating neurons, one row per population; `foreign` as in `neurons_table`."""
+    """Return the parameters of integrating neurons, one row per population. See `neurons_table` for `foreign`."""
     columns = {"Layer": 0.16, "Regime": 0.14, r"$\theta$": 0.08, r"$\tau$ (ms)": 0.11, f"${ONSET}$ (ms)": 0.11}
     columns |= {f"${END}$ (ms)": 0.11, f"${GATE}$ (ms)": 0.12, "$D$": 0.08, "$b_j$": 0.09}
     rows = []

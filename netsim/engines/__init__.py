@@ -1,8 +1,8 @@
-"""Engines present stimuli to a network and return first-spike latencies. They know nothing of learning.
+"""Engines present stimuli to a network and return first-spike latencies, independently of learning.
 
-A *conversation* is a generator that yields a `Batch` and is sent the latencies of all populations in return;
-what it returns in the end, the engine's `run` returns. So the same conversation runs on every engine, and a
-clock-driven engine can hold the whole conversation inside one long simulation.
+A *conversation* is a generator. It yields batches (`Batch`) and receives the latencies of all populations. The engine's
+`run` returns its return value. The same conversation therefore runs on every engine, and a clock-driven engine can run
+it within one long simulation.
 """
 
 from collections.abc import Sequence
@@ -16,21 +16,24 @@ from netsim.specification.checks import check_choice
 def make_engine(
     name: str, network: Network, dt: float = 0.0, precision: str = "double", record: Sequence[Recorded] = ()
 ) -> Engine:
-    """An engine by name.
+    """Make an engine by name.
 
     Parameters
     ----------
     name : str
-        ``event``, ``brian2``, or another that is registered.
+        ``event``, ``brian2``, or another registered name.
     network : Network
     dt : float
-        Time grid (ms); 0 for exact times, which the engine ``brian2`` does not have. Latencies of stimuli, delays and
-        breakpoints of PSPs move to the nearest step, halves up; onsets, gates and ends to the first step at or after
-        them.
+        Time step of the grid (ms), or 0 for exact times, which the engine ``brian2`` does not support. Latencies of
+        stimuli, delays and breakpoints of PSPs move to the nearest step, halves up. Onsets, gates and ends move to the
+        first step at or after them.
     precision : {"single", "double"}
-        Arithmetic of the event engine.
+        Precision of the event engine.
     record : sequence of Recorded
-        Neurons whose potentials are kept.
+        Neurons whose potentials are recorded.
+        Returns
+        -------
+        Engine
 
     Raises
     ------
@@ -53,9 +56,9 @@ def make_engine(
 
 
 def engine_of(network: Network, record: Sequence[Recorded] = ()) -> Engine:
-    """The engine that a network's ``training`` names, on its time grid, in double precision.
+    """Make the engine of a network's ``training``, on its time grid, in double precision.
 
-    Parameters and errors are those of `make_engine`.
+    See `make_engine` for parameters and errors.
 
     Examples
     --------

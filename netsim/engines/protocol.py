@@ -1,4 +1,4 @@
-"""What passes between an engine and whoever uses it: batches, latencies, potentials, conversations."""
+"""The interface of engines: batches, latencies, potentials and conversations."""
 
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -27,24 +27,23 @@ class Batch:
     Parameters
     ----------
     stimuli : ndarray of float, shape (presentations, height, width, channels)
-        Latencies of the stimulus (ms); ``inf`` is silent. An engine with a time grid moves them to the nearest step,
-        and leaves out spikes that come to the end of the presentation.
+        Latencies of the stimulus (ms), ``inf`` for silence. An engine with a time grid moves them to the nearest step.
+        It drops spikes that move to the end of the presentation.
     weights : dict of ndarray
-        The weights that feed forward (`netsim.weights.binary.forward_weights`).
+        Forward weights (`netsim.weights.binary.forward_weights`).
     silenced : dict of ndarray of bool, optional
-        By the name of a population, neurons that cannot fire, of its shape with or without a first axis of
+        Neurons that cannot fire, by population. The shape is the population's, with or without a first axis of
         presentations.
     thresholds : dict of ndarray of float, optional
-        By the name of a population, a threshold for each neuron in place of the common one, of its shape.
+        Individual thresholds of neurons that replace the common threshold, by population, in its shape.
     delays : dict of ndarray of float, optional
-        By the name of a projection with weights, how much later (ms) than its own delay the spikes of each presynaptic
-        neuron arrive at its synapses: conduction delays of the axons, of the shape of the source. They are added to
-        delays of single synapses, too. On a grid, the delay of an axon is rounded to the nearest step together with
-        what is added here; the delay of a synapse is rounded by itself.
+        Additional axonal delays (ms) of presynaptic neurons, by projection with weights, in the shape of the source.
+        They add to the projection's own delay, and to delays of single synapses. On a grid, the sum of an axon's delay
+        and its addition is rounded to the nearest step. The delay of a synapse is rounded separately.
     weights_checked : bool, optional
-        Whether the caller guarantees that all weights are finite, delays not negative and signs those of the
-        projections. The event engine then compares names, shapes and floating-point type only: to look at all values
-        is some 40 % of what the presentation of a single image takes.
+        Whether the caller guarantees finite weights, delays that are not negative, and the signs of the projections.
+        The event engine then checks only names, shapes and floating-point type. Checking all values takes some 40 % of
+        the presentation of a single image.
 
     Examples
     --------
@@ -90,12 +89,12 @@ class Recorded(NamedTuple):
 
 
 class Potential(NamedTuple):
-    """The potential of one neuron during one presentation, which is counted from the start of the batch.
+    """The potential of one neuron during one presentation. Presentations are numbered from the start of the batch.
 
     Attributes
     ----------
     time, potential : ndarray of float, shape (samples,)
-        Times in the presentation (ms), and the potential then.
+        Times in the presentation (ms), and potentials at these times.
     """
 
     presentation: int
@@ -109,16 +108,16 @@ class Potential(NamedTuple):
 
 
 class Engine(Protocol):
-    """What every engine offers.
+    """The protocol of engines.
 
-    One whose neurons are those of the specification says so by the attribute ``solves_equation = True``; only then are
-    read-outs of potentials possible, which follow from its latencies.
+    An engine that solves the equation of the specification has the attribute ``solves_equation = True``. Only then are
+    read-outs of potentials possible, which follow from latencies.
 
     Attributes
     ----------
     network : Network
     dt : float
-        Time grid (ms); 0 stands for exact times.
+        Time step of the grid (ms), or 0 for exact times.
     potentials : list of Potential
         Potentials of the recorded neurons during the last batch.
     """
@@ -128,23 +127,23 @@ class Engine(Protocol):
     potentials: list[Potential]
 
     def run(self, conversation: Conversation[Result]) -> Result:
-        """Run a conversation: present each batch that it yields and send back the latencies, until it returns."""
+        """Run the generator: present each batch it yields and send the latencies, until it returns."""
 
     def present(self, batch: Batch) -> Latencies:
-        """Present one batch; the learner's and everybody's shortest way to latencies."""
+        """Present one batch and return its latencies."""
 
 
 class EngineEntry(NamedTuple):
-    """What an engine is registered as, in `netsim.seams.engines`; its module imports what is heavy when it makes one.
+    """The entry of an engine in `netsim.seams.engines`. Its module imports slow libraries only in `make`.
 
     Attributes
     ----------
     make : callable
-        Called with a network and the keywords `dt`, `precision` and `record`, as `netsim.engines.make_engine`.
+        Called with a network and the keywords `dt`, `precision` and `record`, like `netsim.engines.make_engine`.
     phrase : str
-        What it does, for the model description.
+        The engine in words, for the model description.
     exact : bool
-        Whether it has exact times, without a grid.
+        Whether it supports exact times, without a grid.
     """
 
     make: Callable[..., Engine]
@@ -153,14 +152,14 @@ class EngineEntry(NamedTuple):
 
 
 _PRESENTING: dict[int, list[int]] = {}
-"""Engines that present, by their identity, each with the thread in which it does."""
+"""Presenting engines by identity, each with its thread."""
 
 
 @contextmanager
 def presenting_alone(engine: Engine) -> Iterator[None]:
-    """Refuse, by a RunError, an engine that is presenting already, in another thread or in its own conversation."""
+    """Raise RunError for an engine that is already presenting, in another thread or in its own conversation."""
     own = [get_ident()]
-    if _PRESENTING.setdefault(id(engine), own) is not own:  # one step, in which no other thread comes between
+    if _PRESENTING.setdefault(id(engine), own) is not own:  # atomic between threads
         raise RunError(f"{engine!r}: is presenting already; make an engine for each thread")
     try:
         yield
@@ -169,7 +168,7 @@ def presenting_alone(engine: Engine) -> Iterator[None]:
 
 
 def _forget_other_threads() -> None:
-    """In a process that was forked: it has none of the threads but the one that forked."""
+    """Clear the table in a forked process, which has only the forking thread."""
     for engine, (thread,) in list(_PRESENTING.items()):
         if thread != get_ident():
             del _PRESENTING[engine]
@@ -180,7 +179,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def single_batch(batch: Batch) -> Conversation[Latencies]:
-    """The conversation that presents one batch and returns its latencies."""
+    """Present one batch and return its latencies, as a conversation."""
     latencies = yield batch
     return latencies
 
@@ -200,11 +199,11 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
 
 
 def checked_batch(network: Network, batch: Batch, values_later: bool = False) -> Batch:
-    """A batch that fits the network; its silenced neurons get a first axis of presentations.
+    """Return a batch that fits the network, with a first axis of presentations for silenced neurons.
 
-    With `values_later` those of stimuli are left to `copy_stimuli`, if it checks them. Raises SpecificationError if
-    there is no such population or projection, or it has no thresholds or no weights; DataError if an array has another
-    shape, or holds what is no latency, no threshold or no delay.
+    With `values_later`, `copy_stimuli` checks the values of stimuli, if it supports their type. Raise
+    SpecificationError if a population or projection does not exist, or has no thresholds or no weights. Raise DataError
+    if an array has another shape, or contains invalid latencies, thresholds or delays.
     """
     check_kind(batch, Batch, "batch", "such as netsim.Batch(stimuli, weights)")
     _check_shape(network, batch.stimuli)
@@ -214,7 +213,7 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
         network.neurons(name)
         _check_values("thresholds", name, thresholds, network.shapes[name])
         if not (thresholds > 0).all():
-            raise DataError(f"thresholds: {name} holds some that are not positive")
+            raise DataError(f"thresholds: {name} contains values that are not positive; use positive thresholds")
     for name, delays in batch.delays.items():
         projection = network.projection(name)
         network.neurons(projection.target)
@@ -239,17 +238,17 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
 
 
 def copy_stimuli(network: Network, stimuli: np.ndarray, part: slice, copy: np.ndarray) -> None:
-    """Copy a part of stimuli to that of an array of floats in C order; raises DataError if any value is no latency.
+    """Copy a part of stimuli to the same part of a C-ordered float array. Raise DataError for invalid latencies.
 
-    To copy and to check in one pass takes as long as either, and releases the GIL. Values of types that compiled loops
-    do not take are copied alone; `checked_batch` has looked at all of them.
+    One pass copies and checks in the time of either, and releases the GIL. For types without compiled loops, the
+    function only copies, because `checked_batch` has checked them.
     """
     if not is_compiled_for(stimuli.dtype):
         copy[part] = stimuli[part]
         return
     values, duration = stimuli[part].reshape(-1), stimuli.dtype.type(network.duration)
     if _copy_latencies(values, duration, copy[part].reshape(-1)) != values.size:
-        _check_latencies(network, stimuli)  # of the whole batch: what is said does not depend on which part is first
+        _check_latencies(network, stimuli)  # checks all, so that the first part does not decide
 
 
 def _check_shape(network: Network, stimuli: np.ndarray) -> None:
@@ -259,20 +258,21 @@ def _check_shape(network: Network, stimuli: np.ndarray) -> None:
 
 
 def _check_latencies(network: Network, stimuli: np.ndarray) -> None:
-    """Refuse values that are neither before the end of the presentation nor silent."""
+    """Refuse values that are neither silent nor before the end of the presentation."""
     if ((stimuli >= 0) & ((stimuli < network.duration) | (stimuli == np.inf))).all():
         return
     if np.isnan(stimuli).any():
-        raise DataError("stimuli: hold NaN; a silent neuron has the latency inf")
+        raise DataError("stimuli: contain NaN; use inf for silence")
     if (stimuli < 0).any():
-        raise DataError("stimuli: hold negative latencies; time starts at 0 ms with the presentation")
-    raise DataError(f"stimuli: hold latencies after the end of the presentation ({network.duration} ms)")
+        raise DataError("stimuli: contain negative latencies; time starts at 0 ms with the presentation")
+    late = f"contain latencies after the end of the presentation ({network.duration} ms)"
+    raise DataError(f"stimuli: {late}; use inf for silence")
 
 
 @compiled
 def _copy_latencies(values: np.ndarray, duration: float, copy: np.ndarray) -> int:
-    """Copy values, and count those that are latencies."""
-    # a loop that could end early would not be vectorised
+    """Copy values, and count the valid latencies."""
+    # a loop with an early exit would not be vectorised
     count = 0
     for k in range(len(values)):
         count += (values[k] >= 0) & ((values[k] < duration) | (values[k] == np.inf))
@@ -285,4 +285,4 @@ def _check_values(what: str, name: str, values: np.ndarray, shape: Shape) -> Non
     if values.shape != shape:
         raise DataError(f"{what}: {name} has shape {values.shape}, {shape} is needed")
     if not np.isfinite(values).all():
-        raise DataError(f"{what}: {name} holds values that are not finite numbers")
+        raise DataError(f"{what}: {name} contains NaN or infinity; use finite numbers")

@@ -122,7 +122,7 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
     """Convert errors of libraries over a missing or damaged file into a DataError of one line."""
     try:
         if not path.exists():  # messages of libraries differ
-            raise DataError(f"{path}: no such file")
+            raise DataError(f"{path}: no such file; check its path")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
@@ -132,7 +132,9 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
         raise DataError(f"{path}: needs more memory than there is; it is too large or damaged") from error
     except Exception as error:  # each library raises other exceptions
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: cannot be read as {format_name} ({reason})") from error
+        raise DataError(
+            f"{path}: cannot be read as {format_name} ({reason}); check its format or write it again"
+        ) from error
 
 
 def choose_layer(path: Path, layer: str | None, names: Sequence[str]) -> str:
@@ -163,13 +165,15 @@ def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) 
         if values.size and not (values.min() >= 0 and values.max() < size):
             raise DataError(
                 f"{path}: {name} ranges from {values.min()} to {values.max()}, but the shape {shape} of the layer"
-                f" allows only 0 to {size - 1}"
+                f" allows only 0 to {size - 1}; correct the numbers"
             )
     if not placed:
         return given["neuron"]
     numbers = np.ravel_multi_index([given[axis] for axis in axes], shape)
     if "neuron" in given and (numbers != given["neuron"]).any():
-        raise DataError(f"{path}: {', '.join(axes)} and neuron contradict each other in a layer of shape {shape}")
+        raise DataError(
+            f"{path}: {', '.join(axes)} and neuron contradict each other in a layer of shape {shape}; remove one"
+        )
     return numbers
 
 
@@ -251,7 +255,7 @@ def check_trials(path: Path, trials: Mapping[str, np.ndarray]) -> Mapping[str, n
     """Raise DataError unless all columns of the trials have the same length."""
     counts = {name: len(column) for name, column in trials.items()}
     if set(counts.values()) != {counts["start_time"]}:
-        raise DataError(f"{path}: is damaged: columns of the presentations differ in length ({counts})")
+        raise DataError(f"{path}: is damaged: columns of the presentations differ in length ({counts}); write it again")
     return trials
 
 

@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.5
 Measured = tuple[int, list[Row]]
-"""Number of a unit, and its rows."""
+"""Index of a unit, and its rows."""
 
 
 def measured(
     experiment: Experiment, units: Sequence[tuple[int, Unit]], workers: int | str | None
 ) -> Iterator[Measured]:
-    """Measure numbered units; yields the rows of each as it ends.
+    """Measure numbered units. Yield the rows of each finished unit.
 
     Parameters
     ----------
     experiment : Experiment
     units : sequence of (int, Unit)
     workers : int or str, optional
-        Number of processes of this machine, or the address of a Dask scheduler; by default this process.
+        Number of processes on this machine, or the address of a Dask scheduler. The default is the current process.
 
     Raises
     ------
     RunError
-        If a unit fails by an error that netsim does not raise itself, or the workers are lost.
+        If a unit fails by an error of another library, or the workers are lost.
     """
     if workers is None or not units:
         for number, unit in units:
@@ -47,7 +47,7 @@ def measured(
 
 
 def rows_of(experiment: Experiment, unit: Unit) -> list[Row]:
-    """Return the rows of a unit, as a file of JSON would keep them."""
+    """Return the rows of a unit as read back from JSON."""
     try:
         rows: list[Row] = json.loads(json.dumps(list(experiment.measure(unit)), allow_nan=False))
     except (NetsimError, MemoryError):
@@ -59,7 +59,7 @@ def rows_of(experiment: Experiment, unit: Unit) -> list[Row]:
 
 
 def _over_workers(client: Client, experiment: Experiment, units: Sequence[tuple[int, Unit]]) -> Iterator[Measured]:
-    """Hand out no more units than there are workers: Dask blames all that wait on a worker for its death."""
+    """Submit at most one unit per worker, because Dask blames all waiting units for the death of a worker."""
     ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
     waiting: dict[Future[Any], int] = {}
     ahead = list(units)

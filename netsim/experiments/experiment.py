@@ -1,6 +1,6 @@
-"""What an experiment is: a frozen dataclass of its settings, which lists its conditions and measures them.
+"""The base class of experiments: a frozen dataclass of settings that lists and measures conditions.
 
-Nothing heavy is imported before an experiment runs, so that a list of experiments is quick.
+Slow libraries are imported only when an experiment runs, so that listing experiments is fast.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 Condition = dict[str, Any]
 """Values of the independent variables, ready for JSON."""
 Row = dict[str, Any]
-"""A row of the table, ready for JSON; what is missing is None."""
+"""A row of the table, ready for JSON. Missing values are None."""
 Outcome = Literal["reproduced", "not reproduced", "beyond"]
 LEAST_SEEDS = 5
-"""Seeds from which on intervals count as evidence."""
+"""Minimum number of seeds for a verdict."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Control:
     Parameters
     ----------
     quantity : str
-        The quantity that is compared.
+        The compared quantity.
     value : str
         Its published value, with the unit.
     source : str
@@ -58,7 +58,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Results:
-    """Headings and rows of text for the page; a heading that ends in ``>`` has its column right-aligned."""
+    """Headings and rows of text for the page. A heading that ends in ``>`` aligns its column right."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -71,7 +71,7 @@ class Unit:
     condition: Condition
     seed: int
     data_dir: str | None = field(default=None, compare=False)
-    """Folder of the data set; does not change the result."""
+    """Folder of the data set. It does not affect the result."""
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {value}" for name, value in {**self.condition, "seed": self.seed}.items())
@@ -81,7 +81,7 @@ class Unit:
 class Experiment(ABC):
     """A question, a plan, a table, a figure and a verdict. The fields of a subclass are its settings.
 
-    Settings are numbers, words, truth values or tuples of these. Register a subclass with
+    Settings are numbers, strings, booleans or tuples of these. Register a subclass with
     ``netsim.seams.experiments.register(name)``.
 
     Attributes
@@ -91,18 +91,18 @@ class Experiment(ABC):
     duration, quick_duration : str
         Measured on two cores.
     order : int
-        Lists are sorted by it.
+        Sort key in lists.
     quick : mapping
         Settings of ``--quick`` that differ from the defaults.
     default_seeds : int
-        Number of seeds, from 0 on.
+        Number of seeds, starting at 0.
     controls : tuple of Control
     references : tuple of str
     """
 
     question: ClassVar[str]
     summary: ClassVar[str]
-    """The question, where help texts list experiments."""
+    """The question, for lists in help texts."""
     duration: ClassVar[str]
     quick_duration: ClassVar[str]
     order: ClassVar[int] = 1000
@@ -119,8 +119,8 @@ class Experiment(ABC):
         check_types(self, "")
         self.check()
 
-    def check(self) -> None:  # noqa: B027  most experiments need no more than their types
-        """Refuse settings that do not fit, by a SpecificationError."""
+    def check(self) -> None:  # noqa: B027  most experiments need only the checks of types
+        """Raise SpecificationError for settings that do not fit."""
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -128,7 +128,7 @@ class Experiment(ABC):
 
     @property
     def name(self) -> str:
-        """The name that the experiment is registered under."""
+        """The name in the registry."""
         return experiments.name_of(type(self))
 
     @property
@@ -138,7 +138,7 @@ class Experiment(ABC):
 
     @abstractmethod
     def conditions(self) -> Sequence[Condition]:
-        """List the conditions; each is measured with every seed."""
+        """List the conditions. Each is measured with every seed."""
 
     @abstractmethod
     def measure(self, unit: Unit) -> list[Row]:

@@ -1,7 +1,7 @@
 """The folder of an experiment: its record, and the rows of each unit as soon as the unit is measured.
 
-Each unit is a file that appears whole or not at all. So a resumed experiment has the same table as an uninterrupted
-one.
+The file of a unit appears complete or not at all. A resumed experiment therefore has the same table as an uninterrupted
+experiment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from netsim.seams import experiments
 RECORD = "experiment.json"
 _UNITS = "units"
 _LARGEST = 2**26
-"""Bytes of a file of rows."""
+"""Maximum bytes of a file of rows."""
 
 
 class ExperimentFolder:
@@ -34,7 +34,7 @@ class ExperimentFolder:
         self.record_file = path / RECORD
 
     def check(self, experiment: Experiment, seeds: Sequence[int], resume: bool) -> None:
-        """Refuse, by a RunError, a folder with other files, or with another experiment to resume."""
+        """Raise RunError for a folder with other files, or with another experiment to resume."""
         if not self.path.exists() or (self.path.is_dir() and {each.name for each in self.path.iterdir()} <= {LOCK}):
             return
         if not self.record_file.is_file():
@@ -51,7 +51,7 @@ class ExperimentFolder:
             raise RunError(f"{self.path}: {changed}; restore it, or choose another --out")
 
     def begin(self, experiment: Experiment, seeds: Sequence[int], quick: bool) -> dict[str, Any]:
-        """Write the record of a new experiment; add to that of a resumed one."""
+        """Write the record of a new experiment, or extend the record of a resumed experiment."""
         make_folder(self.path / _UNITS)
         now = describe_run(seeds[0])
         if self.record_file.exists():
@@ -62,13 +62,18 @@ class ExperimentFolder:
             record["resumed"] = [*record.get("resumed", []), entry]
         else:
             del now["seed"]
-            own = {"experiment": experiment.name, "quick": quick, "settings": experiment.settings, "seeds": list(seeds)}
-            record = {**own, **now, **_plugin(experiment)}
+            entries = {
+                "experiment": experiment.name,
+                "quick": quick,
+                "settings": experiment.settings,
+                "seeds": list(seeds),
+            }
+            record = {**entries, **now, **_plugin(experiment)}
         self.write_record(record)
         return record
 
     def record(self) -> dict[str, Any]:
-        """Return what `begin` wrote; a RunError, if it is damaged."""
+        """Return the record from `begin`. Raise RunError if it is damaged."""
         return self._read(self.record_file)
 
     def write_record(self, record: Mapping[str, Any]) -> None:
@@ -80,8 +85,8 @@ class ExperimentFolder:
         write_json(self._file(number), {"condition": unit.condition, "seed": unit.seed, "rows": list(rows)})
 
     def kept(self, units: Sequence[Unit]) -> dict[int, list[Row]]:
-        """Return the rows of the units that were measured, by the number of the unit."""
-        found = {}
+        """Return the rows of the measured units, by index of the unit."""
+        rows = {}
         for number, unit in enumerate(units):
             file = self._file(number)
             remove_half_written(file)
@@ -89,8 +94,8 @@ class ExperimentFolder:
                 content = self._read(file)
                 if (content.get("condition"), content.get("seed")) != (unit.condition, unit.seed):
                     raise RunError(f"{file}: is not the unit {unit}; choose another --out")
-                found[number] = content["rows"]
-        return found
+                rows[number] = content["rows"]
+        return rows
 
     def _file(self, number: int) -> Path:
         return self.path / _UNITS / f"{number + 1:04d}.json"
@@ -115,7 +120,7 @@ def _difference(before: Any, now: Any) -> str:
 
 
 def _plugin(experiment: Experiment) -> dict[str, Any]:
-    """Where an experiment comes from that is not netsim's own."""
+    """Return the origin of an experiment from a plug-in."""
     if experiments.is_own(experiment.name):
         return {}
     origin = asdict(experiments.origin(experiment.name))

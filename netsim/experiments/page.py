@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def make_page(
     experiment: Experiment, table: pd.DataFrame, verdict: Verdict, record: Mapping[str, Any], file: str, png: bytes
 ) -> Article:
-    """Return the page of an experiment, whose figure is the PNG `file`."""
+    """Return the page of an experiment with the figure `file` (PNG)."""
     results = experiment.results(table)
     seeds = record["seeds"]
     settings = Table(("setting", "value"), tuple((name, _shown(value)) for name, value in experiment.settings.items()))
@@ -63,13 +63,13 @@ def make_page(
 
 
 def cautions(record: Mapping[str, Any]) -> list[str]:
-    """Return what a reader has to know before the result."""
-    found = []
+    """Return cautions that a reader needs before the result."""
+    lines = []
     if record["quick"]:
-        found.append("This is a quick run with a reduced budget. It shows the protocol. Its verdict is no evidence.")
+        lines.append("This is a quick run with a reduced budget. It shows the protocol. Its verdict is no evidence.")
     if (count := len(record["seeds"])) < LEAST_SEEDS:
-        found.append(f"Only {count} seed{'s' * (count > 1)}: the intervals need at least {LEAST_SEEDS}.")
-    return found
+        lines.append(f"Only {count} seed{'s' * (count > 1)}: the intervals need at least {LEAST_SEEDS}.")
+    return lines
 
 
 def _caveats(experiment: Experiment, record: Mapping[str, Any]) -> list[str]:

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OnUnit = Callable[[int, int, str], None]
-"""Called with (units done, all units, the unit that ended)."""
+"""Called with (finished units, all units, last finished unit)."""
 MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True, repr=False)
 class ExperimentResult:
-    """What an experiment measured.
+    """The result of an experiment.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class ExperimentResult:
     page : str
         The page as Markdown.
     files : tuple of Path
-        The files that were written.
+        The written files.
     """
 
     experiment: Experiment
@@ -62,7 +62,7 @@ class ExperimentResult:
         return f"ExperimentResult({self.experiment.name!r}: {self.verdict.outcome}, {seeds} seeds)"
 
     def figure(self) -> Figure:
-        """Return a new figure of the table; close it when it is no longer needed."""
+        """Return a new figure of the table. The caller closes it."""
         return self.experiment.draw(self.table)
 
 
@@ -87,15 +87,15 @@ def experiment(
     quick : bool
         Use settings that take minutes. They show the protocol, not the result.
     seeds : int, optional
-        Number of seeds; by default that of the experiment, at least five.
+        Number of seeds. The default is the number of the experiment, at least five.
     settings : mapping, optional
         Settings that differ from the defaults, such as ``{"depths": [2, 4]}``.
     out : str or Path, optional
-        New folder for table, figure, record and page; by default nothing is written.
+        New folder for table, figure, record and page. By default no files are written.
     resume : bool
-        Continue the experiment in the folder, if there is one.
+        Continue the experiment in the folder, if it exists.
     workers : int or str, optional
-        Number of processes that share the units, or the address of a Dask scheduler; by default this process.
+        Number of processes for the units, or the address of a Dask scheduler. The default is the current process.
     data_dir : str, optional
         Folder of the data set.
     progress : callable
@@ -109,9 +109,9 @@ def experiment(
     Raises
     ------
     SpecificationError
-        If there is no such experiment or setting, or a value does not fit.
+        If the experiment or a setting does not exist, or a value does not fit.
     RunError
-        If the folder exists already, or holds another experiment.
+        If the folder exists already, or contains another experiment.
     DataError
         If the data set is not found.
 
@@ -132,9 +132,9 @@ def experiment(
         whole(workers, "workers")
     if resume and out is None:
         raise SpecificationError("resume", "needs out, the folder of the experiment to continue")
-    place = None if data_dir is None else str(path_in(data_dir, "data_dir").resolve())
+    data_folder = None if data_dir is None else str(path_in(data_dir, "data_dir").resolve())
     numbers = range(count)
-    units = [Unit(condition, seed, place) for seed in numbers for condition in chosen.conditions()]
+    units = [Unit(condition, seed, data_folder) for seed in numbers for condition in chosen.conditions()]
     if out is None:
         record = {"quick": quick, "settings": chosen.settings, "seeds": list(numbers), **describe_run(0)}
         rows = _measure(chosen, units, workers, progress, {}, lambda number, unit, rows: None)
@@ -163,18 +163,18 @@ def _measure(
     kept: Mapping[int, list[Row]],
     keep: Callable[[int, Unit, Sequence[Row]], None],
 ) -> list[Row]:
-    """Return the rows of all units, in their order; those of `kept` are not measured again."""
-    found = dict(kept)
-    progress(len(found), len(units), "")
-    ahead = [(number, unit) for number, unit in enumerate(units) if number not in found]
+    """Return the rows of all units, in order. Units in `kept` are not measured again."""
+    measured_rows = dict(kept)
+    progress(len(measured_rows), len(units), "")
+    ahead = [(number, unit) for number, unit in enumerate(units) if number not in measured_rows]
     for number, rows in measured(experiment, ahead, workers):
         keep(number, units[number], rows)
-        found[number] = rows
-        progress(len(found), len(units), str(units[number]))
+        measured_rows[number] = rows
+        progress(len(measured_rows), len(units), str(units[number]))
     return [
         {**units[number].condition, "seed": units[number].seed, **row}
-        for number in sorted(found)
-        for row in found[number]
+        for number in sorted(measured_rows)
+        for row in measured_rows[number]
     ]
 
 
@@ -198,7 +198,7 @@ def _finish(
 
 
 def _judged(experiment: Experiment, table: pd.DataFrame, seeds: int) -> Verdict:
-    """Return the verdict; with too few seeds nothing counts as reproduced."""
+    """Return the verdict. With too few seeds, no result counts as reproduced."""
     verdict = experiment.verdict(table)
     if seeds >= LEAST_SEEDS:
         return verdict
@@ -208,7 +208,7 @@ def _judged(experiment: Experiment, table: pd.DataFrame, seeds: int) -> Verdict:
 def _write(
     experiment: Experiment, rows: Sequence[Row], record: dict[str, Any], folder: ExperimentFolder
 ) -> ExperimentResult:
-    """Write all files of a finished experiment; the record comes last, with their checksums."""
+    """Write all files of a finished experiment. The record, with checksums, comes last."""
     from netsim.spikes.files import write_table
 
     result, html, picture = _finish(experiment, rows, record)

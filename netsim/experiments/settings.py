@@ -1,4 +1,4 @@
-"""An experiment with settings of the user: names are checked, with a hint, and so are types."""
+"""Make an experiment with user settings, and check names and types."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from netsim.seams import experiments
 
 
 def make_experiment(name: str, quick: bool = False, given: Mapping[str, Any] | None = None) -> Experiment:
-    """Return an experiment with its default or quick settings, and those given in their place.
+    """Return an experiment with its default or quick settings, changed by given settings.
 
     Raises
     ------
     SpecificationError
-        If there is no such experiment or setting, or a value does not fit.
+        If the experiment or a setting does not exist, or a value does not fit.
     """
     kind: type[Experiment] = experiments.require(name)
     defaults = {field.name: field.default for field in fields(kind)}
@@ -34,7 +34,7 @@ def make_experiment(name: str, quick: bool = False, given: Mapping[str, Any] | N
 
 
 def _check(where: str, value: Any, default: Any) -> None:
-    """Refuse a value of another kind than the default has; elements of a list are compared with its elements."""
+    """Refuse a value whose type differs from the default. Lists are compared by their elements."""
     if isinstance(default, tuple):
         if not isinstance(value, list | tuple) or not value:
             raise SpecificationError(where, f"must be a list such as {list(default)}, not {value!r}")

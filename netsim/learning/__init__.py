@@ -1,3 +1,3 @@
-"""Learning from first-spike latencies: learners, targets, optimizers, constraints. Nothing here knows an engine."""
+"""Learning from first-spike latencies: learners, targets, optimizers and constraints, independent of engines."""
 
 from netsim.learning.protocol import BatchGradients, Constraint, Learner, Optimizer, OutputDisplacement, Targets

@@ -1,8 +1,8 @@
-"""The local learning step of dense synapses, pair by pair of spikes, as `netsim.learning.synapses` defines it.
+"""The local learning step of dense synapses for each pair of spikes, as defined in `netsim.learning.synapses`.
 
-The synapses of a presynaptic neuron lie side by side, so that only those of neurons that fired are visited, where they
-are: nothing is laid out anew. Where few postsynaptic neurons carry a signal, no others are visited, either. The
-gradient is not added up before all presentations are known.
+The synapses of a presynaptic neuron are contiguous. The loops therefore visit only synapses of neurons that fired,
+without copies. If few postsynaptic neurons carry a signal, the loops visit only these neurons. The gradient is summed
+after all presentations are known.
 """
 
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import broadcast, lanes_of, load, total, where_at_least
 from netsim.specification import Projection
 
-# To visit a neuron that carries a signal takes so many times as long as to visit one of all, in vectors (measured).
+# Cost of visiting a single neuron with a signal, relative to one neuron in a vectorised visit of all (measured).
 _PER_SIGNAL = 6
-# Each input takes a while in each presentation, as long as so many vectors of neurons (measured).
+# Overhead per input and presentation, in vectors of neurons (measured).
 _PER_INPUT = 8
-# More presentations than these do not make the parts of a gradient smaller, which is added up in threads.
+# Maximum number of presentations in the estimated work per input; more would not make the parts of threads smaller.
 _MOST_PER_PART = 8
 
 
 class PairFactors(NamedTuple):
-    """A part's gradient of a dense kernel, not added up yet: ``signal_j · PSP(L_j - t_i)`` over presentations.
+    """Unsummed gradient of a dense kernel in one part of a batch: ``signal_j · PSP(L_j - t_i)`` over presentations.
 
-    Presynaptic times ``t`` (ms) have the shape (presentations, inputs), synaptic limits ``L`` (ms) and the signal
-    (presentations, neurons).
+    Presynaptic times ``t`` (ms) have the shape (presentations, inputs). Synaptic limits ``L`` (ms) and the signal have
+    the shape (presentations, neurons).
     """
 
     times: np.ndarray
@@ -58,10 +58,10 @@ class PairFactors(NamedTuple):
 
 
 class PairProduct(SinglePresentation):
-    """The gradient of dense synapses by a single presentation: ``signal_j · PSP(L_j - t_i)``.
+    """The gradient of dense synapses for a single presentation: ``signal_j · PSP(L_j - t_i)``.
 
-    Presynaptic times (ms) have the shape (inputs,), the others (neurons,). Most inputs are silent, so that few synapses
-    learn.
+    Presynaptic times (ms) have the shape (inputs,). The other arrays have the shape (neurons,). Few synapses learn,
+    because most inputs are silent.
     """
 
     def __init__(self, times: np.ndarray, limits: np.ndarray, signal: np.ndarray, psp: Breakpoints) -> None:
@@ -91,14 +91,14 @@ class PairProduct(SinglePresentation):
 
 
 def are_enough(presentations: int, neurons: int, dtype: np.dtype) -> bool:
-    """Whether neurons are enough to be visited input by input; of one presentation nothing is to be laid out for it."""
+    """Return whether there are enough neurons for loops over inputs. One presentation needs no preparation."""
     return neurons >= lanes_of(dtype) * (1 if presentations == 1 else _PER_INPUT)
 
 
 def step_dense(
     projection: Projection, source: np.ndarray, limit: np.ndarray, signal: np.ndarray, kernel: np.ndarray, causal: bool
 ) -> LayerStep:
-    """The step of dense synapses onto `are_enough` neurons; see `netsim.learning.synapses.step_pairwise`."""
+    """Compute the step of dense synapses if `are_enough` is true. See `netsim.learning.synapses.step_pairwise`."""
     dtype, count = source.dtype, len(source)
     psp = breakpoints(projection.psp, dtype)
     times, limits, signals = (np.ascontiguousarray(each, dtype).reshape(count, -1) for each in (source, limit, signal))
@@ -115,9 +115,9 @@ def step_dense(
 
 
 class _Carrying(NamedTuple):
-    """The neurons that carry a signal, in order: how many in each presentation, which, their limits and signals.
+    """The neurons with a signal, in order: their number per presentation, indices, limits and signals.
 
-    But for the counts all have the shape (presentations, neurons and a vector); limits and signals are filled up with
+    All arrays except the counts have the shape (presentations, neurons + vector). Limits and signals are padded with
     zeros.
     """
 
@@ -156,13 +156,13 @@ def _propagate(
 ) -> None:
     """Write, for each presynaptic spike, the sum of ``signal_j · w_ij · PSP'(L_j - t_i)``.
 
-    There is at least a vector of neurons.
+    There must be at least one vector of neurons.
     """
     inputs, neurons = kernel.shape
     lanes = lanes_of(kernel)
     nothing, whole, last = broadcast(kernel.dtype.type(0)), neurons // lanes * lanes, neurons - lanes
     carrying, seen = _carrying(limits, signal), np.empty(neurons + lanes, kernel.dtype)
-    # the last vector reaches back into those before, and has no signals there
+    # the last vector overlaps the preceding vectors, with zero signals there
     rest = np.zeros((len(signal), lanes), signal.dtype)
     rest[:, whole - last :] = signal[:, whole:]
     for i in range(inputs):
@@ -183,7 +183,7 @@ def _propagate(
             for k in range(psp.slopes.size):
                 begin, stop, sums = broadcast(psp.after[k]), broadcast(psp.until[k]), nothing
                 for m in range(0, end, lanes):
-                    # as differences: to compare the times themselves would be another rounding
+                    # compare differences, because comparing times would round differently
                     since, step = load(until, m) - time, load(own, m) * load(row, m)
                     sums = sums + where_at_least(begin, since, nothing, where_at_least(stop, since, step, nothing))
                 if not few:
@@ -201,7 +201,7 @@ def _add_up(
     psp: Breakpoints,
     sums: np.ndarray,
 ) -> None:
-    """Write the gradient of the synapses of some inputs; times have the shape (inputs, presentations)."""
+    """Write the gradient of the synapses of some inputs. Times have the shape (inputs, presentations)."""
     sums[:] = 0
     for i in range(len(times)):
         for b in range(len(signal)):
@@ -233,7 +233,7 @@ def _subtract(
 def _add_pairs(
     time: float, limits: np.ndarray, signal: np.ndarray, b: int, carrying: _Carrying, psp: Breakpoints, row: np.ndarray
 ) -> None:
-    """Add the slopes of the synapses of a presynaptic spike in presentation `b` to a row of them."""
+    """Add the contributions of a presynaptic spike in presentation `b` to its row of the gradient."""
     zero, count = row.dtype.type(0), carrying.counts[b]
     few = _are_few(count, len(row))
     chosen, until, own = carrying.neurons[b], carrying.limits[b], carrying.signal[b]
@@ -249,5 +249,5 @@ def _add_pairs(
 
 @compiled
 def _are_few(count: int, neurons: int) -> bool:
-    """Whether to visit the neurons that carry a signal is less work than to visit all in vectors."""
+    """Return whether visiting single neurons with a signal is faster than a vectorised visit of all."""
     return bool(count * _PER_SIGNAL < neurons)

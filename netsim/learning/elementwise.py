@@ -1,4 +1,4 @@
-"""Compiled loops over flat arrays of one length, and the exponential moving average (EMA) of weights."""
+"""Compiled loops over flat arrays of equal length, and the exponential moving average (EMA) of weights."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,9 +10,9 @@ from netsim.weights.layout import Weights
 
 
 def elementwise(kernel: Callable[..., None], arrays: Sequence[np.ndarray], constants: Sequence[float]) -> None:
-    """Let a compiled loop go over contiguous arrays of one size and type, on several threads.
+    """Apply a compiled loop to contiguous arrays of equal size and dtype, on several threads.
 
-    It gets a piece of each array, flat, and the constants in their type.
+    The loop receives a flat piece of each array, and the constants in the same dtype.
     """
     dtype = arrays[0].dtype.type
     flat = [array.reshape(-1) for array in arrays]
@@ -21,7 +21,7 @@ def elementwise(kernel: Callable[..., None], arrays: Sequence[np.ndarray], const
 
 
 def update_ema(mean: Weights, weights: Weights, keep: float) -> None:
-    """Move an exponential moving average of weights towards the weights, in place; `keep` is the share that stays."""
+    """Update an exponential moving average of weights in place. `keep` is the weight of the old average."""
     for name, array in weights.items():
         elementwise(_move, (mean[name], array), (1.0 - keep,))
 

@@ -1,7 +1,7 @@
-"""Products over receptive fields: the gradient of the synapses, and what is propagated to their source.
+"""Products over receptive fields: the gradient of the synapses, and the displacement of their source.
 
-Only the fields of postsynaptic neurons that carry a signal are visited. These are few below pooling, where one neuron
-of a field is heard at most.
+The loops visit only the fields of postsynaptic neurons with a signal. Below pooling, these are few, because at most one
+neuron per field receives a displacement.
 """
 
 from functools import cache
@@ -20,48 +20,48 @@ from netsim.numerics.transposition import transpose
 from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, lowest, not_zero, store, total
 from netsim.specification import PSP, Window
 
-# To visit a neuron that carries a signal takes so many times as long as to visit one of all, in vectors (measured).
+# Cost of visiting a single neuron with a signal, relative to one neuron in a vectorised visit of all (measured).
 _PER_SIGNAL = 8
-# Dense synapses are worth laying out anew, map by map, for so many positions (measured).
+# Number of positions from which reordering dense synapses by map pays off (measured).
 _POSITIONS_PER_LAYOUT = 12
-# To copy the synapses of one map takes as long as to transpose those of so many (measured).
+# Number of transposed maps that take as long as copying one map (measured).
 _PER_TRANSPOSED = 6
 
 
 @cache
 def breakpoints(psp: PSP, dtype: np.dtype) -> Breakpoints:
-    """A postsynaptic potential in ms, as compiled loops take it; the arrays are shared and never written."""
+    """Return a postsynaptic potential (ms) for compiled loops. The arrays are shared and read-only."""
     return Breakpoints(*np.array(psp.kernel, dtype).T.copy())
 
 
 @cache
 def breakpoints_per_drive(psp: PSP, dtype: np.dtype, drive: float) -> Breakpoints:
-    """The same with the changes of its slope divided by the drive of gated neurons."""
+    """Return the same with slope changes divided by the drive of gated neurons."""
     delays, changes = breakpoints(psp, dtype)
     return Breakpoints(delays, changes * dtype.type(1 / drive))
 
 
 @cache
 def handing_down(psp: PSP, causal: bool, dtype: np.dtype, drive: float = 1.0) -> Slopes:
-    """What weighs a displacement on its way down: the slope of the PSP over the drive of gated neurons.
+    """Return the factor of displacements in the backward pass: the slope of the PSP over the drive of gated neurons.
 
-    If `causal`, it is the order of spikes alone, as of a ramp. The arrays are shared and never written.
+    If `causal`, only the order of spikes counts, as for a ramp. The arrays are shared and read-only.
     """
     after, until, slopes = np.array(PSP().slopes if causal else psp.slopes, dtype).reshape(-1, 3).T.copy()
     return Slopes(after, until, slopes * dtype.type(1 / drive))
 
 
 def contiguous(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Values of all presentations in C order, in the shape that a window gives to each; see `Window`."""
+    """Return values of all presentations in C order, in the shape of a window (see `Window`)."""
     return np.ascontiguousarray(values, dtype).reshape(len(values), *shape)
 
 
 @compiled
 def kernel_gradient(inputs: np.ndarray, signal: np.ndarray, window: Window, gradient: np.ndarray) -> None:
-    """Gradient of the synapses: over all positions, the outer product of the field with the signals of its neurons.
+    """Write the gradient of the synapses: the sum over positions of outer products of fields and signals.
 
-    Inputs, shape (presentations, height, width, channels), are zero where nothing is seen; the signal has the shape
-    (presentations, rows, columns, maps), the gradient (inputs of a field, maps).
+    Inputs have the shape (presentations, height, width, channels), and are zero for silent neurons. The signal has the
+    shape (presentations, rows, columns, maps), the gradient (inputs of a field, maps).
     """
     by_map = room_by_map(signal.shape[3], window.size, window.size * inputs.shape[3], signal)
     learns = _gather_visited(inputs, signal, window.stride, window.padding, by_map)
@@ -77,10 +77,10 @@ def propagate(
     gate: float,
     propagated: np.ndarray,
 ) -> None:
-    """Propagate the signal of each neuron to all that it receives from, by the weights of its synapses.
+    """Propagate the signal of each neuron to all its sources, by the weights of its synapses.
 
-    Shapes are those of `kernel_gradient`: of the gradient for the kernel, of the inputs for times and for what is
-    propagated. Nothing need come to sources that did not fire before the gate (ms).
+    The kernel has the shape of the gradient in `kernel_gradient`. Times and the result have the shape of its inputs.
+    Results of sources that did not fire before the gate (ms) may be omitted.
     """
     maps = kernel.shape[1]
     if not is_pointwise(window.size, window.stride, window.padding):
@@ -96,7 +96,7 @@ def propagate(
 
 @compiled
 def _propagate_by_signal(signal: np.ndarray, kernel: np.ndarray, propagated: np.ndarray) -> None:
-    """The products of each position's signals with the synapses of all its sources: a forward pass, back to front."""
+    """Multiply the signals of each position with the synapses of all its sources: a reversed forward pass."""
     (positions, maps), sources = signal.shape, len(kernel)
     shape, block = (positions, 1, 1, maps), 2 * lanes_of(signal)
     carrying = list_active(signal.reshape(shape), channels_at_once(maps))
@@ -113,7 +113,7 @@ def _propagate_by_signal(signal: np.ndarray, kernel: np.ndarray, propagated: np.
 def _propagate_to_heard(
     signal: np.ndarray, kernel: np.ndarray, times: np.ndarray, gate: float, propagated: np.ndarray
 ) -> None:
-    """The products of each position's signals with the synapses of those of its sources that fired before the gate."""
+    """Multiply the signals of each position with the synapses of its sources that fired before the gate."""
     positions, maps = signal.shape
     counts, carrying = np.full(positions, maps), np.empty((positions, maps // _PER_SIGNAL), np.uint32)
     for position in range(positions):
@@ -123,7 +123,7 @@ def _propagate_to_heard(
     lanes = lanes_of(signal)
     zero, nothing = signal.dtype.type(0), broadcast(signal.dtype.type(0))
     whole = maps // (2 * lanes) * 2 * lanes
-    signals, weights = signal.reshape(-1), kernel.reshape(-1)  # a view of each row would take longer than few signals
+    signals, weights = signal.reshape(-1), kernel.reshape(-1)  # views of rows would take longer than few signals
     propagated[:] = 0
     sources = _heard(times[0], gate) if positions == 1 else np.arange(len(kernel))
     for i in sources:
@@ -132,9 +132,9 @@ def _propagate_to_heard(
                 continue
             own, row = position * maps, i * maps
             if counts[position] * _PER_SIGNAL < maps:
-                # four accumulators: each addition waits for the one before it
+                # four accumulators hide the latency of additions
                 one, two, three, four, k, count = zero, zero, zero, zero, 0, counts[position]
-                signals_at, weights_at = np.uint64(own), np.uint64(row)  # unsigned: no check for wraparound
+                signals_at, weights_at = np.uint64(own), np.uint64(row)  # unsigned indices need no check for wraparound
                 while k + 4 <= count:
                     a, b = np.uint64(carrying[position, k]), np.uint64(carrying[position, k + 1])
                     c, d = np.uint64(carrying[position, k + 2]), np.uint64(carrying[position, k + 3])
@@ -161,17 +161,17 @@ def _propagate_to_heard(
 
 @compiled
 def _heard(times: np.ndarray, gate: float) -> np.ndarray:
-    """Which neurons fired before the gate (ms)."""
+    """Return the neurons that fired before the gate (ms)."""
     heard, count = np.empty(len(times), np.int64), 0
     for i in range(len(times)):
-        heard[count] = i  # branch-free: a branch would be mispredicted
+        heard[count] = i  # branch-free, because a branch would be mispredicted
         count += times[i] < gate
     return heard[:count]
 
 
 @compiled
 def maps_with_signals(signal: np.ndarray) -> np.ndarray:
-    """The maps where any neuron carries a signal; in a single presentation these may be few."""
+    """Return the maps with any signal. In a single presentation these may be few."""
     maps, lanes, flat = signal.shape[3], lanes_of(signal), signal.reshape(-1)
     in_vectors, found = maps - maps % lanes, np.zeros(maps, np.bool_)
     for first in range(0, in_vectors, lanes):
@@ -189,17 +189,17 @@ def maps_with_signals(signal: np.ndarray) -> np.ndarray:
 
 @compiled
 def room_by_map(maps: int, size: int, row: int, like: np.ndarray) -> np.ndarray:
-    """Room for kernels by map and row of a field, shape (maps, size, inputs of a row filled up to whole vectors)."""
+    """Allocate kernels by map and row of a field, shape (maps, size, inputs of a row padded to whole vectors)."""
     length = padded(row, like)
     return from_a_line(maps * size * length, like).reshape(maps, size, length)
 
 
 @compiled
 def lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.ndarray:
-    """Lay out some maps of a kernel, shape (inputs of a field, maps), by map and row of a field.
+    """Reorder some maps of a kernel, shape (inputs of a field, maps), by map and row of a field.
 
-    The result has the shape (maps, size, inputs of a row), where each row is filled up with zeros to whole vectors.
-    Entries of the other maps are undefined.
+    The result has the shape (maps, size, inputs of a row). Rows are padded with zeros to whole vectors. Entries of
+    other maps are undefined.
     """
     row, maps = len(kernel) // size, kernel.shape[1]
     by_map = room_by_map(maps, size, row, kernel)
@@ -218,9 +218,9 @@ def lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.ndar
 
 @compiled
 def collect_from_maps(by_map: np.ndarray, learns: np.ndarray, kernel: np.ndarray) -> None:
-    """Write into a kernel what is laid out of maps that learn, shape (maps, rows of a field, inputs of a row or more).
+    """Copy learning maps, shape (maps, rows of a field, inputs of a row or more), into a kernel.
 
-    It is zero for the others, of which whatever is laid out may be written over.
+    The other maps become zero in the kernel, and their entries in `by_map` may be overwritten.
     """
     maps, size, length = by_map.shape
     row, chosen = len(kernel) // size, np.flatnonzero(learns)
@@ -240,7 +240,7 @@ def collect_from_maps(by_map: np.ndarray, learns: np.ndarray, kernel: np.ndarray
 
 
 def in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The last axis filled up with zeros to whole vectors."""
+    """Pad the last axis with zeros to whole vectors."""
     maps = values.shape[-1]
     missing = -maps % lanes_of(dtype)
     if not missing:
@@ -252,16 +252,16 @@ def in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 @compiled
 def padded(row: int, signal: np.ndarray) -> int:
-    """The length of a row of a field, filled up to whole vectors."""
+    """Return the length of a row of a field, padded to whole vectors."""
     lanes = lanes_of(signal)
     return (row + lanes - 1) // lanes * lanes
 
 
 @compiled
 def list_signals(signal: np.ndarray, first: int, maps: int, chosen: np.ndarray) -> int:
-    """Write which neurons of a position carry a signal, in order; how many there are.
+    """Write the indices of neurons with a signal at a position, in order, and return their number.
 
-    Signals of all positions are flat; those of this one begin at `first`.
+    Signals of all positions are flat. The signals of this position begin at `first`.
     """
     count, lanes = 0, lanes_of(signal)
     in_vectors = maps - maps % lanes
@@ -279,9 +279,10 @@ def list_signals(signal: np.ndarray, first: int, maps: int, chosen: np.ndarray) 
 
 @compiled
 def frame(maps: np.ndarray, padding: int, beyond: int, filler: float) -> np.ndarray:
-    """A flat frame for one of some maps, shape (presentations, height, width, channels), with its padding.
+    """Allocate a flat frame with padding for one of the maps, shape (presentations, height, width, channels).
 
-    It begins with a line of the cache, as vectors that lie in two take twice as long, and has so many numbers more.
+    It is aligned to a cache line, because vectors across two lines take twice as long. It has `beyond` additional
+    elements.
     """
     _, height, width, channels = maps.shape
     framed = from_a_line((height + 2 * padding) * (width + 2 * padding) * channels + beyond, maps)
@@ -291,7 +292,7 @@ def frame(maps: np.ndarray, padding: int, beyond: int, filler: float) -> np.ndar
 
 @compiled
 def copy_framed(values: np.ndarray, padding: int, framed: np.ndarray) -> None:
-    """Copy a map, shape (height, width, channels), into a flat frame that holds its padding already."""
+    """Copy a map, shape (height, width, channels), into a flat frame that contains its padding."""
     height, width, channels = values.shape
     line = (width + 2 * padding) * channels
     for y in range(height):
@@ -300,7 +301,7 @@ def copy_framed(values: np.ndarray, padding: int, framed: np.ndarray) -> None:
 
 @compiled
 def copy_out_of_frame(framed: np.ndarray, padding: int, values: np.ndarray) -> None:
-    """Copy a map, shape (height, width, channels), out of a flat frame: the reverse of `copy_framed`."""
+    """Copy a map, shape (height, width, channels), out of a flat frame. Inverse of `copy_framed`."""
     height, width, channels = values.shape
     line = (width + 2 * padding) * channels
     for y in range(height):
@@ -310,9 +311,9 @@ def copy_out_of_frame(framed: np.ndarray, padding: int, values: np.ndarray) -> N
 
 @compiled
 def offsets_in_frame(size: int, per_row: int, line: int, lanes: int) -> np.ndarray:
-    """Where the vectors of a field begin in a frame with lines of so many numbers, counted from the field's own place.
+    """Return the offsets of the vectors of a field in a frame with lines of `line` elements, from its first element.
 
-    A field has `size` rows of so many vectors each.
+    A field has `size` rows of `per_row` vectors each.
     """
     offsets = np.empty(size * per_row, np.uint64)
     for n in range(len(offsets)):
@@ -320,16 +321,16 @@ def offsets_in_frame(size: int, per_row: int, line: int, lanes: int) -> np.ndarr
     return offsets
 
 
-# A row of a field is some vectors; the last one may reach into the next row, where its numbers count for nothing.
+# A row of a field consists of vectors. The last vector may extend into the next row, where its elements are ignored.
 
 
 @compiled_with(fastmath={"contract"})
 def _gather_visited(
     inputs: np.ndarray, signal: np.ndarray, stride: int, padding: int, gathered: np.ndarray
 ) -> np.ndarray:
-    """Add up, for each map, the fields that its signals are at, times the signals; one map at a time.
+    """Sum, for each map, its fields times their signals, one map at a time.
 
-    Returned is which maps have any signal; nothing is written for others.
+    Return the maps with any signal. Other maps are not written.
     """
     presentations, _, width, channels = inputs.shape
     _, rows, columns, maps = signal.shape
@@ -381,7 +382,7 @@ def _gather_visited(
 def _scatter_visited(
     kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, propagated: np.ndarray
 ) -> None:
-    """Add, for each signal, its multiple of the kernel of its map onto the field; one position at a time."""
+    """Add the kernel of each map times its signal onto the field, one position at a time."""
     presentations, _, width, channels = propagated.shape
     _, rows, columns, maps = signal.shape
     size, numbers = kernels.shape[1:]

@@ -1,9 +1,9 @@
-"""The local learning step of the synapses onto neurons that share one limit, the gate.
+"""The local learning step of synapses onto neurons that share one limit, the gate.
 
-What each spike has built up by then, and its slope, is the same for all postsynaptic neurons, so that the step is two
-products: over receptive fields where there is a window, with a sparse matrix of synapses elsewhere. The step of a
-window is compiled as a whole: array expressions would pass through memory once for every operation, and threads would
-wait for each other to get the GIL.
+The contribution of each spike at the gate, and its slope, are the same for all postsynaptic neurons. The step is
+therefore two products, over receptive fields for windows, and otherwise with a sparse matrix of synapses. The step of a
+window is compiled as a whole. Array expressions would traverse memory once per operation, and threads would wait for
+the GIL.
 """
 
 import numpy as np
@@ -33,11 +33,11 @@ def step_gated(
     kernel: np.ndarray,
     causal: bool,
 ) -> LayerStep:
-    """The step of synapses onto neurons that the drive alone carries from the gate (ms) to threshold.
+    """Compute the step of synapses onto gated neurons, which only the drive raises from the gate (ms) to threshold.
 
-    `source` are presynaptic latencies (ms) and `displacement` is that of the population's own spikes (ms), both by
-    presentation in the shape of the population; `causal` propagates by the order of spikes alone, not by the slope of
-    the PSP.
+    `source` are presynaptic latencies (ms). `displacement` (ms) belongs to the spikes of the target. Both have one row
+    per presentation in the shape of their population. `causal` propagates only by the order of spikes, not by the slope
+    of the PSP.
     """
     dtype, maps, downward = source.dtype, kernel.shape[-1], projection.asks_for_displacement
     per_drive = dtype.type(1 / neurons.drive)
@@ -45,7 +45,7 @@ def step_gated(
     slopes = handing_down(projection.psp, causal, dtype, neurons.drive)
     times, signal = contiguous(source, window.source, dtype), contiguous(displacement, window.shape, dtype)
     weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
-    # what is not asked for is an empty array
+    # unneeded results are empty arrays
     shared = kernel.ndim > 2 or window.shape[:2] != (1, 1)
     inputs, bias = np.empty(times.shape, dtype), np.empty(maps if neurons.bias else 0, dtype)
     gradient = np.empty(weights.shape if projection.plastic and shared else (0, maps), dtype)
@@ -73,7 +73,7 @@ def _step(
     bias: np.ndarray,
     propagated: np.ndarray,
 ) -> None:
-    """The step, with the PSP and its slopes per drive; nothing is written to an empty array."""
+    """Compute the step, with the PSP and its slopes per drive. Empty arrays are not written."""
     flat = times.reshape(-1)
     integrate(flat, gate, psp, inputs.reshape(-1))
     if gradient.size:
@@ -89,7 +89,7 @@ def _step(
 
 @compiled
 def sum_over_positions(rows: np.ndarray, total: np.ndarray) -> None:
-    """Write the sums of the columns of a matrix, shape (positions, maps)."""
+    """Write the column sums of a matrix, shape (positions, maps)."""
     flat, count, lanes = rows.reshape(-1), len(total), lanes_of(rows)
     in_vectors = count - count % lanes
     for first in range(0, in_vectors, lanes):
@@ -114,9 +114,9 @@ def step_gated_sparse(
     kernel: np.ndarray,
     causal: bool,
 ) -> LayerStep:
-    """The step of synapses onto neurons that the drive alone carries from the gate (ms) to threshold.
+    """Compute the step of synapses onto gated neurons, which only the drive raises from the gate (ms) to threshold.
 
-    Parameters are those of `step_gated`.
+    See `step_gated` for the parameters.
     """
     dtype = source.dtype
     gate, per_drive = dtype.type(gate), dtype.type(1 / neurons.drive)

@@ -1,4 +1,4 @@
-"""What the learning step of a projection yields, and the gradient of a batch that its parts add up to."""
+"""Results of the learning step of a projection, and their sum, the gradient of a batch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,15 @@ from netsim.weights.layout import all_finite
 
 
 class Deferred(Protocol):
-    """A part's gradient of a dense kernel that is not multiplied out yet: once for the whole batch is less work."""
+    """Unmultiplied gradient of a dense kernel in one part of a batch. One product for the whole batch is faster."""
 
     @classmethod
     def total(cls, parts: Sequence[Any], scale: np.floating) -> "Gradient":
-        """Add up the shares of all parts and scale the sum."""
+        """Sum the gradients of all parts and scale the sum."""
 
 
 class Factors(NamedTuple):
-    """Inputs of the shape (presentations, inputs) and the signal, (presentations, neurons), whose product it is."""
+    """Factors of a gradient: inputs, shape (presentations, inputs), and signal, shape (presentations, neurons)."""
 
     inputs: np.ndarray
     signal: np.ndarray
@@ -36,7 +36,7 @@ class Factors(NamedTuple):
         product = np.empty((parts[0].inputs.shape[1], signal.shape[1]), signal.dtype)
 
         def multiply(rows: slice) -> None:
-            # as if neurons were positions, whose channels are the presentations: in most of them a neuron is silent
+            # treat neurons as positions and presentations as channels, because a neuron is silent in most presentations
             inputs = np.concatenate([part.inputs[:, rows] for part in parts]).T
             fields = np.ascontiguousarray(inputs)[None, :, None]
             multiply_fields(fields, signal, 1, 1, 0, product[None, rows, None])
@@ -46,10 +46,10 @@ class Factors(NamedTuple):
 
 
 class SinglePresentation(NDArrayOperatorsMixin, ABC):
-    """The gradient of dense synapses by a single presentation, as what it is made of.
+    """The gradient of dense synapses for a single presentation, stored as its factors.
 
-    ``numpy.asarray`` gives the array, of the shape (inputs, neurons); arithmetic, indices and whatever else is asked of
-    an array are those of it. Nothing can be written to it.
+    ``numpy.asarray`` returns the array, shape (inputs, neurons). Arithmetic, indexing and attributes behave like this
+    array. The object is read-only.
     """
 
     ndim = 2
@@ -60,19 +60,19 @@ class SinglePresentation(NDArrayOperatorsMixin, ABC):
     @property
     @abstractmethod
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """What is finite where the gradient is, but for products that are too large for their type."""
+        """Return arrays that are finite if the gradient is finite, except for overflow of products."""
 
     @abstractmethod
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """The inputs whose synapses have a gradient, shape (some,), and theirs, (some, neurons)."""
+        """Return inputs whose synapses have a gradient, shape (some,), and their gradients, (some, neurons)."""
 
     @abstractmethod
     def scaled(self, factor: np.floating) -> Self:
-        """The gradient times a number."""
+        """Return the gradient times a number."""
 
     @abstractmethod
     def subtract_from(self, weight: np.ndarray, rate: float) -> None:
-        """Take the gradient times a rate away from weights, in the roundings of arrays; the others do not change."""
+        """Subtract the gradient times a rate from weights, rounded as for arrays. Other weights do not change."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = np.zeros(self.shape, dtype or self.dtype)
@@ -81,7 +81,7 @@ class SinglePresentation(NDArrayOperatorsMixin, ABC):
         return array
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        # what would be written to it is a new array: `gradient += 1` makes it one
+        # in-place operations return a new array: `gradient += 1` rebinds the name
         targets = tuple(each for each in options.pop("out", ()) if not isinstance(each, SinglePresentation))
         arrays = (np.asarray(each) if isinstance(each, SinglePresentation) else each for each in inputs)
         return getattr(ufunc, method)(*arrays, **options, **({"out": targets} if targets else {}))
@@ -108,7 +108,7 @@ class SinglePresentation(NDArrayOperatorsMixin, ABC):
 
 
 class OuterProduct(SinglePresentation):
-    """Inputs, shape (inputs,), times the signal, (neurons,). Most of both are zero, so that few synapses learn."""
+    """Inputs, shape (inputs,), times the signal, (neurons,). Most entries are zero, so that few synapses learn."""
 
     def __init__(self, inputs: np.ndarray, signal: np.ndarray) -> None:
         super().__init__((len(inputs), len(signal)), signal.dtype)
@@ -137,18 +137,18 @@ Gradient = np.ndarray | SinglePresentation
 
 
 def arrays_of(gradient: Gradient) -> tuple[np.ndarray, ...]:
-    """The arrays that a gradient is made of, which are finite where it is."""
+    """Return the arrays that determine a gradient, which are finite if it is finite."""
     return (gradient,) if isinstance(gradient, np.ndarray) else gradient.arrays
 
 
 def are_finite(gradients: Mapping[str, Gradient]) -> bool:
-    """Whether finite weights that move by these gradients stay finite."""
+    """Return whether finite weights stay finite under these gradients."""
     return all(all_finite(array) for gradient in gradients.values() for array in arrays_of(gradient))
 
 
 @compiled
 def _subtract(weight: np.ndarray, inputs: np.ndarray, signal: np.ndarray, rate: float) -> None:
-    carrying = np.flatnonzero(signal).astype(np.uint64)  # unsigned indices are not checked for wraparound
+    carrying = np.flatnonzero(signal).astype(np.uint64)  # unsigned indices need no check for wraparound
     values = signal[signal != 0]
     for i in range(len(inputs)):
         if inputs[i] != 0:
@@ -158,12 +158,12 @@ def _subtract(weight: np.ndarray, inputs: np.ndarray, signal: np.ndarray, rate: 
 
 
 class LayerStep(NamedTuple):
-    """What the learning step of a projection yields.
+    """Results of the learning step of a projection.
 
-    The gradient of the kernel is a sum over presentations and positions of what each synapse contributes, times the
-    postsynaptic signal (ms²), None if the synapses are static; that of the bias, shape (maps,), the same for the
-    constant current, which acts up to the gate or the spike. The displacement is that of the presynaptic spikes (ms),
-    of the shape of the source, where it is asked for. The gradient of delays (ms) is that of learned ones.
+    The gradient of the kernel (ms²) sums the contribution of each synapse times the postsynaptic signal over
+    presentations and positions. It is None for static synapses. The gradient of the bias, shape (maps,), is the same
+    for the constant current, which acts until the gate or the spike. The displacement (ms) belongs to the presynaptic
+    spikes, has the shape of the source, and is computed on request. The gradient of delays (ms) covers learned delays.
     """
 
     kernel_gradient: np.ndarray | Deferred | None
@@ -173,9 +173,9 @@ class LayerStep(NamedTuple):
 
 
 def total_gradient(shares: Sequence[Any], scale: np.floating) -> Any:
-    """Add up the shares of all parts, arrays or `Deferred`, and scale the sum; arrays are written over.
+    """Sum the gradients of all parts, arrays or `Deferred`, and scale the sum. The arrays are overwritten.
 
-    The sum is an array, or a `SinglePresentation`, which passes for one.
+    Return an array, or a `SinglePresentation`, which behaves like an array.
     """
     first = shares[0]
     if not isinstance(first, np.ndarray):
@@ -204,5 +204,5 @@ def _scale(total: np.ndarray, scale: float) -> None:
 
 
 def sum_of(share: np.ndarray | Deferred) -> np.ndarray:
-    """The gradient of one part as an array."""
+    """Return the gradient of one part as an array."""
     return share if isinstance(share, np.ndarray) else np.asarray(share.total([share], np.float32(1)))

@@ -1,8 +1,8 @@
-"""Displacements of populations that a loop joins: handed from spike to spike, in reverse order of time.
+"""Displacements within a loop, propagated from spike to spike backwards in time.
 
-A spike changes the latencies of later spikes alone, so that the displacement of a neuron is whole once all that fired
-after it have handed theirs. The current of a loop counts from the onset on: what a spike has built up by the latency
-``t_j`` is ``PSP(t_j - t_i) - PSP(onset - t_i)``, and so with the slopes.
+A spike changes only the latencies of later spikes. The displacement of a neuron is therefore complete once all later
+spikes have propagated theirs. The current of a loop starts at the onset. At the latency ``t_j``, a spike has
+contributed ``PSP(t_j - t_i) - PSP(onset - t_i)``. Slopes follow the same rule.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ from netsim.weights.layout import Weights, kernel_name
 
 
 class _Synapses(NamedTuple):
-    """Synapses of a loop by presynaptic neuron ``i``, from entry ``first[i]`` on.
+    """Synapses of a loop by presynaptic neuron ``i``, starting at entry ``first[i]``.
 
-    Each has a postsynaptic neuron, a weight, a delay and the row of its PSP in `after`, `until` and `slopes`.
+    Each has a postsynaptic neuron, a weight, a delay and the index of its PSP in `after`, `until` and `slopes`.
     """
 
     first: np.ndarray
@@ -33,14 +33,14 @@ class _Synapses(NamedTuple):
 
 
 class LoopSpikes(NamedTuple):
-    """What the learner needs of the spikes of a loop, by population.
+    """Quantities of the spikes of a loop for the learner, by population.
 
-    Arrays have the shape (presentations, \\*population), times are in ms. It is no
-    `netsim.spikes.Spikes`, because slopes and windows of single neurons belong to the learner alone.
+    Arrays have the shape (presentations, \\*population). The class is not `netsim.spikes.Spikes`, because only the
+    learner uses slopes and windows of single neurons.
 
-    Times, and delays of axons and synapses, are in ms or in steps of a grid, displacements in ms.
-    `limits` are latencies cut to the end of the window, `slopes` those at threshold times ``tau``; `movable` are those
-    whose latency a small change of the potential changes.
+    Times and delays are in ms or in steps of a grid. Displacements are in ms. `limits` are latencies clipped to the end
+    of the window. `slopes` are slopes at threshold times ``tau``. `movable` marks neurons whose latency changes with a
+    small change of the potential.
     """
 
     latencies: Mapping[str, np.ndarray]
@@ -57,9 +57,9 @@ class Loop:
     ----------
     network : Network
     component : sequence of Population
-        With a loop; see `netsim.specification.Network.components`.
+        A component with a loop (see `netsim.specification.Network.components`).
     incoming : mapping of sequence of Projection
-        By the name of a population, the projections onto it; delays of their PSPs are counted as times are.
+        Projections onto each population, by name. Delays of their PSPs have the unit of times.
     """
 
     def __init__(
@@ -99,10 +99,10 @@ class Loop:
         synapses: Mapping[str, np.ndarray],
         causal: bool,
     ) -> dict[str, np.ndarray]:
-        """The displacements (ms) of the loop's spikes, from those that targets and later populations ask for.
+        """Return the displacements (ms) of the loop's spikes, from displacements by targets and later populations.
 
-        `axons` and `synapses` are delays by projection, of the shapes of its source and of its weights; `causal`
-        propagates by the order of spikes alone, not by the slope of the PSP.
+        `axons` and `synapses` are delays by projection, in the shapes of its source and of its weights. `causal`
+        propagates only by the order of spikes, not by the slope of the PSP.
         """
         shapes = {name: spikes.latencies[name].shape for name in self.names}
         dtype = spikes.latencies[self.names[0]].dtype
@@ -156,7 +156,7 @@ def _hand_back(
     bits: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
-    """Add to displacements what later spikes hand back; arrays have the shape (presentations, neurons)."""
+    """Add the contributions of later spikes to displacements. Arrays have the shape (presentations, neurons)."""
     for b in range(len(times)):
         for pre in in_order_of_time(times[b], times[b].view(bits.dtype), times.dtype.type(np.inf))[::-1]:
             if not movable[b, pre]:

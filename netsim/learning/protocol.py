@@ -1,7 +1,7 @@
-"""What the entries of the learning seams are: learners, targets, optimizers and constraints.
+"""Protocols of learners, targets, optimizers and constraints.
 
-Each is a class that subclasses its protocol and registers itself (`netsim.seams`). Its ``from_network`` makes what the
-settings of a network ask for; an object that is made in another way can be handed to a training in its place.
+Each entry is a class that subclasses its protocol and registers itself (`netsim.seams`). Its ``from_network`` makes an
+object from the settings of a network. A training also accepts an object made in another way.
 """
 
 import inspect
@@ -21,7 +21,7 @@ Row = tuple[str, str]
 """Heading and text of a row in a table of the model description (see `netsim.specification.phrases`)."""
 
 EXACTNESS = "Exactness"
-"""Heading of the row that says what is exact of a step, and what it is the gradient of."""
+"""Heading of the row on the exactness of a step, and on the function whose gradient it is."""
 
 
 class OutputDisplacement(NamedTuple):
@@ -30,9 +30,9 @@ class OutputDisplacement(NamedTuple):
     Attributes
     ----------
     displacement : ndarray, shape (presentations, neurons)
-        Wanted change of latency (ms): negative where a neuron should fire earlier.
+        Desired change of latency (ms), negative if a neuron should fire earlier.
     loss : ndarray, shape (presentations,)
-        What descends as the displacements are followed; dimensionless.
+        Loss that the displacements reduce (dimensionless).
     """
 
     displacement: np.ndarray
@@ -44,18 +44,18 @@ class OutputDisplacement(NamedTuple):
 
 @dataclass(frozen=True)
 class BatchGradients:
-    """What a learner makes of a batch.
+    """Results of a learner for a batch.
 
     Attributes
     ----------
     gradients : dict of ndarray
-        By name, of the plastic weights that fed forward and of learned delays (per ms): mean over presentations, times
-        in units of the encoding window; with softmax targets the gradient of the loss, which is the cross-entropy, over
-        ``sharpness``. Of a single presentation those of dense synapses may be a
-        `netsim.learning.gradients.SinglePresentation`, which arithmetic and ``numpy.asarray`` take for the array.
+        Gradients of plastic forward weights and of learned delays (per ms), by name. They are means over presentations,
+        with times in encoding windows. With softmax targets, they are gradients of the loss (cross-entropy) divided by
+        ``sharpness``. For a single presentation, gradients of dense synapses may be a
+        `netsim.learning.gradients.SinglePresentation`, which arithmetic and ``numpy.asarray`` treat as an array.
     loss : ndarray, shape (presentations,)
     parts : sequence of sequence of ndarray
-        The displacements of successive presentations; empty from a learner that knows none.
+        Displacements of successive presentations. Empty if the learner has no displacements.
 
     Examples
     --------
@@ -64,10 +64,10 @@ class BatchGradients:
     >>> test = netsim.load_splits(model.network).test.first(40)
     >>> engine = netsim.make_engine("event", model.network)
     >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> found = netsim.STiDiBP(model.network).learn(latencies, test.labels, model.weights)
-    >>> found.gradients["hidden.kernel"].shape
+    >>> learned = netsim.STiDiBP(model.network).learn(latencies, test.labels, model.weights)
+    >>> learned.gradients["hidden.kernel"].shape
     (64, 200)
-    >>> found.loss.shape
+    >>> learned.loss.shape
     (40,)
     """
 
@@ -79,28 +79,28 @@ class BatchGradients:
 
     @property
     def displacements(self) -> list[np.ndarray]:
-        """Wanted changes of latency (ms) of every population, in the shapes of the latencies without the stimulus.
+        """Return desired changes of latency (ms) of all populations, without the stimulus, in the shapes of latencies.
 
-        Below a pooling neuron the displacement belongs to the earliest neuron alone; what cannot move has none.
+        Below a pooling neuron, only the earliest neuron has the displacement. Neurons that cannot move have none.
         """
         return [np.concatenate(population) for population in zip(*self.parts, strict=True)]
 
 
 class _Named(Protocol):
-    """What the settings of a network choose, and what tells the model description about itself."""
+    """An entry that the settings of a network choose, and that describes itself for the model description."""
 
     @classmethod
     def from_network(cls, network: Network) -> Self:
-        """What the settings of a network ask for."""
+        """Make the object that the settings of a network specify."""
 
     @classmethod
     def describe(cls, network: Network) -> str:
-        """Equations and values, without a full stop, in the mathematics of LaTeX; by default the docstring."""
-        return inspect.cleandoc(cls.__doc__ or cls.__name__).rstrip(".")  # its own one, not an inherited one
+        """Return equations and values, without a full stop, in LaTeX mathematics. The default is the docstring."""
+        return inspect.cleandoc(cls.__doc__ or cls.__name__).rstrip(".")  # not an inherited docstring
 
 
 class Learner(_Named, Protocol):
-    """From the latencies and labels of a batch to gradients. It knows no engine.
+    """Compute gradients from the latencies and labels of a batch, independently of engines.
 
     Examples
     --------
@@ -115,81 +115,81 @@ class Learner(_Named, Protocol):
     def learn(
         self, latencies: Mapping[str, np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
-        """Gradients of a batch.
+        """Return the gradients of a batch.
 
         Parameters
         ----------
         latencies : mapping of ndarray
-            By the name of the population, ``stimulus`` among them, as an engine returns them (ms); ``inf`` is silent.
+            Latencies (ms) by population, including ``stimulus``, as returned by an engine. ``inf`` stands for silence.
             On a time grid (``training.dt`` of the network) they are multiples of its step.
         labels : ndarray of int, shape (presentations,)
         weights : dict of ndarray
-            The weights that fed forward, with the delays that are drawn or learned.
+            Forward weights, with drawn or learned delays.
         delays : mapping of ndarray
-            How late spikes were in this batch, as `netsim.Batch` has it; mostly empty. On a grid they are rounded as an
-            engine rounds them.
+            Additional delays of spikes in this batch, as in `netsim.Batch`, usually empty. On a grid they are rounded
+            like in engines.
         """
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """The loss of each presentation, from output latencies (ms) alone, for validation."""
+        """Return the loss of each presentation, only from output latencies (ms), for validation."""
 
     @classmethod
     def with_targets(cls, network: Network, targets: "Targets") -> Self:
-        """The learner of `from_network` with other targets; a SpecificationError from a learner that takes none."""
-        raise SpecificationError("targets", f"are not taken by the learner {cls.__name__}")
+        """Return the learner of `from_network` with other targets. Raise SpecificationError if it uses no targets."""
+        raise SpecificationError("targets", f"are not supported by the learner {cls.__name__}; remove them")
 
     @classmethod
     def summary(cls, network: Network) -> str:
-        """The rule and its settings in a few words, for the summary of the model description."""
+        """Return the rule and its settings in a few words, for the summary of the model description."""
         return cls.__name__
 
     @classmethod
     def rule(cls, network: Network) -> Sequence[Row]:
-        """The table of the learning rule in the model description; a row `EXACTNESS` says of what the step is what."""
+        """Return the table of the learning rule for the model description. The row `EXACTNESS` classifies the step."""
         return [("Rule", cls.describe(network))]
 
 
 class Targets(_Named, Protocol):
-    """What the output neurons should have done; a silent one counts as firing at the end of its window.
+    """Targets of the output neurons. A silent neuron counts as firing at the end of its window.
 
     Attributes
     ----------
     follows_loss : bool
-        Whether displacements are minus the gradient of the loss with respect to the latencies, but for a factor; the
-        model description says of the learning step that it is a gradient of this loss only then.
+        Whether displacements are the negative gradient of the loss with respect to the latencies, up to a factor. Only
+        then does the model description call the learning step a gradient of this loss.
     """
 
     follows_loss: ClassVar[bool] = False
 
     def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
-        """Displacements and losses.
+        """Return displacements and losses.
 
         Parameters
         ----------
         outputs : ndarray, shape (presentations, neurons)
-            Latencies (ms); ``inf`` is silent.
+            Latencies (ms), ``inf`` for silence.
         labels : ndarray of int, shape (presentations,)
         """
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray | None:
-        """How probable each neuron is, shape (presentations, neurons), of latencies as in `displacement`.
+        """Return the probability of each neuron, shape (presentations, neurons), for latencies as in `displacement`.
 
-        None for targets that say nothing of probabilities: decisions then have no confidence.
+        Return None if the targets define no probabilities. Decisions then have no confidence.
         """
         return None
 
 
 class Optimizer(_Named, Protocol):
-    """From gradients to weights, which it changes in place.
+    """Update weights in place from gradients.
 
     Attributes
     ----------
     state : dict of ndarray
-        All that a resumed training needs, by ``"<what>"`` or ``"<what>.<name of a weight>"``; steps change neither
-        shapes nor types.
+        State for resuming a training, by ``"<what>"`` or ``"<what>.<name of a weight>"``. Steps change neither shapes
+        nor dtypes.
     normalises : bool
-        Whether the size of steps does not depend on the size of gradients, as with Adam. Then the learning rates of
-        populations are fitted, see `netsim.specification.Learning`.
+        Whether the size of steps is independent of the size of gradients, as with Adam. Then the learning rates of
+        populations are fitted (see `netsim.specification.Learning`).
     """
 
     normalises: ClassVar[bool] = False
@@ -197,12 +197,12 @@ class Optimizer(_Named, Protocol):
     state: dict[str, np.ndarray]
 
     def begin(self, weights: Weights) -> None:
-        """Make the state anew, as it is before the first step on such weights."""
+        """Initialise the state for the first step on such weights."""
 
     def step(
         self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
     ) -> None:
-        """Move the weights against the gradients, which are of those that are to move.
+        """Move weights against their gradients. Weights without a gradient stay.
 
         Parameters
         ----------
@@ -210,19 +210,19 @@ class Optimizer(_Named, Protocol):
         rate : float
             Learning rate of this step.
         factors : mapping, optional
-            By name, on the rate of some weights.
+            Factors of the rate of some weights, by name.
         """
 
 
 class Constraint(Protocol):
-    """What holds for the weights after every step of the optimizer."""
+    """A condition on the weights after every step of the optimizer."""
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
-        """The constraint as a network asks for it; None if it does not apply there."""
+        """Return the constraint of a network, or None if it does not apply."""
 
     def enforce(self, weights: Weights) -> None:
-        """Change latent weights in place so that they fulfil it."""
+        """Change latent weights in place so that they fulfil the condition."""
 
     def describe(self, network: Network) -> Row | None:
-        """A row of the table of optimization in the model description; None if other rows say it."""
+        """Return a row of the table of optimization in the model description, or None if other rows include it."""

@@ -1,8 +1,8 @@
-"""The learning step of any connectivity, synapse by synapse; `netsim.learning.synapses` has the rule.
+"""The learning step of any connectivity, synapse by synapse. `netsim.learning.synapses` has the rule.
 
-A delay of a synapse moves the arrival of a spike as the presynaptic latency does, but there alone: the wanted change of
-the delay is what the synapse hands down, ``signal_j · w_ij · PSP'(L_j - t_i - delay_ij)``, and its gradient the
-negative.
+A synaptic delay shifts the arrival of a spike like the presynaptic latency does, but only at this synapse. The desired
+change of the delay is therefore the displacement through the synapse, ``signal_j · w_ij · PSP'(L_j - t_i - delay_ij)``.
+The gradient is its negative.
 """
 
 import numpy as np
@@ -24,10 +24,10 @@ def step_sparse(
     causal: bool,
     delays: np.ndarray | None = None,
 ) -> LayerStep:
-    """Visit each synapse whose postsynaptic neuron carries a signal; other parameters are those of `step_pairwise`.
+    """Visit each synapse whose postsynaptic neuron carries a signal. See `step_pairwise` for other parameters.
 
-    Arrays of neurons have the shape (presentations, *population), a kernel any; the limit may be one number. Synapses
-    may have delays of their own (ms), of the shape of the kernel.
+    Arrays of neurons have the shape (presentations, *population). A kernel may have any shape. The limit may be one
+    number. Synapses may have individual delays (ms), in the shape of the kernel.
     """
     dtype, double, downward = source.dtype, np.dtype(float), projection.asks_for_displacement
     psp, slopes = breakpoints(projection.psp, double), handing_down(projection.psp, causal, double)
@@ -54,7 +54,7 @@ def current_before(
     kernel: np.ndarray,
     delays: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Synaptic current of neurons just before given times (ms), shape (presentations, *target)."""
+    """Return the synaptic current of neurons just before given times (ms), shape (presentations, *target)."""
     dtype, psp = source.dtype, breakpoints(projection.psp, np.dtype(float))
     limits, weights = _flat(times, dtype), np.ascontiguousarray(kernel, dtype).ravel()
     current = np.zeros_like(limits)
@@ -65,10 +65,10 @@ def current_before(
 def earliest_sparse(
     connections: Connections, values: np.ndarray, source: np.ndarray, relayed: np.ndarray
 ) -> np.ndarray:
-    """Hand a value of each relay to the neuron whose spike it passed on: of several, the one with the lowest number.
+    """Assign a value of each relay to the neuron whose spike it forwarded. Ties go to the lowest number.
 
-    Values and `relayed`, the latencies of the relays, have the shape (presentations, *target), the latencies of the
-    source and the result (presentations, *source).
+    Values and `relayed`, the latencies of the relays, have the shape (presentations, *target). The latencies of the
+    source and the result have the shape (presentations, *source).
     """
     times = _flat(source, source.dtype)
     handed = np.zeros(times.shape, values.dtype)
@@ -77,12 +77,12 @@ def earliest_sparse(
 
 
 def _flat(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values in C order, shape (presentations, neurons)."""
+    """Return values in C order, shape (presentations, neurons)."""
     return np.ascontiguousarray(values, dtype).reshape(len(values), -1)
 
 
 def _delays(delays: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
-    """Delays by number of the weight; none is an empty array."""
+    """Return delays by index of the weight, or an empty array without delays."""
     return np.empty(0, dtype) if delays is None else np.ascontiguousarray(delays, dtype).ravel()
 
 
@@ -113,7 +113,7 @@ def _step(
     of_delays: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
-    """The step; nothing is written to an empty array."""
+    """Compute the step. Empty arrays are not written."""
     for b in range(len(times)):
         for s in range(connections.pre.size):
             pre, post, number = connections.pre[s], connections.post[s], connections.weight[s]

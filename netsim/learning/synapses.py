@@ -1,10 +1,9 @@
-"""The local learning step of the synapses of a projection, pair by pair of spikes.
+"""The local learning step of the synapses of a projection, for each pair of spikes.
 
-Each synapse sees the latency of its presynaptic neuron, the latency of its postsynaptic neuron and the
-signal that the postsynaptic neuron carries. With the synaptic limit ``L_j = min(t_j, gate)`` the potential of
-neuron ``j`` depends on weight ``w_ij`` through ``PSP(L_j - t_i)`` and on the latency of ``i`` through
-``-w_ij·PSP'(L_j - t_i)``. Where all neurons share one limit, as in a gated regime, the step is two
-products over receptive fields (`netsim.learning.gated`) and needs none of this.
+Each synapse uses the latencies of its presynaptic and postsynaptic neurons, and the signal of its postsynaptic neuron.
+With the synaptic limit ``L_j = min(t_j, gate)``, the potential of neuron ``j`` depends on weight ``w_ij`` through
+``PSP(L_j - t_i)``. It depends on the latency of ``i`` through ``-w_ij·PSP'(L_j - t_i)``. If all neurons share one
+limit, as in a gated regime, two products over receptive fields suffice (`netsim.learning.gated`).
 """
 
 import numpy as np
@@ -42,14 +41,14 @@ def step_pairwise(
     kernel: np.ndarray,
     causal: bool,
 ) -> LayerStep:
-    """Look at each pair of a presynaptic and a postsynaptic spike.
+    """Visit each pair of a presynaptic and a postsynaptic spike.
 
-    The gradient of a weight is the sum of ``signal_j · PSP(L_j - t_i)``, the displacement of a presynaptic spike that
-    of ``signal_j · w_ij · PSP'(L_j - t_i)``; `causal` propagates by the order of spikes alone, not by ``PSP'``.
+    The gradient of a weight is the sum of ``signal_j · PSP(L_j - t_i)``. The displacement of a presynaptic spike is the
+    sum of ``signal_j · w_ij · PSP'(L_j - t_i)``. `causal` propagates only by the order of spikes, not by ``PSP'``.
 
-    `source` are presynaptic latencies (ms), `limit` and `signal` the synaptic limits (ms) and the displacements over
-    ``tau`` times the slope at threshold of the postsynaptic neurons, by presentation in the shapes of the populations.
-    The kernel is of shape (..., maps) or (inputs, neurons).
+    `source` are presynaptic latencies (ms) and `limit` the synaptic limits (ms). `signal` is the displacement of
+    postsynaptic neurons divided by ``tau`` times their slope at threshold. All have one row per presentation in the
+    shape of their population. The kernel has the shape (..., maps) or (inputs, neurons).
     """
     if kernel.ndim == 2 and window.shape[:2] == (1, 1) and are_enough(len(source), window.shape[2], source.dtype):
         return step_dense(projection, source, limit, signal, kernel, causal)
@@ -71,9 +70,9 @@ def step_pairwise(
 def slope_at(
     projection: Projection, window: Window, source: np.ndarray, times: np.ndarray, kernel: np.ndarray, asked: np.ndarray
 ) -> np.ndarray:
-    """Synaptic current of the neurons asked for just before given times (ms), zero elsewhere.
+    """Return the synaptic current of requested neurons just before given times (ms), and zero for others.
 
-    Other parameters are those of `step_pairwise`.
+    See `step_pairwise` for the other parameters.
     """
     dtype = source.dtype
     spikes, limits = contiguous(source, window.source, dtype), contiguous(times, window.shape, dtype)
@@ -83,15 +82,15 @@ def slope_at(
 
 
 def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The weights of each map side by side, filled up with zeros to whole vectors."""
+    """Return contiguous weights of each map, padded with zeros to whole vectors."""
     return in_vectors(kernel.reshape(-1, kernel.shape[-1]).T, dtype)
 
 
 @compiled
 def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float, kept: np.ndarray) -> None:
-    """Displacements of neurons that fired after `onset` (ms), each with the price (ms) of its spike, zero elsewhere.
+    """Write displacements of neurons that fired after `onset` (ms) plus the price (ms) of a spike, else zero.
 
-    They may be kept in the array that they are in.
+    `kept` may be the array of the displacements.
     """
     lanes = lanes_of(own)
     whole = len(own) // lanes * lanes
@@ -103,7 +102,7 @@ def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price:
         kept[k] = displacement[k] + price if onset < own[k] < np.inf else 0
 
 
-# So many bytes of weights are met by all positions before others are: they stay in the cache.
+# Bytes of weights per block; all positions use a block while it is in the cache.
 _CACHED = 200_000
 
 
@@ -156,11 +155,11 @@ def step_by_map(
     learns: bool,
     downward: bool,
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The gradient of the synapses and the displacement of the sources, as the module defines them.
+    """Return the gradient of the synapses and the displacement of the sources, as defined in the module.
 
-    Times (ms), limits (ms) and signals are by presentation in the shapes of the window's source and target, the kernel
-    has the shape (inputs of a field, maps). What is returned has the shapes of kernel and times, and is None where the
-    synapses do not learn, or nothing is propagated downward.
+    Times (ms), limits (ms) and signals have one row per presentation in the shapes of the window's source and target.
+    The kernel has the shape (inputs of a field, maps). The results have the shapes of kernel and times. They are None
+    if the synapses do not learn, or if nothing is propagated downward.
     """
     gradient = np.empty_like(kernel) if learns else None
     displacement = np.empty_like(times) if downward else None
@@ -210,10 +209,10 @@ def _gather(
     window: Window,
     gathered: np.ndarray,
 ) -> np.ndarray:
-    """Add up what the synapses of each map learn, one map at a time.
+    """Sum the gradients of the synapses of each map, one map at a time.
 
-    What is gathered has the shape (maps, rows of a field, inputs of a row filled up to whole vectors). Returned is
-    which maps have any signal; nothing is written for others.
+    `gathered` has the shape (maps, rows of a field, inputs of a row padded to whole vectors). Return the maps with any
+    signal. Other maps are not written.
     """
     presentations, _, width, channels = times.shape
     _, rows, columns, maps = signal.shape
@@ -280,7 +279,7 @@ def _scatter(
     window: Window,
     displacement: np.ndarray,
 ) -> None:
-    """Add up what is propagated to each presynaptic spike, one position at a time; kernels are laid out by map."""
+    """Sum the displacement of each presynaptic spike, one position at a time. Kernels are ordered by map."""
     presentations, _, width, channels = times.shape
     _, rows, columns, maps = signal.shape
     size, numbers = kernels.shape[1:]

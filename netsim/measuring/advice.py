@@ -1,4 +1,4 @@
-"""What is wrong with the activity of a network, and what to change: one sentence for each finding."""
+"""Findings on the activity of a network: problem and remedy in one sentence each."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from netsim.measuring.health import BatchHealth, PopulationHealth, ProjectionHea
 from netsim.specification import STIMULUS, Network, Population
 
 MOSTLY_SILENT = 0.95
-"""Share of silent neurons above which a population without competition is reported."""
+"""Fraction of silent neurons above which a population without competition is reported."""
 _MOSTLY = 0.5
-"""Share of neurons at the onset, of arrivals too late or of tied presentations above which they are reported."""
+"""Fraction of neurons at the onset, of late arrivals or of tied presentations above which they are reported."""
 _OUTWEIGHS = 1.5
-"""Ratio of summed inhibition to summed excitation above which inhibition is named as the cause of silence."""
+"""Ratio of summed inhibition to summed excitation above which inhibition is the reported cause of silence."""
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong.
+    """A problem of activity and its remedy.
 
     Attributes
     ----------
     kind : {"silent", "mostly silent", "at onset", "too late", "tied"}
     where : str
-        The population, or the projection whose spikes arrive too late.
+        Name of the population, or of the projection whose spikes arrive too late.
     text : str
-        What is wrong and what to do, in one line.
+        Problem and remedy in one line.
     """
 
     kind: str
@@ -43,26 +43,28 @@ def advise(
     at_onset: np.ndarray,
     dt: float,
 ) -> list[Finding]:
-    """Return what is wrong and what to do, in the order in which spikes pass.
+    """Return problems and remedies in the order of propagation.
 
     Parameters
     ----------
     network : Network
     batch : BatchHealth
     populations, projections
-        As of `netsim.measuring.checking.Check`.
+        See `netsim.measuring.checking.Check`.
     at_onset : ndarray of bool
-        Which presentations were decided at the onset of the output window.
+        Whether each presentation was decided at the onset of the output window.
     dt : float
-        Time grid (ms); 0 for exact times.
+        Time step of the grid (ms), or 0 for exact times.
     """
-    by_name = {one.population: one for one in populations}
+    by_name = {health.population: health for health in populations}
     dead = {name for name, share in batch.silent.items() if share == 1}
-    late = {one.projection for one in projections if one.too_late > _MOSTLY}
-    # what follows from silent sources, or from spikes that come too late, is no finding of its own
+    late = {arrivals.projection for arrivals in projections if arrivals.too_late > _MOSTLY}
+    # consequences of silent sources or late spikes are not separate findings
     follows = {
         population.name: all(
-            one.source in dead or one.projection in late for one in projections if one.target == population.name
+            arrivals.source in dead or arrivals.projection in late
+            for arrivals in projections
+            if arrivals.target == population.name
         )
         for population in network.integrating
     }
@@ -71,8 +73,8 @@ def advise(
         if not population.integrates:
             continue
         name, own = population.name, by_name[population.name]
-        incoming = [one for one in projections if one.target == name]
-        findings += [_too_late(network, one) for one in incoming if one.projection in late]
+        incoming = [arrivals for arrivals in projections if arrivals.target == name]
+        findings += [_too_late(network, arrivals) for arrivals in incoming if arrivals.projection in late]
         if own.silent == 1 and not follows[name]:
             findings.append(Finding("silent", name, _silence(population, own, "no neuron fires")))
         elif own.silent > MOSTLY_SILENT and not follows[name] and not silences_on_purpose(network, population):
@@ -88,24 +90,25 @@ def advise(
 
 
 def silences_on_purpose(network: Network, population: Population) -> bool:
-    """Whether a competition, a bound of biases or a price of spikes keeps most neurons silent."""
+    """Return whether a competition, a bound on biases or a price of spikes keeps most neurons silent."""
     return population.winners is not None or population.rest_below is not None or network.learning.activity > 0
 
 
-def _silence(population: Population, own: PopulationHealth, fact: str) -> str:
-    if -own.inhibition > _OUTWEIGHS * own.excitation:
-        sums = f"inhibitory weights onto a neuron sum to {own.inhibition:.3g}, excitatory ones to {own.excitation:.3g}"
+def _silence(population: Population, health: PopulationHealth, fact: str) -> str:
+    if -health.inhibition > _OUTWEIGHS * health.excitation:
+        inhibition = f"inhibitory weights onto a neuron sum to {health.inhibition:.3g}"
+        sums = f"{inhibition}, excitatory ones to {health.excitation:.3g}"
         return f"{population.name}: {fact}: {sums}; weaken the former, or strengthen the latter"
     return f"{population.name}: {fact}; {stronger(population)}"
 
 
 def stronger(population: Population) -> str:
-    """Return what makes a population fire."""
+    """Return a remedy that makes a population fire."""
     return f"raise {_initial(population)} of the projections onto it, or lower its threshold ({_threshold(population)})"
 
 
 def weaker(population: Population) -> str:
-    """Return what makes a population fire later."""
+    """Return a remedy that makes a population fire later."""
     return f"lower {_initial(population)} of the projections onto it, or raise its threshold ({_threshold(population)})"
 
 
@@ -124,7 +127,7 @@ def _onset(population: Population, share: float) -> str:
 
 
 def tie_sentence(network: Network, share: float, at_onset: float, dt: float) -> tuple[str, str]:
-    """Return that output spikes tie and why, and what to do; `at_onset` is the share of ties at the onset."""
+    """Return cause and remedy of tied output spikes. `at_onset` is the fraction of ties at the onset."""
     output = network.output
     fact = f"{output.name}: the first spikes tie in {share:.0%} of presentations"
     if at_onset > _MOSTLY:
@@ -138,15 +141,15 @@ def tie_sentence(network: Network, share: float, at_onset: float, dt: float) -> 
     return f"{fact}, at exact times", "give its neurons different weights, by a larger initial.spread"
 
 
-def _too_late(network: Network, one: ProjectionHealth) -> Finding:
-    target = network.population(one.target)
-    projection = network.projection(one.projection)
+def _too_late(network: Network, arrivals: ProjectionHealth) -> Finding:
+    target = network.population(arrivals.target)
+    projection = network.projection(arrivals.projection)
     gated = target.dynamics.gated and not network.is_recurrent(projection)
     limit = f"the gate ({target.dynamics.gate:g} ms)" if gated else f"the end ({network.window_end(target):g} ms)"
-    fact = f"{one.projection}: {one.too_late:.0%} of its spikes arrive after {limit} of {one.target}"
+    fact = f"{arrivals.projection}: {arrivals.too_late:.0%} of its spikes arrive after {limit} of {arrivals.target}"
     remedies = [
         *(["shorten its delay"] if projection.delay != 0.0 else []),
-        f"set a later {'onset' if gated else 'end'} of {one.target}",
-        *([f"make {one.source} fire earlier"] if one.source != STIMULUS else []),
+        f"set a later {'onset' if gated else 'end'} of {arrivals.target}",
+        *([f"make {arrivals.source} fire earlier"] if arrivals.source != STIMULUS else []),
     ]
-    return Finding("too late", one.projection, f"{fact}; {' or '.join(remedies)}")
+    return Finding("too late", arrivals.projection, f"{fact}; {' or '.join(remedies)}")

@@ -1,4 +1,4 @@
-"""A check of activity: what each population does, which arrivals are in vain, and what to change."""
+"""A check of activity: firing of each population, late arrivals, and remedies."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ _QUARTILES = (0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class Check:
-    """What a check found; a notebook shows the table, and `advice` says what to change.
+    """Results of a check. Notebooks show the table, and `advice` lists the remedies.
 
     Attributes
     ----------
     network : str
     presentations : int
     dt : float
-        Time grid (ms); 0 for exact times.
+        Time step of the grid (ms), or 0 for exact times.
     populations : tuple of PopulationHealth
-        The populations that integrate.
+        Populations that integrate.
     projections : tuple of ProjectionHealth
-        The projections that have weights.
+        Projections with weights.
     tie_rate, silent_rate, onset_rate : float
-        Shares of presentations: with several first output spikes, with none, and decided at the onset of the output
-        window.
+        Fractions of presentations with several first output spikes, without output spikes, and decided at the onset of
+        the output window.
     findings : tuple of Finding
-        What is wrong: kind, population or projection, and text.
+        Problems: kind, population or projection, and text.
     proposed : dict of InitialWeights
-        Distributions near the initial weights that were fitted, by projection, to write into a specification.
+        Distributions close to the fitted initial weights, by projection, for a specification.
 
     Examples
     --------
     >>> import netsim
-    >>> found = netsim.check("digits")
-    >>> found
+    >>> check = netsim.check("digits")
+    >>> check
     Check of 'digits', 100 presentations: nothing found
-    >>> list(found.table()["population"])
+    >>> list(check.table()["population"])
     ['hidden', 'output']
     """
 
@@ -65,8 +65,8 @@ class Check:
 
     @property
     def advice(self) -> list[str]:
-        """What is wrong and what to do, a line each; empty if nothing was found."""
-        return [one.text for one in self.findings]
+        """Problem and remedy of each finding, one line each."""
+        return [finding.text for finding in self.findings]
 
     def __repr__(self) -> str:
         head = f"Check of {self.network!r}, {self.presentations:,} presentations"
@@ -75,8 +75,14 @@ class Check:
     def _repr_html_(self) -> str:
         heading = ("population", "silent", "at onset", "too late", "median latency")
         rows = [
-            (one.population, f"{one.silent:.0%}", f"{one.at_onset:.0%}", f"{one.too_late:.0%}", f"{one.median_ms:.2f}")
-            for one in self.populations
+            (
+                health.population,
+                f"{health.silent:.0%}",
+                f"{health.at_onset:.0%}",
+                f"{health.too_late:.0%}",
+                f"{health.median_ms:.2f}",
+            )
+            for health in self.populations
         ]
         return html_table(f"{self.network}: {'; '.join(self.advice) or NOTHING}", rows, heading)
 
@@ -104,21 +110,24 @@ NOTHING = "nothing found"
 
 
 def _plain(row: Any) -> dict[str, Any]:
-    return {name: None if value != value else value for name, value in row._asdict().items()}  # NaN is not itself
+    return {name: None if value != value else value for name, value in row._asdict().items()}  # NaN differs from itself
 
 
 def check_latencies(network: Network, weights: Weights, latencies: Mapping[str, np.ndarray], dt: float) -> Check:
-    """Check the latencies that weights lead to.
+    """Check the latencies of a network with given weights.
 
     Parameters
     ----------
     network : Network
     weights : dict of ndarray
-        The weights that feed forward.
+        Forward weights.
     latencies : mapping of ndarray
-        Latencies (ms) of the stimulus and of every population; ``inf`` is silent.
+        Latencies (ms) of the stimulus and all populations, ``inf`` for silence.
     dt : float
-        Time grid of the latencies (ms); 0 for exact times.
+        Time step of the latencies (ms), or 0 for exact times.
+        Returns
+        -------
+        Check
     """
     health = Health(network, dt)
     batch = health.measure(latencies, weights)
@@ -154,7 +163,7 @@ def _quartiles(latencies: np.ndarray) -> tuple[float, float, float]:
 
 
 def _sums_of_weights(network: Network, population: Population, weights: Weights) -> tuple[float, float]:
-    """Sums of the positive and of the negative weights onto a neuron, on average over those that receive."""
+    """Return mean sums of positive and of negative weights per neuron, over neurons with inputs."""
     sums = np.zeros(2)
     for projection in network.incoming(population.name):
         kernel = weights[kernel_name(projection)]
@@ -165,7 +174,7 @@ def _sums_of_weights(network: Network, population: Population, weights: Weights)
 def _arrivals(
     health: Health, projection: Projection, latencies: Mapping[str, np.ndarray], weights: Weights
 ) -> ProjectionHealth:
-    """Count the spikes that arrive at synapses, and those that come too late."""
+    """Count the spikes that arrive at synapses, and late arrivals."""
     until, sent = health.until(projection), latencies[projection.source]
     assert until is not None
     single = health.synaptic(projection, weights)
@@ -176,7 +185,7 @@ def _arrivals(
         late = float(is_late(sent, deadline).sum(axis=0).ravel() @ fan_out)
     else:
         pre, delays = single
-        for each in sent.reshape(len(sent), -1):  # all synapses of all presentations may not fit into memory
+        for each in sent.reshape(len(sent), -1):  # one presentation at a time bounds memory
             late += np.count_nonzero(is_late(each[pre], until - delays))
     share = late / count if count else np.nan
     return ProjectionHealth(projection.name, projection.source, projection.target, count / max(len(sent), 1), share)

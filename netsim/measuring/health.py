@@ -1,6 +1,6 @@
-"""Whether activity can be learned from: neurons that are silent, at their onset or too late, and tied outputs.
+"""Measures of activity that hinders learning: neurons that are silent, at their onset or too late, and ties.
 
-Training measures every batch, so that each figure is one pass over the latencies, and none where it is known.
+Training measures every batch. Each figure therefore takes at most one pass over the latencies.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from netsim.weights.delays import ON_TIME, axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights
 
 _ROUNDING = 1e-6
-"""Relative difference up to which two times are the same; latencies may be of single precision."""
+"""Relative tolerance for equal times. Latencies may have single precision."""
 
 
 class BatchHealth(NamedTuple):
-    """Shares of neurons by population, over the presentations of a batch, and the decisions.
+    """Fractions of neurons by population over the presentations of a batch, and the decisions.
 
     Attributes
     ----------
     silent : dict of float
-        Share of neurons that stayed silent. Relays are included, others are of integrating populations.
+        Fraction of silent neurons, also of relays. The other figures are only for integrating populations.
     onset : dict of float
-        Share that fired at the onset of a window that begins after 0 ms: the potential was over threshold already.
+        Fraction that fired at the onset of a window that starts after 0 ms. Their potential was already above
+        threshold.
     late : dict of float
-        Share that fired, but too late to affect any target; 0 without targets.
+        Fraction that fired too late to affect any target. 0 without targets.
     decisions : Decisions
     """
 
@@ -41,20 +42,20 @@ class BatchHealth(NamedTuple):
 
 
 class PopulationHealth(NamedTuple):
-    """Activity and incoming weights of a population; shares are of neurons and presentations.
+    """Activity and incoming weights of a population. Fractions are over neurons and presentations.
 
     Attributes
     ----------
     population : str
     silent, at_onset, too_late : float
-        Shares of neurons: silent, firing at the onset of a window that begins after 0 ms, firing too late to affect any
-        target.
+        Fractions of neurons that are silent, fire at the onset of a window that starts after 0 ms, or fire too late to
+        affect any target.
     lower_quartile_ms, median_ms, upper_quartile_ms : float
-        Of the latencies of neurons that fired (ms); NaN if none did.
+        Quartiles of the latencies of neurons that fired (ms), or NaN if none fired.
     excitation, inhibition : float
-        Sums of the positive and of the negative weights onto a neuron, on average.
+        Mean sums of the positive and of the negative weights onto a neuron.
     inhibitory : float or None
-        Share of inhibitory neurons; None if neurons have no sign.
+        Fraction of inhibitory neurons, or None if neurons have no sign.
     """
 
     population: str
@@ -70,15 +71,15 @@ class PopulationHealth(NamedTuple):
 
 
 class ProjectionHealth(NamedTuple):
-    """Spikes that arrive by a projection.
+    """Spikes that arrive through a projection.
 
     Attributes
     ----------
     projection, source, target : str
     arrivals : float
-        Spikes that arrive at synapses, per presentation.
+        Spikes at synapses per presentation.
     too_late : float
-        Share that arrives after the target can be affected: after the gate, or after the end of the window; NaN without
+        Fraction that arrives too late to affect the target: after the gate or the end of the window. NaN without
         arrivals.
     """
 
@@ -90,31 +91,34 @@ class ProjectionHealth(NamedTuple):
 
 
 class Health:
-    """Measures batches of one network.
+    """Measures of the batches of a network.
 
     Parameters
     ----------
     network : Network
     dt : float
-        Time grid of the latencies (ms); 0 for exact times.
+        Time step of the latencies (ms), or 0 for exact times.
     """
 
     def __init__(self, network: Network, dt: float) -> None:
         self.network, self.dt = network, dt
-        self.times = {one.name: population_times(network, one, dt) for one in network.integrating}
+        self.times = {population.name: population_times(network, population, dt) for population in network.integrating}
         self._learns_delays = any(projection.learns_delays for projection in network.projections)
         self._by_pre: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         self._deadlines: dict[str, np.ndarray] = {}
 
     def measure(self, latencies: Mapping[str, np.ndarray], weights: Weights) -> BatchHealth:
-        """Return the shares of a batch.
+        """Return the fractions of a batch.
 
         Parameters
         ----------
         latencies : mapping of ndarray
-            Latencies (ms) by population; ``inf`` is silent.
+            Latencies (ms) by population, ``inf`` for silence.
         weights : dict of ndarray
-            Those that fed forward; only delays are read.
+            Forward weights. Only their delays are used.
+            Returns
+            -------
+            BatchHealth
         """
         deadlines = self.deadlines(weights)
         onset, late = {}, {}
@@ -131,36 +135,37 @@ class Health:
         return _share(latencies <= latencies.dtype.type(onset * (1 + _ROUNDING)))
 
     def at_onset(self, decisions: Decisions) -> np.ndarray:
-        """Return which presentations were decided at the onset of an output window that begins after 0 ms."""
+        """Return which presentations were decided at the onset of an output window that starts after 0 ms."""
         onset = self.times[self.network.output.name].onset
         return (decisions.latency <= onset * (1 + _ROUNDING)) & (onset > 0)
 
     def deadlines(self, weights: Weights) -> dict[str, np.ndarray]:
-        """Return from when on spikes affect no target (ms), by the stimulus and population; ``inf`` without targets.
+        """Return the times (ms) from which spikes affect no target, by population. ``inf`` without targets.
 
-        The arrays have the shape of the population, or ``()`` if it is the same for all neurons.
+        The result includes the stimulus. Arrays have the shape of the population, or ``()`` if all neurons share a
+        time.
         """
         if not self._deadlines or self._learns_delays:
-            found: dict[str, np.ndarray] = {}
+            deadlines: dict[str, np.ndarray] = {}
             for name in self.network.shapes:
-                self._deadline(name, weights, found)
-            self._deadlines = found
+                self._deadline(name, weights, deadlines)
+            self._deadlines = deadlines
         return self._deadlines
 
-    def _deadline(self, name: str, weights: Weights, found: dict[str, np.ndarray]) -> np.ndarray:
-        """The deadline of a population, which is noted, and of the relays after it."""
-        if name not in found:
+    def _deadline(self, name: str, weights: Weights, deadlines: dict[str, np.ndarray]) -> np.ndarray:
+        """Return and store the deadline of a population. Deadlines of relays after it are stored too."""
+        if name not in deadlines:
             latest = np.array(-np.inf)
             for projection in self.network.outgoing(name):
                 end = self.until(projection)
                 if end is None:
-                    end = float(self._deadline(projection.target, weights, found).max())
+                    end = float(self._deadline(projection.target, weights, deadlines).max())
                 latest = np.maximum(latest, end - self._shortest_delay(projection, weights))
-            found[name] = latest if self.network.outgoing(name) else np.array(np.inf)
-        return found[name]
+            deadlines[name] = latest if self.network.outgoing(name) else np.array(np.inf)
+        return deadlines[name]
 
     def until(self, projection: Projection) -> float | None:
-        """Return before when spikes must arrive to affect the target (ms); None for relays, which pass them on."""
+        """Return the time (ms) before which spikes must arrive to affect the target, or None for relays."""
         population = self.network.population(projection.target)
         if not population.integrates:
             return None
@@ -173,11 +178,11 @@ class Health:
         return (times.gate if gated else times.end) - effect
 
     def delays(self, projection: Projection, weights: Weights) -> np.ndarray:
-        """Return the delays of axons (ms), in the shape of the source or ``()``, as the time grid has them."""
+        """Return the delays of axons (ms) on the time grid, in the shape of the source or ``()``."""
         return self._on_grid(axonal_delay(projection, weights, ON_TIME))
 
     def synaptic(self, projection: Projection, weights: Weights) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the presynaptic neuron and the delay (ms) of each synapse; None if these have none of their own."""
+        """Return the presynaptic neuron and the delay (ms) of each synapse, or None without individual delays."""
         delays = synaptic_delay(projection, weights)
         if delays is None:
             return None
@@ -185,7 +190,7 @@ class Health:
         return pre, self._on_grid(delays.ravel()[weight])
 
     def _shortest_delay(self, projection: Projection, weights: Weights) -> np.ndarray:
-        """The delay with which the spikes of each neuron reach the first target."""
+        """Return the shortest delay (ms) of each neuron to any target."""
         single = self.synaptic(projection, weights)
         if single is None:
             return self.delays(projection, weights)
@@ -197,7 +202,7 @@ class Health:
         return shortest.reshape(source)
 
     def _synapses(self, projection: Projection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Presynaptic neuron and weight of each synapse, and the first synapse of each neuron that has any."""
+        """Return presynaptic neuron and weight index of each synapse, and the first synapse of each source neuron."""
         if projection.name not in self._by_pre:
             pre, _, weight = self.network.connections(projection)
             self._by_pre[projection.name] = pre, weight, np.flatnonzero(np.diff(pre, prepend=-1))
@@ -208,8 +213,8 @@ class Health:
 
 
 def is_late(times: np.ndarray, deadline: np.ndarray | float) -> np.ndarray:
-    """Return which spikes come at or after a deadline (ms); silence is not late."""
-    # in the precision of the latencies: to compare with doubles takes several times as long
+    """Return which spikes come at or after a deadline (ms). Silence is not late."""
+    # compare in the precision of the latencies; comparing with doubles is several times slower
     bound = np.asarray(deadline * (1 - _ROUNDING), times.dtype)
     return (times >= bound) & (times < np.inf)
 
@@ -219,5 +224,5 @@ def _share_from(latencies: np.ndarray, deadline: np.ndarray) -> float:
 
 
 def _share(chosen: np.ndarray) -> float:
-    # a mean of booleans takes several times as long
+    # a mean of booleans is several times slower
     return float(np.count_nonzero(chosen) / max(chosen.size, 1))

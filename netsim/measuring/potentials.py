@@ -1,4 +1,4 @@
-"""Potentials of the output population, computed afterwards from the spikes that reach it."""
+"""Potentials of the output population, computed from its input spikes."""
 
 from collections.abc import Mapping
 
@@ -14,22 +14,22 @@ from netsim.weights.layout import Weights, bias_name, kernel_name
 def output_potentials(
     network: Network, weights: Weights, latencies: Mapping[str, np.ndarray], times: np.ndarray, dt: float = 0.0
 ) -> np.ndarray:
-    """Potentials of the output neurons at a time of each presentation.
+    """Return potentials of the output neurons at one time per presentation.
 
-    They follow from the equation of the network and from latencies, whichever engine found these. The potential of a
-    neuron goes on after its spike as the equation says; the current of a loop is that of the spikes that there were.
+    Potentials follow from the equation of the network and from latencies of any engine. A spike does not reset the
+    potential of its neuron. The current of a loop comes from the actual spikes.
 
     Parameters
     ----------
     network : Network
     weights : dict of ndarray
-        The weights that feed forward.
+        Forward weights.
     latencies : mapping of ndarray
-        By the name of the population, ``stimulus`` among them (ms); ``inf`` is silent.
+        Latencies (ms) by population, including ``stimulus``. ``inf`` for silence.
     times : ndarray of float, shape (presentations,)
-        When (ms); at most the end of the output window.
+        Times (ms), at most the end of the output window.
     dt : float
-        The time grid (ms) that the latencies are on; 0 is none.
+        Time step of the latencies (ms), or 0 for exact times.
 
     Returns
     -------
@@ -47,12 +47,12 @@ def output_potentials(
 
 
 class Synaptic:
-    """What the synapses of a projection have added to the potentials of its target.
+    """Contribution of the synapses of a projection to the potentials of its target.
 
     Parameters
     ----------
     network, weights, latencies, dt
-        As of `output_potentials`; the target may be any population that integrates.
+        See `output_potentials`. The target may be any population that integrates.
     projection : Projection
     """
 
@@ -71,9 +71,9 @@ class Synaptic:
         presentations = len(latencies[projection.source])
         arriving = latencies[projection.source] + on_grid(axonal_delay(projection, weights, {}), dt)
         arriving = arriving.reshape(presentations, -1).astype(np.float64)
-        own = synaptic_delay(projection, weights)
-        if own is not None:  # a column for each synapse in place of each presynaptic neuron
-            arriving, pre = arriving[:, pre] + on_grid(own.ravel()[weight], dt), np.arange(len(pre))
+        delays = synaptic_delay(projection, weights)
+        if delays is not None:  # one column per synapse instead of one per presynaptic neuron
+            arriving, pre = arriving[:, pre] + on_grid(delays.ravel()[weight], dt), np.arange(len(pre))
         kernel = weights[kernel_name(projection)].ravel()[weight].astype(np.float64)
         self._arriving = arriving
         self._ends = pre, post
@@ -83,12 +83,12 @@ class Synaptic:
         self._recurrent = network.is_recurrent(projection)
 
     def at(self, times: np.ndarray) -> np.ndarray:
-        """Return potentials times `tau`, shape (presentations, neurons), at a time of each presentation (ms)."""
+        """Return potentials times `tau`, shape (presentations, neurons), at one time (ms) per presentation."""
         moved: np.ndarray = self._since_spikes(times) @ self._kernel
         return moved
 
     def of_weight_one(self, times: np.ndarray) -> np.ndarray:
-        """Return the same for weights that are all 1."""
+        """Return the same with all weights set to 1."""
         from scipy.sparse import csr_array
 
         synapses = csr_array((np.ones(len(self._ends[0])), self._ends), self._kernel.shape)
@@ -96,12 +96,12 @@ class Synaptic:
         return moved
 
     def _since_spikes(self, times: np.ndarray) -> np.ndarray:
-        if self._recurrent:  # its current counts from the onset on, in every regime
+        if self._recurrent:  # its current starts at the onset in every regime
             return self._built_up(times) - self._built_up(np.minimum(times, self._window.onset))
         return self._built_up(np.minimum(times, self._window.gate))
 
     def _built_up(self, times: np.ndarray) -> np.ndarray:
-        """Return the potential of each spike at a time of its presentation, for a weight and a `tau` of 1."""
+        """Return the potential of each spike at one time per presentation, for a weight and a `tau` of 1."""
         built = np.empty_like(self._arriving)
         for sent, time, row in zip(self._arriving, times.tolist(), built, strict=True):
             integrate(sent, time, self._psp, row)

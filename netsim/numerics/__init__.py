@@ -1,1 +1,1 @@
-"""Compiled loops: how they are compiled, vectors, threads, receptive fields."""
+"""Compiled loops: compilation, vectors, threads and receptive fields."""

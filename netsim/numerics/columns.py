@@ -1,4 +1,4 @@
-"""Sums over the columns of two matrices, and combinations of both with factors per column, on several threads."""
+"""Column sums of two matrices, and combinations with factors per column, on several threads."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ from netsim.numerics.compilation import compiled
 from netsim.numerics.threads import over_elements
 
 _AT_ONCE = 256
-"""So many columns at a time, whose sums stay in the cache of a core."""
+"""Columns per block; their sums stay in the cache of a core."""
 
 
 def column_sums(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Sums over each column, in double precision, shape (4, columns): x, y, x² and xy, with x from the first matrix.
+    """Return column sums of x, y, x² and xy in double precision, shape (4, columns), with x from the first matrix.
 
-    Both matrices are contiguous and of one shape.
+    Both matrices must be contiguous and have equal shapes.
     """
     columns = first.shape[1]
     sums = np.zeros((4, columns))

@@ -1,7 +1,8 @@
-"""How loops are compiled, and where their machine code is kept: in a folder named after what it was made from.
+"""Compile loops, and cache their machine code in a folder named after its sources.
 
-numba recompiles a function whose own file has changed, but not one that calls into a changed file. The folder carries a
-digest of all sources of netsim that hold compiled code, so that none is ever loaded that was made from others.
+numba recompiles a function after a change of its file, but not after a change of a called function in another file. The
+name of the folder therefore contains a digest of all sources of netsim with compiled code. Outdated machine code is
+never loaded.
 """
 
 import contextlib
@@ -21,17 +22,18 @@ import numpy as np
 import platformdirs
 
 from netsim.files import make_private
+from netsim.numerics.compiling import keep_in
 
 _PACKAGE = Path(__file__).parents[1]
 _PREFIX = "netsim-kernels-"
-# So many folders stay, those used last: a change that is taken back, or a switch of branches, compiles nothing anew.
+# Number of recently used folders that stay, so that undoing a change or switching branches compiles nothing.
 _FOLDERS = 4
 _CONFIG = vars(numba.config)
 _PLACING = Lock()
 
 
 def _forget_other_threads() -> None:
-    """In a process that was forked: none of them places machine code, because there is none."""
+    """Reset the lock in a forked process, which has no other threads."""
     global _PLACING
     _PLACING = Lock()
 
@@ -41,12 +43,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def compiled_with(**options: Any) -> Any:
-    """A decorator for loops: they release the GIL, divide by zero as numpy does, and are kept on disk if possible."""
+    """Return a decorator for loops that release the GIL, divide by zero like numpy, and are cached on disk."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
         folder = _folder()
-        if folder is not None and hasattr(dispatcher, "enable_caching"):  # a plain function if numba is disabled
+        if folder is not None and hasattr(dispatcher, "enable_caching"):  # it is a plain function if numba is disabled
             _keep(dispatcher, folder)
         return dispatcher
 
@@ -54,16 +56,16 @@ def compiled_with(**options: Any) -> Any:
 
 
 compiled: Any = compiled_with()
-"""A decorator for loops."""
+"""Decorator for loops with default options."""
 
 
 def is_compiled_for(dtype: np.dtype) -> bool:
-    """Whether loops take arrays of a type of floats: of single or double precision, in the machine's order of bytes."""
-    return dtype.char in "fd" and dtype.isnative  # a comparison of types takes several times as long
+    """Return whether loops support a float dtype: single or double precision in native byte order."""
+    return dtype.char in "fd" and dtype.isnative  # comparing dtypes takes several times as long
 
 
 def _keep(dispatcher: Any, folder: Path) -> None:
-    """Keep a function's machine code in a folder; other functions of the process stay where numba keeps them."""
+    """Cache a function's machine code in a folder. Other functions of the process keep numba's default."""
     places = {"CACHE_DIR": str(folder), "CACHE_LOCATOR_CLASSES": ""}
     with _PLACING:
         given = {name: _CONFIG.get(name, "") for name in places}
@@ -71,7 +73,7 @@ def _keep(dispatcher: Any, folder: Path) -> None:
         try:
             dispatcher.enable_caching()
         except (RuntimeError, OSError):
-            return  # no file holds the source
+            return  # the source is not in a file
         finally:
             _CONFIG.update(given)
     stored = dispatcher._cache
@@ -80,15 +82,15 @@ def _keep(dispatcher: Any, folder: Path) -> None:
     def load_overload(*arguments: Any) -> Any:
         try:
             return load(*arguments)
-        except Exception:  # unpickling half a file raises anything
+        except Exception:  # unpickling half a file raises any exception
             with contextlib.suppress(OSError):
-                stored.flush()  # beside a damaged index nothing could be saved
+                stored.flush()  # a damaged index would prevent saving
             return None
 
     def save_overload(*arguments: Any) -> None:
-        # a source that was changed since the start may be newer than what is being run
+        # a source that changed since the start may be newer than the running code
         if folder.name == _name():
-            with contextlib.suppress(Exception):  # a full disk, above all
+            with contextlib.suppress(Exception):  # usually a full disk
                 save(*arguments)
 
     stored.load_overload, stored.save_overload = load_overload, save_overload
@@ -96,15 +98,15 @@ def _keep(dispatcher: Any, folder: Path) -> None:
 
 @cache
 def _folder() -> Path | None:
-    """Where machine code is kept: where NUMBA_CACHE_DIR says, in the package or with the user; None if nowhere.
+    """Return the cache folder: NUMBA_CACHE_DIR, in the package or in the user's cache. None if none is writable.
 
-    Raises NetsimError if others may write to a folder that is not the package's: numba unpickles what it finds.
+    Raise NetsimError if others may write to a folder outside the package, because numba unpickles its files.
     """
-    beside = _PACKAGE / "__pycache__"  # whose writers may change the sources, too
+    beside = _PACKAGE / "__pycache__"  # its writers may also change the sources
     places = {beside: ""}
     if _CONFIG["CACHE_DIR"]:
         places = {Path(_CONFIG["CACHE_DIR"]).absolute(): "NUMBA_CACHE_DIR", **places}
-    with contextlib.suppress(RuntimeError):  # a user without a home; earlier versions give a relative path
+    with contextlib.suppress(RuntimeError):  # a user without a home folder; earlier versions return a relative path
         places[platformdirs.user_cache_path("netsim") / "compiled"] = "XDG_CACHE_HOME"
     for place, choice in places.items():
         if not place.is_absolute():
@@ -115,20 +117,20 @@ def _folder() -> Path | None:
                 folder.mkdir(parents=True, exist_ok=True)
             else:
                 folder = make_private(folder, choice)
-            tempfile.TemporaryFile(dir=folder).close()  # also makes it the one that was used last
+            tempfile.TemporaryFile(dir=folder).close()  # also marks it as used last
             _remove_older(place)
             return folder
     return None
 
 
 def compiled_sources() -> list[Path]:
-    """The modules of netsim that hold compiled code: those that import numba, or this one."""
+    """Return the modules of netsim with compiled code: modules that import numba or this module."""
     sources = sorted(_PACKAGE.rglob("*.py"))
     return [path for path in sources if any(word in path.read_bytes() for word in (b"numba", b"compilation"))]
 
 
 def _name() -> str:
-    """The name of the folder: of all sources that hold compiled code, and of the compiler's version."""
+    """Return the name of the folder, from all sources with compiled code and the version of the compiler."""
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
     for path in compiled_sources():
         source = path.read_bytes()
@@ -137,6 +139,9 @@ def _name() -> str:
 
 
 def _remove_older(place: Path) -> None:
-    with contextlib.suppress(OSError):  # of another process that removes the same
+    with contextlib.suppress(OSError):  # another process may remove the same files
         for folder in sorted(place.glob(_PREFIX + "*"), key=lambda each: each.stat().st_mtime)[:-_FOLDERS]:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+keep_in(_folder)

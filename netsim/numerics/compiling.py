@@ -1,61 +1,91 @@
-"""When loops are being compiled, and for how long, so that a user who waits is told why."""
+"""Watch the compilation of loops, so that a user who waits knows why."""
 
+import logging
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
+from typing import Any
 
-from numba.core.event import Event, Listener, install_listener, register
+from numba.core.event import Event, Listener, register
+
+_LOG = logging.getLogger("netsim")
 
 
-class _OnStart(Listener):
-    def __init__(self, function: Callable[[], None]) -> None:
-        self._function = function
+class _Watch(Listener):
+    """Count the loops of netsim that are compiled, and the time that this takes."""
+
+    def __init__(self) -> None:
+        self.audience: list[Callable[[], None]] = []
+        self.loops = 0
+        self.seconds = 0.0
+        self.kept_in: Callable[[], Path | None] = lambda: None
+        self._announced = False
+        self._open = 0
+        self._since = 0.0
+        self._lock = Lock()
 
     def on_start(self, event: Event) -> None:
-        self._function()
+        with self._lock:
+            if not self._open:
+                self._since = time.perf_counter()
+            self._open += 1
+        if not _is_ours(event):
+            return
+        self.loops += 1
+        for function in self.audience:
+            function()
+        if not (self.audience or self._announced or multiprocessing.parent_process()):
+            self._announced = True
+            _LOG.warning("netsim: %s", announcement())
 
     def on_end(self, event: Event) -> None:
-        pass
+        with self._lock:
+            self._open -= 1
+            if not self._open:
+                self.seconds += time.perf_counter() - self._since
+
+
+def _is_ours(event: Event) -> bool:
+    data: Any = event.data
+    return str(data["dispatcher"].py_func.__module__).startswith("netsim.")
+
+
+_WATCH = _Watch()
+register("numba:compile", _WATCH)
+
+
+def keep_in(folder: Callable[[], Path | None]) -> None:
+    """Set the function that returns the folder of machine code, or None if nothing is kept."""
+    _WATCH.kept_in = folder
+
+
+def announcement() -> str:
+    """Say what is compiled, and how often that happens."""
+    what = "compiling the loops of this network to machine code, which may take a minute; "
+    if _WATCH.kept_in() is None:
+        return what + "no folder can keep them, so that each process compiles again; set NUMBA_CACHE_DIR"
+    return what + "this happens once for each kind of network and each precision"
+
+
+def compiled_so_far() -> tuple[int, float]:
+    """Return how many loops this process compiled, and the seconds that this took.
+
+    A loop counts once for each combination of types. Loading machine code from disk does not count.
+    """
+    return _WATCH.loops, _WATCH.seconds
 
 
 @contextmanager
 def when_compiling(function: Callable[[], None]) -> Iterator[None]:
-    """Call a function whenever a loop begins to be compiled, in any thread; to load machine code does not count."""
-    with install_listener("numba:compile", _OnStart(function)):
+    """Call a function whenever a loop begins to be compiled, in any thread, instead of logging one line.
+
+    Loading machine code from disk does not count.
+    """
+    _WATCH.audience.append(function)
+    try:
         yield
-
-
-class _Stopwatch(Listener):
-    """Seconds during which any thread of this process compiles."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._under_way = 0
-        self._began = 0.0
-        self._seconds = 0.0
-
-    def on_start(self, event: Event) -> None:
-        with self._lock:
-            if not self._under_way:
-                self._began = time.perf_counter()
-            self._under_way += 1
-
-    def on_end(self, event: Event) -> None:
-        with self._lock:
-            self._under_way -= 1
-            if not self._under_way:
-                self._seconds += time.perf_counter() - self._began
-
-    def seconds(self) -> float:
-        with self._lock:
-            return self._seconds + (time.perf_counter() - self._began if self._under_way else 0.0)
-
-
-_STOPWATCH = _Stopwatch()
-register("numba:compile", _STOPWATCH)
-
-
-def working_time() -> float:
-    """Return a time (s) for differences, as `time.perf_counter`, that stands still while loops are compiled."""
-    return time.perf_counter() - _STOPWATCH.seconds()
+    finally:
+        _WATCH.audience.remove(function)

@@ -1,7 +1,7 @@
-"""What networks, trainings and studies draw: every purpose has a stream of its own, also where seeds are equal.
+"""Random generators of networks, trainings and studies. Each purpose has a separate stream, also for equal seeds.
 
-Splits of data, samples of analyses and combinations of sweeps are drawn by generators of their own. Where seeds are
-equal these can be in the state of one here, as numpy takes `[seed, 0]` for `seed`; nothing compares such draws.
+Splits of data, samples of analyses and combinations of sweeps have other generators. For equal seeds, these can have
+the state of a generator here, because numpy treats `[seed, 0]` like `seed`. No code compares such draws.
 """
 
 from enum import IntEnum, unique
@@ -11,11 +11,11 @@ import numpy as np
 
 @unique
 class Purpose(IntEnum):
-    """What a stream is for."""
+    """Purposes of streams."""
 
     WEIGHTS = 0
     ORDER = 1
-    """Of the presentations in an epoch."""
+    """Order of the presentations in an epoch."""
     VARIATION = 2
     """Augmentation, jitter and dropout of a batch."""
     REVIVAL = 3
@@ -23,13 +23,13 @@ class Purpose(IntEnum):
     DELAYS = 4
     FEEDBACK = 5
     SYNAPSES = 6
-    """Which there are, by a connectivity."""
+    """Synapses of a connectivity."""
     FITTING = 7
-    """Training stimuli that initial weights are fitted with."""
+    """Training stimuli for fitting initial weights."""
     STUDIED_NETWORK = 10
     STUDIED_STIMULI = 11
 
 
 def generator_for(purpose: Purpose, seed: int, *place: int) -> np.random.Generator:
-    """The generator of a seed; where a purpose draws more than once, the place tells the draws apart."""
+    """Return the generator of a purpose and a seed. `place` distinguishes several draws of a purpose."""
     return np.random.default_rng([seed, purpose, *place])

@@ -1,7 +1,7 @@
-"""Loops that add up what inputs bring to the sums of receptive fields, in vectors.
+"""Vectorised loops that sum inputs over receptive fields.
 
-The weights of a block of outputs, two vectors of them, are laid out input by input. Where weights differ by their signs
-alone, a group of inputs stands for an input, and the weights of its outputs are choices among the sums of the group
+The weights of a block of outputs (two vectors) are ordered by input. If weights differ only by their signs, a group of
+inputs replaces an input. The weights of its outputs are then indices into the sums of the group
 (`netsim.numerics.signs`).
 """
 
@@ -26,22 +26,22 @@ from netsim.numerics.vectors import (
     store,
 )
 
-# Weights of 48 KiB are met by sums of so many bytes. The nearest cache holds fewer, yet longer pieces of a field are
-# worth what it takes to read them from the second one (measured).
+# Bytes of sums per 48 KiB of weights. They exceed the L1 cache, but longer pieces of a field outweigh reading from the
+# L2 cache (measured).
 _INPUTS_AT_ONCE = 49152 // (2 * VECTOR_BYTES)
 _SUMS_BYTES = 16384
 
-# called once per vector of outputs
+# inlined, because it is called once per vector of outputs
 _inlined = compiled_with(fastmath={"contract"}, forceinline=True)
-# numbers that cannot be negative are places without a test
+# unsigned indices need no check
 _ONE = np.uint64(1)
 
 
 class Active(NamedTuple):
-    """The inputs that are not zero: where each is in the line of its maps, and its value.
+    """The nonzero inputs: index in the flat maps, and value.
 
-    The channels of a pixel come in so many `segments`. Those of segment ``s`` of pixel ``p`` of all presentations begin
-    at ``first[p · segments + s]``; `first` has one entry more, where the last end.
+    The channels of a pixel form `segments` segments. The inputs in segment ``s`` of pixel ``p`` of all presentations
+    start at ``first[p · segments + s]``. `first` has one additional entry for the end.
     """
 
     segments: int
@@ -51,7 +51,7 @@ class Active(NamedTuple):
 
 
 def brought(values: Any, k: Any, weights: Any, place: Any) -> Any:
-    """What the k-th input brings to a vector of outputs, whose weights begin at a place; in compiled code alone."""
+    """Return the contribution of the k-th input to a vector of outputs with weights at `place`. Compiled code only."""
     raise NotImplementedError
 
 
@@ -68,19 +68,19 @@ def _brought(values: Any, k: Any, weights: Any, place: Any) -> Any:
 
 @compiled
 def pixels_at_once(channels: int) -> int:
-    """How many pixels of a line a piece of a field has."""
+    """Return the pixels per line in a piece of a field."""
     return int(max(1, _INPUTS_AT_ONCE // channels))
 
 
 @compiled
 def channels_at_once(channels: int) -> int:
-    """How many channels of a pixel a piece of a field has at most."""
+    """Return the maximum channels per pixel in a piece of a field."""
     return int(min(channels, _INPUTS_AT_ONCE))
 
 
 @compiled
 def list_active(maps: np.ndarray, at_once: int) -> Active:
-    """The inputs that are not zero, in segments of so many channels."""
+    """Return the nonzero inputs, in segments of `at_once` channels."""
     presentations, height, width, channels = maps.shape
     segments = -(-channels // at_once)
     first = np.empty(presentations * height * width * segments + 1, np.uint64)
@@ -114,7 +114,7 @@ def list_active(maps: np.ndarray, at_once: int) -> Active:
 
 @compiled
 def lay_out(weights: np.ndarray, left: int, block: np.ndarray) -> None:
-    """Copy some columns of weights, filled up with zeros."""
+    """Copy some columns of weights, padded with zeros."""
     width = min(block.shape[1], weights.shape[1] - left)
     for k in range(len(weights)):
         copy_line(weights[k, left : left + width], block[k])
@@ -132,9 +132,9 @@ def add_up_active(
     padding: int,
     products: np.ndarray,
 ) -> None:
-    """Add up a block of outputs, from `left` on, from its weights.
+    """Sum a block of outputs, starting at `left`, from its weights.
 
-    A piece of a field, some pixels of a line, is added up for some positions before the next.
+    A piece of a field (some pixels of a line) is summed for several positions before the next piece.
     """
     presentations, height, width, channels = shape
     _, rows, columns, outputs = products.shape
@@ -199,11 +199,11 @@ def add_up_few(
     padding: int,
     products: np.ndarray,
 ) -> None:
-    """Add up sums whose weights are met too few times to be laid out: whole rows are added, as they lie in memory."""
+    """Sum by adding whole rows of weights in place, if weights are used too rarely to copy them."""
     presentations, height, width, _ = shape
     _, rows, columns, outputs = products.shape
     lanes = lanes_of(weights)
-    # the last vector may overlap the one before, whose sums are the same again
+    # the last vector may overlap the one before, with equal sums
     vectors = -(-outputs // lanes)
     found, sums = products.reshape(-1), from_a_line(vectors * lanes, weights)
     for number in range(presentations * rows * columns):
@@ -232,7 +232,7 @@ def add_up_few(
 
 @compiled_with(fastmath={"contract"})
 def _add_short_rows(active: Active, k: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
-    """Add to sums what active inputs bring, from the k-th to the last; the weights of the field begin in a row."""
+    """Add contributions of active inputs from the k-th to the last. The weights of the field start at row `field`."""
     for n in range(k, last):
         value, own = active.values[n], weights[field + active.places[n]]
         for m in range(len(own)):
@@ -241,7 +241,7 @@ def _add_short_rows(active: Active, k: int, last: int, field: int, weights: np.n
 
 @compiled_with(fastmath={"contract"})
 def _add_rows(active: Active, first: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
-    """The same, of rows that are no shorter than a vector: eight at a time, so that sums are seldom moved."""
+    """The same for rows of at least one vector, eight at a time, so that sums are seldom moved."""
     _, _, places, values = active
     flat, outputs, lanes = weights.reshape(-1), weights.shape[1], lanes_of(weights)
     pitch, end = np.uint64(outputs), np.uint64(outputs - lanes)
@@ -280,13 +280,13 @@ def _add_rows(active: Active, first: int, last: int, field: int, weights: np.nda
 def places_of_fields(
     shape: tuple[int, int, int, int], rows: int, columns: int, stride: int, padding: int
 ) -> np.ndarray:
-    """Where the field of each position begins in maps with their padding, as one line of numbers."""
+    """Return the start of the field of each position in flat padded maps."""
     presentations, height, width, channels = shape
     line, number = (width + 2 * padding) * channels, 0
     places = np.empty(presentations * rows * columns, np.uint64)
     for b in range(presentations):
         for row in range(rows):
-            for column in range(columns):  # counted: to divide a number by the sizes takes as long as a short field
+            for column in range(columns):  # counted, because division takes as long as a short field
                 places[number] = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
                 number += 1
     return places
@@ -294,7 +294,7 @@ def places_of_fields(
 
 @compiled
 def with_padding(maps: np.ndarray, padding: int) -> np.ndarray:
-    """Maps with their padding, as one line of numbers."""
+    """Return flat padded maps."""
     if padding == 0:
         return maps.reshape(-1)
     presentations, height, width, channels = maps.shape
@@ -316,7 +316,7 @@ def add_up_all(
     size: int,
     products: np.ndarray,
 ) -> None:
-    """Add up a block of outputs from every input, of which each field has `numbers` of each line."""
+    """Sum a block of outputs from all inputs. Each field has `numbers` inputs of each line."""
     outputs, lanes = products.shape[1], lanes_of(products)
     block, flat, found = 2 * lanes, products.reshape(-1), np.empty(lanes, products.dtype)
     own = np.empty(_FIELDS_AT_ONCE, np.uint64)
@@ -340,7 +340,7 @@ def add_up_all(
 def _sums_of_eight(
     framed: np.ndarray, fields: np.ndarray, line: int, numbers: int, weights: np.ndarray, place: np.uint64, size: int
 ) -> Any:
-    """The sums of a vector of outputs, whose weights begin at a place, of eight fields: in 16 of 32 registers."""
+    """Return the sums of a vector of outputs with weights at `place`, for eight fields (16 of 32 registers)."""
     a, b, c, d, e, f, g, h = (fields[0], fields[1], fields[2], fields[3], fields[4], fields[5], fields[6], fields[7])
     block, zero = np.uint64(2 * lanes_of(framed)), broadcast(framed.dtype.type(0))
     of_a = of_b = of_c = of_d = of_e = of_f = of_g = of_h = zero
@@ -365,7 +365,7 @@ def _sums_of_eight(
 def _sums_of_three(
     framed: np.ndarray, fields: np.ndarray, line: int, numbers: int, weights: np.ndarray, place: np.uint64, size: int
 ) -> Any:
-    """The same of three fields: in 12 of 16 registers."""
+    """The same for three fields (12 of 16 registers)."""
     a, b, c = fields[0], fields[1], fields[2]
     block, zero = np.uint64(2 * lanes_of(framed)), broadcast(framed.dtype.type(0))
     of_a = of_b = of_c = zero

@@ -1,9 +1,9 @@
-"""Products over receptive fields, whose time grows with the inputs that are not zero.
+"""Products over receptive fields. The cost grows with the number of nonzero inputs.
 
-An input that is active adds its multiple of the weights of its synapses, which lie side by side, to the sums of its
-targets, in vectors. Where most inputs are active all are visited, as that is quicker then. Each sum is added up in the
-order of the inputs of the field either way: what is zero changes no bit. Weights that differ by their signs alone have
-products of their own, which visit groups of inputs (`netsim.numerics.signs`).
+An active input adds its value times its contiguous weights to the sums of its targets, in vectors. If most inputs are
+active, all are visited, because this is faster. Both ways sum in the order of the inputs of the field, and zeros change
+no bit. Weights that differ only by their signs have special products, which visit groups of inputs
+(`netsim.numerics.signs`).
 """
 
 from typing import Any
@@ -35,12 +35,12 @@ from netsim.numerics.signs import (
 )
 from netsim.numerics.vectors import TABLE, from_a_line, lanes_of
 
-# Weights that are met no more often are not worth laying out anew.
+# Largest number of uses of each weight for which copying weights does not pay off.
 _FEW_VISITS = 8
-# Tables of so many bytes are near while they are looked up in.
+# Bytes of tables that stay in the cache during look-up.
 _TABLES_BYTES = 2**18
-# To visit an active input takes so many times as long as to visit one of all, and to begin with a piece of a field as
-# long as so many of all (measured).
+# Cost of visiting an active input, and of starting a piece of a field, relative to one input in a visit of all
+# (measured).
 _PER_ACTIVE = 1.5
 _PER_PIECE = 6
 
@@ -49,17 +49,17 @@ _PER_PIECE = 6
 def multiply_fields(
     maps: np.ndarray, weights: np.ndarray, size: int, stride: int, padding: int, products: np.ndarray
 ) -> None:
-    """Multiply the receptive field of each position with the synapses of each map; the padding counts for nothing.
+    """Multiply the receptive field of each position with the synapses of each map. Padding counts as zero.
 
-    There is less padding than a field is wide. All arrays are of one type and in C order: maps (presentations, height,
-    width, channels), weights (size · size · channels, outputs), products, which are written, (presentations, rows,
-    columns, outputs).
+    The padding must be smaller than the field. All arrays have one dtype and C order. Shapes are (presentations,
+    height, width, channels) for maps and (size · size · channels, outputs) for weights. The result goes to products
+    (presentations, rows, columns, outputs).
     """
     presentations, _, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
     block, sums = 2 * lanes_of(weights), presentations * rows * columns
     count = count_nonzero(maps.reshape(-1))
-    visits, dense = sums * count, is_dense(count, maps.shape, size)  # of all inputs
+    visits, dense = sums * count, is_dense(count, maps.shape, size)  # for all inputs
     if visits <= _FEW_VISITS * maps.size:
         add_up_few(maps.shape, list_active(maps, channels), weights, size, stride, padding, products)
         return
@@ -80,7 +80,7 @@ def multiply_fields(
 
 @compiled
 def multiply_signs(maps: np.ndarray, signs: Signs, size: int, stride: int, padding: int, products: np.ndarray) -> None:
-    """The same with weights by their signs, in single precision; channels are whole groups."""
+    """The same with weights as signs, in single precision. Channels must be whole groups."""
     presentations, height, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
     groups = channels // GROUP
@@ -107,7 +107,7 @@ def _multiply_part(
     padding: int,
     products: np.ndarray,
 ) -> None:
-    """Add up fields of a few presentations from all groups of inputs, or from those that are active."""
+    """Sum fields of a few presentations from all groups of inputs (`every`), or from active groups."""
     presentations, height, width, groups = active.shape
     _, rows, columns, outputs = products.shape
     shape, block = (presentations, height, width, groups), 2 * lanes_of(products)
@@ -126,7 +126,7 @@ def _multiply_part(
 
 
 def multiply_synapses(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> None:
-    """`multiply_fields` or `multiply_signs`, as the synapses come."""
+    """Call `multiply_fields` or `multiply_signs`, by the type of the synapses."""
     by = multiply_fields if isinstance(synapses, np.ndarray) else multiply_signs
     by(maps, synapses, size, stride, padding, products)
 
@@ -143,7 +143,7 @@ def _multiply_synapses(maps: Any, synapses: Any, size: Any, stride: Any, padding
 
 @compiled
 def is_dense(count: int, shape: tuple[int, int, int, int], size: int) -> bool:
-    """Whether it takes less time to visit all inputs of maps than those that are active."""
+    """Return whether visiting all inputs of maps is faster than visiting active inputs."""
     presentations, height, width, channels = shape
     piece = min(size, pixels_at_once(channels)) * channels_at_once(channels)
     return bool(_PER_ACTIVE * count / (presentations * height * width * channels) + _PER_PIECE / piece > 1)

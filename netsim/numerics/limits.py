@@ -1,13 +1,13 @@
-"""Bounds on what a process may take."""
+"""Limits on the resources of a process."""
 
 import math
 import time
 
 
 def limit_memory(more: int) -> None:
-    """Let this process take so many more bytes of address space than now, and no more, if the system is Linux.
+    """Limit the address space of this process to its current size plus `more` bytes, on Linux.
 
-    It is not more than an administrator's bound, where there is one.
+    The limit is at most the bound of the administrator.
     """
     try:
         import resource
@@ -22,9 +22,9 @@ def limit_memory(more: int) -> None:
 
 
 def peak_memory() -> int:
-    """The most bytes of memory that this program has had so far; 0 if the system is not Linux.
+    """Return the peak memory of this program (bytes), or 0 if the system is not Linux.
 
-    What `resource` tells is at least what the process had that began it.
+    `resource` would return at least the peak of the parent process.
     """
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as file:
@@ -35,9 +35,9 @@ def peak_memory() -> int:
 
 
 def limit_time(more: int) -> None:
-    """Let this process take so many more seconds of a processor, and end by SIGXCPU then, if the system knows that.
+    """Limit this process to `more` additional seconds of processor time, then SIGXCPU, if the system supports it.
 
-    They are not more than an administrator's bound, where there is one.
+    The limit is at most the bound of the administrator.
     """
     try:
         import resource
@@ -48,5 +48,5 @@ def limit_time(more: int) -> None:
 
 
 def _within(bound: int, hard: int) -> int:
-    """A bound that the system lets a process have, whose hard bound is -1 if there is none."""
+    """Return a bound within the hard bound of the process, which is -1 if there is none."""
     return bound if hard < 0 else min(bound, hard)

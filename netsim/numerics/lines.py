@@ -1,7 +1,7 @@
-"""Straight lines that events bend, some of them at a time; for compiled loops.
+"""Piecewise-linear functions whose slopes change at events, several at a time, for compiled loops.
 
-A line ``a + b·t``, such as the potential of a neuron between two events, is a pair of neighbouring numbers. Those that
-an event reaches lie anywhere: each pair is fetched and put back on its own, and the arithmetic is that of vectors.
+A line ``a + b·t``, such as the potential of a neuron between two events, is a pair of neighbouring numbers. An event
+changes lines anywhere in memory. Each pair is loaded and stored separately, and the arithmetic is vectorised.
 """
 
 from collections.abc import Iterable
@@ -14,29 +14,29 @@ from numba.extending import register_jitable
 from netsim.numerics.vectors import everywhere, intrinsic
 
 _BYTES = 32
-"""Of a vector of slopes."""
+"""Bytes of a vector of slopes."""
 
-_FLAGS = ("contract",)  # as in the loops that this is used in
+_FLAGS = ("contract",)  # as in the calling loops
 _INDEX, _PLACE = ir.IntType(32), ir.IntType(64)
 
 
 @register_jitable
 def abreast_of(itemsize: int) -> int:
-    """How many lines of numbers of so many bytes are bent at a time."""
+    """Return the number of lines that are changed at a time, for numbers of `itemsize` bytes."""
     return _BYTES // itemsize
 
 
 def places_of(dtype: Any) -> int:
-    """How many places of eight bytes a line takes."""
+    """Return the size of a line in units of eight bytes."""
     return 2 * dtype.itemsize // 8
 
 
 @intrinsic
 def bend(typing: Any, lines: Any, listed: Any, weights: Any, first: Any, change: Any, now: Any, bound: Any) -> Any:
-    """Bend lines (`abreast_of`) at a time `now` by weights times a change of slope; not those at `bound` or above.
+    """Change the slopes of `abreast_of` lines at the time `now` by weights times a change, except at or above `bound`.
 
-    Where lines are, in places of eight bytes, is `listed`; that and weights are read from `first` on. A line may come
-    twice only if its weights are 0. Nothing is checked. A branch would take longer than to bend a line by nothing.
+    `listed` has the positions of lines in units of eight bytes. Positions and weights are read starting at `first`. A
+    line may occur twice only if its weights are 0. Nothing is checked. Changing a line by 0 is faster than a branch.
     """
     if lines.dtype not in (types.float32, types.float64) or weights.dtype != lines.dtype:
         return None
@@ -57,7 +57,7 @@ def bend(typing: Any, lines: Any, listed: Any, weights: Any, first: Any, change:
             place = builder.gep(builder.bitcast(base, _PLACE.as_pointer()), [builder.zext(number, _PLACE)])
             places.append(builder.bitcast(place, pair.as_pointer()))
         found = [builder.load(place, align=align) for place in places]
-        # what a processor does in one step stays within halves of a vector: the lines of each are in two vectors
+        # processors operate within halves of a vector, so that the lines of each half are in two vectors
         half, quarter = count // 2, count // 4
         apart = [[lane for lane in range(count) if lane % half // quarter == part] for part in (0, 1)]
         where = {lane: 2 * place + part * count for part in (0, 1) for place, lane in enumerate(apart[part])}
@@ -73,7 +73,7 @@ def bend(typing: Any, lines: Any, listed: Any, weights: Any, first: Any, change:
         rises = builder.fadd(rises, step, flags=_FLAGS)
         for lanes in apart:
             bent = _chosen(builder, heights, rises, [part + lane for lane in lanes for part in (0, count)])
-            if align == 4:  # a line is eight bytes: one number to put back in place of a vector of two
+            if align == 4:  # a line of eight bytes is stored as one number instead of a vector of two
                 bent = builder.bitcast(bent, ir.VectorType(ir.DoubleType(), half))
             for place, lane in enumerate(lanes):
                 if align == 4:
@@ -87,7 +87,7 @@ def bend(typing: Any, lines: Any, listed: Any, weights: Any, first: Any, change:
 
 
 def _joined(builder: Any, parts: list[Any]) -> Any:
-    """One vector of several, which are a power of two."""
+    """Concatenate vectors. Their number is a power of two."""
     while len(parts) > 1:
         pairs = zip(parts[::2], parts[1::2], strict=True)
         parts = [_chosen(builder, one, other, range(2 * one.type.count)) for one, other in pairs]

@@ -6,30 +6,30 @@ from netsim.numerics.compilation import compiled
 from netsim.numerics.vectors import below, broadcast, lanes_of, load, lowest
 
 _PER_TIME = 2
-"""Classes of equal width for each time: most times then have one of their own."""
+"""Classes of equal width per time; most times then have separate classes."""
 _MOVES = 4
-"""So many places a time, on average, may be moved within its class before digits are quicker."""
+"""Mean displacement within classes above which radix sort is faster."""
 _DIGITS = (8, 11)
-"""Bits by which few times, and many, are sorted at a time: the counters of a digit have to be worth their making."""
+"""Bits per digit of the radix sort for few and for many times; amortises the counters of a digit."""
 _FEW = 400
 
 
 def bits_of(dtype: np.dtype) -> np.ndarray:
-    """An empty array of the unsigned integers that are as wide as times: tells compiled code in what to view them."""
+    """Return an empty array of unsigned integers as wide as times. Compiled code uses its dtype to view bits."""
     return np.empty(0, f"u{dtype.itemsize}")
 
 
 @compiled
 def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndarray:
-    """The neurons that fire before `end`, in order of time and, at the same time, of number.
+    """Return the neurons that fire before `end`, sorted by time, then by number.
 
-    Times that are spread out are put into classes of equal width, and then moved by the few places that are left;
-    those that crowd together are sorted by their bits. Either takes a time that is proportional to their number.
+    Spread times are sorted into classes of equal width, then by insertion. Crowded times are sorted by their bits
+    (radix sort). Both take time proportional to their number.
     """
     order = _before(times, times.dtype.type(end))
     if order.size < 2:
         return order
-    # times, the earliest and the latest: found by bits, which are in the order of floats that are not negative
+    # times, the earliest and the latest; bits have the order of non-negative floats
     own = np.empty(order.size + 2, times.dtype)
     for k in range(order.size):
         own[k] = times[order[k]]
@@ -46,7 +46,7 @@ def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndar
 
 @compiled
 def _before(times: np.ndarray, end: float) -> np.ndarray:
-    """The neurons that fire before `end`, in the order of their numbers."""
+    """Return the neurons that fire before `end`, sorted by number."""
     order, count, lanes = np.empty(times.size, np.int32), np.uint64(0), lanes_of(times)
     in_vectors, bound = times.size - times.size % lanes, broadcast(end)
     for begin in range(0, in_vectors, lanes):
@@ -63,9 +63,9 @@ def _before(times: np.ndarray, end: float) -> np.ndarray:
 
 @compiled
 def _by_classes(times: np.ndarray, own: np.ndarray, order: np.ndarray, found: np.ndarray) -> bool:
-    """Sort neurons by classes of their `own` times; whether few enough had to be moved in a class.
+    """Sort neurons by classes of their `own` times. Return whether displacements within classes were small enough.
 
-    After the times of all follow the earliest and the latest.
+    The earliest and the latest time follow the times of all neurons.
     """
     real, size = own.dtype.type, order.size
     least, most = own[size], own[size + 1]
@@ -77,7 +77,7 @@ def _by_classes(times: np.ndarray, own: np.ndarray, order: np.ndarray, found: np
     starts, classed = room[:classes], room[classes:]
     starts[:] = 0
     for k in range(size):
-        # of 2**23 times and more the last class may be rounded up to one that is not there
+        # with 2**23 times or more, rounding may exceed the last class
         classed[k] = min(np.uint32(np.int32((own[k] - least) * scale)), np.uint32(classes - 1))
     for one in classed:
         starts[one] += np.uint32(1)
@@ -110,7 +110,7 @@ def _by_classes(times: np.ndarray, own: np.ndarray, order: np.ndarray, found: np
 
 @compiled
 def _by_digits(bits: np.ndarray, order: np.ndarray, found: np.ndarray, apart: int) -> np.ndarray:
-    """Sort neurons by their bits, digit by digit, from the last one on that tells any two apart."""
+    """Sort neurons by their bits, digit by digit, starting at the last digit that differs."""
     one, shift = bits.dtype.type(1), bits.dtype.type(0)
     digit = _DIGITS[0] if order.size < _FEW else _DIGITS[1]
     starts = np.empty(2**digit, dtype=np.int32)

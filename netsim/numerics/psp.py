@@ -7,21 +7,21 @@ from numba.extending import register_jitable
 
 from netsim.numerics.compilation import compiled, compiled_with
 
-# So many values are worked on at a time: they stay in the nearest cache.
+# Values per block; they stay in the L1 cache.
 _AT_ONCE = 1024
 
 
 class Breakpoints(NamedTuple):
-    """A postsynaptic potential: when its slope changes after the spike, and by how much, shape (breakpoints,) both."""
+    """A postsynaptic potential: delays of slope changes after the spike, and changes, both of shape (breakpoints,)."""
 
     delays: np.ndarray
     changes: np.ndarray
 
 
 class Slopes(NamedTuple):
-    """The slope of a postsynaptic potential, shape (pieces,) all: it holds `after` a delay and `until` another.
+    """The slope of a postsynaptic potential by piece, with start (`after`) and end (`until`), each of shape (pieces,).
 
-    In pieces that are not there it is 0. As each time is in one piece, slopes are exact where a sum of changes is not.
+    Outside all pieces it is 0. Each time is in one piece, so that slopes are exact, whereas a sum of changes is not.
     """
 
     after: np.ndarray
@@ -31,21 +31,21 @@ class Slopes(NamedTuple):
 
 @compiled
 def integrate(times: np.ndarray, gate: float, psp: Breakpoints, integrals: np.ndarray) -> None:
-    """Write the potential that each presynaptic spike has built up by the gate, before weight and ``1/tau``.
+    """Write the potential of each presynaptic spike at the gate, without weight and ``1/tau``.
 
-    Times and integrals have the shape (neurons,); ``inf`` is silent, and the result is rounded once if it is of less
-    precision than the breakpoints.
+    Times and integrals have the shape (neurons,), with ``inf`` for silence. If the result has less precision than the
+    breakpoints, it is rounded once.
     """
     _integrate(times, gate, psp, False, integrals)
 
 
 @compiled_with(fastmath={"contract"})
 def integrate_fused(times: np.ndarray, gate: float, psp: Breakpoints, integrals: np.ndarray) -> None:
-    """The same in the roundings of latencies: delays are taken from the gate, and products fused with sums."""
+    """The same with the rounding of latencies: delays are subtracted from the gate, with fused multiply-add."""
     _integrate(times, gate, psp, True, integrals)
 
 
-@register_jitable(inline="always")  # so that the options of the caller hold
+@register_jitable(inline="always")  # applies the options of the caller
 def _integrate(times: np.ndarray, gate: float, psp: Breakpoints, shifted: bool, integrals: np.ndarray) -> None:
     zero = psp.changes.dtype.type(0)
     sums = np.empty(_AT_ONCE, psp.changes.dtype)

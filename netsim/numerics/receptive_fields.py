@@ -1,7 +1,7 @@
-"""Receptive fields one by one, and the earliest spike of a field.
+"""Single receptive fields, and the earliest spike of a field.
 
-Maps, of numbers or spike times (``inf`` is silent), have the shape (presentations, height, width, channels); kernel,
-stride and padding are those of `netsim.specification.Convolution`, in neurons. There is a field at each position.
+Maps of numbers or spike times (``inf`` for silence) have the shape (presentations, height, width, channels). Kernel,
+stride and padding are defined as in `netsim.specification.Convolution`, in neurons. Each position has a field.
 """
 
 import numpy as np
@@ -12,15 +12,15 @@ from netsim.numerics.vectors import broadcast, lanes_of, least, load, not_zero, 
 
 @compiled
 def is_pointwise(kernel: int, stride: int, padding: int) -> bool:
-    """Whether fields and maps are the same numbers in the same order, as if dense: nothing is to be laid out."""
+    """Return whether fields contain the numbers of the maps in the same order, as in dense layers."""
     return kernel == 1 and stride == 1 and padding == 0
 
 
 @compiled
 def copy_line(source: np.ndarray, onto: np.ndarray) -> None:
-    """Copy numbers to the beginning of a line.
+    """Copy numbers to the start of a flat array.
 
-    numba takes two seconds to compile the assignment of an array to a slice, for the message of its error.
+    Assigning an array to a slice takes numba two seconds to compile, because of its error message.
     """
     for k in range(len(source)):
         onto[k] = source[k]
@@ -30,9 +30,9 @@ def copy_line(source: np.ndarray, onto: np.ndarray) -> None:
 def gather_field(
     times: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, field: np.ndarray
 ) -> None:
-    """Write the spike times in the receptive field of one position of presentation `b`; the padding is silent.
+    """Write the spike times in the receptive field of one position of presentation `b`. Padding is silent.
 
-    The field has the shape (kernel · kernel · channels or more,), and is filled up with ``inf``.
+    The field has the shape (kernel · kernel · channels or more,), and is padded with ``inf``.
     """
     _, height, width, channels = times.shape
     top, left = row * stride - padding, column * stride - padding
@@ -48,7 +48,7 @@ def gather_field(
 
 @compiled
 def seen_from(side: int, count: int, size: int, stride: int, padding: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each row (or column) of the source, the first row of the target that sees it, and one past the last."""
+    """Return, for each row (or column) of the source, the first target row whose field covers it, and the end."""
     first, beyond = np.empty(side, dtype=np.int64), np.empty(side, dtype=np.int64)
     for place in range(side):
         padded = place + padding
@@ -61,7 +61,7 @@ def seen_from(side: int, count: int, size: int, stride: int, padding: int) -> tu
 def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
     """Write the latency of the earliest spike of each field, shape (presentations, rows, columns, channels).
 
-    Both arrays are of one type and in C order.
+    Both arrays must have one dtype and C order.
     """
     presentations, rows, columns, channels = pooled.shape
     _, height, width, _ = latencies.shape
@@ -90,10 +90,10 @@ def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) 
 def scatter_to_earliest(
     values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, scattered: np.ndarray
 ) -> None:
-    """Hand a value of each pooling neuron, of latency `pooled`, to the neuron whose spike it passed on.
+    """Assign a value of each pooling neuron, of latency `pooled`, to the neuron whose spike it forwarded.
 
-    Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does. All arrays
-    are of one type and in C order.
+    Ties go to the first neuron, row by row. Values of silent pooling neurons are dropped. All arrays must have one
+    dtype and C order.
     """
     presentations, rows, columns, channels = pooled.shape
     _, height, width, _ = latencies.shape
@@ -102,7 +102,7 @@ def scatter_to_earliest(
     flat, times, firsts, handed = values.reshape(-1), latencies.reshape(-1), pooled.reshape(-1), scattered.reshape(-1)
     left, own = np.empty(lanes, values.dtype), 0
     for b in range(presentations):
-        scattered[b] = 0  # not all at once: one presentation stays in the cache
+        scattered[b] = 0  # one presentation at a time stays in the cache
         for row in range(rows):
             for column in range(columns):
                 field, channel = ((b * height + row * stride) * width + column * stride) * channels, 0
@@ -118,7 +118,7 @@ def scatter_to_earliest(
                                 store(handed, place, load(handed, place) + here)
                                 rest = where_at_least(first, time, nothing, rest)
                     channel += lanes
-                # without a branch in the innermost loop, so that it works on vectors
+                # no branch in the innermost loop, to allow vectorisation
                 few, anything = channels - channel, False
                 for k in range(few):
                     left[k] = flat[own + channel + k] if firsts[own + channel + k] < np.inf else none

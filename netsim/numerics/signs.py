@@ -1,8 +1,8 @@
-"""Weights that differ by their signs alone: those onto each output are of one size.
+"""Weights that differ only by their signs: all weights onto an output have one absolute value.
 
-The inputs of a receptive field come in groups of four. The 16 sums of a group that signs can make are added up once, as
-a lookup table in which every output finds its own, in place of four products. The sums of groups are added in the order
-of the field and multiplied by the size at the end, whichever groups are passed over for being zero.
+The inputs of a receptive field form groups of four. The 16 possible signed sums of a group are computed once, as a
+look-up table for all outputs. One look-up replaces four products. Sums of groups are added in the order of the field,
+and finally multiplied by the size. Skipped zero groups do not change this order.
 """
 
 from typing import NamedTuple
@@ -22,17 +22,17 @@ from netsim.numerics.vectors import (
 )
 
 GROUP = 4
-"""Inputs, channels of a pixel side by side, whose sums a table holds."""
-_CHOICES = np.arange(2 * TABLE)  # a vector holds two tables
+"""Inputs per table: neighbouring channels of a pixel."""
+_CHOICES = np.arange(2 * TABLE)  # a vector contains two tables
 _SIGNS = np.concatenate([np.where(_CHOICES >> bit & 1, 1, -1) for bit in range(GROUP)]).astype(np.float32)
-"""Of the inputs of a group in the sums of a table, one vector after the other."""
+"""Signs of the inputs of a group in the sums of a table, as consecutive vectors."""
 
 
 class Signs(NamedTuple):
-    """Weights of receptive fields, by their signs.
+    """Weights of receptive fields as signs.
 
-    `choices` are indices into lookup tables, shape (blocks, groups of a field · outputs of a block): which sum of a
-    group is an output's. A block is two vectors of outputs; the last may be filled up. `sizes` has the shape
+    `choices` are indices into look-up tables, shape (blocks, groups of a field · outputs of a block), which select the
+    sum of a group for an output. A block has two vectors of outputs. The last may be padded. `sizes` has the shape
     (outputs,).
     """
 
@@ -41,9 +41,9 @@ class Signs(NamedTuple):
 
 
 def by_signs(weights: np.ndarray, channels: int) -> Signs | None:
-    """Weights of receptive fields, shape (inputs of a field, outputs), by their signs; in single precision.
+    """Convert weights of receptive fields, shape (inputs of a field, outputs), to signs, in single precision.
 
-    None if they are of several sizes or not finite, or the channels of a pixel are no whole groups.
+    Return None if an output has several sizes or infinite weights, or the channels of a pixel are not whole groups.
     """
     if weights.dtype != np.float32 or channels % GROUP:
         return None
@@ -54,11 +54,11 @@ def by_signs(weights: np.ndarray, channels: int) -> Signs | None:
 
 @compiled
 def _choices(weights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """The choices of `Signs`; there is no block if weights onto an output are of several sizes."""
+    """Return the choices of `Signs`, or no block if weights onto an output have several sizes."""
     inputs, outputs = weights.shape
     block = 2 * lanes_of(weights)
     choices = np.zeros((-(-outputs // block), inputs // GROUP * block), np.uint8)
-    # integers as wide as weights: the compiler then finds vectors
+    # integers as wide as weights allow vectorisation
     others, found = np.zeros(outputs, np.int32), np.empty(outputs, np.int32)
     for group in range(inputs // GROUP):
         found[:] = 0
@@ -74,8 +74,8 @@ def _choices(weights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 @compiled
 def active_groups(inputs: np.ndarray) -> np.ndarray:
-    """Which groups of a line of inputs have one that is not zero, as 1 and 0 of the type of the inputs."""
-    pairs = inputs.view(np.uint64)  # a negative zero counts, which changes no sum
+    """Return 1 for groups of flat inputs with any nonzero input, else 0, in the dtype of the inputs."""
+    pairs = inputs.view(np.uint64)  # negative zeros count, which changes no sum
     active = np.empty(len(inputs) // GROUP, inputs.dtype)
     for group in range(len(active)):
         active[group] = (pairs[2 * group] | pairs[2 * group + 1]) != 0
@@ -84,7 +84,7 @@ def active_groups(inputs: np.ndarray) -> np.ndarray:
 
 @compiled
 def tables_of_all(inputs: np.ndarray) -> np.ndarray:
-    """The tables of the groups of a line of inputs, one after the other."""
+    """Return the consecutive tables of the groups of flat inputs."""
     tables = _room(len(inputs) // GROUP, inputs)
     for group in range(len(inputs) // GROUP):
         _add_up_group(inputs, np.uint64(group), tables, np.uint64(group))
@@ -93,7 +93,7 @@ def tables_of_all(inputs: np.ndarray) -> np.ndarray:
 
 @compiled
 def tables_of_active(inputs: np.ndarray, shape: tuple[int, int, int, int], active: Active) -> np.ndarray:
-    """The tables of the groups that are active alone; the shape is that of maps of groups."""
+    """Return the tables of active groups. `shape` is the shape of maps of groups."""
     presentations, height, width, groups = shape
     tables = _room(active.first[-1], inputs)
     for pixel in range(presentations * height * width):
@@ -107,13 +107,13 @@ def tables_of_active(inputs: np.ndarray, shape: tuple[int, int, int, int], activ
 
 @compiled
 def _room(groups: int, like: np.ndarray) -> np.ndarray:
-    """Room for so many tables, and for a vector beyond the last one."""
+    """Allocate tables for `groups` groups, and one vector more."""
     return from_a_line(groups * TABLE + lanes_of(like), like)
 
 
 @compiled_with(fastmath={"contract"})
 def _add_up_group(inputs: np.ndarray, group: int, tables: np.ndarray, number: int) -> None:
-    """Write the table of a group; a vector reaches into the room of the next one, which is to be written after it."""
+    """Write the table of a group. It overwrites the start of the next table, which must be written later."""
     begin, lanes = group * np.uint64(GROUP), np.uint64(lanes_of(inputs))
     total = load(_SIGNS, np.uint64(0)) * broadcast(inputs[begin])
     total = total + load(_SIGNS, lanes) * broadcast(inputs[begin + np.uint64(1)])

@@ -1,6 +1,6 @@
-"""Products with a sparse matrix of synapses, as many presentations at a time as a vector holds.
+"""Products with a sparse matrix of synapses, for one vector of presentations at a time.
 
-All arrays of numbers are of one type; those of neurons have the shape (presentations, neurons).
+All arrays of numbers have one dtype. Arrays of neurons have the shape (presentations, neurons).
 """
 
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, store, total
 
 _SUMMED = 64
-"""Neurons: so many sums lie side by side until they go where those of each presentation belong."""
+"""Neurons whose sums are contiguous before the transfer to their presentations."""
 
 
 class Side(NamedTuple):
-    """Synapses sorted by the neurons on one side: where those of each neuron begin, and the neurons opposite them.
+    """Synapses sorted by the neurons on one side: start of each neuron's synapses, and neurons on the other side.
 
-    `first` has one entry more, where the last end. `order` is where each synapse stands in the list of the matrix.
+    `first` has one additional entry for the end. `order` is the index of each synapse in the list of the matrix.
     """
 
     first: np.ndarray
@@ -26,9 +26,9 @@ class Side(NamedTuple):
 
 
 class SparseMatrix(NamedTuple):
-    """Synapses in the order of their presynaptic neurons, and of their postsynaptic ones.
+    """Synapses sorted by presynaptic and by postsynaptic neurons.
 
-    `weight` is the number of the weight of each, in the order of presynaptic neurons, without a sign.
+    `weight` has the unsigned index of each weight, in the order of presynaptic neurons.
     """
 
     by_source: Side
@@ -37,7 +37,7 @@ class SparseMatrix(NamedTuple):
 
 
 def sparse_matrix(pre: np.ndarray, post: np.ndarray, weight: np.ndarray, sources: int, targets: int) -> SparseMatrix:
-    """The matrix of synapses that are sorted by presynaptic neuron."""
+    """Return the matrix of synapses that are sorted by presynaptic neuron."""
     order = np.argsort(post, kind="stable")
     return SparseMatrix(
         _side(pre, post, np.arange(len(pre)), sources),
@@ -48,15 +48,15 @@ def sparse_matrix(pre: np.ndarray, post: np.ndarray, weight: np.ndarray, sources
 
 def _side(own: np.ndarray, opposite: np.ndarray, order: np.ndarray, neurons: int) -> Side:
     first = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=neurons))])
-    # numbers that cannot be negative are places without a test
+    # unsigned indices need no check
     narrowest = np.uint16 if opposite.size and opposite.max() < 2**16 else np.uint32
     return Side(first.astype(np.uint64), opposite.astype(narrowest), order.astype(np.uint32))
 
 
 def picked(values: np.ndarray, places: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values from places, numbers without a sign, as a type; 0 from a place beyond the last value.
+    """Return values at unsigned indices, converted to a dtype, and 0 for indices beyond the last value.
 
-    numpy would first widen the places.
+    numpy would first convert the indices.
     """
     found = np.empty(places.size, dtype)
     _pick(values, places, found)
@@ -71,9 +71,9 @@ def _pick(values: np.ndarray, places: np.ndarray, found: np.ndarray) -> None:
 
 @compiled_with(fastmath={"contract"})
 def add_products(inputs: np.ndarray, side: Side, weights: np.ndarray, sums: np.ndarray) -> None:
-    """Add to each neuron of a side the weights of its synapses times the inputs from the neurons opposite.
+    """Add to each neuron of a side the weights of its synapses times the inputs from the other side.
 
-    Weights are those of the synapses, in the order of the side.
+    Weights are in the order of the side.
     """
     presentations, lanes = len(inputs), lanes_of(inputs)
     first, opposite = side.first, side.opposite
@@ -81,14 +81,14 @@ def add_products(inputs: np.ndarray, side: Side, weights: np.ndarray, sums: np.n
     abreast, found = from_a_line(inputs.shape[1] * lanes, inputs), from_a_line(_SUMMED * lanes, inputs)
     abreast[:] = 0
     rounds = (presentations + lanes - 1) // lanes
-    for part in range(rounds):  # as equal as possible
+    for part in range(rounds):  # nearly equal parts
         begin, end = presentations * part // rounds, presentations * (part + 1) // rounds
         _lay_abreast(inputs[begin:end], abreast)
         for lowest in range(0, first.size - 1, _SUMMED):
             some = sums[begin:end, lowest : lowest + _SUMMED]
             for neuron in range(some.shape[1]):
                 s, beyond = first[lowest + neuron], first[lowest + neuron + 1]
-                even, odd = nothing, nothing  # two sums, for one would wait for each of its additions
+                even, odd = nothing, nothing  # two accumulators hide the latency of additions
                 while s + one < beyond:
                     even = even + broadcast(weights[s]) * load(abreast, opposite[s] * lanes)
                     odd = odd + broadcast(weights[s + one]) * load(abreast, opposite[s + one] * lanes)
@@ -105,9 +105,9 @@ def add_products(inputs: np.ndarray, side: Side, weights: np.ndarray, sums: np.n
 
 @compiled_with(fastmath={"contract"})
 def add_outer_products(inputs: np.ndarray, signals: np.ndarray, matrix: SparseMatrix, gradient: np.ndarray) -> None:
-    """Add to the gradient of each weight, over presentations, its inputs times the signals of the neurons they reach.
+    """Add to the gradient of each weight the sum over presentations of its inputs times its target's signals.
 
-    Inputs are those of the presynaptic neurons, signals those of the postsynaptic ones.
+    Inputs belong to presynaptic neurons, signals to postsynaptic neurons.
     """
     presentations, lanes = len(inputs), lanes_of(inputs)
     abreast, own = from_a_line(inputs.shape[1] * lanes, inputs), from_a_line(lanes, inputs)
@@ -115,7 +115,7 @@ def add_outer_products(inputs: np.ndarray, signals: np.ndarray, matrix: SparseMa
     rounds = (presentations + lanes - 1) // lanes
     for part in range(rounds):
         begin, end = presentations * part // rounds, presentations * (part + 1) // rounds
-        abreast[:] = 0  # what is left of another round would count
+        abreast[:] = 0  # clear values of the round before
         own[:] = 0
         _lay_abreast(inputs[begin:end], abreast)
         for neuron in range(side.first.size - 1):
@@ -133,7 +133,7 @@ def add_outer_products(inputs: np.ndarray, signals: np.ndarray, matrix: SparseMa
 
 @compiled
 def _lay_abreast(some: np.ndarray, abreast: np.ndarray) -> None:
-    """Lay the numbers that a neuron has in some presentations side by side, as a vector for each neuron."""
+    """Transpose values of some presentations to one vector per neuron."""
     lanes = abreast.size // some.shape[1]
     for neuron in range(some.shape[1]):
         own = abreast[neuron * lanes : neuron * lanes + len(some)]

@@ -1,8 +1,8 @@
-"""Work in parallel: one thread per part, with compiled code and matrix products, which release the GIL.
+"""Parallel work: one thread per part, with compiled code and matrix products, which release the GIL.
 
-Batches and long arrays are cut into the same parts whatever the number of threads, and each part is computed
-by one thread from beginning to end, so results are the same to the bit on any machine size, and threads never
-wait for each other within a part.
+Batches and long arrays are split into parts independently of the number of threads. One thread computes each part from
+start to end. Results are therefore bit-identical on machines of any size, and threads never wait for each other within
+a part.
 """
 
 import contextlib
@@ -15,15 +15,15 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
-import scipy.linalg.cython_blas  # noqa: F401  compiled products take it; once loaded, its threads are limited, too
+import scipy.linalg.cython_blas  # noqa: F401  compiled products use it; importing it here limits its threads
 from threadpoolctl import ThreadpoolController
 
 from netsim.errors import NetsimError
 from netsim.numerics.memory import keep_freed_memory
 
-# Large enough for efficient matrix products, small enough for the patches of a part to stay near the cache.
+# Presentations per part: enough for efficient matrix products, few enough to stay near the cache.
 _LARGEST_PART = 50
-# Of numbers that are worked on one by one: so many that handing them to a thread takes little beside.
+# Elements per task; amortises dispatch.
 _LARGEST_RUN = 1_000_000
 
 _MOST_THREADS = 1024
@@ -34,15 +34,15 @@ Part = TypeVar("Part")
 def over_presentations(
     count: int, work: Callable[[slice], Part], largest: int = _LARGEST_PART, products: bool = True
 ) -> list[Part]:
-    """Call `work` with slices of at most `largest` presentations, on several threads; the results are in order.
+    """Call `work` with slices of at most `largest` presentations on several threads, and return ordered results.
 
-    Say whether any of the work is matrix products of a library: to take the threads of these takes a while.
+    `products` says whether `work` calls matrix products of a library. Limiting their threads takes time.
     """
     keep_freed_memory()
-    _asked_for()  # which refuses a wrong number of threads, however small the work
+    _asked_for()  # refuses a wrong number of threads, however small the work
 
     def quiet_work(part: slice) -> Part:
-        with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
+        with np.errstate(over="ignore", invalid="ignore"):  # training checks the results
             return work(part)
 
     with _one_thread_a_product() if products else contextlib.nullcontext():
@@ -50,19 +50,19 @@ def over_presentations(
 
 
 def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> list[Part]:
-    """Call `work` with slices of long arrays, on several threads; the results are in order.
+    """Call `work` with slices of long arrays on several threads, and return ordered results.
 
-    An element, such as a row, is `size` numbers. The work does no arithmetic of numpy's, which could warn, and
-    no matrix products of a library.
+    An element, such as a row, has `size` numbers. `work` must avoid numpy arithmetic, which could warn, and matrix
+    products of a library.
     """
     return _over_parts(count, work, max(1, _LARGEST_RUN // size))
 
 
 def over_arrays(arrays: Sequence[np.ndarray], work: Callable[..., None]) -> None:
-    """Call `work` with the same piece of each of some flat arrays of one length, on several threads.
+    """Call `work` with the same piece of several flat arrays of equal length, on several threads.
 
-    Arrays that are no longer than a piece are handed over as they are, for to cut them takes as long as to visit
-    hundreds of numbers. The work is as in `over_elements`.
+    Arrays that fit into one piece are passed whole, because slicing takes as long as visiting hundreds of numbers. See
+    `over_elements` for `work`.
     """
     if len(arrays[0]) <= _LARGEST_RUN:
         work(*arrays)
@@ -71,7 +71,7 @@ def over_arrays(arrays: Sequence[np.ndarray], work: Callable[..., None]) -> None
 
 
 def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list[Part]:
-    if count <= largest:  # without a look at the threads: it takes as long as a small part
+    if count <= largest:  # skip the number of threads, whose look-up takes as long as a small part
         return [work(slice(0, count))]
     parts = -(-count // largest)
     bounds = [count * part // parts for part in range(parts + 1)]
@@ -88,25 +88,25 @@ def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list
             try:
                 results[number] = work(slices[number])
             except BaseException:
-                failed = True  # an error stops the other parts
+                failed = True  # stops the other parts
                 raise
 
     submitted = [_helpers(threads() - 1).submit(take_parts) for _ in range(helpers)]
     try:
-        take_parts()  # this thread takes parts, too: otherwise it would only wait
+        take_parts()  # this thread works too instead of waiting
     finally:
-        running = [helper for helper in submitted if not helper.cancel()]  # all others would find nothing left
+        running = [helper for helper in submitted if not helper.cancel()]  # cancelled helpers had no parts left
         for helper in running:
-            helper.exception()  # waits, in half the time that it takes to wait for all at once
+            helper.exception()  # waits, twice as fast as waiting for all at once
     for helper in running:
         helper.result()
     return [results[number] for number in range(len(slices))]
 
 
 def threads() -> int:
-    """Number of threads: the environment variable ``NETSIM_THREADS``, or the cores this process may use.
+    """Return the number of threads from the environment variable ``NETSIM_THREADS``, or the available cores.
 
-    Raises NetsimError if the variable is no such number.
+    Raise NetsimError if the variable is not a valid number.
     """
     asked = _asked_for()
     if asked is not None:
@@ -115,7 +115,7 @@ def threads() -> int:
 
 
 def _asked_for() -> int | None:
-    """The number of threads that the environment asks for, if it does."""
+    """Return the number of threads in the environment variable, or None."""
     given = os.environ.get("NETSIM_THREADS", "")
     if not given:
         return None
@@ -127,16 +127,16 @@ def _asked_for() -> int | None:
 _LIMITING = Lock()
 _at_work = 0
 _limiter: Any = None
-"""What lifts the limit; there is one while anybody is at work."""
+"""Object that restores the threads of matrix products, while any work runs."""
 
 
 @contextlib.contextmanager
 def _one_thread_a_product() -> Iterator[None]:
-    """Take matrix products' own threads, which would only get in the way of ours; the last one gives them back.
+    """Limit matrix products to one thread, because their threads would compete with ours, until all work ends.
 
-    Of two that come at once in threads of a user, the second would otherwise give back what the first has taken. As
-    threadpoolctl has a limit lifted by none but the thread that has set it, a first one that ends before the other
-    hands over to a thread that stays. In a process that was forked meanwhile, the next one gives back what is left.
+    If two threads of a user work at once, the limit must stay until both end. threadpoolctl lets only the thread that
+    set a limit restore it. If the first thread ends before the other, a permanent thread takes over the limit. In a
+    process forked meanwhile, the next work restores the threads.
     """
     global _at_work, _limiter
     with _LIMITING:
@@ -165,12 +165,12 @@ def _limit() -> Any:
 
 @cache
 def _keeper() -> ThreadPoolExecutor:
-    """The thread that stays."""
+    """Return the permanent thread."""
     return ThreadPoolExecutor(1, thread_name_prefix="netsim-blas")
 
 
 def blas_kernels() -> list[str]:
-    """The libraries of matrix products in use, each with the kernel that it has chosen for this machine's processor."""
+    """Return the loaded libraries of matrix products, each with its kernel for this processor."""
     found = [library for library in _controller().info() if library["user_api"] == "blas"]
     words = [(known["internal_api"], known["version"], known.get("architecture")) for known in found]
     return sorted({" ".join(filter(None, told)) for told in words})
@@ -183,12 +183,12 @@ def _controller() -> ThreadpoolController:
 
 @cache
 def _helpers(count: int) -> ThreadPoolExecutor:
-    """So many threads beside the calling one."""
+    """Return a pool of `count` threads in addition to the calling thread."""
     return ThreadPoolExecutor(count, thread_name_prefix="netsim")
 
 
 def _forget_other_threads() -> None:
-    """In a process that was forked: none of them is at work, because there is none."""
+    """Reset the state in a forked process, which has no other threads."""
     global _LIMITING, _at_work
     _LIMITING, _at_work = Lock(), 0
 
@@ -196,4 +196,4 @@ def _forget_other_threads() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_other_threads)
     for _threads in (_helpers, _keeper):
-        os.register_at_fork(after_in_child=_threads.cache_clear)  # a child process has none of them
+        os.register_at_fork(after_in_child=_threads.cache_clear)  # a child process has no such threads

@@ -1,4 +1,4 @@
-"""Matrices written transposed, tile by tile: a tile is transposed in registers, a vector of numbers at a time."""
+"""Transpose matrices tile by tile. A tile is transposed in registers, one vector at a time."""
 
 import numpy as np
 
@@ -16,10 +16,10 @@ def transpose(
     own_first: int,
     own_pitch: int,
 ) -> None:
-    """Write the matrix of some shape, whose rows begin `pitch` apart from `first` on, transposed into another array.
+    """Write a matrix, whose rows start `pitch` apart beginning at `first`, transposed into another array.
 
-    Both are flat, of numbers of one type, and do not overlap; the rows of the other begin `own_pitch` apart from
-    `own_first` on. A pitch is a row stride, in numbers.
+    Both arrays are flat, have one dtype and do not overlap. The rows of the target start `own_pitch` apart beginning at
+    `own_first`. A pitch is a row stride, in numbers.
     """
     rows, columns = shape
     in_tiles, tiles_across = rows - rows % TILE, columns - columns % TILE

@@ -1,8 +1,8 @@
-"""Vectors for compiled loops: some neighbouring numbers of an array, held in the processor's registers.
+"""Vectors for compiled loops: neighbouring numbers of an array in the registers of the processor.
 
-A compiler vectorises a loop over an array, but reads and writes the array each time that the loop is met again. Where
-the same few numbers are changed by one event after the other, that takes longer than the arithmetic. Here they are one
-value: `load` it, calculate with it as with a number (``+``, ``-``, ``*``, ``/``), and `store` it.
+A compiler vectorises a loop over an array, but reads and writes the array at each pass. If successive events change the
+same few numbers, this takes longer than the arithmetic. Here they are one value: `load` it, calculate with it as with a
+number (``+``, ``-``, ``*``, ``/``), and `store` it.
 """
 
 import operator
@@ -18,16 +18,16 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import lower_builtin, models, overload, register_jitable, register_model
 
-intrinsic: Any = _intrinsic  # its type does not tell that compiled code leaves out the first parameter
+intrinsic: Any = _intrinsic  # its type lacks that compiled code omits the first parameter
 
 VECTOR_BYTES = 128
-"""Of a vector: two of them and what they are changed by fit into sixteen registers of 32 bytes."""
+"""Vector width in bytes; two accumulators plus operands fit in 16 registers of 32 bytes."""
 
 
 def lanes_of(numbers: Any) -> int:
-    """How many numbers of the type of an array, or of a dtype, a vector holds.
+    """Return the numbers per vector for an array's dtype, or for a dtype.
 
-    In compiled code it is a constant, which `itemsize` of an array is not: loops would begin with a division.
+    In compiled code it is a constant. With `itemsize` of an array, loops would start with a division.
     """
     return int(VECTOR_BYTES // numbers.itemsize)
 
@@ -44,9 +44,9 @@ def _lanes_of(numbers: Any) -> Any:
 
 @register_jitable
 def from_a_line(count: int, like: Any) -> Any:
-    """Room for so many numbers of the type of an array, from the first line of a cache in it on.
+    """Allocate `count` numbers in the dtype of an array, aligned to a cache line.
 
-    Vectors that begin elsewhere lie in two lines, and take twice as long.
+    Unaligned vectors cross two lines and take twice as long.
     """
     room = np.empty(count + _LINE_BYTES, like.dtype)
     return room[-room.ctypes.data % _LINE_BYTES // room.itemsize :][:count]
@@ -56,7 +56,7 @@ _LINE_BYTES = 64
 
 
 class Lanes(types.Type):
-    """The type of a vector for numba, of numbers that are float32 or float64."""
+    """The numba type of a vector of float32 or float64."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
@@ -72,7 +72,7 @@ class _LanesModel(models.PrimitiveModel):
 
 
 class _Arithmetic(AbstractTemplate):
-    """Lane by lane, on vectors of one type."""
+    """Lane-wise arithmetic on vectors of one type."""
 
     def generic(self, arguments: Any, keywords: Any) -> Any:
         fits = all(isinstance(each, Lanes) and each == arguments[0] for each in arguments)
@@ -84,7 +84,7 @@ def _arithmetic(operation: Any, instruction: str, operands: int) -> None:
 
     @lower_builtin(operation, *[Lanes] * operands)
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        # "contract" as in the loops that this is used in
+        # "contract" as in the calling loops
         return getattr(builder, instruction)(*arguments, flags=("contract",))
 
 
@@ -97,7 +97,7 @@ _arithmetic(operator.neg, "fneg", 1)
 
 @intrinsic
 def load(typing: Any, numbers: Any, first: Any) -> Any:
-    """The vector of the numbers of a contiguous array of one dimension, from `first` on; nothing is checked."""
+    """Load a vector from a contiguous one-dimensional array, starting at `first`. Nothing is checked."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load(_place(context, builder, signature, *arguments), align=numbers.dtype.bitwidth // 8)
@@ -107,14 +107,14 @@ def load(typing: Any, numbers: Any, first: Any) -> Any:
 
 @intrinsic
 def prefetch(typing: Any, numbers: Any, first: Any) -> Any:
-    """Ask for the vector of numbers from `first` on, to be loaded a little later."""
+    """Prefetch the vector of numbers starting at `first`."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
         function = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
         fetching = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0i8")
         begin = builder.bitcast(_place(context, builder, signature, *arguments), byte)
-        for byte_of_line in (*range(0, VECTOR_BYTES, _LINE_BYTES), VECTOR_BYTES - 1):  # it may begin within a line
+        for byte_of_line in (*range(0, VECTOR_BYTES, _LINE_BYTES), VECTOR_BYTES - 1):  # it may start within a line
             place = builder.gep(begin, [ir.Constant(ir.IntType(64), byte_of_line)])
             builder.call(fetching, [place, flag(0), flag(3), flag(1)])
         return context.get_dummy_value()
@@ -124,7 +124,7 @@ def prefetch(typing: Any, numbers: Any, first: Any) -> Any:
 
 @intrinsic
 def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
-    """Write a vector to a contiguous array of one dimension, from `first` on; nothing is checked."""
+    """Write a vector to a contiguous one-dimensional array, starting at `first`. Nothing is checked."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = _place(context, builder, signature, *arguments[:2])
@@ -135,7 +135,7 @@ def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
 
 
 def everywhere(builder: Any, vector: Any, number: Any) -> Any:
-    """Code for a vector of a type of llvmlite's that holds a number everywhere."""
+    """Emit a vector of an llvmlite type with a number in all lanes."""
     nothing, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
     single = builder.insert_element(nothing, number, ir.Constant(index, 0))
     return builder.shuffle_vector(single, nothing, ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count))
@@ -143,7 +143,7 @@ def everywhere(builder: Any, vector: Any, number: Any) -> Any:
 
 @intrinsic
 def broadcast(typing: Any, number: Any) -> Any:
-    """The vector that holds a number everywhere."""
+    """Return a vector with a number in all lanes."""
     if number not in (types.float32, types.float64):
         return None
     lanes = Lanes(number)
@@ -156,7 +156,7 @@ def broadcast(typing: Any, number: Any) -> Any:
 
 @intrinsic
 def rounded_up(typing: Any, vector: Any) -> Any:
-    """The vector of the next whole numbers."""
+    """Round each lane up to a whole number."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         function = ir.FunctionType(arguments[0].type, [arguments[0].type])
@@ -168,9 +168,9 @@ def rounded_up(typing: Any, vector: Any) -> Any:
 
 @intrinsic
 def maybe_positive(typing: Any, vector: Any) -> Any:
-    """Whether a number of a vector may be zero or more: whether any has no negative sign.
+    """Return whether any number of a vector may be zero or more: whether any has no negative sign.
 
-    It takes less time than a comparison.
+    This is faster than a comparison.
     """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -197,7 +197,7 @@ def maybe_positive(typing: Any, vector: Any) -> Any:
 
 @intrinsic
 def count_at_least(typing: Any, vector: Any, bound: Any) -> Any:
-    """How many numbers of a vector are at least those of `bound`."""
+    """Count the lanes of a vector that are at least `bound`."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         reached = builder.fcmp_ordered(">=", *arguments)
@@ -209,7 +209,7 @@ def count_at_least(typing: Any, vector: Any, bound: Any) -> Any:
 
 @intrinsic
 def total(typing: Any, vector: Any) -> Any:
-    """The sum of the numbers of a vector, in an order that takes the least time."""
+    """Return the sum of the lanes of a vector, in the fastest order."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number = context.get_value_type(vector.dtype)
@@ -223,7 +223,7 @@ def total(typing: Any, vector: Any) -> Any:
 
 @intrinsic
 def smallest(typing: Any, vector: Any) -> Any:
-    """The smallest number of a vector; none is NaN."""
+    """Return the smallest lane of a vector without NaN."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number = context.get_value_type(vector.dtype)
@@ -237,13 +237,13 @@ def smallest(typing: Any, vector: Any) -> Any:
 
 @register_jitable
 def least(one: Any, other: Any) -> Any:
-    """The vector of the smaller number of each pair."""
+    """Return the lane-wise minimum of two vectors."""
     return where_at_least(one, other, other, one)
 
 
 @intrinsic
 def where_at_least(typing: Any, vector: Any, bound: Any, yes: Any, no: Any) -> Any:
-    """The vector that is `yes` where a vector is at least `bound`, and else `no`."""
+    """Return `yes` in lanes of at least `bound`, and `no` in others."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">=", *arguments[:2]), *arguments[2:])
@@ -252,29 +252,29 @@ def where_at_least(typing: Any, vector: Any, bound: Any, yes: Any, no: Any) -> A
 
 
 def _place(context: Any, builder: Any, signature: Any, numbers: Any, first: Any) -> Any:
-    """Pointer to the numbers of the array that is the first argument, from `first` on, as a vector."""
+    """Return a vector pointer into the array of the first argument, starting at `first`."""
     vector = context.get_value_type(Lanes(signature.args[0].dtype))
     return _place_of(context, builder, signature.args[0], numbers, first, vector)
 
 
 def _place_of(context: Any, builder: Any, array: Any, numbers: Any, first: Any, vector: Any) -> Any:
-    """Pointer to the numbers of an array of a type of numba's, from `first` on, as a vector of a type of llvmlite's."""
+    """Return a pointer of an llvmlite vector type into an array of a numba type, starting at `first`."""
     data = context.make_array(array)(context, builder, numbers).data
     return builder.bitcast(builder.gep(data, [first]), vector.as_pointer())
 
 
 TILE = 8
-"""How many rows and columns `transpose_tile` writes: so many registers of 32 bytes in single precision."""
+"""Rows and columns of `transpose_tile`, which use as many registers of 32 bytes in single precision."""
 
 
 @intrinsic
 def transpose_tile(
     typing: Any, numbers: Any, first: Any, pitch: Any, target: Any, own_first: Any, own_pitch: Any
 ) -> Any:
-    """Write `TILE` rows of so many numbers, which begin `pitch` apart from `first` on, as columns of another array.
+    """Write `TILE` rows of `TILE` numbers, which start `pitch` apart beginning at `first`, as columns of an array.
 
-    Both are contiguous arrays of one dimension and of numbers of one type, which do not overlap; the rows of the other
-    begin `own_pitch` apart from `own_first` on. Nothing is checked.
+    Both are contiguous one-dimensional arrays of one dtype that do not overlap. The rows of the target start
+    `own_pitch` apart beginning at `own_first`. Nothing is checked.
     """
     if numbers.dtype != target.dtype:
         return None
@@ -290,7 +290,7 @@ def transpose_tile(
 
         rows = [builder.load(place(0, row), align=alignment) for row in range(TILE)]
         side = TILE // 2
-        while side:  # exchange the two squares of this side that lie off the diagonal, in squares of twice the side
+        while side:  # swap the two off-diagonal squares of this side within squares of twice the side
             for row in (row for row in range(TILE) if not row & side):
                 upper, lower = rows[row], rows[row + side]
                 of_upper = [lane if not lane & side else TILE + lane - side for lane in range(TILE)]
@@ -308,7 +308,7 @@ def transpose_tile(
 
 @intrinsic
 def not_zero(typing: Any, vector: Any) -> Any:
-    """Which numbers of a vector are not zero, one bit each; at most 32 lanes."""
+    """Return a bit mask of nonzero lanes, for at most 32 lanes."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         zero = ir.Constant(arguments[0].type, [0.0] * vector.count)
@@ -320,7 +320,7 @@ def not_zero(typing: Any, vector: Any) -> Any:
 
 @intrinsic
 def below(typing: Any, vector: Any, bound: Any) -> Any:
-    """Which numbers of a vector are less than those of `bound`, one bit each; at most 32 lanes."""
+    """Return a bit mask of lanes below `bound`, for at most 32 lanes."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         bits = builder.bitcast(builder.fcmp_ordered("<", *arguments), ir.IntType(vector.count))
@@ -331,7 +331,7 @@ def below(typing: Any, vector: Any, bound: Any) -> Any:
 
 @intrinsic
 def lowest(typing: Any, bits: Any) -> Any:
-    """The place of the lowest bit that is set; there is one."""
+    """Return the index of the lowest set bit. At least one must be set."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
@@ -340,22 +340,22 @@ def lowest(typing: Any, bits: Any) -> Any:
 
 
 TABLE = 16
-"""How many numbers a lookup table of `looked_up` has: one for each choice of four bits."""
+"""Entries per look-up table of `looked_up`: one per combination of four bits."""
 
 
 @cache
 def has_avx512() -> bool:
-    """Whether loops are compiled for AVX-512: 32 registers of 64 bytes, for each of which `looked_up` takes a step."""
+    """Return whether loops are compiled for AVX-512 (32 registers of 64 bytes, one step of `looked_up` each)."""
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
     return "+avx512f" in features.split(",")
 
 
 @intrinsic
 def looked_up(typing: Any, tables: Any, number: Any, choices: Any, first: Any) -> Any:
-    """The vector of what is found in the lookup table of a number, each lane by an index; nothing is checked.
+    """Return a vector of entries of the look-up table with a number. Each lane has its index. Nothing is checked.
 
-    Tables of `TABLE` numbers follow each other in an array of float32, and indices, which lie side by side from `first`
-    on, in one of bytes.
+    Tables of `TABLE` numbers are consecutive in an array of float32. Indices are consecutive in an array of bytes,
+    starting at `first`.
     """
     if tables.dtype != types.float32 or choices.dtype != types.uint8:
         return None
@@ -370,7 +370,7 @@ def looked_up(typing: Any, tables: Any, number: Any, choices: Any, first: Any) -
         chosen = builder.zext(builder.load(place, align=1), ir.VectorType(index, lanes.count))
         parts = []
         for left in range(0, lanes.count, TABLE):
-            # compilers know a table of one register looked up in by another as this pattern alone
+            # compilers recognise look-up in a register only in this pattern
             lanes_of_part = ir.Constant(ir.VectorType(index, TABLE), list(range(left, left + TABLE)))
             part = builder.shuffle_vector(chosen, ir.Constant(chosen.type, ir.Undefined), lanes_of_part)
             found = ir.Constant(table_type, ir.Undefined)

@@ -24,7 +24,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture that lies beside the page, and its content."""
+    """A picture next to the page, and its content."""
 
     file: str
     png: bytes
@@ -62,7 +62,7 @@ class Article:
     title: str
     description: str
     badge: str
-    """A word beside the description, such as a verdict."""
+    """A word next to the description, such as a verdict."""
     cautions: tuple[str, ...]
     sections: Sequence[Section]
     generator: str
@@ -76,7 +76,7 @@ def to_html(article: Article) -> str:
 
 
 def to_markdown(article: Article) -> str:
-    """Return the article as Markdown, whose pictures lie beside it."""
+    """Return the article as Markdown. Its pictures are files in the same folder."""
     parts = [f"# {article.title}", article.description, f"**{article.badge}**"]
     parts += [f"> {caution}" for caution in article.cautions]
     for section in article.sections:

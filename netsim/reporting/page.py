@@ -165,7 +165,7 @@ def _data_facts(report: Report) -> list[Fact]:
 
 @cache
 def environment() -> Environment:
-    """Return what renders the pages of this folder; whatever a page is given is text in it."""
+    """Return the environment that renders the pages of this folder, with escaped values."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -140,7 +140,7 @@ class RunFolder:
                 f"{self.record_file}: is not JSON ({error}); restore a copy, or start again in another folder"
             ) from error
         except DataError as error:
-            raise RunError(f"{error}; a run's record is a small file") from error
+            raise RunError(f"{error}; a record of a run is a small file") from error
         wrong = _wrong_entries(record if isinstance(record, dict) else {})
         if wrong:
             raise RunError(f"{self.record_file}: is not the record of a run ({wrong[0]} is missing or wrong)")
@@ -315,7 +315,7 @@ def open_run(path: str | Path) -> RunFolder:
     'digits'
     """
     if not is_run(path):
-        raise RunError(f"{path}: is not a run folder (it has no network.toml)")
+        raise RunError(f"{path}: is not a run folder (it has no network.toml); choose a folder of netsim train")
     return RunFolder(Path(path))
 
 

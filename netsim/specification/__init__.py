@@ -1,15 +1,15 @@
-"""What a network is: the one definition that every engine, the learner and the analysis read.
+"""The definition of a network, which engines, learners and analyses share.
 
-Times are in ms, potentials and weights are dimensionless. The equation of every neuron, with times
-counted from the start of the presentation, is ::
+Times are in ms. Potentials and weights are dimensionless. Times count from the start of the presentation. Every neuron
+follows the equation ::
 
     v' = (I(t)·[t < gate] + (R(t) + drive)·[t >= onset]) / tau,     v(0) = 0
     I(t) = bias + Σ_i w_i Σ_k c_k·[t >= t_i + d_k]
 
-with one spike at the first ``t`` in ``[onset, end)`` at which ``v >= threshold``. The pairs
-``(d_k, c_k)`` are the breakpoints of the postsynaptic potential (`PSP`). ``R`` is the same sum over the
-projections that are part of a loop (lateral, recurrent), which have no part in ``I``. A spike changes slopes alone, so
-that spikes of one instant do not see each other, nor on a grid those of one step.
+and fires once, at the first ``t`` in ``[onset, end)`` at which ``v >= threshold``. The pairs ``(d_k, c_k)`` are the
+breakpoints of the postsynaptic potential (`PSP`). ``R`` is the same sum over the projections that are part of a loop
+(lateral, recurrent). ``I`` leaves these projections out. A spike changes only slopes. Simultaneous spikes therefore do
+not influence each other. On a grid, spikes of the same step do not either.
 """
 
 from netsim.specification.connectivity import (

@@ -1,4 +1,4 @@
-"""Checks that the parts of a specification share; each refuses with the field and the remedy."""
+"""Checks that the parts of a specification share. Their errors name the field and the remedy."""
 
 import dataclasses
 import functools
@@ -18,7 +18,7 @@ from netsim.registry import Registry
 Shape = tuple[int, ...]
 Kind = TypeVar("Kind")
 
-_TAKEN = ("stimulus", "all")  # words that commands and tables have where a population's name can stand
+_TAKEN = ("stimulus", "all")  # words that commands and tables accept next to names of populations
 _WORDS: dict[Any, str] = {str: "a word", bool: "true or false", int | float: "a number"}
 _BOUNDS = {
     "finite": lambda value: True,
@@ -38,18 +38,18 @@ def require(condition: bool, where: str, message: str) -> None:
 
 
 def finite(value: float) -> bool:
-    """Whether a value is a number, and neither infinite nor NaN."""
+    """Return whether a value is a finite number."""
     kinds = int | float | np.integer | np.floating
     return isinstance(value, kinds) and abs(plain_number(value)) <= sys.float_info.max
 
 
 def is_name(word: object) -> bool:
-    """Whether a population or a projection can be called so."""
+    """Return whether a word can name a population or a projection."""
     return isinstance(word, str) and word.isascii() and word.isidentifier() and word not in _TAKEN
 
 
 def check_name(name: str, where: str) -> None:
-    """Refuse anything but the name of a population or a projection."""
+    """Refuse a word that cannot name a population or a projection."""
     require(
         is_name(name),
         where,
@@ -58,8 +58,8 @@ def check_name(name: str, where: str) -> None:
 
 
 def check_choice(value: Any, choices: Collection[str], where: str) -> None:
-    """Refuse anything but one of the choices."""
-    if isinstance(value, str) and value in choices:  # a list, which a file may hold, cannot be looked up
+    """Refuse a value that is not one of the choices."""
+    if isinstance(value, str) and value in choices:  # files may contain lists, which are not hashable
         return
     words = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
     hint = "; or load the plug-in that registers it, --plugin FILE" if isinstance(choices, Registry) else ""
@@ -67,10 +67,10 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
 
 
 def check_types(part: Any, where: str) -> None:
-    """Refuse fields of other types than they are declared with.
+    """Refuse fields whose types differ from their annotations.
 
-    Lists become tuples, and numpy scalars Python's numbers. Checked are choices, words, truth values, numbers and other
-    parts; the rest is for the part itself to check.
+    Convert lists to tuples and numpy scalars to Python numbers. Check choices, strings, booleans, numbers and nested
+    parts. The part itself checks all other types.
     """
     cls: Any = type(part)
     plain_numbers(part)
@@ -89,18 +89,18 @@ def check_types(part: Any, where: str) -> None:
 
 
 def check_kind(value: object, kind: type, where: str, such_as: str = "") -> None:
-    """Refuse anything but an instance of a class; the message may say how one is made."""
+    """Refuse a value that is not an instance of a class. `such_as` shows in the message how to make an instance."""
     how = f", {such_as}" if such_as else ""
     require(isinstance(value, kind), where, f"must be {an_instance(kind)}{how}, not {type(value).__name__}")
 
 
 def an_instance(kind: type) -> str:
-    """A class with its article, for messages."""
+    """Return the name of a class with its article, for messages."""
     return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
 def check_parts(parts: Any, kind: type[Kind], where: str) -> tuple[Kind, ...]:
-    """A tuple of parts of one kind, of any sequence of them; all else is refused."""
+    """Return a sequence of parts of one class as a tuple. Refuse other values."""
     require(not isinstance(parts, kind), where, f"must be a sequence of {kind.__name__}, not one alone")
     if not isinstance(parts, Iterable):
         raise SpecificationError(where, f"must be a sequence of {kind.__name__}, not {parts!r}")
@@ -112,14 +112,14 @@ def check_parts(parts: Any, kind: type[Kind], where: str) -> tuple[Kind, ...]:
 
 
 def plain_numbers(part: Any) -> None:
-    """Replace numpy scalars in the fields of a part by Python's."""
+    """Replace numpy scalars in the fields of a part by Python numbers."""
     for field in dataclasses.fields(part):
         if field.init and _is_scalar(value := getattr(part, field.name)):
             object.__setattr__(part, field.name, plain_number(value))
 
 
 def plain_number(value: Any) -> Any:
-    """Return a numpy scalar as Python's number, in the decimals that it is written with; other values as they are.
+    """Return a numpy scalar as the Python number with the same printed decimals. Return other values unchanged.
 
     Examples
     --------
@@ -135,25 +135,25 @@ def _is_scalar(value: Any) -> bool:
     return isinstance(value, np.generic | np.ndarray) and value.ndim == 0
 
 
-@functools.cache  # to evaluate annotations takes a while
+@functools.cache  # evaluating annotations is slow
 def _types(cls: type) -> dict[str, tuple[Any, tuple[str, ...], bool]]:
-    """The type of each field that `check_types` checks, the choices if there are some, and whether it may be None."""
+    """Return the type, the choices and whether None is allowed, for each field that `check_types` checks."""
     hints = typing.get_type_hints(cls)
-    found: dict[str, tuple[Any, tuple[str, ...], bool]] = {}
+    types_by_name: dict[str, tuple[Any, tuple[str, ...], bool]] = {}
     for field in dataclasses.fields(cls):
         options = typing.get_args(hints[field.name])
         optional = types.NoneType in options
         hint = next(iter(set(options) - {types.NoneType})) if optional and len(options) == 2 else hints[field.name]
         origin = typing.get_origin(hint)
         if origin is typing.Literal:
-            found[field.name] = (str, typing.get_args(hint), False)
+            types_by_name[field.name] = (str, typing.get_args(hint), False)
         elif origin is tuple:
-            found[field.name] = (tuple, (), optional)
+            types_by_name[field.name] = (tuple, (), optional)
         elif hint in (bool, str, float):
-            found[field.name] = (int | float if hint is float else hint, (), optional)
+            types_by_name[field.name] = (int | float if hint is float else hint, (), optional)
         elif dataclasses.is_dataclass(hint):
-            found[field.name] = (hint, (), optional)
-    return found
+            types_by_name[field.name] = (hint, (), optional)
+    return types_by_name
 
 
 def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:
@@ -162,7 +162,7 @@ def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def check_numbers(part: object, where: str, names: Collection[str], bound: str) -> None:
-    """Refuse fields that are no finite numbers within a bound, one of `_BOUNDS`."""
+    """Refuse fields that are not finite numbers within a bound, a key of `_BOUNDS`."""
     for name in names:
         value = getattr(part, name)
         field = f"{where}.{name}".lstrip(".")
@@ -170,19 +170,19 @@ def check_numbers(part: object, where: str, names: Collection[str], bound: str) 
 
 
 def check_probability(value: float, where: str) -> None:
-    """Refuse anything but a probability that lets something happen."""
+    """Refuse values that are not probabilities in (0, 1]."""
     require(finite(value) and 0 < value <= 1, where, f"must be a probability, above 0 and at most 1, not {value}")
 
 
 def check_shape(shape: Shape, lengths: Collection[int], where: str, form: str) -> None:
-    """Refuse anything but positive integers, of which there is one of these numbers."""
+    """Refuse a shape unless it consists of positive integers and has one of the given lengths."""
     listed = isinstance(shape, tuple | list)
     fits = listed and len(shape) in lengths and all(isinstance(n, int) and n > 0 for n in shape)
     require(fits, where, f"needs {form}, not {list(shape) if listed else shape!r}")
 
 
 def check_size(value: int, where: str, least: int = 1) -> None:
-    """Refuse anything but an integer of at least `least`."""
+    """Refuse values that are not integers of at least `least`."""
     require(
         isinstance(value, int) and not isinstance(value, bool) and value >= least,
         where,
@@ -191,14 +191,14 @@ def check_size(value: int, where: str, least: int = 1) -> None:
 
 
 def whole(value: int, where: str, least: int = 1) -> int:
-    """An integer, Python's or numpy's, as Python's; refuse anything but one of at least `least`."""
+    """Return a Python or numpy integer as a Python integer. Refuse values that are not integers of at least `least`."""
     number = value.item() if isinstance(value, np.integer) else value
     check_size(number, where, least)
     return int(number)
 
 
 def check_array(values: Any, what: str, kinds: str = "iuf") -> None:
-    """Refuse, by a DataError, anything but an array of numbers, whose types are of these `kinds`, without a mask."""
+    """Raise a DataError unless the values are an unmasked array of numbers whose dtype is one of `kinds`."""
     if not isinstance(values, np.ndarray):
         raise DataError(f"{what} must be a numpy array, not {type(values).__name__}")
     check_unmasked(values, what)
@@ -208,13 +208,13 @@ def check_array(values: Any, what: str, kinds: str = "iuf") -> None:
 
 
 def check_unmasked(values: Any, what: str, remedy: str = "fill it, with .filled(value)") -> None:
-    """Refuse, by a DataError, an array with a mask."""
+    """Raise a DataError for an array with a mask."""
     if isinstance(values, np.ma.MaskedArray):
         raise DataError(f"{what} is a masked array, whose mask says nothing here; {remedy}")
 
 
 def whole_numbers(values: np.ndarray) -> np.ndarray | None:
-    """Whole numbers as int64; None if any value is a fraction, too large, missing or no number."""
+    """Return whole numbers as int64, or None if any value is a fraction, too large, missing or not a number."""
     array = np.asarray(values.tolist()) if values.dtype == object else values
     if array.dtype.kind == "i":
         return array.astype(np.int64)
@@ -226,9 +226,9 @@ def whole_numbers(values: np.ndarray) -> np.ndarray | None:
 
 
 def positions(given: Any, count: int, what: str) -> np.ndarray:
-    """Return positions among `count` things as an array; of a mask those that it holds.
+    """Return positions among `count` things as an array. A boolean mask stands for the positions that are True.
 
-    Raises a DataError that says `what` unless they are whole numbers below `count`, or a truth value of each thing.
+    Raise a DataError that names `what` unless the values are whole numbers below `count`, or one boolean per thing.
     """
     listed = list(given) if isinstance(given, list | tuple | range) else given
     if not isinstance(listed, list | np.ndarray) and not hasattr(listed, "__array__"):
@@ -250,20 +250,20 @@ def positions(given: Any, count: int, what: str) -> np.ndarray:
 
 
 def check_function(value: object, where: str, of: str) -> None:
-    """Refuse what cannot be called; `of` says with what it is."""
+    """Refuse a value that cannot be called. `of` names its arguments in the message."""
     require(callable(value), where, f"must be a function of {of}, not {type(value).__name__}")
 
 
 def path_in(given: Any, where: str) -> Path:
-    """Return a path that is a word or a path object; all else is refused."""
+    """Return a string or a path object as a path. Refuse other values."""
     fits = isinstance(given, str | os.PathLike) and isinstance(os.fspath(given), str)
     require(fits, where, f"must be a path, a word or a pathlib.Path, not {type(given).__name__}")
-    require("\0" not in os.fspath(given), where, "holds a character NUL, which no path has")
+    require("\0" not in os.fspath(given), where, "contains the character NUL, which no path can contain; remove it")
     return Path(given)
 
 
 def names_in(given: str | Sequence[str], where: str) -> list[str]:
-    """Names in a list; one that stands alone is a list of itself, and not of its letters."""
+    """Return names as a list. A single string becomes a list with one name."""
     names = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
     for name in names:
         require(isinstance(name, str), where, f"must be a sequence of names, not of {name!r}")

@@ -1,4 +1,4 @@
-"""Conduction delays that are drawn or learned."""
+"""Drawn or learned conduction delays."""
 
 import math
 from dataclasses import dataclass
@@ -10,25 +10,25 @@ from netsim.specification.checks import check_numbers, check_types, require
 
 @dataclass(frozen=True)
 class Delays:
-    """Conduction delays of a projection, each drawn on its own; they are kept beside the weights.
+    """Individually drawn conduction delays of a projection, stored next to the weights.
 
     Parameters
     ----------
     per : {"axon", "synapse"}
-        A delay for each presynaptic neuron, or for each weight: synapses that share a weight share its delay.
+        One delay per presynaptic neuron, or per weight. Synapses that share a weight share its delay.
     mean : float
-        Of the draw (ms).
+        Mean of the draw (ms).
     spread : float
-        Standard deviation of the draw (ms); with 0 all begin at the mean.
+        Standard deviation of the draw (ms). With 0, all delays start at the mean.
     distribution : {"normal", "uniform"}
     shortest, longest : float
-        Bounds (ms) to which draws are cut, and within which learned delays are kept; by default the duration of the
-        presentation is the upper one.
+        Bounds (ms). Draws are clipped to them, and learned delays stay within them. The default of `longest` is the
+        duration of the presentation.
     learned : bool
-        Whether training changes the delays, which it can with static weights, too.
+        Whether training changes the delays. Static weights allow it too.
     rate : float
-        Their learning rate, in encoding windows over ``learning.rate``: with Adam a step moves a delay by up to about
-        ``learning.rate · rate`` windows.
+        Learning rate of the delays, in encoding windows relative to ``learning.rate``. With Adam, a step moves a delay
+        by up to about ``learning.rate · rate`` windows.
 
     Examples
     --------
@@ -53,8 +53,12 @@ class Delays:
         check_numbers(self, "delay", ("mean", "shortest"), "a time >= 0 ms")
         check_numbers(self, "delay", ["spread"], ">= 0")
         check_numbers(self, "delay", ["rate"], "positive")
-        above = self.longest >= self.shortest  # NaN is not
+        above = self.longest >= self.shortest  # False for NaN
         require(above, "delay.longest", f"must be at least shortest ({self.shortest} ms), not {self.longest}")
         within = f"must be from {self.shortest} to {self.longest} ms, shortest to longest, not {self.mean}"
         require(self.shortest <= self.mean <= self.longest, "delay.mean", within)
-        require(self.learned or self.rate == 1.0, "delay.rate", "has a meaning for learned delays only")
+        require(
+            self.learned or self.rate == 1.0,
+            "delay.rate",
+            "has a meaning only for learned delays; set learned = true or remove it",
+        )

@@ -1,4 +1,4 @@
-"""Which nodes of a directed graph a loop joins, and what is reached from where; `Network` asks for its populations."""
+"""Components and reachability of a directed graph, used by `Network` for its populations."""
 
 import heapq
 from collections.abc import Hashable, Iterable, Sequence
@@ -11,9 +11,9 @@ Node = TypeVar("Node", bound=Hashable)
 
 
 def components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Strongly connected components of the nodes 0 to `size` - 1, those before others that lead to them.
+    """Return the strongly connected components of the nodes 0 to `size` - 1 in topological order.
 
-    Of components that could come next, the one with the lowest number does; within one, nodes are in order.
+    Among components that could come next, the component with the lowest node comes first. Nodes of a component ascend.
 
     Examples
     --------
@@ -22,34 +22,34 @@ def components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
     """
     if all(before <= after for before, after in edges):
         return [[node] for node in range(size)]
-    # imported here: a graph without a loop does not need it
+    # imported here because only graphs with loops need it
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    links = sorted(set(edges))  # over one that is there twice, scipy 1.13.0 may never come to an end
+    links = sorted(set(edges))  # scipy 1.13.0 may loop forever on duplicate links
     matrix = csr_array((np.ones(len(links), np.int8), tuple(np.array(links).T)), (size, size))
     labels = connected_components(matrix, directed=True, connection="strong")[1].tolist()
     members: dict[int, list[int]] = {}
     for node, label in enumerate(labels):
         members.setdefault(label, []).append(node)
     order = TopologicalSorter(dict.fromkeys(members, ()))
-    for before, after in {(labels[one], labels[other]) for one, other in links}:
+    for before, after in {(labels[node], labels[other]) for node, other in links}:
         if before != after:
             order.add(after, before)
     order.prepare()
     ready: list[tuple[int, int]] = []
-    found = []
+    ordered = []
     while order.is_active():
         for label in order.get_ready():
             heapq.heappush(ready, (members[label][0], label))
         _, label = heapq.heappop(ready)
-        found.append(members[label])
+        ordered.append(members[label])
         order.done(label)
-    return found
+    return ordered
 
 
 def reached(start: Node, edges: Iterable[tuple[Node, Node]]) -> set[Node]:
-    """All nodes to which edges lead from one, which is among them.
+    """Return all nodes that edges reach from a node, including the node itself.
 
     Examples
     --------
@@ -59,9 +59,9 @@ def reached(start: Node, edges: Iterable[tuple[Node, Node]]) -> set[Node]:
     following: dict[Node, list[Node]] = {}
     for before, after in edges:
         following.setdefault(before, []).append(after)
-    found, waiting = {start}, [start]
+    nodes, waiting = {start}, [start]
     while waiting:
-        fresh = set(following.get(waiting.pop(), ())) - found
-        found |= fresh
+        fresh = set(following.get(waiting.pop(), ())) - nodes
+        nodes |= fresh
         waiting += fresh
-    return found
+    return nodes

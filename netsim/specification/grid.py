@@ -1,7 +1,7 @@
-"""Times on a grid of steps, as the clock-driven engine has them; both engines read a specification through this.
+"""Times on a grid of steps, as in the clock-driven engine. Both engines read a specification through this module.
 
-A time that has to be kept (an onset, a gate, a window's end) falls on the first step at or after it;
-a time that may move (a stimulus latency, a delay) falls on the nearest step.
+Fixed times (an onset, a gate, the end of a window) move to the first step at or after them. Other times (a stimulus
+latency, a delay) move to the nearest step.
 """
 
 import math
@@ -12,35 +12,34 @@ import numpy as np
 
 from netsim.specification import PSP, Network, Population, Projection
 
-# How far below threshold a potential counts as having reached it (in units of the population's threshold), and how far
-# before a step a time counts as being on it (in steps). Sums of slopes reach a threshold that they equal
-# exactly only up to rounding, and the engines round differently.
+# Tolerance of a potential below threshold (in units of the threshold of the population) and of a time before a step (in
+# steps). Sums of slopes reach an equal threshold only up to rounding errors, and the engines round differently.
 TOLERANCE = 1e-9
-# Relative: of a product and its quotient, with a margin of two.
+# Relative rounding error of a product and its quotient, with a safety factor of two.
 _ROUNDING = 4 * sys.float_info.epsilon
 
 
 def step_at_or_after(time: float, dt: float) -> int:
-    """First step at or after a finite time (ms)."""
+    """Return the first step at or after a finite time (ms)."""
     steps = time / dt
-    # from some 10**6 steps on a time that is on a step is off by more than the tolerance when it is divided
+    # beyond about 10**6 steps, the rounding error of the quotient exceeds the tolerance
     return math.ceil(steps - max(TOLERANCE, _ROUNDING * abs(steps)))
 
 
 def nearest_step(time: float, dt: float) -> int:
-    """Step nearest to a time (ms); halves go up."""
+    """Return the step nearest to a time (ms). Halves round up."""
     return math.floor(time / dt + 0.5)
 
 
 def nearest_steps(times: np.ndarray, dt: float) -> np.ndarray:
-    """Steps nearest to times (ms), as floats; halves go up and ``inf`` stays."""
+    """Return the steps nearest to times (ms), as floats. Halves round up and ``inf`` stays."""
     return np.floor(times / dt + 0.5)
 
 
 def steps_of(times: np.ndarray, dt: float) -> np.ndarray:
-    """Times (ms) counted in steps, as doubles.
+    """Convert times (ms) to steps, in double precision.
 
-    Times on the grid become whole numbers, whatever the rounding of ``step * dt``. Others keep their fraction, and
+    Times on the grid become whole numbers despite the rounding of ``step * dt``. Other times keep their fraction, and
     ``inf`` stays.
     """
     precision = np.finfo(np.result_type(times, np.float32))
@@ -52,21 +51,21 @@ def steps_of(times: np.ndarray, dt: float) -> np.ndarray:
 
 
 def on_grid(latencies: np.ndarray, dt: float | None) -> np.ndarray:
-    """Latencies (ms) moved to the nearest step; ``inf`` stays, and without `dt` nothing moves."""
+    """Move latencies (ms) to the nearest step. ``inf`` stays. Without `dt` all latencies stay."""
     return nearest_steps(latencies, dt) * dt if dt else latencies
 
 
 def stimuli_on_grid(stimuli: np.ndarray, duration: float, dt: float) -> np.ndarray:
-    """Latencies of stimuli (ms) as an engine presents them on a grid: a spike that it moves to the end has no place."""
+    """Return latencies of stimuli (ms) as presented on a grid. A spike that moves to the end becomes silent."""
     steps = nearest_steps(stimuli.astype(np.float64), dt)
     return np.where(steps < step_at_or_after(duration, dt), steps, np.inf) * dt
 
 
 @dataclass(frozen=True)
 class PopulationTimes:
-    """When a population may fire, from the onset on and before the end, in ms or in steps.
+    """The firing window of a population, ``[onset, end)``, and its gate, in ms or in steps.
 
-    Synaptic current counts before the gate, which is at most the end.
+    Synaptic current counts before the gate. The gate is at most the end.
     """
 
     onset: float
@@ -75,7 +74,7 @@ class PopulationTimes:
 
 
 def population_steps(network: Network, population: Population, dt: float) -> PopulationTimes:
-    """The times of a population on a grid of `dt` ms, counted in steps."""
+    """Return the times of a population in steps of `dt` ms."""
     end = step_at_or_after(network.window_end(population), dt)
     neurons = population.dynamics
     gate = min(step_at_or_after(neurons.gate, dt), end) if neurons.gated else end
@@ -83,7 +82,7 @@ def population_steps(network: Network, population: Population, dt: float) -> Pop
 
 
 def population_times(network: Network, population: Population, dt: float) -> PopulationTimes:
-    """The times of a population (ms) as an engine with a grid of `dt` ms keeps them; 0 is no grid."""
+    """Return the times of a population (ms) on a grid of `dt` ms. 0 means no grid."""
     if not dt:
         end = network.window_end(population)
         return PopulationTimes(population.dynamics.onset, end, min(population.dynamics.gate, end))
@@ -92,16 +91,16 @@ def population_times(network: Network, population: Population, dt: float) -> Pop
 
 
 def breakpoint_steps(network: Network, projection: Projection, dt: float) -> tuple[int, ...]:
-    """Delays of the breakpoints of a projection's PSP on a grid of `dt` ms, counted in steps."""
-    # a breakpoint after the end has no effect, and the queue of a long delay would take memory
+    """Return the delays of the breakpoints of a projection's PSP in steps of `dt` ms."""
+    # a breakpoint after the end has no effect, but the queue of a long delay would take memory
     latest = network.duration + 2 * dt
     return tuple(nearest_step(min(delay, latest), dt) for delay, _ in projection.psp.kernel)
 
 
 def psp_in_steps(network: Network, projection: Projection, dt: float) -> PSP:
-    """The PSP of a projection on a grid of `dt` ms, with delays counted in steps.
+    """Return the PSP of a projection with delays in steps of `dt` ms.
 
-    Breakpoints that fall on one step are one breakpoint.
+    Breakpoints on the same step are merged.
     """
     changes: dict[float, float] = {}
     for step, (_, change) in zip(breakpoint_steps(network, projection, dt), projection.psp.kernel, strict=True):

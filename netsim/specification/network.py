@@ -1,4 +1,4 @@
-"""A whole network: encoder, populations, projections and settings, checked against each other."""
+"""The network: encoder, populations, projections and settings, with checks of their consistency."""
 
 from __future__ import annotations
 
@@ -37,38 +37,37 @@ from netsim.specification.settings import Learning, Training, Weighting
 Part = TypeVar("Part", Population, Projection)
 
 LARGEST = 2**31
-"""Neurons of a population or weights of a projection; more do not fit into any memory, and may be a slip."""
+"""Maximum number of neurons of a population or weights of a projection. Larger numbers exceed memory."""
 MOST_STEPS = 10**9
-"""Of a presentation."""
+"""Maximum number of steps of a presentation."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network and how it learns.
+    """A network and its learning.
 
-    Populations may be in any order but for the last one, the output. Those that a loop of projections joins, such as a
-    population that projects onto itself, are one component, and `components` are in the order in which spikes pass.
-    What is connected to what is asked here and nowhere else.
+    Populations may be in any order, except that the last is the output. Populations that form a loop, such as a
+    population that projects onto itself, are one component. `components` lists them in the order of propagation.
 
     Parameters
     ----------
     name : str
-        At most 100 letters, digits, ``_``, ``-`` and ``.``; folders are called by it.
+        At most 100 letters, digits, ``_``, ``-`` and ``.``. netsim names folders by it.
     encoder : Encoder
     populations : sequence of Population
-        The last one is the output, whose first spike is the decision.
+        The last population is the output. Its first spike is the decision.
     projections : sequence of Projection
     duration : float
         Length of a presentation (ms).
     weighting, learning, training
-        See `Weighting`, `Learning`, `Training`.
+        Settings of weights, learning and training: `Weighting`, `Learning` and `Training`.
     description : str
         One line for lists of presets.
 
     Raises
     ------
     SpecificationError
-        If a part cannot be built; the message names the field.
+        If a part is invalid. The message names the field.
 
     Examples
     --------
@@ -106,11 +105,13 @@ class Network:
         return html_table(f"{self.name}: {self._extent()}", self._rows(), ("population", "shape", "receives"))
 
     def _rows(self) -> list[tuple[str, Shape, str]]:
-        """Name and shape of the stimulus and of each population, with what it does in a few words."""
+        """Return name, shape and a short text for the stimulus and for each population."""
         rows = [(STIMULUS, self.encoder.shape, f"{type(self.encoder).__name__}, t_max {self.encoder.t_max:g} ms")]
         for population in self.populations:
             regime = "relays" if population.neurons is None else population.neurons.regime
-            sources = [f"{one.connectivity!r} from {one.source}" for one in self.incoming(population.name)]
+            sources = [
+                f"{projection.connectivity!r} from {projection.source}" for projection in self.incoming(population.name)
+            ]
             rows.append((population.name, population.shape, f"{regime}, {' and '.join(sources)}"))
         return rows
 
@@ -120,20 +121,20 @@ class Network:
 
     @classmethod
     def chain(cls, name: str, encoder: Encoder, layers: Sequence[Layer], duration: float, **settings: Any) -> Network:
-        """A network whose layers each receive from the one before, the first one from the stimulus.
+        """Make a network in which each layer receives from the preceding layer, and the first from the stimulus.
 
         Parameters
         ----------
         name, encoder, duration
-            As of a network.
+            See `Network`.
         layers : sequence of Layer
         **settings
-            What else a network has.
+            Other parameters of `Network`.
 
         Raises
         ------
         SpecificationError
-            If a part cannot be built; the message names the field.
+            If a part is invalid. The message names the field.
 
         Examples
         --------
@@ -148,12 +149,12 @@ class Network:
         return cls(name, encoder, populations, projections, duration, **settings)
 
     def with_layers(self, layers: Sequence[Layer]) -> Network:
-        """The same network, but for these layers as a chain."""
+        """Return the same network with other layers."""
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("populations", "projections")}
         return Network.chain(layers=layers, **given)
 
     def layers(self) -> tuple[Layer, ...] | None:
-        """The layers that `chain` makes this network from; None if it is no chain."""
+        """The layers that `chain` makes this network from, or None if it is not a chain."""
         if len(self.populations) != len(self.projections):
             return None
         layers = tuple(
@@ -182,10 +183,14 @@ class Network:
             "duration",
             f"must be a time in ms of at least encoder.t_max ({self.encoder.t_max} ms), not {self.duration}",
         )
-        require(math.prod(self.encoder.shape) <= LARGEST, "encoder.shape", f"has more than {LARGEST:,} pixels")
+        require(
+            math.prod(self.encoder.shape) <= LARGEST,
+            "encoder.shape",
+            f"has more than {LARGEST:,} pixels; use smaller samples",
+        )
         require(len(self.populations) > 0, "layers", "needs at least one layer")
         names = [population.name for population in self.populations]
-        sort = "layers" if self._of_layers else "populations"  # asked before all projections get names
+        sort = "layers" if self._of_layers else "populations"  # must precede the naming of projections
         twice = next((name for name, count in Counter(names).items() if count > 1), "")
         need = f"is used twice; each of the {sort} needs a name of its own"
         require(not twice, f"{sort}.name", f"{twice!r} {need}")
@@ -211,11 +216,11 @@ class Network:
             self.check_dt(self.training.dt, "training.dt")
 
     def _connected(self) -> Iterator[Projection]:
-        """The projections in the order of their targets, with names and the parameters that populations tell."""
+        """Yield the projections in the order of their targets, with names and fitted parameters."""
         for projection in self.projections:
             where = self.key_of(projection)
             for end, name in (("source", projection.source), ("target", projection.target)):
-                if name not in self.shapes:  # to look for names that are near takes long
+                if name not in self.shapes:  # the search for similar names is slow
                     hint = nearest(name, self.shapes)
                     raise SpecificationError(f"{where}.{end}", f"{name!r} is no population{hint}")
             receives = "is the stimulus, which receives nothing; name a population"
@@ -231,7 +236,7 @@ class Network:
                 yield self._fitted(replace(projection, name=name))
 
     def _fitted(self, projection: Projection) -> Projection:
-        """A projection whose connectivity has the parameters that its ends tell; nothing is laid out for it."""
+        """Fill in parameters of a connectivity that follow from its ends. This lists no synapses."""
         source, target = self.ends(projection)
         where, onto, neurons = f"{self.key_of(projection)}.connectivity", projection.target, math.prod(target)
         try:
@@ -248,7 +253,7 @@ class Network:
         return replace(projection, connectivity=connectivity)
 
     def key_of(self, projection: Projection) -> str:
-        """What a projection is called where mistakes are: its layer in a chain, else its name, or its two ends.
+        """Return the name of a projection in error messages: its layer in a chain, else its name or its ends.
 
         Examples
         --------
@@ -269,14 +274,14 @@ class Network:
         return key_of_ends(projection.source, projection.target, projection.name)
 
     def _where(self, name: str) -> str:
-        """What a population is called where mistakes are."""
+        """Return the name of a population in error messages."""
         return f"layers.{name}" if self._of_layers else f"populations.{name}"
 
     @cached_property
     def _of_layers(self) -> bool:
-        """Whether it was given as a chain of layers, whose projections are named after them."""
+        """Whether the network was defined as a chain of layers. Its projections have the names of the layers."""
         names = [population.name for population in self.populations]
-        chain = [(one.source, one.target, one.name) for one in self.projections]
+        chain = [(projection.source, projection.target, projection.name) for projection in self.projections]
         return chain == list(zip([STIMULUS, *names], names, names, strict=False))
 
     def _check_output(self) -> None:
@@ -289,25 +294,27 @@ class Network:
         require(alone, where, "has no meaning for the output, which has no outgoing projection; remove it")
         where = f"{self._where(output.name)}.rest_below"
         require(output.rest_below is None, where, "must not be given: an output that stays silent decides nothing")
-        heard = graph.reached(output.name, [(one.target, one.source) for one in self.projections])
+        heard = graph.reached(output.name, [(projection.target, projection.source) for projection in self.projections])
         for population in self.populations:
             lost = f"has no outgoing projection; only the last population, {output.name}, is read out"
-            others = [one for one in self.outgoing(population.name) if one.target != population.name]
+            others = [
+                projection for projection in self.outgoing(population.name) if projection.target != population.name
+            ]
             require(bool(others) or population is output, f"populations.{population.name}", lost)
             lost = f"does not reach {output.name}, the last population, which alone is read out"
             require(population.name in heard, f"populations.{population.name}", lost)
 
     def _check_passage(self) -> None:
-        """Refuse populations that the stimulus does not reach, and loops that cannot be."""
-        reached = graph.reached(STIMULUS, [(one.source, one.target) for one in self.projections])
+        """Refuse populations that the stimulus does not reach, and impossible loops."""
+        reached = graph.reached(STIMULUS, [(projection.source, projection.target) for projection in self.projections])
         for population in self.populations:
             remedy = "is not reached by the stimulus; add a projection onto it from where spikes come"
             require(population.name in reached, f"populations.{population.name}", remedy)
         for component in self.components:
             looped = any(map(self.is_recurrent, self.incoming(component[0].name)))
-            relays = next((one for one in component if looped and not one.integrates), None)
+            relays = next((population for population in component if looped and not population.integrates), None)
             if relays is not None:
-                members = " and ".join(one.name for one in component)
+                members = " and ".join(population.name for population in component)
                 need = f"are relays in a loop ({members}), which must pass through neurons that integrate alone"
                 raise SpecificationError(f"populations.{relays.name}.neurons", need)
             whole = "scales the displacements of a layer by all of them, which a loop does not know in time; remove it"
@@ -355,7 +362,7 @@ class Network:
             require(delay < self.duration, f"{where}{field_name}", long)
 
     def _check_arrivals(self, projection: Projection) -> None:
-        """Refuse a projection whose spikes all come when they no longer count."""
+        """Refuse a projection whose spikes all arrive too late to count."""
         population = self.population(projection.target)
         if not population.integrates:
             return
@@ -371,7 +378,7 @@ class Network:
 
     @cached_property
     def _earliest(self) -> dict[str, float]:
-        """When the first spike can come (ms), by the stimulus and population."""
+        """Return the earliest possible spike (ms) of the stimulus and each population."""
         earliest = {STIMULUS: 0.0}
         for population in self.in_order:
             if population.integrates:
@@ -392,12 +399,12 @@ class Network:
         require(once, f"{self.key_of(projection)}.sign", twice)
 
     def check_dt(self, dt: float, where: str = "dt") -> float:
-        """Return a time step (ms), called `where` in messages, as Python's number; it must fit the encoding window.
+        """Check a time step (ms) and return it as a Python number. `where` names it in messages.
 
         Raises
         ------
         SpecificationError
-            If it is not a positive time of at most ``encoder.t_max``, or too small.
+            If it is not positive, too small, or longer than ``encoder.t_max``.
         """
         t_max, dt = self.encoder.t_max, plain_number(dt)
         require(finite(dt) and dt > 0, where, f"must be a positive time in ms, not {dt}")
@@ -408,9 +415,10 @@ class Network:
 
     @cached_property
     def components(self) -> tuple[tuple[Population, ...], ...]:
-        """The populations in the order in which spikes pass: each alone, or those together that a loop joins.
+        """The populations in the order of propagation. Populations that form a loop are grouped.
 
-        These are the strongly connected components of the graph; within one, populations are in their own order.
+        The groups are the strongly connected components of the graph. Populations of a group keep the order of
+        `populations`.
 
         Examples
         --------
@@ -427,42 +435,46 @@ class Network:
         [['e', 'i'], ['output']]
         """
         numbers = {population.name: number for number, population in enumerate(self.populations)}
-        edges = [(numbers[one.source], numbers[one.target]) for one in self.projections if one.source != STIMULUS]
-        found = graph.components(len(numbers), edges)
-        return tuple(tuple(self.populations[number] for number in component) for component in found)
+        edges = [
+            (numbers[projection.source], numbers[projection.target])
+            for projection in self.projections
+            if projection.source != STIMULUS
+        ]
+        groups = graph.components(len(numbers), edges)
+        return tuple(tuple(self.populations[number] for number in component) for component in groups)
 
     @cached_property
     def in_order(self) -> tuple[Population, ...]:
-        """The populations in the order of the components: each after all that it receives from, but for loops."""
+        """The populations in the order of propagation: each follows its sources, except in loops."""
         return tuple(population for component in self.components for population in component)
 
     @cached_property
     def _component_of(self) -> dict[str, int]:
-        return {one.name: number for number, component in enumerate(self.components) for one in component}
+        return {population.name: number for number, component in enumerate(self.components) for population in component}
 
     def is_recurrent(self, projection: Projection) -> bool:
-        """Whether a projection is part of a loop, be it of one population onto itself.
+        """Return whether a projection is part of a loop, for example from a population onto itself.
 
-        Its current counts from the target's onset on, in every regime.
+        In every regime, its current counts from the onset of the target.
         """
         source = self._component_of.get(projection.source)
         return source is not None and source == self._component_of[projection.target]
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
-        """Shapes by name of the stimulus and of all populations, in the order of the latencies."""
+        """Shapes of the stimulus and of all populations by name, in the order of the latencies."""
         return {STIMULUS: self.encoder.shape} | {population.name: population.shape for population in self.populations}
 
     def position(self, name: str) -> int:
-        """Where the latencies of the stimulus or of a population, which there must be, stand in a list of latencies."""
+        """Return the index of an existing population, or of the stimulus, in a list of latencies."""
         return 0 if name == STIMULUS else [*self.shapes].index(self.population(name).name)
 
     def population(self, name: str) -> Population:
-        """The population of that name; if there is none, a SpecificationError lists the names."""
+        """Return the population with a name. If there is none, raise a SpecificationError that lists the names."""
         return self._named("layer", self._populations, name)
 
     def projection(self, name: str) -> Projection:
-        """The projection of that name; if there is none, a SpecificationError lists the names."""
+        """Return the projection with a name. If there is none, raise a SpecificationError that lists the names."""
         return self._named("projection", self._projections, name)
 
     def _named(self, sort: str, parts: Mapping[str, Part], name: str) -> Part:
@@ -471,14 +483,14 @@ class Network:
         raise SpecificationError(f"{sort} {name!r}", f"does not exist in {self.name}; it has {', '.join(parts)}")
 
     def incoming(self, name: str) -> tuple[Projection, ...]:
-        """The projections onto a population."""
+        """Return the projections onto a population."""
         return self._by_target.get(name, ())
 
     def outgoing(self, name: str) -> tuple[Projection, ...]:
-        """The projections from a population or the stimulus."""
+        """Return the projections from a population or the stimulus."""
         return self._by_source.get(name, ())
 
-    # looked up so often that a search takes long where there are many
+    # frequent look-ups, which a search would slow down in large networks
 
     @cached_property
     def _populations(self) -> dict[str, Population]:
@@ -498,22 +510,22 @@ class Network:
 
     @cached_property
     def weighted(self) -> tuple[Projection, ...]:
-        """The projections that have weights, in order."""
+        """The projections with weights, in order."""
         return tuple(projection for projection in self.projections if self.weight_shape(projection))
 
     @cached_property
     def delayed(self) -> tuple[Projection, ...]:
-        """The projections whose axons or synapses have delays of their own, in order."""
+        """The projections with individual delays of axons or synapses, in order."""
         return tuple(projection for projection in self.projections if projection.delays is not None)
 
     @cached_property
     def integrating(self) -> tuple[Population, ...]:
-        """The populations whose neurons have a potential, in order."""
+        """The populations with potentials (all except relays), in order."""
         return tuple(population for population in self.populations if population.integrates)
 
     @property
     def output(self) -> Population:
-        """The population that decides."""
+        """The output population, whose first spike is the decision."""
         return self.populations[-1]
 
     @property
@@ -522,7 +534,7 @@ class Network:
         return self.output.size
 
     def neurons(self, name: str) -> Neurons:
-        """How a population integrates and fires; a SpecificationError, if there is none or its neurons are relays."""
+        """Return the neurons of a population. Raise a SpecificationError if it does not exist or has relays."""
         neurons = self.population(name).neurons
         if neurons is None:
             raise SpecificationError(
@@ -531,34 +543,34 @@ class Network:
         return neurons
 
     def ends(self, projection: Projection) -> tuple[Shape, Shape]:
-        """Shapes of the source and of the target of a projection."""
+        """Return the shapes of the source and of the target of a projection."""
         return self.shapes[projection.source], self.shapes[projection.target]
 
     def weight_shape(self, projection: Projection) -> Shape:
-        """Shape of the weights of a projection; ``()`` if it has none."""
+        """Return the shape of the weights of a projection, or ``()`` without weights."""
         return projection.connectivity.weight_shape(*self.ends(projection))
 
     def receivers(self, projection: Projection) -> int:
-        """How many maps or neurons receive by weights of their own."""
+        """Return the number of target maps or neurons with separate weights."""
         if projection.connectivity.per_synapse:
             return math.prod(self.shapes[projection.target])
         return self.weight_shape(projection)[-1]
 
     def delay_shape(self, projection: Projection) -> Shape:
-        """Shape of the delays that are kept beside the weights: the source's or the weights'; ``()`` if none are."""
+        """Return the shape of stored delays, which is the shape of the source or the weights, or ``()`` without any."""
         if projection.delays is None:
             return ()
         return self.shapes[projection.source] if projection.is_delayed_per("axon") else self.weight_shape(projection)
 
     def longest_delay(self, delays: Delays) -> float:
-        """The longest delay that is drawn or learned (ms)."""
+        """Return the longest delay that can be drawn or learned (ms)."""
         return min(delays.longest, self.duration)
 
     def signs(self, name: str) -> np.ndarray | None:
-        """1 for excitatory and -1 for inhibitory neurons of the stimulus or a population; None if they have no sign.
+        """Return 1 for excitatory and -1 for inhibitory neurons of a population, or None if neurons have no sign.
 
-        The array has the shape of the population, or one that goes with it. Relays have the signs of those whose spikes
-        they pass on.
+        The population may be the stimulus. The array broadcasts to the shape of the population. Relays have the signs
+        of their sources.
         """
         return None if name == STIMULUS else self._signs[self.population(name).name]
 
@@ -574,7 +586,7 @@ class Network:
     def _signs_of_relays(self, population: Population, known: Mapping[str, np.ndarray | None]) -> np.ndarray | None:
         (projection,) = self.incoming(population.name)
         signs = known[projection.source]
-        if signs is None or signs.size == population.maps:  # pooling keeps maps apart
+        if signs is None or signs.size == population.maps:  # pooling does not mix maps
             return signs
         pre, post, _ = self.connections(projection)
         found = np.zeros(population.size, np.int8)
@@ -582,9 +594,9 @@ class Network:
         return found.reshape(population.shape)
 
     def weight_signs(self, projection: Projection) -> np.ndarray | None:
-        """1 for weights that are bound to be at least zero, -1 at most, 0 neither; None if all are free.
+        """Return the imposed signs of weights: 1 (at least 0), -1 (at most 0) or 0 (free). None if all are free.
 
-        The array has the shape of the weights, or one that goes with it.
+        The array broadcasts to the shape of the weights.
         """
         if projection.name not in self._weight_signs:
             self._weight_signs[projection.name] = self._signs_of_weights(projection)
@@ -592,7 +604,7 @@ class Network:
 
     @cached_property
     def _weight_signs(self) -> dict[str, np.ndarray | None]:
-        """Signs that were asked for: they are the same after every step."""
+        """Cache of signs, which do not change during training."""
         return {}
 
     def _signs_of_weights(self, projection: Projection) -> np.ndarray | None:
@@ -613,11 +625,11 @@ class Network:
         return found.reshape(self.weight_shape(projection))
 
     def window(self, projection: Projection) -> Window | None:
-        """The window of a projection, if its connectivity is one."""
+        """Return the window of a projection, or None if its connectivity is not a window."""
         return projection.connectivity.window(*self.ends(projection))
 
     def connections(self, projection: Projection) -> Connections:
-        """Index arrays of the synapses of a projection; a SpecificationError, if they do not fit its shapes."""
+        """Return index arrays of the synapses of a projection. Raise a SpecificationError if they do not fit."""
         if not projection.connectivity.per_synapse:
             return projection.connectivity.checked_connections(*self.ends(projection))
         if projection.name not in self._listed:
@@ -626,35 +638,35 @@ class Network:
 
     @cached_property
     def _listed(self) -> dict[str, Connections]:
-        """Synapses that were listed: engine and learner share them, for there may be many."""
+        """Cache of listed synapses, which engine and learner share because they may be many."""
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_listed"}  # another process lists them
+        return {name: value for name, value in vars(self).items() if name != "_listed"}  # other processes list again
 
     def synapse_count(self, projection: Projection) -> int:
-        """Number of synapses of a projection."""
+        """Return the number of synapses of a projection."""
         return projection.connectivity.synapse_count(*self.ends(projection))
 
     @property
     def synapses(self) -> int:
-        """Number of synapses that have a weight; padding has none."""
+        """Number of synapses with a weight. Padding has no weights."""
         return sum(self.synapse_count(projection) for projection in self.weighted)
 
     def fan_in(self, projection: Projection) -> int:
-        """Number of synapses of a projection onto a neuron."""
+        """Return the number of synapses of a projection onto a neuron."""
         return projection.connectivity.fan_in(*self.ends(projection))
 
     def initial_bias(self, population: Population) -> float:
-        """The constant current that a population's neurons begin with."""
+        """Return the initial constant current of a population's neurons."""
         return sum(projection.initial.bias for projection in self.incoming(population.name))
 
     def window_end(self, population: Population) -> float:
-        """When the neurons of a population may no longer fire (ms)."""
+        """Return the end of the firing window of a population (ms)."""
         return min(population.dynamics.end, self.duration)
 
     def firing_window(self, name: str) -> tuple[float, float]:
-        """Return when the neurons of a population or the stimulus can fire (ms); relays follow what they read."""
+        """Return the firing window of a population or the stimulus (ms). Relays have the windows of their sources."""
         if name == STIMULUS:
             return 0.0, self.encoder.t_max
         population = self.population(name)
@@ -664,22 +676,22 @@ class Network:
 
 
 def _by_end(projections: Iterable[Projection], end: Literal["source", "target"]) -> dict[str, tuple[Projection, ...]]:
-    """Projections by the name of their source or target, in order."""
-    found: dict[str, list[Projection]] = {}
+    """Return projections by the name of their source or target, in order."""
+    projections_by_name: dict[str, list[Projection]] = {}
     for projection in projections:
-        found.setdefault(getattr(projection, end), []).append(projection)
-    return {name: tuple(some) for name, some in found.items()}
+        projections_by_name.setdefault(getattr(projection, end), []).append(projection)
+    return {name: tuple(some) for name, some in projections_by_name.items()}
 
 
 def _shortest(projection: Projection) -> float:
-    """The shortest delay of an axon or a synapse (ms)."""
+    """Return the shortest delay of an axon or a synapse (ms)."""
     return projection.common_delay if projection.delays is None else projection.delays.shortest
 
 
 def expand_layers(
     layers: Sequence[Layer], source_shape: Shape
 ) -> tuple[tuple[Population, ...], tuple[Projection, ...]]:
-    """The populations and projections of a chain; a SpecificationError, if a layer cannot follow the one before."""
+    """Return the populations and projections of a chain. Raise a SpecificationError if layers do not fit."""
     layers = check_parts(layers, Layer, "layers")
     populations, projections, source = [], [], STIMULUS
     for layer in layers:
@@ -705,7 +717,7 @@ def expand_layers(
 
 
 def _shared(part: type) -> list[str]:
-    """Names of the fields of a population, or of a projection, that a layer has, too."""
+    """Return the names of fields that a layer shares with a population or a projection."""
     known = {field.name for field in fields(Layer)}
     return [field.name for field in fields(part) if field.name in known]
 

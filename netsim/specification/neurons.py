@@ -1,4 +1,4 @@
-"""How the neurons of a population integrate and fire."""
+"""Parameters of neurons."""
 
 import math
 from dataclasses import dataclass
@@ -10,27 +10,28 @@ from netsim.specification.checks import check_choice, check_numbers, check_types
 
 @dataclass(frozen=True)
 class Neurons:
-    """How the neurons of a population integrate and fire.
+    """Parameters of the neurons of a population: regime, threshold, time constant and firing window.
 
     Parameters
     ----------
     regime : str
-        ``free``: all populations run at once. ``staggered``: a population may fire from its onset on, helped by a
-        constant drive. ``phased``: integrate until the onset (the gate closes there), then the drive carries the
-        potential to threshold. Others are registered in `netsim.seams.regimes`.
+        ``free``: all populations run at once. ``staggered``: a population may fire from its onset, and a constant drive
+        supports it. ``phased``: neurons integrate until the onset, where the gate closes. Then the drive raises the
+        potential to threshold. Other regimes are registered in `netsim.seams.regimes`.
     threshold : float
         Firing threshold.
     tau : float
         Membrane time constant (ms).
     onset, end : float
-        The window ``[onset, end)`` in which the neurons may fire (ms); `end` is cut to the presentation.
+        The window ``[onset, end)`` in which the neurons may fire (ms). `end` is at most the duration of the
+        presentation.
     drive : float
-        Constant current from `onset` on.
+        Constant current from `onset`.
     bias : bool
-        Whether each map (or neuron of a population without maps) has a learned constant current.
+        Whether each map (without maps, each neuron) has a learned constant current.
     crossing_slope : float, optional
-        Slope of the potential at threshold (1/ms) that the linear derivative assumes; by default
-        ``drive/tau`` if there is a drive, else ``1/tau``. In ``phased`` the drive alone makes it.
+        Slope of the potential at threshold (1/ms) that the linear derivative assumes. The default is ``drive/tau`` with
+        a drive, else ``1/tau``. In ``phased`` only the drive determines it.
 
     Examples
     --------
@@ -55,19 +56,19 @@ class Neurons:
         given = () if self.crossing_slope is None else ("crossing_slope",)
         check_numbers(self, "neurons", ("threshold", "tau", *given), "positive")
         check_numbers(self, "neurons", ["onset"], "a time >= 0 ms")
-        later = self.end > self.onset  # NaN is not
+        later = self.end > self.onset  # False for NaN
         require(later, "neurons.end", f"must be later than the onset ({self.onset} ms), not {self.end}")
         check_numbers(self, "neurons", ["drive"], ">= 0")
         regimes[self.regime].check(self.onset, self.drive)
 
     @property
     def gated(self) -> bool:
-        """Whether synaptic current stops counting at the onset: then the latency has a closed form."""
+        """Whether synaptic current counts only before the onset. The latency then has a closed form."""
         return bool(regimes[self.regime].gated)
 
     @property
     def gate(self) -> float:
-        """Until when synaptic current counts (ms): the onset if gated, else ``inf``."""
+        """End of the synaptic current (ms): the onset if gated, else ``inf``."""
         return self.onset if self.gated else math.inf
 
     @property

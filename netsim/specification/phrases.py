@@ -1,4 +1,4 @@
-"""Numbers, names and symbols as model descriptions write them, for every entry that describes itself."""
+"""Format numbers, names and symbols for model descriptions."""
 
 import math
 from collections.abc import Callable, Hashable, Iterable
@@ -7,7 +7,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
 
-# Thin spaces are written out: a backslash before punctuation does not survive Markdown.
+# Thin spaces are explicit because Markdown removes a backslash before punctuation.
 GAP = r" \hspace{0.17em} "
 T_MAX = r"t_{\mathrm{max}}"
 ONSET = r"t_{\mathrm{on}}"
@@ -17,7 +17,7 @@ DELAY = "e_{ij}"
 
 
 def number(value: float) -> str:
-    """A number to the last digit, in the language of mathematics."""
+    """Format a number with all digits, as mathematics."""
     if math.isinf(value):
         return r"\infty"
     digits, _, exponent = repr(float(value)).partition("e")
@@ -29,40 +29,40 @@ def number(value: float) -> str:
 
 
 def in_ms(value: float) -> str:
-    """A time in ms, in the language of mathematics."""
+    """Format a time in ms, as mathematics."""
     return rf"{number(value)} \text{{ ms}}"
 
 
 def root(value: float) -> str:
-    """Like `number`, but the root of an integer is written as one."""
+    """Format like `number`, but write the root of an integer as a root."""
     square = round(value**2)
     is_root = value == math.sqrt(square) and not float(value).is_integer()
     return rf"\sqrt{{{square}}}" if is_root else number(value)
 
 
 def dimensions(shape: tuple[int, ...]) -> str:
-    """The shape of a population."""
+    """Format the shape of a population."""
     return "$" + r" \times ".join(map(str, shape)) + "$"
 
 
 def counted(count: int, singular: str) -> str:
-    """A count and what is counted."""
+    """Format a count with its noun."""
     return f"{count:,} {singular}{'' if count == 1 else 's'}"
 
 
 def names(words: Iterable[str]) -> str:
-    """Names in a list, the last behind 'and'."""
+    """Join names, with 'and' before the last."""
     *first, last = (f"`{word}`" for word in words)
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def distinct(items: Iterable[Key]) -> list[Key]:
-    """Each item once, in the order in which they come first."""
+    """Return each item once, in the order of first appearance."""
     return list(dict.fromkeys(items))
 
 
 def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
-    """Items by what they have in common, in the order in which they come first."""
+    """Group items by a key, in the order of first appearance."""
     groups: dict[Key, list[Item]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)

@@ -1,4 +1,4 @@
-"""Populations and projections, and the layer: the short form of both in a chain."""
+"""Populations, projections, and layers (the short form of both in a chain)."""
 
 import math
 from dataclasses import dataclass, field
@@ -17,24 +17,24 @@ from netsim.specification.psps import PSP
 from netsim.specification.scopes import Winners
 
 STIMULUS = "stimulus"
-"""The name of the population that presents what the encoder makes."""
+"""Name of the population that presents the encoded stimulus."""
 BIAS_ONLY = "has a meaning for neurons with a bias only, bias = true"
-"""What is wrong with a parameter of biases where there are none, and the remedy."""
+"""Error message, with the remedy, for a parameter of biases in a population without biases."""
 
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """The distribution that initial weights are drawn from.
+    """The distribution of initial weights.
 
     Parameters
     ----------
     distribution : {"normal", "uniform"}
     mean : float
-        In units of ``1/number of inputs``.
+        Mean in units of ``1/number of inputs``.
     spread : float
         Standard deviation in units of ``1/sqrt(number of inputs)``.
     bias : float
-        Constant current of every neuron that has a bias; it is not drawn.
+        Constant current of every neuron with a bias. It is not drawn.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class InitialWeights:
 
 @dataclass(frozen=True)
 class Population:
-    """Neurons of one sort.
+    """A population of neurons with the same parameters.
 
     Parameters
     ----------
@@ -66,19 +66,19 @@ class Population:
     shape : tuple of int
         (height, width, maps), or (neurons,).
     neurons : Neurons, optional
-        None are relays: they pass on the earliest spike that reaches them, at once, and have neither potential nor
-        weights.
+        None stands for relays. They forward their earliest input spike at once, and have neither potential nor weights.
     dropout : float
-        Fraction of spikes that are withheld during training.
+        Fraction of spikes that are suppressed during training.
     inhibitory : float, optional
-        Fraction of inhibitory neurons, the last ones; the others are excitatory, and the weights of all synapses that a
-        neuron sends to have its sign (Dale's law). Of a population with maps it is the fraction of inhibitory maps. By
-        default neurons have no sign.
+        Fraction of inhibitory neurons, which are the last neurons. The others are excitatory. The weights of all
+        outgoing synapses of a neuron have its sign (Dale's law). With maps, the fraction counts maps. By default
+        neurons have no sign.
     winners : Winners, optional
-        Whether the first neurons of a scope silence the others, for example `MapWinners`; by default all may fire.
+        Competition: the first neurons of a scope silence the others, for example `MapWinners`. By default all neurons
+        may fire.
     rest_below : float, optional
         Training bounds biases so that the potential stays below this fraction of threshold without synaptic input. At
-        1 neurons are silent at rest, and the lower it is, the fewer fire. By default biases have no bound.
+        1, neurons are silent at rest. Lower values make fewer neurons fire. By default biases have no bound.
 
     Examples
     --------
@@ -131,7 +131,7 @@ class Population:
 
     @property
     def signs(self) -> np.ndarray | None:
-        """1 for excitatory maps or neurons of a population without maps, -1 for inhibitory; None if they have none."""
+        """1 for excitatory and -1 for inhibitory maps (without maps, neurons), or None without signs."""
         if self.inhibitory is None:
             return None
         signs = np.ones(self.maps, np.int8)
@@ -140,7 +140,7 @@ class Population:
 
     @property
     def integrates(self) -> bool:
-        """Whether the neurons have a potential; relays have none."""
+        """Whether the neurons have a potential. Relays do not."""
         return self.neurons is not None
 
     @property
@@ -150,7 +150,7 @@ class Population:
 
     @property
     def dynamics(self) -> Neurons:
-        """How the neurons integrate and fire, of a population that is known to integrate."""
+        """The neurons of a population that integrates (not of relays)."""
         assert self.neurons is not None
         return self.neurons
 
@@ -161,12 +161,12 @@ class Population:
 
     @property
     def maps(self) -> int:
-        """Number of maps; of a population without maps, of neurons."""
+        """Number of maps. Without maps, number of neurons."""
         return self.shape[-1]
 
 
 def check_winners(winners: Winners, shape: Shape, where: str) -> None:
-    """Refuse what is no competition, or none that a population of this shape can have."""
+    """Refuse a value that is not a competition, and scopes that do not fit the shape."""
     if not isinstance(winners, Winners):
         raise SpecificationError(f"{where}.winners", f"must be Winners, for example MapWinners(), not {winners!r}")
     try:
@@ -190,18 +190,18 @@ class Projection:
         For example `Dense`, `Convolution` or `Pooling`.
     psp : PSP
     initial : InitialWeights
-        What weights are drawn from; its bias is that of the target.
+        Distribution of the initial weights. Its bias applies to the target.
     delay : float or Delays
-        Conduction delay of all its axons (ms), or how delays of their own are drawn and learned.
+        Common conduction delay of all axons (ms), or `Delays` for individual delays that are drawn and learned.
     sign : {"any", "excitatory", "inhibitory"}
-        Whether weights are bound to be at least, or at most, zero; they are drawn so, and kept so after every step. By
-        default they have the sign of the neurons that they come from, see `Population`, if these have one.
+        Whether weights are at least zero or at most zero. netsim draws them so and restores the bound after every step.
+        By default weights have the signs of their source neurons, if these have signs (see `Population`).
     plastic : bool
-        Whether training changes the weights; biases always learn.
+        Whether training changes the weights. Biases always learn.
     feedback : Feedback, optional
-        By what displacements pass back to the source, for example `RandomFeedback`; by default the weights themselves.
+        Weights of the backward pass, for example `RandomFeedback`. By default the forward weights.
     name : str
-        By default the target's name for the first projection onto it, and ``<source>_to_<target>`` for others.
+        The default is the name of the target for the first projection onto it, and ``<source>_to_<target>`` for others.
 
     Examples
     --------
@@ -240,36 +240,36 @@ class Projection:
 
     @property
     def delays(self) -> Delays | None:
-        """How the delays of single axons or synapses are drawn and learned; None if all axons have one."""
+        """Individual delays of axons or synapses, or None if all axons have a common delay."""
         return self.delay if isinstance(self.delay, Delays) else None
 
     @property
     def common_delay(self) -> float:
-        """The conduction delay of all axons (ms); 0 where they have delays of their own."""
+        """Common conduction delay of all axons (ms), or 0 with individual delays."""
         return 0.0 if isinstance(self.delay, Delays) else self.delay
 
     @property
     def learns_delays(self) -> bool:
-        """Whether training changes its delays."""
+        """Whether training changes the delays."""
         return self.delays is not None and self.delays.learned
 
     @property
     def asks_for_displacement(self) -> bool:
-        """Whether learning has a use for displacements of arriving spikes: below the source, or for their delays."""
+        """Whether learning needs displacements of arriving spikes, for layers below the source or for delays."""
         return self.source != STIMULUS or (self.learns_delays and self.is_delayed_per("axon"))
 
     def is_delayed_per(self, part: Literal["axon", "synapse"]) -> bool:
-        """Whether there is a delay for each axon, or for each synapse, beside the weights."""
+        """Return whether each axon, or each synapse, has its own delay."""
         return self.delays is not None and self.delays.per == part
 
 
 def check_psp(psp: object, where: str) -> None:
-    """Refuse what is no postsynaptic potential."""
+    """Refuse a value that is not a postsynaptic potential."""
     require(isinstance(psp, PSP), f"{where}.psp", f'must be a PSP, for example PSP("plateau", rise=8.0), not {psp!r}')
 
 
 def key_of_ends(source: str, target: str, name: str) -> str:
-    """What a projection is called where mistakes are: its name, or its ends if it has the one that it gets by default.
+    """Return the name of a projection in error messages: its name, or its ends if the name is the default.
 
     Examples
     --------
@@ -281,15 +281,15 @@ def key_of_ends(source: str, target: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class Layer:
-    """A population and the projection onto it from the one before, in a chain.
+    """A population in a chain, and the projection onto it from the preceding population.
 
     Parameters
     ----------
     name : str
     connectivity : Connectivity
-        Says the shape, too.
+        Determines the shape of the population, too.
     neurons : Neurons, optional
-        By default ``Neurons()``, or relays where the connectivity has no weights.
+        By default ``Neurons()``, or relays if the connectivity has no weights.
     psp, initial, plastic, delay, sign, feedback
         See `Projection`.
     dropout, inhibitory, winners, rest_below

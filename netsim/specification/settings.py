@@ -1,4 +1,4 @@
-"""How a network learns: which weights feed forward, the learner, the training."""
+"""Settings of weights, learning and training."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,17 +13,17 @@ MOST_EPOCHS = 1_000_000
 
 @dataclass(frozen=True)
 class Weighting:
-    """Which weights feed forward.
+    """The weights of the forward pass.
 
     Parameters
     ----------
     kind : {"real", "binary"}
-        ``binary``: the signs of latent, real-valued weights times a scale; the latent weights are updated.
+        ``binary``: the signs of latent, real-valued weights times a scale. Learning updates the latent weights.
     scale : {"channel", "layer"}
-        Whether a scale is shared by an output channel or a layer.
+        Whether each output channel or each layer has one scale.
     scale_rate : float
-        Binary weights: learning rate of the logarithms of the scales, over ``learning.rate``. With 0 they are not
-        learned: a scale is the mean absolute latent weight.
+        Binary weights: learning rate of the logarithms of the scales, relative to ``learning.rate``. With 0 scales are
+        not learned, and a scale is the mean absolute latent weight.
 
     Examples
     --------
@@ -47,12 +47,12 @@ class Weighting:
 
     @property
     def is_binary(self) -> bool:
-        """Whether signs times a scale feed forward, and latent weights lie behind them."""
+        """Whether the forward pass uses signs of latent weights times a scale."""
         return self.kind == "binary"
 
     @property
     def shares_scale(self) -> bool:
-        """Whether all weights of a layer have one scale."""
+        """Whether all weights of a layer share a scale."""
         return self.scale == "layer"
 
     @property
@@ -63,67 +63,69 @@ class Weighting:
 
 @dataclass(frozen=True)
 class Learning:
-    """How gradients are found, and what becomes of them.
+    """How netsim computes gradients and applies them.
 
-    Learner, targets, optimizer and schedule are names in the registries of `netsim.seams`.
+    `learner`, `targets`, `optimizer` and `schedule` are names in the registries of `netsim.seams`.
 
     Parameters
     ----------
     targets : {"softmax", "relative"}, or another name
-        Where the displacement of the output neurons comes from.
+        Source of the displacements of the output neurons.
     sharpness : float
-        Softmax targets: factor on the negative latency, counted in encoding windows.
+        Softmax targets: factor of the negative latency (in encoding windows).
     label_smoothing : float
-        Softmax targets: share of the target that all labels share.
+        Softmax targets: share of the target that is distributed over all labels.
     margin : float
-        Relative targets: how much later than the winner the other neurons should fire (ms).
+        Relative targets: minimum lag of the other neurons behind the winner (ms).
     derivative : {"linear", "exact"}
-        Derivative of the latency with respect to the potential: constant per layer, or the slope at the spike.
+        Derivative of the latency with respect to the potential: constant per layer, or from the slope at the spike.
     propagation : {"slope", "causal"}
-        What weighs a displacement on its way down: the slope of the PSP at the postsynaptic spike, or
-        only whether the presynaptic spike came first.
+        Factor of a displacement in the backward pass: the slope of the PSP at the postsynaptic spike, or 1 if the
+        presynaptic spike came first and 0 otherwise.
     normalised : bool
-        Scale the displacements of each layer and presentation to unit length (times the encoding window).
+        Scale the displacements of each layer and presentation to a norm of one encoding window.
     activity : float
-        Price of hidden spikes, the higher the earlier they come; silent neurons pay nothing. Each spike that can move
-        is displaced by so many encoding windows more, so that those that the loss gains little by come late or not at
-        all. In [0, 1); 1e-7 to 1e-2, less for large networks and for a large sharpness.
+        Price of hidden spikes, higher for earlier spikes. Silent neurons cost nothing. The displacement of each movable
+        spike increases by this many encoding windows. Spikes that hardly reduce the loss become late or disappear. In
+        [0, 1). Useful values are 1e-7 to 1e-2, smaller for large networks and for a large sharpness.
     optimizer : {"adam", "sgd", "weight-norm"}, or another name
-        ``weight-norm`` is Adam on the norm and the direction, with a mean of zero, of the incoming weights of each
-        hidden map or neuron: for real weights that are drawn, without ``weight_decay`` and ``revive_below``.
+        ``weight-norm`` applies Adam to the norm and the direction of the incoming weights of each hidden map or neuron.
+        The direction has a mean of zero. It requires drawn real weights, and excludes ``weight_decay`` and
+        ``revive_below``.
     rate : float
         Peak learning rate.
     momentum : float
-        Momentum (sgd) or decay of the first moment (the others).
+        Momentum (sgd) or decay of the first moment (other optimizers).
     schedule : {"constant", "cosine", "one-cycle"}, or another name
-        Learning rate over the training.
+        Course of the learning rate during training.
     weight_decay : float
-        Decoupled decay of weights (not biases) per unit of learning rate.
+        Decoupled decay of weights per unit of learning rate. Biases do not decay.
     clip : float
         Binary weights: bound on the latent weights, in standard deviations of the initial draw.
     balanced : bool
-        After each step, shift the (latent) incoming weights of each map or dense neuron to a mean of zero, so
-        that excitation and inhibition balance; fewer neurons fall silent for good.
+        After each step, shift the (latent) incoming weights of each map or dense neuron to a mean of zero. Excitation
+        and inhibition then balance, and fewer neurons fall silent forever.
     centred_outputs : bool
-        After each step, shift the weights of each presynaptic neuron onto the output, and the biases there, to the mean
-        they began with: what moves all outputs alike decides nothing, and cannot drift out of their window. For
-        projections onto all outputs.
+        After each step, shift the weights of each presynaptic neuron onto the output to their initial mean, and the
+        biases of the output likewise. A common shift of all outputs does not affect the decision. Without this setting
+        it can move the outputs out of their window. Applies to projections onto all outputs.
     averaging : float
-        How much of the exponential moving average (EMA) of the weights is kept at each step, at most; it is what is
-        validated, if anything is, and kept. 0 keeps the weights of the last step themselves.
+        Largest share of the exponential moving average (EMA) of the weights that each step keeps. Training validates
+        and stores the average. 0 stores the weights of the last step.
     revive_below : float
-        Maps and dense neurons, with plastic weights, that fire in less than this fraction of an epoch's
-        presentations are redrawn; 0 switches it off.
+        Redraw maps and dense neurons with plastic weights if they fire in less than this fraction of the presentations
+        of an epoch. 0 disables it.
     learner : {"stidi-bp"}, or another name
-        From latencies and labels to gradients.
+        Computes gradients from latencies and labels.
     fitted : bool
         Fit initial weights and learning rates to the network before the first step. Drawn weights are scaled and biases
         are set so that the neurons of each population fire within their window. The rate of the weights onto a
         population is scaled so that a step moves all potentials by a similar share of threshold or window. An `initial`
         that a projection specifies stays as it is.
     edges : {"stop", "pass"}
-        ``stop``: an output at its onset is not moved earlier, and a silent one is not moved later, because neither can
-        move. This keeps outputs from piling up at the edges of their window. ``pass``: they are moved in any case.
+        ``stop``: outputs at their onset are not displaced to earlier times, and silent outputs not to later times,
+        because they cannot move further. This prevents outputs from accumulating at the edges of their window.
+        ``pass``: displacements are always applied.
 
     Examples
     --------
@@ -176,34 +178,35 @@ class Learning:
 
 @dataclass(frozen=True)
 class Training:
-    """How long and on what a network is trained.
+    """Data, engine and length of a training.
 
     Parameters
     ----------
     dataset : str
-        Name of a known data set, by default ``digits``, ``tonic:`` and the name of an event data set of the library
-        tonic, or the path of a file of `netsim.write_dataset` or of a folder of IDX files.
+        Name of a known data set (default ``digits``), or ``tonic:`` and the name of an event data set of the library
+        tonic. Or the path of a file from `netsim.write_dataset` or of a folder of IDX files.
     engine : str
-        ``event``, ``brian2``, or another that is registered in `netsim.seams.engines`.
+        ``event``, ``brian2``, or another name registered in `netsim.seams.engines`.
     dt : float
-        Time grid (ms); 0 means exact times (event engine only). Engine and learner count in whole steps of it.
+        Time step of the grid (ms). 0 means exact times (event engine only). Engine and learner count in whole steps.
     precision : {"single", "double"}
-        Arithmetic of the event engine during training; evaluation is always in double precision.
+        Precision of the event engine during training. Evaluation always uses double precision.
     pretrained : str
-        A trained network whose weights the training begins with, a preset or a run folder; empty draws them.
+        Preset or run folder whose trained weights initialise the training. Empty draws weights.
     epochs, batch : int
-        Passes over the training images; presentations between two weight updates.
+        Passes over the training stimuli, and presentations per weight update.
     validation : int
-        Number of training stimuli set aside to choose the epoch whose weights are kept. With 0 all are learned from,
-        and the weights of the last epoch are kept. Of a data set with validation stimuli of its own none are set aside.
+        Number of training stimuli reserved to choose the best epoch, whose weights are stored. With 0, training uses
+        all stimuli and stores the weights of the last epoch. A data set with its own validation stimuli needs no
+        reservation.
     flips : bool
         Mirror half of the stimuli from left to right.
     shift : int
         Move each stimulus by up to this many pixels.
     occlusion : int
-        Silence a square of so many pixels a side at a random place of each stimulus.
+        Side (pixels) of a square that is silenced at a random position of each stimulus.
     jitter : float
-        Standard deviation of normal jitter of the times of all stimulus spikes (ms); none comes before 0 ms.
+        Standard deviation of the normal jitter of all stimulus spikes (ms). No spike moves before 0 ms.
 
     Examples
     --------

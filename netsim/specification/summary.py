@@ -1,4 +1,4 @@
-"""A specification in a few words and numbers, for tables of presets."""
+"""Summaries of a specification for tables of presets."""
 
 import math
 from itertools import pairwise
@@ -8,9 +8,9 @@ from netsim.specification import Network
 
 
 def architecture(network: Network) -> str:
-    """The populations in the field's shorthand, for example ``28x28-32C5-P2-1000-10``.
+    """Return the populations in the shorthand of the field, for example ``28x28-32C5-P2-1000-10``.
 
-    A projection from elsewhere than the population before has its source behind it, as in ``8x8-20-10+10(stimulus)``.
+    A projection that skips populations shows its source in brackets, as in ``8x8-20-10+10(stimulus)``.
     """
     height, width, channels = network.encoder.shape
     parts = [f"{height}x{width}" + (f"x{channels}" if channels > 1 else "")]
@@ -25,7 +25,7 @@ def architecture(network: Network) -> str:
 
 
 def summarise(network: Network) -> dict[str, Any]:
-    """Name, architecture, regimes, and numbers of neurons, synapses and parameters that are learned."""
+    """Return name, architecture, regimes, and numbers of neurons, synapses and learned parameters."""
     regimes = dict.fromkeys(population.dynamics.regime for population in network.integrating)
     return {
         "name": network.name,
@@ -42,11 +42,11 @@ def summarise(network: Network) -> dict[str, Any]:
 
 
 def _parameters(network: Network) -> int:
-    """Weights, scales, biases and delays that training changes."""
+    """Return the number of weights, scales, biases and delays that training changes."""
     plastic = [projection for projection in network.weighted if projection.plastic]
     shapes, shared = map(network.weight_shape, plastic), network.weighting.shares_scale
     scaled = plastic if network.weighting.learns_scales else []
     scales = [1 if shared else network.receivers(projection) for projection in scaled]
     biases = [population.maps for population in network.populations if population.has_bias]
-    delays = [network.delay_shape(one) for one in network.delayed if one.learns_delays]
+    delays = [network.delay_shape(projection) for projection in network.delayed if projection.learns_delays]
     return sum(map(math.prod, [*shapes, *delays])) + sum(scales) + sum(biases)

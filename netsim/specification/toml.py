@@ -1,4 +1,4 @@
-"""Specifications as TOML: read with every key checked, written so that reading gives the same network."""
+"""Read and write specifications as TOML. Reading checks every key, and restores the written network."""
 
 import contextlib
 import copy
@@ -26,9 +26,9 @@ from netsim.specification.populations import key_of_ends
 
 Part = TypeVar("Part")
 
-_ENCODER = ("kind", "intensity")  # where nothing else is said
+_ENCODER = ("kind", "intensity")  # the default encoder
 _FORMER_RULE = "kind"
-"""The key of a layer that is called ``rule`` now."""
+"""Former key of a layer for ``rule``."""
 _RELAYS = "relays"
 LARGEST_FILE = 250_000
 _MOST_DOTS = 100
@@ -36,7 +36,7 @@ _DEEPEST = 20
 
 
 def network_from_dict(table: dict[str, Any]) -> Network:
-    """Build a network from the nested dictionary that a TOML file holds.
+    """Build a network from the nested dictionary of a TOML file.
 
     Raises
     ------
@@ -72,10 +72,10 @@ def network_from_dict(table: dict[str, Any]) -> Network:
 
 
 def with_files_beside(table: dict[str, Any], *folders: Path) -> dict[str, Any]:
-    """The same table, in which the files that connectivities name are those that are found in folders, if need be.
+    """Return a table in which missing files of connectivities are replaced by files found in folders.
 
-    A path counts as it stands; if there is no such file, it counts from a folder; and if the table has the checksum of
-    a file, one of the same name and checksum in a folder will do, for the network may have moved.
+    The path itself comes first, then the path relative to a folder. If the table has a checksum, a file of the same
+    name and checksum in a folder is accepted too. This allows the network to move.
     """
     table = copy.deepcopy(table)
     parts = [part for key in ("layers", "projections") for part in _list(table.get(key))]
@@ -93,8 +93,8 @@ def _place_of(path: str, sha256: Any, folders: Sequence[Path]) -> str:
     if sha256:
         places += [str(folder / Path(path).name) for folder in folders]
     found = [place for place in dict.fromkeys(places) if os.path.isfile(place)]
-    for place in found if sha256 and len(found) > 1 else ():  # a single one is checked where it is read
-        with contextlib.suppress(OSError, DataError):  # is refused where the file is read
+    for place in found if sha256 and len(found) > 1 else ():  # reading checks a single candidate
+        with contextlib.suppress(OSError, DataError):  # reading refuses the file later
             if file_sha256(Path(place)) == sha256:
                 return place
     return found[0] if found else path
@@ -105,9 +105,9 @@ def _list(tables: Any) -> list[dict[str, Any]]:
 
 
 def network_to_dict(network: Network) -> dict[str, Any]:
-    """The nested dictionary that `network_from_dict` reads, without values that are the default.
+    """Return the nested dictionary that `network_from_dict` reads, without default values.
 
-    A chain is written as layers, another network as populations and projections.
+    A chain has layers. Any other network has populations and projections.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def _winners_to_dict(part: Layer | Population) -> dict[str, Any]:
 
 
 def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """Take an array of tables out of a table; none if it has no such key."""
+    """Remove and return an array of tables, empty without the key."""
     tables = table.pop(key, [])
     if not isinstance(tables, list) or not all(isinstance(part, dict) for part in tables):
         raise SpecificationError(key, f"needs at least one [[{key}]] table")
@@ -169,9 +169,9 @@ def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def _chosen_table(registry: Registry[Any], key: str, entry: Any) -> dict[str, Any]:
-    """The table of an entry of a registry: its name under a key, and its parameters.
+    """Return the table of a registry entry: its name under a key, and its parameters.
 
-    Those of an entry from elsewhere are all written, for its defaults may be others the next time that it is loaded.
+    For a plug-in, write all parameters, because its defaults may change before the next import.
     """
     name = registry.name_of(type(entry))
     return {key: name} | _to_dict(entry, defaults=not registry.is_own(name))
@@ -183,7 +183,7 @@ def read_network(path: str | Path) -> Network:
     Raises
     ------
     SpecificationError
-        If the file cannot be read, is no TOML, or holds no network that can be built.
+        If the file cannot be read, is not TOML, or does not describe a valid network.
 
     Examples
     --------
@@ -200,9 +200,9 @@ def read_network(path: str | Path) -> Network:
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
-    """The nested dictionary that a small TOML file holds.
+    """Return the nested dictionary of a small TOML file.
 
-    Raises SpecificationError if the file cannot be read, is large, or is no TOML.
+    Raise a SpecificationError if the file cannot be read, is large, or is not TOML.
     """
     path = Path(path)
     try:
@@ -218,37 +218,37 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 
 def loads_toml(text: str, origin: str) -> dict[str, Any]:
-    """The nested dictionary that a TOML text stands for, in bounded memory; messages name its origin.
+    """Return the nested dictionary of a TOML text, in bounded memory. Messages name its origin.
 
-    Raises SpecificationError if it is no TOML, or nested deeper or with larger integers than anything needs.
+    Raise a SpecificationError if the text is not TOML, nested too deeply, or has too large integers.
     """
-    # memory and time that Python's reader takes grow with the square of the parts of a dotted key
+    # memory and time of Python's reader grow with the square of the parts of a dotted key
     if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
         deep = f"has a line with more than {_MOST_DOTS} dots; keys need not be nested so deeply, break up long lists"
         raise SpecificationError(origin, deep)
     try:
         table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # integers of thousands of digits are no TOMLDecodeError
+    except (ValueError, RecursionError) as error:  # integers with thousands of digits raise no TOMLDecodeError
         raise SpecificationError(origin, f"is not TOML: {error}") from error
     _check_bounds(table, origin)
     return table
 
 
 def _check_bounds(table: dict[str, Any], where: str) -> None:
-    """Refuse nesting and integers beyond what TOML readers have to support, which nothing needs."""
+    """Refuse nesting and integers beyond the support that TOML requires of readers."""
     waiting: list[tuple[Any, int]] = [(table, 0)]
     while waiting:
         value, depth = waiting.pop()
         if depth > _DEEPEST:
-            raise SpecificationError(where, f"is nested deeper than {_DEEPEST} levels")
+            raise SpecificationError(where, f"is nested deeper than {_DEEPEST} levels; flatten it")
         if isinstance(value, dict | list):
             waiting += [(inner, depth + 1) for inner in (value.values() if isinstance(value, dict) else value)]
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise SpecificationError(where, "holds an integer of more than 64 bits")
+            raise SpecificationError(where, "contains an integer of more than 64 bits; use a smaller number")
 
 
 def write_network(network: Network, path: str | Path) -> None:
-    """Write a specification as TOML; the file appears whole or not at all.
+    """Write a specification as TOML. The file appears complete or not at all.
 
     Examples
     --------
@@ -261,12 +261,12 @@ def write_network(network: Network, path: str | Path) -> None:
 
 
 def dumps_network(network: Network) -> str:
-    """The TOML text of a specification."""
+    """Return the TOML text of a specification."""
     return tomli_w.dumps(network_to_dict(network))
 
 
 def _chosen(registry: Registry[Any], table: dict[str, Any], key: str, where: str) -> Any:
-    """Take the entry of a registry out of a table that names it under a key, and the parameters that are its own."""
+    """Remove a registry entry, named under a key, and its parameters from a table, and return the entry."""
     name = table.pop(key, None)
     check_choice(name, registry, f"{where}.{key}")
     cls = registry[name]
@@ -297,7 +297,7 @@ def _layer(table: dict[str, Any], position: int) -> Layer:
     if _FORMER_RULE in table:
         table.setdefault("rule", table.pop(_FORMER_RULE))
     make = _chosen(connectivities, table, "rule", where)
-    # what no layer has is named before what a connectivity lacks
+    # name unknown keys of layers before missing keys of connectivities
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
     own = {"connectivity": make()} | _psp(table, where) | _feedback(table, where) | _winners(table, where)
     return _build(Layer, table | own, where)
@@ -312,7 +312,7 @@ def _population(table: dict[str, Any], position: int) -> Population:
 
 
 def _winners(table: dict[str, Any], where: str) -> dict[str, Any]:
-    """The winners of a layer or a population, if its table has any."""
+    """Return the winners of a layer or a population, if its table has any."""
     return _optional(table, "winners", scopes, "scope", 'scope = "map", first = 1', where)
 
 
@@ -330,21 +330,21 @@ def _projection(table: dict[str, Any], position: int) -> Projection:
 
 
 def _psp(table: dict[str, Any], where: str) -> dict[str, Any]:
-    """The postsynaptic potential of a layer or a projection, if its table has any."""
+    """Return the postsynaptic potential of a layer or a projection, if its table has one."""
     if isinstance(table.get("psp"), dict):
         table = table | {"psp": {"shape": "ramp"} | table["psp"]}
     return _optional(table, "psp", psps, "shape", 'shape = "plateau", rise = 8.0', where)
 
 
 def _feedback(table: dict[str, Any], where: str) -> dict[str, Any]:
-    """The feedback of a layer or a projection, if its table has any."""
+    """Return the feedback of a layer or a projection, if its table has any."""
     return _optional(table, "feedback", feedbacks, "kind", 'kind = "random", seed = 1', where)
 
 
 def _optional(
     table: dict[str, Any], key: str, registry: Registry[Any], named_by: str, example: str, where: str
 ) -> dict[str, Any]:
-    """The entry of a registry that a table has under a key, if it has any."""
+    """Return the registry entry that a table has under a key, if any."""
     if key not in table:
         return {}
     chosen, inner = table[key], f"{where}.{key}"
@@ -357,18 +357,18 @@ def _optional(
 
 
 def _check_keys(cls: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> None:
-    """Refuse keys that a dataclass does not have."""
+    """Refuse keys that are not fields of a dataclass."""
     known = [*others, *(field.name for field in dataclasses.fields(cls))]
     for key in table:
         if key not in known:
             raise SpecificationError(_within(where, key), f"is not a key here{nearest(key, known)}")
 
 
-_hints = functools.cache(typing.get_type_hints)  # to evaluate annotations takes a while
+_hints = functools.cache(typing.get_type_hints)  # evaluating annotations is slow
 
 
 def _values(cls: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> dict[str, Any]:
-    """The arguments of a dataclass from a table, those that are dataclasses made from tables in it."""
+    """Return the arguments of a dataclass from a table. Nested tables become dataclasses."""
     _check_keys(cls, table, where, others)
     hints = _hints(cls)
     values = {}
@@ -383,9 +383,9 @@ def _values(cls: type, table: dict[str, Any], where: str, others: typing.Sequenc
 
 
 def _build(cls: type[Part], table: dict[str, Any], where: str) -> Part:
-    """Make a dataclass from a table, descending into those it holds."""
+    """Make a dataclass from a table, including nested dataclasses."""
     table = dict(table)
-    # until 0.1 the gate, which follows from the regime, was written down as well
+    # until 0.1, files also contained the gate, which follows from the regime
     gate = table.pop("gate", None) if cls is Neurons else None
     values = _values(cls, table, where)
     try:
@@ -406,14 +406,16 @@ def _within(where: str, key: str) -> str:
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
-    """Check a TOML value against a type hint; lists become tuples, integers become floats where due."""
+    """Check a TOML value against a type hint. Convert lists to tuples, and integers to floats where needed."""
     if dataclasses.is_dataclass(value):
         return value
     origin = typing.get_origin(hint)
     if origin is types.UnionType or origin is typing.Union:
         options = [option for option in typing.get_args(hint) if option is not types.NoneType]
-        # a table, or the short form of one
-        hint = next((one for one in options if dataclasses.is_dataclass(one) == isinstance(value, dict)), options[0])
+        # a table or its short form
+        hint = next(
+            (option for option in options if dataclasses.is_dataclass(option) == isinstance(value, dict)), options[0]
+        )
         origin = typing.get_origin(hint)
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
@@ -436,7 +438,7 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
 
 
 def _to_dict(part: Any, *without: str, defaults: bool = False) -> dict[str, Any]:
-    """The table of a dataclass, without some fields and, unless they are wanted, without `defaults`."""
+    """Return the table of a dataclass without some fields. `defaults` includes default values."""
     table: dict[str, Any] = {}
     for field in dataclasses.fields(part):
         value, default = getattr(part, field.name), field.default

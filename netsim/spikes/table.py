@@ -199,6 +199,6 @@ def per_presentation(what: str, values: Integers | None, count: int) -> np.ndarr
 
 
 def rows_table(rows: Sequence[tuple[object, ...]], columns: Sequence[str]) -> pd.DataFrame:
-    """Return a table of rows that have the same columns; a number that is None is missing."""
+    """Return a table of rows with equal columns. None counts as a missing number."""
     known = [tuple(np.nan if value is None else value for value in row) for row in rows]
     return pd.DataFrame(known, columns=list(columns))

@@ -1,1 +1,1 @@
-"""Training: the loop, checkpoints, and the runs that they belong to."""
+"""Training: the loop, checkpoints and run folders."""

@@ -1,4 +1,4 @@
-"""The check before a training: present some training stimuli to the weights that it begins with."""
+"""The check before a training, which presents training stimuli to the initial weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from netsim.training.loop import fit_state, start_training
 from netsim.weights.binary import forward_weights
 
 PRESENTATIONS = 100
-"""Training stimuli that are presented by default."""
+"""Default number of presented training stimuli."""
 _PART = 50
 
 
@@ -35,21 +35,22 @@ def check(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Check:
-    """Check, before a training, whether a network can learn: whether its neurons fire, and when.
+    """Check before a training whether and when the neurons of a network fire.
 
-    Some training stimuli are presented to the weights that a training begins with, or to the weights of a run.
+    The function presents training stimuli to the initial weights of a training, or to the weights of a run.
 
     Parameters
     ----------
     model : Model, Network, str or Path
-        A preset, a TOML file or a `Network`, with the weights that its training begins with. A run folder or a `Model`
-        has weights.
+        A preset, a TOML file or a `Network` is checked with its initial weights. A run folder or a `Model` is checked
+        with its own weights.
     stimuli : Stimuli, optional
-        By default the training stimuli of the network's data set.
+        The default is the training stimuli of the network's data set.
     limit : int
-        Present the first stimuli only. Initial weights are fitted with 100 of all, as before a training.
+        Number of stimuli to present, from the first. Fitting of initial weights uses 100 of all stimuli, as before a
+        training.
     engine : Engine, optional
-        By default the engine and time grid of the network's ``training``.
+        The default is the engine and time grid of the network's ``training``.
     seed : int
         Seed of the initial weights.
     progress : callable
@@ -58,18 +59,18 @@ def check(
     Returns
     -------
     Check
-        Its `advice` is a list of lines that say what is wrong and what to do. Its `table` has a row per population.
+        Its `advice` lists problems and remedies, one line each. Its `table` has one row per population.
 
     Raises
     ------
     DataError
         If there are no stimuli.
     SpecificationError, RunError
-        If there is no such network.
+        If the network does not exist.
 
     Examples
     --------
-    A threshold that is out of reach:
+    An unreachable threshold:
 
     >>> import netsim
     >>> neurons = netsim.Neurons(threshold=1000.0)
@@ -99,19 +100,20 @@ def check(
 
 
 def _fitted(known: Model, stimuli: Stimuli, engine: Engine, seed: int) -> tuple[Model, dict[str, InitialWeights]]:
-    """A model whose initial weights are fitted as a training would, and what a specification may say of them."""
+    """Return a model with fitted initial weights, as in a training, and their distributions for a specification."""
     network = known.network
     if known.origin != "initial" or network.training.pretrained:
         return known, {}
     state = start_training(network, seed)
     if not state.to_fit:
         return known, {}
-    fitted = engine.run(fit_state(network, constraints_of(network), stimuli, state, seed))
+    by_equation = getattr(engine, "solves_equation", False)
+    fitted = engine.run(fit_state(network, constraints_of(network), stimuli, state, seed, by_equation))
     return replace(known, weights=forward_weights(network, state.weights)), proposed(network, fitted)
 
 
 def beginning(model: Subject, seed: int = 0) -> Model:
-    """Return a model with the weights that a training begins with, those of a run as they are."""
+    """Return a model with the initial weights of a training, or the model of a run unchanged."""
     if isinstance(model, Model):
         return model
     if isinstance(model, str | Path) and find_run(str(model)) is not None:

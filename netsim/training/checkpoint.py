@@ -1,7 +1,7 @@
-"""The state of a training: all that is needed to resume to the bit, and how it is kept in a file.
+"""The state of a training and its file, from which resuming gives identical results.
 
-Nothing random is stored: every draw comes from a generator seeded by (seed, purpose, epoch, batch), so a
-position says what comes next.
+No random state is stored. Every draw comes from a generator seeded by (seed, purpose, epoch, batch), so that the
+position determines the next draws.
 """
 
 import json
@@ -27,7 +27,7 @@ from netsim.weights.layout import Weights, check_weights
 
 
 class ValidationFigures(NamedTuple):
-    """What the metrics of an epoch hold of the validation stimuli; nothing, if there are none."""
+    """Metrics of an epoch on the validation stimuli, if there are any."""
 
     validation_loss: float
     validation_accuracy: float
@@ -37,7 +37,7 @@ class ValidationFigures(NamedTuple):
 
 
 class EpochFigures(NamedTuple):
-    """What the metrics of an epoch hold of training, next to shares of tied presentations and of neurons."""
+    """Metrics of an epoch on the training stimuli, without fractions of ties and neurons."""
 
     epoch: int
     rate: float
@@ -48,17 +48,16 @@ class EpochFigures(NamedTuple):
 
 @dataclass
 class EpochTotals:
-    """Sums over the presentations of an epoch so far.
+    """Sums over the presentations of the current epoch.
 
     Attributes
     ----------
     silent, onset, late : dict of float
-        Shares of neurons by population, as of `netsim.measuring.health.BatchHealth`.
+        Fractions of neurons by population, see `netsim.measuring.health.BatchHealth`.
     tied : int
-        Presentations whose first output spikes tie.
+        Presentations with tied first output spikes.
     watched : int
-        Presentations that `onset`, `late` and `tied` are of: not all, if a version that did not count them began the
-        epoch.
+        Presentations that `onset`, `late` and `tied` count. Fewer than all if an earlier version started the epoch.
     """
 
     presentations: int = 0
@@ -75,32 +74,33 @@ class EpochTotals:
 
 
 _WATCHED = ("onset", "late", "tied", "watched")
-"""Fields of `EpochTotals` that earlier versions did not keep."""
+"""Fields of `EpochTotals` that checkpoints of earlier versions lack."""
 _SUMS = ("presentations", "loss", "correct", "seconds", "silent", *_WATCHED)
-"""Fields that are kept with the position."""
+"""Fields that are stored with the position."""
 
 
 @dataclass
 class TrainingState:
-    """Where a training stands: the next batch to present, counted from 0, and all that comes of those before.
+    """Position of a training (the next batch, from 0) and the results of all earlier batches.
 
     Attributes
     ----------
     weights : dict of ndarray
-        The latent weights, which are updated: those that feed forward, or the real-valued ones behind binary ones.
+        Latent weights, which are updated: the forward weights, or the real values behind binary weights.
     mean : dict of ndarray or None
-        Exponential moving average (EMA) of the weights, if the network's learning keeps one.
+        Exponential moving average (EMA) of the weights, if the network's learning uses it.
     history : list of dict
         Metrics of the finished epochs.
     best : (float, float)
-        The score of the best epoch, by `epoch_score`.
+        Score of the best epoch, from `epoch_score`.
     to_fit : bool
-        Whether the weights are drawn, and are to be fitted before the first batch.
+        Whether the weights are drawn and still need fitting before the first batch.
     fitted : dict of dict of float
-        What was fitted (see `netsim.training.fitting`): factors on drawn weights (`scales`) and on learning rates
-        (`rates`), and mean `biases`, by the names of weights.
+        Results of `netsim.training.fitting`: factors of drawn weights (`scales`) and of learning rates (`rates`), and
+        mean `biases`, by the names of weights.
     best_weights : dict of ndarray or None
-        The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until one is finished.
+        Stored weights of the best epoch (see `netsim.weights.binary.kept_weights`), or None before the first epoch
+        ends.
     """
 
     weights: Weights = field(repr=False)
@@ -117,25 +117,25 @@ class TrainingState:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch, counted from 1, that the best weights are from."""
+        """Epoch of the best weights, from 1."""
         scores = [epoch_score(row) for row in self.history]
         return 1 + scores.index(max(scores))
 
     @property
     def current(self) -> Weights:
-        """The latent weights that are validated."""
+        """Latent weights for validation."""
         return self.weights if self.mean is None else self.mean
 
 
 def is_validated(metrics: Mapping[str, float]) -> bool:
-    """Whether the metrics of an epoch have figures of validation stimuli."""
+    """Return whether the metrics of an epoch include validation."""
     return "validation_loss" in metrics
 
 
 def epoch_score(metrics: Mapping[str, float]) -> tuple[float, float]:
-    """What the metrics of epochs are compared by: strict validation accuracy, then the loss; more is better.
+    """Return the score of an epoch, strict validation accuracy, then negative loss. Higher is better.
 
-    Without validation stimuli a later epoch is the better one.
+    Without validation stimuli, later epochs are better.
     """
     if is_validated(metrics):
         return metrics["validation_strict_accuracy"], -metrics["validation_loss"]
@@ -143,7 +143,7 @@ def epoch_score(metrics: Mapping[str, float]) -> tuple[float, float]:
 
 
 def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
-    """Write a state; the last checkpoint becomes the previous one when the new one is whole."""
+    """Write a state. The last checkpoint becomes the previous checkpoint after the new file is complete."""
     run.check_lock()
     position = {
         **{name: getattr(state, name) for name in ("epoch", "batch", "best", "history", "fitted")},
@@ -163,7 +163,7 @@ def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
 
 
 def write_epochs(state: TrainingState, run: RunFolder) -> None:
-    """Write what a run folder holds of the finished epochs: their metrics, and the best weights."""
+    """Write the metrics of the finished epochs and the best weights into a run folder."""
     if state.best_weights is not None:
         run.check_lock()
         write_weights(state.best_weights, run.best, state.best_epoch)
@@ -173,12 +173,12 @@ def write_epochs(state: TrainingState, run: RunFolder) -> None:
 def resume_state(
     network: Network, run: RunFolder, warn: Callable[[str], None] = warnings.warn, optimizer: Optimizer | None = None
 ) -> TrainingState | None:
-    """The state to resume from, and a run folder that holds nothing later; None if there is no checkpoint yet.
+    """Return the state to resume from and remove later results from the folder. None without a checkpoint.
 
-    It is that of the last checkpoint, or of the one before, with one line to `warn`, if the last one is damaged. The
-    folder is locked by this process. An `optimizer` gets the state of the run's, by default the one of the settings.
+    If the last checkpoint is damaged, use the previous checkpoint and call `warn` with one line. This process must have
+    locked the folder. The state of the optimizer goes to `optimizer`, by default the optimizer of the settings.
 
-    Raises RunError if none of the checkpoints can be read, or epochs are finished and there is none.
+    Raise RunError if no checkpoint can be read, or if there are finished epochs without a checkpoint.
     """
     run.check_synapses(network)
     state = _last_whole(network, run, warn, optimizer)
@@ -198,10 +198,10 @@ def resume_state(
 def _last_whole(
     network: Network, run: RunFolder, warn: Callable[[str], None], optimizer: Optimizer | None
 ) -> TrainingState | None:
-    """The state of the last checkpoint that is whole; from then on that is the last one."""
+    """Return the state of the last complete checkpoint, and make this checkpoint the last."""
     damaged: list[RunError] = []
     for path in (run.checkpoint, run.previous_checkpoint):
-        if not path.exists():  # a process killed while it renamed leaves the previous one alone
+        if not path.exists():  # a process killed while renaming leaves only the previous checkpoint
             continue
         try:
             state = read_checkpoint(network, path, optimizer)
@@ -219,7 +219,7 @@ def _last_whole(
 
 
 def read_checkpoint(network: Network, path: Path, optimizer: Optimizer | None = None) -> TrainingState:
-    """Read a state; `optimizer` is that of `resume_state`. A damaged file, or one of another network, is a RunError."""
+    """Read a state into `optimizer`. Raise RunError for damaged files, or files of other networks."""
     try:
         arrays = read_arrays(path)
         checksum = arrays.pop("checksum", None)
@@ -229,11 +229,11 @@ def read_checkpoint(network: Network, path: Path, optimizer: Optimizer | None = 
     except DataError as error:
         raise RunError(str(error)) from error
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise RunError(f"{path}: is no checkpoint of {network.name}") from error
+        raise RunError(f"{path}: is not a checkpoint of {network.name}; resume its own network") from error
 
 
 def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimizer: Optimizer | None) -> TrainingState:
-    """The state that arrays stand for; what does not fit raises whatever it leads to."""
+    """Convert arrays to a state. Arrays that do not fit raise any exception."""
     position = json.loads(str(arrays["position"]))
     _check_position(network, position)
     dtype = np.dtype(np.float32 if network.training.precision == "single" else np.float64)
@@ -245,11 +245,11 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
     optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
     optimizer.begin(updated)
     moments = _part(arrays, "optimizer")
-    found, wanted = (
+    layouts, wanted = (
         {name: (array.shape, array.dtype) for name, array in kept.items()} for kept in (moments, optimizer.state)
     )
-    if found != wanted:
-        raise DataError(f"{origin}: was made with another optimizer")
+    if layouts != wanted:
+        raise DataError(f"{origin}: was made with another optimizer; resume with that optimizer")
     optimizer.state = moments
     fired = _part(arrays, "fired", np.dtype(np.int64))
     sizes = {population.name: (population.maps,) for population in network.populations}
@@ -270,7 +270,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
 
 
 def _check_position(network: Network, position: dict[str, Any]) -> None:
-    """Refuse with a ValueError what no training writes."""
+    """Raise ValueError for a position that no training writes."""
     epoch, batch, history = position["epoch"], position["batch"], position["history"]
     counts = (epoch, batch, position["presentations"], position["correct"])
     names = network.shapes.keys()
@@ -294,13 +294,13 @@ def _check_position(network: Network, position: dict[str, Any]) -> None:
 
 
 def _are_metrics(row: Mapping[str, float]) -> bool:
-    """Whether an epoch has all figures of training, and all or none of validation."""
+    """Return whether an epoch has all figures of training, and all or none of validation."""
     validation = set(ValidationFigures._fields)
     return row.keys() >= set(EpochFigures._fields) and (row.keys() & validation) in (set(), validation)
 
 
 def _part(arrays: dict[str, np.ndarray], part: str, dtype: np.dtype | None = None) -> dict[str, np.ndarray]:
-    """The arrays of one part, rows contiguous as the optimizer needs them; raises TypeError if of another type."""
+    """Return the arrays of one part, C-contiguous for the optimizer. Raise TypeError for another dtype."""
     chosen = {
         name.removeprefix(f"{part}."): np.require(array, requirements=["C", "W"])
         for name, array in arrays.items()

@@ -1,8 +1,8 @@
-"""Fit initial weights and learning rates to a network, by the activity that drawn weights cause.
+"""Fit initial weights and learning rates to a network, based on the activity with drawn weights.
 
-Populations are fitted one after another, from the stimulus on. Some training stimuli are presented, and the equation of
-the network gives the potentials of a population at some times of its window. Its weights are scaled, and its biases are
-set, so that its neurons fire within the window, apart from each other. Signs and zeros stay.
+Populations are fitted in the order of propagation. The module presents some training stimuli. The equation of the
+network determines the potentials of a population at some times of its window. Weights are scaled and biases are set so
+that neurons fire within the window and at different times. Signs and zeros stay.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,21 +21,23 @@ from netsim.weights.binary import forward_weights
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
 STIMULI = 100
-"""Number of training stimuli that are presented to fit weights."""
-_FIRE = 0.6  # share of the hidden neurons that fire in their window
-_AT_ONSET = 0.03  # share of the hidden neurons that may fire at the onset already
-_OUTPUTS_AT = 0.4  # share of the output window after which outputs fire
-_FREE_AT = 1.5  # when neurons without a window fire, in encoding windows
-_FREE_SPREAD = 0.2  # standard deviation of their latencies, in encoding windows
-_SWING = 0.5  # most standard deviation of potentials, as a share of what the window spans
-_ENOUGH = 0.75  # share of the wanted neurons that must fire where they have no bias
-_STEP = 120.0  # share of what the window spans by which a step of the optimizer moves a potential, over the rate
-_LEAST_REACH = 0.01  # of a step, as a share of its reach if all sources fired at 0 ms
+"""Number of presented training stimuli for fitting."""
+_FIRE = 0.6  # target fraction of hidden neurons that fire in their window
+_AT_ONSET = 0.03  # largest fraction of hidden neurons that fire at the onset
+_OUTPUTS_AT = 0.4  # target time of output spikes, as a fraction of the output window
+_FREE_AT = 1.5  # target time of neurons without a window, in encoding windows
+_FREE_SPREAD = 0.2  # target standard deviation of their latencies, in encoding windows
+_SWING = 0.5  # largest standard deviation of potentials, as a fraction of the span of the window
+_ENOUGH = 0.75  # fraction of the target that must fire without biases
+_STEP = 120.0  # shift of a potential per optimizer step, as a fraction of the span of the window, per unit of rate
+_LEAST_REACH = 0.01  # smallest effect of a step, relative to its effect if all sources fired at 0 ms
 _TIMES = 16
 _HALVINGS = 12
-_DECADES = 4.0  # scales are searched in so many decades up and down
-_SEARCHED = 200  # the scale of a population is searched with at most so many of its neurons
+_DECADES = 4.0  # search range of scales, in decades up and down
+_SEARCHED = 200  # maximum number of neurons per population in the search of scales
 _ROUNDS_OF_LOOPS = 3
+_TRIALS = 12
+_MEASURED = (0.02, 0.2)  # least and most shift of latencies that measures a rate, as a share of the median latency
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,11 @@ class Fitted:
     Attributes
     ----------
     scales : dict of float
-        Factors on drawn weights, by their names.
+        Factors of drawn weights, by name.
     biases : dict of ndarray
-        Biases, by their names.
+        Biases, by name.
     rates : dict of float
-        Factors on the learning rate, by the names of weights and biases.
+        Factors of the learning rate, by names of weights and biases.
     """
 
     scales: dict[str, float]
@@ -65,11 +67,11 @@ class Fitted:
 
 
 def proposed(network: Network, fitted: Fitted) -> dict[str, InitialWeights]:
-    """Distributions to write into a specification, by projection, that are near what was fitted.
+    """Return distributions close to the fitted weights, by projection, for a specification.
 
-    A population has one bias there, the mean of those that were fitted.
+    A specification has one bias per population: the mean of the fitted biases.
     """
-    found = {}
+    distributions = {}
     for population in network.integrating:
         bias = fitted.biases.get(bias_name(population))
         for projection in network.incoming(population.name):
@@ -77,22 +79,21 @@ def proposed(network: Network, fitted: Fitted) -> dict[str, InitialWeights]:
                 initial = projection.initial
                 begin = float(f"{bias.mean():.3g}") if bias is not None else initial.bias
                 spread = float(f"{initial.spread * scale:.3g}")
-                found[projection.name] = replace(initial, spread=spread, bias=begin)
-                bias = None  # the bias is that of the first projection
-    return found
+                distributions[projection.name] = replace(initial, spread=spread, bias=begin)
+                bias = None  # the first projection determines the bias
+    return distributions
 
 
 def is_fitted(network: Network, population: Population) -> bool:
-    """Whether the initial weights onto a population are fitted.
+    """Return whether the initial weights onto a population are fitted.
 
-    Distributions and weights that a specification gives stay as they are, and so do static weights. Centred outputs
-    keep the mean that was drawn.
+    Specified distributions and weights stay unchanged. Static weights do too. Centred outputs keep the drawn mean.
     """
     if not population.integrates or (population is network.output and network.learning.centred_outputs):
         return False
     incoming = network.incoming(population.name)
-    return any(_is_scaled(network, one) for one in incoming) and all(
-        one.initial == InitialWeights() for one in incoming if one.plastic
+    return any(_is_scaled(network, projection) for projection in incoming) and all(
+        projection.initial == InitialWeights() for projection in incoming if projection.plastic
     )
 
 
@@ -100,54 +101,114 @@ def _is_scaled(network: Network, projection: Projection) -> bool:
     return projection.plastic and projection.connectivity.known_weights(*network.ends(projection)) is None
 
 
-def fit(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation[Fitted]:
-    """Fit the drawn weights of a network.
+def fit(network: Network, weights: Weights, stimuli: np.ndarray, by_equation: bool = True) -> Conversation[Fitted]:
+    """Fit the drawn weights of a network, and its learning rates.
 
     Parameters
     ----------
     network : Network
     weights : dict of ndarray
-        Latent weights as they are drawn; are not changed.
+        Drawn latent weights. They are not changed.
     stimuli : ndarray of float, shape (presentations, height, width, channels)
         Latencies (ms) of some training stimuli.
+    by_equation : bool
+        Whether the engine solves the equation of the specification. Otherwise only learning rates are fitted, to the
+        measured shift of first spikes that a change of the weights causes.
 
     Returns
     -------
     Fitted
     """
+    if not by_equation:
+        return (yield from _measured_rates(network, weights, stimuli))
     weights = {name: array.copy() for name, array in weights.items()}
-    found = Fitted({}, {}, {})
+    fitted = Fitted({}, {}, {})
     for component in network.components:
-        chosen = [one for one in component if one.integrates]
-        incoming = [one for population in chosen for one in network.incoming(population.name)]
-        loops = any(network.is_recurrent(one) for one in incoming)
+        chosen = [population for population in component if population.integrates]
+        incoming = [projection for population in chosen for projection in network.incoming(population.name)]
+        loops = any(network.is_recurrent(projection) for projection in incoming)
         for turn in range(_ROUNDS_OF_LOOPS if loops else min(1, len(chosen))):
             latencies = yield Batch(stimuli, forward_weights(network, weights))
             for population in chosen:
-                # at first nothing is known of what goes round a loop
-                counted = [one for one in network.incoming(population.name) if turn or not network.is_recurrent(one)]
+                # the activity within a loop is unknown at first
+                counted = [
+                    projection
+                    for projection in network.incoming(population.name)
+                    if turn or not network.is_recurrent(projection)
+                ]
                 potentials = _Potentials.of(network, population, counted, weights, latencies)
                 if is_fitted(network, population):
-                    _fit_population(network, potentials, weights, found)
-                found.rates.update(potentials.rates(network))
-    return found
+                    _fit_population(network, potentials, weights, fitted)
+                fitted.rates.update(potentials.rates(network))
+    return fitted
+
+
+def _measured_rates(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation[Fitted]:
+    """Scale learning rates by measured shifts of first spikes, so that the unit of weights does not matter.
+
+    A step of the optimizer shifts the spikes of each population by the same share of their median latency. Each
+    projection and the bias contribute by their number of synapses for each neuron.
+    """
+    rates = {}
+    latencies = yield Batch(stimuli, forward_weights(network, weights))
+    for population in network.integrating:
+        before = latencies[population.name]
+        if not np.isfinite(before).any():
+            continue
+        span = float(np.median(before[np.isfinite(before)])) - population.dynamics.onset
+        incoming = [one for one in network.incoming(population.name) if one.plastic]
+        synapses = {kernel_name(one): network.synapse_count(one) / population.size for one in incoming}
+        if population.has_bias:
+            synapses[bias_name(population)] = 1.0
+        for name, count in synapses.items():
+            per_unit = yield from _shift_per_unit(network, weights, name, population, stimuli, before, span)
+            if per_unit > 0:
+                share = count / sum(synapses.values())
+                rates[name] = float(f"{0.5 * _STEP * share * span / per_unit:.3g}")
+    return Fitted({}, {}, rates)
+
+
+def _shift_per_unit(
+    network: Network,
+    weights: Weights,
+    name: str,
+    population: Population,
+    stimuli: np.ndarray,
+    before: np.ndarray,
+    span: float,
+) -> Conversation[float]:
+    """Return how many ms the first spikes of a population shift if weights change by 1; 0 if they do not shift."""
+    change = float(np.abs(weights[name]).mean()) or 1.0
+    for _ in range(_TRIALS):
+        changed = weights | {name: weights[name] + weights[name].dtype.type(change)}
+        after = (yield Batch(stimuli, forward_weights(network, changed)))[population.name]
+        both = np.isfinite(before) & np.isfinite(after)
+        shift = float(np.abs(before[both] - after[both]).mean()) if both.any() else np.inf
+        if _MEASURED[0] * span <= shift <= _MEASURED[1] * span:
+            return shift / change
+        change *= 4.0 if shift < _MEASURED[0] * span else 0.25
+    return 0.0
 
 
 def describe_fit(network: Network) -> str:
-    """Say what is fitted, for the model description."""
+    """Describe the fit, for the model description."""
     if network.weighting.is_binary:
         return "None: weights are binary"
-    chosen = [] if network.training.pretrained else [one for one in network.integrating if is_fitted(network, one)]
+    chosen = (
+        []
+        if network.training.pretrained
+        else [population for population in network.integrating if is_fitted(network, population)]
+    )
     text, biased = [], any(population.has_bias for population in network.populations)
     if chosen:
         spread = _spread_of_outputs(network)
         text.append(
-            f"Before the first update, {names(one.name for one in chosen)} are fitted one after another, in the order"
-            f" of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the seed. All"
-            f" drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}. The"
-            f" equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the hidden"
-            f" neurons with a window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the others fire by"
-            rf" ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
+            f"Before the first update, {names(population.name for population in chosen)} are fitted one after another,"
+            f" in the order of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the"
+            f" seed. All drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}."
+            f" The equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the"
+            f" hidden neurons with a window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the others"
+            rf" fire by ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
             rf" ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of their"
             f" window, with a standard deviation of at most {number(spread)} ms in a presentation."
         )
@@ -163,14 +224,14 @@ def describe_fit(network: Network) -> str:
 
 
 class _Window(NamedTuple):
-    """When the neurons of a population should fire (ms), how far apart, and over which potentials they do."""
+    """Target firing times (ms) of a population, their spread, and the range of potentials."""
 
-    times: np.ndarray  # at which potentials are known
-    last: int  # number of the time until which the share of neurons fires
+    times: np.ndarray  # times with known potentials (ms)
+    last: int  # index of the time until which the target fraction fires
     share: float
-    span: float  # of potentials
-    onset: float  # -1 where neurons may fire from the start
-    spread: float  # most standard deviation of latencies
+    span: float  # range of potentials
+    onset: float  # index of the onset, -1 if neurons may fire from the start
+    spread: float  # largest standard deviation of latencies (ms)
 
     @classmethod
     def of(cls, network: Network, population: Population) -> Self:
@@ -193,22 +254,22 @@ class _Window(NamedTuple):
 
 
 def _spread_of_outputs(network: Network) -> float:
-    """How far apart the outputs of a presentation should fire for the targets to tell them from each other (ms)."""
+    """Return the spread of output latencies (ms) that the targets can distinguish."""
     if network.learning.targets == "relative":
         return network.learning.margin / 2
     return network.encoder.t_max / network.learning.sharpness
 
 
 class _Potentials(NamedTuple):
-    """Potentials of a population in its window, by what moves them."""
+    """Potentials of a population in its window, by cause."""
 
     population: Population
     window: _Window
     synaptic: np.ndarray  # (times, presentations, neurons)
-    inhibition: np.ndarray  # its part of projections that are inhibitory
-    by_bias: np.ndarray  # (times,), of a bias of 1
+    inhibition: np.ndarray  # part of inhibitory projections
+    by_bias: np.ndarray  # (times,), for a bias of 1
     by_drive: np.ndarray  # (times,)
-    by_step: Mapping[str, float]  # by weights of 1, in the mean over neurons and presentations
+    by_step: Mapping[str, float]  # for weights of 1, mean over neurons and presentations
 
     @classmethod
     def of(
@@ -244,14 +305,14 @@ class _Potentials(NamedTuple):
         return cls(population, window, synaptic, inhibition, by_bias, by_drive, by_step)
 
     def rates(self, network: Network) -> dict[str, float]:
-        """Factors on the learning rate: a step moves potentials by the same share of what the window spans."""
+        """Return factors of learning rates, so that steps move all potentials by the same fraction of the span."""
         reach = sum(self.by_step.values())
         free = 0.5 if self.window.onset < 0 else 1.0
         factor = _STEP * free * self.window.span / reach if reach > 0 else 1.0
         return dict.fromkeys(self.by_step, float(f"{factor:.3g}"))
 
     def by_map(self, potentials: np.ndarray, most: int | None = None) -> np.ndarray:
-        """Potentials (times, presentations and positions, maps), of at most so many neurons."""
+        """Return potentials (times, presentations and positions, maps), of at most `most` neurons."""
         times, presentations, size = potentials.shape
         maps = self.population.maps
         apart = potentials.reshape(times, presentations, size // maps, maps)
@@ -261,48 +322,48 @@ class _Potentials(NamedTuple):
         return apart.reshape(times, -1, apart.shape[-1])
 
     def biases(self, potentials: np.ndarray) -> np.ndarray:
-        """The bias of each map by which the wanted share of its neurons fires in time; 0 of neurons without."""
+        """Return the bias per map with which the target fraction fires in time, or 0 without biases."""
         if not self.population.has_bias:
             return np.zeros(potentials.shape[-1])
         until = slice(0, self.window.last + 1)
         missing = self.population.dynamics.threshold - potentials[until] - self.by_drive[until, None, None]
         needed = (missing / self.by_bias[until, None, None]).min(axis=0)
-        found: np.ndarray = np.quantile(needed, self.window.share, axis=0, method="higher")
-        return found
+        quantiles: np.ndarray = np.quantile(needed, self.window.share, axis=0, method="higher")
+        return quantiles
 
     def latencies(self, potentials: np.ndarray, biases: np.ndarray) -> np.ndarray:
-        """When potentials reach threshold, by interpolation (ms); ``inf`` if not in the window."""
+        """Return interpolated times (ms) at which potentials reach threshold, ``inf`` if not in the window."""
         times, threshold = self.window.times, self.population.dynamics.threshold
         over = potentials + self.by_bias[:, None, None] * biases + self.by_drive[:, None, None] - threshold
         reached = over >= 0
         first = np.maximum(reached.argmax(axis=0), 1)
         before, after = (np.take_along_axis(over, (first - shift)[None], 0)[0] for shift in (1, 0))
         rise = np.where(after > before, after - before, 1.0)
-        found = times[first - 1] + (times[first] - times[first - 1]) * np.clip(-before / rise, 0.0, 1.0)
-        found[reached[0]] = times[0]
-        return np.where(reached.any(axis=0), found, np.inf)
+        crossings = times[first - 1] + (times[first] - times[first - 1]) * np.clip(-before / rise, 0.0, 1.0)
+        crossings[reached[0]] = times[0]
+        return np.where(reached.any(axis=0), crossings, np.inf)
 
     def too_strong(self, potentials: np.ndarray, output: bool) -> bool:
-        """Whether synapses drive neurons farther apart than their window holds."""
+        """Return whether synapses spread neurons beyond their window."""
         window = self.window
         at = 0 if self.population.dynamics.gated else window.last
         if potentials[at].std(axis=0).mean() > _SWING * window.span:
             return True
-        found = np.minimum(self.latencies(potentials, self.biases(potentials)), window.times[-1])
+        latencies = np.minimum(self.latencies(potentials, self.biases(potentials)), window.times[-1])
         if output:
-            return bool(found.std(axis=1).mean() > window.spread)
+            return bool(latencies.std(axis=1).mean() > window.spread)
         if window.onset > 0:
-            return bool((found <= window.onset).mean() > _AT_ONSET)
-        return bool(found.std(axis=0).mean() > window.spread)
+            return bool((latencies <= window.onset).mean() > _AT_ONSET)
+        return bool(latencies.std(axis=0).mean() > window.spread)
 
     def share_in_time(self, potentials: np.ndarray) -> float:
-        """The share of neurons that fire in time."""
-        found = self.latencies(potentials, self.biases(potentials))
-        return float((found <= self.window.times[self.window.last]).mean())
+        """Return the fraction of neurons that fire in time."""
+        latencies = self.latencies(potentials, self.biases(potentials))
+        return float((latencies <= self.window.times[self.window.last]).mean())
 
 
-def _fit_population(network: Network, potentials: _Potentials, weights: Weights, found: Fitted) -> None:
-    """Scale the weights onto a population and set its biases, in `weights`, and add them to what was found."""
+def _fit_population(network: Network, potentials: _Potentials, weights: Weights, fitted: Fitted) -> None:
+    """Scale the weights onto a population and set its biases, in `weights`, and record both in `fitted`."""
     population, output = potentials.population, potentials.population is network.output
     some = potentials.by_map(potentials.synaptic, _SEARCHED)
     scale = _largest(some, lambda each: not potentials.too_strong(each, output), potentials.window.span)
@@ -314,15 +375,15 @@ def _fit_population(network: Network, potentials: _Potentials, weights: Weights,
             name = kernel_name(projection)
             factor = scale * (weaker if _inhibits(network, projection) else 1.0)
             weights[name] *= weights[name].dtype.type(factor)
-            found.scales[name] = float(f"{found.scales.get(name, 1.0) * factor:.6g}")
+            fitted.scales[name] = float(f"{fitted.scales.get(name, 1.0) * factor:.6g}")
     if population.has_bias:
         name = bias_name(population)
         biases = potentials.biases(potentials.by_map(potentials.synaptic) * scale)
-        weights[name][...] = found.biases[name] = biases
+        weights[name][...] = fitted.biases[name] = biases
 
 
 def _without_bias(potentials: _Potentials, some: np.ndarray, scale: float) -> tuple[float, float]:
-    """Scales of all weights and of inhibition by which enough neurons fire in time, where no bias helps them."""
+    """Return scales of all weights and of inhibition with which enough neurons without biases fire in time."""
     wanted = _ENOUGH * potentials.window.share
 
     def fire(each: np.ndarray) -> bool:
@@ -342,13 +403,13 @@ def _without_bias(potentials: _Potentials, some: np.ndarray, scale: float) -> tu
 
 
 def _inhibits(network: Network, projection: Projection) -> bool:
-    """Whether all weights of a projection are bound to be inhibitory."""
+    """Return whether all weights of a projection are inhibitory by constraint."""
     signs = network.weight_signs(projection)
     return signs is not None and bool((signs < 0).all())
 
 
 def _largest(potentials: np.ndarray, allowed: Callable[[np.ndarray], bool], span: float) -> float:
-    """The largest scale of potentials that is allowed, up to what moves them far beyond what the window spans."""
+    """Return the largest allowed scale of potentials, bounded by potentials far beyond the span."""
     most = float(np.abs(potentials).max())
     if most == 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""Training: a conversation that presents batches, lets the learner step, and keeps what validates best."""
+"""The training loop, a generator that presents batches, applies learning steps and stores the best weights."""
 
 import math
 import time
@@ -19,7 +19,7 @@ from netsim.learning.elementwise import update_ema
 from netsim.learning.gradients import arrays_of
 from netsim.measuring.health import BatchHealth
 from netsim.measuring.metrics import decide
-from netsim.numerics.compiling import working_time
+from netsim.numerics.clock import working_time
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
@@ -48,21 +48,21 @@ from netsim.weights.initial import draw, initial_weights
 from netsim.weights.layout import Weights, all_finite, bias_name, kernel_name, log_scale_name
 
 CHECKPOINT_SECONDS = 60.0
-"""Time between two checkpoints, at most; each epoch ends with one too."""
+"""Longest time between checkpoints (s). Each epoch also ends with a checkpoint."""
 _NOTHING_BETTER = "has no validation stimuli to go by; set training.validation above 0, or train without it"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a training reports after each batch: means of the epoch so far, which is counted from 0.
+    """Report of a training after each batch: means over the current epoch.
 
-    Of the `expected` presentations of the epoch some are done.
+    `epoch` counts from 0. `presentations` of the `expected` presentations of the epoch are done.
 
     Attributes
     ----------
     silent, onset, late : dict of float
-        Mean fractions of neurons by population: silent, firing at the onset of a window that begins after 0 ms, firing
-        too late to affect any target.
+        Mean fractions of neurons by population that are silent, fire at the onset of a window that starts after 0 ms,
+        or fire too late to affect any target.
     tie_rate : float
         Fraction of presentations with several first output spikes.
 
@@ -89,19 +89,19 @@ class Progress:
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What is called as a training goes on; by default nothing, but for warnings.
+    """Functions that a training calls. By default it only issues warnings.
 
     Parameters
     ----------
     on_batch : callable
-        Gets a `Progress`.
+        Called with a `Progress`.
     on_epoch : callable
-        Gets the metrics of a finished epoch.
+        Called with the metrics of a finished epoch.
     on_warning : callable
-        Gets one line about what was found wrong and mended; by default it becomes a warning of Python's.
+        Called with one line about a problem. The default issues a Python warning.
     stop : callable
-        Gets the metrics of all epochs so far, after each of them and as a training is resumed, and says whether to end
-        the training there: `EarlyStopping`, or a function of your own.
+        Called with the metrics of all epochs, after each epoch and when a training resumes. The training ends if it
+        returns True. Use `EarlyStopping` or your own function.
 
     Examples
     --------
@@ -123,10 +123,10 @@ class Callbacks:
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Ends a training once so many epochs in a row have not been better by validation than the best one before.
+    """Stop a training after `patience` consecutive epochs without better validation.
 
-    What is better is what chooses the weights that are kept: strict validation accuracy, then loss. Without validation
-    stimuli nothing is better than anything else: a `SpecificationError` is raised.
+    The criterion is the same as for the stored weights: strict validation accuracy, then loss. Without validation
+    stimuli there is no criterion, and a training raises a `SpecificationError`.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class EarlyStopping:
         check_size(self.patience, "patience")
 
     def __call__(self, history: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether the best epoch is `patience` epochs ago."""
+        """Return whether the best epoch is at least `patience` epochs ago."""
         require(all(map(is_validated, history)), "EarlyStopping", _NOTHING_BETTER)
         scores = [epoch_score(metrics) for metrics in history]
         return bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.patience
@@ -156,10 +156,10 @@ class EarlyStopping:
 def start_training(
     network: Network, seed: int, optimizer: Optimizer | None = None, pretrained: Pretrained | None = None
 ) -> TrainingState:
-    """The state before the first batch; the same seed gives the same training, to the bit.
+    """Return the state before the first batch. Equal seeds produce bit-identical trainings.
 
-    An `optimizer` replaces the one that the network's settings name, and `pretrained` weights those that they name.
-    Errors are those of `load_pretrained`.
+    `optimizer` and `pretrained` replace the optimizer and the pretrained weights of the network's settings. Raises the
+    errors of `load_pretrained`.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def resume_training(
     optimizer: Optimizer | None = None,
     pretrained: Pretrained | None = None,
 ) -> TrainingState:
-    """The state that a run resumes from (see `resume_state`), or a new one if there is no checkpoint yet."""
+    """Return the state of a run (see `resume_state`), or a new state without a checkpoint."""
     return checkpoint.resume_state(network, run, warn, optimizer) or start_training(
         network, seed, optimizer, pretrained
     )
@@ -205,31 +205,34 @@ def training_conversation(
     learner: Learner | None = None,
     constraints: Sequence[Constraint] | None = None,
     targets: Targets | None = None,
+    by_equation: bool = True,
 ) -> Conversation[TrainingState]:
-    """Return the conversation that trains a network; hand it to the ``run`` of an engine.
+    """Return a generator that trains a network. Pass it to the ``run`` method of an engine.
 
     Parameters
     ----------
     network : Network
     training, validation : Stimuli
-        The weights of the epoch that validates best are kept. If ``training.validation`` is 0 there may be no
-        validation stimuli, and the weights of the last epoch are kept.
+        Training keeps the weights of the epoch with the best validation. If ``training.validation`` is 0, `validation`
+        may be empty. Training then keeps the weights of the last epoch.
     state : TrainingState
-        Where to resume, and the optimizer; is changed.
+        Position to continue from, with the optimizer. It is changed in place.
     seed : int
     run : RunFolder, optional
-        Where checkpoints, metrics and the best weights are written.
+        Folder for checkpoints, metrics and the best weights.
     callbacks : Callbacks, optional
     checkpoint_seconds : float
-        Within an epoch a checkpoint is written after this time (s); 0 writes one after every batch.
+        Longest time between checkpoints within an epoch (s). 0 writes a checkpoint after every batch.
     learner : Learner, optional
-        By default the one that the network's settings name.
+        The default is the learner of the network's settings.
     constraints : sequence of Constraint, optional
-        What holds for the weights after every step, enforced in this order; by default
-        `netsim.learning.constraints.constraints_of` the network.
+        Constraints on the weights, enforced after every step in this order. The default is
+        `netsim.learning.constraints.constraints_of` of the network.
     targets : Targets, optional
-        What the output neurons should have done, for the learner that the settings name; a learner that is handed in
-        has its own.
+        Targets of the output neurons, for the learner of the settings. A `learner` has its own targets.
+    by_equation : bool
+        Whether the engine solves the equation of the specification, as the engines of netsim do. Otherwise learning
+        rates are fitted to measured shifts of first spikes.
 
     Returns
     -------
@@ -240,14 +243,14 @@ def training_conversation(
     DataError
         If there are no stimuli, or one has no label.
     TrainingError
-        If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
+        If a loss, a weight step or a weight is not finite. Values that are not finite are never written.
     SpecificationError
-        If there are targets beside a learner, or it takes none; if there is nothing for `EarlyStopping` to go by, or
-        only some epochs would be validated.
+        If `targets` are given with `learner`, or the learner of the settings uses no targets. If `EarlyStopping` has no
+        criterion, or only some epochs would be validated.
 
     Examples
     --------
-    The shortest way to a training on an engine of your own; nothing is written.
+    The shortest training on a custom engine, without files.
 
     >>> import netsim
     >>> network = netsim.load_preset("digits")
@@ -270,12 +273,12 @@ def training_conversation(
     require(len(validation) > 0 or not stops_early, "EarlyStopping", _NOTHING_BETTER)
     mixed = "epochs with validation stimuli and without cannot be compared; go on as the training began"
     require(all(is_validated(row) == (len(validation) > 0) for row in state.history), "validation", mixed)
-    if not state.history and not state.batch:  # one that has begun goes on as it was
+    if not state.history and not state.batch:  # a started training continues unchanged
         check_settings(network, learner)
     learner = chosen_learner(network, learner, targets)
     constraints = constraints_of(network) if constraints is None else constraints
     if state.to_fit:
-        yield from fit_state(network, constraints, training, state, seed)
+        yield from fit_state(network, constraints, training, state, seed, by_equation)
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
     while state.epoch < network.training.epochs and not (state.history and callbacks.stop(state.history)):
         yield from session.learn()
@@ -301,12 +304,17 @@ def training_conversation(
 
 
 def fit_state(
-    network: Network, constraints: Sequence[Constraint], training: Stimuli, state: TrainingState, seed: int
+    network: Network,
+    constraints: Sequence[Constraint],
+    training: Stimuli,
+    state: TrainingState,
+    seed: int,
+    by_equation: bool = True,
 ) -> Conversation[Fitted]:
-    """Fit drawn weights and learning rates to the network, with some of the training stimuli."""
+    """Fit drawn weights and learning rates to the network with some training stimuli."""
     some = np.sort(generator_for(Purpose.FITTING, seed).permutation(len(training))[:STIMULI])
     stimuli = training.pick(some)
-    fitted = yield from fit(network, state.weights, stimuli.latencies(np.arange(len(stimuli))))
+    fitted = yield from fit(network, state.weights, stimuli.latencies(np.arange(len(stimuli))), by_equation)
     fitted.apply(state.weights)
     for constraint in constraints:
         constraint.enforce(state.weights)
@@ -320,10 +328,10 @@ def fit_state(
 
 
 def check_settings(network: Network, learner: Learner | None) -> None:
-    """Refuse a training in which nothing can be learned, before it begins.
+    """Refuse a training that cannot learn, before it starts.
 
-    That is one without anything that netsim's learner changes (what another one does is not known), or whose
-    augmentation leaves nothing of stimuli, or has no meaning for them.
+    Examples are a network without parameters that netsim's learner changes, and augmentation that erases stimuli or
+    does not apply to them. A custom `learner` may change any parameter.
     """
     training, (height, width, _) = network.training, network.encoder.shape
     for name in ("flips", "shift", "occlusion") if network.encoder.samples == "tables" else ():
@@ -336,14 +344,16 @@ def check_settings(network: Network, learner: Learner | None) -> None:
     whole = f"of {training.occlusion} covers {pixels} wherever it is; take less"
     require(not (training.occlusion and covers), "training.occlusion", whole)
     if learner is None and learners.is_own(network.learning.learner):
-        plastic = any(one.plastic for one in network.weighted) or any(one.learns_delays for one in network.projections)
+        plastic = any(projection.plastic for projection in network.weighted) or any(
+            projection.learns_delays for projection in network.projections
+        )
         biased = any(population.has_bias for population in network.populations)
         nothing = "are all static, no delay is learned and there is no bias, so that nothing is to be learned"
         require(plastic or biased, "projections", f"{nothing}; remove a plastic = false")
 
 
 def chosen_learner(network: Network, learner: Learner | None, targets: Targets | None) -> Learner:
-    """A learner that is handed in, or the one that the settings name, with targets if there are any."""
+    """Return a given learner, or the learner of the settings with optional targets."""
     if learner is not None and targets is not None:
         raise SpecificationError("targets", "belong to the learner, which is handed in too; make it with them")
     entry = learners[network.learning.learner]
@@ -376,18 +386,18 @@ class _Session:
         self.watch = Watch(self.network, self.callbacks.on_warning, begins, how)
 
     def steps(self, epochs: int) -> int:
-        """Number of steps in so many epochs."""
+        """Return the number of steps in `epochs` epochs."""
         return epochs * math.ceil(len(self.stimuli) / self.network.training.batch)
 
     def rate(self) -> float:
-        """Learning rate of the next step."""
+        """Return the learning rate of the next step."""
         settings = self.network.learning
         done = self.steps(self.state.epoch) + self.state.batch
         share = schedules[settings.schedule](done / self.steps(self.network.training.epochs))
         return settings.rate * float(share)
 
     def learn(self) -> Conversation[None]:
-        """Present what is left of the epoch and learn from it."""
+        """Present the rest of the epoch and learn from it."""
         size = self.network.training.batch
         order = order_of_presentations(self.seed, self.state.epoch, len(self.stimuli))
         self._saved = time.monotonic()
@@ -395,7 +405,7 @@ class _Session:
         yield from presenting((self.stimuli.pick(order[k : k + size]) for k in left), self._batch, self._learn)
 
     def _batch(self, stimuli: Stimuli, first: int) -> Batch:
-        """Augment stimuli and withhold spikes, all drawn for the batch."""
+        """Augment stimuli and draw the dropout of the batch."""
         self._began = working_time()
         network, state, settings = self.network, self.state, self.network.training
         generator = generator_of_batch(self.seed, state.epoch, state.batch)
@@ -431,7 +441,7 @@ class _Session:
     def _step(self, gradients: Weights, of_scales: Weights) -> None:
         """Move the weights and the logarithms of their scales, and the mean of both."""
         network, state = self.network, self.state
-        with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
+        with np.errstate(over="ignore", invalid="ignore"):  # checked below
             rates = dict.fromkeys(of_scales, network.weighting.scale_rate) | delay_rates(network)
             if getattr(state.optimizer, "normalises", False):
                 rates |= state.fitted.get("rates", {})
@@ -454,7 +464,7 @@ class _Session:
                 raise self.diverged(what, name.partition(".")[0])
 
     def diverged(self, what: str, layer: str) -> TrainingError:
-        """The error that says where a training broke down."""
+        """Return the error that names the layer in which a training diverged."""
         run, state, rate = self.run, self.state, self.network.learning.rate
         kept = f" (the last good checkpoint is kept in {run.path})" if run and run.checkpoint.exists() else ""
         return TrainingError(
@@ -464,22 +474,22 @@ class _Session:
 
 
 def order_of_presentations(seed: int, epoch: int, count: int) -> np.ndarray:
-    """The order of so many stimuli in an epoch."""
+    """Return the order of `count` stimuli in an epoch."""
     return generator_for(Purpose.ORDER, seed, epoch).permutation(count)
 
 
 def generator_of_batch(seed: int, epoch: int, batch: int) -> np.random.Generator:
-    """What augmentation, jitter and dropout of a batch are drawn from, in this order."""
+    """Return the generator for augmentation, jitter and dropout of a batch, in this order."""
     return generator_for(Purpose.VARIATION, seed, epoch, batch)
 
 
 def share_kept(averaging: float, steps: int) -> float:
-    """The share of an EMA that stays after so many steps; less at first, so that it forgets where training began."""
+    """Return the share of an EMA that the next step keeps. It starts low, which forgets the initial weights."""
     return min(averaging, (1 + steps) / (10 + steps))
 
 
 def dropout_factors(network: Network) -> dict[str, float]:
-    """Factors on kernels whose source withholds spikes in training, so that the mean current is kept."""
+    """Return factors of kernels that compensate dropout of their sources, so that the mean current stays."""
     factors = {}
     for population in network.populations:
         for projection in network.outgoing(population.name) if population.dropout else ():
@@ -489,7 +499,7 @@ def dropout_factors(network: Network) -> dict[str, float]:
 
 
 def dropout_masks(network: Network, presentations: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draw which neurons cannot fire in each presentation, by population, as its dropout says."""
+    """Draw the neurons that dropout silences in each presentation, by population."""
     return {
         population.name: generator.random((presentations, *population.shape), dtype=np.float32) < population.dropout
         for population in network.populations
@@ -498,7 +508,7 @@ def dropout_masks(network: Network, presentations: int, generator: np.random.Gen
 
 
 def _check_learned(learned: Any, weights: Weights, learner: str) -> None:
-    """Refuse what a learner gives that is no gradients of the weights that fed forward."""
+    """Refuse results of a learner that are not gradients of the forward weights."""
     where = f"learner {learner}"
     if not isinstance(learned, BatchGradients):
         raise SpecificationError(where, f"must return netsim.learning.BatchGradients, not {type(learned).__name__}")
@@ -560,7 +570,7 @@ def _progress(state: TrainingState, expected: int) -> Progress:
 def _validate(
     network: Network, learner: Learner, weights: Weights, stimuli: Stimuli
 ) -> Conversation[ValidationFigures]:
-    """Figures of the validation stimuli, presented with the weights as they are."""
+    """Present the validation stimuli with the given weights, and return their figures."""
     began, output = working_time(), network.output.name
 
     def read(presented: Presented) -> list[float]:
@@ -578,7 +588,7 @@ def _validate(
 
 
 def _epoch_metrics(state: TrainingState, rate: float, validation: dict[str, float]) -> dict[str, Any]:
-    """The line of metrics.csv for the epoch that has just ended."""
+    """Return the row of metrics.csv for the finished epoch."""
     progress = _progress(state, state.totals.presentations)
     metrics = EpochFigures(
         epoch=state.epoch + 1,
@@ -590,12 +600,12 @@ def _epoch_metrics(state: TrainingState, rate: float, validation: dict[str, floa
     shares = {"silent": progress.silent, "onset": progress.onset, "late": progress.late}
     row = metrics._asdict() | {"training_tie_rate": progress.tie_rate} | validation
     row |= {f"{what}_{name}": share for what, by_name in shares.items() for name, share in by_name.items()}
-    # a run that an earlier version began keeps the columns of its table
+    # a run that an earlier version started keeps its columns
     return {name: row[name] for name in state.history[0]} if state.history else row
 
 
 def _revive(network: Network, state: TrainingState, seed: int) -> None:
-    """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch; biases begin again."""
+    """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch, and reset biases."""
     threshold = network.learning.revive_below * state.totals.presentations
     generator = generator_for(Purpose.REVIVAL, seed, state.epoch)
     for population in network.integrating[:-1]:
@@ -604,14 +614,14 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
         if name not in state.totals.fired or not all(projection.plastic for projection in incoming):
             continue
         silent = np.flatnonzero(state.totals.fired[name] < threshold)
-        redrawn: list[tuple[str, Any]] = []  # names, and which of the values
+        redrawn: list[tuple[str, Any]] = []  # name and indices of the redrawn values
         for projection in incoming:
             kernel, incoming_weights = state.weights[kernel_name(projection)], Incoming(network, projection)
             receivers = incoming_weights.in_maps(silent)
-            own = incoming_weights.of(receivers)
+            chosen_weights = incoming_weights.of(receivers)
             scale = state.fitted.get("scales", {}).get(kernel_name(projection), 1.0)
-            kernel[own] = draw(network, projection, generator, own) * scale
-            redrawn.append((kernel_name(projection), own))
+            kernel[chosen_weights] = draw(network, projection, generator, chosen_weights) * scale
+            redrawn.append((kernel_name(projection), chosen_weights))
             if log_scale_name(projection) in state.weights and not network.weighting.shares_scale:
                 scales = log_scales(network, projection, kernel)[receivers]
                 state.weights[log_scale_name(projection)][receivers] = scales

@@ -1,4 +1,4 @@
-"""Trainings as run folders: begun or resumed, and summed up in figures of the validation stimuli."""
+"""Start, resume and summarise trainings in run folders."""
 
 import dataclasses
 import shlex
@@ -51,13 +51,13 @@ from netsim.weights.synapses import drawn_alike
 _RECORDED = {"seed", "plugins", "limit", "data_dir", "data", "training", "validation", "imported", "synapses"}
 _RECORDED |= {"parent", "extended", "pretrained_sha256", "learned_before", "specification_sha256", "started", "resumed"}
 _RECORDED |= {"netsim", "git_revision", "versions", "machine"}
-"""What a run's record holds of itself."""
-_MOST_TOLD = 3  # options that differ
+"""Keys that netsim itself writes into the record of a run."""
+_MOST_TOLD = 3  # differing options per message
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A run folder and all that its training needs; what may be handed in is as of `open_training`."""
+    """A run folder and all parts of its training. `open_training` explains the optional parts."""
 
     folder: RunFolder
     network: Network
@@ -71,7 +71,7 @@ class TrainingRun:
     targets: Targets | None = None
     pretrained: Pretrained | None = None
     _recorded: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    """All of it as the folder's record says it."""
+    """All parts as described in the record of the folder."""
 
     __repr__ = short_repr
 
@@ -86,16 +86,19 @@ class TrainingRun:
         Parameters
         ----------
         callbacks, checkpoint_seconds
-            As for `netsim.training_conversation`.
+            See `netsim.training_conversation`.
         interrupted : callable
-            Is asked after each batch whether to stop there.
+            Called after each batch. The training stops if it returns True.
+            Returns
+            -------
+            list of dict
 
         Raises
         ------
         KeyboardInterrupt
-            If it was interrupted; a checkpoint is written first.
+            If the training was interrupted, after a checkpoint.
         RunError
-            If another process trains in the folder, its files are damaged, or a part was replaced since it was opened.
+            If another process trains in the folder, its files are damaged, or a part was replaced after opening.
         TrainingError
             If the training diverges.
         """
@@ -131,6 +134,7 @@ class TrainingRun:
                 self.learner,
                 self.constraints,
                 self.targets,
+                getattr(self.engine, "solves_equation", False),
             )
             return self.engine.run(conversation).history
 
@@ -152,7 +156,7 @@ def open_training(
     on_warning: Callable[[str], None] = warnings.warn,
     record: Mapping[str, Any] | None = None,
 ) -> TrainingRun:
-    """A new run folder, or one to resume, its stimuli and its engine.
+    """Open a new run folder, or a run to resume, with its stimuli and its engine.
 
     Parameters
     ----------
@@ -160,33 +164,37 @@ def open_training(
     network : Network
     seed : int
     limit : int, optional
-        Train on the first so many stimuli, and validate on up to a fifth of that.
+        Number of training stimuli, from the first. Validation uses up to a fifth of this number.
     data_dir : str, optional
-        Where the data set lies; by default where the run to resume found it.
+        Folder of the data set. The default for a resumed run is its former folder.
     resume : bool
-        Whether to resume the run at `path`, if there is one; else it begins there. A network with more epochs extends
-        the run. The weights are those of a longer training from the start, unless the schedule depends on the number
-        of epochs, of which `on_warning` is told.
+        Whether to resume the run at `path`, if it exists. Otherwise a new run starts. A network with more epochs extends
+        the run. The weights are then those of a longer training from the start, unless the schedule depends on the
+        number of epochs.
     on_progress : callable
-        Is told how the conversion of recordings goes: what, how many are done, of how many.
+        Called with (text, done, total) while recordings are converted.
     learner, optimizer, constraints, targets : Learner, Optimizer, sequence of Constraint, Targets, optional
-        In place of those that the network's settings ask for.
+        Replacements for parts of the network's settings.
     engine : Engine, optional
-        In place of the one of the settings, of a network of the same shapes, for example a `netsim.brian2_engine`.
+        Replacement for the engine of the settings, for example a `netsim.brian2_engine`. Its network must have the same
+        shapes.
     data : Dataset, optional
-        In place of the data set that the network's settings name: one of your own, see `netsim.make_dataset`. What is
-        only in memory is kept in the run folder; to a file the run refers.
+        Replacement for the data set of the settings, see `netsim.make_dataset`. The run folder stores data from memory.
+        For files it stores the path.
     on_warning : callable
-        Is told, in a line, if a run is resumed with other versions of libraries, or extended inexactly; by default it
-        becomes a warning of Python's.
+        Called with one line if a run is resumed with other versions of libraries, or if its extension differs from a
+        longer training from the start. The default issues a Python warning.
     record : mapping, optional
-        What else a new run's record is to hold.
+        Further entries of the record of a new run.
+        Returns
+        -------
+        TrainingRun
 
     Raises
     ------
     RunError
-        If the run to resume was imported or started with other options, data or pretrained weights, or the new
-        one exists already.
+        If the run to resume was imported, or was started with other options, data or pretrained weights. If the new
+        folder exists already.
     SpecificationError, DataError
         If the engine, the data or the pretrained weights do not fit the network.
 
@@ -206,8 +214,8 @@ def open_training(
         path_in(data_dir, "data_dir")
     require(isinstance(resume, bool), "resume", f"must be True or False, not {resume!r}")
     if not isinstance(record, Mapping) or (taken := sorted(_RECORDED & set(record))):
-        own = f"holds {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
-        raise SpecificationError("record", own or f"must be a mapping, not {type(record).__name__}")
+        reserved = f"holds {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
+        raise SpecificationError("record", reserved or f"must be a mapping, not {type(record).__name__}")
     seed, limit = whole(seed, "seed", least=0), None if limit is None else whole(limit, "limit")
     if data is not None:
         check_kind(data, Dataset, "data", "such as netsim.make_dataset gives")
@@ -219,7 +227,7 @@ def open_training(
     pretrained = load_pretrained(network)
     begun_with: dict[str, Any] = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained.weights)}
     plugins = plugins_of(network, learner, optimizer, constraints or (), targets, engine)
-    if optimizer is None:  # settings that it cannot follow are refused before there is a folder
+    if optimizer is None:  # refuse settings of the optimizer before creating a folder
         optimizers[network.learning.optimizer].from_network(network)
     resume = resume and not is_free(path)
     if resume:
@@ -260,7 +268,7 @@ def open_training(
         pretrained.check_unseen(network, splits.dataset)
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
     for part, stimuli in () if resume else (("training", training), ("validation", validation)):
-        stimuli.check_encoded(f"{splits.dataset.name} {part}")  # before there is a folder
+        stimuli.check_encoded(f"{splits.dataset.name} {part}")  # before creating a folder
     settings = network.training
     if engine is None:
         engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)
@@ -270,7 +278,7 @@ def open_training(
             f"presents populations {engine.network.shapes} in steps of {engine.dt:g} ms; the network has"
             f" {network.shapes} and training.dt {settings.dt:g}",
         )
-    threads()  # what is no number of them is refused before a folder is made, and weights that it cannot begin with
+    threads()  # refuse a wrong number of threads and unusable weights before creating a folder
     for projection in network.weighted if pretrained is None else ():
         known_weights(network, projection)
     if not resume:
@@ -330,20 +338,20 @@ def _rates_agree(former: Network, network: Network, stimuli: int) -> bool:
 
 
 def _options(network: Network, seed: int, limit: int | None) -> dict[str, Any]:
-    """What a training goes by, by dotted names."""
+    """Return the options of a training by dotted names."""
     return {"seed": seed, "limit": limit} | _flat(network_to_dict(network))
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """The first options that differ, in parentheses; what is not given has its default."""
+    """Return the first differing options, in parentheses. Missing options have their defaults."""
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    told = [f"{key} {_shown(before.get(key))}, now {_shown(now.get(key))}" for key in keys[:_MOST_TOLD]]
-    more = [f"{len(keys) - len(told)} more"] if len(keys) > len(told) else []
-    return f" ({'; '.join(told + more)})" if keys else ""
+    shown = [f"{key} {_shown(before.get(key))}, now {_shown(now.get(key))}" for key in keys[:_MOST_TOLD]]
+    more = [f"{len(keys) - len(shown)} more"] if len(keys) > len(shown) else []
+    return f" ({'; '.join(shown + more)})" if keys else ""
 
 
 def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """Settings by their dotted names; parts in lists by their own names."""
+    """Return settings by dotted names. Parts in lists have their own names."""
     if isinstance(settings, list) and all(isinstance(part, dict) and "name" in part for part in settings):
         settings = {part["name"]: part for part in settings}
     if not isinstance(settings, dict):
@@ -357,14 +365,14 @@ def _shown(value: Any) -> str:
 
 
 def resuming(command: Sequence[str]) -> str:
-    """The command that resumes what `command` has started."""
+    """Return the command that resumes the work of `command`."""
     return shlex.join([*command, *(["--resume"] if "--resume" not in command else [])])
 
 
 def _way_on(command: Sequence[str], path: Path) -> str:
-    """How the training that `command` has started is resumed in a folder, which may have moved since.
+    """Return how to resume the training of `command` in a folder that may have moved.
 
-    A program of the user's is not known well enough.
+    For a custom program, the text is general.
     """
     if command[:2] == ["netsim", "train"]:
         kept = [
@@ -372,14 +380,14 @@ def _way_on(command: Sequence[str], path: Path) -> str:
             for before, word in pairwise(["", *command])
             if "--out" not in (before, word) and not word.startswith("--out=")
         ]
-        return f"go on with: {resuming([*kept, '--out', str(path)])}"
+        return f"continue with: {resuming([*kept, '--out', str(path)])}"
     if command[:1] == ["netsim"]:
-        return f"go on with: {resuming(command)}"
-    return "resume it with the network, seed and limit that it began with (netsim.open_training(..., resume=True))"
+        return f"continue with: {resuming(command)}"
+    return "resume it with its original network, seed and limit (netsim.open_training(..., resume=True))"
 
 
 def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a training came to: its best epoch, figures of validation if it has any, and how long it took."""
+    """Return the best epoch of a training, its validation figures if any, and the duration."""
     best = max(history, key=epoch_score)
     validation = ("validation_accuracy", "validation_strict_accuracy", "validation_loss")
     return {
@@ -391,5 +399,5 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def seconds_of(metrics: Mapping[str, float]) -> float:
-    """How long an epoch took (s), with its validation."""
+    """Return the duration of an epoch with its validation (s)."""
     return metrics["training_seconds"] + metrics.get("validation_seconds", 0.0)

@@ -1,4 +1,4 @@
-"""Trained weights that another training begins with, in place of random ones."""
+"""Pretrained weights, which initialise another training."""
 
 import hashlib
 import os
@@ -20,16 +20,16 @@ from netsim.weights.synapses import synapse_checksums
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Trained weights that a network begins with.
+    """Pretrained weights of a network.
 
     Attributes
     ----------
     weights : dict of ndarray
-        The weights that feed forward.
+        Forward weights.
     learned : list of dict
-        What they have learned from, as the record of a run has it; see `learned_from`.
+        Their training data, as in the record of a run (see `learned_from`).
     parent : dict
-        The preset or run that they come from, its epoch and the checksum of its weights file, as far as known.
+        Preset or run of the weights, their epoch and the checksum of their file, as far as known.
     """
 
     weights: Weights
@@ -37,7 +37,7 @@ class Pretrained:
     parent: dict[str, Any] = field(default_factory=dict)
 
     def check_unseen(self, network: Network, dataset: Dataset) -> None:
-        """Refuse, by a SpecificationError, weights that learned from the stimuli that the network is validated with.
+        """Raise SpecificationError for weights that learned from validation stimuli of the network.
 
         Data sets are identified by checksum.
         """
@@ -46,11 +46,11 @@ class Pretrained:
 
 
 def load_pretrained(network: Network) -> Pretrained | None:
-    """Return the weights that ``training.pretrained`` names, or None if it names none.
+    """Return the weights of ``training.pretrained``, or None if it is empty.
 
-    Raises SpecificationError if there is no such preset or run, it is not trained, its weights have other shapes, or
-    they were learned from stimuli that the network is to be validated with; RunError or DataError if its files are
-    damaged.
+    Raise SpecificationError if the preset or run does not exist, is not trained, or has weights of other shapes. Also
+    raise it if the weights have learned from validation stimuli of the network. Raise RunError or DataError for damaged
+    files.
     """
     name, where = network.training.pretrained, "training.pretrained"
     if not name:
@@ -85,17 +85,17 @@ def load_pretrained(network: Network) -> Pretrained | None:
 
 
 def learned_from(model: Model) -> list[dict[str, Any]]:
-    """What trained weights have learned from: their own data set, and those of the weights that they began with.
+    """Return the training data of weights, including the data of earlier pretraining.
 
-    Each is told by its name, the number of its training stimuli that were set aside and, but for a preset's, its
-    checksum. Of a data set with validation stimuli of its own all may be learned from.
+    Each entry has a name, the number of training stimuli reserved for validation and, except for presets, a checksum. A
+    data set with its own validation stimuli needs no reservation.
     """
     training, record = model.network.training, {} if model.run is None else model.run.record()
     before = record.get("learned_before")
-    if before is None and training.pretrained:  # a preset, or a run that does not tell
+    if before is None and training.pretrained:  # a preset, or a run without this entry
         try:
             before = learned_from(load_model(training.pretrained))
-        except NetsimError:  # it is not there any more
+        except NetsimError:  # the run no longer exists
             before = []
     data = record.get("data", {})
     if "validation" in data.get("sizes", {}):
@@ -112,12 +112,12 @@ def _check_unseen(network: Network, seen: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _seen_from(name: str) -> str:
-    """Where a relative path was looked up: whoever resumes a training may be elsewhere than who began it."""
+    """Return the folder of a relative path, because training may resume from another directory."""
     return "" if os.path.isabs(name) else f" seen from {os.getcwd()}, where it has to be found"
 
 
 def weights_sha256(weights: Weights) -> str:
-    """A checksum, so that a record can say which weights they were."""
+    """Return a checksum that identifies weights in a record."""
     digest = hashlib.sha256()
     for name, array in sorted(weights.items()):
         digest.update(name.encode() + np.ascontiguousarray(array, np.float64).tobytes())

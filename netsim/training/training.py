@@ -1,4 +1,4 @@
-"""Training in one call."""
+"""Train a network in one call."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -58,21 +58,21 @@ def train(
     settings : mapping, optional
         Values in place of the network's own, by dotted keys such as ``learning.rate``.
     limit : int, optional
-        Train on the first stimuli only, and validate on up to a fifth of that.
+        Number of training stimuli, from the first. Validation uses up to a fifth of this number.
     data : Dataset, optional
-        Data of your own, see `netsim.make_dataset`; by default the data set that the network names.
+        Your own data, see `netsim.make_dataset`. The default is the data set of the network.
     data_dir : str, optional
-        Where the data set lies.
+        Folder of the data set.
     resume : bool
-        Whether to continue the run at `out`, if there is one.
+        Whether to continue the run at `out`, if it exists.
     callbacks : Callbacks, optional
     interrupted : callable
-        Asked after each batch whether to stop there.
+        Called after each batch. The training stops if it returns True.
 
     Returns
     -------
     Model
-        With the weights of the epoch that validated best.
+        With the weights of the epoch with the best validation.
 
     Raises
     ------
@@ -83,11 +83,11 @@ def train(
     TrainingError
         If the training diverges.
     KeyboardInterrupt
-        If it was interrupted; a checkpoint is written first.
+        If the training was interrupted, after a checkpoint.
 
     See Also
     --------
-    netsim.open_training : with learners, optimizers, engines or constraints of your own.
+    netsim.open_training : Train with custom learners, optimizers, engines or constraints.
 
     Examples
     --------

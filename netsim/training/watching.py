@@ -1,4 +1,4 @@
-"""Warnings during a training: what is wrong with its activity or its loss, and what to do, each once."""
+"""Warnings during a training: problems of activity or loss, with remedies. Each appears once."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from netsim.specification import Network
 from netsim.weights.layout import Weights
 
 IN_A_ROW = 10
-"""Batches in a row after which ties or silence are reported."""
+"""Consecutive batches after which ties or silence are reported."""
 _ROW = f"{IN_A_ROW} batches in a row"
 FLAT_EPOCHS = 3
-"""Epochs over which a loss that stays flat is reported."""
+"""Consecutive epochs after which a flat loss is reported."""
 _ALL_TIED = 0.95
-"""Share of tied presentations of a batch from which on its outputs count as tied."""
+"""Smallest fraction of tied presentations with which the outputs of a batch count as tied."""
 _FLAT = 0.01
 """Relative change of the loss below which it is flat."""
 _NEAR_CHANCE = 0.1
-"""Share of the way from chance to 1 below which an accuracy is near chance."""
+"""Fraction of the distance from chance to 1 below which an accuracy is near chance."""
 _CHECKED = 20
-"""Presentations that the check at the beginning needs; it joins batches that are smaller."""
+"""Presentations for the check at the start. Smaller batches are combined."""
 
 
 @dataclass
 class Watch:
-    """Measures each batch of a training, and warns.
+    """Measure each batch of a training, and warn about problems.
 
     Parameters
     ----------
     network : Network
     warn : callable
-        Called with one line for each finding.
+        Called with one line per finding.
     begins : bool
-        Whether the next batch is the first one, whose activity is that of the weights that training begins with.
+        Whether the next batch is the first, whose activity comes from the initial weights.
     check : str
-        How the user checks the network.
+        Command that checks the network.
     """
 
     network: Network
@@ -55,14 +55,14 @@ class Watch:
     _streaks: Counter[tuple[str, str]] = field(default_factory=Counter)
     _batches: int = 0
     _ties: np.ndarray = field(default_factory=lambda: np.zeros(2))
-    """Sums over the batches in a row: shares of tied presentations, and of those tied at the onset."""
+    """Sums over consecutive batches: fractions of tied presentations, and of ties at the onset."""
 
     def __post_init__(self) -> None:
         self._health = Health(self.network, self.network.training.dt)
         self._checks = self.begins
 
     def batch(self, latencies: Latencies, weights: Weights) -> BatchHealth:
-        """Measure a batch, before the network learns from it, and warn if need be; return what was measured."""
+        """Measure a batch before the network learns from it, warn about problems, and return the measures."""
         health = self._health.measure(latencies, weights)
         self._batches += 1
         if self._checks:
@@ -72,7 +72,7 @@ class Watch:
         return health
 
     def epoch(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Warn if the loss has stayed flat at the accuracy of chance; `history` has the metrics of all epochs."""
+        """Warn about a flat loss at chance accuracy. `history` has the metrics of all epochs."""
         rows, chance = history[-FLAT_EPOCHS:], 1 / self.network.outputs
         losses = [row["training_loss"] for row in rows]
         flat = max(losses) - min(losses) <= _FLAT * max(map(abs, losses))
@@ -83,7 +83,7 @@ class Watch:
         self._say("flat", "", f"{where}; {self._rates()}, and {self.check} shows whether neurons fire in time")
 
     def _check(self, latencies: Latencies, weights: Weights) -> None:
-        """Check the weights that training begins with, once there are enough presentations."""
+        """Check the initial weights after enough presentations."""
         self._first.append(latencies)
         if sum(len(part[self.network.output.name]) for part in self._first) < _CHECKED:
             return
@@ -95,8 +95,8 @@ class Watch:
     def _watch_silence(self, health: BatchHealth) -> None:
         dead = {name for name, share in health.silent.items() if share == 1}
         for population in self.network.integrating:
-            sources = {one.source for one in self.network.incoming(population.name)}
-            # silence that follows from silence is no finding of its own
+            sources = {projection.source for projection in self.network.incoming(population.name)}
+            # silence caused by silent sources is not a separate finding
             if self._lasts("silent", population.name, population.name in dead and not sources <= dead):
                 remedy = self._remedy("silent", population.name, stronger(population))
                 self._say("silent", population.name, f"{population.name}: no neuron fires, {_ROW}; {remedy}")
@@ -104,7 +104,7 @@ class Watch:
     def _watch_ties(self, health: BatchHealth) -> None:
         decisions, output = health.decisions, self.network.output.name
         share = float(decisions.tied.mean())
-        follows = all(health.silent.get(one.source) == 1 for one in self.network.incoming(output))
+        follows = all(health.silent.get(projection.source) == 1 for projection in self.network.incoming(output))
         holds = share >= _ALL_TIED and not follows
         lasts = self._lasts("tied", output, holds)
         at_onset = float((decisions.tied & self._health.at_onset(decisions)).mean())
@@ -115,12 +115,12 @@ class Watch:
             self._say("tied", output, f"{fact}, {_ROW}; {self._remedy('tied', output, remedy)}")
 
     def _lasts(self, kind: str, where: str, holds: bool) -> bool:
-        """Count batches in a row in which something holds; return whether they are just enough to be reported."""
+        """Count consecutive batches with a problem. Return True when the number for a report is reached."""
         self._streaks[kind, where] = self._streaks[kind, where] + 1 if holds else 0
         return self._streaks[kind, where] == IN_A_ROW
 
     def _remedy(self, kind: str, where: str, remedy: str) -> str:
-        """The remedy, after a lower learning rate, unless it was so from the first batch on."""
+        """Return the remedy, preceded by a lower learning rate unless the problem exists since the first batch."""
         from_the_start = self.begins and self._streaks[kind, where] == self._batches
         if not from_the_start:
             remedy = f"lower learning.rate (now {self.network.learning.rate:g}); if that does not help, {remedy}"

@@ -1,1 +1,1 @@
-"""Calls that `scripts/benchmark.py` and asv time."""
+"""Timed calls for `scripts/benchmark.py` and asv."""

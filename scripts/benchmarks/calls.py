@@ -1,6 +1,6 @@
-"""Calls to be timed: the event engine, the learner, and networks of torch, on a batch of images.
+"""Timed calls of the event engine, the learner and torch networks on a batch of images.
 
-Each function returns a call without arguments. Encoding, weights and networks are made before.
+Each function returns a call without arguments. Encoding, weights and networks are prepared before the call.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ Weights = dict[str, np.ndarray]
 Model = tuple[netsim.Network, Weights]
 PHASED, FREE, BINARY = "rcsnn-fashion", "rcsnn-fashion-free", "bcsnn-fashion"
 RATE = 1e-6
-"""Learning rate of all steps: small, so that the weights hardly change while a step is timed."""
+"""Learning rate of all steps, small to keep the weights nearly constant."""
 SINGLE = np.float32
 
 
 def set_threads(threads: int) -> None:
-    """Set the number of threads of netsim and, where it is imported, of torch."""
+    """Set the number of threads of netsim and, if imported, of torch."""
     os.environ["NETSIM_THREADS"] = str(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
 
 
 def random_images(count: int, active: int, seed: int = 0, shape: tuple[int, ...] = (28, 28, 1)) -> np.ndarray:
-    """Draw images with `active` nonzero pixels each, of any intensity and anywhere."""
+    """Draw images with `active` nonzero pixels each, at random positions with random intensities."""
     generator = np.random.default_rng([seed, active])
     images = np.zeros((count, int(np.prod(shape))), dtype=np.uint8)
     for image in images:
@@ -45,26 +45,26 @@ def random_images(count: int, active: int, seed: int = 0, shape: tuple[int, ...]
 
 
 def trained(preset: str, dtype: type = SINGLE) -> Model:
-    """A preset and its trained weights."""
+    """Return a preset with its trained weights."""
     model = netsim.load_model(preset)
     return model.network, {name: np.ascontiguousarray(array, dtype) for name, array in model.weights.items()}
 
 
 def untrained(network: netsim.Network | str, seed: int = 0) -> Model:
-    """A network, or a preset, and its initial weights."""
+    """Return a network or preset with its initial weights."""
     network = netsim.load_preset(network) if isinstance(network, str) else network
     weights = netsim.forward_weights(network, netsim.initial_weights(network, seed))
     return network, {name: np.ascontiguousarray(array, SINGLE) for name, array in weights.items()}
 
 
 def without_competition(network: netsim.Network, weights: Weights) -> Model:
-    """The network without its winners."""
+    """Return the network without its winners."""
     populations = tuple(replace(population, winners=None) for population in network.populations)
     return replace(network, populations=populations), weights
 
 
 def as_real(network: netsim.Network, weights: Weights) -> Model:
-    """A binary network as one with real weights: the first one of each projection differs by a rounding error."""
+    """Return a binary network with real weights. The first weight of each projection differs by a rounding error."""
     for projection in network.weighted:
         first = weights[f"{projection.name}.kernel"].reshape(-1)[:1]
         first[:] = np.nextafter(first, SINGLE(np.inf))
@@ -83,7 +83,7 @@ def forward(
     engine = netsim.make_engine("event", network, dt, precision)
     stimuli, size = network.encoder.latencies(images, 255), size or len(images)
     parts = [stimuli[first : first + size] for first in range(0, len(stimuli), size)]
-    batches = [netsim.Batch(part, weights, weights_checked=size == 1) for part in parts]  # loading checks weights, too
+    batches = [netsim.Batch(part, weights, weights_checked=size == 1) for part in parts]  # loading checks the weights
 
     def call() -> None:
         for batch in batches:
@@ -95,7 +95,7 @@ def forward(
 def training(
     network: netsim.Network, weights: Weights, images: np.ndarray, labels: np.ndarray, online: bool = False
 ) -> Call:
-    """Present images, learn from them, and move the weights; online a step is of one image, by SGD."""
+    """Present images, learn from them and update the weights. `online` learns from one image per step by SGD."""
     engine, learner = netsim.make_engine("event", network, precision="single"), netsim.STiDiBP(network)
     optimizer: Any = SGD(momentum=0.0) if online else Adam.from_network(network)
     optimizer.begin(weights)
@@ -106,21 +106,21 @@ def training(
     def call() -> None:
         for batch, wanted in batches:
             learned = learner.learn(engine.present(batch), wanted, weights)
-            assert not online or are_finite(learned.gradients)  # as no batch of an image is checked
+            assert not online or are_finite(learned.gradients)  # batches of one image are not checked
             optimizer.step(weights, learned.gradients, RATE)
 
     return call
 
 
 def torch_images(images: np.ndarray, channels_last: bool = False) -> Any:
-    """Images as torch takes them, in its default layout or in the one that oneDNN prefers."""
+    """Convert images to torch, in its default layout or the layout that oneDNN prefers."""
     tensor = importlib.import_module("torch").from_numpy(images).float() / 255
-    # with one channel the strides decide about the layout
+    # with one channel, strides determine the layout
     return tensor.permute(0, 3, 1, 2) if channels_last else tensor.permute(0, 3, 1, 2).contiguous()
 
 
 def dense_network(channels_last: bool = False, second_convolution: bool = False) -> Any:
-    """32C5-P2-64C5-P2-1000-10 with rectified linear units, or its second convolution, its pooling and ten outputs."""
+    """Make 32C5-P2-64C5-P2-1000-10 with ReLUs, or only its second convolution, pooling and ten outputs."""
     torch = importlib.import_module("torch")
     torch.manual_seed(0)
     nn = torch.nn
@@ -134,7 +134,7 @@ def dense_network(channels_last: bool = False, second_convolution: bool = False)
 
 
 def torch_forward(network: Any, images: Any, size: int | None = None) -> Call:
-    """Present images to a network of torch without gradients, all at once or `size` at a time."""
+    """Present images to a torch network without gradients, all at once or `size` at a time."""
     torch = importlib.import_module("torch")
     batches = images.split(size or len(images))
 
@@ -147,7 +147,7 @@ def torch_forward(network: Any, images: Any, size: int | None = None) -> Call:
 
 
 def torch_training(network: Any, images: Any, labels: np.ndarray, online: bool = False) -> Call:
-    """Forward, cross entropy, backward and Adam; online a step is of one image, by SGD."""
+    """Run forward, cross entropy, backward and Adam. `online` learns from one image per step by SGD."""
     torch = importlib.import_module("torch")
     size = 1 if online else len(images)
     batches = list(zip(images.split(size), torch.from_numpy(labels).long().split(size), strict=True))

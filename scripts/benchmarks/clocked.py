@@ -1,4 +1,4 @@
-"""Calls of simulators that go from time step to time step: Brian2, snnTorch and SpikingJelly."""
+"""Timed calls of clock-driven simulators: Brian2, snnTorch and SpikingJelly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import netsim
 from benchmarks.calls import PHASED, Call, torch_images, trained
 
 DECAY = 0.9
-"""Of the membrane potential from step to step, in snnTorch."""
+"""Decay factor of the membrane potential per step, in snnTorch."""
 
 
 def by_brian2(images: np.ndarray) -> Call:
@@ -23,7 +23,7 @@ def by_brian2(images: np.ndarray) -> Call:
 
 
 def by_hand(images: np.ndarray) -> Call:
-    """One Brian2 run; between presentations an operation reads the spikes and writes the next stimulus."""
+    """Return one Brian2 run in which an operation reads spikes and writes the next stimulus between presentations."""
     from brian2 import Clock, NetworkOperation
 
     network, weights = trained(PHASED, float)
@@ -48,16 +48,16 @@ def by_hand(images: np.ndarray) -> Call:
 
 
 def same_latencies(images: np.ndarray) -> tuple[int, int]:
-    """How many latencies of the Brian2 engine are those of the event engine to the bit, and of how many."""
+    """Count the bit-identical latencies of the Brian2 and event engines, and all latencies."""
     network, weights = trained(PHASED, float)
     batch = netsim.Batch(network.encoder.latencies(images, 255), weights)
-    one, other = (netsim.make_engine(name, network, dt=1.0).present(batch) for name in ("event", "brian2"))
-    same = [times == other[name] for name, times in one.items()]
+    event, other = (netsim.make_engine(name, network, dt=1.0).present(batch) for name in ("event", "brian2"))
+    same = [times == other[name] for name, times in event.items()]
     return sum(int(each.sum()) for each in same), sum(each.size for each in same)
 
 
 def by_snntorch(images: np.ndarray, steps: int) -> Call:
-    """Leaky integrate-and-fire neurons in the layers of the dense network, a spike a pixel, in inference mode."""
+    """Run leaky integrate-and-fire neurons in the layers of the dense network, in inference mode, a spike per pixel."""
     torch, snntorch = importlib.import_module("torch"), importlib.import_module("snntorch")
     nn = torch.nn
     pool = nn.MaxPool2d(2)
@@ -79,7 +79,7 @@ def by_snntorch(images: np.ndarray, steps: int) -> Call:
 
 
 def by_spikingjelly(images: np.ndarray, steps: int) -> Call:
-    """Integrate-and-fire neurons in the layers of the dense network, a spike a pixel, in inference mode."""
+    """Run integrate-and-fire neurons in the layers of the dense network, in inference mode, a spike per pixel."""
     torch, base = importlib.import_module("torch"), "spikingjelly.activation_based"
     layer, neuron, functional = (
         importlib.import_module(f"{base}.{name}") for name in ("layer", "neuron", "functional")
@@ -101,7 +101,7 @@ def by_spikingjelly(images: np.ndarray, steps: int) -> Call:
 
 
 def _steps(images: np.ndarray, steps: int) -> Any:
-    """The step at which each pixel fires; one of intensity 0 has none."""
+    """Return the step at which each pixel fires. Pixels with intensity 0 are silent."""
     intensities = torch_images(images)
     fired = ((1 - intensities) * (steps - 1)).round().long()
     fired[intensities == 0] = steps

@@ -1,10 +1,10 @@
-"""What the cost grows with: spikes, neurons, synapses, batch, threads, time steps.
+"""Scaling of the cost with spikes, neurons, synapses, batch, threads and time steps.
 
     cd scripts/benchmarks && asv machine --yes
     asv run --python same --set-commit-hash $(git rev-parse HEAD) --bench growth    # or growth.Threads
     asv show $(git rev-parse HEAD); asv publish && asv preview      # tables, and curves in a browser
 
-Each benchmark has a process of its own. A sample is one batch of 64 stimuli unless said.
+Each benchmark has its own process. A sample is one batch of 64 stimuli by default.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LABELS = np.arange(256) % 10
 
 
 def network(regime: str, shape: tuple[int, ...], *rules: netsim.Connectivity) -> netsim.Network:
-    """Layers by these rules and ten outputs; in `free` excited on the whole, as nothing else makes neurons fire."""
+    """Return layers with these rules and ten outputs. In `free`, mean weights are positive to make neurons fire."""
     layers = []
     for depth, rule in enumerate((*rules, netsim.Dense(10))):
         name, onset = f"layer{depth}", 64.0 if depth == 0 else 128.0
@@ -40,27 +40,27 @@ def network(regime: str, shape: tuple[int, ...], *rules: netsim.Connectivity) ->
 
 
 def second_convolution(regime: str) -> netsim.Network:
-    """The second convolution of the presets with its pooling, alone: stimuli in place of what comes from below."""
+    """Return the second convolution of the presets with its pooling, driven by stimuli."""
     return network(regime, (12, 12, 32), netsim.Convolution(64, 5), netsim.Pooling(2))
 
 
 def one_dense(regime: str, side: int) -> netsim.Network:
-    """A thousand neurons that receive from every pixel."""
+    """Return a thousand neurons that receive from every pixel."""
     return network(regime, (side, side, 1), netsim.Dense(1000))
 
 
 class _Timed:
-    """One call is a sample."""
+    """Benchmarks in which one call is one sample."""
 
     number, rounds, repeat, timeout = 1, 4, (5, 20, 2.0), 600
     call: calls.Call
 
     def time_call(self, *_: object) -> None:
-        """What `setup` has made."""
+        """Call the function from `setup`."""
         self.call()
 
     def present(self, which: netsim.Network, active: int) -> None:
-        """Present random images of so many active inputs."""
+        """Present random images with `active` active inputs."""
         self.call = calls.forward(*calls.untrained(which), calls.random_images(64, active, shape=which.encoder.shape))
 
 
@@ -71,7 +71,7 @@ class InputSpikes(_Timed):
     param_names: ClassVar = ["pixels", "network"]
 
     def setup(self, active: int, series: str) -> None:
-        """Presets with initial weights, and the dense network."""
+        """Prepare presets with initial weights, and the dense network."""
         if series == "torch":
             self.call = calls.torch_forward(calls.dense_network(), calls.torch_images(calls.random_images(64, active)))
         else:
@@ -85,7 +85,7 @@ class ActiveInputs(_Timed):
     param_names: ClassVar = ["percent", "layer"]
 
     def setup(self, percent: int, series: str) -> None:
-        """The second convolution: forward, a training step, or the dense one with channels last."""
+        """Prepare the second convolution: forward, a training step, or the dense network with channels last."""
         images = calls.random_images(64, round(percent / 100 * 12 * 12 * 32), shape=(12, 12, 32))
         if series == "torch":
             self.call = calls.torch_forward(
@@ -98,24 +98,24 @@ class ActiveInputs(_Timed):
 
 
 class Neurons(_Timed):
-    """Maps of a padded convolution of 5×5; half of the pixels are active."""
+    """Maps of a padded 5×5 convolution with half of the pixels active."""
 
     params: ClassVar = [[8, 16, 32, 64, 128], ["phased", "free"]]
     param_names: ClassVar = ["maps", "regime"]
 
     def setup(self, maps: int, regime: str) -> None:
-        """28 × 28 neurons for each map, with 25 synapses each."""
+        """Prepare 28 × 28 neurons per map, with 25 synapses each."""
         self.present(network(regime, (28, 28, 1), netsim.Convolution(maps, 5, padding=2), netsim.Pooling(28)), 392)
 
 
 class Synapses(_Timed):
-    """Side of a square of pixels, half of them active, all of which a thousand neurons receive from."""
+    """Side of a square of pixels, half of them active, that all project onto a thousand neurons."""
 
     params: ClassVar = [[7, 14, 28, 56, 112], ["phased", "free"]]
     param_names: ClassVar = ["side", "regime"]
 
     def setup(self, side: int, regime: str) -> None:
-        """A dense layer."""
+        """Prepare a dense layer."""
         self.present(one_dense(regime, side), side**2 // 2)
 
 
@@ -130,7 +130,7 @@ def _series(count: int) -> dict[str, Callable[[], calls.Call]]:
 
 
 class Batches(_Timed):
-    """Presentations in a batch."""
+    """Presentations per batch."""
 
     params: ClassVar = [[1, 4, 16, 64, 256], list(_series(1))]
     param_names: ClassVar = ["presentations", "network"]
@@ -153,13 +153,13 @@ class Threads(_Timed):
 
 
 class TimeSteps(_Timed):
-    """Time steps of `mlp-fashion` (ms), on both engines; 0 is exact."""
+    """Time step of `mlp-fashion` (ms) on both engines, or 0 for exact times."""
 
     params: ClassVar = [[0.0, 8.0, 4.0, 2.0, 1.0, 0.5], ["event", "brian2"]]
     param_names: ClassVar = ["dt", "engine"]
 
     def setup(self, dt: float, engine: str) -> None:
-        """64 images on the event engine, 32 in Brian2."""
+        """Prepare 64 images on the event engine, 32 in Brian2."""
         if engine == "event":
             self.call = calls.forward(*calls.trained("mlp-fashion", float), calls.random_images(64, 392), "double", dt)
         elif not dt:
@@ -172,14 +172,14 @@ class TimeSteps(_Timed):
 
 
 class Thinned(_Timed):
-    """A layer of 784 pixels thinned to a tenth of its synapses, beside the dense one: processor time, one thread."""
+    """Processor time on one thread of a layer of 784 pixels with a tenth of its synapses, and of the dense layer."""
 
     timer = time.process_time
     params: ClassVar = [[400, 1000, 4000], [0.2, 1.0], ["phased", "free"], ["double", "single"], ["dense", "thinned"]]
     param_names: ClassVar = ["neurons", "active", "regime", "precision", "synapses"]
 
     def setup(self, size: int, active: float, regime: str, precision: str, synapses: str) -> None:
-        """Networks of one layer."""
+        """Prepare networks with one layer."""
         os.environ["NETSIM_THREADS"] = "1"
         rule = netsim.Dense(size) if synapses == "dense" else netsim.Random(size, 0.1, seed=1)
         which = listed(regime, (28, 28, 1), rule)
@@ -191,14 +191,14 @@ class Thinned(_Timed):
 
 
 class ManyNeurons:
-    """Two populations of half of the neurons each, a hundred synapses onto every neuron: processor time."""
+    """Processor time of two equal populations with a hundred synapses onto every neuron."""
 
     number, repeat, rounds, warmup_time, timeout, timer = 1, 3, 1, 0, 1800, time.process_time
     params: ClassVar = [[10_000, 100_000, 1_000_000], ["phased", "free"]]
     param_names: ClassVar = ["neurons", "regime"]
 
     def setup(self, count: int, regime: str) -> None:
-        """Weights in single precision; the first presentation lays out the synapses."""
+        """Prepare weights in single precision. The first presentation lists the synapses."""
         side, half = round((count / 10) ** 0.5), count // 2
         rules = [netsim.Random(size, indegree=100, seed=seed) for seed, size in ((1, half), (2, count - half), (3, 10))]
         self.which = which = listed(regime, (side, side, 1), *rules)
@@ -212,30 +212,30 @@ class ManyNeurons:
         netsim.initial_weights(self.which, 0)
 
     def time_first(self, *_: object) -> None:
-        """The first presentation of an engine."""
+        """Run the first presentation of an engine."""
         batch = netsim.Batch(self.stimuli[:1], self.weights)
         netsim.make_engine("event", self.which, precision="single").present(batch)
 
     def time_alone(self, *_: object) -> None:
-        """One presentation."""
+        """Run one presentation."""
         self.engine.present(netsim.Batch(self.stimuli[:1], self.weights))
 
     def time_batch(self, *_: object) -> None:
-        """32 presentations."""
+        """Run 32 presentations."""
         self.engine.present(netsim.Batch(self.stimuli, self.weights))
 
     def peakmem_batch(self, *_: object) -> None:
-        """Peak memory of 32 presentations."""
+        """Measure the peak memory of 32 presentations."""
         self.time_batch()
 
     def peakmem_step(self, *_: object) -> None:
-        """Peak memory of a training step of 32 presentations."""
+        """Measure the peak memory of a training step of 32 presentations."""
         images = calls.random_images(32, self.stimuli[0].size, shape=self.stimuli[0].shape)
         calls.training(self.which, self.weights, images, LABELS[:32])()
 
 
 def listed(regime: str, shape: tuple[int, ...], *rules: netsim.Connectivity) -> netsim.Network:
-    """Layers whose neurons mostly fire with synapses that are drawn."""
+    """Return layers with drawn synapses in which most neurons fire."""
     layers = []
     for depth, rule in enumerate(rules):
         onset = 64.0 + 128.0 * depth

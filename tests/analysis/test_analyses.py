@@ -172,7 +172,9 @@ def test_what_an_analysis_cannot_tell_is_refused(spikes: Spikes, labels: np.ndar
         analyse(spikes, "comparison", Spikes.of_layers(list(spikes.layers()), labels[::-1]))
 
 
-@pytest.mark.parametrize("name", [name for name in analyses if name not in ("importance", "clustering")])
+@pytest.mark.parametrize(
+    "name", [name for name in analyses if name not in ("importance", "clustering", "causal-pieces")]
+)
 def test_silence_is_no_fault(name: str, labels: np.ndarray) -> None:
     """A layer of which no neuron ever fires, one neuron, and a label of one presentation."""
     silent = LayerSpikes.of_latencies("silent", np.full((48, 3), np.inf), window=(0.0, 50.0))

@@ -72,14 +72,16 @@ def test_many_classes_have_no_numbers(frame: pd.DataFrame) -> None:
 def test_accuracy_counts_what_is_decided_by_then(frame: pd.DataFrame) -> None:
     axes = accuracy_over_time(frame)
     curves = {line.get_label(): line for line in axes.lines}
-    times, right = map(np.asarray, curves["decided, and rightly"].get_data())
-    decided = np.asarray(curves["decided"].get_ydata())
+    times, right = map(np.asarray, curves["decided rightly"].get_data())
+    (wrong,) = [line for line in axes.child_axes[0].lines if line.get_label() == "decided wrongly"]
+    decided = right + np.asarray(wrong.get_ydata())
     for time, expected_decided, expected_right in ((41.0, 0.2, 0.0), (42.0, 0.6, 0.0), (45.0, 0.8, 0.2)):
         (at,) = np.flatnonzero(times == time)
-        assert (decided[at], right[at]) == (expected_decided, expected_right)
+        assert (decided[at], right[at]) == pytest.approx((expected_decided, expected_right))
     assert (decided[0], right[0]) == (0, 0)
     assert axes.get_xlabel() == "time of read-out (ms)"
-    assert axes.get_ylabel() == "share of 5 presentations"
+    assert axes.get_ylabel() == "decided rightly"
+    assert axes.child_axes[0].get_title(loc="left") == "5 presentations"
     band = axes.collections[0].get_datalim(axes.transData)
     # Wilson's interval of 1 in 5
     assert band.y1 == pytest.approx(0.6245, abs=1e-4)
@@ -117,9 +119,10 @@ def test_calibration_is_counted_in_parts() -> None:
     np.testing.assert_allclose(table["accuracy"], [0, 1, 2 / 3, 0.5])
     axes = reliability_diagram(decisions, bins=4, sharpness=2.5)
     error = (0.1 + 0.5 + 3 * abs(2 - 1.96) / 3 + 2 * 0.45) / 7
-    assert axes.get_title(loc="left") == f"7 presentations\nexpected calibration error {error:.2%}"
+    (shares,) = axes.child_axes
+    assert shares.get_title(loc="left") == f"7 presentations\nexpected calibration error {error:.2%}"
     assert axes.get_xlabel() == "confidence, softmax of sharpness 2.5"
-    bars = [bar for bar in axes.patches if isinstance(bar, Rectangle)]
+    bars = [bar for bar in shares.patches if isinstance(bar, Rectangle)]
     assert [bar.get_height() for bar in bars] == pytest.approx([1 / 7, 1 / 7, 3 / 7, 2 / 7])
 
 
@@ -212,12 +215,10 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame, latencies
 
 def test_wrong_decisions_have_an_axis_of_their_own(frame: pd.DataFrame) -> None:
     axes = accuracy_over_time(frame)
-    (errors,) = [other for other in axes.figure.axes if other is not axes]
+    (errors,) = axes.child_axes
     (curve,) = [line for line in errors.lines if line.get_label() == "decided wrongly"]
     times, wrong = map(np.asarray, curve.get_data())
     assert wrong[-1] == pytest.approx(3 / 5)  # one of them tied
     assert wrong[np.searchsorted(times, 41.0)] == pytest.approx(1 / 5)
-    assert errors.get_ylabel() == "decided wrongly"
-    legend = axes.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["decided", "decided, and rightly", "decided wrongly"]
+    assert errors.get_ylabel() == "decided\nwrongly"
+    assert axes.get_shared_x_axes().joined(axes, errors)

@@ -135,9 +135,7 @@ def test_a_rule_is_named_without_its_formulas() -> None:
     )
     texts = [text.get_text() for text in network_diagram(projection_table(layers)).texts]
     assert texts[3:] == [
-        "1",
-        "2",
-        "1  Convolution, kernel 3×3 over all maps, stride 1, padding 0: 72 synapses",
-        f"2  Random, probability 0.5: {layers.synapse_count(layers.projections[1])} synapses",
+        "Convolution, kernel 3×3 over all maps, stride 1,\npadding 0: 72 synapses",
+        f"Random, probability 0.5: {layers.synapse_count(layers.projections[1])} synapses",
     ]
     plt.close("all")

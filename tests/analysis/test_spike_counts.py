@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
-from matplotlib.patches import Rectangle
 
 from netsim.analysis import spike_count_table, spikes_per_layer
 from netsim.engines import Latencies
@@ -19,14 +18,15 @@ def test_means_and_ranges(network: Network, latencies: Latencies) -> None:
     frame = spike_count_table(network, latencies)
     axes = spikes_per_layer(frame)
     counts = [np.isfinite(layer).reshape(5, -1).sum(axis=1) for layer in latencies.values()]
-    (means,) = axes.lines
+    neurons, means = axes.lines
     np.testing.assert_allclose(np.asarray(means.get_xdata()), [count.mean() for count in counts])
     (ranges,) = axes.collections
     assert isinstance(ranges, LineCollection)
     segments = np.array(ranges.get_segments())
     np.testing.assert_allclose(segments[:, :, 0], [np.quantile(count, [0.05, 0.95]) for count in counts])
-    bars = [bar for bar in axes.patches if isinstance(bar, Rectangle)]
-    assert [bar.get_width() for bar in bars] == [np.prod(shape) for shape in network.shapes.values()]
+    np.testing.assert_array_equal(
+        np.asarray(neurons.get_xdata()), [np.prod(shape) for shape in network.shapes.values()]
+    )
     assert [text.get_text() for text in axes.get_yticklabels()] == ["stimulus", "conv", "pool", "hidden", "output"]
     assert axes.get_xlabel() == "spikes per presentation"
     assert axes.texts[3].get_text() == "0.0\N{NO-BREAK SPACE}(0%)"

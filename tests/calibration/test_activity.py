@@ -50,7 +50,9 @@ def test_what_cannot_be_reached_is_named(random_stimuli: Callable[..., netsim.St
     stimuli = random_stimuli(network.encoder, 10, 4)
     silent = netsim.Stimuli(np.zeros_like(stimuli.images), stimuli.labels, 255, network.encoder)
     engine = netsim.make_engine("event", network)
-    with pytest.raises(DataError, match=r"^hidden: does not fire at 20 ms for any initial.mean; wait longer$"):
+    with pytest.raises(
+        DataError, match=r"^hidden: does not fire at 20 ms for any initial.mean; choose a later latency$"
+    ):
         netsim.calibrate(engine, network, silent, 20.0, 4.0)
 
 

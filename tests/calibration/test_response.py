@@ -62,7 +62,7 @@ def test_the_response_is_that_of_the_equations() -> None:
         slopes = np.cumsum([change for _, change in response.psp.kernel])
         assert abs(slopes[-1]) < 1e-9  # it stays level after the last breakpoint
     assert second.psp.kernel[0][0] >= 4.0
-    assert "hidden: peak 0.2171 at 6.25 ms" in repr(fit)
+    assert "hidden: peak 0.2171 per weight of 1 at 6.25 ms" in repr(fit)
     assert "largest error" in fit._repr_html_()
 
 
@@ -108,3 +108,34 @@ def test_the_fit_is_drawn() -> None:
     assert panels[-1].get_xlabel() == "time after the presynaptic spike (ms)"
     np.testing.assert_array_equal(panels[0].lines[1].get_ydata(), fit.responses[0].fitted)
     plt.close("all")
+
+
+def test_the_unit_is_printed_and_does_not_change_the_fit() -> None:
+    """A weight of 1 A would make the neuron fire at once, and that of 1 fA is lost in rounding at first."""
+    peaks = {}
+    for unit in (b2.amp, b2.nA, 1e-15 * b2.amp):
+        pixels = b2.SpikeGeneratorGroup(4, [], [] * b2.ms)
+        cells = b2.NeuronGroup(
+            2,
+            "dv/dt = (10*nS * (-70*mV - v) + I) / (200*pF) : volt\ndI/dt = -I / (5*ms) : amp",
+            threshold="v > -50*mV",
+            refractory="True",
+            method="exact",
+        )
+        cells.v = -70 * b2.mV
+        synapses = b2.Synapses(pixels, cells, "w : amp", on_pre="I_post += w")
+        synapses.connect()
+        network = netsim.Network.chain(
+            "leaky", netsim.IntensityEncoder((2, 2, 1), 10.0), [netsim.Layer("cells", netsim.Dense(2))], 40.0
+        )
+        engine = netsim.brian2_engine(
+            network,
+            b2.Network(pixels, cells, synapses),
+            {"stimulus": pixels, "cells": cells},
+            {"cells": (synapses, "w", unit)},
+        )
+        fit = netsim.fit_psp(engine)
+        peaks[float(unit)] = float(fit.responses[0].potential.max()) / float(unit)
+        if unit is b2.nA:
+            assert "V per nA at 9.5 ms" in repr(fit)
+    assert list(peaks.values()) == pytest.approx([peaks[1e-9]] * 3, rel=1e-3)

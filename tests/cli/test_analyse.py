@@ -80,7 +80,7 @@ def test_a_lesion_and_the_weights_before_learning() -> None:
         (("psth", "digits", "--set", "bin=2"), "setting bin: is not known; did you mean 'bin_ms'"),
         (
             ("psth", "digits", "--against", "digits"),
-            "--against: has no meaning for psth, but for similarity, comparison",
+            "--against: has no meaning for psth, only for similarity, comparison",
         ),
         (("comparison", "digits"), "--against: is needed by comparison"),
         (("comparison", "digits", "--against", "initial"), "was not trained from weights drawn here"),

@@ -15,7 +15,7 @@ import pytest
 from netsim.seams import experiments
 
 Netsim = Callable[..., Any]
-PAGE = Path(__file__).parents[2] / "docs" / "experiments" / "index.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "experiments.md"
 TINY = ["afferents=10", "epochs=10", "loads=[0.5,1.0]", "windows=[100.0]", "steps=[16.0]", "shapes=['triangle']"]
 SETTINGS = [word for setting in TINY for word in ("--set", setting)]
 

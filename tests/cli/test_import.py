@@ -44,7 +44,7 @@ def test_a_run_goes_out_and_comes_back_with_the_same_spikes(
         "single spikes",
         "postsynaptic potentials (ramp)",
         "(phased)",
-        "decides by chance; docs/nir.md has a program",
+        "decides by chance; docs/howto/nir.md has a program",
     ):
         assert words in warning
     assert nir.read("deep/network.nir").nodes["output"].output_type["output"].tolist() == [10]

@@ -143,7 +143,7 @@ def test_a_cluster_stops_a_training_as_ctrl_c_does(name: str, netsim: Netsim) ->
         patch.setattr(training, "_accumulate", stopping)
         done = netsim(*command)
     assert done.code == 130
-    assert done.err.splitlines()[-1].startswith("netsim: run: interrupted; the last checkpoint is kept. Go on with:")
+    assert done.err.splitlines()[-1].startswith("netsim: run: interrupted; the last checkpoint is kept. Continue with:")
     assert signal.getsignal(number) is former is signal.SIG_DFL
     with pytest.MonkeyPatch.context() as patch:
         signal.signal(number, signal.SIG_IGN)  # as nohup has it

@@ -191,7 +191,7 @@ def test_silence_is_no_number(netsim: Netsim, run: Path) -> None:
         ("spike-jitter RUN --layer hidden", ["hidden", "does not disturb single layers"]),
         ("lesion-maps RUN", ["lesion-maps", "digits has no convolutions"]),
         ("weight-noise RUN --layer conv1", ["conv1", "hidden, output"]),
-        ("weight-bits RUN --seeds 3", ["--seeds 3", "nothing is drawn at random"]),
+        ("weight-bits RUN --seeds 3", ["--seeds 3", "draws nothing at random"]),
         ("weight-noise RUN --level 1e30", ["level 1e+30", "from 0 to"]),
         ("weight-noise RUN --seeds 0", ["--seeds", "netsim study --help"]),
         ("weight-noise RUN --seeds 1000000000", ["--seeds", "netsim study --help"]),

@@ -248,7 +248,7 @@ def test_ctrl_c_and_resume(
     assert done.out == ""
     (message,) = done.err.splitlines()
     command = f"netsim sweep long.toml --scheduler {scheduler} --resume"
-    assert message == f"netsim: sweeps/long: interrupted; 0 of 1 runs have ended. Go on with: {command}"
+    assert message == f"netsim: sweeps/long: interrupted; 0 of 1 runs have ended. Continue with: {command}"
     assert _epochs_done() < EPOCHS
     with RunFolder(Path("sweeps/long/0001")).lock():  # the worker has let it go
         pass

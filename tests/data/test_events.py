@@ -85,7 +85,7 @@ def test_the_events_of_a_camera_are_read() -> None:
         ((5, 0, 0, 0), "x goes from 5 to 5, but only 0 to 4 fits"),
         ((0, -1, 0, 0), "y goes from -1 to -1, but only 0 to 3 fits"),
         ((0, 0, 0, 2), "p goes from 2 to 2, but only 0 to 1 fits"),
-        ((0, 0, -1, 0), "hold negative times"),
+        ((0, 0, -1, 0), "contain negative times"),
     ],
 )
 def test_events_outside_the_stimulus_are_refused(event: tuple[int, ...], message: str) -> None:

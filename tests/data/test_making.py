@@ -258,7 +258,7 @@ def test_nothing_is_written_of_silent_samples(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("value", "message"), [(np.nan, "hold NaN"), (-1.0, "from -1.0"), (np.inf, "to inf")])
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "contain NaN"), (-1.0, "from -1.0"), (np.inf, "to inf")])
 @pytest.mark.parametrize("part", ["training", "test"])
 def test_images_that_cannot_be_encoded_are_named(value: float, message: str, part: str) -> None:
     images = np.ones((600, 2, 2))
@@ -282,7 +282,7 @@ def test_rows_that_cannot_be_encoded_are_named() -> None:
     table = np.random.default_rng(0).normal(size=(300, 2))
     encoder = PopulationEncoder.of(table, neurons=4, t_max=16.0)
     table[280, 1] = np.nan
-    with pytest.raises(DataError, match="training: sample 280: tables: hold NaN"):
+    with pytest.raises(DataError, match="training: sample 280: tables: contain NaN"):
         make_dataset(((row, 0) for row in table), encoder)
 
 
@@ -347,7 +347,7 @@ def test_early_spikes_behind_late_ones_are_no_sign_of_seconds() -> None:
 def test_latencies_that_cannot_be_presented_are_named() -> None:
     times = np.ones((300, 4))
     times[211, 2] = np.nan
-    with pytest.raises(DataError, match="training: sample 211: latencies: hold NaN"):
+    with pytest.raises(DataError, match="training: sample 211: latencies: contain NaN"):
         make_dataset((times, None), LatencyEncoder((2, 2, 1), 20.0))
 
 

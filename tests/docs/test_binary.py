@@ -9,7 +9,7 @@ import pytest
 
 from netsim.data.loading import where
 
-TEXT = (Path(__file__).parents[2] / "docs" / "binary.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "concepts" / "binary.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not any(place.found for place in where("mnist")), reason="needs MNIST; set NETSIM_DATA")

@@ -1,4 +1,4 @@
-"""The program of docs/brian2_models.md learns, with a coarser time step and few stimuli."""
+"""The program of docs/howto/brian2_models.md learns, with a coarser time step and few stimuli."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netsim.engines.protocol import EngineEntry
 from netsim.seams import engines
 
 DOCS = Path(__file__).parents[2] / "docs"
-TEXT = (DOCS / "brian2_models.md").read_text(encoding="utf-8")
+TEXT = (DOCS / "howto" / "brian2_models.md").read_text(encoding="utf-8")
 (PROGRAM,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 pytestmark = pytest.mark.usefixtures("brian2_compiles_nothing")
 
@@ -43,7 +43,7 @@ def test_the_program_learns() -> None:
     assert max(response.error for response in names["fit"].responses) < 0.05
     medians = [activity.median for activity in names["calibration"].activity]
     np.testing.assert_allclose(medians, 30.0, atol=1.0)
-    with Image.open("psp.png") as drawn, Image.open(DOCS / "brian2_models" / "psp.png") as shown:
+    with Image.open("psp.png") as drawn, Image.open(DOCS / "howto" / "brian2_models" / "psp.png") as shown:
         assert drawn.size == shown.size
 
 

@@ -10,7 +10,7 @@ import pytest
 from netsim.measuring.advice import MOSTLY_SILENT
 from netsim.training.watching import FLAT_EPOCHS, IN_A_ROW
 
-TEXT = (Path(__file__).parents[2] / "docs" / "check.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "check.md").read_text(encoding="utf-8")
 
 
 def test_the_program_prints_what_the_page_shows(capsys: pytest.CaptureFixture[str]) -> None:

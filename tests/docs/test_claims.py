@@ -1,4 +1,4 @@
-"""docs/claims.md: its programs run, print what the page shows, and draw its pictures; its table has every analysis."""
+"""howto/claims.md: its programs run, print what the page shows, and draw its pictures; its table has every analysis."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from netsim.cli import app
 from netsim.seams import analyses
 
 DOCS = Path(__file__).parents[2] / "docs"
-TEXT = (DOCS / "claims.md").read_text(encoding="utf-8")
+TEXT = (DOCS / "howto" / "claims.md").read_text(encoding="utf-8")
 CLAIM, PANELS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 NUMBER = re.compile(r"-?\+?\d[\d,.e-]*")
 
 
 def _same_size(name: str) -> None:
-    with Image.open(name) as drawn, Image.open(DOCS / "claims" / name) as shown:
+    with Image.open(name) as drawn, Image.open(DOCS / "howto" / "claims" / name) as shown:
         assert drawn.size == shown.size
 
 

@@ -13,7 +13,7 @@ from netsim.cli import app
 from netsim.description import describe, to_markdown
 from netsim.models.presets import load_preset
 
-TEXT = (Path(__file__).parents[2] / "docs" / "describe.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "describe.md").read_text(encoding="utf-8")
 DESCRIPTION = describe(load_preset("rcsnn-mnist"))
 
 

@@ -16,7 +16,7 @@ from netsim.models.presets import load_preset
 from netsim.seams import datasets
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict
 
-TEXT = (Path(__file__).parents[2] / "docs" / "event_data.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "event_data.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line, comments=True) for line in re.findall(r"^\$ netsim (.*)$", TEXT, re.MULTILINE)]
 
 

@@ -13,7 +13,7 @@ import pytest
 from netsim.cli import main
 from netsim.seams import network_formats, spike_formats
 
-TEXT = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "exchange.md").read_text(encoding="utf-8")
 LARGE = ("viziphant", "bmtk")
 """Of no extra."""
 BLOCKS = re.findall(r"```(console|python)\n(.*?)```", TEXT, re.DOTALL)

@@ -1,4 +1,4 @@
-"""docs/extending.md: its examples are one package from outside, which netsim takes without an edit."""
+"""docs/contribute/extending.md: its examples are one package from outside, which netsim takes without an edit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
+PAGE = Path(__file__).parents[2] / "docs" / "contribute" / "extending.md"
 
 NETWORK = """
 name = "local"

@@ -29,20 +29,20 @@ from netsim.seams import figures
 from netsim.training.opening import open_training
 
 DOCS = Path(__file__).parents[2] / "docs"
-TEXT = (DOCS / "figures.md").read_text(encoding="utf-8")
+TEXT = (DOCS / "howto" / "figures.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ netsim (plot .*)$", TEXT, re.MULTILINE)]
 
 
 @pytest.mark.parametrize("name", figures)
 def test_every_one_has_a_picture_and_a_command(name: str) -> None:
     assert f"](figures/{name}.png)" in TEXT
-    assert 1000 < (DOCS / "figures" / f"{name}.png").stat().st_size < 150_000
+    assert 1000 < (DOCS / "howto" / "figures" / f"{name}.png").stat().st_size < 150_000
     assert name in [command[1] for command in COMMANDS]
 
 
 def test_every_picture_is_shown() -> None:
     shown = re.findall(r"\]\(figures/(.*?)\.png\)", TEXT)
-    assert sorted(shown) == sorted(path.stem for path in (DOCS / "figures").iterdir())
+    assert sorted(shown) == sorted(path.stem for path in (DOCS / "howto" / "figures").iterdir())
 
 
 def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:

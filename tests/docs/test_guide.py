@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 DOCS = Path(__file__).parents[2] / "docs"
-SECTIONS = re.split(r"^## ", (DOCS / "guide.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+SECTIONS = re.split(r"^## ", (DOCS / "howto" / "guide.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
 
 
 SLOW = {"A lesion study", "Feedback by other weights", "Delays that learn"}
@@ -30,7 +30,7 @@ def test_program(section: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     exec(program, {"__name__": "__main__"})
     plt.close("all")
     for name in re.findall(r"\]\(guide/(.*?\.png)\)", section):
-        with Image.open(name) as drawn, Image.open(DOCS / "guide" / name) as shown:
+        with Image.open(name) as drawn, Image.open(DOCS / "howto" / "guide" / name) as shown:
             assert drawn.size == shown.size
 
 
@@ -40,4 +40,4 @@ def test_slow_sections_are_there() -> None:
 
 def test_every_picture_is_shown() -> None:
     shown = re.findall(r"\]\(guide/(.*?\.png)\)", "".join(SECTIONS))
-    assert sorted(shown) == sorted(path.name for path in (DOCS / "guide").iterdir())
+    assert sorted(shown) == sorted(path.name for path in (DOCS / "howto" / "guide").iterdir())

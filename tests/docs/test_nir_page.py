@@ -1,4 +1,4 @@
-"""The programs of docs/nir.md, with each simulator that is installed."""
+"""The programs of docs/howto/nir.md, with each simulator that is installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 import netsim
 
-PAGE = Path(__file__).parents[2] / "docs" / "nir.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "nir.md"
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 SIMULATORS = ["norse", "sinabs", "snntorch", "spikingjelly"]
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import netsim
 from netsim.cli import app
 
-TEXT = (Path(__file__).parents[2] / "docs" / "own_data.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "own_data.md").read_text(encoding="utf-8")
 
 
 def test_the_programs_run_and_the_commands_after_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ def test_commands() -> None:
 
 
 def test_accuracies_are_those_of_the_records() -> None:
-    shown = cells_of(ROOT / "docs" / "accuracy.md", "test accuracy (seed 0)")
+    shown = cells_of(ROOT / "docs" / "results" / "accuracy.md", "test accuracy (seed 0)")
     assert shown
     for preset, accuracy in shown.items():
         assert accuracy == f"{_recorded(preset):.2f} %", preset

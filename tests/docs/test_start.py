@@ -13,12 +13,12 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def _blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL | re.M)
 
 
 def test_start(capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = _blocks("start.md", "python")
-    (shown,) = _blocks("start.md", "text")
+    first, second = _blocks("tutorial/first_network.md", "python")
+    (shown,) = _blocks("tutorial/first_network.md", "text")
     space: dict[str, object] = {}
     exec(first, space)
     assert capsys.readouterr().out == shown
@@ -30,8 +30,8 @@ def test_start(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_measures(capsys: pytest.CaptureFixture[str]) -> None:
-    (program,) = _blocks("measures.md", "python")
-    (shown,) = _blocks("measures.md", "text")
+    (program,) = _blocks("concepts/measures.md", "python")
+    (shown,) = _blocks("concepts/measures.md", "text")
     exec(program, {})
     assert capsys.readouterr().out == shown
 
@@ -41,13 +41,15 @@ def test_quickstart_does_what_the_page_says() -> None:
     script = (DOCS.parent / "scripts" / "quickstart.sh").read_text(encoding="utf-8")
     done = [line.replace('"$run"', "RUN") for line in script.splitlines() if line.startswith("netsim ")]
     told = [
-        line[2:].replace("runs/first", "RUN") for block in _blocks("start.md", "console") for line in block.splitlines()
+        line[2:].replace("runs/first", "RUN")
+        for block in _blocks("tutorial/first_network.md", "console")
+        for line in block.splitlines()
     ]
     assert done == [line for line in told if line.startswith("netsim ")]
 
 
 def test_networks_in_toml(tmp_path: Path) -> None:
-    chain, graph, *_ = _blocks("networks.md", "toml")
+    chain, graph, *_ = _blocks("howto/networks.md", "toml")
     head = chain.partition("[[layers]]")[0]
     shapes = {"stimulus": (8, 8, 1), "hidden": (200,), "output": (10,)}
     for name, text in (("chain.toml", chain), ("graph.toml", head + graph)):

@@ -14,7 +14,7 @@ from netsim.cli import app
 from netsim.seams import studies
 
 DOCS = Path(__file__).parents[2] / "docs"
-TEXT = (DOCS / "studies.md").read_text(encoding="utf-8")
+TEXT = (DOCS / "howto" / "studies.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ netsim (study .*)$", TEXT, re.MULTILINE)]
 
 
@@ -24,7 +24,7 @@ def test_every_one_is_told() -> None:
 
 def test_every_picture_is_shown() -> None:
     shown = re.findall(r"\]\(studies/(.*?)\.png\)", TEXT)
-    assert sorted(shown) == sorted(path.stem for path in (DOCS / "studies").iterdir())
+    assert sorted(shown) == sorted(path.stem for path in (DOCS / "howto" / "studies").iterdir())
 
 
 def test_python_example() -> None:

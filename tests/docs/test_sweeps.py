@@ -18,7 +18,7 @@ distributed = pytest.importorskip("distributed", reason="sweeps need the extra s
 pytest.importorskip("cryptography", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
 
 DOCS = Path(__file__).parents[2] / "docs"
-TEXT = (DOCS / "sweeps.md").read_text(encoding="utf-8")
+TEXT = (DOCS / "howto" / "sweeps.md").read_text(encoding="utf-8")
 
 
 def _blocks(language: str) -> list[str]:
@@ -49,7 +49,7 @@ def test_the_random_plan(tmp_path: Path) -> None:
 
 def test_the_plans_of_the_page_on_sparsity() -> None:
     for regime in ("phased", "free"):
-        plan = read_plan(DOCS / "sparsity" / f"{regime}-prices.toml")
+        plan = read_plan(DOCS / "concepts" / "sparsity" / f"{regime}-prices.toml")
         assert len(plan.runs) == 18
         assert {run.network.name for run in plan.runs} == {f"sparsity-{regime}"}
 

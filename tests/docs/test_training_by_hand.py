@@ -1,4 +1,4 @@
-"""The programs of docs/training_by_hand.md run, on fewer stimuli than they take there."""
+"""The programs of docs/howto/training_by_hand.md run, on fewer stimuli than they take there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "training_by_hand.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "training_by_hand.md"
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 FEWER = {
     "range(100)": "range(4)",

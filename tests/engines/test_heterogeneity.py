@@ -147,7 +147,7 @@ def test_recorded_potentials_show_late_spikes(layered: MakeNetwork, random_batch
     ("changed", "message"),
     [
         ({"thresholds": {"output": np.ones(5)}}, r"thresholds: output has shape \(5,\), \(6,\) is needed"),
-        ({"thresholds": {"output": np.zeros(6)}}, "thresholds: output holds some that are not positive"),
+        ({"thresholds": {"output": np.zeros(6)}}, "thresholds: output contains values that are not positive"),
         ({"thresholds": {"output": np.full(6, math.nan)}}, "thresholds: output holds values that are not finite"),
         ({"delays": {"padded": np.zeros((7, 6))}}, r"delays: padded has shape \(7, 6\), \(7, 6, 2\) is needed"),
         ({"delays": {"padded": np.full((7, 6, 2), -1.0)}}, "delays: padded holds negative ones"),

@@ -372,7 +372,7 @@ def test_matrices_that_another_tool_changed_come_back_changed(graph_network: Net
     del node.metadata["kernel"]
     assert _same_bits(from_graph(graph, "file").weights, changed)
     node.weight[0, 0] += 1  # no longer shared
-    with pytest.raises(DataError, match="file: late_synapses has another weight than the specification"):
+    with pytest.raises(DataError, match="file: late_synapses has another weight than its specification"):
         from_graph(graph, "file")
     node.metadata["kernel"] = np.ones(3)
     with pytest.raises(DataError, match="file: has metadata that netsim does not write"):

@@ -134,7 +134,12 @@ def test_units_with_places_are_put_there() -> None:
         ([(1.0, 0.5)], [[0.1], [0.2]], {}, "stop before they start"),
         ([], [[0.1], [0.2]], {}, "has no trials"),
         ([(0.0, 1.0)], [], {}, "has no units"),
-        ([(0.0, 1.0)], [[0.1], [0.2]], {"neuron": [0, 2]}, "neuron ranges from 0 to 2.*only 0 to 1$"),
+        (
+            [(0.0, 1.0)],
+            [[0.1], [0.2]],
+            {"neuron": [0, 2]},
+            "neuron ranges from 0 to 2.*only 0 to 1; correct the numbers$",
+        ),
         ([(0.0, 1.0)], [[0.1], [0.2]], {"y": [0, 0], "x": [0, -1]}, "x ranges from -1 to 0"),
         ([(0.0, 1.0)], [[0.1], [0.2]], {"y": [0, 0]}, "does not identify the neurons"),
     ],

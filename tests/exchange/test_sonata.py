@@ -75,7 +75,7 @@ def test_the_only_population_is_one_presentation(units: str | None) -> None:
 @pytest.mark.parametrize(
     ("nodes", "times", "options", "message"),
     [
-        ([4], [1.0], {}, "neuron ranges from 4 to 4.*only 0 to 3$"),
+        ([4], [1.0], {}, "neuron ranges from 4 to 4.*only 0 to 3; correct the numbers$"),
         ([0], [np.nan], {}, "NaN"),
         ([0], [-1.0], {}, "negative times"),
         ([0, 1], [1.0], {}, "damaged: 2 node_ids for 1 timestamps"),

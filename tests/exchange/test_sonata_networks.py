@@ -235,11 +235,11 @@ def _delay(file: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_weight, "has different syn_weight for synapses that share one value in the network"),
+        (_weight, "has different syn_weight for synapses that share one in the network; make them equal"),
         (_edge, "e has other edges than network.toml"),
         (_fraction, "e/source_node_id must contain integers"),
         (_population, "has other populations than network.toml"),
-        (_delay, "has different conduction_delay for synapses that share one value in the network"),
+        (_delay, "has different conduction_delay for synapses that share one in the network; make them equal"),
     ],
 )
 def test_edges_that_contradict_the_specification_are_refused(

@@ -74,7 +74,7 @@ def needs(*packages: str) -> Any:
 
 
 def test_the_page_has_the_tools() -> None:
-    rows = re.findall(r"^\| ([^|]+) \| [\d., ]+ \| ", (DOCS / "exchange.md").read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| ([^|]+) \| [\d., ]+ \| ", (DOCS / "howto" / "exchange.md").read_text("utf-8"), re.MULTILINE)
     named = {name.split(",")[0].split(" of ")[0].lower() for name in rows}
     tests = [name.removeprefix("test_").removesuffix("_reads") for name in globals() if name.endswith("_reads")]
     others = {"pandas", "polars", "duckdb", *(module.split(".")[0] for module in LOADERS)}
@@ -241,7 +241,7 @@ def test_simulators(module: str, files: Files) -> None:
     path = files.network("nir", f"{name}.nir")
     LOADERS[module](needs(module), nir.read(path))
     page: dict[str, Any] = {}
-    for program in re.findall(r"```python\n(.*?)```", (DOCS / "nir.md").read_text("utf-8"), re.DOTALL)[:2]:
+    for program in re.findall(r"```python\n(.*?)```", (DOCS / "howto" / "nir.md").read_text("utf-8"), re.DOTALL)[:2]:
         exec(program, page)
     stimuli = files.stimuli.latencies(np.arange(SHOWN))
     engine = netsim.make_engine("event", files.model.network, dt=1.0)

@@ -18,7 +18,6 @@ from scipy import stats
 import netsim
 from netsim.analysis.experiments.dale import draw as draw_dale
 from netsim.analysis.experiments.tables import experiment_table, interval
-from netsim.data.idx import write_idx
 from netsim.errors import RunError, SpecificationError
 from netsim.experiments.execution import rows_of
 from netsim.experiments.experiment import Experiment, Unit
@@ -42,18 +41,6 @@ TINY: dict[str, Any] = {
     "windows": [100.0, 200.0],
     "steps": [16.0],
 }
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> str:
-    """A folder of IDX files with random images of 28 x 28 pixels."""
-    folder, generator = tmp_path / "images", np.random.default_rng(0)
-    folder.mkdir()
-    for part, count in (("train", 60), ("t10k", 20)):
-        pixels = generator.integers(0, 256, (count, 28, 28)).astype(np.uint8)
-        write_idx(folder / f"{part}-images-idx3-ubyte", pixels)
-        write_idx(folder / f"{part}-labels-idx1-ubyte", (np.arange(count) % 10).astype(np.uint8))
-    return str(folder)
 
 
 def test_every_experiment_says_what_it_is() -> None:
@@ -324,7 +311,7 @@ def test_rows_must_fit_json() -> None:
 
 @pytest.mark.nightly
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", ["dale", "delays", "tempotron"])
+@pytest.mark.parametrize("name", sorted(experiments))
 def test_quick_runs(idx_data: Path, tmp_path: Path, name: str) -> None:
     result = netsim.experiment(name, quick=True, out=tmp_path / "out", data_dir=str(idx_data))
     assert len(set(result.table["seed"])) >= 5

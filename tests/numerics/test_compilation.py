@@ -59,7 +59,7 @@ def _run(package: Path, program: str = PROGRAM, **environment: str) -> list[str]
         text=True,
         env={**inherited, "HOME": str(package), "PYTHONPATH": str(package.parent), **environment},
     )
-    assert not found.stderr
+    assert all(line.startswith("netsim: compiling") for line in found.stderr.splitlines())
     return found.stdout.split()
 
 
@@ -86,6 +86,34 @@ with when_compiling(lambda: print("compiling")):
 """
     assert _run(package, program) == ["compiling", "compiling"]  # it, and what it calls
     assert _run(package, program) == []
+
+
+def test_python_users_are_told_once_what_is_compiled(package: Path) -> None:
+    """Progress bars of the command line do it themselves."""
+    program = """
+import logging
+logging.basicConfig(format="%(message)s", stream=__import__("sys").stdout)
+from netsim.numerics.caller import factor, times_factor
+from netsim.numerics.compiling import compiled_so_far
+factor(), times_factor(1)
+loops, seconds = compiled_so_far()
+print(loops, seconds > 0)
+"""
+    first, second = " ".join(_run(package, program)), _run(package, program)
+    assert first.startswith("netsim: compiling")
+    assert first.count("compiling") == 1
+    assert "once for each kind of network" in first
+    assert first.endswith(" True")
+    assert second == ["0", "False"]
+
+
+def test_users_whose_machine_code_cannot_be_kept_are_told(package: Path) -> None:
+    program = """
+from netsim.numerics import compiling
+compiling.keep_in(lambda: None)
+print(compiling.announcement())
+"""
+    assert "set NUMBA_CACHE_DIR" in " ".join(_run(package, program))
 
 
 def test_a_change_of_other_sources_compiles_nothing(package: Path) -> None:

@@ -69,7 +69,7 @@ def _refusal(call: Callable[[], object]) -> str:
         ({"intensity_max": np.ones(3)}, "intensity_max: must be positive"),
         ({"file": 3, "test": (IMAGES, LABELS)}, "file: must be a path, a word or a pathlib.Path, not int"),
         ({"file": b"a.npz", "test": (IMAGES, LABELS)}, "file: must be a path"),
-        ({"file": "a\0b.npz", "test": (IMAGES, LABELS)}, "file: holds a character NUL"),
+        ({"file": "a\0b.npz", "test": (IMAGES, LABELS)}, "file: contains the character NUL"),
     ],
 )
 def test_make_dataset(changes: dict[str, Any], said: str) -> None:
@@ -249,7 +249,7 @@ def test_evaluate(given: Any) -> None:
     [
         ("out", 3, "out: must be a path"),
         ("out", b"run", "out: must be a path"),
-        ("out", "a\0b", "out: holds a character NUL"),
+        ("out", "a\0b", "out: contains the character NUL"),
         ("data_dir", 3, "data_dir: must be a path"),
         ("resume", "no", "resume: must be True or False, not 'no'"),
         ("callbacks", 3, "callbacks: must be a Callbacks, not int"),

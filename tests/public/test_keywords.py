@@ -8,12 +8,11 @@ import sys
 
 import numpy as np
 import pytest
-from numba.core.event import EventStatus
 
 import netsim
 import netsim.analysis
 from netsim.errors import DataWarning
-from netsim.numerics import compiling
+from netsim.numerics import clock
 from netsim.training import training
 
 
@@ -53,17 +52,7 @@ def test_warnings_point_at_the_line_of_the_user() -> None:
     assert caught[0].filename == __file__
 
 
-def test_time_of_compiling_is_no_working_time() -> None:
-    times = iter(range(100))
-    watch = compiling._Stopwatch()
-    event = compiling.Event("numba:compile", EventStatus.START)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiling.time, "perf_counter", lambda: float(next(times)))
-        patch.setattr(compiling, "_STOPWATCH", watch)
-        before = compiling.working_time()
-        watch.on_start(event)
-        watch.on_start(event)  # a loop that the first one calls
-        watch.on_end(event)
-        watch.on_end(event)
-        assert watch.seconds() == 1.0
-        assert compiling.working_time() - before == 2.0  # of 3 seconds
+def test_time_of_compiling_is_no_working_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: 100.0)
+    monkeypatch.setattr(clock, "compiled_so_far", lambda: (3, 40.0))
+    assert clock.working_time() == 60.0

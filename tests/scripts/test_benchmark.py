@@ -75,7 +75,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_measured(tmp_path: Path,
 
 def test_a_page_takes_what_was_measured(tmp_path: Path) -> None:
     pages = importlib.import_module("pages")
-    text = pages.read_page(REPOSITORY / "docs" / "speed.md", "run", "rows", "goals")
+    text = pages.read_page(REPOSITORY / "docs" / "results" / "speed.md", "run", "rows", "goals")
     page = tmp_path / "speed.md"
     page.write_text(text)
     table = pages.markdown(("row", "ms>"), [["`a`", 1], ["\\1", 2.5]])

@@ -43,8 +43,8 @@ def test_gradients_beside_differences(
 
 
 def test_the_page_shows_what_the_script_found(learning_rule: ModuleType) -> None:
-    table = pd.read_csv(DOCS / "learning_rule" / "gradients.csv")
-    page = (DOCS / "learning_rule.md").read_text(encoding="utf-8")
+    table = pd.read_csv(DOCS / "concepts" / "learning_rule" / "gradients.csv")
+    page = (DOCS / "concepts" / "learning_rule.md").read_text(encoding="utf-8")
     assert f"<!-- gradients -->\n{learning_rule.table_of(table)}\n<!-- end of gradients -->" in page
     assert list(table["case"].drop_duplicates()) == list(learning_rule.CASES)
     phased = table[table["case"].str.startswith("phased") & (table["step"] == "small")]

@@ -258,7 +258,7 @@ def test_numbers_of_sonata_that_are_no_whole_ones_are_refused(name: str, value: 
             file[f"edges/edges/{name}"] = np.array([0.0, number])
         if number == 1.0:  # floats that are whole numbers are taken
             assert EdgeList(2, str(path)).about((2, 2, 1), (2,)) == 2
-    with pytest.raises(SpecificationError, match=rf"edges.h5 has {name} of float64 that are no whole numbers"):
+    with pytest.raises(SpecificationError, match=rf"edges.h5 has {name} of float64 that are not whole numbers"):
         EdgeList(2, str(path)).connections((2, 2, 1), (2,))
 
 
@@ -278,9 +278,9 @@ def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path) -> None:
     [
         ("pre,post\n0,0\n4,1\n", "file: .* has source neurons from 0 to 4, but there are 0 to 3"),
         ("pre,post\n0,-1\n", "file: .* has target neurons from -1 to -1, but there are 0 to 1"),
-        ("pre,post\n", "file: .* holds no edges"),
+        ("pre,post\n", "file: .* has no edges"),
         ("0,1\n1,1\n", "file: .* needs a line with the names pre, post and, if there are weights, weight"),
-        ("pre,post,weight\n0,1,nan\n", "file: .* holds weights that are not finite numbers"),
+        ("pre,post,weight\n0,1,nan\n", "file: .* has weights that are NaN or infinite"),
         ("pre,post\n0,1.5\n", "file: .* cannot be read as a list of edges"),
         ("pre,post\n0\n", "file: .* cannot be read as a list of edges"),
         ("pre,post,delay\n0,1,5.0\n", "file: .* has columns beside pre, post and weight: 'delay'; leave them out"),

@@ -59,7 +59,7 @@ def test_no_stimuli_give_no_latencies() -> None:
     [
         (np.zeros((1, 3, 2, 1), np.uint8), 255, r"have shape \(3, 2, 1\), the encoder needs \(2, 3, 1\)"),
         (np.zeros((2, 3, 1), np.uint8), 255, r"have shape \(3, 1\), the encoder needs"),
-        (np.full((1, 2, 3, 1), np.nan), 1, "hold NaN"),
+        (np.full((1, 2, 3, 1), np.nan), 1, "contain NaN"),
         (np.full((1, 2, 3, 1), np.inf), 1, "from inf to inf; they must lie in 0 to 1"),
         (np.full((1, 2, 3, 1), -1), 1, "from -1 to -1; they must lie in 0 to 1"),
         (np.full((1, 2, 3, 1), 17, np.uint8), 16, "from 17 to 17; they must lie in 0 to 16"),
@@ -125,7 +125,7 @@ def test_receptive_fields_of_a_population_code() -> None:
     for wrong, message in (([["a"]], "numbers"), ([[np.nan]], "finite")):
         with pytest.raises(DataError, match=message):
             PopulationEncoder.of(wrong)
-    with pytest.raises(DataError, match="hold NaN"):
+    with pytest.raises(DataError, match="contain NaN"):
         encoder.latencies(encoder.prepare([[np.nan, 1.0]]), None)
     for changes, field in (({"low": (0.0,)}, "low"), ({"high": (0.0, 9.0)}, "high"), ({"cutoff": 1.0}, "cutoff")):
         with pytest.raises(SpecificationError, match=f"encoder.{field}: "):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import brian2 as b2
 import numpy as np
 import pytest
 
@@ -186,3 +187,34 @@ def test_a_training_with_binary_or_pretrained_weights_fits_nothing() -> None:
     assert not start_training(binary, 0).to_fit
     assert not start_training(netsim.load_preset("digits"), 0).to_fit
     assert start_training(graph("free"), 0).to_fit
+
+
+def leaky_rates(unit: b2.Quantity, weight: float, current: float) -> dict[str, float]:
+    """Rates fitted to leaky neurons of the user's, in mV and in a unit of currents."""
+    leak = {"gL": 10 * b2.nS, "EL": -70 * b2.mV, "C": 200 * b2.pF, "tau": 5 * b2.ms}
+    equations = "dv/dt = (gL * (EL - v) + I + bias) / C : volt\ndI/dt = -I / tau : amp\nbias : amp"
+    pixels = b2.SpikeGeneratorGroup(4, [], [] * b2.ms)
+    cells = b2.NeuronGroup(3, equations, threshold="v > -50 * mV", refractory="True", method="exact", namespace=leak)
+    cells.v = leak["EL"]
+    synapses = b2.Synapses(pixels, cells, "w : amp", on_pre="I_post += w")
+    synapses.connect()
+    layer = netsim.Layer("cells", Dense(3), Neurons(tau=20.0, bias=True))
+    network = Network.chain("leaky", IntensityEncoder((2, 2, 1), T_MAX), [layer], 60.0)
+    groups = {"stimulus": pixels, "cells": cells}
+    simulation = b2.Network(pixels, cells, synapses)
+    weights = {"cells.kernel": np.full((4, 3), weight), "cells.bias": np.full(3, current)}
+    engine = netsim.brian2_engine(
+        network, simulation, groups, {"cells": (synapses, "w", unit)}, {"cells": ("bias", unit)}
+    )
+    stimuli = np.random.default_rng(0).uniform(0.0, T_MAX, (5, 2, 2, 1))
+    return engine.run(fit(network, weights, stimuli, by_equation=False)).rates
+
+
+def test_the_unit_of_weights_of_own_neurons_does_not_matter(brian2_compiles_nothing: None) -> None:
+    picoamperes = leaky_rates(b2.pA, 50.0, 300.0)
+    nanoamperes = leaky_rates(b2.nA, 0.05, 0.3)
+    assert set(picoamperes) == {"cells.kernel", "cells.bias"}
+    for name, rate in picoamperes.items():
+        assert rate == pytest.approx(1000 * nanoamperes[name], rel=0.01)
+    # a bias moves a spike by more than a synapse of the same strength does, but counts once
+    assert picoamperes["cells.kernel"] > picoamperes["cells.bias"] > 0

@@ -175,7 +175,7 @@ def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
         ([{}, {"delay": {"mean": 3.0, "longest": 2.0}}], "layers.layer1.delay.mean: must be from 0.0 to 2.0 ms"),
         ([{}, {"delay": {"per": "dendrite"}}], "layers.layer1.delay.per: must be axon or synapse, not 'dendrite'"),
         ([{}, {"delay": {"sd": 1.0}}], "layers.layer1.delay.sd: is not a key here"),
-        ([{}, {"delay": {"rate": 2.0}}], "layers.layer1.delay.rate: has a meaning for learned delays only"),
+        ([{}, {"delay": {"rate": 2.0}}], "layers.layer1.delay.rate: has a meaning only for learned delays"),
         ([{}, {"delay": "late"}], "layers.layer1.delay: must be of type float, not 'late'"),
     ],
 )

@@ -173,10 +173,10 @@ def _looked_up(chosen: type, data_dir: str | Path | None) -> Iterator[tuple[Plac
     for origin, base in data_folders(data_dir):
         try:
             parts = {part: _open(chosen, base, options) for part, options in _options(chosen).items()}
-            place = Place(origin, _folder(next(iter(parts.values()))), True)
+            folder = Place(origin, _folder(next(iter(parts.values()))), True)
         except _NotThere as missing:
-            place, parts = Place(origin, Path(*missing.args), False), {}
-        yield place, parts
+            folder, parts = Place(origin, Path(*missing.args), False), {}
+        yield folder, parts
 
 
 def _open(chosen: type, base: Path, options: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from netsim.specification import Network
 
 
 def _make(network: Network, dt: float, precision: str, **settings: Any) -> Engine:
-    """Potentials are always in double precision."""
+    """Make the engine. Potentials always have double precision."""
     from netsim.engines.brian2.engine import Brian2Engine
 
     return Brian2Engine(network, dt, **settings)

@@ -1,4 +1,4 @@
-"""Conversations in one long Brian2 run: between presentations they receive latencies and yield the next stimuli."""
+"""Conversations within one long Brian2 run, which receive latencies and yield stimuli between presentations."""
 
 import contextlib
 import logging
@@ -28,56 +28,56 @@ from netsim.specification import Network
 from netsim.specification.grid import step_at_or_after
 from netsim.weights.layout import Weights
 
-# More steps than any conversation takes; it stops the run when it returns
+# More steps than any conversation needs; it stops the run when it returns
 ENDLESS = 2**39
 
 
 class Presenting(Protocol):
-    """A Brian2 network that presentations can be held with."""
+    """A Brian2 network for presentations."""
 
     @property
     def network(self) -> brian2.Network:
-        """What runs."""
+        """The Brian2 network that runs."""
 
     @property
     def clock(self) -> brian2.Clock:
-        """Its steps."""
+        """The clock of the network."""
 
     @property
     def copies(self) -> int:
-        """Number of presentations that run side by side."""
+        """Number of simultaneous presentations."""
 
     def operations(self) -> Sequence[NetworkOperation]:
-        """Made anew for each run: what happens in each step as long as the engine runs the network."""
+        """Return new operations for a run, which act in each step."""
 
     @property
     def namespace(self) -> Mapping[str, Any]:
-        """What names in equations stand for that groups do not know themselves."""
+        """Return values of names in equations that groups do not define."""
 
     def set_weights(self, weights: Weights) -> None:
-        """Write the weights that feed forward."""
+        """Write the forward weights."""
 
     def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
-        """Write thresholds of neurons by population, or those that they have without."""
+        """Write thresholds of neurons by population, or restore the defaults."""
 
     def set_delays(self, delays: Mapping[str, np.ndarray]) -> None:
-        """Write delays of axons by projection, or those that they have without."""
+        """Write delays of axons by projection, or restore the defaults."""
 
     def begin(self, stimuli: np.ndarray, silenced: Mapping[str, np.ndarray]) -> None:
-        """Begin a presentation at the present time; both have a first axis of copies."""
+        """Begin a presentation at the current time. Both arguments have a first axis of copies."""
 
     def latencies(self) -> Mapping[str, np.ndarray]:
-        """First-spike latencies (ms) of the presentation that has ended, with a first axis of copies."""
+        """Return first-spike latencies (ms) of the finished presentation, with a first axis of copies."""
 
     def potential(self, population: str) -> np.ndarray:
-        """The live potentials of a population, of all copies one after another."""
+        """Return the live potentials of a population, for all copies in sequence."""
 
 
 class ClockDriven(ABC):
-    """An engine that runs a whole conversation in one Brian2 run (see `netsim.engines.Engine`).
+    """An engine that runs a complete conversation in one Brian2 run (see `netsim.engines.Engine`).
 
-    Between presentations an operation collects the first spikes and, after the last one of a batch, lets the
-    conversation answer.
+    Between presentations, an operation collects the first spikes. After the last presentation of a batch, it resumes
+    the conversation.
     """
 
     network: Network
@@ -88,18 +88,18 @@ class ClockDriven(ABC):
 
     @abstractmethod
     def model_for(self, batch: Batch) -> Presenting:
-        """The Brian2 network that presents a batch."""
+        """Return the Brian2 network that presents a batch."""
 
     def present(self, batch: Batch) -> Latencies:
-        """Present one batch in a Brian2 run of its own; `run` is the faster way to present many."""
+        """Present one batch in a separate Brian2 run. `run` presents many batches faster."""
         return self.run(single_batch(batch))
 
     def run(self, conversation: Conversation[Result]) -> Result:
         """Run a conversation until it returns.
 
-        Whatever the conversation raises is raised here, and the engine can be used again. An engine runs one
-        conversation at a time, and Brian2's state belongs to the process. Raises RunError if another thread uses it, or
-        if this process was forked while another thread was in the middle of a conversation with this engine.
+        Errors of the conversation propagate, and the engine stays usable. An engine runs one conversation at a time,
+        and the process has only one state of Brian2. Raise RunError if another thread uses Brian2, or if this process
+        was forked while another thread ran a conversation on this engine.
         """
         with (
             contextlib.closing(conversation),
@@ -111,14 +111,14 @@ class ClockDriven(ABC):
             dialogue = _Dialogue(self, conversation)
             dialogue.advance()
             model = None
-            while not dialogue.over and model is not dialogue.model:  # if it is the same, a stop is Ctrl-C
+            while not dialogue.over and model is not dialogue.model:  # with an equal model, a stop means Ctrl-C
                 model = dialogue.model
                 self._run(dialogue, model)
         return dialogue.result()
 
     @contextlib.contextmanager
     def _in_its_state(self) -> Iterator[None]:
-        """Refuse a network that stands in the middle of a presentation; it is in no other conversation now."""
+        """Refuse a network within a presentation. No other conversation uses it now."""
         if self._converses:
             left = "was presenting in another thread as this process was forked; make a new engine here"
             raise RunError(f"{self!r}: {left}")
@@ -129,7 +129,7 @@ class ClockDriven(ABC):
             self._converses = False
 
     def _run(self, dialogue: "_Dialogue[Result]", model: Presenting) -> None:
-        """Continue the dialogue until it is over, or needs another model."""
+        """Continue the dialogue until it ends, or needs another model."""
 
         def step() -> None:
             if not dialogue.step(model):
@@ -144,13 +144,13 @@ class ClockDriven(ABC):
 
 
 class _Dialogue(Generic[Result]):
-    """One conversation on its way through the steps of a Brian2 run, `over` once it has returned or raised.
+    """A conversation during the steps of a Brian2 run. `over` means that it has returned or raised.
 
-    What it returns or raises is kept until the run has ended: an exception on its way through Brian2's loop would
-    leave Brian2 believing that it still runs.
+    Its result or error is stored until the run ends, because an exception inside Brian2's loop would leave Brian2 in a
+    running state.
     """
 
-    model: Presenting  # of the presentation under way
+    model: Presenting  # of the current presentation
 
     def __init__(self, engine: ClockDriven, conversation: Conversation[Result]) -> None:
         self.over = False
@@ -163,7 +163,7 @@ class _Dialogue(Generic[Result]):
         self._traces: list[tuple[np.ndarray, np.ndarray]] = []
 
     def step(self, model: Presenting) -> bool:
-        """Record before each step, and after the last one begin the next presentation; whether this model goes on."""
+        """Record before each step, and begin the next presentation after the last. Return False to change the model."""
         if self._step == self._steps:
             self._step = 0
             self.advance()
@@ -175,7 +175,7 @@ class _Dialogue(Generic[Result]):
         return True
 
     def advance(self) -> None:
-        """End a presentation and begin the next one, if there is any."""
+        """End a presentation and begin the next, if any."""
         try:
             next(self._presentations)
         except StopIteration as stop:
@@ -186,15 +186,15 @@ class _Dialogue(Generic[Result]):
             self.over = True
 
     def result(self) -> Result:
-        """What the conversation has returned; raises what it has raised."""
+        """Return the result of the conversation, or raise its error."""
         if self._error is not None:
             raise self._error
         if not self._results:
-            raise KeyboardInterrupt  # Brian2 turns the first Ctrl-C into the end of its run
+            raise KeyboardInterrupt  # Brian2 converts the first Ctrl-C to the end of its run
         return self._results[0]
 
     def _hold(self, conversation: Conversation[Result]) -> Generator[None, None, Result]:
-        """Present batch after batch; each ``yield`` lets one presentation run."""
+        """Present all batches. Each ``yield`` runs one presentation."""
         try:
             batch = next(conversation)
             while True:
@@ -204,7 +204,7 @@ class _Dialogue(Generic[Result]):
             return stop.value
 
     def _present(self, batch: Batch) -> Generator[None, None, Latencies]:
-        """Present the stimuli of a batch, as many at a time as the model has copies."""
+        """Present the stimuli of a batch, in groups as large as the number of copies."""
         engine = self._engine
         batch = checked_batch(engine.network, batch)
         self.model = model = engine.model_for(batch)
@@ -230,7 +230,7 @@ class _Dialogue(Generic[Result]):
         return latencies
 
     def _trace(self, recorded: Recorded) -> tuple[np.ndarray, np.ndarray]:
-        """The live potentials of a neuron's copies and the array that takes them step by step."""
+        """Return the live potentials of a neuron's copies, and the array that records them."""
         model = self.model
         return model.potential(recorded.layer).reshape(model.copies, -1)[:, recorded.neuron], np.empty(
             (self._steps, model.copies)
@@ -247,7 +247,7 @@ _IN_BRIAN2 = threading.RLock()
 
 
 def _forget_other_threads() -> None:
-    """In a process that was forked: no other thread is in Brian2, because there is none."""
+    """Reset the lock in a forked process, which has no other threads."""
     global _IN_BRIAN2
     if _IN_BRIAN2.acquire(blocking=False):
         _IN_BRIAN2.release()
@@ -261,7 +261,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Refuse, by a RunError, a second thread in Brian2; a conversation may run another engine in its own."""
+    """Raise RunError for a second thread in Brian2. A conversation may run another engine in its own thread."""
     if not _IN_BRIAN2.acquire(blocking=False):
         raise RunError("brian2: is running in another thread, and its state belongs to the process; use processes")
     try:
@@ -271,14 +271,14 @@ def _one_thread() -> Iterator[None]:
 
 
 def _filled_up(presentations: np.ndarray, copies: int, value: float) -> np.ndarray:
-    """Presentations with as many added as the copies that would stay without."""
+    """Pad presentations to a multiple of the number of copies."""
     widths = [(0, copies - len(presentations)), *[(0, 0)] * (presentations.ndim - 1)]
     return np.pad(presentations, widths, constant_values=value)
 
 
 @contextlib.contextmanager
 def quiet_brian2() -> Iterator[None]:
-    """Keep Brian2 from logging what does not concern the user of an engine."""
+    """Suppress log messages of Brian2 that do not concern users of an engine."""
     logger = logging.getLogger("brian2")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""The engine that runs the Brian2 network of a specification, presentation after presentation in one long run."""
+"""The engine that runs the Brian2 network of a specification, with all presentations in one long run."""
 
 from collections.abc import Sequence
 
@@ -9,27 +9,27 @@ from netsim.errors import SpecificationError
 from netsim.models.network import NetworkModel, Target, build_network, code_object_class
 from netsim.specification import Network
 
-# Presentations side by side share the overhead of each step, but need the synapses of all copies
+# Simultaneous presentations share the overhead of each step, but need synapses for all copies
 SYNAPSES_SIDE_BY_SIDE = 4_000_000
 
 
 class Brian2Engine(ClockDriven):
-    """Presents stimuli to the Brian2 network of a specification; raises a SpecificationError if a parameter is wrong.
+    """Present stimuli to the Brian2 network of a specification. Wrong parameters raise a SpecificationError.
 
     Parameters
     ----------
     network : Network
     dt : float
-        Time step (ms). Latencies of stimuli, delays and breakpoints of PSPs move to the nearest step, halves up;
-        onsets, gates and ends to the first step at or after them.
+        Time step (ms). Latencies of stimuli, delays and breakpoints of PSPs move to the nearest step, halves up.
+        Onsets, gates and ends move to the first step at or after them.
     record : sequence of Recorded
-        Neurons whose potentials are kept.
+        Neurons whose potentials are recorded.
     target : {"cython", "numpy"}, optional
-        What Brian2 generates code for. By default its own preferences decide: Cython if a C compiler works,
-        else numpy.
+        Target of Brian2's code generation. By default, its preferences decide: Cython with a working C compiler, else
+        numpy.
     copies : int, optional
-        Number of presentations that run side by side, which makes small networks faster. By default a
-        training batch, or as many as a bound on the number of synapses allows.
+        Number of simultaneous presentations, which makes small networks faster. The default is a training batch,
+        limited by the number of synapses.
     """
 
     solves_equation = True
@@ -62,7 +62,7 @@ class Brian2Engine(ClockDriven):
         return f"Brian2Engine({self.network.name!r}, dt={self.dt:g})"
 
     def model_for(self, batch: Batch) -> NetworkModel:
-        """The Brian2 network, built when it is first needed, and anew if a batch delays spikes for the first time."""
+        """Return the Brian2 network. Build it at the first use, and again for the first batch that delays spikes."""
         if self._model is None or (batch.delays and not self._with_delays):
             self._with_delays = bool(batch.delays)
             self._model = build_network(

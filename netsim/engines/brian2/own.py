@@ -1,6 +1,6 @@
-"""A Brian2 network of your own as an engine: which group is which population, and where its weights are.
+"""A custom Brian2 network as an engine: the group of each population, and the variables with weights.
 
-Presentations follow each other in one run, so that monitors, inputs and further groups of yours stay in it.
+All presentations happen in one run, which includes your monitors, inputs and further groups.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from netsim.specification.grid import nearest_steps
 from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 
 Place = tuple[Any, str, Any]
-"""A Brian2 object, the name of one of its variables, and the unit that 1 stands for."""
+"""A Brian2 object, the name of one of its variables, and the unit of the value 1."""
 
 
 def brian2_engine(
@@ -34,40 +34,43 @@ def brian2_engine(
     potentials: Mapping[str, str] | None = None,
     record: Sequence[Recorded] = (),
 ) -> "OwnBrian2Engine":
-    """An engine from neuron groups and synapses of your own.
+    """Make an engine from your own neuron groups and synapses.
 
-    Their equations are free; what the learner takes them for is said by the `network`. Before each presentation the
-    state variables of all groups and synapses go back to what they were when the engine's ``run`` or ``present`` was
-    called, and spikes on their way in delayed synapses are dropped; weights and biases stay. Time goes on, and so do
-    monitors; the engine's ``begun`` says when presentations began. Names in equations that groups do not know are
-    looked up where this function is called, as by Brian2's ``run``.
+    Their equations may be any. The learner assumes the dynamics of `network`. Before each presentation, the state
+    variables of all groups and synapses return to their values at the call of the engine's ``run`` or ``present``.
+    Spikes in delayed synapses are dropped. Weights and biases stay. Time and monitors continue. The engine's ``begun``
+    has the start times of presentations. Names in equations that groups do not define are looked up where this function
+    is called, as in Brian2's ``run``.
 
     Parameters
     ----------
     network : Network
     simulation : brian2.Network
-        Holds all groups, synapses, inputs and monitors, as ``brian2.Network(brian2.collect())``.
+        Contains all groups, synapses, inputs and monitors, for example ``brian2.Network(brian2.collect())``.
     populations : mapping
-        By name, a group or subgroup for ``"stimulus"`` and for each population. A group that is ``copies`` times as
-        large as its population holds so many copies of it, one after another: so many presentations run side by side.
-        The engine makes the neurons of the stimulus fire, for example those of an empty ``SpikeGeneratorGroup``. All
-        others may fire once in a presentation (``refractory="True"``).
+        A group or subgroup for ``"stimulus"`` and for each population, by name. A group that is ``copies`` times as
+        large as its population contains ``copies`` consecutive copies of it, which run simultaneous presentations. The
+        engine makes the neurons of the stimulus fire, for example in an empty ``SpikeGeneratorGroup``. All other
+        neurons may fire once per presentation (``refractory="True"``).
     weights : mapping
-        By the name of each projection, a ``Synapses`` whose variable ``w`` holds the weights; or a pair of it and the
-        name of another variable; or a triple with the unit that a weight of 1 stands for. The synapses must be those
-        that the projection's connectivity says, in any order. A ``NeuronGroup`` stands for weights that synapses share
-        (linked variables), in the order of the kernel.
+        For each projection, by name, a ``Synapses`` with the weights in its variable ``w``. Pass a pair to name another
+        variable, or a triple to add the unit of a weight of 1. The synapses must equal the projection's connectivity,
+        in any order. For weights that synapses share (linked variables), pass a ``NeuronGroup`` in the order of the
+        kernel.
     biases : mapping, optional
-        By population, the name of the variable that holds the bias of its neurons, or a pair with its unit.
+        Name of the variable with the bias of its neurons, or a pair with its unit, by population.
     potentials : mapping, optional
-        By population, the name of the variable that is recorded as potential; by default ``v``.
+        Name of the variable to record as potential, by population. The default is ``v``.
     record : sequence of Recorded
-        Neurons whose potentials are kept.
+        Neurons whose potentials are recorded.
+        Returns
+        -------
+        OwnBrian2Engine
 
     Raises
     ------
     SpecificationError
-        If groups and synapses are not those of the network; the message names the one that is not.
+        If groups or synapses do not match the network. The message names the mismatch.
 
     Examples
     --------
@@ -97,7 +100,7 @@ def brian2_engine(
 
 
 class OwnBrian2Engine(ClockDriven):
-    """Presents stimuli to a Brian2 network of the user's own; see `brian2_engine`."""
+    """Present stimuli to a custom Brian2 network (see `brian2_engine`)."""
 
     def __init__(self, network: Network, model: "OwnNetwork", record: Sequence[Recorded] = ()) -> None:
         check_record(network, record)
@@ -115,23 +118,23 @@ class OwnBrian2Engine(ClockDriven):
         return self.model.dt
 
     def model_for(self, batch: Batch) -> "OwnNetwork":
-        """The network, which is the same for every batch."""
+        """Return the network, which is the same for every batch."""
         return self.model
 
     @property
     def begun(self) -> np.ndarray:
-        """When the presentations of the last conversation began (ms); those side by side began together."""
+        """Start times (ms) of the presentations of the last conversation. Simultaneous presentations start together."""
         return np.array(self.model.begun) * 1e3
 
     @contextlib.contextmanager
     def _in_its_state(self) -> Iterator[None]:
-        """Leave the state as it was before the conversation."""
+        """Restore the state of before the conversation."""
         with super()._in_its_state(), self.model.kept_state():
             yield
 
 
 class OwnNetwork:
-    """Where the populations and weights of a specification are in a Brian2 network; see `brian2_engine`."""
+    """The populations and weights of a specification in a Brian2 network (see `brian2_engine`)."""
 
     def __init__(
         self,
@@ -170,10 +173,10 @@ class OwnNetwork:
         }
         self._biases = {name: _place(f"biases.{name}", (self.groups[name], *_pair(biases[name]))) for name in biases}
         self._potentials = potentials
-        self.begun: list[float] = []  # when presentations began (s)
+        self.begun: list[float] = []  # start times of presentations (s)
         self._step = 0
         self._state: dict[ArrayVariable, np.ndarray] = {}
-        self.also: dict[str, np.ndarray] = {}  # neurons that fire as a presentation begins, and then no more
+        self.also: dict[str, np.ndarray] = {}  # neurons that fire only at the start of a presentation
         self._due: dict[int, np.ndarray] = {}
         self._muted: dict[str, np.ndarray] = {}
         self._first: dict[str, np.ndarray] = {}
@@ -185,15 +188,15 @@ class OwnNetwork:
         return float(self.clock.dt / b2.ms)
 
     def now(self) -> float:
-        """The present time (s); after a run that was stopped, Brian2 has a live view in place of a number."""
+        """Current time (s). After a stopped run, Brian2 has a live view instead of a number."""
         return float(np.asarray(self.network.t_).item())
 
     def operations(self) -> list[b2.NetworkOperation]:
-        """What happens in each step, after all thresholds and before monitors and synapses."""
+        """Return the operation in each step, after all thresholds and before monitors and synapses."""
         return [b2.NetworkOperation(self._pass_on, clock=self.clock, when="thresholds", order=2**30)]
 
     def set_weights(self, weights: Weights) -> None:
-        """Write kernels and biases where they are; a DataError, if they do not belong to the specification."""
+        """Write kernels and biases to their variables. Raise DataError if they do not fit the specification."""
         check_weights(self.specification, weights, "weights")
         for projection in self.specification.weighted:
             variable, unit, order = self._kernels[projection.name]
@@ -205,15 +208,15 @@ class OwnNetwork:
             values[_extent(group)] = bias.ravel() * unit
 
     def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
-        """Refuse other thresholds than those of the equations."""
+        """Refuse thresholds, because the equations define them."""
         _refuse("thresholds", thresholds)
 
     def set_delays(self, delays: Mapping[str, np.ndarray]) -> None:
-        """Refuse other delays than those of the synapses."""
+        """Refuse delays, because the synapses define them."""
         _refuse("delays", delays)
 
     def begin(self, stimuli: np.ndarray, silenced: Mapping[str, np.ndarray]) -> None:
-        """Begin a presentation: the state of before, no spike on its way, and the stimulus to come."""
+        """Begin a presentation: restore the state, drop delayed spikes, and set the stimulus."""
         self.reset()
         self.begun.append(self.now())
         self._step = 0
@@ -227,9 +230,9 @@ class OwnNetwork:
         self._twice = None
 
     def latencies(self) -> dict[str, np.ndarray]:
-        """First-spike latencies (ms) by population, with a first axis of copies.
+        """Return first-spike latencies (ms) by population, with a first axis of copies.
 
-        A DataError, if a neuron has fired twice.
+        Raise DataError if a neuron has fired twice.
         """
         if self._twice is not None:
             name, neuron = self._twice
@@ -241,15 +244,28 @@ class OwnNetwork:
         return {name: (self._first[name] * self.dt).reshape(self.copies, *shape) for name, shape in shapes}
 
     def potential(self, population: str) -> np.ndarray:
-        """The live potentials of a population, of all copies one after another."""
+        """Return the live potentials of a population, for all copies in sequence."""
         group, name = self.groups[population], self._potentials.get(population, "v")
         variable = group.variables.get(name)
         array = isinstance(variable, ArrayVariable)
         _require(array, f"potentials.{population}", f"{name!r} is no state variable of {group.name}; name another")
         return variable.get_value()[_extent(group)]
 
+    def unit_of_response(self, projection: Projection) -> str:
+        """Return the unit of a potential for a weight of 1, such as ``V per pA``, or an empty text."""
+        group = self.groups[projection.target]
+        potential = group.variables[self._potentials.get(projection.target, "v")].dim
+        weights, unit, _ = self._kernels[projection.name]
+        if potential.is_dimensionless and weights.dim.is_dimensionless:
+            return ""
+        weight = (
+            str(b2.Quantity(unit, dim=weights.dim)).removeprefix("1. ") if not weights.dim.is_dimensionless else "1"
+        )
+        of = "1" if potential.is_dimensionless else str(b2.Quantity(1.0, dim=potential)).removeprefix("1. ")
+        return f"{of} per {weight}"
+
     def reset(self) -> None:
-        """Put the state back that `kept_state` keeps, and drop spikes that are on their way."""
+        """Restore the state from `kept_state`, and drop delayed spikes."""
         for variable, value in self._state.items():
             variable.set_value(value)
         now = self.now()
@@ -262,7 +278,7 @@ class OwnNetwork:
 
     @contextlib.contextmanager
     def kept_state(self) -> Iterator[None]:
-        """Keep the state of all groups and synapses for the presentations to come, and leave it so."""
+        """Store the state of all groups and synapses for the next presentations, and restore it at the end."""
         self.begun = []
         written = {kernel[0] for kernel in self._kernels.values()}
         written |= {group.variables[name] for group, name, _ in self._biases.values()}
@@ -280,7 +296,7 @@ class OwnNetwork:
             self._state = {}
 
     def _kernel(self, projection: Projection, place: Place) -> tuple[ArrayVariable, float, np.ndarray]:
-        """The variable that holds weights, what 1 stands for, and which weight each of its values is."""
+        """Return the variable with the weights, the unit of 1, and the index of the weight of each value."""
         owner, name, unit = place
         connections = self.specification.connections(projection)
         where = f"weights.{projection.name}"
@@ -304,7 +320,7 @@ class OwnNetwork:
         pairs = inputs * neurons
         found = pre // inputs * pairs + pre % inputs * neurons + post % neurons
         expected = (np.arange(self.copies)[:, None] * pairs + keys[order]).ravel()
-        found_order = np.argsort(found, kind="stable")  # several synapses of a pair are in the order of the list
+        found_order = np.argsort(found, kind="stable")  # several synapses of a pair keep the order of the list
         have = f"{owner.name} has {len(found):,} synapses, which are not the {len(expected):,}"
         _require(np.array_equal(found[found_order], expected), where, f"{have} of {projection.connectivity}")
         number = np.empty(len(found), connections.weight.dtype)
@@ -312,7 +328,7 @@ class OwnNetwork:
         return owner.variables[name], unit, number
 
     def _pass_on(self) -> None:
-        """After the thresholds of a step: silence, note first spikes, and make the stimulus fire."""
+        """After the thresholds of a step, silence neurons, record first spikes, and make the stimulus fire."""
         for name, spikes in self._spikes.items():
             if name == STIMULUS:
                 fired = self._due.get(self._step, _NOBODY)
@@ -339,7 +355,7 @@ _NOBODY = np.empty(0, np.int32)
 
 
 def _copies(groups: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
-    """How many copies of its population each group holds."""
+    """Return the number of copies of its population in each group."""
     found = {}
     for name, group in groups.items():
         neurons = _extent(group).stop - _extent(group).start
@@ -352,12 +368,12 @@ def _copies(groups: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
 
 
 def _root(group: Any) -> Any:
-    """The group that a subgroup is of, or the group itself."""
+    """Return the parent of a subgroup, or the group itself."""
     return group.source if isinstance(group, Subgroup) else group
 
 
 def _extent(group: Any) -> slice:
-    """Where the neurons of a group or subgroup are in the arrays of its root."""
+    """Return the slice of a group or subgroup in the arrays of its root."""
     return slice(int(group.start), int(group.stop))
 
 
@@ -366,7 +382,7 @@ def _pair(given: Any) -> tuple[Any, ...]:
 
 
 def _place(where: str, given: Any) -> Place:
-    """Object, variable and unit, of which the latter two may be left out."""
+    """Return object, variable and unit. Variable and unit are optional in `given`."""
     parts = _pair(given)
     owner, name, unit = parts + ("w", None)[len(parts) - 1 :]
     variables = getattr(owner, "variables", {})
@@ -384,7 +400,7 @@ def _place(where: str, given: Any) -> Place:
 
 
 def _state_variables(owner: Any) -> Iterator[ArrayVariable]:
-    """The variables of a group or of synapses that a simulation changes."""
+    """Yield the variables of a group or of synapses that a simulation changes."""
     for name, variable in owner.variables.items():
         own = isinstance(variable, ArrayVariable) and variable.owner.name == owner.name and not variable.constant
         internal = variable.read_only or name.startswith("_") or name == "lastupdate"
@@ -393,10 +409,10 @@ def _state_variables(owner: Any) -> Iterator[ArrayVariable]:
 
 
 def _emptied(state: Any) -> Any:
-    """The full state of a queue of delayed spikes, without any."""
-    if len(state) == 2:  # of Cython: offset, and the synapses by step
+    """Return the state of a queue of delayed spikes without its spikes."""
+    if len(state) == 2:  # Cython: offset, and synapses by step
         return state[0], [[] for _ in state[1]]
-    return state[0], state[1][:0], state[2]  # of numpy: time step, the spikes, shape of the queue
+    return state[0], state[1][:0], state[2]  # numpy: time step, spikes, shape of the queue
 
 
 def _check_names(where: str, given: Mapping[str, Any], wanted: Any) -> None:

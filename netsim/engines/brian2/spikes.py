@@ -1,4 +1,4 @@
-"""The spikes of a Brian2 group in the present step: read, and replaced before synapses and monitors see them."""
+"""Read the spikes of a Brian2 group in the current step, and replace them before synapses and monitors."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from brian2.groups.subgroup import Subgroup
 class Spikes:
     """The spikes of a group or subgroup, as indices of its neurons in ascending order.
 
-    Brian2 keeps those of the step in an array that is one longer than the group: their indices, and last their number.
+    Brian2 stores the spikes of the step in an array with one more element than the group: indices, and the count in the
+    last element.
     """
 
     def __init__(self, group: Any) -> None:
@@ -18,14 +19,14 @@ class Spikes:
         self._is_part = isinstance(group, Subgroup)
 
     def now(self) -> np.ndarray:
-        """Who fires in this step."""
+        """Return the neurons that fire in this step."""
         fired = self._all()
         if not self._is_part:
             return fired.copy()
         return fired[(fired >= self._start) & (fired < self._stop)] - self._start
 
     def replace(self, fired: np.ndarray) -> None:
-        """Let others fire in this step."""
+        """Replace the neurons that fire in this step."""
         if self._is_part:
             everyone = self._all()
             outside = everyone[(everyone < self._start) | (everyone >= self._stop)]

@@ -1,4 +1,4 @@
-"""The event engine: no time step, a spike time is the root of a line."""
+"""The event engine, without time steps: a spike time is the root of a line."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""How the event engine counts: in ms, or in whole steps where spikes fall on a grid.
+"""Units of time in the event engine: ms, or whole steps on a grid.
 
-Potentials are counted as ``u = tau·v``, so that their slope is the sum of currents.
+Potentials are ``u = tau·v``, so that their slope is the sum of currents.
 """
 
 from typing import NamedTuple
@@ -19,15 +19,16 @@ from netsim.specification.grid import (
 )
 
 INSTANT = 1e-9
-"""Events within so many ms are of one instant; in single precision, within what rounding makes of one."""
+"""Interval (ms) within which events count as simultaneous. In single precision, rounding errors replace it."""
 
 
 class Dynamics(NamedTuple):
-    """What compiled loops need to know of the neurons of a population, counted by the clock.
+    """Parameters of a population's neurons for compiled loops, in units of the clock.
 
-    The threshold is in units of ``u``. Gated neurons take neither synaptic current nor bias from the onset on;
-    `whole_steps` rounds spike times up. The spikes of one step, and those at the onset, are told apart if neurons
-    compete: one whose potential is by ``x`` times the threshold above it comes ``x / (1 + x)`` times `rank` before.
+    The threshold is in units of ``u``. Gated neurons receive neither synaptic current nor bias after the onset.
+    `whole_steps` rounds spike times up. For competing neurons, spikes of one step, and spikes at the onset, are
+    ordered. A spike comes earlier by ``x / (1 + x)`` times `rank` if the potential exceeds the threshold by ``x`` times
+    the threshold.
     """
 
     threshold: float
@@ -40,10 +41,10 @@ class Dynamics(NamedTuple):
 
 
 class Clock:
-    """What the engine counts time in, and with what precision: "single" holds only without a grid (`dt` = 0).
+    """Unit and precision of times in the engine. Precision "single" applies only without a grid (`dt` = 0).
 
-    `dtype` is that of the arithmetic, `times` that of spike times while they are counted. Events within `instant` are
-    simultaneous. Of neurons that compete, those whose spikes are within `tie` have reached threshold at once.
+    `dtype` is the type of the arithmetic, `times` the type of spike times in units of the clock. Events within
+    `instant` are simultaneous. Competing neurons with spikes within `tie` count as reaching threshold together.
     """
 
     def __init__(self, network: Network, dt: float, precision: str) -> None:
@@ -51,14 +52,14 @@ class Clock:
         self.dt = dt
         self.dtype = np.dtype(np.float32 if precision == "single" and not dt else np.float64)
         steps = step_at_or_after(network.duration, dt) if dt else 0
-        # whole numbers, and half the bytes to move
+        # whole numbers with half the bytes
         self.times = np.dtype(np.float32) if dt and steps <= 2**24 else self.dtype
         self.instant = max(INSTANT, 16 * float(np.spacing(self.dtype.type(1))) * network.duration)
-        # of spikes that single precision tells apart the earlier wins, as in double precision but for few
+        # if single precision separates spikes, the earlier wins, as in double precision with few exceptions
         self.tie = self.instant if self.dtype == np.float64 else 0.0
 
     def dynamics(self, population: Population) -> Dynamics:
-        """The neurons of a population."""
+        """Return the parameters of a population's neurons."""
         neurons, real = population.dynamics, self.dtype.type
         onset, end = neurons.onset, self.network.window_end(population)
         if self.dt:
@@ -69,16 +70,16 @@ class Clock:
         return Dynamics(real(threshold), real(drive), real(onset), real(end), neurons.gated, bool(self.dt), real(rank))
 
     def breakpoints(self, projection: Projection) -> Breakpoints:
-        """The PSP of a projection."""
+        """Return the PSP of a projection."""
         delays, changes = zip(*projection.psp.kernel, strict=True)
         if self.dt:
             delays = breakpoint_steps(self.network, projection, self.dt)
         return Breakpoints(np.array(delays, self.dtype), np.array(changes, self.dtype))
 
     def head_start(self, population: Population, thresholds: np.ndarray) -> np.ndarray:
-        """Potentials to begin with that stand for neurons' own thresholds, as nothing leaks.
+        """Return initial potentials that are equivalent to individual thresholds, because potentials have no leak.
 
-        On a grid the tolerance is the same for all, so that it does not decide between neurons that compete.
+        On a grid, all neurons have the same tolerance, so that it does not decide competitions.
         """
         common, tau = population.dynamics.threshold, population.dynamics.tau
         per_threshold = common * tau / (self.dt or 1.0)
@@ -89,12 +90,12 @@ class Clock:
         return threshold * ((1 - TOLERANCE) / self.dt) if self.dt else threshold
 
     def count(self, times: np.ndarray) -> np.ndarray:
-        """Count times (ms); on a grid, halves go up to the next step."""
+        """Convert times (ms) to units of the clock. On a grid, halves round up."""
         return (nearest_steps(times, self.dt) if self.dt else times).astype(self.times, copy=False)
 
 
 @compiled
 def multiply(values: np.ndarray, factor: float, products: np.ndarray) -> None:
-    """Multiply, and widen what is in single precision."""
+    """Multiply, and convert single precision to double."""
     for i in range(values.size):
         products[i] = factor * values[i]

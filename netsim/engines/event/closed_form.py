@@ -1,8 +1,8 @@
-"""Populations whose synaptic current stops counting at the onset: first spikes in closed form.
+"""First spikes in closed form, for populations whose synaptic current ends at the onset.
 
-The potential at the onset is a product over receptive fields, or a sum of products, one for each projection: over
-receptive fields where there is a window, over a sparse matrix of synapses elsewhere. From there on the drive alone
-moves it.
+The potential at the onset is a product, or a sum of one product per projection. Projections with windows use products
+over receptive fields. Other projections use a sparse matrix of synapses. After the onset, only the drive changes the
+potential.
 """
 
 import math
@@ -25,15 +25,15 @@ from netsim.specification import Population, Projection, Window
 from netsim.weights.layout import Weights, kernel_name
 from netsim.weights.sparse import matrix_of
 
-# "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
+# "contract" allows fused multiply-add; infinities keep their meaning
 _njit = compiled_with(fastmath={"contract"})
 
-# If vectors of outputs look fewer sums up for each group of inputs, tables of these take longer than they save.
+# Minimum number of look-ups per table of sums, in vectors of outputs; with fewer, tables cost more than they save.
 _LEAST_LOOK_UPS = 8
 
 
 class ClosedForm(WindowStage):
-    """A gated population that receives by one window."""
+    """A gated population with one input projection, which is a window."""
 
     ranks: ClassVar[bool] = True
 
@@ -49,7 +49,7 @@ class ClosedForm(WindowStage):
         kernel, bias, start = self.arrays(weights, thresholds)
         signs = by_signs(kernel, self.window.source[2]) if self._takes_signs else None
         incoming = kernel if signs is None else signs
-        start = self._none if start is None else start  # None would be compiled for by itself
+        start = self._none if start is None else start  # None would compile a second version
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             own = spikes.reshape(self._spikes_shape)
@@ -60,9 +60,9 @@ class ClosedForm(WindowStage):
         return first_spikes
 
     def _are_signs_worthwhile(self) -> bool:
-        """Whether synapses that differ by their signs alone are worth being looked up by these.
+        """Return whether look-up by signs pays off for synapses that differ only by their signs.
 
-        It must not depend on the stimuli, as sums are rounded differently.
+        The choice must not depend on the stimuli, because sums round differently.
         """
         if not self.clock.network.weighting.is_binary or not has_avx512():
             return False
@@ -81,12 +81,12 @@ def gated_spikes(
     constants: tuple[tuple[Any, ...], tuple[Any, ...]],
     spikes: np.ndarray,
 ) -> None:
-    """First spikes, shape (presentations, rows, columns, maps), from the onset on moved by the drive alone.
+    """Write first spikes, shape (presentations, rows, columns, maps). After the onset, only the drive acts.
 
-    `times` are presynaptic, shape (presentations, height, width, channels); synapses come as a kernel, shape (inputs of
-    a field, maps), or by their signs; `start` are potentials to begin with, shape (rows, columns, maps), or empty.
-    `fields` are size, stride and padding of the window, `constants` the values of neurons and PSP: names of values
-    would be looked up in every call. All in one call, so that threads seldom wait for each other to get the GIL.
+    `times` are presynaptic, shape (presentations, height, width, channels). `synapses` are a kernel, shape (inputs of a
+    field, maps), or signs. `start` has initial potentials, shape (rows, columns, maps), or is empty. `fields` are size,
+    stride and padding of the window. `constants` are the values of neurons and PSP as plain tuples, because named
+    tuples cost a look-up in every call. One call does all work, so that threads seldom wait for the GIL.
     """
     (size, stride, padding), (of_neurons, of_psp) = fields, constants
     neurons, psp = Dynamics(*of_neurons), Breakpoints(*of_psp)
@@ -101,9 +101,10 @@ def gated_spikes(
 
 @_njit
 def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, neurons: Dynamics) -> None:
-    """Replace potentials at the onset by the times at which the drive alone carries them to threshold.
+    """Replace potentials at the onset by the times at which the drive raises them to threshold.
 
-    They have the shape (rows, maps), and come without the bias; neurons that are not there before the end are silent.
+    Potentials have the shape (rows, maps), and exclude the bias. Neurons that do not reach threshold before the end are
+    silent.
     """
     silent = potentials.dtype.type(np.inf)
     for row in range(len(potentials)):
@@ -123,8 +124,10 @@ def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, neurons: Dynami
 
 
 Add = Callable[[np.ndarray, np.ndarray], None]
-"""Adds what a projection brings to potentials, shape (presentations, neurons), from the integrals of the PSPs of its
-presynaptic spikes, shape (presentations, presynaptic neurons)."""
+"""Add the input of a projection to potentials, shape (presentations, neurons).
+
+The input comes from the integrals of the PSPs of presynaptic spikes, shape (presentations, presynaptic neurons).
+"""
 
 
 class ClosedFormSum:
@@ -176,10 +179,10 @@ class _Input(ABC):
 
     @abstractmethod
     def prepare(self, kernel: np.ndarray) -> Add:
-        """What adds the products with these weights."""
+        """Return the function that adds the products with these weights."""
 
     def arrivals(self, weights: Weights) -> Callable[[np.ndarray], np.ndarray]:
-        """When spikes arrive at each line, given when they arrive at all synapses."""
+        """Return a function from arrival times at all synapses to arrival times at each line."""
         lags = lags_of(self.clock, self.projection, self.lines, weights)
         return lambda times: by_line(times, self.lines, lags, self.dtype)
 
@@ -207,7 +210,7 @@ class _Listed(_Input):
         matrix = matrix_of(clock.network, projection)
         self.side = matrix.by_target
         self.weight = matrix.weight[self.side.order]
-        if projection.is_delayed_per("synapse"):  # each synapse is a line, in the order in which they are added up
+        if projection.is_delayed_per("synapse"):  # each synapse is a line, in the order of summation
             pre, _, weight = clock.network.connections(projection)
             self.lines = Lines(pre[self.side.order], weight[self.side.order])
             self.side = self.side._replace(opposite=np.arange(pre.size, dtype=np.uint32))

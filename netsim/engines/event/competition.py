@@ -1,7 +1,7 @@
-"""Competition of neurons whose spikes change nothing of their own population's: the first of each scope are kept.
+"""Competition of neurons outside loops: keep the first spikes of each scope.
 
-Without a loop neurons reach threshold as they would alone. Their stages tell simultaneous spikes apart by potential
-(`Dynamics.rank`), so that times and numbers say who wins.
+Without a loop, spikes of a population do not affect its other neurons. Stages order simultaneous spikes by potential
+(`Dynamics.rank`). Times and numbers of neurons then determine the winners.
 """
 
 from collections.abc import Callable
@@ -24,14 +24,14 @@ from netsim.numerics.vectors import (
 from netsim.specification import Population
 
 MOST_WINNERS = 64
-"""All spikes of a scope are looked at for the time of each winner: more of them are found spike by spike."""
+"""Maximum number of winners found by scanning all spikes of a scope per winner. Larger numbers use event loops."""
 
 
 def is_decided_by_times(clock: Clock, population: Population, ranks: bool) -> bool:
-    """Whether times say who fires of a population's neurons, if no loop joins them.
+    """Return whether times determine the winners of a population without loops.
 
-    Stages that do not tell the spikes of one step and of the onset apart (`ranks`) do so in `free` and at exact times
-    alone. In overlapping scopes a neuron that wins in one decides about others.
+    Some stages do not order spikes of one step or of the onset (`ranks` is False). For them, times suffice only in
+    `free` with exact times. In overlapping scopes, the winner of one scope affects others.
     """
     winners = population.winners
     if winners is None:
@@ -46,7 +46,7 @@ def is_decided_by_times(clock: Clock, population: Population, ranks: bool) -> bo
 
 
 def silencing(clock: Clock, population: Population) -> Callable[[np.ndarray], None]:
-    """A function that silences those that lose, in an array of spike times of shape (presentations, \\*population)."""
+    """Return a function that silences losers in spike times of shape (presentations, \\*population)."""
     winners = population.winners
     assert winners is not None
     scopes = winners.scopes(population.shape).ravel()
@@ -57,7 +57,7 @@ def silencing(clock: Clock, population: Population) -> Callable[[np.ndarray], No
 
     def silence(spikes: np.ndarray) -> None:
         own = spikes.reshape(len(spikes), scopes.size)
-        by_scope = own if in_place else np.take(own, neurons, axis=1)  # in C order, unlike own[:, neurons]
+        by_scope = own if in_place else np.take(own, neurons, axis=1)  # C order, unlike own[:, neurons]
         _silence_losers(firsts, winners.first, instant, dynamics, by_scope)
         if not in_place:
             own[:, neurons] = by_scope
@@ -67,10 +67,10 @@ def silencing(clock: Clock, population: Population) -> Callable[[np.ndarray], No
 
 @compiled
 def _silence_losers(firsts: np.ndarray, most: int, instant: float, dynamics: Dynamics, spikes: np.ndarray) -> None:
-    """Silence all but the first spikes of each scope; of one instant, those of the lowest numbers come first.
+    """Keep only the first spikes of each scope. Among simultaneous spikes, the lowest numbers come first.
 
-    The members of a scope lie side by side, in order of their numbers, from its entry in `firsts` on. Those that fire
-    are ranked no more.
+    The members of a scope are contiguous, in order of their numbers, starting at its entry in `firsts`. The remaining
+    spikes lose their ranks.
     """
     silent, lanes = spikes.dtype.type(np.inf), lanes_of(spikes)
     largest = np.max(firsts[1:] - firsts[:-1])
@@ -80,14 +80,14 @@ def _silence_losers(firsts: np.ndarray, most: int, instant: float, dynamics: Dyn
         for scope in range(firsts.size - 1):
             begin, end = firsts[scope], firsts[scope + 1]
             own, size, scanned, source = of_all[begin:end], end - begin, begin, of_all
-            if size % lanes:  # whole vectors are read where they lie, others are copied and filled up
+            if size % lanes:  # whole vectors are read in place, others are copied and padded
                 scanned, source = 0, times
                 for member in range(size):
                     times[member] = own[member]
                 for beyond in range(size, times.size):
                     times[beyond] = silent
             after = scanned + -(-size // lanes) * lanes
-            # time after time, until enough have fired
+            # proceed in time until enough have fired
             until, count = -silent, 0
             while count < most and until < silent:
                 former, following = broadcast(until), broadcast(silent)
@@ -107,7 +107,7 @@ def _silence_losers(firsts: np.ndarray, most: int, instant: float, dynamics: Dyn
 
 @register_jitable
 def _count_until(times: np.ndarray, first: int, after: int, until: float) -> int:
-    """How many times from the first on are no later; whole vectors of them."""
+    """Count times from the first that are not later than `until`, in whole vectors."""
     count, lanes = 0, lanes_of(times)
     for place in range(first, after, lanes):
         count += count_at_least(broadcast(until), load(times, place))
@@ -116,7 +116,7 @@ def _count_until(times: np.ndarray, first: int, after: int, until: float) -> int
 
 @compiled
 def _keep_lowest_numbers(most: int, instant: float, own: np.ndarray) -> None:
-    """Silence all but so many spikes of a scope: instant by instant, from the earliest spike on, the lowest numbers."""
+    """Keep the first `most` spikes of a scope. Among simultaneous spikes, keep the lowest numbers."""
     fires = np.zeros(own.size, np.bool_)
     while most > 0:
         earliest = own.dtype.type(np.inf)

@@ -1,8 +1,9 @@
-"""Populations that a loop joins, or that compete by more than times: run as one, event by event, in order of time.
+"""Populations in a loop, or with competition that times do not determine, simulated together event by event.
 
-A spike changes slopes, at once or after a delay; a slope says when its neuron is due to fire. Whoever is due first
-fires, which may move all that were due later. A potential has no jumps, so that spikes of one instant do not see each
-other: they fire before any of them changes a slope. On a grid the same holds of the spikes of one step.
+A spike changes slopes, at once or after a delay. Slopes predict the next spike of each neuron. The neuron with the
+earliest predicted spike fires, which may change all later predictions. Potentials have no jumps. Simultaneous spikes
+therefore do not influence each other: they fire before any of them changes a slope. On a grid, this applies to spikes
+of the same step.
 """
 
 import math
@@ -22,23 +23,24 @@ from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
 Run = Callable[[Mapping[str, np.ndarray], Mapping[str, np.ndarray], Mapping[str, np.ndarray]], None]
-"""Finds the first spikes of a component for some presentations.
+"""Compute the first spikes of a component for some presentations.
 
-It takes when the spikes of each projection from outside arrive, by its name, which neurons of populations are silenced,
-and where the spikes of each population are written, all of shape (presentations, \\*population)."""
+Arguments are arrival times of spikes by projection from outside, silenced neurons by population, and result arrays by
+population. All have the shape (presentations, \\*population).
+"""
 
 EQUAL = 1e-9
-"""Potentials at threshold that differ by less, in units of the threshold, are the same to neurons that compete."""
+"""Difference of potentials at threshold, in units of the threshold, below which competing neurons tie."""
 
 
 class _Members(NamedTuple):
-    """The neurons of a component, one population after another; `owner` is the number of a neuron's population.
+    """The neurons of a component, ordered by population. `owner` is the index of a neuron's population.
 
-    What follows, up to the difference of potentials that counts as none (`equal`), is of populations. The spike of a
-    neuron ``j`` leaves by the `lines` from ``first_line[j]`` on, rows of the synapses. In its `scope` (-1 without
-    competition) it fires if fewer than `most` spikes have counted there; its own counts in the scopes `counted` from
-    ``first_counted[j]`` on; there are so many `scopes`. The `openings` are the populations in the order of their
-    onsets, and the window of the `last` ends last.
+    The next fields, up to `equal` (the difference of potentials that counts as a tie), are per population. The spike of
+    neuron ``j`` uses the `lines` (rows of the synapses) starting at ``first_line[j]``. The neuron fires if fewer than
+    `most` spikes have counted in its `scope` (-1 without competition). Its own spike counts in the scopes `counted`
+    starting at ``first_counted[j]``. `scopes` is the number of scopes. `openings` are the populations in the order of
+    their onsets. The window of population `last` ends last.
     """
 
     owner: np.ndarray
@@ -59,7 +61,7 @@ class _Members(NamedTuple):
 
 
 class ComponentStage:
-    """A component of a network, see `netsim.specification.Network.components`."""
+    """A component of a network (see `netsim.specification.Network.components`)."""
 
     def __init__(self, clock: Clock, component: tuple[Population, ...]) -> None:
         self.clock = clock
@@ -76,9 +78,9 @@ class ComponentStage:
         self.members = self._members()
 
     def prepare(self, weights: Weights, thresholds: Mapping[str, np.ndarray], late: Mapping[str, np.ndarray]) -> Run:
-        """A function that finds the first spikes of some presentations.
+        """Return a function that computes the first spikes of some presentations.
 
-        Thresholds of neurons are by population, conduction delays, as the clock counts, by projection.
+        Thresholds of neurons are by population. Conduction delays are by projection, in units of the clock.
         """
         dtype, shapes = self.clock.dtype, self.clock.network.shapes
         projections = self.outer + self.inner
@@ -169,17 +171,17 @@ class ComponentStage:
 
 
 def _firsts(owners: np.ndarray, size: int) -> np.ndarray:
-    """Where the entries of each of so many owners begin in an array that is sorted by owner, and where the last end."""
+    """Return the start of each owner's entries in an array sorted by owner, and the end of the last."""
     return np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=size))]).astype(np.int64)
 
 
 class _State(NamedTuple):
-    """Where a presentation stands.
+    """State of a presentation.
 
-    Neurons have potentials, counted from the threshold, at the times that they have `reached`, the slopes that currents
-    from outside and those of the loop give them, and when they are `planned` to fire; those that have fired, or will
-    not, are `done`. They are `due` (`netsim.engines.event.spike_queue`) then or earlier, for a delay is looked at only
-    when it matters. Populations are `open` from their onset on.
+    Potentials are relative to the threshold, at the times `reached`. Slopes come from currents from outside and from
+    the loop. `planned` are predicted spike times. Neurons that have fired, or cannot fire, are `done`. `due`
+    (`netsim.engines.event.spike_queue`) has the planned times or earlier times, because postponed spikes are updated
+    only when needed. Populations are `open` after their onset.
     """
 
     excess: np.ndarray
@@ -207,10 +209,10 @@ def _run(
     bits: np.ndarray,
     spikes: np.ndarray,
 ) -> None:
-    """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
+    """Write the first spikes of each presentation, shape (presentations, neurons), ``inf`` for silence.
 
-    Arrivals are those of the lines from outside, `lag` the delays of those of the loop, which follow them in the rows
-    of the synapses. Potentials at the `start` are counted from the threshold.
+    `arrivals` belong to lines from outside. `lag` has the delays of lines of the loop, which follow them in the rows of
+    the synapses. Potentials in `start` are relative to the threshold.
     """
     presentations, count = spikes.shape
     outer, breakpoints = arrivals.shape[1], synapses.delays.shape[1]
@@ -242,7 +244,7 @@ def _run(
                     times[arriving], codes[arriving] = now, line * breakpoints + k
                     arriving += 1
         order = in_order_of_time(times[:arriving], times[:arriving].view(bits.dtype), last)
-        # arrays that are copied as a whole bring along, compiled, the messages of all that they might not fit
+        # copying whole arrays would compile error messages for all mismatched shapes
         for i in range(count):
             state.excess[i], state.slope[i] = start[i], bias[i]
             state.done[i], spikes[b, i] = silenced[b, i], silent
@@ -260,7 +262,7 @@ def _run(
             _settle(now + instant, state)
             if not min(now, state.due[1]) < last:
                 break
-            # a potential that reaches threshold at an instant does so whatever changes its slope then
+            # simultaneous changes of slope do not affect a potential that reaches threshold
             if state.due[1] <= now + instant and state.due[1] < opening:
                 _fire(state.due[1] + tie, members, state, firing, tally, spikes[b])
                 for neuron in firing:
@@ -289,7 +291,7 @@ def _run(
 
 @compiled
 def _slope(neuron: int, members: _Members, state: _State) -> float:
-    """The slope of a neuron's potential."""
+    """Return the slope of a neuron's potential."""
     owner = members.owner[neuron]
     if not state.open[owner]:
         return state.slope[neuron]
@@ -306,7 +308,7 @@ def _advance(neuron: int, now: float, members: _Members, state: _State) -> None:
 
 @compiled
 def _plan(neuron: int, members: _Members, state: _State, whole_steps: bool) -> None:
-    """Find when a neuron is due, whose slope has changed where it has reached."""
+    """Predict the spike of a neuron after a change of its slope."""
     excess, due = state.excess[neuron], state.reached[neuron]
     if not excess >= 0:
         rise = _slope(neuron, members, state)
@@ -321,7 +323,7 @@ def _plan(neuron: int, members: _Members, state: _State, whole_steps: bool) -> N
 
 @compiled
 def _settle(until: float, state: _State) -> None:
-    """Make sure that the first neuron is due when it is planned to fire, if it is by some time."""
+    """Update entries until the first due neuron is due at its planned time, or after `until`."""
     while state.due[1] <= until:
         neuron = next_due(state.due)
         if state.planned[neuron] == state.due[1]:
@@ -331,7 +333,7 @@ def _settle(until: float, state: _State) -> None:
 
 @compiled
 def _open(population: int, now: float, members: _Members, state: _State, whole_steps: bool) -> None:
-    """Let the neurons of a population fire from its onset on."""
+    """Open the firing window of a population at its onset."""
     for neuron in range(members.owner.size):
         if members.owner[neuron] == population and not state.done[neuron]:
             _advance(neuron, now, members, state)
@@ -352,11 +354,11 @@ def _change_slopes(
     state: _State,
     whole_steps: bool,
 ) -> None:
-    """Let a breakpoint of a PSP reach all synapses of a line."""
+    """Apply a breakpoint of a PSP to all synapses of a line."""
     for s in range(synapses.first[line], synapses.first[line + 1]):
         neuron = np.intp(synapses.post[s])
         is_open = state.open[members.owner[neuron]]
-        # what comes from outside ends at the gate, what comes from the loop begins with the onset
+        # currents from outside end at the gate, currents of the loop start at the onset
         if state.done[neuron] or (is_open and not recurrent and members.gated[members.owner[neuron]]):
             continue
         if is_open or not recurrent:
@@ -373,7 +375,7 @@ def _change_slopes(
 def _fire(
     until: float, members: _Members, state: _State, firing: np.ndarray, tally: np.ndarray, spikes: np.ndarray
 ) -> None:
-    """Let all neurons fire that are due, as far as competition lets them; a -1 follows those that do in `firing`."""
+    """Fire all due neurons that competition allows. Write them to `firing`, followed by -1."""
     count, compete = 0, False
     while state.due[1] <= until:
         neuron = next_due(state.due)
@@ -385,7 +387,7 @@ def _fire(
         firing[count] = neuron
         count += 1
     if compete and count > 1:
-        # rounding decides when they come; the neuron further above threshold goes first, then the one of lower number
+        # their order is arbitrary by rounding: sort by potential above threshold, then by number
         lead, most = np.empty(spikes.size), 0.0
         lead[:] = -np.inf
         for neuron in firing[:count]:

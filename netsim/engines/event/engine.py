@@ -1,9 +1,9 @@
-"""The event-driven engine: no time step, a spike time is the root of a line.
+"""The event-driven engine, without time steps: a spike time is the root of a line.
 
-A breakpoint of a postsynaptic potential changes a slope. Populations of a gated regime, such as ``phased``, have a
-closed form, one matrix product; the others are swept, breakpoint by breakpoint; those that a loop joins, and neurons
-that compete by more than their times, go on from spike to spike. Presentations run in parallel. On a grid the same
-computation counts in whole steps and rounds spike times up, as a clock-driven engine finds them.
+A breakpoint of a postsynaptic potential changes a slope. There are three algorithms. Populations of a gated regime,
+such as ``phased``, have a closed form with matrix products. Other populations are swept breakpoint by breakpoint.
+Loops, and competitions that times do not determine, proceed from spike to spike. Presentations run in parallel. On a
+grid, the same computation counts in whole steps and rounds spike times up, like a clock-driven engine.
 """
 
 import contextlib
@@ -31,9 +31,9 @@ from netsim.weights.layout import Weights, check_values, check_weights, have_sha
 
 
 class Stage(Protocol):
-    """How the first spikes of a population are found; what is the same for all batches is laid out once.
+    """The algorithm for the first spikes of a population, with data prepared once for all batches.
 
-    One that `ranks` tells simultaneous spikes of neurons that compete apart by their potentials (`Dynamics.rank`).
+    A stage with `ranks` orders simultaneous spikes of competing neurons by potential (`Dynamics.rank`).
     """
 
     ranks: ClassVar[bool]
@@ -41,11 +41,11 @@ class Stage(Protocol):
     def __init__(self, clock: Clock, population: Population) -> None: ...
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
-        """A function that finds the first spikes of some presentations; thresholds have the population's shape."""
+        """Return a function that computes first spikes. Thresholds have the shape of the population."""
 
 
 class _Alone:
-    """A population that no loop joins to another or to itself, as a component of the network."""
+    """A population without loops, as a component of the network."""
 
     def __init__(self, clock: Clock, population: Population, stage: Stage) -> None:
         self._name = population.name
@@ -62,7 +62,7 @@ class _Alone:
             arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
         ) -> None:
             own, sources = spikes[self._name], [arriving[name] for name in self._incoming]
-            # ranks are of the arithmetic's precision
+            # ranks have the precision of the arithmetic
             found = own if self._silence is None else in_type(own, self._dtype)
             first_spikes(sources, found)
             if self._name in silenced:
@@ -75,24 +75,24 @@ class _Alone:
 
 
 def _sources_before(network: Network, population: Population) -> list[tuple[str, str]]:
-    """The projections that do not come from the population's own component, by name, and their sources."""
+    """Return names and sources of the projections from outside the population's component."""
     return [(one.name, one.source) for one in network.incoming(population.name) if not network.is_recurrent(one)]
 
 
 class EventEngine:
-    """Presents stimuli by events; raises a SpecificationError if a parameter does not fit the network.
+    """Present stimuli event by event. Parameters that do not fit the network raise a SpecificationError.
 
     Parameters
     ----------
     network : Network
     dt : float
-        Time grid (ms) on which spikes fall; 0 for exact times. Latencies of stimuli, delays and breakpoints of PSPs
-        move to the nearest step, halves up; onsets, gates and ends to the first step at or after them.
+        Time step of the grid of spikes (ms), or 0 for exact times. Latencies of stimuli, delays and breakpoints of PSPs
+        move to the nearest step, halves up. Onsets, gates and ends move to the first step at or after them.
     precision : {"double", "single"}
-        Arithmetic, and type of the latencies. On a grid the latencies are always those of double precision: a
-        rounding error would there move a spike by a whole step.
+        Precision of arithmetic and latencies. On a grid, the engine always uses double precision, because a rounding
+        error could move a spike by a whole step.
     record : sequence of Recorded
-        Neurons whose `potentials` are kept of the last batch, at the times where their slope may change.
+        Neurons whose `potentials` are recorded in the last batch, at the times where their slope may change.
     """
 
     solves_equation = True
@@ -108,7 +108,7 @@ class EventEngine:
         self.record = tuple(record)
         self.potentials: list[Potential] = []
         self._clock = Clock(network, self.dt, precision)
-        # asked for once: each look-up takes as long as a small layer
+        # looked up once, because each look-up takes as long as a small layer
         self._shapes = weight_shapes(network)
         self._made: list[ComponentStage | _Alone] = []
         self._members = [[(one.name, _sources_before(network, one)) for one in each] for each in network.components]
@@ -127,10 +127,10 @@ class EventEngine:
                 return stop.value
 
     def present(self, batch: Batch) -> Latencies:
-        """First-spike latencies (ms) of the stimulus and of every population.
+        """Return first-spike latencies (ms) of the stimulus and of all populations.
 
-        Raises what `checked_batch` and `copy_stimuli` do. An engine presents one batch at a time: a RunError, if it
-        does so in another thread.
+        Raise the errors of `checked_batch` and `copy_stimuli`. An engine presents one batch at a time. Raise RunError
+        if another thread is using it.
         """
         with presenting_alone(self):
             return self._present(batch)
@@ -175,9 +175,9 @@ class EventEngine:
 
     @property
     def _stages(self) -> list[ComponentStage | _Alone]:
-        """By component of the network, made when they are first needed.
+        """Stages by component of the network, made at the first use.
 
-        `cached_property` has a lock before Python 3.12, which a process that is forked meanwhile would wait for.
+        Before Python 3.12, `cached_property` has a lock on which a forked process could hang.
         """
         if not self._made:
             self._made = self._make_stages()
@@ -197,7 +197,7 @@ class EventEngine:
         return stages
 
     def _stage(self, population: Population) -> type[Stage]:
-        """How a population alone is simulated."""
+        """Return the algorithm of a population without loops."""
         if not population.integrates:
             return RelayStage
         projection, *others = self.network.incoming(population.name)

@@ -1,4 +1,4 @@
-"""Membrane potentials of chosen neurons, computed afterwards from the spikes that reach them."""
+"""Membrane potentials of recorded neurons, computed from their input spikes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,11 +15,11 @@ from netsim.weights.layout import bias_name, kernel_name
 def potential_traces(
     network: Network, batch: Batch, latencies: Latencies, record: Sequence[Recorded], dt: float = 0.0
 ) -> list[Potential]:
-    """Potentials of neurons at every time where their slope may change, presentation by presentation.
+    """Return potentials of neurons at all times where their slope may change, by presentation.
 
-    Samples lie at the start and the end of the presentation, at every breakpoint of the synaptic current, at
-    the onset, the gate and the spike; straight lines between them are the potential. It goes on after
-    the spike as the equation says. Onsets, gates and delays fall on the grid `dt` (ms), if it is not 0.
+    Samples are at the start and the end of the presentation, at every breakpoint of the synaptic current, at the onset,
+    the gate and the spike. The potential is linear between samples. A spike does not reset the potential. Onsets, gates
+    and delays are on the grid `dt` (ms), unless it is 0.
     """
     if not record:
         return []
@@ -27,7 +27,7 @@ def potential_traces(
     traces = []
     for presentation in range(len(batch.stimuli)):
         for (name, neuron), (bias, inputs) in zip(record, afferents, strict=True):
-            currents: list[_Current] = []  # from outside, and of a loop
+            currents: list[_Current] = []  # from outside and from a loop
             for recurrent in (False, True):
                 times, jumps = [np.zeros(0)], [np.zeros(0)]
                 for synapses in inputs:
@@ -43,10 +43,10 @@ def potential_traces(
 
 
 class _Inputs(NamedTuple):
-    """What one projection brings to a neuron, synapse by synapse.
+    """Input of a neuron from one projection, by synapse.
 
-    Spikes of `pre` are `late` by conduction delays (ms). After the `delays` of the PSP (ms) the synaptic current jumps,
-    shape (synapses, breakpoints). The current of a loop is `recurrent`.
+    Spikes of `pre` arrive after conduction delays `late` (ms). The synaptic current jumps at the `delays` of the PSP
+    (ms), shape (synapses, breakpoints). `recurrent` marks the current of a loop.
     """
 
     source: str
@@ -58,13 +58,13 @@ class _Inputs(NamedTuple):
 
 
 class _Current(NamedTuple):
-    """When a current jumps (ms), in order, and by how much."""
+    """Ascending times (ms) of the jumps of a current, and their sizes."""
 
     times: np.ndarray
     jumps: np.ndarray
 
     def after(self, times: np.ndarray) -> np.ndarray:
-        """The current from given times on."""
+        """Return the current just after given times."""
         return np.concatenate([[0.0], np.cumsum(self.jumps)])[np.searchsorted(self.times, times, side="right")]
 
 
@@ -74,7 +74,7 @@ def _in_order(times: np.ndarray, jumps: np.ndarray) -> _Current:
 
 
 def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) -> tuple[float, list[_Inputs]]:
-    """Constant current of a neuron, and what each projection brings to it."""
+    """Return the constant current of a neuron, and its input from each projection."""
     population = network.population(recorded.layer)
     inputs = []
     for projection in network.incoming(population.name):
@@ -96,7 +96,7 @@ def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) ->
 def _synapses(
     network: Network, projection: Projection, kernel: np.ndarray, neuron: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Presynaptic neurons of one neuron and their weights, or delays; shape (synapses,), without padding."""
+    """Return presynaptic neurons of one neuron and their weights or delays, shape (synapses,), without padding."""
     window = network.window(projection)
     if window is None:
         pre, post, weight = network.connections(projection)
@@ -115,7 +115,7 @@ def _synapses(
 def _trace(
     network: Network, name: str, outer: _Current, recurrent: _Current, bias: float, spike: float, dt: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sample times (ms) and potentials of one neuron."""
+    """Return sample times (ms) and potentials of one neuron."""
     population, duration = network.population(name), network.duration
     neurons = population.dynamics
     onset, gate = neurons.onset, neurons.gate
@@ -131,7 +131,7 @@ def _trace(
     ]
     landmarks = np.array([0.0, onset, gate, spike, duration])
     time = np.unique(np.concatenate([*breakpoints, landmarks[landmarks <= duration]]))
-    # on the segment after each sample
+    # slope after each sample
     before_gate = np.where(time < gate, bias + outer.after(time), 0.0)
     slope = (before_gate + np.where(time >= onset, neurons.drive + recurrent.after(time), 0.0)) / neurons.tau
     potential = np.concatenate([[0.0], np.cumsum(slope[:-1] * np.diff(time))])

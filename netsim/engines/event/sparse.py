@@ -1,7 +1,7 @@
-"""Populations of any connectivity, and relays: synapse by synapse, at a cost in proportion to those with a spike.
+"""Populations of any connectivity, and relays. The cost is proportional to the synapses with a spike.
 
-The breakpoints of all presynaptic spikes are visited in order of time, and each moves those neurons alone that
-its synapses reach. The kernels for windows are quicker where they apply, and give the same spikes.
+The loops visit the breakpoints of all presynaptic spikes in temporal order. Each breakpoint changes only the neurons
+that its synapses reach. The loops for windows are faster where they apply, and compute the same spikes.
 """
 
 import math
@@ -24,20 +24,20 @@ from netsim.weights.delays import synaptic_delay
 from netsim.weights.layout import Weights, kernel_name
 
 _BLOCK, _LARGEST_BLOCK = 2048, 2**15 - 2
-"""Neurons: what a sweep changes of them fits into the nearest cache, and their numbers into two bytes."""
+"""Neurons per block: their state fits into the L1 cache. The larger number fits into two bytes."""
 _ROW = 32
-"""Of synapses in a row: so many, on average, that to begin with it takes little beside."""
+"""Mean synapses per row; amortises row start-up."""
 _QUEUED = 1_000_000
-"""So many breakpoints are queued at a time."""
+"""Breakpoints queued at a time; bounds memory."""
 _NOWHERE: Mapping[str, int] = MappingProxyType({})
 
 
 class Synapses(NamedTuple):
-    """Synapses of projections by line (`Lines`); those of all projections are counted one after another.
+    """Synapses by line (`Lines`), with consecutive numbers over all projections.
 
-    Those of a line begin in `post` and `weights` at its entry of `first`, which has one more at the end.
-    `psp` is the row of `delays` and `changes`, shape (projections, breakpoints), that its spike has: when the slope of
-    the PSP changes after the spike, and by how much; filled up with changes of 0.
+    The synapses of a line start in `post` and `weights` at its entry of `first`, which has one final additional entry.
+    `psp` is the row of a line in `delays` and `changes`, shape (projections, breakpoints). These are the delays of
+    slope changes of the PSP after the spike, and their sizes, padded with changes of 0.
     """
 
     first: np.ndarray
@@ -49,12 +49,12 @@ class Synapses(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Synapses in blocks of `size` neighbouring neurons, so that what a sweep reads and writes stays in the cache.
+    """Synapses in blocks of `size` neighbouring neurons, so that reads and writes of a sweep stay in the cache.
 
-    Those of a presynaptic neuron within a block, a row, begin in `post` and `weights` at its entry of `first`, block by
-    block. `post` is where in its block the line of a neuron is, in places of eight bytes. Rows are whole vectors of
-    `abreast_of` synapses, each onto another neuron. They are filled up with synapses of weight 0 onto a neuron that
-    there is not, the last one of a block.
+    A row contains the synapses of a presynaptic neuron within a block. It starts in `post` and `weights` at its entry
+    of `first`, block by block. `post` is the position of a neuron's line within its block, in units of eight bytes.
+    Rows consist of whole vectors of `abreast_of` synapses, each onto a different neuron. They are padded with synapses
+    of weight 0 onto a dummy neuron, the last of a block.
     """
 
     first: np.ndarray
@@ -64,9 +64,9 @@ class Rows(NamedTuple):
 
 
 class Events(NamedTuple):
-    """Breakpoints in order of time: when they come, from whom, and the change of slope, shape (presentations, most).
+    """Breakpoints in temporal order: times, presynaptic neurons and slope changes, shape (presentations, most).
 
-    `counts`, shape (presentations,), are how many there are.
+    `counts`, shape (presentations,), are the numbers of breakpoints.
     """
 
     times: np.ndarray
@@ -76,7 +76,7 @@ class Events(NamedTuple):
 
 
 class SparseStage:
-    """A population of integrating neurons, not gated, that receives by any projections."""
+    """A population of integrating, ungated neurons with any input projections."""
 
     ranks: ClassVar[bool] = False
 
@@ -131,7 +131,7 @@ class SparseStage:
 
 
 class RelayStage:
-    """A population of relays, which receive by one projection."""
+    """A population of relays, which have one input projection."""
 
     ranks: ClassVar[bool] = False
 
@@ -141,7 +141,7 @@ class RelayStage:
         self.layout = None if self.window is not None else lay_out_synapses(clock, [projection])[0]
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
-        """See `netsim.engines.event.engine.Stage`; there are neither weights nor thresholds."""
+        """See `netsim.engines.event.engine.Stage`. Weights and thresholds are ignored."""
         return self._first_spikes
 
     def _first_spikes(self, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
@@ -156,10 +156,12 @@ class RelayStage:
 
 
 class Lines(NamedTuple):
-    """What a spike of a projection's source reaches at once: its synapses, or each for itself with delays of their own.
+    """Lines of a projection: groups of synapses that a spike reaches simultaneously.
 
-    `sources` are the presynaptic neurons of the lines, None if each has one. `synapses` are the numbers of the delays
-    of lines that have their own.
+    With individual delays, each synapse is a line.
+
+    `sources` are the presynaptic neurons of the lines, or None if each neuron has one line. `synapses` are the indices
+    of the delays of lines with individual delays.
     """
 
     sources: np.ndarray | None
@@ -167,13 +169,13 @@ class Lines(NamedTuple):
 
 
 def lags_of(clock: Clock, projection: Projection, lines: Lines, weights: Weights) -> np.ndarray | None:
-    """How much later spikes arrive at the lines of a projection; None without delays of their own."""
+    """Return the additional delays of the lines of a projection, or None without individual delays."""
     delays = synaptic_delay(projection, weights)
     return None if delays is None else clock.count(delays).ravel()[lines.synapses]
 
 
 def by_line(times: np.ndarray, lines: Lines, lags: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
-    """When spikes arrive at lines, shape (presentations, lines); given when they arrive at all synapses."""
+    """Return arrival times at lines, shape (presentations, lines), from common arrival times at all synapses."""
     flat = np.ascontiguousarray(times, dtype).reshape(len(times), -1)
     if lines.sources is None or lags is None:
         return flat
@@ -190,17 +192,17 @@ def _send(times: np.ndarray, sources: np.ndarray, lags: np.ndarray, arrivals: np
 
 
 def side_by_side(arrivals: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays of all projections side by side, shape (presentations, lines of all)."""
+    """Concatenate arrays of all projections, shape (presentations, lines of all)."""
     return np.ascontiguousarray(arrivals[0] if len(arrivals) == 1 else np.concatenate(arrivals, axis=1))
 
 
 def lay_out_synapses(
     clock: Clock, projections: Sequence[Projection], offsets: Mapping[str, int] = _NOWHERE
 ) -> tuple[Synapses, list[Lines]]:
-    """The synapses of projections by line, and the lines of each.
+    """Return the synapses of projections by line, and the lines of each projection.
 
-    In place of weights are indices into all weights, one array after another. Postsynaptic neurons are counted from the
-    offsets of their populations.
+    Weights are replaced by indices into the concatenated weights. Postsynaptic neurons are numbered from the offsets of
+    their populations.
     """
     network = clock.network
     most = max(len(projection.psp.kernel) for projection in projections)
@@ -225,7 +227,7 @@ def lay_out_synapses(
 
 
 def _in_rows(synapses: Synapses, neurons: int, nothing: int) -> Rows:
-    """The same synapses in blocks, with numbers of weights for weights: what fills a row has the number `nothing`."""
+    """Return the same synapses in blocks, with indices of weights. Padding has the index `nothing`."""
     sources, count = synapses.psp.size, synapses.post.size
     size = min(neurons, max(_BLOCK, -(-_ROW * neurons * sources // max(count, 1))), _LARGEST_BLOCK)
     blocks = -(-neurons // size)
@@ -240,7 +242,7 @@ def _in_rows(synapses: Synapses, neurons: int, nothing: int) -> Rows:
 
 @compiled
 def _begin_rows(synapses: Synapses, size: int, abreast: np.uint64, after: np.ndarray, first: np.ndarray) -> None:
-    """Write where the row of each presynaptic neuron in each block begins."""
+    """Write the start of the row of each presynaptic neuron in each block."""
     sources = synapses.psp.size
     for pre in range(sources):
         for s in range(synapses.first[pre], synapses.first[pre + 1]):
@@ -265,7 +267,7 @@ def _fill_rows(
     post: np.ndarray,
     numbers: np.ndarray,
 ) -> None:
-    """Write each synapse to a place of its row, of which `following` is the next."""
+    """Write each synapse to a position in its row. `following` has the next free positions."""
     sources = synapses.psp.size
     for pre in range(sources):
         for s in range(synapses.first[pre], synapses.first[pre + 1]):
@@ -277,9 +279,9 @@ def _fill_rows(
 
 @compiled
 def _placed(following: np.uint64, post: int, abreast: np.uint64, after: np.ndarray) -> np.uint64:
-    """The place of a synapse onto a neuron: the next one of its row, or behind the vector that has one onto it already.
+    """Return the position of a synapse: the next of its row, or after the vector that contains its neuron already.
 
-    `after` is by neuron where that vector ends.
+    `after` has the end of this vector by neuron.
     """
     place = max(following, after[post])
     after[post] = _whole_vectors(place + np.uint64(1), abreast)
@@ -288,23 +290,23 @@ def _placed(following: np.uint64, post: int, abreast: np.uint64, after: np.ndarr
 
 @compiled
 def _whole_vectors(count: np.uint64, abreast: np.uint64) -> np.uint64:
-    """How many places there are in the vectors that so many begin."""
+    """Round a count up to whole vectors."""
     return (count + abreast - np.uint64(1)) // abreast * abreast
 
 
 @compiled
 def _queue(arrivals: np.ndarray, psps: Breakpoints, end: float, bits: np.ndarray, events: Events) -> None:
-    """Fill a queue, from its first presentation on, with all breakpoints before the end of the time to fire.
+    """Fill a queue, starting at its first presentation, with all breakpoints before the end of the firing window.
 
-    `psps` are those of presynaptic neurons, shape (presynaptic neurons, breakpoints); `bits` tells the type of those of
-    times.
+    `psps` belong to presynaptic neurons, shape (presynaptic neurons, breakpoints). `bits` sets the integer type for the
+    bits of times.
     """
     breakpoints = psps.delays.shape[1]
     delays, changes = psps.delays.reshape(-1), psps.changes.reshape(-1)
     times = np.empty(delays.size, delays.dtype)
     for b in range(len(arrivals)):
         found, pre, change = events.times[b], events.pre[b], events.changes[b]
-        if breakpoints == 1:  # a loop without divisions is one of vectors
+        if breakpoints == 1:  # without divisions the loop is vectorised
             own = arrivals[b]
             for event in range(times.size):
                 times[event] = own[event] + delays[event]
@@ -323,16 +325,16 @@ def _queue(arrivals: np.ndarray, psps: Breakpoints, end: float, bits: np.ndarray
 def _first_spikes(
     events: Events, rows: Rows, start: np.ndarray, bias: np.ndarray, neurons: Dynamics, spikes: np.ndarray
 ) -> None:
-    """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
+    """Write the first spikes of each presentation, shape (presentations, neurons), ``inf`` for silence.
 
-    Potentials, at the `start` too, are counted from the threshold. Between two breakpoints that of a neuron is a line
-    ``a + b·t``, of which each breakpoint changes two numbers. Once it has reached the threshold it stays as it is: in
-    the end all lines tell when that was.
+    Potentials, including `start`, are relative to the threshold. Between two breakpoints, the potential of a neuron is
+    a line ``a + b·t``. Each breakpoint changes both numbers. A line that has reached the threshold stays constant. At
+    the end, all lines determine the spike times.
     """
     real = bias.dtype.type
     threshold, none, onset = real(0), real(np.inf), real(neurons.onset)
-    # of what a tuple holds, references would be counted each time that it is asked for; where a row ends is read again
-    # and again, for a loop of a known length would be unrolled, with one more branch that nobody could foresee
+    # local names avoid reference counting of tuple members; the end of a row is read repeatedly because a loop of known
+    # length would be unrolled, with one more unpredictable branch
     first, posts, weights, size = rows
     one, abreast = np.uint64(1), np.uint64(abreast_of(bias.itemsize))
     sources = (first.size - 1) // (-(-bias.size // size))
@@ -347,7 +349,7 @@ def _first_spikes(
         _open(opened, neurons)
         for b in range(len(spikes)):
             times, pre, changes = events.times[b], events.pre[b], events.changes[b]
-            place, last = np.uint64(0), events.counts[b]  # numbers that cannot be negative are places without a test
+            place, last = np.uint64(0), events.counts[b]  # unsigned indices need no check
             is_open = last == place or times[place] > onset
             _copy(opened if is_open else unbent, reached)
             while place < last and times[place] <= onset:
@@ -371,14 +373,14 @@ def _first_spikes(
 
 @compiled
 def _copy(given: np.ndarray, written: np.ndarray) -> None:
-    # to assign a slice, a copy is made first
+    # assigning a slice would make a copy first
     for i in range(given.size):
         written[i] = given[i]
 
 
 @compiled
 def _open(lines: np.ndarray, neurons: Dynamics) -> None:
-    """What happens at the onset: neurons over threshold fire there, and the drive sets in for the others."""
+    """Apply the onset: neurons above threshold fire, and the drive starts for the others."""
     for post in range(lines.size // 2):
         height, rise = lines[2 * post], lines[2 * post + 1]
         over = height + rise * neurons.onset >= 0
@@ -388,7 +390,7 @@ def _open(lines: np.ndarray, neurons: Dynamics) -> None:
 
 @compiled
 def _close(lines: np.ndarray, neurons: Dynamics, fired: np.ndarray) -> None:
-    """When each line is at threshold, if that is before the end; a window may hold no step of the grid."""
+    """Write when each line reaches threshold before the end. A window may contain no step of the grid."""
     silent = fired.dtype.type(np.inf)
     for post in range(fired.size):
         height, rise = lines[2 * post], lines[2 * post + 1]
@@ -399,7 +401,7 @@ def _close(lines: np.ndarray, neurons: Dynamics, fired: np.ndarray) -> None:
 
 @compiled
 def earliest_arrivals(arrivals: np.ndarray, first: np.ndarray, post: np.ndarray, spikes: np.ndarray) -> None:
-    """The earliest spike that reaches each relay, shape (presentations, neurons); see `Synapses`."""
+    """Write the earliest spike that reaches each relay, shape (presentations, neurons). See `Synapses`."""
     spikes[:] = np.inf
     for b in range(len(arrivals)):
         for pre in range(arrivals.shape[1]):

@@ -1,4 +1,4 @@
-"""What an event-driven loop keeps in order of time: events to come, and the next spike of every neuron."""
+"""Priority queues of an event-driven loop: pending events, and the next spike of every neuron."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from netsim.numerics.compilation import compiled
 
 
 class Events(NamedTuple):
-    """A binary heap of events: their times and codes, and how many are waiting, shape (1,)."""
+    """A binary heap of events: times, codes, and the number of pending events, shape (1,)."""
 
     times: np.ndarray
     codes: np.ndarray
@@ -17,7 +17,7 @@ class Events(NamedTuple):
 
 @compiled
 def push(events: Events, time: float, code: int) -> None:
-    """Add an event; there must be room for it."""
+    """Add an event. The heap must have space."""
     times, codes, place = events.times, events.codes, events.waiting[0]
     events.waiting[0] += 1
     while place > 0:
@@ -31,7 +31,7 @@ def push(events: Events, time: float, code: int) -> None:
 
 @compiled
 def pop(events: Events) -> int:
-    """Take the code of the earliest event out of a heap that is not empty."""
+    """Remove the earliest event from a heap that is not empty, and return its code."""
     times, codes = events.times, events.codes
     earliest = codes[0]
     events.waiting[0] -= 1
@@ -51,10 +51,10 @@ def pop(events: Events) -> int:
 
 @compiled
 def schedule(due: np.ndarray, neuron: int, time: float) -> None:
-    """Say when a neuron is due to fire, ``inf`` for never.
+    """Set the time at which a neuron is due to fire, ``inf`` for never.
 
-    `due` is a tree: its second half holds the neurons, each number before the lesser of the two below it, so that
-    ``due[1]`` is the least of all.
+    `due` is a binary tree. Its second half contains the neurons. Each other element is the minimum of its two children,
+    so that ``due[1]`` is the global minimum.
     """
     place = due.size // 2 + neuron
     if due[place] == time:
@@ -70,7 +70,7 @@ def schedule(due: np.ndarray, neuron: int, time: float) -> None:
 
 @compiled
 def next_due(due: np.ndarray) -> int:
-    """The neuron that is due first, of several the one with the lowest number; see `schedule`."""
+    """Return the neuron that is due first. Ties go to the lowest number (see `schedule`)."""
     place = 1
     while place < due.size // 2:
         place *= 2

@@ -1,6 +1,6 @@
-"""Populations swept by events: position by position, breakpoint by breakpoint in order of time.
+"""Populations swept event by event: for each position, all breakpoints in temporal order.
 
-The time it takes grows with the presynaptic spikes that come before the neurons fire.
+The cost grows with the presynaptic spikes that precede the spikes of the neurons.
 """
 
 from collections.abc import Sequence
@@ -33,22 +33,23 @@ from netsim.numerics.vectors import (
 from netsim.specification import Population, Window
 from netsim.weights.layout import Weights
 
-# "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
+# "contract" allows fused multiply-add; infinities keep their meaning
 _njit = compiled_with(fastmath={"contract"})
-# called once per breakpoint: a call would take as long as the work
+# inlined, because a call per breakpoint would take as long as the work
 _inlined = compiled_with(fastmath={"contract"}, forceinline=True)
-# So many breakpoints are queued at a time: they stay in the cache between being queued and being visited.
+# Breakpoints queued at a time; they stay in the cache until their visit.
 _QUEUED = 100_000
-# Weights that lie far apart are prefetched so many breakpoints ahead.
+# Prefetch distance of distant weights, in breakpoints.
 _AHEAD = 8
 
 
 class Blocks(NamedTuple):
-    """What a sweep adds up, in blocks of neighbouring maps.
+    """Inputs of a sweep in blocks of neighbouring maps.
 
-    A block begins at a map of `maps`, its weights at a place of `places` in the line of all weights, and those of each
-    input of a field `pitch` behind those of the one before. The bias has the shape (blocks, lanes). Potentials to begin
-    with, shape (rows, columns, blocks, lanes), or of one row and column for all, are ``-inf`` where there is no map.
+    `maps` has the first map of each block, and `places` the index of its first weight in the flat weights. The weights
+    of successive inputs of a field are `pitch` elements apart. The bias has the shape (blocks, lanes). Initial
+    potentials have the shape (rows, columns, blocks, lanes), or one row and column for all. They are ``-inf`` for
+    missing maps.
     """
 
     maps: np.ndarray
@@ -60,11 +61,12 @@ class Blocks(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """The breakpoints that reach each position, in order of time.
+    """The breakpoints that reach each position, in temporal order.
 
-    When they come, and through which row of the kernel, times the number of breakpoints of the PSP, plus the
-    breakpoint's own number: both of shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP +
-    `_AHEAD`). `counts`, shape (presentations, rows, columns), are how many there are; what follows them has no meaning.
+    Each has a time and a code: the row of the kernel times the number of breakpoints of the PSP, plus the index of the
+    breakpoint. Both arrays have the shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP +
+    `_AHEAD`). `counts`, shape (presentations, rows, columns), are the numbers of breakpoints. Later entries are
+    undefined.
     """
 
     times: np.ndarray
@@ -73,9 +75,10 @@ class Queue(NamedTuple):
 
 
 class Fields(NamedTuple):
-    """The receptive fields that each pixel is in: of which `positions`, and which of their `pixels` it is, row by row.
+    """The receptive fields that contain each pixel: their `positions`, and the index of the pixel in each (`pixels`).
 
-    Those of a pixel begin at its entry of `first`, which has one more at the end.
+    Pixels are ordered row by row. The fields of a pixel start at its entry of `first`, which has one final additional
+    entry.
     """
 
     first: np.ndarray
@@ -84,7 +87,7 @@ class Fields(NamedTuple):
 
 
 class Sweep(WindowStage):
-    """A population of any regime that receives by one window."""
+    """A population of any regime with one input projection, which is a window."""
 
     ranks: ClassVar[bool] = True
 
@@ -94,7 +97,7 @@ class Sweep(WindowStage):
         rows, columns, self._maps = self.window.shape
         self._fields = _fields(self.window)
         self._first = np.arange(-(-self._maps // self._lanes)) * self._lanes
-        # weights that are met once are not laid out: the last block reaches back, and some maps are of two
+        # weights that are used once are not copied: the last block overlaps the one before, and shares some maps
         self._in_place = rows * columns == 1 and self._maps >= self._lanes
         if self._in_place:
             self._first[-1] = self._maps - self._lanes
@@ -108,7 +111,7 @@ class Sweep(WindowStage):
         return partial(self._sweep, self._in_blocks(*self.arrays(weights, thresholds)))
 
     def _in_blocks(self, kernel: np.ndarray, bias: np.ndarray, potentials: np.ndarray | None) -> Blocks:
-        """What a sweep adds up, in its vectors: the weights as they are where each is met once, else block by block."""
+        """Return the inputs of a sweep. Weights that are used once stay in place, others are copied by block."""
         if self._in_place:
             places, pitch, line = self._first, self._maps, kernel.reshape(-1)
         else:
@@ -125,7 +128,7 @@ class Sweep(WindowStage):
         room = breakpoints + _AHEAD
         at_once = max(1, _QUEUED // (rows * columns * room))
         shape = (at_once, rows, columns, room)
-        # where weights are prefetched, what has no meaning is a synapse nevertheless: memory could hold any number
+        # prefetching also reads undefined entries, so that they must be valid synapses
         synapses = np.zeros(shape, np.int32) if self._in_place else np.empty(shape, np.int32)
         queue = Queue(np.empty(shape, times.dtype), synapses, np.empty(shape[:3], np.int64))
         bits = (times + times.dtype.type(0)).view(f"u{times.itemsize}")
@@ -146,9 +149,9 @@ def _first_spikes(
     neurons: Dynamics,
     latencies: np.ndarray,
 ) -> None:
-    """Latencies, shape (presentations, rows, columns, maps): as many presentations at a time as the queue has room for.
+    """Write latencies, shape (presentations, rows, columns, maps), in groups of presentations that fit the queue.
 
-    `maps` and `bits` are those of `queue_breakpoints`.
+    See `queue_breakpoints` for `maps` and `bits`.
     """
     at_once = len(queue.counts)
     for first in range(0, len(maps), at_once):
@@ -181,10 +184,10 @@ def _fields(window: Window) -> Fields:
 def queue_breakpoints(
     maps: np.ndarray, bits: np.ndarray, end: float, psp: Breakpoints, fields: Fields, queue: Queue
 ) -> None:
-    """Fill a queue, from its first presentation on, with all breakpoints before the end of the time to fire.
+    """Fill a queue, starting at its first presentation, with all breakpoints before the end of the firing window.
 
-    `maps` are presynaptic spike times, shape (presentations, height, width, channels); `bits` the same, bit by bit,
-    without a negative zero.
+    `maps` are presynaptic spike times, shape (presentations, height, width, channels). `bits` are the same bits as
+    integers, without a negative zero.
     """
     _, rows, columns, room = queue.times.shape
     first, positions, pixels = fields
@@ -214,10 +217,10 @@ def queue_breakpoints(
 
 @_njit
 def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, latencies: np.ndarray) -> None:
-    """First spikes, position by position, by visiting its breakpoints in order of time until all maps have fired.
+    """Write first spikes by position. Visit its breakpoints in temporal order until all maps have fired.
 
-    Some maps of a position, a block, are swept together. A neuron that has fired gets the potential ``-inf``, which no
-    slope raises again. Latencies have the shape (presentations, rows, columns, maps).
+    The maps of a block are swept together. Neurons that have fired get the potential ``-inf``, which slopes do not
+    change. Latencies have the shape (presentations, rows, columns, maps).
     """
     presentations, rows, columns, maps = latencies.shape
     lanes, breakpoints, weights, pitch = blocks.bias.shape[1], psp.delays.size, blocks.weights, blocks.pitch
@@ -226,7 +229,7 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
     nothing, silent, first_spikes = broadcast(real(0)), broadcast(real(np.inf)), np.empty(lanes, dtype=latencies.dtype)
     threshold, onset = broadcast(neurons.threshold), broadcast(neurons.onset)
     end, drive = broadcast(neurons.end), broadcast(neurons.drive)
-    at_onset = onset if neurons.onset < neurons.end else silent  # a window may hold no step of the grid
+    at_onset = onset if neurons.onset < neurons.end else silent  # a window may contain no step of the grid
     # numbers that cannot be negative are places without a test
     one, ahead, far = np.uint64(1), np.uint64(_AHEAD), pitch > lanes
     for block in range(len(blocks.bias)):
@@ -238,10 +241,10 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                 for column in range(columns):
                     count = np.uint64(queue.counts[b, row, column])
                     times, synapses = queue.times[b, row, column], queue.synapses[b, row, column]
-                    # potentials are counted from the threshold
+                    # potentials are relative to the threshold
                     start = blocks.start[min(row, last_row), min(column, last_column), block]
                     excess, slope = load(start, 0) - threshold, nothing
-                    # before the onset nobody fires, so that only what is built up by then counts
+                    # before the onset no neuron fires, so that only the potential at the onset counts
                     place = np.uint64(0)
                     while place < count and times[place] <= neurons.onset:
                         synapse, k = _divided(synapses[place], breakpoints)
@@ -268,7 +271,7 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                         now = times[place]
                         excess = excess + slope * broadcast(now - reached)
                         if maybe_positive(excess):
-                            # no earlier than the last breakpoint, whatever the rounding
+                            # not earlier than the last breakpoint, despite rounding
                             late = least(broadcast(now - reached), excess / slope)
                             latency = broadcast(now) - late
                             if neurons.whole_steps:
@@ -289,19 +292,19 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                         fired = least(fired, where_at_least(nothing, slope, silent, latency))
                     store(first_spikes, 0, fired)
                     own = latencies[b, row, column, map_of_block:]
-                    for m in range(count_of_maps):  # to assign a slice, a copy would be made first
+                    for m in range(count_of_maps):  # assigning a slice would make a copy first
                         own[m] = first_spikes[m]
 
 
 @_inlined
 def _divided(code: int, breakpoints: int) -> tuple[np.uint32, np.uint32]:
-    """The number of a synapse or neuron, and that of a breakpoint of the PSP."""
+    """Return the index of a synapse or neuron, and the index of a breakpoint of the PSP."""
     return (np.uint32(code), np.uint32(0)) if breakpoints == 1 else divmod(np.uint32(code), np.uint32(breakpoints))
 
 
 @register_jitable
 def _on_the_grid(latency: Any, slope: Any, threshold: Any, rank: float) -> Any:
-    """The next step, or what tells the spikes of that step apart."""
+    """Return the next step, with the rank that orders spikes of the same step."""
     step = rounded_up(latency)
     return _ranked(step, slope * (step - latency), threshold, rank) if rank > 0 else step
 
@@ -314,10 +317,10 @@ def _ranked(latency: Any, excess: Any, threshold: Any, rank: float) -> Any:
 
 @_njit
 def _merged(order: np.ndarray, times: np.ndarray, end: float, delays: np.ndarray) -> np.ndarray:
-    """The breakpoints before the end in order of time, from the presynaptic neurons in order of time.
+    """Merge the breakpoints before the end in temporal order, from the presynaptic neurons in temporal order.
 
-    Each is the number of the neuron, multiplied by the number of breakpoints of the PSP, plus its own number in the
-    PSP. Each breakpoint of the PSP follows the spikes in the same order, so that it is enough to merge lists.
+    A code is the index of the neuron times the number of breakpoints of the PSP, plus the index of the breakpoint. All
+    breakpoints follow the spikes in the same order, so that merging lists suffices.
     """
     breakpoints = delays.size
     merged = np.empty(order.size * breakpoints, dtype=np.uint32)
@@ -343,7 +346,7 @@ def _merged(order: np.ndarray, times: np.ndarray, end: float, delays: np.ndarray
 
 
 def _laid_out(kernel: np.ndarray, lanes: int) -> np.ndarray:
-    """The weights of a kernel, shape (inputs of a field, maps), block by block, filled up with zeros."""
+    """Return the weights of a kernel, shape (inputs of a field, maps), by block, padded with zeros."""
     inputs, maps = kernel.shape
     count = -(-maps // lanes)
     line = from_a_line(count * inputs * lanes, kernel)

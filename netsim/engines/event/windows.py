@@ -1,4 +1,4 @@
-"""What populations that receive by one window have in common: constants of an engine, and arrays of a batch."""
+"""Shared code of populations with one window as input: constants of an engine, and arrays of a batch."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,16 +9,17 @@ from netsim.specification import Population
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
 FirstSpikes = Callable[[Sequence[np.ndarray], np.ndarray], None]
-"""Finds the first spikes of a population for some presentations.
+"""Compute the first spikes of a population for some presentations.
 
-It takes when the spikes of each projection's source arrive, and where the result is written, all counted by the clock
-and of shape (presentations, \\*population)."""
+Arguments are the arrival times of spikes of each projection's source, and the result array. All are in units of the
+clock, with shape (presentations, \\*population).
+"""
 
 
 class WindowStage:
-    """A population that receives by one window.
+    """A population with one input projection, which is a window.
 
-    All to all is a window on one position whose channels are all inputs.
+    All-to-all connectivity is a window on one position whose channels are all inputs.
     """
 
     def __init__(self, clock: Clock, population: Population) -> None:
@@ -31,19 +32,19 @@ class WindowStage:
         self.window = window
         self.dynamics = clock.dynamics(population)
         self.psp = clock.breakpoints(projection)
-        # made once: for a single presentation each takes as long as a part of a small layer
+        # made once, because each takes as long as a part of a small layer
         self._kernel_name, self._bias_name = kernel_name(projection), bias_name(population)
         self._has_bias = population.has_bias
         self._maps_shape, self._spikes_shape = (-1, *window.source), (-1, *window.shape)
 
     def maps(self, arriving: Sequence[np.ndarray]) -> np.ndarray:
-        """Presynaptic spike times, shape (presentations, height, width, channels)."""
+        """Return presynaptic spike times, shape (presentations, height, width, channels)."""
         return np.ascontiguousarray(arriving[0]).reshape(self._maps_shape)
 
     def arrays(
         self, weights: Weights, thresholds: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Kernel (inputs of a field, maps), bias (maps,), and potentials to begin with (rows, columns, maps) if any."""
+        """Return kernel (inputs of a field, maps), bias (maps,), and any initial potentials (rows, columns, maps)."""
         dtype, kernel = self.clock.dtype, weights[self._kernel_name]
         kernel = np.ascontiguousarray(kernel, dtype).reshape(-1, kernel.shape[-1])
         bias = weights[self._bias_name] if self._has_bias else None
@@ -55,7 +56,7 @@ class WindowStage:
 
 
 def biases(population: Population, weights: Weights, dtype: np.dtype, count: int) -> np.ndarray:
-    """Constant currents of so many maps or neurons."""
+    """Return the constant currents of `count` maps or neurons."""
     if not population.has_bias:
         return np.zeros(count, dtype)
     own = weights[bias_name(population)]
@@ -63,11 +64,11 @@ def biases(population: Population, weights: Weights, dtype: np.dtype, count: int
 
 
 def in_type(spikes: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Where spikes are found in the arithmetic's type: their own array, or another for `convert`."""
+    """Return an array for spikes in the dtype of the arithmetic: the given array, or a new array for `convert`."""
     return spikes if spikes.dtype == dtype else np.empty(spikes.shape, dtype)
 
 
 def convert(found: np.ndarray, spikes: np.ndarray) -> None:
-    """Write spikes that were found in the arithmetic's type into their own array, if it is another one."""
+    """Convert spikes in the dtype of the arithmetic into their result array, if it is another array."""
     if found is not spikes:
         spikes[...] = found

@@ -65,7 +65,9 @@ def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weigh
         (projection,), name = network.incoming(population.name), population.name
         weight, needed = nodes[name].weight, layout.weight_shape(projection)
         if weight.shape != needed:
-            raise DataError(f"{origin}: {name} has weights of shape {weight.shape}, not {needed}")
+            raise DataError(
+                f"{origin}: {name} has weights of shape {weight.shape}, but its nodes need {needed}; correct the file"
+            )
         weights[kernel_name(projection)] = layout.from_nir(projection, weight.astype(np.float64))
         if population.has_bias:
             weights[bias_name(population)] = nodes[name].bias.astype(np.float64)
@@ -190,7 +192,7 @@ def _chain(graph: nir.NIRGraph, origin: str) -> list[tuple[str, nir.NIRNode]]:
     while names[-1] in following and len(names) < len(graph.nodes):
         names.append(following[names[-1]])
     if len(names) < len(graph.nodes) or names[-1] not in graph.outputs:
-        raise DataError(f"{origin}: is not a single chain of nodes from Input to Output")
+        raise DataError(f"{origin}: is not a single chain of nodes from Input to Output; remove branches and loops")
     return [(name, graph.nodes[name]) for name in names]
 
 

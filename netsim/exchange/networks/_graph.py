@@ -1,4 +1,4 @@
-"""Convert a network with its weights to a NIR graph, and back. ``docs/exchange.md`` describes the layout."""
+"""Convert a network with its weights to a NIR graph, and back. ``docs/howto/exchange.md`` describes the layout."""
 
 import json
 from collections.abc import Mapping
@@ -192,7 +192,7 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
         node = graph.nodes.get(projection.name + (_DELAY if projection.is_delayed_per("axon") else _SYNAPSES))
         delays = None if node is None else node.metadata.get("delay_ms")
         if not isinstance(delays, np.ndarray) or delays.shape != shape:
-            raise DataError(f"{origin}: has no {name} of shape {shape} in its metadata")
+            raise DataError(f"{origin}: has no {name} of shape {shape} in its metadata; export it again")
         weights[name] = delays
     weights = check_weights(network, weights, origin)
     in_seconds = "duration_ms" not in getattr(graph.nodes.get(INPUT), "metadata", {})
@@ -205,19 +205,19 @@ def _node(graph: nir.NIRGraph, name: str, array: str, shape: Shape, origin: str)
     node = graph.nodes.get(name)
     values = getattr(node, array, None)
     if values is None or values.shape != shape:
-        raise DataError(f"{origin}: has no node {name} with {array} of shape {shape}")
+        raise DataError(f"{origin}: has no node {name} with {array} of shape {shape}; export it again")
     return node
 
 
 def _check_same(graph: nir.NIRGraph, expected: nir.NIRGraph, origin: str) -> None:
     """Raise DataError if the graph was changed, so that it contradicts the specification in its metadata."""
     if graph.nodes.keys() != expected.nodes.keys() or sorted(graph.edges) != sorted(expected.edges):
-        raise DataError(f"{origin}: has other nodes or edges than the specification in its metadata")
+        raise DataError(f"{origin}: has other nodes or edges than the specification in its metadata; export it again")
     for name, node in expected.nodes.items():
         actual = graph.nodes[name].to_dict()
         for key, value in node.to_dict().items():
             if key != "metadata" and not _close(actual.get(key), value):
-                raise DataError(f"{origin}: {name} has another {key} than the specification in its metadata")
+                raise DataError(f"{origin}: {name} has another {key} than its specification; export it again")
 
 
 def _close(actual: Any, expected: Any) -> bool:

@@ -1,8 +1,8 @@
 """NIR, the neuromorphic intermediate representation: a network with its weights as a graph.
 
-``docs/exchange.md`` describes the nodes. Metadata contain features without a NIR primitive. Metadata of nodes are for
-people. The entry ``netsim`` of the graph's metadata contains the specification as TOML and the provenance as JSON. The
-import uses it together with the weights of the nodes.
+``docs/howto/exchange.md`` describes the nodes. Metadata contain features without a NIR primitive. Metadata of nodes
+are for people. The entry ``netsim`` of the graph's metadata contains the specification as TOML and the provenance as
+JSON. The import uses it together with the weights of the nodes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def without_primitive(network: Network) -> list[str]:
 
 _SUMMARY = "the network and its weights as a graph for other simulators, without spikes"
 _UNREAD = (
-    "a simulator that ignores the metadata lets neurons fire repeatedly, and decides by chance; docs/nir.md has a"
+    "a simulator that ignores the metadata lets neurons fire repeatedly, and decides by chance; docs/howto/nir.md has a"
     " program that applies the metadata and obtains the same spikes"
 )
 network_formats.add(

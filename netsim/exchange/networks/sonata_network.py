@@ -1,8 +1,9 @@
 """SONATA networks: a folder of nodes, edges and configuration, which libsonata reads and bmtk runs in NEST.
 
-``docs/exchange.md`` describes the layout. Each population becomes a population of nodes, the stimulus of virtual nodes.
-Each projection becomes a population of edges, with an edge per synapse that has its weight and delay. The file
-``network.toml`` contains the specification, which other tools ignore. The import uses it together with the edges.
+``docs/howto/exchange.md`` describes the layout. Each population becomes a population of nodes. The stimulus becomes
+virtual nodes. Each projection becomes a population of edges, with an edge per synapse that has its weight and delay.
+The file ``network.toml`` contains the specification, which other tools ignore. The import uses it together with the
+edges.
 """
 
 from __future__ import annotations
@@ -298,7 +299,7 @@ def _read_weights(path: Path, network: Network) -> Weights:
     nodes = libsonata.NodeStorage(str(path / NODES))
     edges = libsonata.EdgeStorage(str(path / EDGES))
     if nodes.population_names != set(network.shapes) or edges.population_names != {p.name for p in network.projections}:
-        raise DataError(f"{path}: has other populations than {SPECIFICATION}")
+        raise DataError(f"{path}: has other populations than {SPECIFICATION}; export the network again")
     weights: Weights = {}
     for population in network.integrating:
         if population.has_bias:
@@ -313,7 +314,7 @@ def _read_weights(path: Path, network: Network) -> Weights:
         ends = (stored_edges.source_nodes(every)[order], stored_edges.target_nodes(every)[order])
         ours = np.lexsort((post, pre))
         if not all(np.array_equal(*pair) for pair in zip(ends, (pre[ours], post[ours]), strict=True)):
-            raise DataError(f"{path}: {projection.name} has other edges than {SPECIFICATION}")
+            raise DataError(f"{path}: {projection.name} has other edges than {SPECIFICATION}; export the network again")
         sources, of_weight = pre[ours], of_weight[ours]
         with h5py.File(path / EDGES) as file:
             kept = {name: file["edges"][projection.name].get(f"all_{name}") for name in ("weights", "delays")}
@@ -345,7 +346,7 @@ def _shared(path: Path, name: str, values: np.ndarray, numbers: np.ndarray, into
     flat = written.reshape(-1)
     flat[numbers] = values
     if not np.array_equal(flat[numbers], values):
-        raise DataError(f"{path}: has different {name} for synapses that share one value in the network")
+        raise DataError(f"{path}: has different {name} for synapses that share one in the network; make them equal")
     return written
 
 

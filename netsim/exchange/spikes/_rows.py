@@ -22,7 +22,7 @@ def check_columns(path: Path, names: Collection[str]) -> None:
     """Raise DataError if a required column is missing."""
     missing = [name for name in ("presentation", "latency_ms") if name not in names]
     if missing:
-        raise DataError(f"{path}: lacks the column {' and '.join(missing)}")
+        raise DataError(f"{path}: lacks the column {' and '.join(missing)}; add it, or correct its name")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Rows:
         if wrong.any():
             row = int(wrong.argmax())
             where = f"in row {self.before + row + 1} below the heading: {str(values.iloc[row])!r}"
-            raise DataError(f"{self.path}: {name} is not a number {where}")
+            raise DataError(f"{self.path}: {name} is not a number {where}; correct it")
         return numbers
 
     def whole(self, name: str, least: int | None = 0, needed: np.ndarray | None = None) -> np.ndarray:

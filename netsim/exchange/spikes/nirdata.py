@@ -1,4 +1,4 @@
-"""NIRData: spikes of the nodes of a NIR graph, as events. See ``docs/exchange.md``.
+"""NIRData: spikes of the nodes of a NIR graph, as events. See ``docs/howto/exchange.md``.
 
 Names of nodes and numbers of neurons match the graph that ``export --to nir`` writes, channels first. NIRData has no
 labels. The group ``/presentations``, which the package nir ignores, describes the stimuli.
@@ -92,13 +92,15 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     name = choose_layer(path, layer, list(observed))
     events = observed[name]
     if shapes[name] not in ((), shape):
-        raise DataError(f"{path}: {name} has the shape {shapes[name]}, not {shape}")
+        raise DataError(f"{path}: {name} has the shape {shapes[name]}, not {shape}; choose the network of the file")
     if events.n_neurons != math.prod(shape):
         raise DataError(f"{path}: {name} has {events.n_neurons} neurons, but the shape {shape} has {math.prod(shape)}")
     presentation, column = np.nonzero(events.idx != -1)
     neurons = whole_numbers(path, "idx", events.idx[presentation, column])
     if len(neurons) and neurons.max() >= events.n_neurons:
-        raise DataError(f"{path}: idx contains {neurons.max()}, but there are only {events.n_neurons} neurons")
+        raise DataError(
+            f"{path}: idx contains {neurons.max()}, but there are only {events.n_neurons} neurons; write it again"
+        )
     times = np.round(events.time[presentation, column].astype(np.float64) * 1000, PICOSECOND)
     count = len(events.idx)
     first = first_spikes(path, times, presentation, numbers(shape)[neurons], count, shape)

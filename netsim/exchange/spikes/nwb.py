@@ -153,7 +153,7 @@ def _recording(path: Path) -> _Recording:
     with pynwb.NWBHDF5IO(path, mode="r") as stream:
         file = stream.read()
         if file.units is None or "spike_times" not in file.units.colnames:
-            raise DataError(f"{path}: has no units with spike times")
+            raise DataError(f"{path}: has no units with spike times; write them as units.spike_times")
         if file.trials is None:
             raise DataError(f"{path}: has no trials; their start and stop times define the presentations")
         trials = {name: file.trials[name].data[:] for name in file.trials.colnames}
@@ -162,7 +162,7 @@ def _recording(path: Path) -> _Recording:
         ends = whole_numbers(path, "spike_times_index", index.data[:])
         counts, spikes = np.diff(ends, prepend=0), len(index.target.data)
         if (counts < 0).any() or counts.sum() != spikes:
-            raise DataError(f"{path}: is damaged: spike_times_index does not fit {spikes} spike times")
+            raise DataError(f"{path}: is damaged: spike_times_index does not fit {spikes} spike times; write it again")
         unit_of = np.repeat(np.arange(len(counts)), counts)
         return _Recording(index.target.data[:], unit_of, len(counts), units, trials)
 
@@ -190,7 +190,7 @@ def read_spikes(path: Path) -> Spikes:
             if "neuron" in recorded.units:
                 numbers = whole_numbers(path, "neuron", recorded.units["neuron"][units])
             if len(np.unique(numbers)) < len(units):
-                raise DataError(f"{path}: names a neuron of {name} twice")
+                raise DataError(f"{path}: names a neuron of {name} twice; give each neuron one unit")
             neuron_of = np.full(recorded.number, -1)
             neuron_of[units] = numbers
             chosen = neuron_of[unit_of] >= 0

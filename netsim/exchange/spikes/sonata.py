@@ -1,4 +1,4 @@
-"""SONATA spikes: one population per layer, consecutive presentations, times in ms. See ``docs/exchange.md``.
+"""SONATA spikes: one population per layer, consecutive presentations, times in ms. See ``docs/howto/exchange.md``.
 
 SONATA has no presentations. The group ``/presentations``, which other readers ignore, describes them.
 """
@@ -93,7 +93,9 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
             population = file["spikes"][name]
             own_shape = tuple(population.attrs.get("shape", shape))
             if own_shape != shape:
-                raise DataError(f"{path}: {population.name} has the shape {own_shape}, not {shape}")
+                raise DataError(
+                    f"{path}: {population.name} has the shape {own_shape}, not {shape}; choose the network of the file"
+                )
             nodes, times = _trains(path, population)
             presented = _trials(file)
         return cut_recording(path, times, neuron_numbers(path, {"neuron": nodes}, shape), presented, shape, per_ms=1.0)
@@ -123,7 +125,9 @@ def read_spikes(path: Path) -> Spikes:
             size = check_size(path, name, size)
             complete &= shape is not None
             if len(nodes) and not nodes.max() < size:
-                raise DataError(f"{path}: {population.name} has the node {nodes.max()}, but {size} neurons")
+                raise DataError(
+                    f"{path}: {population.name} has the node {nodes.max()}, but {size} neurons; correct its node_ids"
+                )
             layers.append(LayerSpikes.of_columns(name, size, len(starts), rows, nodes[inside], latencies))
         if not layers:
             raise DataError(f"{path}: has no spikes; SONATA stores them in /spikes/<population>")
@@ -145,9 +149,9 @@ def _trains(path: Path, population: h5py.Group) -> tuple[np.ndarray, np.ndarray]
     units = population["timestamps"].attrs.get("units", _MILLISECONDS)
     units = units if isinstance(units, str) else units.decode("utf-8")
     if units not in ("ms", "milliseconds"):
-        raise DataError(f"{path}: has timestamps in {units!r}; SONATA requires ms")
+        raise DataError(f"{path}: has timestamps in {units!r}; convert them to ms, which SONATA requires")
     if len(nodes) != len(times):
-        raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps")
+        raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps; write it again")
     return whole_numbers(path, "node_ids", nodes), times
 
 

@@ -1,1 +1,1 @@
-"""The experiments that come with netsim, one in each module."""
+"""The experiments of netsim, one module each."""

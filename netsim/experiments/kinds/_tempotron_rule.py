@@ -1,4 +1,4 @@
-"""The tempotron rule on piecewise-linear postsynaptic potentials, whose peak lies at a breakpoint."""
+"""The tempotron rule for piecewise-linear postsynaptic potentials, whose peak is at a breakpoint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netsim.numerics.compilation import compiled
 
 
 class Arrivals(NamedTuple):
-    """Changes of slope of all patterns in order of time, arrays of shape (patterns, changes)."""
+    """Slope changes of all patterns in temporal order, arrays of shape (patterns, changes)."""
 
     times: np.ndarray
     afferents: np.ndarray
@@ -19,9 +19,9 @@ class Arrivals(NamedTuple):
 
 
 def arrivals(latencies: np.ndarray, kernel: Sequence[tuple[float, float]], end: float) -> Arrivals:
-    """Return the changes of slope of patterns of shape (patterns, afferents) until the `end` (ms).
+    """Return the slope changes of patterns of shape (patterns, afferents) until the `end` (ms).
 
-    The potential at the end counts too: it is a change of 0.
+    The potential at the end counts too, as a change of 0.
     """
     patterns, count = latencies.shape
     times = np.concatenate([latencies + delay for delay, _ in kernel] + [np.full((patterns, 1), end)], axis=1)
@@ -49,10 +49,10 @@ def learn_epoch(
     rate: float,
     momentum: float,
 ) -> int:
-    """Present each pattern once, and correct the weights after each error; returns the number of errors.
+    """Present each pattern once, correct the weights after each error, and return the number of errors.
 
     A neuron fires if its potential reaches 1. After an error, each weight changes by the postsynaptic potential of its
-    afferent at the peak, upwards after a miss and downwards after a false alarm.
+    afferent at the peak. It increases after a miss and decreases after a false alarm.
     """
     errors = 0
     for pattern in order:

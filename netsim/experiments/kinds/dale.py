@@ -1,11 +1,9 @@
-"""Dale's law: what the signs of neurons cost a deep first-spike network."""
+"""Dale's law: the cost of fixed signs in deep first-spike networks."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netsim.errors import SpecificationError
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from netsim.specification import Network
 
 FREE = "none"
-"""The constraint of neurons whose weights may have both signs."""
+"""Name of the condition without fixed signs."""
 _SOURCE = "Oberste-Frielinghaus et al. 2025, arXiv 2508.12975"
 _PUBLISHED = {(4, FREE): (0.9787, 0.9791), (4, "75/25"): (0.9769, 0.9778), (8, "75/25"): (0.9700, 0.9700)}
 """Published accuracies, lowest and highest, by depth and constraint."""
@@ -77,14 +75,12 @@ class Dale(Experiment):
 
     def measure(self, unit: Unit) -> list[Row]:
         """See `Experiment`."""
+        from netsim.experiments.training import trained
         from netsim.measuring.evaluation import evaluate
-        from netsim.training.training import train
 
         depth, constraint = unit.condition["depth"], unit.condition["constraint"]
         network = self.network(depth, inhibitory_share(constraint))
-        with tempfile.TemporaryDirectory(prefix="netsim-") as folder:
-            path = Path(folder) / "run"
-            model = train(network, path, seed=unit.seed, limit=self.images, data_dir=unit.data_dir)
+        with trained(network, unit, limit=self.images) as model:
             evaluation = evaluate(model, limit=self.test_images)
             balance = _balance(model, min(500, self.test_images))
         spikes = evaluation.spikes_per_presentation
@@ -153,27 +149,27 @@ class Dale(Experiment):
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
         """See `Experiment`."""
-        below, beyond, told = [], [], []
-        for (depth, constraint), found in self._found(table).items():
-            if not found.seeds:
+        below, beyond, reasons = [], [], []
+        for (depth, constraint), accuracy in self._found(table).items():
+            if not accuracy.seeds:
                 continue
             low, high = (100 * bound for bound in _PUBLISHED[depth, constraint])
-            lowest, highest = (found.mean, found.mean) if found.seeds < 2 else (found.low, found.high)
+            lowest, highest = (accuracy.mean, accuracy.mean) if accuracy.seeds < 2 else (accuracy.low, accuracy.high)
             below.append(highest < low)
             beyond.append(lowest > high)
             word = "below" if below[-1] else "above" if beyond[-1] else "compatible with"
-            told.append(
-                f"with {depth} layers and the constraint {constraint}, {found.shown()} % is {word}"
+            reasons.append(
+                f"with {depth} layers and the constraint {constraint}, {accuracy.shown()} % is {word}"
                 f" {_range(low, high)} %"
             )
-        if not told:
+        if not reasons:
             return Verdict("not reproduced", "No published condition was measured with these settings.")
-        reason = "; ".join(told)
+        reason = "; ".join(reasons)
         reason = f"{reason[0].upper()}{reason[1:]}."
         return Verdict("not reproduced" if any(below) else "beyond" if all(beyond) else "reproduced", reason)
 
     def _found(self, table: pd.DataFrame) -> dict[tuple[int, str], Any]:
-        """Our accuracies (%) in the published conditions."""
+        """Return our accuracies (%) in the published conditions."""
         from netsim.analysis.experiments.dale import accuracies
 
         return {key: accuracies(table, *key) for key in _PUBLISHED}
@@ -226,7 +222,7 @@ class Dale(Experiment):
 
 
 def inhibitory_share(constraint: str) -> float | None:
-    """Return the share of inhibitory neurons that a text such as ``75/25`` stands for; None without a constraint."""
+    """Parse the fraction of inhibitory neurons from a text such as ``75/25``. None without a constraint."""
     if constraint == FREE:
         return None
     parts = constraint.split("/")
@@ -240,13 +236,13 @@ def _range(low: float, high: float) -> str:
 
 
 def _balance(model: Model, limit: int) -> dict[str, float | None]:
-    """Return inhibitory over excitatory synaptic input until the onset, by population; None without excitation."""
+    """Return the ratio of inhibitory to excitatory input until the onset, by population, or None without excitation."""
     import numpy as np
 
     from netsim.spikes.presenting import present
     from netsim.weights.layout import kernel_name
 
-    network, found = model.network, {}
+    network, ratios = model.network, {}
     spikes = present(model, limit=limit)
     for population in network.populations:
         (projection,) = network.incoming(population.name)
@@ -255,5 +251,5 @@ def _balance(model: Model, limit: int) -> dict[str, float | None]:
         potential = projection.psp.potential(population.dynamics.gate - source)
         positive = float((potential @ np.maximum(kernel, 0)).sum())
         negative = float((potential @ np.maximum(-kernel, 0)).sum())
-        found[population.name] = negative / positive if positive > 0 else None
-    return found
+        ratios[population.name] = negative / positive if positive > 0 else None
+    return ratios

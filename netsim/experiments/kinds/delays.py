@@ -1,11 +1,9 @@
-"""Delays against weights: what a network learns by the delays of its synapses alone."""
+"""Learning of delays compared with learning of weights."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
@@ -21,7 +19,7 @@ _LEARNED = ("weights", "delays", "both")
 _LONGEST, _BIN = 64.0, 4.0
 """Longest delay, and width of the bins of their histogram (ms)."""
 _COMPARABLE = 2.0
-"""Points of accuracy within which delays count as comparable with weights."""
+"""Difference of accuracy (percentage points) within which delays and weights count as comparable."""
 
 
 @experiments.register("delays")
@@ -73,13 +71,12 @@ class LearnedDelays(Experiment):
         """See `Experiment`."""
         import numpy as np
 
+        from netsim.experiments.training import trained
         from netsim.measuring.evaluation import evaluate
         from netsim.specification.summary import summarise
-        from netsim.training.training import train
 
         network = self.network(unit.condition["size"], unit.condition["learned"])
-        with tempfile.TemporaryDirectory(prefix="netsim-") as folder:
-            model = train(network, Path(folder) / "run", seed=unit.seed, data_dir=unit.data_dir)
+        with trained(network, unit) as model:
             accuracy = evaluate(model).strict_accuracy
             delays = [array.ravel() for name, array in model.weights.items() if name.endswith(".delay")]
         known: Row = {"accuracy": accuracy, "parameters": summarise(network)["parameters"]}
@@ -92,7 +89,7 @@ class LearnedDelays(Experiment):
         ]
 
     def network(self, size: int, learned: str) -> Network:
-        """Return a network of `size` hidden neurons; of half as many if weights and delays are both learned."""
+        """Return a network of `size` hidden neurons, or half as many if both weights and delays are learned."""
         from netsim.models.presets import load_preset
         from netsim.specification import Delays, Dense
 
@@ -121,24 +118,24 @@ class LearnedDelays(Experiment):
         """See `Experiment`."""
         from netsim.analysis.experiments.delays import gain
 
-        found = gain(table, max(self.sizes), "delays")
-        return [f"{found.shown('{:+.2f}')} points (Yin-Yang)" if found.seeds else "not measured"]
+        difference = gain(table, max(self.sizes), "delays")
+        return [f"{difference.shown('{:+.2f}')} points (Yin-Yang)" if difference.seeds else "not measured"]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
         """See `Experiment`."""
         from netsim.analysis.experiments.delays import gain
 
         size = max(self.sizes)
-        found = gain(table, size, "delays")
-        if not found.seeds:
+        difference = gain(table, size, "delays")
+        if not difference.seeds:
             return Verdict("not reproduced", "Delays alone and weights alone were not both measured.")
         reason = (
-            f"With size {size}, delays alone change the accuracy by {found.shown('{:+.2f}')} points compared with"
+            f"With size {size}, delays alone change the accuracy by {difference.shown('{:+.2f}')} points compared with"
             f" weights alone. Comparable means that the interval lies above -{_COMPARABLE:g} points."
         )
-        if found.seeds > 1 and found.low > 0:
+        if difference.seeds > 1 and difference.low > 0:
             return Verdict("beyond", reason)
-        return Verdict("reproduced" if found.low >= -_COMPARABLE else "not reproduced", reason)
+        return Verdict("reproduced" if difference.low >= -_COMPARABLE else "not reproduced", reason)
 
     def model(self) -> list[str]:
         """See `Experiment`."""

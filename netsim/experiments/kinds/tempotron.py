@@ -1,4 +1,4 @@
-"""The tempotron: how many random patterns of spikes one neuron can classify by firing or not firing."""
+"""The tempotron: the number of random spike patterns that one neuron can classify by firing or silence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netsim.specification import PSP, Network
 
 _RISE, _FALL = 8.0, 32.0
-"""Of the postsynaptic potentials (ms)."""
+"""Rise and fall of the postsynaptic potentials (ms)."""
 _SHAPES = ("triangle", "plateau", "ramp")
 _REFERENCE = 500.0
 """Window of the published simulations (ms)."""
@@ -89,7 +89,7 @@ class Tempotron(Experiment):
 
     @property
     def reference(self) -> float:
-        """The window that is compared with the control: the one nearest to the published one (ms)."""
+        """The window (ms) for comparison with the control: the closest to the published window."""
         return min(self.windows, key=lambda window: abs(window - _REFERENCE))
 
     def measure(self, unit: Unit) -> list[Row]:
@@ -129,7 +129,7 @@ class Tempotron(Experiment):
         return rows
 
     def network(self, psp: PSP, tau: float, window: float, end: float) -> Network:
-        """Return the network of one neuron that the engine presents patterns to."""
+        """Return the network of one neuron for the engine."""
         from netsim.specification import Dense, LatencyEncoder, Layer, Network, Neurons
 
         neurons = Neurons("free", threshold=1.0, tau=tau)
@@ -157,8 +157,8 @@ class Tempotron(Experiment):
         """See `Experiment`."""
         from netsim.analysis.experiments.tempotron import capacity, growth
 
-        found = growth(table, self.shapes[0])
-        grown = f"{found.shown('{:+.2f}')} from the shortest to the longest window" if found.seeds else "not measured"
+        slope = growth(table, self.shapes[0])
+        grown = f"{slope.shown('{:+.2f}')} from the shortest to the longest window" if slope.seeds else "not measured"
         return [capacity(table, self.shapes[0], self.reference).shown(), grown]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
@@ -232,7 +232,7 @@ class Tempotron(Experiment):
 
 
 def _response(shape: str, window: float) -> tuple[PSP, float, float]:
-    """Return a PSP, the time constant that scales its peak to 1, and how long it changes after a spike (ms)."""
+    """Return a PSP, the time constant (ms) that scales its peak to 1, and its duration (ms)."""
     from netsim.specification import PSP
 
     if shape == "triangle":
@@ -243,7 +243,7 @@ def _response(shape: str, window: float) -> tuple[PSP, float, float]:
 
 
 def _on_grid(times: Any, step: float) -> Any:
-    """Return times at the nearest step, halves up, as the engines round them; exact times as they are."""
+    """Round times to the nearest step, halves up, like the engines. Exact times stay."""
     import numpy as np
 
     return step * np.floor(times / step + 0.5) if step else times

@@ -1,4 +1,4 @@
-"""Excitation and inhibition in balance."""
+"""Balance of excitation and inhibition."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from netsim.weights.layout import Weights, kernel_name
 @constraints.register("balance")
 @dataclass(frozen=True)
 class Balance(Constraint):
-    """Incoming weights of each map or dense neuron have a mean of zero, where they are free to have both signs."""
+    """Incoming weights of each map or dense neuron have a mean of zero, if both signs are allowed."""
 
-    kernels: Mapping[str, Incoming]  # by the names of the weights
+    kernels: Mapping[str, Incoming]  # by name of the weights
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:

@@ -16,9 +16,9 @@ from netsim.weights.layout import Weights, kernel_name
 @constraints.register("bound")
 @dataclass(frozen=True)
 class Bound(Constraint):
-    """The latent weights behind binary ones are bounded in absolute value, so that every sign can still change."""
+    """Latent weights of binary weights have bounded absolute values, so that every sign can still change."""
 
-    bounds: Mapping[str, float]  # the largest absolute value, by the name of the weights
+    bounds: Mapping[str, float]  # largest absolute value, by name of the weights
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
@@ -38,4 +38,4 @@ class Bound(Constraint):
             np.clip(weights[name], -bound, bound, out=weights[name])
 
     def describe(self, network: Network) -> None:
-        """See `Constraint`; the row of binary weights says it."""
+        """See `Constraint`. The row of binary weights includes it."""

@@ -1,4 +1,4 @@
-"""Outputs that have no level in common."""
+"""Outputs without a common drift."""
 
 import math
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from netsim.weights.layout import Weights, bias_name, kernel_name
 @constraints.register("centre")
 @dataclass(frozen=True)
 class Centre(Constraint):
-    """The weights of each presynaptic neuron onto all outputs keep the mean that they were drawn with.
+    """The weights of each presynaptic neuron onto all outputs keep their initial mean.
 
-    What all outputs share decides nothing, and targets that compare outputs do not hold it: it drifts, until outputs
-    reach threshold before their window, or not within it.
+    A common level of all outputs does not affect decisions, and targets that compare outputs do not restrict it.
+    Without this constraint, it drifts until outputs reach threshold before their window, or not within it.
     """
 
-    means: Mapping[str, float]  # of the weights of a presynaptic neuron, or of the biases, by the name of the weights
+    means: Mapping[str, float]  # of the weights of a presynaptic neuron or of biases, by name of the weights
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
@@ -34,7 +34,8 @@ class Centre(Constraint):
         for projection in network.incoming(output.name):
             name = projection.name
             require(_reaches_all(network, projection), key, f"needs projections onto all outputs; {name} is none")
-            require(network.weight_signs(projection) is None, key, f"and the sign of {name} exclude each other")
+            both = f"and the sign of {name} exclude each other; remove one of them"
+            require(network.weight_signs(projection) is None, key, both)
             if projection.plastic:
                 means[kernel_name(projection)] = projection.initial.mean / network.fan_in(projection)
         require(bool(means), key, f"needs plastic weights onto {output.name}, which has none")
@@ -59,7 +60,7 @@ class Centre(Constraint):
 
 
 def _reaches_all(network: Network, projection: Projection) -> bool:
-    """Whether each presynaptic neuron has a weight of its own onto every output."""
+    """Return whether each presynaptic neuron has a separate weight onto every output."""
     source, target = network.ends(projection)
     shape = network.weight_shape(projection)
     return math.prod(shape) == math.prod(source) * math.prod(target) and shape[-1] == math.prod(target)

@@ -17,9 +17,9 @@ from netsim.weights.layout import Weights, delay_name
 @constraints.register("delays")
 @dataclass(frozen=True)
 class DelayBounds(Constraint):
-    """Learned delays stay within their bounds, and no spike arrives before it is sent."""
+    """Learned delays stay within their bounds and are never negative."""
 
-    bounds: Mapping[str, tuple[float, float]]  # shortest and longest delay (ms), by the name of the delays
+    bounds: Mapping[str, tuple[float, float]]  # shortest and longest delay (ms), by name of the delays
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:

@@ -1,4 +1,4 @@
-"""Neurons whose biases do not bring them to threshold."""
+"""Neurons that biases alone do not bring to threshold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from netsim.weights.layout import Weights, bias_name
 class Rest(Constraint):
     """Without synaptic input, potentials stay below a fraction of threshold."""
 
-    bounds: Mapping[str, float]  # by the names of the biases
+    bounds: Mapping[str, float]  # largest bias, by name of the biases
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
@@ -34,7 +34,7 @@ class Rest(Constraint):
         """See `Constraint`."""
         for name, bound in self.bounds.items():
             bias = weights[name]
-            below = 4 * np.finfo(bias.dtype).eps * abs(bound)  # latencies are rounded, too
+            below = 4 * np.finfo(bias.dtype).eps * abs(bound)  # margin for the rounding of latencies
             np.minimum(bias, bias.dtype.type(bound - below), out=bias)
 
     def describe(self, network: Network) -> Row:
@@ -50,7 +50,7 @@ class Rest(Constraint):
 
 
 def _bound(network: Network, population: Population, fraction: float) -> float:
-    """The constant current that, with the drive, brings a neuron to that fraction at the end of its window."""
+    """Return the constant current that, with the drive, brings a neuron to `fraction` at the end of its window."""
     neurons, times = population.dynamics, population_times(network, population, network.training.dt)
     reached = fraction * neurons.threshold * neurons.tau
     return (reached - neurons.drive * (times.end - times.onset)) / times.gate

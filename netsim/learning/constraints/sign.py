@@ -1,4 +1,4 @@
-"""Excitatory and inhibitory synapses keep their sign."""
+"""Fixed signs of excitatory and inhibitory synapses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from netsim.weights.signs import sign_words
 @constraints.register("sign")
 @dataclass(frozen=True, eq=False)
 class Sign(Constraint):
-    """Weights of excitatory synapses are at least zero, those of inhibitory ones at most."""
+    """Weights of excitatory synapses are at least zero, weights of inhibitory synapses at most zero."""
 
-    signs: Mapping[str, np.ndarray]  # by the name of the weights, see `Network.weight_signs`
+    signs: Mapping[str, np.ndarray]  # by name of the weights, see `Network.weight_signs`
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:

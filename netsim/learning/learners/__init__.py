@@ -1,1 +1,1 @@
-"""The learners that come with netsim, one in each module."""
+"""The learners of netsim, one module each."""

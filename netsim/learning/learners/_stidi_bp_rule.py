@@ -1,4 +1,4 @@
-"""What the model description says of STiDi-BP."""
+"""The model description of STiDi-BP."""
 
 from netsim.learning.protocol import EXACTNESS, Row
 from netsim.seams import targets
@@ -6,13 +6,13 @@ from netsim.specification import Feedback, Network, Population
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, in_ms, names, number
 from netsim.specification.traits import has_bias, has_delays, has_relays, in_loops, shares_weights, unless_all
 
-# The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
-# derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.
+# Minimum slope at threshold for the exact derivative, as a fraction of the assumed slope. Below it the derivative is
+# bounded, so that one grazing crossing cannot ruin a training.
 SMALLEST_SLOPE = 1e-3
 
 
 def summary(network: Network) -> str:
-    """The rule in a line."""
+    """Return the rule in one line."""
     settings = network.learning
     phased = all(population.dynamics.gated for population in network.integrating) and not in_loops(network)
     derivative = "" if phased else f" and `{settings.derivative}` derivative"
@@ -20,7 +20,7 @@ def summary(network: Network) -> str:
 
 
 def rule(network: Network) -> list[Row]:
-    """The learning rule, from the displacements of the output neurons to the gradients of all weights."""
+    """Return the learning rule, from the displacements of the output neurons to the gradients of all weights."""
     output = targets[network.learning.targets].describe(network)
     rows = [
         (
@@ -67,7 +67,7 @@ def rule(network: Network) -> list[Row]:
 
 
 def _edges(network: Network) -> str:
-    """What becomes of displacements that point out of the output window."""
+    """Return the treatment of displacements that point out of the output window."""
     if network.learning.edges == "pass":
         return ""
     onset = rf"if $t_k \leq {ONSET}$ and $\Delta_k < 0$, or " if network.output.dynamics.onset > 0 else ""
@@ -75,12 +75,12 @@ def _edges(network: Network) -> str:
 
 
 def _priced(network: Network) -> bool:
-    """Whether there are spikes that have a price."""
+    """Return whether any spikes have a price."""
     return network.learning.activity > 0 and len(network.integrating) > 1
 
 
 def _exactness(network: Network) -> str:
-    """What the step is, and what it is not: of the loss of the targets with respect to the weights."""
+    """Return in which sense the step is a gradient of the loss of the targets with respect to the weights."""
     learning = network.learning
     fed_back = any(projection.feedback is not None for projection in network.projections)
     if learning.normalised or learning.propagation != "slope" or fed_back:
@@ -126,7 +126,7 @@ def _hidden_displacement(network: Network) -> str:
 
 
 def _signal(chosen: list[Population], network: Network) -> str:
-    """What a displacement means to the synapses onto populations that are all gated, or none of them."""
+    """Return the signal of populations that are either all gated or all ungated, from their displacement."""
     who = unless_all(chosen, network.integrating)
     if chosen[0].dynamics.gated and chosen[0] in in_loops(network):
         if network.learning.derivative == "linear":
@@ -161,7 +161,7 @@ def _signal(chosen: list[Population], network: Network) -> str:
 
 
 def _assumed_slope(population: Population) -> str:
-    """Slope of the potential at threshold, as the linear derivative takes it."""
+    """Return the slope of the potential at threshold that the linear derivative assumes."""
     neurons = population.dynamics
     if neurons.crossing_slope is not None:
         return rf"{number(neurons.crossing_slope)} \text{{ per ms}}"
@@ -169,7 +169,7 @@ def _assumed_slope(population: Population) -> str:
 
 
 def _since(network: Network) -> str:
-    """How long ago a spike arrived when a neuron fires or its gate closes."""
+    """Return the time from the arrival of a spike until a neuron fires or its gate closes."""
     return f"L_j - t_i - {DELAY}" if has_delays(network) else "L_j - t_i"
 
 
@@ -186,7 +186,7 @@ def _gradient(network: Network) -> str:
 
 
 def _slope(network: Network) -> str:
-    """What weighs a displacement at a synapse."""
+    """Return the factor of a displacement at a synapse."""
     if network.learning.propagation == "slope":
         return rf"\varepsilon'({_since(network)})"
     return f"[{f't_i + {DELAY}' if has_delays(network) else 't_i'} < L_j]"
@@ -210,7 +210,7 @@ def _fed_back(feedback: Feedback) -> str:
 
 
 def _loops(network: Network) -> str:
-    """How the projections of loops learn."""
+    """Return the learning of projections in loops."""
     found = [projection.name for projection in network.projections if network.is_recurrent(projection)]
     delay = f" - {DELAY}" if has_delays(network) else ""
     until, onset = (rf"\varepsilon({time} - t_i{delay})" for time in (rf"\min(t_j,{GAP}{END})", ONSET))

@@ -1,7 +1,7 @@
 """STiDi-BP: from the latencies of a batch to the gradient of every weight, population by population.
 
-A population receives the displacement of its spikes from those that it projects to, turns it into a step of the
-synapses onto it, and hands a displacement to their sources. None looks further than its neighbours.
+Each population receives the displacement of its spikes from its targets. It converts the displacement to a step of its
+incoming synapses, and sends displacements to their sources. The rule is local: a population uses only its neighbours.
 """
 
 import dataclasses
@@ -31,9 +31,9 @@ from netsim.weights.sparse import matrix_of
 
 
 class _Part(NamedTuple):
-    """What some presentations of a batch teach.
+    """Gradients of some presentations of a batch.
 
-    Gradients are sums in ms times what times are counted in, those of delays in ms, as displacements.
+    Gradients are sums, in ms times the unit of times (ms or steps). Gradients of delays and displacements are in ms.
     """
 
     gradients: dict[str, np.ndarray | Deferred]
@@ -41,7 +41,7 @@ class _Part(NamedTuple):
 
 
 class _Late(NamedTuple):
-    """Delays of a batch by projection, of axons in the shape of the source, of synapses in that of the weights."""
+    """Delays of a batch by projection: axons in the shape of the source, synapses in the shape of the weights."""
 
     axons: dict[str, np.ndarray]
     synapses: dict[str, np.ndarray]
@@ -51,25 +51,26 @@ class _Late(NamedTuple):
 class STiDiBP(Learner):
     """The STiDi-BP learner of a network.
 
-    With softmax targets its gradients are those of the cross-entropy, which `loss` gives, over ``sharpness``. Which are
-    exact is in the model description; those at latencies of a time grid are not, for they are rounded.
+    With softmax targets, its gradients are gradients of the cross-entropy divided by ``sharpness``. `loss` returns the
+    cross-entropy. The model description states which gradients are exact. On a time grid none are, because latencies
+    are rounded.
 
-    On a grid (``training.dt``) the learner counts in whole steps, as the engines do: latencies, delays, breakpoints of
-    PSPs, onsets, gates and ends. A spike that arrives in the step in which its target fires, or its gate closes, comes
-    too late: its synapse does not learn from it. Latencies that are not on the grid are taken as they are.
+    On a grid (``training.dt``), the learner counts in whole steps, like the engines. This applies to latencies, delays,
+    breakpoints of PSPs, onsets, gates and ends. A spike that arrives in the step in which its target fires, or its gate
+    closes, comes too late: its synapse does not learn from it. Latencies off the grid are used unchanged.
 
     Parameters
     ----------
     network : Network
         Its ``learning`` settings choose derivative and propagation.
     targets : Targets, optional
-        What the output neurons should have done; by default as the settings say.
+        Targets of the output neurons. The default is the choice of the settings.
 
     References
     ----------
-    Mirsadeghi, Shalchian, Kheradpisheh and Masquelier (2023), Spike time displacement based error
-    backpropagation in convolutional spiking neural networks, Neural Computing and Applications,
-    doi:10.1007/s00521-023-08567-0. Where its text leaves a choice, the choice is ours.
+    Mirsadeghi, Shalchian, Kheradpisheh and Masquelier (2023), Spike time displacement based error backpropagation in
+    convolutional spiking neural networks, Neural Computing and Applications, doi:10.1007/s00521-023-08567-0. The paper
+    leaves some choices open. These choices are ours.
 
     Examples
     --------
@@ -88,20 +89,20 @@ class STiDiBP(Learner):
     def __init__(self, network: Network, targets: Targets | None = None) -> None:
         self.network = network
         self.targets = targets or seams.targets[network.learning.targets].from_network(network)
-        # times are counted in steps on a grid, so that comparisons are exact, in ms elsewhere
+        # times are in steps on a grid, which makes comparisons exact, and in ms otherwise
         self._dt = dt = network.training.dt
         self._times = {
             one.name: population_steps(network, one, dt) if dt else population_times(network, one, 0.0)
             for one in network.integrating
         }
-        # asked for once: beside other threads every look-up holds the GIL
+        # looked up once, because look-ups hold the GIL and slow down other threads
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
         self._incoming = {name: [self._counted(one) for one in network.incoming(name)] for name in network.shapes}
         self._target_of = {projection.name: network.population(projection.target) for projection in network.projections}
         self._recurrent = {projection.name for projection in network.projections if network.is_recurrent(projection)}
         self._backwards = [(component, self._loop(component)) for component in reversed(network.components)]
         self._feeds_back = any(projection.feedback is not None for projection in network.projections)
-        # what goes back through a loop, or by weights of its own, is a matrix product even of a single presentation
+        # loops and feedback weights need a matrix product even for a single presentation
         self._multiplies = bool(self._recurrent) or self._feeds_back
         self._outputs = network.outputs
         by_synapse = [one for one in network.projections if one.is_delayed_per("synapse")]
@@ -114,7 +115,7 @@ class STiDiBP(Learner):
         self._prices = {population.name: self._price(population) for population in network.populations}
         self._onsets = {population.name: self._onset(population) for population in network.populations}
         self._position = {projection.name: number for number, projection in enumerate(network.projections)}
-        # what a relay hands back could move already, unless it heard of the spike later
+        # relays forward displacements of movable spikes, unless their input had a delay
         self._may_be_stuck = {
             name: any(self._target_of[one.name].integrates or one.delay != 0.0 for one in network.outgoing(name))
             for name in network.shapes
@@ -138,14 +139,14 @@ class STiDiBP(Learner):
     def learn(
         self, latencies: Mapping[str, np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
-        """See `Learner`; a DataError, if a presentation has no label of an output neuron."""
+        """See `Learner`. Raise DataError if a label is not the number of an output neuron."""
         labels, outputs = np.asarray(labels), latencies[self.network.output.name]
         one_each = labels.dtype.kind in "iu" and labels.shape == outputs.shape[:1] and labels.size > 0
         if not one_each or not 0 <= labels.min() <= labels.max() < self._outputs:
             raise DataError(f"labels: must be from 0 to {self._outputs - 1}, one per presentation, to learn from")
         dtype = weights[kernel_name(self.network.weighted[0])].dtype.newbyteorder("=")
         self._check_steps(dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
+        with np.errstate(over="ignore", invalid="ignore"):  # training checks the results
             wanted, loss = self.targets.displacement(outputs.astype(dtype, copy=False), labels)
         wanted = wanted.astype(dtype, copy=False)
         if self.network.learning.edges == "stop":
@@ -160,10 +161,10 @@ class STiDiBP(Learner):
             return self._learn_part(sent, wanted[part], weights, late)
 
         parts = over_presentations(len(labels), learn_part, products=len(labels) > 1 or self._multiplies)
-        # time in units of the encoding window, mean over presentations
+        # times in encoding windows, mean over presentations
         scale = 1.0 / (self.network.encoder.t_max**2 * len(labels))
         scales = dict.fromkeys(map(delay_name, self.network.delayed), dtype.type(scale))
-        of_weights = dtype.type(scale * (self._dt or 1.0))  # what a spike has built up is counted, too
+        of_weights = dtype.type(scale * (self._dt or 1.0))  # potentials are in steps, too
         gradients = {
             name: total_gradient([part.gradients[name] for part in parts], scales.get(name, of_weights))
             for name in weights
@@ -172,7 +173,7 @@ class STiDiBP(Learner):
         return BatchGradients(gradients, loss, [part.displacements for part in parts])
 
     def _within_window(self, wanted: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-        """Displacements of outputs without those that point out of their window, past its onset or its end."""
+        """Remove displacements of outputs that point out of their window, past its onset or its end."""
         times = population_times(self.network, self.network.output, self._dt)
         past_onset = (outputs <= times.onset) & (wanted < 0) & (times.onset > 0)
         past_end = (outputs >= times.end) & (wanted > 0)
@@ -193,20 +194,20 @@ class STiDiBP(Learner):
         return description.rule(network)
 
     def _counted(self, projection: Projection) -> Projection:
-        """A projection whose PSP is counted as times are."""
+        """Return a projection whose PSP has the unit of times (ms or steps)."""
         if not self._dt:
             return projection
         return dataclasses.replace(projection, psp=psp_in_steps(self.network, projection, self._dt))
 
     def _check_steps(self, dtype: np.dtype) -> None:
-        """Refuse a grid whose steps the arithmetic cannot count."""
+        """Refuse a grid with too many steps for the precision."""
         most = 2 ** (np.finfo(dtype).nmant + 1)
         if self._dt and self.network.duration / self._dt > most:
             many = f"cuts a presentation into more than {most:,} steps, too many for weights in {dtype} to learn"
             raise SpecificationError("training.dt", f"{self._dt} ms {many}; choose a larger step, or double precision")
 
     def _late(self, weights: Weights, delays: Delayed) -> _Late:
-        """Return the delays of a batch as the training's engine takes them; nothing where there are none."""
+        """Return the delays of a batch as used by the engine of the training. Empty without delays."""
         axons = axonal_delays(self.network, weights, delays)
         found = ((one.name, synaptic_delay(one, weights)) for one in self.network.projections)
         synapses = {name: own for name, own in found if own is not None}
@@ -239,7 +240,7 @@ class STiDiBP(Learner):
                 signals = self._signals_of_loop(component, loop, handed, latencies, arriving, weights, late)
             else:
                 signals = self._signal_of(component[0], handed, latencies, arriving, weights, late)
-            if self._feeds_back and network.output in component:  # which comes last of all
+            if self._feeds_back and network.output in component:  # the output is last in this order
                 output = self._per_drive(network.output, signals[component.index(network.output)][1])
             for population, (displacement, signal) in zip(component, signals, strict=True):
                 name, own = population.name, latencies[population.name]
@@ -251,24 +252,24 @@ class STiDiBP(Learner):
                         step = step._replace(displacement=back)
                     if step.kernel_gradient is not None:
                         gradients[kernel_name(projection)] = step.kernel_gradient
-                    if step.bias_gradient is not None and population.has_bias:  # the same by every projection
+                    if step.bias_gradient is not None and population.has_bias:  # equal for all projections
                         gradients.setdefault(bias_name(population), _by_map(step.bias_gradient, population.maps))
                     if step.delay_gradient is not None:
                         gradients[delay_name(projection)] = step.delay_gradient
                     if step.displacement is not None and projection.name not in self._recurrent:
                         former = handed.get(projection.source)
                         handed[projection.source] = step.displacement if former is None else former + step.displacement
-                if population.has_bias and bias_name(population) not in gradients:  # none but those of the loop
+                if population.has_bias and bias_name(population) not in gradients:  # only projections of the loop
                     gradients[bias_name(population)] = self._bias_gradient(population, own, signal)
         return _Part(gradients, [displacements[name] for name in network.shapes if name != STIMULUS])
 
     def _loop(self, component: Sequence[Population]) -> Loop | None:
-        """The loop that joins the populations of a component, if one does."""
+        """Return the loop within a component, or None."""
         joined = any(projection.name in self._recurrent for projection in self._incoming[component[0].name])
         return Loop(self.network, component, self._incoming) if joined else None
 
     def _onset(self, population: Population) -> float:
-        """From when on the neurons whose spikes a population sends fire: its own, or those that relays listen to."""
+        """Return the onset (ms) of the neurons whose spikes a population sends. Relays send spikes of their sources."""
         if population.integrates:
             return self._times[population.name].onset
         (projection,) = self.network.incoming(population.name)
@@ -276,7 +277,7 @@ class STiDiBP(Learner):
         return 0.0 if source == STIMULUS else self._onset(self.network.population(source))
 
     def _price(self, population: Population) -> float:
-        """The price of each spike of a population, as a displacement (ms)."""
+        """Return the price of each spike of a population, as a displacement (ms)."""
         priced = population.integrates and population.name != self.network.output.name
         return self.network.learning.activity * self.network.encoder.t_max if priced else 0.0
 
@@ -289,12 +290,12 @@ class STiDiBP(Learner):
         weights: Weights,
         late: _Late,
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The displacement of a population alone, and its signal; see `_step`."""
+        """Return the displacement of a population without loops, and its signal (see `_step`)."""
         name, own = population.name, latencies[population.name]
         displacement = handed.pop(name).reshape(own.shape)
         price = self._prices[name]
         if self._may_be_stuck[name] or price:
-            # what a step has handed down is nobody else's; what is wanted of outputs may be the user's
+            # displacements from a step may be overwritten, but output displacements may belong to the caller
             handed_down = name != self.network.output.name and displacement.flags.c_contiguous
             kept = displacement if handed_down else np.empty_like(displacement)
             displacement = _of_movable(displacement, own, self._onsets[name], price, kept)
@@ -315,7 +316,7 @@ class STiDiBP(Learner):
         weights: Weights,
         late: _Late,
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The displacements of populations that a loop joins, and their signals; see `_step`."""
+        """Return the displacements of populations in a loop, and their signals (see `_step`)."""
         asked, slopes, limits, movable = {}, {}, {}, {}
         for population in component:
             name, own, times = population.name, latencies[population.name], self._times[population.name]
@@ -339,7 +340,7 @@ class STiDiBP(Learner):
         for population in component:
             displacement = found[population.name]
             signal = displacement / slopes[population.name]
-            # where a gate has closed, steps divide by the drive
+            # steps of gated neurons divide by the drive
             drive = population.dynamics.drive if population.dynamics.gated else 1.0
             signals.append((displacement, signal * signal.dtype.type(drive)))
         return signals
@@ -353,15 +354,15 @@ class STiDiBP(Learner):
         weights: Weights,
         late: _Late,
     ) -> LayerStep:
-        """The step of a projection's synapses, and of its delays.
+        """Compute the step of a projection's synapses and delays.
 
-        The signal of a population is the displacement over ``tau`` times the slope at threshold; where a gate has
-        closed it is that times the drive, and of relays the displacement.
+        The signal of a population is the displacement divided by ``tau`` times the slope at threshold. For gated
+        neurons it is multiplied by the drive. The signal of relays is the displacement.
         """
         step = self._step_of_weights(projection, source, own, signal, weights, late)
         if projection.learns_delays and step.delay_gradient is None:
             assert step.displacement is not None
-            # a later spike and a longer axon are the same to the target
+            # a later spike and a longer axonal delay have the same effect on the target
             return step._replace(delay_gradient=-step.displacement.sum(axis=0))
         return step
 
@@ -375,7 +376,7 @@ class STiDiBP(Learner):
         late: _Late,
         output: np.ndarray,
     ) -> np.ndarray | None:
-        """The displacement of a source by weights that are not those that fed forward."""
+        """Return the displacement of a source through feedback weights."""
         feedback, name = projection.feedback, kernel_name(projection)
         assert feedback is not None
         if feedback.direct:
@@ -386,14 +387,14 @@ class STiDiBP(Learner):
         return self._step_of_weights(static, source, own, signal, weights | {name: back}, late).displacement
 
     def _weights_back(self, projection: Projection, weights: Weights, shape: Shape) -> np.ndarray:
-        """The weights that displacements pass back through, if they are not those that fed forward."""
+        """Return the feedback weights of a projection."""
         feedback, kernel = projection.feedback, weights[kernel_name(projection)]
         assert feedback is not None
         deviation = projection.initial.spread / math.sqrt(self.network.fan_in(projection))
         return feedback.weights(kernel, shape, deviation, self._position[projection.name]).astype(kernel.dtype)
 
     def _per_drive(self, population: Population, signal: np.ndarray) -> np.ndarray:
-        """A signal, of gated neurons divided by the drive; see `_step`."""
+        """Return the signal, divided by the drive for gated neurons (see `_step`)."""
         neurons = population.dynamics
         return signal / signal.dtype.type(neurons.drive) if neurons.gated else signal
 
@@ -432,7 +433,7 @@ class STiDiBP(Learner):
         step = self._step_up_to(until, projection, source, signal, kernel, late, causal)
         if not recurrent:
             return step
-        # the current of a loop has no part in the bias, and none before the onset
+        # the current of a loop does not include the bias, and starts at the onset
         step = step._replace(bias_gradient=None)
         if times.onset == 0:
             return step
@@ -446,7 +447,7 @@ class STiDiBP(Learner):
         )
 
     def _bias_gradient(self, population: Population, own: np.ndarray, signal: np.ndarray) -> np.ndarray:
-        """The gradient of the constant current, shape (maps,)."""
+        """Return the gradient of the constant current, shape (maps,)."""
         gate = own.dtype.type(self._times[population.name].gate)
         if population.dynamics.gated:
             acted = self._per_drive(population, signal) * gate
@@ -464,7 +465,7 @@ class STiDiBP(Learner):
         late: _Late,
         causal: bool,
     ) -> LayerStep:
-        """The step of synapses whose current counts until times of their neurons (ms), or one of all."""
+        """Compute the step of synapses whose current counts until a time (ms) per neuron, or a common time."""
         window, delays = self._windows[projection.name], late.synapses.get(projection.name)
         if window is not None and delays is None:
             limits = until if until.shape == signal.shape else np.broadcast_to(until, signal.shape)
@@ -481,9 +482,9 @@ class STiDiBP(Learner):
         weights: Weights,
         late: _Late,
     ) -> np.ndarray:
-        """``tau`` times the slope at threshold of the neurons that are asked for, by the chosen derivative."""
+        """Return ``tau`` times the slope at threshold of requested neurons, by the chosen derivative."""
         neurons = population.dynamics
-        # where the gate has closed, nothing but the drive and the loop moves the potential
+        # after the gate only the drive and the loop change the potential
         assumed = own.dtype.type(neurons.drive if neurons.gated else neurons.assumed_slope * neurons.tau)
         if self.network.learning.derivative == "linear":
             return np.asarray(assumed)
@@ -501,32 +502,32 @@ class STiDiBP(Learner):
         if population.has_bias and not neurons.gated:
             current += weights[bias_name(population)]
         slope = np.maximum(current + own.dtype.type(neurons.drive), description.SMALLEST_SLOPE * assumed)
-        # a neuron that did not fire has no slope at threshold
+        # silent neurons have no slope at threshold
         return np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
 
 
 def _difference(one: np.ndarray | Deferred | None, other: np.ndarray | Deferred | None) -> np.ndarray | None:
-    """What is left of sums that may both be absent."""
+    """Return the difference of two sums. Either may be None."""
     return None if one is None or other is None else sum_of(one) - sum_of(other)
 
 
 def _by_map(gradient: np.ndarray, maps: int) -> np.ndarray:
-    """The gradient of each map's bias: the sum over its neurons, where there is one of each."""
+    """Return the gradient of each map's bias, the sum over its neurons."""
     total: np.ndarray = gradient if gradient.shape == (maps,) else gradient.reshape(-1, maps).sum(axis=0)
     return total
 
 
 def _arriving(sent: np.ndarray, late: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """When the spikes of a source arrive: added in the type of latencies, as by engines, so that relays match."""
+    """Return arrival times of a source's spikes, added in the dtype of latencies like in engines, to match relays."""
     return np.ascontiguousarray(sent + late.astype(sent.dtype), dtype)
 
 
 def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float, kept: np.ndarray) -> np.ndarray:
     """Keep the displacements of hidden neurons whose latency can move, and add the price of their spikes (ms).
 
-    They are written to `kept`, which may be the array of the displacements. A neuron that stayed silent, or that was
-    over threshold at its onset already, would not fire at another time for a small change of its potential. Output
-    neurons always learn: that is what brings them back into their window.
+    The result goes to `kept`, which may be the array of the displacements. A neuron that was silent, or above threshold
+    at its onset, keeps its time for small changes of its potential. Output neurons always learn, which brings them back
+    into their window.
     """
     earliest = own.dtype.type(onset if onset > 0 else -1.0)
     keep_movable(displacement.reshape(-1), own.reshape(-1), earliest, own.dtype.type(price), kept.reshape(-1))
@@ -534,7 +535,7 @@ def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: 
 
 
 def _normalised(displacement: np.ndarray, t_max: float) -> np.ndarray:
-    """Scale the displacements of each presentation to the length `t_max` (ms)."""
+    """Scale the displacements of each presentation to the norm `t_max` (ms)."""
     flat = displacement.reshape(len(displacement), -1)
     length = np.sqrt(np.square(flat).sum(axis=1, keepdims=True))
     return (flat * (t_max / np.where(length > 0, length, 1)).astype(flat.dtype)).reshape(displacement.shape)

@@ -1,1 +1,1 @@
-"""The optimizers that come with netsim, one in each module."""
+"""The optimizers of netsim, one module each."""

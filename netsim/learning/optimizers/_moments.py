@@ -1,4 +1,4 @@
-"""What optimizers with moments of the gradient and decoupled weight decay share."""
+"""The base class of optimizers with moments of the gradient and decoupled weight decay."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,17 @@ from netsim.weights.layout import Weights, projections_with_learned_scales
 
 @dataclass(eq=False)
 class MomentOptimizer(Optimizer):
-    """An optimizer that keeps moments of the gradient of weights; `weight_decay` is of kernels, per unit of rate."""
+    """An optimizer with moments of the gradient. `weight_decay` applies to kernels, per unit of rate."""
 
     moments: ClassVar[tuple[str, ...]]
-    """What is kept of each weight."""
+    """Names of the moments of each weight."""
 
     momentum: float = 0.9
     weight_decay: float = 0.0
     state: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse settings that an optimizer cannot follow."""
+        """Refuse settings that the optimizer does not support."""
 
     @classmethod
     def from_network(cls, network: Network) -> Self:
@@ -59,7 +59,7 @@ class MomentOptimizer(Optimizer):
 
 
 def shrinkage(network: Network) -> tuple[str, str]:
-    """The term of decoupled weight decay in an update, and its value."""
+    """Return the term of decoupled weight decay in an update, and its value."""
     decay = network.learning.weight_decay
     if not decay:
         return "", ""

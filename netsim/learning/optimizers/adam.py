@@ -15,13 +15,13 @@ from netsim.specification import Network
 from netsim.specification.phrases import number
 
 SECOND = 0.999
-"""Decay of the second moment."""
+"""Decay factor of the second moment."""
 EPSILON = 1e-8
 
 
 @optimizers.register("adam")
 class Adam(MomentOptimizer):
-    """Adam (Kingma and Ba 2015) with decoupled weight decay; parameters are those of `MomentOptimizer`."""
+    """Adam (Kingma and Ba 2015) with decoupled weight decay. See `MomentOptimizer` for the parameters."""
 
     moments = ("first", "second")
     normalises: ClassVar[bool] = True

@@ -15,14 +15,14 @@ from netsim.specification.phrases import number
 
 @optimizers.register("sgd")
 class SGD(MomentOptimizer):
-    """Stochastic gradient descent with momentum; parameters are those of `MomentOptimizer`."""
+    """Stochastic gradient descent with momentum. See `MomentOptimizer` for the parameters."""
 
     moments = ("first",)
 
     def move(
         self, weight: np.ndarray, gradient: Gradient, moments: Sequence[np.ndarray], rate: float, decay: float
     ) -> None:
-        """See `MomentOptimizer`; without momentum and decay, a single presentation moves what learns from it alone."""
+        """See `MomentOptimizer`. Without momentum and decay, weights without a gradient do not change."""
         if not isinstance(gradient, np.ndarray) and not self.momentum and not self.weight_decay:
             gradient.subtract_from(weight, rate)
             return

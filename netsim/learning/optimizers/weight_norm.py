@@ -15,31 +15,31 @@ from netsim.weights.incoming import Incoming
 from netsim.weights.layout import Weights, kernel_name
 
 _ROUNDING = 1e-12
-"""Squares of lengths that are less than this share of the sum of squares are none."""
+"""Smallest squared length, relative to the sum of squares, that differs from 0 beyond rounding."""
 
 
 @optimizers.register("weight-norm")
 @dataclass(eq=False)
 class WeightNorm(Adam):
-    """Adam on a direction and a norm in place of the incoming weights of each hidden map or neuron.
+    """Adam on the direction and the norm of the incoming weights of each hidden map or neuron.
 
-    The weights of a projection onto a map or neuron are a norm times a direction of unit length and a mean of zero, as
-    in centred weight normalisation. Adam moves the norm's logarithm and what the direction is made of by dividing by
-    its length: the longer that is, the less a step turns it, so that the spread of initial weights is a choice of rate,
-    too. Weights onto the output, weights with a sign, those of neurons with a single synapse, and biases are moved as
-    by Adam.
+    The weights of a projection onto a map or neuron are a norm times a direction, as in centred weight normalisation.
+    The direction has unit length and a mean of zero. It is a latent vector divided by its length. Adam updates the
+    logarithm of the norm and the latent vector. The longer the latent vector, the less a step turns it. The spread of
+    initial weights therefore also sets a rate. Adam updates these parameters directly: weights onto the output, weights
+    with a sign, weights of neurons with a single synapse, and biases.
 
-    Whatever else changes the weights that are normalised, such as a constraint of your own, holds until the next step,
-    which writes them anew.
+    Other changes of the normalised weights, for example by a custom constraint, last only until the next step, which
+    overwrites them.
 
     Parameters
     ----------
     momentum : float
         Decay of the first moment.
     weight_decay : float
-        Must be 0: what directions are made of must not shrink.
+        Must be 0, because the latent vectors must not shrink.
     kernels : mapping
-        What is normalised: names of weights, and whose they are.
+        Normalised weights: names, and the neurons or maps of each weight.
 
     References
     ----------
@@ -60,11 +60,11 @@ class WeightNorm(Adam):
     """
 
     kernels: Mapping[str, Incoming] = field(default_factory=dict, repr=False)
-    normalises: ClassVar[bool] = False  # a step turns a direction, whatever the norm is
+    normalises: ClassVar[bool] = False  # a step turns a direction by the same angle for any norm
 
     @classmethod
     def from_network(cls, network: Network) -> Self:
-        """See `Optimizer`; a SpecificationError for settings that change weights in another way, or have means."""
+        """See `Optimizer`. Raise SpecificationError for settings that also change the weights, or keep their means."""
         settings, where = network.learning, "learning.optimizer"
         require(not network.weighting.is_binary, where, "weight-norm is for real weights; choose adam for binary ones")
         for name in ("weight_decay", "revive_below"):
@@ -83,9 +83,9 @@ class WeightNorm(Adam):
         return cls(settings.momentum, 0.0, kernels)
 
     def begin(self, weights: Weights) -> None:
-        """See `Optimizer`; the norms are those of the weights, less their mean.
+        """See `Optimizer`. The norms come from the weights minus their mean.
 
-        A SpecificationError where all weights of a neuron are equal.
+        Raise SpecificationError if all weights of a neuron are equal.
         """
         norms = {}
         for name, incoming in self.kernels.items():
@@ -107,7 +107,7 @@ class WeightNorm(Adam):
             moved[name] = latent = self.state[f"direction.{name}"]
             moved[norm_name] = logarithm = self.state[f"logarithm.{norm_name}"]
             gradient = np.ascontiguousarray(gradients[name], latent.dtype)
-            slopes[name] = weights[name]  # is written anew below
+            slopes[name] = weights[name]  # overwritten below
             slopes[norm_name] = hand_back(self.kernels[name], latent, logarithm, gradient, slopes[name])
         super().step(moved, slopes, rate, factors)
         for name in learns:
@@ -128,7 +128,7 @@ class WeightNorm(Adam):
 
 
 def normalise(incoming: Incoming, latent: np.ndarray, logarithm: np.ndarray, weights: np.ndarray) -> None:
-    """Write the weights that directions, which need not be of unit length, and logarithms of norms stand for."""
+    """Write the weights for latent vectors of any length and logarithms of norms."""
     mean, length = _means_and_lengths(incoming, incoming.sums(latent, latent))
     factors = (mean, np.exp(logarithm) / length, mean, np.zeros(incoming.count))
     incoming.combine(latent, latent, factors, weights)
@@ -137,7 +137,7 @@ def normalise(incoming: Incoming, latent: np.ndarray, logarithm: np.ndarray, wei
 def hand_back(
     incoming: Incoming, latent: np.ndarray, logarithm: np.ndarray, gradient: np.ndarray, slopes: np.ndarray
 ) -> np.ndarray:
-    """The gradient of logarithms of norms, from the one of weights; that of directions is written to `slopes`."""
+    """Return the gradient of the logarithms of norms. Write the gradient of the latent vectors to `slopes`."""
     sums, norm = incoming.sums(latent, gradient), np.exp(logarithm)
     mean, length = _means_and_lengths(incoming, sums)
     mean_slope = incoming.averages(sums[1])
@@ -148,14 +148,14 @@ def hand_back(
 
 
 def _means_and_lengths(incoming: Incoming, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means of directions, and lengths less the means, from sums of `Incoming.sums`; infinite where all are equal."""
+    """Return means and centred lengths of latent vectors from `Incoming.sums`. Infinite if all values are equal."""
     mean = incoming.averages(sums[0])
     square = sums[2] - incoming.sizes * mean**2
     return mean, np.sqrt(np.where(square > _ROUNDING * sums[2], square, np.inf))
 
 
 def _normalised(network: Network) -> list[Projection]:
-    """The projections whose weights are normalised."""
+    """Return the projections with normalised weights."""
     return [
         projection
         for projection in network.weighted
@@ -167,5 +167,5 @@ def _normalised(network: Network) -> list[Projection]:
 
 
 def _norm_name(name: str) -> str:
-    """What the logarithms of the norms of some weights are called."""
+    """Return the name of the logarithms of norms for a name of weights."""
     return f"{name.removesuffix('.kernel')}.log_norm"

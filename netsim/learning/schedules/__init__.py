@@ -1,4 +1,4 @@
-"""Learning-rate schedules, one in each module: the share of the peak rate, given the share of the updates done.
+"""Learning-rate schedules, one module each: the fraction of the peak rate as a function of training progress.
 
-The docstring of a schedule is what the model description says of it, with ``{peak}`` for the peak rate.
+The model description prints the docstring of a schedule, with ``{peak}`` for the peak rate.
 """

@@ -1,4 +1,4 @@
-"""A learning rate that stays."""
+"""A constant learning rate."""
 
 from netsim.seams import schedules
 

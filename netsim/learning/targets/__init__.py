@@ -1,4 +1,4 @@
-"""The targets that come with netsim, one in each module."""
+"""The targets of netsim, one module each."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from netsim.specification.grid import population_times
 
 
 def output_end(network: Network) -> float:
-    """When the output neurons may no longer fire (ms), on the time grid of the training."""
+    """Return the end of the output window (ms), on the time grid of the training."""
     return population_times(network, network.output, network.training.dt).end
 
 
 def output_probabilities(network: Network, outputs: np.ndarray) -> np.ndarray | None:
-    """How probable each output neuron is by the network's targets, see `Targets`; None if they do not say it."""
+    """Return the probability of each output neuron by the network's targets, or None (see `Targets`)."""
     own = targets[network.learning.targets].from_network(network)
     found: np.ndarray | None = own.probabilities(outputs) if hasattr(own, "probabilities") else None
     return found

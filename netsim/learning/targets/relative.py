@@ -15,10 +15,11 @@ from netsim.specification.phrases import END, GAP, T_MAX, in_ms
 @targets.register("relative")
 @dataclass(frozen=True)
 class Relative(Targets):
-    """Displacements towards targets that are relative to the earliest output spike (S4NN).
+    """Displacements towards targets relative to the earliest output spike (S4NN).
 
-    The labelled neuron should fire when the earliest does, every other at least `margin` later; if none
-    fired, the labelled one should fire `margin` before the end of the output window. All parameters are in ms.
+    The labelled neuron should fire at the time of the earliest spike, and every other neuron at least `margin` later.
+    If no neuron fired, the labelled neuron should fire `margin` before the end of the output window. All parameters are
+    in ms.
 
     References
     ----------
@@ -44,7 +45,7 @@ class Relative(Targets):
         target = np.maximum(latencies, np.minimum(first + self.margin, self.end))
         target[np.arange(len(labels)), labels] = np.where(silent, self.end - self.margin, first[:, 0])
         displacement = target - latencies
-        # an output that is the margin later but for rounding, as on a grid, is where it should be
+        # an output that is later by the margin, up to rounding, needs no displacement (as on a grid)
         displacement[np.abs(displacement) <= 4 * np.finfo(displacement.dtype).eps * target] = 0.0
         return OutputDisplacement(displacement, 0.5 * np.square(displacement / self.t_max).sum(axis=1))
 

@@ -18,10 +18,10 @@ from netsim.specification.phrases import GAP, T_MAX, number
 class Softmax(Targets):
     """Displacements that follow the cross-entropy of a softmax over negative latencies.
 
-    With ``p = softmax(-sharpness·latency/t_max)`` and the target distribution ``q``, the displacement is
-    ``t_max·(p - q)``: ``t_max²/sharpness`` times the negative gradient of the cross-entropy. The loss that is told is
-    the cross-entropy itself; the gradients of a learner are those of the cross-entropy over ``sharpness``. The output
-    window closes at `end` (ms); the others are settings of `netsim.specification`.
+    With ``p = softmax(-sharpness·latency/t_max)`` and the target distribution ``q``, the displacement is ``t_max·(p -
+    q)``. This is ``t_max²/sharpness`` times the negative gradient of the cross-entropy. The reported loss is the
+    cross-entropy itself. The gradients of a learner are gradients of the cross-entropy divided by ``sharpness``. The
+    output window ends at `end` (ms). The other parameters are settings of `netsim.specification`.
     """
 
     follows_loss: ClassVar[bool] = True
@@ -45,7 +45,7 @@ class Softmax(Targets):
         return OutputDisplacement(self.t_max * (np.exp(logarithm) - target), loss)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        """How probable the softmax has each neuron, shape (presentations, neurons); silence counts as the end."""
+        """Return softmax probabilities, shape (presentations, neurons). Silence counts as firing at the end."""
         return np.exp(self._logarithms(outputs))
 
     def _logarithms(self, outputs: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""Who is connected to whom: the protocol of a connectivity, and one module for each rule.
+"""Connectivity: the protocol, and one module for each rule.
 
-Neurons of a map are numbered row by row, channels last, as in an array of shape (height, width, channels).
+Neurons of maps are numbered row by row, channels last, as in an array of shape (height, width, channels).
 """
 
 from netsim.specification.connectivity._per_synapse import PerSynapse

@@ -19,7 +19,7 @@ _COLUMNS = {"pre": np.int64, "post": np.int64, "weight": np.float64}
 
 
 class Edges(NamedTuple):
-    """Edges in the order of the file: presynaptic and postsynaptic neurons, and weights if there are any."""
+    """Edges in the order of the file: presynaptic and postsynaptic neurons, and weights or None."""
 
     pre: np.ndarray
     post: np.ndarray
@@ -27,7 +27,7 @@ class Edges(NamedTuple):
 
 
 def checksum(file: str) -> str:
-    """SHA-256 of a file; a SpecificationError, if it cannot be read."""
+    """Return the SHA-256 of a file. Raise a SpecificationError if it cannot be read."""
     try:
         return file_sha256(Path(file))
     except FileNotFoundError:
@@ -39,11 +39,11 @@ def checksum(file: str) -> str:
         raise SpecificationError("file", str(error)) from error
 
 
-@lru_cache(maxsize=2)  # asked for shapes, for indices and for weights
+@lru_cache(maxsize=2)  # read for shapes, indices and weights
 def read_edges(file: str, population: str, sha256: str) -> Edges:
-    """The edges of a file of a checksum; a SpecificationError says what is wrong with it.
+    """Return the edges of a file with a checksum. Raise a SpecificationError if the file is damaged or has changed.
 
-    `population` is that of a SONATA file that has several.
+    `population` chooses among several populations of a SONATA file.
     """
     path = Path(file)
     read: Callable[[Path, str], Edges] = _read_csv if path.suffix.lower() == ".csv" else _read_sonata
@@ -55,33 +55,35 @@ def read_edges(file: str, population: str, sha256: str) -> Edges:
         raise
     except DataError as error:
         raise SpecificationError("file", str(error)) from error
-    except Exception as error:  # libraries let through whatever a damaged file leads to
+    except Exception as error:  # a damaged file can raise any exception in a library
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SpecificationError("file", f"{file} cannot be read as a list of edges ({reason})") from error
-    require(checksum(file) == sha256, "file", f"{file} changed while it was read")
-    require(edges.pre.size > 0, "file", f"{file} holds no edges")
+    require(checksum(file) == sha256, "file", f"{file} changed while it was read; try again")
+    require(edges.pre.size > 0, "file", f"{file} has no edges; list at least one")
     alike = edges.pre.shape == edges.post.shape and edges.pre.ndim == 1
     alike = alike and (edges.weight is None or edges.weight.shape == edges.pre.shape)
-    require(alike, "file", f"{file} has columns of different lengths")
+    require(alike, "file", f"{file} has columns of different lengths; write it again")
     if edges.weight is not None:
-        require(bool(np.isfinite(edges.weight).all()), "file", f"{file} holds weights that are not finite numbers")
+        require(
+            bool(np.isfinite(edges.weight).all()), "file", f"{file} has weights that are NaN or infinite; correct them"
+        )
     return edges
 
 
 def _read_csv(path: Path, population: str) -> Edges:
-    require(not population, "population", "has a meaning for SONATA files")
+    require(not population, "population", "has no meaning for a .csv file; remove it")
     with open_regular(path, LARGEST_TABLE) as file:
         stream = bounded_lines(path, file)
         heading = stream.readline(1000).decode("utf-8-sig").strip()
         names = [name.strip() for name in heading.split(",")]
         need = "needs a line with the names pre, post and, if there are weights, weight above its columns"
         require({"pre", "post"} <= set(names), "file", f"{path} {need}, not {heading!r}")
-        others = [name for place, name in enumerate(names) if name not in _COLUMNS or name in names[:place]]
+        others = [name for column, name in enumerate(names) if name not in _COLUMNS or name in names[:column]]
         listed = ", ".join(map(repr, others))
         require(not others, "file", f"{path} has columns beside pre, post and weight: {listed}; leave them out")
         chosen = [name for name in _COLUMNS if name in names]
         with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)  # earlier numpys cut numbers of neurons to whole ones
+            warnings.simplefilter("error", DeprecationWarning)  # earlier versions of numpy truncate fractions
             table = np.loadtxt(
                 stream,
                 [(name, _COLUMNS[name]) for name in chosen],
@@ -115,16 +117,16 @@ def _read_sonata(path: Path, population: str) -> Edges:
 
 
 def _whole(group: "h5py.Group", name: str, path: Path) -> np.ndarray:
-    """The whole numbers of a dataset."""
+    """Return the whole numbers of a dataset."""
     given = group[name][:]
     numbers = whole_numbers(given)
-    require(numbers is not None, "file", f"{path} has {name} of {given.dtype} that are no whole numbers")
+    require(numbers is not None, "file", f"{path} has {name} of {given.dtype} that are not whole numbers; use integers")
     assert numbers is not None
     return numbers
 
 
 def _sonata_weights(group: "h5py.Group", path: Path) -> np.ndarray | None:
-    """The attribute ``syn_weight`` of all edges, which are of one group then."""
+    """Return the attribute ``syn_weight`` of all edges. Edges with weights must belong to one group."""
     groups = [name for name in group if name.isdecimal()]
     with_weights = [name for name in groups if "syn_weight" in group[name]]
     if not with_weights:

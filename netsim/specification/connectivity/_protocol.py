@@ -1,4 +1,4 @@
-"""What a connectivity has to say of itself: its shapes and its connections; all else has a default."""
+"""The protocol of a connectivity: its shapes and its connections. All other methods have defaults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Connections(NamedTuple):
     pre, post : ndarray of int32, shape (synapses,)
         Presynaptic and postsynaptic neuron.
     weight : ndarray of int32, shape (synapses,)
-        Index into the flattened array of weights; -1 where there are no weights.
+        Index into the flattened array of weights. -1 without weights.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Connections(NamedTuple):
 
     @classmethod
     def of(cls, pre: np.ndarray, post: np.ndarray, weight: np.ndarray) -> Connections:
-        """Connections from index arrays of one shape, in any order.
+        """Sort index arrays and return them as connections.
 
         Examples
         --------
@@ -56,18 +56,18 @@ class Connections(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The geometry of a kernel that slides over its source; kernels of the engines and the learner are made for it.
+    """The geometry of a kernel that slides over its source. Engine and learner have fast loops for it.
 
-    All to all is a window of size 1 over one position whose channels are all inputs.
+    All-to-all connectivity is a window of size 1 over one position whose channels are all inputs.
 
     Attributes
     ----------
     source : (height, width, channels)
-        The source as the window sees it.
+        Shape of the source for the window.
     shape : (rows, columns, maps)
-        The target as the window sees it: one position per row and column.
+        Shape of the target for the window: one position per row and column.
     size, stride, padding : int
-        Height and width of the window, its step, and the border of silent neurons.
+        Height and width of the window, its step, and the width of the border of silent neurons (rows and columns).
     """
 
     source: Shape
@@ -79,15 +79,15 @@ class Window(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Connectivity(ABC):
-    """A rule by which the neurons of a target receive from those of a source.
+    """A rule that connects the neurons of a source to the neurons of a target.
 
-    A subclass is a frozen dataclass of its parameters, registered in `netsim.seams.connectivities`. `target_shape`,
-    `weight_shape` and `connections` are all that it has to give.
+    A subclass is a frozen dataclass of its parameters, registered in `netsim.seams.connectivities`. It must define
+    `target_shape`, `weight_shape` and `connections`.
 
     Attributes
     ----------
     phrase : str
-        What the rule is, in a few words.
+        The rule in a few words.
 
     Examples
     --------
@@ -103,11 +103,11 @@ class Connectivity(ABC):
 
     phrase: ClassVar[str] = "own rule"
     per_synapse: ClassVar[bool] = False
-    """Whether each synapse has a weight of its own, in the order of the connections; see `PerSynapse`."""
+    """Whether each synapse has its own weight, in the order of the connections (see `PerSynapse`)."""
     files: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    """Names of the parameters that are paths of files, and of those that are their SHA-256; `""` if there is none.
+    """Parameters with paths of files, mapped to the parameters with their SHA-256, or to `""` without a checksum.
 
-    A network that moves may have such files beside its own; the checksum says which one it is.
+    A network that moves to another folder may have such files next to its own. The checksum identifies the file.
     """
 
     def __post_init__(self) -> None:
@@ -115,7 +115,7 @@ class Connectivity(ABC):
 
     @abstractmethod
     def target_shape(self, source: Shape) -> Shape:
-        """Shape of the population that the rule makes of a source, for a layer of a chain.
+        """Return the shape of the population that the rule makes from a source, for a layer of a chain.
 
         Raises
         ------
@@ -125,28 +125,28 @@ class Connectivity(ABC):
 
     @abstractmethod
     def weight_shape(self, source: Shape, target: Shape) -> Shape:
-        """Shape of the array of weights; ``()`` if there are none.
+        """Return the shape of the array of weights, or ``()`` without weights.
 
         The last axis runs over the maps, or over all neurons, of the target: neuron ``j`` has the weights ``[..., j %
-        n]`` with ``n`` the length of that axis. Where it does not, there is one weight `per_synapse`.
+        n]`` with ``n`` the length of that axis. A rule with another layout has one weight `per_synapse`.
         """
 
     @abstractmethod
     def connections(self, source: Shape, target: Shape) -> Connections:
-        """All synapses from a source onto a target, as index arrays."""
+        """Return all synapses from a source onto a target, as index arrays."""
 
     def known_weights(self, source: Shape, target: Shape) -> np.ndarray | None:
-        """Weights that the rule knows, of the shape `weight_shape`, and that are not drawn then; None, if it has none.
+        """Return weights that the rule specifies, of the shape `weight_shape`, or None if they are drawn.
 
         Raises
         ------
         SpecificationError
-            If they cannot be read.
+            If the weights cannot be read.
         """
         return None
 
     def fitted(self, source: Shape, target: Shape) -> Self:
-        """The same rule with the parameters filled in that the target tells."""
+        """Return the same rule with the parameters that follow from the target filled in."""
         return self
 
     def check(self, source: Shape, target: Shape) -> None:
@@ -155,63 +155,68 @@ class Connectivity(ABC):
         Raises
         ------
         SpecificationError
-            If the rule makes another shape of the source.
+            If the rule makes another shape from the source.
         """
         made = self.target_shape(source)
         require(made == target, "", f"makes a population of shape {made} from {source}, not {target}")
 
     def window(self, source: Shape, target: Shape) -> Window | None:
-        """The window that slides over the source, if the rule is one; else the sparse kernels are taken."""
+        """Return the window that slides over the source, or None: then engine and learner use sparse loops."""
         return None
 
     def synapse_count(self, source: Shape, target: Shape) -> int:
-        """Number of synapses."""
+        """Return the number of synapses."""
         return int(self.fan_out(source, target).sum())
 
     def checked_connections(self, source: Shape, target: Shape) -> Connections:
-        """The index arrays; a SpecificationError, if they do not fit the shapes that the rule says."""
-        found, shape = self.connections(source, target), self.weight_shape(source, target)
-        listed = isinstance(found, Connections) and all(
-            isinstance(one, np.ndarray) and one.dtype.kind in "iu" and one.ndim == 1 and one.size == np.size(found.pre)
-            for one in found
+        """Return the index arrays. Raise a SpecificationError if they contradict the shapes of the rule."""
+        listed_synapses, shape = self.connections(source, target), self.weight_shape(source, target)
+        listed = isinstance(listed_synapses, Connections) and all(
+            isinstance(array, np.ndarray)
+            and array.dtype.kind in "iu"
+            and array.ndim == 1
+            and array.size == np.size(listed_synapses.pre)
+            for array in listed_synapses
         )
         require(listed, "connectivity", f"{self} must list Connections, three arrays of as many integers each")
         weights = (0, math.prod(shape)) if shape else (-1, 0)
         bounds = {"pre": (0, math.prod(source)), "post": (0, math.prod(target)), "weight": weights}
         for name, (least, beyond) in bounds.items():
-            indices = getattr(found, name)
+            indices = getattr(listed_synapses, name)
             inside = not indices.size or (indices.min() >= least and indices.max() < beyond)
             require(inside, "connectivity", f"{self} lists indices in {name} that are not from {least} to {beyond - 1}")
-        ascending = bool((found.pre[1:] >= found.pre[:-1]).all())
+        ascending = bool((listed_synapses.pre[1:] >= listed_synapses.pre[:-1]).all())
         unsorted = "lists synapses that are not sorted by presynaptic neuron; Connections.of sorts them"
         require(ascending, "connectivity", f"{self} {unsorted}")
         if self.per_synapse:
-            own = found.weight.shape == shape and bool((found.weight == np.arange(*shape, dtype=np.int32)).all())
-            require(own, "connectivity", f"{self} lists weights that are not one for each synapse, in order")
-        else:
-            own = not shape or bool((found.weight % shape[-1] == found.post % shape[-1]).all())
-            require(
-                own, "connectivity", f"{self} lists weights whose last axis is not that of the neuron that receives"
+            fits = listed_synapses.weight.shape == shape and bool(
+                (listed_synapses.weight == np.arange(*shape, dtype=np.int32)).all()
             )
-        return found
+            require(fits, "connectivity", f"{self} lists weights that are not one for each synapse, in order")
+        else:
+            fits = not shape or bool((listed_synapses.weight % shape[-1] == listed_synapses.post % shape[-1]).all())
+            require(
+                fits, "connectivity", f"{self} lists weights whose last axis is not that of the neuron that receives"
+            )
+        return listed_synapses
 
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
-        """Number of synapses that leave each presynaptic neuron, in the shape of the source."""
+        """Return the number of outgoing synapses of each presynaptic neuron, in the shape of the source."""
         return np.bincount(self.checked_connections(source, target).pre, minlength=math.prod(source)).reshape(source)
 
     def fan_in(self, source: Shape, target: Shape) -> int:
-        """Number of synapses onto a neuron, rounded up from the mean; padding counts."""
+        """Return the mean number of synapses onto a neuron, rounded up. Padding counts."""
         return max(1, math.ceil(self.synapse_count(source, target) / math.prod(target)))
 
     def pattern(self) -> str:
-        """The rule with its parameters, as the table of connectivity says it."""
+        """Return the rule with its parameters, as the table of connectivity states it."""
         parameters = (f"{field.name} {getattr(self, field.name)}" for field in dataclasses.fields(self))
         return ", ".join([self.phrase[:1].upper() + self.phrase[1:], *parameters])
 
     def note(self) -> str:
-        """The definition of the rule in sentences, for the foot of the table; empty if the pattern says all."""
+        """Return the definition of the rule in sentences, for the foot of the table. May be empty."""
         return ""
 
     def notation(self, target: Shape) -> str:
-        """The layer in the field's shorthand, such as ``32C5``."""
+        """Return the layer in the shorthand of the field, such as ``32C5``."""
         return "x".join(map(str, target))

@@ -1,4 +1,4 @@
-"""Rules onto any number of neurons, which the source does not tell."""
+"""Rules onto any number of neurons, which does not follow from the source."""
 
 import math
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ class Sized(Connectivity):
     Parameters
     ----------
     size : int, optional
-        Number of neurons; by default as many as the target has.
+        Number of neurons. By default that of the target.
     """
 
     size: int | None = None
@@ -26,16 +26,16 @@ class Sized(Connectivity):
             check_size(self.size, "size")
 
     def fitted(self, source: Shape, target: Shape) -> Self:
-        """The same with the size of the target."""
+        """Return the same rule with the size of the target."""
         return replace(self, size=math.prod(target)) if self.size is None else self
 
     def target_shape(self, source: Shape) -> Shape:
-        """Shape (neurons,) for any source."""
+        """Return the shape (neurons,) for any source."""
         require(self.size is not None, "size", "is missing")
         assert self.size is not None
         return (self.size,)
 
     def check(self, source: Shape, target: Shape) -> None:
-        """Refuse a target of another number of neurons, of whatever shape."""
+        """Refuse a target with another number of neurons. Its shape may be any."""
         neurons = math.prod(target)
         require(self.size == neurons, "size", f"is {self.size}, but the target has {neurons} neurons")

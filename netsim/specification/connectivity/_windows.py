@@ -1,4 +1,4 @@
-"""What windows that slide over maps have in common: positions, and the index arrays of their synapses."""
+"""Shared by windows that slide over maps: positions, and the index arrays of their synapses."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from netsim.specification.connectivity._protocol import Connections, Window
 
 
 def positions(side: int, size: int, stride: int, padding: int) -> int:
-    """Number of rows (or columns) of a target from those of its source."""
+    """Return the number of rows (or columns) of a target from the number of rows of its source."""
     return (side + 2 * padding - size) // stride + 1
 
 
 def visits(window: Window) -> np.ndarray:
-    """By how many positions each place of the source is seen, shape (height, width, 1)."""
+    """Return how many windows cover each position of the source, shape (height, width, 1)."""
     counts = []
     for axis in (0, 1):
         count = np.zeros(window.source[axis], dtype=np.int64)
@@ -23,9 +23,9 @@ def visits(window: Window) -> np.ndarray:
 
 
 def window_connections(window: Window, within_maps: bool) -> Connections:
-    """Index arrays of the synapses of a window; the weight is that of a kernel (size, size, channels, maps).
+    """Return index arrays of the synapses of a window. Weights are indexed in a kernel (size, size, channels, maps).
 
-    Within maps, each sees the channel of its own number only, without weights.
+    With `within_maps`, each map receives only from the channel with its own number, without weights.
     """
     (height, width, channels), (rows, columns, maps) = window.source, window.shape
     row, column = (axis.ravel() for axis in np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"))

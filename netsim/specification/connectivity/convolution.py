@@ -15,18 +15,18 @@ from netsim.specification.connectivity._windows import positions, visits, window
 @connectivities.register("convolution")
 @dataclass(frozen=True)
 class Convolution(Connectivity):
-    """Each neuron receives from a square of every map of the source, by a kernel that its map shares.
+    """Each neuron receives from a square of every map of the source. Neurons of a map share the kernel.
 
     The weights have the shape (kernel, kernel, channels, maps).
 
     Parameters
     ----------
     maps : int or None
-        Number of feature maps; None is as many as the target has.
+        Number of feature maps. None stands for the number of the target.
     kernel : int
         Height and width of the receptive field.
     stride, padding : int
-        Padding is made of neurons that never fire.
+        Step of the kernel, and width of the border of silent neurons (rows and columns).
 
     Examples
     --------
@@ -51,12 +51,12 @@ class Convolution(Connectivity):
         require(self.padding < self.kernel, "padding", remedy)
 
     def fitted(self, source: Shape, target: Shape) -> Self:
-        """The same with the maps of the target."""
+        """Return the same rule with the maps of the target."""
         return replace(self, maps=target[-1]) if self.maps is None else self
 
     def target_shape(self, source: Shape) -> Shape:
-        """Shape (height, width, maps) for a source of shape (height, width, channels)."""
-        require(len(source) == 3, "", "a convolution cannot follow a dense layer")
+        """Return the shape (height, width, maps) for a source of shape (height, width, channels)."""
+        require(len(source) == 3, "", "a convolution cannot follow a dense layer, which has no maps; use dense here")
         require(self.maps is not None, "maps", "is missing")
         assert self.maps is not None
         for side in source[:2]:
@@ -68,32 +68,32 @@ class Convolution(Connectivity):
         return (rows, columns, self.maps)
 
     def weight_shape(self, source: Shape, target: Shape) -> Shape:
-        """Shape (kernel, kernel, channels, maps) of the shared weights."""
+        """Return the shape (kernel, kernel, channels, maps) of the shared weights."""
         return (self.kernel, self.kernel, source[2], target[2])
 
     def connections(self, source: Shape, target: Shape) -> Connections:
-        """Those of the window; the padding has none."""
+        """Return the synapses of the window. Padding has no synapses."""
         return window_connections(self.window(source, target), within_maps=False)
 
     def window(self, source: Shape, target: Shape) -> Window:
-        """The kernel."""
+        """Return the kernel as a window."""
         return Window(source, target, self.kernel, self.stride, self.padding)
 
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
-        """As many as there are positions that see a neuron, times the maps."""
+        """Return the number of positions whose window covers a neuron, times the maps."""
         return np.broadcast_to(visits(self.window(source, target)) * target[2], source)
 
     def fan_in(self, source: Shape, target: Shape) -> int:
-        """Size of the kernel."""
+        """Return the size of the kernel."""
         return math.prod(self.weight_shape(source, target)[:-1])
 
     def pattern(self) -> str:
-        """What stands in the table of connectivity."""
+        """Return the entry in the table of connectivity."""
         kernel = rf"${self.kernel} \times {self.kernel}$"
         return f"Convolution, kernel {kernel} over all maps, stride {self.stride}, padding {self.padding}"
 
     def note(self) -> str:
-        """The definition."""
+        """Return the definition."""
         return (
             "Convolution: counted from 0, the neuron in row $y$ and column $x$ of a map receives from the rows"
             " $sy - p$ to $sy - p + f - 1$ and the columns $sx - p$ to $sx - p + f - 1$ of every map below, with kernel"
@@ -102,5 +102,5 @@ class Convolution(Connectivity):
         )
 
     def notation(self, target: Shape) -> str:
-        """Maps and kernel, such as ``32C5``."""
+        """Return maps and kernel, such as ``32C5``."""
         return f"{target[2]}C{self.kernel}"

@@ -1,4 +1,4 @@
-"""All to all."""
+"""All-to-all connectivity."""
 
 import math
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from netsim.specification.connectivity._sized import Sized
 class Dense(Sized):
     """Each neuron receives from all neurons of the source.
 
-    The weights have the shape (inputs, neurons); inputs from maps are numbered row by row, channels last.
+    The weights have the shape (inputs, neurons). Inputs from maps are numbered row by row, channels last.
 
     Parameters
     ----------
     size : int, optional
-        Number of neurons; by default as many as the target has.
+        Number of neurons. By default that of the target.
 
     Examples
     --------
@@ -32,29 +32,29 @@ class Dense(Sized):
     phrase: ClassVar[str] = "all to all"
 
     def weight_shape(self, source: Shape, target: Shape) -> Shape:
-        """Shape (inputs, neurons)."""
+        """Return the shape (inputs, neurons)."""
         return (math.prod(source), math.prod(target))
 
     def connections(self, source: Shape, target: Shape) -> Connections:
-        """All pairs."""
+        """Return all pairs."""
         inputs, neurons = self.weight_shape(source, target)
         pre = np.repeat(np.arange(inputs, dtype=np.int32), neurons)
         post = np.tile(np.arange(neurons, dtype=np.int32), inputs)
         return Connections(pre, post, np.arange(inputs * neurons, dtype=np.int32))
 
     def window(self, source: Shape, target: Shape) -> Window:
-        """One position whose channels are all inputs."""
+        """Return a window with one position whose channels are all inputs."""
         inputs, neurons = self.weight_shape(source, target)
         return Window((1, 1, inputs), (1, 1, neurons), 1, 1, 0)
 
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
-        """As many as there are neurons."""
+        """Return the number of neurons of the target."""
         return np.broadcast_to(math.prod(target), source)
 
     def pattern(self) -> str:
-        """What stands in the table of connectivity."""
+        """Return the entry in the table of connectivity."""
         return "All to all"
 
     def notation(self, target: Shape) -> str:
-        """Number of neurons."""
+        """Return the number of neurons."""
         return str(math.prod(target))

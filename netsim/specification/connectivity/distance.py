@@ -1,4 +1,4 @@
-"""Neurons connected by how far their places on the maps are apart."""
+"""Neurons connected by the distance of their positions on the maps."""
 
 import math
 from collections.abc import Iterator
@@ -15,31 +15,31 @@ from netsim.specification.connectivity._per_synapse import PerSynapse, sorted_pa
 from netsim.specification.connectivity._protocol import Shape
 
 MOST_OFFSETS = 2**20
-"""Of places of a target against places of its source."""
+"""Maximum number of offsets between positions of the target and the source, bounds time."""
 _NOTHING = 39
-"""So many sigma away, and farther, a Gaussian is 0 in double precision."""
+"""Distance in sigma from which a Gaussian is 0 in double precision."""
 
 
 @connectivities.register("distance")
 @dataclass(frozen=True)
 class Distance(PerSynapse):
-    """The nearer two neurons lie on their maps, the more likely they are connected, by a weight of their own.
+    """Connect neurons with a probability that falls with distance. Each synapse has its own weight.
 
-    The map of the target is laid over that of the source, edge on edge; a distance `d` counts rows and columns of the
-    source. A pair is connected with ``probability · exp(-d² / (2 sigma²))``, within the radius if there is one. Give
-    `sigma` for a Gaussian, `radius` for a ball, or both for a Gaussian that is cut off.
+    The target is stretched over the source, edge to edge. A distance `d` counts rows and columns of the source. The
+    probability of a pair is ``probability · exp(-d² / (2 sigma²))``, and 0 beyond the radius. Set `sigma` for a
+    Gaussian, `radius` for a disc, or both for a truncated Gaussian.
 
     Parameters
     ----------
     maps : int, optional
-        Number of maps in a chain of layers, whose rows and columns are those of the source; a projection goes onto a
-        target of any rows, columns and maps.
+        Number of maps in a chain of layers. There the target has the rows and columns of the source. The target of a
+        projection may have any rows, columns and maps.
     sigma, radius : float, optional
-        In rows and columns of the source.
+        Standard deviation and maximum distance, in rows and columns of the source.
     probability : float
-        Of two neurons at the same place, in (0, 1].
+        Probability for two neurons at the same position, in (0, 1].
     wrap : bool
-        Whether opposite edges are neighbours, so that the map is a torus.
+        Whether opposite edges are neighbours (the map is a torus).
     seed : int
 
     Raises
@@ -50,8 +50,8 @@ class Distance(PerSynapse):
     Examples
     --------
     >>> rule = Distance(radius=1.0)
-    >>> found = rule.connections((3, 3, 1), (3, 3, 1))
-    >>> found.pre[found.post == 4]  # of the neuron in the middle
+    >>> synapses = rule.connections((3, 3, 1), (3, 3, 1))
+    >>> synapses.pre[synapses.post == 4]  # onto the neuron in the middle
     array([1, 3, 4, 5, 7], dtype=int32)
     """
 
@@ -79,18 +79,18 @@ class Distance(PerSynapse):
         check_size(self.seed, "seed", least=0)
 
     def fitted(self, source: Shape, target: Shape) -> Self:
-        """The same with the maps of the target."""
+        """Return the same rule with the maps of the target."""
         return replace(self, maps=target[-1]) if self.maps is None else self
 
     def target_shape(self, source: Shape) -> Shape:
-        """Shape (height, width, maps) for a source of shape (height, width, channels)."""
+        """Return the shape (height, width, maps) for a source of shape (height, width, channels)."""
         require(len(source) == 3, "", "needs a source with rows and columns")
         require(self.maps is not None, "maps", "is missing")
         assert self.maps is not None
         return (*source[:2], self.maps)
 
     def check(self, source: Shape, target: Shape) -> None:
-        """Refuse populations without rows and columns, and another number of maps."""
+        """Refuse populations without rows and columns, and a wrong number of maps."""
         for name, shape in (("source", source), ("target", target)):
             require(len(shape) == 3, "", f"needs rows and columns, which the {name} of shape {shape} does not have")
         require(self.maps == target[2], "maps", f"is {self.maps}, but the target has {target[2]}")
@@ -99,25 +99,25 @@ class Distance(PerSynapse):
         require(down * right <= MOST_OFFSETS, "", f"{many}; give a smaller radius")
 
     def about(self, source: Shape, target: Shape) -> float:
-        """The area under the profile, times the neurons, and no more than all pairs."""
+        """Return the area under the profile times the neurons, at most the number of all pairs."""
         area = math.inf if self.radius is None else math.pi * (self.radius + 1) ** 2
         if self.sigma is not None:
             area = min(area, 2 * math.pi * (self.sigma + 0.5) ** 2)
         return math.prod(target) * source[2] * self.probability * min(area, math.prod(source[:2]))
 
     def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
-        """Drawn anew from the seed, and the same each time."""
-        found = list(self._drawn(source, target))
-        pre, post = (np.concatenate(ends) if ends else np.empty(0, np.int32) for ends in zip(*found, strict=True))
+        """Draw the pairs from the seed, identically at each call."""
+        drawn = list(self._drawn(source, target))
+        pre, post = (np.concatenate(ends) if ends else np.empty(0, np.int32) for ends in zip(*drawn, strict=True))
         return sorted_pairs(pre, post)
 
     def _drawn(self, source: Shape, target: Shape) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs, one offset of places of the source from those of the target after another."""
+        """Yield pairs, one offset between source and target positions after another."""
         generator = generator_for(Purpose.SYNAPSES, self.seed)
         (height, width, channels), (rows, columns, maps) = source, target
         middles = [(np.arange(count) + 0.5) * side / count - 0.5 for side, count in ((height, rows), (width, columns))]
         starts = [np.floor(middle).astype(np.int64) for middle in middles]
-        each = channels * maps  # pairs of neurons at two places
+        each = channels * maps  # pairs of neurons at two positions
         for down in self._offsets(source, target)[0]:
             y, far_down = self._places(starts[0] + down, middles[0], height)
             for right in self._offsets(source, target)[1]:
@@ -126,18 +126,18 @@ class Distance(PerSynapse):
                 most = float(chances.max(initial=0.0))
                 if most == 0:
                     continue
-                # drawn at the largest probability of the offset, and thinned to that of each place
+                # draw with the largest probability of the offset, then thin to the probability of each position
                 for trial in successes(generator, chances.size * each, most):
-                    place, pair = trial // each, trial % each
-                    kept = generator.random(trial.size) * most < chances[place]
-                    place, pair = place[kept], pair[kept]
-                    row, column = place // columns, place % columns
+                    position, pair = trial // each, trial % each
+                    kept = generator.random(trial.size) * most < chances[position]
+                    position, pair = position[kept], pair[kept]
+                    row, column = position // columns, position % columns
                     pre = (y[row] * width + x[column]) * channels + pair // maps
-                    post = place * maps + pair % maps
+                    post = position * maps + pair % maps
                     yield pre.astype(np.int32), post.astype(np.int32)
 
     def _offsets(self, source: Shape, target: Shape) -> tuple[range, range]:
-        """How far down and to the right of a place of the target there may be places of the source."""
+        """Return the ranges of row and column offsets from target positions to source positions."""
         down, right = (self._reach(side) for side in source[:2])
         return down, right
 
@@ -147,13 +147,13 @@ class Distance(PerSynapse):
             far.append(math.floor(_NOTHING * self.sigma) + 2)
         reach = min(far)
         if self.wrap and 2 * reach + 1 > side:
-            return range(-(side // 2), side - side // 2)  # each place once
+            return range(-(side // 2), side - side // 2)  # each position once
         return range(-reach, reach + 1)
 
     def _places(self, places: np.ndarray, middle: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows (or columns) of the source, and how far they are from those of the target; ``inf`` where there are none.
+        """Return rows (or columns) of the source and their distances from the target, ``inf`` outside the source.
 
-        On a torus the shorter way counts.
+        On a torus, the shorter distance counts.
         """
         far = np.abs(places - middle)
         if self.wrap:
@@ -161,7 +161,7 @@ class Distance(PerSynapse):
         return np.clip(places, 0, side - 1), np.where((places >= 0) & (places < side), far, np.inf)
 
     def _chance(self, squares: np.ndarray) -> np.ndarray:
-        """Probability at squared distances."""
+        """Return the probability at squared distances."""
         near = np.isfinite(squares)
         if self.radius is not None:
             near &= squares <= self.radius**2 * (1 + 1e-12)
@@ -169,13 +169,13 @@ class Distance(PerSynapse):
         return np.where(near, self.probability * gaussian, 0.0)
 
     def pattern(self) -> str:
-        """What stands in the table of connectivity."""
+        """Return the entry in the table of connectivity."""
         parts = [f"${name} = {value:g}$" for name, value in ((r"\sigma", self.sigma), ("r", self.radius)) if value]
         edges = ", opposite edges joined" if self.wrap else ""
         return f"By distance, {', '.join(parts)}, $p = {self.probability:g}${edges}, seed {self.seed}"
 
     def note(self) -> str:
-        """The definition."""
+        """Return the definition."""
         return (
             r"By distance: two neurons are connected with the probability $p \exp(-d^2 / (2 \sigma^2))$, without"
             r" $\sigma$ with $p$, and with a radius only if $d \leq r$. The map of the target is laid over that of the"
@@ -184,5 +184,5 @@ class Distance(PerSynapse):
         )
 
     def notation(self, target: Shape) -> str:
-        """Maps and width, such as ``8D2``."""
+        """Return maps and width, such as ``8D2``."""
         return f"{target[2]}D{self.sigma or self.radius:g}"

@@ -1,4 +1,4 @@
-"""Synapses that a file lists."""
+"""Synapses listed in a file."""
 
 import math
 from collections.abc import Mapping
@@ -21,30 +21,30 @@ from netsim.specification.connectivity._sized import Sized
 @connectivities.register("edge-list")
 @dataclass(frozen=True)
 class EdgeList(Sized, PerSynapse):
-    """The synapses that a file lists; each has a weight of its own, which begins as the file says if it has weights.
+    """Read synapses from a file. Each has its own weight, which starts at the weight in the file if there is one.
 
-    A file ``.csv`` has the columns ``pre`` and ``post``, numbers of neurons from 0 on, and if it has weights,
-    ``weight``, with these names in its first line, and no others. Any other is a SONATA file of edges in HDF5, with
-    ``source_node_id``, ``target_node_id`` and, if it has weights, ``syn_weight``. Neurons of maps are numbered row by
-    row, channels last. Two neurons may have several synapses.
+    A ``.csv`` file has the columns ``pre`` and ``post`` (numbers of neurons, from 0) and optionally ``weight``. Its
+    first line has these names, and no others are allowed. netsim reads any other file as SONATA edges in HDF5, with
+    ``source_node_id``, ``target_node_id`` and optionally ``syn_weight``. Neurons of maps are numbered row by row,
+    channels last. Two neurons may have several synapses.
 
     Parameters
     ----------
     size : int, optional
-        Number of neurons; by default as many as the target has.
+        Number of neurons. By default that of the target.
     file : str
-        A relative path counts from the current folder. A network that is read from a file finds it beside that file,
-        too.
+        Path of the file, relative to the current folder. A network that is read from a file also looks next to that
+        file.
     population : str
-        Of edges, in a SONATA file that has several.
+        Population of edges, for a SONATA file with several.
     sha256 : str
-        Checksum of the file, by default that of the file as it is found; another one is refused, so that a network is
-        always the same.
+        Checksum of the file. By default, netsim computes it. A file with another checksum is refused, so that a network
+        always stays the same.
 
     Raises
     ------
     SpecificationError
-        If the file is missing, damaged, changed or lists neurons that there are not.
+        If the file is missing, damaged or changed, or lists neurons that do not exist.
 
     References
     ----------
@@ -62,7 +62,7 @@ class EdgeList(Sized, PerSynapse):
 
     phrase: ClassVar[str] = "synapses from a list"
     files: ClassVar[Mapping[str, str]] = MappingProxyType({"file": "sha256"})
-    file: str = field(default="", compare=False)  # the checksum says which one it is
+    file: str = field(default="", compare=False)  # the checksum identifies the file
     population: str = ""
     sha256: str = ""
 
@@ -72,14 +72,14 @@ class EdgeList(Sized, PerSynapse):
         super().__post_init__()
         require(bool(self.file), "file", "is missing; give the name of a CSV or SONATA file of edges")
         object.__setattr__(self, "file", str(Path(self.file).absolute()))
-        found = checksum(self.file)
-        changed = f"{self.file} has another SHA-256 ({found[:12]}...) than this network was made with"
+        actual = checksum(self.file)
+        changed = f"{self.file} has another SHA-256 ({actual[:12]}...) than this network was made with"
         remedy = f"{self.sha256[:12]}...; bring that file back, or remove sha256 to take this one"
-        require(self.sha256 in ("", found), "file", f"{changed} ({remedy})")
-        object.__setattr__(self, "sha256", found)
+        require(self.sha256 in ("", actual), "file", f"{changed} ({remedy})")
+        object.__setattr__(self, "sha256", actual)
 
     def check(self, source: Shape, target: Shape) -> None:
-        """Refuse a target of another size, and numbers beyond the neurons that there are."""
+        """Refuse a target of another size, and numbers of neurons that do not exist."""
         super().check(source, target)
         edges = self._edges()
         for numbers, shape, end in ((edges.pre, source, "source"), (edges.post, target, "target")):
@@ -88,16 +88,16 @@ class EdgeList(Sized, PerSynapse):
             require(least >= 0 and most < neurons, "file", f"{self.file} {beyond}")
 
     def about(self, source: Shape, target: Shape) -> float:
-        """As many as the file lists."""
+        """Return the number of edges in the file."""
         return float(self._edges().pre.size)
 
     def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
-        """Those of the file, sorted."""
+        """Return the edges of the file, sorted."""
         edges, order = self._edges(), self._order()
         return edges.pre[order].astype(np.int32), edges.post[order].astype(np.int32)
 
     def known_weights(self, source: Shape, target: Shape) -> np.ndarray | None:
-        """Those of the file, if it has any."""
+        """Return the weights of the file, or None."""
         weights = self._edges().weight
         return None if weights is None else weights[self._order()]
 
@@ -109,10 +109,10 @@ class EdgeList(Sized, PerSynapse):
         return np.lexsort((edges.post, edges.pre))
 
     def pattern(self) -> str:
-        """What stands in the table of connectivity."""
+        """Return the entry in the table of connectivity."""
         of = f" (`{self.population}`)" if self.population else ""
         return f"List of synapses `{Path(self.file).name}`{of}, SHA-256 {self.sha256[:12]}..."
 
     def notation(self, target: Shape) -> str:
-        """Number of neurons, and that they are connected by a list."""
+        """Return the number of neurons with a mark for a list."""
         return f"{math.prod(target)}(list)"

@@ -1,4 +1,4 @@
-"""Windows that slide over maps, with weights that no two neurons share."""
+"""Windows that slide over maps, without shared weights."""
 
 import math
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ from netsim.specification.connectivity._windows import positions, window_connect
 @connectivities.register("locally-connected")
 @dataclass(frozen=True)
 class LocallyConnected(PerSynapse):
-    """Each neuron receives from a square of every map of the source, as in a convolution, by weights of its own.
+    """Each neuron receives from a square of every map of the source, as in a convolution, with its own weights.
 
     Parameters
     ----------
     maps : int or None
-        Number of maps; None is as many as the target has.
+        Number of maps. None stands for the number of the target.
     kernel : int
         Height and width of the receptive field.
     stride : int
@@ -47,11 +47,11 @@ class LocallyConnected(PerSynapse):
         check_size(self.stride, "stride")
 
     def fitted(self, source: Shape, target: Shape) -> Self:
-        """The same with the maps of the target."""
+        """Return the same rule with the maps of the target."""
         return replace(self, maps=target[-1]) if self.maps is None else self
 
     def target_shape(self, source: Shape) -> Shape:
-        """Shape (height, width, maps) for a source of shape (height, width, channels)."""
+        """Return the shape (height, width, maps) for a source of shape (height, width, channels)."""
         require(len(source) == 3, "", "needs a source with rows and columns")
         require(self.maps is not None, "maps", "is missing")
         assert self.maps is not None
@@ -62,27 +62,27 @@ class LocallyConnected(PerSynapse):
         return (rows, columns, self.maps)
 
     def about(self, source: Shape, target: Shape) -> float:
-        """Number of neurons times the size of the field."""
+        """Return the number of neurons times the size of the field."""
         return float(math.prod(target) * self.kernel**2 * source[2])
 
     def synapse_count(self, source: Shape, target: Shape) -> int:
-        """The same, for no field reaches beyond the source."""
+        """Return the same number, because no field extends beyond the source."""
         self.check_size_of(source, target)
         return int(self.about(source, target))
 
     def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
-        """Those of the window."""
+        """Return the synapses of the window."""
         window = Window(source, target, self.kernel, self.stride, 0)
-        found = window_connections(window, within_maps=False)
-        return found.pre, found.post
+        synapses = window_connections(window, within_maps=False)
+        return synapses.pre, synapses.post
 
     def pattern(self) -> str:
-        """What stands in the table of connectivity."""
+        """Return the entry in the table of connectivity."""
         field = rf"${self.kernel} \times {self.kernel}$"
         return f"Locally connected, fields of {field} over all maps, stride {self.stride}"
 
     def note(self) -> str:
-        """The definition."""
+        """Return the definition."""
         return (
             "Locally connected: counted from 0, the neuron in row $y$ and column $x$ of a map receives from the rows"
             " $sy$ to $sy + f - 1$ and the columns $sx$ to $sx + f - 1$ of every map below, with the side $f$ of the"
@@ -90,5 +90,5 @@ class LocallyConnected(PerSynapse):
         )
 
     def notation(self, target: Shape) -> str:
-        """Maps and field, such as ``8L5``."""
+        """Return maps and field, such as ``8L5``."""
         return f"{target[2]}L{self.kernel}"

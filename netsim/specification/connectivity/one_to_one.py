@@ -1,4 +1,4 @@
-"""Each neuron with its counterpart."""
+"""One-to-one connectivity."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from netsim.specification.connectivity._protocol import Shape
 @connectivities.register("one-to-one")
 @dataclass(frozen=True)
 class OneToOne(PerSynapse):
-    """Each neuron receives from the neuron of its own place in the source, by a weight of its own.
+    """Each neuron receives from the source neuron at the same position, with its own weight.
 
     Examples
     --------
@@ -26,7 +26,7 @@ class OneToOne(PerSynapse):
     phrase: ClassVar[str] = "one to one"
 
     def target_shape(self, source: Shape) -> Shape:
-        """That of the source."""
+        """Return the shape of the source."""
         return source
 
     def check(self, source: Shape, target: Shape) -> None:
@@ -34,18 +34,18 @@ class OneToOne(PerSynapse):
         require(source == target, "", f"is one to one, but the source has the shape {source}, the target {target}")
 
     def about(self, source: Shape, target: Shape) -> float:
-        """As many as there are neurons."""
+        """Return the number of neurons."""
         return float(math.prod(source))
 
     def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
-        """Each number with itself."""
+        """Pair each neuron with the neuron of the same number."""
         neurons = np.arange(math.prod(source), dtype=np.int32)
         return neurons, neurons
 
     def pattern(self) -> str:
-        """What stands in the table of connectivity."""
+        """Return the entry in the table of connectivity."""
         return "One to one"
 
     def notation(self, target: Shape) -> str:
-        """The shape, as one to one."""
+        """Return the shape with a mark for one-to-one."""
         return f"{super().notation(target)}(1:1)"

@@ -1,4 +1,4 @@
-"""Fields of which the earliest spike is passed on."""
+"""Relays of the earliest spike of a field."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,14 +14,16 @@ from netsim.specification.connectivity._windows import positions, visits, window
 @connectivities.register("pooling")
 @dataclass(frozen=True)
 class Pooling(Connectivity):
-    """Each relay passes on the earliest spike of a square of the map of its own number, at once; there are no weights.
+    """Each relay forwards the earliest spike of a square of one map, without delay and without weights.
+
+    Map k of the target reads map k of the source.
 
     Parameters
     ----------
     size : int
         Height and width of the field.
     stride : int, optional
-        By default `size`. Rows and columns that do not fill a field are left out.
+        By default `size`. Rows and columns that do not fill a field are ignored.
 
     Examples
     --------
@@ -42,40 +44,40 @@ class Pooling(Connectivity):
 
     @property
     def step(self) -> int:
-        """The stride, never None."""
+        """The stride, `size` if it is None."""
         assert self.stride is not None
         return self.stride
 
     def target_shape(self, source: Shape) -> Shape:
-        """Shape (height, width, channels) for a source of shape (height, width, channels)."""
-        require(len(source) == 3, "", "a pooling layer cannot follow a dense layer")
+        """Return the shape (height, width, channels) for a source of shape (height, width, channels)."""
+        require(len(source) == 3, "", "a pooling layer cannot follow a dense layer, which has no maps; remove it")
         for side in source[:2]:
             require(self.size <= side, "size", f"{self.size} is larger than its input of {source[0]}x{source[1]}")
         rows, columns = (positions(side, self.size, self.step, 0) for side in source[:2])
         return (rows, columns, source[2])
 
     def weight_shape(self, source: Shape, target: Shape) -> Shape:
-        """No weights."""
+        """Return ``()``: there are no weights."""
         return ()
 
     def connections(self, source: Shape, target: Shape) -> Connections:
-        """Those of the fields."""
+        """Return the synapses of the fields."""
         return window_connections(self.window(source, target), within_maps=True)
 
     def window(self, source: Shape, target: Shape) -> Window:
-        """The field."""
+        """Return the field as a window."""
         return Window(source, target, self.size, self.step, 0)
 
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
-        """As many as there are fields that a neuron lies in."""
+        """Return the number of fields that contain a neuron."""
         return np.broadcast_to(visits(self.window(source, target)), source)
 
     def pattern(self) -> str:
-        """What stands in the table of connectivity."""
+        """Return the entry in the table of connectivity."""
         return rf"Fields of ${self.size} \times {self.size}$ in each map, stride {self.step}"
 
     def note(self) -> str:
-        """The definition."""
+        """Return the definition."""
         return (
             "Fields: the pooling neuron in row $y$ and column $x$ of a map receives from the rows $sy$ to $sy + f - 1$"
             " and the columns $sx$ to $sx + f - 1$ of the same map below, with side $f$ and stride $s$. Rows and"
@@ -83,5 +85,5 @@ class Pooling(Connectivity):
         )
 
     def notation(self, target: Shape) -> str:
-        """``P`` and the size."""
+        """Return ``P`` and the size."""
         return f"P{self.size}"

@@ -18,35 +18,35 @@ from netsim.specification.connectivity._sized import Sized
 @connectivities.register("random")
 @dataclass(frozen=True)
 class Random(Sized, PerSynapse):
-    """Pairs of neurons are connected at random, at most once each; each synapse has a weight of its own.
+    """Connect pairs of neurons at random, each pair at most once. Each synapse has its own weight.
 
-    Give one of `probability`, `indegree` and `outdegree`. Synapses are drawn by numpy's ``default_rng([seed, 6])``,
-    so that projections with equal parameters between populations of equal sizes have the same synapses.
+    Set exactly one of `probability`, `indegree` and `outdegree`. netsim draws the synapses with numpy's
+    ``default_rng([seed, 6])``. Projections with equal parameters and equal sizes therefore have the same synapses.
 
     Parameters
     ----------
     size : int, optional
-        Number of neurons; by default as many as the target has.
+        Number of neurons. By default that of the target.
     probability : float, optional
-        Of each pair, drawn independently, in (0, 1].
+        Probability of each pair, drawn independently, in (0, 1].
     indegree : int, optional
-        Fan-in: so many presynaptic neurons of each postsynaptic one, drawn without replacement.
+        Fan-in: number of presynaptic neurons per postsynaptic neuron, drawn without replacement.
     outdegree : int, optional
-        Fan-out: so many postsynaptic neurons of each presynaptic one, drawn without replacement.
+        Fan-out: number of postsynaptic neurons per presynaptic neuron, drawn without replacement.
     seed : int
 
     Raises
     ------
     SpecificationError
-        If not exactly one way is given, or there are not so many neurons.
+        If not exactly one of the three is set, or it exceeds the number of neurons.
 
     Examples
     --------
     >>> rule = Random(100, indegree=5, seed=1)
     >>> rule.weight_shape((8, 8, 1), (100,))
     (500,)
-    >>> found = rule.connections((8, 8, 1), (100,))
-    >>> bool((np.bincount(found.post) == 5).all())
+    >>> synapses = rule.connections((8, 8, 1), (100,))
+    >>> bool((np.bincount(synapses.post) == 5).all())
     True
     """
 
@@ -61,8 +61,8 @@ class Random(Sized, PerSynapse):
     def __post_init__(self) -> None:
         super().__post_init__()
         ways = [self.probability, self.indegree, self.outdegree]
-        one = sum(way is not None for way in ways) == 1
-        require(one, "", "needs one of probability, indegree and outdegree, and not more")
+        is_unique = sum(way is not None for way in ways) == 1
+        require(is_unique, "", "needs one of probability, indegree and outdegree, and not more")
         if self.probability is not None:
             check_probability(self.probability, "probability")
         for name in ("indegree", "outdegree"):
@@ -71,7 +71,7 @@ class Random(Sized, PerSynapse):
         check_size(self.seed, "seed", least=0)
 
     def check(self, source: Shape, target: Shape) -> None:
-        """Refuse a target of another size, and more synapses of a neuron than there are neurons."""
+        """Refuse a target of another size, and degrees beyond the number of neurons."""
         super().check(source, target)
         inputs, neurons = math.prod(source), math.prod(target)
         for name, most, end in (("indegree", inputs, "source"), ("outdegree", neurons, "target")):
@@ -79,14 +79,14 @@ class Random(Sized, PerSynapse):
             require(degree <= most, name, f"is {degree}, but the {end} has {most} neurons")
 
     def about(self, source: Shape, target: Shape) -> float:
-        """The expected number; with a degree, the number."""
+        """Return the expected number of synapses. With a degree it is exact."""
         inputs, neurons = math.prod(source), math.prod(target)
         if self.probability is not None:
             return self.probability * inputs * neurons
         return float(neurons * self.indegree if self.indegree is not None else inputs * (self.outdegree or 0))
 
     def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
-        """Drawn anew from the seed, and the same each time."""
+        """Draw the pairs from the seed, identically at each call."""
         generator = generator_for(Purpose.SYNAPSES, self.seed)
         inputs, neurons = math.prod(source), math.prod(target)
         if self.probability is not None:
@@ -105,18 +105,18 @@ class Random(Sized, PerSynapse):
         return pre[order], np.repeat(np.arange(neurons, dtype=np.int32), self.indegree)[order]
 
     def _way(self) -> tuple[str, float]:
-        """Which of the three ways it is, with its number."""
+        """Return the parameter that is set, with its value."""
         if self.probability is not None:
             return "probability", self.probability
         return ("fan-in", self.indegree) if self.indegree is not None else ("fan-out", self.outdegree or 0)
 
     def pattern(self) -> str:
-        """What stands in the table of connectivity."""
+        """Return the entry in the table of connectivity."""
         way, number = self._way()
         return f"Random, {way} {number:g}, seed {self.seed}"
 
     def note(self) -> str:
-        """The definition."""
+        """Return the definition."""
         return (
             "Random: pairs are drawn independently, or the presynaptic neurons of each neuron (fan-in), or the"
             " postsynaptic ones (fan-out), without replacement; by `numpy.random.default_rng([seed, 6])`, so that"
@@ -125,14 +125,14 @@ class Random(Sized, PerSynapse):
         )
 
     def notation(self, target: Shape) -> str:
-        """Number of neurons, and how many are connected, such as ``400(probability 0.1)``."""
+        """Return the number of neurons and the parameter that is set, such as ``400(probability 0.1)``."""
         return "{}({} {:g})".format(math.prod(target), *self._way())
 
 
 def _choices(generator: np.random.Generator, population: int, count: int, times: int) -> np.ndarray:
-    """So many times `count` different numbers below `population`, shape (times, count), each row ascending."""
-    found = np.empty((times, count), np.int32)
-    for row in found:
+    """Draw `count` different numbers below `population`, `times` times. Shape (times, count), rows ascending."""
+    chosen = np.empty((times, count), np.int32)
+    for row in chosen:
         row[:] = generator.choice(population, count, replace=False, shuffle=False)
-    found.sort(axis=1)
-    return found
+    chosen.sort(axis=1)
+    return chosen

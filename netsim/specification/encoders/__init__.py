@@ -1,6 +1,6 @@
 """Latency codes: the protocol of an encoder, and one module for each.
 
-An encoder turns what is presented, images or recordings of events, into the first-spike latencies of the stimulus.
+An encoder turns images or recordings of events into the first-spike latencies of the stimulus.
 """
 
 from netsim.specification.encoders._protocol import Encoder

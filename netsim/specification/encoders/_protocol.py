@@ -1,4 +1,4 @@
-"""What an encoder has to say of itself."""
+"""The protocol of an encoder."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -22,9 +22,9 @@ from netsim.specification.checks import (
 
 @dataclass(frozen=True)
 class Encoder(ABC):
-    """How samples of a data set become first-spike latencies of the stimulus.
+    """Turn samples of a data set into first-spike latencies of the stimulus.
 
-    A subclass is a frozen dataclass with parameters of its own, registered in `netsim.seams.encoders`.
+    A subclass is a frozen dataclass with its own parameters, registered in `netsim.seams.encoders`.
 
     Parameters
     ----------
@@ -33,14 +33,15 @@ class Encoder(ABC):
     t_max : float
         Length of the encoding window (ms).
     constant : tuple of float
-        Times (ms) at which stimulus neurons fire whatever is presented: a channel for each, the last ones of `shape`.
+        Fixed firing times (ms) of extra channels of the stimulus, one channel each. They are the last channels of
+        `shape`.
 
     Attributes
     ----------
     samples : {"images", "recordings", "latencies", "tables"}, or another word
-        What is encoded: images, the times of first events in recordings, latencies themselves, or rows of columns.
+        Kind of samples: images, times of first events in recordings, latencies, or rows of a table.
     order : int
-        Where it stands in lists; those of the same number are sorted by name.
+        Position in lists. Encoders with equal numbers are sorted by name.
 
     Examples
     --------
@@ -55,8 +56,8 @@ class Encoder(ABC):
 
     samples: ClassVar[str] = "images"
     order: ClassVar[int] = 100
-    noun: ClassVar[str] = ""  # what messages call samples, by default `samples`
-    unit: ClassVar[str] = ""  # of the times that samples hold, if they do
+    noun: ClassVar[str] = ""  # word for samples in messages, by default `samples`
+    unit: ClassVar[str] = ""  # unit of times in samples, if they contain times
     shape: Shape
     t_max: float = 64.0
     constant: tuple[float, ...] = field(default=(), kw_only=True)
@@ -73,41 +74,41 @@ class Encoder(ABC):
 
     @property
     def kind(self) -> str:
-        """The name that it is registered under."""
+        """The name in the registry."""
         return encoders.name_of(type(self))
 
     @property
     def sample_shape(self) -> Shape:
-        """Shape (height, width, channels) of the samples; by default the `coded_shape`."""
+        """Shape (height, width, channels) of the samples, by default the `coded_shape`."""
         return self.coded_shape
 
     @property
     def coded_shape(self) -> Shape:
-        """Shape of the stimulus without the channels that fire at constant times."""
+        """Shape of the stimulus without the channels with fixed firing times."""
         height, width, channels = self.shape
         return (height, width, channels - len(self.constant))
 
     def with_constant(self, latencies: np.ndarray) -> np.ndarray:
-        """Latencies of the `coded_shape` with the channels that fire at constant times behind them."""
+        """Append the channels with fixed firing times to latencies of the `coded_shape`."""
         if not self.constant:
             return latencies
         same = np.broadcast_to(self.constant, (*latencies.shape[:3], len(self.constant)))
         return np.concatenate([latencies, same.astype(latencies.dtype)], axis=3)
 
     def change_coded(self, latencies: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Latencies of the whole stimulus, changed but for the channels that fire at constant times."""
+        """Change the latencies of a whole stimulus except for the channels with fixed firing times."""
         if not self.constant:
             return change(latencies)
         return self.with_constant(change(latencies[..., : -len(self.constant)]))
 
     def prepare(self, given: Any) -> np.ndarray:
-        """Samples of a user's own, as this encoder takes them and a data set keeps them.
+        """Convert a user's samples to the array that this encoder reads and a data set stores.
 
         Parameters
         ----------
         given : array_like or sequence
-            Some samples. Beside those of `sample_shape`, rows of a table or of flattened images are taken, those with
-            the channels first, as torch has them, and any without axes of length 1, such as images without channels.
+            Samples of shape `sample_shape`. Rows of a table, flattened images, images with the channels first (as in
+            torch) and samples without axes of length 1 are accepted too.
 
         Returns
         -------
@@ -116,40 +117,45 @@ class Encoder(ABC):
         Raises
         ------
         DataError
-            If they are no numbers, or do not fit.
+            If the samples are not numbers, or their shape does not fit.
         """
         return fitted(given, self.sample_shape, self.samples)
 
     def prepare_and_late(self, given: Any) -> tuple[np.ndarray, np.ndarray]:
-        """As `prepare`; and how many events each sample has, and how many of them come too late to be encoded.
+        """Prepare samples and count their events.
 
-        Counts are of shape (samples, 2), and 0 where samples are no recordings.
+        Returns
+        -------
+        samples : ndarray
+            As from `prepare`.
+        counts : ndarray of int, shape (samples, 2)
+            Events of each sample, and events too late to be encoded. 0 unless samples are recordings.
         """
         samples = self.prepare(given)
         return samples, np.zeros((len(samples), 2), dtype=np.int64)
 
     def largest(self, samples: np.ndarray) -> float | None:
-        """The intensity that fires first, if the user does not say it; of others than images None."""
+        """Return the default intensity with latency 0, or None if samples are not images."""
         return None
 
     def coding(self) -> dict[str, Any]:
-        """The parameters that `prepare` makes samples by, numbers and words; one with others cannot take them."""
+        """Return the parameters that `prepare` depends on. Encoders with other parameters cannot read the samples."""
         return {}
 
     @abstractmethod
     def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
-        """Latencies of samples.
+        """Encode samples as latencies.
 
         Parameters
         ----------
         samples : ndarray, shape ``(presentations, *sample_shape)``
         intensity_max : float, optional
-            The largest intensity that an image can have; recordings have none.
+            The largest possible intensity of an image. None for recordings.
 
         Returns
         -------
         ndarray of float64, shape ``(presentations, *coded_shape)``
-            In ms; ``inf`` is silent.
+            In ms. ``inf`` stands for silence.
 
         Raises
         ------
@@ -158,25 +164,25 @@ class Encoder(ABC):
         """
 
     def window_text(self) -> str:
-        """Where events must lie to count, as messages call it; empty where samples are no recordings of events."""
+        """Return the window of encoded events, for messages. Empty unless samples are recordings of events."""
         return ""
 
     @abstractmethod
     def stimuli_text(self) -> str:
-        """What the model description says of the samples, behind the name of the data set."""
+        """Return the samples in words, for the model description after the name of the data set."""
 
     @abstractmethod
     def code_text(self) -> str:
-        """The definition of the latencies in the model description, with mathematics as in LaTeX."""
+        """Return the definition of the latencies for the model description, with mathematics in LaTeX."""
 
 
 def fitted(given: Any, shape: Shape, samples: str) -> np.ndarray:
-    """Numbers as an array of shape (samples, *shape), see `Encoder.prepare`; no copy is made of what fits."""
+    """Return numbers as an array of shape (samples, *shape), without a copy if possible. See `Encoder.prepare`."""
     check_unmasked(given, f"{samples}:")
     try:
         array = np.asarray(given)
         if array.dtype == object:
-            array = np.stack([np.asarray(one) for one in given])
+            array = np.stack([np.asarray(sample) for sample in given])
     except (ValueError, TypeError) as error:
         raise DataError(f"{samples}: are not of one shape ({error})") from error
     if array.dtype == bool:

@@ -1,7 +1,7 @@
 """Recordings of events: the first event of each pixel, polarity and time window.
 
-An event has the fields ``x``, ``y``, ``t`` (µs) and ``p``, the polarity, as the library tonic has them. Sensors of one
-row may leave out ``y``, those of one polarity ``p``.
+An event has the fields ``x``, ``y``, ``t`` (µs) and ``p`` (polarity), as in the library tonic. Sensors with one row may
+omit ``y``, and sensors with one polarity may omit ``p``.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from netsim.specification.checks import check_size, check_unmasked, require, who
 from netsim.specification.encoders._protocol import Encoder, Shape
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
 
-MICROSECONDS = 1000.0  # in a ms
+MICROSECONDS = 1000.0  # µs per ms
 SILENT = np.iinfo(np.int32).max
-"""The time that stands for no event."""
+"""Time (µs) that marks a pixel without an event."""
 
 
 @encoders.register("events")
@@ -26,9 +26,9 @@ SILENT = np.iinfo(np.int32).max
 class EventEncoder(Encoder):
     """Latency code of recordings.
 
-    The first event of a pixel and polarity gives the latency; with several time windows, the first event in each of
-    them, counted from the window's start. Windows follow each other from the origin, as channels
-    ``window·polarities + polarity``.
+    The first event of a pixel and polarity sets the latency. With several time windows, the first event in each window
+    sets one latency, counted from the start of the window. Consecutive windows start at the origin. They become the
+    channels ``window·polarities + polarity``.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ class EventEncoder(Encoder):
     t_max : float
         Length of every time window (ms).
     windows : int
-        Number of time windows; what comes later is left out.
+        Number of time windows. Later events are ignored.
     polarity : {"separate", "merged"}
-        Whether each polarity has a channel of its own.
+        Whether each polarity has its own channel.
     origin : {"recording", "first-event"}
-        Where time starts, at the recording's 0 µs or at its first event.
+        Start of the time: at 0 µs of the recording or at its first event.
 
     Examples
     --------
@@ -71,22 +71,22 @@ class EventEncoder(Encoder):
         require(self.polarity == "separate" or channels == windows, "encoder.shape", need)
 
     def first_events(self, events: np.ndarray) -> np.ndarray:
-        """The first event of each pixel, polarity and time window of a recording, whose events are in any order.
+        """Return the first event of each pixel, polarity and time window of a recording. Events may be in any order.
 
         Returns
         -------
         ndarray of int32, shape (height, width, channels)
-            Times (µs) since the start of the time window; `SILENT` where there is no event.
+            Times (µs) since the start of the time window. `SILENT` without an event.
 
         Raises
         ------
         DataError
-            If a field is missing, or an event lies outside the encoder's shape or before the start.
+            If a field is missing, or an event lies outside the shape or before the start.
         """
         return self.first_and_late(events)[0]
 
     def first_and_late(self, events: np.ndarray) -> tuple[np.ndarray, int]:
-        """As `first_events`, and how many events come after the last time window and are left out."""
+        """Return the first events, and the number of ignored events after the last time window."""
         height, width, channels = self.coded_shape
         polarities = channels // self.windows
         y, x, t, p = event_fields(
@@ -100,36 +100,36 @@ class EventEncoder(Encoder):
         return times, int(seen.size - np.count_nonzero(seen))
 
     def prepare(self, given: Any) -> np.ndarray:
-        """Recordings, each with fields or columns ``x``, ``y``, ``t`` (µs) and ``p``, by `first_events`."""
+        """Convert recordings with fields or columns ``x``, ``y``, ``t`` (µs) and ``p`` by `first_events`."""
         return self.prepare_and_late(given)[0]
 
     def prepare_and_late(self, given: Any) -> tuple[np.ndarray, np.ndarray]:
-        """As `prepare`; and the events of each recording, and those of them that come after the last time window."""
+        """Prepare recordings. Count the events of each recording, and its events after the last time window."""
         columns = ("x", "y", "t", "p")
         recordings = []
-        for one in given:
-            if isinstance(one, np.ndarray):
-                recordings.append(one)
+        for recording in given:
+            if isinstance(recording, np.ndarray):
+                recordings.append(recording)
                 continue
-            try:  # a table of pandas, or a mapping of columns
-                parts = {name: np.asarray(one[name]) for name in columns if name in one}
+            try:  # a pandas table or a mapping of columns
+                parts = {name: np.asarray(recording[name]) for name in columns if name in recording}
                 fields = [(name, part.dtype) for name, part in parts.items()]
                 recordings.append(np.rec.fromarrays([*parts.values()], dtype=fields))
             except (TypeError, ValueError, IndexError) as error:
                 raise DataError(f"events: a recording needs columns x, y, t and p ({error})") from error
         times = np.empty((len(recordings), *self.coded_shape), dtype=np.int32)
         counts = np.empty((len(recordings), 2), dtype=np.int64)
-        for place, one in enumerate(recordings):
-            times[place], late = self.first_and_late(one)
-            counts[place] = one.size, late
+        for index, recording in enumerate(recordings):
+            times[index], late = self.first_and_late(recording)
+            counts[index] = recording.size, late
         return times, counts
 
     def coding(self) -> dict[str, Any]:
-        """Time windows, polarities and origin, which first events are looked for by."""
+        """Return time windows, polarities and origin, which determine the first events."""
         return {name: getattr(self, name) for name in ("t_max", "windows", "polarity", "origin")}
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
-        """Latencies (ms) of recordings given by their times (µs) as from `first_events`; `SILENT` becomes ``inf``."""
+        """Return the latencies (ms) of times (µs) from `first_events`. `SILENT` becomes ``inf``."""
         if intensity_max is not None:
             raise DataError("images: the encoder takes recordings, which have no intensities")
         coded = (samples == SILENT) | ((samples >= 0) & (samples < round(self.t_max * MICROSECONDS)))
@@ -140,17 +140,17 @@ class EventEncoder(Encoder):
         return np.where(samples == SILENT, np.inf, samples / MICROSECONDS)
 
     def window_text(self) -> str:
-        """The time windows."""
+        """Return the time windows, for messages."""
         return f"the encoder's {self.windows} x {self.t_max:g} ms"
 
     def shape_for(self, sensor_size: tuple[int, int, int]) -> Shape:
-        """The shape (height, width, channels) for a sensor of size (width, height, polarities), as tonic has it."""
+        """Return the shape (height, width, channels) for a tonic sensor size (width, height, polarities)."""
         width, height, polarities = sensor_size
         each = 1 if self.polarity == "merged" else polarities
         return (height, width, self.windows * each + len(self.constant))
 
     def stimuli_text(self) -> str:
-        """Rows, columns, polarities and time windows."""
+        """Return rows, columns, polarities and time windows."""
         height, width, channels = self.coded_shape
         polarities = "each polarity" if self.polarity == "separate" else "both polarities together"
         windows = f" and each of {self.windows} time windows" if self.windows > 1 else ""
@@ -160,7 +160,7 @@ class EventEncoder(Encoder):
         )
 
     def code_text(self) -> str:
-        """The window and where its time starts."""
+        """Return the window and the start of its time."""
         origin = {"recording": "the start of the recording", "first-event": "the first event of the recording"}
         if self.windows > 1:
             length = rf"from $m{GAP}{T_MAX}$ to $(m + 1){GAP}{T_MAX}$, $m = 0, \dots, {self.windows - 1}$"
@@ -176,11 +176,11 @@ class EventEncoder(Encoder):
 def event_fields(
     events: np.ndarray, shape: Shape, merged: bool = False, from_first: bool = False
 ) -> tuple[np.ndarray, ...]:
-    """Rows, columns, times (µs) and polarities of events for a shape (height, width, polarities).
+    """Return rows, columns, times (µs) and polarities of events for a shape (height, width, polarities).
 
-    Two polarities may become one if they are merged; time may start at the first event.
+    `merged` merges two polarities. `from_first` starts the time at the first event.
 
-    Raises DataError if a field is missing or holds no whole numbers, or an event lies outside the shape or before the
+    Raise a DataError if a field is missing or contains fractions, or an event lies outside the shape or before the
     start.
     """
     names = () if not isinstance(events, np.ndarray) else events.dtype.names or ()
@@ -194,27 +194,27 @@ def event_fields(
     if polarities == 1 and len(p):
         if not merged and p.min() != p.max():
             raise DataError("events: have two polarities where one fits; give each its channel, or merge them")
-        p = zeros  # sensors of one polarity call it 0 or 1
+        p = zeros  # sensors with one polarity write it as 0 or as 1
     for name, index, size in (("y", y, height), ("x", x, width), ("p", p, polarities)):
         if len(index) and not (index.min() >= 0 and index.max() < size):
             raise DataError(f"events: {name} goes from {index.min()} to {index.max()}, but only 0 to {size - 1} fits")
     if from_first and len(t):
         t = t - t.min()
     if len(t) and not t.min() >= 0:
-        raise DataError("events: hold negative times; time starts at 0 with the presentation")
+        raise DataError("events: contain negative times; time starts at 0 with the presentation")
     return y, x, t, p
 
 
 def _field(events: np.ndarray, name: str) -> np.ndarray:
-    """The whole numbers of a field; polarities may be truth values."""
+    """Return the whole numbers of a field. Polarities may be booleans."""
     given = events[name]
     check_unmasked(given, f"events: {name}", "leave masked events out")
     values = whole_numbers(given.astype(np.int64) if name == "p" and given.dtype == bool else given)
     if values is None:
         unit = "of µs, as (seconds * 1e6).round() gives them" if name == "t" else "from 0"
         example = given[given != np.floor(given)] if given.dtype.kind == "f" else given
-        told = f"{given.dtype}, such as {example.flat[0]}" if example.size else f"{given.dtype}"
-        raise DataError(f"events: {name} must hold whole numbers {unit}, not {told}")
+        shown = f"{given.dtype}, such as {example.flat[0]}" if example.size else f"{given.dtype}"
+        raise DataError(f"events: {name} must hold whole numbers {unit}, not {shown}")
     if values.shape != events.shape:
         raise DataError(f"events: {name} has {given.size} numbers for {events.size} events; give one for each")
     return values.reshape(-1)

@@ -1,4 +1,4 @@
-"""Images: the stronger, the earlier."""
+"""Latency code of images: stronger pixels fire earlier."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,7 +18,7 @@ from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
 class IntensityEncoder(Encoder):
     """Latency code of images.
 
-    An intensity ``x`` in ``[0, 1]`` gives the latency ``(1 - x)·t_max``; intensity 0 is silent.
+    An intensity ``x`` in ``(0, 1]`` has the latency ``(1 - x)·t_max``. Intensity 0 is silent.
 
     Examples
     --------
@@ -32,9 +32,9 @@ class IntensityEncoder(Encoder):
     __repr__ = short_repr
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
-        """Latencies of images: ``(intensity_max - intensity)/intensity_max·t_max``, ``inf`` for intensity 0.
+        """Return latencies ``(intensity_max - intensity)/intensity_max·t_max``, and ``inf`` for intensity 0.
 
-        Images of unsigned bytes are encoded the quickest.
+        Images of unsigned bytes are fastest.
         """
         images = self.checked(samples, intensity_max)
         assert intensity_max is not None
@@ -43,7 +43,7 @@ class IntensityEncoder(Encoder):
         return self._code(images, intensity_max)
 
     def checked(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
-        """Images of the right shape, with intensities from 0 to the largest possible; a DataError, if they are not."""
+        """Return images. Raise a DataError if the shape is wrong or an intensity is not in [0, `intensity_max`]."""
         images = np.asarray(samples)
         if images.dtype.kind not in "uif":
             raise DataError(f"images: must be integers or floats, not {images.dtype}")
@@ -53,14 +53,14 @@ class IntensityEncoder(Encoder):
             raise DataError(f"intensity_max: must be positive, not {intensity_max}")
         if images.size and not (images.min() >= 0 and images.max() <= intensity_max):  # NaN fails as well
             if np.isnan(images).any():
-                raise DataError("images: hold NaN; an intensity must be a number")
+                raise DataError("images: contain NaN; an intensity must be a number")
             raise DataError(
                 f"images: have intensities from {images.min()} to {images.max()}; they must lie in 0 to {intensity_max}"
             )
         return images
 
     def largest(self, samples: np.ndarray) -> float | None:
-        """Of unsigned bytes 255, else the largest of the samples that is a number."""
+        """Return 255 for unsigned bytes, else the largest finite intensity."""
         return 255.0 if samples.dtype == np.uint8 else float(samples.max(where=np.isfinite(samples), initial=0))
 
     def _code(self, intensities: np.ndarray, intensity_max: float) -> np.ndarray:
@@ -68,7 +68,7 @@ class IntensityEncoder(Encoder):
         return np.where(intensities > 0, (intensity_max - intensities) / intensity_max * self.t_max, np.inf)
 
     def stimuli_text(self) -> str:
-        """Rows, columns and channels."""
+        """Return rows, columns and channels."""
         height, width, channels = self.coded_shape
         return (
             f"images of {counted(height, 'row')} and {counted(width, 'column')} with {counted(channels, 'channel')}; a"
@@ -76,5 +76,5 @@ class IntensityEncoder(Encoder):
         )
 
     def code_text(self) -> str:
-        """The formula of the latency."""
+        """Return the formula of the latency."""
         return rf"$t_i = (1 - x_i){GAP}{T_MAX}$ if $x_i > 0$, silent if $x_i = 0$; ${T_MAX} = {in_ms(self.t_max)}$"

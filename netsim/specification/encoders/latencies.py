@@ -1,4 +1,4 @@
-"""Latencies that are known already: of recorded or generated spikes."""
+"""Known latencies, such as recorded or generated spikes."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from netsim.specification.phrases import T_MAX, counted, in_ms
 @encoders.register("latencies")
 @dataclass(frozen=True)
 class LatencyEncoder(Encoder):
-    """Stimuli that are first-spike latencies (ms, ``inf`` is silent): nothing is encoded.
+    """Stimuli that are already first-spike latencies (ms, ``inf`` for silence).
 
     Examples
     --------
@@ -31,23 +31,23 @@ class LatencyEncoder(Encoder):
     __repr__ = short_repr
 
     def prepare(self, given: Any) -> np.ndarray:
-        """As `Encoder.prepare`; lists of several spike times are refused with the remedy."""
+        """Prepare samples as `Encoder.prepare` does. Refuse lists of several spike times, with the remedy."""
         try:
             return super().prepare(given)
         except DataError as error:
             if not _holds_lists(given):
                 raise
             first = "the first of its spike times, min(times, default=np.inf)"
-            told = f"latencies: are lists that differ in length; give one number for each channel: {first}"
-            raise DataError(told) from error
+            message = f"latencies: are lists that differ in length; give one number for each channel: {first}"
+            raise DataError(message) from error
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
-        """The samples, in double precision; what is `t_max` in theirs stays `t_max`."""
+        """Return the samples in double precision. `t_max` in their precision stays exactly `t_max`."""
         if intensity_max is not None:
             raise DataError("images: the encoder takes latencies, which have no intensities")
-        times = np.asarray(samples)  # compared as they are: in single precision t_max is another number
+        times = np.asarray(samples)  # keep the precision for comparisons: t_max may round in it
         if np.isnan(times).any():
-            raise DataError("latencies: hold NaN; a silent neuron has the latency inf")
+            raise DataError("latencies: contain NaN; use inf for silence")
         if (first := times.min(initial=0.0)) < 0:
             raise DataError(f"latencies: begin at {first:g} ms; a presentation begins at 0")
         if (last := times.max(where=np.isfinite(times), initial=0.0)) > self.t_max:
@@ -58,7 +58,7 @@ class LatencyEncoder(Encoder):
         return np.where(np.isinf(latencies), np.inf, np.minimum(latencies, self.t_max))
 
     def stimuli_text(self) -> str:
-        """Rows, columns and channels."""
+        """Return rows, columns and channels."""
         height, width, channels = self.coded_shape
         return (
             f"first-spike latencies of {counted(height, 'row')} and {counted(width, 'column')} with"
@@ -66,12 +66,12 @@ class LatencyEncoder(Encoder):
         )
 
     def code_text(self) -> str:
-        """Nothing but the window."""
+        """Return the window."""
         return rf"$t_i$ as given, silent without a spike; $t_i \leq {T_MAX} = {in_ms(self.t_max)}$"
 
 
 def _holds_lists(given: Any) -> bool:
-    """Whether samples hold lists of different lengths where numbers should be."""
+    """Return whether samples contain lists of different lengths instead of numbers."""
     try:
         array = np.asarray(given)
     except ValueError:

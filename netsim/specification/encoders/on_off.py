@@ -1,4 +1,4 @@
-"""On- and off-cells: contrast at several scales."""
+"""On-cells and off-cells: contrast at several scales."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,26 +15,28 @@ from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
 @encoders.register("on-off")
 @dataclass(frozen=True)
 class OnOffEncoder(IntensityEncoder):
-    """Latency code of images by on- and off-cells, differences of Gaussians.
+    """Latency code of images by on-cells and off-cells (differences of Gaussians).
 
-    The response of the cells at a place is the image smoothed with the standard deviation of the centre, less the image
-    smoothed with that of the surround, ``ratio`` times as wide; beyond its edges the image goes on as it ends. On-cells
-    fire where it is positive, off-cells where it is negative. Divided by the largest of the image, of all cells, its
-    size ``x`` gives the latency ``(1 - x)·t_max``; below the threshold a cell is silent. Contrast does not count, then.
-    Channels are the on-cells and then the off-cells of each channel of the image, scale by scale.
+    The response is the image smoothed with the standard deviation of the centre, minus the image smoothed with the
+    standard deviation of the surround. The surround is ``ratio`` times as wide. Border pixels are repeated beyond the
+    edges. On-cells fire for positive responses, off-cells for negative responses. The absolute response, divided by the
+    largest absolute response of all cells to the image, is ``x``. The latency is ``(1 - x)·t_max``. Cells with ``x``
+    below the threshold are silent. Latencies are therefore independent of the contrast of the image. Channels are
+    ordered scale by scale: first the on-cells, then the off-cells of each channel of the image.
 
     Parameters
     ----------
     shape : (height, width, channels)
-        Channels are those of the image, times 2, times the scales.
+        The number of channels is 2 times the channels of the image times the scales.
     t_max : float
         Length of the encoding window (ms).
     scales : tuple of float
         Standard deviations of the centres (pixels).
     ratio : float
-        Standard deviation of the surround over that of the centre; 1.6 is close to the Laplacian of a Gaussian.
+        Standard deviation of the surround divided by the standard deviation of the centre. 1.6 approximates the
+        Laplacian of a Gaussian.
     threshold : float
-        In units of the largest response of the image.
+        Smallest response that fires, in units of the largest response of the image.
 
     References
     ----------
@@ -79,7 +81,7 @@ class OnOffEncoder(IntensityEncoder):
         return (height, width, channels // (2 * len(self.scales)))
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
-        """Latencies of images, shape ``(presentations, height, width, cells)``."""
+        """Return the latencies of images, shape ``(presentations, height, width, cells)``."""
         from scipy.ndimage import gaussian_filter
 
         images = self.checked(samples, intensity_max).astype(np.float64)
@@ -91,13 +93,13 @@ class OnOffEncoder(IntensityEncoder):
             responses += [np.maximum(centre - surround, 0), np.maximum(surround - centre, 0)]
         cells = np.concatenate(responses, axis=3)
         largest = cells.max(axis=(1, 2, 3), keepdims=True, initial=0.0)
-        # in an image of one intensity nothing but rounding is left
+        # an image of constant intensity leaves only rounding errors
         seen = largest > 1e-9 * np.float64(intensity_max or 1.0)
         cells = np.divide(cells, largest, out=np.zeros_like(cells), where=seen)
         return np.where(cells >= self.threshold, (1 - cells) * self.t_max, np.inf)
 
     def stimuli_text(self) -> str:
-        """Rows, columns, channels and cells."""
+        """Return rows, columns, channels and cells."""
         height, width, channels = self.sample_shape
         scales = ", ".join(f"{scale:g}" for scale in self.scales)
         return (
@@ -106,7 +108,7 @@ class OnOffEncoder(IntensityEncoder):
         )
 
     def code_text(self) -> str:
-        """The response and the latency."""
+        """Return the response and the latency."""
         return (
             rf"$d = G_{{s}} * I - G_{{{self.ratio:g} s}} * I$ of the image $I$, with Gaussians $G$ of the scales $s$ in"
             " pixels; beyond its edges the image goes on as it ends. $x_i$ is $d$ of on-cells and $-d$ of off-cells,"

@@ -1,4 +1,4 @@
-"""Population code of tables: each number by several neurons with overlapping receptive fields."""
+"""Population code of tables: several neurons with overlapping receptive fields encode each number."""
 
 from __future__ import annotations
 
@@ -20,24 +20,28 @@ from netsim.specification.phrases import GAP, T_MAX, counted, in_ms, number
 class PopulationEncoder(Encoder):
     """Latency code of tables by Gaussian receptive fields.
 
-    The ``m`` neurons of a column have their centres at ``low + (k - 1/2)·(high - low)/(m - 2)``, ``k = 0, ..., m - 1``:
-    one beyond either end of its range, the others within it. The response of a neuron to the value ``x`` is
-    ``a = exp(-(x - centre)²/(2 s²))`` with ``s = (high - low)/(width·(m - 2))``, and its latency ``(1 - a)·t_max``; it
-    is silent if ``a < cutoff``. After Bohte, Kok and La Poutré (2002), Error-backpropagation in temporally encoded
-    networks of spiking neurons, Neurocomputing 48:17-37, doi:10.1016/S0925-2312(01)00658-0.
+    The ``m`` neurons of a column have their centres at ``low + (k - 1/2)·(high - low)/(m - 2)``, ``k = 0, ..., m - 1``.
+    One centre lies beyond either end of the range, and the others lie within it. The response of a neuron to the value
+    ``x`` is ``a = exp(-(x - centre)²/(2 s²))`` with ``s = (high - low)/(width·(m - 2))``. Its latency is ``(1 -
+    a)·t_max``. The neuron is silent if ``a < cutoff``.
 
     Parameters
     ----------
     shape : (1, columns, neurons)
-        Columns of the table, and at least three neurons for each.
+        Columns of the table, and at least three neurons per column.
     t_max : float
         Length of the encoding window (ms).
     low, high : tuple of float
-        Range of each column; values beyond it are encoded too.
+        Range of each column. Values outside the range are encoded too.
     width : float
-        Distance of two centres in units of the standard deviation of a receptive field.
+        Distance of neighbouring centres in standard deviations of a receptive field.
     cutoff : float
-        The response below which a neuron is silent.
+        Response below which a neuron is silent.
+
+    References
+    ----------
+    Bohte, Kok and La Poutré (2002), Error-backpropagation in temporally encoded networks of spiking neurons,
+    Neurocomputing 48:17-37, doi:10.1016/S0925-2312(01)00658-0.
 
     Examples
     --------
@@ -75,24 +79,24 @@ class PopulationEncoder(Encoder):
 
     @classmethod
     def of(cls, table: Any, neurons: int = 8, t_max: float = 64.0, **settings: Any) -> PopulationEncoder:
-        """The encoder for the columns of a table, such as the one to learn from, with their ranges.
+        """Make an encoder with the ranges of the columns of a table, for example of the training data.
 
-        A column that holds the same number in all rows has a range of one about it.
+        A constant column has a range of length 1 around its value.
 
         Parameters
         ----------
         table : array_like, shape (rows, columns)
         neurons : int
-            Of each column.
+            Neurons per column.
         t_max : float
             Length of the encoding window (ms).
         **settings : float
-            `width` and `cutoff`.
+            The parameters `width` and `cutoff`.
 
         Raises
         ------
         DataError
-            If it is no table of finite numbers.
+            If the table is not a table of finite numbers.
         """
         try:
             array = np.asarray(table, dtype=np.float64)
@@ -109,16 +113,16 @@ class PopulationEncoder(Encoder):
 
     @property
     def sample_shape(self) -> Shape:
-        """A row of the table, (1, columns, 1)."""
+        """Shape of a row of the table, (1, columns, 1)."""
         return (*self.coded_shape[:2], 1)
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
-        """Latencies of rows, shape ``(presentations, 1, columns, neurons)``."""
+        """Return the latencies of rows, shape ``(presentations, 1, columns, neurons)``."""
         if intensity_max is not None:
             raise DataError("images: the encoder takes rows of tables, which have no intensities")
         rows = np.asarray(samples, dtype=np.float64)
         if not np.isfinite(rows).all():
-            raise DataError("tables: hold NaN or infinite numbers; fill or leave out such rows")
+            raise DataError("tables: contain NaN or infinity; fill or leave out such rows")
         low, high = np.array(self.low)[:, None], np.array(self.high)[:, None]
         spacing = (high - low) / (self.coded_shape[2] - 2)
         centres = low + (np.arange(self.coded_shape[2]) - 0.5) * spacing
@@ -126,12 +130,12 @@ class PopulationEncoder(Encoder):
         return np.where(response >= self.cutoff, (1 - response) * self.t_max, np.inf)
 
     def stimuli_text(self) -> str:
-        """Columns and neurons."""
+        """Return columns and neurons."""
         _, columns, neurons = self.coded_shape
         return f"rows of {counted(columns, 'column')}; {counted(neurons, 'stimulus neuron')} for each column"
 
     def code_text(self) -> str:
-        """The receptive fields."""
+        """Return the receptive fields."""
         spaces = self.coded_shape[2] - 2
         ranges = (f"${number(low)}$ to ${number(high)}$" for low, high in zip(self.low, self.high, strict=True))
         return (

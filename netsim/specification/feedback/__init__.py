@@ -1,4 +1,4 @@
-"""By what weights displacements pass back through a projection: the protocol, and one module for each kind."""
+"""Feedback weights, which carry displacements back: the protocol, and one module for each kind."""
 
 from netsim.specification.feedback._protocol import Feedback
 from netsim.specification.feedback.direct import DirectFeedback

@@ -1,4 +1,4 @@
-"""What a kind of feedback has to say of itself."""
+"""The protocol of feedback weights."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from netsim.specification.checks import Shape, plain_numbers
 
 @dataclass(frozen=True)
 class Feedback(ABC):
-    """Weights that displacements pass back through, in place of those that spikes pass.
+    """Weights for the backward pass that replace the forward weights.
 
     A subclass is a frozen dataclass of its parameters, registered in `netsim.seams.feedbacks`.
 
     Attributes
     ----------
     direct : bool
-        Whether the displacement comes from the output neurons, past the target of the projection.
+        Whether the displacement comes directly from the output neurons instead of the target of the projection.
     summary : str
-        What stands for the weights, as the model description says it.
+        The feedback weights in words, for the model description.
 
     Examples
     --------
@@ -38,21 +38,21 @@ class Feedback(ABC):
 
     @abstractmethod
     def weights(self, kernel: np.ndarray, shape: Shape, deviation: float, position: int) -> np.ndarray:
-        """The weights that displacements pass back through.
+        """Return the weights of the backward pass.
 
         Parameters
         ----------
         kernel : ndarray
-            Weights that fed forward.
+            Weights of the forward pass.
         shape : tuple of int
-            The result's: the kernel's or, if `direct`, (neurons of the source, output neurons).
+            Shape of the result: the shape of the kernel or, if `direct`, (neurons of the source, output neurons).
         deviation : float
-            Standard deviation of the initial weights of the projection, apart from signs.
+            Standard deviation of the initial weights of the projection, before signs are imposed.
         position : int
-            Of the projection in its network, so that no two draw the same.
+            Index of the projection in its network, which makes its draws unique.
         """
 
 
 def drawn(seed: int, position: int, shape: Shape, deviation: float) -> np.ndarray:
-    """Normal weights with a mean of zero, the same in every batch."""
+    """Draw normal weights with mean zero, identical in every batch."""
     return generator_for(Purpose.FEEDBACK, seed, position).normal(0.0, deviation, shape)

@@ -13,9 +13,9 @@ from netsim.specification.feedback._protocol import Feedback, drawn
 @feedbacks.register("direct")
 @dataclass(frozen=True)
 class DirectFeedback(Feedback):
-    """Fixed random weights straight from the output neurons, past the target (direct feedback alignment).
+    """Fixed random weights directly from the output neurons (direct feedback alignment).
 
-    A source gets ``Σ_k B_ik δ_k`` of the signals ``δ_k`` of the output neurons, whenever its spike arrived.
+    Source neuron ``i`` receives ``Σ_k B_ik δ_k`` from the signals ``δ_k`` of the output neurons if its spike arrived.
 
     Parameters
     ----------

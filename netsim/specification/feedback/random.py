@@ -13,7 +13,7 @@ from netsim.specification.feedback._protocol import Feedback, drawn
 @feedbacks.register("random")
 @dataclass(frozen=True)
 class RandomFeedback(Feedback):
-    """Fixed random weights, drawn normally with the standard deviation of the initial ones (feedback alignment).
+    """Fixed normal random weights with the standard deviation of the initial weights (feedback alignment).
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from netsim.specification.feedback._protocol import Feedback
 @feedbacks.register("sign")
 @dataclass(frozen=True)
 class SignFeedback(Feedback):
-    """The signs of the weights that fed forward, times the standard deviation of the initial ones.
+    """The signs of the forward weights times the standard deviation of the initial weights.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What a postsynaptic potential has to say of itself."""
+"""The protocol of a postsynaptic potential."""
 
 import dataclasses
 import math
@@ -17,16 +17,16 @@ from netsim.specification.checks import check_choice, finite, plain_numbers, req
 from netsim.specification.phrases import number
 
 _ROUNDING = 1e-12
-"""Share of a sum of changes of slope, or of a ratio, that is nothing but rounding."""
+"""Relative rounding error of a sum of slope changes, or of a ratio."""
 _LARGEST_DENOMINATOR = 1000
-"""Of ratios that descriptions write as fractions."""
+"""Largest denominator of ratios that descriptions write as fractions."""
 
 
 class _ByName(ABCMeta):
-    """Let a call of `PSP` itself make an instance of the entry that it names."""
+    """Make a call of `PSP` return an instance of the named entry."""
 
     def __call__(cls, *args: Any, **parameters: Any) -> Any:
-        """Make ``PSP("plateau", rise=8.0)`` of the class that is registered as ``plateau``."""
+        """Make ``PSP("plateau", rise=8.0)`` an instance of the class registered as ``plateau``."""
         if cls is not PSP:
             return super().__call__(*args, **parameters)
         shape, *values = args or (parameters.pop("shape", "ramp"),)
@@ -43,18 +43,18 @@ class _ByName(ABCMeta):
 
 
 class PSP(metaclass=_ByName):
-    """A postsynaptic potential of piecewise-linear neurons, made by its name and its parameters.
+    """A postsynaptic potential of piecewise-linear neurons, given by its name and its parameters.
 
     Between events the potential of a neuron is ``u(t) = a + b·t``. A spike changes the slope ``b`` at each breakpoint
-    of the PSP. A subclass says at which delays and by how much. It is a frozen dataclass of its parameters, registered
-    in `netsim.seams.psps`.
+    of the PSP. A subclass defines the delays and the changes. It is a frozen dataclass of its parameters, registered in
+    `netsim.seams.psps`.
 
     Parameters
     ----------
     shape : str
-        ``ramp`` rises for ever with slope 1. ``plateau`` rises for `rise` ms and stays. ``triangle`` rises for `rise`
-        ms and falls back to zero within `fall` ms. ``breakpoints`` takes a list of `breakpoints`, pairs of a delay (ms)
-        and a change of slope.
+        ``ramp`` rises forever with slope 1. ``plateau`` rises for `rise` ms and stays. ``triangle`` rises for `rise` ms
+        and returns to zero within `fall` ms. ``breakpoints`` accepts a list of `breakpoints`, pairs of a delay (ms) and
+        a change of slope.
     *values, **parameters
         The parameters of the shape.
 
@@ -66,7 +66,7 @@ class PSP(metaclass=_ByName):
     """
 
     def __init__(self, shape: str = "ramp", *values: Any, **parameters: Any) -> None:
-        raise TypeError(f"{type(self).__name__} is no dataclass")  # whose own __init__ stands in place of this one
+        raise TypeError(f"{type(self).__name__} is no dataclass")  # a dataclass replaces this __init__
 
     def __post_init__(self) -> None:
         plain_numbers(self)
@@ -84,7 +84,7 @@ class PSP(metaclass=_ByName):
         return f"PSP({', '.join([repr(self.shape), *(f'{name}={brief(value)}' for name, value in values)])})"
 
     def check(self) -> None:
-        """Refuse wrong parameters, by default times that are not positive; the field is ``psp.<name>``."""
+        """Refuse wrong parameters, by default times that are not positive. The field is ``psp.<name>``."""
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             where, positive = f"psp.{field.name}", finite(value) and value > 0
@@ -97,7 +97,7 @@ class PSP(metaclass=_ByName):
 
     @property
     def shape(self) -> str:
-        """The name that the shape is registered under."""
+        """The name of the shape in the registry."""
         return psps.name_of(type(self))
 
     @property
@@ -107,14 +107,14 @@ class PSP(metaclass=_ByName):
 
     @property
     def is_ramp(self) -> bool:
-        """Whether it rises for ever with slope 1, from the spike on."""
+        """Whether the potential rises forever with slope 1, starting at the spike."""
         return self.kernel == ((0.0, 1.0),)
 
     @cached_property
     def slopes(self) -> tuple[tuple[float, float, float], ...]:
-        """Pieces whose slope is not 0: the delays (ms) after and until which it holds, and the slope.
+        """Pieces with a slope other than 0: start and end as delays (ms), and the slope.
 
-        A sum of changes that is 0 but for rounding, as at the end of most triangles, is 0.
+        A sum of changes that differs from 0 only by rounding counts as 0. Most triangles end with such a sum.
         """
         delays, changes = zip(*self.kernel, strict=True)
         pieces = []
@@ -127,20 +127,23 @@ class PSP(metaclass=_ByName):
 
     @property
     def rises_until(self) -> float:
-        """Delay (ms) after which it rises no more; ``inf`` if it rises for ever."""
+        """Delay (ms) after which the potential no longer rises, or ``inf``."""
         return max((until for _, until, slope in self.slopes if slope > 0), default=0.0)
 
     def written_kernel(self) -> list[tuple[str, str]]:
-        """Breakpoints as a description writes them: numbers to the last digit, ratios as fractions."""
+        """Return breakpoints for a description: numbers with all digits, ratios as fractions."""
         return [(_written(delay), _written(change)) for delay, change in self.kernel]
 
     def potential(self, since: np.ndarray) -> np.ndarray:
-        """Potential (ms, before weight and ``1/tau``) at times after the presynaptic spike.
+        """Return the potential (ms, without weight and ``1/tau``) at times after the presynaptic spike.
 
         Parameters
         ----------
         since : ndarray of float
-            Times (ms) since the spike; negative or ``-inf`` where it has not happened.
+            Times (ms) since the spike. Negative or ``-inf`` before the spike.
+            Returns
+            -------
+            ndarray of float, shape of `since`
         """
         total = np.zeros_like(since)
         for delay, change in self.kernel:
@@ -148,7 +151,7 @@ class PSP(metaclass=_ByName):
         return total
 
     def slope(self, since: np.ndarray) -> np.ndarray:
-        """Slope of `potential` just before the times `since` (ms): a breakpoint at that instant is not counted."""
+        """Return the slope of `potential` just before the times `since` (ms), without a simultaneous breakpoint."""
         total = np.zeros_like(since)
         for after, until, slope in self.slopes:
             total += slope * ((since > after) & (since <= until))
@@ -156,7 +159,7 @@ class PSP(metaclass=_ByName):
 
 
 def _written(value: float) -> str:
-    """A number, as a fraction or a shorter number where it is one but for rounding.
+    """Format a number as a fraction or a shorter number if they differ only by rounding.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A postsynaptic potential of a list of breakpoints."""
+"""A postsynaptic potential with listed breakpoints."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ from netsim.specification.psps._protocol import PSP
 @psps.register("breakpoints")
 @dataclass(frozen=True, repr=False)
 class Breakpoints(PSP):
-    """Its slope changes as listed: pairs of a delay after the spike (ms), ascending, and the change."""
+    """Change the slope as listed: pairs of an ascending delay after the spike (ms) and a change."""
 
     breakpoints: tuple[tuple[float, float], ...]
 
     @property
     def phrase(self) -> str:
-        """That they are a user's own."""
+        """Return that the shape is custom."""
         return "own breakpoints"
 
     def check(self) -> None:
-        """Make tuples of lists and arrays."""
+        """Convert lists and arrays to tuples."""
         check_types(self, "psp")
 
     @property
     def kernel(self) -> tuple[tuple[float, float], ...]:
-        """As listed."""
+        """Return the listed breakpoints."""
         return self.breakpoints

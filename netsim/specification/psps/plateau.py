@@ -15,5 +15,5 @@ class Plateau(PSP):
 
     @property
     def kernel(self) -> tuple[tuple[float, float], ...]:
-        """The slope begins, and ends."""
+        """Return two breakpoints: the start and the end of the slope."""
         return ((0.0, 1.0), (self.rise, -1.0))

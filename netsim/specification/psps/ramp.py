@@ -1,4 +1,4 @@
-"""A postsynaptic potential that rises for ever."""
+"""A postsynaptic potential that rises forever."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from netsim.specification.psps._protocol import PSP
 @psps.register("ramp")
 @dataclass(frozen=True, repr=False)
 class Ramp(PSP):
-    """It rises with slope 1 from the spike on."""
+    """It rises with slope 1, starting at the spike."""
 
     @property
     def kernel(self) -> tuple[tuple[float, float], ...]:
-        """One breakpoint."""
+        """Return one breakpoint."""
         return ((0.0, 1.0),)

@@ -16,6 +16,6 @@ class Triangle(PSP):
 
     @property
     def kernel(self) -> tuple[tuple[float, float], ...]:
-        """The slope begins, turns, and ends."""
+        """Return three breakpoints: the start, the turn and the end of the slope."""
         ratio = self.rise / self.fall
         return ((0.0, 1.0), (self.rise, -1.0 - ratio), (self.rise + self.fall, ratio))

@@ -1,4 +1,4 @@
-"""When the neurons of a population integrate, and when they may fire: the protocol, and one module for each regime.
+"""Regimes of integration and firing: the protocol, and one module for each regime.
 
 All regimes are choices of onset, gate and drive in one equation (`netsim.specification`).
 """

@@ -1,4 +1,4 @@
-"""What a regime has to say of itself."""
+"""The protocol of a regime."""
 
 from typing import ClassVar
 
@@ -7,20 +7,20 @@ from netsim.specification.checks import require
 
 
 class Regime:
-    """When neurons integrate and when they may fire: what of the one equation of all neurons is there.
+    """When neurons integrate and when they may fire. A regime selects terms of the neuron equation.
 
-    A subclass is registered in `netsim.seams.regimes`, and has no instances. Engines, learners and descriptions read
+    A subclass is registered in `netsim.seams.regimes` and has no instances. Engines, learners and descriptions read
     these flags.
 
     Attributes
     ----------
     has_onset : bool
-        Whether a population may fire only from its onset on; else from the start.
+        Whether a population may fire only from its onset. Otherwise it may fire from the start.
     has_drive : bool
-        Whether a constant current, the drive, is added from the onset on.
+        Whether a constant current (the drive) starts at the onset.
     gated : bool
-        Whether synaptic current stops counting at the onset. Then the drive alone carries the potential to threshold,
-        and the latency has a closed form, so that a gated regime has a drive.
+        Whether synaptic current stops at the onset. Then only the drive raises the potential to threshold, and the
+        latency has a closed form. A gated regime therefore needs a drive.
     """
 
     has_onset: ClassVar[bool] = False
@@ -29,12 +29,12 @@ class Regime:
 
     @classmethod
     def check(cls, onset: float, drive: float) -> None:
-        """Refuse an onset (ms) or a drive that the regime does not have.
+        """Refuse an onset (ms) or a drive that the regime does not support.
 
         Raises
         ------
         SpecificationError
-            With the field ``neurons.onset`` or ``neurons.drive``.
+            The error names the field ``neurons.onset`` or ``neurons.drive``.
         """
         name = regimes.name_of(cls)
         no_onset = f"is 0 in the regime {name}; use staggered for a later one"

@@ -6,4 +6,4 @@ from netsim.specification.regimes._protocol import Regime
 
 @regimes.register("free")
 class Free(Regime):
-    """Neurons integrate from the start, and fire whenever they are at threshold."""
+    """Neurons integrate from the start, and fire when they reach threshold."""

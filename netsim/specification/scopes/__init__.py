@@ -1,4 +1,4 @@
-"""Within what neurons compete to fire first, one scope in each module."""
+"""Scopes in which neurons compete to fire first, one module each."""
 
 from netsim.specification.scopes._protocol import Winners
 from netsim.specification.scopes.map import MapWinners

@@ -1,4 +1,4 @@
-"""What a scope of competition has to say of itself."""
+"""The protocol of a scope of competition."""
 
 import math
 from abc import ABC, abstractmethod
@@ -15,19 +15,19 @@ from netsim.specification.checks import Shape, check_size, plain_numbers, requir
 class Winners(ABC):
     """Winner take all: the first neurons of a scope to reach threshold fire, the others fall silent.
 
-    Of neurons that reach threshold at the same instant (on a grid, in the same step) those come first whose potential
-    is further above threshold, and of equal ones, to a billionth of the threshold, those with the lower number. A
-    subclass is a frozen dataclass, registered in `netsim.seams.scopes`.
+    Neurons may reach threshold at the same time (on a grid, in the same step). Then the neuron with the higher
+    potential comes first. If the potentials are equal within a billionth of the threshold, the neuron with the lower
+    number comes first. A subclass is a frozen dataclass, registered in `netsim.seams.scopes`.
 
     Parameters
     ----------
     first : int
-        How many neurons of a scope fire.
+        Number of neurons of a scope that fire.
 
     Attributes
     ----------
     phrase : str
-        A scope in words that go on from "of each".
+        The scope in words that follow "of each".
 
     Examples
     --------
@@ -46,26 +46,26 @@ class Winners(ABC):
         check_size(self.first, "winners.first")
 
     def check(self, shape: Shape) -> None:
-        """Refuse a population that has no such scopes; by default one without maps.
+        """Refuse a population without such scopes, by default a population without maps.
 
         Raises
         ------
         SpecificationError
-            With the field ``winners.scope``.
+            The error names the field ``winners.scope``.
         """
         need = f'has a meaning for populations of (height, width, maps), not {shape}; use scope = "population"'
         require(len(shape) == 3, "winners.scope", need)
 
     def most(self, shape: Shape) -> int:
-        """How many neurons at most count in a scope of a population that passes `check`; by default all."""
+        """Return the maximum number of neurons in a scope, by default all. The shape must pass `check`."""
         return math.prod(shape)
 
     @abstractmethod
     def scopes(self, shape: Shape) -> np.ndarray:
-        """The number of the scope that decides whether a neuron may fire, an array of int of a population's shape."""
+        """Return the number of the deciding scope of each neuron, an int array with the shape of the population."""
 
     def counted(self, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-        """Neurons, in order, and the scopes that their spikes count in; by default each in its own.
+        """Return pairs of a neuron and a scope in which its spike counts, by default its own scope.
 
         Returns
         -------
@@ -75,5 +75,5 @@ class Winners(ABC):
         return np.arange(scopes.size), scopes
 
     def describe(self) -> str:
-        """Who fires, in words."""
+        """Return in words which neurons fire."""
         return f"the first {'neuron' if self.first == 1 else f'{self.first} neurons'} of each {self.phrase}"

@@ -1,4 +1,4 @@
-"""Competition of the neurons of one map."""
+"""Competition within maps."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,12 +13,12 @@ from netsim.specification.scopes._protocol import Winners
 @scopes.register("map")
 @dataclass(frozen=True)
 class MapWinners(Winners):
-    """The first neurons of each map fire, wherever they are.
+    """The first neurons of each map fire, at any position.
 
     Parameters
     ----------
     first : int
-        How many of a map fire.
+        Number of neurons per map that fire.
 
     Examples
     --------
@@ -30,9 +30,9 @@ class MapWinners(Winners):
     phrase: ClassVar[str] = "map"
 
     def most(self, shape: Shape) -> int:
-        """Those of a map."""
+        """Return the number of neurons of a map."""
         return shape[0] * shape[1]
 
     def scopes(self, shape: Shape) -> np.ndarray:
-        """One for each map."""
+        """Return one scope per map."""
         return np.broadcast_to(np.arange(shape[2]), shape)

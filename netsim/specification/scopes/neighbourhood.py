@@ -1,4 +1,4 @@
-"""Competition of neurons that are near to each other, across maps."""
+"""Competition between neighbouring neurons of all maps."""
 
 import math
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from netsim.specification.checks import Shape, check_size, require
 from netsim.specification.scopes._protocol import Winners
 
 _MOST_PAIRS = 10**8
-"""Of a neuron and a square that its spike counts in: more than a GB."""
+"""Maximum number of pairs of a neuron and a square in which its spike counts. More take over a GB."""
 
 
 @scopes.register("neighbourhood")
 @dataclass(frozen=True)
 class NeighbourhoodWinners(Winners):
-    """A neuron fires unless so many have fired, in any map, in the square around its position.
+    """A neuron fires unless `first` neurons of any map fired before in the square around its position.
 
     Parameters
     ----------
     first : int
-        How many of a square fire before its middle is silenced.
+        Number of spikes in a square that silence its middle.
     radius : int
-        The square has sides of ``2·radius + 1`` positions, fewer at the border.
+        The sides of the square have ``2·radius + 1`` positions, fewer at the border.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class NeighbourhoodWinners(Winners):
         check_size(self.radius, "winners.radius")
 
     def check(self, shape: Shape) -> None:
-        """Refuse populations without maps, and squares that take too much memory."""
+        """Refuse populations without maps, and squares that need too much memory."""
         super().check(shape)
         side = 2 * self.radius + 1
         pairs = math.prod(shape) * min(side, shape[0]) * min(side, shape[1])
@@ -49,17 +49,17 @@ class NeighbourhoodWinners(Winners):
         require(pairs <= _MOST_PAIRS, "winners.radius", large)
 
     def most(self, shape: Shape) -> int:
-        """Those of the largest square."""
+        """Return the number of neurons in the largest square."""
         side = 2 * self.radius + 1
         return min(side, shape[0]) * min(side, shape[1]) * shape[2]
 
     def scopes(self, shape: Shape) -> np.ndarray:
-        """One for the square around each position."""
+        """Return one scope per position: the square around it."""
         height, width, _ = shape
         return np.broadcast_to(np.arange(height * width).reshape(height, width, 1), shape)
 
     def counted(self, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-        """A spike counts in the squares around all positions near it."""
+        """Count a spike in the squares around all nearby positions."""
         height, width, maps = shape
         y, x, m = (axis.ravel() for axis in np.indices(shape))
         pairs = []
@@ -69,11 +69,11 @@ class NeighbourhoodWinners(Winners):
                 inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
                 neurons = (y * width + x)[inside] * maps + m[inside]
                 pairs.append((neurons, (row * width + column)[inside]))
-        neurons, found = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
-        order = np.lexsort((found, neurons))
-        return neurons[order], found[order]
+        neurons, arrays_of_pairs = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+        order = np.lexsort((arrays_of_pairs, neurons))
+        return neurons[order], arrays_of_pairs[order]
 
     def describe(self) -> str:
-        """Who fires, in words."""
+        """Return in words which neurons fire."""
         side = 2 * self.radius + 1
         return f"{super().describe()} ({side} by {side} positions, all maps)"

@@ -1,4 +1,4 @@
-"""Competition of all neurons of a population."""
+"""Competition within the population."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,7 +18,7 @@ class PopulationWinners(Winners):
     Parameters
     ----------
     first : int
-        How many of the population fire.
+        Number of neurons of the population that fire.
 
     Examples
     --------
@@ -29,12 +29,12 @@ class PopulationWinners(Winners):
     phrase: ClassVar[str] = "population"
 
     def check(self, shape: Shape) -> None:
-        """Any shape."""
+        """Accept any shape."""
 
     def scopes(self, shape: Shape) -> np.ndarray:
-        """One."""
+        """Return one scope."""
         return np.zeros(shape, dtype=np.int64)
 
     def describe(self) -> str:
-        """Who fires, in words."""
+        """Return in words which neurons fire."""
         return super().describe().replace("each", "the")

@@ -1,4 +1,4 @@
-"""Competition of the neurons of all maps at one position."""
+"""Competition between maps at each position."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,12 +13,12 @@ from netsim.specification.scopes._protocol import Winners
 @scopes.register("position")
 @dataclass(frozen=True)
 class PositionWinners(Winners):
-    """The first neurons of each position fire, whichever maps they are of.
+    """The first neurons at each position fire, in any map.
 
     Parameters
     ----------
     first : int
-        How many of a position fire.
+        Number of neurons per position that fire.
 
     Examples
     --------
@@ -30,10 +30,10 @@ class PositionWinners(Winners):
     phrase: ClassVar[str] = "position across maps"
 
     def most(self, shape: Shape) -> int:
-        """One of each map."""
+        """Return the number of maps."""
         return shape[2]
 
     def scopes(self, shape: Shape) -> np.ndarray:
-        """One for each position."""
+        """Return one scope per position."""
         height, width, _ = shape
         return np.broadcast_to(np.arange(height * width).reshape(height, width, 1), shape)

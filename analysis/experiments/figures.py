@@ -1,0 +1,33 @@
+"""What the figures of the experiments share: markers, and points with their 95 % intervals."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from netsim.analysis.experiments.tables import Interval, intervals
+
+MARKERS = ("o", "s", "^", "D", "v")
+
+
+def style_of(number: int, colour: Any) -> dict[str, Any]:
+    """Return colour, marker and line of curve `number`."""
+    return {"color": colour, "marker": MARKERS[number % len(MARKERS)], "markersize": 3.5, "linewidth": 1}
+
+
+def beside(number: int, count: int, distance: float) -> float:
+    """Return how far curve `number` of `count` is moved along x, so that bars do not cover each other."""
+    return (number - (count - 1) / 2) * distance
+
+
+def bars(axes: Axes, places: Sequence[float], found: Sequence[Interval], **style: Any) -> None:
+    """Draw means with their intervals; a mean of a single seed has none."""
+    half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in found]
+    axes.errorbar(places, [each.mean for each in found], half, elinewidth=0.8, capsize=2, **style)
+
+
+def curve(axes: Axes, rows: pd.DataFrame, x: str, y: str, scale: float = 1.0, **style: Any) -> None:
+    """Draw means of a column over seeds, times `scale`, against another column, in the order of the rows."""
+    means = intervals(rows.assign(value=scale * rows[y].astype(float)), [x], "value")
+    bars(axes, list(means[x]), [Interval(*row) for row in means[[*Interval._fields]].itertuples(index=False)], **style)

@@ -1,0 +1,105 @@
+"""Figure and summary of the experiment ``masking``."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from netsim.analysis.experiments.figures import bars, style_of
+from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
+
+_PUBLISHED = (40.0, 60.0)
+_REACHED = 0.95
+_EFFECT = 5.0
+"""Points of accuracy that a mask costs at least, where an asymptote has a meaning."""
+
+
+def _curves(table: pd.DataFrame, network: str, strength: float) -> pd.DataFrame:
+    """Accuracy (%): a row for each seed, a column for each asynchrony."""
+    own = table[(table["network"] == network) & (table["strength"] == strength)]
+    return 100 * own.pivot(index="seed", columns="asynchrony", values="accuracy")
+
+
+def _unmasked(table: pd.DataFrame, network: str, column: str = "accuracy") -> pd.Series:
+    return by_seed(table, network=network, strength=0.0)[column].astype(float)
+
+
+def rise(table: pd.DataFrame, network: str, strength: float) -> Interval:
+    """How much higher (points) the accuracy is at the longest than at the shortest asynchrony."""
+    curves = _curves(table, network, strength)
+    return interval(curves.iloc[:, -1] - curves.iloc[:, 0] if len(curves) else [])
+
+
+def dip(table: pd.DataFrame, network: str, strength: float) -> tuple[float, Interval]:
+    """The asynchrony with the lowest mean accuracy but the shortest, and its accuracy minus that of the shortest.
+
+    The interval is corrected for the number of asynchronies.
+    """
+    curves = _curves(table, network, strength)
+    if curves.shape[1] < 2:
+        return (np.nan, interval([]))
+    differences = curves.iloc[:, 1:].sub(curves.iloc[:, 0], axis=0)
+    lowest: Any = differences.mean().idxmin()
+    return (float(lowest), interval(differences[lowest], 1 - 0.05 / differences.shape[1]))
+
+
+def asymptote(table: pd.DataFrame, network: str, strength: float) -> Interval:
+    """The asynchrony (ms) from which on a mask costs at most a twentieth of what it costs at worst.
+
+    It is interpolated between the measured ones. Networks that the mask costs little have none.
+    """
+    curves, unmasked = _curves(table, network, strength), 100 * _unmasked(table, network)
+    times, found = curves.columns.to_numpy(float), []
+    for seed, curve in curves.iterrows():
+        values, lowest = curve.to_numpy(float), float(curve.min())
+        goal = lowest + _REACHED * (unmasked[seed] - lowest)
+        below = np.flatnonzero(values < goal)
+        if unmasked[seed] - lowest >= _EFFECT and len(below) and below[-1] + 1 < len(values):
+            ends = slice(below[-1], below[-1] + 2)
+            found.append(float(np.interp(goal, values[ends], times[ends])))
+    return interval(found)
+
+
+def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Rows of text: the ends and the lowest point of each curve, and where it reaches its asymptote."""
+    rows = []
+    for network in dict.fromkeys(table["network"]):
+        for strength in sorted(set(table["strength"]) - {0.0}):
+            curves = _curves(table, network, strength)
+            points = (100 * _unmasked(table, network), curves.iloc[:, 0], curves.min(axis=1), curves.iloc[:, -1])
+            rows.append(
+                (
+                    str(network),
+                    f"{strength:g}",
+                    *(interval(point).shown("{:.1f}") for point in points),
+                    asymptote(table, network, strength).shown("{:.0f}"),
+                    interval(_unmasked(table, network, "latency")).shown("{:.0f}"),
+                )
+            )
+    return tuple(rows)
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw accuracy by asynchrony and strength, a panel for each network."""
+    networks, strengths = list(dict.fromkeys(table["network"])), sorted(set(table["strength"]) - {0.0})
+    with theme():
+        size = (FULL_WIDTH, 2.4)
+        figure, panels = plt.subplots(1, len(networks), figsize=size, layout="constrained", sharey=True, squeeze=False)
+        for axes, network in zip(panels[0], networks, strict=True):
+            axes.axvspan(*_PUBLISHED, color="0.9", zorder=0, label="published asymptote")
+            for number, (strength, colour) in enumerate(zip(strengths, colours(len(strengths)), strict=True)):
+                curves = _curves(table, network, strength)
+                found = [interval(curves[late]) for late in curves]
+                bars(axes, list(curves), found, label=f"mask strength {strength:g}", **style_of(number, colour))
+            unmasked, latency = 100 * _unmasked(table, network).mean(), _unmasked(table, network, "latency").mean()
+            axes.axhline(unmasked, color=FAINT, linestyle="--", linewidth=0.8, label="without a mask")
+            if latency <= table["asynchrony"].max():
+                axes.axvline(latency, color=FAINT, linestyle=":", linewidth=0.9, label="unmasked decision")
+            axes.set(xlabel="onset asynchrony (ms)", ylim=(0, 102), title=network)
+        panels[0, 0].set(ylabel="test accuracy (%)")
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure

@@ -1,0 +1,195 @@
+"""Figure, laws and summary of the experiment ``reaction-time``."""
+
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.optimize import curve_fit, minimize_scalar
+
+from netsim.analysis.experiments.figures import bars, style_of
+from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
+
+_STEP = 0.05
+_EXPONENTS = np.arange(-3 + _STEP / 2, 3, _STEP)
+_AXES = {
+    "contrast": "contrast",
+    "strength": "strength of the evidence",
+    "noise": "pixel noise, SD",
+}
+
+
+class Laws(NamedTuple):
+    """What networks show of three laws."""
+
+    exponent: Interval
+    """Of contrast, in Piéron's law."""
+    slowing: Interval
+    """Latency of the weakest minus the strongest evidence (ms)."""
+    gain: Interval
+    """Accuracy of the weakest minus the strongest evidence (points)."""
+    per_bit: Interval
+    """Slope of the latency over log2 of the number of classes (ms)."""
+
+
+def laws(table: pd.DataFrame) -> Laws:
+    """Fit the laws to each network."""
+    most = table[table["classes"] == table["classes"].max()]
+    contrast, strength = (most[most["manipulation"] == name] for name in ("contrast", "strength"))
+    exponents = [pieron(own["level"], own["latency_correct"])[0] for _, own in contrast.groupby("seed")]
+    weak, strong = (by_seed(strength, level=each(strength["level"])) for each in (min, max))
+    return Laws(
+        interval(exponents),
+        interval(weak["latency"] - strong["latency"]),
+        interval(100 * (weak["accuracy"] - strong["accuracy"])),
+        interval([_slope(own) for _, own in _intact(table).groupby("seed")]),
+    )
+
+
+def pieron(levels: pd.Series, latencies: pd.Series) -> tuple[float, float, float]:
+    """Exponent, t0 and k of t = t0 + k·S^p by least squares, the exponent from -3 to 3."""
+    given = np.isfinite(latencies.astype(float))
+    s, t = levels[given].to_numpy(float), latencies[given].to_numpy(float)
+    if len(s) < 4:
+        return (np.nan, np.nan, np.nan)
+
+    def line(p: float) -> tuple[float, float, float]:
+        design = np.column_stack([np.ones_like(s), s**p])
+        start, factor = np.linalg.lstsq(design, t, rcond=None)[0]
+        return float(((start + factor * s**p - t) ** 2).sum()), float(start), float(factor)
+
+    near = min(_EXPONENTS, key=lambda p: line(p)[0])
+    bounds = (max(-3, near - _STEP), min(3, near + _STEP))
+    p = float(minimize_scalar(lambda p: line(p)[0], bounds=bounds, method="bounded").x)
+    return (p, *line(p)[1:])
+
+
+def _intact(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of intact images, if these were among the contrasts."""
+    rows = table[table["manipulation"] == "contrast"]
+    return rows[rows["level"] == rows["level"].max()]
+
+
+def _slope(own: pd.DataFrame) -> float:
+    if own["classes"].nunique() < 2:
+        return np.nan
+    return float(np.polyfit(np.log2(own["classes"]), own["latency"].astype(float), 1)[0])
+
+
+def diffusion(own: pd.DataFrame) -> tuple[np.ndarray, float]:
+    """Latencies (ms) that a diffusion predicts for one network by strength, and how much variance they explain."""
+    s = own["level"].to_numpy(float)
+    b = curve_fit(lambda x, b: 1 / (1 + np.exp(-2 * b * x)), s, own["accuracy"].to_numpy(float), 2.0, bounds=(0, 50))[0]
+    shape = np.tanh(b * s) / (b * s)
+    t = own["mean_latency"].to_numpy(float)
+    design = np.column_stack([shape, np.ones_like(s)])
+    predicted = design @ np.linalg.lstsq(design, t, rcond=None)[0]
+    return predicted, float(1 - ((predicted - t) ** 2).sum() / ((t - t.mean()) ** 2).sum())
+
+
+def diffusions(table: pd.DataFrame) -> tuple[pd.DataFrame, Interval]:
+    """Predictions of a diffusion for all networks with the fewest classes, and the variance that they explain."""
+    own = table[(table["classes"] == table["classes"].min()) & (table["manipulation"] == "strength")]
+    parts, explained = [], []
+    for _, rows in own.groupby("seed"):
+        if len(rows) > 2 and rows["mean_latency"].notna().all():
+            predicted, share = diffusion(rows)
+            parts.append(rows.assign(predicted=predicted))
+            explained.append(share)
+    return (pd.concat(parts) if parts else own.assign(predicted=np.nan)), interval(explained)
+
+
+def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Rows of text: each level with the most classes, and intact images for the others."""
+    most, rows = table["classes"].max(), []
+    drawn = table[table["manipulation"].isin(_AXES)]
+    for manipulation in _AXES:
+        own = drawn[(drawn["classes"] == most) & (drawn["manipulation"] == manipulation)]
+        rows += [_summed(most, manipulation, level, group) for level, group in own.groupby("level")]
+    intact = _intact(table)
+    rows += [_summed(n, "none", 1.0, group) for n, group in intact.groupby("classes") if n != most]
+    return tuple(rows)
+
+
+def _summed(classes: object, manipulation: str, level: float, group: pd.DataFrame) -> tuple[str, ...]:
+    difference = group["latency_error"].astype(float) - group["latency_correct"].astype(float)
+    return (
+        str(classes),
+        manipulation,
+        f"{level:g}",
+        interval(100 * group["accuracy"]).shown("{:.1f}"),
+        interval(100 * group["decided"]).shown("{:.1f}"),
+        interval(group["latency_correct"]).shown("{:.1f}"),
+        interval(difference).shown("{:+.1f}"),
+        interval(group["skewness"]).shown("{:+.2f}"),
+    )
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw latencies by contrast, strength, noise and number of classes, deadlines, and a diffusion."""
+    most = table[table["classes"] == table["classes"].max()]
+    with theme():
+        figure, axes = plt.subplots(2, 3, figsize=(FULL_WIDTH, 4.6), layout="constrained")
+        blue, orange, *_ = colours(2)
+        for panel, (manipulation, label) in zip(axes[0], _AXES.items(), strict=True):
+            own = most[most["manipulation"] == manipulation]
+            levels = sorted(set(own["level"]))
+            for number, (column, colour, name) in enumerate(
+                (("latency_correct", blue, "correct"), ("latency_error", orange, "error"))
+            ):
+                found = [interval(own.loc[own["level"] == level, column]) for level in levels]
+                bars(panel, levels, found, label=name, **style_of(number, colour))
+            panel.set(xlabel=label, ylabel="decision latency (ms)", title=f"{most['classes'].max()} classes")
+        _pieron_line(axes[0, 0], most[most["manipulation"] == "contrast"])
+        _classes(axes[1, 0], table, blue)
+        _deadlines(axes[1, 1], most)
+        _diffusion(axes[1, 2], table, blue)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), title="decisions")
+    return figure
+
+
+def _pieron_line(axes: plt.Axes, own: pd.DataFrame) -> None:
+    means = own.groupby("level")["latency_correct"].mean().reset_index()
+    exponent, start, factor = pieron(means["level"], means["latency_correct"])
+    levels = np.linspace(means["level"].min(), means["level"].max(), 50)
+    axes.plot(levels, start + factor * levels**exponent, "--", color=FAINT, linewidth=0.9, label="Piéron's law, fitted")
+
+
+def _classes(axes: plt.Axes, table: pd.DataFrame, colour: object) -> None:
+    own = _intact(table)
+    numbers = sorted(set(own["classes"]))
+    bars(axes, numbers, [interval(own.loc[own["classes"] == n, "latency"]) for n in numbers], **style_of(0, colour))
+    axes.set(xlabel="number of classes", ylabel="decision latency (ms)", xscale="log", title="intact images")
+    axes.set_xticks(numbers, [str(number) for number in numbers])
+    axes.minorticks_off()
+
+
+def _deadlines(axes: plt.Axes, most: pd.DataFrame) -> None:
+    own = most[most["manipulation"].str.startswith("deadline")]
+    names = list(dict.fromkeys(own["manipulation"]))
+    for name, colour in zip(names, colours(4)[2:], strict=False):
+        rows = own[own["manipulation"] == name]
+        found = [interval(100 * group["accuracy"]) for _, group in rows.groupby("level")]
+        levels = sorted(set(rows["level"]))
+        axes.plot(
+            levels, [each.mean for each in found], color=colour, linewidth=1, label=name.removeprefix("deadline, ")
+        )
+        axes.fill_between(
+            levels, [e.low for e in found], [e.high for e in found], color=colour, alpha=0.25, linewidth=0
+        )
+    axes.set(xlabel="deadline (ms)", ylabel="decided correctly (%)", ylim=(0, 102))
+    axes.set_title(f"{most['classes'].max()} classes")
+    axes.legend(fontsize="small", loc="center right")
+
+
+def _diffusion(axes: plt.Axes, table: pd.DataFrame, colour: object) -> None:
+    own = diffusions(table)[0]
+    levels = sorted(set(own["level"]))
+    found = [interval(own.loc[own["level"] == level, "mean_latency"]) for level in levels]
+    bars(axes, levels, found, **style_of(0, colour))
+    predicted = own.groupby("level")["predicted"].mean()
+    axes.plot(predicted.index, predicted, "--", color=FAINT, linewidth=0.9)
+    axes.set(xlabel=_AXES["strength"], ylabel="mean decision latency (ms)", title=f"{table['classes'].min()} classes")

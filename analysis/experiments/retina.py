@@ -1,0 +1,68 @@
+"""Figure and summary of the experiment ``retina``."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from netsim.analysis.experiments.figures import curve, style_of
+from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.style import FULL_WIDTH, colours, theme
+
+
+def _accuracies(table: pd.DataFrame, code: str, noise: float, contrast: float = 1.0, shared: float = 0.0) -> Any:
+    return 100 * by_seed(table, code=code, noise=noise, contrast=contrast, shared=shared)["accuracy"]
+
+
+def accuracy(table: pd.DataFrame, code: str, noise: float, **test: float) -> Interval:
+    """The accuracy (%) of a code over seeds."""
+    return interval(_accuracies(table, code, noise, **test))
+
+
+def shift(table: pd.DataFrame, code: str, noise: float, contrast: float) -> Interval:
+    """How far latencies of a code move from contrast 1 (ms)."""
+    return interval(by_seed(table, code=code, noise=noise, contrast=contrast, shared=0.0)["shift"].astype(float))
+
+
+def advantage(table: pd.DataFrame, code: str, other: str, noise: float, **test: float) -> Interval:
+    """How many points more a code recognises than another, paired by seed."""
+    return interval(_accuracies(table, code, noise, **test) - _accuracies(table, other, noise, **test))
+
+
+def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Rows of text: accuracy and shift by noise, code and test."""
+    rows = []
+    groups: Any = table.groupby(["noise", "code", "contrast", "shared"], sort=False)
+    for (noise, code, contrast, shared), own in groups:
+        shift = interval(own["shift"].astype(float))
+        found = interval(100 * own["accuracy"]).shown("{:.1f}")
+        moved = shift.shown("{:.1f}") if shift.seeds else ""
+        rows.append((f"{noise:g}", str(code), f"{contrast:g}", f"{shared:g}", found, moved))
+    return tuple(rows)
+
+
+def draw(table: pd.DataFrame, noise: float) -> Figure:
+    """Draw accuracy by contrast and by shared jitter, and the shift of latencies by contrast."""
+    table = table[table["noise"] == noise]
+    codes = list(dict.fromkeys(table["code"]))
+    with theme():
+        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.6), layout="constrained")
+        for number, (code, colour) in enumerate(zip(codes, colours(len(codes)), strict=True)):
+            own = table[table["code"] == code]
+            steady, same = own[own["shared"] == 0], own[own["contrast"] == 1].sort_values("shared")
+            style = style_of(number, colour)
+            curve(left, steady.sort_values("contrast"), "contrast", "accuracy", 100, label=code, **style)
+            curve(middle, same, "shared", "accuracy", 100, **style)
+            if own["shift"].notna().any():
+                curve(right, steady.sort_values("contrast"), "contrast", "shift", **style)
+        contrasts = sorted(set(table["contrast"]))
+        for axes in (left, right):
+            axes.set(xlabel="contrast", xscale="log")
+            axes.set_xticks(contrasts, [f"{each:g}" for each in contrasts])
+            axes.minorticks_off()
+        left.set(ylabel="images correct (%)", ylim=(0, 102))
+        middle.set(xlabel="SD of shared jitter (ms)", ylabel="images correct (%)", ylim=(0, 102))
+        right.set(ylabel="change of latencies (ms)")
+        figure.legend(loc="outside upper center", ncols=len(codes))
+    return figure

@@ -1,0 +1,154 @@
+"""Causal sets and paths: which presynaptic spikes each spike depends on, and through which of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.runs.model import Model
+from netsim.specification import STIMULUS, Connections, Population, Projection
+from netsim.spikes.spikes import Progress, Spikes
+from netsim.weights.delays import axonal_delay, synaptic_delay
+from netsim.weights.layout import kernel_name
+
+_NUMBER, _FIRST, _SECOND = (np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+"""Constants of the hash SplitMix64."""
+
+
+class Causes(NamedTuple):
+    """What the spikes of a population depend on, arrays of shape (presentations, neurons).
+
+    Attributes
+    ----------
+    paths : ndarray of uint64
+        Hash of the causal path of each spike; 0 for silence.
+    sets : ndarray of uint64
+        Hash of the causal set of each spike: of its direct causes alone; 0 for silence.
+    sizes : ndarray of int64
+        Number of direct causes.
+    synapses : ndarray of int64, shape (neurons,)
+        Number of synapses that can be a cause.
+    """
+
+    paths: np.ndarray
+    sets: np.ndarray
+    sizes: np.ndarray
+    synapses: np.ndarray
+
+
+def causes(spikes: Spikes, progress: Progress) -> Iterator[tuple[str, Causes]]:
+    """Yield the causes of the spikes of each population, from first to last.
+
+    A presynaptic spike is a direct cause if its synapse has a weight, and its postsynaptic potential is not zero when
+    the neuron fires, or when its gate closes before. Relays depend on the earliest spike of their field. The causal
+    path of a spike is its causal set with the causal paths of all spikes in it.
+
+    Raises
+    ------
+    DataError
+        If the network has loops.
+    """
+    model = spikes.known_model
+    network = model.network
+    if loops := [each.name for each in network.projections if network.is_recurrent(each)]:
+        raise DataError(f"causal-pieces: does not support loops ({', '.join(loops)}); choose a network without them")
+    count = spikes.presentations
+    inputs = np.arange(1, int(np.prod(network.encoder.shape)) + 1, dtype=np.uint64)
+    paths = {STIMULUS: np.broadcast_to(_mixed(inputs), (count, len(inputs)))}
+    times = {STIMULUS: spikes[STIMULUS].reshape(count, -1)}
+    for done, population in enumerate(network.in_order):
+        progress(done, len(network.populations))
+        times[population.name] = spikes[population.name].reshape(count, -1)
+        incoming = [_Incoming(model, each, population) for each in network.incoming(population.name)]
+        found = _of_population(population, incoming, times, paths)
+        paths[population.name] = found.paths
+        yield population.name, found
+    progress(len(network.populations), len(network.populations))
+
+
+class _Incoming:
+    """The synapses of a projection in the order of their targets, without those whose weight is 0."""
+
+    def __init__(self, model: Model, projection: Projection, population: Population) -> None:
+        listed = model.network.connections(projection)
+        weighted = population.integrates
+        if weighted:
+            kept = np.flatnonzero(model.weights[kernel_name(projection)].ravel()[listed.weight])
+            listed = Connections(*(each[kept] for each in listed))
+        order = np.argsort(listed.post, kind="stable")
+        self.pre = listed.pre[order]
+        self.psp = projection.psp if weighted else None
+        self.source = projection.source
+        self.ends = np.searchsorted(listed.post[order], np.arange(population.size + 1))
+        shape = model.network.shapes[projection.source]
+        delay = np.broadcast_to(axonal_delay(projection, model.weights, {}), shape).ravel()[self.pre]
+        if (of_synapses := synaptic_delay(projection, model.weights)) is not None:
+            delay = delay + of_synapses.ravel()[listed.weight[order]]
+        self.delay = delay
+        self.post = listed.post[order]
+        self.key = _mixed(np.array([model.network.projections.index(projection)], np.uint64))[0]
+        self.names = _mixed(self.pre.astype(np.uint64) ^ self.key)
+
+    def causal(self, sent: np.ndarray, until: np.ndarray) -> np.ndarray:
+        """Return the synapses whose spike, sent at a time, changes the potential of their target `until` a time.
+
+        ``-inf`` are targets that do not fire.
+        """
+        possible = np.flatnonzero(np.isfinite(sent)[self.pre] & np.isfinite(until)[self.post])
+        ages = until[self.post[possible]] - sent[self.pre[possible]] - self.delay[possible]
+        if self.psp is None:
+            return possible[ages >= 0]
+        arrived = ages >= 0
+        possible, ages = possible[arrived], ages[arrived]
+        return possible[self.psp.potential(ages) != 0]
+
+    def sums(self, causal: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return the sum of the values of causal synapses for each target. Sums of hashes wrap around."""
+        total = np.concatenate([np.zeros(1, values.dtype), np.cumsum(values)])
+        return np.asarray(np.diff(total[np.searchsorted(causal, self.ends)]))
+
+
+def _of_population(
+    population: Population, incoming: list[_Incoming], times: dict[str, np.ndarray], paths: dict[str, np.ndarray]
+) -> Causes:
+    own = times[population.name]
+    found = Causes(
+        np.zeros(own.shape, np.uint64),
+        np.zeros(own.shape, np.uint64),
+        np.zeros(own.shape, np.int64),
+        sum((np.diff(each.ends) for each in incoming), np.zeros(population.size, np.int64)),
+    )
+    gate = population.dynamics.gate if population.integrates else np.inf
+    for presentation, fired_at in enumerate(own):
+        fired = np.isfinite(fired_at)
+        until = np.where(fired, np.minimum(fired_at, gate), -np.inf)
+        for each in incoming:
+            causal = each.causal(times[each.source][presentation], until)
+            source = paths[each.source][presentation, each.pre[causal]]
+            found.paths[presentation] += each.sums(causal, _mixed(source ^ each.key))
+            found.sets[presentation] += each.sums(causal, each.names[causal])
+            found.sizes[presentation] += each.sums(causal, np.ones(len(causal), np.int64))
+        number = np.arange(1, population.size + 1, dtype=np.uint64) * _SECOND  # neurons of one set have different paths
+        found.paths[presentation] = np.where(fired, _mixed(found.paths[presentation] ^ number) | np.uint64(1), 0)
+        found.sets[presentation] = np.where(fired, _mixed(found.sets[presentation]) | np.uint64(1), 0)
+    return found
+
+
+def _mixed(values: np.ndarray) -> np.ndarray:
+    """Return a hash of each value, SplitMix64: equal sums of hashes are equal sets, but for one chance in 2^64."""
+    with np.errstate(over="ignore"):
+        mixed = values + _NUMBER
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * _FIRST
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * _SECOND
+        return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+
+
+def distinct(hashes: np.ndarray) -> np.ndarray:
+    """Return the number of different values of each column, without 0."""
+    ordered = np.sort(hashes, axis=0)
+    new = np.ones(ordered.shape, bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return np.asarray((new & (ordered != 0)).sum(axis=0))

@@ -1,0 +1,160 @@
+"""Causal pieces: in how many ways the spikes of a neuron come about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._causal import causes, distinct
+from netsim.analysis.kinds._layers import draw_intervals, layer_names, nullable, ordered_layers
+from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Engine
+from netsim.runs.model import Model
+from netsim.spikes.presenting import present
+from netsim.spikes.spikes import Progress, no_progress
+from netsim.spikes.workers import Workers
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def causal_pieces_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+    """Draw the number of causal pieces and of causal sets of the neurons of each layer.
+
+    Marks are medians over neurons, and lines cover the middle 90 %.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `causal_pieces`.
+    ax : matplotlib Axes, optional
+        Axes to draw into; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> table = netsim.analyse("digits", "causal-pieces", limit=40).table
+    >>> ax = analysis.causal_pieces_figure(table)
+    >>> ax.get_xlabel()
+    'distinct in 40 presentations (per neuron)'
+    """
+    require(frame, ("layer", "neuron", "presentations", "pieces", "sets"), "causal pieces")
+    neurons = frame[frame["neuron"].notna()]
+    names = layer_names(neurons)
+    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.34 * len(names), palette) as axes:
+        series: list[tuple[Any, ...]] = []
+        for label, column in (("causal pieces", "pieces"), ("causal sets", "sets")):
+            groups = neurons.groupby("layer", observed=True)[column]
+            series.append((label, *(groups.quantile(share).reindex(names).to_numpy() for share in (0.5, 0.05, 0.95))))
+        draw_intervals(axes, names, series)
+        axes.set_xlabel(f"distinct in {frame['presentations'].iloc[0]:,} presentations (per neuron)")
+        axes.set_xlim(left=0)
+    return axes
+
+
+@Analysis(
+    "causal-pieces",
+    "in how many ways the spikes of a neuron come about (needs a RUN or PRESET)",
+    causal_pieces_figure,
+    order=96,
+    presentations=200,
+)
+def causal_pieces(
+    model: Model,
+    stimuli: Stimuli,
+    progress: Progress = no_progress,
+    engine: Engine | None = None,
+    workers: Workers = None,
+) -> pd.DataFrame:
+    r"""Causal sets and causal pieces of each neuron, over the presentations.
+
+    The causal set of a spike contains the presynaptic spikes that its latency depends on: they have arrived before it,
+    through a synapse with a weight, and their postsynaptic potential is not zero then. In gated regimes they have
+    arrived before the gate. The causal path of a spike is its causal set, with the causal paths of all spikes in it.
+    Stimuli for which a spike has the same causal path are in one causal piece (Dold and Petersen 2025, arXiv
+    2504.14015). Within a piece, the latency is a smooth function of latencies and weights.
+
+    The number of pieces over the presentations is a lower bound of their number over all stimuli. It cannot exceed the
+    number of presentations with a spike.
+
+    Parameters
+    ----------
+    model : Model
+        A model without loops.
+    stimuli : Stimuli
+    progress : callable
+        Called with (done, total).
+    engine : Engine, optional
+        The default is the engine of the model's ``training``.
+    workers : int, str or Distribution, optional
+        As in `netsim.present`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer and neuron, and one for each layer, with the columns
+
+        =============  ===========  ================================================================
+        layer          categorical  ordered from first to last, without the stimulus
+        neuron         Int64        missing in rows of a layer
+        presentations  int64
+        spikes         float64      presentations with a spike; in rows of a layer, mean over neurons
+        pieces         float64      distinct causal paths; in rows of a layer, mean over neurons
+        sets           float64      distinct causal sets; in rows of a layer, mean over neurons
+        patterns       Int64        distinct combinations of the paths of all neurons; missing in
+                                    rows of a neuron
+        causes         float64      mean number of spikes in a causal set; missing without a spike
+        share          float64      ``causes`` over the number of synapses with a weight
+        =============  ===========  ================================================================
+
+    Raises
+    ------
+    DataError
+        If the network has loops.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> table = netsim.analyse("digits", "causal-pieces", limit=20).table
+    >>> table.loc[table["neuron"].isna(), "layer"].tolist()
+    ['hidden', 'output']
+    """
+    import pandas as pd
+
+    spikes = present(model, stimuli, engine=engine, workers=workers)
+    parts = []
+    for name, found in causes(spikes, progress):
+        fired = (found.paths != 0).sum(axis=0)
+        total = np.where(fired > 0, found.sizes.sum(axis=0) / np.maximum(fired, 1), np.nan)
+        neurons = len(fired)
+        part = pd.DataFrame(
+            {
+                "layer": name,
+                "neuron": nullable(np.arange(neurons), np.zeros(neurons, bool)),
+                "presentations": spikes.presentations,
+                "spikes": fired.astype(float),
+                "pieces": distinct(found.paths).astype(float),
+                "sets": distinct(found.sets).astype(float),
+                "patterns": nullable(np.zeros(neurons), np.ones(neurons, bool)),
+                "causes": total,
+                "share": np.divide(total, found.synapses, out=np.full(neurons, np.nan), where=found.synapses > 0),
+            }
+        )
+        means = part[["spikes", "pieces", "sets", "causes", "share"]].mean()
+        patterns = len(np.unique(found.paths, axis=0))
+        whole = {"layer": name, "presentations": spikes.presentations, **means, "patterns": patterns, "neuron": pd.NA}
+        parts += [part, pd.DataFrame([whole]).astype({"neuron": "Int64", "patterns": "Int64"})]
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(layer=ordered_layers(table["layer"], spikes))

@@ -1,0 +1,260 @@
+"""Recordings of spike trains, cut into trials relative to an event, with the first spike of each unit in a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from netsim.errors import DataError, SpecificationError, nearest
+from netsim.exchange.presentations import PICOSECOND, reading
+from netsim.specification.checks import finite, path_in
+
+if TYPE_CHECKING:
+    from netsim.spikes import Spikes
+
+UNITS = "units"
+"""Name of the population of recorded units."""
+_LABELS = "labels"
+"""Word for the labels of an event of Neo itself."""
+_UNSAFE = {"NeoMatlabIO": "SciPy can crash on a damaged file", "PickleIO": "it can run any program"}
+_SECONDS = 1000.0  # ms
+
+
+class _Recording(NamedTuple):
+    """Spike trains of units and times of events (ms), with a label for each event if there is one."""
+
+    trains: Sequence[np.ndarray]
+    events: np.ndarray
+    labels: np.ndarray | None
+
+
+def cut_trials(
+    recording: Any,
+    events: Any = None,
+    window: tuple[float, float] = (0.0, 200.0),
+    labels: Any = None,
+) -> Spikes:
+    """Cut recorded spike trains into trials, and return the first spike of each unit in each trial.
+
+    A trial is the time from `window[0]` to `window[1]` after an event. Latencies count from the begin of this window. A
+    unit without a spike in it is silent. Trials may overlap.
+
+    Parameters
+    ----------
+    recording : sequence of array, or neo.Block, neo.Segment, list of neo.SpikeTrain
+        Times of the spikes of each unit (ms), or objects of Neo with their own units of time. Spike trains of a block
+        with several segments are joined by their position, so each segment needs the same units.
+    events : array of float, neo.Event, neo.Epoch or str
+        Times of the events (ms), an event or epoch of Neo, or the name of one in the recording.
+    window : tuple of float
+        Begin and end of a trial relative to its event (ms).
+    labels : array or str, optional
+        A label for each event: words, or numbers from 0. For events of Neo, the name of an array annotation, or
+        ``labels``. By default trials have no labels.
+
+    Returns
+    -------
+    Spikes
+        With one population, ``units``. All analyses accept it.
+
+    Raises
+    ------
+    DataError
+        If there is no event, or times, labels and events do not fit together.
+    SpecificationError
+        If the window does not end after it begins.
+
+    See Also
+    --------
+    netsim.read_recording : The same for a file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import netsim
+    >>> unit = np.array([3.0, 105.0, 120.0, 250.0])
+    >>> trials = netsim.cut_trials([unit], events=[0.0, 100.0, 300.0], window=(0.0, 50.0), labels=["a", "b", "a"])
+    >>> trials["units"].ravel(), trials.classes
+    (array([ 3.,  5., inf]), ('a', 'b'))
+    """
+    recorded = _of_neo(recording, events, labels, "recording") if _is_neo(recording) else None
+    if recorded is None:
+        times = _times(events, "events") if not _is_neo(events) else _in_ms(events.times)
+        tags = _labels_of_event(events, labels, "events") if _is_neo(events) else labels
+        recorded = _Recording([_times(train, "recording") for train in recording], times, tags)
+    return _cut(recorded, window, "recording")
+
+
+def read_recording(
+    path: str | Path, event: str = "start_time", window: tuple[float, float] = (0.0, 200.0), label: str | None = None
+) -> Spikes:
+    """Read a recording, and return the first spike of each unit in each trial, as `cut_trials`.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of NWB, with units and trials, or another one that Neo reads, such as of Blackrock, Plexon or Spike2.
+    event : str
+        NWB: the column of the trials with the times of the event (s). A trial without a time is left out. Neo: the name
+        of an event or epoch.
+    window : tuple of float
+        Begin and end of a trial relative to its event (ms).
+    label : str, optional
+        NWB: the column of the trials with their labels. Neo: an array annotation of the event, or ``labels``.
+
+    Returns
+    -------
+    Spikes
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or unsafe, has no such event or label, or a package is missing.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.export(netsim.present("digits", limit=5), "spikes.nwb")
+    >>> trials = netsim.read_recording("spikes.nwb", window=(0.0, 64.0), label="label")
+    >>> trials.presentations, list(trials.classes)[:2]
+    (5, [])
+    """
+    place = path_in(path, "path")
+    read = _read_nwb if place.suffix == ".nwb" else _read_neo
+    return _cut(read(place, event, label), window, str(place))
+
+
+def _cut(recorded: _Recording, window: tuple[float, float], name: str) -> Spikes:
+    from netsim.spikes import LayerSpikes, Spikes
+
+    begin, end = window
+    if not (finite(begin) and finite(end) and end > begin):
+        raise SpecificationError("window", f"must end after it begins, not {begin:g} to {end:g} ms")
+    if not len(recorded.events):
+        raise DataError(f"{name}: has no event; give the times of at least one")
+    if not len(recorded.trains):
+        raise DataError(f"{name}: has no units")
+    starts = recorded.events + begin
+    latencies = np.empty((len(starts), len(recorded.trains)))
+    for unit, train in enumerate(recorded.trains):
+        ordered = np.append(np.sort(train), np.inf)
+        first = ordered[np.searchsorted(ordered, starts)]
+        with np.errstate(invalid="ignore"):
+            since = np.round(first - starts, PICOSECOND)
+        latencies[:, unit] = np.where(since < end - begin, since, np.inf)
+    labels, classes = _numbered(recorded.labels, len(starts), name)
+    layer = LayerSpikes.of_latencies(UNITS, latencies, window=(0.0, end - begin))
+    return Spikes.of_layers([layer], labels=labels, classes=classes)
+
+
+def _numbered(labels: Any, count: int, name: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return labels as numbers, and the names of the numbers if they were words."""
+    if labels is None:
+        return None, ()
+    given = np.asarray(labels)
+    if given.shape != (count,):
+        raise DataError(f"{name}: has labels of shape {given.shape} for {count} events; give one for each")
+    if given.dtype.kind in "iuf" and (given == np.floor(given)).all() and (given >= 0).all():
+        return given.astype(np.int64), ()
+    classes, numbers = np.unique(given.astype(str), return_inverse=True)
+    return numbers, tuple(map(str, classes))
+
+
+def _times(given: Any, name: str) -> np.ndarray:
+    try:
+        times = np.asarray(given, dtype=float).ravel()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: must be times in ms ({error})") from error
+    if not np.isfinite(times).all():
+        raise DataError(f"{name}: has times that are missing or infinite; leave them out")
+    return times
+
+
+def _is_neo(value: Any) -> bool:
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    return type(first).__module__.partition(".")[0] == "neo"
+
+
+def _in_ms(times: Any) -> np.ndarray:
+    return np.asarray(times.rescale("ms").magnitude, dtype=float)
+
+
+def _of_neo(recording: Any, events: Any, label: Any, name: str) -> _Recording:
+    """Return trains and events of a block, a segment or a list of spike trains."""
+    segments = getattr(recording, "segments", None) or [recording]
+    units = [getattr(segment, "spiketrains", segment) for segment in segments]
+    if len({len(trains) for trains in units}) != 1:
+        raise DataError(
+            f"{name}: has segments with {sorted({len(trains) for trains in units})} units; give one segment"
+        )
+    trains = [np.concatenate([_in_ms(train.times) for train in parts]) for parts in zip(*units, strict=True)]
+    if not isinstance(events, str):
+        if not _is_neo(events):
+            return _Recording(trains, _times(events, "events"), label)
+        return _Recording(trains, _in_ms(events.times), _labels_of_event(events, label, name))
+    known = [(each.name, each) for segment in segments for each in chain(*_of_segment(segment))]
+    chosen = [each for called, each in known if called == events]
+    if not chosen:
+        names = [str(called) for called, _ in known]
+        raise DataError(
+            f"{name}: has no event or epoch {events!r}{nearest(events, names) if names else '; it has none'}"
+        )
+    tags = [tag for each in chosen if (tag := _labels_of_event(each, label, name)) is not None]
+    together = np.concatenate(tags) if tags else None
+    return _Recording(trains, np.concatenate([_in_ms(each.times) for each in chosen]), together)
+
+
+def _of_segment(segment: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+    return getattr(segment, "events", ()), getattr(segment, "epochs", ())
+
+
+def _labels_of_event(event: Any, label: Any, name: str) -> np.ndarray | None:
+    if not isinstance(label, str):
+        return None if label is None else np.asarray(label)
+    if label == _LABELS:
+        return np.asarray(event.labels)
+    if label not in event.array_annotations:
+        known = [_LABELS, *map(str, event.array_annotations)]
+        raise DataError(f"{name}: the event has no annotation {label!r}{nearest(label, known)}")
+    return np.asarray(event.array_annotations[label])
+
+
+def _read_neo(path: Path, event: str, label: str | None) -> _Recording:
+    try:
+        import neo
+    except ImportError:
+        raise DataError(f"{path}: needs the package neo; pip install neo, or convert the file to NWB") from None
+    with reading(path, "a recording"):
+        reader = neo.io.get_io(str(path))
+        kind = type(reader).__name__
+        if kind in _UNSAFE:
+            reason = f"is not read by netsim, because {_UNSAFE[kind]}"
+            raise DataError(f"{path}: {reason}; read it with neo if you trust it, and call netsim.cut_trials")
+        return _of_neo(reader.read_block(), event, label, str(path))
+
+
+def _read_nwb(path: Path, event: str, label: str | None) -> _Recording:
+    try:
+        import pynwb
+    except ImportError:
+        raise DataError(f"{path}: needs the package pynwb; pip install pynwb") from None
+    from netsim.exchange.hdf5 import reading_hdf5
+
+    with reading_hdf5(path, "NWB"), pynwb.NWBHDF5IO(path, mode="r") as stream:
+        file = stream.read()
+        if file.units is None or "spike_times" not in file.units.colnames:
+            raise DataError(f"{path}: has no units with spike times")
+        if file.trials is None:
+            raise DataError(f"{path}: has no trials; their columns contain the events")
+        for column in (event, *([label] if label else [])):
+            if column not in file.trials.colnames:
+                raise DataError(f"{path}: the trials have no column {column!r}{nearest(column, file.trials.colnames)}")
+        times = np.asarray(file.trials[event].data[:], dtype=float) * _SECONDS
+        happened = np.isfinite(times)
+        tags = np.asarray(file.trials[label].data[:])[happened] if label else None
+        trains = [np.asarray(file.units["spike_times"][unit]) * _SECONDS for unit in range(len(file.units))]
+        return _Recording(trains, times[happened], tags)

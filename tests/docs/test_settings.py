@@ -1,0 +1,29 @@
+"""The page on settings lists defaults as they are, and its programs run."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+import netsim
+
+TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "settings.md").read_text(encoding="utf-8")
+
+
+def test_defaults() -> None:
+    rows = re.findall(r"^\| `(\w+)\.(\w+)` \|.*\| ([^|]+) \|$", TEXT, re.MULTILINE)
+    assert len(rows) > 5
+    for table, key, shown in rows:
+        settings = {"learning": netsim.Learning, "training": netsim.Training}[table]
+        default = {field.name: field.default for field in dataclasses.fields(settings)}[key]
+        assert shown == (default if isinstance(default, str) else f"{default:g}"), key
+
+
+def test_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    for program in re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL):
+        exec(program, {})
+    assert netsim.read_network("mine.toml") == netsim.load_preset("digits")
+    assert float(capsys.readouterr().out.rstrip("%\n")) > 80

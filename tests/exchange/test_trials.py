@@ -1,0 +1,151 @@
+"""Recordings are cut into trials with first spikes relative to an event: arrays, Neo, NWB and the command."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import netsim
+from netsim.cli import app
+from netsim.errors import DataError, NetsimError, SpecificationError
+
+TRAINS = [np.array([12.0, 3.0, 105.0, 290.0]), np.array([]), np.array([99.0, 149.5])]
+EVENTS = np.array([0.0, 100.0, 200.0])
+FIRST = [[3.0, np.inf, np.inf], [5.0, np.inf, 49.5], [np.inf] * 3]
+
+
+@pytest.fixture
+def nwb(tmp_path: Path) -> str:
+    """A recording with a cue in each trial but one, whose times are in seconds."""
+    pynwb = pytest.importorskip("pynwb", reason="needs pynwb, of the extra exchange")
+    file = pynwb.NWBFile("a recording", "id", datetime.now(UTC))
+    file.add_trial_column("cue", "time of the cue (s)")
+    file.add_trial_column("side", "left or right")
+    for start, cue, side in ((0.0, 0.0, "left"), (0.05, 0.1, "right"), (0.15, np.nan, "left"), (0.2, 0.2, "left")):
+        file.add_trial(start_time=start, stop_time=start + 0.05, cue=cue, side=side)
+    for train in TRAINS:
+        file.add_unit(spike_times=np.sort(train) / 1000)
+    with pynwb.NWBHDF5IO(tmp_path / "session.nwb", "w") as stream:
+        stream.write(file)
+    return str(tmp_path / "session.nwb")
+
+
+def blocks() -> tuple[Any, Any]:
+    """A block of Neo in seconds, and its event."""
+    neo = pytest.importorskip("neo", reason="needs neo, of the extra exchange")
+    pq = pytest.importorskip("quantities")
+    block, segment = neo.Block(), neo.Segment()
+    block.segments.append(segment)
+    segment.spiketrains = [neo.SpikeTrain(train / 1000 * pq.s, t_stop=1 * pq.s) for train in TRAINS]
+    sides = {"side": np.array(["left", "right", "left"])}
+    cue = neo.Event(EVENTS / 1000 * pq.s, labels=["a", "b", "a"], name="cue", array_annotations=sides)
+    segment.events.append(cue)
+    return block, cue
+
+
+def test_arrays_are_cut() -> None:
+    spikes = netsim.cut_trials(TRAINS, EVENTS, window=(0.0, 50.0), labels=[1, 0, 1])
+    assert spikes["units"].tolist() == FIRST
+    assert (spikes.labels.tolist(), spikes.classes) == ([1, 0, 1], ())  # type: ignore[union-attr]
+    assert spikes.windows == {"units": (0.0, 50.0)}
+    before = netsim.cut_trials(TRAINS[:1], EVENTS, window=(-10.0, 10.0))
+    assert before["units"].tolist() == [[13.0], [15.0], [0.0 + np.inf]]
+    assert before.labels is None
+    overlapping = netsim.cut_trials(TRAINS[:1], [0.0, 2.0], window=(0.0, 50.0))
+    assert overlapping["units"].tolist() == [[3.0], [1.0]]
+    table = netsim.analyse(spikes, "psth", bin_ms=10.0).table
+    assert table["end_ms"].max() == 50.0
+
+
+def test_neo_is_cut_like_arrays() -> None:
+    block, cue = blocks()
+    for recording, events, labels in (
+        (block, "cue", "side"),
+        (block.segments[0], cue, "side"),
+        (list(block.segments[0].spiketrains), cue, "side"),
+        (block, EVENTS, ["left", "right", "left"]),
+        (TRAINS, cue, "side"),
+    ):
+        spikes = netsim.cut_trials(recording, events, (0.0, 50.0), labels)
+        assert spikes["units"].tolist() == FIRST
+        assert spikes.classes == ("left", "right")
+        assert spikes.labels.tolist() == [0, 1, 0]  # type: ignore[union-attr]
+    assert netsim.cut_trials(block, "cue", labels="labels").classes == ("a", "b")
+    with pytest.raises(DataError, match="recording: has no event or epoch 'cues'; did you mean 'cue'"):
+        netsim.cut_trials(block, "cues")
+    with pytest.raises(DataError, match="the event has no annotation 'sides'; did you mean 'side'"):
+        netsim.cut_trials(block, "cue", labels="sides")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"events": []}, "recording: has no event"),
+        ({"events": "cue"}, "events: must be times in ms"),
+        ({"events": [0.0, np.nan]}, "events: has times that are missing"),
+        ({"recording": []}, "recording: has no units"),
+        ({"labels": [1]}, r"has labels of shape \(1,\) for 3 events"),
+        ({"window": (5.0, 5.0)}, "window: must end after it begins, not 5 to 5 ms"),
+    ],
+)
+def test_what_does_not_fit_is_refused(given: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {"recording": TRAINS, "events": EVENTS}
+    with pytest.raises((DataError, SpecificationError), match=message):
+        netsim.cut_trials(**arguments | given)
+
+
+def test_nwb_is_read(nwb: str) -> None:
+    spikes = netsim.read_recording(nwb, "cue", (0.0, 50.0), "side")
+    assert spikes["units"].tolist() == FIRST  # the trial without a cue is left out
+    assert spikes.classes == ("left", "right")
+    assert netsim.read_recording(nwb).presentations == 4
+    with pytest.raises(DataError, match="the trials have no column 'cues'; did you mean 'cue'"):
+        netsim.read_recording(nwb, "cues")
+    with pytest.raises(DataError, match="no such file"):
+        netsim.read_recording("nowhere.nwb")
+
+
+def test_files_of_neo_are_read_unless_unsafe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    neo = pytest.importorskip("neo", reason="needs neo, of the extra exchange")
+    block, _ = blocks()
+    path = tmp_path / "session.plx"
+    path.write_bytes(b"not read by this reader")
+
+    class Reader:
+        def read_block(self) -> Any:
+            return block
+
+    monkeypatch.setattr(neo.io, "get_io", lambda name: Reader())
+    assert netsim.read_recording(path, "cue", (0.0, 50.0))["units"].tolist() == FIRST
+    monkeypatch.undo()
+    (tmp_path / "session.mat").touch()
+    with pytest.raises(DataError, match="is not read by netsim, because SciPy can crash"):
+        netsim.read_recording(tmp_path / "session.mat", "cue")
+    (tmp_path / "session.nosuch").touch()
+    with pytest.raises(DataError, match="cannot be read as a recording"):
+        netsim.read_recording(tmp_path / "session.nosuch", "cue")
+
+
+def test_the_command_cuts_a_recording(nwb: str) -> None:
+    runner = CliRunner()
+    given = ["--event", "cue", "--window", "0", "50", "--label", "side", "--out", "psth.csv", "--out", "psth.json"]
+    done = runner.invoke(app, ["analyse", "psth", nwb, *given, "--set", "bin_ms=10"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv("psth.csv")
+    assert table[table["label"].isna()]["presentations"].unique().tolist() == [3]
+    assert json.loads(Path("psth.json").read_text())["trials"] == {"event": "cue", "window": [0, 50], "label": "side"}
+    for wrong, message in (
+        (["psth", nwb, "--label", "side"], "--label: needs --event"),
+        (["psth", nwb, "--window", "0", "9"], "--window: needs --event"),
+        (["psth", "digits", "--event", "cue"], "--event: needs a recording, but digits is no file"),
+        (["psth", nwb, "--event", "cue", "--dt", "1"], "--dt: has no meaning"),
+    ):
+        with pytest.raises(NetsimError, match=message):
+            runner.invoke(app, ["analyse", *wrong], catch_exceptions=False)

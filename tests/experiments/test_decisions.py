@@ -1,0 +1,115 @@
+"""The experiments on decisions at tiny settings: reaction times, masking, layers at once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import netsim
+from netsim.analysis.experiments.reaction_time import diffusion, pieron
+from netsim.analysis.experiments.tables import experiment_table
+from netsim.experiments.kinds.at_once import AtOnce
+from netsim.experiments.kinds.masking import LATERAL, Masking
+from netsim.experiments.kinds.reaction_time import ReactionTime
+
+
+def test_laws_are_found_in_latencies_that_follow_them() -> None:
+    levels = pd.Series([0.1, 0.2, 0.4, 0.7, 1.0])
+    for p in (-0.5, 1.0):
+        found = pieron(levels, 20 + 3 * levels**p)
+        assert found == pytest.approx((p, 20, 3), rel=1e-3)
+    drift = 2.5 * levels
+    own = pd.DataFrame({"level": levels, "accuracy": 1 / (1 + np.exp(-2 * drift))})
+    latencies = 40 * np.tanh(drift) / drift + 7
+    predicted, explained = diffusion(own.assign(mean_latency=latencies))
+    assert predicted == pytest.approx(latencies.to_numpy())
+    assert explained == pytest.approx(1)
+
+
+def test_reaction_times_are_measured_for_all_manipulations(images: str) -> None:
+    given = {"dataset": images, "classes": [2, 4], "images": 40, "epochs": 1, "hidden": 10, "test_images": 20}
+    result = netsim.experiment("reaction-time", quick=True, seeds=1, settings=given)
+    table = result.table
+    counts = table.groupby(["classes", "seed"])["manipulation"].value_counts().unstack()
+    assert (counts["contrast"] == 7).all()
+    assert (counts["strength"] == 6).all()
+    assert table["accuracy"].between(0, 1).all()
+    assert {"Holds", "Does"} & set(result.verdict.reason.split())
+    early = table[table["manipulation"] == "deadline, contrast 1"].sort_values("level")
+    assert all(own["decided"].is_monotonic_increasing for _, own in early.groupby(["classes", "seed"]))
+    assert [axes.get_xlabel() for axes in result.figure().axes][:3] == [
+        *("contrast", "strength of the evidence", "pixel noise, SD")
+    ]
+
+
+def test_full_contrast_and_full_strength_leave_images_alone() -> None:
+    made = ReactionTime(contrasts=(1.0,), noises=(0.0,), strengths=(1.0,))
+    network = made.network(10)
+    test = netsim.Stimuli(np.arange(12.0).reshape(3, 2, 2, 1), np.array([0, 1, 1]), 255.0, network.encoder, ("a", "b"))
+    for _, _, shown in made.stimuli(test, np.random.default_rng(0)):
+        np.testing.assert_array_equal(shown.images, test.images)
+
+
+def test_masks_come_after_their_targets(images: str) -> None:
+    given = {"dataset": images, "images": 40, "epochs": 1, "test_images": 8, "asynchronies": [0, 40], "strengths": [1]}
+    result = netsim.experiment("masking", quick=True, seeds=1, settings={**given, "networks": ["phased", LATERAL]})
+    strengths = result.table.groupby("network")["strength"].apply(list)
+    assert strengths["phased"] == strengths[LATERAL] == [0.0, 1.0, 1.0]
+    assert [axes.get_title(loc="left") for axes in result.figure().axes] == ["phased", LATERAL]
+    made = Masking(asynchronies=(0.0, 40.0), strengths=(1.0,))
+    network = made.network("free")
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1)).astype(np.uint8)
+    test = netsim.Stimuli(pixels, np.zeros(3, int), 255.0, network.encoder, tuple("abcdefghij"))
+    target, early, late = (shown.latencies(np.arange(3)) for _, _, shown in made.stimuli(test, 256.0, seed=0))
+    assert (early <= target).all()
+    assert (late <= target).all()
+    assert ((late == target) | (late >= 40)).all()
+    assert (early < late).any()
+
+
+def test_verdicts_of_masking() -> None:
+    def outcome(free: list[float], lateral: list[float]) -> str:
+        rows = [
+            {"network": network, "strength": strength, "asynchrony": late, "accuracy": accuracy, "latency": 20.0}
+            for network, curve in (("free", free), (LATERAL, lateral))
+            for strength, late, accuracy in ((0.0, None, 0.9), *zip([1.0] * 3, (0.0, 20.0, 60.0), curve, strict=True))
+        ]
+        table = experiment_table([{**row, "seed": seed} for row in rows for seed in range(5)])
+        table["accuracy"] += 1e-3 * table["seed"]
+        noisy = (table["seed"] - 2) * 1e-4 * table["asynchrony"].fillna(0)
+        return (
+            Masking(networks=("free", LATERAL), strengths=(1.0,))
+            .verdict(table.assign(accuracy=table["accuracy"] + noisy))
+            .outcome
+        )
+
+    assert outcome([0.3, 0.6, 0.9], [0.6, 0.3, 0.9]) == "reproduced"
+    assert outcome([0.3, 0.6, 0.9], [0.3, 0.6, 0.9]) == "not reproduced"
+    assert outcome([0.6, 0.3, 0.9], [0.6, 0.3, 0.9]) == "not reproduced"
+
+
+def test_layers_at_once_are_compared_with_layers_in_turn(images: str) -> None:
+    given = {"dataset": images, "hidden": [12], "images": 40, "epochs": 1, "test_images": 20, "jitters": [0, 8]}
+    table = netsim.experiment("at-once", quick=True, seeds=1, settings=given).table
+    assert set(table["run"]) == {"at once", "staggered", "in turn", "in turn, run at once"}
+    assert (table["spikes_to_decision"] <= table["spikes"]).all()
+    assert (table["operations_to_decision"] <= table["operations"]).all()
+
+
+def test_verdicts_of_layers_at_once() -> None:
+    def outcome(spikes: float, latency: float, accuracy: float) -> str:
+        rows = [
+            {
+                "run": run,
+                "jitter": 0.0,
+                "seed": seed,
+                "accuracy": a + 1e-3 * seed,
+                "latency": t,
+                "spikes_to_decision": n,
+            }
+            for run, n, t, a in (("in turn", 100.0, 200.0, 0.9), ("at once", spikes, latency, accuracy))
+            for seed in range(5)
+        ]
+        return AtOnce().verdict(experiment_table(rows)).outcome
+
+    assert outcome(60, 50, 0.9) == "reproduced"
+    assert outcome(120, 50, 0.9) == outcome(60, 50, 0.8) == "not reproduced"

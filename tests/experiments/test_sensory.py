@@ -1,0 +1,198 @@
+"""The experiments with recorded odours, the retina, causal pieces and information, at tiny settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import netsim
+from netsim.analysis.experiments.tables import experiment_table
+from netsim.data.places import data_folders
+from netsim.errors import DataError
+from netsim.experiments.kinds._multi_spike import all_spikes
+from netsim.experiments.kinds._receptors import FILE, ODOURS, RECEPTORS, Kinetics, receptor_responses
+from netsim.experiments.kinds._retina_model import CELLS, Retina, drawn_images, drives, ranks, relative
+from netsim.experiments.kinds.causal_pieces import CausalPieces
+from netsim.experiments.kinds.information import Information, _information
+from netsim.experiments.kinds.odours import COUNT, EXACT, FIRST, Odours
+from netsim.experiments.kinds.retina import ABSOLUTE, RELATIVE, Retinal
+
+
+@pytest.fixture
+def responses(tmp_path: Path) -> str:
+    """A folder with a file of random responses, in the form of the recorded one."""
+    drawn = np.random.default_rng(0).integers(-20, 280, (ODOURS + 1, RECEPTORS))
+    names = [*(f"odour {number}" for number in range(ODOURS)), "spontaneous firing rate"]
+    rows = [["odor", *(f"g{number}" for number in range(RECEPTORS)), "cas"]]
+    rows += [["odor", *map(str, range(RECEPTORS)), ""]]
+    rows += [[name, *map(str, row), ""] for name, row in zip(names, drawn, strict=True)]
+    folder = tmp_path / "odours"
+    folder.mkdir()
+    (folder / FILE).write_text("\n".join(map(",".join, rows)))
+    return str(folder)
+
+
+def test_first_spikes_come_when_one_spike_is_expected() -> None:
+    kinetics = Kinetics(300.0, 100.0, 100.0)
+    x = 10.0 ** np.linspace(-1, 4, 6)
+    latencies = kinetics.latencies(x)
+    np.testing.assert_allclose(kinetics.counts(x, latencies), 1.0, rtol=1e-9)
+    assert (np.diff(latencies) < 0).all()
+    assert latencies[-1] == pytest.approx(1000 / 300, rel=1e-2)  # one interval at the highest rate
+    assert kinetics.latencies(np.array([1e-6])) == np.inf
+    assert kinetics.half_activations(np.array([-5.0, 150.0])).tolist() == [0.0, 1.0]
+
+
+def test_odours_need_their_file(responses: str, tmp_path: Path) -> None:
+    assert receptor_responses(responses).shape == (ODOURS, RECEPTORS)
+    with pytest.raises(DataError, match=r"Hallem_Carlson_2006.csv: is not in .*; pip install drosolf"):
+        receptor_responses(str(tmp_path))
+    (tmp_path / FILE).write_text("odor,a\nodor,b\n")
+    with pytest.raises(DataError, match="get"):
+        receptor_responses(str(tmp_path))
+
+
+def test_recorded_odours_are_those_of_the_package() -> None:
+    try:
+        recorded = receptor_responses(None)
+    except DataError as error:
+        pytest.skip(f"{error} (searched {[str(path) for _, path in data_folders(None)]})")
+    assert (recorded.min(), recorded.max()) == (-52.0, 288.0)
+
+
+def test_odours_at_tiny_settings(responses: str) -> None:
+    given = {"levels": [0.0], "jitters": [1.0], "trials": 2, "hidden": 4, "epochs": 1}
+    result = netsim.experiment("odours", quick=True, seeds=1, settings=given, data_dir=responses)
+    assert len(result.table) == 4
+    assert result.table["accuracy"].between(0, 1).all()
+    assert len(result.figure().axes) == 3
+    assert "pip install drosolf" not in result.page
+
+
+def test_verdicts_of_odours() -> None:
+    def outcome(first: float) -> str:
+        rows: list[dict[str, Any]] = [
+            {"level": level, "jitter": 1.0, "seed": seed, "code": code, "told_apart": apart}
+            for seed in range(5)
+            for code, end in ((FIRST, first + 0.01 * seed), (COUNT, 0.7), (EXACT, 0.7))
+            for level, apart in ((0.0, 1.0), (1.0, end))
+        ]
+        return Odours().verdict(experiment_table(rows)).outcome
+
+    assert [outcome(0.6), outcome(0.8)] == ["not reproduced", "reproduced"]
+
+
+def test_cells_of_the_retina() -> None:
+    images = drawn_images(np.random.default_rng(0), 50)
+    np.testing.assert_allclose(images.std(axis=(1, 2)), 1.0)
+    drive = drives(images)
+    half = CELLS // 2
+    assert (np.minimum(drive[:, :half], drive[:, half:]) == 0).all()  # on or off
+    latencies = Retina(6, 10.0, 5.0, 0.1, 10.0).latencies(drive)
+    np.testing.assert_array_equal(np.isfinite(latencies), drive > 0.1)
+    shifted = relative(latencies + 7.0, 99.0)
+    np.testing.assert_allclose(shifted, relative(latencies, 99.0))
+    np.testing.assert_array_equal(ranks(latencies + 7.0), ranks(latencies))
+    assert relative(np.full((1, 3), np.inf), 99.0).tolist() == [[99.0] * 3]
+
+
+def test_retina_at_tiny_settings() -> None:
+    given = {"contrasts": [0.5, 1.0], "shared": [10.0], "images": 4, "trials": 4, "hidden": 4, "epochs": 1}
+    result = netsim.experiment("retina", quick=True, seeds=1, settings=given)
+    assert len(result.table) == 5 * 3
+    assert result.table["accuracy"].between(0, 1).all()
+    assert "not measured" not in result.page
+    assert len(result.figure().axes) == 3
+
+
+def test_verdicts_of_the_retina() -> None:
+    def outcome(weak: float) -> str:
+        tests = {ABSOLUTE: (0.9, 0.2, 0.2), RELATIVE: (0.9, weak, 0.9)}
+        rows = [
+            {"code": code, "noise": 3.0, "contrast": contrast, "shared": shared, "seed": seed, "shift": 1.0}
+            | {"accuracy": found + 0.001 * seed}
+            for code, accuracies in tests.items()
+            for (contrast, shared), found in zip(((1.0, 0.0), (0.5, 0.0), (1.0, 40.0)), accuracies, strict=True)
+            for seed in range(5)
+        ]
+        return Retinal().verdict(experiment_table(rows)).outcome
+
+    assert [outcome(0.1), outcome(0.5), outcome(0.8)] == ["not reproduced", "not reproduced", "reproduced"]
+
+
+def test_causal_pieces_at_tiny_settings() -> None:
+    given = {"means": [0.0], "spreads": [0.1, 0.8, 3.2], "size": 4, "epochs": 1, "stimuli": 60}
+    result = netsim.experiment("causal-pieces", quick=True, seeds=1, settings=given)
+    assert len(result.table) == 3
+    assert result.table["firing"].between(0, 1).all()
+    assert result.table["pieces"].between(0, 60).all()
+    assert len(result.figure().axes) == 3
+
+
+def test_verdicts_of_causal_pieces() -> None:
+    def outcome(sign: int) -> str:
+        rows = [
+            {"mean": 0.0, "spread": float(number), "seed": seed, "pieces": number, "firing": 1.0}
+            | {"accuracy": 0.5 + 0.01 * sign * number}
+            for seed in range(5)
+            for number in range(4)
+        ]
+        return CausalPieces().verdict(experiment_table(rows)).outcome
+
+    assert [outcome(sign) for sign in (-1, 0, 1)] == ["not reproduced", "not reproduced", "reproduced"]
+
+
+def test_a_twin_fires_again_after_the_same_first_spike() -> None:
+    """Compared with adding up its input: it fires once for each threshold."""
+    made = Information(afferents=5, neurons=1)
+    network, weights = made.network(), {"output.kernel": np.full((5, 1), 0.75)}
+    latencies = np.array([[2.0, 4.0, 6.0, 8.0, 10.0], [np.inf] * 5, [1.0, np.inf, np.inf, np.inf, np.inf]])
+    (first, silent, weak) = (trains[0] for trains in all_spikes(network, weights, latencies, 0.5))
+    assert len(first) == 3  # 3.75 thresholds
+    assert (len(silent), len(weak)) == (0, 0)
+    batch = netsim.Batch(latencies.reshape(3, 1, 1, 5), weights)
+    single = netsim.make_engine("event", network, 0.5).present(batch)["output"]
+    assert single[:, 0].tolist() == [first[0], np.inf, np.inf]
+
+
+def test_information_of_what_is_known() -> None:
+    stimuli = np.repeat(np.arange(9), 200)
+    generator = np.random.default_rng(0)
+    responses = np.stack([stimuli, stimuli // 8, generator.integers(0, 4, len(stimuli))], axis=1)
+    share = 1 / 9
+    expected = (np.log2(9), -(share * np.log2(share) + (1 - share) * np.log2(1 - share)), 0.0)
+    found = [_information(responses[:, [neuron]], stimuli) for neuron in range(3)]
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_information_at_tiny_settings() -> None:
+    given = {"dispersions": [2.5], "drives": [2.0], "neurons": 3, "afferents": 10, "trials": 5}
+    result = netsim.experiment("information", quick=True, seeds=1, settings=given)
+    assert result.table["same_first"].tolist() == [1.0]
+    assert "not measured" not in result.page
+    assert len(result.figure().axes) == 3
+
+
+def test_verdicts_of_information() -> None:
+    def outcome(times: float) -> str:
+        rows = [
+            {"dispersion": 2.5, "drive": 2.0, "seed": seed, "count": 1.0, "times": times + 0.01 * seed}
+            for seed in range(5)
+        ]
+        return Information().verdict(experiment_table(rows)).outcome
+
+    assert [outcome(times) for times in (1.2, 1.5, 2.5)] == ["not reproduced", "reproduced", "beyond"]
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", ["causal-pieces", "information", "odours", "retina"])
+def test_quick_runs(tmp_path: Path, name: str) -> None:
+    if name == "odours":
+        test_recorded_odours_are_those_of_the_package()  # skips without them
+    result = netsim.experiment(name, quick=True, out=tmp_path / "out")
+    assert len(set(result.table["seed"])) >= 5
+    assert "not measured" not in result.page
