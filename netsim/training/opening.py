@@ -168,9 +168,9 @@ def open_training(
     data_dir : str, optional
         Folder of the data set. The default for a resumed run is its former folder.
     resume : bool
-        Whether to resume the run at `path`, if it exists. Otherwise a new run starts. A network with more epochs extends
-        the run. The weights are then those of a longer training from the start, unless the schedule depends on the
-        number of epochs.
+        Whether to resume the run at `path`, if it exists. Otherwise a new run starts. A network with more epochs
+        extends the run. The weights are then those of a longer training from the start, unless the schedule depends on
+        the number of epochs.
     on_progress : callable
         Called with (text, done, total) while recordings are converted.
     learner, optimizer, constraints, targets : Learner, Optimizer, sequence of Constraint, Targets, optional
