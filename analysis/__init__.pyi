@@ -42,6 +42,8 @@ from .kinds.information_time import information_over_time as information_over_ti
 from .kinds.information_time import information_time_figure as information_time_figure
 from .kinds.latencies import latency_statistics as latency_statistics
 from .kinds.latencies import reliability_figure as reliability_figure
+from .kinds.population import population_code as population_code
+from .kinds.population import population_figure as population_figure
 from .kinds.psth import first_spike_psth as first_spike_psth
 from .kinds.psth import psth_figure as psth_figure
 from .kinds.rank_order import rank_order_correlation as rank_order_correlation
