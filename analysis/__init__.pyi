@@ -42,6 +42,8 @@ from .kinds.information_time import information_over_time as information_over_ti
 from .kinds.information_time import information_time_figure as information_time_figure
 from .kinds.latencies import latency_statistics as latency_statistics
 from .kinds.latencies import reliability_figure as reliability_figure
+from .kinds.population import population_code as population_code
+from .kinds.population import population_figure as population_figure
 from .kinds.psth import first_spike_psth as first_spike_psth
 from .kinds.psth import psth_figure as psth_figure
 from .kinds.rank_order import rank_order_correlation as rank_order_correlation
@@ -62,6 +64,9 @@ from .learning_tables import displacement_table as displacement_table
 from .learning_tables import metrics_table as metrics_table
 from .learning_tables import weight_table as weight_table
 from .network_tables import projection_table as projection_table
+from .networks import compare_networks as compare_networks
+from .networks import networks_figure as networks_figure
+from .networks import over_networks as over_networks
 from .studies import study_figure as study_figure
 from .studies import study_panels as study_panels
 from .studies import study_table as study_table

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from netsim.analysis.style import COLUMN_WIDTH, theme
 from netsim.errors import SpecificationError, nearest
@@ -170,6 +170,8 @@ class Analysed:
     def figure(self, width: float = 0.0, palette: Palette = None) -> Figure:
         """Draw the table into a new figure, and return the figure. Close it when it is no longer needed.
 
+        Of several networks, means over networks are drawn (see `netsim.analysis.networks_figure`).
+
         Parameters
         ----------
         width : float
@@ -183,6 +185,11 @@ class Analysed:
         """
         import matplotlib.pyplot as plt
 
+        if "network" in self.table:
+            from netsim.analysis.networks import networks_figure, over_networks
+
+            with theme(palette):
+                return cast("Figure", networks_figure(over_networks(self.table), palette=palette).figure)
         entry = analyses[self.name]
         with theme(palette):
             figure, axes = plt.subplots(figsize=(width or entry.width, entry.height), layout="constrained")

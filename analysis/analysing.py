@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netsim.analysis.analyses import Analysed, Analysis
+from netsim.analysis.studies import join_networks, members_of_subjects, part_of
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
 from netsim.engines import Engine
@@ -33,7 +34,7 @@ def _former(name: str, subject: Model | Spikes, *args: Any, **kwargs: Any) -> An
     "netsim.analyse(subject, name, ...)",
 )
 def analyse(
-    subject: Subject | Spikes,
+    subject: Subject | Spikes | Sequence[Subject],
     name: str,
     against: Subject | Spikes | None = None,
     *,
@@ -51,7 +52,9 @@ def analyse(
     Parameters
     ----------
     subject : Spikes, Model, Network, str or Path
-        Spikes, as from `netsim.present` or `netsim.read_spikes`, or a model, which is then presented with stimuli.
+        Spikes, as from `netsim.present` or `netsim.read_spikes`, or a model, which is then presented with stimuli. A
+        sequence of models, or a sweep, is analysed one by one: the table has the column ``network``, and the figure is
+        over networks (see `netsim.analysis.over_networks` and `netsim.analysis.compare_networks`).
     name : str
         A name in `netsim.seams.analyses`.
     against : Spikes, Model, Network, str or Path, optional
@@ -97,7 +100,18 @@ def analyse(
     >>> netsim.analysis.save_figure(result.figure(), "latencies.png")
     """
     entry = analyses.require(name)
-    subject, against = _opened(subject), None if against is None else _opened(against)
+    members = [(subject, "", "")] if isinstance(subject, Spikes) else members_of_subjects(subject)
+    if len(members) > 1:
+        how: dict[str, Any] = {"stimuli": stimuli, "populations": populations, "limit": limit, "engine": engine}
+        how |= {"workers": workers, "seed": seed}
+        tables = []
+        for number, (member, label, group) in enumerate(members):
+            told = part_of(progress, number, len(members))
+            made = analyse(member, name, against, progress=told, **how, **settings).table
+            tables.append(made.assign(network=label, group=group))
+        return Analysed(name, join_networks(tables))
+    subject = _opened(members[0][0])
+    against = None if against is None else _opened(against)
     if stimuli is not None:
         check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
     populations = None if populations is None else names_in(populations, "populations")
@@ -132,6 +146,8 @@ def analyse(
         classes = presented.classes
     else:
         spikes = spikes_of(subject, engine)
+        if not spikes.presentations:
+            raise DataError("spikes: have no presentations; at least one is needed")
         supplied = {"spikes": spikes}
         classes = spikes.classes
     if against is not None:

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
 from netsim.engines import make_engine
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import wilson_interval
 from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import studies
@@ -27,6 +28,7 @@ from netsim.spikes.workers import Workers, distribution_of
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.studies.study import Study
+from netsim.sweeps.members import members_of
 
 _SHARES = {
     "strict_accuracy": "accuracy",
@@ -37,9 +39,13 @@ _SHARES = {
 }
 _TIMES = {
     "mean_decision_latency_ms": "decision latency (ms)",
+    "right_latency_ms": "decision latency if right (ms)",
+    "wrong_latency_ms": "decision latency if wrong (ms)",
     "latency_difference_ms": "mean absolute change of latency (ms)",
 }
 _MEASURES = _SHARES | _TIMES
+_ROUNDING = 1e-12
+"""Widest interval of equal values that were rounded differently."""
 
 
 def _former(
@@ -55,7 +61,7 @@ def _former(
 
 @former(lambda *args: len(args) > 1 and isinstance(args[1], Model), _former, "netsim.study(model, name, ...)")
 def study(
-    model: Subject,
+    model: Subject | Sequence[Subject],
     name: str,
     levels: Sequence[float] | None = None,
     seeds: Sequence[int] = range(5),
@@ -72,7 +78,8 @@ def study(
     Parameters
     ----------
     model : Model, Network, str or Path
-        A model, or the name of a run, preset or TOML file.
+        A model, or the name of a run, preset, TOML file or sweep; or a sequence of these. Of several networks the table
+        has the rows of each, with the columns ``network`` and, for a sweep of several settings, ``group``.
     name : str
         A name in `netsim.seams.studies`.
     levels : sequence of float, optional
@@ -115,7 +122,16 @@ def study(
     >>> table["condition"].tolist()
     ['undisturbed', 'disturbed']
     """
-    model = open_model(model)
+    members = members_of_subjects(model)
+    if len(members) > 1:
+        frames = []
+        for number, (member, label, group) in enumerate(members):
+            told = part_of(progress, number, len(members))
+            how: dict[str, Any] = {"stimuli": stimuli, "limit": limit, "layers": layers, "engine": engine}
+            frame = study(member, name, levels, seeds, workers=workers, progress=told, **how)
+            frames.append(frame.assign(network=label, group=group))
+        return join_networks(frames)
+    model = open_model(members[0][0])
     if engine is None:
         model.check_engine()
     network, settings = model.network, model.network.training
@@ -136,6 +152,43 @@ def study(
             distribution,
         )
         return study_table(runner.run())
+
+
+def members_of_subjects(subjects: Subject | Sequence[Subject]) -> list[tuple[Subject, str, str]]:
+    """Return each network of one or several subjects, with its name and the settings of its sweep in one line.
+
+    Models without a run are called by their network and their place.
+    """
+    given = list(subjects) if isinstance(subjects, Sequence) and not isinstance(subjects, str) else [subjects]
+    if not given:
+        raise SpecificationError("model", "is an empty list; give at least one")
+    members: list[tuple[Subject, str, str]] = []
+    for number, subject in enumerate(given):
+        if isinstance(subject, str | Path):
+            members += [(each.name, each.name, each.settings) for each in members_of([str(subject)])]
+            continue
+        network, run = (subject.network, subject.run) if isinstance(subject, Model) else (subject, None)
+        name = getattr(network, "name", type(subject).__name__)
+        members.append((subject, str(run.path) if run else f"{name}-{number}" if len(given) > 1 else name, ""))
+    names = [name for _, name, _ in members]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"{twice[0]}: is given twice; a network counts once")
+    return members
+
+
+def join_networks(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join tables of several networks, with the columns ``network`` and, if there are several, ``group`` in front."""
+    table = pd.concat(frames, ignore_index=True)
+    front = ["network", *(["group"] if table["group"].nunique() > 1 else [])]
+    table = table[[*front, *(name for name in table if name not in ("network", "group"))]]
+    if {"kind", "condition", "level", "low", "high"} <= set(table):  # a study: its interval is over networks
+        table = _with_interval(table.drop(columns=["low", "high"]))
+    return table
+
+
+def part_of(progress: Progress, number: int, count: int) -> Progress:
+    """Return the progress of one of several equal parts."""
+    return lambda done, total: progress(number * total + done, count * total)
 
 
 def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -167,6 +220,8 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         tie_rate                  float64      fraction of presentations with several first output spikes
         silent_rate               float64      fraction of presentations without an output spike
         mean_decision_latency_ms  float64      latency of the first output spike (ms); missing if there was none
+        right_latency_ms          float64      mean decision latency of right decisions (ms); a tie is an error
+        wrong_latency_ms          float64      mean decision latency of wrong decisions (ms)
         same_decisions            float64      fraction with the decision of the undisturbed network; for
                                                ``time-step``, of the network with exact times
         latency_difference_ms     float64      mean absolute difference of the decision latency from the
@@ -188,13 +243,15 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         "presentations": "int64",
         **dict.fromkeys(("level", *_TIMES), "float64"),
     }
-    return _with_interval(pd.DataFrame(list(rows)).astype(types))
+    frame = pd.DataFrame(list(rows))
+    return _with_interval(frame.astype({name: kind for name, kind in types.items() if name in frame}))
 
 
 def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
     """Insert the confidence interval after the strict accuracy. Rows that differ only in the seed share it."""
     bounds = pd.DataFrame(np.nan, frame.index, ["low", "high"])
-    for _, rows in frame.groupby(["kind", "condition", "layer", "level"], dropna=False, observed=True):
+    by = [name for name in ("group", "kind", "condition", "layer", "level") if name in frame]
+    for _, rows in frame.groupby(by, dropna=False, observed=True):
         summary = _summary(rows.fillna({"level": 0.0}), "strict_accuracy")
         bounds.loc[rows.index] = summary[["low", "high"]].to_numpy()
     behind = list(frame).index("strict_accuracy") + 1
@@ -208,9 +265,10 @@ def study_figure(
 ) -> Axes:
     """Draw a measure against the level of disturbance, one curve per choice of layers.
 
-    A curve is the mean over seeds. Its band is the 95 % confidence interval (Student's t). With a single seed, the
-    band of a fraction is the Wilson interval of the presentations. The dotted line is the undisturbed network, the
-    dashed line is the control.
+    A curve is the mean over seeds. Its band is the 95 % confidence interval (Student's t). With a single seed, or equal
+    values for all seeds, the band of a fraction is the Wilson interval of the presentations. Of several networks, the
+    curve is the mean and the band the interval over networks; groups of a sweep have a curve each. The dotted line is
+    the undisturbed network, the dashed line is the control.
 
     Parameters
     ----------
@@ -241,12 +299,15 @@ def study_figure(
     >>> ax.get_xlabel()
     'SD of noise / SD of weights'
     """
-    require(frame, ("kind", "condition", "layer", "level", "presentations", *_MEASURES), "study")
     if measure not in _MEASURES:
         raise DataError(f"measure {measure!r}: cannot be drawn; choose one of {', '.join(_MEASURES)}")
+    require(frame, ("kind", "condition", "layer", "level", "presentations", measure), "study")
     study = _study_of(frame)
     # a table read from a file has a numeric column if no layer is named
-    named = frame.assign(layer=frame["layer"].astype(object).where(frame["layer"].notna(), ""))
+    layers = frame["layer"].astype(object).where(frame["layer"].notna(), "")
+    if "group" in frame:
+        layers = frame["group"].astype(str) + layers.map(lambda layer: f", {layer}" if layer else "")
+    named = frame.assign(layer=layers)
     disturbed, control = (named[named["condition"] == condition] for condition in ("disturbed", "control"))
     if disturbed.empty:
         raise DataError("table: has no disturbed presentations; a study table with at least one level is needed")
@@ -340,15 +401,20 @@ def _study_of(frame: pd.DataFrame) -> Study:
 
 def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Return mean and bounds of a measure at each level."""
+    presentations = int(rows["presentations"].max() if len(rows) else 1)
+    if "network" in rows and rows["network"].nunique() > 1:  # each network counts once
+        rows = rows.groupby(["level", "network"], observed=True)[measure].mean().reset_index()
     groups = rows.groupby("level")[measure]
     summary = pd.DataFrame({"mean": groups.mean(), "count": groups.count()})
     half = stdtrit(summary["count"].clip(lower=2) - 1, 0.975) * groups.std() / np.sqrt(summary["count"])
     summary["low"], summary["high"] = (summary["mean"] - half).clip(lower=0), summary["mean"] + half
     if measure in _SHARES:
-        low, high = wilson_interval(summary["mean"].to_numpy(), int(rows["presentations"].max() if len(rows) else 1))
-        single = summary["count"] == 1
+        low, high = wilson_interval(summary["mean"].to_numpy(), presentations)
+        single = (summary["count"] == 1) | (half <= _ROUNDING)  # equal values say nothing about other stimuli
         summary["low"] = summary["low"].where(~single, low)
         summary["high"] = summary["high"].where(~single, high).clip(upper=1)
+    else:
+        summary.loc[half <= _ROUNDING, ["low", "high"]] = np.nan
     return summary.reset_index()
 
 

@@ -101,6 +101,8 @@ from .training.loop import Progress as Progress
 from .training.loop import start_training as start_training
 from .training.loop import training_conversation as training_conversation
 from .training.opening import open_training as open_training
+from .training.reproducing import Reproduction as Reproduction
+from .training.reproducing import reproduce as reproduce
 from .training.training import train as train
 from .weights.binary import forward_weights as forward_weights
 from .weights.files import read_weights as read_weights

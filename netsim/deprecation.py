@@ -1,17 +1,18 @@
 """Deprecated signatures and names, which work for one more version with a warning."""
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
+
+from netsim.errors import warn_user
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def warn(name: str, instead: str, stacklevel: int = 3) -> None:
+def warn(name: str, instead: str) -> None:
     """Warn that a name or a signature is deprecated."""
-    warnings.warn(f"{name} is deprecated; use {instead}", DeprecationWarning, stacklevel=stacklevel)
+    warn_user(f"{name} is deprecated; use {instead}", DeprecationWarning)
 
 
 def former(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
+from types import FrameType
 
 _LONGEST = 2000  # characters per message
 _MOST = 30  # names per message
@@ -22,6 +25,24 @@ def nearest(word: object, known: Iterable[str]) -> str:
     shown = [*names.values()][:_MOST] + ["..."] * (len(names) > _MOST)
     close = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.5)
     return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(shown)}"
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn, with the line of the caller outside netsim as the origin."""
+    warnings.warn(message, category, stacklevel=frames_to_user() + 1)
+
+
+def frames_to_user() -> int:
+    """Return how many frames the user's code is above the function that calls this one."""
+    count, frame = 0, sys._getframe(1)
+    while frame.f_back is not None and _is_of_netsim(frame):
+        count, frame = count + 1, frame.f_back
+    return count
+
+
+def _is_of_netsim(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__", ""))
+    return module.partition(".")[0] == "netsim" and not frame.f_code.co_filename.startswith("<")  # such as <doctest>
 
 
 class FormerWarning(FutureWarning):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import contingency, equal_bins, panzeri_treves_bias, plug_in, with_silence
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, nullable, ordered_layers, positions
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing
-from netsim.errors import SpecificationError
+from netsim.errors import DataWarning, SpecificationError, warn_user
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_SILENCE = "silence"
+_SILENCE, _COUNT = "silence", "count"
+_ALPHA = 0.05
+"""False discovery rate that shuffles should be able to reach."""
 CODES = ("latency", "rank", _SILENCE)
 
 
@@ -79,7 +82,7 @@ def information_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     order=40,
 )
 def label_information(
-    spikes: Spikes, bins: int = 8, shuffles: int = 20, seed: int = 0, progress: Progress = no_progress
+    spikes: Spikes, bins: int = 8, shuffles: int = 200, seed: int = 0, progress: Progress = no_progress
 ) -> pd.DataFrame:
     r"""Mutual information of responses and label, corrected for few presentations, with a control.
 
@@ -93,7 +96,8 @@ def label_information(
     latency    bin of its latency, or silence                 bin of the latency of its first spike
     rank       bin of its rank among the spikes of the layer  neuron that fires first; ties go to the
                                                               lowest number
-    silence    whether it fires                               bin of the number of neurons that fire
+    silence    whether it fires                               (none)
+    count      (none)                                         bin of the number of neurons that fire
     =========  =============================================  ==========================================
 
     Bins hold equal numbers of the neuron's spikes.
@@ -101,8 +105,10 @@ def label_information(
     Estimates of :math:`I` from counts are too large. ``corrected_pt`` subtracts the first-order bias of Panzeri and
     Treves (1996, Network 7:87-107), with their Bayesian count of responses. ``corrected_shuffle`` subtracts the mean of
     :math:`I` over shuffled labels. The shuffles are also the control: ``control_95`` is their 95th percentile. ``p`` is
-    :math:`(1 + k) / (1 + n)`, if :math:`k` of :math:`n` shuffles have at least as much information. It is not corrected
-    for the number of neurons.
+    :math:`(1 + k) / (1 + n)`, if :math:`k` of :math:`n` shuffles have at least as much information. It cannot be below
+    :math:`1 / (1 + n)`. ``q`` is the false discovery rate over the neurons of a layer (Benjamini and Hochberg 1995,
+    J R Stat Soc B 57:289-300). If too few shuffles make every ``q`` larger than 0.05, a `DataWarning` says how many are
+    needed.
 
     The analysis needs all spikes of a layer. It reads one layer of a file at a time.
 
@@ -127,13 +133,16 @@ def label_information(
         =================  ===========  ============================================================
         layer              categorical  ordered from first to last
         neuron             Int64        number in the layer; missing in rows of the layer
-        code               str          ``latency``, ``rank`` or ``silence``
+        code               str          ``latency``, ``rank`` or ``silence``; in rows of the layer
+                                        ``latency``, ``rank`` or ``count``
         information_bits   float64      plug-in estimate (bits)
         corrected_pt       float64      minus the bias of Panzeri and Treves (bits); may be negative
         corrected_shuffle  float64      minus the mean of shuffles (bits); may be negative
         control_mean       float64      mean of shuffles (bits)
         control_95         float64      95th percentile of shuffles (bits)
         p                  float64      fraction of shuffles with at least as much information
+        q                  float64      false discovery rate over the neurons of the layer; missing in
+                                        rows of the layer
         =================  ===========  ============================================================
 
     Raises
@@ -172,7 +181,29 @@ def label_information(
                 numbers = nullable(np.append(np.arange(layer.size), 0), np.append(np.zeros(layer.size), 1))
                 parts.append(pd.DataFrame({"layer": [layer.name] * rows, "neuron": numbers, "code": code, **columns}))
     table = pd.concat(parts, ignore_index=True)
+    table.loc[table["neuron"].isna() & (table["code"] == _SILENCE), "code"] = _COUNT
+    table["q"] = _discoveries(table, shuffles)
     return table.assign(layer=ordered_layers(table["layer"], spikes))
+
+
+def _discoveries(table: pd.DataFrame, shuffles: int) -> pd.Series:
+    """Return the false discovery rate of each neuron over its layer and code, and warn if shuffles are too few."""
+    import pandas as pd
+    from scipy import stats
+
+    found = pd.Series(np.nan, table.index)
+    least, lacking = 1 / (1 + shuffles), {}
+    for (layer, code), rows in table[table["neuron"].notna()].groupby(["layer", "code"], sort=False, observed=True):
+        found[rows.index] = stats.false_discovery_control(rows["p"])
+        if (rows["p"] < least * 1.5).any() and found[rows.index].min() > _ALPHA:
+            lacking[f"{code} of {layer}"] = math.ceil(len(rows) / _ALPHA)
+    if lacking:
+        few = (
+            f"information: {shuffles} shuffles cannot give p below {least:.2g}, too large for a false discovery rate of"
+        )
+        name = max(lacking, key=lambda each: lacking[each])
+        warn_user(f"{few} {_ALPHA:g} ({name}); set shuffles={lacking[name]}", DataWarning)
+    return found
 
 
 def _codes(layer: LayerSpikes, bins: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:

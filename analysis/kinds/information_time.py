@@ -65,8 +65,10 @@ def information_over_time(
 ) -> pd.DataFrame:
     r"""Mutual information of latencies and label, if spikes are known only up to a time.
 
-    A spike after the time counts as silence. Bins, estimates and the correction of Panzeri and Treves are the same as
-    in `label_information`. The control uses labels shuffled once. It is near 0 if the correction suffices.
+    Bins, estimates and the correction of Panzeri and Treves are the same as in `label_information`. Bins are fixed over
+    time. A spike is known once the last spike of its bin has come. Until then it counts as silence, so that responses
+    only become finer, and the uncorrected information never falls. The control uses labels shuffled once. It is near 0
+    if the correction suffices.
 
     The analysis needs all spikes of a layer. It reads one layer of a file at a time.
 
@@ -129,8 +131,10 @@ def information_over_time(
         for some in layer.by_neuron(layer.latencies):
             neurons = len(some.counts)
             code = some.neurons * bins + equal_bins(some.values, some.counts, bins)
-            step = np.searchsorted(moments, some.values)  # the first time at which the spike is known
-            fired += np.cumsum(np.bincount(step, minlength=times))
+            fired += np.cumsum(np.bincount(np.searchsorted(moments, some.values), minlength=times))
+            last = np.full(neurons * bins, -np.inf)
+            np.maximum.at(last, code, some.values)
+            step = np.searchsorted(moments, last[code])  # the first time at which the whole bin is known
             for tags, bits in zip((tag, shuffled), corrected, strict=True):
                 known = np.zeros((neurons, len(labels), bins), np.int64)
                 for position in range(times):

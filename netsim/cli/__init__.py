@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 from netsim import __version__
 from netsim.cli.analysing import AnalyseCommand, analyse
 from netsim.cli.checking import check
+from netsim.cli.creating import new
 from netsim.cli.exchanging import export, import_network
 from netsim.cli.experimenting import experiment
 from netsim.cli.options import Command, Commands, ListingCommand, with_plugins
@@ -21,7 +22,7 @@ from netsim.cli.presenting import compare, evaluate, simulate
 from netsim.cli.reporting import data, describe, models, report
 from netsim.cli.studying import study
 from netsim.cli.terminal import INTERRUPTED, drop_output, ended_as_by_ctrl_c, fail, notes_for
-from netsim.cli.training import sweep, train
+from netsim.cli.training import reproduce, sweep, train
 from netsim.current_folder import guard
 from netsim.errors import FormerWarning, NetsimError
 
@@ -62,7 +63,7 @@ _LISTING: dict[Callable[..., None], type[TyperCommand]] = {
     export: ListingCommand,
     import_network: ListingCommand,
 }
-_COMMANDS: list[Callable[..., None]] = [models, data, check, train, sweep, simulate, compare]
+_COMMANDS: list[Callable[..., None]] = [models, data, new, check, train, reproduce, sweep, simulate, compare]
 _COMMANDS += [*_LISTING, report, describe]
 for _command in _COMMANDS:
     _name = "import" if _command is import_network else None

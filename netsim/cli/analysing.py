@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +11,8 @@ from typer import Argument, Option
 
 from netsim.analysis.style import WIDTHS, check_suffix, save_figure
 from netsim.cli import options
-from netsim.cli.terminal import note, print_json, print_table, progress_bar
-from netsim.errors import SpecificationError
+from netsim.cli.terminal import note, notes_for, print_json, print_table, progress_bar
+from netsim.errors import DataWarning, SpecificationError
 from netsim.seams import analyses, spike_formats
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from netsim.runs.model import Model
     from netsim.spikes import Progress, Spikes
     from netsim.spikes.batches import Distribution
+    from netsim.sweeps.members import Member
 
 _ROWS_SHOWN = 20
 DEFAULT_WINDOW = (0.0, 200.0)
@@ -46,19 +46,24 @@ def analyse(
     kind: Annotated[
         str, Argument(metavar="KIND", help="The analysis, see above.", autocompletion=lambda: list(analyses))
     ],
-    subject: Annotated[
-        str, Argument(metavar="RUN|PRESET|FILE", help="A run folder, a preset, a TOML file, or a file of spikes.")
+    subjects: Annotated[
+        list[str],
+        Argument(
+            metavar="RUN|PRESET|FILE|SWEEP...",
+            help="A run folder, a preset, a TOML file, or a file of spikes; or several networks, or the folder of a"
+            " sweep, for results over networks.",
+        ),
     ],
     against: Annotated[
-        str | None,
+        list[str] | None,
         Option(
             metavar="OTHER",
             help="Compare with a RUN, PRESET or FILE; with initial, the weights before learning; or with the subject"
-            " under a STUDY=LEVEL, such as lesion-neurons=0.5.",
+            " under a STUDY=LEVEL, such as lesion-neurons=0.5; of several networks, with a second group, repeatable.",
         ),
     ] = None,
     settings: Annotated[
-        list[str] | None, Option("--set", metavar="NAME=VALUE", help="A setting of KIND, see above; repeatable.")
+        list[str] | None, Option("--set", metavar="KEY=VALUE", help="A setting of KIND, see above; repeatable.")
     ] = None,
     layer: Annotated[
         list[str] | None,
@@ -88,9 +93,9 @@ def analyse(
         list[Path] | None,
         Option(
             metavar="FILE",
-            help="A .png, .svg or .pdf of the figure, a .csv, .csv.gz or .parquet of the table, or a .json that says"
-            " what was analysed; repeatable; by default KIND.png, .svg, .csv and .json in RUN/analysis or"
-            " analysis-SUBJECT, KIND-LAYER of a layer.",
+            help="A .png, .svg or .pdf of the figure, with the table as .csv next to it; a .csv, .csv.gz or .parquet of"
+            " the table; or a .json that says what was analysed; repeatable; by default KIND.png, .svg, .csv and .json"
+            " in RUN/analysis or analysis-SUBJECT, KIND-LAYER of a layer.",
         ),
     ] = None,
     width: Annotated[
@@ -112,13 +117,29 @@ def analyse(
     KIND is one of, with its settings and their defaults:
 
     {analyses}
+
+    Of several networks, each counts once: the table has the rows of each network, and KIND-networks.csv the means \
+with intervals over networks. With --against RUN it has the differences of two groups of networks, with interval, \
+effect and test.
     """
+    from netsim.specification.keys import parse_settings
+    from netsim.sweeps.members import members_of
+
+    members, rivals = members_of(subjects), members_of(against or ())
+    if len(members) > 1 or len(rivals) > 1:
+        if event is not None:
+            raise SpecificationError("--event", "has no meaning for several networks; give one recording")
+        opened = _Opened(split, dataset, data_dir, engine, dt, seed, None)
+        how = {"settings": settings, "populations": layer, "limit": limit, "palette": palette}
+        _analyse_networks(kind, subjects, members, rivals, opened, out, (workers, scheduler), how, as_json)
+        return
+    subject, against_name = members[0].name, rivals[0].name if rivals else None
     entry = analyses.require(kind)
-    chosen_settings = entry.checked(dict(map(_setting, settings or ())))
-    if against is not None and not entry.takes("against"):
+    chosen_settings = entry.checked(parse_settings(settings or ()))
+    if against_name is not None and not entry.takes("against"):
         others = ", ".join(name for name, candidate in analyses.items() if candidate.takes("against"))
         raise SpecificationError("--against", f"has no meaning for {kind}, only for {others}; remove it")
-    if against is None and entry.needs_other:
+    if against_name is None and entry.needs_other:
         raise SpecificationError("--against", f"is needed by {kind}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL")
     if width not in (None, *WIDTHS):
         raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
@@ -137,8 +158,12 @@ def analyse(
     trials = None if event is None else {"event": event, "window": window, "label": label}
     opened = _Opened(split, dataset, data_dir, engine, dt, seed, trials)
     chosen = opened.subject(subject)
-    other = None if against is None else opened.other(against, chosen)
-    with options.distributed_over(scheduler, workers) as distribution, progress_bar() as progress:
+    other = None if against_name is None else opened.other(against_name, chosen)
+    with (
+        options.distributed_over(scheduler, workers) as distribution,
+        progress_bar() as progress,
+        notes_for(DataWarning),
+    ):
         task = progress.add_task(f"analysing {kind}", total=None)
 
         def advance(done: int, of: int) -> None:
@@ -164,11 +189,11 @@ def analyse(
         chosen.model.run.subfolder("analysis") if chosen.model and chosen.model.run else Path(f"analysis-{chosen.name}")
     )
     stem = options.file_stem(kind, layer)
-    files = out or [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
+    files = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
     for path in files:
         options.make_folder(path.parent)
     record = {"kind": kind, "settings": entry.settings | chosen_settings, "layers": layer, "limit": first}
-    record |= {"against": against} | ({"trials": trials} if trials else {})
+    record |= {"against": against_name} | ({"trials": trials} if trials else {})
     said = opened.record_of(chosen, subject, [(analyses, kind)], **record)
     write_each(files, lambda path: _write(path, result.table, figure, said))
     plt.close(figure)
@@ -182,6 +207,102 @@ def analyse(
         return
     _show(result.table)
     print(*files, sep="\n")
+
+
+def _analyse_networks(
+    kind: str,
+    subjects: list[str],
+    members: list[Member],
+    others: list[Member],
+    opened: _Opened,
+    out: list[Path] | None,
+    workers: tuple[int | None, str | None],
+    how: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Analyse each of several networks, and summarise over networks or compare two groups of them."""
+    import matplotlib.pyplot as plt
+
+    from netsim.analysis.analysing import analyse as analyse_by_name
+    from netsim.analysis.networks import compare_networks, networks_figure, over_networks
+    from netsim.analysis.studies import join_networks
+    from netsim.analysis.style import theme
+    from netsim.files import write_each
+    from netsim.specification.keys import parse_settings
+    from netsim.spikes.files import records
+
+    entry = analyses.require(kind)
+    settings, layers = entry.checked(parse_settings(how["settings"] or ())), how["populations"]
+    each_against = others[0].name if len(others) == 1 and ("=" in others[0].name or others[0].name == "initial") else ""
+    groups = [members, [] if each_against else others]
+    if entry.needs_other and not each_against:
+        remedy = "give --against initial or --against STUDY=LEVEL, which compare each network with itself"
+        raise SpecificationError("--against", f"{kind} compares networks in pairs; {remedy}")
+    for path in out or ():
+        _check_suffix(path)
+    named = {each.name: opened.subject(each.name) for group in groups for each in group}
+    if files := [name for name, one in named.items() if one.model is None]:
+        raise SpecificationError(files[0], "is no network; several subjects must be runs, presets or sweeps")
+    options.check_different({name: one.model for name, one in named.items() if one.model})
+    tables: list[list[Any]] = [[], []]
+    said = []
+    with (
+        options.distributed_over(workers[1], workers[0]) as distribution,
+        progress_bar() as progress,
+        notes_for(DataWarning),
+    ):
+        task = progress.add_task(f"analysing {kind}", total=len(named))
+        for group, found in zip(groups, tables, strict=True):
+            for member in group:
+                one = named[member.name]
+                limit = entry.presentations if how["limit"] is None else how["limit"]
+                told: Progress = lambda done, of: None  # noqa: E731  progress counts networks
+                other = (
+                    opened.other(each_against, one).spikes(limit, layers, told, distribution, opened.seed)
+                    if each_against
+                    else None
+                )
+                model = one.model if entry.takes("model") else None
+                analysed = analyse_by_name(
+                    model or one.spikes(limit, layers, told, distribution),
+                    kind,
+                    other,
+                    stimuli=one.stimuli() if model else None,
+                    populations=layers,
+                    limit=limit,
+                    engine=one.engine() if model and entry.takes("engine") else None,
+                    workers=distribution if model and entry.takes("workers") else None,
+                    seed=opened.seed,
+                    **settings,
+                )
+                found.append(analysed.table.assign(network=member.name, group=member.settings))
+                record = {"kind": kind, "settings": entry.settings | settings, "layers": layers, "limit": limit}
+                said.append(
+                    opened.record_of(one, member.name, [(analyses, kind)], **record, against=each_against or None)
+                )
+                progress.advance(task)
+    table = join_networks(tables[0])
+    summary = compare_networks(table, join_networks(tables[1])) if tables[1] else over_networks(table)
+    with theme(how["palette"]):
+        figure = networks_figure(summary, palette=how["palette"]).figure
+    folder = Path(subjects[0], "analysis") if len(subjects) == 1 else Path("analysis-networks")
+    stem = options.file_stem(kind, layers)
+    paths = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
+    for path in paths:
+        options.make_folder(path.parent)
+    written = next((path for path in paths if path.name.endswith(_TABLES)), paths[0])
+    paths.append(written.with_name(f"{written.name.partition('.')[0]}-networks.csv"))
+    write_each(
+        paths, lambda path: _write(path, summary if path.name == paths[-1].name else table, figure, {"networks": said})
+    )
+    plt.close(figure)
+    if as_json:
+        print_json(
+            {"kind": kind, "subjects": list(named), "networks": records(summary), "files": list(map(str, paths))}
+        )
+        return
+    _show(summary)
+    print(*paths, sep="\n")
 
 
 class _Subject:
@@ -305,17 +426,6 @@ class _Opened:
         return other
 
 
-def _setting(text: str) -> tuple[str, Any]:
-    """Return a setting and its value, a number or a word."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise SpecificationError(f"--set {text}", "must be NAME=VALUE")
-    try:
-        return name, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return name, value
-
-
 def _as_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -327,6 +437,13 @@ def _check_suffix(path: Path) -> None:
         check_table_suffix(path)
     elif path.suffix != _RECORD:
         check_suffix(path)
+
+
+def _with_table(files: list[Path]) -> list[Path]:
+    """Return the files of the user, and a table next to the first figure if there is no file of the table."""
+    figures = [path for path in files if not path.name.endswith((*_TABLES, _RECORD))]
+    has_table = any(path.name.endswith(_TABLES) for path in files)
+    return files if has_table or not figures else [*files, figures[0].with_suffix(".csv")]
 
 
 def _write(path: Path, table: Any, figure: Any, record: dict[str, Any]) -> None:

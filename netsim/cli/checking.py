@@ -10,6 +10,7 @@ from typer import Argument, Option
 
 from netsim.cli import options
 from netsim.cli.terminal import counting, new_table, print_json, print_table
+from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
     from netsim.measuring.checking import Check
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 def check(
     model: Annotated[str, Argument(metavar="NETWORK", help="A preset, a TOML file or a run folder.")],
+    settings: options.SettingsOption = None,
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
     engine: options.EngineOption = None,
@@ -30,14 +32,19 @@ def check(
 
     Training stimuli are presented to the initial weights of a preset or TOML file, or to the weights of a run.
     """
-    from netsim.runs.model import find_run, load_network
+    from netsim.runs.model import find_run
+    from netsim.specification.keys import parse_settings
+    from netsim.training.beginnings import beginning_of
     from netsim.training.checking import beginning
     from netsim.training.checking import check as check_network
 
+    given = parse_settings(settings or ())
     if find_run(model) is None:
-        network = options.with_options(load_network(model), dataset=dataset, engine=engine, dt=dt)
+        network = options.with_options(beginning_of(model, given).network, dataset=dataset, engine=engine, dt=dt)
         chosen = beginning(network, seed)
     else:
+        if given:
+            raise SpecificationError("--set", f"has no meaning for {model}, a trained run; give a preset or TOML file")
         known, network = options.model_of(model, seed, dataset=dataset, engine=engine, dt=dt)
         chosen = replace(known, network=network)
     splits = options.splits_of(chosen, network, data_dir, as_needed=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,9 +70,10 @@ record of settings, seeds, versions and checksums. Each condition and seed is ke
         list_experiments(as_json)
         return
     from netsim.experiments.settings import make_experiment
+    from netsim.specification.keys import parse_settings
     from netsim.spikes.files import records
 
-    chosen = make_experiment(name, quick, dict(map(_setting, settings or [])))
+    chosen = make_experiment(name, quick, parse_settings(settings or ()))
     folder = out or Path("experiments") / (f"{name}-quick" if quick else name)
     try:
         result = run(chosen.name, quick, seeds, chosen.settings, folder, resume, data_dir, scheduler or workers)
@@ -137,14 +137,3 @@ def print_results(result: ExperimentResult) -> None:
     terminal.print_table(table)
     print(f"{result.verdict.outcome}: {result.verdict.reason}")
     print(*result.files, sep="\n")
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """Return a setting and its value, a TOML value or a word."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise SpecificationError(f"--set {text}", "must be KEY=VALUE")
-    try:
-        return name, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return name, value

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Option
+from typer import Argument, Context, Option
 from typer.core import TyperCommand, TyperGroup
 
 from netsim import seams
@@ -62,6 +62,13 @@ Dt = Annotated[
     ),
 ]
 ModelArgument = Annotated[str, Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
+NetworksArgument = Annotated[
+    list[str],
+    Argument(
+        metavar="RUN|PRESET|SWEEP...",
+        help="A run folder, a preset or a TOML file; or several, or the folder of a sweep, for results over networks.",
+    ),
+]
 StimuliFile = Annotated[
     Path | None,
     Option("--stimuli", metavar="FILE", help="Present the spikes of this file, as netsim export writes them."),
@@ -72,6 +79,35 @@ Split = Annotated[
         metavar="test|validation",
         rich_help_panel=STIMULI,
         help="Test stimuli, or the stimuli set aside for validation.",
+    ),
+]
+
+
+def _complete_setting(ctx: Context, incomplete: str) -> list[str]:
+    """Return keys of the network's settings that begin as the word does, or values of the key that the word names."""
+    from netsim.runs.model import network_file
+    from netsim.specification.keys import known_keys, known_values
+    from netsim.specification.toml import read_toml
+
+    key, equals, value = incomplete.partition("=")
+    if equals:
+        return [f"{key}={known}" for known in known_values(key) if known.startswith(value)]
+    table: dict[str, Any] = {}
+    with suppress(NetsimError):
+        words = [ctx.params.get("model"), ctx.params.get("base"), *ctx.args]  # what follows --set stays in `args`
+        named = str(next(filter(None, words), ""))
+        is_run = Path(named, "network.toml").is_file()
+        table = read_toml(Path(named, "network.toml") if is_run else network_file(named))
+    return [f"{known}=" for known in known_keys(table) if known.startswith(incomplete)]
+
+
+SettingsOption = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting of the network, such as learning.rate=0.001 or layers.hidden.size=50; repeatable.",
+        autocompletion=_complete_setting,
     ),
 ]
 Seed = Annotated[int, Option(min=0, metavar="N", help="Seed of every random draw.")]
@@ -242,6 +278,14 @@ def model_of(name: str, seed: int, remedy: str = "", **options: Any) -> tuple[Mo
         if changed := changed_plugins(chosen.run.record().get("plugins", [])):
             note(f"{name}: {changed}")
     return chosen, with_options(chosen.network, **options)
+
+
+def check_different(models: Mapping[str, Model]) -> None:
+    """Refuse networks with equal weights, which are one network."""
+    named: dict[str, str] = {}
+    for name, model in models.items():
+        if model.sha256 is not None and (other := named.setdefault(model.sha256, name)) != name:
+            raise SpecificationError(name, f"has the same weights as {other}; a network counts once, leave one out")
 
 
 def note_initial_weights(name: str, chosen: Model, seed: int) -> None:

@@ -18,12 +18,18 @@ from netsim.seams import studies
 if TYPE_CHECKING:
     import pandas as pd
 
+    from netsim.runs.folder import RunFolder
+
 
 def study(
     name: Annotated[
         str, Argument(metavar="STUDY", help="What is disturbed, see above.", autocompletion=lambda: list(studies))
     ],
-    subject: options.ModelArgument,
+    subjects: options.NetworksArgument,
+    against: Annotated[
+        list[str] | None,
+        Option(metavar="RUN|SWEEP", help="Compare with these networks, a second group; repeatable."),
+    ] = None,
     level: Annotated[
         list[float] | None,
         Option(metavar="X", help="Level of the disturbance, see STUDY; repeatable; by default several levels."),
@@ -33,6 +39,14 @@ def study(
         Option(
             metavar="LAYER|all",
             help="Disturb only this layer; repeatable, one curve each; by default all layers together.",
+        ),
+    ] = None,
+    degradation: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME",
+            help="For degrade: contrast, noise, blur, occlusion or morph, or several such as contrast+noise;"
+            " repeatable, one curve each; by default all five.",
         ),
     ] = None,
     seeds: Annotated[int | None, Option(min=1, max=10_000, metavar="N", help="Number of seeds; by default 5.")] = None,
@@ -59,45 +73,109 @@ def study(
 
     Files are STUDY.csv, with one row per level and seed, STUDY.png and .svg, with 95 % confidence bands over seeds, \
 and STUDY.json, a record of what was simulated. Chosen layers follow the name, as in STUDY-LAYER.csv.
+
+    Of several networks, each counts once: the table has a row per network, and intervals are over networks. With \
+--against, STUDY-comparison.csv has the differences of two groups of networks, with interval, effect and test.
     """
-    from netsim.analysis.studies import study_table
+    from netsim.analysis.networks import compare_networks
+    from netsim.analysis.studies import join_networks, study_table
     from netsim.engines import make_engine
-    from netsim.spikes.files import check_table_suffix, records
+    from netsim.spikes.files import check_table_suffix, records, write_table
     from netsim.studies.plans import make_plan
     from netsim.studies.runner import StudyRunner
+    from netsim.sweeps.members import members_of
 
-    chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
-    plan = make_plan(network, name, level, range(seed, seed + (seeds or 5)), layer)
-    if seeds is not None and not plan.seeds:
+    if degradation is not None and name != "degrade":
+        raise SpecificationError("--degradation", f"has no meaning for {name}, but for degrade")
+    if layer is not None and name == "degrade":
+        raise SpecificationError("--layer", "has no meaning for degrade; choose with --degradation")
+    layer = layer or degradation
+    members, others = members_of(subjects), members_of(against or ())
+    if both := {each.name for each in members} & {each.name for each in others}:
+        raise SpecificationError(f"--against {min(both)}", "is in both groups; a network belongs to one of them")
+    frames, records_of_each, plans = [], [], []
+    for member in [*members, *others]:
+        chosen, network = options.model_of(member.name, seed, engine=engine, dt=dt, dataset=dataset)
+        plan = make_plan(network, name, level, range(seed, seed + (seeds or 5)), layer)
+        plans.append((member, chosen, network, plan))
+    first = plans[0]
+    options.check_different({member.name: chosen for member, chosen, _, _ in plans})
+    if seeds is not None and not first[3].seeds:
         raise SpecificationError(
             f"--seeds {seeds}", f"has no meaning for {name}, which draws nothing at random; remove it"
         )
     if studies[name].is_grid and dt is not None:
         raise SpecificationError(f"--dt {dt:g}", f"has no meaning for {name}; give time steps with --level")
-    folder = out or (chosen.run.subfolder("studies") if chosen.run else Path(f"studies-{network.name}"))
+    several = len(plans) > 1
+    folder = out or folder_of(subjects, first[1].run if not several else None, first[2].name, several)
     stem = options.file_stem(name, layer)
     tables = [folder / f"{stem}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
     for table in tables:
         check_table_suffix(table)
-    stimuli = options.split_of(chosen, network, split, data_dir, limit)
+    stimuli = [options.split_of(chosen, network, split, data_dir, limit) for _, chosen, network, _ in plans]
     options.make_folder(folder)
-    options.note_initial_weights(subject, chosen, seed)
-    kind = (studies, plan.study)
-    more: dict[str, Any] = {"dt_ms": None} if studies[plan.study].is_grid else {}
-    more |= {"presentations": len(stimuli), **plan.to_dict()}
-    source = {"dataset": network.training.dataset, "split": split}
-    record = options.record_of(subject, chosen, network, source, seed, [kind], **more)
-    total = plan.passes * len(stimuli)
+    total = sum(plan.passes * len(shown) for (*_, plan), shown in zip(plans, stimuli, strict=True))
     with options.distributed_over(scheduler, workers) as distribution, counting(f"studying {name}", total) as advance:
-        model = replace(chosen, network=network)
-        engine_at = functools.partial(make_engine, network.training.engine, network)
-        frame = study_table(StudyRunner(plan, model, stimuli, engine_at, advance, distribution).run())
+        done = 0
+        for (member, chosen, network, plan), shown in zip(plans, stimuli, strict=True):
+            options.note_initial_weights(member.name, chosen, seed)
+            more: dict[str, Any] = {"dt_ms": None} if studies[plan.study].is_grid else {}
+            more |= {"presentations": len(shown), **plan.to_dict()}
+            source = {"dataset": network.training.dataset, "split": split}
+            record = options.record_of(member.name, chosen, network, source, seed, [(studies, plan.study)], **more)
+            model = replace(chosen, network=network)
+            engine_at = functools.partial(make_engine, network.training.engine, network)
+            before = done
+            runner = StudyRunner(
+                plan, model, shown, engine_at, lambda now, _, before=before: advance(before + now, total), distribution
+            )
+            frames.append(study_table(runner.run()).assign(network=member.name, group=member.settings))
+            records_of_each.append(record)
+            done += plan.passes * len(shown)
+    record = records_of_each[0] if not several else {"networks": records_of_each}
+    compared = None
+    if not several:
+        frame = frames[0].drop(columns=["network", "group"])
+    else:
+        frame = join_networks(frames[: len(members)])
+        if others:
+            compared = compare_networks(frame, join_networks(frames[len(members) :]))
     files = write_study(frame, record, folder, tables)
+    if compared is not None:
+        write_table(compared, folder / f"{stem}-comparison.csv")
+        files.append(str(folder / f"{stem}-comparison.csv"))
     if as_json:
-        print_json(record | {"rows": records(frame), "files": files})
+        rows = {"rows": records(frame), "files": files}
+        print_json(record | rows | ({"comparison": records(compared)} if compared is not None else {}))
         return
     print_levels(frame)
+    if compared is not None:
+        print_comparison(compared[compared["measure"].isin(["strict_accuracy", "mean_decision_latency_ms"])])
     print(*files, sep="\n")
+
+
+def folder_of(subjects: list[str], run: RunFolder | None, network: str, several: bool) -> Path:
+    """The folder of a study: in the run or the one sweep, else in the current folder."""
+    if several:
+        return Path(subjects[0], "studies") if len(subjects) == 1 else Path("studies-networks")
+    return run.subfolder("studies") if run else Path(f"studies-{network}")
+
+
+def print_comparison(compared: pd.DataFrame) -> None:
+    """One line per measure and key: the difference of two groups of networks."""
+    keys = [key for key in ("layer", "level", "condition") if key in compared]
+    table = new_table("measure", *keys, "networks>", "difference>", "95 % interval>", "Hedges' g>", "p>")
+    for row in compared.to_dict("records"):
+        table.add_row(
+            row["measure"],
+            *("" if isinstance(row[key], float) and math.isnan(row[key]) else str(row[key]) for key in keys),
+            f"{row['networks']} / {row['against_networks']}",
+            f"{row['difference']:.4g}",
+            "" if math.isnan(row["low"]) else f"{row['low']:.4g} to {row['high']:.4g}",
+            "" if math.isnan(row["effect"]) else f"{row['effect']:.2f}",
+            "" if math.isnan(row["p"]) else f"{row['p']:.3g}",
+        )
+    print_table(table)
 
 
 def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:
@@ -132,17 +210,24 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
 def print_levels(frame: pd.DataFrame) -> None:
     """Print one line per curve and level: means over seeds, with the interval of the accuracy."""
     accuracy = ("accuracy,\nstrict>", "95 % interval>")  # lines of 80 columns keep intervals whole
-    table = new_table("", "layer", "level>", *accuracy, "same\ndecisions>", "change of\nlatency>")
-    by = ["condition", "layer", "level"]
+    several = "network" in frame
+    by = [*(["group"] if "group" in frame else []), "condition", "layer", "level"]
+    more = [*(["settings"] if "group" in frame else []), *(["networks>"] if several else [])]
+    table = new_table(*more, "", "layer", "level>", *accuracy, "same\ndecisions>", "change of\nlatency>")
+    if several:
+        counts = frame.fillna({"layer": ""}).groupby(by, sort=False, dropna=False, observed=True)["network"].nunique()
+        frame = frame.assign(networks=counts.max())
     curves = frame.fillna({"layer": ""}).groupby(by, sort=False, dropna=False, observed=True)
     for row in curves.mean(numeric_only=True).reset_index().to_dict("records"):
         change = row["latency_difference_ms"]
         table.add_row(
+            *([row["group"]] if "group" in row else []),
+            *([f"{row['networks']:.0f}"] if several else []),
             row["condition"],
             row["layer"],
             "" if math.isnan(row["level"]) else f"{row['level']:g}",
             f"{row['strict_accuracy']:.2%}",
-            f"{row['low']:.2%} to {row['high']:.2%}",
+            "" if math.isnan(row["low"]) else f"{row['low']:.2%} to {row['high']:.2%}",
             f"{row['same_decisions']:.2%}",
             "" if math.isnan(change) else f"{change:.2f} ms",
         )

@@ -1,4 +1,4 @@
-"""The commands ``netsim train`` and ``netsim sweep``."""
+"""The commands ``netsim train``, ``netsim reproduce`` and ``netsim sweep``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from netsim.cli import options, terminal
-from netsim.errors import RunError
+from netsim.errors import RunError, SpecificationError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from netsim.sweeps.execution import Outcome, SweepCallbacks
     from netsim.sweeps.plan import Plan, PlannedRun
+    from netsim.training.reproducing import Reproduction
 
 _PLAN, _TABLE = "sweep.toml", "results.csv"
 _ROWS_SHOWN = 20
@@ -25,8 +26,14 @@ _ROWS_SHOWN = 20
 
 def train(
     model: Annotated[
-        str, Argument(metavar="PRESET|FILE.toml", help="A preset (see netsim models) or a file with your own network.")
+        str,
+        Argument(
+            metavar="PRESET|FILE.toml|RUN",
+            help="A preset (see netsim models), a file with your own network, or a run whose weights a new run begins"
+            " with.",
+        ),
     ],
+    settings: options.SettingsOption = None,
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
     engine: options.EngineOption = None,
@@ -37,10 +44,15 @@ def train(
     limit: Annotated[
         int | None, Option(min=2, metavar="N", help="Train on the first N images, validate on up to N/5.")
     ] = None,
-    seed: options.Seed = 0,
-    out: Annotated[Path | None, Option(metavar="RUN", help="New run folder; by default runs/PRESET-seedN.")] = None,
+    seed: Annotated[
+        int | None, Option(min=0, metavar="N", help="Seed of every random draw; by default 0, or the resumed run's.")
+    ] = None,
+    out: Annotated[
+        Path | None, Option(metavar="RUN", help="New run folder; by default runs/PRESET-seedN or RUN-continued.")
+    ] = None,
     resume: Annotated[
-        bool, Option("--resume", help="Continue the run folder where it stopped, if there is one.")
+        bool,
+        Option("--resume", help="Continue the run folder where it stopped, if there is one; --epochs extends it."),
     ] = False,
     checkpoint_every: Annotated[
         float, Option(min=0, metavar="SECONDS", help="Longest time between two checkpoints.")
@@ -51,16 +63,29 @@ def train(
 
     With training.validation = 0 no images are set aside, and the weights of the last epoch are kept.
 
+    train RUN --set KEY=VALUE trains a new run that begins with the best weights of RUN. train RUN \
+--resume --epochs N extends RUN.
+
     Press Ctrl-C to stop after the current batch, twice to stop at once. --resume continues.
     """
-    from netsim.runs.model import load_network
+    from netsim.specification.keys import parse_settings
+    from netsim.training.beginnings import beginning_of
     from netsim.training.checkpoint import is_validated
     from netsim.training.opening import open_training, training_figures
 
-    network = options.with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
-    path = out or Path("runs") / f"{network.name}-seed{seed}"
+    given = parse_settings(settings or ())
+    shortcuts = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
+    for option, value in shortcuts.items():
+        if value is not None and f"training.{option}" in given:
+            raise SpecificationError(f"--{option}", f"is given by --set training.{option} too; leave one out")
+    begins = beginning_of(model, given, resume and out in (None, Path(model)))
+    network = options.with_options(begins.network, dataset=dataset, engine=engine, dt=dt, epochs=epochs)
+    seed, limit = begins.seed if seed is None else seed, begins.limit if limit is None else limit
+    path, data_dir = out or begins.path or Path("runs") / f"{network.name}-seed{seed}", data_dir or begins.data_dir
     with terminal.data_progress() as on_progress:
         run = open_training(path, network, seed, limit, data_dir, resume, on_progress, on_warning=terminal.note)
+    if begins.parent is not None:
+        terminal.note(f"{path}: begins with the best weights of {begins.parent}")
     try:
         with terminal.interrupt_noted() as interrupted, terminal.training_progress(network, interrupted) as callbacks:
             history = run.train(callbacks, interrupted, checkpoint_every)
@@ -79,6 +104,53 @@ def train(
     else:
         print(f"kept: epoch {figures['best_epoch']}, the last one; no stimuli were set aside for validation")
     print(f"run folder: {path}")
+
+
+def reproduce(
+    run: Annotated[str, Argument(metavar="RUN", help="A run folder of netsim train.")],
+    out: Annotated[Path | None, Option(metavar="DIR", help="New run folder; by default RUN-reproduced.")] = None,
+    resume: Annotated[
+        bool, Option("--resume", help="Continue the reproduction where it stopped, if there is one.")
+    ] = False,
+    data_dir: options.DataDir = None,
+    as_json: options.Json = False,
+) -> None:
+    """Train a run again, and compare weights and metrics with it to the bit.
+
+    netsim uses the specification, the seed, the data and the plug-ins of the run. It lists what differs around the \
+run: versions, machine, git revision, data. If weights or metrics differ, the exit code is 1.
+    """
+    from netsim.runs.folder import open_run
+    from netsim.training.reproducing import reproduce as reproduce_run
+
+    network = open_run(run).network()
+    with terminal.interrupt_noted() as interrupted, terminal.training_progress(network, interrupted) as callbacks:
+        try:
+            found = reproduce_run(
+                run, out, data_dir=data_dir, resume=resume, callbacks=callbacks, interrupted=interrupted
+            )
+        except KeyboardInterrupt:
+            terminal.fail_interrupted(out or Path(f"{run}-reproduced"), "")
+    if as_json:
+        terminal.print_json(found.to_dict())
+    else:
+        print_reproduction(found)
+    if not found.identical:
+        terminal.fail(f"{run}: is not reproduced; {found.again} has other weights or metrics")
+
+
+def print_reproduction(found: Reproduction) -> None:
+    """Show what differs, or that nothing does."""
+    epochs = f"{found.epochs} epoch{'s' * (found.epochs != 1)}"
+    weights = [f"{name} by up to {difference:.3g}" for name, difference in found.weights.items()]
+    metrics = [f"{name} from epoch {epoch}" for name, epoch in found.metrics.items()]
+    print(f"weights of the best epoch: {'differ: ' + ', '.join(weights) if weights else 'identical to the bit'}")
+    print(f"metrics of {epochs}: {'differ: ' + ', '.join(metrics) if metrics else 'identical to the bit'}")
+    print(
+        *(f"differs: {change}" for change in found.surroundings or ["nothing in versions, machine and revision"]),
+        sep="\n",
+    )
+    print(f"run folder: {found.again}")
 
 
 def sweep(

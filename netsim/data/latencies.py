@@ -1,8 +1,8 @@
 """First-spike latencies by population."""
 
-import warnings
-
 import numpy as np
+
+from netsim.errors import warn_user
 
 
 class Latencies(dict[str, np.ndarray]):
@@ -22,9 +22,6 @@ class Latencies(dict[str, np.ndarray]):
         if not isinstance(key, int | np.integer):
             raise KeyError(key)
         name = list(self)[key]
-        warnings.warn(
-            f'latencies[{key}] is deprecated; use the name of the population: latencies["{name}"]',
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        former = f'latencies[{key}] is deprecated; use the name of the population: latencies["{name}"]'
+        warn_user(former, DeprecationWarning)
         return self[name]

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import os
 import tempfile
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
 from netsim.data.tally import Tally, latest_spike, warn_of_gaps, warn_too_early
-from netsim.errors import DataError, DataWarning, RunError
+from netsim.errors import DataError, DataWarning, RunError, warn_user
 from netsim.specification import Encoder
 from netsim.specification.checks import check_kind, check_unmasked, finite, path_in, plain_number
 
@@ -119,7 +118,7 @@ def make_dataset(
             learned = np.unique(parts["training"][1]).tolist() if codes.classes else []
             if len(learned) == 1 and learned[0] < len(codes.classes):
                 only = f"all training samples are of one class, {codes.classes[learned[0]]}"
-                warnings.warn(f"{name}: {only}; give at least two classes", DataWarning, stacklevel=2)
+                warn_user(f"{name}: {only}; give at least two classes", DataWarning)
             elif codes.are_counted:
                 warn_of_gaps(name, parts["training"][1])
             if share is not None:

@@ -61,7 +61,7 @@ def convert(recordings: Recordings, encoder: EventEncoder) -> tuple[np.ndarray, 
     for row, converted in enumerate(_converted(recordings, order, encoder, name, ignore_progress, tally)):
         times[row], labels[row] = converted
     tally.check(name, encoder)
-    warn_too_early(name, times.max(where=times != SILENT, initial=-1) / MICROSECONDS, encoder, stacklevel=4)
+    warn_too_early(name, times.max(where=times != SILENT, initial=-1) / MICROSECONDS, encoder)
     return times, labels
 
 

@@ -99,6 +99,15 @@ class Stimuli:
         _check_coded(self.encoder, coded, len(chosen))
         return self.encoder.with_constant(coded)
 
+    def intensities(self) -> np.ndarray:
+        """Return all images as they are, shape (stimuli, height, width, channels).
+
+        Raises DataError if the stimuli are recordings or latencies.
+        """
+        if self.intensity_max is None:
+            raise DataError("stimuli: are not images; give images, not recordings or spikes")
+        return np.asarray(self.images[self._rows_of(np.arange(len(self)))])
+
     def pick(self, chosen: np.ndarray) -> Stimuli:
         """Return only the chosen stimuli, by indices in the given order or by a mask."""
         chosen = positions(chosen, len(self), "chosen")

@@ -1,11 +1,10 @@
 """Counts of likely mistakes in samples and labels, with warnings and errors."""
 
 import dataclasses
-import warnings
 
 import numpy as np
 
-from netsim.errors import DataError, DataWarning
+from netsim.errors import DataError, DataWarning, warn_user
 from netsim.specification import Encoder
 
 _MOST_SHOWN = 5  # labels per message
@@ -25,11 +24,11 @@ def too_early(latest: float, encoder: Encoder) -> str:
     return f"all spikes come {when} of an encoding window of {encoder.t_max:g} ms"
 
 
-def warn_too_early(name: str, latest: float, encoder: Encoder, stacklevel: int = 3) -> None:
+def warn_too_early(name: str, latest: float, encoder: Encoder) -> None:
     """Warn if all spikes are so early that seconds were probably given as milliseconds."""
     if encoder.unit and (early := too_early(latest, encoder)):
         ask = f"{encoder.samples} are in {encoder.unit}: are these in another unit?"
-        warnings.warn(f"{name}: {early}; {ask}", DataWarning, stacklevel=stacklevel)
+        warn_user(f"{name}: {early}; {ask}", DataWarning)
 
 
 @dataclasses.dataclass
@@ -78,10 +77,10 @@ class Tally:
             late = ', or set encoder.origin to "first-event" for recordings whose clock started long before'
             advice = "lengthen encoder.t_max to keep them" + late * (self.silent > 0)
         if notes:
-            warnings.warn(f"{name}: {'; '.join(notes)}; {advice}", DataWarning, stacklevel=4)
+            warn_user(f"{name}: {'; '.join(notes)}; {advice}", DataWarning)
 
 
-def warn_of_gaps(name: str, labels: np.ndarray, stacklevel: int = 3) -> None:
+def warn_of_gaps(name: str, labels: np.ndarray) -> None:
     """Warn if training labels, numbers of classes from 0, do not include all numbers up to the largest."""
     known = np.unique(labels).tolist()
     missing = sorted({*range(known[-1])} - {*known})
@@ -91,4 +90,4 @@ def warn_of_gaps(name: str, labels: np.ndarray, stacklevel: int = 3) -> None:
     made = f"labels count from 0 and range up to {known[-1]}, which makes {known[-1] + 1} classes"
     remedy = "subtract 1 from each" if missing == [0] else "renumber them"
     lacking = f"no training sample has the label {shown}; {remedy}, or give words"
-    warnings.warn(f"{name}: {made}, but {lacking}", DataWarning, stacklevel=stacklevel)
+    warn_user(f"{name}: {made}, but {lacking}", DataWarning)

@@ -97,6 +97,8 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
         "pretrained_sha256": "checksum of the weights it began with",
     }
     facts += [Fact(name, str(record[key])) for key, name in optional.items() if key in record]
+    if "parent" in record:
+        facts.append(Fact("begins with the weights of", _listed(record["parent"])))
     before = record.get("learned_before")
     facts += [
         Fact("data that those weights had learned from", _listed(seen))
@@ -114,6 +116,9 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
     resumed = record.get("resumed")
     for entry in resumed if isinstance(resumed, list) else ():
         facts.append(Fact("resumed", _resumed(entry)))
+    extended = record.get("extended")
+    for entry in extended if isinstance(extended, list) else ():
+        facts.append(Fact("extended", _extended(entry)))
     if plugins := record.get("plugins"):
         listed = "; ".join(map(_plugin, plugins)) if isinstance(plugins, list) else _shown(plugins)
         facts.append(Fact("plug-ins", listed))
@@ -127,6 +132,15 @@ def _resumed(entry: Any) -> str:
     version = f"netsim {_shown(entry.get('netsim'))}, git revision {_shown(entry.get('git_revision'))}"
     libraries, machine = (_listed(entry.get(key)) for key in ("versions", "machine"))
     return f"in epoch {_shown(entry.get('epoch'))}, {_shown(entry.get('started'))}: {version}; {libraries}; {machine}"
+
+
+def _extended(entry: Any) -> str:
+    """Describe an extension of the training, from `netsim.runs.folder.RunFolder.extend`."""
+    epochs = entry.get("epochs") if isinstance(entry, Mapping) else None
+    if not (isinstance(entry, Mapping) and isinstance(epochs, list) and len(epochs) == 2):
+        return _shown(entry)
+    like = "as trained from the start" if entry.get("exact") else "not as trained from the start"
+    return f"from {epochs[0]} to {epochs[1]} epochs, {_shown(entry.get('started'))}: {like}"
 
 
 def _data_facts(data: Any) -> list[Fact]:

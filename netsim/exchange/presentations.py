@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsim.errors import DataError, DataWarning, NetsimError
+from netsim.errors import DataError, DataWarning, NetsimError, warn_user
 from netsim.reprs import short_repr
 from netsim.specification import STIMULUS, Encoder, Network, Shape
 
@@ -114,7 +114,7 @@ class Presentations:
             counted[late] = int(np.count_nonzero((times > end) & (times < network.duration)))
         parts = [f"{number:,} of {count:,} spikes {what}" for what, number in counted.items() if number]
         if parts:
-            warnings.warn(f"{self.name}: {'; '.join(parts)}", DataWarning, stacklevel=3)
+            warn_user(f"{self.name}: {'; '.join(parts)}", DataWarning)
 
 
 @contextmanager

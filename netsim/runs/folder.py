@@ -9,6 +9,7 @@ A run folder contains
 - ``checkpoint.npz``: weights, optimizer and position at the last checkpoint, and the best weights so far
 - ``checkpoint-previous.npz``: the checkpoint before, in case the last is damaged
 - ``data``: data that came from Python
+- ``plugins``: copies of plug-in files, and of the files that they import
 """
 
 import csv
@@ -36,6 +37,7 @@ from netsim.errors import DataError, NetsimError, RunError, SpecificationError
 from netsim.files import Digest, file_sha256, read_text, write_json, write_text
 from netsim.numerics.threads import blas_kernels
 from netsim.reprs import html_table
+from netsim.runs.plugin_copies import copy_plugins
 from netsim.runs.plugins import are_plugins, changed_plugins, check_plugins, plugins_of
 from netsim.specification import Network
 from netsim.specification.toml import dumps_network, read_network, write_network
@@ -45,6 +47,8 @@ from netsim.weights.synapses import has_drawn_synapses, synapse_checksums
 
 _LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
 _LARGEST_RECORD = 10_000_000  # bytes
+LARGEST_METRICS = 1_000_000_000
+"""Bytes of a file of metrics that is read."""
 _SURROUNDINGS = ("started", "netsim", "git_revision", "versions", "machine")
 LOCK = ".lock"
 """Name of the lock file in a folder."""
@@ -63,6 +67,7 @@ class RunFolder:
         self.previous_checkpoint = path / "checkpoint-previous.npz"
         self.lock_file = path / LOCK
         self.data = path / "data"
+        self.plugins = path / "plugins"
         self._check_lock: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
@@ -108,7 +113,7 @@ class RunFolder:
             record = self.record()
         except RunError:  # `record` itself raises it where the record is needed
             record = {}
-        check_plugins(record.get("plugins", []), str(self.path))
+        check_plugins(record.get("plugins", []), str(self.path), self.plugins)
         try:
             network = read_network(self.network_file)
         except SpecificationError as error:
@@ -117,8 +122,8 @@ class RunFolder:
                 raise
             other = f"{error.message}; the run was made by netsim {made_by}, this is {__version__}"
             raise SpecificationError(error.field, other) from error
-        wanted = record.get("specification_sha256")
-        if wanted is not None and file_sha256(self.network_file) != wanted:
+        wanted = [record.get("specification_sha256"), *(each.get("former") for each in record.get("extended", []))]
+        if wanted[0] is not None and file_sha256(self.network_file) not in wanted:
             changed = f"{self.network_file}: differs from the trained specification (SHA-256 in its record)"
             raise RunError(f"{changed}; restore it, or copy it and train it as a new run")
         return network
@@ -181,6 +186,22 @@ class RunFolder:
         entry = {"epoch": epoch} | {key: now[key] for key in _SURROUNDINGS}
         self.write_json(self.record_file.name, {**record, "resumed": [*record.get("resumed", []), entry]})
 
+    def extend(self, network: Network, exact: bool) -> None:
+        """Record that a training is extended to more epochs, and write the new specification.
+
+        `exact` says whether the weights are those of a longer training from the start. If the process dies between
+        both files, the former specification is still accepted.
+        """
+        record, now = self.record(), describe_run(0)
+        entry = {"epochs": [self.network().training.epochs, network.training.epochs], "exact": exact}
+        entry |= {"former": file_sha256(self.network_file), "command": now["command"]}
+        entry |= {key: now[key] for key in _SURROUNDINGS}
+        digest = hashlib.sha256(dumps_network(network).encode()).hexdigest()
+        extended = [*record.get("extended", []), entry]
+        self.write_json(self.record_file.name, {**record, "specification_sha256": digest, "extended": extended})
+        self.check_lock()
+        write_network(network, self.network_file)
+
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the metrics of all epochs so far."""
         if not rows:
@@ -222,6 +243,8 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
         "synapses": isinstance(record.get("synapses", {}), dict),
         "resumed": isinstance(resumed := record.get("resumed", []), list)
         and all(isinstance(entry, dict) for entry in resumed),
+        "extended": isinstance(extended := record.get("extended", []), list)
+        and all(isinstance(entry, dict) and isinstance(entry.get("command"), list) for entry in extended),
         "learned_before": isinstance(before := record.get("learned_before", []), list)
         and all(isinstance(seen, dict) and is_count(seen.get("validation")) and "dataset" in seen for seen in before),
         "command": isinstance(command, list) and all(isinstance(word, str) for word in command),
@@ -325,7 +348,9 @@ def create_run(
             checksum = {} if "imported" in record else {"specification_sha256": digest}
             listed = synapse_checksums(network)
             of_synapses = {"synapses": listed} if listed else {}
-            run.write_json(run.record_file.name, {"plugins": plugins_of(network), **checksum, **of_synapses, **record})
+            content = {"plugins": plugins_of(network), **checksum, **of_synapses, **record}
+            run.write_json(run.record_file.name, content)
+            copy_plugins(content["plugins"], run.subfolder(run.plugins.name))
             if weights is not None:
                 write_weights(weights, run.best)
             if kept is not None:
@@ -335,7 +360,8 @@ def create_run(
         except BaseException:
             for file in (run.network_file, run.best, run.record_file, run.lock_file):
                 file.unlink(missing_ok=True)
-            shutil.rmtree(run.data, ignore_errors=True)
+            for folder in (run.data, run.plugins):
+                shutil.rmtree(folder, ignore_errors=True)
             if is_new:
                 run.path.rmdir()
             raise
@@ -357,7 +383,7 @@ def check_free(path: str | Path, is_trained: bool = True) -> None:
 
 def _half_made(names: Sequence[str]) -> bool:
     """True if all files are written before ``network.toml``, the last file of a new run. The record is the first."""
-    later = {"best.npz", "data"}
+    later = {"best.npz", "data", "plugins"}
     whole = {LOCK, "run.json", *later}
     known = all(name in whole or name.startswith((".run.", ".best.", ".network.")) for name in names)
     return known and (later.isdisjoint(names) or "run.json" in names)

@@ -192,7 +192,7 @@ def network_file(name: str) -> Path:
         return preset_file(name)
     if os.path.isdir(name) and is_run(name):
         file = Path(name) / "network.toml"
-        options = f"give {file} to train again, or --out {name} --resume to continue the run"
+        options = f"give {file}, or continue the run: netsim train {name} --resume"
         raise SpecificationError(name, f"is a run folder, not a preset or a TOML file; {options}")
     shown = name if name.strip() else repr(name)
     folder, last = os.path.split(name.rstrip(os.sep))

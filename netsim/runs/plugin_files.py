@@ -1,4 +1,7 @@
-"""Python files that register entries in seams. netsim loads only files that the user names."""
+"""Python files that register entries in seams. netsim loads only files that the user names, and copies of these files.
+
+See `netsim.runs.plugin_copies`.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from typing import Any
 
 from netsim.errors import NetsimError, SpecificationError
 from netsim.files import open_regular
+from netsim.runs.plugin_copies import LARGEST, remember
 from netsim.runs.plugin_imports import Imports
 
-_LARGEST = 10_000_000  # bytes
 _loaded: dict[str, tuple[Path, dict[str, Any]]] = {}
 """Path and `_checksums` of the loaded files, by module name."""
 
@@ -75,13 +78,14 @@ def load_plugin(path: str | Path) -> ModuleType:
         at = f", line {line}" if line else ""
         raise SpecificationError(where, f"cannot be loaded ({type(error).__name__}: {error}{at})") from error
     _loaded[name] = (path, _checksums(path, content, imports))
+    remember({"module": name, **_loaded[name][1]})
     return module
 
 
 def _content(path: Path, where: str) -> bytes:
     try:
         with open_regular(path) as file:
-            return file.read(_LARGEST)
+            return file.read(LARGEST)
     except OSError as error:
         raise SpecificationError(where, f"cannot be read ({error.strerror})") from error
 

@@ -165,7 +165,8 @@ def check_numbers(part: object, where: str, names: Collection[str], bound: str) 
     """Refuse fields that are not finite numbers within a bound, a key of `_BOUNDS`."""
     for name in names:
         value = getattr(part, name)
-        require(finite(value) and _BOUNDS[bound](value), f"{where}.{name}", f"must be {bound}, not {value}")
+        field = f"{where}.{name}".lstrip(".")
+        require(finite(value) and _BOUNDS[bound](value), field, f"must be {bound}, not {value}")
 
 
 def check_probability(value: float, where: str) -> None:

@@ -9,14 +9,13 @@ import os
 import tomllib
 import types
 import typing
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tomli_w
 
-from netsim.errors import DataError, FormerWarning, SpecificationError, nearest
+from netsim.errors import DataError, FormerWarning, SpecificationError, nearest, warn_user
 from netsim.files import file_sha256, read_text, write_text
 from netsim.registry import Registry
 from netsim.seams import connectivities, encoders, feedbacks, psps, scopes
@@ -64,7 +63,7 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     table = dict(table)
     listed = _tables(table, "layers")
     if any(_FORMER_RULE in layer for layer in listed):
-        warnings.warn("layers: the key kind is now called rule; rename it", FormerWarning, stacklevel=2)
+        warn_user("layers: the key kind is now called rule; rename it", FormerWarning)
     layers = tuple(_layer(layer, position) for position, layer in enumerate(listed))
     populations = tuple(_population(part, position) for position, part in enumerate(_tables(table, "populations")))
     projections = tuple(_projection(part, position) for position, part in enumerate(_tables(table, "projections")))

@@ -15,7 +15,7 @@ from netsim.specification import Network
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import BATCH, Distribution, MakeBatch, Presented, as_they_are, present_parts, serial
 from netsim.studies.plans import Plan
-from netsim.studies.study import Condition, Study, encoded
+from netsim.studies.study import Condition, Study
 
 EngineAt = Callable[[float], Engine]
 Row = dict[str, Any]
@@ -66,7 +66,7 @@ class StudyRunner:
                     outputs = undisturbed
                     if level != study.neutral:
                         drawn = Condition(self.network, self.model.weights, layers, level, seed or 0)
-                        outputs = self.present(engine, encoded(study.batch(drawn, condition == "control")))
+                        outputs = self.present(engine, study.stimuli_batch(drawn, condition == "control"))
                     rows.append(self.row(outputs, undisturbed, condition, level, curve, seed))
         return rows
 
@@ -101,6 +101,7 @@ class StudyRunner:
         made, expected = decide(outputs), decide(undisturbed)
         both = np.isfinite(made.latency) & np.isfinite(expected.latency)
         difference = np.abs(made.latency[both] - expected.latency[both])
+        right = made.strictly_correct(self.stimuli.labels)
         return {
             "kind": self.plan.study,
             "condition": condition,
@@ -109,9 +110,16 @@ class StudyRunner:
             "seed": seed,
             "presentations": len(outputs),
             **decision_figures(made, self.stimuli.labels),
+            "right_latency_ms": _mean_latency(made.latency[right]),
+            "wrong_latency_ms": _mean_latency(made.latency[~right]),
             "same_decisions": float((made.choice == expected.choice).mean()),
             "latency_difference_ms": float(difference.mean()) if both.any() else None,
         }
+
+
+def _mean_latency(latencies: np.ndarray) -> float | None:
+    fired = latencies[np.isfinite(latencies)]
+    return float(fired.mean()) if len(fired) else None
 
 
 def _outputs(engine: Engine, presented: Presented) -> np.ndarray:

@@ -193,6 +193,10 @@ class Study:
         """Return the function that makes a batch of the condition, from stimuli (ms) and the index of the first."""
         raise NotImplementedError
 
+    def stimuli_batch(self, condition: Condition, is_control: bool) -> Callable[[Stimuli, int], Batch]:
+        """Return the function that makes a batch of the condition, from stimuli and the index of the first."""
+        return encoded(self.batch(condition, is_control))
+
     def batches(self, network: Network, weights: Weights, level: float, seed: int) -> Callable[[Stimuli, int], Batch]:
         """Return the function that makes batches of stimuli at a level, with the default layers disturbed.
 
@@ -204,8 +208,11 @@ class Study:
         if self.of_simulation:
             raise SpecificationError(self.name, "disturbs the simulation, not presentations; choose another study")
         self.check_level(network, level)
-        (layers,) = self.curves(network, None).values()
-        return encoded(self.batch(Condition(network, weights, layers, level, seed), False))
+        curves = list(self.curves(network, None).values())
+        if len(curves) != 1:
+            raise SpecificationError(self.name, "has several curves; run it as a study, netsim study")
+        (layers,) = curves
+        return self.stimuli_batch(Condition(network, weights, layers, level, seed), False)
 
     def check_level(self, network: Network, level: float) -> None:
         """Raise SpecificationError if the level is out of bounds."""
@@ -267,6 +274,54 @@ class StimulusStudy(Study):
         def make(stimuli: np.ndarray, first: int) -> Batch:
             generator = generator_for(Purpose.STUDIED_STIMULI, condition.seed, first)
             return Batch(transformed(condition.network, stimuli, transform, generator), condition.weights)
+
+        return make
+
+
+@dataclass(frozen=True)
+class ImageStudy(Study):
+    """Study of degraded images: its function maps network, image, level and generator to the degraded image.
+
+    Images have the shape (height, width, channels) and intensities from 0 to 1. Values of the result beyond 0 and 1 are
+    cut off. The generator differs between stimuli and seeds, and is the same at all levels.
+    """
+
+    takes: ClassVar[tuple[str, ...] | None] = ("network", "image", "level", "generator")
+
+    def degrade(
+        self, condition: Condition, images: np.ndarray, labels: np.ndarray, generators: Sequence[np.random.Generator]
+    ) -> Iterable[np.ndarray]:
+        """Return the degraded images of one batch."""
+        return [
+            self.does(condition.network, image, condition.level, generator)
+            for image, generator in zip(images, generators, strict=True)
+        ]
+
+    def stimuli_batch(self, condition: Condition, is_control: bool) -> Callable[[Stimuli, int], Batch]:
+        """Return the function that makes a batch. Each stimulus has its own draws."""
+        import numpy as np
+
+        from netsim.engines import Batch
+        from netsim.numerics.draws import Purpose, generator_for
+
+        encoder = condition.network.encoder
+        if encoder.samples != "images":
+            needs = f"needs images, and the stimuli of {condition.network.name} are {encoder.samples}"
+            raise SpecificationError(f"study {self.name!r}", f"{needs}; choose another study, such as spike-jitter")
+
+        def make(stimuli: Stimuli, first: int) -> Batch:
+            images, largest = stimuli.intensities(), stimuli.intensity_max or 1.0
+            numbers = range(first, first + len(images))
+            generators = [generator_for(Purpose.STUDIED_STIMULI, condition.seed, number) for number in numbers]
+            degraded = np.empty(images.shape)
+            shares = images / largest
+            for number, image in enumerate(self.degrade(condition, shares, stimuli.labels, generators)):
+                if np.shape(image) != images.shape[1:] or not np.isfinite(image).all():
+                    wrong = f"must return a finite image of shape {images.shape[1:]}, not {np.shape(image)}"
+                    raise SpecificationError(f"study {self.name!r}", wrong)
+                degraded[number] = np.clip(image, 0.0, 1.0) * largest
+            latencies = encoder.with_constant(encoder.latencies(degraded, largest))
+            return Batch(latencies, condition.weights)
 
         return make
 

@@ -1,6 +1,5 @@
 """Plans of sweeps: TOML files, and the runs that they define."""
 
-import copy
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -15,7 +14,8 @@ from netsim.reprs import short_repr
 from netsim.runs.model import network_file
 from netsim.specification import Network
 from netsim.specification.checks import check_size, finite, require
-from netsim.specification.toml import network_from_dict, read_toml, with_files_beside
+from netsim.specification.keys import Settings, network_with
+from netsim.specification.toml import read_toml, with_files_beside
 
 _KEYS = ("base", "seeds", "limit", "overrides", "grid", "random")
 _DRAWS: dict[str, Callable[..., Any]] = {
@@ -24,11 +24,7 @@ _DRAWS: dict[str, Callable[..., Any]] = {
     "integers": lambda generator, low, high: int(generator.integers(low, high, endpoint=True)),
     "choice": lambda generator, *choices: choices[generator.integers(len(choices))],
 }
-_NAMED = {"layers": "layer", "populations": "population", "projections": "projection"}
 _MOST_RUNS = 10_000
-
-Settings = dict[str, Any]
-"""Values by dotted keys of a specification, such as ``learning.rate``."""
 
 
 @dataclass(frozen=True)
@@ -188,11 +184,8 @@ def _draw(draw: dict[str, Any], generator: np.random.Generator) -> Any:
 
 def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> Network:
     """Return the base with other values. Error messages name the swept values."""
-    table = copy.deepcopy(base)
-    for key, value in (overrides | settings).items():
-        _put(table, key, value)
     try:
-        network = network_from_dict(table)
+        network = network_with(base, overrides | settings)
     except SpecificationError as error:
         if not settings:
             raise
@@ -202,46 +195,6 @@ def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> N
     separate = "any number above 0, if the data set has validation stimuli"
     require(network.training.validation > 0, aside, f"is 0, but runs are compared by validation; {remedy} ({separate})")
     return network
-
-
-def _put(table: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key. Layers, populations and projections are addressed by name."""
-    *path, last = key.split(".")
-    container: Any = table
-    if path and path[0] in _NAMED:
-        part = _NAMED[path[0]]
-        known = _named(table, path[0])
-        require(len(path) > 1, key, f"is a whole {part}; name one of its keys, for example layers.hidden.dropout")
-        if path[1] not in known:
-            raise SpecificationError(key, f"there is no {part} {path[1]!r}{nearest(path[1], map(str, known))}")
-        container, path = known[path[1]], path[2:]
-    for step in path:
-        container = container.setdefault(step, {})
-        require(isinstance(container, dict), key, f"{step} is not a table but {container!r}")
-    whole = container is table and last in _NAMED
-    require(not whole, key, f"are all {last}; name one, for example layers.hidden.dropout")
-    container[last] = copy.deepcopy(value)
-
-
-def _named(table: dict[str, Any], key: str) -> dict[Any, dict[str, Any]]:
-    """Return layers, populations or projections by name.
-
-    A projection without a name is named by its ends. The first projection onto a population also has the population's
-    name.
-    """
-    known = {}
-    reached = {entry.get("name") for entry in table.get("layers", []) if isinstance(entry, dict)}
-    for entry in table.get(key, []):
-        if isinstance(entry, dict):
-            target = entry.get("target")
-            if "name" in entry:
-                known[entry["name"]] = entry
-            elif target is not None:
-                if target not in reached:
-                    known[target] = entry
-                known[f"{entry.get('source')}_to_{target}"] = entry
-            reached.add(target)
-    return known
 
 
 def described(settings: Settings) -> str:

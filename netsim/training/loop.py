@@ -19,6 +19,7 @@ from netsim.learning.elementwise import update_ema
 from netsim.learning.gradients import arrays_of
 from netsim.measuring.health import BatchHealth
 from netsim.measuring.metrics import decide
+from netsim.numerics.clock import working_time
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
@@ -421,7 +422,7 @@ class _Session:
 
     def _batch(self, stimuli: Stimuli, first: int) -> Batch:
         """Augment stimuli and draw the dropout of the batch."""
-        self._began = time.perf_counter()
+        self._began = working_time()
         network, state, settings = self.network, self.state, self.network.training
         generator = generator_of_batch(self.seed, state.epoch, state.batch)
         latencies = network.encoder.change_coded(
@@ -447,7 +448,7 @@ class _Session:
         self._step(gradients, log_scale_gradients(network, self._forward, gradients))
         state.batch += 1
         _accumulate(network, state.totals, latencies, labels, learned.loss, health)
-        state.totals.seconds += time.perf_counter() - self._began
+        state.totals.seconds += working_time() - self._began
         self.callbacks.on_batch(_progress(state, len(self.stimuli)))
         if self.run is not None and time.monotonic() - self._saved >= self.checkpoint_seconds:
             write_checkpoint(state, self.run)
@@ -586,7 +587,7 @@ def _validate(
     network: Network, learner: Learner, weights: Weights, stimuli: Stimuli
 ) -> Conversation[ValidationFigures]:
     """Present the validation stimuli with the given weights, and return their figures."""
-    began, output = time.perf_counter(), network.output.name
+    began, output = working_time(), network.output.name
 
     def read(presented: Presented) -> list[float]:
         outputs, labels = presented.latencies[output], presented.stimuli.labels
@@ -599,7 +600,7 @@ def _validate(
     for sums in (yield from presenting(in_parts(stimuli, BATCH), batch, read)):
         totals += sums
     loss, accuracy, strict_accuracy, tie_rate = (totals / len(stimuli)).tolist()
-    return ValidationFigures(loss, accuracy, strict_accuracy, tie_rate, time.perf_counter() - began)
+    return ValidationFigures(loss, accuracy, strict_accuracy, tie_rate, working_time() - began)
 
 
 def _epoch_metrics(state: TrainingState, rate: float, validation: dict[str, float]) -> dict[str, Any]:

@@ -15,13 +15,23 @@ from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, make_engine
 from netsim.errors import DataError, RunError, SpecificationError
+from netsim.files import read_text
 from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.numerics.threads import threads
 from netsim.reprs import short_repr
-from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, is_free, open_run
+from netsim.runs.folder import (
+    LARGEST_METRICS,
+    RunFolder,
+    changed_versions,
+    check_free,
+    create_run,
+    describe_run,
+    is_free,
+    open_run,
+)
 from netsim.runs.model import change_of_data
 from netsim.runs.plugins import changed_plugins, names_of, plugins_of
-from netsim.seams import optimizers
+from netsim.seams import optimizers, schedules
 from netsim.specification import Network
 from netsim.specification.checks import check_function, check_kind, path_in, require, whole
 from netsim.specification.toml import network_to_dict
@@ -39,7 +49,7 @@ from netsim.weights.initial import known_weights
 from netsim.weights.synapses import drawn_alike
 
 _RECORDED = {"seed", "plugins", "limit", "data_dir", "data", "training", "validation", "imported", "synapses"}
-_RECORDED |= {"pretrained_sha256", "learned_before", "specification_sha256", "started", "resumed"}
+_RECORDED |= {"parent", "extended", "pretrained_sha256", "learned_before", "specification_sha256", "started", "resumed"}
 _RECORDED |= {"netsim", "git_revision", "versions", "machine"}
 """Keys that netsim itself writes into the record of a run."""
 _MOST_TOLD = 3  # differing options per message
@@ -158,7 +168,9 @@ def open_training(
     data_dir : str, optional
         Folder of the data set. The default for a resumed run is its former folder.
     resume : bool
-        Whether to resume the run at `path`, if it exists. Otherwise a new run starts.
+        Whether to resume the run at `path`, if it exists. Otherwise a new run starts. A network with more epochs
+        extends the run. The weights are then those of a longer training from the start, unless the schedule depends on
+        the number of epochs.
     on_progress : callable
         Called with (text, done, total) while recordings are converted.
     learner, optimizer, constraints, targets : Learner, Optimizer, sequence of Constraint, Targets, optional
@@ -170,7 +182,8 @@ def open_training(
         Replacement for the data set of the settings, see `netsim.make_dataset`. The run folder stores data from memory.
         For files it stores the path.
     on_warning : callable
-        Called with one line if a run is resumed with other versions of libraries. The default issues a Python warning.
+        Called with one line if a run is resumed with other versions of libraries, or if its extension differs from a
+        longer training from the start. The default issues a Python warning.
     record : mapping, optional
         Further entries of the record of a new run.
         Returns
@@ -222,13 +235,17 @@ def open_training(
         known = folder.record()
         if "imported" in known:
             raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
-        if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
-            others = _differences(
-                _options(folder.network(), known["seed"], known.get("limit")), _options(network, seed, limit)
+        former = folder.network()
+        extends = _extends(former, network)
+        if (former != network and not extends) or known["seed"] != seed or known.get("limit") != limit:
+            others = _differences(_options(former, known["seed"], known.get("limit")), _options(network, seed, limit))
+            latest = known.get("extended", [])
+            command = latest[-1]["command"] if latest else known.get("command", [])
+            raise RunError(f"{path}: was started with other options{others}; {_way_on(command, path)}")
+        if (begun_plugins := names_of(known.get("plugins", []))) != names_of(plugins):
+            raise RunError(
+                f"{path}: was started with {begun_plugins or 'no plug-ins'}; resume it with the same in Python"
             )
-            raise RunError(f"{path}: was started with other options{others}; {_way_on(known.get('command', []), path)}")
-        if (former := names_of(known.get("plugins", []))) != names_of(plugins):
-            raise RunError(f"{path}: was started with {former or 'no plug-ins'}; resume it with the same in Python")
         if changed := changed_plugins(known.get("plugins", [])):
             raise RunError(f"{path}: {changed}; restore it, or choose another --out")
         if {key: known.get(key) for key in begun_with} != begun_with:
@@ -269,6 +286,8 @@ def open_training(
         sizes = {"training": len(training), "validation": len(validation)}
         if pretrained is not None and pretrained.learned:
             begun_with |= {"learned_before": pretrained.learned}
+        if pretrained is not None and pretrained.parent:
+            begun_with |= {"parent": pretrained.parent}
         begun = describe_run(
             seed,
             plugins=plugins,
@@ -280,10 +299,42 @@ def open_training(
             **record,
         )
         folder = create_run(path, network, begun, kept=data if keeps else None)
+    elif extends:
+        exact = not folder.checkpoint.exists() or _rates_agree(former, network, len(training))
+        if not exact:
+            if _finished_epochs(folder) < former.training.epochs:
+                first = f"finish its {former.training.epochs} epochs with --resume before you extend it"
+                raise RunError(f"{path}: its schedule {network.learning.schedule} depends on the epochs; {first}")
+            on_warning(
+                f"{path}: its schedule {network.learning.schedule} depends on the number of epochs, so the weights will"
+                f" differ from those of {network.training.epochs} epochs from the start"
+            )
+        with folder.lock():
+            folder.extend(network, exact)
     parts = learner, optimizer, constraints, targets, pretrained
     run = TrainingRun(folder, network, seed, training, validation, engine, *parts)
     run._recorded.update(vars(run))
     return run
+
+
+def _extends(former: Network, network: Network) -> bool:
+    """Whether a network differs from a former one in a larger number of epochs alone."""
+    before, now = former.training.epochs, network.training.epochs
+    return now > before and network == dataclasses.replace(
+        former, training=dataclasses.replace(former.training, epochs=now)
+    )
+
+
+def _finished_epochs(folder: RunFolder) -> int:
+    return len(read_text(folder.metrics, LARGEST_METRICS).splitlines()) - 1 if folder.metrics.exists() else 0
+
+
+def _rates_agree(former: Network, network: Network, stimuli: int) -> bool:
+    """Whether both networks have the same learning rates in all steps of the former training."""
+    steps = -(-stimuli // former.training.batch)
+    before, now = former.training.epochs * steps, network.training.epochs * steps
+    schedule = schedules[network.learning.schedule]
+    return all(schedule(step / before) == schedule(step / now) for step in range(before))
 
 
 def _options(network: Network, seed: int, limit: int | None) -> dict[str, Any]:

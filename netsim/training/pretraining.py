@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,13 @@ class Pretrained:
         Forward weights.
     learned : list of dict
         Their training data, as in the record of a run (see `learned_from`).
+    parent : dict
+        Preset or run of the weights, their epoch and the checksum of their file, as far as known.
     """
 
     weights: Weights
     learned: list[dict[str, Any]]
+    parent: dict[str, Any] = field(default_factory=dict)
 
     def check_unseen(self, network: Network, dataset: Dataset) -> None:
         """Raise SpecificationError for weights that learned from validation stimuli of the network.
@@ -76,7 +79,9 @@ def load_pretrained(network: Network) -> Pretrained | None:
     learned = learned_from(model)
     _check_unseen(network, [seen for seen in learned if seen["dataset"] == network.training.dataset])
     weights = {weight: model.weights[weight] for weight in weight_shapes(network)}
-    return Pretrained(check_weights(network, weights, name), learned)
+    parent = {"run" if model.run else "preset": name, "epoch": model.epoch, "weights_sha256": model.sha256}
+    known = {key: value for key, value in parent.items() if value is not None}
+    return Pretrained(check_weights(network, weights, name), learned, known)
 
 
 def learned_from(model: Model) -> list[dict[str, Any]]:

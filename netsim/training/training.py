@@ -1,7 +1,7 @@
 """Train a network in one call."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,11 @@ from netsim.data.dataset import Dataset
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
 from netsim.engines import Conversation
-from netsim.runs.model import Model, load_model, load_network
+from netsim.runs.model import Model, load_model
 from netsim.specification import Network
-from netsim.specification.checks import path_in
+from netsim.specification.checks import path_in, require
+from netsim.specification.keys import with_settings
+from netsim.training.beginnings import Beginning, beginning_of
 from netsim.training.checkpoint import TrainingState
 from netsim.training.loop import Callbacks, training_conversation
 from netsim.training.opening import open_training
@@ -30,8 +32,9 @@ def train(
     network: Network | str | Path,
     out: str | Path | None = None,
     *,
-    seed: int = 0,
+    seed: int | None = None,
     epochs: int | None = None,
+    settings: Mapping[str, Any] | None = None,
     limit: int | None = None,
     data: Dataset | None = None,
     data_dir: str | None = None,
@@ -44,13 +47,16 @@ def train(
     Parameters
     ----------
     network : Network, str or Path
-        A network, or the name of a preset or TOML file.
+        A network, or the name of a preset or TOML file. The name of a run trains a new run that begins with its best
+        weights, or continues the run itself with `resume` and no `out`.
     out : str or Path, optional
-        New run folder, by default ``runs/NETWORK-seedN``.
-    seed : int
-        Seed of every random draw.
+        New run folder; by default ``runs/NETWORK-seedN``, or ``RUN-continued``.
+    seed : int, optional
+        Seed of every random draw; by default 0, or the seed of the run to resume.
     epochs : int, optional
-        The default is the number in the network's ``training``.
+        By default as the network's ``training`` says. A larger number than that of the run to resume extends the run.
+    settings : mapping, optional
+        Values in place of the network's own, by dotted keys such as ``learning.rate``.
     limit : int, optional
         Number of training stimuli, from the first. Validation uses up to a fifth of this number.
     data : Dataset, optional
@@ -91,10 +97,19 @@ def train(
     ...     model.origin, model.epoch
     ('run', 1)
     """
-    chosen = network if isinstance(network, Network) else load_network(str(network))
+    given = dict(settings or {})
+    if epochs is not None:
+        require("training.epochs" not in given, "epochs", "is given by settings too; leave one out")
+    if isinstance(network, Network):
+        begins = Beginning(with_settings(network, given))
+    else:
+        begins = beginning_of(str(network), given, resume and (out is None or Path(out) == Path(network)))
+    chosen = begins.network
     if epochs is not None:
         chosen = dataclasses.replace(chosen, training=dataclasses.replace(chosen.training, epochs=epochs))
-    path = path_in(out, "out") if out is not None else Path("runs") / f"{chosen.name}-seed{seed}"
+    seed, limit = begins.seed if seed is None else seed, begins.limit if limit is None else limit
+    path = begins.path or Path("runs") / f"{chosen.name}-seed{seed}" if out is None else path_in(out, "out")
+    data_dir = data_dir or (begins.data_dir if data is None else None)
     run = open_training(path, chosen, seed, limit, data_dir, resume, data=data)
     run.train(callbacks, interrupted)
     return load_model(path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
@@ -13,6 +16,7 @@ from netsim.analysis.kinds._information import (
     plug_in,
     relevant_responses,
 )
+from netsim.errors import DataWarning
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Spikes
 
@@ -99,7 +103,7 @@ def test_corrections_leave_nothing_of_chance_and_one_bit_of_one_bit() -> None:
     assert abs(none["corrected_pt"].mean()) < 0.002
     assert abs(none["corrected_shuffle"].mean()) < 0.002
     assert one["information_bits"] == pytest.approx(1.0)
-    assert one["p"] == pytest.approx(1 / 21)
+    assert one["p"] == pytest.approx(1 / 201)
     assert 0.02 < (none["p"] <= 0.05).mean() < 0.1  # as many as there should be
 
 
@@ -120,3 +124,37 @@ def test_information_grows_until_the_last_spike() -> None:
     assert table["mean_bits"].is_monotonic_increasing
     assert table["mean_bits"].iloc[0] < 0.4 < 0.99 < table["mean_bits"].iloc[-1]
     assert (table["control_bits"].abs() < 0.05).all()
+
+
+def test_too_few_shuffles_are_said_with_how_many_are_needed() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    times = generator.normal(20, 4, (200, 40))
+    times[:, 0] = 10 + 10 * labels  # one neuron of 40 tells the label
+    spikes = Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels)
+    with pytest.warns(DataWarning, match=r"shuffles=\d+") as caught:
+        few = label_information(spikes, shuffles=20)
+    assert few["q"].min() > 0.05
+    needed = int(re.findall(r"shuffles=(\d+)", str(caught[0].message))[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # rank and silence may need more
+        table = label_information(spikes, shuffles=needed)
+    latency = table[(table["code"] == "latency") & table["neuron"].notna()]
+    assert latency["q"].iloc[0] <= 0.05
+    assert (latency["q"] <= 0.05).sum() == 1
+    assert set(table.loc[table["neuron"].isna(), "code"]) == {"latency", "rank", "count"}
+    assert table.loc[table["neuron"].isna(), "q"].isna().all()
+
+
+def test_information_over_time_never_falls() -> None:
+    """Bins are fixed over time, so that responses only become finer."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(3000) % 3
+    times = generator.normal(20 + 6 * labels[:, None], 4, (3000, 3))
+    spikes = Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels)
+    table = information_over_time(spikes, times=40, bins=4)
+    assert (table["mean_bits"].diff().dropna() >= -1e-3).all()
+    whole = label_information(spikes, bins=4, shuffles=2)
+    latency = whole[(whole["code"] == "latency") & whole["neuron"].notna()]
+    assert table["mean_bits"].iloc[-1] == pytest.approx(latency["corrected_pt"].mean())
+    assert table["fired"].is_monotonic_increasing

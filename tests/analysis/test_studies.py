@@ -36,6 +36,8 @@ def row(kind: str, condition: str, layer: str | None, level: float | None, seed:
         "strict_accuracy": 0.9,
         "tie_rate": 0.0,
         "silent_rate": 0.1,
+        "right_latency_ms": 80.0,
+        "wrong_latency_ms": 90.0,
         "mean_decision_latency_ms": 50.0,
         "same_decisions": 1.0,
         "latency_difference_ms": 0.0,
@@ -85,7 +87,7 @@ def test_panels_of_every_kind(kind: str, make: Callable[..., pd.DataFrame]) -> N
     frame = make(kind)
     figure = study_panels(frame)
     panels = figure.axes
-    assert len(panels) == (1 if kind == "early-readout" else 2)
+    assert len(panels) == {"early-readout": 1, "degrade": 4}.get(kind, 2)
     assert panels[-1].get_xlabel() == studies[kind].level
     assert all(axes.get_xlabel() == "" for axes in panels[:-1])
     figure.draw_without_rendering()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import netsim as netsim_package
 from netsim.cli import app
-from netsim.errors import NetsimError
+from netsim.errors import DataError, NetsimError
 from netsim.files import file_sha256
 from netsim.seams import analyses
 
@@ -73,7 +76,7 @@ def test_a_lesion_and_the_weights_before_learning() -> None:
     ("arguments", "message"),
     [
         (("nosuch", "digits"), "analysis 'nosuch': is not known"),
-        (("psth", "digits", "--set", "bin_ms"), "--set bin_ms: must be NAME=VALUE"),
+        (("psth", "digits", "--set", "bin_ms"), "--set bin_ms: must be KEY=VALUE"),
         (("psth", "digits", "--set", "bin=2"), "setting bin: is not known; did you mean 'bin_ms'"),
         (
             ("psth", "digits", "--against", "digits"),
@@ -101,3 +104,19 @@ def test_help_lists_every_analysis_with_its_settings() -> None:
     done = RUNNER.invoke(app, ["analyse", "--help"], env={"COLUMNS": "300"})
     assert all(f"{name}: {entry.summary}" in done.stdout for name, entry in analyses.items())
     assert "tau_ms=5, cost_per_ms=0.2, sample=300" in done.stdout
+
+
+def test_the_table_lies_next_to_a_figure_that_is_named(netsim: Callable[..., Any], run: Path) -> None:
+    assert netsim("analyse", "psth", run, "--limit", 20, "--out", "a.png").code == 0
+    assert {path.name for path in Path().glob("a.*")} == {"a.png", "a.csv"}
+    assert Path("a.csv").read_text().startswith("layer,")
+    netsim("analyse", "psth", run, "--limit", 20, "--out", "b.svg", "--out", "c.parquet")
+    netsim("analyse", "psth", run, "--limit", 20, "--out", "d.csv")
+    assert {path.name for path in Path().glob("[bcd].*")} == {"b.svg", "c.parquet", "d.csv"}
+
+
+def test_spikes_of_no_presentation_are_refused() -> None:
+    spikes = netsim_package.present("digits", limit=3).head(0)
+    for kind in ("latencies", "psth", "information"):
+        with pytest.raises(DataError, match="have no presentations; at least one is needed"):
+            netsim_package.analyse(spikes, kind)

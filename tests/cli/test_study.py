@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -213,3 +214,26 @@ def test_parquet_without_pyarrow_is_refused_at_once(netsim: Netsim, run: Path, m
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     netsim("study", "weight-noise", run, "--parquet").refused("weight-noise.parquet", "pip install pyarrow")
     assert not (run / "studies").exists()
+
+
+def test_several_networks_count_once_each(netsim: Netsim, run: Path) -> None:
+    for seed in (1, 2):
+        netsim("train", "digits", "--limit", 40, "--epochs", 1, "--seed", seed, "--out", f"more{seed}")
+    shared = ["--level", 0.3, "--seeds", 2, "--limit", 20]
+    done = netsim("study", "spike-deletion", "run", "more1", "--against", "more2", *shared, "--json")
+    assert (done.code, done.err) == (0, "")
+    rows, compared = pd.DataFrame(done.json()["rows"]), pd.DataFrame(done.json()["comparison"])
+    assert rows["network"].unique().tolist() == ["run", "more1"]
+    assert set(compared["networks"]) == {2}
+    assert set(compared["against_networks"]) == {1}
+    assert Path("studies-networks/spike-deletion-comparison.csv").is_file()
+    assert "networks" in netsim("study", "spike-deletion", "run", "more1", *shared).out
+    done = netsim("analyse", "sparseness", "run", "more1", "more2", "--limit", 20)
+    assert (done.code, done.err) == (0, "")
+    summary = pd.read_csv("analysis-networks/sparseness-networks.csv")
+    assert set(summary["networks"]) == {3}
+    assert pd.read_csv("analysis-networks/sparseness.csv")["network"].nunique() == 3
+    shutil.copytree("run", "copy")
+    netsim("study", "spike-deletion", "run", "copy", *shared).refused("copy: has the same weights as run")
+    netsim("analyse", "sparseness", "run", "copy").refused("copy: has the same weights as run")
+    netsim("analyse", "comparison", "run", "more1", "--against", "more2").refused("--against initial")

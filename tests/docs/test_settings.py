@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import netsim
+from netsim.cli import app
 
 TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "settings.md").read_text(encoding="utf-8")
 
@@ -25,5 +27,6 @@ def test_defaults() -> None:
 def test_programs(capsys: pytest.CaptureFixture[str]) -> None:
     for program in re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL):
         exec(program, {})
-    assert netsim.read_network("mine.toml") == netsim.load_preset("digits")
+    assert CliRunner().invoke(app, ["new", "mine", "--from", "digits"]).exit_code == 0
+    assert netsim.read_network("mine.toml") == dataclasses.replace(netsim.load_preset("digits"), name="mine")
     assert float(capsys.readouterr().out.rstrip("%\n")) > 80

@@ -43,7 +43,7 @@ def package(tmp_path: Path) -> Path:
     copy = tmp_path / "site" / "netsim"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PACKAGE / "numerics", copy / "numerics", ignore=ignored)
-    for module in (*PACKAGE.glob("__init__.py*"), PACKAGE / "errors.py", PACKAGE / "files.py"):
+    for module in (*PACKAGE.glob("__init__.py*"), PACKAGE / "errors.py", PACKAGE / "files.py", PACKAGE / "keywords.py"):
         shutil.copy(module, copy)
     (copy / "numerics" / "callee.py").write_text(CALLEE, encoding="utf-8")
     (copy / "numerics" / "caller.py").write_text(CALLER, encoding="utf-8")

@@ -73,6 +73,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             engines=(netsim.make_engine("event", network, 1.0), netsim.make_engine("event", network, 1.0)),
         ),
         netsim.check(network, limit=20),
+        netsim.Reproduction("runs/a", "runs/a-reproduced", 20, {"hidden.kernel": 0.25}),
         netsim.plot(model, "raster"),
         netsim.analysis.Source.of(model),
         netsim.analysis.Choice(),

@@ -70,5 +70,6 @@ def test_what_is_nothing_names_the_nearest_preset() -> None:
 
 def test_a_run_folder_where_a_network_is_asked_for_says_how_to_go_on(tmp_path: Path) -> None:
     create_run(tmp_path / "run", load_preset("digits"), describe_run(0))
-    with pytest.raises(SpecificationError, match=r"run: is a run folder, .* --out \S*run --resume to continue the run"):
+    continued = r"run: is a run folder, .*continue the run: netsim train \S*run --resume"
+    with pytest.raises(SpecificationError, match=continued):
         load_network(str(tmp_path / "run"))

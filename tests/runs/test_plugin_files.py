@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import importlib
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import netsim.runs.plugin_copies as plugin_copies
 import netsim.runs.plugin_files as plugin_files
 from netsim.cli import app
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
-from netsim.runs.folder import RunFolder, create_run, describe_run
+from netsim.runs.folder import RunFolder, create_run, describe_run, open_run
 from netsim.runs.plugin_files import load_plugin
 from netsim.runs.plugin_imports import Imports
 from netsim.seams import connectivities, schedules
@@ -85,6 +87,7 @@ def test_a_run_needs_the_file_again_and_says_which(plugin: Path, tmp_path: Path)
     digest = hashlib.sha256(plugin.read_bytes()).hexdigest()
     assert (recorded["module"], recorded["file"], recorded["sha256"]) == ("half_rate", str(plugin), digest)
     evaluate = ["evaluate", "run", "--json"]
+    shutil.move("run/plugins", "elsewhere")
     _forget()
     with pytest.raises(RunError, match=rf"run: needs the schedule 'halves' of half_rate.*; give --plugin {plugin}"):
         CliRunner().invoke(app, evaluate, catch_exceptions=False)
@@ -101,6 +104,59 @@ def test_a_run_needs_the_file_again_and_says_which(plugin: Path, tmp_path: Path)
     assert f"has changed since the training: sha256 {digest} then and" in described
     with pytest.raises(RunError, match=rf"run: {plugin} has changed since the training"):
         CliRunner().invoke(app, [*command, "--resume", f"--plugin={plugin}"], catch_exceptions=False)
+
+
+def _train(tmp_path: Path, plugin: Path) -> list[str]:
+    command = ["train", str(_specification(tmp_path)), "--limit=40", "--out=run", f"--plugin={plugin}"]
+    CliRunner().invoke(app, command, catch_exceptions=False)
+    _forget()
+    return ["evaluate", "run", "--json"]
+
+
+def test_a_run_uses_its_copy_of_a_file(plugin: Path, tmp_path: Path) -> None:
+    (tmp_path / "shared_rate.py").write_text("rate = lambda done: 0.5")
+    plugin.write_text("from netsim.seams import schedules\nfrom shared_rate import rate\n" + HELPED)
+    evaluate = _train(tmp_path, plugin)
+    plugin.write_text(TEXT.replace("0.5", "0.4"))
+    (tmp_path / "shared_rate.py").unlink()
+    done = CliRunner().invoke(app, evaluate, catch_exceptions=False)
+    assert json.loads(done.stdout)["presentations"] == 360
+    assert "changed" not in done.stderr
+    assert schedules["halves"](0.0) == 0.5
+    moved = Path("run").rename("moved")
+    _forget()
+    assert open_run(moved).network().learning.schedule == "halves"
+
+
+def test_code_of_someone_else_is_not_run(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate = _train(tmp_path, plugin)
+    known = plugin_copies._memory()
+    remembered = known.read_text()
+    known.unlink()
+    copy = "run/plugins/half_rate/half_rate.py"
+    with pytest.raises(RunError, match=rf"a copy, which has not run on this machine: read it, then give .* {copy}"):
+        CliRunner().invoke(app, evaluate, catch_exceptions=False)
+    assert "half_rate" not in sys.modules
+    done = CliRunner().invoke(app, [*evaluate, f"--plugin={copy}"], catch_exceptions=False)
+    assert json.loads(done.stdout)["presentations"] == 360
+    assert known.read_text() == remembered
+    _forget()
+    (Path(copy).parent / "netsim_half.py").write_text("raise SystemExit('ran')")  # is imported by nothing
+    assert open_run("run").network().learning.schedule == "halves"
+    _forget()
+    Path(copy).write_text(TEXT + "import os\n")
+    with pytest.raises(RunError, match=rf"give --plugin {plugin}"):
+        open_run("run").network()
+    record = open_run("run").record()
+    record["plugins"][0] |= {"sha256": hashlib.sha256(Path(copy).read_bytes()).hexdigest()}
+    Path("run/run.json").write_text(json.dumps(record))
+    with pytest.raises(RunError, match="has not run on this machine"):
+        open_run("run").network()
+    for module in ("../half_rate", "run.plugins", "__main__"):
+        record["plugins"][0]["module"] = module
+        Path("run/run.json").write_text(json.dumps(record))
+        with pytest.raises(RunError, match="give --plugin"):
+            open_run("run").network()
 
 
 def test_nothing_is_loaded_that_is_not_named(plugin: Path) -> None:

@@ -10,6 +10,7 @@ from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
 from netsim.seams import studies
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Population, Projection
+from netsim.studies.kinds.degrade import DEGRADATIONS
 from netsim.studies.plans import make_plan
 from netsim.studies.study import HIDDEN, MAPS, POPULATIONS, PROJECTIONS, NetworkStudy, Scope, StimulusStudy
 
@@ -34,7 +35,8 @@ def test_plans_of_every_one(name: str, network: Network) -> None:
         HIDDEN: {"all": ("conv", "hidden")},
         MAPS: {"all": ("conv",)},
     }
-    assert plan.curves == expected[described.scope]
+    degradations = {each: (each,) for each in DEGRADATIONS}
+    assert plan.curves == (degradations if name == "degrade" else expected[described.scope])
 
 
 def test_times_suit_the_encoding_window() -> None:

@@ -16,7 +16,7 @@ from brian2.groups.subgroup import Subgroup
 from netsim.engines.brian2.conversation import ClockDriven
 from netsim.engines.brian2.spikes import Spikes
 from netsim.engines.protocol import Batch, Potential, Recorded, check_record
-from netsim.errors import DataError, SpecificationError, nearest
+from netsim.errors import DataError, SpecificationError, frames_to_user, nearest
 from netsim.specification import STIMULUS, Network, Projection
 from netsim.specification.grid import nearest_steps
 from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
@@ -91,11 +91,10 @@ def brian2_engine(
     >>> engine.present(netsim.Batch(stimulus, {"cells.kernel": np.full((4, 2), [0.34, 0.5])}))["cells"]
     array([[8.5, 2.5]])
     """
+    names = get_local_namespace(frames_to_user())
     return OwnBrian2Engine(
         network,
-        OwnNetwork(
-            network, simulation, populations, weights, biases or {}, potentials or {}, get_local_namespace(level=1)
-        ),
+        OwnNetwork(network, simulation, populations, weights, biases or {}, potentials or {}, names),
         record,
     )
 

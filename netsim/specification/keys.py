@@ -1,0 +1,233 @@
+"""Settings of a network by their dotted keys, such as ``learning.rate``: read from text, put into a table, suggested.
+
+The command line, sweeps and `netsim.train` address settings in this way.
+"""
+
+import copy
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from netsim.errors import SpecificationError, nearest
+from netsim.registry import Registry
+from netsim.seams import connectivities, encoders, engines, feedbacks, learners, optimizers, psps, schedules, scopes
+from netsim.seams import targets as target_rules
+from netsim.specification import Layer, Learning, Network, Population, Projection, Training, Weighting
+from netsim.specification.checks import require
+from netsim.specification.toml import loads_toml, network_from_dict, network_to_dict, read_toml, with_files_beside
+
+Settings = dict[str, Any]
+"""Values by dotted keys of a specification, such as ``learning.rate``."""
+
+_NAMED = {"layers": "layer", "populations": "population", "projections": "projection"}
+_PARTS: dict[str, type] = {"layers": Layer, "populations": Population, "projections": Projection}
+_SECTIONS: dict[str, type] = {"learning": Learning, "training": Training, "weighting": Weighting}
+_CHOSEN: dict[str, tuple[Registry[Any], str]] = {
+    "connectivity": (connectivities, "rule"),
+    "psp": (psps, "shape"),
+    "feedback": (feedbacks, "kind"),
+    "winners": (scopes, "scope"),
+    "encoder": (encoders, "kind"),
+}
+"""Fields that are entries of a registry, with the registry and the key of the entry's name."""
+_NAMES: dict[str, Registry[Any]] = {
+    "training.engine": engines,
+    "learning.learner": learners,
+    "learning.optimizer": optimizers,
+    "learning.schedule": schedules,
+    "learning.targets": target_rules,
+}
+
+
+def parse_settings(texts: Iterable[str], option: str = "--set") -> Settings:
+    """Return settings from texts such as ``learning.rate=0.001``. A value is a TOML value or a word.
+
+    Raises
+    ------
+    SpecificationError
+        If a text has no key or no value, or a key occurs twice.
+
+    Examples
+    --------
+    >>> parse_settings(["learning.rate=0.001", "training.dataset=digits"])
+    {'learning.rate': 0.001, 'training.dataset': 'digits'}
+    """
+    settings: Settings = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        key, value = key.strip(), value.strip()
+        require(bool(key and equals and value), f"{option} {text}", "must be KEY=VALUE")
+        require(key not in settings, f"{option} {key}", "is given twice; leave one out")
+        settings[key] = _value(value)
+    return settings
+
+
+def _value(text: str) -> Any:
+    try:
+        table = loads_toml(f"value = {text}", "")
+    except SpecificationError:
+        return text
+    return table["value"] if len(table) == 1 else text
+
+
+def read_with_settings(file: Path, settings: Mapping[str, Any]) -> Network:
+    """Read a TOML file with other values for some settings. Values that the file leaves out follow from these values.
+
+    Raises SpecificationError as `netsim.read_network`, or if a key is unknown.
+    """
+    table = with_files_beside(read_toml(file), file.parent)
+    try:
+        return network_with(table, settings)
+    except SpecificationError as error:
+        if any(error.field.startswith(key) or key.startswith(error.field) for key in settings):
+            raise
+        raise SpecificationError(str(file), str(error)) from error
+
+
+def with_settings(network: Network, settings: Mapping[str, Any]) -> Network:
+    """Return a network with other values for some settings."""
+    return network_with(network_to_dict(network), settings) if settings else network
+
+
+def network_with(table: Mapping[str, Any], settings: Mapping[str, Any]) -> Network:
+    """Return the network of a nested dictionary with other values for some settings, which stays as it is.
+
+    Raises SpecificationError. If a key is unknown, the message names the nearest key with its full path.
+    """
+    changed = copy.deepcopy(dict(table))
+    for key, value in settings.items():
+        _put(changed, key, value)
+    try:
+        return network_from_dict(changed)
+    except SpecificationError:
+        for key in settings:
+            _check_key(table, key)
+        raise
+
+
+def _check_key(table: Mapping[str, Any], key: str) -> None:
+    """Raise SpecificationError if a network has no such key, neither a value nor a table of values."""
+    known = list(known_keys(table, every_entry=True))
+    if not any(each == key or each.startswith(f"{key}.") for each in known):
+        raise SpecificationError(key, f"is not a setting{_nearest(key, known_keys(table))}")
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    """Return a hint with the nearest full key. Keys with the same last part are nearer than others."""
+    names = list(known)
+    last = key.rpartition(".")[2]
+    alike = [name for name in names if name.rpartition(".")[2] == last]
+    if alike:
+        return f"; did you mean {difflib.get_close_matches(key, alike, n=1, cutoff=0)[0]!r}?"
+    ends: dict[str, str] = {}
+    for name in names:
+        ends.setdefault(name.rpartition(".")[2], name)
+    hint = nearest(key, names)
+    if "." not in key and (close := difflib.get_close_matches(last, ends, n=1, cutoff=0.6)):
+        return f"; did you mean {ends[close[0]]!r}?"
+    return hint
+
+
+def known_keys(table: Mapping[str, Any], every_entry: bool = False) -> Iterator[str]:
+    """Yield the dotted keys of the settings that the network of a table has.
+
+    With `every_entry`, parts that a registry names also have the parameters of all other entries.
+    """
+    for section, cls in _SECTIONS.items():
+        yield from _keys_of(cls, section, {}, every_entry)
+    yield from ("name", "description", "duration")
+    yield from _keys_of_entry("encoder", "encoder", table.get("encoder"), every_entry)
+    for key, cls in _PARTS.items():
+        for name, part in _named(table, key).items():
+            yield from _keys_of(cls, f"{key}.{name}", part, every_entry)
+
+
+def _keys_of(cls: type, prefix: str, table: Any, every_entry: bool) -> Iterator[str]:
+    table = table if isinstance(table, dict) else {}
+    hints = typing.get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        key = f"{prefix}.{field.name}"
+        if field.name in _CHOSEN:
+            is_flat = cls is Layer and field.name == "connectivity"
+            inner = table if is_flat else table.get(field.name)
+            yield from _keys_of_entry(field.name, prefix if is_flat else key, inner, every_entry)
+            continue
+        if field.name != "name":
+            yield key
+        for option in _options(hints[field.name]):
+            if dataclasses.is_dataclass(option):
+                yield from _keys_of(typing.cast(type, option), key, table.get(field.name), every_entry)
+
+
+def _keys_of_entry(field: str, prefix: str, table: Any, every_entry: bool) -> Iterator[str]:
+    """Yield the key of an entry's name, and the keys of its parameters."""
+    registry, named_by = _CHOSEN[field]
+    yield f"{prefix}.{named_by}"
+    chosen = table.get(named_by) if isinstance(table, dict) else None
+    entries = registry if every_entry or chosen not in registry else [typing.cast(str, chosen)]
+    names = {field.name for entry in entries for field in dataclasses.fields(registry[entry])}
+    yield from (f"{prefix}.{name}" for name in sorted(names))
+
+
+def known_values(key: str) -> list[str]:
+    """Return the words that a setting accepts, if they are known: names of entries, choices, true and false."""
+    part, _, name = key.rpartition(".")
+    if key in _NAMES:
+        return list(_NAMES[key])
+    for field, (registry, named_by) in _CHOSEN.items():
+        is_layer = part.startswith("layers.") and part.count(".") == 1 and field == "connectivity"
+        if name == named_by and (part.rpartition(".")[2] == field or is_layer):
+            return list(registry)
+    hint = typing.get_type_hints(_SECTIONS[part]).get(name) if part in _SECTIONS else None
+    if hint is bool:
+        return ["true", "false"]
+    return list(map(str, typing.get_args(hint))) if typing.get_origin(hint) is typing.Literal else []
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    return typing.get_args(hint) if is_union else (hint,)
+
+
+def _put(table: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key. Layers, populations and projections are addressed by name."""
+    *path, last = key.split(".")
+    container: Any = table
+    if path and path[0] in _NAMED:
+        part = _NAMED[path[0]]
+        known = _named(table, path[0])
+        require(len(path) > 1, key, f"is a whole {part}; name one of its keys, for example layers.hidden.dropout")
+        if path[1] not in known:
+            raise SpecificationError(key, f"there is no {part} {path[1]!r}{nearest(path[1], map(str, known))}")
+        container, path = known[path[1]], path[2:]
+    for step in path:
+        container = container.setdefault(step, {})
+        require(isinstance(container, dict), key, f"{step} is not a table but {container!r}")
+    whole = container is table and last in _NAMED
+    require(not whole, key, f"are all {last}; name one, for example layers.hidden.dropout")
+    container[last] = copy.deepcopy(value)
+
+
+def _named(table: Mapping[str, Any], key: str) -> dict[Any, dict[str, Any]]:
+    """Return layers, populations or projections by name.
+
+    A projection without a name is named by its ends. The first projection onto a population also has the population's
+    name.
+    """
+    known = {}
+    reached = {entry.get("name") for entry in table.get("layers", []) if isinstance(entry, dict)}
+    for entry in table.get(key, []):
+        if isinstance(entry, dict):
+            target = entry.get("target")
+            if "name" in entry:
+                known[entry["name"]] = entry
+            elif target is not None:
+                if target not in reached:
+                    known[target] = entry
+                known[f"{entry.get('source')}_to_{target}"] = entry
+            reached.add(target)
+    return known

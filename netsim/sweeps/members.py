@@ -1,0 +1,58 @@
+"""The networks that a user names: runs, presets and files, and all finished runs of a sweep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from netsim.errors import DataError, RunError
+from netsim.sweeps.plan import described
+
+_PLAN, _TABLE = "sweep.toml", "results.csv"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network by its name, with the settings of its sweep in one line; empty outside sweeps of several settings."""
+
+    name: str
+    settings: str = ""
+
+
+def members_of(names: Sequence[str]) -> list[Member]:
+    """Return the networks of names, with the finished runs in place of each sweep.
+
+    Raises
+    ------
+    RunError
+        If a sweep has no finished run.
+    DataError
+        If a network is named twice.
+    """
+    members: list[Member] = []
+    for name in names:
+        members += _runs_of(Path(name)) if _is_sweep(name) else [Member(name)]
+    paths = [os.path.normpath(member.name) for member in members]
+    if twice := [path for path in paths if paths.count(path) > 1]:
+        raise DataError(f"{twice[0]}: is named twice; a network counts once")
+    return members
+
+
+def _is_sweep(name: str) -> bool:
+    return os.path.isfile(Path(name) / _TABLE) and os.path.isfile(Path(name) / _PLAN)
+
+
+def _runs_of(folder: Path) -> list[Member]:
+    from netsim.analysis import read_sweep_table
+
+    table = read_sweep_table(folder / _TABLE)
+    finished = table[(table["status"] == "finished").to_numpy()]
+    if finished.empty:
+        raise RunError(f"{folder}: has no finished run; continue it with netsim sweep --resume")
+    keys = [name for name in table if "." in str(name)]
+    settings = [described(dict(zip(keys, row, strict=True))) for row in finished[keys].itertuples(index=False)]
+    several = len(set(settings)) > 1
+    runs = zip(finished["run"], settings, strict=True)
+    return [Member(str(folder / str(run)), each if several else "") for run, each in runs]

@@ -1,0 +1,75 @@
+"""What a training begins with: a network of a preset or file, or a run that it resumes or continues as a new run."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netsim.errors import RunError
+from netsim.models.presets import preset_names
+from netsim.runs.folder import is_run, open_run
+from netsim.runs.model import load_network, network_file
+from netsim.specification import Network
+from netsim.specification.keys import read_with_settings, with_settings
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A network, and what the training takes over from a run unless the user says otherwise."""
+
+    network: Network
+    path: Path | None = None
+    """Folder of the training; None for the usual place."""
+    seed: int = 0
+    limit: int | None = None
+    data_dir: str | None = None
+    parent: Path | None = None
+    """The run whose weights a new run begins with."""
+
+
+def network_named(name: str) -> Network:
+    """Return the network of a preset, a TOML file or a run."""
+    return open_run(name).network() if _names_run(name) else load_network(name)
+
+
+def _names_run(name: str) -> bool:
+    return is_run(name) and name not in preset_names()
+
+
+def beginning_of(name: str, settings: Mapping[str, Any] | None = None, resume: bool = False) -> Beginning:
+    """Return what a training of a preset, a TOML file or a run begins with.
+
+    Parameters
+    ----------
+    name : str
+        A run is resumed in its folder with `resume`. Otherwise a new run begins with the run's best weights.
+    settings : mapping, optional
+        Values in place of the network's own, by dotted keys.
+    resume : bool
+
+    Raises
+    ------
+    SpecificationError, RunError
+        If there is no such network or run, or a setting does not exist.
+    """
+    settings = settings or {}
+    if not _names_run(name):
+        return Beginning(read_with_settings(network_file(name), settings) if settings else load_network(name))
+    run = open_run(name)
+    network, record = run.network(), run.record()
+    data_dir = str(run.data) if run.data.is_dir() else record.get("data_dir")
+    if resume:
+        if settings:
+            first = next(iter(settings))
+            new = f"leave out --resume to train a new run that begins with the weights of {name}"
+            raise RunError(f"{name}: cannot be resumed with another {first}; {new}")
+        return Beginning(network, run.path, record["seed"], record.get("limit"), data_dir)
+    network = with_settings(network, settings)
+    if "training.pretrained" not in settings:
+        network = dataclasses.replace(network, training=dataclasses.replace(network.training, pretrained=name))
+    path = Path(f"{name.rstrip(os.sep)}-continued")
+    return Beginning(network, path, 0, record.get("limit"), data_dir, run.path)

@@ -1,0 +1,104 @@
+"""Statistics over networks: each network counts once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import netsim
+from netsim import analysis
+from netsim.errors import DataError, RunError
+from netsim.sweeps.members import members_of
+
+VALUES = {"a": 0.5, "b": 0.7, "c": 0.9}
+
+
+def _table(values: dict[str, float], draws: int = 3) -> pd.DataFrame:
+    rows = [
+        {"network": name, "layer": "hidden", "level": 1.0, "seed": seed, "accuracy": value + 0.01 * (seed - 1)}
+        for name, value in values.items()
+        for seed in range(draws)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_an_interval_is_over_networks_not_over_draws() -> None:
+    expected = stats.t.interval(0.95, 2, loc=0.7, scale=np.std([*VALUES.values()], ddof=1) / np.sqrt(3))
+    for draws in (3, 30):
+        (row,) = analysis.over_networks(_table(VALUES, draws).query("seed < 3")).to_dict("records")
+        assert (row["measure"], row["networks"]) == ("accuracy", 3)
+        assert (row["mean"], row["low"], row["high"]) == pytest.approx((0.7, *expected))
+
+
+@pytest.mark.parametrize("values", [{"a": 0.1}, {"a": 0.1, "b": 0.1, "c": 0.1}])
+def test_equal_values_are_no_certainty(values: dict[str, float]) -> None:
+    (row,) = analysis.over_networks(_table(values)).to_dict("records")
+    assert np.isnan([row["low"], row["high"]]).all()
+    (row,) = analysis.compare_networks(_table(values), _table({"x": 0.1, "y": 0.1})).to_dict("records")
+    assert np.isnan([row["low"], row["effect"], row["p"]]).all()
+
+
+def test_two_groups_are_compared_by_welch() -> None:
+    others = {"x": 0.2, "y": 0.3}
+    (row,) = analysis.compare_networks(_table(VALUES), _table(others)).to_dict("records")
+    test = stats.ttest_ind([*VALUES.values()], [*others.values()], equal_var=False)
+    assert (row["networks"], row["against_networks"]) == (3, 2)
+    assert row["difference"] == pytest.approx(0.45)
+    assert row["p"] == pytest.approx(test.pvalue)
+    assert (row["low"], row["high"]) == pytest.approx(tuple(test.confidence_interval()))
+    pooled = np.sqrt((2 * 0.04 + 1 * 0.005) / 3)
+    assert row["effect"] == pytest.approx(0.45 / pooled * (1 - 3 / 11))
+    with pytest.raises(DataError, match="a: is in both groups"):
+        analysis.compare_networks(_table(VALUES), _table({"a": 0.1, "y": 0.3}))
+    with pytest.raises(DataError, match="lacks the column network"):
+        analysis.over_networks(_table(VALUES).drop(columns="network"))
+
+
+def test_neurons_are_averaged_and_times_are_aligned() -> None:
+    rows = [
+        {"network": name, "layer": "hidden", "neuron": neuron, "time_ms": first + step, "bits": first + neuron}
+        for name, first in (("a", 10.0), ("b", 12.0))
+        for neuron in range(4)
+        for step in range(2)
+    ]
+    table = analysis.over_networks(pd.DataFrame(rows))
+    assert table["networks"].tolist() == [2, 2]
+    assert table["time_ms"].tolist() == [11.0, 12.0]
+    assert table["mean"].tolist() == [12.5, 12.5]
+
+
+def test_functions_take_several_networks() -> None:
+    models = [netsim.load_model("digits", seed=seed) for seed in range(3)]
+    table = netsim.study(models, "spike-deletion", levels=[0.3], seeds=[0, 1], limit=20)
+    assert list(table["network"].unique()) == ["digits-0", "digits-1", "digits-2"]
+    means = table[table["condition"] == "disturbed"].groupby("network")["strict_accuracy"].mean()
+    half = stats.t.ppf(0.975, 2) * means.std() / np.sqrt(3)
+    disturbed = table[table["condition"] == "disturbed"]
+    assert disturbed["high"].tolist() == pytest.approx([min(means.mean() + half, 1)] * 6)
+    result = netsim.analyse(models, "sparseness", limit=20)
+    assert result.table["network"].nunique() == 3
+    assert "3 networks" in result.figure().axes[0].get_xlabel()
+    with pytest.raises(DataError, match="is given twice"):
+        netsim.study(["digits", "digits"], "spike-deletion", levels=[0.3], limit=20)
+
+
+def test_a_sweep_stands_for_its_finished_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    (folder / "sweep.toml").write_text("base = 'digits'\n")
+    rows = [("0001", "finished", 0.1), ("0002", "failed", 0.1), ("0003", "finished", 0.2)]
+    for named, settings in ((rows, ["learning.rate = 0.1", "learning.rate = 0.2"]), (rows[:2], [""])):
+        ended = [{"run": run, "status": status, "seed": 0, "learning.rate": rate} for run, status, rate in named]
+        analysis.write_table(analysis.sweep_table(["learning.rate"], ended), folder / "results.csv")
+        members = members_of([str(folder), "digits"])
+        assert [each.settings for each in members] == [*settings, ""]
+        assert [Path(each.name).name for each in members][-1] == "digits"
+    with pytest.raises(DataError, match="is named twice"):
+        members_of([str(folder), str(folder / "0001")])
+    analysis.write_table(analysis.sweep_table(["learning.rate"], []), folder / "results.csv")
+    with pytest.raises((RunError, DataError)):
+        members_of([str(folder)])

@@ -1,0 +1,52 @@
+"""Population measures agree with closed cases of normal latencies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from netsim.analysis import population_code, population_figure
+from netsim.errors import SpecificationError
+from netsim.spikes import LayerSpikes, Spikes
+
+LABELS = np.arange(4000) % 2
+APART = np.array([2.0, 1.0, 0.0])
+
+
+def _spikes(correlation: float, count: int = 4000) -> Spikes:
+    covariance = np.full((3, 3), correlation) + (1 - correlation) * np.eye(3)
+    noise = np.random.default_rng(0).multivariate_normal(np.zeros(3), covariance, count)
+    layer = LayerSpikes.of_latencies("any", 50 + noise + LABELS[:count, None] * APART, window=(0.0, 100.0))
+    return Spikes.of_layers([layer], LABELS[:count])
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.6])
+def test_correlations_and_fisher_information_of_normal_latencies(correlation: float) -> None:
+    row = population_code(_spikes(correlation)).iloc[0]
+    covariance = np.full((3, 3), correlation) + (1 - correlation) * np.eye(3)
+    assert row["noise_correlation"] == pytest.approx(correlation, abs=0.03)
+    assert row["control_correlation"] == pytest.approx(0, abs=0.03)
+    assert row["fisher"] == pytest.approx(APART @ np.linalg.solve(covariance, APART), rel=0.12)
+    assert row["fisher_independent"] == pytest.approx(5.0, rel=0.12)
+
+
+def test_the_correction_leaves_nothing_of_chance() -> None:
+    generator, values = np.random.default_rng(1), []
+    for _ in range(300):
+        layer = LayerSpikes.of_latencies("any", generator.normal(50, 1, (24, 4)), window=(0.0, 100.0))
+        values.append(population_code(Spikes.of_layers([layer], LABELS[:24])).iloc[0][["fisher", "fisher_independent"]])
+    assert np.mean(values, axis=0) == pytest.approx([0, 0], abs=0.12)
+
+
+def test_what_is_not_known_is_missing() -> None:
+    latencies = np.random.default_rng(0).normal(50, 1, (40, 1)) + np.zeros((40, 3))  # equal neurons
+    spikes = Spikes.of_layers([LayerSpikes.of_latencies("equal", latencies, window=(0.0, 100.0))], LABELS[:40])
+    row = population_code(spikes).iloc[0]
+    assert row["noise_correlation"] == pytest.approx(1.0)
+    assert np.isnan(row["fisher"])
+    silent = Spikes.of_layers([LayerSpikes.of_latencies("silent", np.full((40, 3), np.inf))], LABELS[:40])
+    row = population_code(silent).iloc[0]
+    assert (row["neurons"], np.isnan(row["fisher"])) == (0, True)
+    with pytest.raises(SpecificationError, match="must be at least 2, not 1"):
+        population_code(spikes, neurons=1)
+    assert population_figure(population_code(_spikes(0.6, 400))).get_xlabel() == "correlation of pairs of neurons"

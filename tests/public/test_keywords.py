@@ -1,0 +1,58 @@
+"""Mistyped keyword arguments of public functions and classes suggest the nearest one."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import netsim
+import netsim.analysis
+from netsim.errors import DataWarning
+from netsim.numerics import clock
+from netsim.training import training
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: netsim.train("digits", epoch=3), r"train\(\) got .* 'epoch'; did you mean 'epochs'\?"),
+        (lambda: netsim.evaluate("digits", lmit=3), r"did you mean 'limit'\?"),
+        (lambda: netsim.Learning(rte=0.1), r"'rte'; did you mean 'rate'\?"),
+        (lambda: netsim.Dense(10, sise=3), r"'sise'; did you mean 'size'\?"),
+        (lambda: netsim.Network("a", None, (), (), 100.0, trainin=None), r"did you mean 'training'\?"),
+        (lambda: netsim.analysis.theme(palete="Set2"), r"did you mean 'palette'\?"),
+    ],
+)
+def test_the_nearest_keyword_is_suggested(call: object, message: str) -> None:
+    assert callable(call)
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_other_type_errors_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TypeError, match=r"^train\(\) missing 1 required positional argument: 'network'$"):
+        netsim.train()  # type: ignore[call-arg]
+
+
+def test_functions_are_found_by_pickle_and_their_modules() -> None:
+    assert pickle.loads(pickle.dumps(netsim.train)) is netsim.train is training.train
+    code = "import netsim, netsim.training.training as t; print(netsim.train is t.train is netsim.train)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
+
+
+def test_warnings_point_at_the_line_of_the_user() -> None:
+    samples = np.random.default_rng(0).random((40, 3))
+    encoder = netsim.PopulationEncoder.of(samples, neurons=4, t_max=16.0)
+    with pytest.warns(DataWarning, match="subtract 1 from each") as caught:
+        netsim.make_dataset((samples, np.repeat([1, 2], 20)), encoder)
+    assert caught[0].filename == __file__
+
+
+def test_time_of_compiling_is_no_working_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: 100.0)
+    monkeypatch.setattr(clock, "compiled_so_far", lambda: (3, 40.0))
+    assert clock.working_time() == 60.0
