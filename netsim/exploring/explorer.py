@@ -78,6 +78,7 @@ class Explorer:
 
     Examples
     --------
+    >>> from netsim import Recorded
     >>> from netsim.exploring import Explorer, View
     >>> explorer = Explorer("digits")
     >>> explorer.why(View(index=7), Recorded("output", 0))["layer"]
