@@ -42,7 +42,7 @@ def page(browser: Any, served: Any) -> Iterator[Any]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.goto(served.address)
-    page.wait_for_selector("body[data-ready]")
+    page.wait_for_selector("body[data-shown]")
     yield page
     context.close()
     assert errors == []
@@ -65,13 +65,13 @@ def test_the_decision_appears(page: Any) -> None:
 
 def test_a_digit_is_drawn(page: Any) -> None:
     page.click("#clear")
-    _expect(page, "#count-stimulus", " 0 will")
+    _expect(page, "#count-stimulus", " 0 in all")
     box = page.locator("#paper").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 20, steps=8)
     page.mouse.up()
-    _expect(page, "#count-stimulus", " 0 will", there=False)
+    _expect(page, "#count-stimulus", " 0 in all", there=False)
     assert "drawing=" in page.inner_text("#python")
     page.click("#undraw")
     _expect(page, "#python", "index=[0]")
@@ -93,7 +93,7 @@ def test_a_lesion_is_compared_and_restored_by_the_link(page: Any) -> None:
     assert differing > 0
     again = page.context.new_page()
     again.goto(page.url)
-    again.wait_for_selector("body[data-ready]")
+    again.wait_for_selector("body[data-shown]")
     assert again.inner_text("#decision") == decision
     assert again.locator("#lesions button").count() == page.locator("#lesions button").count()
     again.click("#reset")
@@ -157,7 +157,7 @@ def test_a_server_that_has_ended_is_told(browser: Any) -> None:
     served = netsim.explore("digits")
     page = browser.new_page()
     page.goto(served.address)
-    page.wait_for_selector("body[data-ready]")
+    page.wait_for_selector("body[data-shown]")
     served.close()
     page.click("#next")
     page.wait_for_selector("#error:not([hidden])")

@@ -8,9 +8,18 @@ function rgb(hex) {
   return [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
 }
 
+const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+
+// A colour that stands out on the page: on a dark page dark colours are lightened.
+export function legible(hex) {
+  const [red, green, blue] = rgb(hex);
+  if (!isDark() || 0.3 * red + 0.6 * green + 0.1 * blue > 90) return hex;
+  return `#${[red, green, blue].map((value) => Math.round((value + 255) / 2).toString(16).padStart(2, "0")).join("")}`;
+}
+
 // Early spikes are bright. Late spikes are dark, but not darker than a dark page.
 function ramp(part) {
-  const bright = Math.min(Math.max(1 - part, 0), 1), least = matchMedia("(prefers-color-scheme: dark)").matches ? 0.3 : 0;
+  const bright = Math.min(Math.max(1 - part, 0), 1), least = isDark() ? 0.3 : 0;
   const place = (least + (1 - least) * bright) * (steps.length - 1);
   const low = Math.min(Math.floor(place), steps.length - 2);
   return steps[low].map((value, k) => value + (place - low) * (steps[low + 1][k] - value));
@@ -65,7 +74,7 @@ export function raster(canvas, about, spikes, before, cursor, differs) {
   const [context, width, height] = prepared(canvas, last.top + last.height + AXIS + 4);
   const scale = timeAxis(context, width, height, 0, about.duration);
   about.populations.forEach((each, k) => {
-    const { top, height: tall } = rows[k], colour = about.colours[k % about.colours.length];
+    const { top, height: tall } = rows[k], colour = legible(about.colours[k % about.colours.length]);
     const [onset, end] = each.window.map((time) => (time === null ? about.duration : time));
     context.fillStyle = css("--panel");
     context.fillRect(scale(onset), top, Math.max(scale(end) - scale(onset), 1), tall);

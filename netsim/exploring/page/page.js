@@ -3,7 +3,7 @@ import * as draw from "./draw.js";
 
 const $ = (id) => document.getElementById(id);
 let about, view = {}, pinned = null, spikes = {}, before = {}, header = null, cursor = 0, trail = [], told = null;
-let focus = {}, plans = {}, playing = null, points = null;
+let focus = {}, plans = {}, playing = null, points = null, shown = 0;
 
 // Make an element with text, and attributes or listeners.
 function element(name, text = "", attributes = {}) {
@@ -43,7 +43,6 @@ function newest(work) {
       fail(error);
     }
     busy = false;
-    document.body.dataset.busy = String(waiting);
     if (waiting) {
       waiting = false;
       run();
@@ -189,7 +188,7 @@ function touch(layer, neuron, how = $("click").value) {
 function select(chosen) {
   trail.push(chosen);
   focus[chosen.layer] = chosen.neuron;
-  explain();
+  explain().then(() => $("neuron").scrollIntoView({ block: "nearest" }));
   if (header) showMaps();
 }
 
@@ -227,7 +226,7 @@ function show() {
   showDifferences();
   if (about.sample) showPaper();
   if (about.plane) showPlane();
-  document.body.dataset.ready = "yes";
+  document.body.dataset.shown = String(++shown);  // how many answers
 }
 
 function showRaster() {
@@ -237,7 +236,7 @@ function showRaster() {
 }
 
 function colourOf(number) {
-  return about.colours[number % about.colours.length];
+  return draw.legible(about.colours[number % about.colours.length]);
 }
 
 function showRace() {
@@ -277,7 +276,7 @@ function showMaps() {
     mark(name);
     const { spikes: count } = header.populations.find((each) => each.name === name);
     const fired = now.reduce((sum, time) => sum + (time <= cursor), 0);
-    $(`count-${name}`).textContent = `${name}: ${fired} of ${now.length} have fired, ${count} will`;
+    $(`count-${name}`).textContent = `${name}: ${fired} of ${now.length} have fired, ${count} in all`;
   }
 }
 
@@ -311,6 +310,7 @@ function showDifferences() {
 
 function nameOf(layer, neuron) {
   const plan = plans[layer];
+  if (layer === about.populations[about.populations.length - 1].name) return `${layer}:${neuron} (${className(neuron)})`;
   if (plan.flat) return `${layer}:${neuron}`;
   const at = Math.floor(neuron / plan.maps), map = plan.maps > 1 ? `, map ${neuron % plan.maps}` : "";
   return `${layer}:${neuron} (row ${Math.floor(at / plan.columns)}, column ${at % plan.columns}${map})`;
@@ -333,7 +333,7 @@ function showNeuron() {
     const canvas = element("canvas", "", { role: "img", "aria-label": `contributions of ${source}` }), figure = element("figure");
     const values = new Map(neurons.map((each, k) => [each, potentials ? potentials[k] : 1]));
     const largest = Math.max(...[...values.values()].map(Math.abs), 1e-12);
-    draw.picture(canvas, plans[source], (n) => (values.has(n) ? draw.signedColour(values.get(n), largest, about.colours) : null), 220);
+    draw.picture(canvas, plans[source], (n) => (values.has(n) ? draw.signedColour(values.get(n), largest, about.colours) : null), 420);
     canvas.addEventListener("click", (event) => {
       const hit = hitOf(canvas, source, event);
       if (hit !== null) select({ layer: source, neuron: hit });
