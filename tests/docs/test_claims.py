@@ -1,7 +1,6 @@
 """howto/claims.md: its programs run, print what the page shows, and draw its pictures; its table has every analysis."""
 
-from __future__ import inspect
-
+import inspect
 import re
 from pathlib import Path
 
