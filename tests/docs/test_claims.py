@@ -1,7 +1,8 @@
 """howto/claims.md: its programs run, print what the page shows, and draw its pictures; its table has every analysis."""
 
-from __future__ import inspect
+from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
