@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_KEYS = ("group", "condition", "layer", "level", "measure", "code", "pairs_of", "first", "second", "step", "time_ms")
+_KEYS: tuple[str, ...] = (
+    "group",
+    "condition",
+    "layer",
+    "level",
+    "measure",
+    "code",
+    "pairs_of",
+    "first",
+    "second",
+    "step",
+    "time_ms",
+)
 _KEYS += ("label", "other")
 """Columns that networks have in common, and that tell rows apart. Neurons and draws are averaged within a network."""
 _NOT_MEASURED = {"low", "high", "p", "q", "chance", "end_ms", "bin_ms", "window_ms", "control_95", "effect"}
@@ -227,7 +239,7 @@ def _by_network(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _with_common_times(frame: pd.DataFrame, others: Sequence[str]) -> pd.DataFrame:
     """Replace times that differ between networks by their means: the first times, the second times, and so on."""
-    if "time_ms" not in frame or frame.groupby("network")["time_ms"].agg(lambda times: tuple(times)).nunique() == 1:
+    if "time_ms" not in frame or len({tuple(times) for _, times in frame.groupby("network")["time_ms"]}) == 1:
         return frame
     place = frame.groupby(["network", *others], dropna=False, observed=True).cumcount()
     by = [*(frame[key] for key in others), place]

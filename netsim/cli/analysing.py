@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from typer import Argument, Option
 
@@ -16,6 +16,8 @@ from netsim.errors import DataWarning, SpecificationError
 from netsim.seams import analyses, spike_formats
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine
     from netsim.registry import Registry
@@ -284,7 +286,7 @@ def _analyse_networks(
     table = join_networks(tables[0])
     summary = compare_networks(table, join_networks(tables[1])) if tables[1] else over_networks(table)
     with theme(how["palette"]):
-        figure = networks_figure(summary, palette=how["palette"]).figure
+        figure = cast("Figure", networks_figure(summary, palette=how["palette"]).figure)
     folder = Path(subjects[0], "analysis") if len(subjects) == 1 else Path("analysis-networks")
     stem = options.file_stem(kind, layers)
     paths = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from netsim.runs.folder import RunFolder
+    from netsim.spikes import Progress
 
 
 def study(
@@ -125,10 +126,8 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
             record = options.record_of(member.name, chosen, network, source, seed, [(studies, plan.study)], **more)
             model = replace(chosen, network=network)
             engine_at = functools.partial(make_engine, network.training.engine, network)
-            before = done
-            runner = StudyRunner(
-                plan, model, shown, engine_at, lambda now, _, before=before: advance(before + now, total), distribution
-            )
+            told = part_after(advance, done, total)
+            runner = StudyRunner(plan, model, shown, engine_at, told, distribution)
             frames.append(study_table(runner.run()).assign(network=member.name, group=member.settings))
             records_of_each.append(record)
             done += plan.passes * len(shown)
@@ -152,6 +151,11 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
     if compared is not None:
         print_comparison(compared[compared["measure"].isin(["strict_accuracy", "mean_decision_latency_ms"])])
     print(*files, sep="\n")
+
+
+def part_after(advance: Progress, done: int, total: int) -> Progress:
+    """The progress of one network, after so many presentations of others."""
+    return lambda now, _: advance(done + now, total)
 
 
 def folder_of(subjects: list[str], run: RunFolder | None, network: str, several: bool) -> Path:

@@ -51,7 +51,7 @@ def _runs_of(folder: Path) -> list[Member]:
     finished = table[(table["status"] == "finished").to_numpy()]
     if finished.empty:
         raise RunError(f"{folder}: has no finished run; continue it with netsim sweep --resume")
-    keys = [name for name in table if "." in str(name)]
+    keys = [str(name) for name in table if "." in str(name)]
     settings = [described(dict(zip(keys, row, strict=True))) for row in finished[keys].itertuples(index=False)]
     several = len(set(settings)) > 1
     runs = zip(finished["run"], settings, strict=True)

@@ -206,7 +206,7 @@ def test_plots_and_analyses_are_whole(tmp_path: Path) -> None:
     with _room_for(1), pytest.raises(RunError, match=r"other.svg: cannot be written \(No space left on device\)"):
         plot("raster", "digits", out=out)
     with _room_for(1), pytest.raises(RunError, match=r"table.csv: cannot be written \(No space left on device\)"):
-        analyse("psth", str(tmp_path / "spikes.csv"), layer=["output"], out=[out[0], tmp_path / "table.csv"])
+        analyse("psth", [str(tmp_path / "spikes.csv")], layer=["output"], out=[out[0], tmp_path / "table.csv"])
     assert sorted(tmp_path.rglob("*")) == before
 
 
