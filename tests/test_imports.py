@@ -26,7 +26,7 @@ FLOORS = (
         "weights",
     ),
     *("data", "models", "engines", "learning", "runs", "spikes", "measuring", "training", "classifier", "studies"),
-    *("analysis", "calibration", "exchange", "description", "reporting", "sweeps", "experiments"),
+    *("analysis", "calibration", "exchange", "description", "reporting", "sweeps", "experiments", "exploring"),
     *("deprecated", "cli", "__main__"),
 )
 """Rooms from the ground up."""

@@ -106,7 +106,7 @@ def test_page_on_licences_names_every_dependency() -> None:
     needed = [*SETUP["options"]["install_requires"].split("\n")]
     needed += [
         line
-        for extra in ("exchange", "parquet", "sweep")
+        for extra in ("exchange", "explore", "parquet", "sweep")
         for line in SETUP["options.extras_require"][extra].split("\n")
     ]
     names = {Requirement(line).name for line in needed if line and not line.startswith("#")}

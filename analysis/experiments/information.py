@@ -20,7 +20,7 @@ def gain(table: pd.DataFrame, dispersion: float, drive: float) -> Any:
 
 
 def share(table: pd.DataFrame, dispersion: float, drive: float) -> Any:
-    """The information of first spikes over that of spike times (%), for each seed."""
+    """The information of first spikes over the information of spike times (%), for each seed."""
     rows = by_seed(table, dispersion=dispersion, drive=drive)
     return 100 * rows["first"] / rows["times"]
 

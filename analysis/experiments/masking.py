@@ -53,11 +53,11 @@ def asymptote(table: pd.DataFrame, network: str, strength: float) -> Interval:
     """
     curves, unmasked = _curves(table, network, strength), 100 * _unmasked(table, network)
     times, found = curves.columns.to_numpy(float), []
-    for seed, curve in curves.iterrows():
-        values, lowest = curve.to_numpy(float), float(curve.min())
-        goal = lowest + _REACHED * (unmasked[seed] - lowest)
+    for free, values in zip(unmasked.loc[curves.index].to_numpy(float), curves.to_numpy(float), strict=True):
+        lowest = float(values.min())
+        goal = lowest + _REACHED * (free - lowest)
         below = np.flatnonzero(values < goal)
-        if unmasked[seed] - lowest >= _EFFECT and len(below) and below[-1] + 1 < len(values):
+        if free - lowest >= _EFFECT and len(below) and below[-1] + 1 < len(values):
             ends = slice(below[-1], below[-1] + 2)
             found.append(float(np.interp(goal, values[ends], times[ends])))
     return interval(found)
@@ -93,7 +93,13 @@ def draw(table: pd.DataFrame) -> Figure:
             for number, (strength, colour) in enumerate(zip(strengths, colours(len(strengths)), strict=True)):
                 curves = _curves(table, network, strength)
                 found = [interval(curves[late]) for late in curves]
-                bars(axes, list(curves), found, label=f"mask strength {strength:g}", **style_of(number, colour))
+                bars(
+                    axes,
+                    curves.columns.to_numpy(float).tolist(),
+                    found,
+                    label=f"mask strength {strength:g}",
+                    **style_of(number, colour),
+                )
             unmasked, latency = 100 * _unmasked(table, network).mean(), _unmasked(table, network, "latency").mean()
             axes.axhline(unmasked, color=FAINT, linestyle="--", linewidth=0.8, label="without a mask")
             if latency <= table["asynchrony"].max():

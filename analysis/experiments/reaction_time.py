@@ -60,7 +60,7 @@ def pieron(levels: pd.Series, latencies: pd.Series) -> tuple[float, float, float
         start, factor = np.linalg.lstsq(design, t, rcond=None)[0]
         return float(((start + factor * s**p - t) ** 2).sum()), float(start), float(factor)
 
-    near = min(_EXPONENTS, key=lambda p: line(p)[0])
+    near = min(_EXPONENTS.tolist(), key=lambda p: line(p)[0])
     bounds = (max(-3, near - _STEP), min(3, near + _STEP))
     p = float(minimize_scalar(lambda p: line(p)[0], bounds=bounds, method="bounded").x)
     return (p, *line(p)[1:])

@@ -138,7 +138,7 @@ def _of_population(
 
 
 def _mixed(values: np.ndarray) -> np.ndarray:
-    """Return a hash of each value, SplitMix64: equal sums of hashes are equal sets, but for one chance in 2^64."""
+    """Return a hash of each value, SplitMix64: equal sums of hashes are equal sets, except in one of 2^64 cases."""
     with np.errstate(over="ignore"):
         mixed = values + _NUMBER
         mixed = (mixed ^ (mixed >> np.uint64(30))) * _FIRST

@@ -1,7 +1,7 @@
-"""Write one example per figure, analysis, study and experiment, from the registries; sphinx-gallery runs them.
+"""Write one example per figure, analysis, study and experiment, from the registries, for sphinx-gallery.
 
-A new entry of a registry has its example, thumbnail and page without another edit. Examples need no download: they use
-two small networks that the build trains once.
+A new entry of a registry has its example, thumbnail and page without another edit. The build runs the examples, except
+experiments, which take minutes. Examples need no download: they use two small networks that the build trains once.
 """
 
 from __future__ import annotations
@@ -32,13 +32,6 @@ _OPTIONS = {
     "trajectories": 'populations=["hidden"]',
 }
 """Further arguments of single examples."""
-
-_FEW: Mapping[str, Mapping[str, Any]] = {
-    "tempotron": {"afferents": 40, "epochs": 200, "windows": [250.0], "steps": [16.0], "loads": [1.0, 2.0, 3.0]},
-    "dale": {"dataset": "runs/large", "depths": [2], "images": 500, "epochs": 2, "test_images": 200},
-    "delays": {"sizes": [20], "epochs": 2},
-}
-"""Settings with which an experiment takes seconds; its verdict is then no evidence."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +80,14 @@ netsim.analysis.study_panels(table)"""
 
     def _experiments(self, name: str) -> str:
         entry = self.registry[name]
-        few = f"few = {dict(_FEW[name])!r}\n" if name in _FEW else ""
-        settings = ", settings=few" if few else ""
-        code = f"""{few}result = netsim.experiment("{name}", quick=True, seeds=2{settings})
+        code = f"""result = netsim.experiment("{name}", quick=True)
 result.figure()"""
-        note = f"The example takes seconds. Without ``few`` and ``quick`` the experiment takes {entry.duration}."
-        return _program(name, entry.question, f"netsim experiment {name}", code, "result.table.head()", note)
+        note = (
+            f"With ``quick`` it takes {entry.quick_duration}, otherwise {entry.duration}. The picture is of the run"
+            f" that :doc:`/howto/experiments` describes.\n\n.. image:: /howto/experiments/{name}.png"
+        )
+        program = _program(name, entry.question, f"netsim experiment {name}", code, "result.table.head()", note)
+        return f"{program}\n# sphinx_gallery_thumbnail_path = 'howto/experiments/{name}.png'\n"
 
 
 _SECTIONS = (
@@ -135,7 +130,8 @@ def write_examples(folder: Path) -> None:
     for section in _SECTIONS:
         into = folder / section.name
         into.mkdir(parents=True, exist_ok=True)
-        texts = {f"plot_{section.one}_{name.replace('-', '_')}.py": text for name, text in section.examples()}
+        run = "show" if section.name == "experiments" else "plot"  # experiments take minutes
+        texts = {f"{run}_{section.one}_{name.replace('-', '_')}.py": text for name, text in section.examples()}
         texts["GALLERY_HEADER.rst"] = f"{section.title}\n{'=' * len(section.title)}\n\n{section.introduction}\n"
         for old in set(into.glob("*.*")) - {into / name for name in texts}:
             old.unlink()
@@ -143,22 +139,6 @@ def write_examples(folder: Path) -> None:
             path = into / name
             if not path.exists() or path.read_text("utf-8") != text:
                 path.write_text(text, encoding="utf-8")
-
-
-def _enlarge(folder: Path) -> None:
-    """Write the digits as images of 28×28 pixels, for an experiment on MNIST that should not download it."""
-    import numpy as np
-
-    import netsim
-
-    data = netsim.load_dataset("digits")
-    parts = {"train": (data.train_images, data.train_labels), "t10k": (data.test_images, data.test_labels)}
-    folder.mkdir()
-    for part, (images, labels) in parts.items():
-        scaled = np.asarray(images, float).reshape(len(images), 8, 8)
-        large = np.pad(np.kron(scaled * 255 / scaled.max(), np.ones((1, 3, 3))), ((0, 0), (2, 2), (2, 2)))
-        netsim.write_idx(folder / f"{part}-images-idx3-ubyte.gz", large.astype(np.uint8))
-        netsim.write_idx(folder / f"{part}-labels-idx1-ubyte.gz", np.asarray(labels, np.uint8))
 
 
 def _train(app: Sphinx) -> None:
@@ -177,8 +157,6 @@ def _train(app: Sphinx) -> None:
         layers = [netsim.Layer("maps", netsim.Convolution(8, 3), maps), digits.layers()[-1]]
         training = dataclasses.replace(digits.training, epochs=3)
         netsim.train(dataclasses.replace(digits.with_layers(layers), name="maps", training=training), runs / "maps")
-    if not (runs / "large").exists():
-        _enlarge(runs / "large")
     for section in _SECTIONS:
         link = examples / section.name / "runs"
         if not link.exists():
@@ -201,6 +179,7 @@ def settings(source: Path) -> dict[str, Any]:
         "abort_on_example_error": True,
         "download_all_examples": False,
         "show_memory": False,
+        "capture_repr": ("_repr_html_",),
         "show_signature": False,
         "min_reported_time": 1e9,
         "copyfile_regex": "^$",

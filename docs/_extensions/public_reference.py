@@ -29,9 +29,6 @@ from netsim import cli
 from netsim.cli.options import ListingCommand
 
 _NAME = re.compile(r"(netsim|brian2|numpy|np|pandas|tonic)(\.\w+)+(\(\))?")
-_FIRST = ("specification", "models", "data", "engines", "measuring", "learning", "training", "weights", "runs")
-"""Packages in the order for newcomers. The others follow by name."""
-
 _TASKS = {
     "specification": "Define networks",
     "models": "Load models and presets",
@@ -39,19 +36,20 @@ _TASKS = {
     "engines": "Simulate with an engine",
     "spikes": "Present stimuli and read spikes",
     "measuring": "Measure and compare",
+    "calibration": "Calibrate and fit",
     "learning": "Define learning",
     "training": "Train",
     "weights": "Weights",
     "runs": "Runs and models",
-    "calibration": "Calibrate and fit",
     "analysis": "Draw and analyse",
     "studies": "Perturb",
     "experiments": "Run experiments",
     "description": "Describe a model",
     "reporting": "Report",
     "exchange": "Exchange with other tools",
+    "classifier": "Use scikit-learn",
 }
-"""Titles of the reference by room; others are named by their room."""
+"""Titles of the reference by package, in the order for newcomers. Others follow by name."""
 
 PASSED = (
     "netsim.engines.protocol.Engine",
@@ -84,7 +82,8 @@ def _offered(module: Any) -> dict[str, list[str]]:
         if isinstance(node, ast.ImportFrom):
             room = (node.module or "").partition(".")[0]
             rooms.setdefault(room, []).extend(name.asname or name.name for name in node.names)
-    return dict(sorted(rooms.items(), key=lambda each: (_FIRST.index(each[0]) if each[0] in _FIRST else 99, each[0])))
+    order = list(_TASKS)
+    return dict(sorted(rooms.items(), key=lambda each: (order.index(each[0]) if each[0] in order else 99, each[0])))
 
 
 def _first_paragraph(name: str) -> str:
@@ -109,7 +108,7 @@ def _public_page() -> str:
             parts.append(
                 _titled(title, "-", _first_paragraph(f"netsim.{room}"), _table(f"netsim.{name}" for name in names))
             )
-    return _titled("netsim", "=", "What a day needs: ``import netsim`` gives it by name.", *parts)
+    return _titled("netsim", "=", "The names of ``import netsim``, by task.", *parts)
 
 
 def _analysis_page() -> str:

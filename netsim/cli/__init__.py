@@ -16,6 +16,7 @@ from netsim.cli.checking import check
 from netsim.cli.creating import new
 from netsim.cli.exchanging import export, import_network
 from netsim.cli.experimenting import experiment
+from netsim.cli.exploring import explore
 from netsim.cli.options import Command, Commands, ListingCommand, with_plugins
 from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.presenting import compare, evaluate, simulate
@@ -63,7 +64,7 @@ _LISTING: dict[Callable[..., None], type[TyperCommand]] = {
     export: ListingCommand,
     import_network: ListingCommand,
 }
-_COMMANDS: list[Callable[..., None]] = [models, data, new, check, train, reproduce, sweep, simulate, compare]
+_COMMANDS: list[Callable[..., None]] = [models, data, new, check, train, reproduce, sweep, simulate, explore, compare]
 _COMMANDS += [*_LISTING, report, describe]
 for _command in _COMMANDS:
     _name = "import" if _command is import_network else None

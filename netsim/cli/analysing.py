@@ -378,7 +378,7 @@ class _Opened:
                 spikes = read_recording(path, **self.trials) if self.trials else read_spikes(path)
             if not spikes.complete:
                 note(
-                    f"{name}: a table of spikes does not tell of neurons above the last that fired, nor of"
+                    f"{name}: a table of spikes omits neurons after the last that fired, and"
                     " presentations without a spike; they are not counted"
                 )
             return _Subject(path.name.partition(".")[0], None, None, spikes)

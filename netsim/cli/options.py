@@ -335,7 +335,7 @@ def stimuli_of(
         return split_of(chosen, network, split, data_dir, few=True), source, f"the {split} split"
     for option, given in {"--dataset": dataset, "--data-dir": data_dir, "--split": split != "test"}.items():
         if given:
-            raise SpecificationError("--stimuli", f"stands in place of a data set; leave out {option}")
+            raise SpecificationError("--stimuli", f"replaces a data set; leave out {option}")
     from netsim.data.tally import latest_spike, too_early
     from netsim.exchange import read_stimuli
     from netsim.files import file_sha256

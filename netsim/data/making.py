@@ -118,7 +118,7 @@ def make_dataset(
             learned = np.unique(parts["training"][1]).tolist() if codes.classes else []
             if len(learned) == 1 and learned[0] < len(codes.classes):
                 only = f"all training samples are of one class, {codes.classes[learned[0]]}"
-                warn_user(f"{name}: {only}; there is nothing to tell apart", DataWarning)
+                warn_user(f"{name}: {only}; give at least two classes", DataWarning)
             elif codes.are_counted:
                 warn_of_gaps(name, parts["training"][1])
             if share is not None:

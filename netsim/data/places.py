@@ -40,7 +40,7 @@ def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
 def check_folder(data_dir: str | Path | None, name: str) -> None:
     """Raise DataError if a given data folder does not exist."""
     if data_dir is not None and not os.path.isdir(user_folder(data_dir)):
-        raise DataError(f"{data_dir}: no such folder; name the folder that holds the files of {name}")
+        raise DataError(f"{data_dir}: no such folder; name the folder with the files of {name}")
 
 
 def user_folder(name: str | Path) -> Path:

@@ -135,7 +135,8 @@ def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping
         ),
         (
             "Plasticity",
-            f"Supervised, between batches of presentations: {rule}; {optimizer}",
+            f"{'Supervised' if learner.supervised else 'Unsupervised'}, between batches of presentations: {rule};"
+            f" {optimizer}",
         ),
         ("Input", f"Latency-coded stimuli of {plain(network.training.dataset)}, at most one spike per stimulus neuron"),
         ("Measurements", "First-spike latencies of all neurons; the first output spike decides"),

@@ -219,7 +219,7 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
         network.neurons(projection.target)
         _check_values("delays", name, delays, network.shapes[projection.source])
         if not (delays >= 0).all():
-            raise DataError(f"delays: {name} holds negative ones; a spike cannot arrive before it is sent")
+            raise DataError(f"delays: {name} contains negative delays; a spike cannot arrive before it is sent")
     silenced = {}
     for name, given in batch.silenced.items():
         check_unmasked(given, f"silenced: {name}")
@@ -227,9 +227,9 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
         try:
             neurons = np.asarray(given)
         except ValueError as error:
-            raise DataError(f"silenced: {name} holds lists of different lengths; give a value per neuron") from error
+            raise DataError(f"silenced: {name} contains lists of different lengths; give a value per neuron") from error
         if neurons.dtype != bool and not np.isin(neurons, (False, True)).all():
-            raise DataError(f"silenced: {name} holds other values than True and False; a value per neuron is needed")
+            raise DataError(f"silenced: {name} contains other values than True and False; give one of them per neuron")
         try:
             silenced[name] = np.broadcast_to(neurons.astype(bool, copy=False), (len(batch.stimuli), *shape))
         except ValueError as error:

@@ -102,6 +102,11 @@ class _Named(Protocol):
 class Learner(_Named, Protocol):
     """Compute gradients from the latencies and labels of a batch, independently of engines.
 
+    Attributes
+    ----------
+    supervised : bool
+        Whether it learns from labels, as the model description says.
+
     Examples
     --------
     >>> import numpy as np
@@ -111,6 +116,8 @@ class Learner(_Named, Protocol):
     >>> learner.loss(np.array([[12.0, 15.0, *8 * [np.inf]]]), np.array([0])).shape
     (1,)
     """
+
+    supervised: ClassVar[bool] = True
 
     def learn(
         self, latencies: Mapping[str, np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
@@ -128,6 +135,10 @@ class Learner(_Named, Protocol):
         delays : mapping of ndarray
             Additional delays of spikes in this batch, as in `netsim.Batch`, usually empty. On a grid they are rounded
             like in engines.
+
+        Returns
+        -------
+        BatchGradients
         """
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -98,7 +98,7 @@ def _silence(population: Population, health: PopulationHealth, fact: str) -> str
     if -health.inhibition > _OUTWEIGHS * health.excitation:
         inhibition = f"inhibitory weights onto a neuron sum to {health.inhibition:.3g}"
         sums = f"{inhibition}, excitatory ones to {health.excitation:.3g}"
-        return f"{population.name}: {fact}: {sums}; weaken the former, or strengthen the latter"
+        return f"{population.name}: {fact}: {sums}; weaken inhibition, or strengthen excitation"
     return f"{population.name}: {fact}; {stronger(population)}"
 
 

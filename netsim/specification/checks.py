@@ -204,7 +204,7 @@ def check_array(values: Any, what: str, kinds: str = "iuf") -> None:
     check_unmasked(values, what)
     if values.dtype.kind not in kinds:
         numbers = "numbers" if "f" in kinds else "whole numbers"
-        raise DataError(f"{what} must hold {numbers}, not {values.dtype}")
+        raise DataError(f"{what} must contain {numbers}, not {values.dtype}")
 
 
 def check_unmasked(values: Any, what: str, remedy: str = "fill it, with .filled(value)") -> None:

@@ -131,6 +131,10 @@ class Network:
         **settings
             Other parameters of `Network`.
 
+        Returns
+        -------
+        Network
+
         Raises
         ------
         SpecificationError
@@ -192,7 +196,7 @@ class Network:
         names = [population.name for population in self.populations]
         sort = "layers" if self._of_layers else "populations"  # must precede the naming of projections
         twice = next((name for name, count in Counter(names).items() if count > 1), "")
-        need = f"is used twice; each of the {sort} needs a name of its own"
+        need = f"is used twice; each of the {sort} needs a unique name"
         require(not twice, f"{sort}.name", f"{twice!r} {need}")
         object.__setattr__(self, "projections", tuple(self._connected()))
         self._check_output()

@@ -115,7 +115,7 @@ class Learning:
     revive_below : float
         Redraw maps and dense neurons with plastic weights if they fire in less than this fraction of the presentations
         of an epoch. 0 disables it.
-    learner : {"stidi-bp"}, or another name
+    learner : {"stidi-bp", "stdp"}, or another name
         Computes gradients from latencies and labels.
     fitted : bool
         Fit initial weights and learning rates to the network before the first step. Drawn weights are scaled and biases

@@ -38,6 +38,15 @@ _DEEPEST = 20
 def network_from_dict(table: dict[str, Any]) -> Network:
     """Build a network from the nested dictionary of a TOML file.
 
+    Parameters
+    ----------
+    table : dict
+        The dictionary, as from `network_to_dict`.
+
+    Returns
+    -------
+    Network
+
     Raises
     ------
     SpecificationError
@@ -61,7 +70,7 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     if not layers and not populations:
         raise SpecificationError("layers", "needs at least one [[layers]] table")
     if layers and populations:
-        raise SpecificationError("populations", "have no meaning beside [[layers]], which are populations; give either")
+        raise SpecificationError("populations", "have no meaning with [[layers]], which are populations; remove one")
     if "encoder" in table:
         table["encoder"] = _encoder(table["encoder"])
     given = _values(Network, table | {"populations": populations, "projections": projections}, "", ["layers"])
@@ -108,6 +117,14 @@ def network_to_dict(network: Network) -> dict[str, Any]:
     """Return the nested dictionary that `network_from_dict` reads, without default values.
 
     A chain has layers. Any other network has populations and projections.
+
+    Parameters
+    ----------
+    network : Network
+
+    Returns
+    -------
+    dict
 
     Examples
     --------
@@ -180,6 +197,14 @@ def _chosen_table(registry: Registry[Any], key: str, entry: Any) -> dict[str, An
 def read_network(path: str | Path) -> Network:
     """Read a specification from a TOML file.
 
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Network
+
     Raises
     ------
     SpecificationError
@@ -249,6 +274,12 @@ def _check_bounds(table: dict[str, Any], where: str) -> None:
 
 def write_network(network: Network, path: str | Path) -> None:
     """Write a specification as TOML. The file appears complete or not at all.
+
+    Parameters
+    ----------
+    network : Network
+    path : str or Path
+        An existing file is replaced.
 
     Examples
     --------

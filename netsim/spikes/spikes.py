@@ -301,6 +301,12 @@ class Spikes(Mapping[str, np.ndarray]):
         progress : callable
             Called with (done, total).
 
+        Yields
+        ------
+        first : int
+            Index of the first presentation.
+        part : LayerSpikes
+
         Examples
         --------
         >>> import numpy as np

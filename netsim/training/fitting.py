@@ -14,7 +14,7 @@ import numpy as np
 from netsim.engines import Batch, Conversation
 from netsim.measuring.potentials import Synaptic
 from netsim.seams import optimizers
-from netsim.specification import InitialWeights, Network, Population, Projection
+from netsim.specification import Delays, InitialWeights, Network, Population, Projection
 from netsim.specification.grid import population_times
 from netsim.specification.phrases import GAP, T_MAX, names, number
 from netsim.weights.binary import forward_weights
@@ -179,8 +179,10 @@ def _shift_per_unit(
 ) -> Conversation[float]:
     """Return how many ms the first spikes of a population shift if weights change by 1; 0 if they do not shift."""
     change = float(np.abs(weights[name]).mean()) or 1.0
+    signs = {kernel_name(one): network.weight_signs(one) for one in network.projections}.get(name)
+    stronger = 1 if signs is None else np.where(signs < 0, -1, 1)
     for _ in range(_TRIALS):
-        changed = weights | {name: weights[name] + weights[name].dtype.type(change)}
+        changed = weights | {name: (weights[name] + change * stronger).astype(weights[name].dtype)}
         after = (yield Batch(stimuli, forward_weights(network, changed)))[population.name]
         both = np.isfinite(before) & np.isfinite(after)
         shift = float(np.abs(before[both] - after[both]).mean()) if both.any() else np.inf
@@ -207,8 +209,8 @@ def describe_fit(network: Network) -> str:
             f" in the order of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the"
             f" seed. All drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}."
             f" The equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the"
-            f" hidden neurons with a window fires in it, and at most {_AT_ONSET:g} at its onset. Half of the others"
-            rf" fire by ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
+            f" hidden neurons with a window fires in it, in time for a target, and at most {_AT_ONSET:g} at its onset."
+            rf" Half of the others fire by ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
             rf" ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of their"
             f" window, with a standard deviation of at most {number(spread)} ms in a presentation."
         )
@@ -238,6 +240,8 @@ class _Window(NamedTuple):
         neurons, times = population.dynamics, population_times(network, population, network.training.dt)
         t_max, output, end = network.encoder.t_max, population is network.output, min(times.end, network.duration)
         spread = _spread_of_outputs(network) if output else np.inf
+        if not output:
+            end = min(end, _heard_until(network, population))
         if times.onset > 0:
             last = times.onset + _OUTPUTS_AT * (end - times.onset) if output else end
             before = np.linspace(times.onset, last, _TIMES)
@@ -251,6 +255,21 @@ class _Window(NamedTuple):
             spread = _FREE_SPREAD * t_max
         steps = np.linspace(0.0, last, _TIMES + 1)[1:]
         return cls(np.append(steps, steps + last), _TIMES - 1, share, neurons.threshold, -1.0, spread)
+
+
+def _heard_until(network: Network, population: Population) -> float:
+    """Return until when spikes of a population can move a spike of a target (ms)."""
+    onset = population.dynamics.onset if population.integrates else 0.0
+    until = []
+    for projection in network.outgoing(population.name):
+        target = network.population(projection.target)
+        delay = projection.delay.mean if isinstance(projection.delay, Delays) else projection.delay
+        if target.integrates:
+            times = population_times(network, target, network.training.dt)
+            until.append(min(times.gate, times.end) - delay)
+        else:
+            until.append(_heard_until(network, target) - delay)
+    return max((time for time in until if time > onset), default=network.duration)
 
 
 def _spread_of_outputs(network: Network) -> float:

@@ -158,8 +158,24 @@ def start_training(
 ) -> TrainingState:
     """Return the state before the first batch. Equal seeds produce bit-identical trainings.
 
-    `optimizer` and `pretrained` replace the optimizer and the pretrained weights of the network's settings. Raises the
-    errors of `load_pretrained`.
+    Parameters
+    ----------
+    network : Network
+    seed : int
+        Seed of the initial weights.
+    optimizer : Optimizer, optional
+        The default is the optimizer of the network's settings.
+    pretrained : Pretrained, optional
+        The default is the pretrained weights of the network's settings, if any.
+
+    Returns
+    -------
+    TrainingState
+
+    Raises
+    ------
+    SpecificationError, RunError, DataError
+        If the pretrained weights cannot be loaded or do not fit.
 
     Examples
     --------
@@ -271,7 +287,7 @@ def training_conversation(
         stimuli.check_labels(network.outputs)
     stops_early = isinstance(callbacks.stop, EarlyStopping)
     require(len(validation) > 0 or not stops_early, "EarlyStopping", _NOTHING_BETTER)
-    mixed = "epochs with validation stimuli and without cannot be compared; go on as the training began"
+    mixed = "epochs with validation stimuli and without cannot be compared; continue as the training started"
     require(all(is_validated(row) == (len(validation) > 0) for row in state.history), "validation", mixed)
     if not state.history and not state.batch:  # a started training continues unchanged
         check_settings(network, learner)

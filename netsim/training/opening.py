@@ -214,7 +214,7 @@ def open_training(
         path_in(data_dir, "data_dir")
     require(isinstance(resume, bool), "resume", f"must be True or False, not {resume!r}")
     if not isinstance(record, Mapping) or (taken := sorted(_RECORDED & set(record))):
-        reserved = f"holds {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
+        reserved = f"contains {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
         raise SpecificationError("record", reserved or f"must be a mapping, not {type(record).__name__}")
     seed, limit = whole(seed, "seed", least=0), None if limit is None else whole(limit, "limit")
     if data is not None:
@@ -252,7 +252,7 @@ def open_training(
             raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
         data_dir = data_dir or (str(folder.data) if folder.data.is_dir() else known.get("data_dir"))
         if changed := changed_versions(known):
-            on_warning(f"{path}: goes on with other versions, weights may differ: {changed}")
+            on_warning(f"{path}: continues with other versions, weights may differ: {changed}")
     else:
         check_free(path)
         check_settings(network, learner)

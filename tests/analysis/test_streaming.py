@@ -41,7 +41,7 @@ def spikes() -> Spikes:
         mean = 10.0 * position + 4 * generator.random((3, size))[labels]
         times = np.round(generator.normal(mean, 1.5).clip(0), 2)
         times[generator.random(times.shape) < 0.3] = np.inf
-        times[:, -1] = mean[:, -1]  # a table does not tell of neurons above the last that fires
+        times[:, -1] = mean[:, -1]  # a table omits neurons above the last that fires
         times[17:21] = np.inf if name == "hidden" else times[17:21]
         layers.append(LayerSpikes.of_latencies(name, times))
     return Spikes.of_layers(layers, labels, 100 + np.arange(COUNT))

@@ -99,21 +99,25 @@ def test_events_outside_the_stimulus_are_refused(event: tuple[int, ...], message
         (
             "t",
             np.array([0.001, 0.002]),
-            r"t must hold whole numbers of µs, as \(seconds \* 1e6\).round\(\) gives them, not",
+            r"t must contain whole numbers of µs, as \(seconds \* 1e6\).round\(\) gives them, not",
         ),
-        ("t", np.array([3.0, np.nan]), "t must hold whole numbers of µs, .*, not float64, such as nan"),
-        ("t", np.array([3.0, np.inf]), "t must hold whole numbers of µs, .*, not float64"),
-        ("t", np.array([3.0, 1e300]), "t must hold whole numbers of µs, .*, not float64"),
-        ("t", np.array([3, 2**64 - 1], np.uint64), "t must hold whole numbers of µs, .*, not uint64"),
-        ("t", np.array(["2026-11-26", "2026-11-27"], "M8[us]"), r"t must hold .*, not datetime64\[us\], such as 2026"),
-        ("t", np.array([3, 4], "m8[us]"), r"t must hold whole numbers of µs, .*, not timedelta64\[us\]"),
-        ("t", np.array(["3", "4"]), "t must hold whole numbers of µs, .*, not <U1, such as 3"),
-        ("t", np.array([3, None]), "t must hold whole numbers of µs, .*, not object"),
-        ("t", np.array([3, 4], complex), "t must hold whole numbers of µs, .*, not complex128"),
-        ("x", np.array([0.25, 0.75]), "x must hold whole numbers from 0, not float64, such as 0.25"),
-        ("y", np.array([1, 2.5]), "y must hold whole numbers from 0, not float64, such as 2.5"),
-        ("x", np.array([True, False]), "x must hold whole numbers from 0, not bool"),
-        ("p", np.array([0.5, 1]), "p must hold whole numbers from 0, not float64, such as 0.5"),
+        ("t", np.array([3.0, np.nan]), "t must contain whole numbers of µs, .*, not float64, such as nan"),
+        ("t", np.array([3.0, np.inf]), "t must contain whole numbers of µs, .*, not float64"),
+        ("t", np.array([3.0, 1e300]), "t must contain whole numbers of µs, .*, not float64"),
+        ("t", np.array([3, 2**64 - 1], np.uint64), "t must contain whole numbers of µs, .*, not uint64"),
+        (
+            "t",
+            np.array(["2026-11-26", "2026-11-27"], "M8[us]"),
+            r"t must contain .*, not datetime64\[us\], such as 2026",
+        ),
+        ("t", np.array([3, 4], "m8[us]"), r"t must contain whole numbers of µs, .*, not timedelta64\[us\]"),
+        ("t", np.array(["3", "4"]), "t must contain whole numbers of µs, .*, not <U1, such as 3"),
+        ("t", np.array([3, None]), "t must contain whole numbers of µs, .*, not object"),
+        ("t", np.array([3, 4], complex), "t must contain whole numbers of µs, .*, not complex128"),
+        ("x", np.array([0.25, 0.75]), "x must contain whole numbers from 0, not float64, such as 0.25"),
+        ("y", np.array([1, 2.5]), "y must contain whole numbers from 0, not float64, such as 2.5"),
+        ("x", np.array([True, False]), "x must contain whole numbers from 0, not bool"),
+        ("p", np.array([0.5, 1]), "p must contain whole numbers from 0, not float64, such as 0.5"),
         ("x", np.zeros((2, 2), int), "x has 4 numbers for 2 events"),
     ],
 )
@@ -127,7 +131,7 @@ def test_fields_that_hold_no_whole_numbers_are_refused(field: str, values: np.nd
     with pytest.raises(DataError, match=f"recordings, recording 0: events: {message}"):
         event_stimuli([(events, 0)], EventEncoder(SHAPE, 20.0))
     if columns[field].ndim == 1:
-        with pytest.raises(DataError, match=f"training: events: {field} must hold whole numbers"):
+        with pytest.raises(DataError, match=f"training: events: {field} must contain whole numbers"):
             make_dataset([(pd.DataFrame(columns), 0)] * 3, EventEncoder(SHAPE, 20.0))
 
 

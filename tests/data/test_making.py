@@ -287,7 +287,7 @@ def test_rows_that_cannot_be_encoded_are_named() -> None:
 
 
 def test_a_single_class_is_noticed() -> None:
-    with pytest.warns(DataWarning, match=r"^own: all training samples are of one class, 2; there is nothing to tell"):
+    with pytest.warns(DataWarning, match=r"^own: all training samples are of one class, 2; give at least two classes"):
         make_dataset((IMAGES, np.full(600, 2)), ENCODER, name="own")
 
 
@@ -425,7 +425,7 @@ def test_masks_are_refused(form: Callable[[Any], Any]) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ([[1.0, np.nan]], "table: holds NaN or infinite numbers; fill"),
+        ([[1.0, np.nan]], "table: contains NaN or infinity; fill"),
         ([1.0], r"must have the shape \(rows, columns\)"),
     ],
 )
@@ -537,7 +537,7 @@ def test_recordings_belong_to_the_windows_they_were_made_with(tmp_path: Path) ->
         with pytest.raises(DataError, match=message):
             load_splits(other, made)
     times = np.full((1, 1, 2, 1), 90_000, np.int32)  # of a file that does not say
-    with pytest.raises(DataError, match=r"recordings: hold times outside of the encoder's window of 10 ms"):
+    with pytest.raises(DataError, match=r"recordings: contain times outside the encoder's window of 10 ms"):
         EventEncoder((1, 2, 1), t_max=10.0).latencies(times)
 
 

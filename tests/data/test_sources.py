@@ -53,7 +53,7 @@ def test_a_given_folder_is_the_only_one(
     assert load_dataset("mnist").name == "mnist"
     with pytest.raises(DataError, match=r"mnist: not found in .*empty.mnist; run 'netsim data mnist --fetch'"):
         load_dataset("mnist", base / "empty")
-    with pytest.raises(DataError, match="nowhere: no such folder; name the folder that holds the files of mnist"):
+    with pytest.raises(DataError, match="nowhere: no such folder; name the folder with the files of mnist"):
         load_dataset("mnist", base / "nowhere")
 
 

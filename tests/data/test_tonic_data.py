@@ -261,7 +261,7 @@ def test_the_users_own_places(poker: Path, monkeypatch: pytest.MonkeyPatch) -> N
         load_dataset("tonic:POKERDVS", None, ENCODER)
     monkeypatch.setenv("NETSIM_DATA", str(poker))
     assert load_dataset("tonic:POKERDVS", None, ENCODER).origin == str(poker / "POKERDVS")
-    with pytest.raises(DataError, match="nowhere: no such folder; name the folder that holds the files of tonic:POK"):
+    with pytest.raises(DataError, match="nowhere: no such folder; name the folder with the files of tonic:POK"):
         load_dataset("tonic:POKERDVS", poker / "nowhere", ENCODER)
 
 

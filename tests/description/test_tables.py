@@ -144,9 +144,6 @@ NEVER_ALONE = {"Projection.source", "Projection.target", "Network.populations", 
 NEVER_ALONE |= {"EventEncoder.constant"}  # takes a channel from the polarities
 """Fields that others have to change with."""
 
-ONE_CHOICE = {"Learning.learner"}
-"""Fields that have one value as long as no other package adds to it."""
-
 
 def test_every_changed_field_changes_the_text(network: Network) -> None:
     text = to_markdown(describe(network))
@@ -176,7 +173,7 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
         for field in dataclasses.fields(part)
         if typing.get_type_hints(part)[field.name] not in {*types, PSP, Connectivity, Encoder, Neurons | None}
     }
-    assert fields - changed == NEVER_ALONE | ONE_CHOICE
+    assert fields - changed == NEVER_ALONE
 
 
 def test_parameters_stand_below_their_headings() -> None:

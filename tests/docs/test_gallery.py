@@ -35,9 +35,9 @@ def gallery() -> ModuleType:
 def test_every_entry_has_an_example(gallery: ModuleType, tmp_path: Path) -> None:
     gallery.write_examples(tmp_path)
     for section, registry in REGISTRIES.items():
-        examples = {path.stem.split("_", 2)[2] for path in (tmp_path / section).glob("plot_*.py")}
+        examples = {path.stem.split("_", 2)[2] for path in (tmp_path / section).glob("*_*_*.py")}
         assert examples == {name.replace("-", "_") for name in registry}
-        for path in (tmp_path / section).glob("plot_*.py"):
+        for path in (tmp_path / section).glob("*.py"):
             compile(path.read_text("utf-8"), path.name, "exec")
 
 

@@ -69,10 +69,10 @@ def test_pages_need_nothing_from_elsewhere(site: Path) -> None:
 def test_the_gallery_has_a_picture_of_every_entry(site: Path, section: str) -> None:
     registry = getattr(netsim.seams, section)
     index = (site / "gallery" / section / "index.html").read_text("utf-8")
-    shown = set(re.findall(r'href="plot_[a-z]+?_(\w+)\.html', index))
+    shown = set(re.findall(r'href="(?:plot|show)_[a-z]+?_(\w+)\.html', index))
     assert shown == {name.replace("-", "_") for name in registry}
     for name in shown:
-        assert list((site / "_images").glob(f"sphx_glr_plot_*_{name}_thumb.png")), name
+        assert list((site / "_images").glob(f"sphx_glr_*_{name}_thumb.png")), name
 
 
 WANTED = {

@@ -326,7 +326,7 @@ def test_weights_are_those_of_the_neuron_that_receives() -> None:
             return found._replace(weight=(found.weight + 1) % 16)
 
     network = _two(dataclasses.replace(IN, connectivity=Shifted()), OUT)
-    with pytest.raises(SpecificationError, match="weights whose last axis is not that of the neuron"):
+    with pytest.raises(SpecificationError, match="weights whose last axis is not the axis of the receiving neuron"):
         network.connections(network.projection("hidden"))
 
 

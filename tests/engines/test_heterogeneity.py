@@ -148,10 +148,10 @@ def test_recorded_potentials_show_late_spikes(layered: MakeNetwork, random_batch
     [
         ({"thresholds": {"output": np.ones(5)}}, r"thresholds: output has shape \(5,\), \(6,\) is needed"),
         ({"thresholds": {"output": np.zeros(6)}}, "thresholds: output contains values that are not positive"),
-        ({"thresholds": {"output": np.full(6, math.nan)}}, "thresholds: output holds values that are not finite"),
+        ({"thresholds": {"output": np.full(6, math.nan)}}, "thresholds: output contains NaN or infinity"),
         ({"delays": {"padded": np.zeros((7, 6))}}, r"delays: padded has shape \(7, 6\), \(7, 6, 2\) is needed"),
-        ({"delays": {"padded": np.full((7, 6, 2), -1.0)}}, "delays: padded holds negative ones"),
-        ({"delays": {"padded": np.full((7, 6, 2), math.inf)}}, "delays: padded holds values that are not finite"),
+        ({"delays": {"padded": np.full((7, 6, 2), -1.0)}}, "delays: padded contains negative delays"),
+        ({"delays": {"padded": np.full((7, 6, 2), math.inf)}}, "delays: padded contains NaN or infinity"),
     ],
 )
 def test_values_that_do_not_fit(

@@ -353,7 +353,7 @@ def test_biases_with_a_unit_are_in_what_one_stands_for() -> None:
 
 def test_thresholds_and_delays_of_a_batch_are_refused() -> None:
     engine, weights = Own().engine(), _weights(_network())
-    with pytest.raises(SpecificationError, match=r"^batch.thresholds: cannot be set in a Brian2 network of your own"):
+    with pytest.raises(SpecificationError, match=r"^batch.thresholds: cannot be set in a custom Brian2 network"):
         engine.present(Batch(_stimuli(), weights, thresholds={"hidden": np.ones(3)}))
     with pytest.raises(SpecificationError, match=r"^batch.delays: "):
         engine.present(Batch(_stimuli(), weights, delays={"hidden": np.ones((2, 2, 1))}))

@@ -47,7 +47,7 @@ def test_neurons_are_silenced_by_zeros_and_ones_as_well() -> None:
             found = engine.present(Batch(STIMULI, WEIGHTS, {"hidden": given_ones}))
             for ours, theirs in zip(found.values(), expected.values(), strict=True):
                 np.testing.assert_array_equal(ours, theirs)
-        with pytest.raises(DataError, match="silenced: hidden holds other values than True and False"):
+        with pytest.raises(DataError, match="silenced: hidden contains other values than True and False"):
             engine.present(Batch(STIMULI, WEIGHTS, {"hidden": np.arange(6)}))
 
 

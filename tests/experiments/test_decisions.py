@@ -19,9 +19,9 @@ def test_laws_are_found_in_latencies_that_follow_them() -> None:
         assert found == pytest.approx((p, 20, 3), rel=1e-3)
     drift = 2.5 * levels
     own = pd.DataFrame({"level": levels, "accuracy": 1 / (1 + np.exp(-2 * drift))})
-    latencies = 40 * np.tanh(drift) / drift + 7
+    latencies = np.asarray(40 * np.tanh(drift) / drift + 7)
     predicted, explained = diffusion(own.assign(mean_latency=latencies))
-    assert predicted == pytest.approx(latencies.to_numpy())
+    assert predicted == pytest.approx(latencies)
     assert explained == pytest.approx(1)
 
 

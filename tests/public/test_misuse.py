@@ -137,7 +137,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a record of one's own that is none": (
         lambda: loose.open_training("none", MODEL.network, record={"seed": 3, "note": "x"}),
         SpecificationError,
-        "record: holds seed, which netsim records itself",
+        "record: contains seed, which netsim records itself",
     ),
     "no stimuli to train on": (
         lambda: loose.open_training("none", MODEL.network, limit=0),

@@ -189,7 +189,7 @@ def test_a_list_of_edges_moves_with_its_network(tmp_path: Path) -> None:
     network = Network.chain("listed", IntensityEncoder((2, 2, 1), 5.0), [Layer("output", rule)], 20.0)
     write_network(network, here / "network.toml")
     shutil.move(there / "edges.csv", elsewhere)
-    with pytest.raises(SpecificationError, match=r"edges.csv does not exist; bring it back, or put it beside the"):
+    with pytest.raises(SpecificationError, match=r"edges.csv does not exist; bring it back, or put it next to the"):
         read_network(here / "network.toml")
     shutil.copy(elsewhere / "edges.csv", here)
     assert read_network(here / "network.toml") == network
@@ -283,8 +283,8 @@ def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path) -> None:
         ("pre,post,weight\n0,1,nan\n", "file: .* has weights that are NaN or infinite"),
         ("pre,post\n0,1.5\n", "file: .* cannot be read as a list of edges"),
         ("pre,post\n0\n", "file: .* cannot be read as a list of edges"),
-        ("pre,post,delay\n0,1,5.0\n", "file: .* has columns beside pre, post and weight: 'delay'; leave them out"),
-        ("pre,post,weight,weight\n0,1,1,2\n", "file: .* beside pre, post and weight: 'weight'; leave them out"),
+        ("pre,post,delay\n0,1,5.0\n", "file: .* has other columns than pre, post and weight: 'delay'; leave them out"),
+        ("pre,post,weight,weight\n0,1,1,2\n", "file: .* columns than pre, post and weight: 'weight'; leave them out"),
         (None, "file: .* does not exist"),
     ],
 )

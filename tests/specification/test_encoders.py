@@ -122,7 +122,7 @@ def test_receptive_fields_of_a_population_code() -> None:
     table_of = {"encoder": {"kind": "population", "shape": [1, 2, 6], "low": [0, -5], "high": [1, 5], "t_max": 20.0}}
     assert network_from_dict(network_to_dict(load_preset("digits")) | table_of).encoder == encoder
     assert PopulationEncoder.of([[1.0], [1.0]]).low == (0.5,)
-    for wrong, message in (([["a"]], "numbers"), ([[np.nan]], "finite")):
+    for wrong, message in (([["a"]], "numbers"), ([[np.nan]], "infinity")):
         with pytest.raises(DataError, match=message):
             PopulationEncoder.of(wrong)
     with pytest.raises(DataError, match="contain NaN"):

@@ -94,6 +94,34 @@ def test_populations_fire_within_their_window(regime: str) -> None:
     assert 0.5 < outputs[np.isfinite(outputs).all(axis=1)].std(axis=1).mean() < 4.0
 
 
+def test_spikes_come_in_time_for_the_gates_of_their_targets() -> None:
+    """Neurons may fire until 48 ms, but half of their window lies behind the gate of the next population."""
+    populations = [
+        Population("early", (60,), neurons("phased", 1)),
+        Population("middle", (40,), neurons("phased", 2)),
+        Population("output", (10,), neurons("phased", 4)),
+    ]
+    projections = [
+        Projection("stimulus", "early", Dense()),
+        Projection("early", "middle", Dense(), delay=2.0),
+        Projection("middle", "output", Dense()),
+    ]
+    encoder, training = IntensityEncoder((8, 8, 1), T_MAX), Training("digits", batch=20, validation=360)
+    network = Network("gates", encoder, tuple(populations), tuple(projections), 100.0, training=training)
+    latencies = fitted(network)[2]
+    for name, gate in (("early", 2 * T_MAX - 2.0), ("middle", 4 * T_MAX)):
+        assert (latencies[name] <= gate).mean() > 0.5, name
+
+
+def test_measured_rates_respect_signs() -> None:
+    network = graph("free")
+    weights, engine = initial_weights(network, 0), netsim.make_engine("event", network)
+    measured = engine.run(fit(network, weights, stimuli(network), by_equation=False))
+    assert not measured.scales
+    assert set(measured.rates) == set(weights)
+    assert all(0 < rate < np.inf for rate in measured.rates.values())
+
+
 def test_drawn_weights_of_this_network_saturate_its_outputs() -> None:
     network = graph("phased")
     weights, presented = initial_weights(network, 0), stimuli(network)

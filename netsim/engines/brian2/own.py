@@ -147,9 +147,7 @@ class OwnNetwork:
         namespace: Mapping[str, Any],
     ) -> None:
         for projection in specification.delayed:
-            own = (
-                "delays of a Brian2 network of your own are those of its synapses; leave them out of the specification"
-            )
+            own = "a custom Brian2 network defines its delays; leave them out of the specification"
             raise SpecificationError(f"projections.{projection.name}.delays", own)
         self.specification = specification
         self.network = network
@@ -363,7 +361,7 @@ def _copies(groups: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
         _require(whole, f"populations.{name}", f"{group.name} has {neurons} neurons, the population has {sizes[name]}")
         found[name] = neurons // sizes[name]
     counts = ", ".join(f"{name} {count}" for name, count in found.items())
-    _require(len({*found.values()}) == 1, "populations", f"hold different numbers of copies: {counts}")
+    _require(len({*found.values()}) == 1, "populations", f"contain different numbers of copies: {counts}")
     return found[STIMULUS]
 
 
@@ -430,5 +428,5 @@ def _require(holds: bool, where: str, reason: str) -> None:
 
 def _refuse(what: str, given: Mapping[str, Any]) -> None:
     if given:
-        remedy = "cannot be set in a Brian2 network of your own; write them into its equations"
+        remedy = "cannot be set in a custom Brian2 network; write them into its equations"
         raise SpecificationError(f"batch.{what}", remedy)

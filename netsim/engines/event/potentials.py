@@ -1,13 +1,13 @@
 """Membrane potentials of recorded neurons, computed from their input spikes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from netsim.engines.protocol import Batch, Latencies, Potential, Recorded
 from netsim.specification import Network, Projection
-from netsim.specification.grid import breakpoint_steps, on_grid, population_steps, step_at_or_after
+from netsim.specification.grid import breakpoint_steps, on_grid, population_steps, population_times, step_at_or_after
 from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import bias_name, kernel_name
 
@@ -40,6 +40,49 @@ def potential_traces(
             sampled = _trace(network, name, currents[0], currents[1], bias, spike, dt)
             traces.append(Potential(presentation, name, neuron, *sampled))
     return traces
+
+
+class Cause(NamedTuple):
+    """What each synapse of one projection onto a neuron adds to its potential by some time, shape (synapses,) all.
+
+    Attributes
+    ----------
+    source : str
+        The presynaptic population.
+    neurons : ndarray of int
+        Presynaptic neurons.
+    arrivals : ndarray of float
+        When their spikes arrive (ms); ``inf`` for silence.
+    potentials : ndarray of float
+        Parts of the potential, in the unit of the threshold.
+    """
+
+    source: str
+    neurons: np.ndarray
+    arrivals: np.ndarray
+    potentials: np.ndarray
+
+
+def causes_of(
+    network: Network, batch: Batch, latencies: Mapping[str, np.ndarray], neuron: Recorded, time: float, dt: float = 0.0
+) -> list[Cause]:
+    """Return what each synapse adds to the potential of a neuron by `time` (ms), in the first presentation.
+
+    Together with the constant current and the drive, the parts sum to the potential of `potential_traces`.
+    """
+    population = network.population(neuron.layer)
+    times = population_times(network, population, dt)
+    causes = []
+    for synapses in _afferents(network, batch, neuron, dt)[1]:
+        arrivals = latencies[synapses.source][0].ravel()[synapses.pre].astype(np.float64) + synapses.late
+        starts = arrivals[:, None] + synapses.delays
+        if synapses.recurrent:  # its current counts from the onset
+            built = np.maximum(time - np.maximum(starts, times.onset), 0.0)
+        else:
+            built = np.maximum(min(time, times.gate) - starts, 0.0)
+        potentials = (synapses.jumps * built).sum(axis=1) / population.dynamics.tau
+        causes.append(Cause(synapses.source, synapses.pre, arrivals, potentials))
+    return causes
 
 
 class _Inputs(NamedTuple):

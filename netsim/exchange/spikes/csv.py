@@ -29,7 +29,7 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
         check_expansion(path, len(content), size)
         file, size = io.BytesIO(content), len(content)
     if size > LARGEST_TABLE:
-        raise DataError(f"{path}: is larger than {LARGEST_TABLE} bytes; use .parquet for so many spikes")
+        raise DataError(f"{path}: is larger than {LARGEST_TABLE} bytes; use .parquet for this number of spikes")
     return read_exactly(bounded_lines(path, file))
 
 

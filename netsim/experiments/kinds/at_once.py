@@ -106,7 +106,12 @@ class AtOnce(Experiment):
         """Return the network of a regime."""
         from netsim.experiments.networks import stimulus_driven
 
-        settings = {"dataset": self.dataset, "epochs": self.epochs, "batch": 50, "validation": self.images // 20}
+        settings: dict[str, Any] = {
+            "dataset": self.dataset,
+            "epochs": self.epochs,
+            "batch": 50,
+            "validation": self.images // 20,
+        }
         return stimulus_driven("at-once", regime, self.hidden, 10, **settings)
 
     def draw(self, table: pd.DataFrame) -> Figure:

@@ -233,7 +233,7 @@ class Information(Experiment):
             f" is the bin of the first spike, or silence. Counts of {_MOST} and more in a bin are one response.",
             "Mutual information with the stimulus is estimated for each neuron, corrected for few trials (Panzeri and"
             " Treves 1996), and averaged over neurons. With shuffled stimuli it should be 0. The first spikes of the"
-            " twin are compared with those of netsim's event engine on the same time grid.",
+            " twin are compared with the first spikes of netsim's event engine on the same time grid.",
             f"Verdict, fixed before the run, at a dispersion of {self.dispersion:g} ms and a drive of {self.drive:g}:"
             " *reproduced* if the interval of the gain of spike times over counts overlaps the published"
             f" {_GAINS[0]:g} to {_GAINS[1]:g} %, *beyond* if it lies above, else *not reproduced*.",
@@ -252,11 +252,10 @@ class Information(Experiment):
         return [
             "The dispersion of latencies is an assumption, and the gain depends on it. Without dispersion, times say"
             " what the speed of integration adds. The reference values were set before the first run.",
-            "The published share of 82 to 85 % is that of all individual spikes in a series expansion. Ours is that of"
-            " the first spike alone.",
-            "Neurons integrate without leak, do not adapt, and have no noise of their own.",
-            "The published correction for few trials and ours are of the same kind, and a bias may remain. The column"
-            " of shuffled stimuli shows its size.",
+            "The published share of 82 to 85 % counts all individual spikes in a series expansion. Ours counts the"
+            " first spike alone.",
+            "Neurons integrate without leak, do not adapt, and are noiseless.",
+            "The correction for few trials may leave a bias. The column of shuffled stimuli shows its size.",
         ]
 
 

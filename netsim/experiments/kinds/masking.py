@@ -147,7 +147,12 @@ class Masking(Experiment):
         from netsim.experiments.networks import stimulus_driven
 
         regime = "free" if name == LATERAL else name
-        settings = {"dataset": self.dataset, "epochs": self.epochs, "batch": 50, "validation": self.images // 20}
+        settings: dict[str, Any] = {
+            "dataset": self.dataset,
+            "epochs": self.epochs,
+            "batch": 50,
+            "validation": self.images // 20,
+        }
         return stimulus_driven("masking", regime, (_MAP[0] * _MAP[1],), 10, **settings)
 
     def draw(self, table: pd.DataFrame) -> Figure:

@@ -195,7 +195,7 @@ class Odours(Experiment):
             f" decoder learns from {self.trials} trials of each odour at a concentration, and is tested on as many"
             " others.",
             f"Counts are the spikes of the first {self.window:g} ms after arrival: Poisson counts, and counts without"
-            " noise of their own. First spikes are read by linear discriminant analysis, as counts are, and by the"
+            " Poisson noise. First spikes are read by linear discriminant analysis, as counts are, and by the"
             " network. A silent neuron counts as a spike at the end of the window.",
             f"Concentrations told apart: of each odour, its most sensitive neuron is presented with a concentration and"
             f" with one that is {_STEP:g} decades higher. It is correct if the higher one has the earlier spike or the"
@@ -218,13 +218,15 @@ class Odours(Experiment):
     def caveats(self) -> list[str]:
         """See `Experiment`."""
         return [
-            "Only the responses at one concentration are recorded. That onsets go on to become faster where rates"
-            " saturate follows from the kinetics. The experiment shows that kinetics of receptors suffice for the"
+            "Only the responses at one concentration are recorded. Faster onsets where rates saturate"
+            " follow from the kinetics. The experiment shows that kinetics of receptors suffice for the"
             " published range, and not that flies use it.",
             "The earliest spike follows from the highest rate: one over 300 spikes/s is 3.3 ms.",
             "The time constant of deactivation and the variation of concentrations are assumptions. Spontaneous spikes"
             " are left out, and each receptor has one neuron.",
-            "The published jitter grows at low concentrations. Ours is the same for all spikes.",
+            "All spikes have the same jitter. In recordings it may depend on the concentration.",
+            "The range was first a number of concentrations. It was interpolated after one seed, before any verdict,"
+            " because such a number hardly varies between seeds.",
             "Odours that excite no receptor cannot be told apart by first spikes.",
         ]
 

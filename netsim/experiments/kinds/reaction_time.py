@@ -158,7 +158,7 @@ class ReactionTime(Experiment):
         """Return a network that decides from its input alone: no neuron has a constant current."""
         from netsim.experiments.networks import stimulus_driven
 
-        settings = {"epochs": self.epochs, "batch": 50, "validation": self.images // 20}
+        settings: dict[str, Any] = {"epochs": self.epochs, "batch": 50, "validation": self.images // 20}
         learning = {"rate": self.rate}
         return stimulus_driven("reaction-time", "free", (self.hidden,), classes, learning, **settings)
 

@@ -102,7 +102,7 @@ class Retinal(Experiment):
 
     @property
     def weaker(self) -> float:
-        """The contrast of the verdict: the one nearest to half of that of learning."""
+        """The contrast of the verdict: the one nearest to half the contrast of learning."""
         return min(self.contrasts, key=lambda contrast: abs(contrast - _WEAKER))
 
     def measure(self, unit: Unit) -> list[Row]:
@@ -219,7 +219,7 @@ class Retinal(Experiment):
     def model(self) -> list[str]:
         """See `Experiment`."""
         return [
-            "Images are noise whose amplitudes fall with spatial frequency as 1/f, as those of natural images do. Four"
+            "Images are noise whose amplitudes fall with spatial frequency as 1/f, as in natural images. Four"
             " on cells and four off cells see them through a centre and a surround.",
             f"An image appears as a step. Its drive passes {self.stages} low-pass filters of {self.tau:g} ms each. A"
             f" cell fires its first spike when the result reaches a threshold of {self.threshold:g}. On cells are"
@@ -261,7 +261,7 @@ class Retinal(Experiment):
             " were changed for this reason, before any verdict.",
             "Decoders never see shared jitter or another contrast while they learn. A linear decoder of absolute"
             " latencies that learned with jitter would find the differences by itself.",
-            "Counts are Poisson and lose spikes at low contrast. Counts of retinal cells vary less.",
+            "Counts are Poisson and lose spikes at low contrast. Counts of real cells may vary less.",
             "The published cells receive on and off input at once. Ours receive one of them.",
         ]
 

@@ -31,7 +31,7 @@ def checksum(file: str) -> str:
     try:
         return file_sha256(Path(file))
     except FileNotFoundError:
-        remedy = "bring it back, or put it beside the file that the network is read from"
+        remedy = "bring it back, or put it next to the file of the network"
         raise SpecificationError("file", f"{file} does not exist; {remedy}") from None
     except OSError as error:
         raise SpecificationError("file", f"{file} cannot be read ({error.strerror})") from error
@@ -80,7 +80,7 @@ def _read_csv(path: Path, population: str) -> Edges:
         require({"pre", "post"} <= set(names), "file", f"{path} {need}, not {heading!r}")
         others = [name for column, name in enumerate(names) if name not in _COLUMNS or name in names[:column]]
         listed = ", ".join(map(repr, others))
-        require(not others, "file", f"{path} has columns beside pre, post and weight: {listed}; leave them out")
+        require(not others, "file", f"{path} has other columns than pre, post and weight: {listed}; leave them out")
         chosen = [name for name in _COLUMNS if name in names]
         with warnings.catch_warnings():
             warnings.simplefilter("error", DeprecationWarning)  # earlier versions of numpy truncate fractions

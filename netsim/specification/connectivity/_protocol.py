@@ -196,7 +196,7 @@ class Connectivity(ABC):
         else:
             fits = not shape or bool((listed_synapses.weight % shape[-1] == listed_synapses.post % shape[-1]).all())
             require(
-                fits, "connectivity", f"{self} lists weights whose last axis is not that of the neuron that receives"
+                fits, "connectivity", f"{self} lists weights whose last axis is not the axis of the receiving neuron"
             )
         return listed_synapses
 

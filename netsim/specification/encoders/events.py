@@ -135,7 +135,7 @@ class EventEncoder(Encoder):
         coded = (samples == SILENT) | ((samples >= 0) & (samples < round(self.t_max * MICROSECONDS)))
         if not coded.all():
             raise DataError(
-                f"recordings: hold times outside of the encoder's window of {self.t_max:g} ms; convert anew"
+                f"recordings: contain times outside the encoder's window of {self.t_max:g} ms; convert anew"
             )
         return np.where(samples == SILENT, np.inf, samples / MICROSECONDS)
 
@@ -214,7 +214,7 @@ def _field(events: np.ndarray, name: str) -> np.ndarray:
         unit = "of µs, as (seconds * 1e6).round() gives them" if name == "t" else "from 0"
         example = given[given != np.floor(given)] if given.dtype.kind == "f" else given
         shown = f"{given.dtype}, such as {example.flat[0]}" if example.size else f"{given.dtype}"
-        raise DataError(f"events: {name} must hold whole numbers {unit}, not {shown}")
+        raise DataError(f"events: {name} must contain whole numbers {unit}, not {shown}")
     if values.shape != events.shape:
         raise DataError(f"events: {name} has {given.size} numbers for {events.size} events; give one for each")
     return values.reshape(-1)

@@ -50,6 +50,10 @@ class Feedback(ABC):
             Standard deviation of the initial weights of the projection, before signs are imposed.
         position : int
             Index of the projection in its network, which makes its draws unique.
+
+        Returns
+        -------
+        ndarray of float, shape `shape`
         """
 
 

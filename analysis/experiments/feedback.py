@@ -1,0 +1,95 @@
+"""Figure and summary of the experiment ``feedback``."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from netsim.analysis.experiments.figures import bars, beside, style_of
+from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
+
+
+def _accuracy(table: pd.DataFrame, dataset: str, depth: int, feedback: str) -> pd.Series:
+    return 100 * by_seed(table, dataset=dataset, depth=depth, feedback=feedback)["accuracy"]
+
+
+def minus(table: pd.DataFrame, dataset: str, depth: int, feedback: str, other: str) -> Interval:
+    """Accuracy (points) with a feedback minus that with another, paired by seed."""
+    return interval(_accuracy(table, dataset, depth, feedback) - _accuracy(table, dataset, depth, other))
+
+
+def _angles(table: pd.DataFrame, dataset: str, depth: int, feedback: str) -> pd.DataFrame:
+    """Angles of the lowest layer: a row for each seed, a column for each number of batches."""
+    own = table[(table["dataset"] == dataset) & (table["depth"] == depth) & (table["feedback"] == feedback)]
+    lowest = own[own["layer"] == 1]
+    return lowest.assign(angle=lowest["angle"].astype(float)).pivot(index="seed", columns="batches", values="angle")
+
+
+def angle(table: pd.DataFrame, dataset: str, depth: int, feedback: str, probe: int) -> Interval:
+    """The angle (°) of the lowest layer, at the first probe (0) or the last (-1)."""
+    found = _angles(table, dataset, depth, feedback)
+    return interval(found.iloc[:, probe] if found.size else [])
+
+
+def turned(table: pd.DataFrame, dataset: str, depth: int, feedback: str) -> Interval:
+    """How much the angle (°) of the lowest layer changes from the first to the last probe."""
+    found = _angles(table, dataset, depth, feedback)
+    return interval(found.iloc[:, -1] - found.iloc[:, 0] if found.size else [])
+
+
+def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Rows of text: accuracy, differences from exact feedback and from frozen layers, and angles."""
+    rows = []
+    groups: Any = table.groupby(["dataset", "depth", "feedback"], sort=False)
+    for dataset, depth, feedback in groups.groups:
+        condition = (table, dataset, depth, feedback)
+        differences = (
+            "" if feedback == other else minus(*condition, other).shown("{:+.2f}") for other in ("exact", "frozen")
+        )
+        angles = (angle(*condition, probe) for probe in (0, -1))
+        rows.append(
+            (
+                str(dataset),
+                str(depth),
+                str(feedback),
+                interval(_accuracy(*condition)).shown(),
+                *differences,
+                *(each.shown("{:.0f}") if each.seeds else "" for each in angles),
+            )
+        )
+    return tuple(rows)
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw accuracy by depth for each data set, and angles of the deepest networks over training."""
+    datasets, kinds = list(dict.fromkeys(table["dataset"])), list(dict.fromkeys(table["feedback"]))
+    depths = sorted(set(table["depth"]))
+    with theme():
+        size = (FULL_WIDTH, 2.6)
+        figure, panels = plt.subplots(1, len(datasets) + 1, figsize=size, layout="constrained", squeeze=False)
+        *left, right = panels[0]
+        for number, (kind, colour) in enumerate(zip(kinds, colours(len(kinds)), strict=True)):
+            style, shift = style_of(number, colour), beside(number, len(kinds), 0.05)
+            for axes, dataset in zip(left, datasets, strict=True):
+                found = [interval(_accuracy(table, dataset, depth, kind)) for depth in depths]
+                label = kind if dataset == datasets[0] else None
+                bars(axes, [place + shift for place in range(len(depths))], found, label=label, **style)
+            angles = _angles(table, datasets[0], depths[-1], kind)
+            if angles.size:
+                bars(
+                    right,
+                    angles.columns.to_numpy(float).tolist(),
+                    [interval(angles[batches]) for batches in angles],
+                    **style,
+                )
+        for axes, dataset in zip(left, datasets, strict=True):
+            axes.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 102), title=dataset)
+            axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
+            axes.margins(x=0.15)
+        right.axhline(90, color=FAINT, linestyle=":", linewidth=0.9)
+        right.set(xlabel="batches", ylabel="angle to exact gradient (°)", xscale="log", ylim=(0, None))
+        right.set_title(f"{datasets[0]}, {depths[-1]} hidden, lowest layer")
+        figure.legend(loc="outside upper center", ncols=len(kinds), title="feedback")
+    return figure

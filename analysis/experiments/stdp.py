@@ -1,0 +1,83 @@
+"""Figure and summary of the experiment ``stdp``."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from netsim.analysis.experiments.figures import bars, style_of
+from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colour_bar, colours, theme
+
+_READ_OUTS = ("first layer", "second layer", "both layers")
+
+
+def _accuracy(table: pd.DataFrame, learned: int, kernels: str, read_out: str) -> pd.Series:
+    return 100 * by_seed(table, learned=learned, kernels=kernels, read_out=read_out)["accuracy"].astype(float)
+
+
+def accuracy(table: pd.DataFrame, learned: int, kernels: str, read_out: str) -> Interval:
+    """The accuracy (%) of a read-out over seeds."""
+    return interval(_accuracy(table, learned, kernels, read_out))
+
+
+def gain(table: pd.DataFrame, learned: int, read_out: str) -> Interval:
+    """Accuracy (points) with learned minus that with shuffled kernels, paired by seed."""
+    return interval(_accuracy(table, learned, "learned", read_out) - _accuracy(table, learned, "shuffled", read_out))
+
+
+def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Rows of text: accuracy of each read-out, and what learning adds to shuffled kernels."""
+    rows = []
+    measured = table[table["kernels"] != "weight"]
+    groups: Any = measured.groupby(["learned", "kernels", "read_out"], sort=False)
+    for learned, kernels, read_out in groups.groups:
+        more = gain(table, learned, read_out).shown("{:+.2f}") if kernels == "learned" else ""
+        found = accuracy(table, learned, kernels, read_out)
+        shown = f"{found.mean:.2f}" if kernels == "none" else found.shown()  # no seed changes cells
+        rows.append((str(learned), str(kernels), str(read_out), shown, more))
+    return tuple(rows)
+
+
+def draw(table: pd.DataFrame, published: float, users: tuple[float, float]) -> Figure:
+    """Draw the kernels of the first layer, and accuracy by the number of images that STDP learned from."""
+    counts = sorted(set(table["learned"]))
+    with theme():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(FULL_WIDTH, 2.9), layout="constrained")
+        _kernels(left, table[table["kernels"] == "weight"])
+        right.axhspan(*users, color="0.9", zorder=0, label="users of SpykeTorch")
+        for number, (read_out, colour) in enumerate(zip(_READ_OUTS, colours(3), strict=True)):
+            for kernels, line in (("learned", "-"), ("shuffled", "--")):
+                found = [accuracy(table, count, kernels, read_out) for count in counts]
+                label = read_out if kernels == "learned" else None
+                bars(right, counts, found, label=label, **{**style_of(number, colour), "linestyle": line})
+        right.plot([], [], "--", color=FAINT, linewidth=1, label="weights shuffled")
+        cells = accuracy(table, counts[-1], "none", "on- and off-cells").mean
+        right.axhline(cells, color=FAINT, linestyle=":", linewidth=0.9, label="on- and off-cells")
+        right.plot(counts[-1], published, "*", color="white", markeredgecolor=INK, markersize=8, label="published")
+        right.set(xlabel="images that STDP learned from", ylabel="test accuracy (%)", xscale="log")
+        right.set_xticks(counts, [f"{count:,}" for count in counts])
+        right.minorticks_off()
+        right.margins(x=0.15)
+        figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+def _kernels(axes: plt.Axes, rows: pd.DataFrame) -> None:
+    """Draw kernels as tiles, on-cells white and off-cells black."""
+    axes.set_title("kernels of the first layer")
+    axes.axis("off")
+    if not len(rows):
+        return
+    weights = rows.sort_values(["map", "row", "column"])["weight"].to_numpy(float)
+    count, side = int(rows["map"].max()) + 1, int(rows["row"].max()) + 1
+    kernels = weights.reshape(count, side, side)
+    columns = int(np.ceil(np.sqrt(2 * count)))
+    sheet = np.full((-(-count // columns) * (side + 1) - 1, columns * (side + 1) - 1), np.nan)
+    for number, kernel in enumerate(kernels):
+        top, start = number // columns * (side + 1), number % columns * (side + 1)
+        sheet[top : top + side, start : start + side] = kernel
+    image = axes.imshow(sheet, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
+    colour_bar(axes, image, 1.04, 0.04, "weights, on minus off")

@@ -1,0 +1,51 @@
+"""The command ``netsim explore``."""
+
+from __future__ import annotations
+
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from netsim.cli import options
+from netsim.cli.terminal import note
+
+
+def explore(
+    model: options.ModelArgument,
+    state: Annotated[
+        str | None, Option(metavar="STATE", help="Begin with this state: a link of the page, or its end after #.")
+    ] = None,
+    data_dir: options.DataDir = None,
+    port: Annotated[int, Option(min=0, max=65535, metavar="N", help="Port; by default any free port.")] = 0,
+    browser: Annotated[bool, Option("--browser", help="Open the page in the default browser.")] = False,
+    seed: options.InitialSeed = 0,
+) -> None:
+    """Show single presentations on a local page: raster, maps, race of the outputs, and what changes them.
+
+    The page is served on this machine only. Its address has a secret. Ctrl-C ends it.
+    """
+    from netsim.exploring import View
+    from netsim.exploring import explore as serve
+    from netsim.exploring.serving import check_installed
+
+    check_installed()
+    view = None if state is None else View.of_text(state)
+    chosen, network = options.model_of(model, seed, engine="event")
+    stimuli = options.split_of(chosen, network, "test", data_dir, few=True)
+    options.note_initial_weights(model, chosen, seed)
+    served = serve(chosen, stimuli, view=view, port=port, name=model)
+    print(served.address, flush=True)
+    note("The address is secret: whoever has it can use the page. Ctrl-C ends it.")
+    try:
+        with tempfile.TemporaryDirectory(prefix="netsim-explore-") as folder:
+            if browser:
+                # a command line is visible to other users, and a file in this folder is not
+                page = Path(folder, "page.html")
+                page.write_text(f'<meta http-equiv="refresh" content="0; url={served.address}">', encoding="utf-8")
+                webbrowser.open(page.as_uri())
+            served.wait()
+    finally:
+        served.close()

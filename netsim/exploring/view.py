@@ -1,0 +1,345 @@
+"""The state of the explorer: a stimulus, changes of it, and changes of the network."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+
+from netsim.data.stimuli import UNLABELLED, SpikeStimuli, Stimuli
+from netsim.engines import Batch, Conversation, Engine, Latencies, Potential, Recorded, make_engine
+from netsim.engines.protocol import Result
+from netsim.errors import DataError, SpecificationError
+from netsim.runs.model import Subject, open_model
+from netsim.seams import studies
+from netsim.specification import Network
+from netsim.specification.checks import finite
+from netsim.spikes import Spikes
+from netsim.spikes.presenting import present
+
+_LONGEST = 1_000_000
+"""Characters of a state."""
+_BOUNDS = {"contrast": (0.0, 2.0), "noise": (0.0, 1.0), "occlusion": (0.0, 1.0), "threshold": (0.01, 100.0)}
+
+
+@dataclass(frozen=True)
+class View:
+    """One presentation of the explorer, with its changes.
+
+    Parameters
+    ----------
+    index : int
+        Index of the test stimulus.
+    drawing : str
+        Intensities of a drawn stimulus, bytes in base64. Replaces the test stimulus.
+    contrast : float
+        Factor of intensities.
+    noise : float
+        SD of normal noise on intensities, relative to the largest intensity.
+    occlusion : float
+        Side of a silent square, relative to the side of the stimulus.
+    occluded : tuple of float
+        Centre of the square (x, y), relative to the sides.
+    studies : dict of float
+        Levels of studies (`netsim.seams.studies`) by name, such as ``{"weight-noise": 0.2}``.
+    silenced, maps : dict of tuple of int
+        Neurons, and whole maps, that cannot fire, by population.
+    threshold : float
+        Factor of all thresholds.
+    dt : float, optional
+        Time grid (ms), 0 for exact times. The default is the grid of the network's ``training``.
+    seed : int
+        Seed of noise and of studies.
+
+    Examples
+    --------
+    >>> from netsim.exploring import View
+    >>> view = View(index=3, silenced={"hidden": (0, 1)})
+    >>> spikes = view.present("digits")
+    >>> spikes["hidden"][0, :2]
+    array([inf, inf])
+    """
+
+    index: int = 0
+    drawing: str = ""
+    contrast: float = 1.0
+    noise: float = 0.0
+    occlusion: float = 0.0
+    occluded: tuple[float, float] = (0.5, 0.5)
+    studies: Mapping[str, float] = field(default_factory=dict)
+    silenced: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    maps: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    threshold: float = 1.0
+    dt: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("index", 0), ("seed", 0)):
+            value = getattr(self, name)
+            _require(_is_whole(value) and least <= value < 2**53, name, "a whole number that is not negative", value)
+        for name, (low, high) in _BOUNDS.items():
+            value = getattr(self, name)
+            _require(finite(value) and low <= value <= high, name, f"a number from {low:g} to {high:g}", value)
+        _require(self.dt is None or (finite(self.dt) and self.dt >= 0), "dt", "a time in ms, or nothing", self.dt)
+        _require(isinstance(self.drawing, str), "drawing", "bytes in base64", self.drawing)
+        place = self.occluded
+        _require(isinstance(place, list | tuple) and len(place) == 2, "occluded", "two numbers", place)
+        _require(all(finite(part) and 0 <= part <= 1 for part in place), "occluded", "two numbers from 0 to 1", place)
+        object.__setattr__(self, "occluded", tuple(place))
+        for name, sort in (("studies", "levels by study"), ("silenced", "neurons by population"), ("maps", "maps")):
+            _require(isinstance(getattr(self, name), Mapping), name, sort, getattr(self, name))
+        for name, level in self.studies.items():
+            _require(finite(level), f"studies.{name}", "a number", level)
+        for which in ("silenced", "maps"):
+            for name, chosen in getattr(self, which).items():
+                whole = isinstance(chosen, list | tuple) and all(_is_whole(each) and each >= 0 for each in chosen)
+                _require(whole, f"{which}.{name}", "a list of whole numbers", chosen)
+
+    @classmethod
+    def of_dict(cls, state: Any) -> View:
+        """Return the view of a state from JSON. Raise a DataError if it is invalid."""
+        _require(isinstance(state, dict), "", "an object of JSON", state)
+        known = {each.name for each in fields(cls)}
+        for name in state:
+            _require(name in known, name, f"one of {', '.join(sorted(known))}", name)
+        return cls(**state)
+
+    @classmethod
+    def of_text(cls, text: str) -> View:
+        """Return the view of a link, or of the part of it after ``#``."""
+        state = text.rpartition("#")[2].strip()
+        try:
+            padded = state + "=" * (-len(state) % 4)
+            content = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True)[:_LONGEST])
+        except (binascii.Error, ValueError, RecursionError) as error:
+            raise DataError("state: is no state of the explorer; copy it from the page, with its end") from error
+        return cls.of_dict(content)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values that differ from the defaults."""
+        default = asdict(View())
+        return {name: value for name, value in asdict(self).items() if value != default[name]}
+
+    def to_text(self) -> str:
+        """Return the state as the page writes it into its address."""
+        text = json.dumps(self.to_dict(), separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @property
+    def of_stimulus(self) -> View:
+        """The same stimulus for the unchanged network."""
+        stimulus = {name: level for name, level in self.studies.items() if disturbs_stimulus(name)}
+        return replace(self, studies=stimulus, silenced={}, maps={}, threshold=1.0, dt=None)
+
+    def stimulus(self, stimuli: Stimuli) -> tuple[Stimuli, int]:
+        """Return stimuli, and the index of the stimulus of this view among them."""
+        if self.drawing:
+            stimuli, index = _drawn(self.drawing, stimuli), 0
+        else:
+            index = self.index
+            if index >= len(stimuli):
+                raise DataError(f"index: is {index}; there are stimuli 0 to {len(stimuli) - 1}")
+        if (self.contrast, self.noise, self.occlusion) == (1.0, 0.0, 0.0):
+            return stimuli, index
+        one = stimuli.pick(np.array([index]))
+        if stimuli.intensity_max is None:
+            if (self.contrast, self.noise) != (1.0, 0.0):
+                raise DataError("contrast and noise: change intensities, which these stimuli do not have")
+            latencies = one.latencies(np.array([0]))
+            coded = one.encoder.change_coded(latencies, lambda given: self._occlude(given, np.inf))
+            return SpikeStimuli(coded, one.labels, None, one.encoder, one.classes), 0
+        image = sample_of(one) * self.contrast
+        if self.noise:
+            image = image + self.noise * np.random.default_rng(self.seed).standard_normal(image.shape)
+        image = self._occlude(np.clip(image, 0.0, 1.0), 0.0) * stimuli.intensity_max
+        return Stimuli(image, one.labels, stimuli.intensity_max, one.encoder, one.classes), 0
+
+    def _occlude(self, given: np.ndarray, silence: float) -> np.ndarray:
+        """Return a copy of one stimulus with a silent square."""
+        changed = given.copy()
+        for_axes = []
+        for size, centre in zip(given.shape[1:3], self.occluded[::-1], strict=True):
+            first = round(centre * size - self.occlusion * size / 2)
+            for_axes.append(slice(max(first, 0), max(first + round(self.occlusion * size), 0)))
+        changed[:, for_axes[0], for_axes[1]] = silence
+        return changed
+
+    def change(self, network: Network, batch: Batch) -> Batch:
+        """Return a batch with the changes of this view, except changes of intensities."""
+        encoder = network.encoder
+        for name in sorted(self.studies, key=lambda name: (not disturbs_stimulus(name), name)):
+            study, level = studies.require(name), self.studies[name]
+            if level == study.neutral:
+                continue
+            labels = np.full(len(batch.stimuli), UNLABELLED)
+            make = study.batches(network, batch.weights, level, self.seed)
+            made = make(SpikeStimuli(batch.stimuli, labels, None, encoder), 0)
+            parts = {part: getattr(batch, part) | getattr(made, part) for part in ("silenced", "thresholds", "delays")}
+            batch = replace(batch, stimuli=made.stimuli, weights=made.weights, **parts)
+        silenced, thresholds = dict(batch.silenced), dict(batch.thresholds)
+        for name in dict.fromkeys([*self.silenced, *self.maps]):
+            silenced[name] = silenced.get(name, False) | self._lesion(network, name)
+        if self.threshold != 1.0:
+            for population in network.integrating:
+                common = np.full(population.shape, network.neurons(population.name).threshold)
+                thresholds[population.name] = thresholds.get(population.name, common) * self.threshold
+        return replace(batch, silenced=silenced, thresholds=thresholds)
+
+    def _lesion(self, network: Network, name: str) -> np.ndarray:
+        population = network.population(name)
+        mask = np.zeros(population.size, bool)
+        for sort, chosen, count in (
+            ("neuron", self.silenced.get(name, ()), population.size),
+            ("map", self.maps.get(name, ()), population.maps),
+        ):
+            if chosen and max(chosen) >= count:
+                raise SpecificationError(f"{sort} {name}:{max(chosen)}", f"does not exist; {name} has 0 to {count - 1}")
+        mask[list(self.silenced.get(name, ()))] = True
+        mask |= np.isin(np.arange(population.size) % population.maps, self.maps.get(name, ()))
+        return mask.reshape(population.shape)
+
+    def engine(self, network: Network, record: tuple[Recorded, ...] = (), engine: Engine | None = None) -> Changed:
+        """Return an engine that presents batches with these changes. The default is a new event engine."""
+        if engine is None:
+            engine = make_engine("event", network, self.grid(network), record=record)
+        return Changed(engine, self)
+
+    def grid(self, network: Network) -> float:
+        """Return the time grid (ms), 0 for exact times."""
+        return network.training.dt if self.dt is None else self.dt
+
+    def present(self, model: Subject, stimuli: Stimuli | None = None, record: tuple[Recorded, ...] = ()) -> Spikes:
+        """Present the stimulus of this view to a model with the changes of this view.
+
+        Parameters
+        ----------
+        model, record
+            See `netsim.present`.
+        stimuli : Stimuli, optional
+            The default is the test stimuli of the model's data set.
+
+        Returns
+        -------
+        Spikes
+            One presentation.
+        """
+        model = open_model(model)
+        shown, index = self.stimulus(model.splits().test if stimuli is None else stimuli)
+        return present(model, shown, index=[index], engine=self.engine(model.network, record))
+
+    def python(self, name: str) -> str:
+        """Return the program that presents this view. `name` is a run, preset or TOML file."""
+        given = self.to_dict()
+        if not given.keys() - {"index"}:
+            return f"import netsim\n\nspikes = netsim.present({name!r}, index=[{self.index}])\n"
+        arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
+        return f"from netsim.exploring import View\n\nspikes = View({arguments}).present({name!r})\n"
+
+    def command(self, name: str) -> str:
+        """Return the command that presents this view, or that opens the explorer with it."""
+        import shlex
+
+        given = self.to_dict()
+        if given.keys() - {"index", "dt"}:
+            return f"netsim explore {shlex.quote(name)} --state {self.to_text()}"
+        grid = "" if self.dt is None else f" --dt {self.dt:g}"
+        return f"netsim simulate {shlex.quote(name)} --index {self.index}{grid}"
+
+
+class Changed:
+    """An engine whose batches have the changes of a view.
+
+    Parameters
+    ----------
+    engine : Engine
+        Presents the changed batches.
+    view : View
+
+    Attributes
+    ----------
+    batch : Batch or None
+        The latest changed batch.
+    """
+
+    def __init__(self, engine: Engine, view: View) -> None:
+        self.network, self.dt = engine.network, engine.dt
+        self.solves_equation = getattr(engine, "solves_equation", False)
+        self.batch: Batch | None = None
+        self._engine, self._view = engine, view
+
+    def __repr__(self) -> str:
+        return f"Changed({self._engine!r}, {self._view!r})"
+
+    @property
+    def potentials(self) -> list[Potential]:
+        """Potentials of the recorded neurons during the last batch."""
+        return self._engine.potentials
+
+    @potentials.setter
+    def potentials(self, potentials: list[Potential]) -> None:
+        self._engine.potentials = potentials
+
+    def present(self, batch: Batch) -> Latencies:
+        """Present one batch with the changes."""
+        self.batch = self._view.change(self.network, batch)
+        return self._engine.present(self.batch)
+
+    def run(self, conversation: Conversation[Result]) -> Result:
+        """Run a conversation. Each batch that it yields is changed."""
+        return self._engine.run(self._changing(conversation))
+
+    def _changing(self, conversation: Conversation[Result]) -> Conversation[Result]:
+        try:
+            batch = next(conversation)
+            while True:
+                self.batch = self._view.change(self.network, batch)
+                latencies = yield self.batch
+                batch = conversation.send(latencies)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            conversation.close()
+
+
+def sample_of(stimuli: Stimuli) -> np.ndarray:
+    """Return the images of stimuli as intensities from 0 to 1, shape (stimuli, height, width, channels)."""
+    rows = np.arange(len(stimuli)) if stimuli.rows is None else stimuli.rows
+    intensities: np.ndarray = np.asarray(stimuli.images[rows], np.float64) / stimuli.intensity_max
+    return intensities
+
+
+def _drawn(text: str, stimuli: Stimuli) -> Stimuli:
+    """Return a drawn stimulus without a label."""
+    if stimuli.intensity_max is None:
+        raise DataError("drawing: needs a network of images; choose a test stimulus")
+    shape = stimuli.encoder.sample_shape
+    try:
+        levels = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+    except (binascii.Error, ValueError) as error:
+        raise DataError("drawing: is not bytes in base64") from error
+    if levels.size != np.prod(shape):
+        raise DataError(f"drawing: has {levels.size} intensities, {int(np.prod(shape))} are needed")
+    image = levels.reshape(1, *shape) / 255.0 * stimuli.intensity_max
+    return Stimuli(image, np.array([UNLABELLED]), stimuli.intensity_max, stimuli.encoder, stimuli.classes)
+
+
+def disturbs_stimulus(name: str) -> bool:
+    """Return whether a study disturbs stimuli, not the network."""
+    from netsim.studies.study import StimulusStudy
+
+    return isinstance(studies.require(name), StimulusStudy)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _require(fits: bool, name: str, need: str, value: object) -> None:
+    if not fits:
+        shown = repr(value)
+        raise DataError(f"state{f'.{name}' if name else ''}: must be {need}, not {shown[:80]}")

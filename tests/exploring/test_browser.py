@@ -1,0 +1,165 @@
+"""The page in a browser, as a user handles it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import netsim
+
+pytest.importorskip("starlette", reason="the extra explore is not installed")
+pytest.importorskip("uvicorn", reason="the extra explore is not installed")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(_CHROMIUM is None, reason="Chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Any]:
+    served = netsim.explore("digits")
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def page(browser: Any, served: Any) -> Iterator[Any]:
+    """The page at its first stimulus. Errors of its scripts fail the test."""
+    context = browser.new_context(accept_downloads=True)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.goto(served.address)
+    page.wait_for_selector("body[data-shown]")
+    yield page
+    context.close()
+    assert errors == []
+
+
+def _expect(page: Any, part: str, text: str, there: bool = True) -> None:
+    """Wait until a part of the page has a text, or has it no more."""
+    expected = playwright.expect(page.locator(part))
+    (expected.to_contain_text if there else expected.not_to_contain_text)(text)
+
+
+def _spikes_that_differ(page: Any) -> int:
+    return int(page.inner_text("#versus").split(". ")[-1].split()[0])
+
+
+def test_the_decision_appears(page: Any) -> None:
+    assert page.inner_text("#decision").startswith("decides ")
+    assert "netsim.present('digits', index=[0])" in page.inner_text("#python")
+
+
+def test_a_digit_is_drawn(page: Any) -> None:
+    page.click("#clear")
+    _expect(page, "#count-stimulus", " 0 in all")
+    box = page.locator("#paper").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 20, steps=8)
+    page.mouse.up()
+    _expect(page, "#count-stimulus", " 0 in all", there=False)
+    assert "drawing=" in page.inner_text("#python")
+    page.click("#undraw")
+    _expect(page, "#python", "index=[0]")
+
+
+def test_a_lesion_is_compared_and_restored_by_the_link(page: Any) -> None:
+    assert _spikes_that_differ(page) == 0
+    page.select_option("#click", "silenced")
+    counted = page.inner_text("#count-hidden")
+    page.evaluate("document.getElementById('map-hidden').focus()")
+    for _ in range(40):  # neurons of the first rows, from the keyboard
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("l")
+        if page.locator("#lesions button").count() >= 10:
+            break
+    _expect(page, "#versus", " 0 spikes", there=False)
+    assert page.inner_text("#count-hidden") != counted
+    differing, decision = _spikes_that_differ(page), page.inner_text("#decision")
+    assert differing > 0
+    again = page.context.new_page()
+    again.goto(page.url)
+    again.wait_for_selector("body[data-shown]")
+    assert again.inner_text("#decision") == decision
+    assert again.locator("#lesions button").count() == page.locator("#lesions button").count()
+    again.click("#reset")
+    _expect(again, "#versus", " 0 spikes")
+
+
+def test_a_pinned_view_is_compared(page: Any) -> None:
+    page.click("#pin")
+    page.click("#next")
+    _expect(page, "#versus", " 0 spikes", there=False)
+    assert "pinned" in page.inner_text("#versus")
+    page.click("#unpin")
+    _expect(page, "#versus", " 0 spikes")
+
+
+def test_a_slider_moves_and_the_newest_value_wins(page: Any) -> None:
+    slider = page.locator("#stimulus input[type=range]").first
+    slider.focus()
+    for _ in range(30):
+        page.keyboard.press("ArrowLeft")
+    _expect(page, "#python", "contrast=0.4")
+    assert page.locator("#error").is_hidden()
+
+
+def test_why_a_neuron_fired_is_followed_to_the_stimulus(page: Any) -> None:
+    page.evaluate("document.getElementById('map-output').focus()")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#causes button")
+    assert "output:1" in page.inner_text("#which")
+    page.locator("#causes button").first.click()
+    _expect(page, "#which", "hidden:")
+    page.locator("#causes button").first.click()
+    _expect(page, "#which", "stimulus:")
+    page.click("#back")
+    _expect(page, "#which", "hidden:")
+
+
+def test_time_passes(page: Any) -> None:
+    page.evaluate("const c = document.getElementById('cursor'); c.value = 0; c.dispatchEvent(new Event('input'))")
+    assert " 0 of 200 " in f" {page.inner_text('#count-hidden').split(': ')[1]} "
+    page.select_option("#speed", "1")
+    page.click("#play")
+    _expect(page, "#play", "Play")
+    assert float(page.input_value("#cursor")) == float(page.get_attribute("#cursor", "max"))
+
+
+@pytest.mark.parametrize(("button", "begin"), [("[data-figure=svg]", b"<?xml"), ("#table", b"presentation,")])
+def test_exports_open(page: Any, button: str, begin: bytes) -> None:
+    with page.expect_download() as waiting:
+        page.click(button)
+    assert Path(waiting.value.path()).read_bytes().startswith(begin)
+
+
+def test_the_page_fits_a_telephone(page: Any) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_a_server_that_has_ended_is_told(browser: Any) -> None:
+    served = netsim.explore("digits")
+    page = browser.new_page()
+    page.goto(served.address)
+    page.wait_for_selector("body[data-shown]")
+    served.close()
+    page.click("#next")
+    page.wait_for_selector("#error:not([hidden])")
+    assert "start it again" in page.inner_text("#error")
+    page.close()

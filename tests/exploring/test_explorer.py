@@ -1,0 +1,272 @@
+"""Views and the answers to the page, without a server."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import dataclasses
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import netsim
+from netsim.data.stimuli import Stimuli
+from netsim.exploring import Explorer, View
+from netsim.exploring.view import Changed
+
+
+def _network(encoder: Any, **settings: Any) -> netsim.Network:
+    """Maps, relays, and a loop of two populations."""
+    neurons = netsim.Neurons(regime="phased", threshold=1.0, tau=16.0, onset=16.0, end=48.0, drive=1.0, bias=True)
+    later = dataclasses.replace(neurons, onset=48.0, end=96.0)
+    last = dataclasses.replace(neurons, onset=96.0, end=144.0)
+    populations = [
+        netsim.Population("maps", (6, 6, 3), neurons=neurons),
+        netsim.Population("pooled", (3, 3, 3), neurons=None),
+        netsim.Population("loop", (12,), neurons=later),
+        netsim.Population("output", (4,), neurons=last),
+    ]
+    projections = [
+        netsim.Projection("stimulus", "maps", netsim.Convolution(3, 3)),
+        netsim.Projection("maps", "pooled", netsim.Pooling(2)),
+        netsim.Projection("pooled", "loop", netsim.Dense()),
+        netsim.Projection("loop", "loop", netsim.Dense()),
+        netsim.Projection("loop", "output", netsim.Dense()),
+    ]
+    return netsim.Network("looped", encoder, populations, projections, duration=144.0, **settings)
+
+
+@pytest.fixture(scope="module")
+def looped() -> Explorer:
+    encoder = netsim.IntensityEncoder((8, 8, 1), t_max=16.0)
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1)).astype(np.uint8)
+    return Explorer(_network(encoder), Stimuli(images, np.arange(6) % 4, 255, encoder))
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Explorer:
+    """An explorer of recordings of events."""
+    encoder = netsim.EventEncoder((8, 8, 2), t_max=16.0)
+    times = np.random.default_rng(0).integers(0, 16_000, (3, 8, 8, 2)).astype(np.int32)
+    return Explorer(_network(encoder), Stimuli(times, np.array([0, 1, 2]), None, encoder))
+
+
+def _read(explorer: Explorer, answer: bytes) -> tuple[dict[str, Any], list[dict[str, np.ndarray]]]:
+    """Read an answer as the page does."""
+    length = int.from_bytes(answer[:4], "little")
+    floats, views = np.frombuffer(answer[4 + length :], "<f4"), []
+    for _ in range(2):
+        view = {}
+        for name, shape in explorer.network.shapes.items():
+            view[name], floats = np.split(floats, [int(np.prod(shape))])
+        views.append(view)
+    assert not len(floats)
+    return json.loads(answer[4 : 4 + length]), views
+
+
+def test_an_answer_has_the_spikes_that_present_returns(looped: Explorer) -> None:
+    header, (shown, other) = _read(looped, looped.answer(View(index=2), View(index=2)))
+    spikes = netsim.present(looped.model, looped.stimuli, index=[2])
+    for name in spikes:
+        np.testing.assert_array_equal(shown[name], spikes[name].ravel().astype(np.float32))
+        np.testing.assert_array_equal(other[name], shown[name])
+    assert header["decision"]["choice"] == netsim.decide(spikes.outputs).choice[0]
+    first, second = np.sort(spikes.outputs[0])[:2]
+    assert header["decision"]["margin"] == pytest.approx(second - first)
+    assert {each[key] for each in header["populations"] for key in ("gained", "lost", "moved", "shift")} == {0}
+
+
+@pytest.mark.parametrize("study", ["weight-noise", "spike-jitter", "threshold-heterogeneity", "delay-jitter"])
+def test_a_study_is_that_of_the_registry(looped: Explorer, study: str) -> None:
+    spikes = looped.show(View(index=1, studies={study: 0.3}, seed=5)).spikes
+    same = netsim.present(looped.model, looped.stimuli.pick(np.array([1])), disturbance=(study, 0.3), seed=5)
+    for name in spikes:
+        np.testing.assert_array_equal(spikes[name], same[name])
+
+
+def test_changes_are_counted(looped: Explorer) -> None:
+    view = View(silenced={"loop": (1, 2)}, maps={"maps": (0,)}, studies={"weight-noise": 0.1}, threshold=1.1)
+    header, (shown, other) = _read(looped, looped.answer(view, view.of_stimulus))
+    assert np.isinf(shown["loop"][[1, 2]]).all()
+    assert np.isinf(shown["maps"].reshape(36, 3)[:, 0]).all()
+    for each in header["populations"]:
+        now, before = shown[each["name"]], other[each["name"]]
+        assert each["spikes"] == np.isfinite(now).sum()
+        assert each["lost"] == (np.isfinite(before) & np.isinf(now)).sum()
+        assert each["gained"] == (np.isfinite(now) & np.isinf(before)).sum()
+    assert header["populations"][0]["moved"] == 0
+    assert sum(each["lost"] + each["moved"] for each in header["populations"]) > 0
+
+
+def test_intensities_change(looped: Explorer) -> None:
+    pale = looped.show(View(contrast=0.5)).spikes["stimulus"]
+    plain = looped.show(View()).spikes["stimulus"]
+    seen = np.isfinite(plain)
+    np.testing.assert_allclose(16 - pale[seen], (16 - plain[seen]) / 2)
+    hidden = looped.show(View(occlusion=0.5, occluded=(0.25, 0.75))).spikes["stimulus"][0, ..., 0]
+    assert np.isinf(hidden[4:, :4]).all()
+    np.testing.assert_array_equal(hidden[:4], plain[0, :4, :, 0])
+    noisy = [looped.show(View(noise=0.1, seed=seed)).spikes["stimulus"] for seed in (0, 1)]
+    assert (noisy[0] != noisy[1]).any()
+
+
+def test_a_drawing_is_presented(looped: Explorer) -> None:
+    levels = np.zeros((8, 8), np.uint8)
+    levels[3, 4] = 255
+    shown = looped.show(View(drawing=base64.b64encode(levels.tobytes()).decode()))
+    assert np.argwhere(np.isfinite(shown.spikes["stimulus"])).tolist() == [[0, 3, 4, 0]]
+    assert shown.spikes.labels is None
+
+
+def test_events_are_occluded_and_disturbed(recorded: Explorer) -> None:
+    about = recorded.about()
+    assert about["sample"] is None
+    assert any(each["stimulus"] for each in about["studies"])
+    view = View(index=1, occlusion=0.5, studies={"spike-deletion": 0.2})
+    header, (shown, _) = _read(recorded, recorded.answer(view, view.of_stimulus))
+    assert np.isinf(shown["stimulus"].reshape(8, 8, 2)[2:6, 2:6]).all()
+    assert header["decision"]["label"] == 1
+    with pytest.raises(netsim.NetsimError, match="intensities"):
+        recorded.show(View(contrast=0.5))
+
+
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+@pytest.mark.parametrize("layer", ["maps", "loop", "output"])
+def test_causes_sum_to_the_potential(looped: Explorer, layer: str, dt: float) -> None:
+    view = View(index=3, dt=dt, studies={"weight-noise": 0.2, "delay-jitter": 0.5})
+    shown = looped.show(view)
+    fired = np.flatnonzero(np.isfinite(shown.spikes[layer].ravel()))
+    network, weights = looped.network, shown.batch.weights
+    population = network.population(layer)
+    for neuron in fired[:3].tolist():
+        told = looped.why(view, netsim.Recorded(layer, neuron))
+        values = [value for each in told["causes"] for value in each["potentials"]]
+        bias = weights[f"{layer}.bias"].ravel()[neuron % population.maps]
+        time, gate, onset = told["latency"], population.dynamics.onset, population.dynamics.onset
+        own = (bias * min(time, gate) + population.dynamics.drive * (time - onset)) / population.dynamics.tau
+        assert sum(values) + own == pytest.approx(told["reached"])
+        assert told["rest"] == pytest.approx(own)
+        if not dt and time > onset:
+            assert told["reached"] == pytest.approx(told["threshold"])
+        for each in told["causes"]:
+            sizes = np.abs(each["potentials"])
+            assert (np.diff(sizes) <= 0).all()
+            assert (np.array(each["times"]) <= time).all()
+
+
+def test_relays_and_stimuli_have_inputs_and_none(looped: Explorer) -> None:
+    pooled = looped.show(View()).spikes["pooled"].ravel()
+    neuron = int(np.argmin(pooled))
+    (cause,) = looped.why(View(), netsim.Recorded("pooled", neuron))["causes"]
+    assert cause["times"][0] == pooled[neuron]
+    assert looped.why(View(), netsim.Recorded("stimulus", 3))["causes"] == []
+
+
+def test_the_plane_of_yin_yang() -> None:
+    explorer = Explorer("yin-yang")
+    plane = explorer.plane(View())
+    choice = np.array(plane["choice"]).reshape(plane["side"], plane["side"])
+    at = np.round(explorer.stimuli.images[:200, 0, 0, :2] * (plane["side"] - 1)).astype(int)
+    assert (choice[at[:, 1], at[:, 0]] == explorer.stimuli.labels[:200]).mean() > 0.8
+
+
+def test_the_program_and_the_command_give_the_same() -> None:
+    explorer = Explorer("digits")
+    changed = View(index=4, silenced={"hidden": (3, 5)}, studies={"spike-jitter": 1.0}, contrast=0.8)
+    for view in (View(index=4), changed):
+        spaces: dict[str, Any] = {}
+        exec(view.python("digits"), spaces)
+        for name, latencies in explorer.show(view).spikes.items():
+            np.testing.assert_array_equal(spaces["spikes"][name], latencies)
+    assert View(index=4).command("digits") == "netsim simulate digits --index 4"
+    state = changed.command("digits").split()[-1]
+    assert View.of_text(state).to_text() == state
+
+
+def test_tables_and_figures(looped: Explorer) -> None:
+    rows = [*csv.DictReader(io.StringIO(looped.table(View(index=2)).decode()))]
+    spikes = looped.show(View(index=2)).spikes
+    assert len(rows) == sum(int(np.isfinite(latencies).sum()) for latencies in spikes.values())
+    assert {row["presentation"] for row in rows} == {"2"}
+    for suffix, begin in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")):
+        assert looped.figure(View(), suffix).startswith(begin)
+
+
+def test_results_are_kept_for_the_latest_views_only(looped: Explorer) -> None:
+    for seed in range(20):
+        looped.answer(View(seed=seed, noise=0.1), View(dt=0.25 * (seed % 8 + 1)))
+    assert len(looped._shown._kept) <= 6
+    assert len(looped._engines._kept) <= 4
+
+
+def test_an_engine_changes_every_batch(looped: Explorer) -> None:
+    engine = View(maps={"maps": (1,)}).engine(looped.network)
+    assert isinstance(engine, Changed)
+    spikes = netsim.present(looped.model, looped.stimuli, engine=engine)
+    assert np.isinf(spikes["maps"][..., 1]).all()
+    batch = netsim.Batch(looped.stimuli.latencies(np.arange(6)), looped.model.weights)
+    np.testing.assert_array_equal(engine.present(batch)["output"], spikes["output"])
+
+
+@pytest.mark.parametrize(
+    ("state", "part"),
+    [
+        ([], "an object"),
+        ({"file": "/etc/passwd"}, "must be one of"),
+        ({"index": -1}, "index"),
+        ({"index": True}, "index"),
+        ({"index": 1e9}, "index"),
+        ({"index": 10**6}, "there are stimuli"),
+        ({"drawing": "!"}, "base64"),
+        ({"drawing": "AAAA"}, "64 are needed"),
+        ({"drawing": 3}, "base64"),
+        ({"contrast": float("nan")}, "contrast"),
+        ({"contrast": "x"}, "contrast"),
+        ({"occluded": [0.5]}, "occluded"),
+        ({"occluded": [0.5, 9]}, "occluded"),
+        ({"dt": -1}, "dt"),
+        ({"dt": 1e-300}, "dt"),
+        ({"seed": 2**63}, "seed"),
+        ({"studies": {"lesion": 1}}, "not known"),
+        ({"studies": {"time-step": 1}}, "simulation"),
+        ({"studies": {"weight-noise": -1}}, "level"),
+        ({"studies": {"weight-noise": None}}, "number"),
+        ({"studies": 3}, "studies"),
+        ({"silenced": {"nobody": [1]}}, "does not exist"),
+        ({"silenced": {"stimulus": [1]}}, "does not exist"),
+        ({"silenced": {"loop": [99]}}, "0 to 11"),
+        ({"silenced": {"loop": ["1"]}}, "whole numbers"),
+        ({"maps": {"maps": [3]}}, "0 to 2"),
+        ({"threshold": 0}, "threshold"),
+    ],
+)
+def test_bad_states_are_one_line(looped: Explorer, state: Any, part: str) -> None:
+    with pytest.raises(netsim.NetsimError, match=part):
+        looped.ask("answer", {"view": state})
+
+
+@pytest.mark.parametrize(
+    ("question", "given"),
+    [
+        ("open", {}),
+        ("answer", []),
+        ("why", {"layer": "loop", "neuron": 12}),
+        ("why", {"layer": "loop", "neuron": "1"}),
+        ("why", {"layer": "nobody", "neuron": 1}),
+        ("why", {"layer": 3, "neuron": 1}),
+        ("figure", {"format": "../../x"}),
+        ("plane", {}),
+    ],
+)
+def test_bad_questions_are_one_line(looped: Explorer, question: str, given: Any) -> None:
+    with pytest.raises(netsim.NetsimError):
+        looped.ask(question, given)
+
+
+@pytest.mark.parametrize("text", ["", "x", "#e30x", "//", "[" * 5000])
+def test_bad_links_are_one_line(text: str) -> None:
+    with pytest.raises(netsim.NetsimError, match="state"):
+        View.of_text(text)

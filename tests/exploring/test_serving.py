@@ -1,0 +1,211 @@
+"""The server: who is answered, and what. Requests reach the application without a network, except in one test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import netsim
+from netsim.exploring import Explorer, View, serving
+
+pytest.importorskip("starlette", reason="the extra explore is not installed")
+pytest.importorskip("uvicorn", reason="the extra explore is not installed")
+
+PORT, TOKEN = 8123, "secret-of-this-test"
+HOST = f"127.0.0.1:{PORT}"
+
+
+@pytest.fixture(scope="module")
+def app() -> Any:
+    return serving.application(Explorer("digits"), TOKEN, PORT)
+
+
+def _ask(
+    app: Any,
+    path: str,
+    body: bytes = b"",
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    also: dict[str, Any] | None = None,
+) -> tuple[int, bytes, dict[str, str]]:
+    """Send one request, and return status, content and headers."""
+    sent: list[dict[str, Any]] = []
+    given = {"host": HOST} | (headers or {})
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asked = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+        "scheme": "http",
+        "http_version": "1.1",
+        "server": ("127.0.0.1", PORT),
+        "client": ("127.0.0.1", 5),
+    }
+    asyncio.run(app(asked | (also or {}), receive, send))
+    content = b"".join(message.get("body", b"") for message in sent)
+    start = sent[0]
+    return start.get("status", 0), content, {name.decode(): value.decode() for name, value in start.get("headers", [])}
+
+
+def _post(app: Any, question: str, content: Any, **headers: str) -> tuple[int, bytes]:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return _ask(app, f"/{TOKEN}/ask/{question}", body, "POST", headers)[:2]
+
+
+def test_the_page_and_its_answers(app: Any) -> None:
+    status, content, headers = _ask(app, f"/{TOKEN}/")
+    assert status == 200
+    assert b"page.js" in content
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "no-referrer"
+    for name in ("page.js", "draw.js", "page.css"):
+        assert _ask(app, f"/{TOKEN}/{name}")[0] == 200
+    status, content = _post(app, "about", {})
+    assert status == 200
+    assert json.loads(content)["name"] == "digits"
+    assert _post(app, "answer", {"view": {"index": 3}}, origin=f"http://{HOST}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/page.js", "/wrong/", "/wrong/page.js", f"//{TOKEN}/", f"/{TOKEN[:-1]}/", "/é/"]
+)
+def test_without_the_token_nothing_is_answered(app: Any, path: str) -> None:
+    """Another user of the machine does not know it."""
+    assert _ask(app, path)[:2] == (403, b"")
+    assert _ask(app, "/ask/about", b"{}", "POST")[:2] == (403, b"")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", f"evil.example:{PORT}", "127.0.0.1", "127.0.0.1:80", f"localhost.:{PORT}", ""]
+)
+def test_rebound_names_get_nothing(app: Any, host: str) -> None:
+    assert _ask(app, f"/{TOKEN}/", headers={"host": host})[:2] == (403, b"")
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:9999", f"https://{HOST}", ""])
+def test_pages_of_other_origins_get_nothing(app: Any, origin: str) -> None:
+    assert _post(app, "about", {}, origin=origin) == (403, b"")
+
+
+def test_other_sites_may_link_to_the_page_only(app: Any) -> None:
+    site = {"sec-fetch-site": "cross-site"}
+    assert _ask(app, f"/{TOKEN}/page.js", headers=site)[0] == 403
+    assert _ask(app, f"/{TOKEN}/", headers=site | {"sec-fetch-mode": "navigate"})[0] == 200
+
+
+def test_a_second_host_is_refused(app: Any) -> None:
+    twice = [(b"host", HOST.encode()), (b"host", b"evil.example")]
+    assert _ask(app, f"/{TOKEN}/", also={"headers": twice})[0] == 403
+
+
+def test_websockets_are_refused(app: Any) -> None:
+    assert _ask(app, f"/{TOKEN}/", also={"type": "websocket"})[0] == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["../serving.py", "..%2fserving.py", "serving.py", "page.html", "/etc/passwd", "%2e%2e/view.py", ".", "x\0"]
+)
+def test_no_path_leads_to_files(app: Any, name: str) -> None:
+    status, content, _ = _ask(app, f"/{TOKEN}/{name}")
+    assert status == 404
+    assert b"import" not in content
+    assert b"root:" not in content
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff", b"[]", b'"x"', b"[" * 100_000, b'{"view": {"__class__": 1}}', b'{"view": {"seed": 1e999}}'],
+)
+def test_wrong_questions_are_one_line(app: Any, body: bytes) -> None:
+    status, content = _post(app, "answer", body)
+    assert status == 400
+    assert content
+    assert b"\n" not in content
+    assert b"Traceback" not in content
+
+
+def test_long_questions_are_refused(app: Any) -> None:
+    assert _post(app, "answer", b" " * (serving.LARGEST + 1))[0] == 413
+
+
+def test_nothing_evaluates_code() -> None:
+    """Neither the server nor the page makes code or markup from text, nor reads from elsewhere."""
+    folder = Path(serving.__file__).parent
+    for path in folder.glob("*.py"):
+        assert not re.search(r"\b(eval|exec|compile|pickle|subprocess|__import__)\b", path.read_text("utf-8")), path
+    pages = [path.read_text("utf-8") for path in (folder / "page").iterdir()]
+    for text in pages:
+        assert not re.search(r"\beval\b|new Function|innerHTML|outerHTML|document\.write|insertAdjacentHTML", text)
+        assert not re.search(r"https?://|//cdn|@import", text)
+        assert not re.search(r"\son[a-z]+=", text)
+
+
+def test_it_listens_on_the_loopback_interface_alone() -> None:
+    served = netsim.explore("digits", view=View(index=2))
+    try:
+        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/([\w-]{32,})/#(.+)", served.address)
+        assert found
+        assert served._socket.getsockname()[0] == "127.0.0.1"
+        assert View.of_text(served.address) == View(index=2)
+        with urllib.request.urlopen(served.address) as response:
+            assert b"netsim" in response.read()
+        with pytest.raises(netsim.NetsimError, match=f"port {found[1]}: .*in use; choose another"):
+            netsim.explore(served.explorer.model, served.explorer.stimuli, port=int(found[1]))
+        assert served.address in served._repr_html_()
+    finally:
+        served.close()
+    with socket.socket() as free:
+        assert free.connect_ex(("127.0.0.1", int(found[1])))
+
+
+def test_addresses_differ() -> None:
+    served = [netsim.explore("digits") for _ in range(2)]
+    tokens = {each.address.split("/")[3] for each in served}
+    for each in served:
+        each.close()
+    assert len(tokens) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["explore", "digit"], "did you mean 'digits'"),
+        (["explore", "digits", "--state", "nonsense"], "state"),
+        (["explore", "digits", "--port", "99999"], "port"),
+    ],
+)
+def test_wrong_commands_are_one_line(
+    arguments: list[str], part: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from netsim.cli import main
+
+    monkeypatch.setattr("sys.argv", ["netsim", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code
+    error = capsys.readouterr().err
+    assert part in error
+    assert error.count("\n") == 1
+
+
+def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(netsim.NetsimError, match="install the extra explore"):
+        netsim.explore("digits")
