@@ -181,7 +181,7 @@ def panel_above(axes: Axes, height: float, gap: float = 0.12) -> Axes:
 
     figure = axes.figure
     assert isinstance(figure, Figure)
-    inches = figure.dpi_scale_trans + ScaledTranslation(0, 1, axes.transAxes)
+    inches = figure.dpi_scale_trans + ScaledTranslation(0, 1, axes.transAxes)  # type: ignore[arg-type]
     transform = blended_transform_factory(axes.transAxes, inches)
     panel = axes.inset_axes((0.0, gap, 1.0, height), transform=transform, sharex=axes)
     panel.tick_params(axis="x", labelbottom=False)

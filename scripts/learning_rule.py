@@ -53,7 +53,8 @@ def network_of(regime: str, depth: int = 1, plateau: bool = False, binary: bool 
         tuple(layers),
         duration=256.0,
         weighting=netsim.Weighting("binary", scale_rate=1.0) if binary else netsim.Weighting(),
-        learning=netsim.Learning(rate=0.005, sharpness=64.0 if regime == "free" else 4.0),
+        # as the page's networks learned: weights as drawn, and no output stopped at its edge
+        learning=netsim.Learning(rate=0.005, sharpness=64.0 if regime == "free" else 4.0, fitted=False, edges="pass"),
         training=netsim.Training("digits", precision="double", epochs=15, batch=20, validation=180),
     )
 

@@ -58,8 +58,8 @@ def measure(kind: str, shows: bool = False) -> list[float]:
                 sums, words, count = [a + b for a, b in zip(sums, counted, strict=True)], words + length, count + 1
                 if shows and any(counted):
                     print(f"{name}: {counted} {sentence}")
-    long, inverted, idioms, semicolons = (100 * each / count for each in sums)
-    return [words / count, long, inverted, 10 * idioms * count / words, semicolons]
+    long, turned, private, semicolons = (100 * each / count for each in sums)
+    return [words / count, long, turned, 10 * private * count / words, semicolons]
 
 
 if __name__ == "__main__":

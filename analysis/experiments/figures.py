@@ -1,4 +1,4 @@
-"""What the figures of the experiments share: markers, and points with their 95 % intervals."""
+"""Shared code of the figures of experiments: markers, and points with their 95 % intervals."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -22,7 +22,7 @@ _AXES = {
 
 
 class Laws(NamedTuple):
-    """What networks show of three laws."""
+    """Results of networks for three laws."""
 
     exponent: Interval
     """Of contrast, in Piéron's law."""

@@ -41,13 +41,13 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     return tuple(rows)
 
 
-def draw(table: pd.DataFrame, published: float, users: tuple[float, float]) -> Figure:
+def draw(table: pd.DataFrame, published: float, user: tuple[float, float]) -> Figure:
     """Draw the kernels of the first layer, and accuracy by the number of images that STDP learned from."""
     counts = sorted(set(table["learned"]))
     with theme():
         figure, (left, right) = plt.subplots(1, 2, figsize=(FULL_WIDTH, 2.9), layout="constrained")
         _kernels(left, table[table["kernels"] == "weight"])
-        right.axhspan(*users, color="0.9", zorder=0, label="users of SpykeTorch")
+        right.axhspan(*user, color="0.9", zorder=0, label="a user of SpykeTorch")
         for number, (read_out, colour) in enumerate(zip(_READ_OUTS, colours(3), strict=True)):
             for kernels, line in (("learned", "-"), ("shuffled", "--")):
                 found = [accuracy(table, count, kernels, read_out) for count in counts]

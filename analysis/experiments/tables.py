@@ -24,11 +24,11 @@ class Interval(NamedTuple):
         return mean if np.isnan(self.low) else f"{mean} [{number.format(self.low)}, {number.format(self.high)}]"
 
     def lies_below(self, value: float) -> bool:
-        """Whether the whole interval, or the mean of a single seed, is below a value."""
+        """Return whether the whole interval, or the mean of a single seed, is below a value."""
         return bool((self.mean if self.seeds == 1 else self.high) < value)
 
     def lies_above(self, value: float) -> bool:
-        """Whether the whole interval, or the mean of a single seed, is above a value."""
+        """Return whether the whole interval, or the mean of a single seed, is above a value."""
         return bool((self.mean if self.seeds == 1 else self.low) > value)
 
 

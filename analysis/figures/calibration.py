@@ -81,7 +81,11 @@ def reliability_diagram(
         many = count >= _FEW
         axes.errorbar(confidence[many], accuracy[many], spread[:, many], label="accuracy", color=blue, **look)
         if not many.all():  # so few are no evidence
-            few = {"color": "0.6", "markerfacecolor": "white", "label": f"of fewer than {_FEW} presentations"}
+            few: dict[str, Any] = {
+                "color": "0.6",
+                "markerfacecolor": "white",
+                "label": f"of fewer than {_FEW} presentations",
+            }
             axes.errorbar(confidence[~many], accuracy[~many], spread[:, ~many], **look, **few)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1.0))

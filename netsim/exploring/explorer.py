@@ -131,7 +131,7 @@ class Explorer:
 
     @property
     def _has_plane(self) -> bool:
-        """Whether stimuli are points of a plane, coded as (x, y, 1 - x, 1 - y)."""
+        """Return whether stimuli are points of a plane, coded as (x, y, 1 - x, 1 - y)."""
         return self.network.training.dataset == "yin-yang" and self.network.encoder.shape == (1, 1, 4)
 
     def _studies(self) -> list[dict[str, Any]]:

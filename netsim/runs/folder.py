@@ -189,8 +189,8 @@ class RunFolder:
     def extend(self, network: Network, exact: bool) -> None:
         """Record that a training is extended to more epochs, and write the new specification.
 
-        `exact` says whether the weights are those of a longer training from the start. If the process dies between
-        both files, the former specification is still accepted.
+        `exact` says whether the weights are those of a longer training from the start. If the process dies between both
+        files, the earlier specification is still accepted.
         """
         record, now = self.record(), describe_run(0)
         entry = {"epochs": [self.network().training.epochs, network.training.epochs], "exact": exact}

@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from netsim.analysis import (
@@ -81,7 +82,9 @@ def test_accuracy_counts_what_is_decided_by_then(frame: pd.DataFrame) -> None:
     assert (decided[0], right[0]) == (0, 0)
     assert axes.get_xlabel() == "time of read-out (ms)"
     assert axes.get_ylabel() == "decided rightly"
-    assert axes.child_axes[0].get_title(loc="left") == "5 presentations"
+    (errors,) = axes.child_axes
+    assert isinstance(errors, Axes)
+    assert errors.get_title(loc="left") == "5 presentations"
     band = axes.collections[0].get_datalim(axes.transData)
     # Wilson's interval of 1 in 5
     assert band.y1 == pytest.approx(0.6245, abs=1e-4)
@@ -120,6 +123,7 @@ def test_calibration_is_counted_in_parts() -> None:
     axes = reliability_diagram(decisions, bins=4, sharpness=2.5)
     error = (0.1 + 0.5 + 3 * abs(2 - 1.96) / 3 + 2 * 0.45) / 7
     (shares,) = axes.child_axes
+    assert isinstance(shares, Axes)
     assert shares.get_title(loc="left") == f"7 presentations\nexpected calibration error {error:.2%}"
     assert axes.get_xlabel() == "confidence, softmax of sharpness 2.5"
     bars = [bar for bar in shares.patches if isinstance(bar, Rectangle)]

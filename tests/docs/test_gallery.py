@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from netsim.seams import analyses, experiments, figures, studies
 
 ROOT = Path(__file__).parents[2]
-REGISTRIES = {"figures": figures, "analyses": analyses, "studies": studies, "experiments": experiments}
+REGISTRIES: dict[str, Any] = {"figures": figures, "analyses": analyses, "studies": studies, "experiments": experiments}
 
 
 def _module(path: Path) -> ModuleType:

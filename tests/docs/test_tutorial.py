@@ -17,8 +17,8 @@ BLOCK = re.compile(r"^( *)```(?:python|text)\n(.*?)^ *```", re.MULTILINE | re.DO
 
 def _run(page: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """Run the programs of a page one after the other; what is shown below one is part of what it prints."""
-    text, names = page.read_text(encoding="utf-8"), {}
-    printed = ""
+    text, printed = page.read_text(encoding="utf-8"), ""
+    names: dict[str, Any] = {}
     for block in BLOCK.finditer(text):
         code = textwrap.dedent(block[2])
         if "```python" in block[0]:

@@ -199,6 +199,7 @@ class AtOnce(Experiment):
             " largest gains, not means.",
             "The time of layers in turn is that of their schedule, two encoding windows a layer, which could be"
             " shorter. Part of the gain in time follows from this choice.",
+            "The largest jitter was added after a first run with up to 16 ms.",
             "Thresholds differ between regimes (1, or 2 and 3 with a drive), as in the presets of netsim.",
         ]
 
