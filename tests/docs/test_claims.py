@@ -61,7 +61,9 @@ def test_every_analysis_is_told_with_its_functions() -> None:
     assert [name for name, *_ in rows if name in analyses] == [name for name, *_ in rows]
     assert {name for name, *_ in rows} == {name for name in analyses if analyses.is_own(name)}
     for name, table, figure in rows:
-        assert inspect.unwrap(getattr(netsim.analysis, table)) is inspect.unwrap(analyses[name].measure)
+        measure = analyses[name].measure
+        assert measure is not None
+        assert inspect.unwrap(getattr(netsim.analysis, table)) is inspect.unwrap(measure)
         assert inspect.unwrap(getattr(netsim.analysis, figure)) is inspect.unwrap(analyses[name].draw)
 
 

@@ -171,8 +171,7 @@ class AtOnce(Experiment):
         """See `Experiment`."""
         return [
             f"All networks learn from the same {self.images:,} images of {self.dataset} (epochs: {self.epochs}) by"
-            " STiDi-BP. Rate and sharpness are those of the regime. Both were chosen among eight pairs by the accuracy"
-            " of one seed with one hidden layer, so that every regime had the same trials.",
+            " STiDi-BP. Rate and sharpness are those of the regime.",
             "The first output spike decides. Spikes to decision are those of all neurons and inputs up to that time."
             " Operations are synapses of neurons that fired, as far as the spike came before the decision. Medians"
             " (latency) and means (spikes, operations) over test images.",
@@ -194,11 +193,14 @@ class AtOnce(Experiment):
 
     def caveats(self) -> list[str]:
         """See `Experiment`."""
+        from netsim.experiments.networks import CHOICE
+
         return [
             "The published networks may spike more than once, leak, and see event data, too. Published values are the"
             " largest gains, not means.",
             "The time of layers in turn is that of their schedule, two encoding windows a layer, which could be"
             " shorter. Part of the gain in time follows from this choice.",
+            CHOICE,
             "The largest jitter was added after a first run with up to 16 ms.",
             "Thresholds differ between regimes (1, or 2 and 3 with a drive), as in the presets of netsim.",
         ]

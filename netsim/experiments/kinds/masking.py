@@ -255,11 +255,14 @@ class Masking(Experiment):
 
     def caveats(self) -> list[str]:
         """See `Experiment`."""
+        from netsim.experiments.networks import CHOICE
+
         return [
             "An input neuron that has fired for the target cannot fire for the mask. Human receptors can.",
             "In the phased regime a mask that begins after the encoding window cannot have an effect, by construction.",
-            "The lateral synapses were added after learning, and their weight was not tuned. A network that learns with"
-            " them, or with inhibition, may differ.",
+            CHOICE,
+            "The lateral synapses were added after learning. Weights up to 0.2 were tried on intact test images before"
+            " 0.5 was set. A network that learns with them, or with inhibition, may differ.",
             "Metacontrast, where type B is found most often, has a mask next to the target. Ours covers it.",
             "The asymptote is interpolated, and asks for an effect of 5 points, since a first run. The rule of the"
             " verdict is older than all runs.",

@@ -251,6 +251,8 @@ class ReactionTime(Experiment):
 
     def caveats(self) -> list[str]:
         """See `Experiment`."""
+        from netsim.experiments.networks import CHOICE
+
         return [
             "Milliseconds are those of the encoding window, which is a choice. Only shapes can be compared with human"
             " reaction times, not values.",
@@ -259,9 +261,9 @@ class ReactionTime(Experiment):
             " put the law into the input.",
             "The networks have no noise of their own. Latencies vary between images, not between repetitions of one.",
             "Correct decisions on weak stimuli are those on the easier images.",
-            "The rate of learning and the sharpness of the targets were chosen among twelve by accuracy on intact"
-            " images, with one seed, before any latency law was looked at. That latency falls about linearly with"
-            " contrast was seen in an earlier network with one seed.",
+            CHOICE,
+            "The networks have no constant current, because latencies hardly depended on contrast with it. That latency"
+            " falls about linearly with contrast was seen in an earlier network with one seed.",
         ]
 
 
