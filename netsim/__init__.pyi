@@ -35,6 +35,7 @@ from .exchange import read_stimuli as read_stimuli
 from .exchange.trials import cut_trials as cut_trials
 from .exchange.trials import read_recording as read_recording
 from .experiments.running import experiment as experiment
+from .exploring import View as View
 from .exploring import explore as explore
 from .learning import BatchGradients as BatchGradients
 from .learning import Learner as Learner

@@ -44,6 +44,7 @@ _TASKS = {
     "analysis": "Draw and analyse",
     "studies": "Perturb",
     "experiments": "Run experiments",
+    "exploring": "Explore presentations",
     "description": "Describe a model",
     "reporting": "Report",
     "exchange": "Exchange with other tools",

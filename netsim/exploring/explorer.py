@@ -78,10 +78,10 @@ class Explorer:
 
     Examples
     --------
-    >>> from netsim import Recorded
-    >>> from netsim.exploring import Explorer, View
+    >>> import netsim
+    >>> from netsim.exploring import Explorer
     >>> explorer = Explorer("digits")
-    >>> explorer.why(View(index=7), Recorded("output", 0))["layer"]
+    >>> explorer.why(netsim.View(index=7), netsim.Recorded("output", 0))["layer"]
     'output'
     """
 

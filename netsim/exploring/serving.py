@@ -219,6 +219,12 @@ def explore(
     ------
     RunError
         If the extra ``explore`` is not installed, or the port is in use.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> served = netsim.explore("digits", view=netsim.View(index=7))  # doctest: +SKIP
+    >>> served.close()  # doctest: +SKIP
     """
     check_installed()
     return Serving(Explorer(model, stimuli, name), view, port)

@@ -15,6 +15,7 @@ from netsim.data.stimuli import UNLABELLED, SpikeStimuli, Stimuli
 from netsim.engines import Batch, Conversation, Engine, Latencies, Potential, Recorded, make_engine
 from netsim.engines.protocol import Result
 from netsim.errors import DataError, SpecificationError
+from netsim.reprs import short_repr
 from netsim.runs.model import Subject, open_model
 from netsim.seams import studies
 from netsim.specification import Network
@@ -58,8 +59,8 @@ class View:
 
     Examples
     --------
-    >>> from netsim.exploring import View
-    >>> view = View(index=3, silenced={"hidden": (0, 1)})
+    >>> import netsim
+    >>> view = netsim.View(index=3, silenced={"hidden": (0, 1)})
     >>> spikes = view.present("digits")
     >>> spikes["hidden"][0, :2]
     array([inf, inf])
@@ -77,6 +78,8 @@ class View:
     threshold: float = 1.0
     dt: float | None = None
     seed: int = 0
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         for name, least in (("index", 0), ("seed", 0)):
@@ -238,7 +241,7 @@ class View:
         if not given.keys() - {"index"}:
             return f"import netsim\n\nspikes = netsim.present({name!r}, index=[{self.index}])\n"
         arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
-        return f"from netsim.exploring import View\n\nspikes = View({arguments}).present({name!r})\n"
+        return f"import netsim\n\nspikes = netsim.View({arguments}).present({name!r})\n"
 
     def command(self, name: str) -> str:
         """Return the command that presents this view, or that opens the explorer with it."""

@@ -87,7 +87,7 @@ def test_a_lesion_is_compared_and_restored_by_the_link(page: Any) -> None:
         page.keyboard.press("l")
         if page.locator("#lesions button").count() >= 10:
             break
-    _expect(page, "#versus", " 0 spikes", there=False)
+    page.wait_for_selector("body[data-busy=false]")
     assert page.inner_text("#count-hidden") != counted
     differing, decision = _spikes_that_differ(page), page.inner_text("#decision")
     assert differing > 0

@@ -74,6 +74,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ),
         netsim.check(network, limit=20),
         netsim.Reproduction("runs/a", "runs/a-reproduced", 20, {"hidden.kernel": 0.25}),
+        netsim.View(index=3, drawing="A" * 1000, silenced={"hidden": tuple(range(200))}),
         netsim.plot(model, "raster"),
         netsim.analysis.Source.of(model),
         netsim.analysis.Choice(),

@@ -31,11 +31,12 @@ function fail(error) {
 }
 
 // Of each kind of question one is under way, and only the newest waits.
-function newest(work) {
+function newest(work, tell = () => {}) {
   let busy = false, waiting = false;
   return async function run() {
     if (busy) return void (waiting = true);
     busy = true;
+    tell(true);
     try {
       await work();
       $("error").hidden = true;
@@ -43,6 +44,7 @@ function newest(work) {
       fail(error);
     }
     busy = false;
+    tell(waiting);
     if (waiting) {
       waiting = false;
       run();
@@ -62,7 +64,7 @@ const refresh = newest(async () => {
     }
   }
   show();
-});
+}, (busy) => (document.body.dataset.busy = String(busy)));
 
 const explain = newest(async () => {
   if (!trail.length) return;
