@@ -312,6 +312,7 @@ class Changed:
 def sample_of(stimuli: Stimuli) -> np.ndarray:
     """Return the images of stimuli as intensities from 0 to 1, shape (stimuli, height, width, channels)."""
     rows = np.arange(len(stimuli)) if stimuli.rows is None else stimuli.rows
+    assert stimuli.intensity_max is not None
     intensities: np.ndarray = np.asarray(stimuli.images[rows], np.float64) / stimuli.intensity_max
     return intensities
 

@@ -36,7 +36,7 @@ def _network(encoder: Any, **settings: Any) -> netsim.Network:
         netsim.Projection("loop", "loop", netsim.Dense()),
         netsim.Projection("loop", "output", netsim.Dense()),
     ]
-    return netsim.Network("looped", encoder, populations, projections, duration=144.0, **settings)
+    return netsim.Network("looped", encoder, tuple(populations), tuple(projections), duration=144.0, **settings)
 
 
 @pytest.fixture(scope="module")
