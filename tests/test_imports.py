@@ -15,6 +15,7 @@ FLOORS = (
     "reprs",
     *(
         "errors",
+        "keywords",
         "deprecation",
         "files",
         "current_folder",
