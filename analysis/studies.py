@@ -14,6 +14,7 @@ from scipy.special import stdtrit
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
+from netsim.analysis.members import members_of
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, note_at, theme
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
@@ -28,7 +29,7 @@ from netsim.spikes.workers import Workers, distribution_of
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.studies.study import Study
-from netsim.sweeps.members import members_of
+from netsim.training.pretraining import weights_sha256
 
 _SHARES = {
     "strict_accuracy": "accuracy",
@@ -157,7 +158,8 @@ def study(
 def members_of_subjects(subjects: Subject | Sequence[Subject]) -> list[tuple[Subject, str, str]]:
     """Return each network of one or several subjects, with its name and the settings of its sweep in one line.
 
-    Models without a run are called by their network and their place.
+    Models without a run are named after their network and a checksum of their weights, because equal weights are one
+    network.
     """
     given = list(subjects) if isinstance(subjects, Sequence) and not isinstance(subjects, str) else [subjects]
     if not given:
@@ -169,7 +171,9 @@ def members_of_subjects(subjects: Subject | Sequence[Subject]) -> list[tuple[Sub
             continue
         network, run = (subject.network, subject.run) if isinstance(subject, Model) else (subject, None)
         name = getattr(network, "name", type(subject).__name__)
-        members.append((subject, str(run.path) if run else f"{name}-{number}" if len(given) > 1 else name, ""))
+        if len(given) > 1:
+            name += f"-{weights_sha256(subject.weights)[:6] if isinstance(subject, Model) else number}"
+        members.append((subject, str(run.path) if run else name, ""))
     names = [name for _, name, _ in members]
     if twice := [name for name in names if names.count(name) > 1]:
         raise DataError(f"{twice[0]}: is given twice; a network counts once")

@@ -106,11 +106,11 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
         layer                  categorical  ordered from first to last
         neurons                int64        number of neurons
         presentations          int64
-        noise_correlation      float64      mean over pairs of neurons
+        noise_correlation      float64      mean correlation of pairs of neurons
         noise_sd               float64      standard deviation over pairs of neurons
-        control_correlation    float64      mean over pairs of neurons with shuffled presentations
+        control_correlation    float64      the same with shuffled presentations
         control_sd             float64      standard deviation over pairs with shuffled presentations
-        signal_correlation     float64      mean over pairs of neurons
+        signal_correlation     float64      mean correlation of pairs of neurons
         fisher                 float64      mean over pairs of labels (squared d'); missing if there are
                                             too few presentations or latencies depend on each other
         fisher_independent     float64      the same without correlations

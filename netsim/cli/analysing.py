@@ -18,13 +18,13 @@ from netsim.seams import analyses, spike_formats
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from netsim.analysis.members import Member
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine
     from netsim.registry import Registry
     from netsim.runs.model import Model
     from netsim.spikes import Progress, Spikes
     from netsim.spikes.batches import Distribution
-    from netsim.sweeps.members import Member
 
 _ROWS_SHOWN = 20
 DEFAULT_WINDOW = (0.0, 200.0)
@@ -124,8 +124,8 @@ def analyse(
 with intervals over networks. With --against RUN it has the differences of two groups of networks, with interval, \
 effect and test.
     """
+    from netsim.analysis.members import members_of
     from netsim.specification.keys import parse_settings
-    from netsim.sweeps.members import members_of
 
     members, rivals = members_of(subjects), members_of(against or ())
     if len(members) > 1 or len(rivals) > 1:

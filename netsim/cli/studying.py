@@ -78,13 +78,13 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
     Of several networks, each counts once: the table has a row per network, and intervals are over networks. With \
 --against, STUDY-comparison.csv has the differences of two groups of networks, with interval, effect and test.
     """
+    from netsim.analysis.members import members_of
     from netsim.analysis.networks import compare_networks
     from netsim.analysis.studies import join_networks, study_table
     from netsim.engines import make_engine
     from netsim.spikes.files import check_table_suffix, records, write_table
     from netsim.studies.plans import make_plan
     from netsim.studies.runner import StudyRunner
-    from netsim.sweeps.members import members_of
 
     if degradation is not None and name != "degrade":
         raise SpecificationError("--degradation", f"has no meaning for {name}, but for degrade")

@@ -253,7 +253,7 @@ def train_plan(
 
 def print_plan(plan: Plan, as_json: bool) -> None:
     """Print the planned runs."""
-    from netsim.sweeps.plan import shown
+    from netsim.specification.keys import shown
 
     if as_json:
         terminal.print_json({"runs": [{"seed": run.seed, "settings": run.settings} for run in plan.runs]})
@@ -266,8 +266,8 @@ def print_plan(plan: Plan, as_json: bool) -> None:
 
 def print_summary(plan: Plan, summary: pd.DataFrame) -> None:
     """Print the results of each combination of settings, best first."""
+    from netsim.specification.keys import shown
     from netsim.spikes.files import records
-    from netsim.sweeps.plan import shown
 
     shown_table = terminal.new_table(*plan.keys, "seeds>", "strict validation accuracy>", "sd>", "best run>")
     for row in records(summary.head(_ROWS_SHOWN)):
@@ -289,8 +289,8 @@ def sweep_progress(
     runs: Mapping[str, PlannedRun], keep: Callable[[str, Outcome], None], interrupted: Callable[[], bool]
 ) -> Iterator[SweepCallbacks]:
     """Show the progress of a sweep, and a line for each finished run."""
+    from netsim.specification.keys import described
     from netsim.sweeps.execution import SweepCallbacks
-    from netsim.sweeps.plan import described
 
     epochs = {name: run.network.training.epochs for name, run in runs.items()}
     done = dict.fromkeys(runs, 0)

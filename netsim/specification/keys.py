@@ -74,6 +74,16 @@ def _value(text: str) -> Any:
     return table["value"] if len(table) == 1 else text
 
 
+def described(settings: Settings) -> str:
+    """Return settings in one line."""
+    return ", ".join(f"{key} = {shown(value)}" for key, value in settings.items())
+
+
+def shown(value: Any) -> str:
+    """Return a value as text, numbers with four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def read_with_settings(file: Path, settings: Mapping[str, Any]) -> Network:
     """Read a TOML file with other values for some settings. Values that the file leaves out follow from these values.
 

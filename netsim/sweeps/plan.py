@@ -14,7 +14,7 @@ from netsim.reprs import short_repr
 from netsim.runs.model import network_file
 from netsim.specification import Network
 from netsim.specification.checks import check_size, finite, require
-from netsim.specification.keys import Settings, network_with
+from netsim.specification.keys import Settings, described, network_with
 from netsim.specification.toml import read_toml, with_files_beside
 
 _KEYS = ("base", "seeds", "limit", "overrides", "grid", "random")
@@ -195,13 +195,3 @@ def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> N
     separate = "any number above 0, if the data set has validation stimuli"
     require(network.training.validation > 0, aside, f"is 0, but runs are compared by validation; {remedy} ({separate})")
     return network
-
-
-def described(settings: Settings) -> str:
-    """Return settings in one line."""
-    return ", ".join(f"{key} = {shown(value)}" for key, value in settings.items())
-
-
-def shown(value: Any) -> str:
-    """Return a value as text, numbers with four digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

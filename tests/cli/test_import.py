@@ -115,9 +115,9 @@ def test_a_network_of_another_tool_is_adapted_in_its_specification(netsim: Netsi
     ("arguments", "words"),
     [
         ("export RUN --to nir network.h5", ["network.h5", "*.nir"]),
-        ("export RUN --to nir --index 1 other.nir", ["--index", "nothing is presented"]),
-        ("export RUN --to nir --split validation other.nir", ["--split", "nothing is presented"]),
-        ("export RUN --to nir --layer hidden other.nir", ["--layer", "nothing is presented"]),
+        ("export RUN --to nir --index 1 other.nir", ["--index", "presents no stimuli"]),
+        ("export RUN --to nir --split validation other.nir", ["--split", "presents no stimuli"]),
+        ("export RUN --to nir --layer hidden other.nir", ["--layer", "presents no stimuli"]),
         ("simulate RUN --stimuli network.nir", ["network.nir", "cannot be read as spikes"]),
         ("import", ["FILE", "netsim import --help"]),
         ("import nosuch.nir", ["nosuch.nir", "no such file"]),

@@ -116,7 +116,7 @@ def test_defaults_in_a_file_to_edit_are_defaults() -> None:
     lines = editable(network, "netsim train x.toml").splitlines()
     text = "\n".join(line.removeprefix("# ") for line in lines if not line.startswith("# Train"))
     assert network_from_dict(loads_toml(text, "x")) == network
-    assert '# learner = "stidi-bp"' in lines
+    assert '# learner = "stidi-bp"  # stdp, stidi-bp' in lines
 
 
 def test_a_new_network_is_a_file_that_trains(netsim: Netsim) -> None:

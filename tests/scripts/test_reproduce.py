@@ -133,7 +133,7 @@ def test_an_ablation_is_trained_once(
     ablations.main(tmp_path)
     assert capsys.readouterr().err == ""
     with pytest.raises(RunError):
-        ablations.measured(tmp_path / "phased", ablations.base("phased"))
+        ablations.measured(tmp_path / "phased", ablations.base("free"))
 
 
 def test_what_is_shipped_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,7 +183,7 @@ def test_the_learner_that_is_usual_is_not_written_down() -> None:
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        ("learner", "learning.learner: must be one of stidi-bp, not 'hebb'"),
+        ("learner", "learning.learner: must be stdp or stidi-bp, not 'hebb'"),
         ("targets", "learning.targets: must be softmax or relative, not 'hebb'"),
         ("optimizer", "learning.optimizer: must be one of adam, sgd, weight-norm, not 'hebb'"),
         ("schedule", "learning.schedule: must be one of constant, cosine, one-cycle, not 'hebb'"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netsim.errors import DataError, RunError
-from netsim.sweeps.plan import described
+from netsim.specification.keys import described
 
 _PLAN, _TABLE = "sweep.toml", "results.csv"
 
@@ -45,7 +45,7 @@ def _is_sweep(name: str) -> bool:
 
 
 def _runs_of(folder: Path) -> list[Member]:
-    from netsim.analysis import read_sweep_table
+    from netsim.analysis.sweep_tables import read_sweep_table
 
     table = read_sweep_table(folder / _TABLE)
     finished = table[(table["status"] == "finished").to_numpy()]
