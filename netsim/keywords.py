@@ -21,7 +21,9 @@ def with_hints(attached: Attached, package: str) -> Attached:
         if inspect.isclass(found):
             _hint_in_class(found)
         elif inspect.isfunction(found):
-            found = _hinted_in_module(found)
+            found = hinted(found)
+            # pickle finds it in the package, and the function itself stays in its module
+            found.__module__, found.__qualname__ = package, name
             vars(sys.modules[package])[name] = found
         return found
 
@@ -51,16 +53,6 @@ def _hint(function: Callable[..., Any], given: dict[str, Any]) -> str:
         return ""
     unknown = [name for name in given if name not in parameters]
     return nearest(unknown[0], [name for name in parameters if name != "self"]) if unknown else ""
-
-
-def _hinted_in_module(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Replace a function of netsim in its module too, so that pickle finds it there."""
-    module = sys.modules.get(function.__module__)
-    if "has_hints" in vars(function) or module is None or vars(module).get(function.__name__) is not function:
-        return function
-    call = hinted(function)
-    setattr(module, function.__name__, call)
-    return call
 
 
 def _hint_in_class(cls: Any) -> None:
