@@ -10,7 +10,8 @@ from pathlib import Path
 from netsim.errors import DataError, RunError
 from netsim.specification.keys import described
 
-_PLAN, _TABLE = "sweep.toml", "results.csv"
+PLAN, TABLE = "sweep.toml", "results.csv"
+"""Files in the folder of a sweep."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,13 @@ def members_of(names: Sequence[str]) -> list[Member]:
 
 
 def _is_sweep(name: str) -> bool:
-    return os.path.isfile(Path(name) / _TABLE) and os.path.isfile(Path(name) / _PLAN)
+    return os.path.isfile(Path(name) / TABLE) and os.path.isfile(Path(name) / PLAN)
 
 
 def _runs_of(folder: Path) -> list[Member]:
     from netsim.analysis.sweep_tables import read_sweep_table
 
-    table = read_sweep_table(folder / _TABLE)
+    table = read_sweep_table(folder / TABLE)
     finished = table[(table["status"] == "finished").to_numpy()]
     if finished.empty:
         raise RunError(f"{folder}: has no finished run; continue it with netsim sweep --resume")

@@ -15,20 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_KEYS: tuple[str, ...] = (
-    "group",
-    "condition",
-    "layer",
-    "level",
-    "measure",
-    "code",
-    "pairs_of",
-    "first",
-    "second",
-    "step",
-    "time_ms",
+_KEYS = (
+    *("group", "condition", "layer", "level", "measure", "code"),
+    *("pairs_of", "first", "second", "step", "time_ms", "label", "other"),
 )
-_KEYS += ("label", "other")
 """Columns that networks have in common, and that tell rows apart. Neurons and draws are averaged within a network."""
 _NOT_MEASURED = {"low", "high", "p", "q", "chance", "end_ms", "bin_ms", "window_ms", "control_95", "effect"}
 _BOUNDS = ("_low", "_high")

@@ -231,6 +231,7 @@ def _analyse_networks(
     from netsim.analysis.style import theme
     from netsim.files import write_each
     from netsim.specification.keys import parse_settings
+    from netsim.spikes import no_progress  # the bar counts networks
     from netsim.spikes.files import records
 
     entry = analyses.require(kind)
@@ -258,15 +259,14 @@ def _analyse_networks(
             for member in group:
                 one = named[member.name]
                 limit = entry.presentations if how["limit"] is None else how["limit"]
-                told: Progress = lambda done, of: None  # noqa: E731  progress counts networks
                 other = (
-                    opened.other(each_against, one).spikes(limit, layers, told, distribution, opened.seed)
+                    opened.other(each_against, one).spikes(limit, layers, no_progress, distribution, opened.seed)
                     if each_against
                     else None
                 )
                 model = one.model if entry.takes("model") else None
                 analysed = analyse_by_name(
-                    model or one.spikes(limit, layers, told, distribution),
+                    model or one.spikes(limit, layers, no_progress, distribution),
                     kind,
                     other,
                     stimuli=one.stimuli() if model else None,

@@ -38,7 +38,7 @@ def explore(
     options.note_initial_weights(model, chosen, seed)
     served = serve(chosen, stimuli, view=view, port=port, name=model)
     print(served.address, flush=True)
-    note("The address is secret: whoever has it can use the page. Ctrl-C ends it.")
+    note("Keep the address secret, because it gives access to the page. Press Ctrl-C to stop.")
     try:
         with tempfile.TemporaryDirectory(prefix="netsim-explore-") as folder:
             if browser:

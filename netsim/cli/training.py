@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from netsim.sweeps.plan import Plan, PlannedRun
     from netsim.training.reproducing import Reproduction
 
-_PLAN, _TABLE = "sweep.toml", "results.csv"
 _ROWS_SHOWN = 20
 
 
@@ -174,6 +173,7 @@ def sweep(
     images, and the test images are not used. Press Ctrl-C to stop all runs after the current batch. --resume continues.
     """
     from netsim.analysis import sweep_summary
+    from netsim.analysis.members import PLAN, TABLE
     from netsim.runs.folder import check_free, is_free
     from netsim.spikes.files import records
     from netsim.sweeps.plan import read_plan
@@ -186,17 +186,17 @@ def sweep(
     folder = out or Path("sweeps") / plan_file.stem
     if not resume:
         check_free(folder)
-    elif not ((folder / _PLAN).exists() or is_free(folder)):
-        raise RunError(f"{folder}: exists already, and is no sweep (it has no {_PLAN}); choose another --out")
+    elif not ((folder / PLAN).exists() or is_free(folder)):
+        raise RunError(f"{folder}: exists already, and is no sweep (it has no {PLAN}); choose another --out")
     table = train_plan(plan, plan_file, folder, data_dir, scheduler, workers)
     summary, failed = sweep_summary(table), table[table["status"] == "failed"]
     if as_json:
         counts = {"finished": len(table) - len(failed), "failed": len(failed)}
         results = {"summary": records(summary), "runs": records(table)}
-        terminal.print_json({"sweep": str(folder), "table": str(folder / _TABLE)} | counts | results)
+        terminal.print_json({"sweep": str(folder), "table": str(folder / TABLE)} | counts | results)
     else:
         print_summary(plan, summary)
-        print(f"{len(table)} runs: {folder / _TABLE}")
+        print(f"{len(table)} runs: {folder / TABLE}")
     if len(failed):
         run, error = failed.iloc[0][["run", "error"]]
         terminal.fail(f"{len(failed)} of {len(table)} runs failed, --resume tries them again; {run}: {error}")
@@ -207,6 +207,7 @@ def train_plan(
 ) -> pd.DataFrame:
     """Train the unfinished runs. Update the table when a run ends."""
     from netsim.analysis import sweep_table, write_table
+    from netsim.analysis.members import PLAN, TABLE
     from netsim.files import read_text, write_text
     from netsim.numerics.threads import threads
     from netsim.runs.folder import lock_folder
@@ -219,13 +220,13 @@ def train_plan(
     if others := other_runs(runs, folder):
         terminal.note(
             f"{folder}: runs that this plan does not have: {len(others)}, from {others[0]}; they stay in their folders,"
-            f" and {_TABLE} leaves them out"
+            f" and {TABLE} leaves them out"
         )
 
     def write_results() -> pd.DataFrame:
         check_lock()
         table = sweep_table(plan.keys, ended_runs(runs, outcomes))
-        write_table(table, folder / _TABLE)
+        write_table(table, folder / TABLE)
         return table
 
     def keep(name: str, outcome: Outcome) -> None:
@@ -237,7 +238,7 @@ def train_plan(
             client = stack.enter_context(options.dask_client(scheduler, workers or min(threads(), len(waiting))))
         options.make_folder(folder)
         check_lock = stack.enter_context(lock_folder(folder))
-        write_text(folder / _PLAN, read_text(plan_file, LARGEST_FILE))
+        write_text(folder / PLAN, read_text(plan_file, LARGEST_FILE))
         table = write_results()
         if not waiting:
             return table

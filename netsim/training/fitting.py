@@ -36,7 +36,7 @@ _HALVINGS = 12
 _DECADES = 4.0  # search range of scales, in decades up and down
 _SEARCHED = 200  # maximum number of neurons per population in the search of scales
 _ROUNDS_OF_LOOPS = 3
-_TRIALS = 12
+_TRIALS = 12  # presentations with changed weights until a shift can be measured
 _MEASURED = (0.02, 0.2)  # least and most shift of latencies that measures a rate, as a share of the median latency
 
 
@@ -156,12 +156,15 @@ def _measured_rates(network: Network, weights: Weights, stimuli: np.ndarray) -> 
         if not np.isfinite(before).any():
             continue
         span = float(np.median(before[np.isfinite(before)])) - population.dynamics.onset
-        incoming = [one for one in network.incoming(population.name) if one.plastic]
-        synapses = {kernel_name(one): network.synapse_count(one) / population.size for one in incoming}
+        incoming = [projection for projection in network.incoming(population.name) if projection.plastic]
+        synapses = {kernel_name(each): network.synapse_count(each) / population.size for each in incoming}
+        signs = {kernel_name(each): network.weight_signs(each) for each in incoming}
         if population.has_bias:
             synapses[bias_name(population)] = 1.0
         for name, count in synapses.items():
-            per_unit = yield from _shift_per_unit(network, weights, name, population, stimuli, before, span)
+            per_unit = yield from _shift_per_unit(
+                network, weights, name, signs.get(name), population, stimuli, before, span
+            )
             if per_unit > 0:
                 share = count / sum(synapses.values())
                 rates[name] = float(f"{0.5 * _STEP * share * span / per_unit:.3g}")
@@ -172,6 +175,7 @@ def _shift_per_unit(
     network: Network,
     weights: Weights,
     name: str,
+    signs: np.ndarray | None,
     population: Population,
     stimuli: np.ndarray,
     before: np.ndarray,
@@ -179,7 +183,6 @@ def _shift_per_unit(
 ) -> Conversation[float]:
     """Return how many ms the first spikes of a population shift if weights change by 1; 0 if they do not shift."""
     change = float(np.abs(weights[name]).mean()) or 1.0
-    signs = {kernel_name(one): network.weight_signs(one) for one in network.projections}.get(name)
     stronger = 1 if signs is None else np.where(signs < 0, -1, 1)
     for _ in range(_TRIALS):
         changed = weights | {name: (weights[name] + change * stronger).astype(weights[name].dtype)}
