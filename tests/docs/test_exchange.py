@@ -58,7 +58,7 @@ def _is_there(package: str) -> bool:
 
 
 def _run(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if command.startswith("pip "):
+    if command.startswith("pip ") or ("pynn/run.py" in command and not (_is_there("pyNN") and _is_there("nest"))):
         return
     if not command.startswith("netsim "):
         subprocess.run(["bash", "-c", command], check=True)

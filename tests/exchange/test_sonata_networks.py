@@ -42,8 +42,8 @@ h5py = pytest.importorskip("h5py")
 
 @pytest.fixture
 def network() -> Network:
-    """Maps, relays, a loop, and delays of all kinds, as NEST's neurons can have them."""
-    free = Neurons("free", threshold=0.8, tau=16.0)
+    """Maps, relays, a loop, ends, and delays of all kinds, as NEST's neurons can have them."""
+    free = Neurons("free", threshold=0.8, tau=16.0, end=40.0)
     return Network(
         "loop",
         IntensityEncoder((4, 5, 1), t_max=16.0),
@@ -185,6 +185,14 @@ def test_a_drive_is_a_current_from_the_onset_to_the_end() -> None:
     assert told == {"drive_hidden": (0.5, 16.0, 48.0), "drive_output": (2.0, 32.0, 32.0)}
 
 
+def test_a_current_ends_the_window(network: Network) -> None:
+    export(Model(network, _weights(network)), "network.sonata", "sonata-network")
+    inputs = json.loads(Path("network.sonata/simulation_config.json").read_text())["inputs"]
+    assert set(inputs) == {"stimulus", "end_e", "end_i", "end_output"}
+    assert (inputs["end_e"]["delay"], inputs["end_e"]["duration"]) == (40.0, 24.0)
+    assert inputs["end_e"]["amp"] < 0
+
+
 def test_what_nest_passes_over_is_named(network: Network) -> None:
     assert without_primitive(network) == ["delays below the time step of 0.1 ms", "the latency code", "learning"]
     phased = Neurons("phased", onset=16.0, end=32.0, drive=1.0)
@@ -199,7 +207,6 @@ def test_what_nest_passes_over_is_named(network: Network) -> None:
     assert without_primitive(Network("phased", IntensityEncoder((2, 2, 1)), layers, joined, 64.0)) == [
         "onsets, before which no neuron fires",
         "gates, which close for synaptic currents",
-        "ends of windows",
         "postsynaptic potentials (plateau; replaced by exponential currents)",
         "winners",
         "delays below the time step of 0.1 ms",

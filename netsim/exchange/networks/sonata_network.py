@@ -38,6 +38,7 @@ SPECIFICATION, RECORD = "network.toml", "provenance.json"
 MOST_EDGES = 2**28
 """Largest number of edges of a network, about 10 GB."""
 _FOR_EVER = 1e9  # ms; time constant without decay within a presentation
+_FAR = 1e6  # times the threshold: a step of such a current keeps neurons silent, whatever their input
 _STEP = 0.1  # ms; time step of networks trained in exact time
 _BYTES = 200  # upper bound of the size of an edge, a node or a weight
 _LONGEST = 2**24  # characters of a specification
@@ -139,30 +140,28 @@ def _write_nodes(group: h5py.Group, network: Network, name: str, weights: Weight
 
 
 def _write_edges(file: h5py.File, network: Network, projection: Projection, weights: Weights, number: int) -> None:
-    from netsim.weights.delays import ON_TIME, axonal_delay, synaptic_delay
+    from netsim.exchange.networks._edges import synapses_of
+    from netsim.weights.delays import synaptic_delay
     from netsim.weights.layout import kernel_name
 
-    pre, post, of_weight = network.connections(projection)
+    synapses = synapses_of(network, projection, weights)
     group = file.create_group(f"edges/{projection.name}")
-    for end, neurons, population in (("source", pre, projection.source), ("target", post, projection.target)):
+    ends = (("source", synapses.pre, projection.source), ("target", synapses.post, projection.target))
+    for end, neurons, population in ends:
         group[f"{end}_node_id"] = neurons.astype(np.uint64)
         group[f"{end}_node_id"].attrs["node_population"] = population
-    group["edge_type_id"] = np.full(len(pre), number, np.uint64)
-    group["edge_group_id"] = np.zeros(len(pre), np.uint64)
-    group["edge_group_index"] = np.arange(len(pre), dtype=np.uint64)
+    group["edge_type_id"] = np.full(len(synapses.pre), number, np.uint64)
+    group["edge_group_id"] = np.zeros(len(synapses.pre), np.uint64)
+    group["edge_group_index"] = np.arange(len(synapses.pre), dtype=np.uint64)
     attributes = group.create_group("0")
-    kernel = weights.get(kernel_name(projection))
-    attributes["syn_weight"] = np.ones(len(pre)) if kernel is None else kernel.ravel()[of_weight].astype(np.float64)
-    late = synaptic_delay(projection, weights)
-    if kernel is not None and len(np.unique(of_weight)) < kernel.size:  # some weights have no synapse
+    attributes["syn_weight"] = synapses.weight
+    kernel, late = weights.get(kernel_name(projection)), synaptic_delay(projection, weights)
+    if kernel is not None and len(np.unique(synapses.of_weight)) < kernel.size:  # some weights have no synapse
         group["all_weights"] = kernel
         if late is not None:
             group["all_delays"] = late
-    source = network.shapes[projection.source]
-    axons = np.broadcast_to(axonal_delay(projection, weights, ON_TIME), source).ravel()[pre]
-    delay = (axons if late is None else late.ravel()[of_weight]).astype(np.float64)
-    attributes["conduction_delay"] = delay
-    attributes["delay"] = np.maximum(delay, _step(network))  # NEST needs a delay of at least a step
+    attributes["conduction_delay"] = synapses.delay
+    attributes["delay"] = np.maximum(synapses.delay, _step(network))  # NEST needs a delay of at least a step
 
 
 def _step(network: Network) -> float:
@@ -239,26 +238,28 @@ def _part(sort: str, file: str, types: str, populations: dict[str, Any]) -> dict
 
 def _simulation(network: Network) -> dict[str, Any]:
     stimulus = {"input_type": "spikes", "module": "sonata", "input_file": f"$BASE_DIR/{SPIKES}", "node_set": STIMULUS}
-    drives = {
-        f"drive_{population.name}": {
-            "input_type": "current_clamp",
-            "module": "IClamp",
-            "node_set": population.name,
-            "amp": population.dynamics.drive,
-            "delay": population.dynamics.onset,
-            "duration": network.duration - population.dynamics.onset,
-        }
-        for population in network.integrating
-        if population.dynamics.drive
-    }
+    currents: dict[str, Any] = {}
+    for population in network.integrating:
+        neurons, end = population.dynamics, network.window_end(population)
+        if neurons.drive:
+            currents[f"drive_{population.name}"] = _clamp(population, neurons.drive, neurons.onset, network.duration)
+        if end < network.duration:
+            far = _FAR * neurons.threshold * neurons.tau
+            currents[f"end_{population.name}"] = _clamp(population, -far, end, network.duration)
     return {
         "manifest": {"$BASE_DIR": "."},
         "network": f"$BASE_DIR/{CIRCUIT}",
         "run": {"tstop": network.duration, "dt": _step(network), "random_seed": 0},
-        "inputs": {STIMULUS: stimulus, **drives},
+        "inputs": {STIMULUS: stimulus, **currents},
         "node_sets": {name: {"population": name} for name in network.shapes},
         "output": {"output_dir": "$BASE_DIR/output", "log_file": "log.txt", "spikes_file": "spikes.h5"},
     }
+
+
+def _clamp(population: Population, current: float, start: float, end: float) -> dict[str, Any]:
+    """Return a constant current into all neurons of a population (ms)."""
+    times = {"amp": current, "delay": start, "duration": end - start}
+    return {"input_type": "current_clamp", "module": "IClamp", "node_set": population.name, **times}
 
 
 def read(path: Path) -> Imported:
@@ -357,8 +358,6 @@ def without_primitive(network: Network) -> list[str]:
         words.append("onsets, before which no neuron fires")
     if any(population.dynamics.gated for population in network.integrating):
         words.append("gates, which close for synaptic currents")
-    if any(network.window_end(population) < network.duration for population in network.integrating):
-        words.append("ends of windows")
     shapes = dict.fromkeys(each.psp.shape for each in network.weighted if not each.psp.is_ramp)
     if shapes:
         words.append(f"postsynaptic potentials ({', '.join(shapes)}; replaced by exponential currents)")

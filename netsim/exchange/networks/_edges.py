@@ -1,0 +1,38 @@
+"""The synapses of a projection as lists, for formats that store each synapse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from netsim.weights.delays import ON_TIME, axonal_delay, synaptic_delay
+from netsim.weights.layout import kernel_name
+
+if TYPE_CHECKING:
+    from netsim.specification import Network, Projection
+    from netsim.weights.layout import Weights
+
+
+class Synapses(NamedTuple):
+    """Synapses of a projection: numbers of their neurons, weights, delays (ms), and their places in the kernel."""
+
+    pre: np.ndarray
+    post: np.ndarray
+    weight: np.ndarray
+    delay: np.ndarray
+    of_weight: np.ndarray
+
+
+def synapses_of(network: Network, projection: Projection, weights: Weights) -> Synapses:
+    """List the synapses of a projection. Synapses onto relays have the weight 1."""
+    pre, post, of_weight = network.connections(projection)
+    kernel = weights.get(kernel_name(projection))
+    weight = np.ones(len(pre)) if kernel is None else kernel.ravel()[of_weight].astype(np.float64)
+    late = synaptic_delay(projection, weights)
+    if late is None:
+        source = network.shapes[projection.source]
+        delay = np.broadcast_to(axonal_delay(projection, weights, ON_TIME), source).ravel()[pre]
+    else:
+        delay = late.ravel()[of_weight]
+    return Synapses(pre, post, weight, delay.astype(np.float64), of_weight)

@@ -1,0 +1,144 @@
+"""PyNN: the exported program runs in its simulators and fires the same first spikes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import netsim
+from netsim.engines import Batch, make_engine
+from netsim.errors import DataError, RunError
+from netsim.exchange import export
+from netsim.runs.model import Model
+from netsim.specification import (
+    PSP,
+    Convolution,
+    Delays,
+    Dense,
+    IntensityEncoder,
+    Network,
+    Neurons,
+    Pooling,
+    Population,
+    PopulationWinners,
+    Projection,
+)
+from netsim.weights.delays import initial_delays
+from netsim.weights.layout import Weights, weight_shapes
+
+DT = 0.1
+HOPS = 4
+"""Largest number of projections between the stimulus and a neuron, without loops. Each may add a step."""
+
+
+def _free() -> Network:
+    """Maps, relays, a loop, ends, and delays of all kinds."""
+    free = Neurons("free", threshold=0.8, tau=16.0, end=40.0)
+    return Network(
+        "free",
+        IntensityEncoder((4, 5, 1), t_max=16.0),
+        (
+            Population("conv", (4, 5, 2), Neurons("free", threshold=0.5, tau=16.0, bias=True)),
+            Population("pool", (2, 2, 2), None),
+            Population("e", (12,), free),
+            Population("i", (4,), free),
+            Population("output", (3,), free),
+        ),
+        (
+            Projection("stimulus", "conv", Convolution(2, 3, padding=1), delay=0.5),
+            Projection("conv", "pool", Pooling(2), delay=1.0),
+            Projection("pool", "e", Dense(), PSP("triangle", rise=8.0, fall=16.0), delay=1.0),
+            Projection("i", "e", Dense(), delay=2.0),
+            Projection("e", "i", Dense(), delay=Delays("synapse", mean=3.0, spread=1.0)),
+            Projection("e", "output", Dense(), delay=Delays("axon", mean=3.0, spread=1.0)),
+        ),
+        duration=64.0,
+    )
+
+
+def _in_turn(regime: str) -> Network:
+    """Two populations with onsets, drives, biases and ends."""
+    hidden = Neurons(regime, threshold=1.0, tau=16.0, onset=16.0, end=32.0, drive=1.0, bias=True)
+    output = Neurons(regime, threshold=1.0, tau=16.0, onset=32.0, drive=1.0, bias=True)
+    populations = (Population("hidden", (12,), hidden), Population("output", (4,), output))
+    projections = (
+        Projection("stimulus", "hidden", Dense(), PSP("plateau", rise=8.0)),
+        Projection("hidden", "output", Dense(), delay=1.0),
+    )
+    return Network(regime, IntensityEncoder((4, 5, 1), t_max=16.0), populations, projections, duration=64.0)
+
+
+NETWORKS = {"free": _free(), "staggered": _in_turn("staggered"), "phased": _in_turn("phased")}
+
+
+def _weights(network: Network) -> Weights:
+    generator = np.random.default_rng(3)
+    weights = {name: generator.normal(0.2, 0.3, shape) for name, shape in weight_shapes(network).items()}
+    return weights | {name: array.round(1) for name, array in initial_delays(network, 3).items()}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("simulator", ["brian2", "nest"])
+def test_simulators_fire_the_same_first_spikes(simulator: str, name: str) -> None:
+    """Each projection adds at most a time step."""
+    for package in ("pyNN", simulator):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed; pip install pynn nest-simulator")
+    network = NETWORKS[name]
+    weights = _weights(network)
+    stimuli = np.random.default_rng(1).uniform(0, 16, (1, *network.encoder.shape)).round(1)
+    expected = make_engine("event", network, dt=DT).present(Batch(stimuli, weights))
+    export(Model(network, weights), "network.pynn")
+    neurons = np.arange(stimuli.size)
+    table = {"presentation": 0, "layer": "stimulus", "neuron": neurons, "latency_ms": stimuli.ravel()}
+    pd.DataFrame(table).to_csv("stimulus.csv", index=False)
+    Path("brian_preferences").write_text('codegen.target = "numpy"\n')  # no compiler is needed
+    command = [sys.executable, "network.pynn/run.py", simulator, "stimulus.csv", "spikes.csv", "--dt", str(DT)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    spikes = pd.read_csv("spikes.csv")
+    fired = 0
+    for population in network.populations:
+        rows = spikes[spikes["layer"] == population.name]
+        theirs = np.full(population.size, np.inf)
+        theirs[rows["neuron"]] = rows["latency_ms"]
+        ours = expected[population.name].ravel()
+        both = np.isfinite(ours) & np.isfinite(theirs)
+        np.testing.assert_allclose(theirs[both], ours[both], rtol=0, atol=HOPS * DT + 1e-6)
+        alone = np.where(np.isfinite(ours), ours, theirs)[np.isfinite(ours) != np.isfinite(theirs)]
+        end = network.window_end(population) if population.integrates else network.duration
+        assert (np.abs(alone - end) <= HOPS * DT).all()  # the window ended between the two
+        fired += int(both.sum())
+    assert fired > 10
+
+
+def test_the_folder_holds_network_program_and_provenance() -> None:
+    network = NETWORKS["phased"]
+    export(Model(network, _weights(network)), "network.pynn", record={"seed": 3})
+    names = {path.name for path in Path("network.pynn").iterdir()}
+    assert names == {"run.py", "network.json", "synapses.npz", "provenance.json"}
+    content = json.loads(Path("network.pynn/network.json").read_text())
+    assert [each["gate"] for each in content["populations"]] == [16.0, 32.0]
+    assert content["projections"][0]["breakpoints"] == [[0.0, 1.0], [8.0, -1.0]]
+    assert json.loads(Path("network.pynn/provenance.json").read_text()) == {"seed": 3}
+
+
+def test_winners_are_refused() -> None:
+    layer = Population("output", (3,), Neurons("free"), winners=PopulationWinners())
+    network = Network("w", IntensityEncoder((2, 2, 1)), (layer,), (Projection("stimulus", "output", Dense()),), 64.0)
+    with pytest.raises(DataError, match=r"output has winners, which PyNN has not; export .* nir or sonata-network"):
+        export(Model(network, _weights(network)), "network.pynn")
+    assert not list(Path().iterdir())
+
+
+def test_another_folder_is_not_replaced() -> None:
+    Path("mine.pynn").mkdir()
+    with pytest.raises(RunError, match="another folder, not a PyNN program"):
+        netsim.export("digits", "mine.pynn")
