@@ -129,7 +129,8 @@ def test_what_they_need_is_named(run: Run) -> None:
     ).values()
     told = "netsim: spikes.heavy: the format heavy needs no_such_package; pip install no_such_package\n"
     assert missing.err == told
-    assert "known are nwb, sonata, neo, nirdata, csv, parquet, heavy, json, nir, sonata-network, pynn, plain" in unknown.err
+    known = "known are nwb, sonata, neo, nirdata, csv, parquet, heavy, json, nir, sonata-network, pynn, plain"
+    assert known in unknown.err
 
 
 def test_formats_are_light() -> None:
