@@ -366,6 +366,43 @@ def test_what_yields_no_labelled_events_is_refused(
     assert "tonic:OWN" in str(caught.value) or "OWN" in str(caught.value)
 
 
+_MODULE = """
+import numpy as np
+from tonic.dataset import Dataset
+
+class Clicks(Dataset):
+    sensor_size = (20, 2, 1)
+
+    def __init__(self, save_to, transform=None):
+        super().__init__(save_to, transform=transform)
+
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        return np.array([(index, 0, 1000, 0)], [(name, int) for name in "xytp"]), index % 2
+
+class Needs(Clicks):
+    def __init__(self, save_to, more):
+        super().__init__(save_to)
+"""
+
+
+def test_a_class_of_ones_own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_clicks.py").write_text(_MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    encoder = EventEncoder((2, 20, 1), 10.0)
+    data = load_dataset("tonic:my_clicks:Clicks", None, encoder)
+    assert (len(data.train_images), len(data.test_images)) == (8, 2)
+    for name, message in (
+        ("tonic:my_clicks:Needs", "my_clicks has no class Needs of recordings; it must be a tonic.dataset.Dataset"),
+        ("tonic:my_clicks:Absent", "my_clicks has no class Absent of recordings"),
+        ("tonic:no_such_clicks:Clicks", "cannot import no_such_clicks .*; install the module, or put its folder on"),
+    ):
+        with pytest.raises(DataError, match=message):
+            load_dataset(name, None, encoder)
+
+
 def test_labels_without_names_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _register(monkeypatch, 20, classes=None)().classes == ("0", "1")
     assert _register(monkeypatch, 20, classes=["only one"])().classes == ("0", "1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import importlib
 import importlib.metadata
 import inspect
 import io
@@ -30,13 +31,13 @@ TEST_SHARE = 5  # one recording in five is a test recording, in data sets withou
 
 
 class Tonic(Source):
-    """The classes of ``tonic.datasets`` with one sensor size that need only a folder.
+    """The classes of ``tonic.datasets`` with one sensor size that need only a folder, and your own such classes.
 
     Converted recordings are kept in the user's cache, for each encoder and state of the files.
     """
 
     notation = f"{PREFIX}NAME"
-    summary = "event recordings that the library tonic reads"
+    summary = "event recordings that the library tonic reads; your own class is tonic:MODULE:CLASS"
     order = 4
     family = True
 
@@ -93,7 +94,7 @@ class Tonic(Source):
                 suffix = f" for the {part}" if part else ""
                 raise DataError(f"{name}: has no recordings{suffix} in {_folder(recordings)}")
             order = np.random.default_rng(ORDER_SEED).permutation(count).tolist()
-            file = _cache_file(name.removeprefix(PREFIX), part, recordings, encoder)
+            file = _cache_file(chosen, part, recordings, encoder)
             called = f"{name} {part}".strip()
             learnt = count - max(1, count // TEST_SHARE) if len(parts) == 1 else count
             if not learnt:
@@ -119,6 +120,8 @@ class Tonic(Source):
         """Return the command that lets tonic download the data set."""
         chosen = _class(name)
         called = chosen.__name__
+        if not chosen.__module__.startswith("tonic."):
+            return f"give the folder that holds the recordings of {called} as --data-dir DIR"
         parts = ["".join(f", {key}={value!r}" for key, value in part.items()) for part in _options(chosen).values()]
         download = "; ".join(f"{called}('DIR'{part})" for part in parts)
         return (
@@ -135,27 +138,45 @@ class _NotThere(Exception):
     """Tonic would have to download into this folder."""
 
 
-def _classes() -> dict[str, type]:
-    import tonic.datasets
+def _usable(known: Any) -> bool:
+    """True for a class of event recordings from one sensor that needs only a folder."""
     from tonic.dataset import Dataset
 
-    def usable(known: Any) -> bool:
-        if not inspect.isclass(known) or not issubclass(known, Dataset) or getattr(known, "sensor_size", ()) is None:
-            return False
-        parameters = inspect.signature(known).parameters.values()
-        return [parameter.name for parameter in parameters if parameter.default is parameter.empty] == ["save_to"]
+    if not inspect.isclass(known) or not issubclass(known, Dataset) or getattr(known, "sensor_size", ()) is None:
+        return False
+    parameters = inspect.signature(known).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.default is parameter.empty] == ["save_to"]
 
-    return {name: known for name, known in vars(tonic.datasets).items() if usable(known)}
+
+def _classes() -> dict[str, type]:
+    import tonic.datasets
+
+    return {name: known for name, known in vars(tonic.datasets).items() if _usable(known)}
 
 
 def _class(name: str) -> type:
-    """Return the class of tonic with this name."""
-    known = _classes()
+    """Return the class of tonic with this name, or the class of a module of the user."""
     wanted = name.removeprefix(PREFIX)
+    if ":" in wanted:
+        return _class_of_module(name, *wanted.split(":", 1))
+    known = _classes()
     if wanted not in known:
         hint = nearest(name, [PREFIX + other for other in sorted(known)])
         raise DataError(f"{name}: tonic has no such data set of labelled events from one sensor{hint}")
     return known[wanted]
+
+
+def _class_of_module(name: str, module: str, called: str) -> type:
+    try:
+        known = getattr(importlib.import_module(module), called, None)
+    except Exception as error:  # the module is the user's code
+        remedy = "install the module, or put its folder on PYTHONPATH"
+        raise DataError(f"{name}: cannot import {module} ({type(error).__name__}: {error}); {remedy}") from error
+    if not _usable(known):
+        needs = "a tonic.dataset.Dataset with a sensor_size, whose only required argument is save_to"
+        raise DataError(f"{name}: {module} has no class {called} of recordings; it must be {needs}")
+    chosen: type = known
+    return chosen
 
 
 def _options(chosen: type) -> dict[str, dict[str, Any]]:
@@ -205,17 +226,27 @@ def _folder(recordings: Any) -> Path:
     return Path(recordings.location_on_system)
 
 
-def _cache_file(name: str, part: str, recordings: Recordings, encoder: Encoder) -> Path:
+def _cache_file(chosen: type, part: str, recordings: Recordings, encoder: Encoder) -> Path:
     """Return the cache file. Its name depends on everything that determines its content."""
+    name, own = chosen.__name__, not chosen.__module__.startswith("tonic.")
     described = {
         "tonic": importlib.metadata.version("tonic"),
-        "data set": [name, part],
+        "data set": [name, part, *([_source_of(chosen)] if own else [])],
         "files": _listing(_folder(recordings)),
         "encoder": {"kind": encoder.kind, **dataclasses.asdict(encoder)},
         "order": ORDER_SEED,
     }
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
     return cache_folder() / "events" / "-".join([name, *([part] if part else []), f"{digest}.npy"])
+
+
+def _source_of(chosen: type) -> str:
+    """Return the module of a class, and a checksum of its code if it is in a file."""
+    with contextlib.suppress(OSError, TypeError):
+        return (
+            f"{chosen.__module__} {hashlib.sha256(inspect.getsource(inspect.getmodule(chosen)).encode()).hexdigest()}"
+        )
+    return chosen.__module__
 
 
 def _listing(folder: Path) -> str:
