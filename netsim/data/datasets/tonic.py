@@ -243,9 +243,7 @@ def _cache_file(chosen: type, part: str, recordings: Recordings, encoder: Encode
 def _source_of(chosen: type) -> str:
     """Return the module of a class, and a checksum of its code if it is in a file."""
     with contextlib.suppress(OSError, TypeError):
-        return (
-            f"{chosen.__module__} {hashlib.sha256(inspect.getsource(inspect.getmodule(chosen)).encode()).hexdigest()}"
-        )
+        return f"{chosen.__module__} {hashlib.sha256(Path(inspect.getfile(chosen)).read_bytes()).hexdigest()}"
     return chosen.__module__
 
 
