@@ -375,7 +375,8 @@ class _Builder:
         if model.copies > 1 or not np.array_equal(connections.weight, np.arange(weights)):
             kernel = model.kernels[name] = shared_kernel(name, weights, self.common)
         steps = grid.breakpoint_steps(model.specification, projection, self.dt)
-        current = "recurrent" if model.specification.is_recurrent(projection) else "current"
+        apart = model.specification.population(projection.target).dynamics.rates is None
+        current = "recurrent" if apart and model.specification.is_recurrent(projection) else "current"
         return weighted_synapses(name, source, target, projection.psp, steps, lag, kernel, self.common, current)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from brian2 import NeuronGroup, ms, second
 
+from netsim.seams import families
 from netsim.specification import Neurons
 from netsim.specification.grid import TOLERANCE, PopulationTimes
 
@@ -45,6 +46,15 @@ IN_A_LOOP = INTEGRATING.replace("+ drive*", "+ (recurrent + drive)*").replace(
     "current : 1", "current : 1\nrecurrent : 1"
 )
 
+OF_A_FAMILY = """
+rest = bias + drive*int(step >= onset) : 1 (constant over dt)
+bias : 1
+threshold : 1
+silenced : boolean
+latency = lastspike - start : second
+"""
+"""Equations of neurons whose family defines its own (`netsim.specification.families`)."""
+
 POOLING = f"""
 {PRESENTATION}
 reached : boolean
@@ -68,17 +78,22 @@ def integrating_neurons(
     """Create neurons that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
 
     For a population in a loop, ``recurrent`` is the slope from the projections of the loop, which counts from the
-    onset. Thresholds can be set for each neuron later. Onset, gate and end are in steps of the clock.
+    onset. Thresholds can be set for each neuron later. Onset, gate and end are in steps of the clock. Neurons of a
+    family with rates have the equations of the family, which Brian2 solves exactly.
     """
+    equations, method = IN_A_LOOP if in_a_loop else INTEGRATING, "euler"
+    if neurons.rates is not None:
+        equations, method = f"{PRESENTATION}{families[neurons.family].equations(neurons)}{OF_A_FAMILY}", "exact"
     group = NeuronGroup(
         size,
-        IN_A_LOOP if in_a_loop else INTEGRATING,
+        equations,
         threshold="v >= threshold and step >= onset and step < end and not silenced",
         refractory="True",
-        method="euler",  # exact here: the slope is constant within a step
+        method=method,  # euler is exact here, because the slope is constant within a step
         name=f"neurons_{name}",
         namespace={
             "tau": neurons.tau * ms,
+            "tau_syn": (neurons.tau_syn or neurons.tau) * ms,
             "drive": neurons.drive,
             "onset": steps.onset,
             # in `PopulationTimes` an ungated current ends with the window, but here the potential is recorded after it
@@ -87,6 +102,8 @@ def integrating_neurons(
         },
         **common,
     )
+    if neurons.rates is not None:
+        group.subexpression_updater.when = "before_groups"  # after a presentation has begun, before potentials move
     group.threshold = neurons.threshold * (1 - TOLERANCE)
     group.lastspike = math.inf * second
     return group

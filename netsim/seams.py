@@ -18,6 +18,8 @@ connectivities = Registry("connectivity", "netsim.specification.connectivity")
 """`netsim.specification.Connectivity`: connections between neurons."""
 regimes = Registry("regime", "netsim.specification.regimes")
 """`netsim.specification.Regime`: times when neurons integrate and may fire."""
+families = Registry("family", "netsim.specification.families", first="piecewise-linear")
+"""`netsim.specification.Family`: how a potential moves between events."""
 psps = Registry("psp", "netsim.specification.psps", first="ramp")
 """`netsim.specification.PSP`: effect of a spike on a potential."""
 scopes = Registry("scope", "netsim.specification.scopes")

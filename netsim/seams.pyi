@@ -12,11 +12,12 @@ from netsim.experiments.experiment import Experiment
 from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.measuring.read_outs import ReadOut
 from netsim.registry import Registry
-from netsim.specification import PSP, Connectivity, Encoder, Feedback, Regime, Winners
+from netsim.specification import PSP, Connectivity, Encoder, Family, Feedback, Regime, Winners
 from netsim.studies.study import Study
 
 connectivities: Registry[type[Connectivity]]
 regimes: Registry[type[Regime]]
+families: Registry[type[Family]]
 psps: Registry[type[PSP]]
 scopes: Registry[type[Winners]]
 encoders: Registry[type[Encoder]]

@@ -241,7 +241,9 @@ def _module(name: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def oracle() -> ModuleType:
     """The module ``tests/oracle.py``: the neuron equation solved without the engines."""
-    return _module("oracle")
+    module = _module("oracle")
+    module.SOLVERS["leaky"] = _module("leaky_oracle")
+    return module
 
 
 @pytest.fixture(scope="session")

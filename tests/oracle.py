@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,8 @@ from netsim.specification import (
     Winners,
 )
 
+SOLVERS: dict[str, Any] = {}
+"""Modules that solve the neurons of other families, by name (`tests/leaky_oracle.py`)."""
 # a potential this far below threshold (in units of the threshold) has reached it on a grid
 GRID_TOLERANCE = 1e-9
 # spikes within so many ms are of one instant, and do not see each other
@@ -307,6 +310,9 @@ def synapses_of(
 
 def potential(neurons: Neurons, arrivals: list[Arrival], bias: float, at: np.ndarray, dt: float = 0.0) -> np.ndarray:
     """The potential at the times `at` (ms): the equation, integrated term by term; on a grid, if there is one."""
+    if neurons.family in SOLVERS:
+        found: np.ndarray = SOLVERS[neurons.family].potential(neurons, arrivals, bias, at, dt)
+        return found
     gate, onset = neurons.gate, neurons.onset
     if dt:
         gate, onset = (math.ceil(time / dt - 1e-9) * dt if time < math.inf else time for time in (gate, onset))
@@ -327,6 +333,9 @@ def potential(neurons: Neurons, arrivals: list[Arrival], bias: float, at: np.nda
 
 def first_spike(neurons: Neurons, arrivals: list[Arrival], bias: float, end: float, _: float = 0.0) -> float:
     """Exact latency: between two corners the potential is a straight line."""
+    if neurons.family in SOLVERS:
+        found: float = SOLVERS[neurons.family].first_spike(neurons, arrivals, bias, end)
+        return found
     corners = {neurons.onset, end}
     corners |= {time + delay for time, _, psp, _ in arrivals for delay, _ in psp if neurons.onset < time + delay < end}
     if neurons.onset < neurons.gate < end:
@@ -344,6 +353,9 @@ def first_spike(neurons: Neurons, arrivals: list[Arrival], bias: float, end: flo
 
 def first_spike_on_grid(neurons: Neurons, arrivals: list[Arrival], bias: float, end: float, dt: float) -> float:
     """Latency on a grid: step by step, with slopes that are constant during a step."""
+    if neurons.family in SOLVERS:
+        found: float = SOLVERS[neurons.family].first_spike_on_grid(neurons, arrivals, bias, end, dt)
+        return found
     onset, last = math.ceil(neurons.onset / dt - 1e-9), math.ceil(end / dt - 1e-9)
     gate = math.inf if neurons.gate == math.inf else math.ceil(neurons.gate / dt - 1e-9)
     changes: dict[int, float] = {}

@@ -298,6 +298,26 @@ def weights_and_stimuli(network: Network, presentations: int, seed: int) -> Batc
     return Batch(stimuli, weights)
 
 
+RATIOS = [1.0, 1.0, 0.5, 2.0, 0.5000001, 0.2, 0.01, 3.7]
+
+
+def leaky_version(network: Network, seed: int) -> Network:
+    """The network with leaky neurons, of one family of time constants per population, without gates and PSPs."""
+    generator = np.random.default_rng((seed, 2))
+
+    def leaky(neurons: Neurons | None) -> Neurons | None:
+        if neurons is None:
+            return None
+        ratio = RATIOS[generator.integers(len(RATIOS))]
+        regime = "staggered" if neurons.regime == "phased" else neurons.regime
+        tau_syn = None if ratio == 1.0 else 10.0 * ratio
+        return dataclasses.replace(neurons, regime=regime, family="leaky", tau_syn=tau_syn, threshold=0.25)
+
+    populations = tuple(dataclasses.replace(one, neurons=leaky(one.neurons)) for one in network.populations)
+    projections = tuple(dataclasses.replace(one, psp=PSP()) for one in network.projections)
+    return dataclasses.replace(network, populations=populations, projections=projections)
+
+
 FAMILIES: dict[str, tuple[Callable[[int], Network], Callable[[Network, int, int], Batch]]] = {
     "loops": (random_network, random_batch),
     "relays": (relayed_network, weights_and_stimuli),

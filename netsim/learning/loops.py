@@ -2,7 +2,8 @@
 
 A spike changes only the latencies of later spikes. The displacement of a neuron is therefore complete once all later
 spikes have propagated theirs. The current of a loop starts at the onset. At the latency ``t_j``, a spike has
-contributed ``PSP(t_j - t_i) - PSP(onset - t_i)``. Slopes follow the same rule.
+contributed ``PSP(t_j - t_i) - PSP(onset - t_i)``. Slopes follow the same rule. In families that leak, currents count at
+any time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsim.learning.flow import kernel_slope_after
 from netsim.numerics.compilation import compiled
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.specification import Network, Population, Projection
@@ -51,7 +53,7 @@ class LoopSpikes(NamedTuple):
 
 
 class Loop:
-    """The synapses within a component of a network.
+    """The synapses within a component of a network, whose neurons are of one family.
 
     Parameters
     ----------
@@ -60,15 +62,23 @@ class Loop:
         A component with a loop (see `netsim.specification.Network.components`).
     incoming : mapping of sequence of Projection
         Projections onto each population, by name. Delays of their PSPs have the unit of times.
+    dt : float
+        Unit of times, a step of a grid (ms), or 0 for ms.
     """
 
     def __init__(
-        self, network: Network, component: Sequence[Population], incoming: Mapping[str, Sequence[Projection]]
+        self,
+        network: Network,
+        component: Sequence[Population],
+        incoming: Mapping[str, Sequence[Projection]],
+        dt: float = 0.0,
     ) -> None:
         self.names = [population.name for population in component]
         self.projections = [
             one for population in component for one in incoming[population.name] if network.is_recurrent(one)
         ]
+        rates = [network.neurons(projection.target).rates for projection in self.projections]
+        self._rates = np.array([each.per_step(dt) for each in rates if each is not None])
         offsets = dict(zip(self.names, np.cumsum([0, *(one.size for one in component)]).tolist(), strict=False))
         most = max(len(one.psp.kernel) for one in self.projections)
         pieces = np.zeros((3, len(self.projections), most))
@@ -122,17 +132,13 @@ class Loop:
         )
         onsets = [np.full(int(np.prod(shapes[name][1:])), spikes.onsets[name], dtype) for name in self.names]
         handed = self._side_by_side(displacements)
-        _hand_back(
-            found,
-            self._side_by_side(spikes.latencies),
-            self._side_by_side(spikes.limits),
-            self._side_by_side(spikes.slopes),
-            self._side_by_side(spikes.movable),
-            np.concatenate(onsets),
-            causal,
-            bits_of(dtype),
-            handed,
-        )
+        of_all = (spikes.latencies, spikes.limits, spikes.slopes, spikes.movable)
+        times, limits, slopes, movable = map(self._side_by_side, of_all)
+        if len(self._rates):
+            _hand_back_of_flow(found, self._rates, times, limits, slopes, movable, causal, bits_of(dtype), handed)
+        else:
+            later = np.concatenate(onsets)
+            _hand_back(found, times, limits, slopes, movable, later, causal, bits_of(dtype), handed)
         cuts = np.cumsum([int(np.prod(shapes[name][1:])) for name in self.names])[:-1]
         parts = np.split(handed, cuts, axis=1)
         return {
@@ -177,4 +183,31 @@ def _hand_back(
                         if after < before <= until:
                             slope -= synapses.slopes[row, k]
                 total += displacement[b, post] / slopes[b, post] * synapses.weights[s] * slope
+            displacement[b, pre] = total
+
+
+@compiled
+def _hand_back_of_flow(
+    synapses: _Synapses,
+    rates: np.ndarray,
+    times: np.ndarray,
+    limits: np.ndarray,
+    slopes: np.ndarray,
+    movable: np.ndarray,
+    causal: bool,
+    bits: np.ndarray,
+    displacement: np.ndarray,
+) -> None:
+    """Do the same for neurons whose potentials leak. Their currents count at any time. Rates are by projection."""
+    for b in range(len(times)):
+        for pre in in_order_of_time(times[b], times[b].view(bits.dtype), times.dtype.type(np.inf))[::-1]:
+            if not movable[b, pre]:
+                continue
+            total = displacement[b, pre]
+            for s in range(synapses.first[pre], synapses.first[pre + 1]):
+                post, row = synapses.post[s], synapses.psp[s]
+                since = limits[b, post] - times[b, pre] - synapses.late[s]
+                if since > 0 and displacement[b, post] != 0:
+                    slope = 1.0 if causal else kernel_slope_after(rates[row, 0], rates[row, 1], since)
+                    total += displacement[b, post] / slopes[b, post] * synapses.weights[s] * slope
             displacement[b, pre] = total

@@ -37,13 +37,14 @@ def output_potentials(
     """
     output = network.output
     window = population_times(network, output, dt)
-    before_gate, since_onset = np.minimum(times, window.gate), np.maximum(times - window.onset, 0.0)
-    moved = np.repeat((output.dynamics.drive * since_onset)[:, None], output.size, axis=1)
+    neurons = output.dynamics
+    before_gate, since_onset = neurons.by_constant(np.minimum(times, window.gate)), times - window.onset
+    moved = np.repeat((neurons.drive * neurons.by_constant(since_onset))[:, None], output.size, axis=1)
     if output.has_bias:
         moved += before_gate[:, None] * weights[bias_name(output)]
     for projection in network.incoming(output.name):
         moved += Synaptic(network, projection, weights, latencies, dt).at(times)
-    return moved / output.dynamics.tau
+    return moved / neurons.tau
 
 
 class Synaptic:
@@ -80,7 +81,9 @@ class Synaptic:
         self._kernel = csr_array((kernel, self._ends), (arriving.shape[1], target.size))
         self._psp = _breakpoints(network, projection, dt)
         self._window = population_times(network, target, dt)
-        self._recurrent = network.is_recurrent(projection)
+        self._rates = target.dynamics.rates
+        # in families with rates, all currents count at any time
+        self._recurrent = self._rates is None and network.is_recurrent(projection)
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Return potentials times `tau`, shape (presentations, neurons), at one time (ms) per presentation."""
@@ -102,6 +105,8 @@ class Synaptic:
 
     def _built_up(self, times: np.ndarray) -> np.ndarray:
         """Return the potential of each spike at one time per presentation, for a weight and a `tau` of 1."""
+        if self._rates is not None:
+            return self._rates.potential(times[:, None] - self._arriving)
         built = np.empty_like(self._arriving)
         for sent, time, row in zip(self._arriving, times.tolist(), built, strict=True):
             integrate(sent, time, self._psp, row)

@@ -1,7 +1,7 @@
 """The definition of a network, which engines, learners and analyses share.
 
-Times are in ms. Potentials and weights are dimensionless. Times count from the start of the presentation. Every neuron
-follows the equation ::
+Times are in ms. Potentials and weights are dimensionless. Times count from the start of the presentation. Neurons of
+the default family, ``piecewise-linear``, follow the equation ::
 
     v' = (I(t)·[t < gate] + (R(t) + drive)·[t >= onset]) / tau,     v(0) = 0
     I(t) = bias + Σ_i w_i Σ_k c_k·[t >= t_i + d_k]
@@ -9,7 +9,8 @@ follows the equation ::
 and fires once, at the first ``t`` in ``[onset, end)`` at which ``v >= threshold``. The pairs ``(d_k, c_k)`` are the
 breakpoints of the postsynaptic potential (`PSP`). ``R`` is the same sum over the projections that are part of a loop
 (lateral, recurrent). ``I`` leaves these projections out. A spike changes only slopes. Simultaneous spikes therefore do
-not influence each other. On a grid, spikes of the same step do not either.
+not influence each other. On a grid, spikes of the same step do not either. Other families have other equations
+(`netsim.specification.families`).
 """
 
 from netsim.specification.connectivity import (
@@ -36,6 +37,7 @@ from netsim.specification.encoders import (
     OnOffEncoder,
     PopulationEncoder,
 )
+from netsim.specification.families import Family, Rates
 from netsim.specification.feedback import DirectFeedback, Feedback, RandomFeedback, SignFeedback
 from netsim.specification.network import Network
 from netsim.specification.neurons import Neurons

@@ -14,6 +14,7 @@ import numpy as np
 
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import html_table, limited
+from netsim.seams import families
 from netsim.specification import graph
 from netsim.specification.checks import check_kind, check_parts, check_types, finite, plain_number, require
 from netsim.specification.connectivity import Connections, Window
@@ -321,6 +322,9 @@ class Network:
                 members = " and ".join(population.name for population in component)
                 need = f"are relays in a loop ({members}), which must pass through neurons that integrate alone"
                 raise SpecificationError(f"populations.{relays.name}.neurons", need)
+            kinds = {population.dynamics.family for population in component if population.integrates}
+            mixed = f"differ within a loop ({' and '.join(sorted(kinds))}); use one family"
+            require(not looped or len(kinds) == 1, f"populations.{component[0].name}.neurons.family", mixed)
             whole = "scales the displacements of a layer by all of them, which a loop does not know in time; remove it"
             require(not (looped and self.learning.normalised), "learning.normalised", whole)
 
@@ -332,6 +336,12 @@ class Network:
                 remedy = 'make them relays (neurons = "relays", in Python None)'
                 lack = f"integrate, but the projection from {projection.source} has no weights; {remedy}"
                 require(weighted, f"{where}.neurons", lack)
+                family = population.dynamics.family
+                alone = (
+                    f"has no meaning for neurons of the family {family}, whose time constants determine it; remove it"
+                )
+                own = families[family].has_psp or projection.psp == PSP()
+                require(own, f"{self.key_of(projection)}.psp", alone)
             else:
                 require(not weighted, f"{where}.neurons", "are relays, whose connectivity has no weights")
                 of_weights = (projection.psp, projection.initial, projection.plastic, projection.sign)

@@ -1,11 +1,16 @@
 """Parameters of neurons."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from netsim.reprs import short_repr
-from netsim.seams import regimes
+from netsim.seams import families, regimes
 from netsim.specification.checks import check_choice, check_numbers, check_types, require
+from netsim.specification.families import Rates
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,13 @@ class Neurons:
     crossing_slope : float, optional
         Slope of the potential at threshold (1/ms) that the linear derivative assumes. The default is ``drive/tau`` with
         a drive, else ``1/tau``. In ``phased`` only the drive determines it.
+    family : str
+        How the potential moves between events. ``piecewise-linear``: without leak, by the PSPs of the projections.
+        ``leaky``: leaky integrate-and-fire neurons whose synaptic current decays exponentially, in the regimes ``free``
+        and ``staggered``. A spike adds its weight to the current. Other families are registered in
+        `netsim.seams.families`.
+    tau_syn : float, optional
+        Time constant of the synaptic current (ms) in the family ``leaky``. The default is `tau`.
 
     Examples
     --------
@@ -47,19 +59,32 @@ class Neurons:
     drive: float = 0.0
     bias: bool = False
     crossing_slope: float | None = None
+    family: str = "piecewise-linear"
+    tau_syn: float | None = None
 
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_types(self, "neurons")
         check_choice(self.regime, regimes, "neurons.regime")
-        given = () if self.crossing_slope is None else ("crossing_slope",)
+        check_choice(self.family, families, "neurons.family")
+        given = [name for name in ("crossing_slope", "tau_syn") if getattr(self, name) is not None]
         check_numbers(self, "neurons", ("threshold", "tau", *given), "positive")
         check_numbers(self, "neurons", ["onset"], "a time >= 0 ms")
         later = self.end > self.onset  # False for NaN
         require(later, "neurons.end", f"must be later than the onset ({self.onset} ms), not {self.end}")
         check_numbers(self, "neurons", ["drive"], ">= 0")
         regimes[self.regime].check(self.onset, self.drive)
+        families[self.family].check(self)
+
+    @property
+    def rates(self) -> Rates | None:
+        """Rates of the family's two functions (1/ms), or None if PSPs have breakpoints."""
+        return families[self.family].rates(self)
+
+    def by_constant(self, since: np.ndarray) -> np.ndarray:
+        """Return the potential times `tau` that a constant current of 1 adds in times (ms), 0 for negative times."""
+        return np.maximum(since, 0.0) if self.rates is None else self.rates.constant(since)
 
     @property
     def gated(self) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from netsim.engines import Batch, Conversation
 from netsim.measuring.potentials import Synaptic
 from netsim.seams import optimizers
-from netsim.specification import Delays, InitialWeights, Network, Population, Projection
+from netsim.specification import Delays, InitialWeights, Network, Neurons, Population, Projection
 from netsim.specification.grid import population_times
 from netsim.specification.phrases import GAP, T_MAX, names, number
 from netsim.weights.binary import forward_weights
@@ -249,7 +249,7 @@ class _Window(NamedTuple):
             last = times.onset + _OUTPUTS_AT * (end - times.onset) if output else end
             before = np.linspace(times.onset, last, _TIMES)
             after = np.linspace(last, end, _TIMES + 1)[1:] if output else before[:0]
-            span = neurons.drive * (end - times.onset) / neurons.tau
+            span = neurons.drive * float(neurons.by_constant(np.array(end - times.onset))) / neurons.tau
             spread = min(spread, (end - times.onset) / 5)
             return cls(np.append(before, after), _TIMES - 1, 0.5 if output else _FIRE, span, times.onset, spread)
         last = min(_FREE_AT * t_max, end if end < network.duration else 0.75 * end)
@@ -318,12 +318,12 @@ class _Potentials(NamedTuple):
                     inhibition[k] += moved
             reach = synapses.of_weight_one(np.full(presentations, window.times[at])).mean()
             synapses_each = network.synapse_count(projection) / population.size
-            most = synapses_each * float(projection.psp.potential(np.array([window.times[at]])).item())
+            most = synapses_each * _largest_effect(neurons, projection, window.times[at])
             by_step[kernel_name(projection)] = max(float(reach), _LEAST_REACH * most) / neurons.tau
-        by_bias = np.minimum(window.times, gate) / neurons.tau
+        by_bias = neurons.by_constant(np.minimum(window.times, gate)) / neurons.tau
         if population.has_bias:
             by_step[bias_name(population)] = float(by_bias[at])
-        by_drive = neurons.drive * np.maximum(window.times - window.onset, 0.0) / neurons.tau
+        by_drive = neurons.drive * neurons.by_constant(window.times - window.onset) / neurons.tau
         return cls(population, window, synaptic, inhibition, by_bias, by_drive, by_step)
 
     def rates(self, network: Network) -> dict[str, float]:
@@ -382,6 +382,13 @@ class _Potentials(NamedTuple):
         """Return the fraction of neurons that fire in time."""
         latencies = self.latencies(potentials, self.biases(potentials))
         return float((latencies <= self.window.times[self.window.last]).mean())
+
+
+def _largest_effect(neurons: Neurons, projection: Projection, until: float) -> float:
+    """Return the potential times `tau` that a weight of 1 has by a time, or before it if the potential leaks."""
+    if neurons.rates is None:
+        return float(projection.psp.potential(np.array([until])).item())
+    return float(neurons.rates.potential(np.linspace(0.0, until, _TIMES + 1)).max())
 
 
 def _fit_population(network: Network, potentials: _Potentials, weights: Weights, fitted: Fitted) -> None:

@@ -2,7 +2,8 @@
 
 A breakpoint of a postsynaptic potential changes a slope. There are three algorithms. Populations of a gated regime,
 such as ``phased``, have a closed form with matrix products. Other populations are swept breakpoint by breakpoint.
-Loops, and competitions that times do not determine, proceed from spike to spike. Presentations run in parallel. On a
+Loops, and competitions that times do not determine, proceed from spike to spike. Populations that leak
+(`netsim.specification.families`) have two algorithms of their own. Presentations run in parallel. On a
 grid, the same computation counts in whole steps and rounds spike times up, like a clock-driven engine.
 """
 
@@ -17,6 +18,8 @@ from netsim.engines.event.clock import Clock, multiply
 from netsim.engines.event.closed_form import ClosedForm, ClosedFormSum
 from netsim.engines.event.competition import is_decided_by_times, silencing
 from netsim.engines.event.component import ComponentStage, Run
+from netsim.engines.event.flow import FlowSweep
+from netsim.engines.event.flow_component import FlowComponentStage
 from netsim.engines.event.potentials import potential_traces
 from netsim.engines.event.sparse import RelayStage, SparseStage
 from netsim.engines.event.sweep import Sweep
@@ -189,12 +192,23 @@ class EventEngine:
             population = component[0]
             incoming = self.network.incoming(population.name)
             looped = any(map(self.network.is_recurrent, incoming))
+            if population.integrates and population.dynamics.rates is not None:
+                stages.append(self._flow_stage(component, looped))
+                continue
             stage = self._stage(population)
             if looped or not is_decided_by_times(self._clock, population, stage.ranks):
                 stages.append(ComponentStage(self._clock, component))
             else:
                 stages.append(_Alone(self._clock, population, stage(self._clock, population)))
         return stages
+
+    def _flow_stage(self, component: tuple[Population, ...], looped: bool) -> ComponentStage | _Alone:
+        """Return the algorithm of a component whose potentials leak."""
+        population = component[0]
+        decided = is_decided_by_times(self._clock, population, FlowSweep.ranks)
+        if looped or not decided or not FlowSweep.suits(self.network, population):
+            return FlowComponentStage(self._clock, component)
+        return _Alone(self._clock, population, FlowSweep(self._clock, population))
 
     def _stage(self, population: Population) -> type[Stage]:
         """Return the algorithm of a population without loops."""

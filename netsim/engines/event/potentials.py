@@ -11,6 +11,9 @@ from netsim.specification.grid import breakpoint_steps, on_grid, population_step
 from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import bias_name, kernel_name
 
+_SAMPLES = 401
+"""Regular samples of a potential that leaks."""
+
 
 def potential_traces(
     network: Network, batch: Batch, latencies: Latencies, record: Sequence[Recorded], dt: float = 0.0
@@ -18,8 +21,9 @@ def potential_traces(
     """Return potentials of neurons at all times where their slope may change, by presentation.
 
     Samples are at the start and the end of the presentation, at every breakpoint of the synaptic current, at the onset,
-    the gate and the spike. The potential is linear between samples. A spike does not reset the potential. Onsets, gates
-    and delays are on the grid `dt` (ms), unless it is 0.
+    the gate and the spike. The potential is linear between samples, except in families that leak, which also have
+    samples at regular intervals. A spike does not reset the potential. Onsets, gates and delays are on the grid `dt`
+    (ms), unless it is 0.
     """
     if not record:
         return []
@@ -27,6 +31,11 @@ def potential_traces(
     traces = []
     for presentation in range(len(batch.stimuli)):
         for (name, neuron), (bias, inputs) in zip(record, afferents, strict=True):
+            spike = float(latencies[name][presentation].ravel()[neuron])
+            if network.population(name).dynamics.rates is not None:
+                sampled = _leaking_trace(network, name, inputs, latencies, presentation, bias, spike, dt)
+                traces.append(Potential(presentation, name, neuron, *sampled))
+                continue
             currents: list[_Current] = []  # from outside and from a loop
             for recurrent in (False, True):
                 times, jumps = [np.zeros(0)], [np.zeros(0)]
@@ -36,7 +45,6 @@ def potential_traces(
                         times.append(((sent + synapses.late)[:, None] + synapses.delays).ravel())
                         jumps.append(synapses.jumps.ravel())
                 currents.append(_in_order(np.concatenate(times), np.concatenate(jumps)))
-            spike = float(latencies[name][presentation].ravel()[neuron])
             sampled = _trace(network, name, currents[0], currents[1], bias, spike, dt)
             traces.append(Potential(presentation, name, neuron, *sampled))
     return traces
@@ -75,8 +83,10 @@ def causes_of(
     causes = []
     for synapses in _afferents(network, batch, neuron, dt)[1]:
         arrivals = latencies[synapses.source][0].ravel()[synapses.pre].astype(np.float64) + synapses.late
-        starts = arrivals[:, None] + synapses.delays
-        if synapses.recurrent:  # its current counts from the onset
+        starts, rates = arrivals[:, None] + synapses.delays, population.dynamics.rates
+        if rates is not None:
+            built = rates.potential(time - starts)
+        elif synapses.recurrent:  # its current counts from the onset
             built = np.maximum(time - np.maximum(starts, times.onset), 0.0)
         else:
             built = np.maximum(min(time, times.gate) - starts, 0.0)
@@ -179,3 +189,34 @@ def _trace(
     slope = (before_gate + np.where(time >= onset, neurons.drive + recurrent.after(time), 0.0)) / neurons.tau
     potential = np.concatenate([[0.0], np.cumsum(slope[:-1] * np.diff(time))])
     return time, potential
+
+
+def _leaking_trace(
+    network: Network,
+    name: str,
+    inputs: list[_Inputs],
+    latencies: Latencies,
+    presentation: int,
+    bias: float,
+    spike: float,
+    dt: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return sample times (ms) and potentials of one neuron of a family with rates."""
+    population = network.population(name)
+    neurons, rates = population.dynamics, population.dynamics.rates
+    assert rates is not None
+    onset = population_times(network, population, dt).onset
+    duration = step_at_or_after(network.duration, dt) * dt if dt else network.duration
+    arrivals, weights = [np.zeros(0)], [np.zeros(0)]
+    for synapses in inputs:
+        sent = latencies[synapses.source][presentation].ravel()[synapses.pre].astype(np.float64)
+        arrivals.append(sent + synapses.late)
+        weights.append(synapses.jumps[:, 0])
+    arriving, weight = np.concatenate(arrivals), np.concatenate(weights)
+    heard = arriving < duration
+    arriving, weight = arriving[heard], weight[heard]
+    landmarks = np.array([onset, spike])
+    time = np.unique(np.concatenate([np.linspace(0.0, duration, _SAMPLES), arriving, landmarks[landmarks <= duration]]))
+    moved = bias * rates.constant(time) + neurons.drive * rates.constant(time - onset)
+    moved += rates.potential(time[:, None] - arriving) @ weight
+    return time, moved / neurons.tau

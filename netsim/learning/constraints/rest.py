@@ -53,4 +53,5 @@ def _bound(network: Network, population: Population, fraction: float) -> float:
     """Return the constant current that, with the drive, brings a neuron to `fraction` at the end of its window."""
     neurons, times = population.dynamics, population_times(network, population, network.training.dt)
     reached = fraction * neurons.threshold * neurons.tau
-    return (reached - neurons.drive * (times.end - times.onset)) / times.gate
+    driven, biased = (float(neurons.by_constant(np.array(time))) for time in (times.end - times.onset, times.gate))
+    return (reached - neurons.drive * driven) / biased

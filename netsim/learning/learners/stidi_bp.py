@@ -13,6 +13,7 @@ import numpy as np
 
 from netsim import seams
 from netsim.errors import DataError, SpecificationError
+from netsim.learning.flow import slope_of_flow, step_flow
 from netsim.learning.gated import step_gated, step_gated_sparse
 from netsim.learning.gradients import Deferred, LayerStep, sum_of, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
@@ -23,7 +24,7 @@ from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
 from netsim.seams import learners
-from netsim.specification import STIMULUS, Network, Population, Projection, Shape
+from netsim.specification import STIMULUS, Network, Population, Projection, Rates, Shape
 from netsim.specification.grid import nearest_steps, population_steps, population_times, psp_in_steps, steps_of
 from netsim.weights.delays import ON_TIME, Delayed, axonal_delays, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, delay_name, kernel_name
@@ -97,6 +98,7 @@ class STiDiBP(Learner):
         }
         # looked up once, because look-ups hold the GIL and slow down other threads
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
+        self._rates = {one.name: _rates(one, dt) for one in network.populations}
         self._incoming = {name: [self._counted(one) for one in network.incoming(name)] for name in network.shapes}
         self._target_of = {projection.name: network.population(projection.target) for projection in network.projections}
         self._recurrent = {projection.name for projection in network.projections if network.is_recurrent(projection)}
@@ -110,7 +112,8 @@ class STiDiBP(Learner):
         outer = [one for one in listed if one in network.weighted and one.name not in self._recurrent]
         gated = [one for one in outer if network.neurons(one.target).gated]
         self._matrices = {one.name: matrix_of(network, one) for one in gated}
-        visited = [one for one in listed if one not in gated]
+        leaks = [one for one in network.weighted if self._rates[one.target] is not None and not self._is_dense(one)]
+        visited = [one for one in listed if one not in gated] + [one for one in leaks if one not in listed]
         self._connections = {one.name: network.connections(one) for one in (*visited, *by_synapse)}
         self._prices = {population.name: self._price(population) for population in network.populations}
         self._onsets = {population.name: self._onset(population) for population in network.populations}
@@ -199,6 +202,13 @@ class STiDiBP(Learner):
             return projection
         return dataclasses.replace(projection, psp=psp_in_steps(self.network, projection, self._dt))
 
+    def _is_dense(self, projection: Projection) -> bool:
+        """Return whether the kernel of a projection has a row per source neuron and a column per target neuron."""
+        shape = tuple(math.prod(end) for end in self.network.ends(projection))
+        window = self._windows[projection.name]
+        one_each = window is not None and window.shape[:2] == (1, 1) and not projection.is_delayed_per("synapse")
+        return one_each and self.network.weight_shape(projection) == shape
+
     def _check_steps(self, dtype: np.dtype) -> None:
         """Refuse a grid with too many steps for the precision."""
         most = 2 ** (np.finfo(dtype).nmant + 1)
@@ -266,7 +276,7 @@ class STiDiBP(Learner):
     def _loop(self, component: Sequence[Population]) -> Loop | None:
         """Return the loop within a component, or None."""
         joined = any(projection.name in self._recurrent for projection in self._incoming[component[0].name])
-        return Loop(self.network, component, self._incoming) if joined else None
+        return Loop(self.network, component, self._incoming, self._dt) if joined else None
 
     def _onset(self, population: Population) -> float:
         """Return the onset (ms) of the neurons whose spikes a population sends. Relays send spikes of their sources."""
@@ -415,8 +425,13 @@ class STiDiBP(Learner):
                 scatter_to_earliest(np.ascontiguousarray(signal), source, own, window.size, window.stride, handed)
                 return LayerStep(None, None, handed)
             return LayerStep(None, None, earliest_sparse(self._connections[projection.name], signal, source, own))
-        neurons, times = population.dynamics, self._times[population.name]
+        neurons, times, rates = population.dynamics, self._times[population.name], self._rates[population.name]
         causal = network.learning.propagation == "causal"
+        if rates is not None:
+            kernel, delays = weights[kernel_name(projection)], late.synapses.get(projection.name)
+            limit = np.minimum(own, own.dtype.type(times.end))
+            synapses = self._connections.get(projection.name)
+            return step_flow(projection, rates, synapses, source, limit, signal, kernel, causal, delays)
         kernel, recurrent = weights[kernel_name(projection)], projection.name in self._recurrent
         if neurons.gated and not recurrent and projection.name not in late.synapses:
             if window is not None:
@@ -488,9 +503,15 @@ class STiDiBP(Learner):
         assumed = own.dtype.type(neurons.drive if neurons.gated else neurons.assumed_slope * neurons.tau)
         if self.network.learning.derivative == "linear":
             return np.asarray(assumed)
+        rates, drive = self._rates[population.name], np.asarray(neurons.drive, own.dtype)
         current, times = np.zeros_like(own), np.where(np.isfinite(own), own, 0)
         for projection in self._incoming[population.name]:
             if neurons.gated and projection.name not in self._recurrent:
+                continue
+            if rates is not None:
+                of_projection = arriving[projection.name], times, weights[kernel_name(projection)]
+                synapses, apart = self._connections.get(projection.name), late.synapses.get(projection.name)
+                current += slope_of_flow(rates, synapses, *of_projection, apart).astype(own.dtype)
                 continue
             source, window = arriving[projection.name], self._windows[projection.name]
             kernel, delays = weights[kernel_name(projection)], late.synapses.get(projection.name)
@@ -499,11 +520,21 @@ class STiDiBP(Learner):
             else:
                 connections = self._connections[projection.name]
                 current += current_before(projection, connections, source, times, kernel, delays)
-        if population.has_bias and not neurons.gated:
-            current += weights[bias_name(population)]
-        slope = np.maximum(current + own.dtype.type(neurons.drive), description.SMALLEST_SLOPE * assumed)
+        bias = weights[bias_name(population)] if population.has_bias and not neurons.gated else np.zeros(1, own.dtype)
+        if rates is not None:  # the effect of a constant current on the slope fades
+            onset = self._times[population.name].onset
+            drive = drive * np.exp(-rates.leak * np.maximum(times - onset, 0)).astype(own.dtype)
+            bias = bias * np.exp(-rates.leak * times).astype(own.dtype)
+        current += bias
+        slope = np.maximum(current + drive, description.SMALLEST_SLOPE * assumed)
         # silent neurons have no slope at threshold
         return np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
+
+
+def _rates(population: Population, dt: float) -> Rates | None:
+    """Return the rates of a population's family in the unit of times, or None without rates."""
+    rates = None if population.neurons is None else population.neurons.rates
+    return None if rates is None else rates.per_step(dt)
 
 
 def _difference(one: np.ndarray | Deferred | None, other: np.ndarray | Deferred | None) -> np.ndarray | None:

@@ -1,0 +1,243 @@
+"""Populations whose potentials leak: families with rates (`netsim.specification.families`).
+
+Between events all neurons of a population follow the same two functions. One interval therefore needs three numbers for
+the whole population. A bound on the potential skips neurons that cannot reach threshold within the interval. Only for
+the others is the crossing computed (`netsim.numerics.flows.crossing`).
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from netsim.engines.event.clock import Clock, Dynamics
+from netsim.engines.event.windows import FirstSpikes, biases
+from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.flows import by_constant, by_current, crossing, potential_after
+from netsim.numerics.order import bits_of, in_order_of_time
+from netsim.numerics.receptive_fields import gather_field
+from netsim.specification import Network, Population, Rates, Window
+from netsim.weights.layout import Weights, kernel_name
+
+DOUBLE = np.dtype(np.float64)
+
+
+class Flow(NamedTuple):
+    """Parameters of a population for compiled loops, in units of the clock. Potentials are ``u = tau·v``."""
+
+    leak: float
+    decay: float
+    drive: float
+    onset: float
+    end: float
+    whole_steps: bool
+
+
+def flow_of(clock: Clock, population: Population) -> Flow:
+    """Return the parameters of a population of a family with rates."""
+    dynamics, rates = clock.dynamics(population), rates_of(clock, population)
+    return Flow(rates.leak, rates.decay, dynamics.drive, dynamics.onset, dynamics.end, dynamics.whole_steps)
+
+
+def rates_of(clock: Clock, population: Population) -> Rates:
+    """Return the rates of a population in units of the clock."""
+    rates = population.dynamics.rates
+    assert rates is not None
+    return rates.per_step(clock.dt)
+
+
+def thresholds_of(
+    clock: Clock, population: Population, dynamics: Dynamics, thresholds: np.ndarray | None
+) -> np.ndarray:
+    """Return the threshold of each neuron in units of ``u``, shape (neurons,)."""
+    common = np.full(population.size, float(dynamics.threshold))
+    if thresholds is None:
+        return common
+    per_threshold = population.dynamics.tau / (clock.dt or 1.0)
+    return common + (thresholds.ravel().astype(DOUBLE) - population.dynamics.threshold) * per_threshold
+
+
+class FlowSweep:
+    """A population whose projections are all dense, or one window, without loops. Arithmetic has double precision."""
+
+    ranks: ClassVar[bool] = False
+
+    def __init__(self, clock: Clock, population: Population) -> None:
+        network = clock.network
+        self.clock, self.population = clock, population
+        self.incoming = network.incoming(population.name)
+        windows = [network.window(projection) for projection in self.incoming]
+        assert windows[0] is not None
+        self.window = windows[0]
+        if len(windows) > 1:  # several dense projections are one
+            inputs = sum(window.source[2] for window in windows if window is not None)
+            self.window = self.window._replace(source=(1, 1, inputs))
+        self.dynamics = clock.dynamics(population)
+        self.flow = flow_of(clock, population)
+
+    @staticmethod
+    def suits(network: Network, population: Population) -> bool:
+        """Return whether the projections onto a population have a form that the sweep supports."""
+        incoming = network.incoming(population.name)
+        windows = [network.window(projection) for projection in incoming]
+        if any(one.is_delayed_per("synapse") for one in incoming) or any(window is None for window in windows):
+            return False
+        return len(windows) == 1 or all(_is_dense(window) for window in windows if window is not None)
+
+    def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
+        """See `netsim.engines.event.engine.Stage`."""
+        kernels = [weights[kernel_name(projection)] for projection in self.incoming]
+        kernel = np.concatenate([one.reshape(-1, one.shape[-1]).astype(DOUBLE) for one in kernels])
+        rows, columns, maps = self.window.shape
+        bias = biases(self.population, weights, DOUBLE, maps)
+        threshold = thresholds_of(self.clock, self.population, self.dynamics, thresholds).reshape(-1, maps)
+
+        def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+            count = len(spikes)
+            times = np.concatenate([np.asarray(one, DOUBLE).reshape(count, -1) for one in arriving], axis=1)
+            found = np.empty((count, rows * columns, maps))
+            shaped = times.reshape(count, *self.window.source)
+            _sweep(shaped, kernel, bias, threshold, self.flow, self.window, bits_of(DOUBLE), found)
+            spikes[...] = found.reshape(spikes.shape)
+
+        return first_spikes
+
+
+def _is_dense(window: Window) -> bool:
+    return window.shape[:2] == (1, 1) and window.source[:2] == (1, 1)
+
+
+@compiled
+def _sweep(
+    times: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    threshold: np.ndarray,
+    flow: Flow,
+    window: Window,
+    bits: np.ndarray,
+    spikes: np.ndarray,
+) -> None:
+    """Write first spikes, shape (presentations, positions, maps), ``inf`` for silence."""
+    columns = window.shape[1]
+    seen = np.empty(len(kernel))
+    potentials, currents, rests = np.empty(bias.size), np.empty(bias.size), np.empty(bias.size)
+    for b in range(len(times)):
+        for position in range(spikes.shape[1]):
+            row, column = position // columns, position % columns
+            gather_field(times, b, row, column, window.size, window.stride, window.padding, seen)
+            order = in_order_of_time(seen, seen.view(bits.dtype), flow.end)
+            own = spikes[b, position]
+            _follow(seen, order, kernel, bias, threshold[position], flow, potentials, currents, rests, own)
+
+
+@compiled
+def _follow(
+    times: np.ndarray,
+    order: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    threshold: np.ndarray,
+    flow: Flow,
+    potentials: np.ndarray,
+    currents: np.ndarray,
+    rests: np.ndarray,
+    spikes: np.ndarray,
+) -> None:
+    """Follow the neurons of one position from spike to spike."""
+    neurons, fired, now, place = spikes.size, 0, 0.0, 0
+    opened = flow.onset <= 0
+    for j in range(neurons):
+        potentials[j], currents[j], spikes[j] = 0.0, 0.0, np.inf
+        rests[j] = bias[j] + flow.drive if opened else bias[j]
+    while True:
+        until = times[order[place]] if place < order.size else flow.end
+        if not opened and flow.onset <= until:
+            until = flow.onset
+        span = until - now
+        if span > 0:
+            if opened and _may_reach(span, threshold, flow, potentials, currents, rests):
+                fired += _fire(now, until, threshold, flow, potentials, currents, rests, spikes)
+            rise, push = by_constant(flow.leak, span), by_current(flow.leak, flow.decay, span)
+            fade = np.exp(-flow.decay * span)
+            _advance(rise, push, fade, flow.leak, potentials, currents, rests)
+            now = until
+        if not opened and now >= flow.onset:
+            opened = True
+            for j in range(neurons):
+                rests[j] = bias[j] + flow.drive
+                if potentials[j] >= threshold[j] and now < flow.end:
+                    spikes[j] = now
+                    fired += 1
+            continue
+        if place == order.size or fired == neurons:
+            return
+        _add(kernel[order[place]], currents)
+        place += 1
+
+
+@compiled_with(fastmath={"contract"})
+def _add(weights: np.ndarray, currents: np.ndarray) -> None:
+    for j in range(currents.size):
+        currents[j] += weights[j]
+
+
+@compiled_with(fastmath={"contract"})
+def _advance(
+    rise: float, push: float, fade: float, leak: float, potentials: np.ndarray, currents: np.ndarray, rests: np.ndarray
+) -> None:
+    """Move all neurons over an interval without events."""
+    for j in range(potentials.size):
+        potentials[j] += (rests[j] - leak * potentials[j]) * rise + currents[j] * push
+        currents[j] *= fade
+
+
+@compiled_with(fastmath={"contract"})
+def _may_reach(
+    span: float, threshold: np.ndarray, flow: Flow, potentials: np.ndarray, currents: np.ndarray, rests: np.ndarray
+) -> bool:
+    """Return whether any neuron may reach threshold. A current that stayed would raise its potential to the bound."""
+    rise, leak, count = by_constant(flow.leak, span), flow.leak, 0
+    for j in range(potentials.size):
+        slope = max(currents[j], 0.0) + rests[j] - leak * potentials[j]
+        count += potentials[j] + max(slope, 0.0) * rise * (1 + 1e-12) >= threshold[j]
+    return count > 0
+
+
+@compiled
+def _fire(
+    now: float,
+    until: float,
+    threshold: np.ndarray,
+    flow: Flow,
+    potentials: np.ndarray,
+    currents: np.ndarray,
+    rests: np.ndarray,
+    spikes: np.ndarray,
+) -> int:
+    """Write spikes of an interval and return their number. Neurons that have fired move far below threshold."""
+    fired, rise = 0, by_constant(flow.leak, until - now)
+    for j in range(spikes.size):
+        if spikes[j] < np.inf:
+            continue
+        u, current, rest = potentials[j], currents[j], rests[j]
+        if u + max(max(current, 0.0) + rest - flow.leak * u, 0.0) * rise * (1 + 1e-12) < threshold[j]:
+            continue
+        time = spike_within(now, until, u, current, rest, threshold[j], flow)
+        if time < np.inf:
+            spikes[j], potentials[j] = time, -1e200
+            fired += 1
+    return fired
+
+
+@compiled
+def spike_within(
+    now: float, until: float, u: float, current: float, rest: float, threshold: float, flow: Flow
+) -> float:
+    """Return when a neuron fires within ``[now, until)``, ``inf`` if it does not. On a grid only steps count."""
+    time = now + crossing(u, current, rest, threshold, flow.leak, flow.decay, until - now)
+    if flow.whole_steps and time < np.inf:
+        time = np.ceil(time)
+        if potential_after(u, current, rest, flow.leak, flow.decay, time - now) < threshold:
+            time = np.inf  # it was over threshold between two steps
+    return time if time < until or (time == until and not flow.whole_steps and until < flow.end) else np.inf

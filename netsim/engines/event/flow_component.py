@@ -1,0 +1,332 @@
+"""Populations whose potentials leak, of any connectivity, in loops and with competition, from event to event.
+
+The order of events is that of `netsim.engines.event.component`. A spike adds its weight to the synaptic current of its
+targets, at once or after a delay. Then a bound tells before which time a target cannot fire. Its crossing is computed
+only if nothing else happens until then.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.engines.event.clock import Clock
+from netsim.engines.event.component import ComponentStage, Run, _Members
+from netsim.engines.event.flow import rates_of, thresholds_of
+from netsim.engines.event.sparse import Synapses, by_line, lags_of
+from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
+from netsim.engines.event.windows import biases
+from netsim.numerics.compilation import compiled
+from netsim.numerics.flows import by_constant, by_current, crossing, potential_after
+from netsim.numerics.order import bits_of, in_order_of_time
+from netsim.numerics.sparse_products import picked
+from netsim.specification import Population
+from netsim.weights.layout import Weights, kernel_name
+
+DOUBLE = np.dtype(np.float64)
+
+
+class FlowComponentStage(ComponentStage):
+    """A component of populations with rates (see `netsim.specification.families`). Arithmetic has double precision."""
+
+    def __init__(self, clock: Clock, component: tuple[Population, ...]) -> None:
+        super().__init__(clock, component)
+        rates = [rates_of(clock, population) for population in component]
+        self.leaks = np.array([each.leak for each in rates])
+        self.decays = np.array([each.decay for each in rates])
+
+    def prepare(self, weights: Weights, thresholds: Mapping[str, np.ndarray], late: Mapping[str, np.ndarray]) -> Run:
+        """See `ComponentStage`."""
+        shapes, projections = self.clock.network.shapes, self.outer + self.inner
+        values = [weights[kernel_name(projection)].ravel() for projection in projections]
+        synapses = self.layout._replace(
+            weights=picked(np.concatenate(values), self.layout.weights, DOUBLE),
+            delays=self.layout.delays.astype(DOUBLE),
+            changes=self.layout.changes.astype(DOUBLE),
+        )
+        bias, threshold = np.empty(self.size), np.empty(self.size)
+        for population, dynamics in zip(self.component, self.dynamics, strict=True):
+            own = slice(self.offsets[population.name], self.offsets[population.name] + population.size)
+            threshold[own] = thresholds_of(self.clock, population, dynamics, thresholds.get(population.name))
+            bias[own] = biases(population, weights, DOUBLE, population.size)
+        own_lags = [lags_of(self.clock, one, own, weights) for one, own in zip(projections, self.lines, strict=True)]
+        from_inside = slice(len(self.outer), None)
+        lags = [
+            by_line(np.broadcast_to(late.get(one.name, 0), shapes[one.source])[None], own, apart, DOUBLE)[0]
+            for one, own, apart in zip(self.inner, self.lines[from_inside], own_lags[from_inside], strict=True)
+        ]
+        lag = np.concatenate([np.zeros(0), *lags])
+        parameters = _Parameters(threshold, bias, self.leaks, self.decays)
+        members = self.members._replace(
+            **{name: getattr(self.members, name).astype(DOUBLE) for name in ("onset", "end", "drive", "equal")}
+        )
+
+        def run(
+            arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
+        ) -> None:
+            presentations = len(next(iter(spikes.values())))
+            arrivals = [np.zeros((presentations, 0))]
+            for projection, lines, apart in zip(self.outer, self.lines, own_lags, strict=False):
+                arrivals.append(by_line(arriving[projection.name], lines, apart, DOUBLE))
+            mute = np.zeros((presentations, self.size), dtype=bool)
+            for name in silenced.keys() & spikes.keys():
+                first = self.offsets[name]
+                mute[:, first : first + spikes[name][0].size] = silenced[name].reshape(presentations, -1)
+            found = np.empty((presentations, self.size))
+            from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1))
+            _run_flow(
+                from_outside,
+                mute,
+                synapses,
+                lag,
+                parameters,
+                members,
+                self.dynamics[0].whole_steps,
+                float(self.clock.instant),
+                float(self.clock.tie),
+                bits_of(DOUBLE),
+                found,
+            )
+            for name, own in spikes.items():
+                first = self.offsets[name]
+                own[...] = found[:, first : first + own[0].size].reshape(own.shape)
+
+        return run
+
+
+class _Parameters(NamedTuple):
+    """Thresholds and constant currents of neurons, and rates of populations."""
+
+    threshold: np.ndarray
+    bias: np.ndarray
+    leak: np.ndarray
+    decay: np.ndarray
+
+
+class _State(NamedTuple):
+    """State of a presentation.
+
+    Potentials and currents are those at the times `reached`. A neuron fires at its `planned` time if it is `exact`,
+    else not before it. Neurons that have fired, or cannot fire, are `done`. `due` (`netsim.engines.event.spike_queue`)
+    has the planned times or earlier times. Populations are `open` after their onset.
+    """
+
+    potential: np.ndarray
+    current: np.ndarray
+    reached: np.ndarray
+    planned: np.ndarray
+    exact: np.ndarray
+    due: np.ndarray
+    done: np.ndarray
+    open: np.ndarray
+
+
+@compiled
+def _run_flow(
+    arrivals: np.ndarray,
+    silenced: np.ndarray,
+    synapses: Synapses,
+    lag: np.ndarray,
+    parameters: _Parameters,
+    members: _Members,
+    whole_steps: bool,
+    instant: float,
+    tie: float,
+    bits: np.ndarray,
+    spikes: np.ndarray,
+) -> None:
+    """Write the first spikes of each presentation, shape (presentations, neurons), ``inf`` for silence.
+
+    `arrivals` belong to lines from outside. `lag` has the delays of lines of the loop, which follow them in the rows of
+    the synapses.
+    """
+    presentations, count = spikes.shape
+    outer, last = arrivals.shape[1], members.end[members.last]
+    leaves = 1
+    while leaves < count:
+        leaves *= 2
+    state = _State(
+        np.empty(count),
+        np.empty(count),
+        np.empty(count),
+        np.empty(count),
+        np.empty(count, np.bool_),
+        np.empty(2 * leaves),
+        np.empty(count, np.bool_),
+        np.empty(members.onset.size, np.bool_),
+    )
+    times = np.empty(outer)
+    events = Events(np.empty(lag.size), np.empty(lag.size, np.int64), np.zeros(1, np.int64))
+    tally = np.empty(members.scopes, np.int64)
+    firing = np.empty(count, np.int64)
+    for b in range(presentations):
+        for line in range(outer):
+            times[line] = arrivals[b, line]
+        order = in_order_of_time(times, times.view(bits.dtype), last)
+        for i in range(count):
+            state.done[i], spikes[b, i] = silenced[b, i], np.inf
+        state.potential[:], state.current[:], state.reached[:] = 0, 0, 0
+        state.planned[:], state.due[:], state.exact[:] = np.inf, np.inf, False
+        state.open[:] = False
+        tally[:] = 0
+        events.waiting[0] = 0
+        place, opened = 0, 0
+        while True:
+            from_outside = times[order[place]] if place < order.size else np.inf
+            from_within = events.times[0] if events.waiting[0] > 0 else np.inf
+            event = min(from_outside, from_within)
+            opening = members.onset[members.openings[opened]] if opened < members.openings.size else np.inf
+            now = min(event, opening)
+            _settle(now + instant, parameters, members, state, whole_steps)
+            if not min(now, state.due[1]) < last:
+                break
+            # simultaneous changes of currents do not affect a potential that reaches threshold
+            if state.due[1] <= now + instant and state.due[1] < opening:
+                _fire(state.due[1] + tie, parameters, members, state, whole_steps, firing, tally, spikes[b])
+                for neuron in firing:
+                    if neuron < 0:
+                        break
+                    for place_of_line in range(members.first_line[neuron], members.first_line[neuron + 1]):
+                        line = members.lines[place_of_line]
+                        time = spikes[b, neuron] + lag[line - outer]
+                        if time < last:
+                            push(events, time, line)
+            elif opening == now:
+                _open(members.openings[opened], now, parameters, members, state)
+                opened += 1
+            else:
+                if from_outside == now:
+                    line, place = np.int64(order[place]), place + 1
+                else:
+                    line = np.int64(pop(events))
+                for s in range(synapses.first[line], synapses.first[line + 1]):
+                    neuron = np.intp(synapses.post[s])
+                    if state.done[neuron]:
+                        continue
+                    _advance(neuron, now, parameters, members, state)
+                    state.current[neuron] += synapses.weights[s]
+                    if state.open[members.owner[neuron]]:
+                        _plan(neuron, parameters, members, state)
+
+
+@compiled
+def _rest(neuron: int, parameters: _Parameters, members: _Members, state: _State) -> float:
+    """Return the constant current of a neuron at present."""
+    owner = members.owner[neuron]
+    return parameters.bias[neuron] + members.drive[owner] if state.open[owner] else parameters.bias[neuron]
+
+
+@compiled
+def _advance(neuron: int, now: float, parameters: _Parameters, members: _Members, state: _State) -> None:
+    """Move a neuron to a time."""
+    span = now - state.reached[neuron]
+    if span > 0:
+        owner = members.owner[neuron]
+        leak, decay = parameters.leak[owner], parameters.decay[owner]
+        rest, u = _rest(neuron, parameters, members, state), state.potential[neuron]
+        rise, push = by_constant(leak, span), by_current(leak, decay, span)
+        state.potential[neuron] = u + (rest - leak * u) * rise + state.current[neuron] * push
+        state.current[neuron] *= np.exp(-decay * span)
+    state.reached[neuron] = now
+
+
+@compiled
+def _plan(neuron: int, parameters: _Parameters, members: _Members, state: _State) -> None:
+    """Write the time before which a neuron cannot fire, after a change of its current."""
+    owner, due = members.owner[neuron], state.reached[neuron]
+    missing = parameters.threshold[neuron] - state.potential[neuron]
+    state.exact[neuron] = not missing > 0
+    if missing > 0:
+        leak = parameters.leak[owner]
+        slope = max(state.current[neuron], 0.0) + _rest(neuron, parameters, members, state)
+        slope -= leak * state.potential[neuron]
+        # a current that stayed would raise the potential by at most slope/leak
+        due = due + missing / slope * (1 - 1e-12) if slope > 0 and slope * (1 + 1e-12) >= leak * missing else np.inf
+    due = due if due < members.end[owner] else np.inf
+    state.planned[neuron] = due
+    if due < state.due[state.due.size // 2 + neuron]:
+        schedule(state.due, neuron, due)
+
+
+@compiled
+def _settle(until: float, parameters: _Parameters, members: _Members, state: _State, whole_steps: bool) -> None:
+    """Update entries until the first due neuron is due at its planned, exact time, or after `until`."""
+    while state.due[1] <= until:
+        neuron = next_due(state.due)
+        if state.planned[neuron] == state.due[1]:
+            if state.exact[neuron]:
+                return
+            owner = members.owner[neuron]
+            leak, decay, end = parameters.leak[owner], parameters.decay[owner], members.end[owner]
+            u, current, reached = state.potential[neuron], state.current[neuron], state.reached[neuron]
+            rest, threshold = _rest(neuron, parameters, members, state), parameters.threshold[neuron]
+            time = reached + crossing(u, current, rest, threshold, leak, decay, end - reached)
+            if whole_steps and time < np.inf:
+                time = np.ceil(time)
+                if potential_after(u, current, rest, leak, decay, time - reached) < threshold:
+                    time = np.inf  # it was over threshold between two steps
+            state.planned[neuron], state.exact[neuron] = time if time < end else np.inf, True
+        schedule(state.due, neuron, state.planned[neuron])
+
+
+@compiled
+def _open(population: int, now: float, parameters: _Parameters, members: _Members, state: _State) -> None:
+    """Open the firing window of a population at its onset."""
+    for neuron in range(members.owner.size):
+        if members.owner[neuron] == population and not state.done[neuron]:
+            _advance(neuron, now, parameters, members, state)
+    state.open[population] = True
+    for neuron in range(members.owner.size):
+        if members.owner[neuron] == population and not state.done[neuron]:
+            _plan(neuron, parameters, members, state)
+
+
+@compiled
+def _fire(
+    until: float,
+    parameters: _Parameters,
+    members: _Members,
+    state: _State,
+    whole_steps: bool,
+    firing: np.ndarray,
+    tally: np.ndarray,
+    spikes: np.ndarray,
+) -> None:
+    """Fire all due neurons that competition allows. Write them to `firing`, followed by -1."""
+    count, compete = 0, False
+    while state.due[1] <= until:
+        neuron = next_due(state.due)
+        spikes[neuron] = state.due[1]
+        state.planned[neuron], state.done[neuron] = np.inf, True
+        schedule(state.due, neuron, np.inf)
+        _settle(until, parameters, members, state, whole_steps)
+        compete |= members.scope[neuron] >= 0
+        firing[count] = neuron
+        count += 1
+    if compete and count > 1:
+        # their order is arbitrary by rounding: sort by potential above threshold, then by number
+        lead, most = np.empty(spikes.size), 0.0
+        lead[:] = -np.inf
+        for neuron in firing[:count]:
+            _advance(neuron, spikes[neuron], parameters, members, state)
+            excess = state.potential[neuron] - parameters.threshold[neuron]
+            lead[neuron] = np.rint(excess / members.equal[members.owner[neuron]])
+            most = max(most, lead[neuron])
+        for neuron in range(lead.size):
+            lead[neuron] = most - lead[neuron]
+        for place, neuron in enumerate(in_order_of_time(lead, lead.view(np.uint64), np.inf)):
+            firing[place] = neuron
+    fired = 0
+    for place in range(count):
+        neuron = firing[place]
+        scope = members.scope[neuron]
+        if scope >= 0:
+            if tally[scope] >= members.most[neuron]:
+                spikes[neuron] = np.inf
+                continue
+            for pair in range(members.first_counted[neuron], members.first_counted[neuron + 1]):
+                tally[members.counted[pair]] += 1
+        firing[fired] = neuron
+        fired += 1
+    if fired < firing.size:
+        firing[fired] = -1

@@ -1,0 +1,255 @@
+"""The local learning step of neurons whose potentials leak (`netsim.specification.families.Rates`).
+
+The rule is that of `netsim.learning.synapses` with another kernel. The potential of neuron ``j`` depends on weight
+``w_ij`` through ``PSP(L_j - t_i)``, and on the latency of ``i`` through ``-w_ij·PSP'(L_j - t_i)``. Both are sums of two
+products of a function of ``t_i`` and a function of ``L_j``, for example of ``exp(leak·t_i)`` and ``exp(-leak·L_j)``.
+Dense projections therefore need exponentials of spikes only, not of pairs of spikes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.learning.gradients import LayerStep
+from netsim.numerics.compilation import compiled, compiled_with
+from netsim.specification import Connections, Projection, Rates
+
+_LARGEST_EXPONENT = 600.0
+"""Largest exponent of a factor; larger exponents overflow, and each pair of spikes is computed on its own."""
+_APART = 1e-3
+"""Relative difference of rates below which the two products nearly cancel."""
+
+DOUBLE = np.dtype(np.float64)
+
+
+class _Factors(NamedTuple):
+    """Factors of the kernel and of its slope: ``of_source[k]·of_target[0] + of_source[k + 1]·of_target[1]``.
+
+    The first two rows of `of_source`, shape (4, presentations, sources), belong to the kernel, the others to the slope.
+    `of_target` has the shape (2, presentations, targets).
+    """
+
+    of_source: np.ndarray
+    of_target: np.ndarray
+
+
+def step_flow(
+    projection: Projection,
+    rates: Rates,
+    connections: Connections | None,
+    source: np.ndarray,
+    limit: np.ndarray,
+    signal: np.ndarray,
+    kernel: np.ndarray,
+    causal: bool,
+    delays: np.ndarray | None = None,
+) -> LayerStep:
+    """Compute the step of a projection. Without `connections` it is dense.
+
+    See `netsim.learning.synapses.step_pairwise` and `netsim.learning.sparse.step_sparse` for other parameters. Times
+    and rates have one unit. Arithmetic has double precision.
+    """
+    dtype, downward = source.dtype, projection.asks_for_displacement
+    times, limits, signals = _flat(source), _flat(limit), _flat(signal)
+    weights = np.ascontiguousarray(kernel, DOUBLE)
+    displacement = np.zeros(times.shape if downward else (0, 0))
+    of_bias = (signals * rates.constant(limits)).reshape(-1, signal.shape[-1]).sum(axis=0)
+    late = np.empty(0) if delays is None else np.ascontiguousarray(delays, DOUBLE).ravel()
+    of_delays = np.zeros_like(late if projection.learns_delays else late[:0])
+    gradient = np.zeros(kernel.shape if projection.plastic else (0, 0))
+    factors = _factors(rates, times, limits) if connections is None else None
+    if factors is not None:
+        of_target = factors.of_target * signals
+        _step_dense(times, limits, factors.of_source, of_target, signals, weights, causal, gradient, displacement)
+    else:
+        listed = connections or _all_to_all(*kernel.shape)
+        shared = gradient.reshape(-1)
+        _step_listed(
+            listed, rates.leak, rates.decay, times, limits, signals, weights.ravel(), late, causal, shared, of_delays,
+            displacement,
+        )  # fmt: skip
+    return LayerStep(
+        gradient.astype(dtype) if projection.plastic else None,
+        of_bias.astype(dtype),
+        displacement.reshape(source.shape).astype(dtype) if downward else None,
+        None if delays is None or not projection.learns_delays else of_delays.reshape(delays.shape).astype(dtype),
+    )
+
+
+def slope_of_flow(
+    rates: Rates,
+    connections: Connections | None,
+    source: np.ndarray,
+    at: np.ndarray,
+    kernel: np.ndarray,
+    delays: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return what a projection adds to the slope of potentials (times `tau`) just before given times, in their shape.
+
+    Without `connections` the projection is dense.
+    """
+    times, limits, weights = _flat(source), _flat(at), np.ascontiguousarray(kernel, DOUBLE)
+    slopes = np.zeros(limits.shape)
+    factors = _factors(rates, times, limits) if connections is None else None
+    if factors is not None:
+        _slope_dense(times, limits, factors.of_source, factors.of_target, weights, slopes)
+    else:
+        listed = connections or _all_to_all(*kernel.shape)
+        late = np.empty(0) if delays is None else np.ascontiguousarray(delays, DOUBLE).ravel()
+        _slope_listed(listed, rates.leak, rates.decay, times, limits, weights.ravel(), late, slopes)
+    return slopes.reshape(at.shape)
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    """Return values in C order, shape (presentations, neurons)."""
+    return np.ascontiguousarray(values, DOUBLE).reshape(len(values), -1)
+
+
+def _all_to_all(inputs: int, neurons: int) -> Connections:
+    pre, post = (each.astype(np.int32).ravel() for each in np.indices((inputs, neurons)))
+    return Connections(pre, post, np.arange(inputs * neurons, dtype=np.int32))
+
+
+def _factors(rates: Rates, times: np.ndarray, limits: np.ndarray) -> _Factors | None:
+    """Return the factors of kernel and slope, or None if they would overflow or nearly cancel."""
+    leak, decay = rates
+    latest = max(float(np.where(np.isfinite(each), each, 0).max(initial=0)) for each in (times, limits))
+    if max(leak, decay) * latest > _LARGEST_EXPONENT:
+        return None
+    sent, until = (np.where(np.isfinite(each), each, 0) for each in (times, limits))
+    if leak == decay:
+        grown, left = np.exp(leak * sent), np.exp(-leak * until)
+        both = sent * grown
+        return _Factors(np.stack([-both, grown, grown + leak * both, -leak * grown]), np.stack([left, until * left]))
+    if abs(decay - leak) < _APART * max(leak, decay):
+        return None
+    slow, fast = np.exp(leak * sent), np.exp(decay * sent)
+    of_target = np.stack([np.exp(-leak * until), np.exp(-decay * until)]) / (decay - leak)
+    return _Factors(np.stack([slow, -fast, -leak * slow, decay * fast]), of_target)
+
+
+@compiled_with(fastmath={"contract", "reassoc"})
+def _step_dense(
+    times: np.ndarray,
+    limits: np.ndarray,
+    of_source: np.ndarray,
+    of_target: np.ndarray,
+    signals: np.ndarray,
+    weights: np.ndarray,
+    causal: bool,
+    gradient: np.ndarray,
+    displacement: np.ndarray,
+) -> None:
+    """Add to gradient and displacement, unless they are empty. `of_target` includes the signals."""
+    neurons = limits.shape[1]
+    for b in range(len(times)):
+        limit, one, two, signal = limits[b], of_target[0, b], of_target[1, b], signals[b]
+        for i in range(times.shape[1]):
+            time = times[b, i]
+            if not time < np.inf:
+                continue
+            first, second = of_source[0, b, i], of_source[1, b, i]
+            if gradient.size:
+                own = gradient[i]
+                for j in range(neurons):
+                    added = first * one[j] + second * two[j]
+                    own[j] += added if limit[j] > time else 0.0
+            if displacement.size:
+                first, second, total = of_source[2, b, i], of_source[3, b, i], 0.0
+                weight = weights[i]
+                for j in range(neurons):
+                    added = signal[j] if causal else first * one[j] + second * two[j]
+                    total += weight[j] * added if limit[j] > time else 0.0
+                displacement[b, i] = total
+
+
+@compiled_with(fastmath={"contract", "reassoc"})
+def _slope_dense(
+    times: np.ndarray,
+    limits: np.ndarray,
+    of_source: np.ndarray,
+    of_target: np.ndarray,
+    weights: np.ndarray,
+    slopes: np.ndarray,
+) -> None:
+    neurons = limits.shape[1]
+    for b in range(len(times)):
+        limit, one, two, own = limits[b], of_target[0, b], of_target[1, b], slopes[b]
+        for i in range(times.shape[1]):
+            time = times[b, i]
+            if not time < np.inf:
+                continue
+            first, second, weight = of_source[2, b, i], of_source[3, b, i], weights[i]
+            for j in range(neurons):
+                added = weight[j] * (first * one[j] + second * two[j])
+                own[j] += added if limit[j] > time else 0.0
+
+
+@compiled
+def kernel_after(leak: float, decay: float, since: float) -> float:
+    """Return the potential a time after a spike of weight 1."""
+    slow, apart = min(leak, decay), abs(decay - leak)
+    built = -np.expm1(-apart * since) / apart if apart > 0 else since
+    return np.exp(-slow * since) * built
+
+
+@compiled
+def kernel_slope_after(leak: float, decay: float, since: float) -> float:
+    """Return the slope of the potential a time after a spike of weight 1."""
+    return np.exp(-decay * since) - leak * kernel_after(leak, decay, since)
+
+
+@compiled
+def _step_listed(
+    connections: Connections,
+    leak: float,
+    decay: float,
+    times: np.ndarray,
+    limits: np.ndarray,
+    signals: np.ndarray,
+    weights: np.ndarray,
+    late: np.ndarray,
+    causal: bool,
+    gradient: np.ndarray,
+    of_delays: np.ndarray,
+    displacement: np.ndarray,
+) -> None:
+    """Add to gradients and displacement, unless they are empty, synapse by synapse."""
+    for b in range(len(times)):
+        for s in range(connections.pre.size):
+            pre, post, number = connections.pre[s], connections.post[s], connections.weight[s]
+            signal, since = signals[b, post], limits[b, post] - times[b, pre]
+            if late.size:
+                since -= late[number]
+            if signal == 0 or not since > 0:
+                continue
+            if gradient.size:
+                gradient[number] += signal * kernel_after(leak, decay, since)
+            if of_delays.size or displacement.size:
+                slope = 1.0 if causal else kernel_slope_after(leak, decay, since)
+                wanted = signal * weights[number] * slope
+                if of_delays.size:
+                    of_delays[number] -= wanted
+                if displacement.size:
+                    displacement[b, pre] += wanted
+
+
+@compiled
+def _slope_listed(
+    connections: Connections,
+    leak: float,
+    decay: float,
+    times: np.ndarray,
+    limits: np.ndarray,
+    weights: np.ndarray,
+    late: np.ndarray,
+    slopes: np.ndarray,
+) -> None:
+    for b in range(len(times)):
+        for s in range(connections.pre.size):
+            number = connections.weight[s]
+            since = limits[b, connections.post[s]] - times[b, connections.pre[s]]
+            if late.size:
+                since -= late[number]
+            if since > 0:
+                slopes[b, connections.post[s]] += weights[number] * kernel_slope_after(leak, decay, since)

@@ -1,0 +1,159 @@
+"""Potentials that leak, for compiled loops: how they move, and when they reach threshold.
+
+Between events ``u' = -leak·u + I + rest`` and ``I' = -decay·I``, with a constant ``rest``. See
+`netsim.specification.families.Rates`. All functions are accurate for equal rates and for rates near each other or 0.
+"""
+
+import math
+
+import numpy as np
+
+from netsim.numerics.compilation import compiled
+
+_MOST_TURNS = 100
+"""Iterations of Newton's method; a bracket that is halved in each has no more numbers between its ends."""
+_ROUNDING = 4.4e-16
+"""Relative change of a time at which iterations end."""
+
+
+@compiled
+def by_constant(leak: float, span: float) -> float:
+    """Return the potential that a constant current of 1 adds within a time."""
+    return -math.expm1(-leak * span) / leak if leak > 0 else span
+
+
+@compiled
+def by_current(leak: float, decay: float, span: float) -> float:
+    """Return the potential that a decaying current of 1 adds within a time."""
+    slow, apart = min(leak, decay), abs(decay - leak)
+    built = -math.expm1(-apart * span) / apart if apart > 0 else span
+    return math.exp(-slow * span) * built
+
+
+@compiled
+def potential_after(u: float, current: float, rest: float, leak: float, decay: float, span: float) -> float:
+    """Return the potential after a time without events."""
+    return u + (rest - leak * u) * by_constant(leak, span) + current * by_current(leak, decay, span)
+
+
+@compiled
+def slope_after(u: float, current: float, rest: float, leak: float, decay: float, span: float) -> float:
+    """Return the slope of the potential after a time without events."""
+    fading = math.exp(-decay * span) - leak * by_current(leak, decay, span)
+    return (rest - leak * u) * math.exp(-leak * span) + current * fading
+
+
+@compiled
+def turning_point(slope: float, current: float, leak: float, decay: float) -> float:
+    """Return after which time the slope changes its sign, ``inf`` for never. A potential has one extremum at most."""
+    share = slope / (decay * current)
+    apart = decay - leak
+    if apart == 0:
+        return share if share > 0 else np.inf
+    left = -apart * share
+    if not left > -1:
+        return np.inf
+    turn = -math.log1p(left) / apart
+    return turn if turn > 0 else np.inf
+
+
+@compiled
+def crossing(u: float, current: float, rest: float, threshold: float, leak: float, decay: float, limit: float) -> float:
+    """Return the time until a potential reaches threshold, 0 if it already has, ``inf`` if not within the limit.
+
+    The potential rises on one interval only: up to its maximum if it begins by rising, else from its minimum on. If it
+    is at threshold at the end of this interval, there is one crossing in it.
+    """
+    if u >= threshold:
+        return 0.0
+    slope = rest - leak * u + current
+    low, high = 0.0, limit
+    if slope > 0:
+        if current > 0 and decay > 0:
+            high = min(high, turning_point(slope, current, leak, decay))
+    else:
+        if not (current < 0 and decay > 0):
+            return np.inf
+        low = turning_point(slope, current, leak, decay) if slope < 0 else 0.0
+    if not low < high or potential_after(u, current, rest, leak, decay, high) < threshold:
+        return np.inf
+    # a rise that becomes slower lies below its tangents: Newton's method from its start stays before the crossing
+    time = low if slope > 0 and current > 0 else high
+    guess = _closed_form(u, current, rest, threshold, leak, decay)
+    if low < guess < high:
+        time = guess
+    for _ in range(_MOST_TURNS):
+        missing = threshold - potential_after(u, current, rest, leak, decay, time)
+        if missing > 0:
+            low = time
+        else:
+            high = time
+        rise = slope_after(u, current, rest, leak, decay, time)
+        following = time + missing / rise if rise != 0 else low
+        if not low < following < high:
+            if abs(following - time) <= _ROUNDING * time:
+                return time
+            following = 0.5 * (low + high)
+        if abs(following - time) <= _ROUNDING * following:
+            return following
+        time = following
+    return time
+
+
+@compiled
+def _closed_form(u: float, current: float, rest: float, threshold: float, leak: float, decay: float) -> float:
+    """Return the first crossing where it has a closed form, else NaN. Rounding may move it by some of its last digits.
+
+    If one rate is twice the other, it is the root of a quadratic equation in ``exp(-rate·t)``. If rates are equal, it
+    follows from Lambert's function W.
+    """
+    if not leak > 0 or not decay > 0 or current == 0:
+        return np.nan
+    level = rest / leak
+    if decay == leak:
+        if not current > 0:
+            return np.nan
+        # (first + current·t)·exp(-leak·t) = threshold - level
+        shift = (u - level) / current
+        argument = -leak * (threshold - level) / current * math.exp(-leak * shift)
+        return -lambert(argument) / leak - shift
+    if decay == 2 * leak:
+        rate, square, linear = leak, -current / leak, u - level + current / leak
+    elif leak == 2 * decay:
+        rate, square, linear = decay, u - level - current / decay, current / decay
+    else:
+        return np.nan
+    # square·x² + linear·x + level - threshold = 0, x = exp(-rate·t)
+    constant = level - threshold
+    inside = linear * linear - 4 * square * constant
+    if not inside >= 0:
+        return np.nan
+    half = -0.5 * (linear + math.copysign(math.sqrt(inside), linear))
+    one, other = half / square, constant / half
+    # the earlier crossing is the larger x within (0, 1)
+    x = max(one if one < 1 else -1.0, other if other < 1 else -1.0)
+    return -math.log(x) / rate if x > 0 else np.nan
+
+
+@compiled
+def lambert(z: float) -> float:
+    """Return the principal branch of Lambert's function W, ``W·exp(W) = z``, or NaN below ``-1/e``."""
+    if not z >= -math.exp(-1.0):
+        return np.nan
+    if z < -0.25:
+        root = math.sqrt(2 * (math.e * z + 1))
+        w = -1 + root - root * root / 3 + 11 / 72 * root**3
+    elif z < math.e:
+        w = z / (1 + z) if z > 0 else z
+    else:
+        w = math.log(z) - math.log(math.log(z))
+    for _ in range(20):
+        grown = math.exp(w)
+        excess = w * grown - z
+        if w == -1:
+            break
+        step = excess / (grown * (w + 1) - (w + 2) * excess / (2 * w + 2))
+        w -= step
+        if abs(step) <= _ROUNDING * abs(w):
+            break
+    return w

@@ -1,0 +1,114 @@
+"""The protocol of a neuron family, and the rates of its two functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import numpy as np
+
+from netsim.seams import families
+from netsim.specification.checks import require
+
+if TYPE_CHECKING:
+    from netsim.specification.neurons import Neurons
+
+
+class Rates(NamedTuple):
+    """Rates at which a potential and its synaptic current decay (1/ms, or per step of a grid).
+
+    The potential ``u = tau·v`` and the synaptic current ``I`` follow ::
+
+        u' = -leak·u + I + constant current,     I' = -decay·I
+
+    A spike adds its weight to ``I``. Between events ``u`` is a combination of ``exp(-leak·t)`` and ``exp(-decay·t)``
+    (with equal rates, of ``exp(-leak·t)`` and ``t·exp(-leak·t)``), plus a constant. A rate of 0 means no decay.
+
+    Examples
+    --------
+    >>> Rates(0.1, 0.1).potential(np.array([-1.0, 0.0, 10.0])).round(6).tolist()
+    [0.0, 0.0, 3.678794]
+    """
+
+    leak: float
+    decay: float
+
+    def per_step(self, dt: float) -> Rates:
+        """Return the rates per step of a grid. Without a grid (0) they stay."""
+        return Rates(self.leak * dt, self.decay * dt) if dt else self
+
+    def constant(self, since: np.ndarray) -> np.ndarray:
+        """Return the potential that a constant current of 1 adds in a time, which may be negative (no current yet)."""
+        since = np.maximum(since, 0.0)
+        return -np.expm1(-self.leak * since) / self.leak if self.leak else since
+
+    def potential(self, since: np.ndarray) -> np.ndarray:
+        """Return the potential at times after a spike of weight 1. It is 0 before the spike."""
+        since = np.maximum(since, 0.0)
+        slow, apart = min(self.leak, self.decay), abs(self.decay - self.leak)
+        with np.errstate(invalid="ignore"):
+            built = -np.expm1(-apart * since) / apart if apart else since
+            return np.where(np.isfinite(since), np.exp(-slow * since) * built, 0.0)
+
+    def slope(self, since: np.ndarray) -> np.ndarray:
+        """Return the slope of `potential`. At the spike itself it is 0, as just before it."""
+        with np.errstate(over="ignore"):
+            rise = np.exp(-self.decay * np.maximum(since, 0.0)) - self.leak * self.potential(since)
+        return np.where(since > 0, rise, 0.0)
+
+
+class Family:
+    """How the potential of a neuron moves between events.
+
+    A subclass is registered in `netsim.seams.families` and has no instances.
+
+    Attributes
+    ----------
+    regimes : tuple of str
+        Names of the regimes that the family supports. Empty means all.
+    has_psp : bool
+        Whether projections choose a postsynaptic potential (`netsim.PSP`). Otherwise the neurons determine it.
+    phrase : str
+        The family in words.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.Neurons(tau=20.0, family="leaky", tau_syn=5.0).rates
+    Rates(leak=0.05, decay=0.2)
+    """
+
+    regimes: ClassVar[tuple[str, ...]] = ()
+    has_psp: ClassVar[bool] = False
+    phrase: ClassVar[str] = ""
+
+    @classmethod
+    def check(cls, neurons: Neurons) -> None:
+        """Refuse parameters that the family does not support.
+
+        Raises
+        ------
+        SpecificationError
+            The error names a field ``neurons.<name>``.
+        """
+        name = families.name_of(cls)
+        supported = not cls.regimes or neurons.regime in cls.regimes
+        remedy = f"is {neurons.regime}, which the family {name} does not support; use {' or '.join(cls.regimes)}"
+        require(supported, "neurons.regime", remedy)
+
+    @classmethod
+    def rates(cls, neurons: Neurons) -> Rates | None:
+        """Return the rates of the two functions (1/ms), or None if a spike changes slopes at breakpoints of its PSP."""
+        raise NotImplementedError
+
+    @classmethod
+    def equations(cls, neurons: Neurons) -> str:
+        """Return the equations in Brian2 of the potential ``v`` and the current ``current``, in the units of `Neurons`.
+
+        They may use ``tau`` and ``tau_syn``, and ``rest``, which is the sum of bias and drive within a step.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def describe(cls, neurons: Neurons) -> list[tuple[str, str]]:
+        """Return the rows of membrane potential, synaptic current and postsynaptic potential, for the description."""
+        raise NotImplementedError

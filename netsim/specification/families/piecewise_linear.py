@@ -1,0 +1,31 @@
+"""No leak: potentials are lines between the breakpoints of postsynaptic potentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from netsim.seams import families
+from netsim.specification.checks import require
+from netsim.specification.families._protocol import Family, Rates
+
+if TYPE_CHECKING:
+    from netsim.specification.neurons import Neurons
+
+
+@families.register("piecewise-linear")
+class PiecewiseLinear(Family):
+    """``u(t) = a + b·t``: a spike changes the slope ``b`` at the breakpoints of its PSP."""
+
+    has_psp: ClassVar[bool] = True
+    phrase: ClassVar[str] = "piecewise-linear potentials"
+
+    @classmethod
+    def check(cls, neurons: Neurons) -> None:
+        """See `Family`."""
+        own = 'has a meaning for neurons with a decaying current only, family = "leaky"; remove it'
+        require(neurons.tau_syn is None, "neurons.tau_syn", own)
+
+    @classmethod
+    def rates(cls, neurons: Neurons) -> Rates | None:
+        """Return None: postsynaptic potentials have breakpoints."""
+        return None

@@ -1,0 +1,232 @@
+"""Leaky neurons: the event engine gives the latencies of an oracle in extended precision, and the steps of Brian2."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from netsim.engines import Batch, Recorded
+from netsim.engines.brian2.engine import Brian2Engine
+from netsim.engines.event.engine import EventEngine
+from netsim.engines.event.flow import FlowSweep
+from netsim.engines.event.potentials import causes_of
+from netsim.errors import SpecificationError
+from netsim.measuring.potentials import output_potentials
+from netsim.numerics.flows import lambert
+from netsim.specification import (
+    PSP,
+    Dense,
+    IntensityEncoder,
+    Layer,
+    Network,
+    Neurons,
+    Population,
+    PopulationWinners,
+    Projection,
+)
+from netsim.weights.initial import initial_weights
+
+KINDS = ["loops", "relays", "rules"]
+RATIOS = [1.0, 0.5, 2.0, 0.9999999, 0.3, 3.7, 0.01]
+
+
+def _neurons(ratio: float = 1.0, **given: object) -> Neurons:
+    tau_syn = None if ratio == 1.0 else 10.0 * ratio
+    return Neurons(**({"threshold": 0.25, "tau": 10.0, "family": "leaky", "tau_syn": tau_syn} | given))  # type: ignore[arg-type]
+
+
+def _two_layers(ratio: float = 0.5, duration: float = 80.0, **given: object) -> Network:
+    layers = [
+        Layer(name, Dense(size), neurons=_neurons(ratio, **given)) for name, size in (("hidden", 30), ("output", 4))
+    ]
+    return Network.chain("two", IntensityEncoder((4, 4, 1), 20.0), layers, duration)
+
+
+def _batch(network: Network, presentations: int = 8) -> Batch:
+    generator = np.random.default_rng(1)
+    weights = {key: value.astype(float) + 0.05 for key, value in initial_weights(network, seed=2).items()}
+    return Batch(generator.uniform(0, 20, (presentations, *network.encoder.shape)), weights)
+
+
+def _agrees(drawn: ModuleType, oracle: ModuleType, kind: str, seed: int, dt: float) -> int:
+    network_of, batch_of = drawn.FAMILIES[kind]
+    network = drawn.leaky_version(network_of(seed), seed)
+    batch = batch_of(network, 1, seed)
+    changes = (batch.silenced, batch.thresholds, batch.delays)
+    expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, dt, *changes)
+    found = EventEngine(network, dt=dt).present(batch)
+    for name, times in found.items():
+        np.testing.assert_allclose(times, expected[name], rtol=0, atol=1e-9, err_msg=f"{kind}, seed {seed}, {name}")
+    return int(sum(np.isfinite(times).sum() for name, times in found.items() if name != "stimulus"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_latencies_are_those_of_the_oracle(oracle: ModuleType, drawn: ModuleType, kind: str) -> None:
+    fired = [
+        _agrees(drawn, oracle, kind, seed, dt) for seed, dt in [*((seed, 0.0) for seed in range(8)), (8, 0.7), (9, 0.7)]
+    ]
+    assert sum(fired) > 100
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(0, 170, 10))
+def test_many_networks_agree_with_the_oracle(oracle: ModuleType, drawn: ModuleType, first: int) -> None:
+    for seed in range(first, first + 10):
+        for kind in KINDS:
+            _agrees(drawn, oracle, kind, seed, 0.0)
+            _agrees(drawn, oracle, kind, seed, 0.7)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_brian2_gives_the_same_steps(drawn: ModuleType, kind: str) -> None:
+    network_of, batch_of = drawn.FAMILIES[kind]
+    network = drawn.leaky_version(network_of(1), 1)
+    batch = batch_of(network, 4, 1)
+    event = EventEngine(network, dt=0.5).present(batch)
+    brian2 = Brian2Engine(network, dt=0.5, target="numpy", copies=2).present(batch)
+    for ours, theirs in zip(event.values(), brian2.values(), strict=True):
+        np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))
+
+
+def test_brian2_converges_with_the_first_order_of_the_step() -> None:
+    network = _two_layers()
+    batch = _batch(network)
+    exact = EventEngine(network).present(batch)["hidden"]
+    errors = []
+    for dt in (0.4, 0.2, 0.1):
+        found = Brian2Engine(network, dt=dt, target="numpy", copies=8).present(batch)["hidden"]
+        both = np.isfinite(exact) & np.isfinite(found)
+        assert both.mean() > 0.3
+        errors.append(np.abs(found[both] - exact[both]).mean())
+    orders = np.log2(np.array(errors[:-1]) / errors[1:])
+    assert (np.abs(orders - 1) < 0.5).all(), orders
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_both_algorithms_agree(monkeypatch: pytest.MonkeyPatch, ratio: float, dt: float) -> None:
+    network = _two_layers(ratio, bias=True, regime="staggered", onset=3.0, drive=0.1)
+    batch = _batch(network)
+    swept = EventEngine(network, dt=dt).present(batch)
+    monkeypatch.setattr(FlowSweep, "suits", staticmethod(lambda *_: False))
+    for name, times in EventEngine(network, dt=dt).present(batch).items():
+        np.testing.assert_allclose(times, swept[name], rtol=0, atol=1e-10)
+
+
+def test_long_presentations_do_not_overflow() -> None:
+    """The last spikes come after ten thousand time constants."""
+    short, long = (_two_layers(0.1, duration) for duration in (80.0, 100_080.0))
+    batch = _batch(short, 2)
+    later = dataclasses.replace(batch, stimuli=batch.stimuli + 100_000.0)
+    first, last = EventEngine(short).present(batch), EventEngine(long).present(later)
+    for name, times in first.items():
+        np.testing.assert_allclose(last[name] - 100_000.0, times, rtol=0, atol=1e-9)
+
+
+def test_without_leak_and_decay_neurons_are_those_with_ramps() -> None:
+    leaky = _two_layers(1.0, tau=1e9, threshold=1e-8)
+    layers = leaky.layers()
+    assert layers is not None
+    lines = [dataclasses.replace(one, neurons=Neurons(threshold=1e-8, tau=1e9)) for one in layers]
+    batch = _batch(leaky)
+    found, expected = EventEngine(leaky).present(batch), EventEngine(leaky.with_layers(lines)).present(batch)
+    for name, times in found.items():
+        np.testing.assert_allclose(times, expected[name], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.4])
+def test_potentials_reach_threshold_at_the_spike(ratio: float) -> None:
+    network = _two_layers(ratio, bias=True)
+    batch = _batch(network, 3)
+    engine = EventEngine(network, record=[Recorded("output", 1)])
+    latencies = engine.present(batch)
+    (spikes,) = latencies["output"][:, 1:2].T
+    assert np.isfinite(spikes).any()
+    at_spikes = output_potentials(network, batch.weights, latencies, np.where(np.isfinite(spikes), spikes, 80.0))
+    for trace, spike, potential in zip(engine.potentials, spikes, at_spikes[:, 1], strict=True):
+        if np.isfinite(spike):
+            assert np.interp(spike, trace.time, trace.potential) == pytest.approx(0.25)
+            assert trace.potential[trace.time < spike].max() < 0.25
+            assert potential == pytest.approx(0.25)
+    causes = causes_of(network, batch, latencies, Recorded("output", 1), 30.0)
+    alone = Batch(batch.stimuli[:1], batch.weights)
+    first = output_potentials(
+        network, alone.weights, {name: one[:1] for name, one in latencies.items()}, np.array([30.0])
+    )
+    assert sum(float(one.potentials.sum()) for one in causes) == pytest.approx(first[0, 1], abs=0.02 * 30)
+
+
+def test_recorded_potentials_of_both_engines_agree() -> None:
+    network = _two_layers(0.5, bias=True, regime="staggered", onset=3.0, drive=0.1)
+    batch = _batch(network, 1)
+    event, brian2 = (
+        EventEngine(network, 0.5, record=[Recorded("hidden", 2)]),
+        Brian2Engine(network, 0.5, record=[Recorded("hidden", 2)], target="numpy"),
+    )
+    event.present(batch)
+    brian2.present(batch)
+    (ours,), (theirs,) = event.potentials, brian2.potentials
+    np.testing.assert_allclose(np.interp(theirs.time, ours.time, ours.potential), theirs.potential, rtol=0, atol=1e-3)
+
+
+def test_lambert_inverts_its_definition() -> None:
+    for z in (-0.36, -0.3, -0.1, 0.0, 0.5, 2.0, 10.0, 1e8):
+        w = lambert(z)
+        assert w * np.exp(w) == pytest.approx(z, rel=1e-12, abs=1e-15)
+    assert np.isnan(lambert(-0.4))
+
+
+@pytest.mark.parametrize(
+    ("field", "message", "make"),
+    [
+        ("neurons.regime", "does not support", lambda: _neurons(regime="phased", onset=3.0, drive=1.0)),
+        ("neurons.tau_syn", "must be positive", lambda: _neurons(tau_syn=-1.0)),
+        ("neurons.tau_syn", "leaky", lambda: Neurons(tau_syn=2.0)),
+        ("neurons.family", "must be one of|must be", lambda: Neurons(family="quadratic")),
+        ("psp", "no meaning", lambda: _with(PSP("plateau", rise=3.0))),
+        ("family", "differ within a loop", lambda: _mixed_loop()),
+    ],
+)
+def test_unsupported_combinations_are_refused(field: str, message: str, make: object) -> None:
+    with pytest.raises(SpecificationError, match=message) as raised:
+        make()  # type: ignore[operator]
+    assert field in str(raised.value)
+
+
+def _with(psp: PSP) -> Network:
+    layer = Layer("output", Dense(3), neurons=_neurons(), psp=psp)
+    return Network.chain("psp", IntensityEncoder((2, 2, 1), 20.0), [layer], 80.0)
+
+
+def _mixed_loop() -> Network:
+    pairs = [("stimulus", "e"), ("e", "i"), ("i", "e"), ("e", "output")]
+    return Network(
+        "mixed",
+        IntensityEncoder((2, 2, 1), 20.0),
+        [Population("e", (4,), _neurons()), Population("i", (2,)), Population("output", (2,), _neurons())],
+        [Projection(source, target, Dense()) for source, target in pairs],
+        80.0,
+    )
+
+
+def test_families_may_differ_between_populations() -> None:
+    layers = [
+        Layer("hidden", Dense(6), neurons=_neurons(0.4)),
+        Layer("output", Dense(3), neurons=Neurons(threshold=0.2, tau=10.0)),
+    ]
+    network = Network.chain("both", IntensityEncoder((3, 3, 1), 20.0), layers, 80.0)
+    batch = _batch(network)
+    event, brian2 = EventEngine(network, 0.5).present(batch), Brian2Engine(network, 0.5, target="numpy").present(batch)
+    for name, times in event.items():
+        np.testing.assert_array_equal(times, brian2[name])
+    assert np.isfinite(event["output"]).any()
+
+
+def test_competition_silences_losers() -> None:
+    layers = [Layer("hidden", Dense(6), neurons=_neurons(), winners=PopulationWinners(2)), Layer("output", Dense(3))]
+    network = Network.chain("winners", IntensityEncoder((3, 3, 1), 20.0), layers, 80.0)
+    fired = np.isfinite(EventEngine(network).present(_batch(network))["hidden"]).sum(axis=1)
+    assert fired.max() == 2

@@ -1,0 +1,91 @@
+"""Leaky neurons solved one at a time in extended precision, from sums over all spikes. It shares no code with engines.
+
+    tau·v' = -v + I + bias + drive·[t >= onset],     tau_syn·I' = -I,     v(0) = I(0) = 0
+
+A spike adds its weight to ``I``.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from netsim.specification import Neurons
+
+GRID_TOLERANCE = 1e-9
+LONG = np.longdouble
+
+
+def _terms(neurons: Neurons, arrivals: list[Any], bias: float, onset: float, at: np.ndarray) -> tuple[Any, Any]:
+    """The potential and its slope at times, with spikes at these very times counted."""
+    tau, syn = LONG(neurons.tau), LONG(neurons.tau_syn or neurons.tau)
+    at = np.asarray(at, LONG)
+    sent = np.array([time for time, *_ in arrivals], LONG)
+    weight = np.array([weight for _, weight, *_ in arrivals], LONG)
+    since = at[:, None] - sent
+    counts, since = since >= 0, np.maximum(since, 0)
+    leaving, fading = np.exp(-since / tau), np.exp(-since / syn)
+    if tau == syn:
+        kernel = since / tau * leaving
+    else:
+        # expm1 of the smaller exponent, for time constants near each other
+        kernel = syn / (tau - syn) * fading * np.expm1(since * (1 / syn - 1 / tau))
+        if since.max(initial=0) * (1 / syn - 1 / tau) > 1000:
+            kernel = syn / (tau - syn) * (leaving - fading)
+    open_for = np.maximum(at - LONG(onset), 0)
+    v = (kernel * counts) @ weight - LONG(bias) * np.expm1(-at / tau) - LONG(neurons.drive) * np.expm1(-open_for / tau)
+    current = (fading * counts) @ weight + LONG(bias) + LONG(neurons.drive) * (at >= LONG(onset))
+    return v, (current - v) / tau
+
+
+def potential(neurons: Neurons, arrivals: list[Any], bias: float, at: np.ndarray, dt: float = 0.0) -> np.ndarray:
+    onset = math.ceil(neurons.onset / dt - 1e-9) * dt if dt else neurons.onset
+    return _terms(neurons, arrivals, bias, onset, at)[0]
+
+
+def first_spike(neurons: Neurons, arrivals: list[Any], bias: float, end: float) -> float:
+    """Between two events the slope changes its sign once at most, so that bisection finds extremum and crossing."""
+    corners = {neurons.onset, end} | {time for time, *_ in arrivals if neurons.onset < time < end}
+    at = np.array(sorted(corners), LONG)
+    v, after = _terms(neurons, arrivals, bias, neurons.onset, at)
+    jumps = np.array([sum(weight for time, weight, *_ in arrivals if time == corner) for corner in sorted(corners)])
+    before = after - jumps / LONG(neurons.tau)  # slopes on the left of the corners
+    if v[0] >= neurons.threshold:
+        return neurons.onset
+    for k, (left, right) in enumerate(pairwise(at)):
+        rises, still = after[k] > 0, before[k + 1] > 0
+        most = v[k] + after[k] * (right - left) if rises and not still else v[k + 1]
+        if most < neurons.threshold:
+            continue
+        known = [one for one in arrivals if one[0] <= left]
+
+        def of_interval(time: Any, known: list[Any] = known) -> tuple[Any, Any]:
+            v, slope = _terms(neurons, known, bias, neurons.onset, np.array([time]))
+            return v[0], slope[0]
+
+        low, high = left, right
+        if rises != still:
+            begin, until = left, right
+            for _ in range(70):
+                middle = (begin + until) / 2
+                begin, until = (middle, until) if (of_interval(middle)[1] > 0) == rises else (begin, middle)
+            low, high = (left, until) if rises else (begin, right)
+        if of_interval(high)[0] < neurons.threshold:
+            continue
+        for _ in range(70):
+            middle = (low + high) / 2
+            low, high = (low, middle) if of_interval(middle)[0] >= neurons.threshold else (middle, high)
+        return float(high) if high < end else math.inf
+    return math.inf
+
+
+def first_spike_on_grid(neurons: Neurons, arrivals: list[Any], bias: float, end: float, dt: float) -> float:
+    onset, last = math.ceil(neurons.onset / dt - 1e-9), math.ceil(end / dt - 1e-9)
+    moved = [(round(time / dt) * LONG(dt), *rest) for time, *rest in arrivals]
+    steps = np.arange(onset, last)
+    v = _terms(neurons, moved, bias, onset * LONG(dt), steps * LONG(dt))[0]
+    over = v >= neurons.threshold * (1 - GRID_TOLERANCE)
+    return float(steps[over.argmax()] * dt) if over.any() else math.inf
