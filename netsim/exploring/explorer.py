@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import json
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Recorded, make_engine
-from netsim.engines.event.potentials import causes_of
+from netsim.engines.event.potentials import causes_of, potential_traces
 from netsim.errors import DataError, NetsimError, SpecificationError
-from netsim.exploring.view import View, disturbs_stimulus, sample_of
+from netsim.exploring.tracing import shares_of
+from netsim.exploring.trying import outcomes_of, tried
+from netsim.exploring.view import Changed, View, disturbs_stimulus, sample_of
 from netsim.measuring.metrics import decide
-from netsim.runs.model import Subject, open_model
-from netsim.seams import studies
-from netsim.specification import STIMULUS
+from netsim.runs.model import Model, Subject, open_model
+from netsim.seams import regimes, studies
+from netsim.specification import STIMULUS, Network
 from netsim.spikes import Spikes
 from netsim.spikes.presenting import present
 
@@ -32,15 +37,26 @@ _SAMPLES = 400
 """Samples of a potential that are sent."""
 _CAUSES = 2000
 """Causal spikes that are sent, the largest first."""
-_PLANE = 64
-"""Points along each side of the picture of the plane."""
+_PLANE, _PARTS = 64, 16
+"""Points along each side of the picture of the plane, and parts of it, between which other questions are answered."""
+_LARGE = 1_000_000
+"""Synapses up to which the page offers Brian2, which takes minutes for more."""
 _SAME = 1e-9
 """Difference (ms) up to which two latencies are equal."""
 
 
-class Shown(NamedTuple):
-    """A presented view: its spikes, the changed batch, and the stimulus as intensities from 0 to 1."""
+def _never() -> bool:
+    return False
 
+
+class SupersededError(NetsimError):
+    """The page has asked a newer question."""
+
+
+class Shown(NamedTuple):
+    """A presented view: its network and spikes, the changed batch, and the stimulus as intensities from 0 to 1."""
+
+    network: Network
     spikes: Spikes
     batch: Batch
     sample: np.ndarray | None
@@ -95,7 +111,8 @@ class Explorer:
         outputs = self.network.output
         racing = range(outputs.size if outputs.size <= _RACING else 0)
         self._outputs = tuple(Recorded(outputs.name, neuron) for neuron in racing)
-        self._engines, self._shown = Recent(4), Recent(6)
+        self._engines, self._shown, self._models = Recent(4), Recent(6), Recent(4)
+        self._is_stale: Callable[[], bool] = _never
 
     def about(self) -> dict[str, Any]:
         """Return what the page needs once: populations, stimuli, studies and colours."""
@@ -108,6 +125,7 @@ class Explorer:
                 "shape": list(shape),
                 "window": _numbers(network.firing_window(name)),
                 "relay": name != STIMULUS and not network.population(name).integrates,
+                "maps": shape[-1] if len(shape) == 3 and math.prod(shape[:-1]) > 1 else 0,
             }
             for name, shape in network.shapes.items()
         ]
@@ -119,6 +137,9 @@ class Explorer:
             "populations": populations,
             "duration": network.duration,
             "dt": network.training.dt,
+            "window": encoder.t_max,
+            "regimes": self._regimes(),
+            "brian2": importlib.util.find_spec("brian2") is not None and network.synapses <= _LARGE,
             "threshold": network.neurons(network.output.name).threshold,
             "count": len(self.stimuli),
             "labels": self.stimuli.labels.tolist(),
@@ -149,43 +170,72 @@ class Explorer:
             found.append(told | {"stimulus": disturbs_stimulus(name)})
         return found
 
+    def _regimes(self) -> list[str]:
+        """Return the regimes that the network can have."""
+        possible = []
+        for name in regimes:
+            try:
+                View(regime=name).network(self.network)
+            except SpecificationError:  # without a drive
+                continue
+            possible.append(name)
+        return possible
+
+    def model_of(self, view: View) -> Model:
+        """Return the model, with the regime of a view."""
+        return self._models.get(view.regime, lambda: replace(self.model, network=view.network(self.network)))
+
     def show(self, view: View) -> Shown:
         """Present a view, unless it is one of the latest."""
         return self._shown.get(view.to_text(), lambda: self._present(view))
 
     def _present(self, view: View) -> Shown:
         stimuli, index = view.stimulus(self.stimuli)
-        grid = view.grid(self.network)
-        engine = view.engine(self.network, engine=self._engines.get(grid, lambda: self._engine(grid)))
-        spikes = present(self.model, stimuli, index=[index], engine=engine)
+        model = self.model_of(view)
+        engine = view.make_engine(model.network, engine=self._warm(view))
+        spikes = present(model, stimuli, index=[index], engine=engine, progress=self._go_on)
         assert engine.batch is not None
         sample = None if stimuli.intensity_max is None else sample_of(stimuli.pick(np.array([index])))
-        return Shown(spikes, engine.batch, sample)
+        return Shown(model.network, spikes, engine.batch, sample)
 
-    def _engine(self, dt: float) -> Engine:
-        return make_engine("event", self.network, dt, record=self._outputs)
+    def _warm(self, view: View) -> Engine:
+        """Return one of the latest engines, or make it."""
+        network, grid = self.model_of(view).network, view.grid(self.network)
+        make = partial(make_engine, view.engine, network, grid, record=self._outputs)
+        return self._engines.get((view.engine, view.regime, grid), make)
+
+    def _go_on(self, done: int = 0, total: int = 0) -> None:
+        """Raise SupersededError if the page has asked a newer question."""
+        if self._is_stale():
+            raise SupersededError("question: a newer one has arrived")
 
     def answer(self, view: View, against: View) -> bytes:
         """Return the spikes of two views for the page.
 
-        The answer is the length of a header (four bytes, little-endian), the header in JSON, and the latencies of
-        all populations as 32-bit floats, first of `view`, then of `against`.
+        The answer is the length of a header (four bytes, little-endian), the header in JSON, and 32-bit floats: for
+        `view`, then for `against`, the latencies of all populations, then times and potentials of each output. The
+        header has the numbers of samples of the outputs.
         """
         shown, other = self.show(view), self.show(against)
+        traces = [[_trace(each.time, each.potential) for each in one.spikes.potentials] for one in (shown, other)]
         header = {
             "decision": self._decision(shown.spikes),
             "against": self._decision(other.spikes),
-            "populations": [self._difference(name, shown.spikes[name], other.spikes[name]) for name in shown.spikes],
-            "race": [_trace(each.time, each.potential) for each in shown.spikes.potentials],
-            "race_against": [_trace(each.time, each.potential) for each in other.spikes.potentials],
+            "populations": [
+                self._difference(shown.network, name, shown.spikes[name], other.spikes[name]) for name in shown.spikes
+            ],
+            "samples": [[len(times) for times, _ in each] for each in traces],
             "sample": None if shown.sample is None else _levels(shown.sample),
             "python": view.python(self.name),
             "command": view.command(self.name),
         }
         text = json.dumps(header, allow_nan=False).encode()
         text += b" " * (-len(text) % 4)
-        arrays = [each[name].astype("<f4").tobytes() for each in (shown.spikes, other.spikes) for name in each]
-        return b"".join([len(text).to_bytes(4, "little"), text, *arrays])
+        parts = [len(text).to_bytes(4, "little"), text]
+        for each, drawn in zip((shown, other), traces, strict=True):
+            parts += [each.spikes[name].astype("<f4").tobytes() for name in each.spikes]
+            parts += [part.astype("<f4").tobytes() for trace in drawn for part in trace]
+        return b"".join(parts)
 
     def _decision(self, spikes: Spikes) -> dict[str, Any]:
         """Return the decision of one presentation. The margin is the time to the second output spike."""
@@ -201,13 +251,14 @@ class Explorer:
             "grid": spikes.dt,
         }
 
-    def _difference(self, name: str, latencies: np.ndarray, other: np.ndarray) -> dict[str, Any]:
-        """Return counts of spikes that differ."""
+    def _difference(self, network: Network, name: str, latencies: np.ndarray, other: np.ndarray) -> dict[str, Any]:
+        """Return the firing window, and counts of spikes that differ."""
         fired, before = np.isfinite(latencies), np.isfinite(other)
         both = fired & before
         moved = np.abs(latencies[both] - other[both])
         return {
             "name": name,
+            "window": _numbers(network.firing_window(name)),
             "spikes": int(fired.sum()),
             "gained": int((fired & ~before).sum()),
             "lost": int((before & ~fired).sum()),
@@ -216,24 +267,18 @@ class Explorer:
         }
 
     def why(self, view: View, neuron: Recorded) -> dict[str, Any]:
-        """Return the potential of a neuron, and the input spikes that built it, the largest first.
+        """Return the potential of a neuron, its receptive field, and the input spikes that built it, largest first.
 
-        Causes are read at the spike, or at the end of the firing window of a silent neuron. Relays have no potential:
-        their causes are their inputs, the earliest first.
+        Causes are read at the spike, or at the end of the firing window of a silent neuron. The receptive field is the
+        weights of all its synapses. Relays have no potential: their causes are their inputs, the earliest first.
         """
-        network = self.network
-        if neuron.layer not in network.shapes:
-            network.population(neuron.layer)  # raises an error with the known names
-        size = math.prod(network.shapes[neuron.layer])
-        if not 0 <= neuron.neuron < size:
-            raise SpecificationError(
-                f"neuron {neuron.layer}:{neuron.neuron}", f"does not exist; {neuron.layer} has 0 to {size - 1}"
-            )
+        self._check_neuron(neuron)
         shown = self.show(view)
+        network = shown.network
         latency = float(shown.spikes[neuron.layer].ravel()[neuron.neuron])
         onset, end = network.firing_window(neuron.layer)
         told: dict[str, Any] = {"layer": neuron.layer, "neuron": neuron.neuron, "latency": _number(latency)}
-        told |= {"window": _numbers((onset, end)), "causes": [], "potential": None, "threshold": None}
+        told |= {"window": _numbers((onset, end)), "causes": [], "fields": [], "potential": None, "threshold": None}
         if neuron.layer == STIMULUS:
             return told
         if not network.population(neuron.layer).integrates:
@@ -243,37 +288,120 @@ class Explorer:
             times = shown.spikes[projection.source].ravel()[inputs]
             order = np.argsort(times, kind="stable")[: int(np.isfinite(times).sum())]
             return told | {"causes": [_cause(projection.source, inputs[order], times[order], None)], "rest": None}
-        engine = view.engine(network, record=(neuron,))
-        stimuli, index = view.stimulus(self.stimuli)
-        (trace,) = present(self.model, stimuli, index=[index], engine=engine).potentials
+        dt = view.grid(self.network)
+        (trace,) = potential_traces(network, shown.batch, dict(shown.spikes), [neuron], dt)
         time = latency if math.isfinite(latency) else end
-        causes, total = [], 0.0
-        for source, pre, arrivals, potentials in causes_of(network, shown.batch, shown.spikes, neuron, time, engine.dt):
-            chosen = np.flatnonzero(potentials)
-            chosen = chosen[np.argsort(-np.abs(potentials[chosen]), kind="stable")]
-            total += float(potentials.sum())
-            causes.append(_cause(source, pre[chosen], arrivals[chosen], potentials[chosen]))
+        causes, fields, total = [], [], 0.0
+        for each in causes_of(network, shown.batch, shown.spikes, neuron, time, dt):
+            chosen = np.flatnonzero(each.potentials)
+            chosen = chosen[np.argsort(-np.abs(each.potentials[chosen]), kind="stable")]
+            total += float(each.potentials.sum())
+            causes.append(_cause(each.source, each.neurons[chosen], each.arrivals[chosen], each.potentials[chosen]))
+            weights = [float(f"{weight:.4g}") for weight in each.weights]
+            fields.append({"source": each.source, "neurons": each.neurons.tolist(), "weights": weights})
         own = shown.batch.thresholds.get(neuron.layer)
         threshold = network.neurons(neuron.layer).threshold if own is None else own.ravel()[neuron.neuron]
         reached = float(np.interp(time, trace.time, trace.potential))
         return told | {
             "causes": causes,
-            "potential": _trace(trace.time, trace.potential),
+            "fields": fields,
+            "potential": [part.tolist() for part in _trace(trace.time, trace.potential)],
             "threshold": float(threshold),
             "reached": reached,
             "rest": reached - total,  # constant current and drive
         }
 
-    def plane(self, view: View) -> dict[str, Any]:
-        """Return the decision at each point of the unit square, row by row from y = 0, and the grid's side."""
+    def _check_neuron(self, neuron: Recorded) -> None:
+        network = self.network
+        if neuron.layer not in network.shapes:
+            network.population(neuron.layer)  # raises an error with the known names
+        size = math.prod(network.shapes[neuron.layer])
+        if not 0 <= neuron.neuron < size:
+            raise SpecificationError(
+                f"neuron {neuron.layer}:{neuron.neuron}", f"does not exist; {neuron.layer} has 0 to {size - 1}"
+            )
+
+    def trace(self, view: View, neuron: Recorded) -> dict[str, Any]:
+        """Follow the causes of a neuron back to the stimulus, see `netsim.exploring.tracing`."""
+        self._check_neuron(neuron)
+        shown = self.show(view)
+        shares, chain = shares_of(
+            shown.network, shown.batch, shown.spikes, neuron, view.grid(self.network), self._go_on
+        )
+        return {
+            "layer": neuron.layer,
+            "neuron": neuron.neuron,
+            "neurons": list(shares),
+            "shares": list(shares.values()),
+            "chain": [{"layer": each.layer, "neuron": each.neuron} for each in chain],
+        }
+
+    def each(self, view: View, layer: str, part: str, rival: int | None, count: int) -> dict[str, Any]:
+        """Change each pixel, neuron or map of a population in turn, see `netsim.exploring.trying`."""
+        shown, model = self.show(view), self.model_of(view)
+        if rival is not None and rival >= self.network.outputs:
+            raise DataError(f"question: the rival must be an output from 0 to {self.network.outputs - 1}")
+        stimuli, index = view.stimulus(self.stimuli)
+        choice = self._decision(shown.spikes)["choice"]
+        numbers, batches = tried(shown.network, shown.batch, shown.spikes, layer, part)
+        engine, outputs = self._warm(view), shown.network.output.name
+
+        def leads(batches: Iterable[Batch]) -> list[np.ndarray]:
+            found = []
+            for batch in batches:
+                self._go_on()
+                fixed = Changed(engine, lambda _, batch=batch: batch)  # type: ignore[misc]
+                spikes = present(
+                    model, stimuli, index=[index] * len(batch.stimuli), engine=fixed, populations=[outputs]
+                )
+                found.append(outcomes_of(spikes.outputs, choice, rival, shown.network.duration))
+            return found
+
+        before = leads([shown.batch])[0][0]
+        after = np.concatenate([*leads(batches), np.zeros((0, 2))])
+        told = {
+            "layer": layer,
+            "part": part,
+            "choice": choice,
+            "lead": float(before[1]),
+            "numbers": numbers.tolist(),
+            "choices": after[:, 0].astype(int).tolist(),
+            "leads": after[:, 1].tolist(),
+            "correct": None,
+        }
+        if count and part == "maps" and self.stimuli.labels is not None:
+            told |= {"count": min(count, len(self.stimuli)), "correct": [], "correct_before": 0}
+            for number in [-1, *numbers.tolist()]:
+                one = view
+                if number >= 0:
+                    one = replace(view, maps={**view.maps, layer: (*view.maps.get(layer, ()), number)})
+                one = replace(one, contrast=1.0, noise=0.0, occlusion=0.0)
+                changed = one.make_engine(model.network, engine=engine)
+                limit = min(count, len(self.stimuli))
+                spikes = present(model, self.stimuli, limit=limit, engine=changed, populations=[outputs])
+                right = int((decide(spikes.outputs).choice == self.stimuli.labels[:limit]).sum())
+                self._go_on()
+                if number < 0:
+                    told["correct_before"] = right
+                else:
+                    told["correct"].append(right)
+        return told
+
+    def plane(self, view: View, part: int = 0) -> dict[str, Any]:
+        """Return the decision at points of the unit square, for every 16th row from `part`, and the square's side."""
         if not self._has_plane:
             raise DataError("plane: only networks of the data set yin-yang have one")
-        x, y = (part.ravel() for part in np.meshgrid(*2 * [np.linspace(0, 1, _PLANE)]))
+        if not 0 <= part < _PARTS:
+            raise DataError(f"plane: parts are 0 to {_PARTS - 1}")
+        along = np.linspace(0, 1, _PLANE)
+        x, y = (part.ravel() for part in np.meshgrid(along, along[part::_PARTS]))
         points = np.stack([x, y, 1 - x, 1 - y], axis=1).reshape(-1, 1, 1, 4)
         stimuli = Stimuli(points, np.zeros(len(points), np.int64), 1.0, self.network.encoder)
-        engine = view.engine(self.network)
-        spikes = present(self.model, stimuli, engine=engine, populations=[self.network.output.name])
-        return {"side": _PLANE, "choice": decide(spikes.outputs).choice.tolist()}
+        model = self.model_of(view)
+        engine = view.make_engine(model.network, engine=self._warm(replace(view, engine="event")))
+        outputs = self.network.output.name
+        spikes = present(model, stimuli, engine=engine, populations=[outputs], progress=self._go_on)
+        return {"side": _PLANE, "part": part, "parts": _PARTS, "choice": decide(spikes.outputs).choice.tolist()}
 
     def table(self, view: View) -> bytes:
         """Return the spikes of a view as CSV."""
@@ -296,8 +424,19 @@ class Explorer:
         plt.close(drawn.figure)
         return stream.getvalue()
 
-    def ask(self, question: str, given: Any) -> tuple[bytes, str]:
-        """Answer one question of the page, and return its media type. Raise a NetsimError for a wrong question."""
+    def ask(self, question: str, given: Any, is_stale: Callable[[], bool] = _never) -> tuple[bytes, str]:
+        """Answer one question of the page, and return its media type.
+
+        Raise a NetsimError for a wrong question, and SupersededError as soon as `is_stale` returns True.
+        """
+        self._is_stale = is_stale
+        try:
+            self._go_on()
+            return self._answered(question, given)
+        finally:
+            self._is_stale = _never
+
+    def _answered(self, question: str, given: Any) -> tuple[bytes, str]:
         if not isinstance(given, dict):
             raise DataError("question: must be an object of JSON")
         view = View.of_dict(given.get("view", {}))
@@ -305,13 +444,24 @@ class Explorer:
             against = given.get("against")
             other = view.of_stimulus if against is None else View.of_dict(against)
             return self.answer(view, other), "application/octet-stream"
-        if question == "why":
+        if question in ("why", "trace"):
             layer, neuron = given.get("layer"), given.get("neuron")
             if not isinstance(layer, str) or not isinstance(neuron, int) or isinstance(neuron, bool):
                 raise DataError("question: must name a layer and the number of a neuron")
-            return _json(self.why(view, Recorded(layer, neuron)))
+            return _json(getattr(self, question)(view, Recorded(layer, neuron)))
+        if question == "each":
+            layer, part, rival, count = (given.get(name) for name in ("layer", "part", "rival", "count"))
+            if not isinstance(layer, str) or not isinstance(part, str):
+                raise DataError("question: must name a layer and a part")
+            for number in (rival, count):
+                if not (number is None or (isinstance(number, int) and 0 <= number <= 10_000)):
+                    raise DataError("question: must have whole numbers from 0 to 10000")
+            return _json(self.each(view, layer, part, rival, count or 0))
         if question == "plane":
-            return _json(self.plane(view))
+            part = given.get("part", 0)
+            if not isinstance(part, int):
+                raise DataError("question: must have the number of a part")
+            return _json(self.plane(view, part))
         if question == "table":
             return self.table(view), "text/csv"
         if question == "figure":
@@ -339,12 +489,12 @@ def _levels(sample: np.ndarray) -> str:
     return base64.b64encode(np.rint(np.clip(sample, 0, 1) * 255).astype(np.uint8).tobytes()).decode()
 
 
-def _trace(time: np.ndarray, potential: np.ndarray) -> list[list[float]]:
+def _trace(time: np.ndarray, potential: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return times and potentials of a trace, at most `_SAMPLES` samples of it."""
     if len(time) > _SAMPLES:
         fewer = np.linspace(time[0], time[-1], _SAMPLES)
         time, potential = fewer, np.interp(fewer, time, potential)
-    return [np.round(time, 3).tolist(), np.round(potential, 4).tolist()]
+    return time, potential
 
 
 def _cause(source: str, neurons: np.ndarray, times: np.ndarray, potentials: np.ndarray | None) -> dict[str, Any]:

@@ -10,16 +10,18 @@ from __future__ import annotations
 import hmac
 import importlib.resources
 import importlib.util
+import itertools
 import json
 import secrets
 import socket
 import threading
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from netsim.data.stimuli import Stimuli
 from netsim.errors import NetsimError, RunError
-from netsim.exploring.explorer import Explorer
+from netsim.exploring.explorer import Explorer, SupersededError
 from netsim.exploring.view import View
 from netsim.runs.model import Subject
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 LARGEST = 2_000_000
 """Bytes of a question."""
+_ASKED = 1000
+"""Kinds of questions of all pages whose newest is remembered."""
 PAGE = {"": "text/html", "page.css": "text/css", "page.js": "text/javascript", "draw.js": "text/javascript"}
 """Files of the page, and their media types. The page itself has the empty name."""
 _HEADERS = {
@@ -90,7 +94,11 @@ class Guard:
 
 
 def application(explorer: Explorer, token: str, port: int) -> Starlette:
-    """Return the application. It answers one question at a time."""
+    """Return the application. It answers one question at a time.
+
+    A page that asks again, with its name in the header ``page``, wants only the newest answer to each kind of question.
+    The older question ends with status 409: at once if it waits, else after its current batch.
+    """
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
     from starlette.middleware import Middleware
@@ -100,6 +108,8 @@ def application(explorer: Explorer, token: str, port: int) -> Starlette:
     folder = importlib.resources.files("netsim.exploring") / "page"
     files = {name: (folder / (name or "page.html")).read_bytes() for name in PAGE}
     alone = threading.Lock()
+    arrivals = itertools.count()
+    newest: OrderedDict[tuple[str, str], int] = OrderedDict()  # by page and question
 
     async def page(request: Request) -> Response:
         name = request.path_params.get("name", "")
@@ -107,12 +117,14 @@ def application(explorer: Explorer, token: str, port: int) -> Starlette:
             return Response(status_code=404)
         return Response(files[name], media_type=PAGE[name], headers=_HEADERS)
 
-    def answer(question: str, body: bytes) -> Response:
+    def answer(question: str, body: bytes, is_stale: Callable[[], bool]) -> Response:
         try:
             with alone:
-                content, kind = explorer.ask(question, json.loads(body))
+                content, kind = explorer.ask(question, json.loads(body), is_stale)
         except (ValueError, RecursionError):
             return Response("question: is not JSON", 400, media_type="text/plain", headers=_HEADERS)
+        except SupersededError:
+            return Response(status_code=409, headers=_HEADERS)
         except NetsimError as error:
             return Response(str(error), 400, media_type="text/plain", headers=_HEADERS)
         return Response(content, media_type=kind, headers=_HEADERS)
@@ -123,14 +135,23 @@ def application(explorer: Explorer, token: str, port: int) -> Starlette:
             body += part
             if len(body) > LARGEST:
                 return Response("question: is too long", 413, media_type="text/plain", headers=_HEADERS)
-        return await run_in_threadpool(answer, request.path_params["question"], body)
+        question = request.path_params["question"]
+        asked, number = (request.headers.get("page", "")[:40], question[:40]), next(arrivals)
+        if asked[0]:
+            newest[asked] = number
+            newest.move_to_end(asked)
+        if len(newest) > _ASKED:
+            newest.popitem(last=False)
+        return await run_in_threadpool(answer, question, body, lambda: newest.get(asked, number) != number)
 
     routes = [
         Route(f"/{token}/", page),
         Route(f"/{token}/{{name}}", page),
         Route(f"/{token}/ask/{{question}}", ask, methods=["POST"]),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(Guard, token=token, port=port)])
+    made = Starlette(routes=routes, middleware=[Middleware(Guard, token=token, port=port)])
+    made.state.newest = newest
+    return made
 
 
 class Serving:

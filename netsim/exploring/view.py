@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from netsim.engines.protocol import Result
 from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
 from netsim.runs.model import Subject, open_model
-from netsim.seams import studies
+from netsim.seams import engines, regimes, studies
 from netsim.specification import Network
 from netsim.specification.checks import finite
 from netsim.spikes import Spikes
@@ -25,7 +25,13 @@ from netsim.spikes.presenting import present
 
 _LONGEST = 1_000_000
 """Characters of a state."""
-_BOUNDS = {"contrast": (0.0, 2.0), "noise": (0.0, 1.0), "occlusion": (0.0, 1.0), "threshold": (0.01, 100.0)}
+_BOUNDS = {
+    "contrast": (0.0, 2.0),
+    "noise": (0.0, 1.0),
+    "occlusion": (0.0, 1.0),
+    "threshold": (0.01, 100.0),
+    "delay": (0.0, 10_000.0),
+}
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,14 @@ class View:
         Neurons, and whole maps, that cannot fire, by population.
     threshold : float
         Factor of all thresholds.
+    delay : float
+        Additional conduction delay (ms) of all synapses with weights.
+    regime : str
+        Regime of all populations (`netsim.seams.regimes`). The default is the network's own.
     dt : float, optional
         Time grid (ms), 0 for exact times. The default is the grid of the network's ``training``.
+    engine : str
+        Engine that presents (`netsim.seams.engines`).
     seed : int
         Seed of noise and of studies.
 
@@ -76,7 +88,10 @@ class View:
     silenced: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     maps: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     threshold: float = 1.0
+    delay: float = 0.0
+    regime: str = ""
     dt: float | None = None
+    engine: str = "event"
     seed: int = 0
 
     __repr__ = short_repr
@@ -90,6 +105,10 @@ class View:
             _require(finite(value) and low <= value <= high, name, f"a number from {low:g} to {high:g}", value)
         _require(self.dt is None or (finite(self.dt) and self.dt >= 0), "dt", "a time in ms, or nothing", self.dt)
         _require(isinstance(self.drawing, str), "drawing", "bytes in base64", self.drawing)
+        for name, registry in (("regime", regimes), ("engine", engines)):
+            value = getattr(self, name)
+            known = isinstance(value, str) and (value in registry or (name, value) == ("regime", ""))
+            _require(known, name, f"one of {', '.join(registry)}", value)
         place = self.occluded
         _require(isinstance(place, list | tuple) and len(place) == 2, "occluded", "two numbers", place)
         _require(all(finite(part) and 0 <= part <= 1 for part in place), "occluded", "two numbers from 0 to 1", place)
@@ -114,8 +133,8 @@ class View:
 
     @classmethod
     def of_text(cls, text: str) -> View:
-        """Return the view of a link, or of the part of it after ``#``."""
-        state = text.rpartition("#")[2].strip()
+        """Return the view of a link, or of the part of it after ``#``. What else the page shows follows after ``~``."""
+        state = text.rpartition("#")[2].partition("~")[0].strip()
         try:
             padded = state + "=" * (-len(state) % 4)
             content = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True)[:_LONGEST])
@@ -137,7 +156,9 @@ class View:
     def of_stimulus(self) -> View:
         """The same stimulus for the unchanged network."""
         stimulus = {name: level for name, level in self.studies.items() if disturbs_stimulus(name)}
-        return replace(self, studies=stimulus, silenced={}, maps={}, threshold=1.0, dt=None)
+        plain = View()
+        kept = {name: getattr(self, name) for name in ("index", "drawing", "contrast", "noise", "seed")}
+        return replace(plain, occlusion=self.occlusion, occluded=self.occluded, studies=stimulus, **kept)
 
     def stimulus(self, stimuli: Stimuli) -> tuple[Stimuli, int]:
         """Return stimuli, and the index of the stimulus of this view among them."""
@@ -191,7 +212,13 @@ class View:
             for population in network.integrating:
                 common = np.full(population.shape, network.neurons(population.name).threshold)
                 thresholds[population.name] = thresholds.get(population.name, common) * self.threshold
-        return replace(batch, silenced=silenced, thresholds=thresholds)
+        delays = dict(batch.delays)
+        if self.delay:
+            for projection in network.projections:
+                if network.weight_shape(projection):
+                    none = np.zeros(network.shapes[projection.source])
+                    delays[projection.name] = delays.get(projection.name, none) + self.delay
+        return replace(batch, silenced=silenced, thresholds=thresholds, delays=delays)
 
     def _lesion(self, network: Network, name: str) -> np.ndarray:
         population = network.population(name)
@@ -206,11 +233,30 @@ class View:
         mask |= np.isin(np.arange(population.size) % population.maps, self.maps.get(name, ()))
         return mask.reshape(population.shape)
 
-    def engine(self, network: Network, record: tuple[Recorded, ...] = (), engine: Engine | None = None) -> Changed:
-        """Return an engine that presents batches with these changes. The default is a new event engine."""
+    def network(self, network: Network) -> Network:
+        """Return a network with the regime of this view.
+
+        Without a drive, all populations may fire during the whole presentation. A regime with a drive requires a
+        network that has one.
+        """
+        if not self.regime:
+            return network
+        regime, populations = regimes.require(self.regime), []
+        for population in network.populations:
+            if population.neurons is not None:
+                free = {} if regime.has_onset else {"onset": 0.0, "end": network.duration, "drive": 0.0}
+                population = replace(population, neurons=replace(population.neurons, regime=self.regime, **free))
+            populations.append(population)
+        return replace(network, populations=tuple(populations))
+
+    def make_engine(self, network: Network, record: tuple[Recorded, ...] = (), engine: Engine | None = None) -> Changed:
+        """Return an engine that presents batches with these changes. The default is a new engine.
+
+        `network` has the regime of this view already.
+        """
         if engine is None:
-            engine = make_engine("event", network, self.grid(network), record=record)
-        return Changed(engine, self)
+            engine = make_engine(self.engine, network, self.grid(network), record=record)
+        return Changed(engine, lambda batch: self.change(network, batch))
 
     def grid(self, network: Network) -> float:
         """Return the time grid (ms), 0 for exact times."""
@@ -233,7 +279,8 @@ class View:
         """
         model = open_model(model)
         shown, index = self.stimulus(model.splits().test if stimuli is None else stimuli)
-        return present(model, shown, index=[index], engine=self.engine(model.network, record))
+        model = replace(model, network=self.network(model.network))
+        return present(model, shown, index=[index], engine=self.make_engine(model.network, record))
 
     def python(self, name: str) -> str:
         """Return the program that presents this view. `name` is a run, preset or TOML file."""
@@ -255,13 +302,14 @@ class View:
 
 
 class Changed:
-    """An engine whose batches have the changes of a view.
+    """An engine that changes each batch before it presents it.
 
     Parameters
     ----------
     engine : Engine
         Presents the changed batches.
-    view : View
+    change : callable
+        Returns the changed batch, such as `View.change`.
 
     Attributes
     ----------
@@ -269,14 +317,14 @@ class Changed:
         The latest changed batch.
     """
 
-    def __init__(self, engine: Engine, view: View) -> None:
+    def __init__(self, engine: Engine, change: Callable[[Batch], Batch]) -> None:
         self.network, self.dt = engine.network, engine.dt
         self.solves_equation = getattr(engine, "solves_equation", False)
         self.batch: Batch | None = None
-        self._engine, self._view = engine, view
+        self._engine, self._change = engine, change
 
     def __repr__(self) -> str:
-        return f"Changed({self._engine!r}, {self._view!r})"
+        return f"Changed({self._engine!r})"
 
     @property
     def potentials(self) -> list[Potential]:
@@ -289,7 +337,7 @@ class Changed:
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch with the changes."""
-        self.batch = self._view.change(self.network, batch)
+        self.batch = self._change(batch)
         return self._engine.present(self.batch)
 
     def run(self, conversation: Conversation[Result]) -> Result:
@@ -300,7 +348,7 @@ class Changed:
         try:
             batch = next(conversation)
             while True:
-                self.batch = self._view.change(self.network, batch)
+                self.batch = self._change(batch)
                 latencies = yield self.batch
                 batch = conversation.send(latencies)
         except StopIteration as stop:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import netsim
+from tests.exploring.networks import recordings
 
 pytest.importorskip("starlette", reason="the extra explore is not installed")
 pytest.importorskip("uvicorn", reason="the extra explore is not installed")
@@ -33,19 +35,35 @@ def served() -> Iterator[Any]:
     served.close()
 
 
-@pytest.fixture
-def page(browser: Any, served: Any) -> Iterator[Any]:
+@contextmanager
+def _opened(browser: Any, address: str) -> Iterator[Any]:
     """The page at its first stimulus. Errors of its scripts fail the test."""
     context = browser.new_context(accept_downloads=True)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.goto(served.address)
+    page.goto(address)
     page.wait_for_selector("body[data-shown]")
     yield page
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def page(browser: Any, served: Any) -> Iterator[Any]:
+    with _opened(browser, served.address) as page:
+        yield page
+
+
+@contextmanager
+def _page_of(browser: Any, *model: Any) -> Iterator[Any]:
+    served = netsim.explore(*model)
+    try:
+        with _opened(browser, served.address) as page:
+            yield page
+    finally:
+        served.close()
 
 
 def _expect(page: Any, part: str, text: str, there: bool = True) -> None:
@@ -55,7 +73,7 @@ def _expect(page: Any, part: str, text: str, there: bool = True) -> None:
 
 
 def _spikes_that_differ(page: Any) -> int:
-    return int(page.inner_text("#versus").split(". ")[-1].split()[0])
+    return int(page.inner_text("#versus").split(". ")[1].split()[0])
 
 
 def test_the_decision_appears(page: Any) -> None:
@@ -105,8 +123,67 @@ def test_a_pinned_view_is_compared(page: Any) -> None:
     page.click("#next")
     _expect(page, "#versus", " 0 spikes", there=False)
     assert "pinned" in page.inner_text("#versus")
+    again = page.context.new_page()
+    again.goto(page.url)
+    _expect(again, "#versus", page.inner_text("#versus"))
     page.click("#unpin")
     _expect(page, "#versus", " 0 spikes")
+
+
+def test_exact_times_are_compared_with_the_grid(page: Any) -> None:
+    page.click("#exact")
+    _expect(page, "#versus", " 0 spikes", there=False)
+    page.check("#beside")
+    assert page.is_visible("#raster-a")
+    assert page.locator("#differing button").count() == 10
+    page.locator("#differing button").first.click()
+    page.wait_for_selector("#causes button")
+
+
+def test_a_regime_and_a_delay_change_spikes(page: Any) -> None:
+    page.select_option("#regime", "staggered")
+    _expect(page, "#python", "regime='staggered'")
+    _expect(page, "#versus", " 0 spikes", there=False)
+    page.click("#reset")
+    _expect(page, "#versus", " 0 spikes")
+    page.locator("#changes input[type=range]").nth(1).focus()
+    page.keyboard.press("End")
+    _expect(page, "#python", "delay=8")
+    _expect(page, "#versus", " 0 spikes", there=False)
+
+
+def test_each_pixel_is_tried_and_the_strongest_switched(page: Any) -> None:
+    page.click("#try")
+    _expect(page, "#outcome", "64 pixels were switched")
+    before = page.inner_text("#outcome").split(" ms ")[0]
+    page.click("#effects > button")
+    _expect(page, "#python", "drawing=")
+    _expect(page, "#outcome", before, there=False)
+    page.select_option("#part", "neurons:hidden")
+    page.click("#try")
+    _expect(page, "#outcome", "neurons were lesioned")
+    page.click("#effects > button")
+    _expect(page, "#lesions", "hidden:")
+
+
+def test_a_picture_is_loaded(page: Any, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("L", (20, 20), 255).save(tmp_path / "white.png")
+    page.set_input_files("#picture", tmp_path / "white.png")
+    _expect(page, "#count-stimulus", " 64 in all")
+    (tmp_path / "text.png").write_text("no picture", encoding="utf-8")
+    page.set_input_files("#picture", tmp_path / "text.png")
+    _expect(page, "#error", "no picture that this browser can read")
+
+
+def test_a_stimulus_is_drawn_with_keys(page: Any) -> None:
+    page.click("#clear")
+    _expect(page, "#count-stimulus", " 0 in all")
+    page.focus("#paper")
+    for key in ("ArrowRight", " "):
+        page.keyboard.press(key)
+    _expect(page, "#count-stimulus", " 1 in all")
 
 
 def test_a_slider_moves_and_the_newest_value_wins(page: Any) -> None:
@@ -124,6 +201,9 @@ def test_why_a_neuron_fired_is_followed_to_the_stimulus(page: Any) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#causes button")
     assert "output:1" in page.inner_text("#which")
+    page.click("#follow-back")
+    _expect(page, "#trace", "stimulus:")
+    assert page.locator("#fields figure").count() == 2  # causal spikes and weights
     page.locator("#causes button").first.click()
     _expect(page, "#which", "hidden:")
     page.locator("#causes button").first.click()
@@ -141,7 +221,15 @@ def test_time_passes(page: Any) -> None:
     assert float(page.input_value("#cursor")) == float(page.get_attribute("#cursor", "max"))
 
 
-@pytest.mark.parametrize(("button", "begin"), [("[data-figure=svg]", b"<?xml"), ("#table", b"presentation,")])
+@pytest.mark.parametrize(
+    ("button", "begin"),
+    [
+        ("[data-figure=png]", b"\x89PNG"),
+        ("[data-figure=svg]", b"<?xml"),
+        ("[data-figure=pdf]", b"%PDF"),
+        ("#table", b"presentation,"),
+    ],
+)
 def test_exports_open(page: Any, button: str, begin: bytes) -> None:
     with page.expect_download() as waiting:
         page.click(button)
@@ -151,6 +239,43 @@ def test_exports_open(page: Any, button: str, begin: bytes) -> None:
 def test_the_page_fits_a_telephone(page: Any) -> None:
     page.set_viewport_size({"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_the_plane_of_yin_yang_follows_the_mouse(browser: Any) -> None:
+    with _page_of(browser, "yin-yang") as page:
+        page.check("#follow")
+        box = page.locator("#points").bounding_box()
+        decisions = set()
+        for x, y in ((0.25, 0.5), (0.5, 0.85), (0.5, 0.15)):  # dot, yin and yang
+            before = page.inner_text("#decision")
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+            _expect(page, "#decision", before, there=False)
+            decisions.add(page.inner_text("#decision").split()[1])
+        assert len(decisions) == 3
+        page.focus("#points")
+        before = page.inner_text("#python")
+        page.keyboard.press("ArrowLeft")
+        _expect(page, "#python", before, there=False)
+
+
+def test_a_loop_and_recordings_of_events_are_explored(browser: Any) -> None:
+    with _page_of(browser, *recordings()) as page:
+        assert page.is_hidden("#paper")
+        page.evaluate("document.getElementById('map-loop').focus()")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        _expect(page, "#fields", "loop: receptive field")
+        page.click("#follow-back")
+        page.wait_for_selector("#trace canvas")
+        page.select_option("#part", "maps:maps")
+        page.click("#try")
+        _expect(page, "#outcome", "3 maps were lesioned")
+        _expect(page, "#effects", "of 3 right")
+        page.locator("#effects li button").first.click()
+        _expect(page, "#lesions", "map maps:")
+        page.select_option("#part", "pixels:stimulus")
+        page.click("#try")
+        _expect(page, "#outcome", "128 pixels were switched")
 
 
 def test_a_server_that_has_ended_is_told(browser: Any) -> None:

@@ -13,58 +13,35 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.data.stimuli import Stimuli
 from netsim.exploring import Explorer, View
+from netsim.exploring.explorer import SupersededError
 from netsim.exploring.view import Changed
-
-
-def _network(encoder: Any, **settings: Any) -> netsim.Network:
-    """Maps, relays, and a loop of two populations."""
-    neurons = netsim.Neurons(regime="phased", threshold=1.0, tau=16.0, onset=16.0, end=48.0, drive=1.0, bias=True)
-    later = dataclasses.replace(neurons, onset=48.0, end=96.0)
-    last = dataclasses.replace(neurons, onset=96.0, end=144.0)
-    populations = [
-        netsim.Population("maps", (6, 6, 3), neurons=neurons),
-        netsim.Population("pooled", (3, 3, 3), neurons=None),
-        netsim.Population("loop", (12,), neurons=later),
-        netsim.Population("output", (4,), neurons=last),
-    ]
-    projections = [
-        netsim.Projection("stimulus", "maps", netsim.Convolution(3, 3)),
-        netsim.Projection("maps", "pooled", netsim.Pooling(2)),
-        netsim.Projection("pooled", "loop", netsim.Dense()),
-        netsim.Projection("loop", "loop", netsim.Dense()),
-        netsim.Projection("loop", "output", netsim.Dense()),
-    ]
-    return netsim.Network("looped", encoder, tuple(populations), tuple(projections), duration=144.0, **settings)
+from tests.exploring.networks import images, recordings
 
 
 @pytest.fixture(scope="module")
 def looped() -> Explorer:
-    encoder = netsim.IntensityEncoder((8, 8, 1), t_max=16.0)
-    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1)).astype(np.uint8)
-    return Explorer(_network(encoder), Stimuli(images, np.arange(6) % 4, 255, encoder))
+    return Explorer(*images())
 
 
 @pytest.fixture(scope="module")
 def recorded() -> Explorer:
-    """An explorer of recordings of events."""
-    encoder = netsim.EventEncoder((8, 8, 2), t_max=16.0)
-    times = np.random.default_rng(0).integers(0, 16_000, (3, 8, 8, 2)).astype(np.int32)
-    return Explorer(_network(encoder), Stimuli(times, np.array([0, 1, 2]), None, encoder))
+    return Explorer(*recordings())
 
 
 def _read(explorer: Explorer, answer: bytes) -> tuple[dict[str, Any], list[dict[str, np.ndarray]]]:
     """Read an answer as the page does."""
     length = int.from_bytes(answer[:4], "little")
     floats, views = np.frombuffer(answer[4 + length :], "<f4"), []
+    header = json.loads(answer[4 : 4 + length])
     for _ in range(2):
         view = {}
         for name, shape in explorer.network.shapes.items():
             view[name], floats = np.split(floats, [int(np.prod(shape))])
+        floats = floats[2 * sum(header["samples"][len(views)]) :]  # potentials of the outputs
         views.append(view)
     assert not len(floats)
-    return json.loads(answer[4 : 4 + length]), views
+    return header, views
 
 
 def test_an_answer_has_the_spikes_that_present_returns(looped: Explorer) -> None:
@@ -157,6 +134,80 @@ def test_causes_sum_to_the_potential(looped: Explorer, layer: str, dt: float) ->
             assert (np.array(each["times"]) <= time).all()
 
 
+@pytest.mark.parametrize("layer", ["loop", "output"])
+def test_shares_are_followed_to_the_stimulus(looped: Explorer, layer: str) -> None:
+    shown = looped.show(View())
+    neuron = int(np.argmin(shown.spikes[layer].ravel()))
+    told = looped.trace(View(), netsim.Recorded(layer, neuron))
+    assert 0 < sum(map(abs, told["shares"])) <= 1 + 1e-9
+    assert np.isfinite(shown.spikes["stimulus"].ravel()[told["neurons"]]).all()
+    first, second = told["chain"][:2]
+    assert (first["layer"], first["neuron"]) == (layer, neuron)
+    causes = [
+        (value, each["source"], source)
+        for each in looped.why(View(), netsim.Recorded(layer, neuron))["causes"]
+        for source, value in zip(each["neurons"], each["potentials"], strict=True)
+    ]
+    assert (second["layer"], second["neuron"]) == max(causes)[1:]
+
+
+def test_receptive_fields_are_weights(looped: Explorer) -> None:
+    (field,) = looped.why(View(), netsim.Recorded("output", 2))["fields"]
+    kernel = looped.model.weights["output.kernel"]
+    np.testing.assert_allclose(field["weights"], kernel[:, 2], rtol=1e-3)
+
+
+@pytest.mark.parametrize(("layer", "part"), [("stimulus", "pixels"), ("loop", "neurons"), ("maps", "maps")])
+def test_each_change_is_the_same_as_alone(looped: Explorer, layer: str, part: str) -> None:
+    view = View(index=1, studies={"spike-jitter": 0.5}, silenced={"loop": (0,)}, maps={"maps": (2,)})
+    told = looped.each(view, layer, part, None, 4)
+    plain = looped.show(view)
+    for k in (0, len(told["numbers"]) - 1):
+        number = told["numbers"][k]
+        if part == "pixels":
+            stimuli = plain.batch.stimuli.copy()
+            stimuli.flat[number] = np.inf if np.isfinite(stimuli.flat[number]) else 0.0
+            batch = dataclasses.replace(plain.batch, stimuli=stimuli)
+            outputs = netsim.make_engine("event", looped.network).present(batch)["output"]
+        elif part == "maps":
+            outputs = looped.show(dataclasses.replace(view, maps={"maps": (2, number)})).spikes.outputs
+        else:
+            outputs = looped.show(dataclasses.replace(view, silenced={"loop": (0, number)})).spikes.outputs
+        assert told["choices"][k] == netsim.decide(outputs).choice[0]
+        times = np.minimum(outputs[0], looped.network.duration)
+        assert told["leads"][k] == np.delete(times, told["choice"]).min() - times[told["choice"]]
+    assert (told["correct"] is not None) == (part == "maps")
+
+
+def test_a_newer_question_ends_an_older_one(looped: Explorer) -> None:
+    asked = iter([False, True])
+    with pytest.raises(SupersededError):
+        looped.ask("each", {"view": {"seed": 99}, "layer": "loop", "part": "neurons"}, lambda: next(asked))
+
+
+@pytest.mark.parametrize("regime", ["free", "staggered"])
+def test_a_regime_is_that_of_a_network_specified_with_it(looped: Explorer, regime: str) -> None:
+    view = View(regime=regime, delay=2.0)
+    spikes = looped.show(view).spikes
+    network = view.network(looped.network)
+    assert {each.neurons.regime for each in network.populations if each.neurons} == {regime}
+    weighted = [each for each in network.projections if network.weight_shape(each)]
+    late = {each.name: np.full(network.shapes[each.source], 2.0) for each in weighted}
+    batch = netsim.Batch(looped.stimuli.latencies(np.array([0])), looped.model.weights, delays=late)
+    for name, latencies in netsim.make_engine("event", network).present(batch).items():
+        np.testing.assert_array_equal(spikes[name], latencies)
+    assert "phased" in looped.about()["regimes"]
+
+
+def test_brian2_fires_as_the_grid() -> None:
+    pytest.importorskip("brian2")
+    explorer = Explorer("yin-yang")
+    header, (shown, other) = _read(explorer, explorer.answer(View(engine="brian2", dt=1.0), View(dt=1.0)))
+    assert sum(each["moved"] + each["gained"] + each["lost"] for each in header["populations"]) == 0
+    assert np.isfinite(shown["output"]).any()
+    assert (shown["hidden"] == other["hidden"]).all()
+
+
 def test_relays_and_stimuli_have_inputs_and_none(looped: Explorer) -> None:
     pooled = looped.show(View()).spikes["pooled"].ravel()
     neuron = int(np.argmin(pooled))
@@ -167,10 +218,11 @@ def test_relays_and_stimuli_have_inputs_and_none(looped: Explorer) -> None:
 
 def test_the_plane_of_yin_yang() -> None:
     explorer = Explorer("yin-yang")
-    plane = explorer.plane(View())
-    choice = np.array(plane["choice"]).reshape(plane["side"], plane["side"])
-    at = np.round(explorer.stimuli.images[:200, 0, 0, :2] * (plane["side"] - 1)).astype(int)
-    assert (choice[at[:, 1], at[:, 0]] == explorer.stimuli.labels[:200]).mean() > 0.8
+    plane = explorer.plane(View(), part=3)
+    choice, side = np.array(plane["choice"]).reshape(-1, plane["side"]), plane["side"]
+    at = np.round(explorer.stimuli.images[:, 0, 0, :2] * (side - 1)).astype(int)
+    there = at[:, 1] % plane["parts"] == 3
+    assert (choice[at[there, 1] // plane["parts"], at[there, 0]] == explorer.stimuli.labels[there]).mean() > 0.8
 
 
 def test_the_program_and_the_command_give_the_same() -> None:
@@ -203,7 +255,7 @@ def test_results_are_kept_for_the_latest_views_only(looped: Explorer) -> None:
 
 
 def test_an_engine_changes_every_batch(looped: Explorer) -> None:
-    engine = View(maps={"maps": (1,)}).engine(looped.network)
+    engine = View(maps={"maps": (1,)}).make_engine(looped.network)
     assert isinstance(engine, Changed)
     spikes = netsim.present(looped.model, looped.stimuli, engine=engine)
     assert np.isinf(spikes["maps"][..., 1]).all()
@@ -241,6 +293,10 @@ def test_an_engine_changes_every_batch(looped: Explorer) -> None:
         ({"silenced": {"loop": ["1"]}}, "whole numbers"),
         ({"maps": {"maps": [3]}}, "0 to 2"),
         ({"threshold": 0}, "threshold"),
+        ({"delay": -1}, "delay"),
+        ({"regime": "none"}, "regime"),
+        ({"engine": ["event"]}, "engine"),
+        ({"engine": "brian2", "dt": 0}, "dt"),
     ],
 )
 def test_bad_states_are_one_line(looped: Explorer, state: Any, part: str) -> None:
@@ -257,6 +313,11 @@ def test_bad_states_are_one_line(looped: Explorer, state: Any, part: str) -> Non
         ("why", {"layer": "loop", "neuron": "1"}),
         ("why", {"layer": "nobody", "neuron": 1}),
         ("why", {"layer": 3, "neuron": 1}),
+        ("trace", {"layer": "loop", "neuron": -1}),
+        ("each", {"layer": "loop", "part": "pixels"}),
+        ("each", {"layer": "nobody", "part": "neurons"}),
+        ("each", {"layer": "maps", "part": "maps", "count": -1}),
+        ("each", {"layer": "loop", "part": "neurons", "rival": 99}),
         ("figure", {"format": "../../x"}),
         ("plane", {}),
     ],

@@ -6,6 +6,8 @@ import asyncio
 import json
 import re
 import socket
+import threading
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,40 @@ def test_wrong_questions_are_one_line(app: Any, body: bytes) -> None:
     assert content
     assert b"\n" not in content
     assert b"Traceback" not in content
+
+
+def test_the_newest_question_of_a_page_wins() -> None:
+    """An older question that waits is not computed any more. Other pages and other questions keep theirs."""
+    explorer = Explorer("digits")
+    begun, go = threading.Event(), threading.Event()
+    ask, computed = explorer.ask, []
+
+    def slow(question: str, given: Any, is_stale: Any) -> Any:
+        begun.set()
+        go.wait(30)
+        answer = ask(question, given, is_stale)
+        computed.append(given["view"]["index"])
+        return answer
+
+    explorer.ask = slow  # type: ignore[method-assign]
+    app, statuses = serving.application(explorer, TOKEN, PORT), {}
+
+    def send(index: int, page: str) -> None:
+        statuses[index] = _post(app, "answer", {"view": {"index": index}}, page=page)[0]
+
+    threads = []
+    for index, page in enumerate(("mine", "mine", "mine", "another")):
+        threads.append(threading.Thread(target=send, args=(index, page)))
+        arrived = len(app.state.newest)
+        threads[-1].start()
+        begun.wait(30)
+        while len(app.state.newest) == arrived and app.state.newest.get((page, "answer"), -1) < index:
+            time.sleep(0.001)
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert statuses == {0: 409, 1: 409, 2: 200, 3: 200}
+    assert sorted(computed) == [2, 3]
 
 
 def test_long_questions_are_refused(app: Any) -> None:

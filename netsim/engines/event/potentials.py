@@ -63,12 +63,15 @@ class Cause(NamedTuple):
         When their spikes arrive (ms); ``inf`` for silence.
     potentials : ndarray of float
         Parts of the potential, in the unit of the threshold.
+    weights : ndarray of float
+        Synaptic weights, of silent neurons too.
     """
 
     source: str
     neurons: np.ndarray
     arrivals: np.ndarray
     potentials: np.ndarray
+    weights: np.ndarray
 
 
 def causes_of(
@@ -91,7 +94,7 @@ def causes_of(
         else:
             built = np.maximum(min(time, times.gate) - starts, 0.0)
         potentials = (synapses.jumps * built).sum(axis=1) / population.dynamics.tau
-        causes.append(Cause(synapses.source, synapses.pre, arrivals, potentials))
+        causes.append(Cause(synapses.source, synapses.pre, arrivals, potentials, synapses.weights))
     return causes
 
 
@@ -104,6 +107,7 @@ class _Inputs(NamedTuple):
 
     source: str
     pre: np.ndarray
+    weights: np.ndarray
     late: np.ndarray
     delays: np.ndarray
     jumps: np.ndarray
@@ -141,7 +145,7 @@ def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) ->
         if dt:
             delays = np.array(breakpoint_steps(network, projection, dt)) * dt
         jumps, recurrent = weight[:, None] * changes, network.is_recurrent(projection)
-        inputs.append(_Inputs(projection.source, pre, late, delays, jumps, recurrent))
+        inputs.append(_Inputs(projection.source, pre, weight, late, delays, jumps, recurrent))
     bias = batch.weights[bias_name(population)][recorded.neuron % population.maps] if population.has_bias else 0.0
     return float(bias), inputs
 

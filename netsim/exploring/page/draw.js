@@ -8,7 +8,14 @@ function rgb(hex) {
   return [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
 }
 
-const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+// Colours of the theme, and packed colours of latencies. Asking the browser for them is slow.
+const scheme = matchMedia("(prefers-color-scheme: dark)"), themed = new Map();
+let ramps = null;
+scheme.addEventListener("change", () => {
+  themed.clear();
+  ramps = null;
+});
+const isDark = () => scheme.matches;
 
 // A colour that stands out on the page: on a dark page dark colours are lightened.
 export function legible(hex) {
@@ -26,7 +33,8 @@ function ramp(part) {
 }
 
 export function css(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  if (!themed.has(name)) themed.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return themed.get(name);
 }
 
 // Prepare a canvas for sharp lines, and return its context, width and height in CSS pixels.
@@ -69,27 +77,34 @@ export function bands(populations) {
   });
 }
 
-export function raster(canvas, about, spikes, before, cursor, differs) {
+// The spikes of all populations. With `before`, spikes that are equal in both are pale, and those of A are grey.
+export function raster(canvas, about, spikes, windows, cursor, before = null) {
   const rows = bands(about.populations), last = rows[rows.length - 1];
   const [context, width, height] = prepared(canvas, last.top + last.height + AXIS + 4);
   const scale = timeAxis(context, width, height, 0, about.duration);
   about.populations.forEach((each, k) => {
     const { top, height: tall } = rows[k], colour = legible(about.colours[k % about.colours.length]);
-    const [onset, end] = each.window.map((time) => (time === null ? about.duration : time));
+    const [onset, end] = windows[k].map((time) => (time === null ? about.duration : time));
     context.fillStyle = css("--panel");
     context.fillRect(scale(onset), top, Math.max(scale(end) - scale(onset), 1), tall);
     context.fillStyle = css("--ink");
     context.textAlign = "right";
     context.fillText(each.name.slice(0, 12), LEFT - 6, top + tall / 2 + 4);
-    const dot = each.size > 2000 ? 1 : 2, step = tall / each.size, mark = each.size <= 40 ? Math.max(step - 1, 2) : dot;
-    const dots = (times, fill, wide) => {
-      context.fillStyle = fill;
+    const dot = each.size > 2000 ? 1 : 2, step = tall / each.size, few = each.size <= 40;
+    const mark = few ? Math.max(step - 1, 2) : dot, now = spikes[each.name], then = before ? before[each.name] : now;
+    const dots = (times, wide, chosen) => {
       for (let n = 0; n < times.length; n++) {
-        if (times[n] < Infinity) context.fillRect(scale(times[n]) - wide / 2, top + n * step, wide, mark);
+        if (times[n] < Infinity && chosen(n)) context.fillRect(scale(times[n]) - wide / 2, top + n * step, wide, mark);
       }
     };
-    if (differs) dots(before[each.name], css("--faint"), each.size <= 40 ? 5 : dot + 1);
-    dots(spikes[each.name], colour, each.size <= 40 ? 3 : dot);
+    const wide = few ? 3 : dot, equal = (n) => now[n] === then[n], differs = (n) => now[n] !== then[n];
+    context.fillStyle = css("--faint");
+    if (before) dots(then, few ? 3 : dot, differs);
+    context.fillStyle = colour;
+    context.globalAlpha = before ? 0.35 : 1;
+    dots(now, wide, equal);
+    context.globalAlpha = 1;
+    if (before) dots(now, wide + 1, differs);
   });
   context.fillStyle = css("--bad");
   context.fillRect(scale(cursor), 0, 1.5, height - AXIS);
@@ -119,9 +134,14 @@ export function timeAt(canvas, about, x) {
 export function lines(canvas, high, curves, { threshold, marks = [], cursor = null, window: [onset, end] }, height = 170) {
   const [context, width] = prepared(canvas, height), bottom = height - AXIS - 4;
   const scale = timeAxis(context, width, height, 0, high);
-  const seen = curves.flatMap(({ points: [times, values] }) => values.filter((_, k) => times[k] <= end));
-  const ceiling = 1.15 * Math.max(threshold || 0, 1e-9), most = Math.min(Math.max(ceiling, ...seen), 2 * ceiling);
-  const least = Math.max(Math.min(0, ...seen), -1.5 * ceiling);
+  const ceiling = 1.15 * Math.max(threshold || 0, 1e-9);
+  let most = ceiling, least = 0;
+  for (const { points: [times, values] } of curves) {
+    for (let k = 0; k < times.length && times[k] <= end; k++) {
+      most = Math.max(most, Math.min(values[k], 2 * ceiling));
+      least = Math.min(least, Math.max(values[k], -1.5 * ceiling));
+    }
+  }
   const rise = (value) => bottom - ((value - least) / (most - least)) * (bottom - 4);
   context.fillStyle = css("--panel");
   context.fillRect(scale(onset), 2, scale(Math.min(end, high)) - scale(onset), bottom - 2);
@@ -152,11 +172,16 @@ export function lines(canvas, high, curves, { threshold, marks = [], cursor = nu
   context.textAlign = "right";
   if (threshold) context.fillText("threshold", LEFT - 6, rise(threshold) + 4);
   context.fillText("0", LEFT - 6, rise(0) + 4);
-  for (const { time, colour, name } of marks) {
+  let taken = -Infinity, floor = 0;
+  for (const { time, colour, name } of [...marks].sort((a, b) => a.time - b.time)) {
     context.fillStyle = colour;
     context.fillRect(scale(time) - 0.75, rise(threshold || 0) - 6, 1.5, 12);
     context.textAlign = "left";
-    if (name) context.fillText(name, scale(time) + 3, rise(threshold || 0) - 4);
+    if (!name) continue;
+    const at = Math.min(scale(time) + 3, width - RIGHT - context.measureText(name).width);
+    floor = at < taken ? floor + 11 : 0; // names of close spikes are stacked below the threshold
+    context.fillText(name, at, rise(threshold || 0) + (floor ? 4 + floor : -4));
+    taken = Math.max(taken, at + context.measureText(name).width + 2);
   }
   if (cursor !== null) {
     context.fillStyle = css("--bad");
@@ -205,32 +230,44 @@ export function mapSize(plan) {
   return [across * (plan.columns + gap(plan)) - gap(plan), down * (plan.rows + gap(plan)) - gap(plan)];
 }
 
-// Draw one pixel for each neuron. `colour(neuron)` returns [red, green, blue], or null for the ground.
+// A colour as a pixel of a picture: red in the lowest byte.
+export function packed([red, green, blue]) {
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}
+
+// Draw one pixel for each neuron. `colour(neuron)` returns a packed colour, or 0 for the ground.
 export function picture(canvas, plan, colour, widest = 320) {
   const [width, height] = mapSize(plan);
-  canvas.width = width;
-  canvas.height = height;
-  const zoom = Math.max(1, Math.min(Math.floor(widest / width), Math.floor(220 / height), 16));
-  canvas.style.width = `${width * zoom}px`;
-  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
-  const ground = rgb(css("--panel"));
-  for (let n = 0; n < plan.count; n++) {
-    const [x, y] = place(plan, n), at = 4 * (y * width + x), [red, green, blue] = colour(n) || ground;
-    image.data.set([red, green, blue, 255], at);
+  if (!plan.pixels) {
+    plan.pixels = new Int32Array(plan.count);
+    for (let n = 0; n < plan.count; n++) {
+      const [x, y] = place(plan, n);
+      plan.pixels[n] = y * width + x;
+    }
   }
+  plan.zoom = Math.max(1, Math.min(Math.floor(widest / width), Math.floor(220 / height), 16));
+  if (canvas.width !== width || canvas.height !== height) {
+    canvas.width = width;
+    canvas.height = height;
+  }
+  canvas.style.width = `${width * plan.zoom}px`;
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer), ground = packed(rgb(css("--panel")));
+  for (let n = 0; n < plan.count; n++) pixels[plan.pixels[n]] = colour(n) || ground;
   context.putImageData(image, 0, 0);
 }
 
-// The colour of a latency within a window.
+// The packed colour of a latency within a window.
 export function latencyColour(time, [onset, end]) {
-  return ramp((time - onset) / Math.max(end - onset, 1e-9));
+  ramps ??= Uint32Array.from({ length: 256 }, (_, k) => packed(ramp(k / 255)));
+  return ramps[Math.round(Math.min(Math.max((time - onset) / Math.max(end - onset, 1e-9), 0), 1) * 255)];
 }
 
-// The colour of a signed value: one hue for each sign, brighter for larger values.
+// The packed colour of a signed value: one hue for each sign, stronger for larger values.
 export function signedColour(value, largest, colours) {
   const strength = Math.min(Math.abs(value) / largest, 1) ** 0.7, ground = rgb(css("--panel"));
-  const hue = rgb(value > 0 ? colours[3] : colours[0]);
-  return ground.map((from, k) => from + strength * (hue[k] - from));
+  const hue = rgb(legible(value > 0 ? colours[3] : colours[0]));
+  return packed(ground.map((from, k) => from + strength * (hue[k] - from)));
 }
 
 export { rgb };

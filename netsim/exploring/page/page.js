@@ -3,7 +3,8 @@ import * as draw from "./draw.js";
 
 const $ = (id) => document.getElementById(id);
 let about, view = {}, pinned = null, spikes = {}, before = {}, header = null, cursor = 0, trail = [], told = null;
-let focus = {}, plans = {}, playing = null, points = null, shown = 0;
+let focus = {}, plans = {}, playing = null, points = null, shown = 0, traced = null, outcome = null, stored = null, later;
+const me = Math.random().toString(36).slice(2), asked = {};
 
 // Make an element with text, and attributes or listeners.
 function element(name, text = "", attributes = {}) {
@@ -18,13 +19,32 @@ function element(name, text = "", attributes = {}) {
 
 // Questions -----------------------------------------------------------------------------------------------------------
 
+// Ask the server. A newer question of the same kind ends an older one, here and in the server.
 async function ask(question, content = {}) {
-  const response = await fetch(`ask/${question}`, { method: "POST", body: JSON.stringify(content) });
+  if (stored) return answerOf(question, content);
+  asked[question]?.abort();
+  asked[question] = new AbortController();
+  const { signal } = asked[question], body = JSON.stringify(content);
+  const response = await fetch(`ask/${question}`, { method: "POST", headers: { page: me }, body, signal });
+  if (response.status === 409) throw new DOMException("superseded", "AbortError");
   if (!response.ok) throw new Error((await response.text()) || "the server refused; start netsim explore again");
   return response;
 }
 
+// In the demo of the documentation answers are stored in the page, because there is no server.
+async function answerOf(question, { view: of, layer, neuron, part }) {
+  const kept = stored[[question, of?.index ?? 0, layer, neuron ?? part].filter((each) => each !== undefined).join(":")];
+  if (kept === undefined) throw new Error("this demo has no answer stored for that; netsim explore answers it");
+  return typeof kept === "string" ? new Response(bytesOf(kept)) : new Response(JSON.stringify(kept));
+}
+
+async function unpack(text) {
+  const packed = new Response(bytesOf(text)).body.pipeThrough(new DecompressionStream("gzip"));
+  return new Response(packed).json();
+}
+
 function fail(error) {
+  if (error.name === "AbortError") return;
   const lost = error instanceof TypeError ? "netsim explore has ended; start it again" : error.message;
   $("error").textContent = lost;
   $("error").hidden = false;
@@ -38,7 +58,7 @@ function newest(work, tell = () => {}) {
     busy = true;
     tell(true);
     try {
-      await work();
+      await work(() => waiting);
       $("error").hidden = true;
     } catch (error) {
       fail(error);
@@ -57,33 +77,72 @@ const refresh = newest(async () => {
   const bytes = await response.arrayBuffer(), length = new DataView(bytes).getUint32(0, true);
   header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
   let at = 4 + length;
-  for (const target of [spikes, before]) {
-    for (const { name, size } of about.populations) {
-      target[name] = new Float32Array(bytes, at, size);
-      at += 4 * size;
-    }
-  }
+  const read = (size) => new Float32Array(bytes, (at += 4 * size) - 4 * size, size);
+  header.races = [spikes, before].map((target, k) => {
+    for (const { name, size } of about.populations) target[name] = read(size);
+    return header.samples[k].map((count) => [read(count), read(count)]);
+  });
   show();
 }, (busy) => (document.body.dataset.busy = String(busy)));
 
 const explain = newest(async () => {
   if (!trail.length) return;
   told = await (await ask("why", { view, ...trail[trail.length - 1] })).json();
+  traced = null;
   showNeuron();
 });
 
-const replane = newest(async () => {
-  points = await (await ask("plane", { view })).json();
-  showPlane();
+async function followBack() {
+  traced = await (await ask("trace", { view, ...trail[trail.length - 1] })).json();
+  showTrace();
+}
+
+async function tryEach() {
+  const [part, layer] = $("part").value.split(":"), rival = $("rival").value === "" ? undefined : +$("rival").value;
+  $("outcome").textContent = "Trying …";
+  try {
+    outcome = await (await ask("each", { view, layer, part, rival, count: +$("count").value })).json();
+    outcome.rival = rival;
+    showOutcome();
+  } catch (error) {
+    if (error.name !== "AbortError") $("outcome").textContent = "";
+    fail(error);
+  }
+}
+
+const replane = newest(async (isOld) => {
+  points = null;
+  for (const part of [0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15]) {
+    if (isOld()) return;
+    const { side, parts, choice } = await (await ask("plane", { view, part })).json();
+    points ??= { side, choice: Array(side * side), sure: [] };
+    for (let row = part; row < side; row++) {  // rows that are not known yet look like the last known one
+      const from = Math.floor((row - part) / parts) * side, known = (row - part) % parts === 0;
+      for (let k = 0; k < side; k++) {
+        if (known || points.sure[row] === undefined) points.choice[row * side + k] = choice[from + k];
+      }
+      if (known) points.sure[row] = true;
+    }
+    showPlane();
+  }
 });
 
 function changed(change, ofNetwork = true) {
   Object.assign(view, change);
   for (const name of Object.keys(view)) if (view[name] === undefined) delete view[name];
-  history.replaceState(null, "", `#${encoded(view)}`);
+  keep();
   refresh();
+  clearTimeout(later);
+  if (outcome) later = setTimeout(tryEach, 400);
   explain();
   if (about.plane && ofNetwork) replane();
+}
+
+// Write the state into the address: the view, and after ~ what else the page shows.
+function keep() {
+  const also = { pinned: pinned ?? undefined, neuron: trail[trail.length - 1], time: cursor < about.duration ? cursor : undefined };
+  const rest = Object.values(also).some((each) => each !== undefined) ? `~${encoded(also)}` : "";
+  if (!stored) history.replaceState(null, "", `#${encoded(view)}${rest}`);
 }
 
 function encoded(state) {
@@ -108,7 +167,7 @@ function sliders() {
     set: (value) => ({ [name]: value === neutral ? undefined : value }),
   });
   const study = ({ name, level, summary, most }) => ({
-    text: level, title: `${name}: ${summary}`, low: 0, high: most, neutral: 0,
+    text: `${name.replaceAll("-", " ")}: ${level}`, title: summary, low: 0, high: most, neutral: 0,
     get: () => view.studies?.[name] ?? 0,
     set: (value) => ({ studies: { ...view.studies, [name]: value || undefined } }),
   });
@@ -117,7 +176,11 @@ function sliders() {
   const edits = about.sample && !flat ? [plain("contrast", "contrast", 0, 2, 1)] : [];
   if (about.sample) edits.push(plain("noise", "noise on intensities, SD", 0, 0.5, 0));
   if (!flat) edits.push(plain("occlusion", "occluded square, side (shift-click moves it)", 0, 1, 0));
-  return { stimulus: [...edits, ...of(true)], changes: [plain("threshold", "factor of thresholds", 0.5, 1.5, 1), ...of(false)] };
+  const changes = [
+    plain("threshold", "factor of all thresholds", 0.5, 1.5, 1),
+    plain("delay", "additional delay of all spikes (ms)", 0, about.window / 2, 0),
+  ];
+  return { stimulus: [...edits, ...of(true)], changes: [...changes, ...of(false)] };
 }
 
 const known = [];
@@ -155,7 +218,8 @@ function showControls() {
   known.forEach((update) => update());
   $("index").value = view.index ?? 0;
   $("seed").value = view.seed ?? 0;
-  $("dt").value = view.dt ?? "";
+  $("dt").value = `${view.engine ?? "event"}:${view.dt ?? ""}`;
+  $("regime").value = view.regime ?? "";
   const list = $("lesions");
   list.replaceChildren();
   for (const which of ["silenced", "maps"]) {
@@ -190,6 +254,7 @@ function touch(layer, neuron, how = $("click").value) {
 function select(chosen) {
   trail.push(chosen);
   focus[chosen.layer] = chosen.neuron;
+  keep();
   explain().then(() => $("neuron").scrollIntoView({ block: "nearest" }));
   if (header) showMaps();
 }
@@ -231,8 +296,15 @@ function show() {
   document.body.dataset.shown = String(++shown);  // how many answers
 }
 
+function windows() {
+  return header.populations.map((each) => each.window);
+}
+
 function showRaster() {
-  draw.raster($("raster"), about, spikes, before, cursor, differs());
+  const beside = $("beside").checked;
+  $("rasters").classList.toggle("beside", beside);
+  draw.raster($("raster"), about, spikes, windows(), cursor, differs() ? before : null);
+  if (beside) draw.raster($("raster-a"), about, before, windows(), cursor, differs() ? spikes : null);
   $("cursor").value = cursor;
   $("time").textContent = `${cursor.toFixed(1)} ms`;
 }
@@ -244,10 +316,10 @@ function colourOf(number) {
 function showRace() {
   const output = about.populations[about.populations.length - 1], times = spikes[output.name];
   const curve = (points, k, dashed) => ({ points, dashed, colour: colourOf(k), wide: k === header.decision.choice });
-  const curves = header.race.map((each, k) => curve(each, k, false));
-  if (differs()) curves.unshift(...header.race_against.map((each, k) => curve(each, k, true)));
+  const curves = header.races[0].map((each, k) => curve(each, k, false));
+  if (differs()) curves.unshift(...header.races[1].map((each, k) => curve(each, k, true)));
   const marks = [...times].flatMap((time, k) => (time < Infinity ? [{ time, colour: colourOf(k), name: className(k) }] : []));
-  const how = { threshold: about.threshold * (view.threshold ?? 1), marks, cursor, window: full(output.window) };
+  const how = { threshold: about.threshold * (view.threshold ?? 1), marks, cursor, window: full(windows().at(-1)) };
   draw.lines($("race"), about.duration, curves, how);
   const order = [...times.keys()].filter((k) => times[k] < Infinity).sort((a, b) => times[a] - times[b]).slice(0, 3);
   const places = order.map((k) => `${className(k)} at ${times[k].toFixed(2)} ms`).join(", then ");
@@ -263,9 +335,9 @@ function isLesioned(name, neuron) {
 }
 
 function showMaps() {
-  const lost = draw.rgb(colourOf(8)), gained = draw.rgb(colourOf(3)), lesioned = draw.rgb(colourOf(9));
+  const [gained, lost, lesioned] = [3, 8, 9].map((k) => draw.packed(draw.rgb(colourOf(k))));
   const compared = differs();
-  for (const { name, window } of about.populations) {
+  for (const { name, window, spikes: count } of header.populations) {
     const now = spikes[name], then = before[name], seen = full(window);
     const hurt = view.silenced?.[name] || view.maps?.[name];
     draw.picture($(`map-${name}`), plans[name], (n) => {
@@ -273,29 +345,30 @@ function showMaps() {
       const fired = now[n] <= cursor, had = then[n] <= cursor;
       if (compared && fired && then[n] === Infinity) return gained;
       if (compared && had && now[n] === Infinity) return lost;
-      return fired ? draw.latencyColour(now[n], seen) : null;
+      return fired ? draw.latencyColour(now[n], seen) : 0;
     });
     mark(name);
-    const { spikes: count } = header.populations.find((each) => each.name === name);
-    const fired = now.reduce((sum, time) => sum + (time <= cursor), 0);
+    let fired = 0;
+    for (const time of now) fired += time <= cursor;
     $(`count-${name}`).textContent = `${name}: ${fired} of ${now.length} have fired, ${count} in all`;
   }
 }
 
 // Outline the neuron in focus on its map.
 function mark(name) {
-  if (focus[name] === undefined) return;
-  const canvas = $(`map-${name}`), context = canvas.getContext("2d"), [x, y] = draw.place(plans[name], focus[name]);
-  context.fillStyle = colourOf(3);
-  context.globalAlpha = 0.8;
-  for (const [dx, dy] of [[-1, 0], [1, 0], [0, -1], [0, 1]]) context.fillRect(x + dx, y + dy, 1, 1);
-  context.globalAlpha = 1;
+  const ring = $(`ring-${name}`), canvas = $(`map-${name}`);
+  ring.hidden = focus[name] === undefined;
+  if (ring.hidden) return;
+  const [x, y] = draw.place(plans[name], focus[name]), zoom = canvas.clientWidth / canvas.width;
+  Object.assign(ring.style, { left: `${canvas.offsetLeft + x * zoom - 3}px`, top: `${canvas.offsetTop + y * zoom - 3}px` });
+  ring.style.width = ring.style.height = `${zoom + 6}px`;
 }
 
 function showDifferences() {
   const total = header.populations.reduce((sum, each) => sum + each.gained + each.lost + each.moved, 0);
   const to = pinned ? "the pinned view" : "the unchanged network with the same stimulus";
-  $("versus").textContent = `A is ${to}. ${total} spikes differ.`;
+  const equal = total && header.decision.choice === header.against.choice ? " The decision is the same." : "";
+  $("versus").textContent = `A is ${to}. ${total} spikes differ.${equal}`;
   const head = element("tr"), rows = [];
   for (const text of ["population", "spikes", "gained", "lost", "moved", "largest shift (ms)"]) head.append(element("th", text));
   for (const each of header.populations) {
@@ -308,6 +381,24 @@ function showDifferences() {
   const thead = element("thead");
   thead.append(head);
   $("differences").replaceChildren(thead, ...rows);
+  const differing = [];
+  for (const { name } of header.populations) {
+    const now = spikes[name], then = before[name];
+    for (let n = 0; n < now.length; n++) {
+      if (now[n] !== then[n]) differing.push({ layer: name, neuron: n, now: now[n], then: then[n], size: Math.abs(now[n] - then[n]) });
+    }
+  }
+  differing.sort((a, b) => b.size - a.size);
+  const time = (each) => (each < Infinity ? `${each.toFixed(2)} ms` : "silent");
+  const items = differing.slice(0, 10).map(({ layer, neuron, now: after, then }) =>
+    item(`${nameOf(layer, neuron)}: ${time(after)}, in A ${time(then)}`, () => select({ layer, neuron })));
+  $("differing").replaceChildren(...items);
+}
+
+function item(text, onclick) {
+  const made = element("li");
+  made.append(element("button", text, { onclick }));
+  return made;
 }
 
 function nameOf(layer, neuron) {
@@ -318,41 +409,106 @@ function nameOf(layer, neuron) {
   return `${layer}:${neuron} (row ${Math.floor(at / plan.columns)}, column ${at % plan.columns}${map})`;
 }
 
+function showPotential() {
+  const { latency, potential, threshold, window } = told;
+  $("potential").hidden = !potential;
+  if (!potential) return;
+  const marks = latency === null ? [] : [{ time: latency, colour: colourOf(3), name: "spike" }];
+  const curve = { points: potential, colour: colourOf(0), wide: true };
+  draw.lines($("potential"), about.duration, [curve], { threshold, marks, cursor, window: full(window) });
+}
+
+// A picture of signed values of neurons, in which a click selects a neuron.
+function signed(source, text, neurons, values, onhit = (neuron) => select({ layer: source, neuron })) {
+  const canvas = element("canvas", "", { role: "img", "aria-label": text }), figure = element("figure");
+  const of = new Map(neurons.map((each, k) => [each, values[k]]));
+  const largest = values.reduce((most, each) => Math.max(most, Math.abs(each)), 1e-12);
+  draw.picture(canvas, plans[source], (n) => (of.has(n) ? draw.signedColour(of.get(n), largest, about.colours) : 0), 420);
+  canvas.addEventListener("click", (event) => {
+    const hit = hitOf(canvas, source, event);
+    if (hit !== null) onhit(hit);
+  });
+  figure.append(element("figcaption", text), canvas);
+  return figure;
+}
+
 function showNeuron() {
-  const { layer, neuron, latency, potential, threshold, causes, window } = told;
+  const { layer, neuron, latency, potential, causes, fields } = told;
   const when = latency === null ? "stays silent" : `fires at ${latency.toFixed(3)} ms`;
   const rest = potential ? ` Inputs add ${rounded(told.reached - told.rest)}, current and drive ${rounded(told.rest)}.` : "";
   $("which").textContent = `${nameOf(layer, neuron)} ${when}.${rest}`;
   $("back").hidden = trail.length < 2;
-  $("potential").hidden = !potential;
-  if (potential) {
-    const marks = latency === null ? [] : [{ time: latency, colour: colourOf(3), name: "spike" }];
-    const curve = { points: potential, colour: colourOf(0), wide: true };
-    draw.lines($("potential"), about.duration, [curve], { threshold, marks, cursor, window: full(window) });
-  }
-  const fields = [], all = [];
+  $("follow-back").hidden = $("lesion").hidden = layer === about.populations[0].name;
+  showPotential();
+  const figures = [], all = [];
   for (const { source, neurons, times, potentials, count } of causes) {
-    const canvas = element("canvas", "", { role: "img", "aria-label": `contributions of ${source}` }), figure = element("figure");
-    const values = new Map(neurons.map((each, k) => [each, potentials ? potentials[k] : 1]));
-    const largest = Math.max(...[...values.values()].map(Math.abs), 1e-12);
-    draw.picture(canvas, plans[source], (n) => (values.has(n) ? draw.signedColour(values.get(n), largest, about.colours) : null), 420);
-    canvas.addEventListener("click", (event) => {
-      const hit = hitOf(canvas, source, event);
-      if (hit !== null) select({ layer: source, neuron: hit });
-    });
-    figure.append(element("figcaption", `${count} causal spikes of ${source}`), canvas);
-    fields.push(figure);
+    const text = `${source}: ${count} causal spikes`;
+    figures.push(signed(source, text, neurons, potentials ?? neurons.map(() => 1)));
     neurons.forEach((each, k) => all.push({ layer: source, neuron: each, time: times[k], value: potentials ? potentials[k] : null }));
   }
-  $("fields").replaceChildren(...fields);
+  for (const { source, neurons, weights } of fields) {
+    figures.push(signed(source, `${source}: receptive field (weights)`, neurons, weights));
+  }
+  $("fields").replaceChildren(...figures);
   if (told.potential) all.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
   const items = all.slice(0, 15).map(({ layer: from, neuron: each, time, value }) => {
     const text = `${nameOf(from, each)} at ${time.toFixed(2)} ms${value === null ? "" : `: ${value > 0 ? "+" : ""}${rounded(value)}`}`;
-    const item = element("li");
-    item.append(element("button", text, { onclick: () => select({ layer: from, neuron: each }) }));
-    return item;
+    return item(text, () => select({ layer: from, neuron: each }));
   });
   $("causes").replaceChildren(...items);
+  showTrace();
+}
+
+function showTrace() {
+  $("trace").replaceChildren();
+  if (!traced) return;
+  const input = about.populations[0].name, chain = element("ol", "", { class: "chain" });
+  for (const { layer, neuron } of traced.chain) chain.append(item(nameOf(layer, neuron), () => select({ layer, neuron })));
+  const text = `${traced.neurons.length} spikes of the stimulus reach it. Colour: their share`;
+  $("trace").append(element("p", "Largest cause of each neuron, back to the stimulus:"), chain);
+  $("trace").append(signed(input, text, traced.neurons, traced.shares));
+}
+
+// The result of trying each pixel, neuron or map: a picture, and the largest effects first.
+function showOutcome() {
+  const { layer, part, choice, lead, numbers, choices, leads, rival, correct } = outcome, plan = plans[layer];
+  const noun = part === "pixels" ? "pixel" : part === "neurons" ? "neuron" : "map";
+  const verb = part === "pixels" ? "switched" : "lesioned";
+  const turned = choices.filter((each) => each !== choice).length, rows = [...numbers.keys()].sort((a, b) => leads[a] - leads[b]);
+  const over = rival === undefined ? "the next output" : className(rival);
+  const now = `${className(choice)} fires ${rounded(lead)} ms before ${over}.`;
+  const harmless = rows.filter((k) => choices[k] === choice && leads[k] >= 0.99 * lead && (!correct || correct[k] >= outcome.correct_before));
+  const without = part === "maps" ? ` ${harmless.length} can be lost without loss: ${harmless.map((k) => numbers[k]).sort((a, b) => a - b).join(", ") || "none"}.` : "";
+  const only = part === "neurons" ? " Silent neurons are left out, because their lesion changes nothing." : "";
+  $("outcome").textContent = `${now} ${numbers.length} ${noun}s were ${verb}, one at a time. ${turned || "None"} of them change${turned === 1 ? "s" : ""} the decision.${without}${only}`;
+  const name = (k) => (part === "maps" ? `map ${numbers[k]}` : nameOf(layer, numbers[k]));
+  const apply = (k) => {
+    if (part === "pixels") switchPixel(numbers[k]);
+    else lesion(part === "maps" ? "maps" : "silenced", layer, numbers[k]);
+  };
+  const list = element("ol"), show = rows.slice(0, 10);
+  for (const k of show) {
+    const other = choices[k] === choice ? "" : `, then ${className(choices[k])} wins`;
+    const right = correct ? `, ${correct[k]} of ${outcome.count} right (${outcome.correct_before} with it)` : "";
+    list.append(item(`${name(k)}: lead ${rounded(lead)} → ${rounded(leads[k])} ms${other}${right}`, () => apply(k)));
+  }
+  const colours = new Map(numbers.map((each, k) => [each, lead - leads[k]]));
+  const all = part === "maps" ? [...Array(plan.count).keys()] : numbers;
+  const values = all.map((each) => colours.get(part === "maps" ? each % plan.maps : each));
+  const hit = (neuron) => apply(numbers.indexOf(part === "maps" ? neuron % plan.maps : neuron));
+  const click = part === "pixels" ? "A click switches a pixel." : `A click lesions a ${noun}.`;
+  const caption = `Orange: the lead falls. Blue: it rises. ${click}`;
+  $("effects").replaceChildren(signed(layer, caption, all, values, (neuron) => colours.has(part === "maps" ? neuron % plan.maps : neuron) && hit(neuron)));
+  const strongest = element("button", `${part === "pixels" ? "Switch" : "Lesion"} the strongest`, { class: "live", onclick: () => apply(rows[0]) });
+  if (rows.length) $("effects").append(strongest, element("p", `Largest losses of the lead. A click ${part === "pixels" ? "switches" : "lesions"}.`), list);
+}
+
+// Switch a pixel of the stimulus off, or on.
+function switchPixel(number) {
+  const input = about.populations[0], levels = header.sample ? bytesOf(header.sample) : [];
+  if (levels.length !== input.size) return fail(new Error("pixels of this stimulus cannot be switched one by one"));
+  levels[number] = spikes[input.name][number] < Infinity ? 0 : 255;
+  setDrawing(levels);
 }
 
 function showPaper() {
@@ -418,11 +574,27 @@ function listenToPaper() {
         }
       }
     }
-    header.sample = toText(levels);
-    showPaper();
-    paper.dataset.drawing = "yes";
-    setDrawing(levels);
+    paint.over(levels);
   };
+  paint.over = (drawn) => {
+    header.sample = toText(drawn);
+    delete paper.dataset.drawing;
+    showPaper();
+    if (levels) paper.dataset.drawing = "yes";
+    setDrawing(drawn);
+  };
+  let at = null;
+  paper.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], " ": [0, 0] }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    at = [width, height].map((size, k) => Math.min(Math.max((at ? at[k] : Math.floor(size / 2)) + move[k], 0), size - 1));
+    $("paper-at").textContent = `pen at row ${at[1]}, column ${at[0]}`;
+    if (event.key !== " ") return;
+    const drawn = bytesOf(header.sample), first = (at[1] * width + at[0]) * channels;
+    drawn.fill($("pen").value === "1" ? 255 : 0, first, first + channels);
+    paint.over(drawn);
+  });
   paper.addEventListener("pointerdown", (event) => {
     const box = paper.getBoundingClientRect();
     if (event.shiftKey) {
@@ -433,11 +605,7 @@ function listenToPaper() {
     levels = bytesOf(header.sample);
     paint(event);
   });
-  paper.addEventListener("pointermove", (event) => {
-    if (!levels) return;
-    delete paper.dataset.drawing;
-    paint(event);
-  });
+  paper.addEventListener("pointermove", (event) => levels && paint(event));
   const stop = () => {
     levels = null;
     delete paper.dataset.drawing;
@@ -522,7 +690,7 @@ function addMaps() {
       $("time").textContent = nameOf(name, focus[name] ?? 0);
     });
     const figure = element("figure");
-    figure.append(element("figcaption", "", { id: `count-${name}` }), canvas);
+    figure.append(element("figcaption", "", { id: `count-${name}` }), canvas, element("i", "", { id: `ring-${name}`, class: "ring" }));
     $("maps").append(figure);
   }
   const key = $("key"), ramp = element("span", "", { class: "ramp" });
@@ -563,7 +731,7 @@ function moved() {
   showRaster();
   showRace();
   showMaps();
-  if (told) showNeuron();
+  if (told) showPotential();
 }
 
 function save(blob, name) {
@@ -585,10 +753,35 @@ function listen() {
     choose(next < 0 ? Math.max(about.labels.indexOf(+wanted), 0) : next);
     $("label").value = "";
   });
-  for (const [text, value] of [[`as trained (${about.dt || "exact"})`, ""], ["exact", 0], ...[0.25, 0.5, 1, 2, 4, 8].map((k) => [`${k} ms`, k])]) {
-    $("dt").append(element("option", text, { value }));
+  const grids = [0.25, 0.5, 1, 2, 4, 8], times = [[`as trained (${about.dt ? `grid of ${about.dt} ms` : "exact times"})`, "event:"], ["exact times", "event:0"]];
+  times.push(...grids.map((k) => [`grid of ${k} ms`, `event:${k}`]));
+  if (about.brian2) times.push(...grids.slice(1, 4).map((k) => [`Brian2, grid of ${k} ms`, `brian2:${k}`]));
+  for (const [text, value] of times) $("dt").append(element("option", text, { value }));
+  $("dt").addEventListener("change", () => {
+    const [engine, dt] = $("dt").value.split(":");
+    changed({ engine: engine === "event" ? undefined : engine, dt: dt === "" ? undefined : +dt });
+  });
+  $("regime").append(element("option", "its own", { value: "" }), ...about.regimes.map((value) => element("option", value, { value })));
+  $("regime").addEventListener("change", () => changed({ regime: $("regime").value || undefined }));
+  $("exact").addEventListener("click", () => {
+    pinned = { ...structuredClone(view), dt: 0 };
+    delete pinned.engine;
+    changed(view.dt || (view.dt === undefined && about.dt) ? {} : { dt: about.dt || 1 });
+    showControls();
+  });
+  for (const { name, maps, relay } of about.populations) {
+    const input = name === about.populations[0].name;
+    $("part").append(element("option", input ? "pixel of the stimulus" : `neuron of ${name}`, { value: `${input ? "pixels" : "neurons"}:${name}` }));
+    if (!input && maps > 1 && !relay) $("part").append(element("option", `map of ${name}`, { value: `maps:${name}` }));
   }
-  $("dt").addEventListener("change", () => changed({ dt: $("dt").value === "" ? undefined : +$("dt").value }));
+  $("rival").append(element("option", "the next output", { value: "" }), ...about.classes.map((each, k) => element("option", each, { value: k })));
+  const counts = () => ($("counts").hidden = !$("part").value.startsWith("maps"));
+  $("part").addEventListener("change", counts);
+  counts();
+  $("try").addEventListener("click", tryEach);
+  $("beside").addEventListener("change", moved);
+  $("follow-back").addEventListener("click", () => followBack().catch(fail));
+  $("lesion").addEventListener("click", () => lesion("silenced", told.layer, told.neuron));
   $("seed").addEventListener("change", () => changed({ seed: Math.max(Math.trunc(+$("seed").value) || 0, 0) || undefined }));
   $("reset").addEventListener("click", () => {
     view = view.index ? { index: view.index } : {};
@@ -597,16 +790,19 @@ function listen() {
   });
   $("pin").addEventListener("click", () => {
     pinned = structuredClone(view);
+    keep();
     refresh();
     showControls();
   });
   $("unpin").addEventListener("click", () => {
     pinned = null;
+    keep();
     refresh();
     showControls();
   });
   $("cursor").addEventListener("input", () => {
     cursor = +$("cursor").value;
+    keep();
     moved();
   });
   $("play").addEventListener("click", play);
@@ -620,6 +816,7 @@ function listen() {
   });
   $("back").addEventListener("click", () => {
     trail.pop();
+    keep();
     explain();
   });
   $("link").addEventListener("click", async () => {
@@ -646,7 +843,16 @@ function listen() {
 
 function restore() {
   try {
-    view = decoded(location.hash.slice(1));
+    const [of, rest] = location.hash.slice(1).split("~");
+    view = decoded(of);
+    const also = decoded(rest);
+    pinned = also.pinned ?? null;
+    cursor = also.time ?? about.duration;
+    trail = [];
+    if (plans[also.neuron?.layer]) {
+      trail.push(also.neuron);
+      focus[also.neuron.layer] = also.neuron.neuron;
+    }
   } catch {
     view = {};
     fail(new Error("the end of the address is no state of the explorer; copy the link again"));
@@ -658,6 +864,10 @@ function restore() {
 }
 
 async function start() {
+  if ($("stored")) {
+    stored = await unpack($("stored").textContent);
+    document.body.classList.add("stored");
+  }
   about = await (await ask("about")).json();
   for (const each of about.populations) each.size = each.shape.reduce((product, size) => product * size, 1);
   document.title = `${about.name} – netsim explore`;
@@ -665,6 +875,7 @@ async function start() {
   $("description").textContent = `${about.description} (${about.weights} weights)`;
   $("index").max = about.count - 1;
   $("cursor").max = cursor = about.duration;
+  $("neuron-hint").textContent = `Click on a neuron in a map or in the raster. The decision is made by ${about.populations.at(-1).name}.`;
   $("drawing").hidden = !about.sample || about.plane;
   $("plane").hidden = !about.plane;
   addMaps();

@@ -1,0 +1,95 @@
+"""Causes of a spike, followed back to the stimulus."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
+
+import numpy as np
+
+from netsim.engines import Batch, Recorded
+from netsim.engines.event.potentials import causes_of
+from netsim.specification import STIMULUS, Network
+
+
+def shares_of(
+    network: Network,
+    batch: Batch,
+    spikes: Mapping[str, np.ndarray],
+    neuron: Recorded,
+    dt: float,
+    go_on: Callable[[], None] = lambda: None,
+) -> tuple[dict[int, float], list[Recorded]]:
+    """Return the share of each stimulus spike in a spike, and the chain of largest causes back to the stimulus.
+
+    A neuron hands its share to its causal input spikes in proportion to what they add to its potential. Shares of
+    inhibition are negative. The absolute shares of the causes of one neuron sum to the absolute share of the neuron. A
+    relay hands its share to its earliest input. Causes precede their effects, so loops end as well.
+
+    Parameters
+    ----------
+    network, batch, spikes
+        A presented batch of one presentation.
+    neuron : Recorded
+        A silent neuron is read at the end of its firing window.
+    dt : float
+        Time grid (ms), or 0.
+    go_on : callable
+        Called before each neuron. May raise an error to stop.
+
+    Returns
+    -------
+    dict of float
+        Shares by number of the stimulus neuron.
+    list of Recorded
+        From the neuron to the stimulus, or to a neuron without excitatory causes.
+    """
+    shares: dict[Recorded, float] = defaultdict(float, {neuron: 1.0})
+    largest: dict[Recorded, Recorded] = {}
+    traced: dict[int, float] = {}
+    relayed: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def latency(of: Recorded) -> float:
+        return float(spikes[of.layer].ravel()[of.neuron])
+
+    places = {name: place for place, name in enumerate(network.shapes)}
+    # the latest spike first, and a relay before its input, which fires at the same time
+    waiting: list[tuple[float, int, Recorded]] = [(-math.inf, 0, neuron)]
+    while waiting:
+        last = heappop(waiting)[2]
+        share = shares.pop(last)
+        if last.layer == STIMULUS:
+            traced[last.neuron] = traced.get(last.neuron, 0.0) + share
+            continue
+        go_on()
+        found: list[tuple[Recorded, float]] = []
+        if not network.population(last.layer).integrates:
+            (projection,) = network.incoming(last.layer)
+            if last.layer not in relayed:
+                relayed[last.layer] = network.connections(projection)[:2]
+            pre, post = relayed[last.layer]
+            inputs = pre[post == last.neuron]
+            times = spikes[projection.source].ravel()[inputs]
+            if np.isfinite(times).any():
+                found.append((Recorded(projection.source, int(inputs[np.argmin(times)])), 1.0))
+        else:
+            time = latency(last)
+            time = time if math.isfinite(time) else network.firing_window(last.layer)[1]
+            for cause in causes_of(network, batch, spikes, last, time, dt):
+                for k in np.flatnonzero(cause.potentials).tolist():
+                    found.append((Recorded(cause.source, int(cause.neurons[k])), float(cause.potentials[k])))
+        total = sum(abs(part) for _, part in found)
+        for source, part in found:
+            if source not in shares:
+                heappush(waiting, (-latency(source), -places[source.layer], source))
+            shares[source] += share * part / total
+        if found:
+            source, part = max(found, key=lambda each: each[1])
+            if part > 0:
+                largest[last] = source
+    chain = [neuron]
+    while chain[-1] in largest:
+        chain.append(largest[chain[-1]])
+    return traced, chain
