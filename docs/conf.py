@@ -25,6 +25,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "explorer_demo",
     "gallery_examples",
     "mathml",
     "public_reference",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,13 +84,13 @@ def test_the_decision_appears(page: Any) -> None:
 
 def test_a_digit_is_drawn(page: Any) -> None:
     page.click("#clear")
-    _expect(page, "#count-stimulus", " 0 in all")
+    _expect(page, "#count-stimulus", ", 0 in all")
     box = page.locator("#paper").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 20, steps=8)
     page.mouse.up()
-    _expect(page, "#count-stimulus", " 0 in all", there=False)
+    _expect(page, "#count-stimulus", ", 0 in all", there=False)
     assert "drawing=" in page.inner_text("#python")
     page.click("#undraw")
     _expect(page, "#python", "index=[0]")
@@ -115,24 +116,24 @@ def test_a_lesion_is_compared_and_restored_by_the_link(page: Any) -> None:
     assert again.inner_text("#decision") == decision
     assert again.locator("#lesions button").count() == page.locator("#lesions button").count()
     again.click("#reset")
-    _expect(again, "#versus", " 0 spikes")
+    _expect(again, "#versus", ". 0 spikes")
 
 
 def test_a_pinned_view_is_compared(page: Any) -> None:
     page.click("#pin")
     page.click("#next")
-    _expect(page, "#versus", " 0 spikes", there=False)
+    _expect(page, "#versus", ". 0 spikes", there=False)
     assert "pinned" in page.inner_text("#versus")
     again = page.context.new_page()
     again.goto(page.url)
     _expect(again, "#versus", page.inner_text("#versus"))
     page.click("#unpin")
-    _expect(page, "#versus", " 0 spikes")
+    _expect(page, "#versus", ". 0 spikes")
 
 
 def test_exact_times_are_compared_with_the_grid(page: Any) -> None:
     page.click("#exact")
-    _expect(page, "#versus", " 0 spikes", there=False)
+    _expect(page, "#versus", ". 0 spikes", there=False)
     page.check("#beside")
     assert page.is_visible("#raster-a")
     assert page.locator("#differing button").count() == 10
@@ -143,13 +144,13 @@ def test_exact_times_are_compared_with_the_grid(page: Any) -> None:
 def test_a_regime_and_a_delay_change_spikes(page: Any) -> None:
     page.select_option("#regime", "staggered")
     _expect(page, "#python", "regime='staggered'")
-    _expect(page, "#versus", " 0 spikes", there=False)
+    _expect(page, "#versus", ". 0 spikes", there=False)
     page.click("#reset")
-    _expect(page, "#versus", " 0 spikes")
+    _expect(page, "#versus", ". 0 spikes")
     page.locator("#changes input[type=range]").nth(1).focus()
     page.keyboard.press("End")
     _expect(page, "#python", "delay=8")
-    _expect(page, "#versus", " 0 spikes", there=False)
+    _expect(page, "#versus", ". 0 spikes", there=False)
 
 
 def test_each_pixel_is_tried_and_the_strongest_switched(page: Any) -> None:
@@ -171,7 +172,7 @@ def test_a_picture_is_loaded(page: Any, tmp_path: Path) -> None:
 
     Image.new("L", (20, 20), 255).save(tmp_path / "white.png")
     page.set_input_files("#picture", tmp_path / "white.png")
-    _expect(page, "#count-stimulus", " 64 in all")
+    _expect(page, "#count-stimulus", ", 64 in all")
     (tmp_path / "text.png").write_text("no picture", encoding="utf-8")
     page.set_input_files("#picture", tmp_path / "text.png")
     _expect(page, "#error", "no picture that this browser can read")
@@ -179,11 +180,11 @@ def test_a_picture_is_loaded(page: Any, tmp_path: Path) -> None:
 
 def test_a_stimulus_is_drawn_with_keys(page: Any) -> None:
     page.click("#clear")
-    _expect(page, "#count-stimulus", " 0 in all")
+    _expect(page, "#count-stimulus", ", 0 in all")
     page.focus("#paper")
     for key in ("ArrowRight", " "):
         page.keyboard.press(key)
-    _expect(page, "#count-stimulus", " 1 in all")
+    _expect(page, "#count-stimulus", ", 1 in all")
 
 
 def test_a_slider_moves_and_the_newest_value_wins(page: Any) -> None:
@@ -276,6 +277,31 @@ def test_a_loop_and_recordings_of_events_are_explored(browser: Any) -> None:
         page.select_option("#part", "pixels:stimulus")
         page.click("#try")
         _expect(page, "#outcome", "128 pixels were switched")
+
+
+def test_the_demo_of_the_documentation_needs_no_server(browser: Any, tmp_path: Path) -> None:
+    docs = Path(netsim.__file__).parent.parent / "docs"
+    if not docs.is_dir():
+        pytest.skip("the documentation is not there")
+    spec = importlib.util.spec_from_file_location("explorer_demo", docs / "_extensions" / "explorer_demo.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    stored = (docs / f"{made.DEMO}.json.gz").read_bytes()
+    (tmp_path / "demo.html").write_text(made.demo(stored), encoding="utf-8")
+    with _opened(browser, (tmp_path / "demo.html").as_uri()) as page:
+        _expect(page, "#decision", "decides 0")
+        page.click("#next")
+        _expect(page, "#decision", "decides 1")
+        page.evaluate("document.getElementById('map-output').focus()")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        page.click("#causes button >> nth=0")
+        _expect(page, "#which", "hidden:")
+        page.click("#try")
+        _expect(page, "#outcome", "64 pixels were switched")
+        page.locator("#effects li button").first.click()
+        _expect(page, "#error", "this demo cannot be changed")
+        assert page.is_hidden("#pin")
 
 
 def test_a_server_that_has_ended_is_told(browser: Any) -> None:

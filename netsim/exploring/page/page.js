@@ -33,9 +33,14 @@ async function ask(question, content = {}) {
 
 // In the demo of the documentation answers are stored in the page, because there is no server.
 async function answerOf(question, { view: of, layer, neuron, part }) {
+  if (isChanged(of ?? {})) throw new Error("this demo has ten unchanged presentations; netsim explore changes them");
   const kept = stored[[question, of?.index ?? 0, layer, neuron ?? part].filter((each) => each !== undefined).join(":")];
   if (kept === undefined) throw new Error("this demo has no answer stored for that; netsim explore answers it");
   return typeof kept === "string" ? new Response(bytesOf(kept)) : new Response(JSON.stringify(kept));
+}
+
+function isChanged(of) {
+  return pinned !== null || Object.keys(of).some((name) => name !== "index" && of[name] !== undefined);
 }
 
 async function unpack(text) {
@@ -72,7 +77,7 @@ function newest(work, tell = () => {}) {
   };
 }
 
-const refresh = newest(async () => {
+const refresh = newest(async (isOld) => {
   const response = await ask("answer", { view, against: pinned });
   const bytes = await response.arrayBuffer(), length = new DataView(bytes).getUint32(0, true);
   header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
@@ -83,6 +88,7 @@ const refresh = newest(async () => {
     return header.samples[k].map((count) => [read(count), read(count)]);
   });
   show();
+  if (!isOld()) keep();  // browsers are slow at it, and refuse it if it comes too often
 }, (busy) => (document.body.dataset.busy = String(busy)));
 
 const explain = newest(async () => {
@@ -128,9 +134,9 @@ const replane = newest(async (isOld) => {
 });
 
 function changed(change, ofNetwork = true) {
+  if (stored && isChanged({ ...view, ...change })) return fail(new Error("this demo cannot be changed; netsim explore can"));
   Object.assign(view, change);
   for (const name of Object.keys(view)) if (view[name] === undefined) delete view[name];
-  keep();
   refresh();
   clearTimeout(later);
   if (outcome) later = setTimeout(tryEach, 400);
@@ -553,6 +559,7 @@ function toText(levels) {
 }
 
 function setDrawing(levels) {
+  header.sample = toText(levels);
   // a drawing is what is seen, so that its intensities are not changed once more
   changed({ drawing: toText(levels), contrast: undefined, noise: undefined, occlusion: undefined, occluded: undefined }, false);
   showControls();
@@ -577,7 +584,7 @@ function listenToPaper() {
     paint.over(levels);
   };
   paint.over = (drawn) => {
-    header.sample = toText(drawn);
+    header.sample = toText(drawn);  // is shown before the answer
     delete paper.dataset.drawing;
     showPaper();
     if (levels) paper.dataset.drawing = "yes";
@@ -790,21 +797,19 @@ function listen() {
   });
   $("pin").addEventListener("click", () => {
     pinned = structuredClone(view);
-    keep();
     refresh();
     showControls();
   });
   $("unpin").addEventListener("click", () => {
     pinned = null;
-    keep();
     refresh();
     showControls();
   });
   $("cursor").addEventListener("input", () => {
     cursor = +$("cursor").value;
-    keep();
     moved();
   });
+  $("cursor").addEventListener("change", keep);
   $("play").addEventListener("click", play);
   $("raster").addEventListener("click", (event) => {
     const hit = draw.spikeAt($("raster"), about, spikes, event.offsetX, event.offsetY);
@@ -882,7 +887,7 @@ async function start() {
   addSliders();
   listen();
   if (about.plane) listenToPlane();
-  else if (about.sample) listenToPaper();
+  else if (about.sample && !stored) listenToPaper();
   restore();
 }
 

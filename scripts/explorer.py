@@ -1,0 +1,138 @@
+"""Measure `netsim explore` in a browser, or record its page.
+
+    python scripts/explorer.py speed rcsnn-mnist ei-mnist [--changes 200]
+    python scripts/explorer.py record docs/howto/explore/page.gif
+
+Needs the extra `explore`, playwright and Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CHANGES = {"contrast": (0.5, 1.5), "spike jitter": (0.0, 8.0), "weight noise": (0.0, 0.4)}
+"""Sliders, and the values between which they move."""
+DRAWN = """async ([name, values]) => {
+  const slider = [...document.querySelectorAll(".slider")].find((each) => each.textContent.startsWith(name));
+  const input = slider.querySelector("input"), times = [];
+  for (const value of values) {
+    const drawn = new Promise((done) => new MutationObserver((_, self) => {
+      self.disconnect();
+      requestAnimationFrame(() => done());
+    }).observe(document.body, { attributeFilter: ["data-shown"] }));
+    const start = performance.now();
+    input.value = value;
+    input.dispatchEvent(new Event("input"));
+    await drawn;
+    times.push(performance.now() - start);
+  }
+  return times;
+}"""
+
+
+@contextmanager
+def opened(name: str, **how: Any) -> Iterator[tuple[Any, int, float]]:
+    """Open the page of a model. Return the page, the server's process, and the seconds until it was usable."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        page = browser.new_page(**how)
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "netsim", "explore", name]
+        served = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            assert served.stdout is not None
+            page.goto(served.stdout.readline().strip())
+            page.wait_for_selector("body[data-shown]", timeout=180_000)
+            yield page, served.pid, time.perf_counter() - start
+        finally:
+            served.terminate()
+            served.wait()
+
+
+def used(process: int) -> tuple[float, float]:
+    """Return the CPU time (ms) and the resident memory (MB) of a process."""
+    fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1e3 / os.sysconf("SC_CLK_TCK"), int(fields[21]) * 4096 / 1e6
+
+
+def speed(names: list[str], changes: int) -> None:
+    """Print the time from the input of a slider to its drawn answer."""
+    for name in names:
+        with opened(name) as (page, process, ready):
+            print(f"{name}: usable after {ready:.1f} s, load {os.getloadavg()[0]:.1f}")
+            for slider, (low, high) in CHANGES.items():
+                values = [low + (high - low) * (k * 0.618 % 1) for k in range(changes + 10)]
+                page.evaluate(DRAWN, [slider, values[:10]])
+                before = used(process)
+                times = sorted(page.evaluate(DRAWN, [slider, values[10:]]))
+                after = used(process)
+                print(
+                    f"  {slider}: median {statistics.median(times):.0f} ms, 95 % {times[int(0.95 * changes)]:.0f} ms,"
+                    f" CPU of the server {(after[0] - before[0]) / changes:.0f} ms,"
+                    f" memory {before[1]:.0f} to {after[1]:.0f} MB, load {os.getloadavg()[0]:.1f}",
+                    flush=True,
+                )
+
+
+def record(path: Path) -> None:
+    """Record the page as an animation: stimuli, a drawing, a lesion, and what decides."""
+    from PIL import Image
+
+    frames: list[tuple[Image.Image, int]] = []
+    with opened("rcsnn-mnist", viewport={"width": 1000, "height": 660}) as (page, _, _):
+
+        def shoot(duration: int) -> None:
+            page.wait_for_selector("body[data-busy=false]")
+            shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            frames.append((shot.quantize(48, dither=Image.Dither.NONE), duration))
+
+        shoot(1200)
+        for _ in range(4):
+            page.click("#next")
+            shoot(600)
+        for part in range(12):
+            page.evaluate("([time]) => { cursor.value = time; cursor.dispatchEvent(new Event('input')); }", [70 * part])
+            shoot(90)
+        page.evaluate("() => { cursor.value = cursor.max; cursor.dispatchEvent(new Event('input')); }")
+        page.evaluate(DRAWN, ["spike jitter", [2.0, 5.0]])
+        shoot(1500)
+        page.click("#reset")
+        page.evaluate("() => document.getElementById('trying').scrollIntoView()")
+        page.click("#try")
+        page.wait_for_selector("#effects li")
+        shoot(1800)
+        for _ in range(6):
+            shown = page.inner_text("#outcome")
+            page.click("#effects > button")
+            page.wait_for_function("text => !['Trying …', text].includes(outcome.textContent)", arg=shown)
+            shoot(500)
+        page.evaluate("() => scrollTo(0, 0)")
+        shoot(2500)
+    images, durations = zip(*frames, strict=True)
+    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("speed", "record"))
+    parser.add_argument("names", nargs="+", help="models, or the file to write")
+    parser.add_argument("--changes", type=int, default=200, help="changes of each slider")
+    given = parser.parse_args()
+    if given.what == "speed":
+        speed(given.names, given.changes)
+    else:
+        record(Path(given.names[0]))
