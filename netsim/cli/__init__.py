@@ -33,7 +33,7 @@ app = typer.Typer(
     help="Simulate, train and analyse spiking networks in which every neuron fires at most once.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
 )
 
 

@@ -51,7 +51,7 @@ def analyse(
     subjects: Annotated[
         list[str],
         Argument(
-            metavar="RUN|PRESET|FILE|SWEEP...",
+            metavar="RUN|PRESET|FILE|SWEEP",
             help="A run folder, a preset, a TOML file, or a file of spikes; or several networks, or the folder of a"
             " sweep, for results over networks.",
         ),
@@ -61,7 +61,7 @@ def analyse(
         Option(
             metavar="OTHER",
             help="Compare with a RUN, PRESET or FILE; with initial, the weights before learning; or with the subject"
-            " under a STUDY=LEVEL, such as lesion-neurons=0.5; of several networks, with a second group, repeatable.",
+            " under a STUDY=LEVEL, such as lesion-neurons=0.5. Networks of a second group: repeatable.",
         ),
     ] = None,
     settings: Annotated[
@@ -120,7 +120,7 @@ def analyse(
 
     {analyses}
 
-    Of several networks, each counts once: the table has the rows of each network, and KIND-networks.csv the means \
+    Each of several networks counts once: the table has the rows of each network, and KIND-networks.csv the means \
 with intervals over networks. With --against RUN it has the differences of two groups of networks, with interval, \
 effect and test.
     """

@@ -19,7 +19,7 @@ def experiment(
     name: Annotated[
         str | None,
         Argument(
-            metavar="[EXPERIMENT]",
+            metavar="EXPERIMENT",
             help="What is run, see above; by default all experiments are listed.",
             show_default=False,
             autocompletion=lambda: list(experiments),
@@ -45,7 +45,6 @@ def experiment(
         Option(
             min=1,
             metavar="N",
-            rich_help_panel=options.SIMULATION,
             help="Distribute conditions and seeds over N processes; by default one.",
         ),
     ] = None,

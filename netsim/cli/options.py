@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Context, Option
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from netsim import seams
 from netsim.cli.terminal import data_progress, note, notes_for
@@ -29,27 +29,25 @@ if TYPE_CHECKING:
     from netsim.specification import Network
     from netsim.spikes.batches import Distribution
 
-STIMULI, SIMULATION, OUTPUT = "Stimuli", "Simulation", "Output"
-"""Groups of options in help texts."""
-Json = Annotated[
-    bool, Option("--json", rich_help_panel=OUTPUT, help="Print one JSON object on stdout, and nothing else.")
-]
+GROUPS = {
+    "Stimuli": ("index", "limit", "split", "dataset", "data_dir", "stimuli_file"),
+    "Simulation": ("engine", "dt", "seed", "workers", "scheduler", "plugin"),
+    "Output": ("out", "table", "width", "palette", "parquet", "as_json"),
+}
+"""Groups of options in help texts, by the names of parameters. Other options form the first group."""
+Json = Annotated[bool, Option("--json", help="Print one JSON object on stdout, and nothing else.")]
 DataDir = Annotated[
     str | None,
     Option(
         metavar="DIR",
-        rich_help_panel=STIMULI,
         help="Folder of the data set; by default NETSIM_DATA, the folder that netsim data remembers, or the cache.",
     ),
 ]
-DatasetOption = Annotated[
-    str | None, Option(metavar="NAME|DIR", rich_help_panel=STIMULI, help=f"{dataset_notations()}.")
-]
+DatasetOption = Annotated[str | None, Option(metavar="NAME|DIR", help=f"{dataset_notations()}.")]
 EngineOption = Annotated[
     str | None,
     Option(
         metavar="|".join(seams.engines),
-        rich_help_panel=SIMULATION,
         help="Compute spike times, or integrate with Brian2; by default the engine of the preset or run.",
     ),
 ]
@@ -57,7 +55,6 @@ Dt = Annotated[
     float | None,
     Option(
         metavar="MS",
-        rich_help_panel=SIMULATION,
         help="Time grid in ms; 0 means exact times (event only); by default that of the preset or run.",
     ),
 ]
@@ -65,7 +62,7 @@ ModelArgument = Annotated[str, Argument(metavar="RUN|PRESET", help="A run folder
 NetworksArgument = Annotated[
     list[str],
     Argument(
-        metavar="RUN|PRESET|SWEEP...",
+        metavar="RUN|PRESET|SWEEP",
         help="A run folder, a preset or a TOML file; or several, or the folder of a sweep, for results over networks.",
     ),
 ]
@@ -77,7 +74,6 @@ Split = Annotated[
     str,
     Option(
         metavar="test|validation",
-        rich_help_panel=STIMULI,
         help="Test stimuli, or the stimuli set aside for validation.",
     ),
 ]
@@ -116,7 +112,6 @@ InitialSeed = Annotated[
     Option(
         min=0,
         metavar="N",
-        rich_help_panel=SIMULATION,
         help="Seed of the initial weights, if there are no trained weights.",
     ),
 ]
@@ -125,18 +120,14 @@ Index = Annotated[
     Option(
         min=0,
         metavar="N",
-        rich_help_panel=STIMULI,
         help="Stimulus to present, counted from 0; repeatable; by default 0.",
     ),
 ]
-Limit = Annotated[
-    int | None, Option(min=1, metavar="N", rich_help_panel=STIMULI, help="Present only the first N stimuli.")
-]
+Limit = Annotated[int | None, Option(min=1, metavar="N", help="Present only the first N stimuli.")]
 PaletteOption = Annotated[
     str | None,
     Option(
         metavar="NAME",
-        rich_help_panel=OUTPUT,
         help="A palette of seaborn, such as Set2; the default suits colour-blind readers.",
     ),
 ]
@@ -144,7 +135,6 @@ Scheduler = Annotated[
     str | None,
     Option(
         metavar="ADDRESS",
-        rich_help_panel=SIMULATION,
         help="Address of a Dask scheduler whose workers present, such as tls://node7:8786.",
     ),
 ]
@@ -153,7 +143,6 @@ Workers = Annotated[
     Option(
         min=1,
         metavar="N",
-        rich_help_panel=SIMULATION,
         help="Distribute the stimuli over N processes; by default one.",
     ),
 ]
@@ -172,7 +161,6 @@ Plugins = Annotated[
     Option(
         "--plugin",
         metavar="FILE.py",
-        rich_help_panel=SIMULATION,
         help="Load a file that registers your own entries, such as a learner; repeatable.",
         is_eager=True,
         callback=_load_plugins,
@@ -195,20 +183,26 @@ def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def without_types(parameters: list[Any]) -> list[Any]:
-    """Print flags in help texts without a type, and return them."""
+def as_printed(parameters: list[Any]) -> list[Any]:
+    """Put options into `GROUPS`, in their order, and print flags in help texts without a type."""
+    names = list(GROUPS)
     for parameter in parameters:
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
-    return parameters
+        if isinstance(parameter, TyperOption):
+            groups = (group for group in names if parameter.name in GROUPS[group])
+            parameter.rich_help_panel = next(groups, None)
+    return sorted(
+        parameters, key=lambda each: names.index(each.rich_help_panel) if each.rich_help_panel in names else -1
+    )
 
 
 class Command(TyperCommand):
-    """A command whose flags are printed without a type."""
+    """A command whose flags are printed without a type, and whose groups of options come in one order."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, ``--help`` included."""
-        return without_types(super().get_params(ctx))
+        return as_printed(super().get_params(ctx))
 
 
 class Commands(TyperGroup):
@@ -216,7 +210,7 @@ class Commands(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, ``--help`` included."""
-        return without_types(super().get_params(ctx))
+        return as_printed(super().get_params(ctx))
 
 
 class ListingCommand(Command):

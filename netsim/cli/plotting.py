@@ -35,15 +35,12 @@ def plot(
         str, Argument(metavar="FIGURE", help="The figure, see above.", autocompletion=lambda: list(figures))
     ],
     subject: options.ModelArgument,
-    index: Annotated[
-        int | None, Option(min=0, metavar="N", rich_help_panel=options.STIMULI, help="Stimulus of {all}, by default 0.")
-    ] = None,
+    index: Annotated[int | None, Option(min=0, metavar="N", help="Stimulus of {all}, by default 0.")] = None,
     limit: Annotated[
         int | None,
         Option(
             min=1,
             metavar="N",
-            rich_help_panel=options.STIMULI,
             help="Present the first N stimuli; the default depends on FIGURE.",
         ),
     ] = None,
@@ -55,7 +52,6 @@ def plot(
         str | None,
         Option(
             metavar="column|full",
-            rich_help_panel=options.OUTPUT,
             help="Width of 85 mm or 180 mm; the default depends on FIGURE.",
         ),
     ] = None,
@@ -64,7 +60,6 @@ def plot(
         list[Path] | None,
         Option(
             metavar="FILE",
-            rich_help_panel=options.OUTPUT,
             help="A .png, .svg or .pdf; repeatable; by default FIGURE.png and .svg in RUN/figures or figures-PRESET,"
             " FIGURE-LAYER of a layer.",
         ),
@@ -73,7 +68,6 @@ def plot(
         Path | None,
         Option(
             metavar="FILE",
-            rich_help_panel=options.OUTPUT,
             help="Write the table too: a .csv, .csv.gz or .parquet file.",
         ),
     ] = None,

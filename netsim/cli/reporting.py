@@ -33,7 +33,7 @@ def models(as_json: options.Json = False) -> None:
 
 
 def data(
-    name: Annotated[str | None, Argument(metavar="[NAME]", help=f"{loading.dataset_notations()}.")] = None,
+    name: Annotated[str | None, Argument(metavar="NAME", help=f"{loading.dataset_notations()}.")] = None,
     fetch: Annotated[
         bool, Option("--fetch", help="Download into the cache of the user, with a check by SHA-256.")
     ] = False,

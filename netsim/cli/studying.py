@@ -75,7 +75,7 @@ def study(
     Files are STUDY.csv, with one row per level and seed, STUDY.png and .svg, with 95 % confidence bands over seeds, \
 and STUDY.json, a record of what was simulated. Chosen layers follow the name, as in STUDY-LAYER.csv.
 
-    Of several networks, each counts once: the table has a row per network, and intervals are over networks. With \
+    Each of several networks counts once: the table has a row per network, and intervals are over networks. With \
 --against, STUDY-comparison.csv has the differences of two groups of networks, with interval, effect and test.
     """
     from netsim.analysis.members import members_of
@@ -87,9 +87,9 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
     from netsim.studies.runner import StudyRunner
 
     if degradation is not None and name != "degrade":
-        raise SpecificationError("--degradation", f"has no meaning for {name}, but for degrade")
+        raise SpecificationError("--degradation", f"has no meaning for {name}, only for degrade; remove it")
     if layer is not None and name == "degrade":
-        raise SpecificationError("--layer", "has no meaning for degrade; choose with --degradation")
+        raise SpecificationError("--layer", "has no meaning for degrade; use --degradation")
     layer = layer or degradation
     members, others = members_of(subjects), members_of(against or ())
     if both := {each.name for each in members} & {each.name for each in others}:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import netsim as package
 from netsim.cli import app
-from netsim.cli.options import OUTPUT, SIMULATION, STIMULI
+from netsim.cli.options import GROUPS
 from netsim.data.loading import where
 from netsim.data.places import remember_folder, remembered_folder
 from netsim.models.presets import load_preset
@@ -59,9 +59,10 @@ def test_a_data_folder_is_remembered(
     assert remembered_folder() == tmp_path / "nothing"
 
 
-def test_options_stand_in_groups(netsim: Callable) -> None:
-    told = netsim("plot", "--help").out
-    places = [told.index(f"─ {group} ─") for group in ("Options", STIMULI, OUTPUT, SIMULATION)]
-    assert places == sorted(places)
-    for option, after, before in (("--dataset", 1, 2), ("--table", 2, 3), ("--engine", 3, None)):
-        assert option in told[places[after] : None if before is None else places[before]]
+@pytest.mark.parametrize("command", ["train", "plot", "analyse", "study", "simulate"])
+def test_options_come_in_groups_of_one_order(netsim: Callable, command: str) -> None:
+    printed = netsim(command, "--help").out
+    begins = [printed.index(f"─ {group} ─") for group in ("Options", *GROUPS)]
+    assert begins == sorted(begins)
+    for option, group in (("--dataset", 1), ("--engine", 2), ("--out", 3), ("--json", 3)):
+        assert option in printed[begins[group] :].partition("╰")[0]
