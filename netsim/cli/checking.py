@@ -78,20 +78,22 @@ def print_check(model: str, origin: str, result: Check) -> None:
     grid = f"dt = {result.dt:g} ms" if result.dt else "exact times"
     weights = "initial weights" if origin == "initial" else "trained weights"
     print(f"{model}: {result.presentations:,} training stimuli, {weights}, {grid}")
-    latencies = ("median latency>", "quartiles>")
-    table = new_table("population", "silent>", "at onset>", "too late>", *latencies, "weights + / −>", "inhibitory>")
+    table = new_table("population", "silent>", "at onset>", "too late>", "median latency>", "quartiles>", fold=0)
     for one in result.populations:
+        fires = not math.isnan(one.median_ms)
         quartiles = f"{_time(one.lower_quartile_ms)} to {_time(one.upper_quartile_ms)}"
         table.add_row(
             one.population,
             *(f"{share:.1%}" for share in (one.silent, one.at_onset, one.too_late)),
-            "" if math.isnan(one.median_ms) else f"{_time(one.median_ms)} ms",
-            "" if math.isnan(one.median_ms) else f"{quartiles} ms",
-            f"{one.excitation:.3g} / {one.inhibition:.3g}",
-            "" if one.inhibitory is None else f"{one.inhibitory:.0%}",
+            *([f"{_time(one.median_ms)} ms", f"{quartiles} ms"] if fires else []),
         )
     print_table(table)
-    table = new_table("projection", "from", "onto", "arrivals per presentation>", "too late>")
+    table = new_table("weights onto", "excitation>", "inhibition>", "inhibitory neurons>", fold=0)
+    for one in result.populations:
+        share = "" if one.inhibitory is None else f"{one.inhibitory:.0%}"
+        table.add_row(one.population, f"{one.excitation:.3g}", f"{one.inhibition:.3g}", share)
+    print_table(table)
+    table = new_table("projection", "from", "onto", "arrivals per presentation>", "too late>", fold=0)
     for each in result.projections:
         late = "" if math.isnan(each.too_late) else f"{each.too_late:.1%}"
         table.add_row(each.projection, each.source, each.target, f"{each.arrivals:,.0f}", late)

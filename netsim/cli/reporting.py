@@ -1,5 +1,6 @@
 """The commands ``netsim models``, ``data``, ``report`` and ``describe``."""
 
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from netsim.errors import SpecificationError
 
 
 def models(as_json: options.Json = False) -> None:
-    """List the presets: architecture, regime, neurons, synapses, parameters."""
+    """List the presets: layers, regime, binary weights, neurons, synapses, parameters."""
     from netsim.models.presets import load_preset, preset_names, trained_weights_file
     from netsim.specification.summary import summarise
 
@@ -22,11 +23,13 @@ def models(as_json: options.Json = False) -> None:
     if as_json:
         print_json({"presets": rows})
         return
-    table = new_table("preset", "layers", "regime", "weights", "neurons>", "synapses>", "parameters>", fold=1)
+    table = new_table("preset and layers", "regime", "neurons>", "synapses>", "parameters>", fold=0)
     for row in rows:
         name = row["name"] + "*" * row["trained"]
         counts = f"{row['neurons']:,}", rounded(row["synapses"]), rounded(row["parameters"])
-        table.add_row(name, row["architecture"], row["regime"], row["weights"], *counts)
+        table.add_row(name, row["regime"], *counts)
+        layers = textwrap.fill(row["architecture"], 35, initial_indent="  ", subsequent_indent="    ")
+        table.add_row(layers, "" if row["weights"] == "real" else row["weights"])
     print_table(table)
     if any(trained.values()):
         print("* comes with trained weights")

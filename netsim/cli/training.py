@@ -97,8 +97,8 @@ def train(
         return
     if is_validated(figures):
         print(
-            f"best epoch {figures['best_epoch']}: validation accuracy {figures['validation_strict_accuracy']:.2%}"
-            f" (a tie is an error; with ties broken {figures['validation_accuracy']:.2%})"
+            f"strict accuracy {figures['validation_strict_accuracy']:.2%} on validation stimuli, in epoch"
+            f" {figures['best_epoch']}, the best ({figures['validation_accuracy']:.2%} if ties go to the lowest neuron)"
         )
     else:
         print(f"kept: epoch {figures['best_epoch']}, the last one; no stimuli were set aside for validation")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -87,6 +87,36 @@ def advise(
         fact, remedy = tie_sentence(network, float(tied.mean()), float((tied & at_onset).sum() / tied.sum()), dt)
         findings.append(Finding("tied", output, f"{fact}; {remedy}"))
     return findings
+
+
+def advise_on_counts(network: Network, spikes: Mapping[str, float], onset_rate: float) -> list[str]:
+    """Return problems and remedies that an evaluation shows, in the order of propagation.
+
+    Parameters
+    ----------
+    network : Network
+    spikes : mapping
+        Spikes per presentation by population, and of the stimulus.
+    onset_rate : float
+        Fraction of decisions at the onset of the output window.
+    """
+    dead = {name for name, count in spikes.items() if count == 0}
+    lines = []
+    for population in network.in_order:
+        name = population.name
+        sources = {projection.source for projection in network.incoming(name)}
+        if not population.integrates or sources <= dead:  # silence caused by silent sources is not a separate finding
+            continue
+        silent = 1 - spikes[name] / population.size
+        if name in dead:
+            lines.append(f"{name}: no neuron fires; {stronger(population)}")
+        elif silent > MOSTLY_SILENT and not silences_on_purpose(network, population):
+            lines.append(f"{name}: {silent:.0%} of neurons are silent; {stronger(population)}")
+    if onset_rate > _MOSTLY:
+        onset = f"at the onset of the window ({network.output.dynamics.onset:g} ms)"
+        fact = f"{network.output.name}: {onset_rate:.0%} of decisions fall {onset}"
+        lines.append(f"{fact}; {weaker(network.output)}, or open the window earlier")
+    return lines
 
 
 def silences_on_purpose(network: Network, population: Population) -> bool:

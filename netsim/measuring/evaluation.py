@@ -13,6 +13,7 @@ from netsim.data.stimuli import Stimuli, check_labels
 from netsim.deprecation import former
 from netsim.engines import Engine
 from netsim.errors import DataError
+from netsim.measuring.advice import advise_on_counts
 from netsim.measuring.costs import Costs, costs
 from netsim.measuring.metrics import (
     Decisions,
@@ -67,6 +68,8 @@ class Evaluation:
         A row per label and a column per decision. The last column counts silence.
     classes : list of str
         Names of the labels, if known.
+    advice : list of str
+        Populations that are silent or saturated, with remedies. `netsim.check` shows more.
     """
 
     accuracy: float
@@ -85,13 +88,16 @@ class Evaluation:
     seconds: float
     confusion: list[list[int]] = field(repr=False)
     classes: list[str] = field(default_factory=list, repr=False)
+    advice: list[str] = field(default_factory=list)
 
     __repr__ = short_repr
 
     def _repr_html_(self) -> str:
-        plain = {name: value for name, value in vars(self).items() if name not in ("confusion", "classes", "costs")}
+        plain = {
+            name: value for name, value in vars(self).items() if name not in ("confusion", "classes", "costs", "advice")
+        }
         figures = [(name.replace("_", " "), brief(value)) for name, value in {**plain, **vars(self.costs)}.items()]
-        return html_table("Evaluation", figures)
+        return html_table("; ".join(["Evaluation", *self.advice]), figures)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -254,19 +260,22 @@ def _figures(
     decisions, fired, operations, right = zip(*tallies, strict=True)
     spikes = {name: sum(part[name] for part in fired) for name in network.shapes}
     made = Decisions(*map(np.concatenate, zip(*decisions, strict=True)))
+    timing = timing_figures(made, population_times(network, network.output, dt).onset)
+    per_presentation = {name: int(counts.sum()) / count for name, counts in spikes.items()}
     confusion = np.zeros((network.outputs, network.outputs + 1), dtype=int)
     np.add.at(confusion, (labels, made.choice), 1)
     return Evaluation(
         **decision_figures(made, labels),
-        **timing_figures(made, population_times(network, network.output, dt).onset),
+        **timing,
         read_outs=_means(right, count),
-        spikes_per_presentation={name: int(counts.sum()) / count for name, counts in spikes.items()},
+        spikes_per_presentation=per_presentation,
         synaptic_operations_per_presentation=_means(operations, count),
         costs=costs(network, model.weights, spikes, count),
         presentations=count,
         seconds=time.perf_counter() - started,
         confusion=confusion.tolist(),
         classes=list(classes),
+        advice=advise_on_counts(network, per_presentation, timing["onset_rate"]),
     )
 
 

@@ -111,7 +111,7 @@ def test_folders_that_may_not_be_written_to(
                 " free some space or choose another folder"
             ],
         )
-        assert "accuracy (first output spike decides)" in done.out
+        assert "strict accuracy (ties are errors)" in done.out
     assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
     assert os.listdir() == ["run"]
 

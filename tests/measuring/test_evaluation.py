@@ -184,3 +184,5 @@ def test_figures_are_ready_for_json_even_without_a_spike(random_stimuli: MakeSti
     assert figures["median_decision_latency_ms"] is None
     assert figures["decision_latency_iqr_ms"] is None
     assert figures["accuracy"] == 0
+    (line,) = result.advice
+    assert line.startswith("output: no neuron fires; raise initial.")
