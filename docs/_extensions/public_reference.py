@@ -60,6 +60,15 @@ PASSED = (
     "netsim.runs.folder.RunFolder",
     "netsim.training.checkpoint.TrainingState",
     "netsim.description.document.Description",
+    "netsim.training.pretraining.Pretrained",
+    "netsim.data.stored.Samples",
+    "netsim.measuring.health.PopulationHealth",
+    "netsim.measuring.health.ProjectionHealth",
+    "netsim.measuring.advice.Finding",
+    "netsim.studies.study.Scope",
+    "netsim.experiments.experiment.Control",
+    "netsim.models.competition.Competition",
+    "netsim.models.windows.Windows",
 )
 """Types that public functions take or return, and that have no public name."""
 
@@ -115,9 +124,9 @@ def _public_page() -> str:
 def _analysis_page() -> str:
     offered = _offered(netsim.analysis)
     figures, kinds = offered.pop("figures"), offered.pop("kinds")
-    # what netsim itself offers is described there
-    own = {name for name in netsim.analysis.__all__ if not _is_of_netsim(name)}
-    rest = sorted(name for names in offered.values() for name in names if name in own)
+    # names that netsim offers too are described there
+    only_here = {name for name in netsim.analysis.__all__ if not _is_of_netsim(name)}
+    rest = sorted(name for names in offered.values() for name in names if name in only_here)
     return _titled(
         "netsim.analysis",
         "=",
@@ -157,9 +166,9 @@ def _protocols_page(source: Path) -> str:
 def _commands_page() -> str:
     command = typer.main.get_command(cli.app)
     assert isinstance(command, typer.core.TyperGroup)
-    for one in command.commands.values():
-        if isinstance(one, ListingCommand):
-            one.list_entries()
+    for subcommand in command.commands.values():
+        if isinstance(subcommand, ListingCommand):
+            subcommand.list_entries()
     context = typer.Context(command, info_name="netsim")
     context.obj = {typer.core.MARKUP_MODE_KEY: cli.app.rich_markup_mode}
     return typer.cli.get_docs_for_click(obj=command, ctx=context, name="netsim", title="Commands").strip() + "\n"
@@ -229,9 +238,9 @@ def _name_functions(app: Sphinx, what: str, name: str, obj: Any, options: Any, s
     if signature is None:
         return None
     signature = re.sub(r"<function [^<>]*<lambda>[^<>]*>", "...", signature)
-    signature = re.sub(r"lambda [\w, ]*: [^,()]*(\([^()]*\))?", "...", signature)
+    signature = re.sub(r"lambda ?[\w, ]*: [^,()]*(\([^()]*\))?", "...", signature)
     signature = re.sub(r"<built-in function (\w+)>", r"\1", signature)
-    signature = re.sub(r"<function ([\w.]+)[^<>]*>", lambda found: found[1].rpartition(".")[2], signature)
+    signature = re.sub(r"<function ([\w.]+)[^<>]*>", lambda match: match[1].rpartition(".")[2], signature)
     return signature, returns
 
 
