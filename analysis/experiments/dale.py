@@ -8,19 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from netsim.analysis.experiments.figures import bars, beside, style_of
-from netsim.analysis.experiments.tables import Interval, by_seed, interval, intervals
+from netsim.analysis.experiments.figures import bars, beside, curve, style_of
+from netsim.analysis.experiments.tables import accuracy, gain, interval
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, theme
-
-
-def accuracies(table: pd.DataFrame, depth: int, constraint: str) -> Interval:
-    """The accuracy (%) of a condition over seeds."""
-    return interval(100 * _accuracy(table, depth, constraint))
-
-
-def _accuracy(table: pd.DataFrame, depth: int, constraint: str) -> pd.Series:
-    """The accuracy of each seed."""
-    return by_seed(table, depth=depth, constraint=constraint)["accuracy"]
 
 
 def summary(table: pd.DataFrame, free: str) -> tuple[tuple[str, ...], ...]:
@@ -28,14 +18,14 @@ def summary(table: pd.DataFrame, free: str) -> tuple[tuple[str, ...], ...]:
     rows = []
     groups: Any = table.groupby(["depth", "constraint"], sort=False)
     for (depth, constraint), own in groups:
-        cost = 100 * (_accuracy(table, depth, free) - _accuracy(table, depth, constraint))
+        cost = gain(table, {"constraint": constraint}, depth=depth, constraint=free)
         hidden = own[own["layer"] <= depth].groupby("seed")[["firing", "inhibition"]].mean()
         rows.append(
             (
                 str(depth),
                 str(constraint),
-                accuracies(table, depth, constraint).shown(),
-                "" if constraint == free else interval(cost).shown("{:+.2f}"),
+                accuracy(table, depth=depth, constraint=constraint).shown(),
+                "" if constraint == free else cost.shown("{:+.2f}"),
                 interval(100 * hidden["firing"]).shown("{:.0f}"),
                 interval(hidden["inhibition"]).shown(),
             )
@@ -53,7 +43,7 @@ def draw(table: pd.DataFrame, published: Mapping[tuple[int, str], tuple[float, f
         for number, (constraint, colour) in enumerate(zip(constraints, colours(len(constraints)), strict=True)):
             style = style_of(number, colour)
             shift = beside(number, len(constraints), 0.12)
-            found = [accuracies(table, depth, constraint) for depth in depths]
+            found = [accuracy(table, depth=depth, constraint=constraint) for depth in depths]
             bars(left, [depth + shift for depth in depths], found, label=constraint, **style)
             for (depth, other), bounds in published.items():
                 if other == constraint and depth in depths:
@@ -61,9 +51,7 @@ def draw(table: pd.DataFrame, published: Mapping[tuple[int, str], tuple[float, f
                     left.plot(depth + shift, value, "*", color=colour, markersize=8, markeredgecolor=INK, zorder=4)
             own = table[(table["depth"] == deepest) & (table["constraint"] == constraint)]
             for axes, column, scale in ((middle, "firing", 100), (right, "inhibition", 1)):
-                rows = intervals(own.assign(value=scale * own[column]), ["layer"], "value")
-                means = [Interval(*row) for row in rows[[*Interval._fields]].itertuples(index=False)]
-                bars(axes, [layer + shift for layer in rows["layer"]], means, **style)
+                curve(axes, own.assign(layer=own["layer"] + shift), "layer", column, scale, **style)
         right.axhline(1, color=FAINT, linestyle=":", linewidth=0.8, zorder=0)
         left.set(xlabel="hidden layers", ylabel="test accuracy (%)", xticks=depths)
         middle.set(xlabel="layer", ylabel="neurons that fire (%)", ylim=(0, 105))

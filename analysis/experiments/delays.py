@@ -7,14 +7,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from netsim.analysis.experiments.figures import bars, beside, style_of
-from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.experiments.tables import Interval, accuracy, gain
 from netsim.analysis.style import FULL_WIDTH, colours, theme
 
+_BASE = {"learned": "weights"}
 
-def gain(table: pd.DataFrame, size: int, learned: str) -> Interval:
+
+def gain_over_weights(table: pd.DataFrame, size: int, learned: str) -> Interval:
     """How much higher (points) the accuracy is than with weights alone, paired by seed."""
-    accuracies = [by_seed(table, size=size, learned=each)["accuracy"] for each in (learned, "weights")]
-    return interval(100 * (accuracies[0] - accuracies[1]))
+    return gain(table, _BASE, size=size, learned=learned)
 
 
 def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -22,9 +23,9 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     rows = []
     groups: Any = table.groupby(["size", "learned"], sort=False)
     for (size, learned), own in groups:
-        accuracy = interval(100 * by_seed(table, size=size, learned=learned)["accuracy"])
-        difference = "" if learned == "weights" else gain(table, size, learned).shown("{:+.2f}")
-        rows.append((str(size), str(learned), f"{own['parameters'].iloc[0]:,}", accuracy.shown(), difference))
+        found = accuracy(table, size=size, learned=learned).shown()
+        difference = "" if learned == "weights" else gain_over_weights(table, size, learned).shown("{:+.2f}")
+        rows.append((str(size), str(learned), f"{own['parameters'].iloc[0]:,}", found, difference))
     return tuple(rows)
 
 
@@ -34,7 +35,7 @@ def draw(table: pd.DataFrame, width: float) -> Figure:
     with theme():
         figure, (left, right) = plt.subplots(1, 2, figsize=(FULL_WIDTH, 2.5), layout="constrained")
         for number, (learned, colour) in enumerate(zip(kinds, colours(len(kinds)), strict=True)):
-            found = [interval(100 * by_seed(table, size=size, learned=learned)["accuracy"]) for size in sizes]
+            found = [accuracy(table, size=size, learned=learned) for size in sizes]
             places = [place + beside(number, len(kinds), 0.08) for place in range(len(sizes))]
             bars(left, places, found, label=learned, **style_of(number, colour))
             own = table[(table["size"] == sizes[-1]) & (table["learned"] == learned)].dropna(subset="share")

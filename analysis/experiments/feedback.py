@@ -7,17 +7,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from netsim.analysis.experiments.figures import bars, beside, style_of
-from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.experiments.tables import Interval, accuracy, gain, interval
 from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
-
-
-def _accuracy(table: pd.DataFrame, dataset: str, depth: int, feedback: str) -> pd.Series:
-    return 100 * by_seed(table, dataset=dataset, depth=depth, feedback=feedback)["accuracy"]
 
 
 def minus(table: pd.DataFrame, dataset: str, depth: int, feedback: str, other: str) -> Interval:
     """Accuracy (points) with a feedback minus that with another, paired by seed."""
-    return interval(_accuracy(table, dataset, depth, feedback) - _accuracy(table, dataset, depth, other))
+    return gain(table, {"feedback": other}, dataset=dataset, depth=depth, feedback=feedback)
 
 
 def _angles(table: pd.DataFrame, dataset: str, depth: int, feedback: str) -> pd.DataFrame:
@@ -54,9 +50,9 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
                 str(dataset),
                 str(depth),
                 str(feedback),
-                interval(_accuracy(*condition)).shown(),
+                accuracy(table, dataset=dataset, depth=depth, feedback=feedback).shown(),
                 *differences,
-                *(each.shown("{:.0f}") if each.seeds else "" for each in angles),
+                *(each.shown("{:.0f}", missing="") for each in angles),
             )
         )
     return tuple(rows)
@@ -73,7 +69,7 @@ def draw(table: pd.DataFrame) -> Figure:
         for number, (kind, colour) in enumerate(zip(kinds, colours(len(kinds)), strict=True)):
             style, shift = style_of(number, colour), beside(number, len(kinds), 0.05)
             for axes, dataset in zip(left, datasets, strict=True):
-                found = [interval(_accuracy(table, dataset, depth, kind)) for depth in depths]
+                found = [accuracy(table, dataset=dataset, depth=depth, feedback=kind) for depth in depths]
                 label = kind if dataset == datasets[0] else None
                 bars(axes, [place + shift for place in range(len(depths))], found, label=label, **style)
             angles = _angles(table, datasets[0], depths[-1], kind)

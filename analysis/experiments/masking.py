@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from netsim.analysis.experiments.figures import bars, style_of
-from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.experiments.tables import Interval, interval, of_seeds
 from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
 
 _PUBLISHED = (40.0, 60.0)
@@ -23,8 +23,8 @@ def _curves(table: pd.DataFrame, network: str, strength: float) -> pd.DataFrame:
     return 100 * own.pivot(index="seed", columns="asynchrony", values="accuracy")
 
 
-def _unmasked(table: pd.DataFrame, network: str, column: str = "accuracy") -> pd.Series:
-    return by_seed(table, network=network, strength=0.0)[column].astype(float)
+def _unmasked(table: pd.DataFrame, network: str, column: str = "accuracy", scale: float = 100) -> pd.Series:
+    return of_seeds(table, column, scale, network=network, strength=0.0)
 
 
 def rise(table: pd.DataFrame, network: str, strength: float) -> Interval:
@@ -51,7 +51,7 @@ def asymptote(table: pd.DataFrame, network: str, strength: float) -> Interval:
 
     It is interpolated between the measured ones. Networks that the mask costs little have none.
     """
-    curves, unmasked = _curves(table, network, strength), 100 * _unmasked(table, network)
+    curves, unmasked = _curves(table, network, strength), _unmasked(table, network)
     times, found = curves.columns.to_numpy(float), []
     for free, values in zip(unmasked.loc[curves.index].to_numpy(float), curves.to_numpy(float), strict=True):
         lowest = float(values.min())
@@ -69,14 +69,14 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     for network in dict.fromkeys(table["network"]):
         for strength in sorted(set(table["strength"]) - {0.0}):
             curves = _curves(table, network, strength)
-            points = (100 * _unmasked(table, network), curves.iloc[:, 0], curves.min(axis=1), curves.iloc[:, -1])
+            points = (_unmasked(table, network), curves.iloc[:, 0], curves.min(axis=1), curves.iloc[:, -1])
             rows.append(
                 (
                     str(network),
                     f"{strength:g}",
                     *(interval(point).shown("{:.1f}") for point in points),
                     asymptote(table, network, strength).shown("{:.0f}"),
-                    interval(_unmasked(table, network, "latency")).shown("{:.0f}"),
+                    interval(_unmasked(table, network, "latency", 1)).shown("{:.0f}"),
                 )
             )
     return tuple(rows)
@@ -100,7 +100,7 @@ def draw(table: pd.DataFrame) -> Figure:
                     label=f"mask strength {strength:g}",
                     **style_of(number, colour),
                 )
-            unmasked, latency = 100 * _unmasked(table, network).mean(), _unmasked(table, network, "latency").mean()
+            unmasked, latency = _unmasked(table, network).mean(), _unmasked(table, network, "latency", 1).mean()
             axes.axhline(unmasked, color=FAINT, linestyle="--", linewidth=0.8, label="without a mask")
             if latency <= table["asynchrony"].max():
                 axes.axvline(latency, color=FAINT, linestyle=":", linewidth=0.9, label="unmasked decision")

@@ -43,10 +43,8 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     rows = []
     groups: Any = table.groupby(["level", "jitter", "code"], sort=False)
     for (level, jitter, code), own in groups:
-        apart = interval(100 * own["told_apart"].astype(float))
-        accuracy = interval(100 * own["accuracy"])
-        told = apart.shown("{:.1f}") if apart.seeds else ""
-        rows.append((f"{level:+g}", f"{jitter:g}", str(code), accuracy.shown("{:.1f}"), told))
+        found = (interval(100 * own[column].astype(float)) for column in ("accuracy", "told_apart"))
+        rows.append((f"{level:+g}", f"{jitter:g}", str(code), *(each.shown("{:.1f}", missing="") for each in found)))
     return tuple(rows)
 
 

@@ -7,27 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from netsim.analysis.experiments.figures import curve, style_of
-from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.experiments.tables import interval
 from netsim.analysis.style import FULL_WIDTH, colours, theme
-
-
-def _accuracies(table: pd.DataFrame, code: str, noise: float, contrast: float = 1.0, shared: float = 0.0) -> Any:
-    return 100 * by_seed(table, code=code, noise=noise, contrast=contrast, shared=shared)["accuracy"]
-
-
-def accuracy(table: pd.DataFrame, code: str, noise: float, **test: float) -> Interval:
-    """The accuracy (%) of a code over seeds."""
-    return interval(_accuracies(table, code, noise, **test))
-
-
-def shift(table: pd.DataFrame, code: str, noise: float, contrast: float) -> Interval:
-    """How far latencies of a code move from contrast 1 (ms)."""
-    return interval(by_seed(table, code=code, noise=noise, contrast=contrast, shared=0.0)["shift"].astype(float))
-
-
-def advantage(table: pd.DataFrame, code: str, other: str, noise: float, **test: float) -> Interval:
-    """How many points more a code recognises than another, paired by seed."""
-    return interval(_accuracies(table, code, noise, **test) - _accuracies(table, other, noise, **test))
 
 
 def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -37,8 +18,7 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     for (noise, code, contrast, shared), own in groups:
         shift = interval(own["shift"].astype(float))
         found = interval(100 * own["accuracy"]).shown("{:.1f}")
-        moved = shift.shown("{:.1f}") if shift.seeds else ""
-        rows.append((f"{noise:g}", str(code), f"{contrast:g}", f"{shared:g}", found, moved))
+        rows.append((f"{noise:g}", str(code), f"{contrast:g}", f"{shared:g}", found, shift.shown("{:.1f}", missing="")))
     return tuple(rows)
 
 

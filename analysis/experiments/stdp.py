@@ -8,24 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from netsim.analysis.experiments.figures import bars, style_of
-from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.experiments.tables import accuracy, gain
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colour_bar, colours, theme
 
 _READ_OUTS = ("first layer", "second layer", "both layers")
 
 
-def _accuracy(table: pd.DataFrame, learned: int, kernels: str, read_out: str) -> pd.Series:
-    return 100 * by_seed(table, learned=learned, kernels=kernels, read_out=read_out)["accuracy"].astype(float)
-
-
-def accuracy(table: pd.DataFrame, learned: int, kernels: str, read_out: str) -> Interval:
-    """The accuracy (%) of a read-out over seeds."""
-    return interval(_accuracy(table, learned, kernels, read_out))
-
-
-def gain(table: pd.DataFrame, learned: int, read_out: str) -> Interval:
-    """Accuracy (points) with learned minus that with shuffled kernels, paired by seed."""
-    return interval(_accuracy(table, learned, "learned", read_out) - _accuracy(table, learned, "shuffled", read_out))
+SHUFFLED = {"kernels": "shuffled"}
 
 
 def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -34,8 +23,9 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     measured = table[table["kernels"] != "weight"]
     groups: Any = measured.groupby(["learned", "kernels", "read_out"], sort=False)
     for learned, kernels, read_out in groups.groups:
-        more = gain(table, learned, read_out).shown("{:+.2f}") if kernels == "learned" else ""
-        found = accuracy(table, learned, kernels, read_out)
+        condition = {"learned": learned, "kernels": kernels, "read_out": read_out}
+        more = gain(table, SHUFFLED, **condition).shown("{:+.2f}") if kernels == "learned" else ""
+        found = accuracy(table, **condition)
         shown = f"{found.mean:.2f}" if kernels == "none" else found.shown()  # no seed changes cells
         rows.append((str(learned), str(kernels), str(read_out), shown, more))
     return tuple(rows)
@@ -50,11 +40,11 @@ def draw(table: pd.DataFrame, published: float, user: tuple[float, float]) -> Fi
         right.axhspan(*user, color="0.9", zorder=0, label="a user of SpykeTorch")
         for number, (read_out, colour) in enumerate(zip(_READ_OUTS, colours(3), strict=True)):
             for kernels, line in (("learned", "-"), ("shuffled", "--")):
-                found = [accuracy(table, count, kernels, read_out) for count in counts]
+                found = [accuracy(table, learned=count, kernels=kernels, read_out=read_out) for count in counts]
                 label = read_out if kernels == "learned" else None
                 bars(right, counts, found, label=label, **{**style_of(number, colour), "linestyle": line})
         right.plot([], [], "--", color=FAINT, linewidth=1, label="weights shuffled")
-        cells = accuracy(table, counts[-1], "none", "on- and off-cells").mean
+        cells = accuracy(table, learned=counts[-1], kernels="none").mean
         right.axhline(cells, color=FAINT, linestyle=":", linewidth=0.9, label="on- and off-cells")
         right.plot(counts[-1], published, "*", color="white", markeredgecolor=INK, markersize=8, label="published")
         right.set(xlabel="images that STDP learned from", ylabel="test accuracy (%)", xscale="log")

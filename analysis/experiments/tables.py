@@ -16,12 +16,13 @@ class Interval(NamedTuple):
     high: float
     seeds: int
 
-    def shown(self, number: str = "{:.2f}") -> str:
-        """Mean and bounds as text."""
+    def shown(self, number: str = "{:.2f}", unit: str = "", missing: str = "none") -> str:
+        """Mean, bounds and unit as text; `missing` without values."""
         if self.seeds == 0:
-            return "none"
+            return missing
         mean = number.format(self.mean)
-        return mean if np.isnan(self.low) else f"{mean} [{number.format(self.low)}, {number.format(self.high)}]"
+        shown = mean if np.isnan(self.low) else f"{mean} [{number.format(self.low)}, {number.format(self.high)}]"
+        return f"{shown} {unit}".rstrip()
 
     def lies_below(self, value: float) -> bool:
         """Return whether the whole interval, or the mean of a single seed, is below a value."""
@@ -63,3 +64,24 @@ def by_seed(table: pd.DataFrame, **condition: Any) -> pd.DataFrame:
     for name, value in condition.items():
         rows = rows[rows[name] == value]
     return rows.drop_duplicates("seed").set_index("seed")
+
+
+def of_seeds(table: pd.DataFrame, column: str, scale: float = 1.0, **condition: Any) -> pd.Series:
+    """A column of `by_seed` as numbers, times `scale`."""
+    return scale * by_seed(table, **condition)[column].astype(float)
+
+
+def mean(table: pd.DataFrame, column: str, scale: float = 1.0, **condition: Any) -> Interval:
+    """The mean of `of_seeds` over seeds."""
+    return interval(of_seeds(table, column, scale, **condition))
+
+
+def accuracy(table: pd.DataFrame, **condition: Any) -> Interval:
+    """The accuracy (%) in a condition over seeds."""
+    return mean(table, "accuracy", 100, **condition)
+
+
+def gain(table: pd.DataFrame, over: Mapping[str, Any], **condition: Any) -> Interval:
+    """Accuracy (points) in a condition minus that in the same condition changed by `over`, paired by seed."""
+    ours, theirs = (of_seeds(table, "accuracy", 100, **{**condition, **changed}) for changed in ({}, over))
+    return interval(ours - theirs)

@@ -81,7 +81,8 @@ class Unit:
 class Experiment(ABC):
     """A question, a plan, a table, a figure and a verdict. The fields of a subclass are its settings.
 
-    Settings are numbers, strings, booleans or tuples of these. Register a subclass with
+    Settings are numbers, strings, booleans or tuples of these. `netsim.experiments.fields.setting` gives them bounds.
+    Register a subclass with
     ``netsim.seams.experiments.register(name)``.
 
     Attributes
@@ -114,13 +115,15 @@ class Experiment(ABC):
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
+        from netsim.experiments.fields import check_settings
         from netsim.specification.checks import check_types
 
         check_types(self, "")
+        check_settings(self)
         self.check()
 
-    def check(self) -> None:  # noqa: B027  most experiments need only the checks of types
-        """Raise SpecificationError for settings that do not fit."""
+    def check(self) -> None:  # noqa: B027  most experiments need only the bounds of `setting`
+        """Raise SpecificationError for settings that do not fit each other."""
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)

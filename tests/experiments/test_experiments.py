@@ -316,3 +316,19 @@ def test_quick_runs(idx_data: Path, tmp_path: Path, name: str) -> None:
     result = netsim.experiment(name, quick=True, out=tmp_path / "out", data_dir=str(idx_data))
     assert len(set(result.table["seed"])) >= 5
     assert "not measured" not in result.page or name == "dale"  # whose quick run leaves out eight layers
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("dale", {"depths": [0]}, "dale: setting depths: must be an integer >= 1, not 0"),
+        ("reaction-time", {"contrasts": [0.5, 2.0]}, "setting contrasts: must be above 0 and at most 1, not 2.0"),
+        ("masking", {"asynchronies": [20.0, 10.0]}, "setting asynchronies: must ascend"),
+        ("delays", {"learned": ["spikes"]}, "setting learned: must be one of weights, delays, both, not 'spikes'"),
+        ("tempotron", {"rate": float("nan")}, "setting rate: must be above 0, not nan"),
+    ],
+)
+def test_settings_have_bounds(name: str, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecificationError) as error:
+        make_experiment(name, given=given)
+    assert message in str(error.value)

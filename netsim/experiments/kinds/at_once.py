@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -31,50 +32,40 @@ _COMPETITIVE = 1.0
 class AtOnce(Experiment):
     """Train the same architecture in three regimes, and compare accuracy, spikes, operations and latency."""
 
-    question: ClassVar[str] = "What do layers that run at once gain over layers in turn?"
-    duration: ClassVar[str] = "30 min"
-    quick_duration: ClassVar[str] = "2 min"
-    order: ClassVar[int] = 11
-    quick: ClassVar[dict[str, Any]] = {"hidden": (200, 200), "images": 6000, "epochs": 4, "test_images": 1000}
-    controls: ClassVar[tuple[Control, ...]] = (
+    question = "What do layers that run at once gain over layers in turn?"
+    duration = "30 min"
+    quick_duration = "2 min"
+    order = 11
+    quick = {"hidden": (200, 200), "images": 6000, "epochs": 4, "test_images": 1000}
+    controls = (
         Control("spikes, at once over in turn", "up to 50 % fewer", _SOURCE, True),
         Control("time of a decision, at once over in turn", "up to 2 times faster", _SOURCE, True),
         Control("accuracy, at once minus in turn", "competitive, or up to 10 points higher", _SOURCE, True),
         Control("accuracy of layers trained in turn that run at once", "poor", _SOURCE, True),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "R. Koopman, A. Yousefzadeh, M. Shahsavari, G. Tang, M. Sifalakis, Exploring the limitations of layer"
         " synchronization in spiking neural networks, Transactions on Machine Learning Research, 2025,"
         " arXiv 2408.05098.",
     )
 
-    regimes: tuple[str, ...] = _REGIMES
-    hidden: tuple[int, ...] = (400, 400)
-    jitters: tuple[float, ...] = (0.0, 4.0, 8.0, 16.0, 32.0)
+    regimes: tuple[str, ...] = setting(_REGIMES, choices=_REGIMES)
+    hidden: tuple[int, ...] = setting((400, 400))
+    jitters: tuple[float, ...] = setting((0.0, 4.0, 8.0, 16.0, 32.0), least=0, below=1e4)
     dataset: str = "mnist"
-    images: int = 30000
-    epochs: int = 5
-    test_images: int = 10000
+    images: int = setting(30000, least=20)
+    epochs: int = setting(5)
+    test_images: int = setting(10000)
 
     def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_choice, check_size, require
+        from netsim.specification.checks import require
 
-        for regime in self.regimes:
-            check_choice(regime, _REGIMES, "regimes")
-        for size in self.hidden:
-            check_size(size, "hidden")
-        for name in ("images", "epochs", "test_images"):
-            check_size(getattr(self, name), name, least=20 if name == "images" else 1)
-        require(all(0 <= each < 1e4 for each in self.jitters), "jitters", "must be times >= 0 ms")
         require(self.jitters[0] == 0, "jitters", "must begin with 0")
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         return [{"regime": regime} for regime in self.regimes]
 
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         from netsim.experiments.training import trained
 
         regime = unit.condition["regime"]
@@ -115,13 +106,11 @@ class AtOnce(Experiment):
         return stimulus_driven("at-once", regime, self.hidden, 10, **settings)
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.at_once import draw
 
         return draw(table)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.at_once import summary
 
         headings = ("layers", "accuracy (%)>", "decision (ms)>", "spikes to decision>", "all spikes>")
@@ -129,10 +118,9 @@ class AtOnce(Experiment):
         return Results((*headings, *more), summary(table))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
-        from netsim.analysis.experiments.at_once import difference, mean, ratio
+        from netsim.analysis.experiments.at_once import difference, ratio, still
 
-        transfer = mean(table, TRANSFER, "accuracy", 100)
+        transfer = still(table, TRANSFER, "accuracy", 100)
         return [
             f"{ratio(table, 'spikes_to_decision').shown()} (to decision), {ratio(table, 'spikes').shown()} (all)",
             ratio(table, "latency").shown(),
@@ -141,7 +129,6 @@ class AtOnce(Experiment):
         ]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
         from netsim.analysis.experiments.at_once import difference, ratio
 
         spikes, latency, accuracy = ratio(table, "spikes_to_decision"), ratio(table, "latency"), difference(table)
@@ -156,7 +143,6 @@ class AtOnce(Experiment):
         return Verdict("reproduced" if all(holds) else "not reproduced", reason)
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         sizes = ", ".join(map(str, self.hidden))
         return [
             f"A feed-forward network of 784 inputs, hidden layers of {sizes} neurons and 10 outputs. Neurons do not"
@@ -168,7 +154,6 @@ class AtOnce(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"All networks learn from the same {self.images:,} images of {self.dataset} (epochs: {self.epochs}) by"
             " STiDi-BP. Rate and sharpness are those of the regime.",
@@ -184,7 +169,6 @@ class AtOnce(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             "Left: accuracy against spikes up to the decision. Middle: accuracy against the time of the decision."
             " Right: accuracy against jitter of the input spikes. Large symbols and bars are means and 95 % intervals"
@@ -192,7 +176,6 @@ class AtOnce(Experiment):
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         from netsim.experiments.networks import CHOICE
 
         return [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from netsim.errors import SpecificationError
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -29,17 +30,17 @@ _PUBLISHED = {(4, FREE): (0.9787, 0.9791), (4, "75/25"): (0.9769, 0.9778), (8, "
 class Dale(Experiment):
     """Train networks with and without fixed signs, by depth."""
 
-    question: ClassVar[str] = "What does Dale's law cost a deep network of first spikes, by depth?"
-    duration: ClassVar[str] = "under 2 h"
-    quick_duration: ClassVar[str] = "3 min"
-    order: ClassVar[int] = 8
-    quick: ClassVar[dict[str, Any]] = {"depths": (2, 4), "images": 5000, "epochs": 2, "test_images": 2000}
-    controls: ClassVar[tuple[Control, ...]] = (
+    question = "What does Dale's law cost a deep network of first spikes, by depth?"
+    duration = "under 2 h"
+    quick_duration = "3 min"
+    order = 8
+    quick = {"depths": (2, 4), "images": 5000, "epochs": 2, "test_images": 2000}
+    controls = (
         Control("accuracy, 4 hidden layers, no constraint", "97.87 to 97.91 %", _SOURCE, False),
         Control("accuracy, 4 hidden layers, 75/25", "97.69 to 97.78 %", _SOURCE, False),
         Control("accuracy, 8 hidden layers, 75/25", "97.00 %", _SOURCE, False),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "J. Oberste-Frielinghaus, A. Kurth, J. Göltz, L. Kriener, J. Ito, M. A. Petrovici, S. Grün, 2025,"
         " arXiv 2508.12975.",
         "The same authors, Time-to-first-spike encoding in layered networks evokes label-specific synfire chain"
@@ -47,34 +48,23 @@ class Dale(Experiment):
     )
 
     constraints: tuple[str, ...] = (FREE, "75/25", "50/50")
-    depths: tuple[int, ...] = (2, 4, 8)
+    depths: tuple[int, ...] = setting((2, 4, 8))
     dataset: str = "mnist"
-    width: int = 400
-    images: int = 60000
-    epochs: int = 5
-    test_images: int = 10000
-    rate: float = 0.001
-    window: float = 64.0
+    width: int = setting(400)
+    images: int = setting(60000, least=12)
+    epochs: int = setting(5)
+    test_images: int = setting(10000)
+    rate: float = setting(0.001, above=0)
+    window: float = setting(64.0, above=0)
 
     def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_size, require
-
-        for name in ("width", "images", "epochs", "test_images"):
-            check_size(getattr(self, name), name, least=12 if name == "images" else 1)
-        for depth in self.depths:
-            check_size(depth, "depths")
         for constraint in self.constraints:
             inhibitory_share(constraint)
-        for name in ("rate", "window"):
-            require(0 < getattr(self, name) < float("inf"), name, "must be positive")
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         return [{"depth": depth, "constraint": each} for depth in self.depths for each in self.constraints]
 
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         from netsim.experiments.training import trained
         from netsim.measuring.evaluation import evaluate
 
@@ -125,13 +115,11 @@ class Dale(Experiment):
         )
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.dale import draw
 
         return draw(table, _PUBLISHED)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.dale import summary
 
         headings = (
@@ -144,19 +132,16 @@ class Dale(Experiment):
         return Results((*headings, "inhibition / excitation>"), summary(table, FREE))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
-        return [f"{found.shown()} %" if found.seeds else "not measured" for found in self._found(table).values()]
+        return [found.shown(unit="%", missing="not measured") for found in self._found(table).values()]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
         below, beyond, reasons = [], [], []
         for (depth, constraint), accuracy in self._found(table).items():
             if not accuracy.seeds:
                 continue
             low, high = (100 * bound for bound in _PUBLISHED[depth, constraint])
-            lowest, highest = (accuracy.mean, accuracy.mean) if accuracy.seeds < 2 else (accuracy.low, accuracy.high)
-            below.append(highest < low)
-            beyond.append(lowest > high)
+            below.append(accuracy.lies_below(low))
+            beyond.append(accuracy.lies_above(high))
             word = "below" if below[-1] else "above" if beyond[-1] else "compatible with"
             reasons.append(
                 f"with {depth} layers and the constraint {constraint}, {accuracy.shown()} % is {word}"
@@ -170,12 +155,11 @@ class Dale(Experiment):
 
     def _found(self, table: pd.DataFrame) -> dict[tuple[int, str], Any]:
         """Return our accuracies (%) in the published conditions."""
-        from netsim.analysis.experiments.dale import accuracies
+        from netsim.analysis.experiments.tables import accuracy
 
-        return {key: accuracies(table, *key) for key in _PUBLISHED}
+        return {key: accuracy(table, depth=key[0], constraint=key[1]) for key in _PUBLISHED}
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"A feed-forward network of 784 inputs, hidden layers of {self.width} neurons and 10 outputs. Every neuron"
             " fires at most once. Bright pixels fire first. Postsynaptic potentials are ramps. Layers are phased: a"
@@ -188,7 +172,6 @@ class Dale(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"Each network learns from up to {self.images:,} images of {self.dataset} (epochs: {self.epochs})."
             " Some of the images are set aside to choose the epoch. The accuracy is that on the first"
@@ -201,7 +184,6 @@ class Dale(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             "Left: accuracy by depth; bars are 95 % intervals over seeds, stars the published values. Middle: share of"
             " neurons that fire, by layer of the deepest network. Right: inhibitory over excitatory synaptic input, by"
@@ -209,7 +191,6 @@ class Dale(Experiment):
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "The published networks are leaky integrate-and-fire neurons that run at once, with dark pixels first. Ours"
             " are non-leaky, phased, and have bright pixels first.",

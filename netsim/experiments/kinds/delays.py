@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ _COMPARABLE = 2.0
 class LearnedDelays(Experiment):
     """Train weights, delays or both, with equal numbers of learned parameters."""
 
-    question: ClassVar[str] = "Can synaptic delays alone learn what weights learn?"
-    duration: ClassVar[str] = "30 min"
-    quick_duration: ClassVar[str] = "1 min"
-    order: ClassVar[int] = 10
-    quick: ClassVar[dict[str, Any]] = {"sizes": (30,), "epochs": 15}
-    controls: ClassVar[tuple[Control, ...]] = (
+    question = "Can synaptic delays alone learn what weights learn?"
+    duration = "30 min"
+    quick_duration = "1 min"
+    order = 10
+    quick = {"sizes": (30,), "epochs": 15}
+    controls = (
         Control(
             "accuracy of delays alone minus that of weights alone",
             "comparable (MNIST and Fashion-MNIST)",
@@ -40,35 +41,21 @@ class LearnedDelays(Experiment):
             False,
         ),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "arXiv 2306.06237, on learning delays with fixed random or ternary weights.",
         "DelGrad, Nature Communications 2025, PMC12420821, on exact gradients of delays, with Yin-Yang.",
     )
 
-    learned: tuple[str, ...] = _LEARNED
-    sizes: tuple[int, ...] = (30, 120)
-    epochs: int = 100
-    mean: float = 16.0
-    spread: float = 8.0
-
-    def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_choice, check_size, require
-
-        for each in self.learned:
-            check_choice(each, _LEARNED, "learned")
-        for size in self.sizes:
-            check_size(size, "sizes", least=2)
-        check_size(self.epochs, "epochs")
-        for name in ("mean", "spread"):
-            require(0 < getattr(self, name) < 1e3, name, "must be positive")
+    learned: tuple[str, ...] = setting(_LEARNED, choices=_LEARNED)
+    sizes: tuple[int, ...] = setting((30, 120), least=2)
+    epochs: int = setting(100)
+    mean: float = setting(16.0, above=0, below=1e3)
+    spread: float = setting(8.0, above=0, below=1e3)
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         return [{"size": size, "learned": each} for size in self.sizes for each in self.learned]
 
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         import numpy as np
 
         from netsim.experiments.training import trained
@@ -103,42 +90,37 @@ class LearnedDelays(Experiment):
         return replace(base.with_layers(layers), training=training)
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.delays import draw
 
         return draw(table, _BIN)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.delays import summary
 
         return Results(("size>", "learned", "parameters>", "accuracy (%)>", "minus weights (points)>"), summary(table))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
-        from netsim.analysis.experiments.delays import gain
+        from netsim.analysis.experiments.delays import gain_over_weights
 
-        difference = gain(table, max(self.sizes), "delays")
-        return [f"{difference.shown('{:+.2f}')} points (Yin-Yang)" if difference.seeds else "not measured"]
+        difference = gain_over_weights(table, max(self.sizes), "delays")
+        return [difference.shown("{:+.2f}", "points (Yin-Yang)", "not measured")]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
-        from netsim.analysis.experiments.delays import gain
+        from netsim.analysis.experiments.delays import gain_over_weights
 
         size = max(self.sizes)
-        difference = gain(table, size, "delays")
+        difference = gain_over_weights(table, size, "delays")
         if not difference.seeds:
             return Verdict("not reproduced", "Delays alone and weights alone were not both measured.")
         reason = (
             f"With size {size}, delays alone change the accuracy by {difference.shown('{:+.2f}')} points compared with"
             f" weights alone. Comparable means that the interval lies above -{_COMPARABLE:g} points."
         )
-        if difference.seeds > 1 and difference.low > 0:
+        if difference.seeds > 1 and difference.lies_above(0):
             return Verdict("beyond", reason)
-        return Verdict("reproduced" if difference.low >= -_COMPARABLE else "not reproduced", reason)
+        return Verdict("reproduced" if difference.lies_above(-_COMPARABLE) else "not reproduced", reason)
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "The preset yin-yang: a feed-forward network for the Yin-Yang points, with 4 inputs, one hidden layer and 3"
             " outputs. All neurons run at once, do not leak, and fire at most once. Postsynaptic potentials are ramps."
@@ -151,7 +133,6 @@ class LearnedDelays(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"Each network learns by STiDi-BP (epochs: {self.epochs}). The accuracy is that on the test points."
             " A tie of output spikes is an error. Sizes are hidden neurons of the networks that learn weights"
@@ -162,14 +143,12 @@ class LearnedDelays(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             "Left: accuracy by size and by what is learned; bars are 95 % intervals over seeds. Right: learned delays"
             " of the largest networks, mean over seeds."
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "The published comparison of delays with weights is on MNIST and Fashion-MNIST. Ours is on Yin-Yang.",
             "Weights that stay as drawn are normal. The published networks also used ternary weights.",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ _LILLICRAP = "Lillicrap et al. 2016, doi 10.1038/ncomms13276"
 class FeedbackAlignment(Experiment):
     """Train networks whose displacements pass back through exact, random, sign or direct weights, or not at all."""
 
-    question: ClassVar[str] = "Do lower layers learn from first spikes without the transport of weights?"
-    duration: ClassVar[str] = "under 2 h"
-    quick_duration: ClassVar[str] = "2 min"
-    order: ClassVar[int] = 9
-    quick: ClassVar[dict[str, Any]] = {
+    question = "Do lower layers learn from first spikes without the transport of weights?"
+    duration = "under 2 h"
+    quick_duration = "2 min"
+    order = 9
+    quick = {
         "datasets": ("mnist",),
         "depths": (1, 3),
         "width": 100,
@@ -47,7 +48,7 @@ class FeedbackAlignment(Experiment):
         "epochs": 3,
         "test_images": 1000,
     }
-    controls: ClassVar[tuple[Control, ...]] = (
+    controls = (
         Control(
             "accuracy, random minus exact feedback",
             "as effective as exact feedback",
@@ -67,7 +68,7 @@ class FeedbackAlignment(Experiment):
             True,
         ),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "T. P. Lillicrap, D. Cownden, D. B. Tweed, C. J. Akerman, Random synaptic feedback weights support error"
         " backpropagation for deep learning, Nature Communications 7:13276, 2016.",
         "A. Nøkland, Direct feedback alignment provides learning in deep neural networks, NeurIPS, 2016.",
@@ -75,27 +76,15 @@ class FeedbackAlignment(Experiment):
     )
 
     datasets: tuple[str, ...] = ("mnist", "fashion-mnist")
-    depths: tuple[int, ...] = (1, 2, 4)
-    kinds: tuple[str, ...] = _KINDS
-    width: int = 200
-    images: int = 20000
-    validation: int = 1000
-    epochs: int = 5
-    test_images: int = 10000
-
-    def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_choice, check_size
-
-        for kind in self.kinds:
-            check_choice(kind, _KINDS, "kinds")
-        for depth in self.depths:
-            check_size(depth, "depths")
-        for name in ("width", "images", "validation", "epochs", "test_images"):
-            check_size(getattr(self, name), name, least=20 if name == "images" else 1)
+    depths: tuple[int, ...] = setting((1, 2, 4))
+    kinds: tuple[str, ...] = setting(_KINDS, choices=_KINDS)
+    width: int = setting(200)
+    images: int = setting(20000, least=20)
+    validation: int = setting(1000)
+    epochs: int = setting(5)
+    test_images: int = setting(10000)
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         return [
             {"dataset": dataset, "depth": depth, "feedback": kind}
             for dataset in self.datasets
@@ -104,7 +93,6 @@ class FeedbackAlignment(Experiment):
         ]
 
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         from netsim.data.stimuli import load_splits
         from netsim.engines import make_engine
         from netsim.measuring.evaluation import evaluate
@@ -154,13 +142,11 @@ class FeedbackAlignment(Experiment):
         return base.with_layers(changed)
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.feedback import draw
 
         return draw(table)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.feedback import summary
 
         headings = ("data set", "hidden layers>", "feedback", "accuracy (%)>", "minus exact (points)>")
@@ -168,7 +154,6 @@ class FeedbackAlignment(Experiment):
         return Results((*headings, *more), summary(table))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
         from netsim.analysis.experiments.feedback import angle, minus
 
         dataset = self.datasets[0]
@@ -179,12 +164,11 @@ class FeedbackAlignment(Experiment):
                 for depth in self.depths
             }
             unit, form = ("points", "{:+.2f}") if other else ("°", "{:.0f}")
-            told = [f"{depth} hidden: {each.shown(form)} {unit}" for depth, each in found.items() if each.seeds]
+            told = [f"{depth} hidden: {each.shown(form, unit)}" for depth, each in found.items() if each.seeds]
             texts.append("; ".join(told) or "not measured")
         return texts
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
         from netsim.analysis.experiments.feedback import angle, minus, turned
 
         told, holds = [], []
@@ -208,7 +192,6 @@ class FeedbackAlignment(Experiment):
         return Verdict("reproduced" if all(holds) else "not reproduced", reason)
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"Feed-forward networks of 784 inputs, hidden layers of {self.width} neurons and 10 outputs. Layers are"
             " phased: a layer integrates until its onset, then a constant drive carries its potentials to threshold."
@@ -220,7 +203,6 @@ class FeedbackAlignment(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"Each network learns from {self.images:,} images (epochs: {self.epochs}). The accuracy is that on the"
             f" first {self.test_images:,} test images, with the weights of the epoch that validated best. A tie of"
@@ -236,7 +218,6 @@ class FeedbackAlignment(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             "Left: accuracy by depth, one panel for each data set. Right: angle between the gradients of the lowest"
             " layer by each feedback and by the exact one, during training of the deepest networks on the first data"
@@ -244,7 +225,6 @@ class FeedbackAlignment(Experiment):
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "The angle after the last batch was added after a first quick run, whose angles ended at 100 of 240"
             " batches. The verdict of the quick run is the same with both.",

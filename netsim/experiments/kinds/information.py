@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -32,17 +33,17 @@ COUNT, TIMES, FIRST = "count", "times", "first"
 class Information(Experiment):
     """Estimate the information of counts, spike times and first spikes in a network that fires repeatedly."""
 
-    question: ClassVar[str] = "How much more do spike times say about a stimulus than spike counts?"
-    duration: ClassVar[str] = "10 min"
-    quick_duration: ClassVar[str] = "3 min"
-    order: ClassVar[int] = 6
-    quick: ClassVar[dict[str, Any]] = {
+    question = "How much more do spike times say about a stimulus than spike counts?"
+    duration = "10 min"
+    quick_duration = "3 min"
+    order = 6
+    quick = {
         "dispersions": (0.0, 2.5, 5.0),
         "drives": (1.0, 2.0),
         "trials": 50,
         "neurons": 10,
     }
-    controls: ClassVar[tuple[Control, ...]] = (
+    controls = (
         Control(
             "information of spike times over counts, whisker location",
             "44 % more",
@@ -62,7 +63,7 @@ class Information(Experiment):
             True,
         ),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "S. Panzeri, R. S. Petersen, S. R. Schultz, M. Lebedev, M. E. Diamond, The role of spike timing in the coding"
         " of stimulus location in rat somatosensory cortex, Neuron 29, 2001, 10.1016/S0896-6273(01)00251-3.",
         "R. S. Petersen, S. Panzeri, M. E. Diamond, Population coding of stimulus location in rat somatosensory cortex,"
@@ -73,38 +74,21 @@ class Information(Experiment):
         " human tactile afferent neurons, Journal of Neuroscience 29, 2009, PMC6666033.",
     )
 
-    dispersions: tuple[float, ...] = (0.0, 1.0, 2.5, 5.0)
-    drives: tuple[float, ...] = (1.0, 2.0, 4.0)
-    dispersion: float = 2.5
-    drive: float = 2.0
-    jitter: float = 2.0
-    afferents: int = 60
-    neurons: int = 20
-    trials: int = 100
-
-    def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_size, require
-
-        for name in ("afferents", "neurons", "trials"):
-            check_size(getattr(self, name), name, least=2 if name == "trials" else 1)
-        for name in ("dispersion", "jitter"):
-            require(0 <= getattr(self, name) < _WINDOW, name, f"must be from 0 to {_WINDOW:g} ms")
-        require(0 < self.drive < 100, "drive", "must be positive, and below 100")
-        require(all(0 <= each < _WINDOW for each in self.dispersions), "dispersions", f"must be below {_WINDOW:g} ms")
-        require(all(0 < each < 100 for each in self.drives), "drives", "must be positive, and below 100")
-        for name in ("dispersions", "drives"):
-            values = getattr(self, name)
-            require(list(values) == sorted(set(values)), name, "must ascend")
+    dispersions: tuple[float, ...] = setting((0.0, 1.0, 2.5, 5.0), least=0, below=_WINDOW, ascending=True)
+    drives: tuple[float, ...] = setting((1.0, 2.0, 4.0), above=0, below=100, ascending=True)
+    dispersion: float = setting(2.5, least=0, below=_WINDOW)
+    drive: float = setting(2.0, above=0, below=100)
+    jitter: float = setting(2.0, least=0, below=_WINDOW)
+    afferents: int = setting(60)
+    neurons: int = setting(20)
+    trials: int = setting(100, least=2)
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         found = [{"dispersion": each, "drive": self.drive} for each in self.dispersions]
         found += [{"dispersion": self.dispersion, "drive": each} for each in self.drives]
         return [each for number, each in enumerate(found) if each not in found[:number]]
 
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         import numpy as np
 
         from netsim.engines import Batch, make_engine
@@ -162,13 +146,11 @@ class Information(Experiment):
         return np.where(latencies < _WINDOW, latencies, np.inf), kernel
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.information import draw
 
         return draw(table, self.dispersion, self.drive, _GAINS)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.information import summary
 
         headings = (
@@ -179,7 +161,6 @@ class Information(Experiment):
         return Results(headings, summary(table))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
         from netsim.analysis.experiments.information import gain, share
         from netsim.analysis.experiments.tables import interval
 
@@ -193,25 +174,22 @@ class Information(Experiment):
         ]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
         from netsim.analysis.experiments.information import gain
         from netsim.analysis.experiments.tables import interval
 
         found = interval(gain(table, self.dispersion, self.drive))
         if not found.seeds:
             return Verdict("not reproduced", "The condition of the verdict was not measured with these settings.")
-        lowest, highest = (found.mean, found.mean) if found.seeds < 2 else (found.low, found.high)
         reason = (
             f"With a dispersion of {self.dispersion:g} ms and a drive of {self.drive:g}, the information in"
             f" spike times exceeds that in counts by {found.shown('{:.0f}')} %. Published are {_GAINS[0]:g} to"
             f" {_GAINS[1]:g} %."
         )
-        if lowest > _GAINS[1]:
+        if found.lies_above(_GAINS[1]):
             return Verdict("beyond", reason)
-        return Verdict("not reproduced" if highest < _GAINS[0] else "reproduced", reason)
+        return Verdict("not reproduced" if found.lies_below(_GAINS[0]) else "reproduced", reason)
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"{_STIMULI} stimuli stand side by side, as whiskers do. Each of {self.afferents} afferents prefers a place"
             f" between them. It fires with a probability of up to {_RELIABLE:g}, the less the further the stimulus is"
@@ -226,7 +204,6 @@ class Information(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"Each stimulus has {self.trials} trials. A response lasts {_WINDOW:g} ms. Its count is the number of"
             f" spikes of the twin. Its spike times are the counts in bins of {_BIN:g} ms, as one word. Its first spike"
@@ -240,7 +217,6 @@ class Information(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             f"Left: information of a neuron by code and dispersion of latencies (drive {self.drive:g}). Middle: gain of"
             " spike times over counts by dispersion; the grey band is the published range. Right: the same by drive"
@@ -248,7 +224,6 @@ class Information(Experiment):
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "The dispersion of latencies is an assumption, and the gain depends on it. Without dispersion, times say"
             " what the speed of integration adds. The reference values were set before the first run.",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -30,17 +31,17 @@ _RADIUS = 2.0
 class Masking(Experiment):
     """Train networks on intact images, and mask the test images after a delay."""
 
-    question: ClassVar[str] = "When does a mask no longer disturb a decision by first spikes?"
-    duration: ClassVar[str] = "30 min"
-    quick_duration: ClassVar[str] = "3 min"
-    order: ClassVar[int] = 3
-    quick: ClassVar[dict[str, Any]] = {
+    question = "When does a mask no longer disturb a decision by first spikes?"
+    duration = "30 min"
+    quick_duration = "3 min"
+    order = 3
+    quick = {
         "images": 6000,
         "epochs": 4,
         "test_images": 250,
         "asynchronies": (0.0, 10.0, 20.0, 40.0, 60.0, 110.0),
     }
-    controls: ClassVar[tuple[Control, ...]] = (
+    controls = (
         Control(
             "type A: accuracy increases with the asynchrony, strong mask",
             "accuracy increases to an asymptote",
@@ -60,7 +61,7 @@ class Masking(Experiment):
             True,
         ),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "N. Bacon-Macé, M. Macé, M. Fabre-Thorpe, S. Thorpe, The time course of visual processing: backward masking and"
         " natural scene categorisation, Vision Research 45, 2005.",
         "G. Francis, What should a quantitative model of masking look like and why would we want it? Advances in"
@@ -68,35 +69,21 @@ class Masking(Experiment):
         "G. Bugmann, J. G. Taylor, A model of visual backward masking, BioSystems, 2005.",
     )
 
-    networks: tuple[str, ...] = _NETWORKS
-    asynchronies: tuple[float, ...] = (0.0, 5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 110.0)
-    strengths: tuple[float, ...] = (0.5, 1.0)
-    lateral: float = 0.5
+    networks: tuple[str, ...] = setting(_NETWORKS, choices=_NETWORKS)
+    asynchronies: tuple[float, ...] = setting(
+        (0.0, 5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 110.0), least=0, below=1e4, ascending=True
+    )
+    strengths: tuple[float, ...] = setting((0.5, 1.0), above=0, most=1)
+    lateral: float = setting(0.5, above=0, below=1e3)
     dataset: str = "mnist"
-    images: int = 12000
-    epochs: int = 10
-    test_images: int = 1000
-
-    def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_choice, check_size, require
-
-        for name in self.networks:
-            check_choice(name, _NETWORKS, "networks")
-        for name in ("images", "epochs", "test_images"):
-            check_size(getattr(self, name), name, least=20 if name == "images" else 1)
-        given = list(self.asynchronies)
-        require(all(0 <= each < 1e4 for each in given), "asynchronies", "must be times >= 0 ms")
-        require(given == sorted(set(given)), "asynchronies", "must ascend")
-        require(all(0 < each <= 1 for each in self.strengths), "strengths", "must be in (0, 1]")
-        require(0 < self.lateral < 1e3, "lateral", "must be positive")
+    images: int = setting(12000, least=20)
+    epochs: int = setting(10)
+    test_images: int = setting(1000)
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         return [{"network": name} for name in self.networks]
 
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         import numpy as np
 
         from netsim.experiments.training import trained
@@ -156,13 +143,11 @@ class Masking(Experiment):
         return stimulus_driven("masking", regime, (_MAP[0] * _MAP[1],), 10, **settings)
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.masking import draw
 
         return draw(table)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.masking import summary
 
         headings = ("network", "mask strength>", "unmasked (%)>", "shortest asynchrony (%)>", "lowest (%)>")
@@ -171,7 +156,6 @@ class Masking(Experiment):
         )
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
         from netsim.analysis.experiments.masking import asymptote, dip, rise
 
         strong = max(self.strengths)
@@ -189,12 +173,11 @@ class Masking(Experiment):
         ]
         return [
             f"{'; '.join(rises) or 'not measured'} points",
-            f"{at.shown('{:.0f}')} ms" if at.seeds else "not measured",
+            at.shown("{:.0f}", "ms", "not measured"),
             "; ".join(dips) or "not measured",
         ]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
         from netsim.analysis.experiments.masking import dip, rise
 
         strong = max(self.strengths)
@@ -215,7 +198,6 @@ class Masking(Experiment):
         return Verdict("reproduced" if both else "not reproduced", f"{reason[0].upper()}{reason[1:]}")
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "A feed-forward network of 784 inputs, 200 hidden neurons and 10 outputs, in three regimes. Free: all"
             " layers run at once. Staggered: each layer fires from an onset on, helped by a drive. Phased: a layer"
@@ -228,7 +210,6 @@ class Masking(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"Networks learn intact images of {self.dataset}. The mask is noise: each pixel has a uniform random"
             " intensity, times the strength. It begins after the target by the stimulus onset asynchrony. Every target"
@@ -245,7 +226,6 @@ class Masking(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             "Accuracy by stimulus onset asynchrony, one panel for each network, one curve for each strength of the"
             " mask. The dashed line is the accuracy without a mask; the dotted line marks the median latency of"
@@ -254,7 +234,6 @@ class Masking(Experiment):
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         from netsim.experiments.networks import CHOICE
 
         return [

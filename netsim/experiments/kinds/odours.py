@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -28,65 +29,49 @@ _TOLD_APART = 0.75
 class Odours(Experiment):
     """Classify recorded odours, and compare neighbouring concentrations, by first spikes and by counts."""
 
-    question: ClassVar[str] = "Do first spikes of receptor neurons tell odours over more concentrations than counts?"
-    duration: ClassVar[str] = "20 min"
-    quick_duration: ClassVar[str] = "3 min"
-    order: ClassVar[int] = 5
-    quick: ClassVar[dict[str, Any]] = {
+    question = "Do first spikes of receptor neurons tell odours over more concentrations than counts?"
+    duration = "20 min"
+    quick_duration = "3 min"
+    order = 5
+    quick = {
         "levels": (-2.0, -1.0, 0.0, 1.0, 2.0),
         "jitters": (0.1, 1.0, 5.0),
         "trials": 8,
         "hidden": 100,
         "epochs": 10,
     }
-    controls: ClassVar[tuple[Control, ...]] = (
+    controls = (
         Control("concentrations over which the code varies", "wider for first spikes than for rates", _SOURCE, True),
         Control("earliest first spike after the odour arrives", "down to 3 ms", _SOURCE, True),
         Control("accuracy at a jitter of 1 ms", "jitter below 1 ms (no accuracy published)", _SOURCE, True),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "A. Egea-Weiss, A. Renner, C. J. Kleineidam, P. Szyszka, High precision of spike timing across olfactory"
         " receptor neurons allows rapid odor coding in Drosophila, iScience 4, 2018, PMC6147046.",
         "E. A. Hallem, J. R. Carlson, Coding of odors by a receptor repertoire, Cell 125, 2006. Data: the file"
         " Hallem_Carlson_2006.csv of the package drosolf 0.1.3.",
     )
 
-    levels: tuple[float, ...] = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
-    jitters: tuple[float, ...] = (0.1, 0.3, 1.0, 2.0, 5.0)
-    jitter: float = 1.0
-    fluctuation: float = 0.05
-    highest: float = 300.0
-    deactivation: float = 100.0
-    window: float = 100.0
-    trials: int = 20
-    hidden: int = 200
-    epochs: int = 20
-
-    def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_size, require
-
-        for name in ("trials", "hidden", "epochs"):
-            check_size(getattr(self, name), name, least=2 if name == "trials" else 1)
-        for name in ("highest", "deactivation", "window"):
-            require(0 < getattr(self, name) < 1e6, name, "must be positive")
-        for name in ("jitter", "fluctuation"):
-            require(0 <= getattr(self, name) < 1e3, name, "must not be negative")
-        require(all(0 <= each < 1e3 for each in self.jitters), "jitters", "must not be negative")
-        for name in ("levels", "jitters"):
-            values = getattr(self, name)
-            require(list(values) == sorted(set(values)), name, "must ascend")
-        require(all(abs(level) <= 6 for level in self.levels), "levels", "must lie within 6 decades")
+    levels: tuple[float, ...] = setting(
+        (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0), least=-6, most=6, ascending=True
+    )
+    jitters: tuple[float, ...] = setting((0.1, 0.3, 1.0, 2.0, 5.0), least=0, below=1e3, ascending=True)
+    jitter: float = setting(1.0, least=0, below=1e3)
+    fluctuation: float = setting(0.05, least=0, below=1e3)
+    highest: float = setting(300.0, above=0, below=1e6)
+    deactivation: float = setting(100.0, above=0, below=1e6)
+    window: float = setting(100.0, above=0, below=1e6)
+    trials: int = setting(20, least=2)
+    hidden: int = setting(200)
+    epochs: int = setting(20)
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         found = [{"level": level, "jitter": self.jitter} for level in self.levels]
         return found + [
             {"level": 0.0, "jitter": each} for each in self.jitters if {"level": 0.0, "jitter": each} not in found
         ]
 
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         import numpy as np
 
         from netsim.experiments.decoding import latency_decoder, latency_network, linear_accuracy, spiking_accuracy
@@ -132,35 +117,30 @@ class Odours(Experiment):
         }
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.odours import draw
 
         return draw(table, self.jitter, _STEP, _TOLD_APART)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.odours import summary
 
         headings = ("concentration (decades)>", "jitter (ms)>", "code", "odours correct (%)>")
         return Results((*headings, "concentrations told apart (%)>"), summary(table))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
         from netsim.analysis.experiments.odours import advantage, of_code
         from netsim.analysis.experiments.tables import interval
 
         wider = advantage(table, self.jitter, FIRST, EXACT, _TOLD_APART)
         earliest = interval(of_code(table, FIRST).groupby("seed")["earliest"].min())
-        own = of_code(table, FIRST, level=0.0, jitter=1.0)
-        accuracy = interval(100 * own.set_index("seed")["accuracy"])
+        accuracy = interval(100 * of_code(table, FIRST, level=0.0, jitter=1.0)["accuracy"])
         return [
-            f"{wider.shown('{:+.2f}')} decades more than counts without noise" if wider.seeds else "not measured",
+            wider.shown("{:+.2f}", "decades more than counts without noise", "not measured"),
             f"{earliest.shown()} ms",
-            f"{accuracy.shown('{:.1f}')} % of {110} odours" if accuracy.seeds else "not measured",
+            accuracy.shown("{:.1f}", "% of 110 odours", "not measured"),
         ]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
         from netsim.analysis.experiments.odours import advantage
 
         strict, usual = (advantage(table, self.jitter, FIRST, code, _TOLD_APART) for code in (EXACT, COUNT))
@@ -170,11 +150,9 @@ class Odours(Experiment):
             f"First spikes tell neighbouring concentrations apart over {strict.shown('{:+.2f}')} decades more than"
             f" counts without noise, and over {usual.shown('{:+.2f}')} decades more than Poisson counts."
         )
-        lowest = strict.mean if strict.seeds < 2 else strict.low
-        return Verdict("reproduced" if lowest > 0 else "not reproduced", reason)
+        return Verdict("reproduced" if strict.lies_above(0) else "not reproduced", reason)
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "Recorded: the responses of 24 receptors of the fly to 110 odours at one concentration (spikes/s). They fix"
             " how sensitive each receptor is to each odour. Inhibited receptors are silent.",
@@ -188,7 +166,6 @@ class Odours(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "Concentrations are decades from the recorded one. In each trial the concentration varies for all"
             f" receptors together (SD {self.fluctuation:g} decades), and each first spike has normal jitter. Each"
@@ -207,7 +184,6 @@ class Odours(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             f"Left: share of test trials whose odour is recognised, by concentration in decades from the recorded one"
             f" (jitter {self.jitter:g} ms). Middle: share of correct comparisons of two concentrations, {_STEP:g}"
@@ -216,7 +192,6 @@ class Odours(Experiment):
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "Only the responses at one concentration are recorded. Faster onsets where rates saturate"
             " follow from the kinetics. The experiment shows that kinetics of receptors suffice for the"

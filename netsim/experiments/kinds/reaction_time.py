@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ _WINDOW = 64.0
 class ReactionTime(Experiment):
     """Train networks to tell digits apart, and measure when they decide on weakened, noisy and mixed images."""
 
-    question: ClassVar[str] = "Do first-spike decisions obey the laws of human reaction times?"
-    duration: ClassVar[str] = "20 min"
-    quick_duration: ClassVar[str] = "2 min"
-    order: ClassVar[int] = 2
-    quick: ClassVar[dict[str, Any]] = {"classes": (2, 4, 10), "images": 6000, "epochs": 4, "test_images": 500}
-    controls: ClassVar[tuple[Control, ...]] = (
+    question = "Do first-spike decisions obey the laws of human reaction times?"
+    duration = "20 min"
+    quick_duration = "2 min"
+    order = 2
+    quick = {"classes": (2, 4, 10), "images": 6000, "epochs": 4, "test_images": 500}
+    controls = (
         Control(
             "exponent p of Piéron's law, latency = t0 + k·contrast^p",
             "latency decreases towards a plateau (p < 0)",
@@ -53,7 +54,7 @@ class ReactionTime(Experiment):
             True,
         ),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "J. M. Medina, J. A. Díaz, Commentary: Piéron's law is not just an artifact of the response mechanism,"
         " Frontiers in Physiology 6:190, 2015.",
         "L. van Maanen, R. Grasman, B. Forstmann, E.-J. Wagenmakers, Piéron's law and optimal behavior in perceptual"
@@ -63,36 +64,21 @@ class ReactionTime(Experiment):
         "W. E. Hick, On the rate of gain of information, Quarterly Journal of Experimental Psychology 4, 1952.",
     )
 
-    classes: tuple[int, ...] = (2, 3, 4, 6, 8, 10)
-    contrasts: tuple[float, ...] = (0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0)
-    noises: tuple[float, ...] = (0.0, 0.1, 0.2, 0.4, 0.8)
-    strengths: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+    classes: tuple[int, ...] = setting((2, 3, 4, 6, 8, 10), least=2)
+    contrasts: tuple[float, ...] = setting((0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0), above=0, most=1)
+    noises: tuple[float, ...] = setting((0.0, 0.1, 0.2, 0.4, 0.8), least=0, below=10)
+    strengths: tuple[float, ...] = setting((0.1, 0.2, 0.4, 0.6, 0.8, 1.0), above=0, most=1)
     dataset: str = "mnist"
-    hidden: int = 200
-    images: int = 12000
-    epochs: int = 10
-    test_images: int = 2000
-    rate: float = 0.03
-
-    def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_size, require
-
-        for number in self.classes:
-            check_size(number, "classes", least=2)
-        for name in ("hidden", "images", "epochs", "test_images"):
-            check_size(getattr(self, name), name, least=20 if name == "images" else 1)
-        for name in ("contrasts", "strengths"):
-            require(all(0 < level <= 1 for level in getattr(self, name)), name, "must be in (0, 1]")
-        require(all(0 <= level < 10 for level in self.noises), "noises", "must be in [0, 10)")
-        require(0 < self.rate < float("inf"), "rate", "must be positive")
+    hidden: int = setting(200)
+    images: int = setting(12000, least=20)
+    epochs: int = setting(10)
+    test_images: int = setting(2000)
+    rate: float = setting(0.03, above=0)
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         return [{"classes": number} for number in self.classes]
 
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         import numpy as np
 
         from netsim.experiments.training import trained
@@ -163,20 +149,17 @@ class ReactionTime(Experiment):
         return stimulus_driven("reaction-time", "free", (self.hidden,), classes, learning, **settings)
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.reaction_time import draw
 
         return draw(table)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.reaction_time import summary
 
         headings = ("classes>", "manipulation", "level>", "accuracy (%)>", "decided (%)>", "latency, correct (ms)>")
         return Results((*headings, "errors minus correct (ms)>", "skewness>"), summary(table))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
         from netsim.analysis.experiments.reaction_time import laws
 
         found = laws(table)
@@ -187,7 +170,6 @@ class ReactionTime(Experiment):
         ]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
         from netsim.analysis.experiments.reaction_time import diffusions, laws
 
         found = laws(table)
@@ -205,7 +187,6 @@ class ReactionTime(Experiment):
         return Verdict("not reproduced" if fail else "reproduced", f"{reason}{diffusions(table)[1].shown()}.")
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"A feed-forward network of 784 inputs, {self.hidden} hidden neurons and one output neuron for each class."
             " All neurons run at once, do not leak, and fire at most once. Postsynaptic potentials are ramps. No neuron"
@@ -216,7 +197,6 @@ class ReactionTime(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"Each network learns some classes of {self.dataset}, which are drawn for each seed, from {self.images:,}"
             " images whatever their number. Then it sees test images at reduced contrast (intensities times a factor),"
@@ -239,7 +219,6 @@ class ReactionTime(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             "Upper row: median latency of correct decisions and of errors with the most classes, by contrast, strength"
             " of evidence and noise. The dashed line is Piéron's law, fitted to the means. Lower row, left: median"
@@ -250,7 +229,6 @@ class ReactionTime(Experiment):
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         from netsim.experiments.networks import CHOICE
 
         return [

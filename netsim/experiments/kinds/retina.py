@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -34,18 +35,18 @@ _WEAKER, _LARGELY = 0.5, 0.8
 class Retinal(Experiment):
     """Recognise images by latencies, ranks or counts of on and off cells, over contrast and shared jitter."""
 
-    question: ClassVar[str] = "Which codes of retinal first spikes survive changes of contrast and a shared jitter?"
-    duration: ClassVar[str] = "5 min"
-    quick_duration: ClassVar[str] = "1 min"
-    order: ClassVar[int] = 4
-    quick: ClassVar[dict[str, Any]] = {
+    question = "Which codes of retinal first spikes survive changes of contrast and a shared jitter?"
+    duration = "5 min"
+    quick_duration = "1 min"
+    order = 4
+    quick = {
         "noises": (3.0,),
         "contrasts": (0.25, 0.5, 1.0),
         "shared": (0.0, 10.0, 40.0),
         "trials": 10,
         "epochs": 10,
     }
-    controls: ClassVar[tuple[Control, ...]] = (
+    controls = (
         Control("relative latencies at other contrasts", "largely invariant to stimulus contrast", _SOURCE, True),
         Control("relative latencies with shared jitter", "robust to noisy fluctuations in latencies", _SOURCE, True),
         Control(
@@ -55,44 +56,33 @@ class Retinal(Experiment):
             True,
         ),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "T. Gollisch, M. Meister, Rapid neural coding in the retina with relative spike latencies, Science 319, 2008,"
         " 10.1126/science.1149639.",
         "R. Gütig, T. Gollisch, H. Sompolinsky, M. Meister, Computing complex visual features with retinal spike times,"
         " PLoS ONE 8, e53063, 2013, PMC3534662.",
     )
 
-    noises: tuple[float, ...] = (1.0, 3.0, 10.0)
-    contrasts: tuple[float, ...] = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
-    shared: tuple[float, ...] = (0.0, 5.0, 10.0, 20.0, 40.0)
-    images: int = 100
-    trials: int = 20
-    stages: int = 6
-    tau: float = 10.0
+    noises: tuple[float, ...] = setting((1.0, 3.0, 10.0), least=0, below=1e6, ascending=True)
+    contrasts: tuple[float, ...] = setting((0.25, 0.35, 0.5, 0.7, 1.0, 1.4), above=0, below=1e6, ascending=True)
+    shared: tuple[float, ...] = setting((0.0, 5.0, 10.0, 20.0, 40.0), least=0, below=1e6, ascending=True)
+    images: int = setting(100, least=2)
+    trials: int = setting(20, least=2)
+    stages: int = setting(6)
+    tau: float = setting(10.0, above=0, below=1e6)
     on_delay: float = 10.0
-    threshold: float = 0.1
-    most: float = 10.0
-    hidden: int = 100
-    epochs: int = 20
-    window: float = 256.0
+    threshold: float = setting(0.1, above=0, below=1e6)
+    most: float = setting(10.0, above=0, below=1e6)
+    hidden: int = setting(100)
+    epochs: int = setting(20)
+    window: float = setting(256.0, above=0, below=1e6)
 
     def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_size, require
+        from netsim.specification.checks import require
 
-        for name in ("images", "trials", "stages", "hidden", "epochs"):
-            check_size(getattr(self, name), name, least=2 if name in ("images", "trials") else 1)
-        for name in ("tau", "threshold", "most", "window"):
-            require(0 < getattr(self, name) < 1e6, name, "must be positive")
         require(0 <= self.on_delay < self.window, "on_delay", "must lie in the window")
-        for name in ("noises", "shared", "contrasts"):
-            values = getattr(self, name)
-            require(all(0 <= value < 1e6 for value in values), name, "must not be negative")
-            require(list(values) == sorted(set(values)), name, "must ascend")
-        require(self.contrasts[0] > 0, "contrasts", "must be positive")
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         return [{"noise": noise} for noise in self.noises]
 
     @property
@@ -105,8 +95,11 @@ class Retinal(Experiment):
         """The contrast of the verdict: the one nearest to half the contrast of learning."""
         return min(self.contrasts, key=lambda contrast: abs(contrast - _WEAKER))
 
+    def tested(self, contrast: float = 1.0, shared: float = 0.0) -> Condition:
+        """Return the measurement with a contrast and a shared jitter at the noise of the verdict."""
+        return {"noise": self.reference, "contrast": contrast, "shared": shared}
+
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         import numpy as np
 
         from netsim.experiments.decoding import latency_decoder, latency_network, linear_accuracy, spiking_accuracy
@@ -164,29 +157,28 @@ class Retinal(Experiment):
         }
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.retina import draw
 
         return draw(table, self.reference)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.retina import summary
 
         headings = ("noise (ms)>", "code", "contrast>", "shared jitter (ms)>", "images correct (%)>", "shift (ms)>")
         return Results(headings, summary(table))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
-        from netsim.analysis.experiments.retina import accuracy, shift
+        from netsim.analysis.experiments.tables import accuracy, mean
 
         def shown(code: str, **test: float) -> str:
-            found = accuracy(table, code, self.reference, **test)
-            return f"{found.shown('{:.1f}')} %" if found.seeds else "not measured"
+            return accuracy(table, code=code, **self.tested(**test)).shown("{:.1f}", "%", "not measured")
 
         weak, jitter = self.weaker, self.shared[-1]
         relative = shown(RELATIVE, contrast=weak)
-        moved = [shift(table, code, self.reference, weak).shown("{:.1f}") for code in (RELATIVE, ABSOLUTE)]
+        moved = [
+            mean(table, "shift", code=code, **self.tested(contrast=weak)).shown("{:.1f}")
+            for code in (RELATIVE, ABSOLUTE)
+        ]
         return [
             f"they move by {moved[0]} ms at contrast {weak:g} (absolute latencies: {moved[1]} ms), {relative} correct"
             f" (absolute latencies: {shown(ABSOLUTE, contrast=weak)})",
@@ -197,13 +189,14 @@ class Retinal(Experiment):
         ]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
-        from netsim.analysis.experiments.retina import accuracy, advantage
+        from netsim.analysis.experiments.tables import accuracy, gain
 
         weak, jitter = self.weaker, self.shared[-1]
-        by_contrast = advantage(table, RELATIVE, ABSOLUTE, self.reference, contrast=weak)
-        by_jitter = advantage(table, RELATIVE, ABSOLUTE, self.reference, shared=jitter)
-        kept, before = (accuracy(table, RELATIVE, self.reference, contrast=each) for each in (weak, 1.0))
+        by_contrast, by_jitter = (
+            gain(table, {"code": ABSOLUTE}, code=RELATIVE, **self.tested(**each))
+            for each in ({"contrast": weak}, {"shared": jitter})
+        )
+        kept, before = (accuracy(table, code=RELATIVE, **self.tested(contrast=each)) for each in (weak, 1.0))
         if not (by_contrast.seeds and by_jitter.seeds and before.seeds):
             return Verdict("not reproduced", "Contrasts with 1, and shared jitter, were not both measured.")
         share = kept.mean / before.mean if before.mean else 0.0
@@ -213,11 +206,10 @@ class Retinal(Experiment):
             f" At contrast {weak:g} they keep {100 * share:.0f} % of their accuracy, where at least {100 * _LARGELY:g}"
             " % count as largely invariant."
         )
-        lowest = [each.mean if each.seeds < 2 else each.low for each in (by_contrast, by_jitter)]
-        return Verdict("reproduced" if min(lowest) > 0 and share >= _LARGELY else "not reproduced", reason)
+        better = by_contrast.lies_above(0) and by_jitter.lies_above(0)
+        return Verdict("reproduced" if better and share >= _LARGELY else "not reproduced", reason)
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "Images are noise whose amplitudes fall with spatial frequency as 1/f, as in natural images. Four"
             " on cells and four off cells see them through a centre and a surround.",
@@ -229,7 +221,6 @@ class Retinal(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"Each seed draws {self.images} images. Decoders learn from {self.trials} trials of each at contrast 1,"
             " with independent normal noise of all latencies and without shared jitter. They are tested at other"
@@ -244,7 +235,6 @@ class Retinal(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             f"Left: recognised images by contrast; decoders learned at contrast 1. Middle: recognised images by jitter"
             f" that all cells share. Independent noise is {self.reference:g} ms. Right: how far latencies move with"
@@ -253,7 +243,6 @@ class Retinal(Experiment):
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "Cells, filters and images are modelled. Numbers of stages, time constants and thresholds are assumptions"
             " that were not fitted to recordings.",

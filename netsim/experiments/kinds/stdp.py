@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ USER = (96.49, 96.62)
 class DeepSTDP(Experiment):
     """Train two convolutional layers by STDP, and read their first spikes out linearly."""
 
-    question: ClassVar[str] = "How well do features learned by STDP from first spikes tell digits apart?"
-    duration: ClassVar[str] = "under 2 h"
-    quick_duration: ClassVar[str] = "4 min"
-    order: ClassVar[int] = 7
-    quick: ClassVar[dict[str, Any]] = {"learned": (200, 1000), "images": 4000, "test_images": 1000}
-    controls: ClassVar[tuple[Control, ...]] = (
+    question = "How well do features learned by STDP from first spikes tell digits apart?"
+    duration = "under 2 h"
+    quick_duration = "4 min"
+    order = 7
+    quick = {"learned": (200, 1000), "images": 4000, "test_images": 1000}
+    controls = (
         Control("accuracy on MNIST, linear read-out", f"{PUBLISHED:g} %", _SOURCE, False),
         Control(
             "accuracy on MNIST, another deep STDP network, by a user of SpykeTorch",
@@ -39,7 +40,7 @@ class DeepSTDP(Experiment):
             True,
         ),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "S. R. Kheradpisheh, M. Ganjtabesh, S. J. Thorpe, T. Masquelier, STDP-based spiking deep convolutional neural"
         " networks for object recognition, Neural Networks 99, 2018.",
         "M. Mozafari, M. Ganjtabesh, A. Nowzari-Dalini, T. Masquelier, SpykeTorch: efficient simulation of"
@@ -47,33 +48,29 @@ class DeepSTDP(Experiment):
         " 2019.",
     )
 
-    learned: tuple[int, ...] = (1000, 8000)
-    maps: tuple[int, ...] = (30, 100)
-    thresholds: tuple[float, ...] = (12.0, 8.0)
+    learned: tuple[int, ...] = setting((1000, 8000))
+    maps: tuple[int, ...] = setting((30, 100))
+    thresholds: tuple[float, ...] = setting((12.0, 8.0), above=0, below=1e6)
     dataset: str = "mnist"
-    images: int = 60000
-    test_images: int = 10000
-    penalty: float = 10.0
+    images: int = setting(60000, least=20)
+    test_images: int = setting(10000, least=20)
+    penalty: float = setting(10.0, above=0, below=1e6)
 
     def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_size, require
+        from netsim.specification.checks import require
 
-        for name in ("learned", "maps"):
-            for each in getattr(self, name):
-                check_size(each, name)
-        for name in ("images", "test_images"):
-            check_size(getattr(self, name), name, least=20)
         for name in ("maps", "thresholds"):
             require(len(getattr(self, name)) == 2, name, "must be two, one for each layer")
-        require(all(0 < each < 1e6 for each in (*self.thresholds, self.penalty)), "thresholds", "must be positive")
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         return [{"learned": count} for count in self.learned]
 
+    @property
+    def judged(self) -> Condition:
+        """The measurement of the verdict."""
+        return {"learned": max(self.learned), "kernels": "learned", "read_out": "both layers"}
+
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         import numpy as np
 
         from netsim.data.loading import load_dataset
@@ -104,30 +101,26 @@ class DeepSTDP(Experiment):
         return rows
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.stdp import draw
 
         return draw(table, PUBLISHED, USER)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.stdp import summary
 
         headings = ("images learned from>", "kernels", "read-out", "accuracy (%)>", "learned minus shuffled (points)>")
         return Results(headings, summary(table))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
-        from netsim.analysis.experiments.stdp import accuracy
+        from netsim.analysis.experiments.tables import accuracy
 
-        return 2 * [f"{accuracy(table, max(self.learned), 'learned', 'both layers').shown()} %"]
+        return 2 * [accuracy(table, **self.judged).shown(unit="%")]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
-        from netsim.analysis.experiments.stdp import accuracy, gain
+        from netsim.analysis.experiments.stdp import SHUFFLED
+        from netsim.analysis.experiments.tables import accuracy, gain
 
-        found = accuracy(table, max(self.learned), "learned", "both layers")
-        more = gain(table, max(self.learned), "both layers")
+        found, more = accuracy(table, **self.judged), gain(table, SHUFFLED, **self.judged)
         reason = (
             f"First spikes of both layers, read out linearly, reach {found.shown()} %; {PUBLISHED:g} % were published."
             f" Learned kernels are {more.shown('{:+.2f}')} points better than the same weights shuffled."
@@ -137,7 +130,6 @@ class DeepSTDP(Experiment):
         return Verdict("beyond" if found.lies_above(PUBLISHED) else "reproduced", reason)
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "On- and off-cells (differences of Gaussians) encode the contrast of images of 28 × 28 pixels: the"
             f" stronger, the earlier. Two convolutional layers with {self.maps[0]} and {self.maps[1]} maps follow,"
@@ -147,7 +139,6 @@ class DeepSTDP(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "The layers learn one after the other, by the learner `stdp`, from unlabelled images. In each presentation"
             " the earliest neurons win: at most 5 in the first and 8 in the second layer, one for each map, and none"
@@ -165,7 +156,6 @@ class DeepSTDP(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             "Left: kernels of the first layer that the first seed learned, weights of on-cells minus those of"
             " off-cells. Right: accuracy of the linear read-out by the number of images that STDP learned from. Solid"
@@ -175,7 +165,6 @@ class DeepSTDP(Experiment):
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "The published read-out is a support vector machine on potentials of the last layer. Ours is a ridge"
             " regression on first spikes of both layers.",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -30,17 +31,17 @@ _ABOUT_THREE = (2.5, 3.5)
 class Tempotron(Experiment):
     """Train one neuron with the tempotron rule on more and more patterns, until it fails."""
 
-    question: ClassVar[str] = "How many random patterns of first spikes can one neuron classify?"
-    duration: ClassVar[str] = "15 min"
-    quick_duration: ClassVar[str] = "1 min"
-    order: ClassVar[int] = 1
-    quick: ClassVar[dict[str, Any]] = {
+    question = "How many random patterns of first spikes can one neuron classify?"
+    duration = "15 min"
+    quick_duration = "1 min"
+    order = 1
+    quick = {
         "afferents": 100,
         "epochs": 1000,
         "windows": (250.0, 500.0),
         "steps": (16.0, 64.0),
     }
-    controls: ClassVar[tuple[Control, ...]] = (
+    controls = (
         Control("patterns per synapse", "about 3", "Gütig and Sompolinsky 2006", False),
         Control(
             "dependence on the window",
@@ -49,40 +50,30 @@ class Tempotron(Experiment):
             True,
         ),
     )
-    references: ClassVar[tuple[str, ...]] = (
+    references = (
         "R. Gütig, H. Sompolinsky, The tempotron: a neuron that learns spike timing-based decisions, Nature"
         " Neuroscience 9, 2006.",
         "R. Rubin, R. Monasson, H. Sompolinsky, Theory of spike timing-based neural classifiers, Physical Review"
         " Letters 105, 218102, 2010, arXiv 1010.5496.",
     )
 
-    afferents: int = 300
-    shapes: tuple[str, ...] = _SHAPES
-    windows: tuple[float, ...] = (250.0, 500.0, 1000.0)
-    steps: tuple[float, ...] = (1.0, 8.0, 16.0, 32.0, 64.0)
-    loads: tuple[float, ...] = tuple(0.25 * quarter for quarter in range(2, 21))
-    epochs: int = 3000
-    rate: float = 0.002
-    momentum: float = 0.9
+    afferents: int = setting(300, least=2)
+    shapes: tuple[str, ...] = setting(_SHAPES, choices=_SHAPES)
+    windows: tuple[float, ...] = setting((250.0, 500.0, 1000.0), above=0, below=1e6, ascending=True)
+    steps: tuple[float, ...] = setting((1.0, 8.0, 16.0, 32.0, 64.0), above=0, below=1e6, ascending=True)
+    loads: tuple[float, ...] = setting(
+        tuple(0.25 * quarter for quarter in range(2, 21)), above=0, below=1e6, ascending=True
+    )
+    epochs: int = setting(3000)
+    rate: float = setting(0.002, above=0)
+    momentum: float = setting(0.9, least=0, below=1)
 
     def check(self) -> None:
-        """See `Experiment`."""
-        from netsim.specification.checks import check_choice, check_size, require
+        from netsim.specification.checks import require
 
-        check_size(self.afferents, "afferents", least=2)
-        check_size(self.epochs, "epochs")
-        for shape in self.shapes:
-            check_choice(shape, _SHAPES, "shapes")
-        for name in ("windows", "steps", "loads"):
-            values = getattr(self, name)
-            require(all(0 < value < 1e6 for value in values), name, "must be positive")
-            require(list(values) == sorted(set(values)), name, "must ascend")
         require(self.loads[0] * self.afferents >= 1, "loads", "must make at least one pattern")
-        require(self.rate > 0, "rate", "must be positive")
-        require(0 <= self.momentum < 1, "momentum", "must be in [0, 1)")
 
     def conditions(self) -> Sequence[Condition]:
-        """See `Experiment`."""
         exact = [{"shape": shape, "window": window, "step": 0.0} for shape in self.shapes for window in self.windows]
         shape, window = self.shapes[0], self.reference
         return exact + [{"shape": shape, "window": window, "step": step} for step in self.steps]
@@ -93,7 +84,6 @@ class Tempotron(Experiment):
         return min(self.windows, key=lambda window: abs(window - _REFERENCE))
 
     def measure(self, unit: Unit) -> list[Row]:
-        """See `Experiment`."""
         import numpy as np
 
         from netsim.experiments.kinds._tempotron_rule import arrivals, learn_epoch
@@ -141,20 +131,17 @@ class Tempotron(Experiment):
         )
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """See `Experiment`."""
         from netsim.analysis.experiments.tempotron import draw
 
         return draw(table, self.shapes[0], self.reference, _ABOUT_THREE)
 
     def results(self, table: pd.DataFrame) -> Results:
-        """See `Experiment`."""
         from netsim.analysis.experiments.tempotron import summary
 
         headings = ("potential", "window (ms)>", "time step (ms)>", "patterns per synapse>", "confirmed by the engine>")
         return Results(headings, summary(table))
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        """See `Experiment`."""
         from netsim.analysis.experiments.tempotron import capacity, growth
 
         slope = growth(table, self.shapes[0])
@@ -162,12 +149,10 @@ class Tempotron(Experiment):
         return [capacity(table, self.shapes[0], self.reference).shown(), grown]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """See `Experiment`."""
         from netsim.analysis.experiments.tempotron import capacity, growth
 
         low, high = _ABOUT_THREE
         found, grown = capacity(table, self.shapes[0], self.reference), growth(table, self.shapes[0])
-        lowest, highest = (found.mean, found.mean) if found.seeds < 2 else (found.low, found.high)
         shrinks = grown.seeds > 1 and grown.high < 0
         reason = (
             f"Within {self.epochs:,} epochs one neuron learns {found.shown()} patterns per synapse ({self.shapes[0]},"
@@ -176,12 +161,11 @@ class Tempotron(Experiment):
         if grown.seeds:
             trend = "shrinks" if shrinks else "grows" if grown.low > 0 else "does not change significantly"
             reason += f" From the shortest to the longest window the capacity {trend} ({grown.shown('{:+.2f}')})."
-        if lowest > high:
+        if found.lies_above(high):
             return Verdict("beyond", reason)
-        return Verdict("not reproduced" if highest < low or shrinks else "reproduced", reason)
+        return Verdict("not reproduced" if found.lies_below(low) or shrinks else "reproduced", reason)
 
     def model(self) -> list[str]:
-        """See `Experiment`."""
         return [
             f"One non-leaky neuron with {self.afferents} afferents. Each afferent fires once, at a uniformly drawn"
             " latency within the window. The neuron fires if its potential reaches threshold, and stays silent"
@@ -191,7 +175,6 @@ class Tempotron(Experiment):
         ]
 
     def protocol(self) -> list[str]:
-        """See `Experiment`."""
         return [
             "Half of the patterns must make the neuron fire. STiDi-BP moves latencies and has no target for silence,"
             " so the neuron learns by the tempotron rule: after an error, each weight changes by the postsynaptic"
@@ -208,7 +191,6 @@ class Tempotron(Experiment):
         ]
 
     def caption(self) -> str:
-        """See `Experiment`."""
         return (
             f"Left: share of seeds whose patterns are all learned, against patterns per synapse (window"
             f" {self.reference:g} ms, exact times). Middle: capacity against the window. Right: capacity against the"
@@ -217,7 +199,6 @@ class Tempotron(Experiment):
         )
 
     def caveats(self) -> list[str]:
-        """See `Experiment`."""
         spacing = min((b - a for a, b in zip(self.loads, self.loads[1:], strict=False)), default=0.0)
         return [
             f"The capacity is a lower bound: learning stops after {self.epochs:,} epochs, and loads increase in steps"
