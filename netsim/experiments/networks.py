@@ -23,13 +23,13 @@ class Recipe:
 
 
 CHOICE = (
-    "Rates, sharpness and constant currents of the three regimes were chosen in about 50 short trainings with one seed"
-    " and one hidden layer, by accuracy on intact images. These were images of the test set, so accuracies are slightly"
-    " too high. The regimes had different numbers of trials."
+    "Rate and sharpness of each regime are the best of 12 trials: six rates from 0.001 to 0.3, and a sharpness of 4 or"
+    " 16. The measure was the accuracy on 2,000 held-out training images, as a mean of networks with one and two hidden"
+    " layers, 6,000 images, 4 epochs and one seed. Test images had no part in this choice."
 )
-"""A caveat of all experiments with these recipes."""
+"""A caveat of all experiments with these recipes. ``scripts/recipes.py`` repeats the choice."""
 
-RECIPES = {"free": Recipe(0.03, 16.0), "staggered": Recipe(0.01, 16.0), "phased": Recipe(0.003, 4.0)}
+RECIPES = {"free": Recipe(0.1, 16.0), "staggered": Recipe(0.01, 16.0), "phased": Recipe(0.003, 4.0)}
 """By regime: all layers at once, each layer from its onset on, layers in turn."""
 
 

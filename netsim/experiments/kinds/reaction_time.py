@@ -73,7 +73,7 @@ class ReactionTime(Experiment):
     images: int = setting(12000, least=20)
     epochs: int = setting(10)
     test_images: int = setting(2000)
-    rate: float = setting(0.03, above=0)
+    rate: float = setting(0.1, above=0)
 
     def conditions(self) -> Sequence[Condition]:
         return [{"classes": number} for number in self.classes]
@@ -240,8 +240,8 @@ class ReactionTime(Experiment):
             "The networks have no noise of their own. Latencies vary between images, not between repetitions of one.",
             "Correct decisions on weak stimuli are those on the easier images.",
             CHOICE,
-            "The networks have no constant current, because latencies hardly depended on contrast with it. That latency"
-            " falls about linearly with contrast was seen in an earlier network with one seed.",
+            "The networks have no constant current, because with it latencies of test images hardly depended on"
+            " contrast. That latency falls about linearly with contrast was seen in an earlier network with one seed.",
         ]
 
 
