@@ -14,7 +14,12 @@ from typing import Any
 import matplotlib
 from sphinx.application import Sphinx
 
+from netsim.experiments.notebook import write_notebook
+from netsim.experiments.settings import make_experiment
 from netsim.seams import analyses, experiments, figures, studies
+
+NOTEBOOKS = "/gallery/_examples/notebooks"
+"""Folder of the notebooks of experiments, from the source of the site."""
 
 _RUN = 'model = netsim.load_model("runs/digits-seed0")  # made by: netsim train digits'
 _MAPS = 'model = netsim.load_model("runs/maps")  # a convolution of 8 maps, then 10 outputs'
@@ -84,7 +89,9 @@ netsim.analysis.study_panels(table)"""
 result.figure()"""
         note = (
             f"With ``quick`` it takes {entry.quick_duration}, otherwise {entry.duration}. The picture is of the run"
-            f" that :doc:`/howto/experiments` describes.\n\n.. image:: /howto/experiments/{name}.png"
+            f" that :doc:`/howto/experiments` describes. This :download:`notebook <{NOTEBOOKS}/{name}.ipynb>` has all"
+            f" settings, to copy and change; ``netsim experiment {name} --notebook FILE`` writes it, too.\n\n"
+            f".. image:: /howto/experiments/{name}.png"
         )
         program = _program(name, entry.question, f"netsim experiment {name}", code, "result.table.head()", note)
         return f"{program}\n# sphinx_gallery_thumbnail_path = 'howto/experiments/{name}.png'\n"
@@ -125,8 +132,17 @@ import netsim
 '''
 
 
+def write_notebooks(folder: Path) -> None:
+    """Write the notebook of every experiment with the settings of ``--quick``, anew."""
+    for name in experiments:
+        path = folder / f"{name}.ipynb"
+        path.unlink(missing_ok=True)
+        write_notebook(make_experiment(name, quick=True), path, quick=True)
+
+
 def write_examples(folder: Path) -> None:
-    """Write the examples of every section into a folder of its own."""
+    """Write the examples of every section into a folder of its own, and the notebooks of experiments."""
+    write_notebooks(folder / Path(NOTEBOOKS).name)
     for section in _SECTIONS:
         into = folder / section.name
         into.mkdir(parents=True, exist_ok=True)

@@ -39,6 +39,10 @@ def experiment(
     resume: Annotated[
         bool, Option("--resume", help="Continue the experiment where it stopped, if there is one.")
     ] = False,
+    notebook: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="Write a notebook of the experiment to copy and change, and run nothing."),
+    ] = None,
     data_dir: options.DataDir = None,
     workers: Annotated[
         int | None,
@@ -59,11 +63,12 @@ def experiment(
 
     Files are results.csv, results.parquet, the figure EXPERIMENT.png, page.html, page.md and experiment.json, a \
 record of settings, seeds, versions and checksums. Each condition and seed is kept when it ends. Press Ctrl-C to stop. \
---resume continues.
+--resume continues. --notebook writes a notebook instead, with the given settings.
     """
     options.check_workers(scheduler, workers)
     if name is None:
         given = {"--quick": quick, "--seeds": seeds, "--set": settings, "--out": out, "--resume": resume}
+        given["--notebook"] = notebook
         if needless := [option for option, value in given.items() if value]:
             raise SpecificationError(needless[0], "needs an experiment; netsim experiment lists them")
         list_experiments(as_json)
@@ -73,6 +78,12 @@ record of settings, seeds, versions and checksums. Each condition and seed is ke
     from netsim.spikes.files import records
 
     chosen = make_experiment(name, quick, parse_settings(settings or ()))
+    if notebook is not None:
+        from netsim.experiments.notebook import write_notebook
+
+        write_notebook(chosen, notebook, quick)
+        print(notebook)
+        return
     folder = out or Path("experiments") / (f"{name}-quick" if quick else name)
     try:
         result = run(chosen.name, quick, seeds, chosen.settings, folder, resume, data_dir, scheduler or workers)

@@ -82,3 +82,12 @@ def test_the_experiment_of_the_page(netsim: Netsim) -> None:
     record = json.loads(Path("here/experiment.json").read_text())
     assert [(each["seam"], each["name"]) for each in record["plugins"]] == [("experiment", "jitter")]
     assert record["plugins"][0]["sha256"]
+
+
+def test_a_notebook_is_written_and_nothing_is_run(netsim: Netsim) -> None:
+    done = netsim("experiment", "tempotron", "--quick", "--notebook", "mine.ipynb", "--set", "epochs=10")
+    assert done.out.strip() == "mine.ipynb"
+    assert "'epochs': 10" in Path("mine.ipynb").read_text("utf-8")
+    assert [path.name for path in Path().iterdir()] == ["mine.ipynb"]
+    netsim("experiment", "tempotron", "--notebook", "mine.ipynb").refused("mine.ipynb: exists already")
+    netsim("experiment", "--notebook", "mine.ipynb").refused("--notebook: needs an experiment")

@@ -29,18 +29,14 @@ from netsim.experiments.settings import make_experiment
 from netsim.files import file_sha256
 from netsim.seams import experiments
 from netsim.specification.summary import summarise
+from tests.experiments.tiny import TINY as ALL
+from tests.experiments.tiny import tiny_settings
 
 SECTIONS = [
     *("Question", "Model", "Protocol", "Result", "Published control"),
     *("Verdict", "Caveats", "References", "Command"),
 ]
-TINY: dict[str, Any] = {
-    "afferents": 10,
-    "epochs": 20,
-    "loads": [0.5, 1.0, 4.0],
-    "windows": [100.0, 200.0],
-    "steps": [16.0],
-}
+TINY = ALL["tempotron"]
 
 
 def test_every_experiment_says_what_it_is() -> None:
@@ -129,27 +125,33 @@ def test_tempotron_writes_all_files(tmp_path: Path) -> None:
     assert not plt.get_fignums()
 
 
-@pytest.mark.parametrize("at", [1, 5])
-def test_kill_and_resume_give_the_same_table(tmp_path: Path, at: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [
+        *(("tempotron", at) for at in (1, 5)),
+        *(pytest.param(name, 1, marks=pytest.mark.nightly) for name in sorted(set(experiments) - {"tempotron"})),
+    ],
+)
+def test_kill_and_resume_give_the_same_table(tmp_path: Path, images: str, name: str, at: int) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    given: dict[str, Any] = {"quick": True, "settings": TINY, "seeds": 2}
-    netsim.experiment("tempotron", **given, out=whole)
+    given: dict[str, Any] = {"quick": True, "settings": tiny_settings(name, images), "seeds": 2}
+    netsim.experiment(name, **given, out=whole)
 
     def kill(done: int, total: int, unit: str) -> None:
         if done == at:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        netsim.experiment("tempotron", **given, out=killed, progress=kill)
+        netsim.experiment(name, **given, out=killed, progress=kill)
     assert len(list((killed / "units").iterdir())) == at
     assert not (killed / "results.csv").exists()
     with pytest.raises(RunError, match="exists already; choose another --out, or continue it with --resume"):
-        netsim.experiment("tempotron", **given, out=killed)
+        netsim.experiment(name, **given, out=killed)
     done: list[int] = []
-    netsim.experiment("tempotron", **given, out=killed, resume=True, progress=lambda now, *_: done.append(now))
+    netsim.experiment(name, **given, out=killed, resume=True, progress=lambda now, *_: done.append(now))
     assert done[0] == at
-    for name in ("results.csv", "tempotron.png"):
-        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    for file in ("results.csv", f"{name}.png"):
+        assert (killed / file).read_bytes() == (whole / file).read_bytes()
     assert len(json.loads((killed / "experiment.json").read_text())["resumed"]) == 1
 
 
