@@ -14,7 +14,7 @@ from netsim.data.places import data_folders
 from netsim.errors import DataError
 from netsim.experiments.kinds._multi_spike import all_spikes
 from netsim.experiments.kinds._receptors import FILE, ODOURS, RECEPTORS, Kinetics, receptor_responses
-from netsim.experiments.kinds._retina_model import CELLS, Retina, drawn_images, drives, ranks, relative
+from netsim.experiments.kinds._retina_model import Retina, drawn_images, drives, ranks, relative
 from netsim.experiments.kinds.causal_pieces import CausalPieces
 from netsim.experiments.kinds.information import Information, _information
 from netsim.experiments.kinds.odours import COUNT, EXACT, FIRST, Odours
@@ -88,8 +88,8 @@ def test_verdicts_of_odours() -> None:
 def test_cells_of_the_retina() -> None:
     images = drawn_images(np.random.default_rng(0), 50)
     np.testing.assert_allclose(images.std(axis=(1, 2)), 1.0)
-    drive = drives(images)
-    half = CELLS // 2
+    drive = drives(images, 2)
+    half = drive.shape[1] // 2
     assert (np.minimum(drive[:, :half], drive[:, half:]) == 0).all()  # on or off
     latencies = Retina(6, 10.0, 5.0, 0.1, 10.0).latencies(drive)
     np.testing.assert_array_equal(np.isfinite(latencies), drive > 0.1)

@@ -6,31 +6,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-_SIDE, _CELLS = 36, 2
-"""Pixels and cells along a side."""
+SIDE = 36
+"""Pixels along a side."""
 _CENTRE, _SURROUND = 1.5, 4.0
 """Standard deviations of the receptive field (pixels)."""
-CELLS = 2 * _CELLS**2
 
 
 def drawn_images(generator: np.random.Generator, count: int) -> np.ndarray:
     """Return images whose amplitudes fall with spatial frequency as 1/f, with mean 0 and SD 1."""
-    frequency = np.hypot(np.fft.fftfreq(_SIDE)[:, None], np.fft.rfftfreq(_SIDE)[None, :])
+    frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None, :])
     frequency[0, 0] = np.inf
-    noise = np.fft.rfft2(generator.standard_normal((count, _SIDE, _SIDE)))
-    images = np.fft.irfft2(noise / frequency, s=(_SIDE, _SIDE))
+    noise = np.fft.rfft2(generator.standard_normal((count, SIDE, SIDE)))
+    images = np.fft.irfft2(noise / frequency, s=(SIDE, SIDE))
     images -= images.mean(axis=(1, 2), keepdims=True)
     scaled: np.ndarray = images / images.std(axis=(1, 2), keepdims=True)
     return scaled
 
 
-def drives(images: np.ndarray) -> np.ndarray:
-    """Return the drive of on cells, then of off cells, shape (images, cells): centre minus surround, rectified."""
+def drives(images: np.ndarray, side: int) -> np.ndarray:
+    """Return the drive of on cells, then of off cells, shape (images, cells): centre minus surround, rectified.
+
+    Cells of each kind lie on a square grid with `side` cells along a side.
+    """
     from scipy.ndimage import gaussian_filter
 
     local = gaussian_filter(images, (0, _CENTRE, _CENTRE), mode="wrap")
     local -= gaussian_filter(images, (0, _SURROUND, _SURROUND), mode="wrap")
-    step = _SIDE // _CELLS
+    step = SIDE // side
     seen = local[:, step // 2 :: step, step // 2 :: step].reshape(len(images), -1)
     return np.concatenate([np.maximum(seen, 0), np.maximum(-seen, 0)], axis=1)
 
@@ -54,7 +56,7 @@ class Retina(NamedTuple):
 
         share = self.threshold / np.maximum(drive, self.threshold)
         times = self.tau * gammaincinv(self.stages, np.minimum(share, 1.0))  # infinite at threshold
-        times[:, : CELLS // 2] += self.on_delay
+        times[:, : times.shape[1] // 2] += self.on_delay
         return np.where(drive > self.threshold, times, np.inf)
 
     def counts(self, drive: np.ndarray) -> np.ndarray:

@@ -37,12 +37,13 @@ class LearnedDelays(Experiment):
         Control(
             "accuracy of delays alone minus that of weights alone",
             "comparable (MNIST and Fashion-MNIST)",
-            "arXiv 2306.06237",
-            False,
+            "Grappolini and Subramoney 2023, arXiv 2306.06237 (abstract)",
+            True,
         ),
     )
     references = (
-        "arXiv 2306.06237, on learning delays with fixed random or ternary weights.",
+        "E. W. Grappolini, A. Subramoney, Beyond weights: deep learning in spiking neural networks with pure"
+        " synaptic-delay training, International Conference on Neuromorphic Systems, 2023, arXiv 2306.06237.",
         "DelGrad, Nature Communications 2025, PMC12420821, on exact gradients of delays, with Yin-Yang.",
     )
 

@@ -27,7 +27,7 @@ _PROBES = 500
 """Stimuli that an angle is measured with."""
 _AS_EFFECTIVE = 1.0
 """Points of accuracy within which feedback counts as as effective as the exact gradient."""
-_LILLICRAP = "Lillicrap et al. 2016, doi 10.1038/ncomms13276"
+_LILLICRAP = "Lillicrap et al. 2014, arXiv 1411.0247 (published 2016, doi 10.1038/ncomms13276)"
 
 
 @experiments.register("feedback")
@@ -51,15 +51,15 @@ class FeedbackAlignment(Experiment):
     controls = (
         Control(
             "accuracy, random minus exact feedback",
-            "as effective as exact feedback",
-            f"{_LILLICRAP} (abstract)",
+            "+0.3 points (MNIST, 97.9 and 97.6 %, 1,000 hidden rate units)",
+            _LILLICRAP,
             True,
         ),
         Control(
             "angle between the steps of random and exact feedback, lowest layer, after training",
-            "below 90°",
+            "about 90° at first, then smaller",
             _LILLICRAP,
-            False,
+            True,
         ),
         Control(
             "accuracy, direct minus exact feedback",
@@ -229,7 +229,8 @@ class FeedbackAlignment(Experiment):
             "The angle after the last batch was added after a first quick run, whose angles ended at 100 of 240"
             " batches. The verdict of the quick run is the same with both.",
             "With one hidden layer, random and direct feedback are the same.",
-            "No published result was found for strictly one spike. The controls are from networks of rate neurons.",
+            "No published result was found for strictly one spike. The controls are from networks of rate neurons."
+            " Their angle is that of the updates of hidden units, ours that of the gradients of weights.",
             "The angle is that of gradients. Adam turns both into steps of about equal size for each weight.",
             "Rates were chosen with exact feedback. Frozen layers are random ones that were fitted to the stimuli.",
         ]
