@@ -20,7 +20,8 @@ from netsim.learning.targets.softmax import Softmax
 from netsim.runs.model import Model
 from netsim.specification import Dense, Layer, Learning, Network, Neurons, PopulationEncoder, Training
 from netsim.spikes.presenting import present
-from netsim.training.loop import start_training, training_conversation
+from netsim.training.loop import training_conversation
+from netsim.training.starting import start_training
 from netsim.weights.binary import forward_weights
 
 _T_MAX = 16.0  # ms

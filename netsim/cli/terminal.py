@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from netsim.data.source import OnProgress
     from netsim.specification import Network
-    from netsim.training.loop import Callbacks, Progress
+    from netsim.training.callbacks import Callbacks, Progress
 
 _AT_ONSET, _TIED = 0.5, 0.2
 """Fractions of neurons at the onset, and of tied presentations, above which the progress shows them."""
@@ -222,8 +222,8 @@ def trouble(network: Network, silent: Mapping[str, float], onset: Mapping[str, f
 def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Callbacks]:
     """Show the progress of a training, and a line for each finished epoch."""
     from netsim.numerics.compiling import announcement, when_compiling
+    from netsim.training.callbacks import Callbacks
     from netsim.training.checkpoint import is_validated
-    from netsim.training.loop import Callbacks
     from netsim.training.opening import seconds_of
 
     progress = progress_bar()

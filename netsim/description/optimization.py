@@ -7,7 +7,7 @@ from typing import Any
 from netsim.data.dataset import VALIDATION_SEED
 from netsim.description.document import Table, plain
 from netsim.learning.constraints import constraints_of
-from netsim.runs.plugins import handed_in
+from netsim.runs.plugins import foreign_engine, handed_in
 from netsim.seams import constraints, optimizers, schedules
 from netsim.specification import Network, Projection
 from netsim.specification.phrases import DELAY, GAP, counted, grouped, names, number
@@ -33,7 +33,7 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
     rows.append(("Optimizer", f"{optimizer}. $x$: {_learned(network)}; $g$: its gradient"))
     rows.append(("Learning rate", schedule))
     if settings.fitted:
-        rows.append(("Fitting", describe_fit(network)))
+        rows.append(("Fitting", describe_fit(network, not foreign_engine(network, plugins))))
     if handed := handed_in(plugins, constraints):
         rows.append(("After each step", not_told(handed)))
     else:

@@ -189,6 +189,14 @@ class Targets(_Named, Protocol):
         """
         return None
 
+    def spread(self) -> float | None:
+        """Return the spread of output latencies (ms) that the targets can distinguish.
+
+        The fit of initial weights spreads the outputs by at most this much. None stands for the spread of softmax
+        targets.
+        """
+        return None
+
 
 class Optimizer(_Named, Protocol):
     """Update weights in place from gradients.

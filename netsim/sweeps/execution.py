@@ -15,7 +15,7 @@ from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.runs.plugins import changed_plugins
 from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, lost
 from netsim.sweeps.plan import Plan, PlannedRun
-from netsim.training.loop import Callbacks
+from netsim.training.callbacks import Callbacks
 from netsim.training.opening import open_training, training_figures
 
 if TYPE_CHECKING:

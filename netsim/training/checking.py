@@ -18,7 +18,7 @@ from netsim.specification.checks import check_kind, whole
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import as_they_are, present_parts
 from netsim.training.fitting import proposed
-from netsim.training.loop import fit_state, start_training
+from netsim.training.starting import fit_state, start_training
 from netsim.weights.binary import forward_weights
 
 PRESENTATIONS = 100

@@ -13,15 +13,14 @@ import numpy as np
 
 from netsim.engines import Batch, Conversation
 from netsim.measuring.potentials import Synaptic
-from netsim.seams import optimizers
+from netsim.seams import optimizers, targets
 from netsim.specification import Delays, InitialWeights, Network, Neurons, Population, Projection
 from netsim.specification.grid import population_times
 from netsim.specification.phrases import GAP, T_MAX, names, number
+from netsim.training.measured_rates import STEP, STIMULI, describe_measured_rates, measured_rates
 from netsim.weights.binary import forward_weights
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
-STIMULI = 100
-"""Number of presented training stimuli for fitting."""
 _FIRE = 0.6  # target fraction of hidden neurons that fire in their window
 _AT_ONSET = 0.03  # largest fraction of hidden neurons that fire at the onset
 _OUTPUTS_AT = 0.4  # target time of output spikes, as a fraction of the output window
@@ -29,15 +28,12 @@ _FREE_AT = 1.5  # target time of neurons without a window, in encoding windows
 _FREE_SPREAD = 0.2  # target standard deviation of their latencies, in encoding windows
 _SWING = 0.5  # largest standard deviation of potentials, as a fraction of the span of the window
 _ENOUGH = 0.75  # fraction of the target that must fire without biases
-_STEP = 120.0  # shift of a potential per optimizer step, as a fraction of the span of the window, per unit of rate
 _LEAST_REACH = 0.01  # smallest effect of a step, relative to its effect if all sources fired at 0 ms
 _TIMES = 16
 _HALVINGS = 12
 _DECADES = 4.0  # search range of scales, in decades up and down
 _SEARCHED = 200  # maximum number of neurons per population in the search of scales
 _ROUNDS_OF_LOOPS = 3
-_TRIALS = 12  # presentations with changed weights until a shift can be measured
-_MEASURED = (0.02, 0.2)  # least and most shift of latencies that measures a rate, as a share of the median latency
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray, by_equation: bo
     Fitted
     """
     if not by_equation:
-        return (yield from _measured_rates(network, weights, stimuli))
+        return Fitted({}, {}, (yield from measured_rates(network, weights, stimuli)))
     weights = {name: array.copy() for name, array in weights.items()}
     fitted = Fitted({}, {}, {})
     for component in network.components:
@@ -143,62 +139,12 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray, by_equation: bo
     return fitted
 
 
-def _measured_rates(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation[Fitted]:
-    """Scale learning rates by measured shifts of first spikes, so that the unit of weights does not matter.
-
-    A step of the optimizer shifts the spikes of each population by the same share of their median latency. Each
-    projection and the bias contribute by their number of synapses for each neuron.
-    """
-    rates = {}
-    latencies = yield Batch(stimuli, forward_weights(network, weights))
-    for population in network.integrating:
-        before = latencies[population.name]
-        if not np.isfinite(before).any():
-            continue
-        span = float(np.median(before[np.isfinite(before)])) - population.dynamics.onset
-        incoming = [projection for projection in network.incoming(population.name) if projection.plastic]
-        synapses = {kernel_name(each): network.synapse_count(each) / population.size for each in incoming}
-        signs = {kernel_name(each): network.weight_signs(each) for each in incoming}
-        if population.has_bias:
-            synapses[bias_name(population)] = 1.0
-        for name, count in synapses.items():
-            per_unit = yield from _shift_per_unit(
-                network, weights, name, signs.get(name), population, stimuli, before, span
-            )
-            if per_unit > 0:
-                share = count / sum(synapses.values())
-                rates[name] = float(f"{0.5 * _STEP * share * span / per_unit:.3g}")
-    return Fitted({}, {}, rates)
-
-
-def _shift_per_unit(
-    network: Network,
-    weights: Weights,
-    name: str,
-    signs: np.ndarray | None,
-    population: Population,
-    stimuli: np.ndarray,
-    before: np.ndarray,
-    span: float,
-) -> Conversation[float]:
-    """Return how many ms the first spikes of a population shift if weights change by 1; 0 if they do not shift."""
-    change = float(np.abs(weights[name]).mean()) or 1.0
-    stronger = 1 if signs is None else np.where(signs < 0, -1, 1)
-    for _ in range(_TRIALS):
-        changed = weights | {name: (weights[name] + change * stronger).astype(weights[name].dtype)}
-        after = (yield Batch(stimuli, forward_weights(network, changed)))[population.name]
-        both = np.isfinite(before) & np.isfinite(after)
-        shift = float(np.abs(before[both] - after[both]).mean()) if both.any() else np.inf
-        if _MEASURED[0] * span <= shift <= _MEASURED[1] * span:
-            return shift / change
-        change *= 4.0 if shift < _MEASURED[0] * span else 0.25
-    return 0.0
-
-
-def describe_fit(network: Network) -> str:
-    """Describe the fit, for the model description."""
+def describe_fit(network: Network, by_equation: bool = True) -> str:
+    """Describe the fit, for the model description. `by_equation` is as in `fit`."""
     if network.weighting.is_binary:
         return "None: weights are binary"
+    if not by_equation:
+        return describe_measured_rates(network)
     chosen = (
         []
         if network.training.pretrained
@@ -220,7 +166,7 @@ def describe_fit(network: Network) -> str:
     if optimizers[network.learning.optimizer].normalises:
         text.append(
             f"The learning rate of the weights onto a population{' and of its biases' * biased} is multiplied by"
-            rf" ${number(_STEP)}{GAP}S / R$. $S$ is the potential that the drive adds during the window,"
+            rf" ${number(STEP)}{GAP}S / R$. $S$ is the potential that the drive adds during the window,"
             " or half of the threshold. $R$ is the potential that weights"
             f"{' and biases' * biased} of 1 would lead to, in the mean over neurons and stimuli (at least"
             f" {_LEAST_REACH:g} of what it would be if all sources fired at 0 ms)."
@@ -277,9 +223,9 @@ def _heard_until(network: Network, population: Population) -> float:
 
 def _spread_of_outputs(network: Network) -> float:
     """Return the spread of output latencies (ms) that the targets can distinguish."""
-    if network.learning.targets == "relative":
-        return network.learning.margin / 2
-    return network.encoder.t_max / network.learning.sharpness
+    chosen = targets[network.learning.targets].from_network(network)
+    spread = chosen.spread() if hasattr(chosen, "spread") else None
+    return network.encoder.t_max / network.learning.sharpness if spread is None else spread
 
 
 class _Potentials(NamedTuple):
@@ -330,7 +276,7 @@ class _Potentials(NamedTuple):
         """Return factors of learning rates, so that steps move all potentials by the same fraction of the span."""
         reach = sum(self.by_step.values())
         free = 0.5 if self.window.onset < 0 else 1.0
-        factor = _STEP * free * self.window.span / reach if reach > 0 else 1.0
+        factor = STEP * free * self.window.span / reach if reach > 0 else 1.0
         return dict.fromkeys(self.by_step, float(f"{factor:.3g}"))
 
     def by_map(self, potentials: np.ndarray, most: int | None = None) -> np.ndarray:

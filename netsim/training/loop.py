@@ -2,8 +2,7 @@
 
 import math
 import time
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ from netsim.data.augmentation import augment, jitter
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Conversation, Latencies
 from netsim.errors import DataError, SpecificationError, TrainingError, nearest
-from netsim.learning import BatchGradients, Constraint, Learner, Optimizer, Targets
+from netsim.learning import BatchGradients, Constraint, Learner, Targets
 from netsim.learning.constraints import constraints_of
 from netsim.learning.elementwise import update_ema
 from netsim.learning.gradients import arrays_of
@@ -21,13 +20,12 @@ from netsim.measuring.health import BatchHealth
 from netsim.measuring.metrics import decide
 from netsim.numerics.clock import working_time
 from netsim.numerics.draws import Purpose, generator_for
-from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
-from netsim.seams import learners, optimizers, schedules
+from netsim.seams import learners, schedules
 from netsim.specification import Network
-from netsim.specification.checks import check_size, require
+from netsim.specification.checks import require
 from netsim.spikes.batches import BATCH, Presented, as_they_are, in_parts, presenting
-from netsim.training import checkpoint
+from netsim.training.callbacks import NOTHING_BETTER, Callbacks, EarlyStopping, Progress
 from netsim.training.checkpoint import (
     EpochFigures,
     EpochTotals,
@@ -38,175 +36,15 @@ from netsim.training.checkpoint import (
     write_checkpoint,
     write_epochs,
 )
-from netsim.training.fitting import STIMULI, Fitted, fit
-from netsim.training.pretraining import Pretrained, load_pretrained
+from netsim.training.revival import revive
+from netsim.training.starting import check_settings, fit_state
 from netsim.training.watching import Watch
-from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
+from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients
 from netsim.weights.delays import delay_rates
-from netsim.weights.incoming import Incoming
-from netsim.weights.initial import draw, initial_weights
-from netsim.weights.layout import Weights, all_finite, bias_name, kernel_name, log_scale_name
+from netsim.weights.layout import Weights, all_finite, kernel_name
 
 CHECKPOINT_SECONDS = 60.0
 """Longest time between checkpoints (s). Each epoch also ends with a checkpoint."""
-_NOTHING_BETTER = "has no validation stimuli to go by; set training.validation above 0, or train without it"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Report of a training after each batch: means over the current epoch.
-
-    `epoch` counts from 0. `presentations` of the `expected` presentations of the epoch are done.
-
-    Attributes
-    ----------
-    silent, onset, late : dict of float
-        Mean fractions of neurons by population that are silent, fire at the onset of a window that starts after 0 ms,
-        or fire too late to affect any target.
-    tie_rate : float
-        Fraction of presentations with several first output spikes.
-
-    Examples
-    --------
-    >>> import netsim
-    >>> progress = netsim.Progress(0, 500, 1000, loss=0.7, accuracy=0.8, silent={"hidden": 0.25})
-    >>> f"{progress.presentations / progress.expected:.0%} of epoch {progress.epoch + 1}"
-    '50% of epoch 1'
-    """
-
-    __repr__ = short_repr
-
-    epoch: int
-    presentations: int
-    expected: int
-    loss: float
-    accuracy: float
-    silent: dict[str, float]
-    onset: dict[str, float] = field(default_factory=dict)
-    late: dict[str, float] = field(default_factory=dict)
-    tie_rate: float = 0.0
-
-
-@dataclass(frozen=True)
-class Callbacks:
-    """Functions that a training calls. By default it only issues warnings.
-
-    Parameters
-    ----------
-    on_batch : callable
-        Called with a `Progress`.
-    on_epoch : callable
-        Called with the metrics of a finished epoch.
-    on_warning : callable
-        Called with one line about a problem. The default issues a Python warning.
-    stop : callable
-        Called with the metrics of all epochs, after each epoch and when a training resumes. The training ends if it
-        returns True. Use `EarlyStopping` or your own function.
-
-    Examples
-    --------
-    >>> import netsim
-    >>> losses = []
-    >>> callbacks = netsim.Callbacks(on_epoch=lambda metrics: losses.append(metrics["validation_loss"]))
-    >>> callbacks.on_epoch({"validation_loss": 0.5})
-    >>> losses
-    [0.5]
-    """
-
-    __repr__ = short_repr
-
-    on_batch: Callable[[Progress], None] = lambda progress: None
-    on_epoch: Callable[[dict[str, Any]], None] = lambda metrics: None
-    on_warning: Callable[[str], None] = warnings.warn
-    stop: Callable[[Sequence[Mapping[str, Any]]], bool] = lambda history: False
-
-
-@dataclass(frozen=True)
-class EarlyStopping:
-    """Stop a training after `patience` consecutive epochs without better validation.
-
-    The criterion is the same as for the stored weights: strict validation accuracy, then loss. Without validation
-    stimuli there is no criterion, and a training raises a `SpecificationError`.
-
-    Parameters
-    ----------
-    patience : int
-
-    Examples
-    --------
-    >>> import netsim
-    >>> callbacks = netsim.Callbacks(stop=netsim.EarlyStopping(patience=5))
-    >>> epochs = [{"validation_strict_accuracy": share, "validation_loss": 1.0} for share in (0.5, 0.8, 0.7, 0.8)]
-    >>> netsim.EarlyStopping(2)(epochs), netsim.EarlyStopping(3)(epochs)
-    (True, False)
-    """
-
-    patience: int
-
-    def __post_init__(self) -> None:
-        check_size(self.patience, "patience")
-
-    def __call__(self, history: Sequence[Mapping[str, Any]]) -> bool:
-        """Return whether the best epoch is at least `patience` epochs ago."""
-        require(all(map(is_validated, history)), "EarlyStopping", _NOTHING_BETTER)
-        scores = [epoch_score(metrics) for metrics in history]
-        return bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.patience
-
-
-def start_training(
-    network: Network, seed: int, optimizer: Optimizer | None = None, pretrained: Pretrained | None = None
-) -> TrainingState:
-    """Return the state before the first batch. Equal seeds produce bit-identical trainings.
-
-    Parameters
-    ----------
-    network : Network
-    seed : int
-        Seed of the initial weights.
-    optimizer : Optimizer, optional
-        The default is the optimizer of the network's settings.
-    pretrained : Pretrained, optional
-        The default is the pretrained weights of the network's settings, if any.
-
-    Returns
-    -------
-    TrainingState
-
-    Raises
-    ------
-    SpecificationError, RunError, DataError
-        If the pretrained weights cannot be loaded or do not fit.
-
-    Examples
-    --------
-    >>> import netsim
-    >>> state = netsim.start_training(netsim.load_preset("digits"), seed=3)
-    >>> state.weights["hidden.kernel"].shape
-    (64, 200)
-    """
-    pretrained = pretrained or load_pretrained(network)
-    first = initial_weights(network, seed) if pretrained is None else pretrained.weights
-    dtype = np.float32 if network.training.precision == "single" else np.float64
-    weights = with_log_scales(network, {name: np.array(array, dtype) for name, array in first.items()})
-    mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
-    optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
-    optimizer.begin(weights)
-    to_fit = pretrained is None and network.learning.fitted and not network.weighting.is_binary
-    return TrainingState(weights, optimizer, mean, to_fit=to_fit)
-
-
-def resume_training(
-    network: Network,
-    run: RunFolder,
-    seed: int,
-    warn: Callable[[str], None] = warnings.warn,
-    optimizer: Optimizer | None = None,
-    pretrained: Pretrained | None = None,
-) -> TrainingState:
-    """Return the state of a run (see `resume_state`), or a new state without a checkpoint."""
-    return checkpoint.resume_state(network, run, warn, optimizer) or start_training(
-        network, seed, optimizer, pretrained
-    )
 
 
 def training_conversation(
@@ -286,7 +124,7 @@ def training_conversation(
     for stimuli in (training, validation):
         stimuli.check_labels(network.outputs)
     stops_early = isinstance(callbacks.stop, EarlyStopping)
-    require(len(validation) > 0 or not stops_early, "EarlyStopping", _NOTHING_BETTER)
+    require(len(validation) > 0 or not stops_early, "EarlyStopping", NOTHING_BETTER)
     mixed = "epochs with validation stimuli and without cannot be compared; continue as the training started"
     require(all(is_validated(row) == (len(validation) > 0) for row in state.history), "validation", mixed)
     if not state.history and not state.batch:  # a started training continues unchanged
@@ -310,62 +148,13 @@ def training_conversation(
         if epoch_score(metrics) > state.best:
             state.best = epoch_score(metrics)
             state.best_weights = {name: array.copy() for name, array in kept.items()}
-        _revive(network, state, seed)
+        revive(network, state, seed)
         state.epoch, state.batch, state.totals = state.epoch + 1, 0, EpochTotals()
         if run is not None:
             write_checkpoint(state, run)
             write_epochs(state, run)
         callbacks.on_epoch(state.history[-1])
     return state
-
-
-def fit_state(
-    network: Network,
-    constraints: Sequence[Constraint],
-    training: Stimuli,
-    state: TrainingState,
-    seed: int,
-    by_equation: bool = True,
-) -> Conversation[Fitted]:
-    """Fit drawn weights and learning rates to the network with some training stimuli."""
-    some = np.sort(generator_for(Purpose.FITTING, seed).permutation(len(training))[:STIMULI])
-    stimuli = training.pick(some)
-    fitted = yield from fit(network, state.weights, stimuli.latencies(np.arange(len(stimuli))), by_equation)
-    fitted.apply(state.weights)
-    for constraint in constraints:
-        constraint.enforce(state.weights)
-    state.optimizer.begin(state.weights)
-    if state.mean is not None:
-        state.mean = {name: array.copy() for name, array in state.weights.items()}
-    biases = {name: float(bias.mean()) for name, bias in fitted.biases.items()}
-    state.fitted = {"scales": fitted.scales, "rates": fitted.rates, "biases": biases}
-    state.to_fit = False
-    return fitted
-
-
-def check_settings(network: Network, learner: Learner | None) -> None:
-    """Refuse a training that cannot learn, before it starts.
-
-    Examples are a network without parameters that netsim's learner changes, and augmentation that erases stimuli or
-    does not apply to them. A custom `learner` may change any parameter.
-    """
-    training, (height, width, _) = network.training, network.encoder.shape
-    for name in ("flips", "shift", "occlusion") if network.encoder.samples == "tables" else ():
-        none = "has no meaning for rows of a table, whose columns are no places of an image; remove it"
-        require(not getattr(training, name), f"training.{name}", none)
-    largest, pixels = min(height, width) - 1, f"all {height} x {width} pixels"
-    far = f"of {training.shift} moves {pixels} out of sight; {f'take at most {largest}' if largest else 'remove it'}"
-    require(training.shift <= largest, "training.shift", far)
-    covers = training.occlusion >= 2 * max(height, width) - 1
-    whole = f"of {training.occlusion} covers {pixels} wherever it is; take less"
-    require(not (training.occlusion and covers), "training.occlusion", whole)
-    if learner is None and learners.is_own(network.learning.learner):
-        plastic = any(projection.plastic for projection in network.weighted) or any(
-            projection.learns_delays for projection in network.projections
-        )
-        biased = any(population.has_bias for population in network.populations)
-        nothing = "are all static, no delay is learned and there is no bias, so that nothing is to be learned"
-        require(plastic or biased, "projections", f"{nothing}; remove a plastic = false")
 
 
 def chosen_learner(network: Network, learner: Learner | None, targets: Targets | None) -> Learner:
@@ -618,35 +407,3 @@ def _epoch_metrics(state: TrainingState, rate: float, validation: dict[str, floa
     row |= {f"{what}_{name}": share for what, by_name in shares.items() for name, share in by_name.items()}
     # a run that an earlier version started keeps its columns
     return {name: row[name] for name in state.history[0]} if state.history else row
-
-
-def _revive(network: Network, state: TrainingState, seed: int) -> None:
-    """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch, and reset biases."""
-    threshold = network.learning.revive_below * state.totals.presentations
-    generator = generator_for(Purpose.REVIVAL, seed, state.epoch)
-    for population in network.integrating[:-1]:
-        name = population.name
-        incoming = network.incoming(name)
-        if name not in state.totals.fired or not all(projection.plastic for projection in incoming):
-            continue
-        silent = np.flatnonzero(state.totals.fired[name] < threshold)
-        redrawn: list[tuple[str, Any]] = []  # name and indices of the redrawn values
-        for projection in incoming:
-            kernel, incoming_weights = state.weights[kernel_name(projection)], Incoming(network, projection)
-            receivers = incoming_weights.in_maps(silent)
-            chosen_weights = incoming_weights.of(receivers)
-            scale = state.fitted.get("scales", {}).get(kernel_name(projection), 1.0)
-            kernel[chosen_weights] = draw(network, projection, generator, chosen_weights) * scale
-            redrawn.append((kernel_name(projection), chosen_weights))
-            if log_scale_name(projection) in state.weights and not network.weighting.shares_scale:
-                scales = log_scales(network, projection, kernel)[receivers]
-                state.weights[log_scale_name(projection)][receivers] = scales
-                redrawn.append((log_scale_name(projection), receivers))
-        if population.has_bias:
-            biases = state.fitted.get("biases", {})
-            bias = biases.get(bias_name(population), network.initial_bias(population))
-            state.weights[bias_name(population)][silent] = bias
-            redrawn.append((bias_name(population), silent))
-        if state.mean is not None:
-            for array, where in redrawn:
-                state.mean[array][where] = state.weights[array][where]

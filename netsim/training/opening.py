@@ -35,16 +35,11 @@ from netsim.seams import optimizers, schedules
 from netsim.specification import Network
 from netsim.specification.checks import check_function, check_kind, path_in, require, whole
 from netsim.specification.toml import network_to_dict
+from netsim.training.callbacks import Callbacks, Progress
 from netsim.training.checkpoint import epoch_score, write_checkpoint
-from netsim.training.loop import (
-    CHECKPOINT_SECONDS,
-    Callbacks,
-    Progress,
-    check_settings,
-    resume_training,
-    training_conversation,
-)
+from netsim.training.loop import CHECKPOINT_SECONDS, training_conversation
 from netsim.training.pretraining import Pretrained, load_pretrained, weights_sha256
+from netsim.training.starting import check_settings, resume_training
 from netsim.weights.initial import known_weights
 from netsim.weights.synapses import drawn_alike
 

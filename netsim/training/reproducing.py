@@ -20,7 +20,7 @@ from netsim.runs.folder import LARGEST_METRICS, RunFolder, changed_versions, is_
 from netsim.runs.plugins import changed_plugins, names_of
 from netsim.specification import Network
 from netsim.specification.checks import path_in
-from netsim.training.loop import Callbacks
+from netsim.training.callbacks import Callbacks
 from netsim.training.opening import open_training
 
 _DURATIONS = {"training_seconds", "validation_seconds"}

@@ -14,8 +14,9 @@ from netsim.specification import Network
 from netsim.specification.checks import path_in, require
 from netsim.specification.keys import with_settings
 from netsim.training.beginnings import Beginning, beginning_of
+from netsim.training.callbacks import Callbacks
 from netsim.training.checkpoint import TrainingState
-from netsim.training.loop import Callbacks, training_conversation
+from netsim.training.loop import training_conversation
 from netsim.training.opening import open_training
 
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsim.description import Description, describe, to_markdown
+from netsim.description.optimization import optimization_table
 from netsim.engines.protocol import EngineEntry
 from netsim.errors import SpecificationError
 from netsim.learning.constraints import constraints_of
@@ -356,3 +357,14 @@ def test_a_foreign_engine_is_not_described_as_its_stand_in(mixed: Network, monke
     for text in (titles["D1"][0], titles["D2"][0], titles["D2"][-1]):
         assert "stand-in" in text
     assert _cells(told, "G1")["Exactness"].startswith("Of the stand-in")
+
+
+def test_rates_of_a_foreign_engine_are_measured(mixed: Network) -> None:
+    learning = dataclasses.replace(mixed.learning, fitted=True, optimizer="adam")
+    fitted = dataclasses.replace(mixed, learning=learning, weighting=Weighting())
+    handed_in = {"seam": "engine", "name": "own", "module": "__main__", "handed_in": True}
+    records: list[dict[str, Any]] = [{}, {"plugins": [handed_in]}]
+    own, foreign = (dict(optimization_table(fitted, record).rows)["Fitting"] for record in records)
+    assert "learning rates are measured" in foreign
+    assert "equations of the neurons" not in foreign
+    assert "measured" not in own

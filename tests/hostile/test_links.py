@@ -15,7 +15,7 @@ from netsim.spikes.cluster import connect
 from netsim.sweeps.execution import Outcome, SweepCallbacks
 from netsim.sweeps.plan import read_plan
 from netsim.training.checkpoint import write_checkpoint, write_epochs
-from netsim.training.loop import start_training
+from netsim.training.starting import start_training
 
 DIGITS = load_preset("digits")
 

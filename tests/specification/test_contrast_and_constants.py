@@ -27,7 +27,8 @@ from netsim.specification import (
     PopulationEncoder,
 )
 from netsim.specification.toml import network_from_dict, network_to_dict
-from netsim.training.loop import start_training, training_conversation
+from netsim.training.loop import training_conversation
+from netsim.training.starting import start_training
 
 
 def _smoothed(image: np.ndarray, deviation: float) -> np.ndarray:

@@ -20,6 +20,7 @@ from netsim.files import read_arrays, write_arrays
 from netsim.runs.folder import RunFolder, create_run
 from netsim.seams import optimizers
 from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
+from netsim.training.callbacks import Callbacks
 from netsim.training.checkpoint import (
     TrainingState,
     _check_position,
@@ -28,7 +29,8 @@ from netsim.training.checkpoint import (
     write_checkpoint,
     write_epochs,
 )
-from netsim.training.loop import Callbacks, resume_training, start_training, training_conversation
+from netsim.training.loop import training_conversation
+from netsim.training.starting import resume_training, start_training
 
 NETWORK = Network.chain(
     "small",

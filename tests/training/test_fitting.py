@@ -27,7 +27,8 @@ from netsim.specification import (
     Weighting,
 )
 from netsim.training.fitting import Fitted, fit
-from netsim.training.loop import start_training, training_conversation
+from netsim.training.loop import training_conversation
+from netsim.training.starting import start_training
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 

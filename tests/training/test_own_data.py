@@ -23,8 +23,9 @@ from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.model import Model, change_of_data, load_model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training
 from netsim.spikes.presenting import present
-from netsim.training.loop import start_training, training_conversation
+from netsim.training.loop import training_conversation
 from netsim.training.opening import TrainingRun, open_training
+from netsim.training.starting import start_training
 from netsim.weights.initial import initial_weights
 
 GENERATOR = np.random.default_rng(8)

@@ -8,7 +8,8 @@ import pytest
 
 import netsim
 from netsim.specification import Network
-from netsim.training.loop import start_training, training_conversation
+from netsim.training.loop import training_conversation
+from netsim.training.starting import start_training
 from tests.training.own_graphs import chain, own_graph, reported_graph
 
 EPOCHS = 20

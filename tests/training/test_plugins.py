@@ -33,8 +33,10 @@ from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Netwo
 from netsim.specification.feedback import RandomFeedback
 from netsim.specification.scopes import PopulationWinners
 from netsim.specification.toml import network_from_dict, network_to_dict
-from netsim.training.loop import Callbacks, start_training, training_conversation
+from netsim.training.callbacks import Callbacks
+from netsim.training.loop import training_conversation
 from netsim.training.opening import open_training
+from netsim.training.starting import start_training
 from netsim.weights.delays import ON_TIME, Delayed
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights

@@ -18,9 +18,10 @@ from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.model import load_model, weights_before_learning
 from netsim.specification import Dense, EdgeList, IntensityEncoder, Layer, Network, Neurons, Training, Weighting
-from netsim.training.loop import Callbacks, start_training
+from netsim.training.callbacks import Callbacks
 from netsim.training.opening import TrainingRun, open_training
 from netsim.training.pretraining import load_pretrained, weights_sha256
+from netsim.training.starting import start_training
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
 

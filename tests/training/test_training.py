@@ -37,17 +37,10 @@ from netsim.specification import (
     Training,
     Weighting,
 )
+from netsim.training.callbacks import Callbacks, Progress
 from netsim.training.checkpoint import TrainingState, read_checkpoint
-from netsim.training.loop import (
-    Callbacks,
-    Progress,
-    dropout_factors,
-    dropout_masks,
-    order_of_presentations,
-    resume_training,
-    start_training,
-    training_conversation,
-)
+from netsim.training.loop import dropout_factors, dropout_masks, order_of_presentations, training_conversation
+from netsim.training.starting import resume_training, start_training
 from netsim.weights.binary import forward_weights
 
 MakeStimuli = Callable[..., Stimuli]

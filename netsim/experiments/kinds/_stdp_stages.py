@@ -23,7 +23,9 @@ from netsim.specification import (
     OnOffEncoder,
     Training,
 )
-from netsim.training.loop import Callbacks, start_training, training_conversation
+from netsim.training.callbacks import Callbacks
+from netsim.training.loop import training_conversation
+from netsim.training.starting import start_training
 from netsim.weights.layout import Weights
 
 _WINDOW, _RISE = 64.0, 1.0

@@ -97,7 +97,9 @@ class FeedbackAlignment(Experiment):
         from netsim.engines import make_engine
         from netsim.measuring.evaluation import evaluate
         from netsim.runs.model import Model
-        from netsim.training.loop import Callbacks, start_training, training_conversation
+        from netsim.training.callbacks import Callbacks
+        from netsim.training.loop import training_conversation
+        from netsim.training.starting import start_training
 
         network = self.network(unit)
         splits = load_splits(network, data_dir=unit.data_dir)

@@ -49,6 +49,10 @@ class Relative(Targets):
         displacement[np.abs(displacement) <= 4 * np.finfo(displacement.dtype).eps * target] = 0.0
         return OutputDisplacement(displacement, 0.5 * np.square(displacement / self.t_max).sum(axis=1))
 
+    def spread(self) -> float:
+        """See `Targets`."""
+        return self.margin / 2
+
     @classmethod
     def describe(cls, network: Network) -> str:
         """See `Targets`."""

@@ -48,6 +48,10 @@ class Softmax(Targets):
         """Return softmax probabilities, shape (presentations, neurons). Silence counts as firing at the end."""
         return np.exp(self._logarithms(outputs))
 
+    def spread(self) -> float:
+        """See `Targets`."""
+        return self.t_max / self.sharpness
+
     def _logarithms(self, outputs: np.ndarray) -> np.ndarray:
         evidence = np.minimum(outputs, outputs.dtype.type(self.end)) * (-self.sharpness / self.t_max)
         evidence = evidence - evidence.max(axis=1, keepdims=True)

@@ -1,0 +1,45 @@
+"""Revival of neurons that hardly fire."""
+
+from typing import Any
+
+import numpy as np
+
+from netsim.numerics.draws import Purpose, generator_for
+from netsim.specification import Network
+from netsim.training.checkpoint import TrainingState
+from netsim.weights.binary import log_scales
+from netsim.weights.incoming import Incoming
+from netsim.weights.initial import draw
+from netsim.weights.layout import bias_name, kernel_name, log_scale_name
+
+
+def revive(network: Network, state: TrainingState, seed: int) -> None:
+    """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch, and reset biases."""
+    threshold = network.learning.revive_below * state.totals.presentations
+    generator = generator_for(Purpose.REVIVAL, seed, state.epoch)
+    for population in network.integrating[:-1]:
+        name = population.name
+        incoming = network.incoming(name)
+        if name not in state.totals.fired or not all(projection.plastic for projection in incoming):
+            continue
+        silent = np.flatnonzero(state.totals.fired[name] < threshold)
+        redrawn: list[tuple[str, Any]] = []  # name and indices of the redrawn values
+        for projection in incoming:
+            kernel, incoming_weights = state.weights[kernel_name(projection)], Incoming(network, projection)
+            receivers = incoming_weights.in_maps(silent)
+            chosen_weights = incoming_weights.of(receivers)
+            scale = state.fitted.get("scales", {}).get(kernel_name(projection), 1.0)
+            kernel[chosen_weights] = draw(network, projection, generator, chosen_weights) * scale
+            redrawn.append((kernel_name(projection), chosen_weights))
+            if log_scale_name(projection) in state.weights and not network.weighting.shares_scale:
+                scales = log_scales(network, projection, kernel)[receivers]
+                state.weights[log_scale_name(projection)][receivers] = scales
+                redrawn.append((log_scale_name(projection), receivers))
+        if population.has_bias:
+            biases = state.fitted.get("biases", {})
+            bias = biases.get(bias_name(population), network.initial_bias(population))
+            state.weights[bias_name(population)][silent] = bias
+            redrawn.append((bias_name(population), silent))
+        if state.mean is not None:
+            for array, where in redrawn:
+                state.mean[array][where] = state.weights[array][where]

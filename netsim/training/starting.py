@@ -1,0 +1,127 @@
+"""The state before the first batch: initial weights, fitted to the network, and checks of the settings."""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Conversation
+from netsim.learning import Constraint, Learner, Optimizer
+from netsim.numerics.draws import Purpose, generator_for
+from netsim.runs.folder import RunFolder
+from netsim.seams import learners, optimizers
+from netsim.specification import Network
+from netsim.specification.checks import require
+from netsim.training import checkpoint
+from netsim.training.checkpoint import TrainingState
+from netsim.training.fitting import Fitted, fit
+from netsim.training.measured_rates import STIMULI
+from netsim.training.pretraining import Pretrained, load_pretrained
+from netsim.weights.binary import with_log_scales
+from netsim.weights.initial import initial_weights
+
+
+def start_training(
+    network: Network, seed: int, optimizer: Optimizer | None = None, pretrained: Pretrained | None = None
+) -> TrainingState:
+    """Return the state before the first batch. Equal seeds produce bit-identical trainings.
+
+    Parameters
+    ----------
+    network : Network
+    seed : int
+        Seed of the initial weights.
+    optimizer : Optimizer, optional
+        The default is the optimizer of the network's settings.
+    pretrained : Pretrained, optional
+        The default is the pretrained weights of the network's settings, if any.
+
+    Returns
+    -------
+    TrainingState
+
+    Raises
+    ------
+    SpecificationError, RunError, DataError
+        If the pretrained weights cannot be loaded or do not fit.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> state = netsim.start_training(netsim.load_preset("digits"), seed=3)
+    >>> state.weights["hidden.kernel"].shape
+    (64, 200)
+    """
+    pretrained = pretrained or load_pretrained(network)
+    first = initial_weights(network, seed) if pretrained is None else pretrained.weights
+    dtype = np.float32 if network.training.precision == "single" else np.float64
+    weights = with_log_scales(network, {name: np.array(array, dtype) for name, array in first.items()})
+    mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
+    optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
+    optimizer.begin(weights)
+    to_fit = pretrained is None and network.learning.fitted and not network.weighting.is_binary
+    return TrainingState(weights, optimizer, mean, to_fit=to_fit)
+
+
+def resume_training(
+    network: Network,
+    run: RunFolder,
+    seed: int,
+    warn: Callable[[str], None] = warnings.warn,
+    optimizer: Optimizer | None = None,
+    pretrained: Pretrained | None = None,
+) -> TrainingState:
+    """Return the state of a run (see `resume_state`), or a new state without a checkpoint."""
+    return checkpoint.resume_state(network, run, warn, optimizer) or start_training(
+        network, seed, optimizer, pretrained
+    )
+
+
+def fit_state(
+    network: Network,
+    constraints: Sequence[Constraint],
+    training: Stimuli,
+    state: TrainingState,
+    seed: int,
+    by_equation: bool = True,
+) -> Conversation[Fitted]:
+    """Fit drawn weights and learning rates to the network with some training stimuli."""
+    some = np.sort(generator_for(Purpose.FITTING, seed).permutation(len(training))[:STIMULI])
+    stimuli = training.pick(some)
+    fitted = yield from fit(network, state.weights, stimuli.latencies(np.arange(len(stimuli))), by_equation)
+    fitted.apply(state.weights)
+    for constraint in constraints:
+        constraint.enforce(state.weights)
+    state.optimizer.begin(state.weights)
+    if state.mean is not None:
+        state.mean = {name: array.copy() for name, array in state.weights.items()}
+    biases = {name: float(bias.mean()) for name, bias in fitted.biases.items()}
+    state.fitted = {"scales": fitted.scales, "rates": fitted.rates, "biases": biases}
+    state.to_fit = False
+    return fitted
+
+
+def check_settings(network: Network, learner: Learner | None) -> None:
+    """Refuse a training that cannot learn, before it starts.
+
+    Examples are a network without parameters that netsim's learner changes, and augmentation that erases stimuli or
+    does not apply to them. A custom `learner` may change any parameter.
+    """
+    training, (height, width, _) = network.training, network.encoder.shape
+    for name in ("flips", "shift", "occlusion") if network.encoder.samples == "tables" else ():
+        none = "has no meaning for rows of a table, whose columns are no places of an image; remove it"
+        require(not getattr(training, name), f"training.{name}", none)
+    largest, pixels = min(height, width) - 1, f"all {height} x {width} pixels"
+    far = f"of {training.shift} moves {pixels} out of sight; {f'take at most {largest}' if largest else 'remove it'}"
+    require(training.shift <= largest, "training.shift", far)
+    covers = training.occlusion >= 2 * max(height, width) - 1
+    whole = f"of {training.occlusion} covers {pixels} wherever it is; take less"
+    require(not (training.occlusion and covers), "training.occlusion", whole)
+    if learner is None and learners.is_own(network.learning.learner):
+        plastic = any(projection.plastic for projection in network.weighted) or any(
+            projection.learns_delays for projection in network.projections
+        )
+        biased = any(population.has_bias for population in network.populations)
+        nothing = "are all static, no delay is learned and there is no bias, so that nothing is to be learned"
+        require(plastic or biased, "projections", f"{nothing}; remove a plastic = false")
