@@ -51,7 +51,7 @@ def latency_network(name: str, afferents: int, hidden: int, classes: int, window
         LatencyEncoder((1, 1, afferents), window),
         layers,
         duration=4 * window,
-        learning=Learning(rate=0.003, schedule="cosine", sharpness=64.0),
+        learning=Learning(rate=0.003, schedule="cosine", sharpness=64.0, edges="stop"),
         training=Training(epochs=epochs, validation=0),
     )
 

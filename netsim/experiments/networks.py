@@ -70,7 +70,7 @@ def stimulus_driven(
         IntensityEncoder(shape, WINDOW),
         layers,
         duration=max(ends),
-        learning=Learning(**{"rate": recipe.rate, "sharpness": recipe.sharpness, **(learning or {})}),
+        learning=Learning(**{"rate": recipe.rate, "sharpness": recipe.sharpness, "edges": "stop", **(learning or {})}),
         training=Training(**training),
     )
 

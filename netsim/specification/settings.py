@@ -122,10 +122,14 @@ class Learning:
         are set so that the neurons of each population fire within their window. The rate of the weights onto a
         population is scaled so that a step moves all potentials by a similar share of threshold or window. An `initial`
         that a projection specifies stays as it is.
-    edges : {"stop", "pass"}
+    edges : {"return", "stop", "pass"}
+        Displacements of neurons at an edge of their window: silent, or above threshold at the onset.
         ``stop``: outputs at their onset are not displaced to earlier times, and silent outputs not to later times,
         because they cannot move further. This prevents outputs from accumulating at the edges of their window.
-        ``pass``: displacements are always applied.
+        Hidden neurons at an edge are not displaced.
+        ``return``: as ``stop``, but hidden neurons at an edge are displaced into their window. Silent neurons learn as
+        if they had fired with the latest spike of their population. This prevents populations from falling silent.
+        ``pass``: displacements of outputs are always applied. Hidden neurons at an edge are not displaced.
 
     Examples
     --------
@@ -154,7 +158,7 @@ class Learning:
     revive_below: float = 0.0
     learner: str = "stidi-bp"
     fitted: bool = True
-    edges: Literal["stop", "pass"] = "stop"
+    edges: Literal["return", "stop", "pass"] = "return"
 
     __repr__ = short_repr
 

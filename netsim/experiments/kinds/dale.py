@@ -110,7 +110,7 @@ class Dale(Experiment):
             IntensityEncoder((28, 28, 1), span),
             tuple(layers),
             duration=end,
-            learning=Learning(rate=self.rate, sharpness=4.0, label_smoothing=0.05, averaging=0.999),
+            learning=Learning(rate=self.rate, sharpness=4.0, label_smoothing=0.05, averaging=0.999, edges="stop"),
             training=Training(dataset=self.dataset, epochs=self.epochs, validation=self.images // 12),
         )
 

@@ -17,6 +17,7 @@ from netsim.learning.flow import slope_of_flow, step_flow
 from netsim.learning.gated import step_gated, step_gated_sparse
 from netsim.learning.gradients import Deferred, LayerStep, sum_of, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
+from netsim.learning.learners._returning import Returning
 from netsim.learning.loops import Loop, LoopSpikes
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.learning.sparse import current_before, earliest_sparse, step_sparse
@@ -100,6 +101,7 @@ class STiDiBP(Learner):
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
         self._rates = {one.name: _rates(one, dt) for one in network.populations}
         self._incoming = {name: [self._counted(one) for one in network.incoming(name)] for name in network.shapes}
+        self._returning = Returning(network, self._times, self._incoming)
         self._target_of = {projection.name: network.population(projection.target) for projection in network.projections}
         self._recurrent = {projection.name for projection in network.projections if network.is_recurrent(projection)}
         self._backwards = [(component, self._loop(component)) for component in reversed(network.components)]
@@ -152,7 +154,7 @@ class STiDiBP(Learner):
         with np.errstate(over="ignore", invalid="ignore"):  # training checks the results
             wanted, loss = self.targets.displacement(outputs.astype(dtype, copy=False), labels)
         wanted = wanted.astype(dtype, copy=False)
-        if self.network.learning.edges == "stop":
+        if self.network.learning.edges != "pass":
             wanted = self._within_window(wanted, outputs)
 
         late = self._late(weights, delays)
@@ -234,6 +236,7 @@ class STiDiBP(Learner):
         network, dtype = self.network, displacement.dtype
         latencies = {name: np.ascontiguousarray(sent[name], dtype) for name in network.shapes}
         handed = {network.output.name: displacement}
+        from_silence: dict[str, np.ndarray] = {}
         displacements: dict[str, np.ndarray] = {}
         gradients: dict[str, np.ndarray | Deferred] = {}
         for component, loop in self._backwards:
@@ -246,6 +249,7 @@ class STiDiBP(Learner):
                 for population in component
                 for projection in self._incoming[population.name]
             }
+            asked = self._returning.asked(component, handed)
             if loop is not None:
                 signals = self._signals_of_loop(component, loop, handed, latencies, arriving, weights, late)
             else:
@@ -254,12 +258,20 @@ class STiDiBP(Learner):
                 output = self._per_drive(network.output, signals[component.index(network.output)][1])
             for population, (displacement, signal) in zip(component, signals, strict=True):
                 name, own = population.name, latencies[population.name]
+                if name in asked:
+                    edges = asked[name], from_silence.pop(name, None)
+                    displacement, signal = self._returning.add(population, displacement, signal, own, *edges)
                 displacements[name] = displacement
                 for projection in self._incoming[name]:
                     step = self._step(projection, arriving[projection.name], own, signal, weights, late)
                     if projection.feedback is not None:
                         back = self._fed_back(projection, arriving[projection.name], own, signal, weights, late, output)
                         step = step._replace(displacement=back)
+                    if projection.name in self._returning.projections:
+                        back = self._from_silence(projection, latencies, own, signal, weights, late)
+                        if back is not None:
+                            former = from_silence.get(projection.source)
+                            from_silence[projection.source] = back if former is None else former + back
                     if step.kernel_gradient is not None:
                         gradients[kernel_name(projection)] = step.kernel_gradient
                     if step.bias_gradient is not None and population.has_bias:  # equal for all projections
@@ -395,6 +407,23 @@ class STiDiBP(Learner):
         back = self._weights_back(projection, weights, weights[name].shape)
         static = dataclasses.replace(projection, plastic=False)
         return self._step_of_weights(static, source, own, signal, weights | {name: back}, late).displacement
+
+    def _from_silence(
+        self,
+        projection: Projection,
+        latencies: Mapping[str, np.ndarray],
+        own: np.ndarray,
+        signal: np.ndarray,
+        weights: Weights,
+        late: _Late,
+    ) -> np.ndarray | None:
+        """Return the displacement of silent neurons of a source, as if they had fired. None if all fired."""
+        name, sent = projection.name, latencies[projection.source]
+        fired = self._returning.as_if_fired(projection, sent, late.axons.get(name, 0.0), late.synapses.get(name))
+        if fired is None:
+            return None
+        static = self._returning.projections[name]
+        return self._step_of_weights(static, fired, own, signal, weights, late).displacement
 
     def _weights_back(self, projection: Projection, weights: Weights, shape: Shape) -> np.ndarray:
         """Return the feedback weights of a projection."""
