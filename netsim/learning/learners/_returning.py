@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from netsim.learning.learners._stidi_bp_rule import returns
 from netsim.specification import Network, Population, Projection
 from netsim.specification.grid import PopulationTimes
 
@@ -20,9 +21,9 @@ class Returning:
     """Displacements of hidden neurons at the edges of their windows. They point into the window.
 
     A silent neuron receives the displacement that it would receive if it had fired with the latest spike of its
-    population, but before the gates of its targets. Dropout and competition silence neurons for other reasons than
-    their potential, so such neurons do not return. Recurrent projections, feedback weights and pooling displace no
-    silent neurons.
+    population, but before the gates of its targets, plus the price of a spike. Dropout and competition silence neurons
+    for other reasons than their potential, so such neurons do not return. Recurrent projections, feedback weights and
+    pooling displace no silent neurons.
 
     Parameters
     ----------
@@ -37,8 +38,8 @@ class Returning:
         self, network: Network, times: Mapping[str, PopulationTimes], incoming: Mapping[str, Sequence[Projection]]
     ) -> None:
         self._times = times
-        applies = network.learning.edges == "return" and not network.learning.normalised
-        self._hidden = [each for each in network.integrating if applies and each is not network.output]
+        self._hidden = [each for each in network.integrating if returns(network) and each is not network.output]
+        self._price = network.learning.activity * network.encoder.t_max
         self._before = 1.0 if network.training.dt else _BEFORE * network.encoder.t_max
         silenced = {each.name for each in network.populations if each.dropout or each.winners is not None}
         sources = {each.name for each in self._hidden} - silenced
@@ -106,7 +107,7 @@ class Returning:
         at_onset = (own <= onset) & (onset > 0)
         inwards = np.where(at_onset, np.maximum(asked.reshape(own.shape), 0), 0)
         if silent is not None:
-            inwards += np.where(np.isinf(own), np.minimum(silent.reshape(own.shape), 0), 0)
+            inwards += np.where(np.isinf(own), np.minimum(silent.reshape(own.shape) + self._price, 0), 0)
         inwards = inwards.astype(own.dtype, copy=False)
         slope = 1.0 if neurons.gated else neurons.assumed_slope * neurons.tau
         return displacement + inwards, signal + inwards / own.dtype.type(slope)

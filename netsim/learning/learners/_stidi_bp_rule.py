@@ -74,6 +74,12 @@ def _edges(network: Network) -> str:
     return rf" $\Delta_k$ is set to 0 {onset}if $t_k \geq {END}$ and $\Delta_k > 0$."
 
 
+def returns(network: Network) -> bool:
+    """Return whether hidden neurons at the edges of their windows are displaced into them."""
+    learning = network.learning
+    return learning.edges == "return" and not learning.normalised and len(network.integrating) > 1
+
+
 def _priced(network: Network) -> bool:
     """Return whether any spikes have a price."""
     return network.learning.activity > 0 and len(network.integrating) > 1
@@ -86,6 +92,8 @@ def _exactness(network: Network) -> str:
     if learning.normalised or learning.propagation != "slope" or fed_back:
         return "The step is the gradient of no loss: displacements are weighed otherwise than by the chain rule"
     end = "as long as no spike appears or vanishes, and every output neuron fires after its onset"
+    if returns(network):
+        end += ", except for displacements of hidden neurons at the edges of their windows"
     binary = (
         "\nThe latent weights follow the gradient of those that feed forward, as if the sign were the identity: an"
         " approximation"
@@ -122,6 +130,16 @@ def _hidden_displacement(network: Network) -> str:
     text = rf"$\Delta_j$ is set to 0 where neuron $j$ stayed silent{early}{where}: its latency cannot move."
     if any(population.winners is not None for population in network.populations):
         text += " Neurons that competition silenced are silent; which neurons win is taken as given."
+    if returns(network):
+        silenced = any(population.dropout or population.winners is not None for population in hidden)
+        only = " Populations with dropout or competition are left out." if silenced else ""
+        if late:
+            text += f"\nA neuron that fired at ${ONSET}$ keeps a displacement $\\Delta_j > 0${where}."
+        text += (
+            "\nA silent neuron receives a displacement $\\Delta_j < 0$ from its targets as if it had fired: with the"
+            " latest spike of its population, and before the gates of its targets. The weights onto the targets do not"
+            f" learn from it.{only}"
+        )
     return text
 
 
