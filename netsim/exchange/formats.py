@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import Requirement
 
 from netsim.errors import DataError, nearest
 from netsim.registry import Registry
@@ -33,7 +36,7 @@ class Format:
     read : callable, optional
         Function that reads a file.
     packages : tuple of str
-        Required packages.
+        Required packages, with their smallest version if it matters, such as ``nir>=1.0.8``.
     order : int
         Sort key of lists. Of several formats with a suffix, the first is read.
     """
@@ -151,7 +154,12 @@ def reader(path: Path, seam: Registry[Any], any_name: bool = False, what: str = 
 
 
 def _check_packages(seam: Registry[Any], name: str, path: Path) -> None:
-    missing = [package for package in seam[name].packages if find_spec(package) is None]
+    needed = [Requirement(package) for package in seam[name].packages]
+    missing = [each for each in needed if find_spec(each.name) is None]
     if missing:
-        install = "'netsim-snn[exchange]'" if seam.is_own(name) else " ".join(missing)
-        raise DataError(f"{path}: the format {name} needs {' and '.join(missing)}; pip install {install}")
+        listed = " and ".join(map(str, missing))
+        install = "'netsim-snn[exchange]'" if seam.is_own(name) else " ".join(map(str, missing))
+        raise DataError(f"{path}: the format {name} needs {listed}; pip install {install}")
+    for each in needed:
+        if each.specifier and (installed := version(each.name)) not in each.specifier:
+            raise DataError(f"{path}: the format {name} needs {each}, not {installed}; pip install '{each}'")

@@ -21,7 +21,9 @@ FILES = [(to, f"spikes{known.suffixes[0]}") for to, known in spike_formats.items
 
 def _need(to: str) -> None:
     for package in spike_formats[to].packages:
-        pytest.importorskip(package, reason=f"the format {to} needs {package}, of the extra 'exchange'")
+        pytest.importorskip(
+            package.partition(">")[0], reason=f"the format {to} needs {package}, of the extra 'exchange'"
+        )
 
 
 def _spikes(folder: str) -> pd.DataFrame:

@@ -21,7 +21,9 @@ CHECKED = [(to, name) for to, name in FILES if not name.endswith(".csv")]  # hal
 
 def _need(to: str) -> None:
     for package in spike_formats[to].packages:
-        pytest.importorskip(package, reason=f"the format {to} needs {package}, of the extra 'exchange'")
+        pytest.importorskip(
+            package.partition(">")[0], reason=f"the format {to} needs {package}, of the extra 'exchange'"
+        )
 
 
 def _refused(name: str) -> None:

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+import netsim
+from netsim.errors import DataError
+
 Run = Callable[..., dict[str, Any]]
 
 SPIKES = '''
@@ -141,3 +144,11 @@ def test_formats_are_light() -> None:
         "assert not {'pynwb', 'h5py', 'neo', 'nir', 'pandas', 'pyarrow', 'numba'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", command], check=True)
+
+
+def test_old_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsim.exchange.formats.version", lambda name: "1.0.4")
+    message = r"needs nir>=1\.0\.8, not 1\.0\.4; pip install 'nir>=1\.0\.8'"
+    with pytest.raises(DataError, match=message):
+        netsim.export("digits", "digits.nir")
+    assert not Path("digits.nir").exists()

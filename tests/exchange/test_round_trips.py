@@ -26,7 +26,9 @@ TABLES = ("csv", "parquet")
 
 def _need(to: str) -> None:
     for package in spike_formats[to].packages:
-        pytest.importorskip(package, reason=f"the format {to} needs {package}, of the extra 'exchange'")
+        pytest.importorskip(
+            package.partition(">")[0], reason=f"the format {to} needs {package}, of the extra 'exchange'"
+        )
 
 
 def _in_order(to: str, simulation: Spikes) -> np.ndarray:

@@ -72,5 +72,7 @@ _UNREAD = (
     " program that applies the metadata and obtains the same spikes"
 )
 network_formats.add(
-    "nir", NetworkFormat(_SUMMARY, (".nir",), write, read, ("nir",), 0, "NIR", without_primitive, _UNREAD), __name__
+    "nir",
+    NetworkFormat(_SUMMARY, (".nir",), write, read, ("nir>=1.0.8",), 0, "NIR", without_primitive, _UNREAD),
+    __name__,
 )

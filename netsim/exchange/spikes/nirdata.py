@@ -113,4 +113,4 @@ def _layer_of(node: str) -> str:
 
 
 _SUMMARY = "NIRData: spikes of the nodes of a NIR graph, as events"
-spike_formats.add("nirdata", SpikeFormat(_SUMMARY, (".nird",), write, read, ("nir", "h5py"), order=2), __name__)
+spike_formats.add("nirdata", SpikeFormat(_SUMMARY, (".nird",), write, read, ("nir>=1.0.8", "h5py"), order=2), __name__)
