@@ -104,7 +104,7 @@ def test_spikes(run: Run) -> None:
         "netsim export digits --to json --limit 2 --layer stimulus spikes.json --json",
         "netsim simulate digits --stimuli spikes.json --limit 2 --out out --json",
     ).values()
-    assert "* json: latencies as JSON (.json)" in shown.printed
+    assert "• json: latencies as JSON (.json)" in shown.printed
     assert json.loads(exported.printed)["kind"] == "json"
     simulated.check()
     times = json.loads(Path("spikes.json").read_text())["stimulus"]
@@ -119,7 +119,7 @@ def test_networks(run: Run) -> None:
         "netsim export digits --to plain network.plain",
         "netsim import network.plain --out back --json",
     ).values()
-    assert "* plain: a table (.plain)" in shown.printed
+    assert "• plain: a table (.plain)" in shown.printed
     exported.check()
     assert "network.plain: PLAIN has no primitives for spikes; other tools will not see them" in exported.err
     told = json.loads(imported.printed)

@@ -535,7 +535,7 @@ def test_what_cannot_be_exported(network: Network, simulation: Spikes) -> None:
 
 def test_a_missing_package_is_named(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netsim.exchange.formats.find_spec", lambda name: None)
-    message = r"n.nir: the format nir needs nir; pip install 'netsim-snn\[exchange\]'"
+    message = r"n.nir: the format nir needs nir>=1.0.8; pip install 'netsim-snn\[exchange\]'"
     with pytest.raises(DataError, match=message):
         export(Model(network, _drawn_weights(network)), "n.nir", "nir")
     with pytest.raises(DataError, match=message):
