@@ -8,10 +8,18 @@ import math
 
 import numpy as np
 
-from netsim.numerics.compilation import compiled
+from netsim.numerics.compilation import compiled, compiled_with
+
+_inlined = compiled_with(forceinline=True)
 
 _MOST_TURNS = 100
 """Iterations of Newton's method; a bracket that is halved in each has no more numbers between its ends."""
+_THIRD = 1e-5
+"""Relative step of Halley's method after which the next one is below rounding."""
+_NEAR = 1e-9
+"""Step of Newton's method, as a fraction of the interval, after which a closed form is exact to rounding."""
+_FAR = 30.0
+"""Largest exponent of a closed form; beyond it rounding errors grow."""
 _ROUNDING = 4.4e-16
 """Relative change of a time at which iterations end."""
 
@@ -36,11 +44,59 @@ def potential_after(u: float, current: float, rest: float, leak: float, decay: f
     return u + (rest - leak * u) * by_constant(leak, span) + current * by_current(leak, decay, span)
 
 
+@_inlined
+def interval(leak: float, decay: float, span: float) -> tuple[float, float, float]:
+    """Return `by_constant`, `by_current` and the remaining share of a current, with as few exponentials as possible."""
+    rise = by_constant(leak, span)
+    left = 1.0 - leak * rise
+    if leak == decay:
+        return rise, span * left, left
+    apart = decay - leak
+    if apart > 0:
+        built = -math.expm1(-apart * span) / apart
+        return rise, left * built, left * (1.0 - apart * built)
+    fade = math.exp(-decay * span)
+    return rise, fade * math.expm1(apart * span) / apart, fade
+
+
+@_inlined
+def _after(u: float, current: float, rest: float, leak: float, decay: float, span: float) -> tuple[float, float]:
+    """Return potential and slope after a time without events."""
+    rise, push, fade = interval(leak, decay, span)
+    steepness = rest - leak * u
+    return u + steepness * rise + current * push, steepness * (1.0 - leak * rise) + current * (fade - leak * push)
+
+
 @compiled
-def slope_after(u: float, current: float, rest: float, leak: float, decay: float, span: float) -> float:
-    """Return the slope of the potential after a time without events."""
-    fading = math.exp(-decay * span) - leak * by_current(leak, decay, span)
-    return (rest - leak * u) * math.exp(-leak * span) + current * fading
+def crossing_before(
+    u: float, current: float, rest: float, threshold: float, leak: float, decay: float, span: float, last: float
+) -> float:
+    """Return the time until a potential reaches threshold if it is below now, and not below after `span` (`last`).
+
+    Newton's method begins at the root of the parabola through both potentials and the first slope.
+    """
+    missing, slope = threshold - u, rest - leak * u + current
+    bend = (last - u - slope * span) / (span * span)
+    inside = slope * slope + 4 * bend * missing
+    time = span * missing / (last - u)
+    if slope > 0 and inside >= 0:
+        time = 2 * missing / (slope + math.sqrt(inside))
+    low, high = 0.0, span
+    if not low < time < high:
+        time = 0.5 * span
+    for _ in range(_MOST_TURNS):
+        reached, rise = _after(u, current, rest, leak, decay, time)
+        if reached < threshold:
+            low = time
+        else:
+            high = time
+        following = time + (threshold - reached) / rise if rise > 0 else low
+        if abs(following - time) <= _NEAR * span and rise > 0:
+            return min(max(following, low), high)
+        if not low < following < high:
+            following = 0.5 * (low + high)
+        time = following
+    return time
 
 
 @compiled
@@ -75,20 +131,25 @@ def crossing(u: float, current: float, rest: float, threshold: float, leak: floa
         if not (current < 0 and decay > 0):
             return np.inf
         low = turning_point(slope, current, leak, decay) if slope < 0 else 0.0
-    if not low < high or potential_after(u, current, rest, leak, decay, high) < threshold:
+    if not low < high:
+        return np.inf
+    guess = _closed_form(u, current, rest, threshold, leak, decay)
+    if low < guess < high:
+        reached, rise = _after(u, current, rest, leak, decay, guess)
+        polished = guess + (threshold - reached) / rise
+        if rise > 0 and low < polished < high and abs(polished - guess) <= _NEAR * (high - low):
+            return polished
+    if potential_after(u, current, rest, leak, decay, high) < threshold:
         return np.inf
     # a rise that becomes slower lies below its tangents: Newton's method from its start stays before the crossing
     time = low if slope > 0 and current > 0 else high
-    guess = _closed_form(u, current, rest, threshold, leak, decay)
-    if low < guess < high:
-        time = guess
     for _ in range(_MOST_TURNS):
-        missing = threshold - potential_after(u, current, rest, leak, decay, time)
+        reached, rise = _after(u, current, rest, leak, decay, time)
+        missing = threshold - reached
         if missing > 0:
             low = time
         else:
             high = time
-        rise = slope_after(u, current, rest, leak, decay, time)
         following = time + missing / rise if rise != 0 else low
         if not low < following < high:
             if abs(following - time) <= _ROUNDING * time:
@@ -111,10 +172,10 @@ def _closed_form(u: float, current: float, rest: float, threshold: float, leak: 
         return np.nan
     level = rest / leak
     if decay == leak:
-        if not current > 0:
-            return np.nan
-        # (first + current·t)·exp(-leak·t) = threshold - level
+        # (u - level + current·t)·exp(-leak·t) = threshold - level
         shift = (u - level) / current
+        if not (current > 0 and abs(leak * shift) < _FAR):
+            return np.nan
         argument = -leak * (threshold - level) / current * math.exp(-leak * shift)
         return -lambert(argument) / leak - shift
     if decay == 2 * leak:
@@ -148,12 +209,13 @@ def lambert(z: float) -> float:
     else:
         w = math.log(z) - math.log(math.log(z))
     for _ in range(20):
-        grown = math.exp(w)
-        excess = w * grown - z
         if w == -1:
             break
+        grown = math.exp(w)
+        excess = w * grown - z
         step = excess / (grown * (w + 1) - (w + 2) * excess / (2 * w + 2))
         w -= step
-        if abs(step) <= _ROUNDING * abs(w):
+        # Halley's method triples the number of right digits
+        if abs(step) <= _THIRD * abs(w):
             break
     return w

@@ -13,13 +13,17 @@ import numpy as np
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.flows import by_constant, by_current, crossing, potential_after
+from netsim.numerics.flows import by_constant, crossing, crossing_before, interval, potential_after
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.receptive_fields import gather_field
 from netsim.specification import Network, Population, Rates, Window
 from netsim.weights.layout import Weights, kernel_name
 
 DOUBLE = np.dtype(np.float64)
+_SAFE = 1 + 1e-12
+"""Factor of a bound that covers its rounding error."""
+_DONE = -1e200
+"""Potential of neurons that have fired; far below any threshold."""
 
 
 class Flow(NamedTuple):
@@ -121,14 +125,14 @@ def _sweep(
     """Write first spikes, shape (presentations, positions, maps), ``inf`` for silence."""
     columns = window.shape[1]
     seen = np.empty(len(kernel))
-    potentials, currents, rests = np.empty(bias.size), np.empty(bias.size), np.empty(bias.size)
+    rests, room = np.empty(bias.size), np.empty((4, bias.size))
     for b in range(len(times)):
         for position in range(spikes.shape[1]):
             row, column = position // columns, position % columns
             gather_field(times, b, row, column, window.size, window.stride, window.padding, seen)
             order = in_order_of_time(seen, seen.view(bits.dtype), flow.end)
             own = spikes[b, position]
-            _follow(seen, order, kernel, bias, threshold[position], flow, potentials, currents, rests, own)
+            _follow(seen, order, kernel, bias, threshold[position], flow, rests, room, own)
 
 
 @compiled
@@ -139,12 +143,12 @@ def _follow(
     bias: np.ndarray,
     threshold: np.ndarray,
     flow: Flow,
-    potentials: np.ndarray,
-    currents: np.ndarray,
     rests: np.ndarray,
+    room: np.ndarray,
     spikes: np.ndarray,
 ) -> None:
-    """Follow the neurons of one position from spike to spike."""
+    """Follow the neurons of one position from spike to spike. `room` has four rows for potentials and currents."""
+    potentials, currents, later, fading = room[0], room[1], room[2], room[3]
     neurons, fired, now, place = spikes.size, 0, 0.0, 0
     opened = flow.onset <= 0
     for j in range(neurons):
@@ -156,11 +160,12 @@ def _follow(
             until = flow.onset
         span = until - now
         if span > 0:
-            if opened and _may_reach(span, threshold, flow, potentials, currents, rests):
-                fired += _fire(now, until, threshold, flow, potentials, currents, rests, spikes)
-            rise, push = by_constant(flow.leak, span), by_current(flow.leak, flow.decay, span)
-            fade = np.exp(-flow.decay * span)
-            _advance(rise, push, fade, flow.leak, potentials, currents, rests)
+            rise, push, fade = interval(flow.leak, flow.decay, span)
+            near = _advance(rise, push, fade, flow.leak, threshold, potentials, currents, rests, later, fading)
+            if opened and near:
+                fired += _fire(now, until, threshold, flow, potentials, currents, rests, spikes, later)
+            potentials, later = later, potentials
+            currents, fading = fading, currents
             now = until
         if not opened and now >= flow.onset:
             opened = True
@@ -184,23 +189,29 @@ def _add(weights: np.ndarray, currents: np.ndarray) -> None:
 
 @compiled_with(fastmath={"contract"})
 def _advance(
-    rise: float, push: float, fade: float, leak: float, potentials: np.ndarray, currents: np.ndarray, rests: np.ndarray
-) -> None:
-    """Move all neurons over an interval without events."""
-    for j in range(potentials.size):
-        potentials[j] += (rests[j] - leak * potentials[j]) * rise + currents[j] * push
-        currents[j] *= fade
-
-
-@compiled_with(fastmath={"contract"})
-def _may_reach(
-    span: float, threshold: np.ndarray, flow: Flow, potentials: np.ndarray, currents: np.ndarray, rests: np.ndarray
+    rise: float,
+    push: float,
+    fade: float,
+    leak: float,
+    threshold: np.ndarray,
+    potentials: np.ndarray,
+    currents: np.ndarray,
+    rests: np.ndarray,
+    later: np.ndarray,
+    fading: np.ndarray,
 ) -> bool:
-    """Return whether any neuron may reach threshold. A current that stayed would raise its potential to the bound."""
-    rise, leak, count = by_constant(flow.leak, span), flow.leak, 0
+    """Write potentials and currents after an interval, and return whether any neuron may reach threshold in it.
+
+    A current that stayed would raise a potential to a bound.
+    """
+    count = 0
     for j in range(potentials.size):
-        slope = max(currents[j], 0.0) + rests[j] - leak * potentials[j]
-        count += potentials[j] + max(slope, 0.0) * rise * (1 + 1e-12) >= threshold[j]
+        u, current = potentials[j], currents[j]
+        slope = rests[j] - leak * u
+        later[j] = u + slope * rise + current * push
+        fading[j] = current * fade
+        slope += max(current, 0.0)
+        count += u + max(slope, 0.0) * rise * _SAFE >= threshold[j]
     return count > 0
 
 
@@ -214,6 +225,7 @@ def _fire(
     currents: np.ndarray,
     rests: np.ndarray,
     spikes: np.ndarray,
+    later: np.ndarray,
 ) -> int:
     """Write spikes of an interval and return their number. Neurons that have fired move far below threshold."""
     fired, rise = 0, by_constant(flow.leak, until - now)
@@ -221,11 +233,15 @@ def _fire(
         if spikes[j] < np.inf:
             continue
         u, current, rest = potentials[j], currents[j], rests[j]
-        if u + max(max(current, 0.0) + rest - flow.leak * u, 0.0) * rise * (1 + 1e-12) < threshold[j]:
+        if u + max(max(current, 0.0) + rest - flow.leak * u, 0.0) * rise * _SAFE < threshold[j]:
             continue
-        time = spike_within(now, until, u, current, rest, threshold[j], flow)
+        if later[j] >= threshold[j] > u and not flow.whole_steps:
+            time = now + crossing_before(u, current, rest, threshold[j], flow.leak, flow.decay, until - now, later[j])
+            time = time if time < flow.end else np.inf
+        else:
+            time = spike_within(now, until, u, current, rest, threshold[j], flow)
         if time < np.inf:
-            spikes[j], potentials[j] = time, -1e200
+            spikes[j], later[j] = time, _DONE
             fired += 1
     return fired
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from netsim.seams import families
 from netsim.specification.checks import require
-
-if TYPE_CHECKING:
-    from netsim.specification.neurons import Neurons
 
 
 class Rates(NamedTuple):
@@ -56,6 +53,22 @@ class Rates(NamedTuple):
         return np.where(since > 0, rise, 0.0)
 
 
+class Parameters(Protocol):
+    """The parameters of neurons (`netsim.specification.Neurons`) that families read."""
+
+    @property
+    def regime(self) -> str:
+        """Name of the regime."""
+
+    @property
+    def tau(self) -> float:
+        """Membrane time constant (ms)."""
+
+    @property
+    def tau_syn(self) -> float | None:
+        """Time constant of the synaptic current (ms)."""
+
+
 class Family:
     """How the potential of a neuron moves between events.
 
@@ -82,7 +95,7 @@ class Family:
     phrase: ClassVar[str] = ""
 
     @classmethod
-    def check(cls, neurons: Neurons) -> None:
+    def check(cls, neurons: Parameters) -> None:
         """Refuse parameters that the family does not support.
 
         Raises
@@ -96,12 +109,12 @@ class Family:
         require(supported, "neurons.regime", remedy)
 
     @classmethod
-    def rates(cls, neurons: Neurons) -> Rates | None:
+    def rates(cls, neurons: Parameters) -> Rates | None:
         """Return the rates of the two functions (1/ms), or None if a spike changes slopes at breakpoints of its PSP."""
         raise NotImplementedError
 
     @classmethod
-    def equations(cls, neurons: Neurons) -> str:
+    def equations(cls, neurons: Parameters) -> str:
         """Return the equations in Brian2 of the potential ``v`` and the current ``current``, in the units of `Neurons`.
 
         They may use ``tau`` and ``tau_syn``, and ``rest``, which is the sum of bias and drive within a step.
@@ -109,6 +122,6 @@ class Family:
         raise NotImplementedError
 
     @classmethod
-    def describe(cls, neurons: Neurons) -> list[tuple[str, str]]:
+    def describe(cls, neurons: Parameters) -> list[tuple[str, str]]:
         """Return the rows of membrane potential, synaptic current and postsynaptic potential, for the description."""
         raise NotImplementedError

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from netsim.seams import families
-from netsim.specification.families._protocol import Family, Rates
+from netsim.specification.families._protocol import Family, Parameters, Rates
 from netsim.specification.phrases import GAP
-
-if TYPE_CHECKING:
-    from netsim.specification.neurons import Neurons
 
 
 @families.register("leaky")
@@ -20,18 +17,18 @@ class Leaky(Family):
     phrase: ClassVar[str] = "leaky integrate-and-fire, exponential currents"
 
     @classmethod
-    def rates(cls, neurons: Neurons) -> Rates:
+    def rates(cls, neurons: Parameters) -> Rates:
         """Return the inverse time constants of membrane and synapse."""
         return Rates(1.0 / neurons.tau, 1.0 / (neurons.tau_syn or neurons.tau))
 
     @classmethod
-    def equations(cls, neurons: Neurons) -> str:
+    def equations(cls, neurons: Parameters) -> str:
         """See `Family`. Equal time constants have one symbol: the general solution divides by their difference."""
         synapse = "tau" if neurons.tau_syn in (None, neurons.tau) else "tau_syn"
         return f"dv/dt = (rest + current - v)/tau : 1\ndcurrent/dt = -current/{synapse} : 1"
 
     @classmethod
-    def describe(cls, neurons: Neurons) -> list[tuple[str, str]]:
+    def describe(cls, neurons: Parameters) -> list[tuple[str, str]]:
         """See `Family`."""
         if neurons.tau_syn in (None, neurons.tau):
             kernel = rf"t{GAP}\mathrm{{e}}^{{-t/\tau}}$, times $w_{{ij}} / \tau$, with $\tau_s = \tau$"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from netsim.seams import families
 from netsim.specification.checks import require
-from netsim.specification.families._protocol import Family, Rates
-
-if TYPE_CHECKING:
-    from netsim.specification.neurons import Neurons
+from netsim.specification.families._protocol import Family, Parameters, Rates
 
 
 @families.register("piecewise-linear")
@@ -20,12 +17,12 @@ class PiecewiseLinear(Family):
     phrase: ClassVar[str] = "piecewise-linear potentials"
 
     @classmethod
-    def check(cls, neurons: Neurons) -> None:
+    def check(cls, neurons: Parameters) -> None:
         """See `Family`."""
         own = 'has a meaning for neurons with a decaying current only, family = "leaky"; remove it'
         require(neurons.tau_syn is None, "neurons.tau_syn", own)
 
     @classmethod
-    def rates(cls, neurons: Neurons) -> Rates | None:
+    def rates(cls, neurons: Parameters) -> Rates | None:
         """Return None: postsynaptic potentials have breakpoints."""
         return None
