@@ -20,6 +20,8 @@ from netsim.specification import Network, Population, Rates, Window
 from netsim.weights.layout import Weights, kernel_name
 
 DOUBLE = np.dtype(np.float64)
+_PIECE = 0.5
+"""Longest interval in which crossings are sought, in the longer of the two time constants."""
 _SAFE = 1 + 1e-12
 """Factor of a bound that covers its rounding error."""
 _DONE = -1e200
@@ -154,6 +156,8 @@ def _follow(
     for j in range(neurons):
         potentials[j], currents[j], spikes[j] = 0.0, 0.0, np.inf
         rests[j] = bias[j] + flow.drive if opened else bias[j]
+    slowest = min(flow.leak, flow.decay)
+    longest = max(1.0, np.ceil(_PIECE / slowest)) if slowest > 0 else np.inf
     while True:
         until = times[order[place]] if place < order.size else flow.end
         if not opened and flow.onset <= until:
@@ -163,10 +167,18 @@ def _follow(
             rise, push, fade = interval(flow.leak, flow.decay, span)
             near = _advance(rise, push, fade, flow.leak, threshold, potentials, currents, rests, later, fading)
             if opened and near:
+                if span > longest:  # the bound and the first guess of a crossing are better in short intervals
+                    until, span = now + longest, longest
+                    rise, push, fade = interval(flow.leak, flow.decay, span)
+                    near = _advance(rise, push, fade, flow.leak, threshold, potentials, currents, rests, later, fading)
                 fired += _fire(now, until, threshold, flow, potentials, currents, rests, spikes, later)
             potentials, later = later, potentials
             currents, fading = fading, currents
             now = until
+            if fired == neurons:
+                return
+            if opened and until < (times[order[place]] if place < order.size else flow.end):
+                continue
         if not opened and now >= flow.onset:
             opened = True
             for j in range(neurons):
