@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from netsim.description.document import Table, plain
-from netsim.seams import regimes
-from netsim.specification import Network, Population, Regime, Winners
+from netsim.seams import families, regimes
+from netsim.specification import Network, Population, Projection, Regime, Winners
+from netsim.specification.families import Described
 from netsim.specification.grid import TOLERANCE
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, in_ms, names, number
 from netsim.specification.traits import has_delays, has_relays, in_loops, unless_all
 
+_TAU_SYN = r"$\tau_s$ (ms)"
 _STAND_IN = ", the stand-in that the learner uses"
 """Suffix of titles if the engine of a plug-in simulated."""
 
@@ -16,11 +18,16 @@ _STAND_IN = ", the stand-in that the learner uses"
 def neurons_table(network: Network, foreign: str = "") -> Table:
     """Return the equations of neurons and synapses. With a `foreign` engine, return only equations of the learner."""
     by_regime = grouped(network.integrating, lambda population: population.dynamics.regime)
+    lines = [population for population in network.integrating if population.dynamics.rates is None]
     potentials = [
         rf"$\tau v_j'(t) = {_current(regimes[regime])}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
-        for regime, chosen in by_regime.items()
+        for regime, chosen in grouped(lines, lambda population: population.dynamics.regime).items()
     ]
-    looped = in_loops(network)
+    leaking = _leaking(network)
+    for (described, regime), chosen in leaking.items():
+        drive = rf" + D{GAP}[t \geq {ONSET}]" if regimes[regime].has_drive else ""
+        potentials.append(rf"${described.potential}{drive}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}")
+    looped = [population for population in in_loops(network) if population in lines]
     if looped:
         potentials.append(
             rf"plus $R_j(t){GAP}[t \geq {ONSET}]$ on the right{unless_all(looped, network.integrating)}: the current of"
@@ -62,6 +69,15 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
     return Table("D1", f"Neuron and synapse model{_STAND_IN if foreign else ''}", tuple(rows))
 
 
+def _leaking(network: Network) -> dict[tuple[Described, str], list[Population]]:
+    """Return populations of families with rates, by the texts of their family and by regime."""
+    found = [population for population in network.integrating if population.dynamics.rates is not None]
+    return grouped(
+        found,
+        lambda one: (families[one.dynamics.family].describe(one.dynamics), one.dynamics.regime),
+    )
+
+
 def _current(regime: type[Regime]) -> str:
     """Return the current that drives the potential."""
     synaptic = f"I_j(t){GAP}[t < {GATE}]" if regime.gated else "I_j(t)"
@@ -96,6 +112,27 @@ def _foreign_time(network: Network) -> str:
 
 
 def _synaptic_current(network: Network) -> str:
+    texts = [_current_of_lines(network)] if any(one.dynamics.rates is None for one in network.integrating) else []
+    by_current = grouped(
+        (one for one in network.integrating if one.dynamics.rates is not None),
+        lambda one: families[one.dynamics.family].describe(one.dynamics).current,
+    )
+    for text, chosen in by_current.items():
+        arrival = f"$t_i + {DELAY}$" if has_delays(network) else "$t_i$"
+        bias = (
+            "; $b_j$: learned current of a map or dense neuron"
+            if any(one.has_bias for one in chosen)
+            else "; $b_j = 0$"
+        )
+        delay = f"; ${DELAY}$: conduction delay (table C)" if has_delays(network) else ""
+        texts.append(
+            f"{text}, at {arrival}{unless_all(chosen, network.integrating)}\n$t_i$: latency of the presynaptic neuron"
+            f" $i$, infinite if it is silent; $w_{{ij}}$: weight{bias}{delay}"
+        )
+    return "\n".join(texts)
+
+
+def _current_of_lines(network: Network) -> str:
     biased = [population for population in network.integrating if population.has_bias]
     bias, arrival, delay = "", "t_i", ""
     if biased:
@@ -135,11 +172,26 @@ def _competition(competing: Mapping[Winners | None, Sequence[Population]]) -> st
 
 
 def _postsynaptic_potential(network: Network) -> str:
+    chosen = [one for one in network.weighted if network.neurons(one.target).rates is None]
+    texts = [_psps_of_lines(network, chosen)] if chosen else []
+    by_psp = grouped(
+        (one for one in network.integrating if one.dynamics.rates is not None),
+        lambda one: families[one.dynamics.family].describe(one.dynamics).psp,
+    )
+    texts += [
+        rf"$\displaystyle \varepsilon(t) = {psp}$, times $w_{{ij}} / \tau$, at a time $t$ after the presynaptic spike"
+        f"{' has arrived' if has_delays(network) else ''}{unless_all(chosen, network.integrating)}"
+        for psp, chosen in by_psp.items()
+    ]
+    return "\n".join(texts)
+
+
+def _psps_of_lines(network: Network, projections: Sequence[Projection]) -> str:
     lines = [
         rf"$\displaystyle \varepsilon(t) = \sum_k c_k \max(t - d_k,{GAP}0)$, times $w_{{ij}} / \tau$, at a time $t$"
         f" after the presynaptic spike{' has arrived' if has_delays(network) else ''}"
     ]
-    for psp, chosen in grouped(network.weighted, lambda projection: projection.psp).items():
+    for psp, chosen in grouped(projections, lambda projection: projection.psp).items():
         pairs = ", ".join(f"$({delay}, {change})$" for delay, change in psp.written_kernel())
         lines.append(f"{psp.phrase}{unless_all(chosen, network.weighted)}: $(d_k, c_k)$ = {pairs}")
     return "\n".join(lines)
@@ -147,6 +199,22 @@ def _postsynaptic_potential(network: Network) -> str:
 
 def _time(network: Network) -> str:
     dt = network.training.dt
+    leaking = dict.fromkeys(described.time for described, _ in _leaking(network))
+    if leaking:
+        between = "; ".join(leaking)
+        if any(one.dynamics.rates is None for one in network.integrating):
+            between += "; without leak, it is a line"
+        if not dt:
+            return (
+                f"No time step: {between}. A neuron fires where this sum meets the threshold, computed to rounding;"
+                " events are visited in order of time."
+            )
+        return (
+            f"Steps of ${in_ms(dt)}$, from one of which to the next integration is exact: {between}. ${ONSET}$,"
+            f" ${END}$ and $T$ move to the first step at or after them; stimulus latencies and delays to the nearest"
+            " step, halves up (a spike that would fall on $T$ is left out). A neuron fires in the first step with"
+            rf" $v_j \geq (1 - {number(TOLERANCE)}){GAP}\theta$."
+        )
     if not dt:
         return (
             "No time step: potentials are piecewise linear, and a neuron fires where a line meets the threshold; events"
@@ -165,17 +233,30 @@ def parameters_table(network: Network, foreign: str = "") -> Table:
     """Return the parameters of integrating neurons, one row per population. See `neurons_table` for `foreign`."""
     columns = {"Layer": 0.16, "Regime": 0.14, r"$\theta$": 0.08, r"$\tau$ (ms)": 0.11, f"${ONSET}$ (ms)": 0.11}
     columns |= {f"${END}$ (ms)": 0.11, f"${GATE}$ (ms)": 0.12, "$D$": 0.08, "$b_j$": 0.09}
+    leaks = any(population.dynamics.rates is not None for population in network.integrating)
+    if leaks:
+        columns = {name: width - 0.01 * (name != "Layer") for name, width in columns.items()} | {_TAU_SYN: 0.1}
+        columns["Layer"] -= 0.02
     rows = []
     for population in network.integrating:
         neurons = population.dynamics
         values = (neurons.threshold, neurons.tau, neurons.onset, network.window_end(population), neurons.gate,
                   neurons.drive)  # fmt: skip
         bias = "learned" if neurons.bias else "none"
-        rows.append((f"`{population.name}`", f"`{neurons.regime}`", *(f"${number(value)}$" for value in values), bias))
+        rows.append(
+            (f"`{population.name}`", f"`{neurons.regime}`", *(f"${number(value)}$" for value in values), bias)
+            + (
+                ()
+                if not leaks
+                else ("none" if neurons.rates is None else f"${number(neurons.tau_syn or neurons.tau)}$",)
+            )
+        )
     note = (
         rf"$\theta$: threshold; $\tau$: membrane time constant; ${ONSET}$, ${END}$: window in which the neurons may"
         f" fire; ${GATE}$: end of the synaptic current; $D$: drive; $b_j$: constant current of a map or dense neuron."
     )
+    if leaks:
+        note = note.removesuffix(".") + r"; $\tau_s$: time constant of the synaptic current."
     title = f"Parameters of the integrating neurons{_STAND_IN if foreign else ''}"
     notes = (note, stand_in(foreign)) if foreign else (note,)
     return Table("D2", title, tuple(rows), columns, notes)

@@ -16,12 +16,12 @@ from netsim.learning import Learner
 from netsim.learning.protocol import EXACTNESS
 from netsim.runs.folder import RunFolder
 from netsim.runs.plugins import foreign_engine, handed_in
-from netsim.seams import engines, learners, optimizers, targets
+from netsim.seams import engines, families, learners, optimizers, targets
 from netsim.specification import Network
 from netsim.specification.checks import check_kind
 from netsim.specification.phrases import counted, distinct, grouped, in_ms, names
 from netsim.specification.summary import summarise
-from netsim.specification.traits import has_delays, has_relays, in_loops, is_chain
+from netsim.specification.traits import has_delays, has_relays, in_loops, is_chain, unless_all
 
 _INTRODUCTION = (
     "Tables after Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456. Times are in ms and count"
@@ -92,6 +92,28 @@ def describe(network: Network, run: RunFolder | None = None, provenance: bool = 
     return Description(f"Model description: `{network.name}`", introduction, tuple(tables))
 
 
+def _integrators(network: Network) -> str:
+    """Return the neurons in words, by family."""
+    leaking = distinct(one.dynamics.family for one in network.integrating if one.dynamics.rates is not None)
+    lines = [one for one in network.integrating if one.dynamics.rates is None]
+    words = ["Integrators without leak"] if lines else []
+    for family in leaking:
+        chosen = [one for one in network.integrating if one.dynamics.family == family]
+        words.append(f"{families[family].phrase}{unless_all(chosen, network.integrating)}")
+    text = " and ".join(words)
+    return text[:1].upper() + text[1:]
+
+
+def _potentials(network: Network) -> str:
+    """Return the postsynaptic potentials in words, for a list."""
+    onto_lines = [one for one in network.weighted if network.neurons(one.target).rates is None]
+    shapes = ", ".join(distinct(projection.psp.phrase for projection in onto_lines))
+    lines = f"Piecewise-linear postsynaptic potentials ({shapes}), " if onto_lines else ""
+    if len(onto_lines) == len(network.weighted):
+        return lines
+    return f"{lines}{'e' if lines else 'E'}xponentially decaying currents, "
+
+
 def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping[str, Any]]) -> Table:
     rule = not_told(handed) if (handed := handed_in(plugins, learners)) else learner.summary(network)
     optimizer = f"optimizer `{network.learning.optimizer}`"
@@ -100,7 +122,6 @@ def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping
     sizes = summarise(network)
     foreign = foreign_engine(network, plugins)
     assumed = f"That of {plain(foreign)}, not in the specification; stand-in that the learner uses: " if foreign else ""
-    shapes = distinct(projection.psp.phrase for projection in network.weighted)
     pooling = "; pooling neurons pass on the earliest spike" if has_relays(network) else ""
     part, way = ("layer", ", from layer to layer") if is_chain(network) else ("population", "")
     delays = "conduction delays as in table C" if has_delays(network) else "no conduction delays"
@@ -124,14 +145,13 @@ def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping
         ),
         (
             "Neuron model",
-            f"{assumed}Integrators without leak, with a fixed threshold, that fire at most once in a presentation,"
+            f"{assumed}{_integrators(network)}, with a fixed threshold, that fire at most once in a presentation,"
             f" regime {names(distinct(population.dynamics.regime for population in network.integrating))}{pooling}",
         ),
         ("Channel models", "Not in the specification" if foreign else "None"),
         (
             "Synapse model",
-            f"{assumed}Piecewise-linear postsynaptic potentials ({', '.join(shapes)}), {network.weighting.kind}"
-            f" weights, {delays}",
+            f"{assumed}{_potentials(network)}{network.weighting.kind} weights, {delays}",
         ),
         (
             "Plasticity",

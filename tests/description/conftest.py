@@ -86,6 +86,16 @@ _NETWORKS = {
         ),
         80.0,
     ),
+    "leaky": Network.chain(
+        "leaky",
+        IntensityEncoder((4, 4, 1), 16.0),
+        (
+            Layer("hidden", Dense(5), Neurons(family="leaky", tau_syn=5.0, bias=True)),
+            Layer("output", Dense(3), Neurons("staggered", onset=10.0, drive=1.0, family="leaky"), delay=1.0),
+        ),
+        80.0,
+        learning=Learning(derivative="exact"),
+    ),
     "graph": Network(
         "graph",
         IntensityEncoder((6, 6, 1), 16.0),

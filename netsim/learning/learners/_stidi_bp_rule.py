@@ -1,8 +1,9 @@
 """The model description of STiDi-BP."""
 
 from netsim.learning.protocol import EXACTNESS, Row
-from netsim.seams import targets
+from netsim.seams import families, targets
 from netsim.specification import Feedback, Network, Population
+from netsim.specification.families import Described
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, in_ms, names, number
 from netsim.specification.traits import has_bias, has_delays, has_relays, in_loops, shares_weights, unless_all
 
@@ -52,7 +53,10 @@ def rule(network: Network) -> list[Row]:
             " and each presentation",
         ))  # fmt: skip
     looped = in_loops(network)
-    kinds = grouped(network.integrating, lambda one: (one.dynamics.gated, one.dynamics.gated and one in looped))
+    kinds = grouped(
+        network.integrating,
+        lambda one: (one.dynamics.gated, one.dynamics.gated and one in looped, _described(one)),
+    )
     alike = kinds.values()
     rows.append(("Signal", "\n".join(_signal(chosen, network) for chosen in alike)))
     rows.append(("Gradient", _gradient(network)))
@@ -169,13 +173,23 @@ def _signal(chosen: list[Population], network: Network) -> str:
             rf" $\mathrm{{d}} t_j / \mathrm{{d}} v_j \approx -1 / \kappa$ is assumed{who}; {slopes}"
         )
     drive = " + D" if any(population.dynamics.drive for population in chosen) else ""
-    drive += " + R_j(t_j)" if any(population in in_loops(network) for population in chosen) else ""
+    described = _described(chosen[0])
+    if described is not None:
+        drive = f" + b_j{drive} {described.slope}"
+    elif any(population in in_loops(network) for population in chosen):
+        drive += " + R_j(t_j)"
     return (
         rf"$\delta_j = \Delta_j / (\tau \max(v_j'(t_j),{GAP}{number(SMALLEST_SLOPE)}{GAP}\kappa))$, {limit}: exact, for"
         r" $\mathrm{d} t_j / \mathrm{d} v_j = -1 / v_j'(t_j)$, with the slope"
         rf" $v_j'(t_j) = (I_j(t_j){drive}) / \tau$ just before the spike, and $\kappa$ for silent neurons{who};"
         f" {slopes}"
     )
+
+
+def _described(population: Population) -> Described | None:
+    """Return the texts of a population's family, or None for piecewise-linear potentials."""
+    neurons = population.dynamics
+    return None if neurons.rates is None else families[neurons.family].describe(neurons)
 
 
 def _assumed_slope(population: Population) -> str:
@@ -194,6 +208,13 @@ def _since(network: Network) -> str:
 def _gradient(network: Network) -> str:
     mean = rf"\frac{{1}}{{N {T_MAX}^2}} \sum"
     bias = rf", for biases $\displaystyle g_j = {mean} \delta_j L_j$" if has_bias(network) else ""
+    biased = [population for population in network.integrating if population.has_bias]
+    effects = grouped(biased, lambda one: "L_j" if (own := _described(one)) is None else own.bias)
+    if list(effects) not in ([], ["L_j"]):
+        bias = ", for biases " + " and ".join(
+            rf"$\displaystyle g_j = {mean} \delta_j{GAP}{effect}${unless_all(chosen, biased)}"
+            for effect, chosen in effects.items()
+        )
     shared = any(shares_weights(network, projection) for projection in network.weighted)
     positions = "; in a convolution also over positions" if shared else ""
     potential = rf"\varepsilon({_since(network)})"
@@ -230,6 +251,11 @@ def _fed_back(feedback: Feedback) -> str:
 def _loops(network: Network) -> str:
     """Return the learning of projections in loops."""
     found = [projection.name for projection in network.projections if network.is_recurrent(projection)]
+    order = (
+        "Displacements pass from spike to spike in reverse order of time, so that each is whole before it is handed on."
+    )
+    if all(population.dynamics.rates is not None for population in in_loops(network)):
+        return f"{order} Currents of loops count at any time, like others."
     delay = f" - {DELAY}" if has_delays(network) else ""
     until, onset = (rf"\varepsilon({time} - t_i{delay})" for time in (rf"\min(t_j,{GAP}{END})", ONSET))
     slopes = r" and likewise the difference of $\varepsilon'$" if network.learning.propagation == "slope" else ""
@@ -245,6 +271,12 @@ def _loops(network: Network) -> str:
 def _propagation(network: Network) -> str:
     if network.learning.propagation == "slope":
         factor = rf"{_slope(network)}$, with $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$"
+        leaking = [population for population in network.integrating if population.dynamics.rates is not None]
+        if leaking:
+            factor = rf"{_slope(network)}$, with the derivative $\varepsilon'$ of $\varepsilon$"
+            lines = [population for population in network.integrating if population not in leaking]
+            if lines:
+                factor += rf", $\sum_k c_k{GAP}[t > d_k]$ without leak{unless_all(lines, network.integrating)}"
     else:
         factor = f"{_slope(network)}$, by the order of spikes alone"
     text = rf"$\displaystyle \Delta_i = \sum_j w_{{ij}}{GAP}\delta_j{GAP}{factor}"

@@ -11,4 +11,4 @@ A family says how a potential moves between events. The seam, in short:
 7. A family from another package is registered in the same way, and needs no change in netsim.
 """
 
-from netsim.specification.families._protocol import Family, Rates
+from netsim.specification.families._protocol import Described, Family, Rates

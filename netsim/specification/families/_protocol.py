@@ -53,6 +53,33 @@ class Rates(NamedTuple):
         return np.where(since > 0, rise, 0.0)
 
 
+class Described(NamedTuple):
+    """Texts of a family for the model description.
+
+    Attributes
+    ----------
+    potential : str
+        Equation of the potential without currents from the onset on, for example ``\\tau v_j'(t) = -v_j(t) + I_j(t)``.
+    current : str
+        Sentence on the synaptic current.
+    psp : str
+        Effect ``\\varepsilon(t)`` of a spike on the potential, times ``w_{ij} / \\tau``.
+    time : str
+        Sentence on the potential between events.
+    bias : str
+        Effect of a constant current of 1 on the potential by ``L_j``, times ``1 / \\tau``.
+    slope : str
+        Terms that a family adds to the currents in the slope at threshold.
+    """
+
+    potential: str
+    current: str
+    psp: str
+    time: str
+    bias: str
+    slope: str
+
+
 class Parameters(Protocol):
     """The parameters of neurons (`netsim.specification.Neurons`) that families read."""
 
@@ -122,6 +149,6 @@ class Family:
         raise NotImplementedError
 
     @classmethod
-    def describe(cls, neurons: Parameters) -> list[tuple[str, str]]:
-        """Return the rows of membrane potential, synaptic current and postsynaptic potential, for the description."""
+    def describe(cls, neurons: Parameters) -> Described:
+        """Return what the model description says, with the symbols of its other rows, in LaTeX mathematics."""
         raise NotImplementedError

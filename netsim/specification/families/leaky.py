@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netsim.seams import families
-from netsim.specification.families._protocol import Family, Parameters, Rates
+from netsim.specification.families._protocol import Described, Family, Parameters, Rates
 from netsim.specification.phrases import GAP
 
 
@@ -28,17 +28,20 @@ class Leaky(Family):
         return f"dv/dt = (rest + current - v)/tau : 1\ndcurrent/dt = -current/{synapse} : 1"
 
     @classmethod
-    def describe(cls, neurons: Parameters) -> list[tuple[str, str]]:
+    def describe(cls, neurons: Parameters) -> Described:
         """See `Family`."""
+        decaying = r"\mathrm{e}^{-t/\tau}"
         if neurons.tau_syn in (None, neurons.tau):
-            kernel = rf"t{GAP}\mathrm{{e}}^{{-t/\tau}}$, times $w_{{ij}} / \tau$, with $\tau_s = \tau$"
+            kernel, functions = rf"t{GAP}{decaying}", rf"${decaying}$ and $t{GAP}{decaying}$"
         else:
-            kernel = (
-                r"\frac{\tau \tau_s}{\tau - \tau_s} (\mathrm{e}^{-t/\tau} - \mathrm{e}^{-t/\tau_s})$,"
-                r" times $w_{ij} / \tau$"
-            )
-        return [
-            ("Membrane potential", r"\tau v_j'(t) = -v_j(t) + "),
-            ("Synaptic current", r"$\tau_s I_j'(t) = -I_j(t)$; a spike of weight $w_{ij}$ adds $w_{ij}$ to $I_j$"),
-            ("Postsynaptic potential", rf"$\displaystyle \varepsilon(t) = {kernel}"),
-        ]
+            synaptic = r"\mathrm{e}^{-t/\tau_s}"
+            kernel = rf"\frac{{\tau \tau_s}}{{\tau - \tau_s}} ({decaying} - {synaptic})"
+            functions = f"${decaying}$ and ${synaptic}$"
+        return Described(
+            r"\tau v_j'(t) = -v_j(t) + I_j(t) + b_j",
+            r"$\tau_s I_j'(t) = -I_j(t)$, $I_j(0) = 0$; a spike adds its weight $w_{ij}$ to $I_j$ as it arrives",
+            kernel,
+            f"between events, a potential is a sum of {functions} and a constant",
+            r"\tau (1 - \mathrm{e}^{-L_j/\tau})",
+            "- v_j(t_j)",
+        )
