@@ -7,6 +7,7 @@ before it. `ASSUMED` lists the assumptions.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,24 +39,35 @@ ASSUMED = (
     f"presentations of {_DURATION:g} ms",
 )
 
+ASSUMED_OF_CUBA = (
+    "one spike per neuron",
+    "time constants in seconds, and exact spike times",
+    "spikes that add their weight to the current I of CubaLIF, whatever its w_in",
+    *ASSUMED[2:],
+)
+
 
 def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weights, tuple[str, ...]]:
     """Return a network, its weights in float64, and the assumptions, for a graph without netsim's metadata.
 
-    The graph must be a chain from an Input to an Output. Its layers are Affine, Linear or Conv2d, followed by IF or by
-    LIF without leak. Flatten, SumPool2d and AvgPool2d may come between layers. `origin` is the name in messages, and
-    its last part names the network.
+    The graph must be a chain from an Input to an Output. Its layers are Affine, Linear or Conv2d, followed by IF, by
+    LIF without leak, or, all of them, by CubaLIF. Flatten, SumPool2d and AvgPool2d may come between layers. `origin` is
+    the name in messages, and its last part names the network.
     """
     chain = _chain(graph, origin)
     try:
         shape = _stimulus_shape(*chain[0], origin)
-        layers, nodes = _layers(list(_without_averages(chain[1:-1], shape, origin)), origin)
+        parts = list(_without_averages(chain[1:-1], shape, origin))
+        layers, nodes = _layers(parts, origin)
+        cuba = {
+            _layer_name(before): node for (before, _), (_, node) in pairwise(parts) if isinstance(node, nir.CubaLIF)
+        }
         network = Network.chain(
             re.sub(r"[^A-Za-z0-9_.-]|^[.-]", "_", Path(origin).stem),
             IntensityEncoder(shape, _T_MAX),
             layers,
             _DURATION,
-            training=Training(dt=1.0, validation=100),  # small enough for all data sets
+            training=Training(dt=0.0 if cuba else 1.0, validation=100),  # small enough for all data sets
         )
     except SpecificationError as error:
         raise SpecificationError(origin, str(error)) from error
@@ -68,11 +80,15 @@ def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weigh
             raise DataError(
                 f"{origin}: {name} has weights of shape {weight.shape}, but its nodes need {needed}; correct the file"
             )
-        weights[kernel_name(projection)] = layout.from_nir(projection, weight.astype(np.float64))
-        if population.has_bias:
+        strength = float(cuba[name].r.flat[0]) if name in cuba else 1.0
+        weights[kernel_name(projection)] = layout.from_nir(projection, strength * weight.astype(np.float64))
+        if population.has_bias and name in cuba:
+            weights[bias_name(population)] = cuba[name].v_leak.reshape(population.maps, -1)[:, 0].astype(np.float64)
+        elif population.has_bias:
             weights[bias_name(population)] = nodes[name].bias.astype(np.float64)
     pooled = len(network.integrating) < len(network.populations)
-    return network, check_weights(network, weights, origin), ASSUMED + ("pooling of the earliest spike",) * pooled
+    assumed = ASSUMED_OF_CUBA if cuba else ASSUMED
+    return network, check_weights(network, weights, origin), assumed + ("pooling of the earliest spike",) * pooled
 
 
 def _layers(chain: Sequence[tuple[str, Any]], origin: str) -> tuple[tuple[Layer, ...], dict[str, Any]]:
@@ -84,7 +100,7 @@ def _layers(chain: Sequence[tuple[str, Any]], origin: str) -> tuple[tuple[Layer,
         node_type = type(node)
         if node_type in (nir.Affine, nir.Linear, nir.Conv2d) and waiting is None:
             waiting = (name, node)
-        elif node_type in (nir.IF, nir.LIF) and waiting is not None:
+        elif node_type in (nir.IF, nir.LIF, nir.CubaLIF) and waiting is not None:
             layers.append(_layer(*waiting, name, node, origin))
             weighted[layers[-1].name] = waiting[1]
             waiting = None
@@ -97,6 +113,11 @@ def _layers(chain: Sequence[tuple[str, Any]], origin: str) -> tuple[tuple[Layer,
         _refuse(origin, waiting[0], "is not followed by IF, so that nothing spikes; add IF after it")
     if len({float(node.r.flat[0]) for _, node in chain if isinstance(node, nir.IF | nir.LIF)}) > 1:
         raise DataError(f"{origin}: has IF with different r; all must have the same, because r is the time step")
+    if (
+        len({isinstance(node, nir.CubaLIF) for _, node in chain if isinstance(node, nir.IF | nir.LIF | nir.CubaLIF)})
+        > 1
+    ):
+        raise DataError(f"{origin}: has IF or LIF next to CubaLIF; only CubaLIF has a time in seconds, use one of them")
     return tuple(layers), weighted
 
 
@@ -213,9 +234,30 @@ def _layer_name(name: str) -> str:
     return word if is_name(word) else f"layer_{word}"
 
 
-def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF | nir.LIF, origin: str) -> Layer:
+def _leaky(name: str, bias: Any, node: nir.CubaLIF, origin: str) -> Neurons:
+    """Return the neurons of a CubaLIF node."""
+    values = {field: np.unique(getattr(node, field)) for field in ("tau_syn", "tau_mem", "r", "v_threshold", "w_in")}
+    for field, found in values.items():
+        if found.size != 1:
+            _refuse(origin, name, f"has different values of {field}; all neurons must have the same")
+    if bias is not None and np.any(bias):
+        _refuse(
+            origin, name, "follows weights with a bias, which would pass the synapse; use v_leak for a constant current"
+        )
+    if len(node.v_leak.shape) > 1 and np.unique(node.v_leak.reshape(len(node.v_leak), -1), axis=1).shape[1] != 1:
+        _refuse(origin, name, "has different v_leak within a map; all neurons of a map must have the same")
+    synapse, membrane, _, threshold, _ = (float(found[0]) for found in values.values())
+    synapse, membrane = 1000 * synapse, 1000 * membrane
+    same = None if synapse == membrane else synapse
+    return Neurons(threshold=threshold, tau=membrane, family="leaky", tau_syn=same, bias=bool(np.any(node.v_leak)))
+
+
+def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF | nir.LIF | nir.CubaLIF, origin: str) -> Layer:
     if isinstance(neurons, nir.LIF) and not (np.isinf(neurons.tau).all() and np.isinf(neurons.r).all()):
         _refuse(origin, neurons_name, "leaks; a LIF is supported only if its tau and r are infinite")
+    if isinstance(neurons, nir.CubaLIF):
+        leaky = _leaky(neurons_name, getattr(synapses, "bias", None), neurons, origin)
+        return _synapses_layer(name, synapses, {"neurons": leaky}, origin)
     thresholds = np.unique(neurons.v_threshold)
     if thresholds.size != 1 or np.unique(neurons.r).size != 1:
         _refuse(origin, neurons_name, "has different thresholds or resistances; all neurons must have the same")
@@ -224,6 +266,11 @@ def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF | nir.LI
         "neurons": Neurons(threshold=float(thresholds[0]), tau=1.0, bias=bias is not None and bool(np.any(bias))),
         "psp": PSP("plateau", rise=1.0),
     }
+    return _synapses_layer(name, synapses, settings, origin)
+
+
+def _synapses_layer(name: str, synapses: Any, settings: dict[str, Any], origin: str) -> Layer:
+    """Return the layer of a node with weights."""
     if not isinstance(synapses, nir.Conv2d):
         return Layer(_layer_name(name), Dense(len(synapses.weight)), **settings)
     if synapses.groups != 1 or np.any(np.asarray(synapses.dilation) != 1):

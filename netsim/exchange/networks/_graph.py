@@ -36,8 +36,13 @@ def to_graph(
     nodes = {INPUT: nir.Input(layout.shape(STIMULUS), metadata=_code(network, in_seconds))}
     edges: list[tuple[str, str]] = []
     for population in network.in_order:
-        neurons = _neurons_node(network, population, layout, in_seconds) if population.integrates else {}
         bias = np.repeat(weights[bias_name(population)], layout.per_bias(population)) if population.has_bias else None
+        neurons: dict[str, nir.NIRNode] = {}
+        if population.integrates and population.dynamics.rates is not None:
+            neurons = _leaky_node(network, population, layout, weights)
+            bias = None  # a constant current is the leak potential; inputs of CubaLIF pass its synapse
+        elif population.integrates:
+            neurons = _neurons_node(network, population, layout, in_seconds)
         for projection in network.incoming(population.name):
             path = _between(layout, projection, weights)
             if population.integrates:
@@ -106,9 +111,10 @@ def _synapses_node(
     window, kernel = layout.window(projection), weights[kernel_name(projection)]
     metadata: dict[str, Any] = {
         "layer": projection.target,
-        "psp": projection.psp.shape,
-        "psp_breakpoints": np.array(projection.psp.kernel),  # delay in ms, change of slope
     }
+    if network.neurons(projection.target).rates is None:
+        metadata["psp"] = projection.psp.shape
+        metadata["psp_breakpoints"] = np.array(projection.psp.kernel)  # delay in ms, change of slope
     if network.is_recurrent(projection):
         metadata["counts_from_ms"] = network.neurons(projection.target).onset
     if projection.is_delayed_per("synapse"):
@@ -134,27 +140,56 @@ def _synapses_node(
     return {projection.name + _SYNAPSES: node}
 
 
+def _leaky_node(network: Network, population: Population, layout: Layout, weights: Weights) -> dict[str, nir.NIRNode]:
+    """Return the CubaLIF node of leaky neurons. A spike is an impulse of area 1, and adds its weight to ``I``."""
+    neurons, shape = population.dynamics, layout.shape(population.name)
+    rates = neurons.rates
+    if rates is None or not rates.leak > 0 or not rates.decay > 0:
+        lack = f"have the family {neurons.family}, for which NIR has no node; use leaky neurons, or another format"
+        raise SpecificationError(population.name, lack)
+    resistance = 1 / (rates.leak * neurons.tau)
+    bias = np.zeros(shape)
+    if population.has_bias:
+        bias = np.broadcast_to(weights[bias_name(population)].reshape(-1, *(1 for _ in shape[1:])), shape).astype(float)
+    node = nir.CubaLIF(
+        tau_syn=np.full(shape, 1 / (1000 * rates.decay)),
+        tau_mem=np.full(shape, 1 / (1000 * rates.leak)),
+        r=np.full(shape, resistance),
+        v_leak=resistance * bias,
+        v_threshold=np.full(shape, neurons.threshold),
+        v_reset=np.zeros(shape),
+        w_in=np.full(shape, 1 / (1000 * rates.decay)),
+        metadata=_metadata(network, population),
+    )
+    return {population.name + NEURONS: node}
+
+
+def _metadata(network: Network, population: Population) -> dict[str, Any]:
+    """Return the parameters of neurons that NIR has no fields for."""
+    neurons, competing = population.dynamics, population.winners
+    winners = {} if competing is None else {"winners": {"scope": scopes.name_of(type(competing)), **vars(competing)}}
+    return {
+        "layer": population.name,
+        "spikes_per_presentation": 1,
+        "regime": neurons.regime,
+        "tau_ms": neurons.tau,
+        "onset_ms": neurons.onset,
+        "end_ms": network.window_end(population),
+        "gate_ms": neurons.gate,
+        "drive": neurons.drive,
+        **winners,
+    }
+
+
 def _neurons_node(network: Network, population: Population, layout: Layout, in_seconds: bool) -> dict[str, nir.NIRNode]:
     neurons, shape = population.dynamics, layout.shape(population.name)
-    competing = population.winners
-    winners = {} if competing is None else {"winners": {"scope": scopes.name_of(type(competing)), **vars(competing)}}
     resistance = 1000 / neurons.tau if in_seconds else 1.0
     threshold = neurons.threshold if in_seconds else neurons.threshold * neurons.tau
     node = nir.IF(
         r=np.full(shape, resistance),
         v_threshold=np.full(shape, threshold),
         v_reset=np.zeros(shape),
-        metadata={
-            "layer": population.name,
-            "spikes_per_presentation": 1,
-            "regime": neurons.regime,
-            "tau_ms": neurons.tau,
-            "onset_ms": neurons.onset,
-            "end_ms": network.window_end(population),
-            "gate_ms": neurons.gate,
-            "drive": neurons.drive,
-            **winners,
-        },
+        metadata=_metadata(network, population),
     )
     return {population.name + NEURONS: node}
 
@@ -176,7 +211,8 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
     weights = {}
     layout = Layout(network)
     for population in network.integrating:
-        _node(graph, population.name + NEURONS, "r", layout.shape(population.name), origin)
+        leaks = population.dynamics.rates is not None
+        own = _node(graph, population.name + NEURONS, "v_leak" if leaks else "r", layout.shape(population.name), origin)
         nodes = []
         for projection in network.incoming(population.name):
             shape = layout.weight_shape(projection)
@@ -185,7 +221,9 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
             if kernel is not None and kernel.shape != network.weight_shape(projection):
                 raise DataError(f"{origin}: has metadata that netsim does not write; export it again")
             weights[kernel_name(projection)] = layout.from_nir(projection, nodes[-1].weight, kernel)
-        if population.has_bias:
+        if population.has_bias and leaks:
+            weights[bias_name(population)] = (own.v_leak / own.r).reshape(population.maps, -1)[:, 0]
+        elif population.has_bias:
             weights[bias_name(population)] = nodes[0].bias[:: layout.per_bias(population)]
     for projection in network.delayed:
         name, shape = delay_name(projection), network.delay_shape(projection)

@@ -50,6 +50,10 @@ def write(network: Network, weights: Weights, path: Path, record: Mapping[str, A
     from netsim.weights.layout import check_weights
 
     weights = check_weights(network, weights, "weights")
+    for population in network.integrating:
+        if population.dynamics.rates is not None:
+            family = f"{population.name} has neurons of the family {population.dynamics.family}"
+            raise DataError(f"{path}: {family}, which the SONATA files of netsim do not describe; export NIR instead")
     synapses = sum(network.synapse_count(projection) for projection in network.projections)
     if synapses > MOST_EDGES:
         raise DataError(
