@@ -41,6 +41,8 @@ _PLANE, _PARTS = 64, 16
 """Points along each side of the picture of the plane, and parts of it, between which other questions are answered."""
 _LARGE = 1_000_000
 """Synapses up to which the page offers Brian2, which takes minutes for more."""
+_STIMULI = 1000
+"""Test stimuli up to which correct decisions are counted."""
 _SAME = 1e-9
 """Difference (ms) up to which two latencies are equal."""
 
@@ -343,6 +345,9 @@ class Explorer:
             raise DataError(f"question: the rival must be an output from 0 to {self.network.outputs - 1}")
         stimuli, index = view.stimulus(self.stimuli)
         choice = self._decision(shown.spikes)["choice"]
+        if choice < 0:
+            raise DataError("question: no output fires, so nothing is decided; change less")
+        rival = None if rival == choice else rival
         numbers, batches = tried(shown.network, shown.batch, shown.spikes, layer, part)
         engine, outputs = self._warm(view), shown.network.output.name
 
@@ -363,29 +368,35 @@ class Explorer:
             "layer": layer,
             "part": part,
             "choice": choice,
+            "rival": rival,
             "lead": float(before[1]),
             "numbers": numbers.tolist(),
             "choices": after[:, 0].astype(int).tolist(),
             "leads": after[:, 1].tolist(),
             "correct": None,
         }
-        if count and part == "maps" and self.stimuli.labels is not None:
-            told |= {"count": min(count, len(self.stimuli)), "correct": [], "correct_before": 0}
-            for number in [-1, *numbers.tolist()]:
-                one = view
-                if number >= 0:
-                    one = replace(view, maps={**view.maps, layer: (*view.maps.get(layer, ()), number)})
-                one = replace(one, contrast=1.0, noise=0.0, occlusion=0.0)
-                changed = one.make_engine(model.network, engine=engine)
-                limit = min(count, len(self.stimuli))
-                spikes = present(model, self.stimuli, limit=limit, engine=changed, populations=[outputs])
-                right = int((decide(spikes.outputs).choice == self.stimuli.labels[:limit]).sum())
-                self._go_on()
-                if number < 0:
-                    told["correct_before"] = right
-                else:
-                    told["correct"].append(right)
+        if count and part == "maps":
+            told["count"] = min(count, len(self.stimuli))
+            told["correct_before"] = self._right(view, count)
+            lost = view.maps.get(layer, ())
+            told["correct"] = [
+                self._right(replace(view, maps={**view.maps, layer: (*lost, number)}), count)
+                for number in numbers.tolist()
+            ]
         return told
+
+    def over(self, view: View, against: View, count: int) -> dict[str, int]:
+        """Return how many of the first test stimuli two views decide correctly. Drawings are not part of it."""
+        count = min(count, len(self.stimuli))
+        return {"count": count, "right": self._right(view, count), "against": self._right(against, count)}
+
+    def _right(self, view: View, count: int) -> int:
+        """Return the number of correct decisions among the first test stimuli."""
+        model, labels = self.model_of(view), self.stimuli.labels[:count]
+        stimuli = view.change_stimuli(self.stimuli.pick(np.arange(len(labels))))
+        engine, outputs = view.make_engine(model.network, engine=self._warm(view)), self.network.output.name
+        spikes = present(model, stimuli, engine=engine, populations=[outputs], progress=self._go_on)
+        return int((decide(spikes.outputs).choice == labels).sum())
 
     def plane(self, view: View, part: int = 0) -> dict[str, Any]:
         """Return the decision at points of the unit square, for every 16th row from `part`, and the square's side."""
@@ -441,21 +452,22 @@ class Explorer:
             raise DataError("question: must be an object of JSON")
         view = View.of_dict(given.get("view", {}))
         if question == "answer":
-            against = given.get("against")
-            other = view.of_stimulus if against is None else View.of_dict(against)
-            return self.answer(view, other), "application/octet-stream"
+            return self.answer(view, self._against(view, given)), "application/octet-stream"
         if question in ("why", "trace"):
             layer, neuron = given.get("layer"), given.get("neuron")
             if not isinstance(layer, str) or not isinstance(neuron, int) or isinstance(neuron, bool):
                 raise DataError("question: must name a layer and the number of a neuron")
             return _json(getattr(self, question)(view, Recorded(layer, neuron)))
-        if question == "each":
-            layer, part, rival, count = (given.get(name) for name in ("layer", "part", "rival", "count"))
+        if question in ("each", "over"):
+            rival, count = (given.get(name) for name in ("rival", "count"))
+            for number in (rival, count):
+                if not (number is None or (isinstance(number, int) and 0 <= number <= _STIMULI)):
+                    raise DataError(f"question: must have whole numbers from 0 to {_STIMULI}")
+            if question == "over":
+                return _json(self.over(view, self._against(view, given), count or 1))
+            layer, part = given.get("layer"), given.get("part")
             if not isinstance(layer, str) or not isinstance(part, str):
                 raise DataError("question: must name a layer and a part")
-            for number in (rival, count):
-                if not (number is None or (isinstance(number, int) and 0 <= number <= 10_000)):
-                    raise DataError("question: must have whole numbers from 0 to 10000")
             return _json(self.each(view, layer, part, rival, count or 0))
         if question == "plane":
             part = given.get("part", 0)
@@ -470,6 +482,11 @@ class Explorer:
         if question == "about":
             return _json(self.about())
         raise NetsimError(f"question: {question[:40]!r} is not known")
+
+    def _against(self, view: View, given: dict[str, Any]) -> View:
+        """Return the view A of a question: a pinned one, or the unchanged one."""
+        against = given.get("against")
+        return view.unchanged if against is None else View.of_dict(against)
 
 
 def _json(content: dict[str, Any]) -> tuple[bytes, str]:

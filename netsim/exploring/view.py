@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -144,8 +144,8 @@ class View:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values that differ from the defaults."""
-        default = asdict(View())
-        return {name: value for name, value in asdict(self).items() if value != default[name]}
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: value for name, value in values if value != getattr(_DEFAULT, name)}
 
     def to_text(self) -> str:
         """Return the state as the page writes it into its address."""
@@ -153,12 +153,9 @@ class View:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @property
-    def of_stimulus(self) -> View:
-        """The same stimulus for the unchanged network."""
-        stimulus = {name: level for name, level in self.studies.items() if disturbs_stimulus(name)}
-        plain = View()
-        kept = {name: getattr(self, name) for name in ("index", "drawing", "contrast", "noise", "seed")}
-        return replace(plain, occlusion=self.occlusion, occluded=self.occluded, studies=stimulus, **kept)
+    def unchanged(self) -> View:
+        """The test stimulus or drawing, unchanged, for the unchanged network."""
+        return View(index=self.index, drawing=self.drawing)
 
     def stimulus(self, stimuli: Stimuli) -> tuple[Stimuli, int]:
         """Return stimuli, and the index of the stimulus of this view among them."""
@@ -170,21 +167,26 @@ class View:
                 raise DataError(f"index: is {index}; there are stimuli 0 to {len(stimuli) - 1}")
         if (self.contrast, self.noise, self.occlusion) == (1.0, 0.0, 0.0):
             return stimuli, index
-        one = stimuli.pick(np.array([index]))
+        return self.change_stimuli(stimuli.pick(np.array([index]))), 0
+
+    def change_stimuli(self, stimuli: Stimuli) -> Stimuli:
+        """Return stimuli with the contrast, noise and occlusion of this view."""
+        if (self.contrast, self.noise, self.occlusion) == (1.0, 0.0, 0.0):
+            return stimuli
         if stimuli.intensity_max is None:
             if (self.contrast, self.noise) != (1.0, 0.0):
                 raise DataError("contrast and noise: change intensities, which these stimuli do not have")
-            latencies = one.latencies(np.array([0]))
-            coded = one.encoder.change_coded(latencies, lambda given: self._occlude(given, np.inf))
-            return SpikeStimuli(coded, one.labels, None, one.encoder, one.classes), 0
-        image = sample_of(one) * self.contrast
+            latencies = stimuli.latencies(np.arange(len(stimuli)))
+            coded = stimuli.encoder.change_coded(latencies, lambda given: self._occlude(given, np.inf))
+            return SpikeStimuli(coded, stimuli.labels, None, stimuli.encoder, stimuli.classes)
+        image = sample_of(stimuli) * self.contrast
         if self.noise:
             image = image + self.noise * np.random.default_rng(self.seed).standard_normal(image.shape)
         image = self._occlude(np.clip(image, 0.0, 1.0), 0.0) * stimuli.intensity_max
-        return Stimuli(image, one.labels, stimuli.intensity_max, one.encoder, one.classes), 0
+        return Stimuli(image, stimuli.labels, stimuli.intensity_max, stimuli.encoder, stimuli.classes)
 
     def _occlude(self, given: np.ndarray, silence: float) -> np.ndarray:
-        """Return a copy of one stimulus with a silent square."""
+        """Return a copy of stimuli with a silent square."""
         changed = given.copy()
         for_axes = []
         for size, centre in zip(given.shape[1:3], self.occluded[::-1], strict=True):
@@ -395,3 +397,6 @@ def _require(fits: bool, name: str, need: str, value: object) -> None:
     if not fits:
         shown = repr(value)
         raise DataError(f"state{f'.{name}' if name else ''}: must be {need}, not {shown[:80]}")
+
+
+_DEFAULT = View()

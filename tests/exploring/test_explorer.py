@@ -66,7 +66,7 @@ def test_a_study_is_that_of_the_registry(looped: Explorer, study: str) -> None:
 
 def test_changes_are_counted(looped: Explorer) -> None:
     view = View(silenced={"loop": (1, 2)}, maps={"maps": (0,)}, studies={"weight-noise": 0.1}, threshold=1.1)
-    header, (shown, other) = _read(looped, looped.answer(view, view.of_stimulus))
+    header, (shown, other) = _read(looped, looped.answer(view, view.unchanged))
     assert np.isinf(shown["loop"][[1, 2]]).all()
     assert np.isinf(shown["maps"].reshape(36, 3)[:, 0]).all()
     for each in header["populations"]:
@@ -74,7 +74,7 @@ def test_changes_are_counted(looped: Explorer) -> None:
         assert each["spikes"] == np.isfinite(now).sum()
         assert each["lost"] == (np.isfinite(before) & np.isinf(now)).sum()
         assert each["gained"] == (np.isfinite(now) & np.isinf(before)).sum()
-    assert header["populations"][0]["moved"] == 0
+    assert header["populations"][0]["moved"] == 0  # noise of weights does not change the stimulus
     assert sum(each["lost"] + each["moved"] for each in header["populations"]) > 0
 
 
@@ -103,7 +103,7 @@ def test_events_are_occluded_and_disturbed(recorded: Explorer) -> None:
     assert about["sample"] is None
     assert any(each["stimulus"] for each in about["studies"])
     view = View(index=1, occlusion=0.5, studies={"spike-deletion": 0.2})
-    header, (shown, _) = _read(recorded, recorded.answer(view, view.of_stimulus))
+    header, (shown, _) = _read(recorded, recorded.answer(view, view.unchanged))
     assert np.isinf(shown["stimulus"].reshape(8, 8, 2)[2:6, 2:6]).all()
     assert header["decision"]["label"] == 1
     with pytest.raises(netsim.NetsimError, match="intensities"):
@@ -177,6 +177,15 @@ def test_each_change_is_the_same_as_alone(looped: Explorer, layer: str, part: st
         times = np.minimum(outputs[0], looped.network.duration)
         assert told["leads"][k] == np.delete(times, told["choice"]).min() - times[told["choice"]]
     assert (told["correct"] is not None) == (part == "maps")
+
+
+def test_right_decisions_are_counted(looped: Explorer) -> None:
+    view = View(index=2, contrast=0.7, maps={"maps": (1,)})
+    told = looped.over(view, view.unchanged, 5)
+    decided = [looped.show(dataclasses.replace(view, index=index)).spikes.outputs for index in range(5)]
+    choices = np.array([netsim.decide(outputs).choice[0] for outputs in decided])
+    assert told["right"] == (choices == looped.stimuli.labels[:5]).sum()
+    assert told["count"] == 5
 
 
 def test_a_newer_question_ends_an_older_one(looped: Explorer) -> None:

@@ -108,7 +108,6 @@ async function tryEach() {
   $("outcome").textContent = "Trying …";
   try {
     outcome = await (await ask("each", { view, layer, part, rival, count: +$("count").value })).json();
-    outcome.rival = rival;
     showOutcome();
   } catch (error) {
     if (error.name !== "AbortError") $("outcome").textContent = "";
@@ -372,7 +371,7 @@ function mark(name) {
 
 function showDifferences() {
   const total = header.populations.reduce((sum, each) => sum + each.gained + each.lost + each.moved, 0);
-  const to = pinned ? "the pinned view" : "the unchanged network with the same stimulus";
+  const to = pinned ? "the pinned view" : "the unchanged stimulus and network";
   const equal = total && header.decision.choice === header.against.choice ? " The decision is the same." : "";
   $("versus").textContent = `A is ${to}. ${total} spikes differ.${equal}`;
   const head = element("tr"), rows = [];
@@ -395,10 +394,28 @@ function showDifferences() {
     }
   }
   differing.sort((a, b) => b.size - a.size);
+  $("over").textContent = "";
   const time = (each) => (each < Infinity ? `${each.toFixed(2)} ms` : "silent");
-  const items = differing.slice(0, 10).map(({ layer, neuron, now: after, then }) =>
+  const items = differing.filter(isFirst()).map(({ layer, neuron, now: after, then }) =>
     item(`${nameOf(layer, neuron)}: ${time(after)}, in A ${time(then)}`, () => select({ layer, neuron })));
   $("differing").replaceChildren(...items);
+}
+
+// A filter of the first three of each population.
+function isFirst() {
+  const counts = {};
+  return ({ layer }) => (counts[layer] = (counts[layer] ?? 0) + 1) <= 3;
+}
+
+async function countOver() {
+  $("over").textContent = "Counting …";
+  try {
+    const { count, right, against } = await (await ask("over", { view, against: pinned, count: +$("stimuli").value })).json();
+    $("over").textContent = `${right} of ${count} right, in A ${against} of ${count}.`;
+  } catch (error) {
+    $("over").textContent = "";
+    fail(error);
+  }
 }
 
 function item(text, onclick) {
@@ -481,7 +498,7 @@ function showOutcome() {
   const noun = part === "pixels" ? "pixel" : part === "neurons" ? "neuron" : "map";
   const verb = part === "pixels" ? "switched" : "lesioned";
   const turned = choices.filter((each) => each !== choice).length, rows = [...numbers.keys()].sort((a, b) => leads[a] - leads[b]);
-  const over = rival === undefined ? "the next output" : className(rival);
+  const over = rival === null ? "the next output" : className(rival);
   const now = `${className(choice)} fires ${rounded(lead)} ms before ${over}.`;
   const harmless = rows.filter((k) => choices[k] === choice && leads[k] >= 0.99 * lead && (!correct || correct[k] >= outcome.correct_before));
   const without = part === "maps" ? ` ${harmless.length} can be lost without loss: ${harmless.map((k) => numbers[k]).sort((a, b) => a - b).join(", ") || "none"}.` : "";
@@ -786,6 +803,7 @@ function listen() {
   $("part").addEventListener("change", counts);
   counts();
   $("try").addEventListener("click", tryEach);
+  $("count-over").addEventListener("click", countOver);
   $("beside").addEventListener("change", moved);
   $("follow-back").addEventListener("click", () => followBack().catch(fail));
   $("lesion").addEventListener("click", () => lesion("silenced", told.layer, told.neuron));
