@@ -382,6 +382,11 @@ class _Opened:
                     " presentations without a spike; they are not counted"
                 )
             return _Subject(path.name.partition(".")[0], None, None, spikes)
+        if path.is_file() and path.suffix != ".toml":
+            suffixes = ", ".join(sorted({suffix for known in spike_formats.values() for suffix in known.suffixes}))
+            raise SpecificationError(
+                name, f"is not a file of spikes, which end in {suffixes}; for a recording of another format add --event"
+            )
         model, network = options.model_of(name, self.seed, engine=self.engine, dt=self.dt, dataset=self.dataset)
         stimuli = options.split_of(model, network, self.split, self.data_dir, few=True)
         options.note_initial_weights(name, model, self.seed)

@@ -91,13 +91,17 @@ class Dataset:
             if self.has_labels and (labels.min() < 0 or labels.max() >= len(self.classes)):
                 raise DataError(
                     f"{self.origin}: {split} labels range from {labels.min()} to {labels.max()},"
-                    f" but there are only {len(self.classes)} classes, counted from 0"
+                    f" but there are only {len(self.classes)} classes, counted from 0; correct labels or classes"
                 )
             if not self.has_labels and labels.max() >= 0:
-                raise DataError(f"{self.origin}: {split} labels range up to {labels.max()}, but there are no classes")
+                raise DataError(
+                    f"{self.origin}: {split} labels range up to {labels.max()}, but there are no classes; name them"
+                )
             # the encoder checks samples in a file when they are presented
             if isinstance(images, np.ndarray) and images.max() > (self.intensity_max or np.inf):
-                raise DataError(f"{self.origin}: {split} images have intensities above {self.intensity_max:g}")
+                raise DataError(
+                    f"{self.origin}: {split} images have intensities above {self.intensity_max:g}; raise intensity_max"
+                )
             if images.shape[1:] != self.shape:
                 raise DataError(
                     f"{self.origin}: training {self.samples} have shape {self.shape},"
@@ -230,7 +234,8 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
         )
     if len(dataset.classes) > network.outputs:
         raise DataError(
-            f"{dataset.name}: has {len(dataset.classes)} classes, {network.name} only {network.outputs} output neurons"
+            f"{dataset.name}: has {len(dataset.classes)} classes, {network.name} only {network.outputs} output neurons;"
+            " give the output population one neuron per class"
         )
 
 

@@ -126,7 +126,7 @@ def _read_array(
 def _read_shape(stream: BinaryIO | gzip.GzipFile, path: Path, dimensions: int | None) -> tuple[int, ...]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in (_UNSIGNED_BYTE, *_OTHER_TYPES):
-        raise DataError(f"{path}: is not an IDX file (it begins with {magic.hex(' ') or 'nothing'})")
+        raise DataError(f"{path}: is not an IDX file (it begins with {magic.hex(' ') or 'nothing'}); convert it")
     if magic[2] != _UNSIGNED_BYTE:
         raise DataError(f"{path}: contains {_OTHER_TYPES[magic[2]]}; netsim reads unsigned bytes (type 08)")
     count = magic[3]

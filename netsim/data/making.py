@@ -302,7 +302,7 @@ def _prepared(
         except ValueError as error:
             raise DataError(f"{part}: has labels of different lengths; give one number or word each") from error
         if shape not in (None, (len(samples),)):
-            raise DataError(f"{part}: has {len(samples)} samples but labels of shape {shape}")
+            raise DataError(f"{part}: has {len(samples)} samples but labels of shape {shape}; give one label for each")
         if part == "training" and len(samples):
             largest.see(samples)
         for first in range(0, len(samples), _BATCH):
@@ -394,7 +394,7 @@ def _kept(
             else:
                 arrays.append(samples)
         if not count:
-            raise DataError(f"{part}: contains no samples")
+            raise DataError(f"{part}: contains no samples; give at least one")
         if sum(map(len, labels)) not in (0, count):
             raise DataError(f"{part}: has samples with and without labels; give labels for all or none")
         if spool is not None:

@@ -53,7 +53,7 @@ def write_dataset(dataset: Dataset, path: str | Path) -> Path:
         raise DataError(f"write_dataset: needs a Dataset and then a path, not {type(dataset).__name__} first")
     path = Path(path)
     if path.suffix != SUFFIX:
-        raise DataError(f"{path}: the name of a data set's file must end in {SUFFIX}")
+        raise DataError(f"{path}: the name of a data set's file must end in {SUFFIX}; rename it")
     check_name(dataset.name, str(path))
     about = {
         "name": dataset.name,

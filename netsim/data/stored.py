@@ -65,7 +65,7 @@ class StoredArray:
                     raise DataError(f"{self.path}: has changed since it was opened; open it again")
                 mapped = np.memmap(file, self.dtype, "r", self.offset, self.shape)
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.path}: can no longer be read ({error})") from error
+            raise DataError(f"{self.path}: can no longer be read ({error}); restore the file") from error
         return np.array(mapped[rows])
 
 
@@ -157,5 +157,5 @@ class Spool:
         """Return the written rows, or raise DataError if there are none."""
         self.close()
         if not self._rows or self._first is None:
-            raise DataError("samples: there are none")
+            raise DataError("samples: there are none; give at least one")
         return StoredArray(self._path, 0, self._first.dtype, (self._rows, *self._first.shape[1:]))

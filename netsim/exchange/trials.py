@@ -137,7 +137,7 @@ def _cut(recorded: _Recording, window: tuple[float, float], name: str) -> Spikes
     if not len(recorded.events):
         raise DataError(f"{name}: has no event; give the times of at least one")
     if not len(recorded.trains):
-        raise DataError(f"{name}: has no units")
+        raise DataError(f"{name}: has no units; choose a file of sorted spikes")
     starts = recorded.events + begin
     latencies = np.empty((len(starts), len(recorded.trains)))
     for unit, train in enumerate(recorded.trains):
@@ -247,7 +247,7 @@ def _read_nwb(path: Path, event: str, label: str | None) -> _Recording:
     with reading_hdf5(path, "NWB"), pynwb.NWBHDF5IO(path, mode="r") as stream:
         file = stream.read()
         if file.units is None or "spike_times" not in file.units.colnames:
-            raise DataError(f"{path}: has no units with spike times")
+            raise DataError(f"{path}: has no units with spike times; choose a file of sorted spikes")
         if file.trials is None:
             raise DataError(f"{path}: has no trials; their columns contain the events")
         for column in (event, *([label] if label else [])):

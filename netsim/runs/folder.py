@@ -143,7 +143,9 @@ class RunFolder:
             raise RunError(f"{error}; a record of a run is a small file") from error
         wrong = _wrong_entries(record if isinstance(record, dict) else {})
         if wrong:
-            raise RunError(f"{self.record_file}: is not the record of a run ({wrong[0]} is missing or wrong)")
+            raise RunError(
+                f"{self.record_file}: is not the record of a run ({wrong[0]} is missing or wrong); restore it"
+            )
         return dict(record)
 
     def weights(self, network: Network) -> Weights:

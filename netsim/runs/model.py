@@ -201,7 +201,9 @@ def network_file(name: str) -> Path:
         hint = nearest(last, known) if known else f"; {folder} contains no run folders or TOML files"
         raise SpecificationError(shown, f"does not exist{hint}")
     if folder and not os.path.lexists(folder):
-        raise SpecificationError(shown, f"does not exist, because there is no folder {folder}")
+        raise SpecificationError(
+            shown, f"does not exist, because there is no folder {folder}; check the path, or train first"
+        )
     raise SpecificationError(shown, f"is neither a preset nor a TOML file{nearest(name, names)}")
 
 

@@ -76,7 +76,9 @@ def load_plugin(path: str | Path) -> ModuleType:
             raise
         line = error.lineno if isinstance(error, SyntaxError) else _line(error, path)
         at = f", line {line}" if line else ""
-        raise SpecificationError(where, f"cannot be loaded ({type(error).__name__}: {error}{at})") from error
+        raise SpecificationError(
+            where, f"cannot be loaded ({type(error).__name__}: {error}{at}); correct the file"
+        ) from error
     _loaded[name] = (path, _checksums(path, content, imports))
     remember({"module": name, **_loaded[name][1]})
     return module
@@ -87,7 +89,7 @@ def _content(path: Path, where: str) -> bytes:
         with open_regular(path) as file:
             return file.read(LARGEST)
     except OSError as error:
-        raise SpecificationError(where, f"cannot be read ({error.strerror})") from error
+        raise SpecificationError(where, f"cannot be read ({error.strerror}); check its path") from error
 
 
 def _run(name: str, path: Path, content: bytes, imports: Imports) -> ModuleType:

@@ -236,7 +236,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         reason = str(error).removeprefix(f"{path}: ")
         raise SpecificationError(str(path), f"{reason}; a small file is needed") from error
     except OSError as error:
-        raise SpecificationError(str(path), f"cannot be read ({error.strerror})") from error
+        raise SpecificationError(str(path), f"cannot be read ({error.strerror}); check its path") from error
     except UnicodeDecodeError as error:
         raise SpecificationError(str(path), f"is not TOML: {error}") from error
     return loads_toml(text, str(path))

@@ -170,7 +170,7 @@ class Spikes(Mapping[str, np.ndarray]):
         (count,) = counts
         for what, given in (("labels", labels), ("indices", indices)):
             if given is not None and len(given) != count:
-                raise DataError(f"{what}: {len(given)} given, but there are {count} presentations")
+                raise DataError(f"{what}: {len(given)} given, but there are {count} presentations; give one each")
         shapes = {name: (layer.size,) if shapes is None else shapes[name] for name, layer in named.items()}
         names = np.arange(count) if indices is None else np.asarray(indices, np.int64)
         tags = None if labels is None else np.asarray(labels, np.int64)

@@ -224,7 +224,7 @@ def read_checkpoint(network: Network, path: Path, optimizer: Optimizer | None = 
         arrays = read_arrays(path)
         checksum = arrays.pop("checksum", None)
         if checksum is None or checksum.dtype != np.uint32 or checksum.shape or checksum != _checksum(arrays):
-            raise RunError(f"{path}: is damaged (its checksum differs)")
+            raise RunError(f"{path}: is damaged (its checksum differs); restore it from a copy, or train again")
         return _state(network, arrays, str(path), optimizer)
     except DataError as error:
         raise RunError(str(error)) from error

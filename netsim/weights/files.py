@@ -83,5 +83,7 @@ def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) 
         check_unmasked(array, f"{path}: is not written, because {name}")
         numbers = np.asarray(array)
         if numbers.dtype.kind not in "fiu" or not all_finite(numbers):
-            raise DataError(f"{path}: is not written, because {name} contains NaN, infinity or other than numbers")
+            raise DataError(
+                f"{path}: is not written, because {name} contains NaN, infinity or other than numbers; replace them"
+            )
     write_arrays(Path(path), weights if epoch is None else {**weights, _EPOCH: np.array(epoch, np.int64)})

@@ -81,13 +81,17 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
     expected = latent_shapes(network) if latent else weight_shapes(network)
     if set(weights) != set(expected):
         wrong = ", ".join(sorted(map(str, set(weights) ^ set(expected))))
-        raise DataError(f"{origin}: does not contain the weights of {network.name} (missing or unknown: {wrong})")
+        raise DataError(
+            f"{origin}: does not contain the weights of {network.name} (missing or unknown: {wrong}); choose others"
+        )
     for name, shape in expected.items():
         if not isinstance(weights[name], np.ndarray):
             raise DataError(f"{origin}: {name} must be a numpy array, not {type(weights[name]).__name__}")
         check_unmasked(weights[name], f"{origin}: {name}")
         if weights[name].shape != shape:
-            raise DataError(f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}")
+            raise DataError(
+                f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}; choose others"
+            )
     return expected
 
 
@@ -121,7 +125,7 @@ def check_values(network: Network, weights: Weights, origin: str) -> None:
     """Raise DataError unless the values of weights with the right shapes are valid, see `check_weights`."""
     for name, array in weights.items():
         if not all_finite(array):
-            raise DataError(f"{origin}: {name} contains NaN or infinity")
+            raise DataError(f"{origin}: {name} contains NaN or infinity; choose other weights")
     for projection in network.delayed:
         if (weights[delay_name(projection)] < 0).any():
             negative = "contains negative delays; a spike cannot arrive before it is sent"

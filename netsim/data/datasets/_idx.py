@@ -145,7 +145,9 @@ def _read(path: Path, part: str) -> np.ndarray:
     labels = part.endswith("labels")
     array = read_idx(path, dimensions=1 if labels else None)
     if not labels and array.ndim not in (3, 4):
-        raise DataError(f"{path}: images need 3 or 4 dimensions, not {array.ndim}")
+        raise DataError(
+            f"{path}: images need 3 or 4 dimensions, not {array.ndim}; give samples, height, width (, channels)"
+        )
     if not array.size:
-        raise DataError(f"{path}: is empty")
+        raise DataError(f"{path}: is empty; add samples, or choose another file")
     return array.astype("int64") if labels else array.reshape(*array.shape[:3], -1)

@@ -94,7 +94,9 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     if shapes[name] not in ((), shape):
         raise DataError(f"{path}: {name} has the shape {shapes[name]}, not {shape}; choose the network of the file")
     if events.n_neurons != math.prod(shape):
-        raise DataError(f"{path}: {name} has {events.n_neurons} neurons, but the shape {shape} has {math.prod(shape)}")
+        raise DataError(
+            f"{path}: {name} has {events.n_neurons} neurons, but the shape {shape} has {math.prod(shape)}; correct it"
+        )
     presentation, column = np.nonzero(events.idx != -1)
     neurons = whole_numbers(path, "idx", events.idx[presentation, column])
     if len(neurons) and neurons.max() >= events.n_neurons:

@@ -210,7 +210,9 @@ def _neurons(
         chosen = names == choose_layer(path, layer, sorted(set(names)))
     size = np.count_nonzero(chosen)
     if size != math.prod(shape):
-        raise DataError(f"{path}: has {size} units, but a layer of shape {shape} has {math.prod(shape)} neurons")
+        raise DataError(
+            f"{path}: has {size} units, but a layer of shape {shape} has {math.prod(shape)} neurons; choose its network"
+        )
     columns = {name: whole_numbers(path, name, column[chosen], None) for name, column in units.items()}
     neuron_of = np.full(count, -1)
     neuron_of[chosen] = neuron_numbers(path, columns, shape) if {"neuron", "y"} & set(columns) else np.arange(size)
