@@ -106,8 +106,8 @@ def analyse(
         how |= {"workers": workers, "seed": seed}
         tables = []
         for number, (member, label, group) in enumerate(members):
-            told = part_of(progress, number, len(members))
-            made = analyse(member, name, against, progress=told, **how, **settings).table
+            report = part_of(progress, number, len(members))
+            made = analyse(member, name, against, progress=report, **how, **settings).table
             tables.append(made.assign(network=label, group=group))
         return Analysed(name, join_networks(tables))
     subject = _opened(members[0][0])

@@ -231,8 +231,8 @@ def _with_common_times(frame: pd.DataFrame, others: Sequence[str]) -> pd.DataFra
     """Replace times that differ between networks by their means: the first times, the second times, and so on."""
     if "time_ms" not in frame or len({tuple(times) for _, times in frame.groupby("network")["time_ms"]}) == 1:
         return frame
-    place = frame.groupby(["network", *others], dropna=False, observed=True).cumcount()
-    by = [*(frame[key] for key in others), place]
+    repetition = frame.groupby(["network", *others], dropna=False, observed=True).cumcount()
+    by = [*(frame[key] for key in others), repetition]
     return frame.assign(time_ms=frame.groupby(by, dropna=False, observed=True)["time_ms"].transform("mean"))
 
 

@@ -127,9 +127,9 @@ def study(
     if len(members) > 1:
         frames = []
         for number, (member, label, group) in enumerate(members):
-            told = part_of(progress, number, len(members))
+            report = part_of(progress, number, len(members))
             how: dict[str, Any] = {"stimuli": stimuli, "limit": limit, "layers": layers, "engine": engine}
-            frame = study(member, name, levels, seeds, workers=workers, progress=told, **how)
+            frame = study(member, name, levels, seeds, workers=workers, progress=report, **how)
             frames.append(frame.assign(network=label, group=group))
         return join_networks(frames)
     model = open_model(members[0][0])

@@ -17,15 +17,15 @@ def with_hints(attached: Attached, package: str) -> Attached:
     get, names, listed = attached
 
     def get_with_hints(name: str) -> Any:
-        found = get(name)
-        if inspect.isclass(found):
-            _hint_in_class(found)
-        elif inspect.isfunction(found):
-            found = hinted(found)
+        value = get(name)
+        if inspect.isclass(value):
+            _hint_in_class(value)
+        elif inspect.isfunction(value):
+            value = hinted(value)
             # pickle finds it in the package, and the function itself stays in its module
-            found.__module__, found.__qualname__ = package, name
-            vars(sys.modules[package])[name] = found
-        return found
+            value.__module__, value.__qualname__ = package, name
+            vars(sys.modules[package])[name] = value
+        return value
 
     return get_with_hints, names, listed
 
@@ -49,7 +49,7 @@ def hinted(function: Callable[..., Any]) -> Callable[..., Any]:
 def _hint(function: Callable[..., Any], given: dict[str, Any]) -> str:
     """Return a hint for the first keyword argument that a function does not have. Empty if it has all."""
     parameters = inspect.signature(function).parameters
-    if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return ""
     unknown = [name for name in given if name not in parameters]
     return nearest(unknown[0], [name for name in parameters if name != "self"]) if unknown else ""

@@ -63,9 +63,9 @@ def causes(spikes: Spikes, progress: Progress) -> Iterator[tuple[str, Causes]]:
         progress(done, len(network.populations))
         times[population.name] = spikes[population.name].reshape(count, -1)
         incoming = [_Incoming(model, each, population) for each in network.incoming(population.name)]
-        found = _of_population(population, incoming, times, paths)
-        paths[population.name] = found.paths
-        yield population.name, found
+        result = _of_population(population, incoming, times, paths)
+        paths[population.name] = result.paths
+        yield population.name, result
     progress(len(network.populations), len(network.populations))
 
 
@@ -114,27 +114,27 @@ class _Incoming:
 def _of_population(
     population: Population, incoming: list[_Incoming], times: dict[str, np.ndarray], paths: dict[str, np.ndarray]
 ) -> Causes:
-    own = times[population.name]
-    found = Causes(
-        np.zeros(own.shape, np.uint64),
-        np.zeros(own.shape, np.uint64),
-        np.zeros(own.shape, np.int64),
+    fired_times = times[population.name]
+    result = Causes(
+        np.zeros(fired_times.shape, np.uint64),
+        np.zeros(fired_times.shape, np.uint64),
+        np.zeros(fired_times.shape, np.int64),
         sum((np.diff(each.ends) for each in incoming), np.zeros(population.size, np.int64)),
     )
     gate = population.dynamics.gate if population.integrates else np.inf
-    for presentation, fired_at in enumerate(own):
+    for presentation, fired_at in enumerate(fired_times):
         fired = np.isfinite(fired_at)
         until = np.where(fired, np.minimum(fired_at, gate), -np.inf)
         for each in incoming:
             causal = each.causal(times[each.source][presentation], until)
             source = paths[each.source][presentation, each.pre[causal]]
-            found.paths[presentation] += each.sums(causal, _mixed(source ^ each.key))
-            found.sets[presentation] += each.sums(causal, each.names[causal])
-            found.sizes[presentation] += each.sums(causal, np.ones(len(causal), np.int64))
+            result.paths[presentation] += each.sums(causal, _mixed(source ^ each.key))
+            result.sets[presentation] += each.sums(causal, each.names[causal])
+            result.sizes[presentation] += each.sums(causal, np.ones(len(causal), np.int64))
         number = np.arange(1, population.size + 1, dtype=np.uint64) * _SECOND  # neurons of one set have different paths
-        found.paths[presentation] = np.where(fired, _mixed(found.paths[presentation] ^ number) | np.uint64(1), 0)
-        found.sets[presentation] = np.where(fired, _mixed(found.sets[presentation]) | np.uint64(1), 0)
-    return found
+        result.paths[presentation] = np.where(fired, _mixed(result.paths[presentation] ^ number) | np.uint64(1), 0)
+        result.sets[presentation] = np.where(fired, _mixed(result.sets[presentation]) | np.uint64(1), 0)
+    return result
 
 
 def _mixed(values: np.ndarray) -> np.ndarray:

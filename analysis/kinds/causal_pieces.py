@@ -135,9 +135,9 @@ def causal_pieces(
 
     spikes = present(model, stimuli, engine=engine, workers=workers)
     parts = []
-    for name, found in causes(spikes, progress):
-        fired = (found.paths != 0).sum(axis=0)
-        total = np.where(fired > 0, found.sizes.sum(axis=0) / np.maximum(fired, 1), np.nan)
+    for name, result in causes(spikes, progress):
+        fired = (result.paths != 0).sum(axis=0)
+        total = np.where(fired > 0, result.sizes.sum(axis=0) / np.maximum(fired, 1), np.nan)
         neurons = len(fired)
         part = pd.DataFrame(
             {
@@ -145,15 +145,15 @@ def causal_pieces(
                 "neuron": nullable(np.arange(neurons), np.zeros(neurons, bool)),
                 "presentations": spikes.presentations,
                 "spikes": fired.astype(float),
-                "pieces": distinct(found.paths).astype(float),
-                "sets": distinct(found.sets).astype(float),
+                "pieces": distinct(result.paths).astype(float),
+                "sets": distinct(result.sets).astype(float),
                 "patterns": nullable(np.zeros(neurons), np.ones(neurons, bool)),
                 "causes": total,
-                "share": np.divide(total, found.synapses, out=np.full(neurons, np.nan), where=found.synapses > 0),
+                "share": np.divide(total, result.synapses, out=np.full(neurons, np.nan), where=result.synapses > 0),
             }
         )
         means = part[["spikes", "pieces", "sets", "causes", "share"]].mean()
-        patterns = len(np.unique(found.paths, axis=0))
+        patterns = len(np.unique(result.paths, axis=0))
         whole = {"layer": name, "presentations": spikes.presentations, **means, "patterns": patterns, "neuron": pd.NA}
         parts += [part, pd.DataFrame([whole]).astype({"neuron": "Int64", "patterns": "Int64"})]
     table = pd.concat(parts, ignore_index=True)

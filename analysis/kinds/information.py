@@ -191,11 +191,11 @@ def _discoveries(table: pd.DataFrame, shuffles: int) -> pd.Series:
     import pandas as pd
     from scipy import stats
 
-    found = pd.Series(np.nan, table.index)
+    rates = pd.Series(np.nan, table.index)
     least, lacking = 1 / (1 + shuffles), {}
     for (layer, code), rows in table[table["neuron"].notna()].groupby(["layer", "code"], sort=False, observed=True):
-        found[rows.index] = stats.false_discovery_control(rows["p"])
-        if (rows["p"] < least * 1.5).any() and found[rows.index].min() > _ALPHA:
+        rates[rows.index] = stats.false_discovery_control(rows["p"])
+        if (rows["p"] < least * 1.5).any() and rates[rows.index].min() > _ALPHA:
             lacking[f"{code} of {layer}"] = math.ceil(len(rows) / _ALPHA)
     if lacking:
         few = (
@@ -203,7 +203,7 @@ def _discoveries(table: pd.DataFrame, shuffles: int) -> pd.Series:
         )
         name = max(lacking, key=lambda each: lacking[each])
         warn_user(f"{few} {_ALPHA:g} ({name}); set shuffles={lacking[name]}", DataWarning)
-    return found
+    return rates
 
 
 def _codes(layer: LayerSpikes, bins: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:

@@ -144,17 +144,17 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
         shuffled = noise.copy()
         for label in range(len(labels)):
             shuffled[tag == label] = generator.permuted(noise[tag == label], axis=0)
-        found, control, signal = (_correlations(values) for values in (noise, shuffled, means))
+        measured, control, signal = (_correlations(values) for values in (noise, shuffled, means))
         of_label = [latencies[tag == label] for label in range(len(labels))]
-        fisher = np.array([_fisher(one, other) for one, other in combinations(of_label, 2)])
+        fisher = np.array([_fisher(first, second) for first, second in combinations(of_label, 2)])
         together, independent = fisher.mean(axis=0) if len(latencies.T) else (np.nan, np.nan)
         rows.append(
             {
                 "layer": layer.name,
                 "neurons": latencies.shape[1],
                 "presentations": len(latencies),
-                "noise_correlation": found[0],
-                "noise_sd": found[1],
+                "noise_correlation": measured[0],
+                "noise_sd": measured[1],
                 "control_correlation": control[0],
                 "control_sd": control[1],
                 "signal_correlation": signal[0],

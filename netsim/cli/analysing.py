@@ -196,8 +196,8 @@ effect and test.
         options.make_folder(path.parent)
     record = {"kind": kind, "settings": entry.settings | chosen_settings, "layers": layer, "limit": first}
     record |= {"against": against_name} | ({"trials": trials} if trials else {})
-    said = opened.record_of(chosen, subject, [(analyses, kind)], **record)
-    write_each(files, lambda path: _write(path, result.table, figure, said))
+    full_record = opened.record_of(chosen, subject, [(analyses, kind)], **record)
+    write_each(files, lambda path: _write(path, result.table, figure, full_record))
     plt.close(figure)
     if as_json:
         from netsim.spikes.files import records
@@ -244,43 +244,43 @@ def _analyse_networks(
     for path in out or ():
         _check_suffix(path)
     named = {each.name: opened.subject(each.name) for group in groups for each in group}
-    if files := [name for name, one in named.items() if one.model is None]:
+    if files := [name for name, subject in named.items() if subject.model is None]:
         raise SpecificationError(files[0], "is no network; several subjects must be runs, presets or sweeps")
-    options.check_different({name: one.model for name, one in named.items() if one.model})
+    options.check_different({name: subject.model for name, subject in named.items() if subject.model})
     tables: list[list[Any]] = [[], []]
-    said = []
+    full_records = []
     with (
         options.distributed_over(workers[1], workers[0]) as distribution,
         progress_bar() as progress,
         notes_for(DataWarning),
     ):
         task = progress.add_task(f"analysing {kind}", total=len(named))
-        for group, found in zip(groups, tables, strict=True):
+        for group, frames in zip(groups, tables, strict=True):
             for member in group:
-                one = named[member.name]
+                subject = named[member.name]
                 limit = entry.presentations if how["limit"] is None else how["limit"]
                 other = (
-                    opened.other(each_against, one).spikes(limit, layers, no_progress, distribution, opened.seed)
+                    opened.other(each_against, subject).spikes(limit, layers, no_progress, distribution, opened.seed)
                     if each_against
                     else None
                 )
-                model = one.model if entry.takes("model") else None
+                model = subject.model if entry.takes("model") else None
                 analysed = analyse_by_name(
-                    model or one.spikes(limit, layers, no_progress, distribution),
+                    model or subject.spikes(limit, layers, no_progress, distribution),
                     kind,
                     other,
-                    stimuli=one.stimuli() if model else None,
+                    stimuli=subject.stimuli() if model else None,
                     populations=layers,
                     limit=limit,
-                    engine=one.engine() if model and entry.takes("engine") else None,
+                    engine=subject.engine() if model and entry.takes("engine") else None,
                     workers=distribution if model and entry.takes("workers") else None,
                     seed=opened.seed,
                     **settings,
                 )
-                found.append(analysed.table.assign(network=member.name, group=member.settings))
+                frames.append(analysed.table.assign(network=member.name, group=member.settings))
                 record = {"kind": kind, "settings": entry.settings | settings, "layers": layers, "limit": limit}
-                said.append(
-                    opened.record_of(one, member.name, [(analyses, kind)], **record, against=each_against or None)
+                full_records.append(
+                    opened.record_of(subject, member.name, [(analyses, kind)], **record, against=each_against or None)
                 )
                 progress.advance(task)
     table = join_networks(tables[0])
@@ -295,7 +295,10 @@ def _analyse_networks(
     written = next((path for path in paths if path.name.endswith(_TABLES)), paths[0])
     paths.append(written.with_name(f"{written.name.partition('.')[0]}-networks.csv"))
     write_each(
-        paths, lambda path: _write(path, summary if path.name == paths[-1].name else table, figure, {"networks": said})
+        paths,
+        lambda path: _write(
+            path, summary if path.name == paths[-1].name else table, figure, {"networks": full_records}
+        ),
     )
     plt.close(figure)
     if as_json:

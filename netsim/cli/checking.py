@@ -79,19 +79,19 @@ def print_check(model: str, origin: str, result: Check) -> None:
     weights = "initial weights" if origin == "initial" else "trained weights"
     print(f"{model}: {result.presentations:,} training stimuli, {weights}, {grid}")
     table = new_table("population", "silent>", "at onset>", "too late>", "median latency>", "quartiles>", fold=0)
-    for one in result.populations:
-        fires = not math.isnan(one.median_ms)
-        quartiles = f"{_time(one.lower_quartile_ms)} to {_time(one.upper_quartile_ms)}"
+    for health in result.populations:
+        fires = not math.isnan(health.median_ms)
+        quartiles = f"{_time(health.lower_quartile_ms)} to {_time(health.upper_quartile_ms)}"
         table.add_row(
-            one.population,
-            *(f"{share:.1%}" for share in (one.silent, one.at_onset, one.too_late)),
-            *([f"{_time(one.median_ms)} ms", f"{quartiles} ms"] if fires else []),
+            health.population,
+            *(f"{share:.1%}" for share in (health.silent, health.at_onset, health.too_late)),
+            *([f"{_time(health.median_ms)} ms", f"{quartiles} ms"] if fires else []),
         )
     print_table(table)
     table = new_table("weights onto", "excitation>", "inhibition>", "inhibitory neurons>", fold=0)
-    for one in result.populations:
-        share = "" if one.inhibitory is None else f"{one.inhibitory:.0%}"
-        table.add_row(one.population, f"{one.excitation:.3g}", f"{one.inhibition:.3g}", share)
+    for health in result.populations:
+        share = "" if health.inhibitory is None else f"{health.inhibitory:.0%}"
+        table.add_row(health.population, f"{health.excitation:.3g}", f"{health.inhibition:.3g}", share)
     print_table(table)
     table = new_table("projection", "from", "onto", "arrivals per presentation>", "too late>", fold=0)
     for each in result.projections:

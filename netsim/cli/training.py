@@ -125,31 +125,34 @@ run: versions, machine, git revision, data. If weights or metrics differ, the ex
     network = open_run(run).network()
     with terminal.interrupt_noted() as interrupted, terminal.training_progress(network, interrupted) as callbacks:
         try:
-            found = reproduce_run(
+            reproduction = reproduce_run(
                 run, out, data_dir=data_dir, resume=resume, callbacks=callbacks, interrupted=interrupted
             )
         except KeyboardInterrupt:
             terminal.fail_interrupted(out or Path(f"{run}-reproduced"), "")
     if as_json:
-        terminal.print_json(found.to_dict())
+        terminal.print_json(reproduction.to_dict())
     else:
-        print_reproduction(found)
-    if not found.identical:
-        terminal.fail(f"{run}: is not reproduced; {found.again} has other weights or metrics")
+        print_reproduction(reproduction)
+    if not reproduction.identical:
+        terminal.fail(f"{run}: is not reproduced; {reproduction.again} has other weights or metrics")
 
 
-def print_reproduction(found: Reproduction) -> None:
+def print_reproduction(reproduction: Reproduction) -> None:
     """Show what differs, or that nothing does."""
-    epochs = f"{found.epochs} epoch{'s' * (found.epochs != 1)}"
-    weights = [f"{name} by up to {difference:.3g}" for name, difference in found.weights.items()]
-    metrics = [f"{name} from epoch {epoch}" for name, epoch in found.metrics.items()]
+    epochs = f"{reproduction.epochs} epoch{'s' * (reproduction.epochs != 1)}"
+    weights = [f"{name} by up to {difference:.3g}" for name, difference in reproduction.weights.items()]
+    metrics = [f"{name} from epoch {epoch}" for name, epoch in reproduction.metrics.items()]
     print(f"weights of the best epoch: {'differ: ' + ', '.join(weights) if weights else 'identical to the bit'}")
     print(f"metrics of {epochs}: {'differ: ' + ', '.join(metrics) if metrics else 'identical to the bit'}")
     print(
-        *(f"differs: {change}" for change in found.surroundings or ["nothing in versions, machine and revision"]),
+        *(
+            f"differs: {change}"
+            for change in reproduction.surroundings or ["nothing in versions, machine and revision"]
+        ),
         sep="\n",
     )
-    print(f"run folder: {found.again}")
+    print(f"run folder: {reproduction.again}")
 
 
 def sweep(

@@ -123,9 +123,9 @@ def read_recording(
     >>> trials.presentations, list(trials.classes)[:2]
     (5, [])
     """
-    place = path_in(path, "path")
-    read = _read_nwb if place.suffix == ".nwb" else _read_neo
-    return _cut(read(place, event, label), window, str(place))
+    file = path_in(path, "path")
+    read = _read_nwb if file.suffix == ".nwb" else _read_neo
+    return _cut(read(file, event, label), window, str(file))
 
 
 def _cut(recorded: _Recording, window: tuple[float, float], name: str) -> Spikes:

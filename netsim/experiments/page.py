@@ -74,8 +74,8 @@ def cautions(record: Mapping[str, Any]) -> list[str]:
 
 def _caveats(experiment: Experiment, record: Mapping[str, Any]) -> list[str]:
     recalled = [control.source for control in experiment.controls if not control.read]
-    told = [f"The value of this control was not read at its source: {source}." for source in dict.fromkeys(recalled)]
-    return [*experiment.caveats(), *told, *cautions(record)]
+    unread = [f"The value of this control was not read at its source: {source}." for source in dict.fromkeys(recalled)]
+    return [*experiment.caveats(), *unread, *cautions(record)]
 
 
 def _surroundings(record: Mapping[str, Any]) -> tuple[str, ...]:

@@ -72,16 +72,16 @@ def advise(
     for population in network.in_order:
         if not population.integrates:
             continue
-        name, own = population.name, by_name[population.name]
+        name, health = population.name, by_name[population.name]
         incoming = [arrivals for arrivals in projections if arrivals.target == name]
         findings += [_too_late(network, arrivals) for arrivals in incoming if arrivals.projection in late]
-        if own.silent == 1 and not follows[name]:
-            findings.append(Finding("silent", name, _silence(population, own, "no neuron fires")))
-        elif own.silent > MOSTLY_SILENT and not follows[name] and not silences_on_purpose(network, population):
-            few = f"{own.silent:.0%} of neurons are silent"
-            findings.append(Finding("mostly silent", name, _silence(population, own, few)))
-        if own.at_onset > _MOSTLY:
-            findings.append(Finding("at onset", name, _onset(population, own.at_onset)))
+        if health.silent == 1 and not follows[name]:
+            findings.append(Finding("silent", name, _silence(population, health, "no neuron fires")))
+        elif health.silent > MOSTLY_SILENT and not follows[name] and not silences_on_purpose(network, population):
+            few = f"{health.silent:.0%} of neurons are silent"
+            findings.append(Finding("mostly silent", name, _silence(population, health, few)))
+        if health.at_onset > _MOSTLY:
+            findings.append(Finding("at onset", name, _onset(population, health.at_onset)))
     tied, output = batch.decisions.tied, network.output.name
     if tied.mean() > _MOSTLY and by_name[output].at_onset <= _MOSTLY and not follows[output]:
         fact, remedy = tie_sentence(network, float(tied.mean()), float((tied & at_onset).sum() / tied.sum()), dt)

@@ -52,10 +52,10 @@ def _write(content: bytes, stream: BinaryIO) -> None:
 
 def copy_of(plugin: Mapping[str, Any], folder: Path) -> Path | None:
     """Return the copy of a plug-in in a folder, if it can be loaded and is the code of the record."""
-    place, sha256 = _folder_of(plugin, folder), plugin.get("sha256")
-    if place is None or not sha256:
+    source, sha256 = _folder_of(plugin, folder), plugin.get("sha256")
+    if source is None or not sha256:
         return None
-    path = place / f"{plugin['module']}.py"
+    path = source / f"{plugin['module']}.py"
     content = None if path.is_symlink() else _content(path, sha256)
     if content is None:
         return None
@@ -89,8 +89,8 @@ def _folder_of(plugin: Mapping[str, Any], folder: Path) -> Path | None:
     """Return the folder of a plug-in's copy. None if its module is not a file with that name, such as a script."""
     name = str(plugin["module"])
     is_file = name.isidentifier() and Path(str(plugin.get("file", ""))).name == f"{name}.py"
-    place = folder / name
-    return place if is_file and not (folder.is_symlink() or place.is_symlink()) else None
+    subfolder = folder / name
+    return subfolder if is_file and not (folder.is_symlink() or subfolder.is_symlink()) else None
 
 
 def _digest(plugin: Mapping[str, Any]) -> str:

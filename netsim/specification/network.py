@@ -340,8 +340,8 @@ class Network:
                 alone = (
                     f"has no meaning for neurons of the family {family}, whose time constants determine it; remove it"
                 )
-                own = families[family].has_psp or projection.psp == PSP()
-                require(own, f"{self.key_of(projection)}.psp", alone)
+                fits = families[family].has_psp or projection.psp == PSP()
+                require(fits, f"{self.key_of(projection)}.psp", alone)
             else:
                 require(not weighted, f"{where}.neurons", "are relays, whose connectivity has no weights")
                 of_weights = (projection.psp, projection.initial, projection.plastic, projection.sign)
@@ -590,12 +590,12 @@ class Network:
 
     @cached_property
     def _signs(self) -> dict[str, np.ndarray | None]:
-        found: dict[str, np.ndarray | None] = {STIMULUS: None}
+        signs: dict[str, np.ndarray | None] = {STIMULUS: None}
         for population in self.in_order:
-            found[population.name] = (
-                population.signs if population.integrates else self._signs_of_relays(population, found)
+            signs[population.name] = (
+                population.signs if population.integrates else self._signs_of_relays(population, signs)
             )
-        return found
+        return signs
 
     def _signs_of_relays(self, population: Population, known: Mapping[str, np.ndarray | None]) -> np.ndarray | None:
         (projection,) = self.incoming(population.name)
@@ -603,9 +603,9 @@ class Network:
         if signs is None or signs.size == population.maps:  # pooling does not mix maps
             return signs
         pre, post, _ = self.connections(projection)
-        found = np.zeros(population.size, np.int8)
-        found[post] = np.broadcast_to(signs, self.shapes[projection.source]).ravel()[pre]
-        return found.reshape(population.shape)
+        of_relays = np.zeros(population.size, np.int8)
+        of_relays[post] = np.broadcast_to(signs, self.shapes[projection.source]).ravel()[pre]
+        return of_relays.reshape(population.shape)
 
     def weight_signs(self, projection: Projection) -> np.ndarray | None:
         """Return the imposed signs of weights: 1 (at least 0), -1 (at most 0) or 0 (free). None if all are free.
@@ -632,11 +632,11 @@ class Network:
         if window is not None:
             return of_source[: window.source[2], None]
         pre, _, weight = self.connections(projection)
-        found = np.zeros(math.prod(self.weight_shape(projection)), np.int8)
-        found[weight] = of_source[pre]
+        by_weight = np.zeros(math.prod(self.weight_shape(projection)), np.int8)
+        by_weight[weight] = of_source[pre]
         shared = "has weights that excitatory and inhibitory neurons share; they cannot have a sign"
-        require(bool((found[weight] == of_source[pre]).all()), f"{self.key_of(projection)}.connectivity", shared)
-        return found.reshape(self.weight_shape(projection))
+        require(bool((by_weight[weight] == of_source[pre]).all()), f"{self.key_of(projection)}.connectivity", shared)
+        return by_weight.reshape(self.weight_shape(projection))
 
     def window(self, projection: Projection) -> Window | None:
         """Return the window of a projection, or None if its connectivity is not a window."""

@@ -101,12 +101,12 @@ def _place_of(path: str, sha256: Any, folders: Sequence[Path]) -> str:
     places = [path, *(str(folder / path) for folder in folders)]
     if sha256:
         places += [str(folder / Path(path).name) for folder in folders]
-    found = [place for place in dict.fromkeys(places) if os.path.isfile(place)]
-    for place in found if sha256 and len(found) > 1 else ():  # reading checks a single candidate
+    files = [file for file in dict.fromkeys(places) if os.path.isfile(file)]
+    for file in files if sha256 and len(files) > 1 else ():  # reading checks a single candidate
         with contextlib.suppress(OSError, DataError):  # reading refuses the file later
-            if file_sha256(Path(place)) == sha256:
-                return place
-    return found[0] if found else path
+            if file_sha256(Path(file)) == sha256:
+                return file
+    return files[0] if files else path
 
 
 def _list(tables: Any) -> list[dict[str, Any]]:
@@ -301,8 +301,8 @@ def _chosen(registry: Registry[Any], table: dict[str, Any], key: str, where: str
     name = table.pop(key, None)
     check_choice(name, registry, f"{where}.{key}")
     cls = registry[name]
-    own = {field.name: table.pop(field.name) for field in dataclasses.fields(cls) if field.name in table}
-    return functools.partial(_build, cls, own, where)
+    settings = {field.name: table.pop(field.name) for field in dataclasses.fields(cls) if field.name in table}
+    return functools.partial(_build, cls, settings, where)
 
 
 def _encoder(table: Any) -> Encoder:
@@ -330,8 +330,8 @@ def _layer(table: dict[str, Any], position: int) -> Layer:
     make = _chosen(connectivities, table, "rule", where)
     # name unknown keys of layers before missing keys of connectivities
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
-    own = {"connectivity": make()} | _psp(table, where) | _feedback(table, where) | _winners(table, where)
-    return _build(Layer, table | own, where)
+    settings = {"connectivity": make()} | _psp(table, where) | _feedback(table, where) | _winners(table, where)
+    return _build(Layer, table | settings, where)
 
 
 def _population(table: dict[str, Any], position: int) -> Population:

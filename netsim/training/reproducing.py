@@ -122,7 +122,7 @@ def reproduce(
     network, record, history = folder.network(), folder.record(), _history(folder)
     _check(folder, record)
     path = Path(f"{folder.path}-reproduced") if out is None else path_in(out, "out")
-    place = data_dir or (str(folder.data) if folder.data.is_dir() else record.get("data_dir"))
+    data = data_dir or (str(folder.data) if folder.data.is_dir() else record.get("data_dir"))
     callbacks = callbacks or Callbacks()
     on_warning = callbacks.on_warning if on_warning is None else on_warning
     stopping = dataclasses.replace(callbacks, stop=lambda done: len(done) >= len(history))
@@ -130,7 +130,7 @@ def reproduce(
     for stage in _stages(network, record):
         if stage.training.epochs < begun:
             continue
-        training = open_training(path, stage, record["seed"], record.get("limit"), place, resume, on_warning=on_warning)
+        training = open_training(path, stage, record["seed"], record.get("limit"), data, resume, on_warning=on_warning)
         if not resume and (changes := _changes(folder, training.folder)):
             on_warning(f"{path}: differs from the run: {'; '.join(changes)}")
         training.train(stopping, interrupted)

@@ -228,10 +228,10 @@ def _folder(recordings: Any) -> Path:
 
 def _cache_file(chosen: type, part: str, recordings: Recordings, encoder: Encoder) -> Path:
     """Return the cache file. Its name depends on everything that determines its content."""
-    name, own = chosen.__name__, not chosen.__module__.startswith("tonic.")
+    name, plugged_in = chosen.__name__, not chosen.__module__.startswith("tonic.")
     described = {
         "tonic": importlib.metadata.version("tonic"),
-        "data set": [name, part, *([_source_of(chosen)] if own else [])],
+        "data set": [name, part, *([_source_of(chosen)] if plugged_in else [])],
         "files": _listing(_folder(recordings)),
         "encoder": {"kind": encoder.kind, **dataclasses.asdict(encoder)},
         "order": ORDER_SEED,
