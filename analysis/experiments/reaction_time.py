@@ -182,7 +182,7 @@ def _deadlines(axes: plt.Axes, most: pd.DataFrame) -> None:
         )
     axes.set(xlabel="deadline (ms)", ylabel="decided correctly (%)", ylim=(0, 102))
     axes.set_title(f"{most['classes'].max()} classes")
-    axes.legend(fontsize="small", loc="center right")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.05, 0.98), ncols=2, handlelength=1, columnspacing=1)
 
 
 def _diffusion(axes: plt.Axes, table: pd.DataFrame, colour: object) -> None:

@@ -264,12 +264,14 @@ def test_dale_keeps_the_signs_and_measures_all_layers(images: str) -> None:
 
 def test_delays_learn_beside_weights_or_alone() -> None:
     made = LearnedDelays()
-    learned = {each: made.network(20, each) for each in ("weights", "delays", "both")}
+    learned = {each: made.network("yin-yang", 20, each) for each in ("weights", "delays", "both")}
     counts = {each: summarise(network)["parameters"] for each, network in learned.items()}
     assert counts["weights"] == counts["delays"]
     assert abs(counts["both"] - counts["weights"]) <= 10  # half as many biases
     assert [each.plastic for each in learned["delays"].projections] == [False, False]
-    result = netsim.experiment("delays", quick=True, seeds=1, settings={"sizes": [6], "epochs": 1})
+    result = netsim.experiment(
+        "delays", quick=True, seeds=1, settings={"datasets": ["yin-yang"], "sizes": [6], "epochs": 1}
+    )
     drawn = result.table.dropna(subset="share")
     assert drawn.groupby("learned")["share"].sum().to_dict() == pytest.approx({"both": 1.0, "delays": 1.0})
     assert result.table["accuracy"].between(0, 1).all()
@@ -280,7 +282,7 @@ def test_delays_learn_beside_weights_or_alone() -> None:
 def test_verdicts_of_delays() -> None:
     def outcome(difference: float) -> str:
         rows = [
-            {"size": 120, "learned": learned, "seed": seed, "accuracy": accuracy + 1e-3 * seed}
+            {"dataset": "yin-yang", "size": 120, "learned": learned, "seed": seed, "accuracy": accuracy + 1e-3 * seed}
             for learned, accuracy in (("weights", 0.9), ("delays", 0.9 + difference))
             for seed in range(5)
         ]

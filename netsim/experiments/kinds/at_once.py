@@ -34,7 +34,7 @@ class AtOnce(Experiment):
 
     question = "What do layers that run at once gain over layers in turn?"
     duration = "30 min"
-    quick_duration = "2 min"
+    quick_duration = "1 min"
     order = 11
     quick = {"hidden": (200, 200), "images": 6000, "epochs": 4, "test_images": 1000}
     controls = (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netsim.specification import Network
 
 _LEARNED = ("weights", "delays", "both")
+POINTS = "yin-yang"
 _LONGEST, _BIN = 64.0, 4.0
 """Longest delay, and width of the bins of their histogram (ms)."""
 _COMPARABLE = 2.0
@@ -32,7 +33,7 @@ class LearnedDelays(Experiment):
     duration = "30 min"
     quick_duration = "1 min"
     order = 10
-    quick = {"sizes": (30,), "epochs": 15}
+    quick = {"sizes": (30,), "epochs": 15, "images": 3000, "image_epochs": 3}
     controls = (
         Control(
             "accuracy of delays alone minus that of weights alone",
@@ -47,14 +48,23 @@ class LearnedDelays(Experiment):
         "DelGrad, Nature Communications 2025, PMC12420821, on exact gradients of delays, with Yin-Yang.",
     )
 
+    datasets: tuple[str, ...] = (POINTS, "mnist")
     learned: tuple[str, ...] = setting(_LEARNED, choices=_LEARNED)
     sizes: tuple[int, ...] = setting((30, 120), least=2)
     epochs: int = setting(100)
+    image_size: int = setting(100, least=2)
+    images: int = setting(6000, least=20)
+    image_epochs: int = setting(4)
     mean: float = setting(16.0, above=0, below=1e3)
     spread: float = setting(8.0, above=0, below=1e3)
 
     def conditions(self) -> Sequence[Condition]:
-        return [{"size": size, "learned": each} for size in self.sizes for each in self.learned]
+        return [
+            {"dataset": dataset, "size": size, "learned": each}
+            for dataset in self.datasets
+            for size in (self.sizes if dataset == POINTS else (self.image_size,))
+            for each in self.learned
+        ]
 
     def measure(self, unit: Unit) -> list[Row]:
         import numpy as np
@@ -63,8 +73,8 @@ class LearnedDelays(Experiment):
         from netsim.measuring.evaluation import evaluate
         from netsim.specification.summary import summarise
 
-        network = self.network(unit.condition["size"], unit.condition["learned"])
-        with trained(network, unit) as model:
+        network = self.network(**unit.condition)
+        with trained(network, unit, **({} if unit.condition["dataset"] == POINTS else {"limit": self.images})) as model:
             accuracy = evaluate(model).strict_accuracy
             delays = [array.ravel() for name, array in model.weights.items() if name.endswith(".delay")]
         known: Row = {"accuracy": accuracy, "parameters": summarise(network)["parameters"]}
@@ -76,19 +86,23 @@ class LearnedDelays(Experiment):
             for edge, count in zip(edges, counts, strict=False)
         ]
 
-    def network(self, size: int, learned: str) -> Network:
+    def network(self, dataset: str, size: int, learned: str) -> Network:
         """Return a network of `size` hidden neurons, or half as many if both weights and delays are learned."""
+        from netsim.experiments.networks import stimulus_driven
         from netsim.models.presets import load_preset
         from netsim.specification import Delays, Dense
 
-        base = load_preset("yin-yang")
+        if dataset == POINTS:
+            base, settings = load_preset("yin-yang"), {"epochs": self.epochs}
+        else:
+            base = stimulus_driven("delays", "free", (size,), 10)
+            settings = {"dataset": dataset, "epochs": self.image_epochs, "batch": 50, "validation": self.images // 20}
         delay: Any = Delays("synapse", mean=self.mean, spread=self.spread, longest=_LONGEST, learned=True)
         more: dict[str, Any] = {"plastic": learned != "delays"} | ({} if learned == "weights" else {"delay": delay})
         hidden, output = base.layers() or ()
         count = max(1, size // 2) if learned == "both" else size
         layers = (replace(hidden, connectivity=Dense(count), **more), replace(output, **more))
-        training = replace(base.training, epochs=self.epochs)
-        return replace(base.with_layers(layers), training=training)
+        return replace(base.with_layers(layers), training=replace(base.training, **settings))
 
     def draw(self, table: pd.DataFrame) -> Figure:
         from netsim.analysis.experiments.delays import draw
@@ -98,34 +112,44 @@ class LearnedDelays(Experiment):
     def results(self, table: pd.DataFrame) -> Results:
         from netsim.analysis.experiments.delays import summary
 
-        return Results(("size>", "learned", "parameters>", "accuracy (%)>", "minus weights (points)>"), summary(table))
+        return Results(
+            ("data set", "size>", "learned", "parameters>", "accuracy (%)>", "minus weights (points)>"), summary(table)
+        )
 
     def compared(self, table: pd.DataFrame) -> list[str]:
-        from netsim.analysis.experiments.delays import gain_over_weights
-
-        difference = gain_over_weights(table, max(self.sizes), "delays")
-        return [difference.shown("{:+.2f}", "points (Yin-Yang)", "not measured")]
+        return [
+            "; ".join(
+                f"{dataset}: {found.shown('{:+.2f}', 'points', 'not measured')}"
+                for dataset, found in self._gains(table).items()
+            )
+        ]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
+        found = self._gains(table)
+        if not found or not all(each.seeds for each in found.values()):
+            return Verdict("not reproduced", "Delays alone and weights alone were not both measured.")
+        changes = " and ".join(f"{each.shown('{:+.2f}')} points ({dataset})" for dataset, each in found.items())
+        reason = (
+            f"In the largest networks, delays alone change the accuracy by {changes} compared with weights alone."
+            f" Comparable means that the interval lies above -{_COMPARABLE:g} points."
+        )
+        if all(each.seeds > 1 and each.lies_above(0) for each in found.values()):
+            return Verdict("beyond", reason)
+        comparable = all(each.lies_above(-_COMPARABLE) for each in found.values())
+        return Verdict("reproduced" if comparable else "not reproduced", reason)
+
+    def _gains(self, table: pd.DataFrame) -> dict[str, Any]:
+        """Return accuracy (points) of delays minus weights in the largest networks, by data set."""
         from netsim.analysis.experiments.delays import gain_over_weights
 
-        size = max(self.sizes)
-        difference = gain_over_weights(table, size, "delays")
-        if not difference.seeds:
-            return Verdict("not reproduced", "Delays alone and weights alone were not both measured.")
-        reason = (
-            f"With size {size}, delays alone change the accuracy by {difference.shown('{:+.2f}')} points compared with"
-            f" weights alone. Comparable means that the interval lies above -{_COMPARABLE:g} points."
-        )
-        if difference.seeds > 1 and difference.lies_above(0):
-            return Verdict("beyond", reason)
-        return Verdict("reproduced" if difference.lies_above(-_COMPARABLE) else "not reproduced", reason)
+        sizes = table.groupby("dataset", sort=False)["size"].max().items()
+        return {str(dataset): gain_over_weights(table, str(dataset), int(size), "delays") for dataset, size in sizes}
 
     def model(self) -> list[str]:
         return [
-            "The preset yin-yang: a feed-forward network for the Yin-Yang points, with 4 inputs, one hidden layer and 3"
-            " outputs. All neurons run at once, do not leak, and fire at most once. Postsynaptic potentials are ramps."
-            " Biases are always learned.",
+            "Points: the preset yin-yang, with 4 inputs, one hidden layer and 3 outputs. Biases are always learned."
+            " Images: 784 inputs, one hidden layer and 10 outputs, without biases. All neurons run at once, do not"
+            " leak, and fire at most once. Postsynaptic potentials are ramps.",
             "Weights: weights are learned, and there are no delays. Delays: weights stay as drawn, and each synapse"
             " learns its delay. Both: each synapse learns weight and delay, with half as many hidden neurons, so that"
             " the number of parameters is about the same.",
@@ -135,25 +159,27 @@ class LearnedDelays(Experiment):
 
     def protocol(self) -> list[str]:
         return [
-            f"Each network learns by STiDi-BP (epochs: {self.epochs}). The accuracy is that on the test points."
-            " A tie of output spikes is an error. Sizes are hidden neurons of the networks that learn weights"
-            " or delays alone.",
-            "Verdict, fixed before the run, at the largest size, paired by seed: *beyond* if the interval of delays"
-            f" minus weights lies above 0, *reproduced* if it lies above -{_COMPARABLE:g} points, else *not reproduced*"
-            " (which may also mean too few seeds).",
+            f"Each network learns by STiDi-BP from all points (epochs: {self.epochs}), or from {self.images:,} images"
+            f" (epochs: {self.image_epochs}). The accuracy is that on the test set. A tie of output spikes is an error."
+            " Sizes are hidden neurons of the networks that learn weights or delays alone.",
+            "Verdict, fixed before the run, at the largest size, paired by seed, for every data set: *beyond* if the"
+            f" intervals of delays minus weights lie above 0, *reproduced* if they lie above -{_COMPARABLE:g} points,"
+            " else *not reproduced* (which may also mean too few seeds).",
         ]
 
     def caption(self) -> str:
         return (
-            "Left: accuracy by size and by what is learned; bars are 95 % intervals over seeds. Right: learned delays"
-            " of the largest networks, mean over seeds."
+            "Left: accuracy by data set, size and by what is learned; bars are 95 % intervals over seeds. Others:"
+            " learned delays of the largest networks of each data set, mean over seeds."
         )
 
     def caveats(self) -> list[str]:
         return [
-            "The published comparison of delays with weights is on MNIST and Fashion-MNIST. Ours is on Yin-Yang.",
+            "Images were added after runs on points. So the rule of the verdict was fixed before the runs for points"
+            " alone."
+            " One network, with 6,000 images, was tried on held-out training images before. Delays alone reached"
+            " 78.5 % (76 % with a lower rate), weights alone 93.7 %.",
             "Weights that stay as drawn are normal. The published networks also used ternary weights.",
-            "Initial weights and the learning rate are those of the preset. They were chosen for weights, not for"
-            " delays. An earlier network, in which outputs fell silent with delays alone, was replaced by the preset"
-            " after a look at its results.",
+            "Initial weights and learning rates were chosen for weights, not for delays. An earlier network, in which"
+            " outputs fell silent with delays alone, was replaced by the preset after a look at its results.",
         ]

@@ -37,7 +37,7 @@ class FeedbackAlignment(Experiment):
 
     question = "Do lower layers learn from first spikes without the transport of weights?"
     duration = "under 2 h"
-    quick_duration = "2 min"
+    quick_duration = "1 min"
     order = 9
     quick = {
         "datasets": ("mnist",),

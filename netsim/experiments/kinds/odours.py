@@ -30,8 +30,8 @@ class Odours(Experiment):
     """Classify recorded odours, and compare neighbouring concentrations, by first spikes and by counts."""
 
     question = "Do first spikes of receptor neurons tell odours over more concentrations than counts?"
-    duration = "20 min"
-    quick_duration = "3 min"
+    duration = "3 min"
+    quick_duration = "1 min"
     order = 5
     quick = {
         "levels": (-2.0, -1.0, 0.0, 1.0, 2.0),

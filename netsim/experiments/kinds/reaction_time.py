@@ -31,7 +31,7 @@ class ReactionTime(Experiment):
 
     question = "Do first-spike decisions obey the laws of human reaction times?"
     duration = "20 min"
-    quick_duration = "2 min"
+    quick_duration = "1 min"
     order = 2
     quick = {"classes": (2, 4, 10), "images": 6000, "epochs": 4, "test_images": 500}
     controls = (

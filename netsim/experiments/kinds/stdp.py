@@ -28,7 +28,7 @@ class DeepSTDP(Experiment):
 
     question = "How well do features learned by STDP from first spikes tell digits apart?"
     duration = "under 2 h"
-    quick_duration = "4 min"
+    quick_duration = "2 min"
     order = 7
     quick = {"learned": (200, 1000), "images": 4000, "test_images": 1000}
     controls = (
