@@ -2,8 +2,9 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from scipy.special import stdtrit
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
 from netsim.analysis.members import members_of
+from netsim.analysis.networks import ROUNDING
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, note_at, theme
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
@@ -25,9 +27,10 @@ from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import studies
 from netsim.specification.checks import check_kind
 from netsim.spikes import Progress, no_progress
+from netsim.spikes.batches import Distribution, serial
 from netsim.spikes.workers import Workers, distribution_of
-from netsim.studies.plans import make_plan
-from netsim.studies.runner import StudyRunner
+from netsim.studies.plans import Plan, make_plan
+from netsim.studies.runner import EngineAt, StudyRunner
 from netsim.studies.study import Study
 from netsim.training.pretraining import weights_sha256
 
@@ -45,8 +48,6 @@ _TIMES = {
     "latency_difference_ms": "mean absolute change of latency (ms)",
 }
 _MEASURES = _SHARES | _TIMES
-_ROUNDING = 1e-12
-"""Widest interval of equal values that were rounded differently."""
 
 
 def _former(
@@ -123,36 +124,46 @@ def study(
     >>> table["condition"].tolist()
     ['undisturbed', 'disturbed']
     """
-    members = members_of_subjects(model)
-    if len(members) > 1:
-        frames = []
-        for number, (member, label, group) in enumerate(members):
-            report = part_of(progress, number, len(members))
-            how: dict[str, Any] = {"stimuli": stimuli, "limit": limit, "layers": layers, "engine": engine}
-            frame = study(member, name, levels, seeds, workers=workers, progress=report, **how)
-            frames.append(frame.assign(network=label, group=group))
-        return join_networks(frames)
-    model = open_model(members[0][0])
-    if engine is None:
-        model.check_engine()
-    network, settings = model.network, model.network.training
-    plan = make_plan(network, name, levels, seeds, layers)
-    if stimuli is None:
-        stimuli = model.splits().test
-    check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
-    stimuli = stimuli.first(limit)
-    if not len(stimuli):
-        raise DataError("stimuli: are empty; give at least one stimulus")
+    chosen = []
+    for member, label, group in members_of_subjects(model):
+        opened = open_model(member)
+        if engine is None:
+            opened.check_engine()
+        plan = make_plan(opened.network, name, levels, seeds, layers)
+        shown = opened.splits().test if stimuli is None else stimuli
+        check_kind(shown, Stimuli, "stimuli", "such as model.splits().test")
+        shown = shown.first(limit)
+        if not len(shown):
+            raise DataError("stimuli: are empty; give at least one stimulus")
+        engine_at = partial(make_engine, engine or opened.network.training.engine, opened.network)
+        chosen.append(StudyOfNetwork(opened, plan, shown, engine_at, label, group))
     with distribution_of(workers) as distribution:
-        runner = StudyRunner(
-            plan,
-            model,
-            stimuli,
-            lambda dt: make_engine(engine or settings.engine, network, dt),
-            progress,
-            distribution,
-        )
-        return study_table(runner.run())
+        frames = run_studies(chosen, progress, distribution)
+    return join_networks(frames) if len(frames) > 1 else frames[0].drop(columns=["network", "group"])
+
+
+class StudyOfNetwork(NamedTuple):
+    """A network, its stimuli, and how they are disturbed. `name` and `group` go into the table."""
+
+    model: Model
+    plan: Plan
+    stimuli: Stimuli
+    engine_at: EngineAt
+    name: str
+    group: str
+
+
+def run_studies(
+    chosen: Sequence[StudyOfNetwork], progress: Progress = no_progress, distribution: Distribution = serial
+) -> list[pd.DataFrame]:
+    """Run the study of each network, and return a table of each, with the columns ``network`` and ``group``."""
+    counts = [each.plan.passes * len(each.stimuli) for each in chosen]
+    frames = []
+    for number, (model, plan, stimuli, engine_at, name, group) in enumerate(chosen):
+        advance = after(progress, sum(counts[:number]), sum(counts))
+        runner = StudyRunner(plan, model, stimuli, engine_at, advance, distribution)
+        frames.append(study_table(runner.run()).assign(network=name, group=group))
+    return frames
 
 
 def members_of_subjects(subjects: Subject | Sequence[Subject]) -> list[tuple[Subject, str, str]]:
@@ -193,6 +204,11 @@ def join_networks(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def part_of(progress: Progress, number: int, count: int) -> Progress:
     """Return the progress of one of several equal parts."""
     return lambda done, total: progress(number * total + done, count * total)
+
+
+def after(progress: Progress, before: int, total: int) -> Progress:
+    """Return the progress of a part that begins after `before` of all presentations."""
+    return lambda done, _: progress(before + done, total)
 
 
 def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -414,11 +430,11 @@ def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     summary["low"], summary["high"] = (summary["mean"] - half).clip(lower=0), summary["mean"] + half
     if measure in _SHARES:
         low, high = wilson_interval(summary["mean"].to_numpy(), presentations)
-        single = (summary["count"] == 1) | (half <= _ROUNDING)  # equal values say nothing about other stimuli
+        single = (summary["count"] == 1) | (half <= ROUNDING)  # equal values say nothing about other stimuli
         summary["low"] = summary["low"].where(~single, low)
         summary["high"] = summary["high"].where(~single, high).clip(upper=1)
     else:
-        summary.loc[half <= _ROUNDING, ["low", "high"]] = np.nan
+        summary.loc[half <= ROUNDING, ["low", "high"]] = np.nan
     return summary.reset_index()
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from netsim.runs.folder import RunFolder
-    from netsim.spikes import Progress
 
 
 def study(
@@ -80,11 +79,10 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
     """
     from netsim.analysis.members import members_of
     from netsim.analysis.networks import compare_networks
-    from netsim.analysis.studies import join_networks, study_table
+    from netsim.analysis.studies import StudyOfNetwork, join_networks, run_studies
     from netsim.engines import make_engine
     from netsim.spikes.files import check_table_suffix, records, write_table
     from netsim.studies.plans import make_plan
-    from netsim.studies.runner import StudyRunner
 
     if degradation is not None and name != "degrade":
         raise SpecificationError("--degradation", f"has no meaning for {name}, only for degrade; remove it")
@@ -94,7 +92,7 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
     members, others = members_of(subjects), members_of(against or ())
     if both := {each.name for each in members} & {each.name for each in others}:
         raise SpecificationError(f"--against {min(both)}", "is in both groups; a network belongs to one of them")
-    frames, records_of_each, plans = [], [], []
+    records_of_each, plans = [], []
     for member in [*members, *others]:
         chosen, network = options.model_of(member.name, seed, engine=engine, dt=dt, dataset=dataset)
         plan = make_plan(network, name, level, range(seed, seed + (seeds or 5)), layer)
@@ -115,22 +113,21 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
         check_table_suffix(table)
     stimuli = [options.split_of(chosen, network, split, data_dir, limit) for _, chosen, network, _ in plans]
     options.make_folder(folder)
-    total = sum(plan.passes * len(shown) for (*_, plan), shown in zip(plans, stimuli, strict=True))
+    chosen_networks = []
+    for (member, chosen, network, plan), shown in zip(plans, stimuli, strict=True):
+        options.note_initial_weights(member.name, chosen, seed)
+        more: dict[str, Any] = {"dt_ms": None} if studies[plan.study].is_grid else {}
+        more |= {"presentations": len(shown), **plan.to_dict()}
+        source = {"dataset": network.training.dataset, "split": split}
+        records_of_each.append(
+            options.record_of(member.name, chosen, network, source, seed, [(studies, plan.study)], **more)
+        )
+        model = replace(chosen, network=network)
+        engine_at = functools.partial(make_engine, network.training.engine, network)
+        chosen_networks.append(StudyOfNetwork(model, plan, shown, engine_at, member.name, member.settings))
+    total = sum(each.plan.passes * len(each.stimuli) for each in chosen_networks)
     with options.distributed_over(scheduler, workers) as distribution, counting(f"studying {name}", total) as advance:
-        done = 0
-        for (member, chosen, network, plan), shown in zip(plans, stimuli, strict=True):
-            options.note_initial_weights(member.name, chosen, seed)
-            more: dict[str, Any] = {"dt_ms": None} if studies[plan.study].is_grid else {}
-            more |= {"presentations": len(shown), **plan.to_dict()}
-            source = {"dataset": network.training.dataset, "split": split}
-            record = options.record_of(member.name, chosen, network, source, seed, [(studies, plan.study)], **more)
-            model = replace(chosen, network=network)
-            engine_at = functools.partial(make_engine, network.training.engine, network)
-            report = part_after(advance, done, total)
-            runner = StudyRunner(plan, model, shown, engine_at, report, distribution)
-            frames.append(study_table(runner.run()).assign(network=member.name, group=member.settings))
-            records_of_each.append(record)
-            done += plan.passes * len(shown)
+        frames = run_studies(chosen_networks, advance, distribution)
     record = records_of_each[0] if not several else {"networks": records_of_each}
     compared = None
     if not several:
@@ -151,11 +148,6 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
     if compared is not None:
         print_comparison(compared[compared["measure"].isin(["strict_accuracy", "mean_decision_latency_ms"])])
     print(*files, sep="\n")
-
-
-def part_after(advance: Progress, done: int, total: int) -> Progress:
-    """The progress of one network, after so many presentations of others."""
-    return lambda now, _: advance(done + now, total)
 
 
 def folder_of(subjects: list[str], run: RunFolder | None, network: str, several: bool) -> Path:

@@ -38,7 +38,7 @@ def test_every_study_is_told(netsim: Netsim) -> None:
 def test_studies_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
     install(studies, "weight-decay", OWN)
     shown = " ".join(netsim("study", "--help").out.split())
-    assert "* weight-decay: weights shrink (level: fraction) Files are" in shown
+    assert "• weight-decay: weights shrink (level: fraction) Files are" in shown
     done = netsim("study", "weight-decay", run, "--limit", 20, "--layer", "output", "--out", "here", "--json").json()
     assert [row["level"] for row in done["rows"]] == [None, 0.0, 0.5]
     assert done["rows"][2]["latency_difference_ms"] > 0
