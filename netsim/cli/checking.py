@@ -32,16 +32,15 @@ def check(
 
     Training stimuli are presented to the initial weights of a preset or TOML file, or to the weights of a run.
     """
-    from netsim.runs.model import find_run
+    from netsim.runs.model import Model, find_run
     from netsim.specification.keys import parse_settings
     from netsim.training.beginnings import beginning_of
-    from netsim.training.checking import beginning
     from netsim.training.checking import check as check_network
 
     given = parse_settings(settings or ())
     if find_run(model) is None:
         network = options.with_options(beginning_of(model, given).network, dataset=dataset, engine=engine, dt=dt)
-        chosen = beginning(network, seed)
+        chosen = Model(network, {}, "initial")  # the check draws its weights
     else:
         if given:
             raise SpecificationError("--set", f"has no meaning for {model}, a trained run; give a preset or TOML file")
@@ -51,7 +50,8 @@ def check(
     stimuli = splits.training
     simulator = options.build(network.training.engine, network, network.training.dt)
     with counting("checking", min(limit, len(stimuli))) as advance:
-        result = check_network(chosen, stimuli, limit=limit, engine=simulator, seed=seed, progress=advance)
+        subject = chosen if chosen.run else network
+        result = check_network(subject, stimuli, limit=limit, engine=simulator, seed=seed, progress=advance)
     if as_json:
         print_json({"subject": model, "weights": chosen.origin, **result.to_dict()})
     else:

@@ -17,6 +17,7 @@ from netsim.specification import InitialWeights, Network
 from netsim.specification.checks import check_kind, whole
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import as_they_are, present_parts
+from netsim.training.checkpoint import TrainingState
 from netsim.training.fitting import proposed
 from netsim.training.starting import fit_state, start_training
 from netsim.weights.binary import forward_weights
@@ -83,14 +84,15 @@ def check(
     >>> netsim.check(network).advice[0].partition(";")[0]
     'hidden: no neuron fires'
     """
-    limit, known = whole(limit, "limit", least=1), beginning(model, seed)
+    limit = whole(limit, "limit", least=1)
+    known, state = _begun(model, seed)
     if stimuli is None:
         stimuli = known.splits(as_needed=True).training
     check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).training")
     if not len(stimuli):
         raise DataError("stimuli: there are none to check a network with; give at least one")
     engine = engine or known.make_engine()
-    known, initial = _fitted(known, stimuli, engine, seed)
+    known, initial = (known, {}) if state is None else _fitted(known, state, stimuli, engine, seed)
     stimuli = stimuli.first(limit)
     parts = present_parts(
         engine, stimuli, as_they_are(known.weights), lambda _, presented: presented.latencies, progress, size=_PART
@@ -99,12 +101,11 @@ def check(
     return replace(check_latencies(known.network, known.weights, latencies, engine.dt), proposed=initial)
 
 
-def _fitted(known: Model, stimuli: Stimuli, engine: Engine, seed: int) -> tuple[Model, dict[str, InitialWeights]]:
+def _fitted(
+    known: Model, state: TrainingState, stimuli: Stimuli, engine: Engine, seed: int
+) -> tuple[Model, dict[str, InitialWeights]]:
     """Return a model with fitted initial weights, as in a training, and their distributions for a specification."""
     network = known.network
-    if known.origin != "initial" or network.training.pretrained:
-        return known, {}
-    state = start_training(network, seed)
     if not state.to_fit:
         return known, {}
     by_equation = getattr(engine, "solves_equation", False)
@@ -112,11 +113,12 @@ def _fitted(known: Model, stimuli: Stimuli, engine: Engine, seed: int) -> tuple[
     return replace(known, weights=forward_weights(network, state.weights)), proposed(network, fitted)
 
 
-def beginning(model: Subject, seed: int = 0) -> Model:
-    """Return a model with the initial weights of a training, or the model of a run unchanged."""
+def _begun(model: Subject, seed: int) -> tuple[Model, TrainingState | None]:
+    """Return a model with the initial weights of a training, and its state. A run has no such state."""
     if isinstance(model, Model):
-        return model
+        return model, start_training(model.network, seed) if model.origin == "initial" else None
     if isinstance(model, str | Path) and find_run(str(model)) is not None:
-        return load_model(model, seed)
+        return load_model(model, seed), None
     network = model if isinstance(model, Network) else load_network(str(model))
-    return Model(network, forward_weights(network, start_training(network, seed).weights), "initial")
+    state = start_training(network, seed)
+    return Model(network, forward_weights(network, state.weights), "initial"), state
