@@ -63,6 +63,7 @@ from .kinds.trajectories import trajectory_figure as trajectory_figure
 from .learning_tables import displacement_table as displacement_table
 from .learning_tables import metrics_table as metrics_table
 from .learning_tables import weight_table as weight_table
+from .nesting import nested_intervals as nested_intervals
 from .network_tables import projection_table as projection_table
 from .networks import compare_networks as compare_networks
 from .networks import networks_figure as networks_figure

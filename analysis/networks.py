@@ -68,13 +68,13 @@ def over_networks(frame: pd.DataFrame) -> pd.DataFrame:
     """
     from scipy.special import stdtrit
 
-    values, keys = _by_network(frame)
+    values, keys = long_table(frame)
     grouped = values.groupby([*keys, "of"], sort=False, dropna=False, observed=True)["value"]
     table = grouped.agg(networks="count", mean="mean", sd="std").reset_index()
     half = stdtrit(np.maximum(table["networks"], 2) - 1, 0.975) * table["sd"] / np.sqrt(table["networks"])
     half = half.where(half > ROUNDING * table["mean"].abs())  # equal values say nothing about other networks
     table["low"], table["high"] = table["mean"] - half, table["mean"] + half
-    return _named(table)
+    return named(table)
 
 
 def compare_networks(frame: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +121,7 @@ def compare_networks(frame: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame
     import pandas as pd
     from scipy import stats
 
-    (values, keys), (others, other_keys) = _by_network(frame), _by_network(against)
+    (values, keys), (others, other_keys) = long_table(frame), long_table(against)
     if both := sorted(set(values["network"]) & set(others["network"])):
         raise DataError(f"{both[0]}: is in both groups; a network belongs to one of them")
     by = [*(key for key in keys if key in other_keys), "of"]
@@ -148,7 +148,7 @@ def compare_networks(frame: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame
     table["q"], known = np.nan, table["p"].notna()
     if known.any():
         table.loc[known, "q"] = stats.false_discovery_control(table.loc[known, "p"], method="by")
-    return _named(table)
+    return named(table)
 
 
 def networks_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
@@ -211,8 +211,11 @@ def networks_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     return axes
 
 
-def _by_network(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return one value per network, key and measure, and the names of the key columns."""
+def long_table(frame: pd.DataFrame, draws: bool = False) -> tuple[pd.DataFrame, list[str]]:
+    """Return one value per network, key and measure, and the names of the key columns.
+
+    With `draws`, each draw (column ``seed``) has a value of its own.
+    """
     if "network" not in frame:
         raise DataError("table: lacks the column network; give several networks")
     for name in ("neuron", "label"):
@@ -221,8 +224,9 @@ def _by_network(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     keys = [key for key in _KEYS if key in frame and frame[key].notna().any()]
     frame = _with_common_times(frame, [key for key in keys if key != "time_ms"])
     measures = [name for name in frame if _is_measure(frame, str(name), keys)]
-    long = frame.melt(["network", *keys], measures, var_name="of", value_name="value")
-    by = ["network", *keys, "of"]
+    of_draws = ["seed"] if draws and "seed" in frame else []
+    long = frame.melt(["network", *of_draws, *keys], measures, var_name="of", value_name="value")
+    by = ["network", *of_draws, *keys, "of"]
     means = long.groupby(by, sort=False, dropna=False, observed=True)["value"].mean().reset_index()
     return means, keys
 
@@ -249,7 +253,7 @@ def _joined(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(texts, index=frame.index, dtype="object")
 
 
-def _named(table: pd.DataFrame) -> pd.DataFrame:
+def named(table: pd.DataFrame) -> pd.DataFrame:
     """Name the column of measures, after a key of this name."""
     if "measure" in table:
         table["of"] = table["measure"].astype(str) + ": " + table["of"].astype(str)

@@ -10,6 +10,7 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
+from netsim.analysis.networks import ROUNDING
 from netsim.analysis.style import FAINT, Palette, drawing
 from netsim.errors import SpecificationError
 from netsim.spikes.columns import LayerSpikes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _CONDITION = 1e10  # largest condition number of a covariance that is inverted
+_GROUPS = 10  # groups of presentations, each left out once for the intervals
 
 
 def population_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
@@ -84,6 +86,10 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
       corrected for the number of presentations, exactly for normal latencies (Kanitscheider et al. 2015, PLoS Comput
       Biol 11:e1004218). ``fisher_independent`` leaves correlations out. If it is larger, correlations harm.
 
+    Intervals are over presentations, for these neurons: a jackknife that leaves out each of ten groups of presentations
+    (Shao and Wu 1989, Ann Stat 17:1176-1197), with Student's t. They are missing with fewer than three presentations of
+    a label, or if a measure is missing without a group.
+
     The information of the whole population about all labels has a bound from decoders, see `decoding_over_time`.
 
     Parameters
@@ -107,12 +113,15 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
         neurons                int64        number of neurons
         presentations          int64
         noise_correlation      float64      mean correlation of pairs of neurons
+        noise_low, noise_high  float64      95 % confidence interval of the mean correlation
         noise_sd               float64      standard deviation over pairs of neurons
         control_correlation    float64      the same with shuffled presentations
         control_sd             float64      standard deviation over pairs with shuffled presentations
         signal_correlation     float64      mean correlation of pairs of neurons
         fisher                 float64      mean over pairs of labels (squared d'); missing if there are
                                             too few presentations or latencies depend on each other
+        fisher_low             float64      95 % confidence interval of the Fisher information, lower bound
+        fisher_high            float64      upper bound
         fisher_independent     float64      the same without correlations
         =====================  ===========  ==========================================================
 
@@ -139,27 +148,30 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
     rows = []
     for layer in each_layer(spikes, progress):
         latencies = _latencies(layer, neurons)
-        means = np.array([latencies[tag == label].mean(axis=0) for label in range(len(labels))])
+        means = _means(latencies, tag, len(labels))
         noise = latencies - means[tag]
         shuffled = noise.copy()
         for label in range(len(labels)):
             shuffled[tag == label] = generator.permuted(noise[tag == label], axis=0)
         measured, control, signal = (_correlations(values) for values in (noise, shuffled, means))
-        of_label = [latencies[tag == label] for label in range(len(labels))]
-        fisher = np.array([_fisher(first, second) for first, second in combinations(of_label, 2)])
-        together, independent = fisher.mean(axis=0) if len(latencies.T) else (np.nan, np.nan)
+        together, independent = _information(latencies, tag, len(labels))
+        low, high = _intervals(latencies, tag, len(labels))
         rows.append(
             {
                 "layer": layer.name,
                 "neurons": latencies.shape[1],
                 "presentations": len(latencies),
                 "noise_correlation": measured[0],
+                "noise_low": low[0],
+                "noise_high": high[0],
                 "noise_sd": measured[1],
                 "control_correlation": control[0],
                 "control_sd": control[1],
                 "signal_correlation": signal[0],
-                "fisher": float(together),
-                "fisher_independent": float(independent),
+                "fisher": together,
+                "fisher_low": low[1],
+                "fisher_high": high[1],
+                "fisher_independent": independent,
             }
         )
     table = pd.DataFrame(rows)
@@ -186,6 +198,43 @@ def _correlations(values: np.ndarray) -> tuple[float, float]:
         return np.nan, np.nan
     pairs = np.corrcoef(values.T)[np.triu_indices(values.shape[1], 1)]
     return float(pairs.mean()), float(pairs.std())
+
+
+def _means(latencies: np.ndarray, tag: np.ndarray, labels: int) -> np.ndarray:
+    """Return mean latencies (ms) of each label, shape (labels, neurons)."""
+    return np.array([latencies[tag == label].mean(axis=0) for label in range(labels)])
+
+
+def _information(latencies: np.ndarray, tag: np.ndarray, labels: int) -> tuple[float, float]:
+    """Return the linear Fisher information, with and without correlations, in the mean over pairs of labels."""
+    of_label = [latencies[tag == label] for label in range(labels)]
+    fisher = np.array([_fisher(one, other) for one, other in combinations(of_label, 2)])
+    together, independent = fisher.mean(axis=0) if len(latencies.T) and len(fisher) else (np.nan, np.nan)
+    return float(together), float(independent)
+
+
+def _intervals(latencies: np.ndarray, tag: np.ndarray, labels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper bounds of the noise correlation and of the Fisher information."""
+    from scipy.special import stdtrit
+
+    counts = np.bincount(tag, minlength=labels)
+    groups = min(_GROUPS, int(counts.min()))
+    if groups < 3 or not latencies.shape[1]:
+        return np.full(2, np.nan), np.full(2, np.nan)
+    turn = np.empty(len(tag), dtype=np.int64)  # the presentations of each label are dealt to the groups in turn
+    for label, count in enumerate(counts.tolist()):
+        turn[tag == label] = np.arange(count) % groups
+
+    def measures(chosen: np.ndarray) -> list[float]:
+        some, tags = latencies[chosen], tag[chosen]
+        noise = some - _means(some, tags, labels)[tags]
+        return [_correlations(noise)[0], _information(some, tags, labels)[0]]
+
+    whole, without = measures(turn >= 0), np.array([measures(turn != group) for group in range(groups)])
+    error = np.sqrt((groups - 1) / groups * np.square(without - without.mean(axis=0)).sum(axis=0))
+    half = stdtrit(groups - 1, 0.975) * error
+    half = np.where(half > ROUNDING * np.abs(whole), half, np.nan)
+    return np.array(whole) - half, np.array(whole) + half
 
 
 def _fisher(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:

@@ -103,3 +103,25 @@ def test_a_sweep_stands_for_its_finished_runs(tmp_path: Path) -> None:
     analysis.write_table(analysis.sweep_table(["learning.rate"], []), folder / "results.csv")
     with pytest.raises((RunError, DataError)):
         members_of([str(folder)])
+
+
+def test_variance_is_split_between_networks_draws_and_stimuli() -> None:
+    """A balanced analysis of variance with known sums of squares."""
+    table = _table(VALUES).assign(presentations=400)
+    (row,) = analysis.nested_intervals(table).to_dict("records")
+    assert (row["measure"], row["networks"], row["draws"]) == ("accuracy", 3, 3)
+    assert row["sd_draws"] == pytest.approx(0.01)
+    assert row["sd_networks"] == pytest.approx(np.sqrt(0.04 - 0.01**2 / 3))
+    assert row["sd_stimuli"] == pytest.approx(np.sqrt(0.7 * 0.3 / 400))
+    square = 0.04 / 3 + 0.7 * 0.3 / 400
+    half = stats.t.ppf(0.975, 2 * (square * 3 / 0.04) ** 2) * np.sqrt(square)
+    assert (row["low"], row["high"]) == pytest.approx((0.7 - half, 0.7 + half))
+    (other,) = analysis.nested_intervals(table.rename(columns={"accuracy": "latency"})).to_dict("records")
+    (over,) = analysis.over_networks(table.rename(columns={"accuracy": "latency"})).to_dict("records")
+    assert (other["low"], other["high"]) == pytest.approx((over["low"], over["high"]))
+
+
+def test_equal_or_single_values_have_no_nested_interval() -> None:
+    for values in ({"a": 0.1}, {"a": 0.1, "b": 0.1}):
+        (row,) = analysis.nested_intervals(_table(values, 1)).to_dict("records")
+        assert np.isnan([row["low"], row["high"], row["sd_draws"]]).all()

@@ -30,6 +30,19 @@ def test_correlations_and_fisher_information_of_normal_latencies(correlation: fl
     assert row["fisher_independent"] == pytest.approx(5.0, rel=0.12)
 
 
+def test_intervals_contain_the_true_values() -> None:
+    covariance = np.full((3, 3), 0.6) + 0.4 * np.eye(3)
+    truth = {"noise": 0.6, "fisher": APART @ np.linalg.solve(covariance, APART)}
+    contained = {"noise": 0, "fisher": 0}
+    for seed in range(60):
+        noise = np.random.default_rng(seed).multivariate_normal(np.zeros(3), covariance, 200)
+        layer = LayerSpikes.of_latencies("any", 50 + noise + LABELS[:200, None] * APART, window=(0.0, 100.0))
+        row = population_code(Spikes.of_layers([layer], LABELS[:200])).iloc[0]
+        for name, value in truth.items():
+            contained[name] += bool(row[f"{name}_low"] < value < row[f"{name}_high"])
+    assert min(contained.values()) > 52
+
+
 def test_the_correction_leaves_nothing_of_chance() -> None:
     generator, values = np.random.default_rng(1), []
     for _ in range(300):
@@ -43,7 +56,7 @@ def test_what_is_not_known_is_missing() -> None:
     spikes = Spikes.of_layers([LayerSpikes.of_latencies("equal", latencies, window=(0.0, 100.0))], LABELS[:40])
     row = population_code(spikes).iloc[0]
     assert row["noise_correlation"] == pytest.approx(1.0)
-    assert np.isnan(row["fisher"])
+    assert np.isnan(row[["fisher", "fisher_low", "noise_low"]].to_numpy(float)).tolist() == [True, True, True]
     silent = Spikes.of_layers([LayerSpikes.of_latencies("silent", np.full((40, 3), np.inf))], LABELS[:40])
     row = population_code(silent).iloc[0]
     assert (row["neurons"], np.isnan(row["fisher"])) == (0, True)
