@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from netsim.engines import Latencies
-from netsim.measuring.advice import stronger, tie_sentence
+from netsim.measuring.advice import silences_on_purpose, stronger, tie_sentence
 from netsim.measuring.checking import check_latencies
 from netsim.measuring.health import BatchHealth, Health
 from netsim.specification import Network
@@ -27,6 +27,8 @@ _FLAT = 0.01
 """Relative change of the loss below which it is flat."""
 _NEAR_CHANCE = 0.1
 """Fraction of the distance from chance to 1 below which an accuracy is near chance."""
+_STUCK = 0.95
+"""Fraction of neurons at an edge of their window above which a hidden population counts as stuck."""
 _CHECKED = 20
 """Presentations for the check at the start. Smaller batches are combined."""
 
@@ -72,8 +74,12 @@ class Watch:
         return health
 
     def epoch(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Warn about a flat loss at chance accuracy. `history` has the metrics of all epochs."""
+        """Warn about a flat loss at chance accuracy, and populations at the edges of their windows.
+
+        `history` has the metrics of all epochs.
+        """
         rows, chance = history[-FLAT_EPOCHS:], 1 / self.network.outputs
+        self._watch_edges(rows)
         losses = [row["training_loss"] for row in rows]
         flat = max(losses) - min(losses) <= _FLAT * max(map(abs, losses))
         best = max(row["training_strict_accuracy"] for row in rows)
@@ -81,6 +87,22 @@ class Watch:
             return
         where = f"the loss stays at {losses[-1]:.4g} over {FLAT_EPOCHS} epochs, and {best:.1%} correct is near chance"
         self._say("flat", "", f"{where}; {self._rates()}, and {self.check} shows whether neurons fire in time")
+
+    def _watch_edges(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Warn about hidden populations of which hardly any latency can change."""
+        for population in self.network.integrating[:-1]:
+            columns = [f"{what}_{population.name}" for what in ("silent", "onset")]
+            if len(rows) < FLAT_EPOCHS or silences_on_purpose(self.network, population) or columns[1] not in rows[-1]:
+                continue
+            if min(sum(row[column] for column in columns) for row in rows) < _STUCK:
+                continue
+            silent, onset = (f"{rows[-1][column]:.0%}" for column in columns)
+            fact = f"{population.name}: {silent} of neurons are silent and {onset} fire at the onset of their window"
+            remedy = f"lower learning.rate (now {self.network.learning.rate:g}), or open the window earlier or longer"
+            if self.network.learning.edges != "return":
+                remedy = 'set learning.edges = "return", which brings neurons back into their window'
+            few = f"over {FLAT_EPOCHS} epochs, so that few latencies can change and little is learned"
+            self._say("edges", population.name, f"{fact}, {few}; {remedy}; {self.check} shows more")
 
     def _check(self, latencies: Latencies, weights: Weights) -> None:
         """Check the initial weights after enough presentations."""

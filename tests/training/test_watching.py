@@ -220,3 +220,22 @@ def test_a_training_that_is_resumed_is_not_checked_again(random_stimuli: MakeSti
     longer = dataclasses.replace(network, training=dataclasses.replace(network.training, epochs=6))
     _, again = _train(longer, random_stimuli, count=20, state=state)
     assert not any("at the onset of their window" in line for line in again)
+
+
+@pytest.mark.parametrize(
+    ("edges", "remedy"), [("return", "lower learning.rate"), ("pass", 'learning.edges = "return"')]
+)
+def test_a_population_at_the_edges_of_its_window_is_told(edges: str, remedy: str) -> None:
+    network = _network()
+    learning = dataclasses.replace(network.learning, edges=edges)
+    watch, told = _watch(dataclasses.replace(network, learning=learning))
+    stuck = {"training_loss": 1.0, "training_strict_accuracy": 0.8, "silent_hidden": 0.4, "onset_hidden": 0.57}
+    moves = stuck | {"onset_hidden": 0.4}
+    watch.epoch([stuck, moves, stuck])
+    watch.epoch([stuck, stuck])
+    assert told == []
+    watch.epoch([moves, stuck, stuck, stuck])
+    watch.epoch([stuck] * 5)
+    (line,) = told
+    assert line.startswith("hidden: 40% of neurons are silent and 57% fire at the onset of their window, over 3 epochs")
+    assert remedy in line
