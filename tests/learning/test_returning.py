@@ -87,6 +87,7 @@ def test_a_silent_neuron_counts_as_firing_before_the_gate_of_its_target(delay: f
     weights = {name: array for name, array in netsim.initial_weights(made, 0).items() if name not in weights_with(0.0)}
     gradients = learned(made, weights | weights_with(SILENT), 0).gradients
     prompt = learned(network("return"), weights_with(SILENT), 0).gradients
+    assert float(prompt["hidden.bias"][0]) != 0
     assert float(gradients["hidden.bias"][0]) == pytest.approx(float(prompt["hidden.bias"][0]))
     # the spike did not occur, so its synapse does not learn
     assert not gradients["output.kernel"].any()
