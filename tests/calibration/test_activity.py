@@ -90,3 +90,14 @@ def test_times_are_numbers_of_numpy_or_of_each_population(random_stimuli: Callab
         SpecificationError, match=f"quartiles: has no time for {names[-1]}; name each integrating population"
     ):
         netsim.calibrate(engine, network, stimuli, 20.0, dict.fromkeys(names[:-1], 5.0))
+
+
+@pytest.mark.parametrize("unit", [1e-10, 1e6])
+def test_the_unit_of_weights_does_not_matter(unit: float, random_stimuli: Callable[..., netsim.Stimuli]) -> None:
+    """With thresholds of pA counted in A, weights are as small as 1e-10."""
+    layer = netsim.Layer("cells", netsim.Dense(10), netsim.Neurons("free", threshold=unit, tau=16.0, bias=True))
+    network = netsim.Network.chain("unit", netsim.IntensityEncoder((6, 6, 1), 16.0), [layer], 80.0)
+    engine, stimuli = netsim.make_engine("event", network), random_stimuli(network.encoder, 20, 4)
+    (activity,) = netsim.calibrate(engine, network, stimuli, 24.0, 5.0).activity
+    assert activity.median == pytest.approx(24.0, abs=0.1)
+    assert activity.late - activity.early == pytest.approx(5.0, rel=0.1)
