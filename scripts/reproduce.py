@@ -56,6 +56,7 @@ PAPER = {
     "sparse-mnist": "(S4NN 97.4)",
     "ei-mnist": "(S4NN 97.4)",
     "yin-yang": "–",
+    "leaky-yin-yang": "–",
     "rcsnn-nmnist": "–",
 }
 """Rows, and accuracies of the paper (%)."""

@@ -6,8 +6,10 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
+from netsim.errors import SpecificationError
 from netsim.seams import families
 from netsim.specification.checks import require
+from netsim.specification.phrases import GAP, number
 
 
 class Rates(NamedTuple):
@@ -144,11 +146,34 @@ class Family:
     def equations(cls, neurons: Parameters) -> str:
         """Return the equations in Brian2 of the potential ``v`` and the current ``current``, in the units of `Neurons`.
 
-        They may use ``tau`` and ``tau_syn``, and ``rest``, which is the sum of bias and drive within a step.
+        They may use ``tau`` and ``tau_syn``, and ``rest``, which is the sum of bias and drive within a step. Brian2
+        solves them exactly. By default they are refused.
         """
-        raise NotImplementedError
+        name = families.name_of(cls)
+        raise SpecificationError("neurons.family", f"{name} has no equations for Brian2; use the engine event")
 
     @classmethod
     def describe(cls, neurons: Parameters) -> Described:
-        """Return what the model description says, with the symbols of its other rows, in LaTeX mathematics."""
-        raise NotImplementedError
+        """Return what the model description says, with the symbols of its other rows, in LaTeX mathematics.
+
+        The default writes the rates as numbers (1/ms).
+        """
+        rates = cls.rates(neurons)
+        assert rates is not None
+        leak, decay = map(number, rates)
+        leaking, fading = (rf"\mathrm{{e}}^{{-{each}{GAP}t}}" if float(each) else "1" for each in (leak, decay))
+        if rates.leak == rates.decay:
+            kernel, functions = rf"t{GAP}{leaking}", rf"${leaking}$ and $t{GAP}{leaking}$"
+        else:
+            kernel = rf"({leaking} - {fading}) / {number(rates.decay - rates.leak)}"
+            functions = f"${leaking}$ and ${fading}$"
+        lost = rf"- {leak}{GAP}\tau{GAP}v_j(t" if rates.leak else ""
+        return Described(
+            rf"\tau v_j'(t) = {f'{lost}) + ' if lost else ''}I_j(t) + b_j",
+            rf"$I_j'(t) = -{decay}{GAP}I_j(t)$, $I_j(0) = 0$; a spike adds its weight $w_{{ij}}$ to $I_j$ as it"
+            " arrives",
+            kernel,
+            f"between events, a potential is a sum of {functions} and a constant",
+            rf"(1 - \mathrm{{e}}^{{-{leak}{GAP}L_j}}) / {leak}" if rates.leak else "L_j",
+            f"{lost}_j)" if lost else "",
+        )
