@@ -40,6 +40,8 @@ DRAWN = """async ([name, values]) => {
   return times;
 }"""
 
+HEAP = "() => performance.memory.usedJSHeapSize / 1e6"
+
 
 @contextmanager
 def opened(name: str, **how: Any) -> Iterator[tuple[Any, int, float]]:
@@ -83,7 +85,8 @@ def speed(names: list[str], changes: int) -> None:
                 print(
                     f"  {slider}: median {statistics.median(times):.0f} ms, 95 % {times[int(0.95 * changes)]:.0f} ms,"
                     f" CPU of the server {(after[0] - before[0]) / changes:.0f} ms,"
-                    f" memory {before[1]:.0f} to {after[1]:.0f} MB, load {os.getloadavg()[0]:.1f}",
+                    f" memory {before[1]:.0f} to {after[1]:.0f} MB, of the page {page.evaluate(HEAP):.0f} MB,"
+                    f" load {os.getloadavg()[0]:.1f}",
                     flush=True,
                 )
 
@@ -112,14 +115,15 @@ def record(path: Path) -> None:
         shoot(1500)
         page.click("#reset")
         page.evaluate("() => document.getElementById('trying').scrollIntoView()")
+        page.select_option("#rival", "9")
         page.click("#try")
         page.wait_for_selector("#effects li")
         shoot(1800)
-        for _ in range(6):
+        while "decides 4" in page.inner_text("#decision"):
             shown = page.inner_text("#outcome")
             page.click("#effects > button")
             page.wait_for_function("text => !['Trying …', text].includes(outcome.textContent)", arg=shown)
-            shoot(500)
+            shoot(700)
         page.evaluate("() => scrollTo(0, 0)")
         shoot(2500)
     images, durations = zip(*frames, strict=True)

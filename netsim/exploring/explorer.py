@@ -7,6 +7,8 @@ import importlib.util
 import io
 import json
 import math
+import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
@@ -37,6 +39,8 @@ _SAMPLES = 400
 """Samples of a potential that are sent."""
 _CAUSES = 2000
 """Causal spikes that are sent, the largest first."""
+_PSPS, _PSP_SAMPLES = 5, 24
+"""Largest causes whose effect on the potential is sent over time, and samples of it."""
 _PLANE, _PARTS = 64, 16
 """Points along each side of the picture of the plane, and parts of it, between which other questions are answered."""
 _LARGE = 1_000_000
@@ -70,6 +74,9 @@ class Recent:
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def get(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """Return a result, made if it is not there."""
@@ -141,7 +148,7 @@ class Explorer:
             "dt": network.training.dt,
             "window": encoder.t_max,
             "regimes": self._regimes(),
-            "brian2": importlib.util.find_spec("brian2") is not None and network.synapses <= _LARGE,
+            "brian2": self._offers_brian2,
             "threshold": network.neurons(network.output.name).threshold,
             "count": len(self.stimuli),
             "labels": self.stimuli.labels.tolist(),
@@ -156,6 +163,20 @@ class Explorer:
     def _has_plane(self) -> bool:
         """Return whether stimuli are points of a plane, coded as (x, y, 1 - x, 1 - y)."""
         return self.network.training.dataset == "yin-yang" and self.network.encoder.shape == (1, 1, 4)
+
+    @property
+    def has_shown(self) -> bool:
+        """Whether a view has been presented."""
+        return len(self._shown) > 0
+
+    @property
+    def _offers_brian2(self) -> bool:
+        return importlib.util.find_spec("brian2") is not None and self.network.synapses <= _LARGE
+
+    def import_brian2(self) -> None:
+        """Import Brian2 if the page offers it. Only the main thread can, because the import sets a signal handler."""
+        if self._offers_brian2 and threading.current_thread() is threading.main_thread():
+            import brian2  # noqa: F401
 
     def _studies(self) -> list[dict[str, Any]]:
         """Return the studies that a slider can set."""
@@ -202,6 +223,10 @@ class Explorer:
 
     def _warm(self, view: View) -> Engine:
         """Return one of the latest engines, or make it."""
+        if view.engine == "brian2" and "brian2" not in sys.modules:
+            self.import_brian2()
+            if "brian2" not in sys.modules:
+                raise DataError("engine: Brian2 is still being imported; try again, in a script after 'import brian2'")
         network, grid = self.model_of(view).network, view.grid(self.network)
         make = partial(make_engine, view.engine, network, grid, record=self._outputs)
         return self._engines.get((view.engine, view.regime, grid), make)
@@ -280,7 +305,14 @@ class Explorer:
         latency = float(shown.spikes[neuron.layer].ravel()[neuron.neuron])
         onset, end = network.firing_window(neuron.layer)
         told: dict[str, Any] = {"layer": neuron.layer, "neuron": neuron.neuron, "latency": _number(latency)}
-        told |= {"window": _numbers((onset, end)), "causes": [], "fields": [], "potential": None, "threshold": None}
+        told |= {
+            "window": _numbers((onset, end)),
+            "causes": [],
+            "fields": [],
+            "psps": [],
+            "potential": None,
+            "threshold": None,
+        }
         if neuron.layer == STIMULUS:
             return told
         if not network.population(neuron.layer).integrates:
@@ -293,20 +325,31 @@ class Explorer:
         dt = view.grid(self.network)
         (trace,) = potential_traces(network, shown.batch, dict(shown.spikes), [neuron], dt)
         time = latency if math.isfinite(latency) else end
-        causes, fields, total = [], [], 0.0
+        causes, fields, largest, total = [], [], [], 0.0
         for each in causes_of(network, shown.batch, shown.spikes, neuron, time, dt):
             chosen = np.flatnonzero(each.potentials)
             chosen = chosen[np.argsort(-np.abs(each.potentials[chosen]), kind="stable")]
             total += float(each.potentials.sum())
             causes.append(_cause(each.source, each.neurons[chosen], each.arrivals[chosen], each.potentials[chosen]))
+            largest += [(abs(each.potentials[k]), each.source, k, each.arrivals[k]) for k in chosen[:_PSPS].tolist()]
             weights = [float(f"{weight:.4g}") for weight in each.weights]
             fields.append({"source": each.source, "neurons": each.neurons.tolist(), "weights": weights})
+        largest = sorted(largest, reverse=True)[:_PSPS]
+        psps: list[dict[str, Any]] = [{"source": source, "points": [[], []]} for _, source, *_ in largest]
+        for at in np.linspace(min((arrival for *_, arrival in largest), default=time), time, _PSP_SAMPLES):
+            parts = {
+                each.source: each.potentials for each in causes_of(network, shown.batch, shown.spikes, neuron, at, dt)
+            }
+            for psp, (_, source, k, _) in zip(psps, largest, strict=True):
+                psp["points"][0].append(float(at))
+                psp["points"][1].append(float(parts[source][k]))
         own = shown.batch.thresholds.get(neuron.layer)
         threshold = network.neurons(neuron.layer).threshold if own is None else own.ravel()[neuron.neuron]
         reached = float(np.interp(time, trace.time, trace.potential))
         return told | {
             "causes": causes,
             "fields": fields,
+            "psps": psps,
             "potential": [part.tolist() for part in _trace(trace.time, trace.potential)],
             "threshold": float(threshold),
             "reached": reached,

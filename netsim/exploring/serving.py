@@ -119,10 +119,12 @@ def application(explorer: Explorer, token: str, port: int) -> Starlette:
 
     def answer(question: str, body: bytes, is_stale: Callable[[], bool]) -> Response:
         try:
-            with alone:
-                content, kind = explorer.ask(question, json.loads(body), is_stale)
+            given = json.loads(body)
         except (ValueError, RecursionError):
             return Response("question: is not JSON", 400, media_type="text/plain", headers=_HEADERS)
+        try:
+            with alone:
+                content, kind = explorer.ask(question, given, is_stale)
         except SupersededError:
             return Response(status_code=409, headers=_HEADERS)
         except NetsimError as error:
@@ -199,12 +201,15 @@ class Serving:
         return f"Serving({self.explorer.name!r}, {self.address!r})"
 
     def _repr_html_(self) -> str:
+        self.explorer.import_brian2()
         return f'<iframe src="{self.address}" width="100%" height="900" style="border:0"></iframe>'
 
     def wait(self) -> None:
         """Wait until the server ends."""
         while self._thread.is_alive():
             self._thread.join(0.5)
+            if self.explorer.has_shown:  # before, the import would delay the page
+                self.explorer.import_brian2()
 
     def close(self) -> None:
         """Stop the server."""

@@ -126,6 +126,9 @@ def test_causes_sum_to_the_potential(looped: Explorer, layer: str, dt: float) ->
         own = (bias * min(time, gate) + population.dynamics.drive * (time - onset)) / population.dynamics.tau
         assert sum(values) + own == pytest.approx(told["reached"])
         assert told["rest"] == pytest.approx(own)
+        for psp, size in zip(told["psps"], sorted(map(abs, values), reverse=True), strict=False):
+            assert psp["points"][0][-1] == time
+            assert abs(psp["points"][1][-1]) == pytest.approx(size)
         if not dt and time > onset:
             assert told["reached"] == pytest.approx(told["threshold"])
         for each in told["causes"]:

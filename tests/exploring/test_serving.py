@@ -177,6 +177,15 @@ def test_the_newest_question_of_a_page_wins() -> None:
     assert sorted(computed) == [2, 3]
 
 
+def test_faults_of_the_server_are_no_wrong_questions(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise ValueError("a fault")
+
+    monkeypatch.setattr(Explorer, "_answered", fail)
+    with pytest.raises(ValueError, match="a fault"):
+        _post(app, "about", {})
+
+
 def test_long_questions_are_refused(app: Any) -> None:
     assert _post(app, "answer", b" " * (serving.LARGEST + 1))[0] == 413
 

@@ -433,12 +433,13 @@ function nameOf(layer, neuron) {
 }
 
 function showPotential() {
-  const { latency, potential, threshold, window } = told;
+  const { latency, potential, psps, threshold, window } = told;
   $("potential").hidden = !potential;
   if (!potential) return;
   const marks = latency === null ? [] : [{ time: latency, colour: colourOf(3), name: "spike" }];
-  const curve = { points: potential, colour: colourOf(0), wide: true };
-  draw.lines($("potential"), about.duration, [curve], { threshold, marks, cursor, window: full(window) });
+  const curve = { points: potential, colour: draw.css("--ink"), wide: true };
+  const parts = psps.map(({ points }) => ({ points, colour: colourOf(points[1].at(-1) > 0 ? 3 : 0) }));
+  draw.lines($("potential"), about.duration, [curve, ...parts], { threshold, marks, cursor, window: full(window) });
 }
 
 // A picture of signed values of neurons, in which a click selects a neuron.
@@ -458,7 +459,7 @@ function signed(source, text, neurons, values, onhit = (neuron) => select({ laye
 function showNeuron() {
   const { layer, neuron, latency, potential, causes, fields } = told;
   const when = latency === null ? "stays silent" : `fires at ${latency.toFixed(3)} ms`;
-  const rest = potential ? ` Inputs add ${rounded(told.reached - told.rest)}, current and drive ${rounded(told.rest)}.` : "";
+  const rest = potential ? ` Inputs add ${rounded(told.reached - told.rest)}, current and drive ${rounded(told.rest)}. Thin lines: the ${told.psps.length} largest PSPs.` : "";
   $("which").textContent = `${nameOf(layer, neuron)} ${when}.${rest}`;
   $("back").hidden = trail.length < 2;
   $("follow-back").hidden = $("lesion").hidden = layer === about.populations[0].name;
