@@ -54,6 +54,10 @@ def setup(app: Any) -> dict[str, bool]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
+def _short(number: str) -> float:
+    return float(f"{float(number):.5g}")
+
+
 def store(path: Path) -> None:
     """Train `digits`, and write the answers about one presentation of each class."""
     import numpy as np
@@ -70,7 +74,7 @@ def store(path: Path) -> None:
 
     def ask(index: int, question: str, **given: Any) -> Any:
         content, kind = explorer.ask(question, {"view": {"index": index}} | given)
-        answer = json.loads(content) if "json" in kind else base64.b64encode(content).decode()
+        answer = json.loads(content, parse_float=_short) if "json" in kind else base64.b64encode(content).decode()
         kept[":".join(map(str, (question, index, *given.values())))] = answer
         return answer
 

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(_CHROMIUM is None, reason="Chromium is not insta
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    playwright.expect.set_options(timeout=180_000)  # loops of a regime may have to be compiled
     with playwright.sync_playwright() as started:
         opened = started.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
         yield opened
@@ -40,6 +41,7 @@ def served() -> Iterator[Any]:
 def _opened(browser: Any, address: str) -> Iterator[Any]:
     """The page at its first stimulus. Errors of its scripts fail the test."""
     context = browser.new_context(accept_downloads=True)
+    context.set_default_timeout(180_000)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

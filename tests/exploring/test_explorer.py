@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import csv
 import dataclasses
+import gzip
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -218,6 +220,21 @@ def test_brian2_fires_as_the_grid() -> None:
     assert sum(each["moved"] + each["gained"] + each["lost"] for each in header["populations"]) == 0
     assert np.isfinite(shown["output"]).any()
     assert (shown["hidden"] == other["hidden"]).all()
+
+
+def test_the_stored_demo_has_the_answers_of_today() -> None:
+    path = Path(netsim.__file__).parent.parent / "docs" / "howto" / "explore" / "demo.json.gz"
+    if not path.is_file():
+        pytest.skip("the documentation is not there")
+    stored = json.loads(gzip.decompress(path.read_bytes()))
+    explorer = Explorer("digits")
+    assert stored["about:0"].keys() == explorer.about().keys(), "run python docs/_extensions/explorer_demo.py"
+    neuron = netsim.Recorded("output", 0)
+    for question in ("why", "trace"):
+        assert stored[f"{question}:0:output:0"].keys() == getattr(explorer, question)(View(), neuron).keys()
+    assert stored["each:0:stimulus:pixels"].keys() == explorer.each(View(), "stimulus", "pixels", None, 0).keys()
+    header = _read(explorer, base64.b64decode(stored["answer:0"]))[0]
+    assert header.keys() == _read(explorer, explorer.answer(View(), View()))[0].keys()
 
 
 def test_relays_and_stimuli_have_inputs_and_none(looped: Explorer) -> None:
