@@ -100,7 +100,7 @@ def _notebook(cells: list[Cell]) -> dict[str, Any]:
     """Return cells in the format of Jupyter, version 4.5."""
     made: list[dict[str, Any]] = []
     for number, (kind, text) in enumerate(cells):
-        more = {"execution_count": None, "outputs": []} if kind == "code" else {}
+        more: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
         source = text.splitlines(keepends=True)
         made.append({"cell_type": kind, "id": f"cell-{number}", "metadata": {}, **more, "source": source})
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}

@@ -50,6 +50,7 @@ class CausalPieces(Experiment):
     size: int = setting(60)
     epochs: int = setting(60)
     stimuli: int = setting(2000, least=2)
+    bias: bool = True
 
     def check(self) -> None:
         from netsim.specification.checks import require
@@ -96,7 +97,17 @@ class CausalPieces(Experiment):
         base = load_preset("yin-yang")
         hidden, output = base.layers() or ()
         initial = replace(hidden.initial, mean=mean, spread=spread)
-        layers = (replace(hidden, connectivity=Dense(self.size), initial=initial), replace(output, initial=initial))
+        assert hidden.neurons is not None
+        assert output.neurons is not None
+        layers = (
+            replace(
+                hidden,
+                connectivity=Dense(self.size),
+                initial=initial,
+                neurons=replace(hidden.neurons, bias=self.bias),
+            ),
+            replace(output, initial=initial, neurons=replace(output.neurons, bias=self.bias)),
+        )
         return replace(base.with_layers(layers), training=replace(base.training, epochs=self.epochs))
 
     def draw(self, table: pd.DataFrame) -> Figure:
@@ -135,8 +146,10 @@ class CausalPieces(Experiment):
             f"The preset yin-yang: a network for the Yin-Yang points, with 4 inputs, {self.size} hidden neurons and 3"
             " outputs. All neurons run at once, do not leak, and fire at most once. Postsynaptic potentials are ramps.",
             "Initial weights are normal. Their mean is in units of one over the number of inputs, and their spread (SD)"
-            " in units of one over its square root. Biases begin at 1, so that every neuron would fire after 96 ms"
-            " without input. The preset has a mean of 0 and a spread of 0.7.",
+            " in units of one over its square root. The preset has a mean of 0 and a spread of 0.7.",
+            "Biases begin at 1, so that every neuron would fire after 96 ms without input."
+            if self.bias
+            else "Neurons have no bias, so that they fire by their input alone.",
         ]
 
     def protocol(self) -> list[str]:

@@ -92,17 +92,18 @@ class LearnedDelays(Experiment):
         from netsim.models.presets import load_preset
         from netsim.specification import Delays, Dense
 
+        settings: dict[str, Any] = {"epochs": self.image_epochs, "batch": 50, "validation": self.images // 20}
         if dataset == POINTS:
-            base, settings = load_preset("yin-yang"), {"epochs": self.epochs}
+            base = load_preset("yin-yang")
+            base = replace(base, training=replace(base.training, epochs=self.epochs))
         else:
-            base = stimulus_driven("delays", "free", (size,), 10)
-            settings = {"dataset": dataset, "epochs": self.image_epochs, "batch": 50, "validation": self.images // 20}
+            base = stimulus_driven("delays", "free", (size,), 10, dataset=dataset, **settings)
         delay: Any = Delays("synapse", mean=self.mean, spread=self.spread, longest=_LONGEST, learned=True)
         more: dict[str, Any] = {"plastic": learned != "delays"} | ({} if learned == "weights" else {"delay": delay})
         hidden, output = base.layers() or ()
         count = max(1, size // 2) if learned == "both" else size
         layers = (replace(hidden, connectivity=Dense(count), **more), replace(output, **more))
-        return replace(base.with_layers(layers), training=replace(base.training, **settings))
+        return base.with_layers(layers)
 
     def draw(self, table: pd.DataFrame) -> Figure:
         from netsim.analysis.experiments.delays import draw
