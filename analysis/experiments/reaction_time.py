@@ -169,20 +169,21 @@ def _classes(axes: plt.Axes, table: pd.DataFrame, colour: object) -> None:
 
 def _deadlines(axes: plt.Axes, most: pd.DataFrame) -> None:
     own = most[most["manipulation"].str.startswith("deadline")]
-    names = list(dict.fromkeys(own["manipulation"]))
-    for name, colour in zip(names, colours(4)[2:], strict=False):
+    names = sorted(set(own["manipulation"]))
+    for name, colour, height in zip(names, colours(4)[2:], (60, 30), strict=False):
         rows = own[own["manipulation"] == name]
         found = [interval(100 * group["accuracy"]) for _, group in rows.groupby("level")]
-        levels = sorted(set(rows["level"]))
-        axes.plot(
-            levels, [each.mean for each in found], color=colour, linewidth=1, label=name.removeprefix("deadline, ")
-        )
+        levels, means = sorted(set(rows["level"])), [each.mean for each in found]
+        axes.plot(levels, means, color=colour, linewidth=1)
         axes.fill_between(
             levels, [e.low for e in found], [e.high for e in found], color=colour, alpha=0.25, linewidth=0
         )
+        middle = float(np.interp(max(means) / 2, means, levels))
+        early = middle < levels[-1] / 2  # the label is between both curves
+        at, side = (middle + 8, "left") if early else (middle - 8, "right")
+        axes.text(at, height, name.removeprefix("deadline, "), color=colour, ha=side, va="center")
     axes.set(xlabel="deadline (ms)", ylabel="decided correctly (%)", ylim=(0, 102))
     axes.set_title(f"{most['classes'].max()} classes")
-    axes.legend(loc="lower right", bbox_to_anchor=(1.05, 0.98), ncols=2, handlelength=1, columnspacing=1)
 
 
 def _diffusion(axes: plt.Axes, table: pd.DataFrame, colour: object) -> None:
