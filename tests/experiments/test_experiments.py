@@ -253,7 +253,7 @@ def test_dale_keeps_the_signs_and_measures_all_layers(images: str) -> None:
     assert len(table) == 3 * 2 * 3  # constraints, seeds, layers with the output
     assert table[["accuracy", "firing"]].apply(lambda column: column.between(0, 1).all()).all()
     assert (table["inhibition"].dropna() > 0).all()
-    assert result.page.count("not measured") == 3  # no published depth is among them
+    assert result.page.count("not measured") == 4  # no published depth is among them
     network = make_experiment("dale", given=given).network(2, 0.25)  # type: ignore[attr-defined]
     assert [network.weight_signs(projection) is None for projection in network.projections] == [True, False, False]
     figure = draw_dale(table, {(2, "none"): (0.9, 0.95)})
