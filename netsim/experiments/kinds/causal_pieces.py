@@ -96,7 +96,8 @@ class CausalPieces(Experiment):
 
         base = load_preset("yin-yang")
         hidden, output = base.layers() or ()
-        initial = replace(hidden.initial, mean=mean, spread=spread)
+        bias = hidden.initial.bias if self.bias else 0.0
+        initial = replace(hidden.initial, mean=mean, spread=spread, bias=bias)
         assert hidden.neurons is not None
         assert output.neurons is not None
         layers = (
