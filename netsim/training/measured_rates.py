@@ -1,5 +1,6 @@
 """Learning rates from measured shifts of first spikes, for neurons whose equation is unknown."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ def measured_rates(network: Network, weights: Weights, stimuli: np.ndarray) -> C
     """Return factors of learning rates from measured shifts, so that the unit of weights does not matter.
 
     A step of the optimizer shifts the spikes of each population by the same share of their median latency. Each
-    projection and the bias contribute by their number of synapses for each neuron.
+    projection contributes by its number of synapses for each neuron. The bias contributes by the square root of this
+    number, which is how changes of as many synapses in random directions add up.
     """
     rates = {}
     latencies = yield Batch(stimuli, forward_weights(network, weights))
@@ -39,7 +41,7 @@ def measured_rates(network: Network, weights: Weights, stimuli: np.ndarray) -> C
             per_unit = yield from trials.shift_per_unit(name)
             if per_unit > 0:
                 share = count / sum(synapses.values())
-                rates[name] = float(f"{0.5 * STEP * share * span / per_unit:.3g}")
+                rates[name] = float(f"{STEP * share * span / per_unit:.3g}")
     return rates
 
 
@@ -55,8 +57,8 @@ def describe_measured_rates(network: Network) -> str:
         f" seed. All weights of a projection{' or all biases of a population' * biased} grow by the same amount, until"
         f" the spikes of the target shift by {least:g} to {most:g} of $t$ in the mean. $t$ is the median latency of the"
         " population since its onset. Only neurons that fire with and without the change count. The learning rate is"
-        rf" multiplied by ${number(0.5 * STEP)}{GAP}n{GAP}t / s$. $s$ is the shift per unit of weight. $n$ is the"
-        f" fraction of the synapses of a neuron{', where a bias counts as one synapse' * biased}."
+        rf" multiplied by ${number(STEP)}{GAP}n{GAP}t / s$. $s$ is the shift per unit of weight. $n$ is the"
+        f" fraction of the synapses of a neuron{', where a bias counts as the square root of their number' * biased}."
     )
 
 
@@ -71,11 +73,13 @@ class _Trials(NamedTuple):
     span: float  # median latency since the onset (ms)
 
     def synapses(self) -> Mapping[str, float]:
-        """Return synapses for each neuron by name of the weights. A bias counts as one synapse."""
+        """Return synapses for each neuron by name of the weights. A bias counts as the square root of their number."""
         network, population = self.network, self.population
         incoming = [projection for projection in network.incoming(population.name) if projection.plastic]
         synapses = {kernel_name(each): network.synapse_count(each) / population.size for each in incoming}
-        return synapses | ({bias_name(population): 1.0} if population.has_bias else {})
+        if population.has_bias:
+            synapses[bias_name(population)] = math.sqrt(sum(synapses.values()) or 1.0)
+        return synapses
 
     def shift_per_unit(self, name: str) -> Conversation[float]:
         """Return how many ms first spikes shift if weights grow by 1. Return 0 if they do not shift."""

@@ -245,5 +245,5 @@ def test_the_unit_of_weights_of_own_neurons_does_not_matter(brian2_compiles_noth
     assert set(picoamperes) == {"cells.kernel", "cells.bias"}
     for name, rate in picoamperes.items():
         assert rate == pytest.approx(1000 * nanoamperes[name], rel=0.01)
-    # a bias moves a spike by more than a synapse of the same strength does, but counts once
+    # a bias moves a spike by more than a synapse of the same strength does, but counts as two of the four synapses
     assert picoamperes["cells.kernel"] > picoamperes["cells.bias"] > 0
