@@ -364,7 +364,8 @@ def test_rates_of_a_foreign_engine_are_measured(mixed: Network) -> None:
     fitted = dataclasses.replace(mixed, learning=learning, weighting=Weighting())
     handed_in = {"seam": "engine", "name": "own", "module": "__main__", "handed_in": True}
     records: list[dict[str, Any]] = [{}, {"plugins": [handed_in]}]
-    own, foreign = (dict(optimization_table(fitted, record).rows)["Fitting"] for record in records)
+    tables = [optimization_table(fitted, record) for record in records]
+    own, foreign = (next(text for name, text in table.rows if name == "Fitting") for table in tables)
     assert "learning rates are measured" in foreign
     assert "equations of the neurons" not in foreign
     assert "measured" not in own
