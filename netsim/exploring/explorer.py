@@ -323,7 +323,7 @@ class Explorer:
             order = np.argsort(times, kind="stable")[: int(np.isfinite(times).sum())]
             return told | {"causes": [_cause(projection.source, inputs[order], times[order], None)], "rest": None}
         dt = view.grid(self.network)
-        (trace,) = potential_traces(network, shown.batch, dict(shown.spikes), [neuron], dt)
+        (trace,) = potential_traces(network, shown.batch, shown.spikes, [neuron], dt)
         time = latency if math.isfinite(latency) else end
         causes, fields, largest, total = [], [], [], 0.0
         for each in causes_of(network, shown.batch, shown.spikes, neuron, time, dt):

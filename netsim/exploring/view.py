@@ -246,7 +246,7 @@ class View:
         regime, populations = regimes.require(self.regime), []
         for population in network.populations:
             if population.neurons is not None:
-                free = {} if regime.has_onset else {"onset": 0.0, "end": network.duration, "drive": 0.0}
+                free: dict[str, Any] = {} if regime.has_onset else {"onset": 0.0, "end": network.duration, "drive": 0.0}
                 population = replace(population, neurons=replace(population.neurons, regime=self.regime, **free))
             populations.append(population)
         return replace(network, populations=tuple(populations))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.engines.protocol import Batch, Latencies, Potential, Recorded
+from netsim.engines.protocol import Batch, Potential, Recorded
 from netsim.specification import Network, Projection
 from netsim.specification.grid import breakpoint_steps, on_grid, population_steps, population_times, step_at_or_after
 from netsim.weights.delays import axonal_delay, synaptic_delay
@@ -16,7 +16,7 @@ _SAMPLES = 401
 
 
 def potential_traces(
-    network: Network, batch: Batch, latencies: Latencies, record: Sequence[Recorded], dt: float = 0.0
+    network: Network, batch: Batch, latencies: Mapping[str, np.ndarray], record: Sequence[Recorded], dt: float = 0.0
 ) -> list[Potential]:
     """Return potentials of neurons at all times where their slope may change, by presentation.
 
@@ -199,7 +199,7 @@ def _leaking_trace(
     network: Network,
     name: str,
     inputs: list[_Inputs],
-    latencies: Latencies,
+    latencies: Mapping[str, np.ndarray],
     presentation: int,
     bias: float,
     spike: float,
