@@ -389,7 +389,7 @@ class Explorer:
         stimuli, index = view.stimulus(self.stimuli)
         choice = self._decision(shown.spikes)["choice"]
         if choice < 0:
-            raise DataError("question: no output fires, so nothing is decided; change less")
+            raise DataError("question: no output fires, so there is no lead; choose another stimulus, or change less")
         rival = None if rival == choice else rival
         numbers, batches = tried(shown.network, shown.batch, shown.spikes, layer, part)
         engine, outputs = self._warm(view), shown.network.output.name

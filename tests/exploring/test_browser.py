@@ -294,6 +294,8 @@ def test_the_demo_of_the_documentation_needs_no_server(browser: Any, tmp_path: P
     if not docs.is_dir():
         pytest.skip("the documentation is not there")
     spec = importlib.util.spec_from_file_location("explorer_demo", docs / "_extensions" / "explorer_demo.py")
+    assert spec is not None
+    assert spec.loader is not None
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
     stored = (docs / f"{made.DEMO}.json.gz").read_bytes()

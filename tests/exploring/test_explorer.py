@@ -34,7 +34,8 @@ def recorded() -> Explorer:
 def _read(explorer: Explorer, answer: bytes) -> tuple[dict[str, Any], list[dict[str, np.ndarray]]]:
     """Read an answer as the page does."""
     length = int.from_bytes(answer[:4], "little")
-    floats, views = np.frombuffer(answer[4 + length :], "<f4"), []
+    floats = np.frombuffer(answer[4 + length :], "<f4")
+    views: list[dict[str, np.ndarray]] = []
     header = json.loads(answer[4 : 4 + length])
     for _ in range(2):
         view = {}

@@ -156,7 +156,7 @@ def test_the_newest_question_of_a_page_wins() -> None:
         computed.append(given["view"]["index"])
         return answer
 
-    explorer.ask = slow  # type: ignore[method-assign]
+    explorer.ask = slow  # type: ignore[assignment, method-assign]
     app, statuses = serving.application(explorer, TOKEN, PORT), {}
 
     def send(index: int, page: str) -> None:
