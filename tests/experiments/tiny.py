@@ -15,7 +15,7 @@ TINY: dict[str, dict[str, Any]] = {
     "stdp": {"learned": [20], "maps": [3, 4], "images": 40, "test_images": 20},
     "dale": {"depths": [2, 4], "width": 12, "images": 48, "epochs": 1, "test_images": 20},
     "feedback": {"depths": [2], "width": 8, "images": 40, "epochs": 1, "test_images": 20, "validation": 10},
-    "delays": {"sizes": [6], "epochs": 1, "image_size": 6, "images": 40, "image_epochs": 1},
+    "delays": {"sizes": [6], "epochs": 1, "image_size": 6, "images": 40, "image_epochs": 1, "test_images": 20},
     "at-once": {"hidden": [12], "images": 40, "epochs": 1, "test_images": 20, "jitters": [0.0, 8.0]},
     "causal-pieces": {"means": [0.0], "spreads": [0.1, 0.8, 3.2], "size": 4, "epochs": 1, "stimuli": 60},
 }

@@ -33,7 +33,7 @@ class LearnedDelays(Experiment):
     duration = "30 min"
     quick_duration = "1 min"
     order = 10
-    quick = {"sizes": (30,), "epochs": 15, "images": 3000, "image_epochs": 3}
+    quick = {"sizes": (30,), "epochs": 15, "images": 3000, "image_epochs": 3, "test_images": 1000}
     controls = (
         Control(
             "accuracy of delays alone minus that of weights alone",
@@ -55,6 +55,7 @@ class LearnedDelays(Experiment):
     image_size: int = setting(100, least=2)
     images: int = setting(6000, least=20)
     image_epochs: int = setting(4)
+    test_images: int = setting(10000)
     mean: float = setting(16.0, above=0, below=1e3)
     spread: float = setting(8.0, above=0, below=1e3)
 
@@ -75,7 +76,7 @@ class LearnedDelays(Experiment):
 
         network = self.network(**unit.condition)
         with trained(network, unit, **({} if unit.condition["dataset"] == POINTS else {"limit": self.images})) as model:
-            accuracy = evaluate(model).strict_accuracy
+            accuracy = evaluate(model, limit=self.test_images).strict_accuracy
             delays = [array.ravel() for name, array in model.weights.items() if name.endswith(".delay")]
         known: Row = {"accuracy": accuracy, "parameters": summarise(network)["parameters"]}
         if not delays:
@@ -161,8 +162,9 @@ class LearnedDelays(Experiment):
     def protocol(self) -> list[str]:
         return [
             f"Each network learns by STiDi-BP from all points (epochs: {self.epochs}), or from {self.images:,} images"
-            f" (epochs: {self.image_epochs}). The accuracy is that on the test set. A tie of output spikes is an error."
-            " Sizes are hidden neurons of the networks that learn weights or delays alone.",
+            f" (epochs: {self.image_epochs}). The accuracy is that on the first {self.test_images:,} test stimuli. A"
+            " tie of output spikes is an error. Sizes are hidden neurons of the networks that learn weights or delays"
+            " alone.",
             "Verdict, fixed before the run, at the largest size, paired by seed, for every data set: *beyond* if the"
             f" intervals of delays minus weights lie above 0, *reproduced* if they lie above -{_COMPARABLE:g} points,"
             " else *not reproduced* (which may also mean too few seeds).",
