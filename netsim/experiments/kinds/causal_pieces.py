@@ -179,7 +179,8 @@ class CausalPieces(Experiment):
 
     def caveats(self) -> list[str]:
         return [
-            "The published neurons have exponential synapses. Ours have ramps and a bias current.",
+            "The published neurons have exponential synapses. Ours have ramps"
+            + (" and a bias current, with which networks fire whatever their weights are." if self.bias else "."),
             f"The number of pieces cannot exceed the number of points ({self.stimuli:,}). Near this bound it no longer"
             " distinguishes initializations.",
             "A correlation over initializations is no cause: distributions differ also in potentials and in gradients."
