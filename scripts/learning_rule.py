@@ -11,6 +11,7 @@ docs/concepts/learning_rule.md::
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -39,7 +40,7 @@ def network_of(regime: str, depth: int = 1, plateau: bool = False, binary: bool 
     for number in range(depth + 1):
         last, onset = number == depth, 16.0 + (32.0 if regime == "phased" else 12.0) * number
         if regime == "free":
-            neurons = netsim.Neurons("free", 1.0, 24.0, bias=True, **({} if last else {"end": 24.0}))
+            neurons = netsim.Neurons("free", 1.0, 24.0, bias=True, end=math.inf if last else 24.0)
             initial = netsim.InitialWeights(spread=0.35, bias=1.0)
         else:
             end, threshold = (256.0, 3.0) if last else (onset + 32.0, 2.0)

@@ -19,7 +19,7 @@ GRID_TOLERANCE = 1e-9
 LONG = np.longdouble
 
 
-def _terms(neurons: Neurons, arrivals: list[Any], bias: float, onset: float, at: np.ndarray) -> tuple[Any, Any]:
+def _terms(neurons: Neurons, arrivals: list[Any], bias: float, onset: Any, at: np.ndarray) -> tuple[Any, Any]:
     """The potential and its slope at times, with spikes at these very times counted."""
     tau, syn = LONG(neurons.tau), LONG(neurons.tau_syn or neurons.tau)
     at = np.asarray(at, LONG)

@@ -124,6 +124,11 @@ def _same_windows(old: Network, new: Network) -> bool:
     return list(map(old.window_end, old.integrating)) == list(map(new.window_end, new.integrating))
 
 
+def _same_edges(old: Network, new: Network) -> bool:
+    """Whether hidden neurons return in neither network, or in both: normalised displacements do not let them."""
+    return old.learning.normalised and "pass" not in (old.learning.edges, new.learning.edges)
+
+
 def _same_phased(old: Network, new: Network) -> bool:
     """Whether only phased populations, which have their exact derivative, assume another slope."""
     pairs = zip(old.integrating, new.integrating, strict=True)
@@ -135,6 +140,7 @@ WITHOUT_MEANING: dict[str, Callable[[Network, Network], bool]] = {
     "Learning.margin": lambda old, new: old.learning.targets == "softmax",
     "Learning.sharpness": lambda old, new: old.learning.targets == "relative",
     "Learning.label_smoothing": lambda old, new: old.learning.targets == "relative",
+    "Learning.edges": _same_edges,
     "Learning.derivative": lambda old, new: _is_phased(old),
     "Neurons.crossing_slope": _same_phased,
     "Neurons.end": _same_windows,

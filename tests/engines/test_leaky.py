@@ -206,8 +206,8 @@ def _mixed_loop() -> Network:
     return Network(
         "mixed",
         IntensityEncoder((2, 2, 1), 20.0),
-        [Population("e", (4,), _neurons()), Population("i", (2,)), Population("output", (2,), _neurons())],
-        [Projection(source, target, Dense()) for source, target in pairs],
+        (Population("e", (4,), _neurons()), Population("i", (2,)), Population("output", (2,), _neurons())),
+        tuple(Projection(source, target, Dense()) for source, target in pairs),
         80.0,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -220,7 +221,7 @@ def test_winners_by_times_are_those_spike_by_spike(
     regime: str, winners: Winners, dt: float, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many are over threshold at the onset, and half of the field is empty: what sees nothing is simultaneous."""
-    window = {} if regime == "free" else {"onset": 20.0, "end": 44.0, "drive": 0.4}
+    window: dict[str, Any] = {} if regime == "free" else {"onset": 20.0, "end": 44.0, "drive": 0.4}
     neurons = Neurons(regime, threshold=0.5, tau=10.0, bias=True, **window)
     incoming = (
         Projection("stimulus", "maps", Convolution(4, 3, padding=1)),

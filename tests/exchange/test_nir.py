@@ -72,7 +72,9 @@ def _networks(draw: st.DrawFn) -> Network:
 
     def options() -> dict[str, Any]:
         regime, bias, onset = draw(st.sampled_from(["free", "staggered", "phased"])), draw(st.booleans()), next(onsets)
-        limits = {} if regime == "free" else {"onset": onset, "end": onset + 20.0, "drive": draw(st.floats(0.1, 2))}
+        limits: dict[str, Any] = (
+            {} if regime == "free" else {"onset": onset, "end": onset + 20.0, "drive": draw(st.floats(0.1, 2))}
+        )
         neurons = Neurons(regime, draw(st.floats(0.1, 1)), draw(st.floats(1, 30)), bias=bias, **limits)
         return {"neurons": neurons, "psp": draw(st.sampled_from(PSPS)), "delay": draw(st.sampled_from(DELAYS))}
 

@@ -60,7 +60,7 @@ def _loop() -> Network:
     return Network(
         "loop",
         IntensityEncoder((3, 3, 1), T_MAX),
-        [Population(name, (size,), _neurons(2.0)) for name, size in (("e", 6), ("i", 4), ("output", 3))],
+        tuple(Population(name, (size,), _neurons(2.0)) for name, size in (("e", 6), ("i", 4), ("output", 3))),
         (Projection("stimulus", "e", Dense()), *within, Projection("e", "output", Dense()),
          Projection("stimulus", "output", Random(probability=0.5, seed=1))),
         60.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -225,7 +225,7 @@ def test_a_training_that_is_resumed_is_not_checked_again(random_stimuli: MakeSti
 @pytest.mark.parametrize(
     ("edges", "remedy"), [("return", "lower learning.rate"), ("pass", 'learning.edges = "return"')]
 )
-def test_a_population_at_the_edges_of_its_window_is_told(edges: str, remedy: str) -> None:
+def test_a_population_at_the_edges_of_its_window_is_told(edges: Literal["return", "stop"], remedy: str) -> None:
     network = _network()
     learning = dataclasses.replace(network.learning, edges=edges)
     watch, told = _watch(dataclasses.replace(network, learning=learning))

@@ -168,7 +168,7 @@ def _class(name: str) -> type:
 
 def _class_of_module(name: str, module: str, called: str) -> type:
     try:
-        known = getattr(importlib.import_module(module), called, None)
+        known: Any = getattr(importlib.import_module(module), called, None)
     except Exception as error:  # the module is the user's code
         remedy = "install the module, or put its folder on PYTHONPATH"
         raise DataError(f"{name}: cannot import {module} ({type(error).__name__}: {error}); {remedy}") from error
