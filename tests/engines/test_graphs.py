@@ -116,7 +116,7 @@ def test_the_learner_agrees_with_finite_differences(drawn: ModuleType, regime: s
             Projection("pool", "output", every_other, initial=many),
         ),
         120.0,
-        learning=Learning(derivative="exact", sharpness=2.0),
+        learning=Learning(derivative="exact", sharpness=2.0, edges="stop"),
     )
     generator = np.random.default_rng(0)
     labels, stimuli = np.array([0, 1, 2]), generator.uniform(0, 10, (3, 4, 4, 2))

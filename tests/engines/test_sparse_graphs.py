@@ -81,7 +81,7 @@ def test_the_learner_agrees_with_finite_differences(drawn: ModuleType, regime: s
             Projection("local", "output", rules[2], initial=many, delay=delay),
         ),
         140.0,
-        learning=Learning(derivative="exact", sharpness=2.0),
+        learning=Learning(derivative="exact", sharpness=2.0, edges="stop"),
     )
     generator = np.random.default_rng(0)
     labels, stimuli = np.array([0, 1, 2]), generator.uniform(0, 10, (3, 4, 4, 1))

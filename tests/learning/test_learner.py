@@ -232,6 +232,7 @@ def _pooled(onset_bias: float = 0.0) -> tuple[Network, Weights, np.ndarray]:
 
 def test_neurons_over_threshold_at_the_onset_do_not_learn_from_relays_that_hear_of_them_later() -> None:
     network, weights, stimuli = _pooled(onset_bias=3.0)
+    network = dataclasses.replace(network, learning=Learning(edges="stop"))
     latencies = EventEngine(network).present(Batch(stimuli, weights))
     assert (latencies["maps"] == 10.0).all()
     learned = STiDiBP(network).learn(latencies, np.arange(20) % 3, weights)

@@ -82,7 +82,7 @@ def _network(
             Projection("output", "output", Dense(), PSP("plateau", rise=10.0), InitialWeights(mean=-0.4, spread=0.3)),
         ),
         120.0,
-        learning=Learning(derivative=derivative, sharpness=2.0, activity=activity),
+        learning=Learning(derivative=derivative, sharpness=2.0, activity=activity, edges="stop"),
     )
 
 
