@@ -53,7 +53,7 @@ def test_every_figure_is_told(netsim: Netsim) -> None:
 def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
     install(figures, "gaps", GAPS)
     shown = " ".join(netsim("plot", "--help").out.replace("│", "").split())
-    assert "stimuli * gaps: times to the second spike" in shown
+    assert "stimuli • gaps: times to the second spike" in shown
     assert "Draw at most N kernels or errors or gaps." in shown
     done = netsim("plot", "gaps", run, "--limit", 20, "--count", 5, "--table", "gaps.csv", "--json").json()
     assert done["files"] == [str(run / "figures" / "gaps.png"), str(run / "figures" / "gaps.svg"), "gaps.csv"]

@@ -46,16 +46,19 @@ def test_presets_are_those_promised() -> None:
         "deep-fashion",
         "deep-fashion-free",
         "deep-mnist",
+        "leaky-mnist",
+        "leaky-yin-yang",
     }
     assert expected <= set(preset_names())
     for name in preset_names():
         network = load_preset(name)
         assert network.name == name
-        assert network.outputs == (3 if name == "yin-yang" else 10)
+        assert network.outputs == (3 if name.endswith("yin-yang") else 10)
         binary = name.startswith("b")
         assert network.weighting.kind == ("binary" if binary else "real")
         regimes = {population.dynamics.regime for population in network.integrating}
-        assert regimes == ({"free"} if "-free" in name or name == "yin-yang" else {"phased"})
+        free = "-free" in name or "leaky" in name or name == "yin-yang"
+        assert regimes == ({"free"} if free else {"phased"})
 
 
 def test_shapes_of_the_convolutional_preset() -> None:

@@ -196,9 +196,9 @@ def _run_flow(
                 opened += 1
             else:
                 if from_outside == now:
-                    line, place = np.int64(order[place]), place + 1
+                    line, place = int(order[place]), place + 1
                 else:
-                    line = np.int64(pop(events))
+                    line = int(pop(events))
                 for s in range(synapses.first[line], synapses.first[line + 1]):
                     neuron = np.intp(synapses.post[s])
                     if state.done[neuron]:

@@ -35,7 +35,7 @@ FAR = 1e6  # times the threshold, so that no input reaches it
 
 def build(sim: Any, network: dict[str, Any], dt: float, stimulus: dict[int, float]) -> dict[str, Any]:
     """Return the populations of the network by name. Stimulus latencies (ms) are given by neuron."""
-    arrays = np.load(FOLDER / "synapses.npz")
+    arrays = np.load(FOLDER / "synapses.npz", allow_pickle=False)
     start = START * dt
     times = [[start + stimulus[i]] if i in stimulus else [] for i in range(network[STIMULUS])]
     populations = {STIMULUS: sim.Population(len(times), sim.SpikeSourceArray(spike_times=times), label=STIMULUS)}
