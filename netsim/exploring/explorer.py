@@ -8,6 +8,7 @@ import io
 import json
 import math
 import sys
+import textwrap
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
@@ -47,6 +48,8 @@ _LARGE = 1_000_000
 """Synapses up to which the page offers Brian2, which takes minutes for more."""
 _STIMULI = 1000
 """Test stimuli up to which correct decisions are counted."""
+_SEEDS = 100
+"""Seeds up to which one presentation is repeated."""
 _SAME = 1e-9
 """Difference (ms) up to which two latencies are equal."""
 
@@ -121,6 +124,7 @@ class Explorer:
         racing = range(outputs.size if outputs.size <= _RACING else 0)
         self._outputs = tuple(Recorded(outputs.name, neuron) for neuron in racing)
         self._engines, self._shown, self._models = Recent(4), Recent(6), Recent(4)
+        self._searched = Recent(4)
         self._is_stale: Callable[[], bool] = _never
 
     def about(self) -> dict[str, Any]:
@@ -185,8 +189,10 @@ class Explorer:
             if study.of_simulation or study.neutral is None or not study.levels:
                 continue
             try:
-                study.curves(self.network, None)
+                curves = study.curves(self.network, None)
             except SpecificationError:  # the network lacks such layers
+                continue
+            if len(curves) != 1:  # such as degrade, whose degradation must be chosen
                 continue
             most = max(study.levels) * (self.network.encoder.t_max if study.in_windows else 1.0)
             told = {"name": name, "level": study.level, "summary": study.summary, "most": most}
@@ -315,6 +321,8 @@ class Explorer:
         }
         if neuron.layer == STIMULUS:
             return told
+        if self._is_lesioned(shown, neuron):
+            told |= {"lesioned": True, "otherwise": _number(self._without_lesion(view, shown, neuron))}
         if not network.population(neuron.layer).integrates:
             (projection,) = network.incoming(neuron.layer)
             pre, post, _ = network.connections(projection)
@@ -355,6 +363,26 @@ class Explorer:
             "reached": reached,
             "rest": reached - total,  # constant current and drive
         }
+
+    @staticmethod
+    def _is_lesioned(shown: Shown, neuron: Recorded) -> bool:
+        silenced = shown.batch.silenced.get(neuron.layer)
+        if silenced is None:
+            return False
+        return bool(np.broadcast_to(silenced, (1, *shown.network.shapes[neuron.layer])).ravel()[neuron.neuron])
+
+    def _without_lesion(self, view: View, shown: Shown, neuron: Recorded) -> float:
+        """Return the latency that a lesioned neuron has if it alone is restored."""
+        shape = (1, *shown.network.shapes[neuron.layer])
+        mask = np.broadcast_to(shown.batch.silenced[neuron.layer], shape).copy()
+        mask.reshape(-1)[neuron.neuron] = False
+        batch = replace(shown.batch, silenced={**shown.batch.silenced, neuron.layer: mask})
+        stimuli, index = view.stimulus(self.stimuli)
+        engine = Changed(self._warm(view), lambda _: batch)
+        spikes = present(
+            self.model_of(view), stimuli, index=[index], engine=engine, populations=[neuron.layer], progress=self._go_on
+        )
+        return float(spikes[neuron.layer].ravel()[neuron.neuron])
 
     def _check_neuron(self, neuron: Recorded) -> None:
         network = self.network
@@ -433,13 +461,64 @@ class Explorer:
         count = min(count, len(self.stimuli))
         return {"count": count, "right": self._right(view, count), "against": self._right(against, count)}
 
+    def search(self, view: View, which: str, again: bool = False) -> dict[str, Any]:
+        """Return the next test stimulus with a wrong decision, or the one with the next smallest lead.
+
+        The search covers the first test stimuli with the changes of the view, except drawings, switched pixels and
+        noise on stimuli, because the draws of noise depend on the stimuli that are presented together. The first search
+        for a close decision finds the smallest lead, and a search `again` the next one. `index` is None if there is no
+        such decision. `rank` counts from 1.
+        """
+        if which not in ("wrong", "close"):
+            raise DataError("question: the search must be for wrong or close decisions")
+        quiet = {name: level for name, level in view.studies.items() if not disturbs_stimulus(name)}
+        searched = replace(view, index=0, drawing="", switched=(), noise=0.0, studies=quiet)
+        choice, margin = self._searched.get(searched.to_text(), lambda: self._decisions(searched))
+        labels = self.stimuli.labels[: len(choice)]
+        if which == "wrong":
+            found = np.flatnonzero((choice != labels) & (labels >= 0))
+            after = int(np.searchsorted(found, view.index, side="right"))
+        else:
+            found = np.argsort(margin, kind="stable")[: int(np.isfinite(margin).sum())]
+            here = np.flatnonzero(found == view.index)
+            after = int(here[0]) + 1 if again and len(here) else 0
+        rank = after % len(found) if len(found) else 0
+        told = {"which": which, "searched": len(choice), "count": len(found), "rank": rank + 1}
+        return told | {"index": int(found[rank]) if len(found) else None}
+
+    def _decisions(self, view: View) -> tuple[np.ndarray, np.ndarray]:
+        """Return the decision and its lead (ms) over the next output, of the first test stimuli."""
+        outputs = self._outputs_of(view, min(len(self.stimuli), _STIMULI))
+        made = np.sort(outputs, axis=1)
+        second = made[:, 1] if outputs.shape[1] > 1 else np.full(len(made), np.inf)
+        margin = np.full(len(made), np.inf)
+        np.subtract(second, made[:, 0], out=margin, where=np.isfinite(made[:, 0]))
+        return decide(outputs).choice, margin
+
+    def seeds(self, view: View, count: int) -> dict[str, Any]:
+        """Present a view with several seeds of noise, from its own on, and return decisions and leads (ms)."""
+        decisions = [
+            self._decision(self._present(replace(view, seed=view.seed + k)).spikes) for k in range(min(count, _SEEDS))
+        ]
+        return {
+            "choices": [each["choice"] for each in decisions],
+            "margins": [each["margin"] for each in decisions],
+            "label": decisions[0]["label"],
+        }
+
     def _right(self, view: View, count: int) -> int:
         """Return the number of correct decisions among the first test stimuli."""
-        model, labels = self.model_of(view), self.stimuli.labels[:count]
-        stimuli = view.change_stimuli(self.stimuli.pick(np.arange(len(labels))))
+        outputs = self._outputs_of(view, count)
+        return int((decide(outputs).choice == self.stimuli.labels[:count]).sum())
+
+    def _outputs_of(self, view: View, count: int) -> np.ndarray:
+        """Return latencies of the outputs for the first test stimuli. Drawings are not part of it."""
+        view, model = replace(view, drawing="", switched=()), self.model_of(view)
+        stimuli = view.change_stimuli(self.stimuli.pick(np.arange(min(count, len(self.stimuli)))))
         engine, outputs = view.make_engine(model.network, engine=self._warm(view)), self.network.output.name
         spikes = present(model, stimuli, engine=engine, populations=[outputs], progress=self._go_on)
-        return int((decide(spikes.outputs).choice == labels).sum())
+        latencies: np.ndarray = spikes.outputs
+        return latencies
 
     def plane(self, view: View, part: int = 0) -> dict[str, Any]:
         """Return the decision at points of the unit square, for every 16th row from `part`, and the square's side."""
@@ -451,19 +530,20 @@ class Explorer:
         x, y = (part.ravel() for part in np.meshgrid(along, along[part::_PARTS]))
         points = np.stack([x, y, 1 - x, 1 - y], axis=1).reshape(-1, 1, 1, 4)
         stimuli = Stimuli(points, np.zeros(len(points), np.int64), 1.0, self.network.encoder)
-        model = self.model_of(view)
+        model, view = self.model_of(view), replace(view, switched=())
         engine = view.make_engine(model.network, engine=self._warm(replace(view, engine="event")))
         outputs = self.network.output.name
         spikes = present(model, stimuli, engine=engine, populations=[outputs], progress=self._go_on)
         return {"side": _PLANE, "part": part, "parts": _PARTS, "choice": decide(spikes.outputs).choice.tolist()}
 
     def table(self, view: View) -> bytes:
-        """Return the spikes of a view as CSV."""
-        text: str = self.show(view).spikes.table().to_csv(index=False)
+        """Return the spikes of a view as CSV. The last columns say the index of the test stimulus and the changes."""
+        table = self.show(view).spikes.table().assign(test_stimulus=view.index, changes=view.changes or "none")
+        text: str = table.to_csv(index=False)
         return text.encode()
 
-    def figure(self, view: View, suffix: str) -> bytes:
-        """Return the raster of a view, in the style of all figures."""
+    def figure(self, view: View, suffix: str, against: View | None = None) -> bytes:
+        """Return the raster of a view, in the style of all figures. The title says the changes, and what A is."""
         import matplotlib.pyplot as plt
 
         from netsim.analysis import plot
@@ -472,6 +552,11 @@ class Explorer:
         if suffix not in FIGURES:
             raise DataError(f"figure: must be {', '.join(FIGURES)}")
         drawn = plot(self.show(view).spikes, "raster")
+        title = f"{self.name}, test stimulus {view.index}: {view.changes or 'unchanged'}"
+        if against is not None:
+            title += f"\nA: test stimulus {against.index}, {against.changes or 'unchanged'}"
+        title = "\n".join(textwrap.fill(line, 90) for line in title.splitlines())
+        drawn.figure.suptitle(title.replace("$", r"\$"), fontsize=7)
         stream = io.BytesIO()
         with theme():
             drawn.figure.savefig(stream, format=suffix, dpi=200)
@@ -501,11 +586,15 @@ class Explorer:
             if not isinstance(layer, str) or not isinstance(neuron, int) or isinstance(neuron, bool):
                 raise DataError("question: must name a layer and the number of a neuron")
             return _json(getattr(self, question)(view, Recorded(layer, neuron)))
-        if question in ("each", "over"):
+        if question == "search":
+            return _json(self.search(view, str(given.get("which")), given.get("again") is True))
+        if question in ("each", "over", "seeds"):
             rival, count = (given.get(name) for name in ("rival", "count"))
             for number in (rival, count):
                 if not (number is None or (isinstance(number, int) and 0 <= number <= _STIMULI)):
                     raise DataError(f"question: must have whole numbers from 0 to {_STIMULI}")
+            if question == "seeds":
+                return _json(self.seeds(view, count or 1))
             if question == "over":
                 return _json(self.over(view, self._against(view, given), count or 1))
             layer, part = given.get("layer"), given.get("part")
@@ -521,15 +610,19 @@ class Explorer:
             return self.table(view), "text/csv"
         if question == "figure":
             suffix = str(given.get("format"))
-            return self.figure(view, suffix), FIGURES[suffix]
+            return self.figure(view, suffix, self._against(view, given)), FIGURES[suffix]
         if question == "about":
             return _json(self.about())
         raise NetsimError(f"question: {question[:40]!r} is not known")
 
     def _against(self, view: View, given: dict[str, Any]) -> View:
-        """Return the view A of a question: a pinned one, or the unchanged one."""
+        """Return the view A of a question: the same with exact times, a pinned one, or the unchanged one."""
         against = given.get("against")
-        return view.unchanged if against is None else View.of_dict(against)
+        if against == "exact":
+            return replace(view, dt=0.0, engine="event")
+        if against is None:
+            return replace(view.unchanged, drawing=view.drawing) if self._has_plane else view.unchanged
+        return View.of_dict(against)
 
 
 def _json(content: dict[str, Any]) -> tuple[bytes, str]:

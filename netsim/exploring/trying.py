@@ -22,7 +22,8 @@ def tried(
     """Return the numbers of the parts to change, and batches with one change each.
 
     Each pixel of the stimulus is switched: its spike is removed, or a spike at 0 ms is added. Neurons that fire are
-    silenced one by one. The lesion of a silent neuron changes nothing. Maps are silenced with all their neurons.
+    silenced one by one. The lesion of a silent neuron changes nothing. Maps are silenced with all their neurons, except
+    maps that are silenced already.
 
     Parameters
     ----------
@@ -39,7 +40,11 @@ def tried(
         return numbers, (_switched(batch, some) for some in _chunks(numbers))
     population = network.population(layer)
     maps = np.arange(population.size) % population.maps
-    numbers = np.flatnonzero(np.isfinite(spikes[layer].ravel())) if part == "neurons" else np.arange(population.maps)
+    if part == "neurons":
+        numbers = np.flatnonzero(np.isfinite(spikes[layer].ravel()))
+    else:
+        silent = np.broadcast_to(batch.silenced.get(layer, False), (1, *population.shape))
+        numbers = np.flatnonzero(~silent.reshape(-1, population.maps).all(axis=0))
     of = np.arange(population.size) if part == "neurons" else maps
     return numbers, (
         _silenced(batch, layer, of[None, :] == some[:, None], population.shape) for some in _chunks(numbers)

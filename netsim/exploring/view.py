@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
 from netsim.runs.model import Subject, open_model
 from netsim.seams import engines, regimes, studies
-from netsim.specification import Network
+from netsim.specification import STIMULUS, Network
 from netsim.specification.checks import finite
 from netsim.spikes import Spikes
 from netsim.spikes.presenting import present
@@ -54,6 +54,8 @@ class View:
         Centre of the square (x, y), relative to the sides.
     studies : dict of float
         Levels of studies (`netsim.seams.studies`) by name, such as ``{"weight-noise": 0.2}``.
+    switched : tuple of int
+        Neurons of the stimulus that are switched: their spike is removed, or a spike at 0 ms is added.
     silenced, maps : dict of tuple of int
         Neurons, and whole maps, that cannot fire, by population.
     threshold : float
@@ -85,6 +87,7 @@ class View:
     occlusion: float = 0.0
     occluded: tuple[float, float] = (0.5, 0.5)
     studies: Mapping[str, float] = field(default_factory=dict)
+    switched: tuple[int, ...] = ()
     silenced: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     maps: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     threshold: float = 1.0
@@ -113,6 +116,11 @@ class View:
         _require(isinstance(place, list | tuple) and len(place) == 2, "occluded", "two numbers", place)
         _require(all(finite(part) and 0 <= part <= 1 for part in place), "occluded", "two numbers from 0 to 1", place)
         object.__setattr__(self, "occluded", tuple(place))
+        listed = isinstance(self.switched, list | tuple) and all(
+            _is_whole(each) and each >= 0 for each in self.switched
+        )
+        _require(listed, "switched", "a list of whole numbers", self.switched)
+        object.__setattr__(self, "switched", tuple(self.switched))
         for name, sort in (("studies", "levels by study"), ("silenced", "neurons by population"), ("maps", "maps")):
             _require(isinstance(getattr(self, name), Mapping), name, sort, getattr(self, name))
         for name, level in self.studies.items():
@@ -154,8 +162,26 @@ class View:
 
     @property
     def unchanged(self) -> View:
-        """The test stimulus or drawing, unchanged, for the unchanged network."""
-        return View(index=self.index, drawing=self.drawing)
+        """The test stimulus, unchanged, for the unchanged network."""
+        return View(index=self.index)
+
+    @property
+    def changes(self) -> str:
+        """The changes of the stimulus and of the network in words, empty if there are none."""
+        given = self.to_dict()
+        said = [f"{name} {given[name]:g}" for name in ("contrast", "noise", "occlusion") if name in given]
+        said = ["drawing"] * ("drawing" in given) + said
+        said += [f"{name} {level:g}" for name, level in self.studies.items()]
+        said += [f"switched {STIMULUS}:{_listed(self.switched)}"] * ("switched" in given)
+        for which, noun in (("silenced", "lesion of"), ("maps", "lesion of map")):
+            said += [f"{noun} {name}:{_listed(chosen)}" for name, chosen in getattr(self, which).items()]
+        said += [f"threshold x {self.threshold:g}"] * ("threshold" in given)
+        said += [f"delay {self.delay:g} ms"] * ("delay" in given)
+        said += [f"regime {self.regime}"] * ("regime" in given)
+        if self.dt is not None:
+            said.append("exact times" if self.dt == 0 else f"grid {self.dt:g} ms")
+        said += [f"engine {self.engine}"] * ("engine" in given) + [f"seed {self.seed}"] * ("seed" in given)
+        return ", ".join(said)
 
     def stimulus(self, stimuli: Stimuli) -> tuple[Stimuli, int]:
         """Return stimuli, and the index of the stimulus of this view among them."""
@@ -207,6 +233,8 @@ class View:
             made = make(SpikeStimuli(batch.stimuli, labels, None, encoder), 0)
             parts = {part: getattr(batch, part) | getattr(made, part) for part in ("silenced", "thresholds", "delays")}
             batch = replace(batch, stimuli=made.stimuli, weights=made.weights, **parts)
+        if self.switched:
+            batch = replace(batch, stimuli=self._switch(batch.stimuli))
         silenced, thresholds = dict(batch.silenced), dict(batch.thresholds)
         for name in dict.fromkeys([*self.silenced, *self.maps]):
             silenced[name] = silenced.get(name, False) | self._lesion(network, name)
@@ -221,6 +249,18 @@ class View:
                     none = np.zeros(network.shapes[projection.source])
                     delays[projection.name] = delays.get(projection.name, none) + self.delay
         return replace(batch, silenced=silenced, thresholds=thresholds, delays=delays)
+
+    def _switch(self, stimuli: np.ndarray) -> np.ndarray:
+        """Return a copy of latencies of stimuli with switched neurons."""
+        size = stimuli[0].size
+        if max(self.switched) >= size:
+            raise SpecificationError(
+                f"neuron {STIMULUS}:{max(self.switched)}", f"does not exist; {STIMULUS} has 0 to {size - 1}"
+            )
+        changed = stimuli.reshape(len(stimuli), -1).copy()
+        chosen = list(set(self.switched))
+        changed[:, chosen] = np.where(np.isfinite(changed[:, chosen]), np.inf, 0.0)
+        return changed.reshape(stimuli.shape)
 
     def _lesion(self, network: Network, name: str) -> np.ndarray:
         population = network.population(name)
@@ -387,6 +427,12 @@ def disturbs_stimulus(name: str) -> bool:
     from netsim.studies.study import StimulusStudy
 
     return isinstance(studies.require(name), StimulusStudy)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """Return numbers in words, at most the first ten."""
+    more = f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
+    return " ".join(map(str, numbers[:10])) + more
 
 
 def _is_whole(value: Any) -> bool:

@@ -18,6 +18,7 @@ import netsim
 from netsim.exploring import Explorer, View
 from netsim.exploring.explorer import SupersededError
 from netsim.exploring.view import Changed
+from netsim.measuring.metrics import decide
 from tests.exploring.networks import images, recordings
 
 
@@ -361,3 +362,43 @@ def test_bad_questions_are_one_line(looped: Explorer, question: str, given: Any)
 def test_bad_links_are_one_line(text: str) -> None:
     with pytest.raises(netsim.NetsimError, match="state"):
         View.of_text(text)
+
+
+def test_a_switched_pixel_does_what_trying_it_told() -> None:
+    explorer = Explorer("digits")
+    told = explorer.each(View(), "stimulus", "pixels", None, 0)
+    strongest = int(np.argmin(told["leads"]))
+    view = View(switched=(told["numbers"][strongest],))
+    shown = explorer.show(view).spikes
+    assert (np.isfinite(shown["stimulus"]) != np.isfinite(explorer.show(View()).spikes["stimulus"])).sum() == 1
+    assert int(decide(shown.outputs).choice[0]) == told["choices"][strongest]
+    assert view.unchanged == View()
+    with pytest.raises(netsim.NetsimError, match="stimulus has 0 to 63"):
+        explorer.show(View(switched=(64,)))
+
+
+def test_lesioned_maps_are_not_tried_again(looped: Explorer) -> None:
+    assert looped.each(View(maps={"maps": (1,)}), "maps", "maps", None, 0)["numbers"] == [0, 2]
+
+
+def test_a_lesioned_neuron_tells_when_it_would_have_fired(looped: Explorer) -> None:
+    latencies = looped.show(View()).spikes["loop"].ravel()
+    neuron = int(np.argmin(latencies))
+    told = looped.why(View(silenced={"loop": (neuron,)}), netsim.Recorded("loop", neuron))
+    assert told["latency"] is None
+    assert told["lesioned"]
+    assert told["otherwise"] == latencies[neuron]
+
+
+def test_the_table_says_the_changes(looped: Explorer) -> None:
+    (first, *_) = csv.DictReader(io.StringIO(looped.table(View(index=2, threshold=0.9)).decode()))
+    assert first["changes"] == "threshold x 0.9"
+    assert first["test_stimulus"] == "2"
+
+
+def test_close_decisions_come_by_their_lead(looped: Explorer) -> None:
+    first = looped.search(View(), "close")
+    second = looped.search(View(index=first["index"]), "close", again=True)
+    leads = [looped._decision(looped.show(View(index=each["index"])).spikes)["margin"] for each in (first, second)]
+    assert leads[0] <= leads[1]
+    assert (first["rank"], second["rank"]) == (1, 2)
