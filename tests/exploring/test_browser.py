@@ -136,19 +136,80 @@ def test_a_pinned_view_is_compared(page: Any) -> None:
 def test_exact_times_are_compared_with_the_grid(page: Any) -> None:
     page.click("#exact")
     _expect(page, "#versus", ". 0 spikes", there=False)
+    _expect(page, "#decision", "A: the same stimulus, exact times")
+    page.click("#next")
+    page.select_option("#dt", "event:0")
+    _expect(page, "#versus", ". 0 spikes")  # A follows the stimulus
+    page.select_option("#dt", "event:1")
+    _expect(page, "#versus", ". 0 spikes", there=False)
     page.check("#beside")
     assert page.is_visible("#raster-a")
     assert page.locator("#differing button").count() > 5
     page.locator("#differing button").first.click()
     page.wait_for_selector("#causes button")
+    page.click("#reset")
+    _expect(page, "#versus", "and network, unchanged. 0 spikes")
 
 
 def test_jitter_is_compared_with_the_unchanged_stimulus(page: Any) -> None:
-    page.locator("#stimulus .slider", has_text="spike jitter").locator("input").focus()
+    page.locator("#stimulus .slider", has_text="spike jitter").locator("input[type=range]").focus()
     page.keyboard.press("End")
     _expect(page, "#versus", ". 0 spikes", there=False)
     page.click("#count-over")
     _expect(page, "#over", "of 100 right, in A")
+
+
+def test_numbers_are_exact_and_refused_out_of_range(page: Any) -> None:
+    field = page.locator("#stimulus .slider", has_text="spike jitter").locator("input[type=number]")
+    field.fill("5")
+    field.press("Enter")
+    _expect(page, "#python", "'spike-jitter': 5")
+    page.click("#repeat")
+    _expect(page, "#repeated", "Seeds 0 to 9 decide")
+    field.fill("5000")
+    field.press("Enter")
+    _expect(page, "#error", "must be a number from 0 to")
+    assert field.input_value() == "5"
+    page.fill("#index", "100000")
+    page.press("#index", "Enter")
+    _expect(page, "#error", "must be a whole number from 0 to 359")
+    assert page.input_value("#index") == "0"
+
+
+def test_wrong_and_close_decisions_are_found(page: Any) -> None:
+    page.click("#next-close")
+    _expect(page, "#searched", "1 of ")
+    page.click("#next-close")
+    _expect(page, "#searched", "2 of ")
+    page.click("#next-wrong")
+    _expect(page, "#searched", "wrong decisions")
+    _expect(page, "#decision", "✗")
+
+
+def test_a_lesioned_neuron_is_called_lesioned(page: Any) -> None:
+    page.evaluate("document.getElementById('map-output').focus()")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("l")
+    page.keyboard.press("Enter")
+    _expect(page, "#which", "output:1 (1) is lesioned, would have fired at")
+    page.keyboard.press("m")
+    _expect(page, "#error", "output has no maps")
+    assert page.locator("#lesions button").count() == 1
+    _expect(page, "#lesion", "Remove lesion")
+    page.click("#lesion")
+    _expect(page, "#which", "output:1 (1) fires at")
+    assert page.locator("#lesions button").count() == 0
+
+
+def test_a_broken_link_is_told(browser: Any, served: Any) -> None:
+    page = browser.new_page()
+    page.goto(f"{served.address}#nonsense")
+    page.wait_for_selector("body[data-shown]")
+    page.wait_for_selector("body[data-busy=false]")
+    _expect(page, "#error", "the link is broken")
+    page.click("#next")
+    page.wait_for_selector("#error", state="hidden")
+    page.close()
 
 
 def test_a_regime_and_a_delay_change_spikes(page: Any) -> None:
@@ -168,13 +229,20 @@ def test_each_pixel_is_tried_and_the_strongest_switched(page: Any) -> None:
     _expect(page, "#outcome", "64 pixels were switched")
     before = page.inner_text("#outcome").split(" ms ")[0]
     page.click("#effects > button")
-    _expect(page, "#python", "drawing=")
+    _expect(page, "#python", "switched=")
+    _expect(page, "#versus", ". 0 spikes", there=False)
+    _expect(page, "#lesions", "pixel stimulus:")
     _expect(page, "#outcome", before, there=False)
     page.select_option("#part", "neurons:hidden")
     page.click("#try")
     _expect(page, "#outcome", "neurons were lesioned")
     page.click("#effects > button")
     _expect(page, "#lesions", "hidden:")
+    page.select_option("#part", "neurons:output")
+    _expect(page, "#outcome", "Press Try")
+    assert page.locator("#effects *").count() == 0
+    page.locator("#lesions button", has_text="pixel").click()
+    _expect(page, "#python", "switched=", there=False)
 
 
 def test_a_picture_is_loaded(page: Any, tmp_path: Path) -> None:
@@ -242,8 +310,10 @@ def test_time_passes(page: Any) -> None:
     ],
 )
 def test_exports_open(page: Any, button: str, begin: bytes) -> None:
+    page.click("#next")
     with page.expect_download() as waiting:
         page.click(button)
+    assert waiting.value.suggested_filename.startswith("digits-1-spikes.")
     assert Path(waiting.value.path()).read_bytes().startswith(begin)
 
 

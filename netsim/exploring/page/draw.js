@@ -19,6 +19,7 @@ const isDark = () => scheme.matches;
 
 // A colour that stands out on the page: on a dark page dark colours are lightened.
 export function legible(hex) {
+  if (isDark() && hex.toLowerCase() === "#fbafe4") return "#c5f0a4"; // two pinks look the same on a dark page
   const [red, green, blue] = rgb(hex);
   if (!isDark() || 0.3 * red + 0.6 * green + 0.1 * blue > 90) return hex;
   return `#${[red, green, blue].map((value) => Math.round((value + 255) / 2).toString(16).padStart(2, "0")).join("")}`;
@@ -172,16 +173,26 @@ export function lines(canvas, high, curves, { threshold, marks = [], cursor = nu
   context.textAlign = "right";
   if (threshold) context.fillText("threshold", LEFT - 6, rise(threshold) + 4);
   context.fillText("0", LEFT - 6, rise(0) + 4);
-  let taken = -Infinity, floor = 0;
+  // names stand in rows below the threshold, each in the first row that is free there, with a line to its spike
+  const ends = [];
   for (const { time, colour, name } of [...marks].sort((a, b) => a.time - b.time)) {
     context.fillStyle = colour;
-    context.fillRect(scale(time) - 0.75, rise(threshold || 0) - 6, 1.5, 12);
+    const at = scale(time), level = rise(threshold || 0);
+    if (!name) {
+      context.fillRect(at - 0.75, level - 6, 1.5, 12);
+      continue;
+    }
+    const wide = context.measureText(name).width, left = Math.min(at + 3, width - RIGHT - wide);
+    let row = ends.findIndex((end) => left > end + 4);
+    if (row < 0) row = ends.push(0) - 1;
+    ends[row] = left + wide;
+    const down = level + 17 + 11 * row;
+    context.fillRect(at - 0.75, level - 6, 1.5, down - level + 4);
     context.textAlign = "left";
-    if (!name) continue;
-    const at = Math.min(scale(time) + 3, width - RIGHT - context.measureText(name).width);
-    floor = at < taken ? floor + 11 : 0; // names of close spikes are stacked below the threshold
-    context.fillText(name, at, rise(threshold || 0) + (floor ? 4 + floor : -4));
-    taken = Math.max(taken, at + context.measureText(name).width + 2);
+    context.lineWidth = 3;
+    context.strokeStyle = css("--panel");
+    context.strokeText(name, left, down);
+    context.fillText(name, left, down);
   }
   if (cursor !== null) {
     context.fillStyle = css("--bad");
@@ -268,6 +279,11 @@ export function signedColour(value, largest, colours) {
   const strength = Math.min(Math.abs(value) / largest, 1) ** 0.7, ground = rgb(css("--panel"));
   const hue = rgb(legible(value > 0 ? colours[3] : colours[0]));
   return packed(ground.map((from, k) => from + strength * (hue[k] - from)));
+}
+
+// A packed colour for CSS.
+export function cssOf(colour) {
+  return `rgb(${colour & 255}, ${(colour >> 8) & 255}, ${(colour >> 16) & 255})`;
 }
 
 export { rgb };

@@ -3,7 +3,7 @@ import * as draw from "./draw.js";
 
 const $ = (id) => document.getElementById(id);
 let about, view = {}, pinned = null, spikes = {}, before = {}, header = null, cursor = 0, trail = [], told = null;
-let focus = {}, plans = {}, playing = null, points = null, shown = 0, traced = null, outcome = null, stored = null, later;
+let focus = {}, plans = {}, playing = null, points = null, shown = 0, traced = null, outcome = null, stored = null, later, wrongOf = null, closest = null;
 const me = Math.random().toString(36).slice(2), asked = {};
 
 // Make an element with text, and attributes or listeners.
@@ -48,8 +48,10 @@ async function unpack(text) {
   return new Response(packed).json();
 }
 
-function fail(error) {
+// Show an error until the same work succeeds, or until the next change.
+function fail(error, of = null) {
   if (error.name === "AbortError") return;
+  wrongOf = of;
   const lost = error instanceof TypeError ? "netsim explore has ended; start it again" : error.message;
   $("error").textContent = lost;
   $("error").hidden = false;
@@ -64,9 +66,9 @@ function newest(work, tell = () => {}) {
     tell(true);
     try {
       await work(() => waiting);
-      $("error").hidden = true;
+      if (wrongOf === work) $("error").hidden = true;
     } catch (error) {
-      fail(error);
+      fail(error, work);
     }
     busy = false;
     tell(waiting);
@@ -134,6 +136,7 @@ const replane = newest(async (isOld) => {
 
 function changed(change, ofNetwork = true) {
   if (stored && isChanged({ ...view, ...change })) return fail(new Error("this demo cannot be changed; netsim explore can"));
+  if (wrongOf === null) $("error").hidden = true;
   Object.assign(view, change);
   for (const name of Object.keys(view)) if (view[name] === undefined) delete view[name];
   refresh();
@@ -172,15 +175,15 @@ function sliders() {
     set: (value) => ({ [name]: value === neutral ? undefined : value }),
   });
   const study = ({ name, level, summary, most }) => ({
-    text: `${name.replaceAll("-", " ")}: ${level}`, title: summary, low: 0, high: most, neutral: 0,
+    text: sliderText(name.replaceAll("-", " "), level), title: summary, low: 0, high: most, neutral: 0,
     get: () => view.studies?.[name] ?? 0,
     set: (value) => ({ studies: { ...view.studies, [name]: value || undefined } }),
   });
   const of = (kind) => about.studies.filter((each) => each.stimulus === kind).map(study);
   const flat = about.populations[0].shape[0] === 1;
-  const edits = about.sample && !flat ? [plain("contrast", "contrast", 0, 2, 1)] : [];
-  if (about.sample) edits.push(plain("noise", "noise on intensities, SD", 0, 0.5, 0));
-  if (!flat) edits.push(plain("occlusion", "occluded square, side (shift-click moves it)", 0, 1, 0));
+  const edits = about.sample && !flat ? [plain("contrast", "contrast (factor of intensities)", 0, 2, 1)] : [];
+  if (about.sample) edits.push(plain("noise", "noise on intensities, SD (fraction of the largest)", 0, 0.5, 0));
+  if (!flat) edits.push(plain("occlusion", "occluded square, side (fraction; shift-click moves it)", 0, 1, 0));
   const changes = [
     plain("threshold", "factor of all thresholds", 0.5, 1.5, 1),
     plain("delay", "additional delay of all spikes (ms)", 0, about.window / 2, 0),
@@ -188,31 +191,61 @@ function sliders() {
   return { stimulus: [...edits, ...of(true)], changes: [...changes, ...of(false)] };
 }
 
+// The name of a study and what its level means, with its unit.
+function sliderText(name, level) {
+  const unit = /\(|SD|coefficient|per /.test(level) ? "" : " (fraction)";
+  return `${name}: ${level}${unit}`;
+}
+
+// The largest round step of at most a hundredth of a range.
+function roundStep(range) {
+  const unit = 10 ** Math.floor(Math.log10(range / 100));
+  return +([5, 2, 1].map((k) => k * unit).find((each) => each <= range / 100 + 1e-12) ?? unit).toPrecision(1);
+}
+
 const known = [];
 
 function addSliders() {
   for (const [id, all] of Object.entries(sliders())) {
     for (const each of all) {
-      const label = element("label", "", { class: "slider", title: each.title || each.text });
-      const input = element("input", "", { type: "range", min: each.low, max: each.high, step: (each.high - each.low) / 100 });
-      const output = element("output");
-      input.addEventListener("input", () => {
-        const change = each.set(+input.value);
+      const label = element("div", "", { class: "slider", title: each.title || each.text }), step = roundStep(each.high - each.low);
+      const bounds = { min: each.low, max: each.high };
+      const input = element("input", "", { type: "range", ...bounds, step, "aria-label": each.text });
+      const number = element("input", "", { type: "number", ...bounds, step, "aria-label": `${each.text}, as a number` });
+      const set = (value) => {
+        const change = each.set(value);
         if (change.studies) {
           for (const name of Object.keys(change.studies)) if (!change.studies[name]) delete change.studies[name];
           if (!Object.keys(change.studies).length) change.studies = undefined;
         }
         changed(change, id === "changes");
-        output.textContent = rounded(+input.value);
-      });
-      label.append(element("span", each.text), input, output);
-      $(id).append(label);
-      known.push(() => {
+      };
+      const shown = () => {
         input.value = each.get();
-        output.textContent = rounded(each.get());
+        number.value = rounded(each.get());
+      };
+      input.addEventListener("input", () => {
+        number.value = rounded(+input.value);
+        set(+input.value);
       });
+      number.addEventListener("change", () => {
+        const value = inBounds(number, each.text, each.low, each.high);
+        if (value !== null) set(value);
+        shown();
+      });
+      label.append(element("span", each.text), input, number);
+      $(id).append(label);
+      known.push(shown);
     }
   }
+}
+
+// The number in a field. Outside its bounds it is refused with a message, and the result is null.
+function inBounds(field, text, low, high, whole = false) {
+  const value = +field.value;
+  if (field.value !== "" && value >= low && value <= high && (!whole || Number.isInteger(value))) return value;
+  fail(new Error(`${text}: must be ${whole ? "a whole number" : "a number"} from ${rounded(low)} to ${whole ? high : rounded(high)}`));
+  return null;
 }
 
 function rounded(value) {
@@ -227,10 +260,14 @@ function showControls() {
   $("regime").value = view.regime ?? "";
   const list = $("lesions");
   list.replaceChildren();
+  for (const number of view.switched ?? []) {
+    const text = `${pixelNoun()} ${nameOf(about.populations[0].name, number)} ✕`;
+    list.append(element("button", text, { title: "switched; click to switch it back", onclick: () => switchPixel(number) }));
+  }
   for (const which of ["silenced", "maps"]) {
     for (const [name, chosen] of Object.entries(view[which] || {})) {
       for (const number of chosen.slice(0, 20)) {
-        const text = `${which === "maps" ? "map " : ""}${name}:${number} ✕`;
+        const text = `lesion of ${which === "maps" ? "map " : ""}${name}:${number} ✕`;
         const title = "lesioned; click to restore";
         list.append(element("button", text, { title, onclick: () => lesion(which, name, number) }));
       }
@@ -250,9 +287,13 @@ function lesion(which, layer, number) {
 }
 
 function touch(layer, neuron, how = $("click").value) {
-  const maps = plans[layer].maps;
-  if (how === "silenced" || (how === "maps" && maps === 1)) lesion("silenced", layer, neuron);
-  else if (how === "maps") lesion("maps", layer, neuron % maps);
+  const maps = plans[layer].maps, map = neuron % maps;
+  focus[layer] = neuron;
+  if (how === "silenced" && view.maps?.[layer]?.includes(map) && !view.silenced?.[layer]?.includes(neuron)) {
+    fail(new Error(`map ${layer}:${map} is lesioned already, with this neuron; remove the lesion of the map first`));
+  } else if (how === "silenced") lesion("silenced", layer, neuron);
+  else if (how === "maps" && maps === 1) fail(new Error(`${layer} has no maps; choose the lesion of a neuron`));
+  else if (how === "maps") lesion("maps", layer, map);
   else select({ layer, neuron });
 }
 
@@ -266,7 +307,7 @@ function select(chosen) {
 
 function choose(index) {
   const count = about.count;
-  changed({ index: ((index % count) + count) % count || undefined, drawing: undefined }, false);
+  changed({ index: ((index % count) + count) % count || undefined, drawing: undefined, switched: undefined }, false);
   showControls();
 }
 
@@ -288,8 +329,9 @@ function differs() {
 }
 
 function show() {
-  const text = `decides ${inWords(header.decision)}`;
-  $("decision").textContent = differs() ? `${text}. Compared with (A): ${inWords(header.against)}` : text;
+  const text = `decides ${inWords(header.decision)}`, a = `A: ${nameOfA()}`;
+  const compared = differs() ? `${text}. ${a}, decides ${inWords(header.against)}` : `${text}. ${a}, has the same spikes`;
+  $("decision").textContent = differs() || pinned !== null ? compared : text;
   $("python").textContent = header.python;
   $("command").textContent = header.command;
   showRaster();
@@ -352,11 +394,11 @@ function showMaps() {
       if (compared && had && now[n] === Infinity) return lost;
       return fired ? draw.latencyColour(now[n], seen) : 0;
     });
-    mark(name);
     let fired = 0;
     for (const time of now) fired += time <= cursor;
     $(`count-${name}`).textContent = `${name}: ${fired} of ${now.length} have fired, ${count} in all`;
   }
+  for (const { name } of header.populations) mark(name);  // when all captions have their heights
 }
 
 // Outline the neuron in focus on its map.
@@ -369,11 +411,23 @@ function mark(name) {
   ring.style.width = ring.style.height = `${zoom + 6}px`;
 }
 
+// What A is, in words.
+function nameOfA() {
+  if (pinned === "exact") return "the same stimulus, exact times";
+  const stimulus = (of) => (of.drawing ? "a drawing" : `stimulus ${of.index ?? 0}`);
+  if (pinned !== null) return `the pinned view of ${stimulus(pinned)}`;
+  if (about.plane) return "the same point, unchanged network";
+  return `test stimulus ${view.index ?? 0} and network, unchanged`;
+}
+
+function pixelNoun() {
+  return about.populations[0].shape[0] === 1 ? "input" : "pixel";
+}
+
 function showDifferences() {
   const total = header.populations.reduce((sum, each) => sum + each.gained + each.lost + each.moved, 0);
-  const to = pinned ? "the pinned view" : "the unchanged stimulus and network";
   const equal = total && header.decision.choice === header.against.choice ? " The decision is the same." : "";
-  $("versus").textContent = `A is ${to}. ${total} spikes differ.${equal}`;
+  $("versus").textContent = `A is ${nameOfA()}. ${total} spikes differ.${equal}`;
   const head = element("tr"), rows = [];
   for (const text of ["population", "spikes", "gained", "lost", "moved", "largest shift (ms)"]) head.append(element("th", text));
   for (const each of header.populations) {
@@ -442,6 +496,12 @@ function showPotential() {
   draw.lines($("potential"), about.duration, [curve, ...parts], { threshold, marks, cursor, window: full(window) });
 }
 
+// How a view lesions a neuron: itself, its map, or not at all.
+function lesionOf(layer, neuron) {
+  if (view.silenced?.[layer]?.includes(neuron)) return "silenced";
+  return view.maps?.[layer]?.includes(neuron % plans[layer].maps) ? "maps" : null;
+}
+
 // A picture of signed values of neurons, in which a click selects a neuron.
 function signed(source, text, neurons, values, onhit = (neuron) => select({ layer: source, neuron })) {
   const canvas = element("canvas", "", { role: "img", "aria-label": text }), figure = element("figure");
@@ -452,17 +512,22 @@ function signed(source, text, neurons, values, onhit = (neuron) => select({ laye
     const hit = hitOf(canvas, source, event);
     if (hit !== null) onhit(hit);
   });
-  figure.append(element("figcaption", text), canvas);
+  const empty = values.some((each) => Math.abs(each) > 1e-12) ? "" : "; all are 0";
+  figure.append(element("figcaption", text + empty), canvas);
   return figure;
 }
 
 function showNeuron() {
   const { layer, neuron, latency, potential, causes, fields } = told;
-  const when = latency === null ? "stays silent" : `fires at ${latency.toFixed(3)} ms`;
+  let when = latency === null ? "stays silent" : `fires at ${latency.toFixed(3)} ms`;
+  if (told.lesioned) when = `is lesioned, would have ${told.otherwise === null ? "stayed silent" : `fired at ${told.otherwise.toFixed(3)} ms`}`;
   const rest = potential ? ` Inputs add ${rounded(told.reached - told.rest)}, current and drive ${rounded(told.rest)}. Thin lines: the ${told.psps.length} largest PSPs.` : "";
   $("which").textContent = `${nameOf(layer, neuron)} ${when}.${rest}`;
   $("back").hidden = trail.length < 2;
   $("follow-back").hidden = $("lesion").hidden = layer === about.populations[0].name;
+  const which = lesionOf(layer, neuron);
+  $("lesion").textContent = { silenced: "Remove lesion", maps: "Remove lesion of its map" }[which] ?? "Lesion";
+  if (told.lesioned && which === null) $("lesion").hidden = true;  // by a study
   showPotential();
   const figures = [], all = [];
   for (const { source, neurons, times, potentials, count } of causes) {
@@ -496,15 +561,18 @@ function showTrace() {
 // The result of trying each pixel, neuron or map: a picture, and the largest effects first.
 function showOutcome() {
   const { layer, part, choice, lead, numbers, choices, leads, rival, correct } = outcome, plan = plans[layer];
-  const noun = part === "pixels" ? "pixel" : part === "neurons" ? "neuron" : "map";
+  const noun = part === "pixels" ? pixelNoun() : part === "neurons" ? "neuron" : "map";
   const verb = part === "pixels" ? "switched" : "lesioned";
   const turned = choices.filter((each) => each !== choice).length, rows = [...numbers.keys()].sort((a, b) => leads[a] - leads[b]);
   const over = rival === null ? "the next output" : className(rival);
   const now = `${className(choice)} fires ${rounded(lead)} ms before ${over}.`;
-  const harmless = rows.filter((k) => choices[k] === choice && leads[k] >= 0.99 * lead && (!correct || correct[k] >= outcome.correct_before));
-  const without = part === "maps" ? ` ${harmless.length} can be lost without loss: ${harmless.map((k) => numbers[k]).sort((a, b) => a - b).join(", ") || "none"}.` : "";
-  const only = part === "neurons" ? " Silent neurons are left out, because their lesion changes nothing." : "";
-  $("outcome").textContent = `${now} ${numbers.length} ${noun}s were ${verb}, one at a time. ${turned || "None"} of them change${turned === 1 ? "s" : ""} the decision.${without}${only}`;
+  const keeping = rows.filter((k) => choices[k] === choice && leads[k] >= 0.99 * lead).map((k) => numbers[k]).sort((a, b) => a - b);
+  const listed = part === "maps" && keeping.length ? `: ${keeping.join(", ")}` : "";
+  const kept = ` ${numbers.length - turned} keep the decision, ${keeping.length} of these also keep at least 99 % of the lead${listed}. ${turned || "None"} change${turned === 1 ? "s" : ""} the decision.`;
+  const only = { neurons: " Silent neurons are left out, because their lesion changes nothing.", maps: " Maps that are lesioned already are left out." }[part] ?? "";
+  const none = part === "maps" ? "All maps are lesioned already, so there is nothing to try." : `No neuron of ${layer} fires, so there is nothing to try.`;
+  $("outcome").textContent = numbers.length ? `${now} ${numbers.length} ${noun}s were ${verb}, one at a time.${kept}${only}` : none;
+  if (!numbers.length) return $("effects").replaceChildren();
   const name = (k) => (part === "maps" ? `map ${numbers[k]}` : nameOf(layer, numbers[k]));
   const apply = (k) => {
     if (part === "pixels") switchPixel(numbers[k]);
@@ -513,32 +581,48 @@ function showOutcome() {
   const list = element("ol"), show = rows.slice(0, 10);
   for (const k of show) {
     const other = choices[k] === choice ? "" : `, then ${className(choices[k])} wins`;
-    const right = correct ? `, ${correct[k]} of ${outcome.count} right (${outcome.correct_before} with it)` : "";
+    const right = correct ? `, ${correct[k]} of ${outcome.count} right, ${outcome.correct_before} without this lesion` : "";
     list.append(item(`${name(k)}: lead ${rounded(lead)} → ${rounded(leads[k])} ms${other}${right}`, () => apply(k)));
   }
   const colours = new Map(numbers.map((each, k) => [each, lead - leads[k]]));
   const all = part === "maps" ? [...Array(plan.count).keys()] : numbers;
-  const values = all.map((each) => colours.get(part === "maps" ? each % plan.maps : each));
+  const values = all.map((each) => colours.get(part === "maps" ? each % plan.maps : each) ?? 0);
   const hit = (neuron) => apply(numbers.indexOf(part === "maps" ? neuron % plan.maps : neuron));
   const click = part === "pixels" ? "A click switches a pixel." : `A click lesions a ${noun}.`;
-  const caption = `Orange: the lead falls. Blue: it rises. ${click}`;
-  $("effects").replaceChildren(signed(layer, caption, all, values, (neuron) => colours.has(part === "maps" ? neuron % plan.maps : neuron) && hit(neuron)));
+  const caption = `Change of the lead over ${over} (ms). ${click}`;
+  const figure = signed(layer, caption, all, values, (neuron) => colours.has(part === "maps" ? neuron % plan.maps : neuron) && hit(neuron));
+  const largest = values.reduce((most, each) => Math.max(most, Math.abs(each)), 0), scale = element("p", "", { class: "key" });
+  if (largest > 1e-9) {
+    const ramp = element("span", "", { class: "ramp" }), parts = [1, 0.5, 0.25, 0, -0.25, -0.5, -1];
+    ramp.style.background = `linear-gradient(to right, ${parts.map((each) => draw.cssOf(draw.signedColour(each, 1, about.colours))).join(", ")})`;
+    scale.append(`falls by ${rounded(largest)} ms`, ramp, `rises by ${rounded(largest)} ms`);
+  } else scale.append(`The picture is empty, because no ${noun} changes the lead.`);
+  figure.append(scale);
+  $("effects").replaceChildren(figure);
   const strongest = element("button", `${part === "pixels" ? "Switch" : "Lesion"} the strongest`, { class: "live", onclick: () => apply(rows[0]) });
   if (rows.length) $("effects").append(strongest, element("p", `Largest losses of the lead. A click ${part === "pixels" ? "switches" : "lesions"}.`), list);
 }
 
-// Switch a pixel of the stimulus off, or on.
+// Switch a pixel of the stimulus off, or on. Once more restores it.
 function switchPixel(number) {
-  const input = about.populations[0], levels = header.sample ? bytesOf(header.sample) : [];
-  if (levels.length !== input.size) return fail(new Error("pixels of this stimulus cannot be switched one by one"));
-  levels[number] = spikes[input.name][number] < Infinity ? 0 : 255;
-  setDrawing(levels);
+  const chosen = new Set(view.switched);
+  if (!chosen.delete(number)) chosen.add(number);
+  changed({ switched: chosen.size ? [...chosen].sort((a, b) => a - b) : undefined }, false);
+  showControls();
+}
+
+// Intensities of the shown stimulus, with switched pixels.
+function levelsShown() {
+  const levels = bytesOf(header.sample), input = about.populations[0];
+  if (levels.length !== input.size) return levels;
+  for (const number of view.switched ?? []) levels[number] = spikes[input.name][number] < Infinity ? 255 : 0;
+  return levels;
 }
 
 function showPaper() {
   const [height, width, channels] = about.sample, paper = $("paper");
   if (paper.dataset.drawing === "yes") return;
-  const levels = bytesOf(header.sample), context = paper.getContext("2d");
+  const levels = levelsShown(), context = paper.getContext("2d");
   paper.width = width;
   paper.height = height;
   const image = context.createImageData(width, height);
@@ -579,7 +663,7 @@ function toText(levels) {
 function setDrawing(levels) {
   header.sample = toText(levels);
   // a drawing is what is seen, so that its intensities are not changed once more
-  changed({ drawing: toText(levels), contrast: undefined, noise: undefined, occlusion: undefined, occluded: undefined }, false);
+  changed({ drawing: toText(levels), contrast: undefined, noise: undefined, occlusion: undefined, occluded: undefined, switched: undefined }, false);
   showControls();
 }
 
@@ -603,6 +687,7 @@ function listenToPaper() {
   };
   paint.over = (drawn) => {
     header.sample = toText(drawn);  // is shown before the answer
+    delete view.switched;
     delete paper.dataset.drawing;
     showPaper();
     if (levels) paper.dataset.drawing = "yes";
@@ -616,7 +701,7 @@ function listenToPaper() {
     at = [width, height].map((size, k) => Math.min(Math.max((at ? at[k] : Math.floor(size / 2)) + move[k], 0), size - 1));
     $("paper-at").textContent = `pen at row ${at[1]}, column ${at[0]}`;
     if (event.key !== " ") return;
-    const drawn = bytesOf(header.sample), first = (at[1] * width + at[0]) * channels;
+    const drawn = levelsShown(), first = (at[1] * width + at[0]) * channels;
     drawn.fill($("pen").value === "1" ? 255 : 0, first, first + channels);
     paint.over(drawn);
   });
@@ -627,7 +712,7 @@ function listenToPaper() {
       return changed({ occluded: at.map((part) => Math.min(Math.max(part, 0), 1)), occlusion: view.occlusion || 0.25 }, false);
     }
     paper.setPointerCapture(event.pointerId);
-    levels = bytesOf(header.sample);
+    levels = levelsShown();
     paint(event);
   });
   paper.addEventListener("pointermove", (event) => levels && paint(event));
@@ -691,7 +776,7 @@ function hitOf(canvas, name, event) {
 function addMaps() {
   for (const { name, shape } of about.populations) {
     plans[name] = draw.layout(shape);
-    const label = `${name}; arrow keys move, Enter shows the neuron, L lesions it, M its map`;
+    const label = `${name}; arrow keys move, Enter shows the neuron, L lesions it${plans[name].maps > 1 ? ", M its map" : ""}`;
     const canvas = element("canvas", "", { id: `map-${name}`, tabindex: 0, "aria-label": label });
     canvas.addEventListener("click", (event) => {
       const hit = hitOf(canvas, name, event);
@@ -718,7 +803,12 @@ function addMaps() {
     figure.append(element("figcaption", "", { id: `count-${name}` }), canvas, element("i", "", { id: `ring-${name}`, class: "ring" }));
     $("maps").append(figure);
   }
+  showKey();
+}
+
+function showKey() {
   const key = $("key"), ramp = element("span", "", { class: "ramp" });
+  key.replaceChildren();
   ramp.style.background = `linear-gradient(to left, ${draw.RAMP.join(", ")})`;
   key.append("early", ramp, "late");
   for (const [text, k] of [["fires only now", 3], ["fired only in A", 8], ["lesioned", 9]]) {
@@ -765,10 +855,75 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+// The beginning of the names of files: model, stimulus and changes.
+function stem() {
+  const parts = [about.name, view.drawing ? "drawing" : view.index ?? 0, ...Object.entries(view.studies ?? {}).flat()];
+  if (view.switched) parts.push("switched", ...view.switched.slice(0, 5));
+  for (const which of ["silenced", "maps"]) {
+    for (const [name, chosen] of Object.entries(view[which] ?? {})) {
+      parts.push(which === "maps" ? "lesion-map" : "lesion", name, ...chosen.slice(0, 5));
+    }
+  }
+  for (const name of ["contrast", "noise", "occlusion", "threshold", "delay", "regime", "engine", "dt", "seed"]) {
+    if (view[name] !== undefined) parts.push(name, view[name]);
+  }
+  return `${parts.join("-").replace(/[^\w.-]+/g, "-").slice(0, 120)}-spikes`;
+}
+
+// Go to the next test stimulus with a wrong decision, or with the next smallest lead.
+async function search(which) {
+  $("searched").textContent = "Searching …";
+  try {
+    const again = closest !== null && closest === (view.index ?? 0);
+    const { index, searched, count, rank } = await (await ask("search", { view, which, again })).json();
+    const noun = which === "wrong" ? "wrong decisions" : "decisions by their lead, the smallest first";
+    const among = `among the first ${searched} test stimuli, with these changes but without noise on stimuli`;
+    $("searched").textContent = index === null ? `There are no ${noun} ${among}.` : `${rank} of ${count} ${noun}, ${among}.`;
+    if (index === null) return;
+    closest = which === "close" ? index : null;
+    choose(index);
+  } catch (error) {
+    if (error.name !== "AbortError") $("searched").textContent = "";
+    fail(error);
+  }
+}
+
+// Present the stimulus with several seeds of noise.
+async function repeat() {
+  $("repeated").textContent = "Repeating …";
+  try {
+    const { choices, margins, label } = await (await ask("seeds", { view, count: +$("repeats").value })).json();
+    const counts = new Map(), leads = margins.filter((each) => each !== null);
+    for (const each of choices) counts.set(each, (counts.get(each) ?? 0) + 1);
+    const sorted = [...counts].sort((a, b) => b[1] - a[1]).map(([each, count]) => `${className(each)} ${count}×`).join(", ");
+    const right = label === null || label < 0 ? "" : ` ${choices.filter((each) => each === label).length} of ${choices.length} are right.`;
+    const mean = leads.reduce((sum, each) => sum + each, 0) / leads.length;
+    const spread = Math.sqrt(leads.reduce((sum, each) => sum + (each - mean) ** 2, 0) / Math.max(leads.length - 1, 1));
+    const lead = leads.length ? ` Lead over the next output: ${rounded(mean)} ms, SD ${rounded(spread)} ms.` : "";
+    const first = view.seed ?? 0;
+    $("repeated").textContent = `Seeds ${first} to ${first + choices.length - 1} decide ${sorted}.${right}${lead}`;
+  } catch (error) {
+    if (error.name !== "AbortError") $("repeated").textContent = "";
+    fail(error);
+  }
+}
+
+// Results of "Try each" belong to what was chosen when they were computed.
+function clearOutcome() {
+  outcome = null;
+  asked.each?.abort();
+  $("outcome").textContent = "Press Try.";
+  $("effects").replaceChildren();
+}
+
 function listen() {
   $("previous").addEventListener("click", () => choose((view.index ?? 0) - 1));
   $("next").addEventListener("click", () => choose((view.index ?? 0) + 1));
-  $("index").addEventListener("change", () => choose(Math.trunc(+$("index").value) || 0));
+  $("index").addEventListener("change", () => {
+    const number = inBounds($("index"), "number of the stimulus", 0, about.count - 1, true);
+    if (number === null) showControls();
+    else choose(number);
+  });
   $("label").append(element("option", "any", { value: "" }));
   about.classes.forEach((each, k) => $("label").append(element("option", each, { value: k })));
   $("label").addEventListener("change", () => {
@@ -786,17 +941,16 @@ function listen() {
     const [engine, dt] = $("dt").value.split(":");
     changed({ engine: engine === "event" ? undefined : engine, dt: dt === "" ? undefined : +dt });
   });
-  $("regime").append(element("option", "its own", { value: "" }), ...about.regimes.map((value) => element("option", value, { value })));
+  $("regime").append(element("option", "as defined", { value: "" }), ...about.regimes.map((value) => element("option", value, { value })));
   $("regime").addEventListener("change", () => changed({ regime: $("regime").value || undefined }));
   $("exact").addEventListener("click", () => {
-    pinned = { ...structuredClone(view), dt: 0 };
-    delete pinned.engine;
+    pinned = "exact";
     changed(view.dt || (view.dt === undefined && about.dt) ? {} : { dt: about.dt || 1 });
     showControls();
   });
   for (const { name, maps, relay } of about.populations) {
     const input = name === about.populations[0].name;
-    $("part").append(element("option", input ? "pixel of the stimulus" : `neuron of ${name}`, { value: `${input ? "pixels" : "neurons"}:${name}` }));
+    $("part").append(element("option", input ? `${pixelNoun()} of the stimulus` : `neuron of ${name}`, { value: `${input ? "pixels" : "neurons"}:${name}` }));
     if (!input && maps > 1 && !relay) $("part").append(element("option", `map of ${name}`, { value: `maps:${name}` }));
   }
   $("rival").append(element("option", "the next output", { value: "" }), ...about.classes.map((each, k) => element("option", each, { value: k })));
@@ -804,13 +958,25 @@ function listen() {
   $("part").addEventListener("change", counts);
   counts();
   $("try").addEventListener("click", tryEach);
+  for (const id of ["part", "rival", "count"]) $(id).addEventListener("change", clearOutcome);
+  $("next-wrong").addEventListener("click", () => search("wrong"));
+  $("next-close").addEventListener("click", () => search("close"));
+  $("repeat").addEventListener("click", repeat);
   $("count-over").addEventListener("click", countOver);
   $("beside").addEventListener("change", moved);
   $("follow-back").addEventListener("click", () => followBack().catch(fail));
-  $("lesion").addEventListener("click", () => lesion("silenced", told.layer, told.neuron));
-  $("seed").addEventListener("change", () => changed({ seed: Math.max(Math.trunc(+$("seed").value) || 0, 0) || undefined }));
+  $("lesion").addEventListener("click", () => {
+    const which = lesionOf(told.layer, told.neuron) ?? "silenced";
+    lesion(which, told.layer, which === "maps" ? told.neuron % plans[told.layer].maps : told.neuron);
+  });
+  $("seed").addEventListener("change", () => {
+    const seed = inBounds($("seed"), "seed", 0, 2 ** 31 - 1, true);
+    if (seed === null) showControls();
+    else changed({ seed: seed || undefined });
+  });
   $("reset").addEventListener("click", () => {
     view = view.index ? { index: view.index } : {};
+    pinned = null;
     changed({});
     showControls();
   });
@@ -852,20 +1018,27 @@ function listen() {
       fail(new Error("the clipboard is closed; copy the address of this page"));
     }
   });
-  const stem = `${about.name.replace(/[^\w.-]+/g, "-")}-spikes`;
   for (const button of document.querySelectorAll("[data-figure]")) {
     const format = button.dataset.figure;
     button.addEventListener("click", () =>
-      ask("figure", { view, format }).then(async (response) => save(await response.blob(), `${stem}.${format}`)).catch(fail));
+      ask("figure", { view, format, against: pinned }).then(async (response) => save(await response.blob(), `${stem()}.${format}`)).catch(fail));
   }
   $("table").addEventListener("click", () =>
-    ask("table", { view }).then(async (response) => save(await response.blob(), `${stem}.csv`)).catch(fail));
+    ask("table", { view }).then(async (response) => save(await response.blob(), `${stem()}.csv`)).catch(fail));
   window.addEventListener("resize", moved);
   window.addEventListener("hashchange", restore);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", moved);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    moved();
+    if (told && trail.length) showNeuron();
+    if (outcome) showOutcome();
+    showPlane();
+    showKey();
+  });
+  for (const [id, to] of [["to-controls", "controls"], ["to-views", "views"]]) $(id).addEventListener("click", () => $(to).focus());
 }
 
 function restore() {
+  let broken = null;
   try {
     const [of, rest] = location.hash.slice(1).split("~");
     view = decoded(of);
@@ -879,8 +1052,13 @@ function restore() {
     }
   } catch {
     view = {};
-    fail(new Error("the end of the address is no state of the explorer; copy the link again"));
+    pinned = null;
+    trail = [];
+    cursor = about.duration;
+    broken = new Error("the link is broken: its end is no state of the explorer, so this is the first stimulus; copy the link again");
   }
+  $("error").hidden = true;
+  if (broken) fail(broken);
   showControls();
   refresh();
   explain();
@@ -899,10 +1077,20 @@ async function start() {
   $("description").textContent = `${about.description} (${about.weights} weights)`;
   $("index").max = about.count - 1;
   $("cursor").max = cursor = about.duration;
-  $("neuron-hint").textContent = `Click on a neuron in a map or in the raster. The decision is made by ${about.populations.at(-1).name}.`;
+  addMaps();
+  $("neuron-hint").textContent = `Click on a neuron in a picture or in the raster. The decision is made by ${about.populations.at(-1).name}.`;
+  const hasMaps = about.populations.slice(1).some((each) => plans[each.name].maps > 1);
+  $("keys").textContent = `On a picture, arrow keys move, Enter shows the neuron, L lesions it${hasMaps ? ", and M lesions its map" : ""}. Rows, columns and numbers count from 0.`;
+  $("click").querySelector("[value=maps]").hidden = !hasMaps;
+  if (about.plane) {
+    for (const [k, each] of about.classes.entries()) {
+      const patch = element("i");
+      patch.style.background = colourOf(k);
+      $("plane-key").append(patch, each);
+    }
+  }
   $("drawing").hidden = !about.sample || about.plane;
   $("plane").hidden = !about.plane;
-  addMaps();
   addSliders();
   listen();
   if (about.plane) listenToPlane();
