@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import webbrowser
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 from typer import Option
 
 from netsim.cli import options
 from netsim.cli.terminal import note
+
+
+class _StoppedError(BaseException):
+    """A signal has asked the server to end. No library catches it, because it is no Exception."""
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise _StoppedError
 
 
 def explore(
@@ -36,10 +46,13 @@ def explore(
     chosen, network = options.model_of(model, seed, engine="event")
     stimuli = options.split_of(chosen, network, "test", data_dir, few=True)
     options.note_initial_weights(model, chosen, seed)
-    served = serve(chosen, stimuli, view=view, port=port, name=model)
-    print(served.address, flush=True)
-    note("Keep the address secret, because it gives access to the page. Press Ctrl-C to stop.")
+    # before Brian2 is imported, which calls the handler that it finds: a shell makes background programs ignore SIGINT
+    previous = {each: signal.signal(each, _stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    served = None
     try:
+        served = serve(chosen, stimuli, view=view, port=port, name=model)
+        print(served.address, flush=True)
+        note("Keep the address secret, because it gives access to the page. Press Ctrl-C to stop.")
         with tempfile.TemporaryDirectory(prefix="netsim-explore-") as folder:
             if browser:
                 # a command line is visible to other users, and a file in this folder is not
@@ -47,5 +60,10 @@ def explore(
                 page.write_text(f'<meta http-equiv="refresh" content="0; url={served.address}">', encoding="utf-8")
                 webbrowser.open(page.as_uri())
             served.wait()
+    except _StoppedError:
+        pass
     finally:
-        served.close()
+        for each, handler in previous.items():
+            signal.signal(each, handler)
+        if served is not None:
+            served.close()
