@@ -17,9 +17,12 @@ scheme.addEventListener("change", () => {
 });
 const isDark = () => scheme.matches;
 
+// Dark colours of the palette on a dark page. Lightened they would look like others of the palette.
+const ON_DARK = { "#0173b2": "#4c8dff", "#332288": "#a8a0ff", "#882255": "#b6f09c" };
+
 // A colour that stands out on the page: on a dark page dark colours are lightened.
 export function legible(hex) {
-  if (isDark() && hex.toLowerCase() === "#fbafe4") return "#c5f0a4"; // two pinks look the same on a dark page
+  if (isDark() && ON_DARK[hex.toLowerCase()]) return ON_DARK[hex.toLowerCase()];
   const [red, green, blue] = rgb(hex);
   if (!isDark() || 0.3 * red + 0.6 * green + 0.1 * blue > 90) return hex;
   return `#${[red, green, blue].map((value) => Math.round((value + 255) / 2).toString(16).padStart(2, "0")).join("")}`;
@@ -173,26 +176,29 @@ export function lines(canvas, high, curves, { threshold, marks = [], cursor = nu
   context.textAlign = "right";
   if (threshold) context.fillText("threshold", LEFT - 6, rise(threshold) + 4);
   context.fillText("0", LEFT - 6, rise(0) + 4);
-  // names stand in rows below the threshold, each in the first row that is free there, with a line to its spike
-  const ends = [];
-  for (const { time, colour, name } of [...marks].sort((a, b) => a.time - b.time)) {
-    context.fillStyle = colour;
-    const at = scale(time), level = rise(threshold || 0);
-    if (!name) {
-      context.fillRect(at - 0.75, level - 6, 1.5, 12);
-      continue;
-    }
-    const wide = context.measureText(name).width, left = Math.min(at + 3, width - RIGHT - wide);
-    let row = ends.findIndex((end) => left > end + 4);
-    if (row < 0) row = ends.push(0) - 1;
-    ends[row] = left + wide;
-    const down = level + 17 + 11 * row;
-    context.fillRect(at - 0.75, level - 6, 1.5, down - level + 4);
-    context.textAlign = "left";
+  // names stand in one row below the threshold, side by side, each with a line to its spike
+  const level = rise(threshold || 0), named = [...marks].sort((a, b) => a.time - b.time).map((mark) => {
+    return { ...mark, at: scale(mark.time), wide: context.measureText(mark.name).width };
+  });
+  let taken = -Infinity, limit = width - RIGHT;
+  for (const each of named) taken = (each.left = Math.max(each.at + 3, taken + 6)) + each.wide;
+  for (const each of [...named].reverse()) limit = (each.left = Math.min(each.left, limit - each.wide)) - 6;
+  context.textAlign = "left";
+  for (const { at, colour, left, wide } of named) {
+    context.fillStyle = context.strokeStyle = colour;
+    context.fillRect(at - 0.75, level - 6, 1.5, 12);
+    context.beginPath();
+    context.moveTo(at, level + 6);
+    context.lineTo(left + wide / 2, level + 16);
+    context.lineWidth = 1;
+    context.stroke();
+  }
+  for (const { colour, name, left } of named) {
     context.lineWidth = 3;
     context.strokeStyle = css("--panel");
-    context.strokeText(name, left, down);
-    context.fillText(name, left, down);
+    context.strokeText(name, left, level + 26);
+    context.fillStyle = colour;
+    context.fillText(name, left, level + 26);
   }
   if (cursor !== null) {
     context.fillStyle = css("--bad");

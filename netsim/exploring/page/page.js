@@ -137,6 +137,7 @@ const replane = newest(async (isOld) => {
 function changed(change, ofNetwork = true) {
   if (stored && isChanged({ ...view, ...change })) return fail(new Error("this demo cannot be changed; netsim explore can"));
   if (wrongOf === null) $("error").hidden = true;
+  for (const id of ["searched", "repeated"]) $(id).textContent = "";
   Object.assign(view, change);
   for (const name of Object.keys(view)) if (view[name] === undefined) delete view[name];
   refresh();
@@ -588,7 +589,7 @@ function showOutcome() {
   const all = part === "maps" ? [...Array(plan.count).keys()] : numbers;
   const values = all.map((each) => colours.get(part === "maps" ? each % plan.maps : each) ?? 0);
   const hit = (neuron) => apply(numbers.indexOf(part === "maps" ? neuron % plan.maps : neuron));
-  const click = part === "pixels" ? "A click switches a pixel." : `A click lesions a ${noun}.`;
+  const click = `A click ${part === "pixels" ? "switches" : "lesions"} ${noun === "input" ? "an" : "a"} ${noun}.`;
   const caption = `Change of the lead over ${over} (ms). ${click}`;
   const figure = signed(layer, caption, all, values, (neuron) => colours.has(part === "maps" ? neuron % plan.maps : neuron) && hit(neuron));
   const largest = values.reduce((most, each) => Math.max(most, Math.abs(each)), 0), scale = element("p", "", { class: "key" });
@@ -880,8 +881,10 @@ async function search(which) {
     const among = `among the first ${searched} test stimuli, with these changes but without noise on stimuli`;
     $("searched").textContent = index === null ? `There are no ${noun} ${among}.` : `${rank} of ${count} ${noun}, ${among}.`;
     if (index === null) return;
+    const text = $("searched").textContent;
     closest = which === "close" ? index : null;
     choose(index);
+    $("searched").textContent = text;
   } catch (error) {
     if (error.name !== "AbortError") $("searched").textContent = "";
     fail(error);
@@ -912,6 +915,7 @@ async function repeat() {
 function clearOutcome() {
   outcome = null;
   asked.each?.abort();
+  clearTimeout(later);
   $("outcome").textContent = "Press Try.";
   $("effects").replaceChildren();
 }
