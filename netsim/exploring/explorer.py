@@ -483,7 +483,7 @@ class Explorer:
             here = np.flatnonzero(found == view.index)
             after = int(here[0]) + 1 if again and len(here) else 0
         rank = after % len(found) if len(found) else 0
-        told = {"which": which, "searched": len(choice), "count": len(found), "rank": rank + 1}
+        told: dict[str, Any] = {"which": which, "searched": len(choice), "count": len(found), "rank": rank + 1}
         return told | {"index": int(found[rank]) if len(found) else None}
 
     def _decisions(self, view: View) -> tuple[np.ndarray, np.ndarray]:

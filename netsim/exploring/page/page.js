@@ -136,7 +136,7 @@ const replane = newest(async (isOld) => {
 
 function changed(change, ofNetwork = true) {
   if (stored && isChanged({ ...view, ...change })) return fail(new Error("this demo cannot be changed; netsim explore can"));
-  if (wrongOf === null) $("error").hidden = true;
+  $("error").hidden = true;  // a question that fails again shows it again
   for (const id of ["searched", "repeated"]) $(id).textContent = "";
   Object.assign(view, change);
   for (const name of Object.keys(view)) if (view[name] === undefined) delete view[name];
@@ -278,7 +278,7 @@ function showControls() {
 }
 
 function lesion(which, layer, number) {
-  if (layer === about.populations[0].name) return fail(new Error("the stimulus cannot be lesioned; occlude or erase it"));
+  if (layer === about.populations[0].name) return fail(new Error("the stimulus cannot be lesioned; occlude or erase it, or switch its parts with Try each"));
   const all = { ...view[which] }, chosen = new Set(all[layer]);
   if (!chosen.delete(number)) chosen.add(number);
   all[layer] = [...chosen].sort((a, b) => a - b);
@@ -522,7 +522,7 @@ function showNeuron() {
   const { layer, neuron, latency, potential, causes, fields } = told;
   let when = latency === null ? "stays silent" : `fires at ${latency.toFixed(3)} ms`;
   if (told.lesioned) when = `is lesioned, would have ${told.otherwise === null ? "stayed silent" : `fired at ${told.otherwise.toFixed(3)} ms`}`;
-  const rest = potential ? ` Inputs add ${rounded(told.reached - told.rest)}, current and drive ${rounded(told.rest)}. Thin lines: the ${told.psps.length} largest PSPs.` : "";
+  const rest = potential ? ` Inputs add ${rounded(told.reached - told.rest)} to the potential, current and drive ${rounded(told.rest)}. The threshold is ${rounded(told.threshold)}. Thin lines: the ${told.psps.length} largest PSPs.` : "";
   $("which").textContent = `${nameOf(layer, neuron)} ${when}.${rest}`;
   $("back").hidden = trail.length < 2;
   $("follow-back").hidden = $("lesion").hidden = layer === about.populations[0].name;
