@@ -140,12 +140,15 @@ class Model:
     def check_engine(self, remedy: str = "") -> None:
         """Raise RunError if the model was trained with an engine object, which cannot be made again.
 
-        The default `remedy` is to choose an engine.
+        The default `remedy` is to register that engine in a plug-in, or to choose another one.
         """
         if self.run is None or not (handed := handed_in(self.run.record().get("plugins", []), engines)):
             return
-        others = " or ".join(f"--engine {name}" for name in engines)
-        remedy = remedy or f"present it in that program, or choose another engine with {others}"
+        plugged = [name for name in engines if not engines.is_own(name)]
+        register = "" if plugged else "register it in FILE.py and add --plugin FILE.py --engine NAME, "
+        others = " or ".join(f"--engine {name}" for name in plugged or engines)
+        others += "" if plugged else " (other neurons, other spikes)"
+        remedy = remedy or f"present it in that program, {register}or choose another engine with {others}"
         raise RunError(f"{self.run.path}: was trained with {handed}, an object in Python; {remedy}")
 
     def change_of(self, dataset: Dataset, network: Network | None = None) -> str:

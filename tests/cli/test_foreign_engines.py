@@ -86,3 +86,13 @@ def test_a_report_refuses_an_engine_from_python_unless_another_is_named(netsim: 
     assert done.code == 0
     assert "is measured with the engine event" in done.err
     assert "is measured with the engine event" in (handed / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_refusal_names_the_plug_in_and_its_engine(
+    netsim: Netsim, handed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netsim("evaluate", handed).refused("add --plugin FILE.py --engine NAME", "other neurons, other spikes")
+    monkeypatch.setitem(engines._entries, "mine", EngineEntry(engines["event"].make, "mine", exact=True))
+    monkeypatch.setitem(engines._modules, "mine", "mine")
+    netsim("evaluate", handed).refused("choose another engine with --engine mine")
+    assert netsim("evaluate", handed, "--engine", "mine", "--limit", 5).code == 0

@@ -47,6 +47,16 @@ def test_the_program_learns() -> None:
         assert drawn.size == shown.size
 
 
+def test_the_plug_in_of_the_page_makes_an_engine() -> None:
+    (plug_in,) = re.findall(r"```text\n(import brian2.*?)```", TEXT, re.DOTALL)
+    exec(plug_in, {"__name__": "leaky"})
+    neurons = netsim.Neurons(bias=True)
+    layers = [netsim.Layer("hidden", netsim.Dense(4), neurons), netsim.Layer("output", netsim.Dense(3), neurons)]
+    network = netsim.Network.chain("small", netsim.IntensityEncoder((8, 8, 1), 16.0), layers, 50.0)
+    engine: Any = netsim.make_engine("leaky", network, dt=1.0)
+    assert (engine.network, engine.dt, engine.model.copies) == (network, 1.0, 50)
+
+
 def test_a_registered_engine_is_one_of_all(registered: Any) -> None:
     """As the page's last section says; what is made gets the network, the time step and what is to be recorded."""
     made = []
