@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from netsim.analysis.style import COLUMN_WIDTH, theme
+from netsim.analysis.style import COLUMN_WIDTH, inches, theme
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import short_repr
 from netsim.seams import analyses
@@ -167,15 +167,15 @@ class Analysed:
 
     __repr__ = short_repr
 
-    def figure(self, width: float = 0.0, palette: Palette = None) -> Figure:
+    def figure(self, width: float | str = 0.0, palette: Palette = None) -> Figure:
         """Draw the table into a new figure, and return the figure. Close it when it is no longer needed.
 
         Of several networks, means over networks are drawn (see `netsim.analysis.networks_figure`).
 
         Parameters
         ----------
-        width : float
-            Width (inches); 0 is the default of the analysis.
+        width : float or str
+            Width in inches, ``"column"`` (85 mm) or ``"page"`` (180 mm); 0 is the default of the analysis.
         palette : str or sequence of colours, optional
             Palette, as for `netsim.analysis.theme`.
 
@@ -185,6 +185,7 @@ class Analysed:
         """
         import matplotlib.pyplot as plt
 
+        width = inches(width)
         if "network" in self.table:
             from netsim.analysis.networks import networks_figure, over_networks
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.analysis.style import COLUMN_WIDTH, Palette, theme
+from netsim.analysis.style import COLUMN_WIDTH, Palette, inches, theme
 from netsim.errors import DataError, SpecificationError, nearest
 from netsim.reprs import short_repr
 from netsim.seams import figures
@@ -291,7 +291,8 @@ class Choice:
     count : int, optional
         Largest number of pictures in a figure of many pictures.
     width : float
-        Width of the figure (inches); 0 is the default of the figure.
+        Width of the figure (inches); 0 is the default of the figure. `netsim.plot` also accepts ``"column"`` (85 mm)
+        and ``"page"`` (180 mm).
     palette : str or sequence of colours, optional
         As for `netsim.analysis.theme`.
 
@@ -474,7 +475,7 @@ def plot(
     progress : callable
         Called with (done, total).
     **choices
-        Other fields of `Choice`.
+        Other fields of `Choice`, such as ``width="column"``.
 
     Returns
     -------
@@ -486,7 +487,7 @@ def plot(
     DataError
         If the subject lacks data that the figure needs.
     SpecificationError
-        If the figure, a choice, a layer or a neuron does not exist.
+        If the figure, a choice, a layer or a neuron does not exist, or the width is no width of a figure.
     RunError
         If the model was trained with an engine object.
 
@@ -501,6 +502,7 @@ def plot(
         if choice not in known:
             raise SpecificationError(f"plot: {choice}", f"is not known{nearest(choice, known)}")
     figures.require(name)
+    choices["width"] = inches(choices.get("width", 0.0))
     with _source_of(subject, stimuli, workers, progress) as source:
         return draw_figure(name, source, Choice(index=presentation, **choices))
 

@@ -17,7 +17,7 @@ from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
 from netsim.analysis.members import members_of
 from netsim.analysis.networks import ROUNDING
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, note_at, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, inches, note_at, theme
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
 from netsim.engines import make_engine
@@ -365,15 +365,15 @@ def study_figure(
     return axes
 
 
-def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH, palette: Palette = None) -> Figure:
+def study_panels(frame: pd.DataFrame, width: float | str = COLUMN_WIDTH, palette: Palette = None) -> Figure:
     """Draw the measures that matter in a study, one above the other.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Table of one study, as from `study_table`.
-    width : float
-        Width of the figure (inches).
+    width : float or str
+        Width of the figure in inches, ``"column"`` (85 mm) or ``"page"`` (180 mm).
     palette : str or sequence of colours, optional
         As for `netsim.analysis.theme`.
 
@@ -397,7 +397,7 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH, palette: Pale
     """
     require(frame, ("kind", "condition"), "study")
     measures = _study_of(frame).panels
-    figure, panels = Choice(width=width, palette=palette).new_figure(0.5 + 1.8 * len(measures), len(measures))
+    figure, panels = Choice(width=inches(width), palette=palette).new_figure(0.5 + 1.8 * len(measures), len(measures))
     named: list[str] = []
     for measure, axes in zip(measures, panels, strict=True):
         with theme(palette):

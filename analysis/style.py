@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,8 +33,27 @@ COLUMN_WIDTH = 85 / 25.4
 """Width of a figure in one column of a journal (inches)."""
 FULL_WIDTH = 180 / 25.4
 """Width of a figure across a page (inches)."""
-WIDTHS = {"column": COLUMN_WIDTH, "full": FULL_WIDTH}
-"""Widths by their names on the command line (inches)."""
+WIDTHS = {"column": COLUMN_WIDTH, "page": FULL_WIDTH, "full": FULL_WIDTH}
+"""Widths by their names (inches). ``full`` is the earlier name of ``page``."""
+_NARROWEST, _WIDEST = 1.0, 20.0  # inches
+
+
+def inches(width: float | str, field: str = "width") -> float:
+    """Return a width in inches: ``"column"``, ``"page"``, or a number of inches. 0 is the default of the figure.
+
+    Raises
+    ------
+    SpecificationError
+        If the width has another name, or is below 1 or above 20 inches.
+    """
+    if isinstance(width, str):
+        if width not in WIDTHS:
+            raise SpecificationError(f"{field} {width}", "must be column (85 mm) or page (180 mm)")
+        return WIDTHS[width]
+    if width != 0 and not _NARROWEST <= width <= _WIDEST:
+        lengths = f'from {_NARROWEST:g} to {_WIDEST:g}, or "column" (85 mm) or "page" (180 mm)'
+        raise SpecificationError(field, f"is in inches and must be {lengths}, not {width!r}")
+    return width
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from typer import Argument, Option
 
-from netsim.analysis.style import WIDTHS, check_suffix, save_figure
+from netsim.analysis.style import check_suffix, inches, save_figure
 from netsim.cli import options
 from netsim.cli.terminal import note, notes_for, print_json, print_table, progress_bar
 from netsim.errors import DataWarning, SpecificationError
@@ -101,7 +101,7 @@ def analyse(
         ),
     ] = None,
     width: Annotated[
-        str | None, Option(metavar="column|full", help="Width of 85 mm or 180 mm; the default depends on KIND.")
+        str | None, Option(metavar="column|page", help="Width of 85 mm or 180 mm; the default depends on KIND.")
     ] = None,
     palette: options.PaletteOption = None,
     split: options.Split = "test",
@@ -143,8 +143,7 @@ effect and test.
         raise SpecificationError("--against", f"has no meaning for {kind}, only for {others}; remove it")
     if against_name is None and entry.needs_other:
         raise SpecificationError("--against", f"is needed by {kind}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL")
-    if width not in (None, *WIDTHS):
-        raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
+    size = inches(width or 0.0, "--width")
     import matplotlib.pyplot as plt
 
     from netsim.analysis.analysing import analyse as analyse_by_name
@@ -186,7 +185,7 @@ effect and test.
             progress=advance,
             **chosen_settings,
         )
-        figure = result.figure(WIDTHS[width] if width else 0.0, palette)
+        figure = result.figure(size, palette)
     folder = (
         chosen.model.run.subfolder("analysis") if chosen.model and chosen.model.run else Path(f"analysis-{chosen.name}")
     )

@@ -8,7 +8,7 @@ from typer import Argument, Option
 from typer.core import TyperOption
 
 from netsim.analysis.gallery import Choice, Source, draw_figure, figures
-from netsim.analysis.style import WIDTHS, check_suffix, save_figure
+from netsim.analysis.style import check_suffix, inches, save_figure
 from netsim.cli import options
 from netsim.cli.terminal import print_json, progress_bar
 from netsim.errors import SpecificationError
@@ -51,7 +51,7 @@ def plot(
     width: Annotated[
         str | None,
         Option(
-            metavar="column|full",
+            metavar="column|page",
             help="Width of 85 mm or 180 mm; the default depends on FIGURE.",
         ),
     ] = None,
@@ -102,8 +102,7 @@ def plot(
             )
     if limit is not None and entry.presentations == 1:
         raise SpecificationError("--limit", f"has no meaning for {figure}, which shows one presentation; take --index")
-    if width not in (None, *WIDTHS):
-        raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
+    size = inches(width or 0.0, "--width")
     import matplotlib.pyplot as plt
 
     from netsim.engines import engine_of
@@ -116,7 +115,7 @@ def plot(
         check_table_suffix(table)
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     neurons = [options.recorded_neuron(text, "--neuron") for text in neuron or ()]
-    choice = Choice(index or 0, limit, layer, channel or 0, neurons, count, WIDTHS[width] if width else 0.0, palette)
+    choice = Choice(index or 0, limit, layer, channel or 0, neurons, count, size, palette)
     with options.distributed_over(scheduler, workers) as distribution, progress_bar() as progress:
         task = progress.add_task(f"drawing {figure}", total=None)
         source = Source.of(

@@ -15,8 +15,8 @@ import seaborn as sns
 
 import netsim.analysis
 from netsim.analysis import save_figure, silent_curves, spikes_per_layer, theme
-from netsim.analysis.style import PALETTE
-from netsim.errors import DataError, RunError
+from netsim.analysis.style import COLUMN_WIDTH, PALETTE, inches
+from netsim.errors import DataError, RunError, SpecificationError
 
 BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
@@ -137,3 +137,15 @@ def test_names_of_a_table_are_shown_letter_by_letter(tmp_path: Path) -> None:
     ):
         save_figure(axes, tmp_path / "figure.svg")
         assert html.unescape((tmp_path / "figure.svg").read_text(encoding="utf-8")).count(f"{name}<") == 1
+
+
+def test_a_width_is_a_name_or_inches() -> None:
+    assert (inches("column"), inches("page"), inches(0), inches(3.5)) == (COLUMN_WIDTH, inches("full"), 0, 3.5)
+    for width in (85, 0.01, -3.0, float("nan"), "wide"):
+        with pytest.raises(SpecificationError, match=r"^width.* must be .*column.* \(85 mm\) or .*page"):
+            inches(width)
+    drawn = netsim.analysis.Analysed("psth", pd.DataFrame({"layer": []}))
+    with pytest.raises(SpecificationError, match="is in inches"):
+        drawn.figure(width=85)
+    with pytest.raises(SpecificationError, match="is in inches"):
+        netsim.plot("digits", "raster", width=85)

@@ -88,7 +88,7 @@ def test_a_lesion_and_the_weights_before_learning() -> None:
         (("comparison", "digits", "--against", "lesion-neurons=7"), "7"),
         (("psth", "digits", "--palette", "nosuch"), "palette 'nosuch'"),
         (("psth", "digits", "--layer", "nosuch"), "nosuch"),
-        (("psth", "digits", "--width", "wide"), "--width wide: must be column or full"),
+        (("psth", "digits", "--width", "wide"), "--width wide: must be column (85 mm) or page (180 mm)"),
         (("psth", "digits", "--out", "psth.txt"), "psth.txt"),
         (("psth", "nosuch.nwb"), "nosuch.nwb"),
     ],

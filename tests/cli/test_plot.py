@@ -91,7 +91,7 @@ def test_figures_of_a_run(netsim: Netsim, run: Path, name: str) -> None:
     assert not plt.get_fignums()
 
 
-@pytest.mark.parametrize(("width", "millimetres"), [("column", 85), ("full", 180)])
+@pytest.mark.parametrize(("width", "millimetres"), [("column", 85), ("page", 180)])
 @pytest.mark.parametrize("name", ["latencies", "confusion"])
 def test_figures_have_the_width_of_a_page_or_column(
     netsim: Netsim, run: Path, name: str, width: str, millimetres: float
@@ -196,7 +196,7 @@ def test_kernels_need_no_data(netsim: Netsim, run: Path) -> None:
         ("learning RUN --dt 0.5", ["--dt", "learning, which presents no stimuli"]),
         ("network RUN --split validation", ["--split", "network, which presents no stimuli"]),
         ("raster RUN --limit 5", ["--limit", "raster, which shows one presentation"]),
-        ("raster RUN --width wide", ["--width wide", "column or full"]),
+        ("raster RUN --width wide", ["--width wide", "column (85 mm) or page (180 mm)"]),
         ("raster RUN --out a.docx", ["a.docx", "png, svg, pdf"]),
         ("raster RUN --table a.xlsx", ["a.xlsx", ".csv, .csv.gz or .parquet"]),
         ("potentials RUN --neuron hidden", ["--neuron hidden", "LAYER:NEURON"]),
