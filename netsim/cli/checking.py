@@ -14,6 +14,7 @@ from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
     from netsim.measuring.checking import Check
+    from netsim.runs.model import Model
 
 
 def check(
@@ -57,13 +58,22 @@ def check(
     else:
         print_check(model, chosen.origin, result)
         if fix:
-            print_proposal(result)
+            print_proposal(result, chosen)
 
 
-def print_proposal(result: Check) -> None:
-    """Show initial weights for a TOML file."""
+def print_proposal(result: Check, model: Model) -> None:
+    """Show initial weights for a TOML file, or why there are none."""
     if not result.proposed:
-        print("no initial weights to propose: they are trained, given, or not fitted (learning.fitted)")
+        if model.origin != "initial":
+            reason = "the weights are trained; check the preset or TOML file"
+        elif not model.network.learning.fitted:
+            reason = "learning.fitted = false; remove it, then run --fix again"
+        else:
+            reason = (
+                "each population has weights of its own, or the engine has neurons of its own;"
+                " remove initial from the projections (or layers), then run --fix again"
+            )
+        print(f"no initial weights to propose: {reason}")
         return
     print("initial weights that fit; write them into the projection (or layer) of this name to keep them:")
     for name, initial in result.proposed.items():

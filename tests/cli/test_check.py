@@ -113,7 +113,13 @@ def test_a_network_that_is_fitted_gets_a_proposal(netsim: Netsim, tmp_path: Path
     package.write_network(dataclasses.replace(network, projections=tuple(changed)), "fixed.toml")
     fixed = netsim("check", "fixed.toml", "--fix", "--limit", 30)
     assert "nothing found" in fixed.out
-    assert "no initial weights to propose" in fixed.out
+    assert "no initial weights to propose: each population has weights of its own" in fixed.out
+
+
+def test_without_a_proposal_the_check_says_what_to_remove(netsim: Netsim, run: Path) -> None:
+    told = netsim("check", "digits", "--set", "learning.fitted=false", "--fix", "--limit", 5).out
+    assert "no initial weights to propose: learning.fitted = false; remove it, then run --fix again" in told
+    assert "the weights are trained; check the preset or TOML file" in netsim("check", run, "--fix", "--limit", 5).out
 
 
 def test_the_check_looks_at_fitted_weights() -> None:
