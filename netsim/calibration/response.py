@@ -191,7 +191,8 @@ def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, 
         else:
             step *= 1e3
     if shared < 2 * breakpoints:
-        raise DataError(f"{where} is cut off by a spike at {time[shared - 1]:g} ms; choose weaker weights or biases")
+        remedy = "let neurons start below threshold (such as group.v = E_L), or choose weaker weights or biases"
+        raise DataError(f"{where} is cut off by a spike at {time[shared - 1]:g} ms; {remedy}")
     if not response.any():
         raise DataError(f"{where} does not respond to a spike; check potentials in netsim.brian2_engine")
     time, response = time[:shared], response / step

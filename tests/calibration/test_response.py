@@ -90,7 +90,7 @@ def test_the_operating_point_is_where_it_is_asked_for() -> None:
     assert TAU < shown.time[-1] < 60 - DT
     np.testing.assert_allclose(shown.potential, at_rest.responses[0].potential[: shown.time.size], atol=1e-6)
     weights["hidden.bias"][:] = 50
-    with pytest.raises(DataError, match=r"^hidden: the potential of hidden is cut off by a spike at"):
+    with pytest.raises(DataError, match=r"^hidden: the potential of hidden is cut off .*start below threshold"):
         netsim.fit_psp(engine, weights=weights)
 
 
