@@ -52,7 +52,11 @@ def _hint(function: Callable[..., Any], given: dict[str, Any]) -> str:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return ""
     unknown = [name for name in given if name not in parameters]
-    return nearest(unknown[0], [name for name in parameters if name != "self"]) if unknown else ""
+    if not unknown:
+        return ""
+    known = [name for name in parameters if name != "self"]
+    last = unknown[0].rpartition("_")[2]  # such as `rate` of `learning_rate`
+    return f"; did you mean {last!r}?" if last in known else nearest(unknown[0], known)
 
 
 def _hint_in_class(cls: Any) -> None:

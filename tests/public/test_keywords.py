@@ -23,6 +23,7 @@ netsim: Any = package
         (lambda: netsim.train("digits", epoch=3), r"train\(\) got .* 'epoch'; did you mean 'epochs'\?"),
         (lambda: netsim.evaluate("digits", lmit=3), r"did you mean 'limit'\?"),
         (lambda: netsim.Learning(rte=0.1), r"'rte'; did you mean 'rate'\?"),
+        (lambda: netsim.Learning(learning_rate=0.1), r"'learning_rate'; did you mean 'rate'\?"),
         (lambda: netsim.Dense(10, sise=3), r"'sise'; did you mean 'size'\?"),
         (lambda: netsim.Network("a", None, (), (), 100.0, trainin=None), r"did you mean 'training'\?"),
         (lambda: netsim.analysis.theme(palete="Set2"), r"did you mean 'palette'\?"),
