@@ -27,7 +27,7 @@ def nearest(word: object, known: Iterable[str]) -> str:
     return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(shown)}"
 
 
-def warn_user(message: str, category: type[Warning]) -> None:
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, with the line of the caller outside netsim as the origin."""
     warnings.warn(message, category, stacklevel=frames_to_user() + 1)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from netsim.data.dataset import IDENTITY, Dataset, described
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Splits, load_splits
 from netsim.engines import Engine, Recorded, engine_of
-from netsim.errors import RunError, SpecificationError, nearest
+from netsim.errors import RunError, SpecificationError, nearest, warn_user
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, is_run, open_run
@@ -77,7 +76,7 @@ class Model:
         network: Network | None = None,
         data_dir: str | None = None,
         on_progress: OnProgress = ignore_progress,
-        on_warning: Callable[[str], None] = warnings.warn,
+        on_warning: Callable[[str], None] = warn_user,
         as_needed: bool = False,
     ) -> Splits:
         """Load the stimuli of the model's data set, and warn if the data set has changed since the training.

@@ -1,10 +1,10 @@
 """Reports of a training, the functions that it calls, and early stopping."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from netsim.errors import warn_user
 from netsim.reprs import short_repr
 from netsim.specification.checks import check_size, require
 from netsim.training.checkpoint import epoch_score, is_validated
@@ -77,7 +77,7 @@ class Callbacks:
 
     on_batch: Callable[[Progress], None] = lambda progress: None
     on_epoch: Callable[[dict[str, Any]], None] = lambda metrics: None
-    on_warning: Callable[[str], None] = warnings.warn
+    on_warning: Callable[[str], None] = warn_user
     stop: Callable[[Sequence[Mapping[str, Any]]], bool] = lambda history: False
 
 

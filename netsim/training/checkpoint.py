@@ -6,7 +6,6 @@ position determines the next draws.
 
 import json
 import os
-import warnings
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netsim.errors import DataError, RunError
+from netsim.errors import DataError, RunError, warn_user
 from netsim.files import read_arrays, remove_half_written, write_arrays
 from netsim.learning import Optimizer
 from netsim.runs.folder import RunFolder
@@ -171,7 +170,7 @@ def write_epochs(state: TrainingState, run: RunFolder) -> None:
 
 
 def resume_state(
-    network: Network, run: RunFolder, warn: Callable[[str], None] = warnings.warn, optimizer: Optimizer | None = None
+    network: Network, run: RunFolder, warn: Callable[[str], None] = warn_user, optimizer: Optimizer | None = None
 ) -> TrainingState | None:
     """Return the state to resume from and remove later results from the folder. None without a checkpoint.
 

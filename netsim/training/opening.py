@@ -2,7 +2,6 @@
 
 import dataclasses
 import shlex
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,7 +13,7 @@ from netsim.data.packed import SUFFIX
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, make_engine
-from netsim.errors import DataError, RunError, SpecificationError
+from netsim.errors import DataError, RunError, SpecificationError, warn_user
 from netsim.files import read_text
 from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.numerics.threads import threads
@@ -148,7 +147,7 @@ def open_training(
     targets: Targets | None = None,
     engine: Engine | None = None,
     data: Dataset | None = None,
-    on_warning: Callable[[str], None] = warnings.warn,
+    on_warning: Callable[[str], None] = warn_user,
     record: Mapping[str, Any] | None = None,
 ) -> TrainingRun:
     """Open a new run folder, or a run to resume, with its stimuli and its engine.

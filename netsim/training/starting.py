@@ -1,12 +1,12 @@
 """The state before the first batch: initial weights, fitted to the network, and checks of the settings."""
 
-import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Conversation
+from netsim.errors import warn_user
 from netsim.learning import Constraint, Learner, Optimizer
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.runs.folder import RunFolder
@@ -68,7 +68,7 @@ def resume_training(
     network: Network,
     run: RunFolder,
     seed: int,
-    warn: Callable[[str], None] = warnings.warn,
+    warn: Callable[[str], None] = warn_user,
     optimizer: Optimizer | None = None,
     pretrained: Pretrained | None = None,
 ) -> TrainingState:
