@@ -92,6 +92,7 @@ html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["netsim.css"]
 html_show_sourcelink = False
+html_search_scorer = str(_HERE / "search_scorer.js")
 html_sidebars = {page: [] for page in ("index", "search")}  # they have no pages below them
 html_context = {"default_mode": "auto"}
 html_theme_options = {

@@ -85,7 +85,12 @@ WANTED = {
     "csv": "tutorial/own_data",
     "cluster": "howto/sweeps",
     "learning rate": "howto/settings",
-    "silent": "howto/troubleshooting",
+    "silent neuron": "howto/troubleshooting",
+    "neuron fire": "howto/troubleshooting",
+    "citation": "howto/cite",
+    "fonts": "howto/figures",
+    "excel": "tutorial/own_data",
+    "tsv": "tutorial/own_data",
 }
 """Words that readers search, and a page that answers."""
 
@@ -99,6 +104,10 @@ def test_the_search_finds(site: Path, words: str) -> None:
     for word in words.split():
         found = [index[part].get(stem(word), []) for part in ("terms", "titleterms")]
         assert any(number in ([each] if isinstance(each, int) else each) for each in found), word
+
+
+def test_the_search_ranks_attributes_below_pages(site: Path) -> None:
+    assert "if (isMember) return score - 100;" in (site / "_static" / "language_data.js").read_text("utf-8")
 
 
 def test_signatures_name_functions(site: Path) -> None:
