@@ -141,7 +141,8 @@ def test_names_of_a_table_are_shown_letter_by_letter(tmp_path: Path) -> None:
 
 def test_a_width_is_a_name_or_inches() -> None:
     assert (inches("column"), inches("page"), inches(0), inches(3.5)) == (COLUMN_WIDTH, inches("full"), 0, 3.5)
-    for width in (85, 0.01, -3.0, float("nan"), "wide"):
+    refused: list[float | str] = [85, 0.01, -3.0, float("nan"), "wide"]
+    for width in refused:
         with pytest.raises(SpecificationError, match=r"^width.* must be .*column.* \(85 mm\) or .*page"):
             inches(width)
     drawn = netsim.analysis.Analysed("psth", pd.DataFrame({"layer": []}))
