@@ -136,3 +136,12 @@ def test_page_on_licences_says_what_the_package_declares(name: str) -> None:
     asked = re.findall(r"[A-Z][\w-]*(?:\.\d)?", LICENCES[name])
     assert asked
     assert [word for word in asked if not any(each in declared for each in known[word])] == []
+
+
+def test_an_installation_has_every_package() -> None:
+    """An editable installation finds packages that setup.cfg does not list. Other installations do not."""
+    there = set()
+    for package, folder in (("netsim", "netsim"), ("netsim.models", "models"), ("netsim.analysis", "analysis")):
+        for file in (ROOT / folder).rglob("__init__.py"):
+            there.add(".".join([package, *file.parent.relative_to(ROOT / folder).parts]))
+    assert set(SETUP["options"]["packages"].split()) >= there
