@@ -1,6 +1,6 @@
 """The local learning step of neurons whose potentials leak (`netsim.specification.families.Rates`).
 
-The rule is that of `netsim.learning.synapses` with another kernel. The potential of neuron ``j`` depends on weight
+The rule of `netsim.learning.synapses` applies, with another kernel. The potential of neuron ``j`` depends on weight
 ``w_ij`` through ``PSP(L_j - t_i)``, and on the latency of ``i`` through ``-w_ij·PSP'(L_j - t_i)``. Both are sums of two
 products of a function of ``t_i`` and a function of ``L_j``, for example of ``exp(leak·t_i)`` and ``exp(-leak·L_j)``.
 Dense projections therefore need exponentials of spikes only, not of pairs of spikes.
@@ -12,6 +12,7 @@ import numpy as np
 
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.flows import by_current
 from netsim.specification import Connections, Projection, Rates
 
 _LARGEST_EXPONENT = 600.0
@@ -186,17 +187,9 @@ def _slope_dense(
 
 
 @compiled
-def kernel_after(leak: float, decay: float, since: float) -> float:
-    """Return the potential a time after a spike of weight 1."""
-    slow, apart = min(leak, decay), abs(decay - leak)
-    built = -np.expm1(-apart * since) / apart if apart > 0 else since
-    return np.exp(-slow * since) * built
-
-
-@compiled
 def kernel_slope_after(leak: float, decay: float, since: float) -> float:
     """Return the slope of the potential a time after a spike of weight 1."""
-    return np.exp(-decay * since) - leak * kernel_after(leak, decay, since)
+    return np.exp(-decay * since) - leak * by_current(leak, decay, since)
 
 
 @compiled
@@ -224,7 +217,7 @@ def _step_listed(
             if signal == 0 or not since > 0:
                 continue
             if gradient.size:
-                gradient[number] += signal * kernel_after(leak, decay, since)
+                gradient[number] += signal * by_current(leak, decay, since)
             if of_delays.size or displacement.size:
                 slope = 1.0 if causal else kernel_slope_after(leak, decay, since)
                 wanted = signal * weights[number] * slope

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from netsim.data.places import Place, cache_folder, check_folder, data_folders
 from netsim.data.source import OnProgress, Source
@@ -120,7 +120,7 @@ class Tonic(Source):
         """Return the command that lets tonic download the data set."""
         chosen = _class(name)
         called = chosen.__name__
-        if not chosen.__module__.startswith("tonic."):
+        if not _comes_with_tonic(chosen):
             return f"give the folder that holds the recordings of {called} as --data-dir DIR"
         parts = ["".join(f", {key}={value!r}" for key, value in part.items()) for part in _options(chosen).values()]
         download = "; ".join(f"{called}('DIR'{part})" for part in parts)
@@ -138,7 +138,7 @@ class _NotThere(Exception):
     """Tonic would have to download into this folder."""
 
 
-def _usable(known: Any) -> bool:
+def _usable(known: Any) -> TypeGuard[type]:
     """True for a class of event recordings from one sensor that needs only a folder."""
     from tonic.dataset import Dataset
 
@@ -166,16 +166,19 @@ def _class(name: str) -> type:
     return known[wanted]
 
 
+def _comes_with_tonic(chosen: type) -> bool:
+    return chosen.__module__.startswith("tonic.")
+
+
 def _class_of_module(name: str, module: str, called: str) -> type:
     try:
-        known: Any = getattr(importlib.import_module(module), called, None)
+        chosen = getattr(importlib.import_module(module), called, None)
     except Exception as error:  # the module is the user's code
         remedy = "install the module, or put its folder on PYTHONPATH"
         raise DataError(f"{name}: cannot import {module} ({type(error).__name__}: {error}); {remedy}") from error
-    if not _usable(known):
+    if not _usable(chosen):
         needs = "a tonic.dataset.Dataset with a sensor_size, whose only required argument is save_to"
         raise DataError(f"{name}: {module} has no class {called} of recordings; it must be {needs}")
-    chosen: type = known
     return chosen
 
 
@@ -228,10 +231,10 @@ def _folder(recordings: Any) -> Path:
 
 def _cache_file(chosen: type, part: str, recordings: Recordings, encoder: Encoder) -> Path:
     """Return the cache file. Its name depends on everything that determines its content."""
-    name, plugged_in = chosen.__name__, not chosen.__module__.startswith("tonic.")
+    name, source = chosen.__name__, [] if _comes_with_tonic(chosen) else [_source_of(chosen)]
     described = {
         "tonic": importlib.metadata.version("tonic"),
-        "data set": [name, part, *([_source_of(chosen)] if plugged_in else [])],
+        "data set": [name, part, *source],
         "files": _listing(_folder(recordings)),
         "encoder": {"kind": encoder.kind, **dataclasses.asdict(encoder)},
         "order": ORDER_SEED,

@@ -1,8 +1,8 @@
 """Populations whose potentials leak, of any connectivity, in loops and with competition, from event to event.
 
-The order of events is that of `netsim.engines.event.component`. A spike adds its weight to the synaptic current of its
-targets, at once or after a delay. Then a bound tells before which time a target cannot fire. Its crossing is computed
-only if nothing else happens until then.
+Events have the same order as in `netsim.engines.event.component`. A spike adds its weight to the synaptic current of
+its targets, at once or after a delay. Then a bound tells before which time a target cannot fire. Its crossing is
+computed only if nothing else happens until then.
 """
 
 from collections.abc import Mapping
