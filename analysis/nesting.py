@@ -69,7 +69,7 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
     values, keys = long_table(frame, draws=True)
     presentations = frame.groupby("network")["presentations"].max().min() if "presentations" in frame else np.nan
     rows: list[dict[str, Any]] = []
-    for place, part in values.groupby([*keys, "of"], sort=False, dropna=False, observed=True):
+    for group_keys, part in values.groupby([*keys, "of"], sort=False, dropna=False, observed=True):
         of_network = part.dropna(subset="value").groupby("network", observed=True)["value"]
         if not of_network.ngroups:
             continue
@@ -79,7 +79,7 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
         mean = float(means.mean())
         stimuli = np.sqrt(mean * (1 - mean) / presentations) if part["of"].iloc[0] in SHARES else np.nan
         inside = 0.0 if np.isnan(within) else within**2 * (1 / counts).mean()
-        row = dict(zip([*keys, "of"], place, strict=True))
+        row = dict(zip([*keys, "of"], group_keys, strict=True))
         row |= {"networks": len(means), "draws": int(counts.min()), "mean": mean}
         row |= {"sd_networks": np.sqrt(max(between - inside, 0.0)) if len(means) > 1 else np.nan}
         row |= {"sd_draws": within, "sd_stimuli": stimuli, "low": np.nan, "high": np.nan}

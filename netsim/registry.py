@@ -113,7 +113,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def add(self, name: str, entry: Entry, module: str) -> None:
         """Register an entry (any value) for a module (its ``__name__``)."""
-        if self._own.get(name, module) != module:
+        if self._included.get(name, module) != module:
             reason = f"is an entry of netsim; choose another name in {module}"
             raise SpecificationError(f"{self.seam} {name!r}", reason)
         former = self._modules.setdefault(name, module)
@@ -156,7 +156,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return len(self._names)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and any(name in known for known in (self._entries, self._own, self._points))
+        return isinstance(name, str) and any(name in known for known in (self._entries, self._included, self._points))
 
     def origin(self, name: str) -> Origin:
         """Return the origin of an entry, or raise KeyError."""
@@ -169,14 +169,14 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def is_own(self, name: str) -> bool:
         """True if netsim includes an entry. The entry is not imported."""
-        return name in self._own
+        return name in self._included
 
     @property
     def _names(self) -> set[str]:
-        return {*self._entries, *self._own, *self._points}
+        return {*self._entries, *self._included, *self._points}
 
     @cached_property
-    def _own(self) -> dict[str, str]:
+    def _included(self) -> dict[str, str]:
         """Modules of the package, by the names of their entries."""
         package = importlib.util.find_spec(self.package)
         assert package is not None
@@ -191,8 +191,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def _load(self, name: str) -> None:
         """Import the module that registers an entry, if it exists."""
-        if name in self._own:
-            importlib.import_module(self._own[name])
+        if name in self._included:
+            importlib.import_module(self._included[name])
             if name not in self._entries:
                 raise SpecificationError(f"{self.seam} {name!r}", "has a module, but the module does not register it")
         elif name in self._points:

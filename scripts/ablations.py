@@ -56,11 +56,11 @@ def base(
 
     def layer(name: str, depth: int, rule: netsim.Connectivity, dropped: float = 0.0) -> netsim.Layer:
         spread = InitialWeights(spread=0.35, bias=1.0) if free else InitialWeights(spread=1.0)
-        own = initial or (spread if free or depth == 3 else InitialWeights())
+        chosen = initial or (spread if free or depth == 3 else InitialWeights())
         maps = rule.maps if winners and isinstance(rule, netsim.Convolution) else None
         silenced = netsim.PositionWinners(maps // 8) if maps else None
         given = neurons or _neurons(regime, depth)
-        return netsim.Layer(name, rule, given, psp, own, dropped * dropout, winners=silenced)
+        return netsim.Layer(name, rule, given, psp, chosen, dropped * dropout, winners=silenced)
 
     layers = (
         layer("conv1", 0, netsim.Convolution(16, 5, padding=2)),
@@ -144,7 +144,7 @@ def measured(folder: Path, network: Network, seed: int = SEED) -> Evaluation:
     return netsim.evaluate(model, validation, engine=engine)
 
 
-def ablations_table(found: list[Result]) -> str:
+def ablations_table(results: list[Result]) -> str:
     """Return the table of validation accuracies, in the order of `ABLATIONS`."""
 
     def cells(record: Result) -> list[str]:
@@ -157,7 +157,7 @@ def ablations_table(found: list[Result]) -> str:
             f"{sum(measured['spikes_per_presentation'].values()):,.0f}",
         ]
 
-    known = {record["name"]: record for record in found}
+    known = {record["name"]: record for record in results}
     headings = ("setting", "validation, strict (%)", "training, last epoch (%)", "ties (%)", "decision (ms)")
     return markdown((*headings, "spikes per presentation"), [cells(known[name]) for name in ABLATIONS if name in known])
 

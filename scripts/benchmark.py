@@ -178,8 +178,8 @@ def measure(
 
 def ratio(measured: dict[str, Times], row: str, reference: str) -> float | None:
     """Return the median ratio of two rows over rounds, or None if one was not measured."""
-    one, other = (measured[name].wall if name in measured else [] for name in (row, reference))
-    return statistics.median(a / b for a, b in zip(one, other, strict=True)) if one and other else None
+    ours, theirs = (measured[name].wall if name in measured else [] for name in (row, reference))
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True)) if ours and theirs else None
 
 
 def rows_table(measured: dict[str, Times]) -> str:
@@ -206,7 +206,7 @@ def goals_table(measured: dict[str, Times], same: tuple[int, int] | None = None)
     lines = []
     for what, row, reference, sign, bound in GOALS:
         names = [reference, reference + LAST] if reference.startswith("torch-") else [reference]
-        ratios = [found for name in names if (found := ratio(measured, row, name)) is not None]
+        ratios = [value for name in names if (value := ratio(measured, row, name)) is not None]
         form = "{:.2f}" if sign == "≤" else "{:.0f}"
         cells = ["not in this run", ""]
         if len(ratios) == len(names):

@@ -49,8 +49,8 @@ def opened(name: str, **how: Any) -> Iterator[tuple[Any, int, float]]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        found = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser_path = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page(**how)
         start = time.perf_counter()
         command = [sys.executable, "-m", "netsim", "explore", name]

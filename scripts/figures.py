@@ -41,12 +41,12 @@ class Picture(NamedTuple):
 
     def fingerprint(self) -> str:
         """Return a checksum of the code that draws the picture."""
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         for source in self.sources:
-            found.update(_code_of((ROOT / source).read_text("utf-8")).encode())
+            digest.update(_code_of((ROOT / source).read_text("utf-8")).encode())
         if self.page:
-            found.update(_programs_of(self.page).encode())
-        return found.hexdigest()[:16]
+            digest.update(_programs_of(self.page).encode())
+        return digest.hexdigest()[:16]
 
 
 def _code_of(text: str) -> str:
@@ -74,8 +74,8 @@ def _plot(path: str, name: str, subject: str, **options: object) -> Picture:
         model = netsim.load_model(_trained()) if subject == "digits" else subject
         netsim.analysis.save_figure(netsim.plot(model, name, **options).figure, into, dpi=_DOTS)  # type: ignore[arg-type]
 
-    own = f"analysis/figures/{name.replace('-', '_')}.py"
-    return Picture(path, ("analysis/style.py", "analysis/figures/_layers.py", own), draw)
+    source = f"analysis/figures/{name.replace('-', '_')}.py"
+    return Picture(path, ("analysis/style.py", "analysis/figures/_layers.py", source), draw)
 
 
 def _study(name: str, layers: list[str] | None = None) -> Picture:

@@ -128,11 +128,11 @@ def _trained(network: netsim.Network, precision: Any, learning: netsim.Learning)
     return np.concatenate([state.weights[name].ravel() for name in sorted(state.weights)]).astype(float)
 
 
-def differences(frozen: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> list[str]:
+def differences(frozen: dict[str, np.ndarray], computed: dict[str, np.ndarray]) -> list[str]:
     """List differences beyond `BOUNDS`, one line each."""
-    lines = [f"{name}: is in one of the two only" for name in sorted(frozen.keys() ^ found.keys())]
-    for name in sorted(frozen.keys() & found.keys()):
-        before, now = frozen[name], found[name]
+    lines = [f"{name}: is in one of the two only" for name in sorted(frozen.keys() ^ computed.keys())]
+    for name in sorted(frozen.keys() & computed.keys()):
+        before, now = frozen[name], computed[name]
         if before.shape != now.shape:
             lines.append(f"{name}: {before.size} values before, {now.size} now")
             continue
@@ -152,11 +152,11 @@ def read() -> dict[str, np.ndarray]:
 
 def main(write: Annotated[bool, typer.Option("--write", help="Keep what is computed now.")] = False) -> None:
     """Compare or write."""
-    found = dict(numbers())
+    computed = dict(numbers())
     if write:
-        write_atomically(FROZEN, lambda stream: np.savez_compressed(stream, allow_pickle=False, **found))
+        write_atomically(FROZEN, lambda stream: np.savez_compressed(stream, allow_pickle=False, **computed))
         return
-    lines = differences(read(), found)
+    lines = differences(read(), computed)
     print("\n".join(lines) or "all values are as they were")
     raise typer.Exit(bool(lines))
 

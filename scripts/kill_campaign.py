@@ -130,8 +130,8 @@ class Campaign:
         if self.kind in ("data", "stream"):
             command = [self.program, str(run), self.kind, *self.numbers.values()]
         else:
-            own = self.kind in ("graph", "plug-in")
-            command = ["-m", "netsim", "train", self.network if own else "digits", "--out", str(run)]
+            uses_file = self.kind in ("graph", "plug-in")
+            command = ["-m", "netsim", "train", self.network if uses_file else "digits", "--out", str(run)]
             command += [word for option in self.numbers.items() for word in option] + ["--checkpoint-every", "0"]
             command += ["--engine", "brian2" if self.kind == "brian2" else "event"]
             command += ["--plugin", self.plug_in] if self.kind == "plug-in" else []
@@ -215,8 +215,8 @@ def content(run: RunFolder) -> dict[str, Any]:
         metrics = [{k: v for k, v in line.items() if "seconds" not in k} for line in csv.DictReader(lines)]
     compared = ("weights", "optimizer", "mean", "best")
     arrays = {name: each for name, each in read_arrays(run.checkpoint).items() if name.split(".")[0] in compared}
-    found = {name: array.tobytes() for name, array in arrays.items()}
-    return {**found, "best.npz": run.best.read_bytes(), "metrics": metrics}
+    contents = {name: array.tobytes() for name, array in arrays.items()}
+    return {**contents, "best.npz": run.best.read_bytes(), "metrics": metrics}
 
 
 def main(

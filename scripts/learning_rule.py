@@ -109,7 +109,10 @@ def compare(
         name = f"{projection.name}.kernel"
         alive = np.flatnonzero(learned["exact"][name].ravel())
         for index in generator.permutation(alive)[:samples]:
-            ours = {one: network.learning.sharpness * learned[one][name].ravel()[index] for one in DERIVATIVES}
+            ours = {
+                derivative: network.learning.sharpness * learned[derivative][name].ravel()[index]
+                for derivative in DERIVATIVES
+            }
             for step, size in STEPS.items():
                 change = size * weights[name].std()
                 difference = (loss(name, index, change) - loss(name, index, -change)) / (2 * change)
@@ -119,14 +122,14 @@ def compare(
 
 def summarised(case: str, accuracy: float, rows: pd.DataFrame) -> pd.DataFrame:
     """Return correlation and ratio (regression slope through 0 of gradient on difference) by population."""
-    found = []
+    summary = []
     for (population, step), group in rows.groupby(["population", "step"], sort=False):
         for derivative in DERIVATIVES:
             ours, theirs = group[derivative], group["difference"]
             correlation, ratio = np.corrcoef(ours, theirs)[0, 1], (ours * theirs).sum() / np.square(theirs).sum()
-            found.append((case, accuracy, population, step, derivative, correlation, ratio, len(group)))
+            summary.append((case, accuracy, population, step, derivative, correlation, ratio, len(group)))
     columns = ["case", "accuracy", "population", "step", "derivative", "correlation", "ratio", "weights"]
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(summary, columns=columns)
 
 
 def table_of(table: pd.DataFrame) -> str:
@@ -143,7 +146,9 @@ def table_of(table: pd.DataFrame) -> str:
     rows = []
     for (case, accuracy, population), group in table.groupby(["case", "accuracy", "population"], sort=False):
         group = group.sort_values(["derivative", "step"], ascending=False)  # the order of the headings
-        cells = [f"{found:.3f}, ×{ratio:.2f}" for found, ratio in group[["correlation", "ratio"]].to_numpy()]
+        cells = [
+            f"{correlation:.3f}, ×{ratio:.2f}" for correlation, ratio in group[["correlation", "ratio"]].to_numpy()
+        ]
         rows.append([case, f"{accuracy:.1%}", population, *cells])
     return markdown(headings, rows)
 

@@ -160,24 +160,24 @@ class Copy:
     @cached_property
     def groups(self) -> dict[str, int]:
         """Index of the group, by file."""
-        found: dict[str, int] = {}
+        groups: dict[str, int] = {}
         for file in sorted(self.trees):
             of = [number for number, beginnings in enumerate(GROUPS) if file.startswith(beginnings)]
-            found |= {file: of[0]} if of else {}
-        return found
+            groups |= {file: of[0]} if of else {}
+        return groups
 
     @cached_property
     def executed(self) -> dict[str, dict[int, set[str]]]:
         """Tests that execute each line, by file."""
         from coverage import CoverageData
 
-        data, found = CoverageData(str(self.folder / "coverage")), {}
+        data, executed = CoverageData(str(self.folder / "coverage")), {}
         data.read()
         for path in data.measured_files():
             lines = data.contexts_by_lineno(path)
             tests = {line: {context.split("|")[0] for context in each if context} for line, each in lines.items()}
-            found[str(Path(path).relative_to(self.package))] = tests
-        return found
+            executed[str(Path(path).relative_to(self.package))] = tests
+        return executed
 
     def draw(self, items: list[Any], seed: int) -> Iterator[Any]:
         """Draw mutations for cosmic-ray from all groups in turn: a random position and one matching operator."""
@@ -190,8 +190,8 @@ class Copy:
         generator = np.random.default_rng(seed)
 
         def in_random_order(of: dict[Any, list[Any]]) -> Iterator[Any]:
-            for place in generator.permutation(len(of)):
-                fitting = of[sorted(of)[place]]
+            for position in generator.permutation(len(of)):
+                fitting = of[sorted(of)[position]]
                 item = fitting[int(generator.integers(len(fitting)))]
                 if _is_executed(item.mutations[0]):
                     yield item
@@ -215,12 +215,12 @@ class Copy:
 
     def tests_of(self, file: str, line: int) -> list[str]:
         """Return the tests that execute a line, fastest first. For lines that only imports execute, use the module."""
-        found: set[str] = set()
-        for place, first, last in self._places(file, line):
-            lines = self.executed.get(place, {})
-            found |= {test for number in range(first, last + 1) for test in lines.get(number, ())}
-        found = found or {test for tests in self.executed.get(file, {}).values() for test in tests}
-        return sorted(found & self.seconds.keys(), key=lambda test: (self.seconds[test], test))
+        chosen: set[str] = set()
+        for path, first, last in self._places(file, line):
+            lines = self.executed.get(path, {})
+            chosen |= {test for number in range(first, last + 1) for test in lines.get(number, ())}
+        chosen = chosen or {test for tests in self.executed.get(file, {}).values() for test in tests}
+        return sorted(chosen & self.seconds.keys(), key=lambda test: (self.seconds[test], test))
 
     def _places(self, file: str, line: int) -> Iterator[tuple[str, int, int]]:
         """Yield lines that represent a line: its statement, or the callers of its compiled function."""

@@ -50,8 +50,8 @@ Fault = dict[str, Any]
 
 def read(folder: Path = ROOT / "tests" / "faults") -> list[Fault]:
     """Return all faults in the order of files and tables, each with a list of tests."""
-    found = [each for path in sorted(folder.glob("rooms_*.toml")) for each in tomllib.loads(path.read_text())["fault"]]
-    return [each | {"test": [each["test"]] if isinstance(each["test"], str) else each["test"]} for each in found]
+    faults = [each for path in sorted(folder.glob("rooms_*.toml")) for each in tomllib.loads(path.read_text())["fault"]]
+    return [each | {"test": [each["test"]] if isinstance(each["test"], str) else each["test"]} for each in faults]
 
 
 def changed(fault: Fault) -> str:
@@ -65,17 +65,17 @@ def changed(fault: Fault) -> str:
 def wrong(faults: Sequence[Fault]) -> list[str]:
     """Return problems of the list: stale faults and missing tests."""
     ids = Counter(fault["id"] for fault in faults)
-    found = [f"{name}: names {times} faults" for name, times in ids.items() if times > 1]
+    problems = [f"{name}: names {times} faults" for name, times in ids.items() if times > 1]
     for fault in faults:
         try:
             compile(changed(fault), fault["file"], "exec")
             for test in fault["test"]:
                 path, *names = test.partition("[")[0].split("::")
                 if not names or not re.search(rf"^ *def {names[-1]}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE):
-                    found.append(f"{fault['id']}: there is no test {test}")
+                    problems.append(f"{fault['id']}: there is no test {test}")
         except (ValueError, SyntaxError, OSError) as error:
-            found.append(f"{fault['id']}: {error}")
-    return found
+            problems.append(f"{fault['id']}: {error}")
+    return problems
 
 
 def outcome(fault: Fault, tests: Sequence[str], copy: Path) -> str:
@@ -107,8 +107,8 @@ def main(
     print(*lines, f"{len(faults)} faults, {len(lines)} errors", sep="\n")
     if not (check or lines):
         with tempfile.TemporaryDirectory() as folder:
-            for package, place in PACKAGES.items():
-                shutil.copytree(ROOT / package, Path(folder, place), ignore=shutil.ignore_patterns("netsim-kernels-*"))
+            for package, target in PACKAGES.items():
+                shutil.copytree(ROOT / package, Path(folder, target), ignore=shutil.ignore_patterns("netsim-kernels-*"))
             for fault in faults:
                 result = outcome(fault, shlex.split(against) or fault["test"], Path(folder))
                 results[result] += 1

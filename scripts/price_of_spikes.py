@@ -101,7 +101,9 @@ def dense_network(network: netsim.Network) -> Any:
 
 def adam(dense: Any, learning: netsim.Learning) -> Any:
     """Return Adam with the momentum of the preset and its decoupled decay of weights (not biases)."""
-    weights, biases = ([one for one in dense.parameters() if (one.ndim > 1) == many] for many in (True, False))
+    weights, biases = (
+        [parameter for parameter in dense.parameters() if (parameter.ndim > 1) == many] for many in (True, False)
+    )
     groups = [{"params": weights, "weight_decay": learning.weight_decay}, {"params": biases, "weight_decay": 0.0}]
     torch = importlib.import_module("torch")
     return torch.optim.AdamW(groups, lr=learning.rate, betas=(learning.momentum, 0.999))

@@ -42,5 +42,5 @@ def accuracy(regime: str, hidden: tuple[int, ...], rate: float, sharpness: float
 warnings.simplefilter("ignore", UserWarning)  # poor recipes are among the trials
 print("| regime | rate | sharpness | 1 hidden layer (%) | 2 hidden layers (%) |\n|---|---:|---:|---:|---:|")
 for regime, rate, sharpness in itertools.product(RECIPES, RATES, SHARPNESS):
-    found = [f"{accuracy(regime, hidden, rate, sharpness):.1f}" for hidden in HIDDEN]
-    print(f"| {regime} | {rate:g} | {sharpness:g} | {' | '.join(found)} |", flush=True)
+    accuracies = [f"{accuracy(regime, hidden, rate, sharpness):.1f}" for hidden in HIDDEN]
+    print(f"| {regime} | {rate:g} | {sharpness:g} | {' | '.join(accuracies)} |", flush=True)

@@ -133,23 +133,29 @@ def ship(runs: Path) -> None:
 
 def by_row(results: list[Result]) -> list[tuple[str, list[Result]]]:
     """Group results by row."""
-    return [(name, found) for name in PAPER if (found := [each for each in results if each["preset"] == name])]
+    return [(name, runs) for name in PAPER if (runs := [each for each in results if each["preset"] == name])]
 
 
 def results_table(results: list[Result]) -> str:
     """Return test accuracies and accuracies of the paper, one line per row, and mark rows without validation."""
 
-    def cells(name: str, found: list[Result]) -> list[str]:
+    def cells(name: str, runs: list[Result]) -> list[str]:
         def mean(figure: Callable[[Result], float]) -> float:
-            return statistics.mean(map(figure, found))
+            return statistics.mean(map(figure, runs))
 
-        network, test = netsim.load_preset(name), [result["test"] for result in found]
+        network, test = netsim.load_preset(name), [result["test"] for result in runs]
         strict = [100 * figures["strict_accuracy"] for figures in test]
         spread = f" ± {statistics.stdev(strict):.2f}" if len(strict) > 1 else ""
-        validated = f"{100 * mean(lambda one: one[VALIDATION]):.2f}" if all(VALIDATION in one for one in found) else "–"
-        latency = mean(lambda one: one["test"]["mean_decision_latency_ms"])
-        rates = [f"{100 * statistics.mean(one[rate] for one in test):.2f}" for rate in ("tie_rate", "silent_rate")]
-        seeds = ", ".join(str(result["record"]["seed"]) for result in found)
+        validated = (
+            f"{100 * mean(lambda result: result[VALIDATION]):.2f}"
+            if all(VALIDATION in result for result in runs)
+            else "–"
+        )
+        latency = mean(lambda result: result["test"]["mean_decision_latency_ms"])
+        rates = [
+            f"{100 * statistics.mean(figures[rate] for figures in test):.2f}" for rate in ("tie_rate", "silent_rate")
+        ]
+        seeds = ", ".join(str(result["record"]["seed"]) for result in runs)
         accuracy = f"**{statistics.mean(strict):.2f}{spread}**"
         return [
             *(name, architecture(network), PAPER[name], accuracy, seeds, validated),
@@ -158,7 +164,7 @@ def results_table(results: list[Result]) -> str:
 
     headings = ("preset", "network", "paper (%)", "test, strict (%)", "seeds", "validation (%)", "decision (ms)")
     table = markdown((*headings, "ties (%)", "silent (%)"), [cells(*row) for row in by_row(results)])
-    all_learned = [name for name, found in by_row(results) if not any(VALIDATION in one for one in found)]
+    all_learned = [name for name, runs in by_row(results) if not any(VALIDATION in result for result in runs)]
     if all_learned:
         table += (
             f"\n\n{', '.join(all_learned)} learned from all training images. The number of epochs and all other"
@@ -177,7 +183,7 @@ def made_table(results: list[Result]) -> str:
         command = f"`python scripts/reproduce.py {preset} --seed {seed}`"
         return [preset, seed, command, result["epochs"], result["best_epoch"], f"{result['minutes']:.0f}", short]
 
-    rows = [cells(name, result) for name, found in by_row(results) for result in found]
+    rows = [cells(name, result) for name, runs in by_row(results) for result in runs]
     return markdown(("preset", "seed", "command", "epochs", "epoch kept", "minutes", "revision"), rows)
 
 
@@ -195,9 +201,9 @@ def machines(results: list[Result]) -> str:
 def decisions_table(evaluations: dict[str, Result]) -> str:
     """Return decision latencies of the shipped networks, and accuracies by read-out."""
 
-    def cells(name: str, found: Result) -> list[str]:
-        times = (found["median_decision_latency_ms"], found["decision_latency_iqr_ms"], 100 * found["onset_rate"])
-        return [name, *(f"{x:.1f}" for x in times), *(f"{100 * found['read_outs'][each]:.2f}" for each in read_outs)]
+    def cells(name: str, result: Result) -> list[str]:
+        times = (result["median_decision_latency_ms"], result["decision_latency_iqr_ms"], 100 * result["onset_rate"])
+        return [name, *(f"{x:.1f}" for x in times), *(f"{100 * result['read_outs'][each]:.2f}" for each in read_outs)]
 
     headings = ("preset", "median (ms)", "IQR (ms)", "at the onset (%)", *(f"{name} (%)" for name in read_outs))
     return markdown(headings, [cells(name, evaluations[name]) for name in PAPER if name in evaluations])
@@ -211,7 +217,7 @@ def activity_table(results: list[Result]) -> str:
         return [name, spikes, f"{sum(test['synaptic_operations_per_presentation'].values()) / 1e6:.2f} M"]
 
     return markdown(
-        ("preset", "spikes", "operations"), [cells(name, found[0]["test"]) for name, found in by_row(results)]
+        ("preset", "spikes", "operations"), [cells(name, runs[0]["test"]) for name, runs in by_row(results)]
     )
 
 
@@ -219,8 +225,8 @@ def costs_table(results: list[Result]) -> str:
     """Return the costs of each network with such a record, one line per row."""
 
     def rows() -> Iterator[list[str]]:
-        for name, found in by_row(results):
-            for costs in [result["test"]["costs"] for result in found if "costs" in result["test"]][:1]:
+        for name, runs in by_row(results):
+            for costs in [result["test"]["costs"] for result in runs if "costs" in result["test"]][:1]:
                 yield [
                     *(name, f"{costs['footprint_bytes'] / 1e6:.2f}", f"{100 * costs['connection_sparsity']:.4f}"),
                     *(f"{100 * costs['activation_sparsity']:.1f}", f"{costs['spikes_per_neuron']:.3f}"),

@@ -105,7 +105,7 @@ def read_rows(page: Path) -> tuple[list[Timed], dict[str, str]]:
     rows = re.findall(
         r"^\| `([\w-]+)` \| ([^|]+) \| ([\d.,]+) \| ([\d.,]+)–([\d.,]+) \|", page.read_text("utf-8"), re.M
     )
-    times = [Timed(name, *(float(each.replace(",", "")) for each in found)) for name, _, *found in rows]
+    times = [Timed(name, *(float(each.replace(",", "")) for each in values)) for name, _, *values in rows]
     return times, {name: what for name, what, *_ in rows}
 
 
@@ -118,8 +118,8 @@ def draw_rows(times: Iterable[Timed], what: dict[str, str], path: Path) -> None:
         alone = each.row.endswith(("-one", "-one-channels-last")) or "online" in each.row
         kind = "one image at a time" if alone else "training step" if "training" in each.row else "forward"
         kinds[kind].append(each)
-    kinds = {kind: sorted(found, key=lambda each: -each.median) for kind, found in kinds.items() if found}
-    heights = [len(found) + 1 for found in kinds.values()]
+    kinds = {kind: sorted(timed, key=lambda each: -each.median) for kind, timed in kinds.items() if timed}
+    heights = [len(timed) + 1 for timed in kinds.values()]
     with theme():
         figure, panels = plt.subplots(
             len(kinds),
@@ -129,13 +129,13 @@ def draw_rows(times: Iterable[Timed], what: dict[str, str], path: Path) -> None:
             squeeze=False,
             gridspec_kw={"height_ratios": heights},
         )
-        for axes, (kind, found) in zip(panels[:, 0], kinds.items(), strict=True):
-            for position, each in enumerate(found):
+        for axes, (kind, timed) in zip(panels[:, 0], kinds.items(), strict=True):
+            for position, each in enumerate(timed):
                 colour, marker = _of(each.row)
                 axes.hlines(position, each.least, each.most, color=colour, linewidth=1.2)
                 axes.plot(each.median, position, marker, color=colour, markersize=4)
-            axes.set_yticks(range(len(found)), [_named(each.row, what.get(each.row, "")) for each in found])
-            axes.set_ylim(-0.7, len(found) - 0.3)
+            axes.set_yticks(range(len(timed)), [_named(each.row, what.get(each.row, "")) for each in timed])
+            axes.set_ylim(-0.7, len(timed) - 0.3)
             axes.set_title(kind)
             axes.tick_params(axis="y", length=0)
             axes.grid(axis="x", color="0.9", linewidth=0.5)

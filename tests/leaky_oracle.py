@@ -60,7 +60,7 @@ def first_spike(neurons: Neurons, arrivals: list[Any], bias: float, end: float) 
         most = v[k] + after[k] * (right - left) if rises and not still else v[k + 1]
         if most < neurons.threshold:
             continue
-        known = [one for one in arrivals if one[0] <= left]
+        known = [arrival for arrival in arrivals if arrival[0] <= left]
 
         def of_interval(time: Any, known: list[Any] = known) -> tuple[Any, Any]:
             v, slope = _terms(neurons, known, bias, neurons.onset, np.array([time]))

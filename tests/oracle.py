@@ -72,20 +72,20 @@ def oracle_latencies(
         for index in np.ndindex(result.shape):
             if mute[index]:
                 continue
-            place, neurons = index[1:], population.neurons
+            position, neurons = index[1:], population.neurons
             inputs = [
-                delayed(projection, synapses_of(network, projection, source[index[0]], place), weights, dt)
+                delayed(projection, synapses_of(network, projection, source[index[0]], position), weights, dt)
                 for projection, source in zip(incoming, arriving, strict=True)
             ]
             if neurons is None:
                 result[index] = min(time for synapses in inputs for time, _ in synapses)
                 continue
             arrivals = arrivals_of(incoming, inputs, weights)
-            bias = float(weights[f"{population.name}.bias"][place[-1]]) if neurons.bias else 0.0
+            bias = float(weights[f"{population.name}.bias"][position[-1]]) if neurons.bias else 0.0
             end = min(neurons.end, network.duration)
             solve = first_spike_on_grid if dt else first_spike
             if thresholds is not None and population.name in thresholds:
-                neurons = dataclasses.replace(neurons, threshold=float(thresholds[population.name][place]))
+                neurons = dataclasses.replace(neurons, threshold=float(thresholds[population.name][position]))
             result[index] = solve(neurons, arrivals, bias, end, dt)
         latencies[population.name] = result
     return {name: latencies[name] for name in network.shapes}
@@ -93,31 +93,31 @@ def oracle_latencies(
 
 def reaches(network: Network, source: str, target: str) -> bool:
     """Whether a path of at least one projection leads from one population to another."""
-    found: set[str] = set()
+    reached: set[str] = set()
     fresh = {source}
     while fresh:
-        fresh = {one.target for one in network.projections if one.source in fresh} - found
-        found |= fresh
-    return target in found
+        fresh = {projection.target for projection in network.projections if projection.source in fresh} - reached
+        reached |= fresh
+    return target in reached
 
 
 def in_order(network: Network) -> list[list[Population]]:
     """Populations, those of a loop together, after all that they receive from."""
     groups: list[list[Population]] = []
-    for one in network.populations:
+    for population in network.populations:
         for group in groups:
-            if reaches(network, one.name, group[0].name) and reaches(network, group[0].name, one.name):
-                group.append(one)
+            if reaches(network, population.name, group[0].name) and reaches(network, group[0].name, population.name):
+                group.append(population)
                 break
         else:
-            groups.append([one])
+            groups.append([population])
     ordered: list[list[Population]] = []
     while groups:
-        names = [one.name for group in groups for one in group]
+        names = [population.name for group in groups for population in group]
         for group in groups:
-            own = [one.name for one in group]
-            sources = {one.source for one in network.projections if one.target in own}
-            if not sources & (set(names) - set(own)):
+            members = [population.name for population in group]
+            sources = {projection.source for projection in network.projections if projection.target in members}
+            if not sources & (set(names) - set(members)):
                 ordered.append(group)
                 groups.remove(group)
                 break
@@ -139,102 +139,106 @@ class Loop:
     ) -> None:
         self.network, self.members, self.weights, self.dt = network, members, weights, dt
         self.silenced, self.thresholds, self.delays = silenced or {}, thresholds or {}, delays or {}
-        self.names = [one.name for one in members]
+        self.names = [population.name for population in members]
         self.synapses: dict[tuple[str, tuple[int, ...]], list[tuple[float, int]]] = {}
 
     def run(self, latencies: dict[str, np.ndarray]) -> None:
         """Add the latencies of all members."""
         self.count = len(latencies["stimulus"])
-        for one in self.members:
-            latencies[one.name] = np.full((self.count, *one.shape), math.inf)
+        for population in self.members:
+            latencies[population.name] = np.full((self.count, *population.shape), math.inf)
         for b in range(self.count):
             self.present({name: times[b] for name, times in latencies.items()}, b)
 
     def present(self, spikes: dict[str, np.ndarray], b: int) -> None:
         """Write the spikes of one presentation, the earliest first."""
         waiting = []
-        for one in self.members:
-            mute = np.broadcast_to(self.silenced.get(one.name, False), (self.count, *one.shape))[b]
-            waiting += [(one, place) for place in np.ndindex(one.shape) if not mute[place]]
-        found: dict[str, dict[tuple[int, ...], float]] = {}  # by population, as long as no spike reaches it
+        for population in self.members:
+            mute = np.broadcast_to(self.silenced.get(population.name, False), (self.count, *population.shape))[b]
+            waiting += [(population, index) for index in np.ndindex(population.shape) if not mute[index]]
+        pending: dict[str, dict[tuple[int, ...], float]] = {}  # by population, as long as no spike reaches it
         while waiting:
-            for one, place in waiting:
-                own = found.setdefault(one.name, {})
-                if place not in own:
-                    own[place] = self.first_spike(one, place, spikes)[0]
-            now = min(found[one.name][place] for one, place in waiting)
+            for population, index in waiting:
+                times = pending.setdefault(population.name, {})
+                if index not in times:
+                    times[index] = self.first_spike(population, index, spikes)[0]
+            now = min(pending[population.name][index] for population, index in waiting)
             if now == math.inf:
                 return
-            at_once = [who for who in waiting if found[who[0].name][who[1]] <= now + INSTANT]
-            waiting = [who for who in waiting if found[who[0].name][who[1]] > now + INSTANT]
-            fired = [(one, place) for one in self.members for place in self.winners(one, at_once, now, spikes)]
-            for one, place in fired:
-                spikes[one.name][place] = found[one.name][place]
+            at_once = [who for who in waiting if pending[who[0].name][who[1]] <= now + INSTANT]
+            waiting = [who for who in waiting if pending[who[0].name][who[1]] > now + INSTANT]
+            fired = [
+                (population, index)
+                for population in self.members
+                for index in self.winners(population, at_once, now, spikes)
+            ]
+            for population, index in fired:
+                spikes[population.name][index] = pending[population.name][index]
             for projection in self.network.projections:
-                if projection.source in [one.name for one, _ in fired]:
-                    found.pop(projection.target, None)
+                if projection.source in [population.name for population, _ in fired]:
+                    pending.pop(projection.target, None)
 
     def winners(
         self,
-        one: Population,
+        population: Population,
         at_once: list[tuple[Population, tuple[int, ...]]],
         now: float,
         spikes: dict[str, np.ndarray],
     ) -> list[tuple[int, ...]]:
         """Which neurons of a population fire, of those that could."""
-        places = [place for owner, place in at_once if owner is one]
-        if one.winners is None:
+        places = [index for owner, index in at_once if owner is population]
+        if population.winners is None:
             return places
-        assert one.neurons is not None
-        unit = 1e-9 * one.neurons.threshold
+        assert population.neurons is not None
+        unit = 1e-9 * population.neurons.threshold
 
-        def rank(place: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
-            neurons, arrivals, bias = self.first_spike(one, place, spikes)[1]
+        def rank(index: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
+            neurons, arrivals, bias = self.first_spike(population, index, spikes)[1]
             excess = float(potential(neurons, arrivals, bias, np.array([now]), self.dt)[0]) - neurons.threshold
-            return (-round(excess / unit), place)
+            return (-round(excess / unit), index)
 
-        rivals = [place for place in np.ndindex(one.shape) if spikes[one.name][place] <= now]
+        rivals = [index for index in np.ndindex(population.shape) if spikes[population.name][index] <= now]
         fired = []
-        for place in sorted(places, key=rank):
-            if sum(compete(one.winners, place, other) for other in rivals) < one.winners.first:
-                fired.append(place)
-                rivals.append(place)
+        for index in sorted(places, key=rank):
+            if sum(compete(population.winners, index, other) for other in rivals) < population.winners.first:
+                fired.append(index)
+                rivals.append(index)
         return fired
 
     def first_spike(
-        self, one: Population, place: tuple[int, ...], spikes: dict[str, np.ndarray]
+        self, population: Population, index: tuple[int, ...], spikes: dict[str, np.ndarray]
     ) -> tuple[float, tuple[Neurons, list[Arrival], float]]:
         """When a neuron fires as far as is known, and what of."""
         arrivals: list[Arrival] = []
         for projection in self.network.projections:
-            if projection.target != one.name:
+            if projection.target != population.name:
                 continue
             late = of_axons(projection, self.weights, self.delays)
             sent = (spikes[projection.source] + (np.floor(late / self.dt + 0.5) * self.dt if self.dt else late)).ravel()
-            if (projection.name, place) not in self.synapses:
+            if (projection.name, index) not in self.synapses:
                 neurons_of = np.arange(sent.size).reshape(spikes[projection.source].shape)
-                self.synapses[projection.name, place] = synapses_of(self.network, projection, neurons_of, place)
-            inputs = [(float(sent[int(pre)]), weight) for pre, weight in self.synapses[projection.name, place]]
+                self.synapses[projection.name, index] = synapses_of(self.network, projection, neurons_of, index)
+            inputs = [(float(sent[int(pre)]), weight) for pre, weight in self.synapses[projection.name, index]]
             inputs = delayed(projection, inputs, self.weights, self.dt)
             arrivals += arrivals_of([projection], [inputs], self.weights, projection.source in self.names)
-        neurons = one.neurons
+        neurons = population.neurons
         assert neurons is not None
-        if one.name in self.thresholds:
-            neurons = dataclasses.replace(neurons, threshold=float(self.thresholds[one.name][place]))
-        bias = float(self.weights[f"{one.name}.bias"][place[-1]]) if neurons.bias else 0.0
+        if population.name in self.thresholds:
+            neurons = dataclasses.replace(neurons, threshold=float(self.thresholds[population.name][index]))
+        bias = float(self.weights[f"{population.name}.bias"][index[-1]]) if neurons.bias else 0.0
         solve = first_spike_on_grid if self.dt else first_spike
         end = min(neurons.end, self.network.duration)
         return solve(neurons, arrivals, bias, end, self.dt), (neurons, arrivals, bias)
 
 
-def compete(winners: Winners, place: tuple[int, ...], other: tuple[int, ...]) -> bool:
+def compete(winners: Winners, index: tuple[int, ...], other: tuple[int, ...]) -> bool:
     """Whether the spike of another neuron counts against one."""
     if isinstance(winners, MapWinners):
-        return place[2] == other[2]
+        return index[2] == other[2]
     if isinstance(winners, PositionWinners):
-        return place[:2] == other[:2]
+        return index[:2] == other[:2]
     if isinstance(winners, NeighbourhoodWinners):
-        return max(abs(place[0] - other[0]), abs(place[1] - other[1])) <= winners.radius
+        return max(abs(index[0] - other[0]), abs(index[1] - other[1])) <= winners.radius
     return True
 
 
@@ -279,15 +283,15 @@ def arrivals_of(
 
 
 def synapses_of(
-    network: Network, projection: Projection, presentation: np.ndarray, place: tuple[int, ...]
+    network: Network, projection: Projection, presentation: np.ndarray, index: tuple[int, ...]
 ) -> list[tuple[float, int]]:
     """When spikes arrive at the synapses of a neuron, and the number of the weight of each.
 
     Convolutions, fields and all to all are written out here; of another rule, its index arrays are taken.
     """
-    rule, found = projection.connectivity, []
+    rule, synapses = projection.connectivity, []
     if type(rule) is Convolution or type(rule) is Pooling:
-        row, column, feature = place
+        row, column, feature = index
         height, width, channels = presentation.shape
         maps = network.shapes[projection.target][2]
         size = rule.kernel if isinstance(rule, Convolution) else rule.size
@@ -298,10 +302,10 @@ def synapses_of(
                 for channel in range(channels) if isinstance(rule, Convolution) else [feature]:
                     if 0 <= y < height and 0 <= x < width:
                         number = ((dy * size + dx) * channels + channel) * maps + feature
-                        found.append((float(presentation[y, x, channel]), number))
-        return found
+                        synapses.append((float(presentation[y, x, channel]), number))
+        return synapses
     shape = network.shapes[projection.target]
-    neuron = int(np.ravel_multi_index(place, shape))
+    neuron = int(np.ravel_multi_index(index, shape))
     if type(rule) is Dense:
         return [(float(time), k * math.prod(shape) + neuron) for k, time in enumerate(presentation.ravel())]
     pre, post, weight = network.connections(projection)
@@ -311,8 +315,8 @@ def synapses_of(
 def potential(neurons: Neurons, arrivals: list[Arrival], bias: float, at: np.ndarray, dt: float = 0.0) -> np.ndarray:
     """The potential at the times `at` (ms): the equation, integrated term by term; on a grid, if there is one."""
     if neurons.family in SOLVERS:
-        found: np.ndarray = SOLVERS[neurons.family].potential(neurons, arrivals, bias, at, dt)
-        return found
+        result: np.ndarray = SOLVERS[neurons.family].potential(neurons, arrivals, bias, at, dt)
+        return result
     gate, onset = neurons.gate, neurons.onset
     if dt:
         gate, onset = (math.ceil(time / dt - 1e-9) * dt if time < math.inf else time for time in (gate, onset))
@@ -334,8 +338,8 @@ def potential(neurons: Neurons, arrivals: list[Arrival], bias: float, at: np.nda
 def first_spike(neurons: Neurons, arrivals: list[Arrival], bias: float, end: float, _: float = 0.0) -> float:
     """Exact latency: between two corners the potential is a straight line."""
     if neurons.family in SOLVERS:
-        found: float = SOLVERS[neurons.family].first_spike(neurons, arrivals, bias, end)
-        return found
+        result: float = SOLVERS[neurons.family].first_spike(neurons, arrivals, bias, end)
+        return result
     corners = {neurons.onset, end}
     corners |= {time + delay for time, _, psp, _ in arrivals for delay, _ in psp if neurons.onset < time + delay < end}
     if neurons.onset < neurons.gate < end:
@@ -354,17 +358,17 @@ def first_spike(neurons: Neurons, arrivals: list[Arrival], bias: float, end: flo
 def first_spike_on_grid(neurons: Neurons, arrivals: list[Arrival], bias: float, end: float, dt: float) -> float:
     """Latency on a grid: step by step, with slopes that are constant during a step."""
     if neurons.family in SOLVERS:
-        found: float = SOLVERS[neurons.family].first_spike_on_grid(neurons, arrivals, bias, end, dt)
-        return found
+        result: float = SOLVERS[neurons.family].first_spike_on_grid(neurons, arrivals, bias, end, dt)
+        return result
     onset, last = math.ceil(neurons.onset / dt - 1e-9), math.ceil(end / dt - 1e-9)
     gate = math.inf if neurons.gate == math.inf else math.ceil(neurons.gate / dt - 1e-9)
     changes: dict[int, float] = {}
     of_loops: dict[int, float] = {}
     for time, weight, psp, recurrent in arrivals:
-        own = of_loops if recurrent else changes
+        chosen = of_loops if recurrent else changes
         for delay, change in psp:
             step = round(time / dt) + math.floor(delay / dt + 0.5)
-            own[step] = own.get(step, 0.0) + weight * change
+            chosen[step] = chosen.get(step, 0.0) + weight * change
     v, current, loops = 0.0, bias, 0.0
     for n in range(last):
         if n >= onset and v >= neurons.threshold * (1 - GRID_TOLERANCE):

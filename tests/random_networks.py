@@ -178,11 +178,13 @@ def random_network(seed: int) -> Network:
     ]:
         if draws.chance(0.5):
             draws.connect(source, target, rules)
-    if not any(one.source == "i" for one in draws.projections if one.target != "i"):
+    if not any(projection.source == "i" for projection in draws.projections if projection.target != "i"):
         draws.connect("i", "output", any_rule)
     shuffled = [populations[number] for number in draws.generator.permutation(4)]
     encoder = IntensityEncoder((height, width, 1), 20.0)
-    numbered = [dataclasses.replace(one, name=f"p{number}") for number, one in enumerate(draws.projections)]
+    numbered = [
+        dataclasses.replace(projection, name=f"p{number}") for number, projection in enumerate(draws.projections)
+    ]
     return with_several_synapses(Network("random", encoder, (*shuffled, output), tuple(numbered), 90.0), seed)
 
 
@@ -313,8 +315,10 @@ def leaky_version(network: Network, seed: int) -> Network:
         tau_syn = None if ratio == 1.0 else 10.0 * ratio
         return dataclasses.replace(neurons, regime=regime, family="leaky", tau_syn=tau_syn, threshold=0.25)
 
-    populations = tuple(dataclasses.replace(one, neurons=leaky(one.neurons)) for one in network.populations)
-    projections = tuple(dataclasses.replace(one, psp=PSP()) for one in network.projections)
+    populations = tuple(
+        dataclasses.replace(population, neurons=leaky(population.neurons)) for population in network.populations
+    )
+    projections = tuple(dataclasses.replace(projection, psp=PSP()) for projection in network.projections)
     return dataclasses.replace(network, populations=populations, projections=projections)
 
 

@@ -43,14 +43,14 @@ MODULES = {_name(path, folder): path for folder in PACKAGES for path in (REPOSIT
 
 def _imported(module: str) -> set[str]:
     """Modules of the package that a module imports anywhere; the package itself for names that it has from above."""
-    found = set()
+    imported = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {name.name for name in node.names}
+            imported |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             inner = {f"{node.module}.{name.name}" for name in node.names} - {"netsim.__version__"}
-            found |= {name if name in MODULES else str(node.module) for name in inner}
-    return {name for name in found if name in MODULES and name != module}
+            imported |= {name if name in MODULES else str(node.module) for name in inner}
+    return {name for name in imported if name in MODULES and name != module}
 
 
 IMPORTS = {module: _imported(module) for module in MODULES if module != "netsim"}

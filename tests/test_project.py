@@ -37,7 +37,7 @@ def _installed(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("$ pip install 'netsim[exchange]'", ["netsim[exchange]"]),
         ('python -m pip install --upgrade "netsim-snn[bench]".', ["netsim-snn[bench]"]),
@@ -45,8 +45,8 @@ def _installed(text: str) -> list[str]:
         ("`pip install .` in the folder of netsim", []),
     ],
 )
-def test_installations_are_found(text: str, found: list[str]) -> None:
-    assert _installed(text) == found
+def test_installations_are_found(text: str, expected: list[str]) -> None:
+    assert _installed(text) == expected
 
 
 def test_what_is_installed_is_this_project() -> None:
@@ -67,9 +67,9 @@ def test_extras_are_those_of_this_project() -> None:
     asked = [
         Requirement(line) for text in SETUP["options.extras_require"].values() for line in text.split("\n") if line
     ]
-    own = [requirement for requirement in asked if requirement.name.startswith("netsim")]
-    assert own
-    assert {requirement.name for requirement in own} == {NAME}
+    ours = [requirement for requirement in asked if requirement.name.startswith("netsim")]
+    assert ours
+    assert {requirement.name for requirement in ours} == {NAME}
     from_folder = [extra for path in _texts() for extra in re.findall(r"'\.\[([\w,]+)\]'", path.read_text("utf-8"))]
     assert {*(each for word in from_folder for each in word.split(","))} <= EXTRAS
 

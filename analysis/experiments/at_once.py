@@ -55,13 +55,13 @@ def draw(table: pd.DataFrame) -> Figure:
             style = style_of(number, colour)
             height = still(table, run, "accuracy", 100)
             for axes, column in ((left, "spikes_to_decision"), (middle, "latency")):
-                found = still(table, run, column)
+                estimate = still(table, run, column)
                 axes.plot(
                     *(of_seeds(table, *each, run=run, jitter=0.0) for each in ((column,), ("accuracy", 100))),
                     **{**style, "linestyle": "", "markersize": 2, "alpha": 0.6},
                 )
-                across = found.high - found.mean if found.seeds > 1 else 0.0
-                bars(axes, [found.mean], [height], xerr=across, **{**style, "markersize": 6})
+                across = estimate.high - estimate.mean if estimate.seeds > 1 else 0.0
+                bars(axes, [estimate.mean], [height], xerr=across, **{**style, "markersize": 6})
             curve(
                 right, table[table["run"] == run].sort_values("jitter"), "jitter", "accuracy", 100, label=run, **style
             )

@@ -16,8 +16,8 @@ _PREDICTORS = {"pieces": "causal\npieces", "firing": "neurons\nthat fire"}
 
 def _correlations(table: pd.DataFrame, column: str) -> pd.Series:
     """Spearman's rank correlation of a column and accuracy, of each seed; missing where one of them is constant."""
-    found = {seed: rows[column].rank().corr(rows["accuracy"].rank()) for seed, rows in table.groupby("seed")}
-    return pd.Series(found, dtype=float)
+    correlations = {seed: rows[column].rank().corr(rows["accuracy"].rank()) for seed, rows in table.groupby("seed")}
+    return pd.Series(correlations, dtype=float)
 
 
 def correlation(table: pd.DataFrame, column: str) -> Interval:
@@ -29,9 +29,9 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     """Rows of text: pieces, activity and accuracy of each initialization."""
     rows = []
     groups: Any = table.groupby(["mean", "spread"], sort=False)
-    for (mean, spread), own in groups:
-        shown = (interval(own["pieces"]).shown("{:.0f}"), interval(100 * own["firing"]).shown("{:.0f}"))
-        rows.append((f"{mean:g}", f"{spread:g}", *shown, interval(100 * own["accuracy"]).shown("{:.1f}")))
+    for (mean, spread), group in groups:
+        shown = (interval(group["pieces"]).shown("{:.0f}"), interval(100 * group["firing"]).shown("{:.0f}"))
+        rows.append((f"{mean:g}", f"{spread:g}", *shown, interval(100 * group["accuracy"]).shown("{:.1f}")))
     return tuple(rows)
 
 
@@ -44,14 +44,14 @@ def draw(table: pd.DataFrame) -> Figure:
         )
         left, middle, right = axes
         for number, (mean, colour) in enumerate(zip(means, colours(len(means)), strict=True)):
-            own: Any = table[table["mean"] == mean].groupby("spread")
-            accuracy = [interval(100 * rows["accuracy"]) for _, rows in own]
+            by_spread: Any = table[table["mean"] == mean].groupby("spread")
+            accuracy = [interval(100 * rows["accuracy"]) for _, rows in by_spread]
             style = style_of(number, colour) | {"linestyle": "none"}
             for panel, column, factor in ((left, "pieces", 1), (middle, "firing", 100)):
-                found = [interval(factor * rows[column]) for _, rows in own]
-                half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in found]
+                estimates = [interval(factor * rows[column]) for _, rows in by_spread]
+                half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in estimates]
                 label = f"{mean:g}" if panel is left else None
-                bars(panel, [each.mean for each in found], accuracy, xerr=half, label=label, **style)
+                bars(panel, [each.mean for each in estimates], accuracy, xerr=half, label=label, **style)
         left.set(xlabel="causal pieces per output neuron", ylabel="test accuracy (%)")
         if table["pieces"].min() > 0:
             left.set_xscale("log")
@@ -59,10 +59,10 @@ def draw(table: pd.DataFrame) -> Figure:
             left.xaxis.set_major_formatter("{x:g}")
             left.xaxis.set_minor_locator(NullLocator())
         middle.set(xlabel="hidden neurons that fire (%)", ylabel="test accuracy (%)")
-        for place, column in enumerate(_PREDICTORS):
+        for position, column in enumerate(_PREDICTORS):
             of_seeds = _correlations(table, column)
-            right.plot([place - 0.15] * len(of_seeds), of_seeds, "o", color=FAINT, markersize=2.5)
-            bars(right, [place + 0.1], [interval(of_seeds)], **style_of(0, "0.15"))
+            right.plot([position - 0.15] * len(of_seeds), of_seeds, "o", color=FAINT, markersize=2.5)
+            bars(right, [position + 0.1], [interval(of_seeds)], **style_of(0, "0.15"))
         right.axhline(0.5, color=FAINT, linestyle=":", linewidth=0.8, zorder=0)
         right.axhline(0.0, color=FAINT, linewidth=0.5, zorder=0)
         right.set_xticks(range(len(_PREDICTORS)), list(_PREDICTORS.values()))

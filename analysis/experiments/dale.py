@@ -17,9 +17,9 @@ def summary(table: pd.DataFrame, free: str) -> tuple[tuple[str, ...], ...]:
     """Rows of text: accuracy, its cost against the networks without a constraint, activity and balance."""
     rows = []
     groups: Any = table.groupby(["depth", "constraint"], sort=False)
-    for (depth, constraint), own in groups:
+    for (depth, constraint), group in groups:
         cost = gain(table, {"constraint": constraint}, depth=depth, constraint=free)
-        hidden = own[own["layer"] <= depth].groupby("seed")[["firing", "inhibition"]].mean()
+        hidden = group[group["layer"] <= depth].groupby("seed")[["firing", "inhibition"]].mean()
         rows.append(
             (
                 str(depth),
@@ -43,15 +43,15 @@ def draw(table: pd.DataFrame, published: Mapping[tuple[int, str], tuple[float, f
         for number, (constraint, colour) in enumerate(zip(constraints, colours(len(constraints)), strict=True)):
             style = style_of(number, colour)
             shift = beside(number, len(constraints), 0.12)
-            found = [accuracy(table, depth=depth, constraint=constraint) for depth in depths]
-            bars(left, [depth + shift for depth in depths], found, label=constraint, **style)
+            accuracies = [accuracy(table, depth=depth, constraint=constraint) for depth in depths]
+            bars(left, [depth + shift for depth in depths], accuracies, label=constraint, **style)
             for (depth, other), bounds in published.items():
                 if other == constraint and depth in depths:
                     value = 50 * sum(bounds)
                     left.plot(depth + shift, value, "*", color=colour, markersize=8, markeredgecolor=INK, zorder=4)
-            own = table[(table["depth"] == deepest) & (table["constraint"] == constraint)]
+            selected = table[(table["depth"] == deepest) & (table["constraint"] == constraint)]
             for axes, column, scale in ((middle, "firing", 100), (right, "inhibition", 1)):
-                curve(axes, own.assign(layer=own["layer"] + shift), "layer", column, scale, **style)
+                curve(axes, selected.assign(layer=selected["layer"] + shift), "layer", column, scale, **style)
         right.axhline(1, color=FAINT, linestyle=":", linewidth=0.8, zorder=0)
         left.set(xlabel="hidden layers", ylabel="test accuracy (%)", xticks=depths)
         middle.set(xlabel="layer", ylabel="neurons that fire (%)", ylim=(0, 105))

@@ -22,10 +22,10 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     """Rows of text: parameters, accuracy, and the difference from weights alone."""
     rows = []
     groups: Any = table.groupby(["dataset", "size", "learned"], sort=False)
-    for (dataset, size, learned), own in groups:
-        found = accuracy(table, dataset=dataset, size=size, learned=learned).shown()
+    for (dataset, size, learned), group in groups:
+        shown = accuracy(table, dataset=dataset, size=size, learned=learned).shown()
         more = "" if learned == "weights" else gain_over_weights(table, dataset, size, learned).shown("{:+.2f}")
-        rows.append((str(dataset), str(size), str(learned), f"{own['parameters'].iloc[0]:,}", found, more))
+        rows.append((str(dataset), str(size), str(learned), f"{group['parameters'].iloc[0]:,}", shown, more))
     return tuple(rows)
 
 
@@ -38,13 +38,13 @@ def draw(table: pd.DataFrame, width: float) -> Figure:
         figure, panels = plt.subplots(1, 1 + len(datasets), figsize=size, layout="constrained", squeeze=False)
         left, *others = panels[0]
         for number, (learned, colour) in enumerate(zip(kinds, colours(len(kinds)), strict=True)):
-            found = [accuracy(table, dataset=dataset, size=size, learned=learned) for dataset, size in nets]
-            places = [place + beside(number, len(kinds), 0.12) for place in range(len(nets))]
-            bars(left, places, found, label=learned, **{**style_of(number, colour), "linestyle": "none"})
+            accuracies = [accuracy(table, dataset=dataset, size=size, learned=learned) for dataset, size in nets]
+            places = [position + beside(number, len(kinds), 0.12) for position in range(len(nets))]
+            bars(left, places, accuracies, label=learned, **{**style_of(number, colour), "linestyle": "none"})
             for axes, dataset in zip(others, datasets, strict=True):
                 largest = (table["dataset"] == dataset) & (table["size"] == _sizes(table, dataset)[-1])
-                own = table[largest & (table["learned"] == learned)].dropna(subset="share")
-                shares = own.groupby("delay_ms")["share"].mean()
+                selected = table[largest & (table["learned"] == learned)].dropna(subset="share")
+                shares = selected.groupby("delay_ms")["share"].mean()
                 if len(shares):
                     edges = [*shares.index, shares.index[-1] + width]
                     axes.stairs(100 * shares.to_numpy(), edges, color=colour, linewidth=1.2)

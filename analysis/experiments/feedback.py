@@ -18,21 +18,21 @@ def minus(table: pd.DataFrame, dataset: str, depth: int, feedback: str, other: s
 
 def _angles(table: pd.DataFrame, dataset: str, depth: int, feedback: str) -> pd.DataFrame:
     """Angles of the lowest layer: a row for each seed, a column for each number of batches."""
-    own = table[(table["dataset"] == dataset) & (table["depth"] == depth) & (table["feedback"] == feedback)]
-    lowest = own[own["layer"] == 1]
+    selected = table[(table["dataset"] == dataset) & (table["depth"] == depth) & (table["feedback"] == feedback)]
+    lowest = selected[selected["layer"] == 1]
     return lowest.assign(angle=lowest["angle"].astype(float)).pivot(index="seed", columns="batches", values="angle")
 
 
 def angle(table: pd.DataFrame, dataset: str, depth: int, feedback: str, probe: int) -> Interval:
     """The angle (°) of the lowest layer, at the first probe (0) or the last (-1)."""
-    found = _angles(table, dataset, depth, feedback)
-    return interval(found.iloc[:, probe] if found.size else [])
+    angles = _angles(table, dataset, depth, feedback)
+    return interval(angles.iloc[:, probe] if angles.size else [])
 
 
 def turned(table: pd.DataFrame, dataset: str, depth: int, feedback: str) -> Interval:
     """How much the angle (°) of the lowest layer changes from the first to the last probe."""
-    found = _angles(table, dataset, depth, feedback)
-    return interval(found.iloc[:, -1] - found.iloc[:, 0] if found.size else [])
+    angles = _angles(table, dataset, depth, feedback)
+    return interval(angles.iloc[:, -1] - angles.iloc[:, 0] if angles.size else [])
 
 
 def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -69,9 +69,9 @@ def draw(table: pd.DataFrame) -> Figure:
         for number, (kind, colour) in enumerate(zip(kinds, colours(len(kinds)), strict=True)):
             style, shift = style_of(number, colour), beside(number, len(kinds), 0.05)
             for axes, dataset in zip(left, datasets, strict=True):
-                found = [accuracy(table, dataset=dataset, depth=depth, feedback=kind) for depth in depths]
+                accuracies = [accuracy(table, dataset=dataset, depth=depth, feedback=kind) for depth in depths]
                 label = kind if dataset == datasets[0] else None
-                bars(axes, [place + shift for place in range(len(depths))], found, label=label, **style)
+                bars(axes, [position + shift for position in range(len(depths))], accuracies, label=label, **style)
             angles = _angles(table, datasets[0], depths[-1], kind)
             if angles.size:
                 bars(

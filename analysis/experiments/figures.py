@@ -21,10 +21,10 @@ def beside(number: int, count: int, distance: float) -> float:
     return (number - (count - 1) / 2) * distance
 
 
-def bars(axes: Axes, places: Sequence[float], found: Sequence[Interval], **style: Any) -> None:
+def bars(axes: Axes, places: Sequence[float], estimates: Sequence[Interval], **style: Any) -> None:
     """Draw means with their intervals; a mean of a single seed has none."""
-    half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in found]
-    axes.errorbar(places, [each.mean for each in found], half, elinewidth=0.8, capsize=2, **style)
+    half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in estimates]
+    axes.errorbar(places, [each.mean for each in estimates], half, elinewidth=0.8, capsize=2, **style)
 
 
 def curve(axes: Axes, rows: pd.DataFrame, x: str, y: str, scale: float = 1.0, **style: Any) -> None:

@@ -29,11 +29,11 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     """Rows of text: information by condition and code, and what they have in common."""
     rows = []
     groups: Any = table.groupby(["dispersion", "drive"], sort=False)
-    for (dispersion, drive), own in groups:
-        bits = [interval(own[name]).shown() for name in ("count", "times", "shuffled", "first")]
+    for (dispersion, drive), group in groups:
+        bits = [interval(group[name]).shown() for name in ("count", "times", "shuffled", "first")]
         ratios = [interval(each(table, dispersion, drive)).shown("{:.0f}") for each in (gain, share)]
-        same = f"{100 * own['same_first'].min():g}"
-        spikes = interval(own["spikes"]).shown()
+        same = f"{100 * group['same_first'].min():g}"
+        spikes = interval(group["spikes"]).shown()
         rows.append((f"{dispersion:g}", f"{drive:g}", spikes, *bits, *ratios, same))
     return tuple(rows)
 

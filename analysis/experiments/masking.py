@@ -19,8 +19,8 @@ _EFFECT = 5.0
 
 def _curves(table: pd.DataFrame, network: str, strength: float) -> pd.DataFrame:
     """Accuracy (%): a row for each seed, a column for each asynchrony."""
-    own = table[(table["network"] == network) & (table["strength"] == strength)]
-    return 100 * own.pivot(index="seed", columns="asynchrony", values="accuracy")
+    selected = table[(table["network"] == network) & (table["strength"] == strength)]
+    return 100 * selected.pivot(index="seed", columns="asynchrony", values="accuracy")
 
 
 def _unmasked(table: pd.DataFrame, network: str, column: str = "accuracy", scale: float = 100) -> pd.Series:
@@ -52,15 +52,15 @@ def asymptote(table: pd.DataFrame, network: str, strength: float) -> Interval:
     It is interpolated between the measured ones. Networks that the mask costs little have none.
     """
     curves, unmasked = _curves(table, network, strength), _unmasked(table, network)
-    times, found = curves.columns.to_numpy(float), []
+    times, reached = curves.columns.to_numpy(float), []
     for free, values in zip(unmasked.loc[curves.index].to_numpy(float), curves.to_numpy(float), strict=True):
         lowest = float(values.min())
         goal = lowest + _REACHED * (free - lowest)
         below = np.flatnonzero(values < goal)
         if free - lowest >= _EFFECT and len(below) and below[-1] + 1 < len(values):
             ends = slice(below[-1], below[-1] + 2)
-            found.append(float(np.interp(goal, values[ends], times[ends])))
-    return interval(found)
+            reached.append(float(np.interp(goal, values[ends], times[ends])))
+    return interval(reached)
 
 
 def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -92,11 +92,11 @@ def draw(table: pd.DataFrame) -> Figure:
             axes.axvspan(*_PUBLISHED, color="0.9", zorder=0, label="published asymptote")
             for number, (strength, colour) in enumerate(zip(strengths, colours(len(strengths)), strict=True)):
                 curves = _curves(table, network, strength)
-                found = [interval(curves[late]) for late in curves]
+                estimates = [interval(curves[late]) for late in curves]
                 bars(
                     axes,
                     curves.columns.to_numpy(float).tolist(),
-                    found,
+                    estimates,
                     label=f"mask strength {strength:g}",
                     **style_of(number, colour),
                 )

@@ -42,9 +42,9 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     """Rows of text: accuracy and comparisons by condition and code."""
     rows = []
     groups: Any = table.groupby(["level", "jitter", "code"], sort=False)
-    for (level, jitter, code), own in groups:
-        found = (interval(100 * own[column].astype(float)) for column in ("accuracy", "told_apart"))
-        rows.append((f"{level:+g}", f"{jitter:g}", str(code), *(each.shown("{:.1f}", missing="") for each in found)))
+    for (level, jitter, code), group in groups:
+        shown = (interval(100 * group[column].astype(float)) for column in ("accuracy", "told_apart"))
+        rows.append((f"{level:+g}", f"{jitter:g}", str(code), *(each.shown("{:.1f}", missing="") for each in shown)))
     return tuple(rows)
 
 
@@ -54,8 +54,8 @@ def draw(table: pd.DataFrame, jitter: float, step: float, share: float) -> Figur
     with theme():
         figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.6), layout="constrained")
         for number, (code, colour) in enumerate(zip(codes, colours(len(codes)), strict=True)):
-            own = of_code(table, code)
-            fixed, recorded = own[own["jitter"] == jitter], own[own["level"] == 0]
+            selected = of_code(table, code)
+            fixed, recorded = selected[selected["jitter"] == jitter], selected[selected["level"] == 0]
             style = style_of(number, colour)
             curve(left, fixed, "level", "accuracy", 100, label=code, **style)
             if fixed["told_apart"].notna().any():

@@ -38,13 +38,13 @@ def laws(table: pd.DataFrame) -> Laws:
     """Fit the laws to each network."""
     most = table[table["classes"] == table["classes"].max()]
     contrast, strength = (most[most["manipulation"] == name] for name in ("contrast", "strength"))
-    exponents = [pieron(own["level"], own["latency_correct"])[0] for _, own in contrast.groupby("seed")]
+    exponents = [pieron(group["level"], group["latency_correct"])[0] for _, group in contrast.groupby("seed")]
     weak, strong = (by_seed(strength, level=each(strength["level"])) for each in (min, max))
     return Laws(
         interval(exponents),
         interval(weak["latency"] - strong["latency"]),
         interval(100 * (weak["accuracy"] - strong["accuracy"])),
-        interval([_slope(own) for _, own in _intact(table).groupby("seed")]),
+        interval([_slope(group) for _, group in _intact(table).groupby("seed")]),
     )
 
 
@@ -72,18 +72,20 @@ def _intact(table: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["level"] == rows["level"].max()]
 
 
-def _slope(own: pd.DataFrame) -> float:
-    if own["classes"].nunique() < 2:
+def _slope(rows: pd.DataFrame) -> float:
+    if rows["classes"].nunique() < 2:
         return np.nan
-    return float(np.polyfit(np.log2(own["classes"]), own["latency"].astype(float), 1)[0])
+    return float(np.polyfit(np.log2(rows["classes"]), rows["latency"].astype(float), 1)[0])
 
 
-def diffusion(own: pd.DataFrame) -> tuple[np.ndarray, float]:
+def diffusion(rows: pd.DataFrame) -> tuple[np.ndarray, float]:
     """Latencies (ms) that a diffusion predicts for one network by strength, and how much variance they explain."""
-    s = own["level"].to_numpy(float)
-    b = curve_fit(lambda x, b: 1 / (1 + np.exp(-2 * b * x)), s, own["accuracy"].to_numpy(float), 2.0, bounds=(0, 50))[0]
+    s = rows["level"].to_numpy(float)
+    b = curve_fit(lambda x, b: 1 / (1 + np.exp(-2 * b * x)), s, rows["accuracy"].to_numpy(float), 2.0, bounds=(0, 50))[
+        0
+    ]
     shape = np.tanh(b * s) / (b * s)
-    t = own["mean_latency"].to_numpy(float)
+    t = rows["mean_latency"].to_numpy(float)
     design = np.column_stack([shape, np.ones_like(s)])
     predicted = design @ np.linalg.lstsq(design, t, rcond=None)[0]
     return predicted, float(1 - ((predicted - t) ** 2).sum() / ((t - t.mean()) ** 2).sum())
@@ -91,14 +93,14 @@ def diffusion(own: pd.DataFrame) -> tuple[np.ndarray, float]:
 
 def diffusions(table: pd.DataFrame) -> tuple[pd.DataFrame, Interval]:
     """Predictions of a diffusion for all networks with the fewest classes, and the variance that they explain."""
-    own = table[(table["classes"] == table["classes"].min()) & (table["manipulation"] == "strength")]
+    selected = table[(table["classes"] == table["classes"].min()) & (table["manipulation"] == "strength")]
     parts, explained = [], []
-    for _, rows in own.groupby("seed"):
+    for _, rows in selected.groupby("seed"):
         if len(rows) > 2 and rows["mean_latency"].notna().all():
             predicted, share = diffusion(rows)
             parts.append(rows.assign(predicted=predicted))
             explained.append(share)
-    return (pd.concat(parts) if parts else own.assign(predicted=np.nan)), interval(explained)
+    return (pd.concat(parts) if parts else selected.assign(predicted=np.nan)), interval(explained)
 
 
 def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -106,8 +108,8 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     most, rows = table["classes"].max(), []
     drawn = table[table["manipulation"].isin(_AXES)]
     for manipulation in _AXES:
-        own = drawn[(drawn["classes"] == most) & (drawn["manipulation"] == manipulation)]
-        rows += [_summed(most, manipulation, level, group) for level, group in own.groupby("level")]
+        selected = drawn[(drawn["classes"] == most) & (drawn["manipulation"] == manipulation)]
+        rows += [_summed(most, manipulation, level, group) for level, group in selected.groupby("level")]
     intact = _intact(table)
     rows += [_summed(n, "none", 1.0, group) for n, group in intact.groupby("classes") if n != most]
     return tuple(rows)
@@ -134,13 +136,13 @@ def draw(table: pd.DataFrame) -> Figure:
         figure, axes = plt.subplots(2, 3, figsize=(FULL_WIDTH, 4.6), layout="constrained")
         blue, orange, *_ = colours(2)
         for panel, (manipulation, label) in zip(axes[0], _AXES.items(), strict=True):
-            own = most[most["manipulation"] == manipulation]
-            levels = sorted(set(own["level"]))
+            selected = most[most["manipulation"] == manipulation]
+            levels = sorted(set(selected["level"]))
             for number, (column, colour, name) in enumerate(
                 (("latency_correct", blue, "correct"), ("latency_error", orange, "error"))
             ):
-                found = [interval(own.loc[own["level"] == level, column]) for level in levels]
-                bars(panel, levels, found, label=name, **style_of(number, colour))
+                estimates = [interval(selected.loc[selected["level"] == level, column]) for level in levels]
+                bars(panel, levels, estimates, label=name, **style_of(number, colour))
             panel.set(xlabel=label, ylabel="decision latency (ms)", title=f"{most['classes'].max()} classes")
         _pieron_line(axes[0, 0], most[most["manipulation"] == "contrast"])
         _classes(axes[1, 0], table, blue)
@@ -151,32 +153,34 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _pieron_line(axes: plt.Axes, own: pd.DataFrame) -> None:
-    means = own.groupby("level")["latency_correct"].mean().reset_index()
+def _pieron_line(axes: plt.Axes, rows: pd.DataFrame) -> None:
+    means = rows.groupby("level")["latency_correct"].mean().reset_index()
     exponent, start, factor = pieron(means["level"], means["latency_correct"])
     levels = np.linspace(means["level"].min(), means["level"].max(), 50)
     axes.plot(levels, start + factor * levels**exponent, "--", color=FAINT, linewidth=0.9, label="Piéron's law, fitted")
 
 
 def _classes(axes: plt.Axes, table: pd.DataFrame, colour: object) -> None:
-    own = _intact(table)
-    numbers = sorted(set(own["classes"]))
-    bars(axes, numbers, [interval(own.loc[own["classes"] == n, "latency"]) for n in numbers], **style_of(0, colour))
+    intact = _intact(table)
+    numbers = sorted(set(intact["classes"]))
+    bars(
+        axes, numbers, [interval(intact.loc[intact["classes"] == n, "latency"]) for n in numbers], **style_of(0, colour)
+    )
     axes.set(xlabel="number of classes", ylabel="decision latency (ms)", xscale="log", title="intact images")
     axes.set_xticks(numbers, [str(number) for number in numbers])
     axes.minorticks_off()
 
 
 def _deadlines(axes: plt.Axes, most: pd.DataFrame) -> None:
-    own = most[most["manipulation"].str.startswith("deadline")]
-    names = sorted(set(own["manipulation"]))
+    selected = most[most["manipulation"].str.startswith("deadline")]
+    names = sorted(set(selected["manipulation"]))
     for name, colour, height in zip(names, colours(4)[2:], (60, 30), strict=False):
-        rows = own[own["manipulation"] == name]
-        found = [interval(100 * group["accuracy"]) for _, group in rows.groupby("level")]
-        levels, means = sorted(set(rows["level"])), [each.mean for each in found]
+        rows = selected[selected["manipulation"] == name]
+        estimates = [interval(100 * group["accuracy"]) for _, group in rows.groupby("level")]
+        levels, means = sorted(set(rows["level"])), [each.mean for each in estimates]
         axes.plot(levels, means, color=colour, linewidth=1)
         axes.fill_between(
-            levels, [e.low for e in found], [e.high for e in found], color=colour, alpha=0.25, linewidth=0
+            levels, [e.low for e in estimates], [e.high for e in estimates], color=colour, alpha=0.25, linewidth=0
         )
         middle = float(np.interp(max(means) / 2, means, levels))
         early = middle < levels[-1] / 2  # the label is between both curves
@@ -187,10 +191,10 @@ def _deadlines(axes: plt.Axes, most: pd.DataFrame) -> None:
 
 
 def _diffusion(axes: plt.Axes, table: pd.DataFrame, colour: object) -> None:
-    own = diffusions(table)[0]
-    levels = sorted(set(own["level"]))
-    found = [interval(own.loc[own["level"] == level, "mean_latency"]) for level in levels]
-    bars(axes, levels, found, **style_of(0, colour))
-    predicted = own.groupby("level")["predicted"].mean()
+    predictions = diffusions(table)[0]
+    levels = sorted(set(predictions["level"]))
+    estimates = [interval(predictions.loc[predictions["level"] == level, "mean_latency"]) for level in levels]
+    bars(axes, levels, estimates, **style_of(0, colour))
+    predicted = predictions.groupby("level")["predicted"].mean()
     axes.plot(predicted.index, predicted, "--", color=FAINT, linewidth=0.9)
     axes.set(xlabel=_AXES["strength"], ylabel="mean decision latency (ms)", title=f"{table['classes'].min()} classes")

@@ -15,10 +15,12 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     """Rows of text: accuracy and shift by noise, code and test."""
     rows = []
     groups: Any = table.groupby(["noise", "code", "contrast", "shared"], sort=False)
-    for (noise, code, contrast, shared), own in groups:
-        shift = interval(own["shift"].astype(float))
-        found = interval(100 * own["accuracy"]).shown("{:.1f}")
-        rows.append((f"{noise:g}", str(code), f"{contrast:g}", f"{shared:g}", found, shift.shown("{:.1f}", missing="")))
+    for (noise, code, contrast, shared), group in groups:
+        shift = interval(group["shift"].astype(float))
+        accuracy = interval(100 * group["accuracy"]).shown("{:.1f}")
+        rows.append(
+            (f"{noise:g}", str(code), f"{contrast:g}", f"{shared:g}", accuracy, shift.shown("{:.1f}", missing=""))
+        )
     return tuple(rows)
 
 
@@ -29,12 +31,12 @@ def draw(table: pd.DataFrame, noise: float) -> Figure:
     with theme():
         figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.6), layout="constrained")
         for number, (code, colour) in enumerate(zip(codes, colours(len(codes)), strict=True)):
-            own = table[table["code"] == code]
-            steady, same = own[own["shared"] == 0], own[own["contrast"] == 1].sort_values("shared")
+            selected = table[table["code"] == code]
+            steady, same = selected[selected["shared"] == 0], selected[selected["contrast"] == 1].sort_values("shared")
             style = style_of(number, colour)
             curve(left, steady.sort_values("contrast"), "contrast", "accuracy", 100, label=code, **style)
             curve(middle, same, "shared", "accuracy", 100, **style)
-            if own["shift"].notna().any():
+            if selected["shift"].notna().any():
                 curve(right, steady.sort_values("contrast"), "contrast", "shift", **style)
         contrasts = sorted(set(table["contrast"]))
         for axes in (left, right):

@@ -25,8 +25,8 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     for learned, kernels, read_out in groups.groups:
         condition = {"learned": learned, "kernels": kernels, "read_out": read_out}
         more = gain(table, SHUFFLED, **condition).shown("{:+.2f}") if kernels == "learned" else ""
-        found = accuracy(table, **condition)
-        shown = f"{found.mean:.2f}" if kernels == "none" else found.shown()  # no seed changes cells
+        estimate = accuracy(table, **condition)
+        shown = f"{estimate.mean:.2f}" if kernels == "none" else estimate.shown()  # no seed changes cells
         rows.append((str(learned), str(kernels), str(read_out), shown, more))
     return tuple(rows)
 
@@ -40,9 +40,9 @@ def draw(table: pd.DataFrame, published: float, user: tuple[float, float]) -> Fi
         right.axhspan(*user, color="0.9", zorder=0, label="a user of SpykeTorch")
         for number, (read_out, colour) in enumerate(zip(_READ_OUTS, colours(3), strict=True)):
             for kernels, line in (("learned", "-"), ("shuffled", "--")):
-                found = [accuracy(table, learned=count, kernels=kernels, read_out=read_out) for count in counts]
+                accuracies = [accuracy(table, learned=count, kernels=kernels, read_out=read_out) for count in counts]
                 label = read_out if kernels == "learned" else None
-                bars(right, counts, found, label=label, **{**style_of(number, colour), "linestyle": line})
+                bars(right, counts, accuracies, label=label, **{**style_of(number, colour), "linestyle": line})
         right.plot([], [], "--", color=FAINT, linewidth=1, label="weights shuffled")
         cells = accuracy(table, learned=counts[-1], kernels="none").mean
         right.axhline(cells, color=FAINT, linestyle=":", linewidth=0.9, label="on- and off-cells")

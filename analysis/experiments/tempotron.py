@@ -21,18 +21,18 @@ def capacities(table: pd.DataFrame) -> pd.DataFrame:
 
 def capacity(table: pd.DataFrame, shape: str, window: float, step: float = 0.0) -> Interval:
     """The capacity of a condition over seeds."""
-    found = capacities(table)
-    own = (found["shape"] == shape) & (found["window"] == window) & (found["step"] == step)
-    return interval(found.loc[own, "capacity"])
+    measured = capacities(table)
+    chosen = (measured["shape"] == shape) & (measured["window"] == window) & (measured["step"] == step)
+    return interval(measured.loc[chosen, "capacity"])
 
 
 def growth(table: pd.DataFrame, shape: str) -> Interval:
     """How much the capacity grows from the shortest to the longest window, paired by seed."""
-    found = capacities(table)
-    own = found[(found["shape"] == shape) & (found["step"] == 0)]
-    if own["window"].nunique() < 2:
+    measured = capacities(table)
+    chosen = measured[(measured["shape"] == shape) & (measured["step"] == 0)]
+    if chosen["window"].nunique() < 2:
         return interval([])
-    by_window = own.pivot(index="seed", columns="window", values="capacity")
+    by_window = chosen.pivot(index="seed", columns="window", values="capacity")
     return interval(by_window[by_window.columns.max()] - by_window[by_window.columns.min()])
 
 
@@ -40,8 +40,8 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     """Rows of text: the capacity of each condition, and the share of decisions that the engine confirms."""
     rows = []
     groups: Any = table.groupby(["shape", "window", "step"], sort=False)
-    for (shape, window, step), own in groups:
-        confirmed = own["confirmed"].dropna().astype(float)
+    for (shape, window, step), group in groups:
+        confirmed = group["confirmed"].dropna().astype(float)
         rows.append(
             (
                 str(shape),
@@ -66,12 +66,12 @@ def draw(table: pd.DataFrame, shape: str, window: float, published: tuple[float,
             axes.axhspan(*published, color="0.9", zorder=0)
         for number, (each, colour) in enumerate(zip(shapes, colours(len(shapes)), strict=True)):
             style = style_of(number, colour)
-            own = exact[(exact["shape"] == each) & (exact["window"] == window)]
-            success = own.assign(solved=own["solved"].astype(float)).groupby("load")["solved"].mean()
+            chosen = exact[(exact["shape"] == each) & (exact["window"] == window)]
+            success = chosen.assign(solved=chosen["solved"].astype(float)).groupby("load")["solved"].mean()
             left.plot(success.index, 100 * success, label=each, **style)
-            found = [capacity(table, each, width) for width in windows]
+            estimates = [capacity(table, each, width) for width in windows]
             factor = 1.03 ** beside(number, len(shapes), 1)
-            bars(middle, [width * factor for width in windows], found, **style)
+            bars(middle, [width * factor for width in windows], estimates, **style)
             if each == shape and steps:
                 bars(right, steps, [capacity(table, shape, window, step) for step in steps], **style)
                 reference = capacity(table, shape, window)

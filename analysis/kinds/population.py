@@ -208,7 +208,7 @@ def _means(latencies: np.ndarray, tag: np.ndarray, labels: int) -> np.ndarray:
 def _information(latencies: np.ndarray, tag: np.ndarray, labels: int) -> tuple[float, float]:
     """Return the linear Fisher information, with and without correlations, in the mean over pairs of labels."""
     of_label = [latencies[tag == label] for label in range(labels)]
-    fisher = np.array([_fisher(one, other) for one, other in combinations(of_label, 2)])
+    fisher = np.array([_fisher(first, second) for first, second in combinations(of_label, 2)])
     together, independent = fisher.mean(axis=0) if len(latencies.T) and len(fisher) else (np.nan, np.nan)
     return float(together), float(independent)
 

@@ -42,7 +42,7 @@ _OPTIONS = {
 @dataclass(frozen=True)
 class _Section:
     name: str
-    one: str
+    singular: str
     title: str
     introduction: str
     registry: Any
@@ -147,7 +147,7 @@ def write_examples(folder: Path) -> None:
         into = folder / section.name
         into.mkdir(parents=True, exist_ok=True)
         run = "show" if section.name == "experiments" else "plot"  # experiments take minutes
-        texts = {f"{run}_{section.one}_{name.replace('-', '_')}.py": text for name, text in section.examples()}
+        texts = {f"{run}_{section.singular}_{name.replace('-', '_')}.py": text for name, text in section.examples()}
         texts["GALLERY_HEADER.rst"] = f"{section.title}\n{'=' * len(section.title)}\n\n{section.introduction}\n"
         for old in set(into.glob("*.*")) - {into / name for name in texts}:
             old.unlink()

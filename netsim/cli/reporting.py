@@ -51,7 +51,7 @@ def data(
             loading.fetch(name, on_progress=on_progress)
     places = {known: loading.where(known, data_dir) for known in ([name] if name else loading.listed_datasets())}
     if data_dir is not None and any(
-        place.found for looked in places.values() for place in looked if place.origin == DATA_FOLDER
+        location.found for looked in places.values() for location in looked if location.origin == DATA_FOLDER
     ):
         note(f"{data_dir}: is remembered in {remember_folder(data_dir)}; later commands look there too")
     if as_json:
@@ -59,15 +59,17 @@ def data(
     else:
         table = new_table("data set", "place", "path", "found", "note", fold=2)
         for known, looked in places.items():
-            for place in looked:
-                table.add_row(known, place.origin, str(place.path), "yes" if place.found else "no", place.note)
+            for location in looked:
+                table.add_row(
+                    known, location.origin, str(location.path), "yes" if location.found else "no", location.note
+                )
             if not looked:
                 table.add_row(known, "", "", "yes", "needs no files")
         print_table(table)
-    if name is not None and places[name] and not any(place.found for place in places[name]):
+    if name is not None and places[name] and not any(location.found for location in places[name]):
         source = loading.find_source(name)
         assert source is not None  # a data set with a path has a source
-        wrong = "; ".join(f"{place.path} {place.note}" for place in places[name] if place.note)
+        wrong = "; ".join(f"{location.path} {location.note}" for location in places[name] if location.note)
         raise SpecificationError(name, f"is not found{f' ({wrong})' if wrong else ''}; {source.remedy(name)}")
 
 

@@ -71,10 +71,13 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
 
 def _leaking(network: Network) -> dict[tuple[Described, str], list[Population]]:
     """Return populations of families with rates, by the texts of their family and by regime."""
-    found = [population for population in network.integrating if population.dynamics.rates is not None]
+    leaking = [population for population in network.integrating if population.dynamics.rates is not None]
     return grouped(
-        found,
-        lambda one: (families[one.dynamics.family].describe(one.dynamics), one.dynamics.regime),
+        leaking,
+        lambda population: (
+            families[population.dynamics.family].describe(population.dynamics),
+            population.dynamics.regime,
+        ),
     )
 
 
@@ -112,16 +115,20 @@ def _foreign_time(network: Network) -> str:
 
 
 def _synaptic_current(network: Network) -> str:
-    texts = [_current_of_lines(network)] if any(one.dynamics.rates is None for one in network.integrating) else []
+    texts = (
+        [_current_of_lines(network)]
+        if any(population.dynamics.rates is None for population in network.integrating)
+        else []
+    )
     by_current = grouped(
-        (one for one in network.integrating if one.dynamics.rates is not None),
-        lambda one: families[one.dynamics.family].describe(one.dynamics).current,
+        (population for population in network.integrating if population.dynamics.rates is not None),
+        lambda population: families[population.dynamics.family].describe(population.dynamics).current,
     )
     for text, chosen in by_current.items():
         arrival = f"$t_i + {DELAY}$" if has_delays(network) else "$t_i$"
         bias = (
             "; $b_j$: learned current of a map or dense neuron"
-            if any(one.has_bias for one in chosen)
+            if any(population.has_bias for population in chosen)
             else "; $b_j = 0$"
         )
         delay = f"; ${DELAY}$: conduction delay (table C)" if has_delays(network) else ""
@@ -172,11 +179,11 @@ def _competition(competing: Mapping[Winners | None, Sequence[Population]]) -> st
 
 
 def _postsynaptic_potential(network: Network) -> str:
-    chosen = [one for one in network.weighted if network.neurons(one.target).rates is None]
+    chosen = [projection for projection in network.weighted if network.neurons(projection.target).rates is None]
     texts = [_psps_of_lines(network, chosen)] if chosen else []
     by_psp = grouped(
-        (one for one in network.integrating if one.dynamics.rates is not None),
-        lambda one: families[one.dynamics.family].describe(one.dynamics).psp,
+        (population for population in network.integrating if population.dynamics.rates is not None),
+        lambda population: families[population.dynamics.family].describe(population.dynamics).psp,
     )
     texts += [
         rf"$\displaystyle \varepsilon(t) = {psp}$, times $w_{{ij}} / \tau$, at a time $t$ after the presynaptic spike"
@@ -202,7 +209,7 @@ def _time(network: Network) -> str:
     leaking = dict.fromkeys(described.time for described, _ in _leaking(network))
     if leaking:
         between = "; ".join(leaking)
-        if any(one.dynamics.rates is None for one in network.integrating):
+        if any(population.dynamics.rates is None for population in network.integrating):
             between += "; without leak, it is a line"
         if not dt:
             return (

@@ -94,11 +94,13 @@ def describe(network: Network, run: RunFolder | None = None, provenance: bool = 
 
 def _integrators(network: Network) -> str:
     """Return the neurons in words, by family."""
-    leaking = distinct(one.dynamics.family for one in network.integrating if one.dynamics.rates is not None)
-    lines = [one for one in network.integrating if one.dynamics.rates is None]
+    leaking = distinct(
+        population.dynamics.family for population in network.integrating if population.dynamics.rates is not None
+    )
+    lines = [population for population in network.integrating if population.dynamics.rates is None]
     words = ["Integrators without leak"] if lines else []
     for family in leaking:
-        chosen = [one for one in network.integrating if one.dynamics.family == family]
+        chosen = [population for population in network.integrating if population.dynamics.family == family]
         words.append(f"{families[family].phrase}{unless_all(chosen, network.integrating)}")
     text = " and ".join(words)
     return text[:1].upper() + text[1:]
@@ -106,7 +108,7 @@ def _integrators(network: Network) -> str:
 
 def _potentials(network: Network) -> str:
     """Return the postsynaptic potentials in words, for a list."""
-    onto_lines = [one for one in network.weighted if network.neurons(one.target).rates is None]
+    onto_lines = [projection for projection in network.weighted if network.neurons(projection.target).rates is None]
     shapes = ", ".join(distinct(projection.psp.phrase for projection in onto_lines))
     lines = f"Piecewise-linear postsynaptic potentials ({shapes}), " if onto_lines else ""
     if len(onto_lines) == len(network.weighted):

@@ -158,8 +158,8 @@ _PRESENTING: dict[int, list[int]] = {}
 @contextmanager
 def presenting_alone(engine: Engine) -> Iterator[None]:
     """Raise RunError for an engine that is already presenting, in another thread or in its own conversation."""
-    own = [get_ident()]
-    if _PRESENTING.setdefault(id(engine), own) is not own:  # atomic between threads
+    holder = [get_ident()]
+    if _PRESENTING.setdefault(id(engine), holder) is not holder:  # atomic between threads
         raise RunError(f"{engine!r}: is presenting already; make an engine for each thread")
     try:
         yield

@@ -184,7 +184,7 @@ class Explorer:
 
     def _studies(self) -> list[dict[str, Any]]:
         """Return the studies that a slider can set."""
-        found = []
+        listed = []
         for name, study in studies.items():
             if study.of_simulation or study.neutral is None or not study.levels:
                 continue
@@ -195,9 +195,9 @@ class Explorer:
             if len(curves) != 1:  # such as degrade, whose degradation must be chosen
                 continue
             most = max(study.levels) * (self.network.encoder.t_max if study.in_windows else 1.0)
-            told = {"name": name, "level": study.level, "summary": study.summary, "most": most}
-            found.append(told | {"stimulus": disturbs_stimulus(name)})
-        return found
+            entry = {"name": name, "level": study.level, "summary": study.summary, "most": most}
+            listed.append(entry | {"stimulus": disturbs_stimulus(name)})
+        return listed
 
     def _regimes(self) -> list[str]:
         """Return the regimes that the network can have."""
@@ -250,7 +250,7 @@ class Explorer:
         header has the numbers of samples of the outputs.
         """
         shown, other = self.show(view), self.show(against)
-        traces = [[_trace(each.time, each.potential) for each in one.spikes.potentials] for one in (shown, other)]
+        traces = [[_trace(each.time, each.potential) for each in state.spikes.potentials] for state in (shown, other)]
         header = {
             "decision": self._decision(shown.spikes),
             "against": self._decision(other.spikes),
@@ -310,8 +310,8 @@ class Explorer:
         network = shown.network
         latency = float(shown.spikes[neuron.layer].ravel()[neuron.neuron])
         onset, end = network.firing_window(neuron.layer)
-        told: dict[str, Any] = {"layer": neuron.layer, "neuron": neuron.neuron, "latency": _number(latency)}
-        told |= {
+        answer: dict[str, Any] = {"layer": neuron.layer, "neuron": neuron.neuron, "latency": _number(latency)}
+        answer |= {
             "window": _numbers((onset, end)),
             "causes": [],
             "fields": [],
@@ -320,16 +320,16 @@ class Explorer:
             "threshold": None,
         }
         if neuron.layer == STIMULUS:
-            return told
+            return answer
         if self._is_lesioned(shown, neuron):
-            told |= {"lesioned": True, "otherwise": _number(self._without_lesion(view, shown, neuron))}
+            answer |= {"lesioned": True, "otherwise": _number(self._without_lesion(view, shown, neuron))}
         if not network.population(neuron.layer).integrates:
             (projection,) = network.incoming(neuron.layer)
             pre, post, _ = network.connections(projection)
             inputs = pre[post == neuron.neuron]
             times = shown.spikes[projection.source].ravel()[inputs]
             order = np.argsort(times, kind="stable")[: int(np.isfinite(times).sum())]
-            return told | {"causes": [_cause(projection.source, inputs[order], times[order], None)], "rest": None}
+            return answer | {"causes": [_cause(projection.source, inputs[order], times[order], None)], "rest": None}
         dt = view.grid(self.network)
         (trace,) = potential_traces(network, shown.batch, shown.spikes, [neuron], dt)
         time = latency if math.isfinite(latency) else end
@@ -351,10 +351,10 @@ class Explorer:
             for psp, (_, source, k, _) in zip(psps, largest, strict=True):
                 psp["points"][0].append(float(at))
                 psp["points"][1].append(float(parts[source][k]))
-        own = shown.batch.thresholds.get(neuron.layer)
-        threshold = network.neurons(neuron.layer).threshold if own is None else own.ravel()[neuron.neuron]
+        thresholds = shown.batch.thresholds.get(neuron.layer)
+        threshold = network.neurons(neuron.layer).threshold if thresholds is None else thresholds.ravel()[neuron.neuron]
         reached = float(np.interp(time, trace.time, trace.potential))
-        return told | {
+        return answer | {
             "causes": causes,
             "fields": fields,
             "psps": psps,
@@ -423,19 +423,19 @@ class Explorer:
         engine, outputs = self._warm(view), shown.network.output.name
 
         def leads(batches: Iterable[Batch]) -> list[np.ndarray]:
-            found = []
+            outcomes = []
             for batch in batches:
                 self._go_on()
                 fixed = Changed(engine, lambda _, batch=batch: batch)  # type: ignore[misc]
                 spikes = present(
                     model, stimuli, index=[index] * len(batch.stimuli), engine=fixed, populations=[outputs]
                 )
-                found.append(outcomes_of(spikes.outputs, choice, rival, shown.network.duration))
-            return found
+                outcomes.append(outcomes_of(spikes.outputs, choice, rival, shown.network.duration))
+            return outcomes
 
         before = leads([shown.batch])[0][0]
         after = np.concatenate([*leads(batches), np.zeros((0, 2))])
-        told = {
+        answer = {
             "layer": layer,
             "part": part,
             "choice": choice,
@@ -447,14 +447,14 @@ class Explorer:
             "correct": None,
         }
         if count and part == "maps":
-            told["count"] = min(count, len(self.stimuli))
-            told["correct_before"] = self._right(view, count)
+            answer["count"] = min(count, len(self.stimuli))
+            answer["correct_before"] = self._right(view, count)
             lost = view.maps.get(layer, ())
-            told["correct"] = [
+            answer["correct"] = [
                 self._right(replace(view, maps={**view.maps, layer: (*lost, number)}), count)
                 for number in numbers.tolist()
             ]
-        return told
+        return answer
 
     def over(self, view: View, against: View, count: int) -> dict[str, int]:
         """Return how many of the first test stimuli two views decide correctly. Drawings are not part of it."""
@@ -476,15 +476,15 @@ class Explorer:
         choice, margin = self._searched.get(searched.to_text(), lambda: self._decisions(searched))
         labels = self.stimuli.labels[: len(choice)]
         if which == "wrong":
-            found = np.flatnonzero((choice != labels) & (labels >= 0))
-            after = int(np.searchsorted(found, view.index, side="right"))
+            indices = np.flatnonzero((choice != labels) & (labels >= 0))
+            after = int(np.searchsorted(indices, view.index, side="right"))
         else:
-            found = np.argsort(margin, kind="stable")[: int(np.isfinite(margin).sum())]
-            here = np.flatnonzero(found == view.index)
+            indices = np.argsort(margin, kind="stable")[: int(np.isfinite(margin).sum())]
+            here = np.flatnonzero(indices == view.index)
             after = int(here[0]) + 1 if again and len(here) else 0
-        rank = after % len(found) if len(found) else 0
-        told: dict[str, Any] = {"which": which, "searched": len(choice), "count": len(found), "rank": rank + 1}
-        return told | {"index": int(found[rank]) if len(found) else None}
+        rank = after % len(indices) if len(indices) else 0
+        answer: dict[str, Any] = {"which": which, "searched": len(choice), "count": len(indices), "rank": rank + 1}
+        return answer | {"index": int(indices[rank]) if len(indices) else None}
 
     def _decisions(self, view: View) -> tuple[np.ndarray, np.ndarray]:
         """Return the decision and its lead (ms) over the next output, of the first test stimuli."""

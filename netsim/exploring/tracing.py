@@ -54,7 +54,7 @@ def shares_of(
     def latency(of: Recorded) -> float:
         return float(spikes[of.layer].ravel()[of.neuron])
 
-    places = {name: place for place, name in enumerate(network.shapes)}
+    places = {name: index for index, name in enumerate(network.shapes)}
     # the latest spike first, and a relay before its input, which fires at the same time
     waiting: list[tuple[float, int, Recorded]] = [(-math.inf, 0, neuron)]
     while waiting:
@@ -64,7 +64,7 @@ def shares_of(
             traced[last.neuron] = traced.get(last.neuron, 0.0) + share
             continue
         go_on()
-        found: list[tuple[Recorded, float]] = []
+        parts: list[tuple[Recorded, float]] = []
         if not network.population(last.layer).integrates:
             (projection,) = network.incoming(last.layer)
             if last.layer not in relayed:
@@ -73,20 +73,20 @@ def shares_of(
             inputs = pre[post == last.neuron]
             times = spikes[projection.source].ravel()[inputs]
             if np.isfinite(times).any():
-                found.append((Recorded(projection.source, int(inputs[np.argmin(times)])), 1.0))
+                parts.append((Recorded(projection.source, int(inputs[np.argmin(times)])), 1.0))
         else:
             time = latency(last)
             time = time if math.isfinite(time) else network.firing_window(last.layer)[1]
             for cause in causes_of(network, batch, spikes, last, time, dt):
                 for k in np.flatnonzero(cause.potentials).tolist():
-                    found.append((Recorded(cause.source, int(cause.neurons[k])), float(cause.potentials[k])))
-        total = sum(abs(part) for _, part in found)
-        for source, part in found:
+                    parts.append((Recorded(cause.source, int(cause.neurons[k])), float(cause.potentials[k])))
+        total = sum(abs(part) for _, part in parts)
+        for source, part in parts:
             if source not in shares:
                 heappush(waiting, (-latency(source), -places[source.layer], source))
             shares[source] += share * part / total
-        if found:
-            source, part = max(found, key=lambda each: each[1])
+        if parts:
+            source, part = max(parts, key=lambda each: each[1])
             if part > 0:
                 largest[last] = source
     chain = [neuron]

@@ -112,10 +112,10 @@ class View:
             value = getattr(self, name)
             known = isinstance(value, str) and (value in registry or (name, value) == ("regime", ""))
             _require(known, name, f"one of {', '.join(registry)}", value)
-        place = self.occluded
-        _require(isinstance(place, list | tuple) and len(place) == 2, "occluded", "two numbers", place)
-        _require(all(finite(part) and 0 <= part <= 1 for part in place), "occluded", "two numbers from 0 to 1", place)
-        object.__setattr__(self, "occluded", tuple(place))
+        centre = self.occluded
+        _require(isinstance(centre, list | tuple) and len(centre) == 2, "occluded", "two numbers", centre)
+        _require(all(finite(part) and 0 <= part <= 1 for part in centre), "occluded", "two numbers from 0 to 1", centre)
+        object.__setattr__(self, "occluded", tuple(centre))
         listed = isinstance(self.switched, list | tuple) and all(
             _is_whole(each) and each >= 0 for each in self.switched
         )

@@ -23,7 +23,7 @@ def editable(network: Network, command: str) -> str:
     table = network_to_dict(network)
     sections = {name: table.pop(name, {}) for name in _SECTIONS}
     structure = _NUMBERS.sub(
-        lambda found: f"[{', '.join(found[0][1:-1].replace(',', ' ').split())}]", tomli_w.dumps(table)
+        lambda match: f"[{', '.join(match[0][1:-1].replace(',', ' ').split())}]", tomli_w.dumps(table)
     )
     parts = [f"# Train this network: {command}\n", structure]
     parts += [_section(name, sections[name], getattr(network, name)) for name in _SECTIONS]

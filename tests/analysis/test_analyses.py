@@ -51,7 +51,7 @@ def model() -> Model:
 
 
 @pytest.fixture(scope="module")
-def found(spikes: Spikes, labels: np.ndarray, model: Model) -> dict[str, Analysed]:
+def analysed(spikes: Spikes, labels: np.ndarray, model: Model) -> dict[str, Analysed]:
     """Every analysis, of spikes that tell the label."""
     stimuli = load_splits(model.network).test.first(20)
     made = {}
@@ -64,20 +64,20 @@ def found(spikes: Spikes, labels: np.ndarray, model: Model) -> dict[str, Analyse
 
 
 @pytest.mark.parametrize("name", analyses)
-def test_columns_are_those_that_are_told(name: str, found: dict[str, Analysed]) -> None:
+def test_columns_are_those_that_are_told(name: str, analysed: dict[str, Analysed]) -> None:
     text = inspect.getdoc(analyses[name].measure) or ""
     returns = text.partition("Returns\n")[2].partition("\nRaises")[0].partition("\nExamples")[0]
     rows = re.search(r"^ *=+ +=+.*?\n(.*?)^ *=+ +=+", returns, re.MULTILINE | re.DOTALL)
     assert rows is not None
-    told = [line for line in rows[1].splitlines() if re.match(r" {0,4}\w", line)]
-    columns = [column for line in told for column in re.split(r",\s*", re.split(r"\s{2,}", line.strip())[0])]
-    assert columns == list(found[name].table.columns)
+    listed = [line for line in rows[1].splitlines() if re.match(r" {0,4}\w", line)]
+    columns = [column for line in listed for column in re.split(r",\s*", re.split(r"\s{2,}", line.strip())[0])]
+    assert columns == list(analysed[name].table.columns)
     assert re.search(r"\b(ms|bits|share|fraction|without a unit|dimensionless|-1 to 1|correlation)\b", returns)
 
 
 @pytest.mark.parametrize("name", analyses)
-def test_figure_has_units_and_is_closed(name: str, found: dict[str, Analysed]) -> None:
-    figure = found[name].figure(palette="Set2")
+def test_figure_has_units_and_is_closed(name: str, analysed: dict[str, Analysed]) -> None:
+    figure = analysed[name].figure(palette="Set2")
     (axes, *_) = figure.axes
     if name not in ("similarity", "clustering"):
         assert axes.get_xlabel()
@@ -88,9 +88,9 @@ def test_figure_has_units_and_is_closed(name: str, found: dict[str, Analysed]) -
 
 
 @pytest.mark.parametrize("name", analyses)
-def test_names_are_shown_letter_by_letter(name: str, found: dict[str, Analysed], tmp_path: Path) -> None:
+def test_names_are_shown_letter_by_letter(name: str, analysed: dict[str, Analysed], tmp_path: Path) -> None:
     """They come with the files of others; matplotlib reads mathematics, and hides what an underscore begins."""
-    table = found[name].table.copy()
+    table = analysed[name].table.copy()
     for column in {"layer", "first", "second"} & {column for column in table if not is_numeric_dtype(table[column])}:
         table[column] = pd.Categorical([rf"_$\frac{{$ {word}" for word in table[column].astype(str)])
     classes = [rf"a$b$ {label}" for label in range(10)]

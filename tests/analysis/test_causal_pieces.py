@@ -29,7 +29,7 @@ def written_out(spikes: Spikes, name: str, presentation: int, neuron: int) -> An
     (projection,) = model.network.incoming(name)
     sent = spikes[projection.source].reshape(spikes.presentations, -1)[presentation]
     delays = model.weights.get(f"{projection.name}.delay", np.zeros(len(sent))).ravel()
-    found = []
+    causes_of = []
     for pre, post, weight in zip(*model.network.connections(projection), strict=True):
         if post == neuron and np.isfinite(sent[pre]):
             age = min(time, gate) - sent[pre] - delays[pre]
@@ -39,8 +39,8 @@ def written_out(spikes: Spikes, name: str, presentation: int, neuron: int) -> An
                 kernel = model.weights[f"{projection.name}.kernel"].ravel()
                 causal = age >= 0 and kernel[weight] != 0 and projection.psp.potential(age) != 0
             if causal:
-                found.append((int(pre), written_out(spikes, projection.source, presentation, int(pre))))
-    return name, neuron, tuple(found)
+                causes_of.append((int(pre), written_out(spikes, projection.source, presentation, int(pre))))
+    return name, neuron, tuple(causes_of)
 
 
 def small(regime: str, **more: Any) -> Network:
@@ -79,13 +79,13 @@ def test_paths_are_those_that_are_written_out(network: Network) -> None:
     stimuli = netsim.Stimuli(times, np.zeros(30, np.int64), None, network.encoder)
     spikes = netsim.present(model, stimuli)
     table = netsim.analyse(model, "causal-pieces", stimuli=stimuli).table
-    for name, found in causes(spikes, no_progress):
-        for neuron in range(found.paths.shape[1]):
+    for name, pieces in causes(spikes, no_progress):
+        for neuron in range(pieces.paths.shape[1]):
             paths = [written_out(spikes, name, presentation, neuron) for presentation in range(30)]
-            alike = np.array([[one == other for one in paths] for other in paths])
-            hashes = found.paths[:, neuron]
+            alike = np.array([[path == other for path in paths] for other in paths])
+            hashes = pieces.paths[:, neuron]
             np.testing.assert_array_equal(hashes[:, None] == hashes, alike)
-            assert found.sizes[:, neuron].tolist() == [len(path[2]) if path else 0 for path in paths]
+            assert pieces.sizes[:, neuron].tolist() == [len(path[2]) if path else 0 for path in paths]
             row = table[(table["layer"] == name) & (table["neuron"] == neuron)].iloc[0]
             assert row["pieces"] == len(set(paths) - {None})
             assert row["sets"] <= row["pieces"]

@@ -37,15 +37,15 @@ def test_rank_order_is_the_mean_of_spearman_over_all_pairs(
 ) -> None:
     table = rank_order_correlation(spikes)
     ranks = stats.rankdata(times, axis=1)
-    pairs = [(one, other) for one, other in combinations(range(18), 2) if 4 not in (one, other)]
-    rho = np.array([stats.pearsonr(ranks[one], ranks[other]).statistic for one, other in pairs])
-    same = np.array([labels[one] == labels[other] for one, other in pairs])
+    pairs = [(first, second) for first, second in combinations(range(18), 2) if 4 not in (first, second)]
+    rho = np.array([stats.pearsonr(ranks[first], ranks[second]).statistic for first, second in pairs])
+    same = np.array([labels[first] == labels[second] for first, second in pairs])
     expected = {"all": rho.mean(), "within": rho[same].mean(), "between": rho[~same].mean()}
     for which, mean in expected.items():
         row = table[table["pairs_of"] == which].iloc[0]
         assert row["correlation"] == pytest.approx(mean)
         assert row["low"] < mean < row["high"]
-    two = [r for r, (one, other) in zip(rho, pairs, strict=True) if {labels[one], labels[other]} == {0, 2}]
+    two = [r for r, (first, second) in zip(rho, pairs, strict=True) if {labels[first], labels[second]} == {0, 2}]
     row = table[(table["label"] == 0) & (table["other"] == 2)].iloc[0]
     assert (row["correlation"], row["pairs"]) == (pytest.approx(np.mean(two)), len(two))
 
@@ -89,8 +89,8 @@ def test_sparseness_by_hand(times: np.ndarray, labels: np.ndarray, spikes: Spike
         ratio = response.mean(axis=1) ** 2 / (response**2).mean(axis=1)
     sparseness = (1 - ratio) / (1 - 1 / 7)
     assert table.loc[table["label"].isna(), "population_sparseness"].iloc[0] == pytest.approx(np.nanmean(sparseness))
-    own = sparseness[labels == 2]
-    assert table.loc[table["label"] == 2, "population_sparseness"].iloc[0] == pytest.approx(np.nanmean(own))
+    selected = sparseness[labels == 2]
+    assert table.loc[table["label"] == 2, "population_sparseness"].iloc[0] == pytest.approx(np.nanmean(selected))
 
 
 def test_the_bounds_of_sparseness() -> None:

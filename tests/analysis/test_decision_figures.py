@@ -184,8 +184,8 @@ def test_captions_of_flat_stimuli_lie_between_the_pictures(shape: tuple[int, int
     captions = [text.get_window_extent() for text in axes.texts]
     for caption in captions:
         assert not any(caption.overlaps(box.padded(-1)) for box in boxes)
-    for one, other in itertools.combinations(captions, 2):
-        assert not one.overlaps(other)
+    for first, second in itertools.combinations(captions, 2):
+        assert not first.overlaps(second)
     assert all(1 / 5 < box.width / box.height < 5 for box in boxes)  # wide enough and high enough to be seen
 
 

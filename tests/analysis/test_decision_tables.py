@@ -60,9 +60,9 @@ def test_spike_counts(network: Network, latencies: Latencies) -> None:
     assert len(frame) == 5 * 5
     assert frame["layer"].cat.categories.tolist() == ["stimulus", "conv", "pool", "hidden", "output"]
     for row in frame.to_dict("records"):
-        own = latencies[row["layer"]][[4, 2, 9, 1, 0].index(row["presentation"])]
-        assert row["spikes"] == np.isfinite(own).sum()
-        assert row["neurons"] == own.size
+        times = latencies[row["layer"]][[4, 2, 9, 1, 0].index(row["presentation"])]
+        assert row["spikes"] == np.isfinite(times).sum()
+        assert row["neurons"] == times.size
 
 
 def test_what_does_not_fit_is_refused(network: Network, latencies: Latencies) -> None:

@@ -65,7 +65,7 @@ def test_trajectories_keep_the_distances_of_states() -> None:
     places = table[["pc1", "pc2", "pc3"]].to_numpy()
     for metric in (states, places):
         assert metric.shape == (12, 3)
-    distance = [np.linalg.norm(one[:, None] - one[None], axis=2) for one in (states, places)]
+    distance = [np.linalg.norm(state[:, None] - state[None], axis=2) for state in (states, places)]
     np.testing.assert_allclose(distance[0], distance[1], atol=1e-12)
     assert table[["share1", "share2", "share3"]].iloc[0].sum() == pytest.approx(1)
 
@@ -116,9 +116,9 @@ def test_importance_is_presented_by_the_engine_that_is_given() -> None:
     engine = make_engine("event", model.network, 8.0)
     coarse = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, dt=8.0))
     expected = ablation_importance(dataclasses.replace(model, network=coarse), stimuli, units=5)
-    found = analyse(model, "importance", stimuli=stimuli, engine=engine, units=5).table
-    assert found.equals(expected)
-    assert not found.equals(ablation_importance(model, stimuli, units=5))
+    result = analyse(model, "importance", stimuli=stimuli, engine=engine, units=5).table
+    assert result.equals(expected)
+    assert not result.equals(ablation_importance(model, stimuli, units=5))
 
 
 def test_importance_of_a_sample_is_of_as_many_of_each_label() -> None:

@@ -23,11 +23,11 @@ def points(axes: Axes) -> list[np.ndarray]:
 
 
 def test_every_output_neuron_is_a_point(network: Network, frame: pd.DataFrame) -> None:
-    others, own = points(displacement_figure(frame))
-    assert (len(others), len(own)) == (6, 2)
+    others, chosen = points(displacement_figure(frame))
+    assert (len(others), len(chosen)) == (6, 2)
     actual = frame["latency_ms"].fillna(network.duration)
     label = frame["neuron"] == frame["label"]
-    np.testing.assert_allclose(own, np.column_stack([actual[label], frame["target_ms"][label]]))
+    np.testing.assert_allclose(chosen, np.column_stack([actual[label], frame["target_ms"][label]]))
     np.testing.assert_allclose(others, np.column_stack([actual[~label], frame["target_ms"][~label]]))
 
 

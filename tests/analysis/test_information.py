@@ -36,10 +36,10 @@ def test_information_of_neurons_is_that_of_their_binned_latencies() -> None:
     times[generator.random(times.shape) < 0.3] = np.inf
     table = label_information(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), bins=4)
     for neuron in range(3):
-        own = times[:, neuron]
+        of_neuron = times[:, neuron]
         response = np.zeros(120, int)
-        fired = np.isfinite(own)
-        response[fired] = 1 + equal_bins(own[fired], np.array([fired.sum()]), 4)
+        fired = np.isfinite(of_neuron)
+        response[fired] = 1 + equal_bins(of_neuron[fired], np.array([fired.sum()]), 4)
         row = table[(table["neuron"] == neuron) & (table["code"] == "latency")].iloc[0]
         assert row["information_bits"] == pytest.approx(mutual_info_score(labels, response) / np.log(2))
         row = table[(table["neuron"] == neuron) & (table["code"] == "silence")].iloc[0]
@@ -84,26 +84,26 @@ def _bayes_count(counts: list[int], possible: int) -> float:
     "counts", [[3, 2, 0, 0, 0, 0], [1, 1, 1, 1, 0, 0], [50, 1, 0, 0, 0, 0], [5, 5, 5, 5, 5, 5], [1, 0, 0, 0, 0, 0]]
 )
 def test_the_count_of_relevant_responses_follows_the_procedure(counts: list[int]) -> None:
-    found = relevant_responses(np.array([counts]), np.array([6]))[0]
-    assert found == pytest.approx(_bayes_count(counts, 6))
-    assert np.count_nonzero(counts) <= found <= 6
+    result = relevant_responses(np.array([counts]), np.array([6]))[0]
+    assert result == pytest.approx(_bayes_count(counts, 6))
+    assert np.count_nonzero(counts) <= result <= 6
 
 
 def test_corrections_leave_nothing_of_chance_and_one_bit_of_one_bit() -> None:
     generator = np.random.default_rng(3)
     labels = np.arange(160) % 2
     chance = generator.uniform(0, 20, (160, 150))
-    told = np.where(labels, 8.0, 3.0)[:, None]
+    informative = np.where(labels, 8.0, 3.0)[:, None]
     table = label_information(
-        Spikes.of_layers([LayerSpikes.of_latencies("any", np.hstack([chance, told]))], labels), bins=4
+        Spikes.of_layers([LayerSpikes.of_latencies("any", np.hstack([chance, informative]))], labels), bins=4
     )
     latency = table[(table["code"] == "latency") & table["neuron"].notna()]
-    none, one = latency[latency["neuron"] < 150], latency[latency["neuron"] == 150].iloc[0]
+    none, last = latency[latency["neuron"] < 150], latency[latency["neuron"] == 150].iloc[0]
     assert none["information_bits"].mean() > 0.01
     assert abs(none["corrected_pt"].mean()) < 0.002
     assert abs(none["corrected_shuffle"].mean()) < 0.002
-    assert one["information_bits"] == pytest.approx(1.0)
-    assert one["p"] == pytest.approx(1 / 201)
+    assert last["information_bits"] == pytest.approx(1.0)
+    assert last["p"] == pytest.approx(1 / 201)
     assert 0.02 < (none["p"] <= 0.05).mean() < 0.1  # as many as there should be
 
 

@@ -56,12 +56,12 @@ def test_statistics_are_those_of_pandas(times: np.ndarray, spikes: Spikes) -> No
 def test_psth_is_the_histogram_with_student_intervals(times: np.ndarray, spikes: Spikes) -> None:
     table = first_spike_psth(spikes, bin_ms=2.0)
     rows = table[table["label"] == 1]
-    own = times[np.arange(40) % 4 == 1]
-    counts = np.array([np.histogram(row[np.isfinite(row)], np.arange(31) * 2.0)[0] for row in own])
+    selected = times[np.arange(40) % 4 == 1]
+    counts = np.array([np.histogram(row[np.isfinite(row)], np.arange(31) * 2.0)[0] for row in selected])
     rates = counts / (6 * 0.002)
     np.testing.assert_allclose(rows["rate_hz"], rates.mean(axis=0))
     busy = rates.std(axis=0) > 0
-    low, high = stats.t.interval(0.95, len(own) - 1, rates.mean(axis=0)[busy], stats.sem(rates, axis=0)[busy])
+    low, high = stats.t.interval(0.95, len(selected) - 1, rates.mean(axis=0)[busy], stats.sem(rates, axis=0)[busy])
     assert (low < 0).any()
     np.testing.assert_allclose(rows[["low", "high"]].to_numpy()[busy], np.stack([low.clip(min=0), high], axis=1))
 

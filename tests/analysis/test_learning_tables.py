@@ -30,9 +30,9 @@ def test_displacements_are_the_learners(network: Network) -> None:
     assert frame["neuron"].tolist() == [0, 1, 2, 3] * 2
     expected = STiDiBP(network).targets.displacement(outputs, np.array([0, 3])).displacement
     np.testing.assert_array_equal(frame["displacement_ms"], expected.ravel())
-    own = frame["label"] == frame["neuron"]
-    assert (frame.loc[own, "displacement_ms"] <= 0).all()
-    assert (frame.loc[~own, "displacement_ms"] >= 0).all()
+    selected = frame["label"] == frame["neuron"]
+    assert (frame.loc[selected, "displacement_ms"] <= 0).all()
+    assert (frame.loc[~selected, "displacement_ms"] >= 0).all()
     fired = frame["latency_ms"].notna()
     assert fired.tolist() == np.isfinite(outputs).ravel().tolist()
     np.testing.assert_allclose((frame["target_ms"] - frame["latency_ms"])[fired], frame["displacement_ms"][fired])

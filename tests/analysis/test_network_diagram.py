@@ -68,12 +68,12 @@ def test_arrows_begin_and_end_at_their_populations(network: Network) -> None:
     drawn = [patch for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
     boxes = {text.get_text().split("\n")[0]: box for text, box in zip(axes.texts, drawn, strict=False)}
     assert list(boxes) == ["stimulus", "e", "i", "hidden", "output"]
-    found = []
+    ends_of = []
     for arrow in axes.patches:
         if isinstance(arrow, FancyArrowPatch):
             ends = np.asarray(arrow._path_original.vertices)[[0, -1]]  # type: ignore[attr-defined]
-            found.append(tuple(next(name for name, box in boxes.items() if _touches(box, end)) for end in ends))
-    assert sorted(found) == sorted(zip(table["source"], table["target"], strict=True))
+            ends_of.append(tuple(next(name for name, box in boxes.items() if _touches(box, end)) for end in ends))
+    assert sorted(ends_of) == sorted(zip(table["source"], table["target"], strict=True))
     assert len(axes.lines) == (table["sign"] == "inhibitory").sum()
     plt.close(axes.figure)  # type: ignore[arg-type]
 
@@ -98,8 +98,8 @@ def crowded() -> Network:
 
 
 def test_no_text_lies_on_another_one(network: Network, crowded: Network) -> None:
-    for one in (network, crowded):
-        axes = network_diagram(projection_table(one))
+    for shown in (network, crowded):
+        axes = network_diagram(projection_table(shown))
         axes.figure.draw_without_rendering()  # type: ignore[union-attr]
         extents = [text.get_window_extent() for text in axes.texts]
         assert not [(a, b) for a, b in combinations(extents, 2) if a.overlaps(b)]
@@ -108,8 +108,8 @@ def test_no_text_lies_on_another_one(network: Network, crowded: Network) -> None
 
 
 def test_no_arrow_lies_behind_a_box_or_on_another_arrow(network: Network, crowded: Network) -> None:
-    for one in (network, crowded):
-        axes = network_diagram(projection_table(one))
+    for shown in (network, crowded):
+        axes = network_diagram(projection_table(shown))
         boxes = [patch for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
         arrows = [patch for patch in axes.patches if isinstance(patch, FancyArrowPatch)]
         share = np.linspace(0, 1, 101)[:, None]

@@ -80,17 +80,17 @@ def test_means_over_pairs_and_nearest(times: np.ndarray) -> None:
 def test_dissimilarity_is_that_of_spearman(times: np.ndarray, layer: LayerSpikes) -> None:
     late = np.where(np.isfinite(times), times, 1e6)
     matrix = rank_distance(layer)
-    for one, other in ((0, 1), (3, 5)):
-        assert matrix[one, other] == pytest.approx(1 - stats.spearmanr(late[one], late[other]).statistic)
+    for first, second in ((0, 1), (3, 5)):
+        assert matrix[first, second] == pytest.approx(1 - stats.spearmanr(late[first], late[second]).statistic)
     assert matrix[2, 0] == pytest.approx(1)  # a silent presentation has no order
 
 
 def test_similarity_is_the_correlation_of_dissimilarities() -> None:
     generator = np.random.default_rng(4)
     labels = np.arange(30) % 3
-    one = generator.normal(20 + 6 * labels[:, None] * np.arange(8) / 8, 1.5, (30, 8))
-    two = one + generator.normal(0, 3, (30, 8))
-    layers = [LayerSpikes.of_latencies("one", one), LayerSpikes.of_latencies("two", two)]
+    first = generator.normal(20 + 6 * labels[:, None] * np.arange(8) / 8, 1.5, (30, 8))
+    second = first + generator.normal(0, 3, (30, 8))
+    layers = [LayerSpikes.of_latencies("one", first), LayerSpikes.of_latencies("two", second)]
     spikes = Spikes.of_layers(layers, labels)
     table = representational_similarity(spikes, measure="van-rossum").set_index(["first", "second"])
     pairs = np.triu_indices(30, 1)
@@ -153,7 +153,7 @@ def test_comparison_is_paired() -> None:
     first[np.arange(40), labels] -= 8
     second = first + generator.normal(0.8, 1.0, (40, 3))
     second[:5, 0] = np.inf
-    ours, theirs = (Spikes.of_layers([LayerSpikes.of_latencies("output", one)], labels) for one in (first, second))
+    ours, theirs = (Spikes.of_layers([LayerSpikes.of_latencies("output", times)], labels) for times in (first, second))
     table = paired_comparison(ours, theirs).set_index("measure")
     difference = first.mean(axis=1) - np.array([row[np.isfinite(row)].mean() for row in second])
     row = table.loc["latency"]

@@ -123,8 +123,8 @@ def test_without_labels_only_the_decision_is_marked(network: Network, latencies:
 
 
 def test_the_only_presentation_needs_no_number(network: Network, frame: pd.DataFrame) -> None:
-    one = frame[frame["presentation"] == 11]
-    assert raster(one, network).get_title(loc="left") == "presentation 11"
+    presentation = frame[frame["presentation"] == 11]
+    assert raster(presentation, network).get_title(loc="left") == "presentation 11"
     with pytest.raises(DataError, match="has 5 presentations; choose the one"):
         raster(frame, network)
 
@@ -138,9 +138,9 @@ def test_a_presentation_without_a_spike_is_drawn_empty(network: Network, frame: 
 
 def test_given_axes_are_used_and_settings_left_alone(network: Network, frame: pd.DataFrame) -> None:
     before = dict(plt.rcParams)
-    figure, (one, other) = plt.subplots(1, 2)
-    assert raster(frame, network, 10, ax=other) is other
-    assert not one.has_data()
+    figure, (first, second) = plt.subplots(1, 2)
+    assert raster(frame, network, 10, ax=second) is second
+    assert not first.has_data()
     assert plt.get_fignums() == [figure.number]
     assert dict(plt.rcParams) == before
 
@@ -175,10 +175,10 @@ def test_in_a_panel_of_60_mm_nothing_lies_on_anything_else(network: Network, fra
         raster(frame, network, 10, ax=panels[0])
         group_raster(frame, network, ax=panels[1])
         figure.canvas.draw()
-    own, other = (axes.get_tightbbox() for axes in panels)
-    assert own is not None
-    assert other is not None
-    assert own.x1 <= other.x0 + 1  # pixels
-    assert other.x1 <= figure.bbox.x1 + 1
+    left, right = (axes.get_tightbbox() for axes in panels)
+    assert left is not None
+    assert right is not None
+    assert left.x1 <= right.x0 + 1  # pixels
+    assert right.x1 <= figure.bbox.x1 + 1
     names = [text.get_window_extent() for text in panels[0].get_yticklabels()]
     assert all(above.y0 >= below.y1 for below, above in itertools.pairwise(names))

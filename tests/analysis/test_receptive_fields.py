@@ -63,7 +63,7 @@ def test_flat_fields_stand_in_columns_that_are_high_enough_for_a_scale() -> None
     assert figure is not None
     figure.draw_without_rendering()
     ticks = [label.get_window_extent() for label in axes.child_axes[0].get_yticklabels()]
-    assert not any(one.overlaps(other) for one, other in itertools.pairwise(ticks))
+    assert not any(first.overlaps(second) for first, second in itertools.pairwise(ticks))
 
 
 def test_any_connectivity_has_receptive_fields(

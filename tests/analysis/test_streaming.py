@@ -83,8 +83,8 @@ def test_all_analyses_find_the_same_in_a_file(spikes: Spikes, order: str) -> Non
         small: dict[str, Any] = {"shuffles": 3} if "shuffles" in entry.settings else {}
         other = read.pick(np.arange(read.presentations)) if entry.needs_other else None
         expected = analyse(spikes, name, spikes if entry.needs_other else None, **small).table
-        found = analyse(read, name, other, **small).table
-        pd.testing.assert_frame_equal(found, expected, rtol=1e-9, atol=1e-12, obj=name)
+        result = analyse(read, name, other, **small).table
+        pd.testing.assert_frame_equal(result, expected, rtol=1e-9, atol=1e-12, obj=name)
 
 
 @pytest.mark.usefixtures("_small_parts")
@@ -126,13 +126,13 @@ def test_of_several_spikes_in_a_file_the_first_counts(spikes: Spikes, order: str
 @pytest.mark.usefixtures("_small_parts")
 def test_progress_is_that_of_rows(spikes: Spikes) -> None:
     _write(Path("spikes.parquet"), spikes, ORDERS["as exported"])
-    told: list[tuple[int, int]] = []
-    analyse(read_spikes("spikes.parquet"), "psth", progress=lambda done, of: told.append((done, of)))
+    messages: list[tuple[int, int]] = []
+    analyse(read_spikes("spikes.parquet"), "psth", progress=lambda done, of: messages.append((done, of)))
     rows = pyarrow.parquet.ParquetFile("spikes.parquet").metadata.num_rows
-    assert told == sorted(told)
-    assert len(told) > rows / 110
-    assert told[0] == (0, rows)
-    assert told[-1] == (rows, rows)
+    assert messages == sorted(messages)
+    assert len(messages) > rows / 110
+    assert messages[0] == (0, rows)
+    assert messages[-1] == (rows, rows)
 
 
 @pytest.mark.usefixtures("_small_parts")

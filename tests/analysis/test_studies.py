@@ -125,9 +125,9 @@ def test_the_table_has_the_intervals_of_the_figure(seeds: int, make: Callable[..
         rows = frame[(frame["condition"] == "disturbed") & (frame["layer"] == layer)]
         assert len(rows) == 3 * seeds
         for level in (1.0, 2.0, 4.0):
-            own = rows[rows["level"] == level]
+            selected = rows[rows["level"] == level]
             drawn = edges[np.isclose(edges[:, 0], level), 1]
-            np.testing.assert_allclose(own[["low", "high"]], [[drawn.min(), drawn.max()]] * seeds)
+            np.testing.assert_allclose(selected[["low", "high"]], [[drawn.min(), drawn.max()]] * seeds)
 
 
 def test_a_single_seed_has_the_band_of_its_presentations(make: Callable[..., pd.DataFrame]) -> None:

@@ -105,8 +105,8 @@ SEEN = {
 def test_colours_are_told_apart_by_all_and_from_paper(eyes: str) -> None:
     from matplotlib.colors import to_rgb
 
-    own = np.array([to_rgb(colour) for colour in PALETTE])
-    linear = np.where(own <= 0.04045, own / 12.92, ((own + 0.055) / 1.055) ** 2.4)
+    colours = np.array([to_rgb(colour) for colour in PALETTE])
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     seen = _lab((linear @ SEEN[eyes].T).clip(0, 1))
     assert seen[:, 0].max() < 75  # paper is 100
     apart = np.linalg.norm(seen[:, None] - seen, axis=2) + 1000 * np.eye(len(seen))

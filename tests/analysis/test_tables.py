@@ -26,9 +26,9 @@ def restored(frame: pd.DataFrame, network: Network, indices: np.ndarray) -> Late
     row = {index: position for position, index in enumerate(indices)}
     for spike in frame.itertuples():
         layer = str(spike.layer)
-        place = (spike.channel,) if spike.y is pd.NA else (spike.y, spike.x, spike.channel)
-        assert np.isinf(arrays[layer][(row[spike.presentation], *place)])
-        arrays[layer][(row[spike.presentation], *place)] = spike.latency_ms
+        index = (spike.channel,) if spike.y is pd.NA else (spike.y, spike.x, spike.channel)
+        assert np.isinf(arrays[layer][(row[spike.presentation], *index)])
+        arrays[layer][(row[spike.presentation], *index)] = spike.latency_ms
     return arrays
 
 

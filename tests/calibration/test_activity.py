@@ -29,19 +29,19 @@ def test_populations_fire_when_they_were_asked_to(bias: bool, random_stimuli: Ca
     engine = netsim.make_engine("event", network)
     stimuli = random_stimuli(network.encoder, 30, 4)
     wanted, apart = {"hidden": 20.0, "output": 28.0}, {"hidden": 6.0, "output": 5.0}
-    found = netsim.calibrate(engine, network, stimuli, wanted, apart, seed=3)
-    weights = netsim.initial_weights(found.network, 3)
+    result = netsim.calibrate(engine, network, stimuli, wanted, apart, seed=3)
+    weights = netsim.initial_weights(result.network, 3)
     latencies = engine.present(netsim.Batch(stimuli.latencies(np.arange(30)), weights))
-    for activity, times in zip(found.activity, list(latencies.values())[1:], strict=True):
+    for activity, times in zip(result.activity, list(latencies.values())[1:], strict=True):
         early, median, late = np.quantile(times, [0.25, 0.5, 0.75], method="higher")
         assert (activity.early, activity.median, activity.late) == (early, median, late)
         assert median == pytest.approx(wanted[activity.population], abs=0.1)
         assert late - early == pytest.approx(apart[activity.population], rel=0.1)
-    assert network.populations == found.network.populations
+    assert network.populations == result.network.populations
     again = netsim.calibrate(engine, network, stimuli, wanted, apart, seed=3)
-    assert again == found
-    assert f"hidden: {found.activity[0].fired:.0%} fire, median 20.0 ms" in repr(found)
-    assert "median latency" in found._repr_html_()
+    assert again == result
+    assert f"hidden: {result.activity[0].fired:.0%} fire, median 20.0 ms" in repr(result)
+    assert "median latency" in result._repr_html_()
 
 
 def test_what_cannot_be_reached_is_named(random_stimuli: Callable[..., netsim.Stimuli]) -> None:
@@ -70,10 +70,12 @@ def test_populations_in_another_order_are_what_they_are_said_to_be(
     engine = netsim.make_engine("event", network)
     stimuli = random_stimuli(network.encoder, 30, 4)
     wanted = {"first": 18.0, "second": 24.0, "output": 30.0}
-    found = netsim.calibrate(engine, network, stimuli, wanted, 5.0)
-    latencies = engine.present(netsim.Batch(stimuli.latencies(np.arange(30)), netsim.initial_weights(found.network, 0)))
-    assert [activity.population for activity in found.activity] == ["second", "first", "output"]
-    for activity, times in zip(found.activity, list(latencies.values())[1:], strict=True):
+    result = netsim.calibrate(engine, network, stimuli, wanted, 5.0)
+    latencies = engine.present(
+        netsim.Batch(stimuli.latencies(np.arange(30)), netsim.initial_weights(result.network, 0))
+    )
+    assert [activity.population for activity in result.activity] == ["second", "first", "output"]
+    for activity, times in zip(result.activity, list(latencies.values())[1:], strict=True):
         assert activity.median == np.quantile(times, 0.5, method="higher")
         assert activity.median == pytest.approx(wanted[activity.population], abs=0.1)
 

@@ -65,8 +65,8 @@ def test_a_seed_gives_the_same_weights_and_any_other_data_do_not(fitted: Spiking
 
 
 def test_one_hidden_layer_may_be_a_number() -> None:
-    one, listed = (SpikingClassifier(hidden=hidden, epochs=1, random_state=0).fit(X, Y) for hidden in (7, (7,)))
-    assert one.network_ == listed.network_
+    single, listed = (SpikingClassifier(hidden=hidden, epochs=1, random_state=0).fit(X, Y) for hidden in (7, (7,)))
+    assert single.network_ == listed.network_
 
 
 def test_pipelines_and_searches() -> None:

@@ -42,10 +42,10 @@ def test_a_preset_gives_table_and_figure() -> None:
 
 
 def test_settings_and_json() -> None:
-    told = json.loads(run("psth", "digits", "--limit", "9", "--set", "bin_ms=64", "--out", "a/psth.csv", "--json"))
-    assert told["files"] == ["a/psth.csv"]
-    assert told["rows"] == len(told["table"]) == len(pd.read_csv("a/psth.csv"))
-    assert {row["time_ms"] for row in told["table"]} == {0.0, 64.0}
+    answer = json.loads(run("psth", "digits", "--limit", "9", "--set", "bin_ms=64", "--out", "a/psth.csv", "--json"))
+    assert answer["files"] == ["a/psth.csv"]
+    assert answer["rows"] == len(answer["table"]) == len(pd.read_csv("a/psth.csv"))
+    assert {row["time_ms"] for row in answer["table"]} == {0.0, 64.0}
 
 
 def test_a_file_of_spikes_is_analysed_and_compared() -> None:

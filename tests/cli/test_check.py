@@ -43,10 +43,10 @@ def test_what_is_wrong_is_said(netsim: Netsim) -> None:
     assert done.code == 0
     assert "hidden: no neuron fires; raise initial.bias" in done.out
     assert "nothing found" not in done.out
-    found = netsim("check", "mine.toml", "--limit", 10, "--json").json()
-    assert found["presentations"] == 10
-    assert [(one["kind"], one["where"]) for one in found["findings"]] == [("silent", "hidden")]
-    assert found["populations"][0]["median_ms"] is None
+    checked = netsim("check", "mine.toml", "--limit", 10, "--json").json()
+    assert checked["presentations"] == 10
+    assert [(finding["kind"], finding["where"]) for finding in checked["findings"]] == [("silent", "hidden")]
+    assert checked["populations"][0]["median_ms"] is None
 
 
 def test_seeds_draw_other_weights(netsim: Netsim) -> None:
@@ -117,8 +117,8 @@ def test_a_network_that_is_fitted_gets_a_proposal(netsim: Netsim, tmp_path: Path
 
 
 def test_without_a_proposal_the_check_says_what_to_remove(netsim: Netsim, run: Path) -> None:
-    told = netsim("check", "digits", "--set", "learning.fitted=false", "--fix", "--limit", 5).out
-    assert "no initial weights to propose: learning.fitted = false; remove it, then run --fix again" in told
+    shown = netsim("check", "digits", "--set", "learning.fitted=false", "--fix", "--limit", 5).out
+    assert "no initial weights to propose: learning.fitted = false; remove it, then run --fix again" in shown
     assert "the weights are trained; check the preset or TOML file" in netsim("check", run, "--fix", "--limit", 5).out
 
 

@@ -54,7 +54,7 @@ def test_a_data_folder_is_remembered(
     first = where("mnist")[0]
     assert (first.origin, first.found) == ("remembered", True)
     monkeypatch.setenv("NETSIM_DATA", str(tmp_path / "nothing"))
-    assert [place.origin for place in where("mnist")][:2] == ["NETSIM_DATA", "remembered"]
+    assert [location.origin for location in where("mnist")][:2] == ["NETSIM_DATA", "remembered"]
     remember_folder(tmp_path / "nothing")
     assert remembered_folder() == tmp_path / "nothing"
 

@@ -97,11 +97,11 @@ def test_operations_of_all_projections_onto_a_layer_are_shown(netsim: Netsim) ->
     projections = tuple(Projection(source, target, Dense()) for source, target in ends)
     populations = (Population("hidden", (20,)), Population("output", (10,)))
     write_network(Network("skip", IntensityEncoder((8, 8, 1), 16.0), populations, projections, 64.0), "skip.toml")
-    told = netsim("evaluate", "skip.toml", "--limit", 5, "--json").json()["synaptic_operations_per_presentation"]
-    assert told["stimulus_to_output"] > 0
+    answer = netsim("evaluate", "skip.toml", "--limit", 5, "--json").json()["synaptic_operations_per_presentation"]
+    assert answer["stimulus_to_output"] > 0
     rows = map(str.split, netsim("evaluate", "skip.toml", "--limit", 5).out.splitlines())
     (row,) = (row for row in rows if row[:1] == ["output"] and len(row) == 3)
-    assert row[-1] == f"{told['output'] + told['stimulus_to_output']:,.0f}"
+    assert row[-1] == f"{answer['output'] + answer['stimulus_to_output']:,.0f}"
 
 
 def test_data(netsim: Netsim, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

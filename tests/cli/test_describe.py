@@ -44,8 +44,8 @@ def test_a_run_has_its_provenance(netsim: Netsim, run: Path) -> None:
     text = netsim("describe", run).out
     provenance = text.split("## H Provenance")[1]
     revision = (record["git_revision"] or "").rstrip("+")  # an installed copy has none
-    for told in (revision, record["started"], record["versions"]["brian2"], "Limit", "300"):
-        assert told in provenance
+    for fact in (revision, record["started"], record["versions"]["brian2"], "Limit", "300"):
+        assert fact in provenance
     assert "| **Seed** | 0 |" in provenance
     assert "| **Stimuli to choose the epoch by** | 60 |" in provenance
     assert "| **Epochs** | 2 |" in provenance

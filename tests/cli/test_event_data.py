@@ -79,8 +79,8 @@ def test_from_training_to_figures(poker: Path, cards: Path, netsim: Netsim, tmp_
     assert stimulus["latency_ms"].max() < 15
     assert netsim("plot", "errors", "run").code == 0
     assert netsim("compare", "run", "--limit", 4, "--json").json()["agrees"]
-    found = netsim("data", "tonic:POKERDVS", "--data-dir", "data", "--json").json()
-    assert found["tonic:POKERDVS"][0]["found"]
+    result = netsim("data", "tonic:POKERDVS", "--data-dir", "data", "--json").json()
+    assert result["tonic:POKERDVS"][0]["found"]
 
 
 def test_resuming_converts_nothing_again(poker: Path, cards: Path, netsim: Netsim) -> None:

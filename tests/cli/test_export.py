@@ -63,19 +63,19 @@ def test_exported_stimuli_give_the_same_spikes(
     theirs["presentation"] = theirs["presentation"].map({0: 3, 1: 7})
     pd.testing.assert_frame_equal(ours, theirs, rtol=0, atol=1e-6)
     before = json.loads(Path("ours/simulation.json").read_text())["presentations"]
-    for one, other in zip(before, record["presentations"], strict=True):
+    for first, second in zip(before, record["presentations"], strict=True):
         for what in ("label", "decision", "tied", "spikes"):
-            assert one[what] == other[what]
+            assert first[what] == second[what]
 
 
 def test_spikes_of_a_file_are_presented(netsim: Netsim, run: Path) -> None:
     assert netsim("export", run, "--to", "csv", "--index", 3, "--index", 7, "own.csv").code == 0
     done = netsim("export", run, "--to", "csv", "--stimuli", "own.csv", "--limit", 2, "caused.csv")
     assert done.code == 0, done.err
-    own, caused = pd.read_csv("own.csv"), pd.read_csv("caused.csv")
-    assert own["layer"].nunique() == 3
-    own["presentation"] = own["presentation"].map({3: 0, 7: 1})
-    pd.testing.assert_frame_equal(own, caused)
+    exported, caused = pd.read_csv("own.csv"), pd.read_csv("caused.csv")
+    assert exported["layer"].nunique() == 3
+    exported["presentation"] = exported["presentation"].map({3: 0, 7: 1})
+    pd.testing.assert_frame_equal(exported, caused)
     record = json.loads(Path("caused.csv.provenance.json").read_text(encoding="utf-8"))
     assert record["stimuli"] == "own.csv"
     assert record["stimuli_sha256"] == file_sha256(Path("own.csv"))

@@ -149,19 +149,19 @@ def test_an_imported_network_knows_what_it_learned_from(name: str, netsim: Netsi
     encoder = IntensityEncoder((2, 2, 1), 16.0)
     layers = [Layer("output", Dense(2), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True))]
     network = Network.chain("own", encoder, layers, 64.0, training=Training(epochs=1, batch=20, validation=4))
-    own, other = (make_dataset((generator.random((40, 4)), words), encoder, name="mine") for _ in range(2))
-    open_training("run", network, data=own).train()
+    ours, others = (make_dataset((generator.random((40, 4)), words), encoder, name="mine") for _ in range(2))
+    open_training("run", network, data=ours).train()
     to = "nir" if name.endswith("nir") else "sonata-network"
     assert netsim("export", "run", "--to", to, name).code == 0
     done = netsim("import", name, "--out", "back")
     assert (done.code, done.err) == (0, "")
     assert "| **Classes of the output neurons** | 0 ham, 1 spam |" in netsim("describe", "back").out
-    write_dataset(other, "mine.npz")
+    write_dataset(others, "mine.npz")
     done = netsim("evaluate", "back", "--json")
     assert "back: mine has changed since the training: sha256" in done.err
     assert "not kept in back" in done.err
     assert done.json()["classes"] == ["ham", "spam"]
-    write_dataset(own, "mine.npz")
+    write_dataset(ours, "mine.npz")
     assert netsim("evaluate", "back").err == "kept in back/evaluation-test.json\n"
     # of a specification alone, or with another data set in place of the run's, there is no telling
     for subject in (("run/network.toml",), ("run", "--dataset", "mine.npz")):

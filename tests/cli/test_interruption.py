@@ -169,8 +169,8 @@ main()
 
 
 def test_ctrl_c_before_anything_is_one_line() -> None:
-    told = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True, timeout=120)
-    assert (told.returncode, told.stdout, told.stderr) == (130, "", "netsim: interrupted\n")
+    completed = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True, timeout=120)
+    assert (completed.returncode, completed.stdout, completed.stderr) == (130, "", "netsim: interrupted\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")

@@ -171,9 +171,9 @@ def test_a_terminal_without_unicode_and_one_that_is_closed() -> None:
     program = "import sys; sys.argv[0] = 'netsim'; from netsim.cli import main; main()"
     command = [sys.executable, "-P", "-c", program, "describe", "digits"]
     ascii_only = os.environ | {"PYTHONIOENCODING": "ascii", "NETSIM_THREADS": "1"}
-    told = subprocess.run(command, capture_output=True, text=True, env=ascii_only, timeout=300)
-    assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout.isascii()
+    completed = subprocess.run(command, capture_output=True, text=True, env=ascii_only, timeout=300)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout.isascii()
     if os.name == "posix":
         closed = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], stderr=subprocess.PIPE, timeout=300)
         assert (closed.returncode, closed.stderr) == (0, b"")
@@ -218,10 +218,10 @@ def test_the_name_of_a_strangers_layer_is_no_formula(netsim: Netsim) -> None:
     Path("spikes.csv").write_text(f"presentation,label,layer,neuron,latency_ms\n{rows}", encoding="utf-8")
     done = netsim("analyse", "latencies", "spikes.csv", "--out", "counts.csv")
     assert done.code == 0, done.err
-    told = Path("counts.csv").read_text(encoding="utf-8")
-    assert "'=cmd|calc" in told
-    assert ",=cmd" not in told
-    assert "\n=cmd" not in told
+    shown = Path("counts.csv").read_text(encoding="utf-8")
+    assert "'=cmd|calc" in shown
+    assert ",=cmd" not in shown
+    assert "\n=cmd" not in shown
 
 
 def test_a_checksum_is_of_the_weights_that_were_read(run: Path) -> None:

@@ -74,8 +74,8 @@ def test_shells_can_complete_figures() -> None:
     command = get_command(app)
     assert isinstance(command, TyperGroup)
     (argument,) = (part for part in command.commands["plot"].params if part.name == "figure")
-    found = argument.shell_complete(typer.Context(command), "dec")
-    assert [item.value for item in found] == ["decision-time"]
+    result = argument.shell_complete(typer.Context(command), "dec")
+    assert [item.value for item in result] == ["decision-time"]
 
 
 @pytest.mark.parametrize("name", figures)
@@ -97,9 +97,9 @@ def test_figures_have_the_width_of_a_page_or_column(
     netsim: Netsim, run: Path, name: str, width: str, millimetres: float
 ) -> None:
     netsim("plot", name, run, "--limit", 20, "--width", width, "--out", "figure.svg")
-    found = re.search(r'<svg[^>]* width="([0-9.]+)pt"', Path("figure.svg").read_text())
-    assert found is not None
-    assert float(found[1]) / 72 * 25.4 == pytest.approx(millimetres)
+    match = re.search(r'<svg[^>]* width="([0-9.]+)pt"', Path("figure.svg").read_text())
+    assert match is not None
+    assert float(match[1]) / 72 * 25.4 == pytest.approx(millimetres)
 
 
 def test_the_table_is_what_is_drawn(netsim: Netsim, run: Path) -> None:

@@ -15,17 +15,17 @@ Netsim = Callable[..., Any]
 
 
 def test_a_report_gives_the_figures_of_evaluate(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = {title: sections()[title] for title in ("A single presentation",)}  # one section will do
+    section = {title: sections()[title] for title in ("A single presentation",)}  # one section will do
     for module in ("pictures", "page"):
-        monkeypatch.setattr(f"netsim.reporting.{module}.sections", lambda: one)
+        monkeypatch.setattr(f"netsim.reporting.{module}.sections", lambda: section)
     before = sorted(run.rglob("*"))
     options = ("--split", "validation", "--limit", 50, "--dt", 0, "--json")
     done = netsim("report", run, *options, "--out", "papers/digits.html")
     assert (done.code, done.err) == (0, "")
-    told, figures = done.json(), netsim("evaluate", run, *options).json()
+    answer, figures = done.json(), netsim("evaluate", run, *options).json()
     same = set(figures) - {"seconds"}
-    assert {name: told[name] for name in same} == {name: figures[name] for name in same}
-    assert (told["file"], told["figures"]) == ("papers/digits.html", "papers/digits-figures")
+    assert {name: answer[name] for name in same} == {name: figures[name] for name in same}
+    assert (answer["file"], answer["figures"]) == ("papers/digits.html", "papers/digits-figures")
     page = Path("papers/digits.html").read_text(encoding="utf-8")
     assert f"{figures['strict_accuracy']:.2%}" in page
     assert "the first 50 of 180 validation stimuli of digits" in page
@@ -36,9 +36,9 @@ def test_a_report_gives_the_figures_of_evaluate(netsim: Netsim, run: Path, monke
 def test_a_report_shows_the_presentation_that_is_asked_for(
     netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = {"A single presentation": ["raster"]}
+    section = {"A single presentation": ["raster"]}
     for module in ("pictures", "page"):
-        monkeypatch.setattr(f"netsim.reporting.{module}.sections", lambda: one)
+        monkeypatch.setattr(f"netsim.reporting.{module}.sections", lambda: section)
     done = netsim("report", run, "--index", 7, "--limit", 20, "--out", "seventh.html")
     assert (done.code, done.err) == (0, "")
     assert ">presentation 7<" in Path("seventh-figures/raster.svg").read_text(encoding="utf-8")

@@ -51,10 +51,12 @@ def test_a_command_says_so_in_one_line_and_runs_no_module_of_the_current_folder(
     before = sorted(os.listdir())
     program = "import sys; sys.argv = ['netsim', *sys.argv[1:]]; from netsim.cli import main; main()"
     command = [sys.executable, "-P", "-c", program, "simulate", "digits", "--engine", "brian2"]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr.splitlines()[-1].startswith("netsim: brian_preferences: brian2 would run code from this file")
-    assert "Traceback" not in told.stderr
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert completed.stderr.splitlines()[-1].startswith(
+        "netsim: brian_preferences: brian2 would run code from this file"
+    )
+    assert "Traceback" not in completed.stderr
     assert sorted(os.listdir()) == before
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import random'])"
     prepared = f"from netsim.cli import _prepare_process; _prepare_process(); {child}"
@@ -64,7 +66,7 @@ def test_a_command_says_so_in_one_line_and_runs_no_module_of_the_current_folder(
 
 def test_settings_of_matplotlib_change_no_figure_unless_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     with theme():
-        own = dict(matplotlib.rcParams)
+        settings = dict(matplotlib.rcParams)
     changed: Any = {
         "text.usetex": True,
         "savefig.dpi": 7,
@@ -74,12 +76,12 @@ def test_settings_of_matplotlib_change_no_figure_unless_asked_to(monkeypatch: py
     }
     monkeypatch.delenv("MATPLOTLIBRC", raising=False)
     with matplotlib.rc_context(changed), theme():
-        assert dict(matplotlib.rcParams) == own
+        assert dict(matplotlib.rcParams) == settings
     Path("matplotlibrc").write_text("axes.labelsize: 17\n", encoding="utf-8")
     for asked in ("matplotlibrc", "."):
         monkeypatch.setenv("MATPLOTLIBRC", asked)
         with theme():
-            assert {name for name in own if matplotlib.rcParams[name] != own[name]} == {"axes.labelsize"}
+            assert {name for name in settings if matplotlib.rcParams[name] != settings[name]} == {"axes.labelsize"}
 
 
 def test_without_a_home_folder_there_is_no_cache_and_no_file_of_the_current_folder(
@@ -111,8 +113,8 @@ print(brian2.prefs.codegen.target, os.listdir())
 """
     cache = {"CYTHON_CACHE_DIR": "relative"}  # as of a user without a home folder
     command = [sys.executable, "-P", "-c", program]
-    told = subprocess.run(command, capture_output=True, text=True, env=os.environ | cache, timeout=120)
-    assert told.stdout.splitlines() == [
+    completed = subprocess.run(command, capture_output=True, text=True, env=os.environ | cache, timeout=120)
+    assert completed.stdout.splitlines() == [
         "target: cython has no folder for machine code; set CYTHON_CACHE_DIR, or use numpy",
         "numpy []",
     ]

@@ -36,9 +36,9 @@ def test_augmented_stimuli_are_mirrored_or_moved(latencies: np.ndarray, flips: b
     np.testing.assert_array_equal(moved, again)
     np.testing.assert_array_equal(latencies, before)
     assert moved.shape == latencies.shape
-    for one, original in zip(moved, latencies, strict=True):
+    for image, original in zip(moved, latencies, strict=True):
         assert any(
-            (one == _shifted(source, down, right)).all()
+            (image == _shifted(source, down, right)).all()
             for source in ((original, original[:, ::-1]) if flips else (original,))
             for down in range(-shift, shift + 1)
             for right in range(-shift, shift + 1)
@@ -61,14 +61,14 @@ def test_occlusion_silences_a_square_around_a_pixel(side: int, seed: int) -> Non
     latencies = np.arange(3 * 5 * 4, dtype=float).reshape(3, 5, 4, 1)
     covered = augment(latencies, np.random.default_rng(seed), occlusion=side)
     ahead, behind = side // 2, (side - 1) // 2
-    for one, original in zip(covered, latencies, strict=True):
+    for image, original in zip(covered, latencies, strict=True):
         squares = []
         for y, x in np.ndindex(5, 4):
             square = np.zeros((5, 4, 1), bool)
             square[max(y - ahead, 0) : y + behind + 1, max(x - ahead, 0) : x + behind + 1] = True
             squares.append(square)
-        assert any((np.isinf(one) == square).all() for square in squares)
-        np.testing.assert_array_equal(one[np.isfinite(one)], original[np.isfinite(one)])
+        assert any((np.isinf(image) == square).all() for square in squares)
+        np.testing.assert_array_equal(image[np.isfinite(image)], original[np.isfinite(image)])
 
 
 def test_every_place_is_occluded_equally_often() -> None:

@@ -87,8 +87,10 @@ def test_a_folder_of_idx_files_is_a_data_set(make_folder: MakeFolder, suffix: st
 def test_labels_of_files_that_begin_with_one_are_noticed(make_folder: MakeFolder) -> None:
     folder = make_folder("mine")
     write_idx(folder / "train-labels-idx1-ubyte", 1 + np.arange(12, dtype=np.uint8) % 3)
-    told = "mine: labels count from 0 and range up to 3, which makes 4 classes, but no training sample has the label 0"
-    with pytest.warns(DataWarning, match=told):
+    message = (
+        "mine: labels count from 0 and range up to 3, which makes 4 classes, but no training sample has the label 0"
+    )
+    with pytest.warns(DataWarning, match=message):
         assert load_dataset(folder).classes == ("0", "1", "2", "3")
 
 
@@ -100,9 +102,9 @@ def test_channels_and_dotted_names_are_read(make_folder: MakeFolder) -> None:
 
 
 def test_the_checksum_tells_data_sets_apart(make_folder: MakeFolder) -> None:
-    one, same, other = (load_dataset(make_folder(name, seed=seed)) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
-    assert one.sha256 == same.sha256
-    assert one.sha256 != other.sha256
+    first, same, changed = (load_dataset(make_folder(name, seed=seed)) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    assert first.sha256 == same.sha256
+    assert first.sha256 != changed.sha256
 
 
 @pytest.mark.parametrize("part", ["train_images", "train_labels", "test_images", "test_labels"])

@@ -127,12 +127,12 @@ def test_when_no_mirror_answers_one_line_says_so(small_sources: dict[str, Path],
 def test_progress_is_told(small_sources: dict[str, Path], make_mirror: MakeMirror) -> None:
     mirror = make_mirror("good")
     mirror.offer(small_sources["mnist"])
-    told: list[tuple[str, int, int]] = []
-    fetch("mnist", mirrors=[mirror.address], on_progress=lambda *one: told.append(one))
-    assert {name for name, _, _ in told} == {path.name for path in small_sources["mnist"].iterdir()}
-    for name, received, total in told:
+    messages: list[tuple[str, int, int]] = []
+    fetch("mnist", mirrors=[mirror.address], on_progress=lambda *news: messages.append(news))
+    assert {name for name, _, _ in messages} == {path.name for path in small_sources["mnist"].iterdir()}
+    for name, received, total in messages:
         assert 0 < received <= total == (mirror.folder / f"{name}.gz").stat().st_size
-    last = {name: received for name, received, _ in told}
+    last = {name: received for name, received, _ in messages}
     assert last == {name: (mirror.folder / f"{name}.gz").stat().st_size for name in last}
 
 

@@ -153,9 +153,9 @@ def test_masked_events_are_refused() -> None:
 def test_events_that_all_come_at_the_start_are_noticed(latest: int) -> None:
     events = np.array([(0, 1, 0, 0), (1, 0, latest, 1)], EVENT_TYPE)
     when = "within 0.003 ms" if latest else "at the start"
-    told = f"all spikes come {when} of an encoding window of 20 ms; recordings are in µs: are these in another unit"
+    message = f"all spikes come {when} of an encoding window of 20 ms; recordings are in µs: are these in another unit"
     for make in (event_stimuli, make_dataset):
-        with pytest.warns(DataWarning, match=told) as caught:
+        with pytest.warns(DataWarning, match=message) as caught:
             make([(events, 0), (events, 1), (events, 0)], EventEncoder(SHAPE, 20.0))
         assert caught[0].filename == __file__
 
@@ -210,7 +210,7 @@ def test_each_window_has_its_first_events(
         "merged" if merged else "separate",
         "first-event" if from_first else "recording",
     )
-    found = encoder.first_events(np.array(events, dtype=EVENT_TYPE))
+    result = encoder.first_events(np.array(events, dtype=EVENT_TYPE))
     expected = np.full(encoder.shape, np.inf)
     start = min((t for _, _, t, _ in events), default=0) if from_first else 0
     for x, y, t, p in events:
@@ -218,9 +218,9 @@ def test_each_window_has_its_first_events(
         if window < windows:
             channel = window if merged else 2 * window + p
             expected[y, x, channel] = min(expected[y, x, channel], since)
-    assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, np.where(np.isinf(expected), SILENT, expected))
-    latencies = encoder.latencies(found)
+    assert result.dtype == np.int32
+    np.testing.assert_array_equal(result, np.where(np.isinf(expected), SILENT, expected))
+    latencies = encoder.latencies(result)
     np.testing.assert_array_equal(latencies, expected / 1000)
     assert (latencies[np.isfinite(latencies)] < t_max).all()
 
@@ -230,8 +230,8 @@ def test_each_window_has_its_first_events(
 def test_one_long_window_has_the_first_events_of_the_recording(events: list[tuple[int, int, int, int]]) -> None:
     recording = np.array(events, dtype=EVENT_TYPE)
     encoder = EventEncoder(SHAPE, 100.0)
-    found = encoder.latencies(encoder.first_events(recording))
-    np.testing.assert_array_equal(found, events_to_latencies(recording, SHAPE))
+    result = encoder.latencies(encoder.first_events(recording))
+    np.testing.assert_array_equal(result, events_to_latencies(recording, SHAPE))
 
 
 def test_times_since_long_ago_count_from_the_first_event() -> None:
@@ -270,7 +270,7 @@ def test_stimuli_are_a_data_set_of_tonic() -> None:
 
 
 def test_a_description_numbers_the_time_windows_from_zero() -> None:
-    told = EventEncoder((1, 1, 3), 10.0, windows=3, polarity="merged").code_text()
-    assert r"$m = 0, \dots, 2$" in told
-    assert "counted from the start of the window" in told
+    shown = EventEncoder((1, 1, 3), 10.0, windows=3, polarity="merged").code_text()
+    assert r"$m = 0, \dots, 2$" in shown
+    assert "counted from the start of the window" in shown
     assert r"\dots" not in EventEncoder((1, 1, 2), 10.0).code_text()

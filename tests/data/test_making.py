@@ -117,11 +117,11 @@ def test_a_share_is_the_nearest_number_of_samples_but_never_none_or_all(share: f
 @pytest.mark.parametrize("test", [0.2, "samples"])
 def test_arrays_that_are_changed_afterwards_do_not_change_the_data_set(test: Any) -> None:
     """The record of a run and its checksum describe what was handed over."""
-    own = {part: (IMAGES[:50].copy(), LABELS[:50].copy()) for part in ("training", "validation", "test")}
-    given: dict[str, Any] = {**own, "test": own["test"] if test == "samples" else test}
+    parts = {part: (IMAGES[:50].copy(), LABELS[:50].copy()) for part in ("training", "validation", "test")}
+    given: dict[str, Any] = {**parts, "test": parts["test"] if test == "samples" else test}
     before = make_dataset(encoder=ENCODER, **given).sha256
     made = make_dataset(encoder=ENCODER, **given)
-    for images, labels in own.values():
+    for images, labels in parts.values():
         images[...] = 255 - images
         labels[...] = 0
     assert made.sha256 == before
@@ -232,10 +232,10 @@ def test_silent_samples_and_late_events_are_counted() -> None:
     encoder = EventEncoder((2, 2, 2), 20.0)
     recordings = [np.array([(0, 0, 5000, 0), (1, 1, 20_000 + n, 1)], EVENT) for n in range(10)]
     recordings[3] = recordings[3][1:]
-    told = (
+    message = (
         "data: 1 of 10 recordings have no event in the encoder's 1 x 20 ms and are silent; 10 of 19 events come after"
     )
-    with pytest.warns(DataWarning, match=told) as caught:
+    with pytest.warns(DataWarning, match=message) as caught:
         make_dataset((recordings, [0, 1] * 5), encoder)
     assert len(caught) == 1
     assert caught[0].filename == __file__
@@ -292,7 +292,7 @@ def test_a_single_class_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "expected"),
     [
         (
             1 + np.arange(600) % 10,
@@ -310,13 +310,13 @@ def test_a_single_class_is_noticed() -> None:
         ((1 + np.arange(600) % 10).astype(str), ""),
     ],
 )
-def test_labels_that_leave_out_classes_are_noticed(labels: np.ndarray, told: str) -> None:
+def test_labels_that_leave_out_classes_are_noticed(labels: np.ndarray, expected: str) -> None:
     for given in (labels, pd.Series(labels), labels.tolist()):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             make_dataset((IMAGES, given), ENCODER)
-        assert [warning.category for warning in caught] == [DataWarning] * bool(told)
-        assert all(re.search(f"^data: labels count from 0 and {told}", str(warning.message)) for warning in caught)
+        assert [warning.category for warning in caught] == [DataWarning] * bool(expected)
+        assert all(re.search(f"^data: labels count from 0 and {expected}", str(warning.message)) for warning in caught)
         assert all(warning.filename == __file__ for warning in caught)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # classes that are named are those that are meant
@@ -326,10 +326,10 @@ def test_labels_that_leave_out_classes_are_noticed(labels: np.ndarray, told: str
 @pytest.mark.parametrize("unit", [1e-3, 1.0])
 def test_seconds_are_noticed(unit: float) -> None:
     times = unit * np.random.default_rng(0).uniform(5, 50, (40, 4))
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         make_dataset((times, np.arange(40) % 2), LatencyEncoder((2, 2, 1), 50.0))
-    said = [str(warning.message) for warning in told if warning.category is DataWarning]
+    said = [str(warning.message) for warning in warned if warning.category is DataWarning]
     assert len(said) == (unit == 1e-3)
     assert all("of an encoding window of 50 ms; latencies are in ms: are these" in line for line in said)
     # images may be of any unit
@@ -354,8 +354,8 @@ def test_latencies_that_cannot_be_presented_are_named() -> None:
 @pytest.mark.parametrize("form", [list, pd.DataFrame])
 def test_several_spike_times_of_a_channel_are_told_the_remedy(form: type) -> None:
     trains: Any = [[[3.0, 7.5], [], [1.0], [2.0]]] * 20
-    told = r"training: latencies: are lists .* give one number for each channel: .* min\(times, default=np.inf\)"
-    with pytest.raises(DataError, match=told):
+    message = r"training: latencies: are lists .* give one number for each channel: .* min\(times, default=np.inf\)"
+    with pytest.raises(DataError, match=message):
         make_dataset((form(trains), np.arange(20) % 2), LatencyEncoder((1, 4, 1), 20.0))
     first = [[min(times, default=np.inf) for times in sample] for sample in trains]
     made = make_dataset((form(first), np.arange(20) % 2), LatencyEncoder((1, 4, 1), 20.0))

@@ -25,10 +25,10 @@ def base(tmp_path: Path) -> Path:
 
 
 def test_digits_are_always_there() -> None:
-    (place,) = where("digits")
-    assert place.found
-    assert place.origin == "scikit-learn"
-    assert place.path.is_dir()
+    (location,) = where("digits")
+    assert location.found
+    assert location.origin == "scikit-learn"
+    assert location.path.is_dir()
 
 
 def test_places_come_in_order(
@@ -36,9 +36,9 @@ def test_places_come_in_order(
 ) -> None:
     monkeypatch.setenv("NETSIM_DATA", str(base))
     bases = {"NETSIM_DATA": base, "cache": tmp_path / "cache", "Debian package": tmp_path / "debian"}
-    assert [place.origin for place in where("fashion-mnist")] == list(bases)
-    assert [place.origin for place in where("mnist")] == ["NETSIM_DATA", "cache"]
-    assert not any(place.found for place in where("fashion-mnist"))
+    assert [location.origin for location in where("fashion-mnist")] == list(bases)
+    assert [location.origin for location in where("mnist")] == ["NETSIM_DATA", "cache"]
+    assert not any(location.found for location in where("fashion-mnist"))
     for origin in reversed(bases):  # the last to be looked at first, so that each one takes over
         shutil.copytree(small_sources["fashion-mnist"], bases[origin] / "fashion-mnist")
         assert load_dataset("fashion-mnist").origin == str(bases[origin] / "fashion-mnist")

@@ -115,16 +115,16 @@ def test_tonics_caches_hold_stimuli(cache: str, tmp_path: Path) -> None:
 def test_tonics_slices_are_time_windows(tmp_path: Path) -> None:
     """Slices of 10 ms that tonic makes are what the encoder calls time windows."""
     slices = tonic.SlicedDataset(_recordings(), SliceByTime(10_000), metadata_path=str(tmp_path))
-    own = event_stimuli(slices, EventEncoder((4, 5, 2), 10.0, origin="first-event"))
+    stimuli_of_slices = event_stimuli(slices, EventEncoder((4, 5, 2), 10.0, origin="first-event"))
     windows = event_stimuli(
         [(events, label) for events, label in _recordings()],
         EventEncoder((4, 5, 4), 10.0, windows=2, origin="first-event"),
     )
-    assert len(own) >= 6
+    assert len(stimuli_of_slices) >= 6
     # tonic's slices begin with the first event of the recording, and so does the first window
     first = windows.latencies(np.arange(6))[..., :2]
-    starts = [k for k in range(len(own)) if slices.slice_dataset_map[k][1] == 0]
-    np.testing.assert_array_equal(own.latencies(np.array(starts)), first)
+    starts = [k for k in range(len(stimuli_of_slices)) if slices.slice_dataset_map[k][1] == 0]
+    np.testing.assert_array_equal(stimuli_of_slices.latencies(np.array(starts)), first)
 
 
 def test_augmentation_moves_all_polarities_and_windows_together() -> None:

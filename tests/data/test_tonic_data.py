@@ -57,36 +57,36 @@ def test_a_data_set_of_tonic_is_read(poker: Path) -> None:
         recordings = tonic.datasets.POKERDVS(str(poker), train=split == "train")
         expected = {(ENCODER.first_events(events).tobytes(), label) for events, label in recordings}
         images, labels = data.split(split)
-        found = [(image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True)]
-        assert set(found) == expected
-        assert len(found) == len(expected)
+        result = [(image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True)]
+        assert set(result) == expected
+        assert len(result) == len(expected)
         assert (np.diff(labels) < 0).sum() > 2  # not class by class, as they lie in folders
 
 
 def test_what_was_converted_is_kept(poker: Path, tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
+    messages: list[tuple[str, int, int]] = []
 
     def load(encoder: Encoder) -> Any:
-        told.clear()
-        return load_dataset("tonic:POKERDVS", poker, encoder, lambda *news: told.append(news))
+        messages.clear()
+        return load_dataset("tonic:POKERDVS", poker, encoder, lambda *news: messages.append(news))
 
     first = load(ENCODER)
-    assert told[0] == ("converting tonic:POKERDVS training", 1, 24)
-    assert told[-1] == ("converting tonic:POKERDVS test", 20, 20)
+    assert messages[0] == ("converting tonic:POKERDVS training", 1, 24)
+    assert messages[-1] == ("converting tonic:POKERDVS test", 20, 20)
     files = _cache(tmp_path)
     assert len(files) == 4
     again = load(ENCODER)
-    assert told == []
+    assert messages == []
     assert again.sha256 == first.sha256
     assert isinstance(again.train_images, np.memmap)
     load(EventEncoder((35, 35, 1), 10.0, polarity="merged"))
-    assert len(told) == 44
+    assert len(messages) == 44
     assert len(_cache(tmp_path)) == 8
 
     (damaged,) = (tmp_path / "cache" / "events" / name for name in files if "training" in name and "labels" not in name)
     damaged.write_bytes(damaged.read_bytes()[:-1])
     assert load(ENCODER).sha256 == first.sha256
-    assert len(told) > 0
+    assert len(messages) > 0
 
     changed = next((poker / "POKERDVS" / "pips_test" / "he").iterdir())
     events = np.load(changed)
@@ -153,7 +153,7 @@ def test_what_is_silent_or_late_is_counted(poker: Path, tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.warns(DataWarning) as said:
             load_dataset("tonic:POKERDVS", poker, ENCODER)
-        (text,) = [str(one.message) for one in said if "training" in str(one.message)]
+        (text,) = [str(warning.message) for warning in said if "training" in str(warning.message)]
         assert text.startswith(
             "tonic:POKERDVS training: 10 of 24 recordings have no event in the encoder's 1 x 10 ms and are silent;"
             f" {late:,} of {sum(lengths):,} events come after these, in "
@@ -244,13 +244,13 @@ def test_what_is_not_there_is_not_downloaded(name: str, tmp_path: Path, capfd: p
     message = str(caught.value)
     assert message.startswith(f"tonic:{name}: tonic sees no complete data set in {tmp_path / 'data'}/")
     assert f"from tonic.datasets import {name}; {name}('DIR'" in message
-    assert [place.found for place in where(f"tonic:{name}", tmp_path / "data")] == [False]
+    assert [location.found for location in where(f"tonic:{name}", tmp_path / "data")] == [False]
     assert list((tmp_path / "data").rglob("*")) == []
     assert capfd.readouterr().out == ""
 
 
 def test_half_a_data_set_is_not_there(poker: Path) -> None:
-    assert [place.found for place in where("tonic:POKERDVS", poker)] == [True]
+    assert [location.found for location in where("tonic:POKERDVS", poker)] == [True]
     next((poker / "POKERDVS" / "pips_test" / "sp").iterdir()).unlink()
     with pytest.raises(DataError, match="tonic sees no complete data set in"):
         load_dataset("tonic:POKERDVS", poker, ENCODER)
@@ -337,8 +337,8 @@ def test_without_splits_a_fifth_is_kept_for_the_test(monkeypatch: pytest.MonkeyP
     assert data.classes == ("a", "b")
     pixels = [np.argmin(images[:, 0, :, 0], axis=1) for images in (data.train_images, data.test_images)]
     assert sorted(np.concatenate(pixels)) == list(range(20))
-    for own, labels in zip(pixels, (data.train_labels, data.test_labels), strict=True):
-        np.testing.assert_array_equal(own % 2, labels)
+    for values, labels in zip(pixels, (data.train_labels, data.test_labels), strict=True):
+        np.testing.assert_array_equal(values % 2, labels)
     assert pixels[1].tolist() == [3, 13, 1, 16]  # the split must never change
 
 

@@ -145,7 +145,7 @@ def test_ascii_is_written_so_that_it_means_itself(text: str) -> None:
     (cell,) = re.findall(r"\\textbf\{Description\}\n& (.*?) \\\\\* \\keptrule\n", document, re.DOTALL)
     cell = cell.replace(r"\allowbreak{}", "")
     assert not re.search(r"(?<!\\)[$&#%_^~]", cell)
-    cell = re.sub(r"\\(text[a-z]+)\{\}", lambda found: f"\0{_NAMES[found[1]]}", cell)
+    cell = re.sub(r"\\(text[a-z]+)\{\}", lambda match: f"\0{_NAMES[match[1]]}", cell)
     cell = re.sub(r"\\([{}$&#%_])", "\0\\1", cell)
     cell = re.sub("([-',]){}", r"\1", cell)
     assert not re.search(r"(?<!\0)[{}\\]", cell)

@@ -60,8 +60,8 @@ def test_formulas_stand_free(network: Network) -> None:
 
 def _pandoc() -> str:
     """The program, also that of the package pypandoc_binary."""
-    if found := shutil.which("pandoc"):
-        return found
+    if path := shutil.which("pandoc"):
+        return path
     pypandoc = pytest.importorskip("pypandoc", reason="needs pandoc, or pypandoc_binary, which is of no extra")
     try:
         return str(pypandoc.get_pandoc_path())

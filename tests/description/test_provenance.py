@@ -16,7 +16,7 @@ _PACKAGED = asdict(Origin("connectivity", "local", "package.local", "package", "
 
 
 @pytest.mark.parametrize(
-    ("plugins", "told"),
+    ("plugins", "expected"),
     [
         ([_PACKAGED], "connectivity local of package 1.2, package.local"),
         (
@@ -28,8 +28,8 @@ _PACKAGED = asdict(Origin("connectivity", "local", "package.local", "package", "
         ("any", "any"),
     ],
 )
-def test_plugins_are_told(plugins: Any, told: str) -> None:
-    assert [fact.value for fact in record_facts({"plugins": plugins}) if fact.name == "plug-ins"] == [told]
+def test_plugins_are_told(plugins: Any, expected: str) -> None:
+    assert [fact.value for fact in record_facts({"plugins": plugins}) if fact.name == "plug-ins"] == [expected]
 
 
 @pytest.mark.parametrize("record", [{}, {"plugins": []}, {"plugins": None}])
@@ -38,7 +38,7 @@ def test_what_comes_with_netsim_is_no_plugin(record: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "told"),
+    ("classes", "expected"),
     [
         (["ham", "spam"], ["0 ham, 1 spam"]),
         (["1", "0"], ["0 1, 1 0"]),
@@ -48,25 +48,25 @@ def test_what_comes_with_netsim_is_no_plugin(record: dict[str, Any]) -> None:
         (list("ab") * 600, [", ".join([f"{number} {'ab'[number % 2]}" for number in range(100)] + ["and 1,100 more"])]),
     ],
 )
-def test_classes_are_told_by_output_neuron(classes: Any, told: list[str]) -> None:
+def test_classes_are_told_by_output_neuron(classes: Any, expected: list[str]) -> None:
     facts = record_facts({"data": {"name": "mine", "classes": classes}})
-    assert [fact.value for fact in facts if fact.name == "classes of the output neurons"] == told
+    assert [fact.value for fact in facts if fact.name == "classes of the output neurons"] == expected
 
 
 @pytest.mark.parametrize(
-    ("training", "validation", "told"),
+    ("training", "validation", "expected"),
     [([50.0, 30.0], [5.0, 15.0], "100 s"), ([100.0, 50.0], [20.0, 10.0], "3 min"), ([3600.0, 3600.0], None, "120 min")],
 )
 def test_the_duration_of_a_training_is_that_of_training_and_validation(
-    training: list[float], validation: list[float] | None, told: str
+    training: list[float], validation: list[float] | None, expected: str
 ) -> None:
     table = pd.DataFrame({"epoch": [1, 2], "training_seconds": training})
     if validation is not None:
         table = table.assign(validation_seconds=validation)
-    assert {fact.name: fact.value for fact in training_facts(lambda: table)}["duration"] == told
+    assert {fact.name: fact.value for fact in training_facts(lambda: table)}["duration"] == expected
 
 
-@pytest.mark.parametrize(("planned", "told"), [(0, "2"), (2, "2"), (1_000, "2 of 1,000, so far")])
-def test_a_training_that_goes_on_says_how_far_it_is(planned: int, told: str) -> None:
+@pytest.mark.parametrize(("planned", "expected"), [(0, "2"), (2, "2"), (1_000, "2 of 1,000, so far")])
+def test_a_training_that_goes_on_says_how_far_it_is(planned: int, expected: str) -> None:
     table = pd.DataFrame({"epoch": [1, 2], "validation_strict_accuracy": [0.5, 0.75], "validation_loss": [1.0, 0.5]})
-    assert training_facts(lambda: table, planned=planned)[0].value == told
+    assert training_facts(lambda: table, planned=planned)[0].value == expected

@@ -171,7 +171,9 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
         for name, new in _variants(network)
         if name not in WITHOUT_MEANING or not WITHOUT_MEANING[name](network, new)
     }
-    types: set[Any] = {type(one.connectivity) for network in networks.values() for one in network.projections}
+    types: set[Any] = {
+        type(projection.connectivity) for network in networks.values() for projection in network.projections
+    }
     types |= {type(network.encoder) for network in networks.values()}
     types |= {Network, Layer, Projection, Neurons, *psps.values(), InitialWeights, Weighting, Learning, Training}
     fields = {
@@ -229,8 +231,8 @@ def test_breakpoints_are_those_of_the_psp(rise: float, fall: float) -> None:
 def test_learning_rate_is_that_of_the_optimizer(mixed: Network, schedule: Any) -> None:
     settings = Learning(rate=0.003, schedule=schedule)
     network = dataclasses.replace(mixed, learning=settings)
-    told = _cells(describe(network), "G2")["Learning rate"]
-    formulas = re.findall(r"\\eta = ([^$]*)\$", told)
+    cells = _cells(describe(network), "G2")["Learning rate"]
+    formulas = re.findall(r"\\eta = ([^$]*)\$", cells)
     for old, new in {
         r"\times": "*", r"\hspace{0.17em}": "*", r"\frac{1}{2}": "0.5 *", r"\cos \pi z": r"\cos (\pi * z)",
         r"\pi": "math.pi", r"\cos": "math.cos",
@@ -298,12 +300,12 @@ def test_a_graph_tells_every_projection(networks: dict[str, Network]) -> None:
 
 
 def test_weights_of_any_sign_are_told_beside_signed_ones(networks: dict[str, Network]) -> None:
-    told = "Weights of any sign are neither scaled nor counted there."
+    message = "Weights of any sign are neither scaled nor counted there."
     signed = networks["graph"]
-    assert told not in to_markdown(describe(signed))
+    assert message not in to_markdown(describe(signed))
     *others, skip = signed.projections
     half = dataclasses.replace(signed, projections=(*others, dataclasses.replace(skip, sign="any")))
-    assert told in to_markdown(describe(half))
+    assert message in to_markdown(describe(half))
 
 
 def test_delays_are_not_told_where_there_are_none(networks: dict[str, Network]) -> None:
@@ -314,13 +316,13 @@ def test_delays_are_not_told_where_there_are_none(networks: dict[str, Network]) 
 
 def test_the_loss_is_that_of_the_gradient_and_no_gradient_is_exact_on_a_grid(networks: dict[str, Network]) -> None:
     exact = networks["phased"]
-    told = _cells(describe(exact), "G1")
-    assert "the exact gradient of the loss" in told["Exactness"]
-    assert r"$-\frac{1}{\beta} \sum_k q_k \ln p_k$" in told["Output displacement"]
+    cells = _cells(describe(exact), "G1")
+    assert "the exact gradient of the loss" in cells["Exactness"]
+    assert r"$-\frac{1}{\beta} \sum_k q_k \ln p_k$" in cells["Output displacement"]
     gridded = dataclasses.replace(exact, training=dataclasses.replace(exact.training, dt=0.5))
-    told = _cells(describe(gridded), "G1")
-    assert "exact gradient" not in told["Exactness"]
-    assert r"of the grid of $0.5 \text{ ms}$ (approximate" in told["Exactness"]
+    cells = _cells(describe(gridded), "G1")
+    assert "exact gradient" not in cells["Exactness"]
+    assert r"of the grid of $0.5 \text{ ms}$ (approximate" in cells["Exactness"]
 
 
 def test_a_loss_that_targets_may_not_follow_is_not_said_to_be_that_of_the_step(
@@ -332,37 +334,37 @@ def test_a_loss_that_targets_may_not_follow_is_not_said_to_be_that_of_the_step(
     targets.register("lead")(Lead)
     network = networks["phased"]
     network = dataclasses.replace(network, learning=dataclasses.replace(network.learning, targets="lead"))
-    told = _cells(describe(network), "G1")
-    assert told["Output displacement"].startswith("The neuron of the label should fire first. The label is")
-    assert "a loss whose negative gradient the output displacement is, if there is one" in told["Exactness"]
+    cells = _cells(describe(network), "G1")
+    assert cells["Output displacement"].startswith("The neuron of the label should fire first. The label is")
+    assert "a loss whose negative gradient the output displacement is, if there is one" in cells["Exactness"]
 
 
 def test_an_assumed_slope_makes_an_approximation() -> None:
     free = load_preset("rcsnn-fashion-free")
     rough = dataclasses.replace(free, learning=dataclasses.replace(free.learning, derivative="linear"))
-    told = _cells(describe(rough), "G1")["Exactness"]
-    assert told.startswith("The step approximates the gradient of the loss given under output displacement,")
-    assert "the slope at threshold is assumed. That gradient is the one of the loss as long as no spike" in told
+    cells = _cells(describe(rough), "G1")["Exactness"]
+    assert cells.startswith("The step approximates the gradient of the loss given under output displacement,")
+    assert "the slope at threshold is assumed. That gradient is the one of the loss as long as no spike" in cells
 
 
 def test_a_foreign_engine_is_not_described_as_its_stand_in(mixed: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = EngineEntry(lambda network, **settings: None, "leaky neurons", exact=False)  # type: ignore[arg-type]
     monkeypatch.setitem(engines._entries, "leaky", entry)
     monkeypatch.setitem(engines._modules, "leaky", "leaky_engine")
-    own = describe(mixed)
+    described = describe(mixed)
     foreign = dataclasses.replace(mixed, training=dataclasses.replace(mixed.training, engine="leaky"))
-    told = describe(foreign)
+    foreign_tables = describe(foreign)
     who = "the engine 'leaky' of leaky_engine"
     for row in ("Neuron model", "Synapse model", "Simulation"):
-        assert who in _cells(told, "A")[row]
-        assert who not in _cells(own, "A")[row]
-    assert "stand-in" in _cells(told, "A")["Neuron model"]
-    assert "integration is exact" in _cells(own, "D1")["Time"]
-    assert "exact" not in _cells(told, "D1")["Time"]
-    titles = {table.letter: (table.title, *table.notes) for table in told.tables}
+        assert who in _cells(foreign_tables, "A")[row]
+        assert who not in _cells(described, "A")[row]
+    assert "stand-in" in _cells(foreign_tables, "A")["Neuron model"]
+    assert "integration is exact" in _cells(described, "D1")["Time"]
+    assert "exact" not in _cells(foreign_tables, "D1")["Time"]
+    titles = {table.letter: (table.title, *table.notes) for table in foreign_tables.tables}
     for text in (titles["D1"][0], titles["D2"][0], titles["D2"][-1]):
         assert "stand-in" in text
-    assert _cells(told, "G1")["Exactness"].startswith("Of the stand-in")
+    assert _cells(foreign_tables, "G1")["Exactness"].startswith("Of the stand-in")
 
 
 def test_rates_of_a_foreign_engine_are_measured(mixed: Network) -> None:
@@ -371,7 +373,7 @@ def test_rates_of_a_foreign_engine_are_measured(mixed: Network) -> None:
     handed_in = {"seam": "engine", "name": "own", "module": "__main__", "handed_in": True}
     records: list[dict[str, Any]] = [{}, {"plugins": [handed_in]}]
     tables = [optimization_table(fitted, record) for record in records]
-    own, foreign = (next(text for name, text in table.rows if name == "Fitting") for table in tables)
+    measured, foreign = (next(text for name, text in table.rows if name == "Fitting") for table in tables)
     assert "learning rates are measured" in foreign
     assert "equations of the neurons" not in foreign
-    assert "measured" not in own
+    assert "measured" not in measured

@@ -12,7 +12,7 @@ from netsim.data.loading import where
 TEXT = (Path(__file__).parents[2] / "docs" / "concepts" / "binary.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.skipif(not any(place.found for place in where("mnist")), reason="needs MNIST; set NETSIM_DATA")
+@pytest.mark.skipif(not any(location.found for location in where("mnist")), reason="needs MNIST; set NETSIM_DATA")
 def test_program(capsys: pytest.CaptureFixture[str]) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     (shown,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)

@@ -66,9 +66,9 @@ def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:
         "metrics_table": metrics_table(run.folder.metrics),
         "projection_table": projection_table(network),
     }
-    told = dict(re.findall(r"^\| `(\w+_table)` \| [^|]* \| ([^|]*) \|", TEXT, re.MULTILINE))
-    assert set(told) == set(tables)
-    for name, columns in told.items():
+    documented = dict(re.findall(r"^\| `(\w+_table)` \| [^|]* \| ([^|]*) \|", TEXT, re.MULTILINE))
+    assert set(documented) == set(tables)
+    for name, columns in documented.items():
         assert set(columns.split(", ")) == {
             re.sub("^(silent|onset|late)_.*", r"\1_LAYER", c) for c in tables[name].columns
         }, name

@@ -33,15 +33,15 @@ def _agrees(page: dict[str, Any], simulator: str, model: netsim.Model, stimuli: 
     pytest.importorskip(simulator, reason=f"{simulator} is not installed")
     netsim.export(model, "network.nir")
     with torch.no_grad():
-        found = page["first_spikes"]("network.nir", np.moveaxis(stimuli, -1, 1), page[f"in_{simulator}"], dt)
+        result = page["first_spikes"]("network.nir", np.moveaxis(stimuli, -1, 1), page[f"in_{simulator}"], dt)
     expected = netsim.make_engine("event", model.network, dt=dt).present(netsim.Batch(stimuli, model.weights))
     fired = 0
     for population in model.network.populations:
         if population.integrates:
-            own = expected[population.name]
-            theirs = found[f"{population.name}_neurons"].numpy()
-            np.testing.assert_allclose(np.moveaxis(theirs, 1, -1) if theirs.ndim == 4 else theirs, own)
-            fired += int(np.isfinite(own).sum())
+            ours = expected[population.name]
+            theirs = result[f"{population.name}_neurons"].numpy()
+            np.testing.assert_allclose(np.moveaxis(theirs, 1, -1) if theirs.ndim == 4 else theirs, ours)
+            fired += int(np.isfinite(ours).sum())
     assert fired > 0
 
 

@@ -84,4 +84,4 @@ def test_programs_import_public_names(page: Path) -> None:
 def test_every_name_is_told(name: str) -> None:
     """A public name can be had, and says what it is."""
     module = netsim if name == "netsim" else netsim.analysis
-    assert [one for one in module.__all__ if not (getattr(module, one).__doc__ or "").strip()] == []
+    assert [name for name in module.__all__ if not (getattr(module, name).__doc__ or "").strip()] == []

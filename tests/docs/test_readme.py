@@ -51,9 +51,9 @@ def cells_of(page: Path, column: str) -> dict[str, str]:
     """The cells of a column by preset, of the table of presets that has it."""
     header = rf"^\| preset (\|.*\| {re.escape(column)} \|.*)\n\|[-|]+\n((?:\|.*\n)+)"
     ((names, rows),) = re.findall(header, page.read_text("utf-8"), re.MULTILINE)
-    place = [name.strip() for name in names.split("|")].index(column)
+    index = [name.strip() for name in names.split("|")].index(column)
     cells = [row.split("|")[1:] for row in rows.splitlines()]
-    return {first.split("`")[1]: others[place - 1].strip() for first, *others in cells}
+    return {first.split("`")[1]: others[index - 1].strip() for first, *others in cells}
 
 
 def test_one_screen_comes_before_the_first_heading_below_start() -> None:

@@ -102,8 +102,8 @@ def test_the_search_finds(site: Path, words: str) -> None:
     stem = import_module("sphinx.search.en").SearchEnglish({}).stem
     number = index["docnames"].index(WANTED[words])
     for word in words.split():
-        found = [index[part].get(stem(word), []) for part in ("terms", "titleterms")]
-        assert any(number in ([each] if isinstance(each, int) else each) for each in found), word
+        result = [index[part].get(stem(word), []) for part in ("terms", "titleterms")]
+        assert any(number in ([each] if isinstance(each, int) else each) for each in result), word
 
 
 def test_the_search_ranks_attributes_below_pages(site: Path) -> None:

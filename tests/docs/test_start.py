@@ -39,12 +39,12 @@ def test_quickstart_does_what_the_page_says() -> None:
     """The commands of the script are those that the page explains, but for the name of the run."""
     script = (DOCS.parent / "scripts" / "quickstart.sh").read_text(encoding="utf-8")
     done = [line.replace('"$run"', "RUN") for line in script.splitlines() if line.startswith("netsim ")]
-    told = [
+    lines = [
         line[2:].replace("runs/first", "RUN")
         for block in _blocks("tutorial/first_network.md", "console")
         for line in block.splitlines()
     ]
-    assert done == [line for line in told if line.startswith("netsim ")]
+    assert done == [line for line in lines if line.startswith("netsim ")]
 
 
 def test_networks_in_toml(tmp_path: Path) -> None:
@@ -55,4 +55,7 @@ def test_networks_in_toml(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         assert read_network(tmp_path / name).shapes == shapes
     assert read_network(tmp_path / "chain.toml").layers() == load_preset("digits").layers()
-    assert [one.source for one in read_network(tmp_path / "graph.toml").incoming("output")] == ["hidden", "stimulus"]
+    assert [projection.source for projection in read_network(tmp_path / "graph.toml").incoming("output")] == [
+        "hidden",
+        "stimulus",
+    ]

@@ -16,9 +16,9 @@ MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
 
 
-def identical_and_largest(one: Latencies, other: Latencies) -> tuple[float, float]:
+def identical_and_largest(first: Latencies, second: Latencies) -> tuple[float, float]:
     """Share of neuron-presentations with identical latencies, and the largest difference (ms) of the rest."""
-    pairs = [(one[name].ravel(), other[name].ravel()) for name in one if name != STIMULUS]
+    pairs = [(first[name].ravel(), second[name].ravel()) for name in first if name != STIMULUS]
     a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
     same = np.isclose(a, b, rtol=0, atol=1e-6)
     return float(same.mean()), float(np.abs(a[~same] - b[~same]).max(initial=0.0))

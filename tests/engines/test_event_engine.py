@@ -246,26 +246,26 @@ def test_sums_of_signs_that_are_looked_up_are_those_of_weights(
     network = dataclasses.replace(network, weighting=Weighting(weighting))
     stimuli = np.random.default_rng(0).uniform(0, 16, (9, 9, 9, 1))  # half of them after the end: silent
     stimuli[stimuli > 8] = np.inf
-    found: list[Signs | None] = []
+    result: list[Signs | None] = []
 
     def noted(weights: np.ndarray, channels: int) -> Signs | None:
-        found.append(by_signs(weights, channels))
-        return found[-1]
+        result.append(by_signs(weights, channels))
+        return result[-1]
 
     monkeypatch.setattr("netsim.engines.event.closed_form.by_signs", noted)
     monkeypatch.setattr("netsim.engines.event.closed_form.has_avx512", lambda: looks_up)
     double, single = (EventEngine(network, precision=precision) for precision in ("double", "single"))
     expected = double.present(Batch(stimuli, weights))
-    found.clear()
+    result.clear()
     together = single.present(Batch(stimuli, weights))
-    assert [one is not None for one in found] == taken
+    assert [signs is not None for signs in result] == taken
     same_times(together, expected, tolerance=1e-4)
     some_of_each(expected)
     for number in range(len(stimuli)):
         alone = single.present(Batch(stimuli[number : number + 1], weights))
         assert all(
-            np.array_equal(one[0], of_all[number])
-            for one, of_all in zip(alone.values(), together.values(), strict=True)
+            np.array_equal(of_single[0], of_all[number])
+            for of_single, of_all in zip(alone.values(), together.values(), strict=True)
         )
 
 
@@ -274,7 +274,7 @@ def test_batches_larger_than_a_part(layered: MakeNetwork, random_batch: MakeBatc
     batch = random_batch(network, 130, seed=8)
     engine = EventEngine(network)
     alone = [engine.present(Batch(batch.stimuli[k : k + 1], batch.weights)) for k in range(130)]
-    one_by_one = Latencies({name: np.concatenate([one[name] for one in alone]) for name in network.shapes})
+    one_by_one = Latencies({name: np.concatenate([latencies[name] for latencies in alone]) for name in network.shapes})
     same_times(engine.present(batch), one_by_one, tolerance=1e-9)
 
 
@@ -451,11 +451,11 @@ def test_recorded_potentials_solve_the_equation(
             at_spike = trace.potential[trace.time == spike].item()
             assert at_spike >= neurons.threshold * (1 - 1e-8)
         if dt == 0:
-            place = tuple(int(k) for k in np.unravel_index(trace.neuron, layer.shape))
+            index = tuple(int(k) for k in np.unravel_index(trace.neuron, layer.shape))
             source = latencies[projection.source][trace.presentation]
-            synapses = oracle.synapses_of(network, projection, source, place)
+            synapses = oracle.synapses_of(network, projection, source, index)
             arrivals = oracle.arrivals_of([projection], [synapses], batch.weights)
-            bias = batch.weights[f"{layer.name}.bias"][place[-1]]
+            bias = batch.weights[f"{layer.name}.bias"][index[-1]]
             between = np.linspace(0, network.duration, 500)
             expected = oracle.potential(neurons, arrivals, bias, between)
             np.testing.assert_allclose(np.interp(between, trace.time, trace.potential), expected, atol=1e-9)
@@ -559,8 +559,8 @@ def test_weights_that_were_checked_are_looked_at_by_name_shape_and_type_alone(ra
     batch = random_batch(network, 3, seed=1)
     engine, kernel = EventEngine(network), batch.weights["output.kernel"]
     checked = dataclasses.replace(batch, weights_checked=True)
-    for one, other in zip(engine.present(batch).values(), engine.present(checked).values(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for first, second in zip(engine.present(batch).values(), engine.present(checked).values(), strict=True):
+        np.testing.assert_array_equal(first, second)
     wrong = {"output.kernel": np.full_like(kernel, np.nan)}
     with pytest.raises(DataError, match=r"output.kernel contains NaN or infinity"):
         engine.present(dataclasses.replace(batch, weights=wrong))
@@ -582,7 +582,7 @@ def test_arrays_in_another_order_of_bytes_are_taken(layered: MakeNetwork, random
     swapped = {name: array.astype(array.dtype.newbyteorder()) for name, array in batch.weights.items()}
     stimuli = batch.stimuli.astype(batch.stimuli.dtype.newbyteorder())
     engine = EventEngine(network)
-    for one, other in zip(
+    for first, second in zip(
         engine.present(batch).values(), engine.present(Batch(stimuli, swapped)).values(), strict=True
     ):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(first, second)

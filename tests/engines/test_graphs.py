@@ -57,14 +57,14 @@ def test_delays_that_learn_change_from_batch_to_batch() -> None:
     event = EventEngine(network, dt=0.5).run(conversation())
     brian2 = Brian2Engine(network, 0.5, target="numpy", copies=2).run(conversation())
     for ours, theirs in zip(event, brian2, strict=True):
-        for one, other in zip(ours.values(), theirs.values(), strict=True):
-            np.testing.assert_array_equal(np.rint(one / 0.5), np.rint(other / 0.5))
-    assert all((one["output"] != other["output"]).any() for one, other in pairwise(event))
+        for first, second in zip(ours.values(), theirs.values(), strict=True):
+            np.testing.assert_array_equal(np.rint(first / 0.5), np.rint(second / 0.5))
+    assert all((first["output"] != second["output"]).any() for first, second in pairwise(event))
 
 
 def test_potentials_come_from_all_projections(drawn: ModuleType) -> None:
-    free = (found for found in map(drawn.relayed_network, range(200)) if found.neurons("output").regime == "free")
-    network = next(found for found in free if len(found.incoming("output")) == 4)
+    free = (network for network in map(drawn.relayed_network, range(200)) if network.neurons("output").regime == "free")
+    network = next(candidate for candidate in free if len(candidate.incoming("output")) == 4)
     batch = drawn.weights_and_stimuli(network, 12, 1)
     engine = EventEngine(network, record=[Recorded("output", neuron) for neuron in range(4)])
     latencies = engine.present(batch)["output"]
@@ -288,10 +288,12 @@ class Wrong(Dense):
     backwards: bool = False
 
     def connections(self, source: Shape, target: Shape) -> Connections:
-        found = super().connections(source, target)
-        end = len(found.post) - self.fewer
-        made = Connections(found.pre + self.pre, found.post[:end] + self.post, found.weight + self.weight)
-        return Connections(*(one[::-1] for one in made)) if self.backwards else made
+        connections = super().connections(source, target)
+        end = len(connections.post) - self.fewer
+        made = Connections(
+            connections.pre + self.pre, connections.post[:end] + self.post, connections.weight + self.weight
+        )
+        return Connections(*(array[::-1] for array in made)) if self.backwards else made
 
     def window(self, source: Shape, target: Shape) -> None:  # type: ignore[override]
         """None: the arrays count."""
@@ -322,8 +324,8 @@ def test_weights_are_those_of_the_neuron_that_receives() -> None:
     @dataclasses.dataclass(frozen=True)
     class Shifted(Dense):
         def connections(self, source: Shape, target: Shape) -> Connections:
-            found = super().connections(source, target)
-            return found._replace(weight=(found.weight + 1) % 16)
+            connections = super().connections(source, target)
+            return connections._replace(weight=(connections.weight + 1) % 16)
 
     network = _two(dataclasses.replace(IN, connectivity=Shifted()), OUT)
     with pytest.raises(SpecificationError, match="weights whose last axis is not the axis of the receiving neuron"):

@@ -57,10 +57,10 @@ def _agrees(drawn: ModuleType, oracle: ModuleType, kind: str, seed: int, dt: flo
     batch = batch_of(network, 1, seed)
     changes = (batch.silenced, batch.thresholds, batch.delays)
     expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, dt, *changes)
-    found = EventEngine(network, dt=dt).present(batch)
-    for name, times in found.items():
+    spikes = EventEngine(network, dt=dt).present(batch)
+    for name, times in spikes.items():
         np.testing.assert_allclose(times, expected[name], rtol=0, atol=1e-9, err_msg=f"{kind}, seed {seed}, {name}")
-    return int(sum(np.isfinite(times).sum() for name, times in found.items() if name != "stimulus"))
+    return int(sum(np.isfinite(times).sum() for name, times in spikes.items() if name != "stimulus"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,10 +97,10 @@ def test_brian2_converges_with_the_first_order_of_the_step() -> None:
     exact = EventEngine(network).present(batch)["hidden"]
     errors = []
     for dt in (0.4, 0.2, 0.1):
-        found = Brian2Engine(network, dt=dt, target="numpy", copies=8).present(batch)["hidden"]
-        both = np.isfinite(exact) & np.isfinite(found)
+        spikes = Brian2Engine(network, dt=dt, target="numpy", copies=8).present(batch)["hidden"]
+        both = np.isfinite(exact) & np.isfinite(spikes)
         assert both.mean() > 0.3
-        errors.append(np.abs(found[both] - exact[both]).mean())
+        errors.append(np.abs(spikes[both] - exact[both]).mean())
     orders = np.log2(np.array(errors[:-1]) / errors[1:])
     assert (np.abs(orders - 1) < 0.5).all(), orders
 
@@ -130,10 +130,10 @@ def test_without_leak_and_decay_neurons_are_those_with_ramps() -> None:
     leaky = _two_layers(1.0, tau=1e9, threshold=1e-8)
     layers = leaky.layers()
     assert layers is not None
-    lines = [dataclasses.replace(one, neurons=Neurons(threshold=1e-8, tau=1e9)) for one in layers]
+    lines = [dataclasses.replace(layer, neurons=Neurons(threshold=1e-8, tau=1e9)) for layer in layers]
     batch = _batch(leaky)
-    found, expected = EventEngine(leaky).present(batch), EventEngine(leaky.with_layers(lines)).present(batch)
-    for name, times in found.items():
+    spikes, expected = EventEngine(leaky).present(batch), EventEngine(leaky.with_layers(lines)).present(batch)
+    for name, times in spikes.items():
         np.testing.assert_allclose(times, expected[name], rtol=0, atol=1e-4)
 
 
@@ -154,9 +154,9 @@ def test_potentials_reach_threshold_at_the_spike(ratio: float) -> None:
     causes = causes_of(network, batch, latencies, Recorded("output", 1), 30.0)
     alone = Batch(batch.stimuli[:1], batch.weights)
     first = output_potentials(
-        network, alone.weights, {name: one[:1] for name, one in latencies.items()}, np.array([30.0])
+        network, alone.weights, {name: times[:1] for name, times in latencies.items()}, np.array([30.0])
     )
-    assert sum(float(one.potentials.sum()) for one in causes) == pytest.approx(first[0, 1], abs=0.02 * 30)
+    assert sum(float(cause.potentials.sum()) for cause in causes) == pytest.approx(first[0, 1], abs=0.02 * 30)
 
 
 def test_recorded_potentials_of_both_engines_agree() -> None:

@@ -45,10 +45,10 @@ from netsim.weights.layout import weight_shapes
 def test_networks_with_loops_are_read_as_they_are_written(drawn: ModuleType) -> None:
     for seed in range(20):
         network = drawn.random_network(seed)
-        own = (drawn.EveryOther, drawn.DrawnPairs)
-        kept = [one for one in network.projections if not isinstance(one.connectivity, own)]
-        others = [one for one in network.projections if isinstance(one.connectivity, own)]
-        registered = [*kept, *(dataclasses.replace(one, connectivity=Dense()) for one in others)]
+        kinds = (drawn.EveryOther, drawn.DrawnPairs)
+        kept = [projection for projection in network.projections if not isinstance(projection.connectivity, kinds)]
+        others = [projection for projection in network.projections if isinstance(projection.connectivity, kinds)]
+        registered = [*kept, *(dataclasses.replace(projection, connectivity=Dense()) for projection in others)]
         network = dataclasses.replace(network, projections=tuple(registered))
         assert network_from_dict(network_to_dict(network)) == network
 
@@ -69,12 +69,12 @@ def _present(
 ) -> list[float]:
     count = network.outputs
     weights = {"output.kernel": forward * np.eye(count), "output_to_output.kernel": np.full((count, count), lateral)}
-    kept = {name: weights[name] for name in [f"{one.name}.kernel" for one in network.projections]}
+    kept = {name: weights[name] for name in [f"{projection.name}.kernel" for projection in network.projections]}
     batch = Batch(np.array(times).reshape(1, 1, count, 1), kept)
-    found: list[float] = EventEngine(network, dt=dt).present(batch)["output"][0].tolist()
+    spikes: list[float] = EventEngine(network, dt=dt).present(batch)["output"][0].tolist()
     if dt:
-        assert Brian2Engine(network, dt=dt, target="numpy").present(batch)["output"][0].tolist() == found
-    return found
+        assert Brian2Engine(network, dt=dt, target="numpy").present(batch)["output"][0].tolist() == spikes
+    return spikes
 
 
 FREE = Neurons(threshold=1.0, tau=10.0)
@@ -241,14 +241,14 @@ def test_winners_by_times_are_those_spike_by_spike(
     stimuli[:, 3:] = math.inf
     thresholds = {"maps": generator.choice([0.5, 0.5, 0.4], (6, 6, 4))}
     for batch in (Batch(stimuli, weights), Batch(stimuli, weights, thresholds=thresholds)):
-        found = EventEngine(network, dt=dt).present(batch)
+        spikes = EventEngine(network, dt=dt).present(batch)
         with monkeypatch.context() as one_by_one:
             one_by_one.setattr(competition, "MOST_WINNERS", 0)
             expected = EventEngine(network, dt=dt).present(batch)
-        for own, other in zip(found.values(), expected.values(), strict=True):
-            np.testing.assert_allclose(own, other, rtol=1e-12)
-        assert np.isfinite(found["maps"]).any()
-        assert (winners.first == 40) or np.isinf(found["maps"]).any()
+        for ours, other in zip(spikes.values(), expected.values(), strict=True):
+            np.testing.assert_allclose(ours, other, rtol=1e-12)
+        assert np.isfinite(spikes["maps"]).any()
+        assert (winners.first == 40) or np.isinf(spikes["maps"]).any()
 
 
 @pytest.mark.parametrize("precision", ["single", "double"])
@@ -269,10 +269,10 @@ def test_simultaneous_spikes_are_those_within_an_instant_of_the_earliest(precisi
         ([1, 1, 0, 9], [1, 1, 9, 9], [1, 9, 0, 9]),
         ([1, 2, 0, 0], [1, 9, 0, 9], [9, 9, 0, 0]),
     ):
-        own = exact if precision == "single" else expected
+        decisive = exact if precision == "single" else expected
         spikes, wanted = (
             np.array([[np.inf if time == 9 else 20 + time * near for time in some]], clock.dtype)
-            for some in (times, own)
+            for some in (times, decisive)
         )
         silence(spikes)
         np.testing.assert_array_equal(spikes, wanted)
@@ -298,8 +298,8 @@ def test_the_earlier_spike_wins_in_single_precision_too(kind: str, regime: str) 
     weights["output.kernel"] += 1.0
     stimuli = np.array([5.00004, 5.0, 5.00008, 6.0, 5.00004, 5.0]).reshape(2, 1, 3, 1)
     for precision in ("single", "double"):
-        found = EventEngine(network, precision=precision).present(Batch(stimuli, weights))["maps"]
-        assert np.isfinite(found).reshape(2, 3).tolist() == [[False, True, False], [False, False, True]], precision
+        spikes = EventEngine(network, precision=precision).present(Batch(stimuli, weights))["maps"]
+        assert np.isfinite(spikes).reshape(2, 3).tolist() == [[False, True, False], [False, False, True]], precision
 
 
 def test_training_and_evaluation_have_the_same_winners() -> None:
@@ -341,12 +341,12 @@ def test_presentations_in_one_run_of_brian2_know_nothing_of_each_other(copies: i
     excited, rivals = _alone(FREE, 2), _alone(FREE, 3, PopulationWinners(1), False)
     stimuli = np.array([[0.0, 4.0], [0.0, 4.0], [4.0, 0.0]]).reshape(3, 1, 2, 1)
     batch = Batch(stimuli, {"output.kernel": np.eye(2), "output_to_output.kernel": np.ones((2, 2))})
-    found = Brian2Engine(excited, dt=0.5, target="numpy", copies=copies).present(batch)["output"]
-    assert found.tolist() == [[10.0, 12.0], [10.0, 12.0], [12.0, 10.0]]
+    spikes = Brian2Engine(excited, dt=0.5, target="numpy", copies=copies).present(batch)["output"]
+    assert spikes.tolist() == [[10.0, 12.0], [10.0, 12.0], [12.0, 10.0]]
     stimuli = np.array([[5.0, 1.0, 3.0], [1.0, 5.0, 3.0], [5.0, 3.0, 1.0]]).reshape(3, 1, 3, 1)
     batch = Batch(stimuli, {"output.kernel": np.eye(3)})
-    found = Brian2Engine(rivals, dt=0.5, target="numpy", copies=copies).present(batch)["output"]
-    assert found.tolist() == [[math.inf, 11.0, math.inf], [11.0, math.inf, math.inf], [math.inf, math.inf, 11.0]]
+    spikes = Brian2Engine(rivals, dt=0.5, target="numpy", copies=copies).present(batch)["output"]
+    assert spikes.tolist() == [[math.inf, 11.0, math.inf], [11.0, math.inf, math.inf], [math.inf, math.inf, 11.0]]
 
 
 def test_no_presentation_has_no_winners() -> None:

@@ -98,9 +98,9 @@ def test_integrators_by_hand_fire_as_those_of_netsim(copies: int) -> None:
 
 def test_a_second_thread_leaves_a_conversation_alone() -> None:
     """It is refused before it touches the state of the network."""
-    own = Own()
-    own.hidden.v = 0.25
-    engine, network = own.engine(), _network()
+    custom = Own()
+    custom.hidden.v = 0.25
+    engine, network = custom.engine(), _network()
     begun, ended = threading.Event(), threading.Event()
     heard: list[Latencies] = []
 
@@ -119,10 +119,10 @@ def test_a_second_thread_leaves_a_conversation_alone() -> None:
     finally:
         ended.set()
         thread.join(60)
-    for one, other in zip(*heard, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for first, second in zip(*heard, strict=True):
+        np.testing.assert_array_equal(first, second)
     assert len(engine.begun) == 10
-    np.testing.assert_array_equal(own.hidden.v, [0.25] * 3)
+    np.testing.assert_array_equal(custom.hidden.v, [0.25] * 3)
 
 
 def test_shared_weights_and_parts_of_groups() -> None:
@@ -130,7 +130,7 @@ def test_shared_weights_and_parts_of_groups() -> None:
     network = _network(Convolution(1, 1))
     projection = network.projection("hidden")
     connections = network.connections(projection)
-    own = Own()
+    custom = Own()
     cells = b2.NeuronGroup(
         7,
         INTEGRATE,
@@ -138,21 +138,21 @@ def test_shared_weights_and_parts_of_groups() -> None:
         refractory="True",
         reset="",
         method="euler",
-        namespace={"tau": own.tau},
+        namespace={"tau": custom.tau},
     )
     hidden, output = cells[1:5], cells[5:7]
     kernel = b2.NeuronGroup(1, "w : 1")
-    first = b2.Synapses(own.stimulus, hidden, "w : 1 (linked)\nindex : integer (constant)", on_pre="I_post += w")
+    first = b2.Synapses(custom.stimulus, hidden, "w : 1 (linked)\nindex : integer (constant)", on_pre="I_post += w")
     first.connect(i=connections.pre, j=connections.post)
     first.index = connections.weight
     first.w = b2.linked_var(kernel, "w", index="index")
     second = b2.Synapses(hidden, output, "w : 1", on_pre="I_post += w")
     second.connect()
-    own.network = b2.Network(own.stimulus, cells, kernel, first, second)
-    own.network.schedule = SCHEDULE
-    engine = own.engine(
+    custom.network = b2.Network(custom.stimulus, cells, kernel, first, second)
+    custom.network.schedule = SCHEDULE
+    engine = custom.engine(
         network=network,
-        populations={"stimulus": own.stimulus, "hidden": hidden, "output": output},
+        populations={"stimulus": custom.stimulus, "hidden": hidden, "output": output},
         weights={"hidden": kernel, "output": second},
     )
     batch = Batch(_stimuli(), _weights(network), {"hidden": np.arange(4).reshape(2, 2, 1) == 2})
@@ -171,13 +171,13 @@ def test_several_synapses_of_two_neurons(copies: int, drawn: ModuleType) -> None
     pre, post, _ = network.connections(network.projection("hidden"))
     assert len(set(zip(pre, post, strict=True))) < len(pre)
     order = np.random.default_rng(0).permutation(len(pre))
-    own = Own(copies)
-    first = b2.Synapses(own.stimulus, own.hidden, "w : 1", on_pre="I_post += w")
+    custom = Own(copies)
+    first = b2.Synapses(custom.stimulus, custom.hidden, "w : 1", on_pre="I_post += w")
     copy = np.arange(copies)[:, None]
     first.connect(i=(pre[order] + 4 * copy).ravel(), j=(post[order] + 3 * copy).ravel())
-    own.network.remove(own.first)
-    own.network.add(first)
-    engine = own.engine(network=network, weights={"hidden": first, "output": (own.second, "strength")})
+    custom.network.remove(custom.first)
+    custom.network.add(first)
+    engine = custom.engine(network=network, weights={"hidden": first, "output": (custom.second, "strength")})
     batch = Batch(_stimuli(), _weights(network))
     for ours, theirs in zip(engine.present(batch), make_engine("event", network, dt=0.5).present(batch), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -185,14 +185,14 @@ def test_several_synapses_of_two_neurons(copies: int, drawn: ModuleType) -> None
     for pair in set(zip(pre, post, strict=True)):
         own_weights = _weights(network)["hidden.kernel"][(pre == pair[0]) & (post == pair[1])]
         np.testing.assert_array_equal(weights[(i == pair[0]) & (j == pair[1])], own_weights)
-    other = b2.Synapses(own.stimulus, own.hidden, "w : 1", on_pre="I_post += w")
+    other = b2.Synapses(custom.stimulus, custom.hidden, "w : 1", on_pre="I_post += w")
     pre, post = pre.copy(), post.copy()
     pre[order[0]], post[order[0]] = pre[order[1]], post[order[1]]
     other.connect(i=(pre + 4 * copy).ravel(), j=(post + 3 * copy).ravel())
-    own.network.remove(first)
-    own.network.add(other)
+    custom.network.remove(first)
+    custom.network.add(other)
     with pytest.raises(SpecificationError, match=rf"has {11 * copies} synapses, which are not the {11 * copies} of"):
-        own.engine(network=network, weights={"hidden": other, "output": (own.second, "strength")})
+        custom.engine(network=network, weights={"hidden": other, "output": (custom.second, "strength")})
 
 
 def test_other_spikes_of_a_part_of_a_group_leave_those_of_the_rest() -> None:
@@ -213,15 +213,15 @@ def test_other_spikes_of_a_part_of_a_group_leave_those_of_the_rest() -> None:
 def test_what_a_user_adds_stays_in_the_run() -> None:
     """A monitor goes on, a current drives and a lateral synapse inhibits, in each presentation anew."""
     weights = _weights(_network())
-    plain, own = Own().engine(), Own()
+    plain, custom = Own().engine(), Own()
     push = b2.SpikeGeneratorGroup(1, [0], [3] * b2.ms, period=40 * b2.ms)
-    onto = b2.Synapses(push, own.hidden, on_pre="v_post += 2")
+    onto = b2.Synapses(push, custom.hidden, on_pre="v_post += 2")
     onto.connect(i=0, j=0)
-    lateral = b2.Synapses(own.hidden, own.hidden, on_pre="v_post -= 5", delay=1 * b2.ms)
+    lateral = b2.Synapses(custom.hidden, custom.hidden, on_pre="v_post -= 5", delay=1 * b2.ms)
     lateral.connect("i != j")
-    monitor = b2.SpikeMonitor(own.hidden)
-    own.network.add(push, onto, lateral, monitor)
-    engine = own.engine()
+    monitor = b2.SpikeMonitor(custom.hidden)
+    custom.network.add(push, onto, lateral, monitor)
+    engine = custom.engine()
     stimuli = np.full((3, 2, 2, 1), np.inf)
     stimuli[:, 0, 0, 0] = 9.0
     hidden = engine.present(Batch(stimuli, weights))["hidden"]
@@ -250,13 +250,13 @@ def test_spikes_on_their_way_do_not_reach_the_next_presentation(target: str) -> 
 
 
 def test_state_is_left_as_it_was() -> None:
-    own = Own()
-    own.hidden.v = [0.1, 0.2, 0.3]
-    engine, weights = own.engine(), _weights(_network())
+    custom = Own()
+    custom.hidden.v = [0.1, 0.2, 0.3]
+    engine, weights = custom.engine(), _weights(_network())
     first = engine.present(Batch(_stimuli(), weights))
-    np.testing.assert_array_equal(own.hidden.v[:], [0.1, 0.2, 0.3])
-    np.testing.assert_array_equal(own.first.w[:].reshape(4, 3), weights["hidden.kernel"])
-    own.hidden.v = 0
+    np.testing.assert_array_equal(custom.hidden.v[:], [0.1, 0.2, 0.3])
+    np.testing.assert_array_equal(custom.first.w[:].reshape(4, 3), weights["hidden.kernel"])
+    custom.hidden.v = 0
     assert (engine.present(Batch(_stimuli(), weights))["hidden"] > first["hidden"]).any()
 
 
@@ -295,33 +295,33 @@ def test_what_does_not_fit_is_named(parts: dict[str, Any], message: str) -> None
 
 
 def test_other_synapses_than_those_of_the_network_are_refused() -> None:
-    own = Own(2)
-    across = b2.Synapses(own.stimulus, own.hidden, "w : 1", on_pre="I_post += w")
+    custom = Own(2)
+    across = b2.Synapses(custom.stimulus, custom.hidden, "w : 1", on_pre="I_post += w")
     across.connect()
-    few = b2.Synapses(own.stimulus, own.hidden, "w : 1", on_pre="I_post += w")
+    few = b2.Synapses(custom.stimulus, custom.hidden, "w : 1", on_pre="I_post += w")
     few.connect("i // 4 == j // 3 and i != 2")
     for synapses, message in (
         (across, "connects copies with each other"),
         (few, "21 synapses, .* not the 24 of Dense"),
     ):
         with pytest.raises(SpecificationError, match=rf"^weights.hidden: .*{message}"):
-            own.engine(weights={"hidden": synapses, "output": (own.second, "strength")})
+            custom.engine(weights={"hidden": synapses, "output": (custom.second, "strength")})
     with pytest.raises(SpecificationError, match=r"does not connect the groups stimulus and hidden"):
-        own.engine(weights={"hidden": (own.second, "strength"), "output": (own.second, "strength")})
+        custom.engine(weights={"hidden": (custom.second, "strength"), "output": (custom.second, "strength")})
 
 
 def test_weights_with_a_unit_say_what_one_stands_for() -> None:
-    own = Own()
-    first = b2.Synapses(own.stimulus, own.hidden, "w : volt", on_pre="I_post += w/mV")
+    custom = Own()
+    first = b2.Synapses(custom.stimulus, custom.hidden, "w : volt", on_pre="I_post += w/mV")
     first.connect()
-    own.network.remove(own.first)
-    own.network.add(first)
+    custom.network.remove(custom.first)
+    custom.network.add(first)
     weights = _weights(_network())
     with pytest.raises(SpecificationError, match=r"^weights.hidden: 'w' has a unit; say what 1 stands for"):
-        own.engine(weights={"hidden": first, "output": (own.second, "strength")})
+        custom.engine(weights={"hidden": first, "output": (custom.second, "strength")})
     with pytest.raises(SpecificationError, match=r"^weights.hidden: 'w' has the dimensions"):
-        own.engine(weights={"hidden": (first, "w", b2.ms), "output": (own.second, "strength")})
-    engine = own.engine(weights={"hidden": (first, "w", b2.mV), "output": (own.second, "strength")})
+        custom.engine(weights={"hidden": (first, "w", b2.ms), "output": (custom.second, "strength")})
+    engine = custom.engine(weights={"hidden": (first, "w", b2.mV), "output": (custom.second, "strength")})
     batch = Batch(_stimuli(), weights)
     for ours, theirs in zip(
         engine.present(batch).values(),
@@ -332,23 +332,23 @@ def test_weights_with_a_unit_say_what_one_stands_for() -> None:
 
 
 def test_biases_with_a_unit_are_in_what_one_stands_for() -> None:
-    own = Own(2)
+    custom = Own(2)
     in_volts = INTEGRATE.replace("bias)", "bias/mV)").replace("bias : 1", "bias : volt")
     common = {"threshold": "v >= 1*(1 - 1e-9)", "refractory": "True", "method": "euler", "reset": ""}
-    own.output = b2.NeuronGroup(4, in_volts, namespace={"tau": own.tau}, **common)
-    own.second = b2.Synapses(own.hidden, own.output, "strength : 1", on_pre="I_post += strength")
-    own.second.connect("i // 3 == j // 2")
-    own.network = b2.Network(own.stimulus, own.hidden, own.output, own.first, own.second)
-    own.network.schedule = SCHEDULE
+    custom.output = b2.NeuronGroup(4, in_volts, namespace={"tau": custom.tau}, **common)
+    custom.second = b2.Synapses(custom.hidden, custom.output, "strength : 1", on_pre="I_post += strength")
+    custom.second.connect("i // 3 == j // 2")
+    custom.network = b2.Network(custom.stimulus, custom.hidden, custom.output, custom.first, custom.second)
+    custom.network.schedule = SCHEDULE
     with pytest.raises(SpecificationError, match=r"^biases.output: 'bias' has a unit; say what 1 stands for"):
-        own.engine()
-    engine = own.engine(biases={"hidden": "bias", "output": ("bias", b2.mV)})
+        custom.engine()
+    engine = custom.engine(biases={"hidden": "bias", "output": ("bias", b2.mV)})
     batch = Batch(_stimuli(), _weights(_network()))
     for ours, theirs in zip(
         engine.present(batch), make_engine("event", _network(), dt=0.5).present(batch), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
-    np.testing.assert_allclose(own.output.bias[:] / b2.mV, np.tile(batch.weights["output.bias"], 2))
+    np.testing.assert_allclose(custom.output.bias[:] / b2.mV, np.tile(batch.weights["output.bias"], 2))
 
 
 def test_thresholds_and_delays_of_a_batch_are_refused() -> None:

@@ -44,8 +44,8 @@ def test_neurons_are_silenced_by_zeros_and_ones_as_well() -> None:
         assert np.isinf(expected["hidden"][:, ones == 1]).all()
         assert np.isfinite(expected["hidden"][:, ones == 0]).any()
         for given_ones in (ones, ones.astype(np.float32), ones.tolist()):
-            found = engine.present(Batch(STIMULI, WEIGHTS, {"hidden": given_ones}))
-            for ours, theirs in zip(found.values(), expected.values(), strict=True):
+            spikes = engine.present(Batch(STIMULI, WEIGHTS, {"hidden": given_ones}))
+            for ours, theirs in zip(spikes.values(), expected.values(), strict=True):
                 np.testing.assert_array_equal(ours, theirs)
         with pytest.raises(DataError, match="silenced: hidden contains other values than True and False"):
             engine.present(Batch(STIMULI, WEIGHTS, {"hidden": np.arange(6)}))
@@ -113,8 +113,8 @@ def test_an_engine_presents_in_one_thread_at_a_time() -> None:
     for engine in _engines():
         assert "is presenting already; make an engine for each thread" in _refused_meanwhile(engine, engine)
         assert len(engine.present(Batch(STIMULI, WEIGHTS))) == 3  # and can be used again
-    one, another = (Brian2Engine(NETWORK, dt=0.5, target="numpy", copies=2) for _ in range(2))
-    assert "brian2: is running in another thread" in _refused_meanwhile(one, another)
+    first, another = (Brian2Engine(NETWORK, dt=0.5, target="numpy", copies=2) for _ in range(2))
+    assert "brian2: is running in another thread" in _refused_meanwhile(first, another)
 
 
 def test_a_process_that_is_forked_meanwhile_presents(forked: Callable[[Callable[[], object]], str]) -> None:

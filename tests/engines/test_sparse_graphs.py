@@ -126,8 +126,8 @@ def test_a_thinned_layer_is_a_dense_one_whose_other_weights_are_zero() -> None:
         )
         dense = sparse.with_layers([Layer("output", Dense(40), neurons)])
         batch = batch_of_any(sparse)
-        found, full = sparse.connections(sparse.projections[0]), np.zeros((25, 40))
-        full[found.pre, found.post] = batch.weights["output.kernel"]
+        connections, full = sparse.connections(sparse.projections[0]), np.zeros((25, 40))
+        full[connections.pre, connections.post] = batch.weights["output.kernel"]
         for precision in ("double", "single"):
             ours = EventEngine(sparse, precision=precision).present(batch)["output"]
             theirs = EventEngine(dense, precision=precision).present(Batch(batch.stimuli, {"output.kernel": full}))[
@@ -154,12 +154,12 @@ def test_all_synapses_of_two_neurons_count(regime: str, synaptic: bool) -> None:
     encoder, name = IntensityEncoder((3, 3, 1), 10.0), "output.kernel"
     listed = Network.chain("x", encoder, [Layer("output", EdgeList(outputs, "edges.csv"), neurons, delay=delay)], 40.0)
     dense = listed.with_layers([Layer("output", Dense(outputs), neurons)])
-    found = listed.connections(listed.projections[0])
-    weights = {name: generator.normal(0.1, 0.3, found.pre.size)}
+    connections = listed.connections(listed.projections[0])
+    weights = {name: generator.normal(0.1, 0.3, connections.pre.size)}
     sums = np.zeros((inputs, outputs))
-    np.add.at(sums, (found.pre, found.post), weights[name])
+    np.add.at(sums, (connections.pre, connections.post), weights[name])
     stimuli = generator.uniform(0.0, 10.0, (20, 3, 3, 1))
-    delays = {"output.delay": np.zeros(found.pre.size)} if synaptic else {}
+    delays = {"output.delay": np.zeros(connections.pre.size)} if synaptic else {}
     for precision in ("double", "single"):
         ours = EventEngine(listed, precision=precision).present(Batch(stimuli, weights | delays))["output"]
         theirs = EventEngine(dense, precision=precision).present(Batch(stimuli, {name: sums}))["output"]

@@ -73,8 +73,8 @@ def test_the_spike_of_a_neuron_does_not_depend_on_its_neighbours_in_a_block(
         layer = Layer("output", Dense(members.size), neurons=neurons)
         network = Network.chain("one", IntensityEncoder((1, 1, 50), 10.0), (layer,), duration=100.0)
         weights = {"output.kernel": kernel[:, members], "output.bias": bias[members]}
-        own = {"output": thresholds[members]} if heterogeneous else {}
-        return EventEngine(network, precision=precision).present(Batch(stimuli, weights, thresholds=own))["output"]
+        given = {"output": thresholds[members]} if heterogeneous else {}
+        return EventEngine(network, precision=precision).present(Batch(stimuli, weights, thresholds=given))["output"]
 
     together = latencies(np.arange(83))
     assert 0.2 < np.isfinite(together).mean() < 0.95

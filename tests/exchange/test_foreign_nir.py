@@ -185,8 +185,8 @@ def test_first_spikes_come_a_step_later_with_every_layer(
 
 
 def _leaky(graph: Any) -> Any:
-    one = np.ones(4)
-    graph.nodes["6.IF"] = nir.LIF(tau=one, r=one, v_leak=0 * one, v_threshold=one)
+    ones = np.ones(4)
+    graph.nodes["6.IF"] = nir.LIF(tau=ones, r=ones, v_leak=0 * ones, v_threshold=ones)
     return graph
 
 

@@ -122,16 +122,16 @@ def test_networks(run: Run) -> None:
     assert "• plain: a table (.plain)" in shown.printed
     exported.check()
     assert "network.plain: PLAIN has no primitives for spikes; other tools will not see them" in exported.err
-    told = json.loads(imported.printed)
-    assert (told["network"], told["assumed"]) == ("digits", ["all"])
+    answer = json.loads(imported.printed)
+    assert (answer["network"], answer["assumed"]) == ("digits", ["all"])
 
 
 def test_what_they_need_is_named(run: Run) -> None:
     missing, unknown = run(
         "netsim export digits --to heavy spikes.heavy", "netsim export digits --to pdf spikes.pdf"
     ).values()
-    told = "netsim: spikes.heavy: the format heavy needs no_such_package; pip install no_such_package\n"
-    assert missing.err == told
+    message = "netsim: spikes.heavy: the format heavy needs no_such_package; pip install no_such_package\n"
+    assert missing.err == message
     known = "known are nwb, sonata, neo, nirdata, csv, parquet, heavy, json, nir, sonata-network, pynn, plain"
     assert known in unknown.err
 

@@ -59,16 +59,16 @@ def test_the_equation_of_the_nodes_gives_the_spikes_of_netsim() -> None:
     spikes = EventEngine(network).present(Batch(stimulus, weights))["output"][0]
     graph = to_graph(network, weights)
     node, weight = graph.nodes["output_neurons"], graph.nodes["output_synapses"].weight
-    dt, current, v, found = 1e-6, np.zeros(4), np.zeros(4), np.full(4, np.inf)
+    dt, current, v, result = 1e-6, np.zeros(4), np.zeros(4), np.full(4, np.inf)
     steps = np.rint(stimulus.ravel() * 1e-3 / dt).astype(int)
     for step in range(30_000):
-        found[(v > node.v_threshold) & np.isinf(found)] = step * dt * 1e3
+        result[(v > node.v_threshold) & np.isinf(result)] = step * dt * 1e3
         arriving = weight[:, steps == step].sum(axis=1)
         v += dt / node.tau_mem * (node.v_leak - v + node.r * current)
         current += (-dt * current + node.w_in * arriving) / node.tau_syn
-    fired = np.isfinite(found)
+    fired = np.isfinite(result)
     assert fired.any()
-    np.testing.assert_allclose(spikes[fired], found[fired], rtol=0, atol=5e-3)
+    np.testing.assert_allclose(spikes[fired], result[fired], rtol=0, atol=5e-3)
 
 
 def _foreign(**given: object) -> nir.NIRGraph:
@@ -85,13 +85,13 @@ def _foreign(**given: object) -> nir.NIRGraph:
 
 def test_graphs_of_other_tools_become_leaky_networks() -> None:
     graph = _foreign()
-    found = from_graph(graph, "other.nir")
-    neurons = found.network.output.dynamics
+    result = from_graph(graph, "other.nir")
+    neurons = result.network.output.dynamics
     assert (neurons.family, neurons.tau, neurons.tau_syn, neurons.threshold) == ("leaky", 20.0, 5.0, 0.5)
-    assert found.network.training.dt == 0
-    np.testing.assert_allclose(found.weights["fc.kernel"], 2 * graph.nodes["fc"].weight.T)
-    np.testing.assert_allclose(found.weights["fc.bias"], 0.1)
-    assert any("w_in" in text for text in found.assumed)
+    assert result.network.training.dt == 0
+    np.testing.assert_allclose(result.weights["fc.kernel"], 2 * graph.nodes["fc"].weight.T)
+    np.testing.assert_allclose(result.weights["fc.bias"], 0.1)
+    assert any("w_in" in text for text in result.assumed)
 
 
 def test_sonata_refuses_leaky_neurons(tmp_path: Path) -> None:

@@ -33,10 +33,12 @@ def _check(segments: list[Any], simulation: Spikes, tolerance: float) -> None:
         expected = np.concatenate([layer[position].ravel() for layer in simulation.values()])
         times = [train.rescale("ms").magnitude for train in segment.spiketrains]
         assert [train.size for train in times] == np.isfinite(expected).astype(int).tolist()
-        found = np.array([train[0] if train.size else np.inf for train in times])
-        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+        result = np.array([train[0] if train.size else np.inf for train in times])
+        np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance)
         conv = [train.annotations for train in segment.spiketrains if train.annotations["layer"] == "conv"]
-        assert [(one["y"], one["x"], one["map"]) for one in conv] == list(np.ndindex(simulation.network.shapes["conv"]))
+        assert [(annotations["y"], annotations["x"], annotations["map"]) for annotations in conv] == list(
+            np.ndindex(simulation.network.shapes["conv"])
+        )
 
 
 def test_neo_cuts_presentations_out_of_the_session(simulation: Spikes) -> None:

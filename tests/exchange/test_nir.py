@@ -110,8 +110,8 @@ def _latencies(network: Network, weights: Weights, seed: int = 0, dt: float = 0.
     return make_engine("event", network, dt).present(Batch(stimuli, weights))
 
 
-def _same_bits(one: Weights, other: Weights) -> bool:
-    return one.keys() == other.keys() and all(one[name].tobytes() == other[name].tobytes() for name in one)
+def _same_bits(first: Weights, second: Weights) -> bool:
+    return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)
 
 
 @given(_networks(), st.integers(0, 99))
@@ -484,8 +484,8 @@ def _bias(graph: Any) -> None:
 
 
 def _specification(graph: Any) -> None:
-    own = graph.metadata["netsim"]
-    own["specification"] = own["specification"].replace("threshold", "treshold")
+    metadata = graph.metadata["netsim"]
+    metadata["specification"] = metadata["specification"].replace("threshold", "treshold")
 
 
 def _record(graph: Any) -> None:

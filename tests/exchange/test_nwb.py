@@ -31,12 +31,12 @@ def test_it_is_valid(file: Path) -> None:
 
 def test_the_inspector_finds_nothing_that_matters(file: Path) -> None:
     inspector = pytest.importorskip("nwbinspector", reason="NWB is inspected by nwbinspector, of the extra 'test'")
-    found = list(inspector.inspect_nwbfile(nwbfile_path=str(file)))
+    result = list(inspector.inspect_nwbfile(nwbfile_path=str(file)))
     important = inspector.Importance.BEST_PRACTICE_SUGGESTION
-    assert [message for message in found if message.importance.value > important.value] == []
+    assert [message for message in result if message.importance.value > important.value] == []
     # whose laboratory it is only the user knows; neo does not read files with keywords
     assert {"check_experimenter_exists", "check_institution", "check_keywords"} == {
-        message.check_function_name for message in found if "binary" not in message.check_function_name
+        message.check_function_name for message in result if "binary" not in message.check_function_name
     }
 
 
@@ -55,16 +55,16 @@ def test_units_and_trials_are_those_of_the_network(file: Path, simulation: Spike
     np.testing.assert_allclose(trials["stop_time"] - trials["start_time"], 0.0643)
     spikes = 0
     for layer, latencies in zip(["stimulus", "conv", "pool", "hidden", "output"], simulation.values(), strict=True):
-        own = units[units["layer"] == layer]
-        for unit in own.itertuples():
-            place = (unit.y, unit.x, unit.map) if latencies.ndim == 4 else (unit.map,)
+        selected = units[units["layer"] == layer]
+        for unit in selected.itertuples():
+            index = (unit.y, unit.x, unit.map) if latencies.ndim == 4 else (unit.map,)
             assert latencies.ndim == 4 or (unit.y, unit.x) == (-1, -1)
-            times = latencies[(slice(None), *place)]
+            times = latencies[(slice(None), *index)]
             fired = np.isfinite(times)
             expected = trials["start_time"].to_numpy()[fired] + times[fired] / 1000
             np.testing.assert_allclose(unit.spike_times, expected, rtol=0, atol=1e-12)
             spikes += len(unit.spike_times)
-        assert own["neuron"].tolist() == list(range(latencies[0].size))
+        assert selected["neuron"].tolist() == list(range(latencies[0].size))
     assert spikes == sum(np.isfinite(layer).sum() for layer in simulation.values())
 
 
@@ -104,13 +104,13 @@ def test_units_of_another_tool_are_taken_as_they_come() -> None:
     np.testing.assert_allclose(back.latencies.reshape(2, 4), expected)
     assert back.labels is None
     assert back.indices.tolist() == [0, 1]
-    told = "; ".join(
+    message = "; ".join(
         [
             "foreign.nwb: 2 of 7 spikes are not the first of their neuron in a presentation, and are left out",
             "3 of 7 spikes are in no presentation, and are left out",
         ]
     )
-    with pytest.warns(DataWarning, match=f"^{told}$"):
+    with pytest.warns(DataWarning, match=f"^{message}$"):
         back.stimuli(LatencyEncoder((2, 2, 1), t_max=50.0))
 
 

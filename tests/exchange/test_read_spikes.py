@@ -38,8 +38,8 @@ def files(simulation: Spikes, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 
 def _dense(spikes: Spikes, layer: str, size: int) -> np.ndarray:
-    found = spikes.layer(layer).dense()
-    rows = found[np.argsort(spikes.indices)]
+    result = spikes.layer(layer).dense()
+    rows = result[np.argsort(spikes.indices)]
     return np.pad(rows, ((0, 0), (0, size - rows.shape[1])), constant_values=np.inf)
 
 

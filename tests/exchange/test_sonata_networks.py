@@ -78,8 +78,8 @@ def _weights(network: Network, seed: int = 0) -> Weights:
     return weights | {name: array.round(1) for name, array in initial_delays(network, seed).items()}
 
 
-def _same(one: Weights, other: Weights) -> bool:
-    return one.keys() == other.keys() and all(one[name].tobytes() == other[name].tobytes() for name in one)
+def _same(first: Weights, second: Weights) -> bool:
+    return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -151,12 +151,12 @@ pointnet.PointSimulator.from_config(config, network).run()
     fired = 0
     with h5py.File("network.sonata/output/spikes.h5") as file:
         for population in network.populations:
-            found = np.full(population.size, np.inf)
+            result = np.full(population.size, np.inf)
             spikes = file["spikes"].get(population.name, {"node_ids": [], "timestamps": []})
             assert len(set(spikes["node_ids"][:])) == len(spikes["node_ids"])
-            found[spikes["node_ids"][:]] = spikes["timestamps"][:]
-            np.testing.assert_allclose(found, expected[population.name].ravel(), rtol=0, atol=0.45)
-            fired += int(np.isfinite(found).sum())
+            result[spikes["node_ids"][:]] = spikes["timestamps"][:]
+            np.testing.assert_allclose(result, expected[population.name].ravel(), rtol=0, atol=0.45)
+            fired += int(np.isfinite(result).sum())
     assert fired > 30
 
 
@@ -164,13 +164,17 @@ def test_parameters_of_nest_are_those_of_the_neurons(network: Network) -> None:
     """A current I moves V by I/C_m per ms, as by I/tau here; a neuron that has fired is refractory from then on."""
     weights = _weights(network)
     export(Model(network, weights), "network.sonata", "sonata-network")
-    told = {path.stem: json.loads(path.read_text()) for path in Path("network.sonata/models").glob("*.json")}
+    parameters = {path.stem: json.loads(path.read_text()) for path in Path("network.sonata/models").glob("*.json")}
     for name in ("conv", "e", "i", "output"):
         neurons = network.neurons(name)
-        assert (told[name]["C_m"], told[name]["V_th"]) == (neurons.tau, neurons.threshold)
-        assert (told[name]["V_m"], told[name]["E_L"], told[name]["t_ref"]) == (0.0, 0.0, network.duration)
-    assert told["conv"]["I_e"] == np.tile(weights["conv.bias"], 20).tolist()
-    assert "I_e" not in told["e"]
+        assert (parameters[name]["C_m"], parameters[name]["V_th"]) == (neurons.tau, neurons.threshold)
+        assert (parameters[name]["V_m"], parameters[name]["E_L"], parameters[name]["t_ref"]) == (
+            0.0,
+            0.0,
+            network.duration,
+        )
+    assert parameters["conv"]["I_e"] == np.tile(weights["conv.bias"], 20).tolist()
+    assert "I_e" not in parameters["e"]
 
 
 def test_a_drive_is_a_current_from_the_onset_to_the_end() -> None:
@@ -181,8 +185,10 @@ def test_a_drive_is_a_current_from_the_onset_to_the_end() -> None:
     network = Network("driven", IntensityEncoder((2, 2, 1)), populations, joined, 64.0)
     export(Model(network, _weights(network)), "network.sonata", "sonata-network")
     inputs = json.loads(Path("network.sonata/simulation_config.json").read_text())["inputs"]
-    told = {name: (each["amp"], each["delay"], each["duration"]) for name, each in inputs.items() if name != "stimulus"}
-    assert told == {"drive_hidden": (0.5, 16.0, 48.0), "drive_output": (2.0, 32.0, 32.0)}
+    amplitudes = {
+        name: (each["amp"], each["delay"], each["duration"]) for name, each in inputs.items() if name != "stimulus"
+    }
+    assert amplitudes == {"drive_hidden": (0.5, 16.0, 48.0), "drive_output": (2.0, 32.0, 32.0)}
 
 
 def test_a_current_ends_the_window(network: Network) -> None:

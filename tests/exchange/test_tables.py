@@ -71,12 +71,12 @@ def _stimuli(text: str, **more: Any) -> Stimuli:
 
 def test_what_is_left_out_is_counted_and_said() -> None:
     rows = ["0,1,2", "0,1,3", "0,1,4", "0,2,5", "1,2,5", "1,3,inf"]
-    told = "spikes.csv: 2 of 5 spikes are not the first of their neuron in a presentation, and are left out"
-    with pytest.warns(DataWarning, match=rf"^{told}$") as caught:
+    message = "spikes.csv: 2 of 5 spikes are not the first of their neuron in a presentation, and are left out"
+    with pytest.warns(DataWarning, match=rf"^{message}$") as caught:
         _stimuli("presentation,neuron,latency_ms\n" + "\n".join(rows))
     assert [warning.filename for warning in caught] == [__file__]
     late = "; 2 of 6 spikes come after the encoding window of 10 ms, and may have no effect"
-    with pytest.warns(DataWarning, match=rf"^{told.replace('5', '6')}{late}$"):
+    with pytest.warns(DataWarning, match=rf"^{message.replace('5', '6')}{late}$"):
         _stimuli("presentation,neuron,latency_ms\n" + "\n".join([*rows[:-2], "1,2,10.5", "1,3,11"]), network=NETWORK)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -98,8 +98,8 @@ def test_labels_may_be_names_of_classes() -> None:
 def test_labels_are_output_neurons() -> None:
     head = "presentation,label,neuron,latency_ms\n5,2,0,1\n"
     assert _stimuli(head, network=NETWORK).labels.tolist() == [2]
-    told = "spikes.csv: presentation 9 has the label 7, but small has output neurons 0 to 2; correct"
-    with pytest.raises(DataError, match=told):
+    message = "spikes.csv: presentation 9 has the label 7, but small has output neurons 0 to 2; correct"
+    with pytest.raises(DataError, match=message):
         _stimuli(head + "9,7,0,1\n", network=NETWORK)
 
 

@@ -52,8 +52,8 @@ class Files:
         """Trains (ms) are those of the session: one presentation after the other, of all neurons."""
         expected = session(self.simulation)
         assert len(trains) == len(expected)
-        for train, own in zip(trains, expected, strict=True):
-            np.testing.assert_allclose(np.asarray(train), own, rtol=0, atol=tolerance)
+        for train, times in zip(trains, expected, strict=True):
+            np.testing.assert_allclose(np.asarray(train), times, rtol=0, atol=tolerance)
 
 
 def session(simulation: Spikes) -> list[np.ndarray]:
@@ -91,9 +91,9 @@ def test_pynwb_reads(files: Files) -> None:
 
 def test_nwbinspector_reads(files: Files) -> None:
     nwbinspector = needs("nwbinspector", "pynwb")
-    found = nwbinspector.inspect_nwbfile(nwbfile_path=files.spikes("nwb", "inspected.nwb"))
+    result = nwbinspector.inspect_nwbfile(nwbfile_path=files.spikes("nwb", "inspected.nwb"))
     suggestion = nwbinspector.Importance.BEST_PRACTICE_SUGGESTION
-    assert all(message.importance.value <= suggestion.value for message in found)
+    assert all(message.importance.value <= suggestion.value for message in result)
 
 
 def test_pynapple_reads(files: Files) -> None:
@@ -166,12 +166,12 @@ def test_bmtk_and_nest_reads(files: Files) -> None:
     simulation = netsim.present(model, shown, index=[0], engine=engine)
     netsim.export(model, "free.sonata", "sonata-network")
     netsim.export(simulation, "free.sonata/stimulus.h5", "sonata", populations=["stimulus"])
-    found = _run_in_bmtk("free.sonata")
+    result = _run_in_bmtk("free.sonata")
     for name in ("hidden", "output"):
         latencies = simulation[name]
         fired = np.flatnonzero(np.isfinite(latencies[0]))
-        assert sorted(found[name]) == fired.tolist()
-        assert all(abs(found[name][neuron] - latencies[0, neuron]) < 0.35 for neuron in fired.tolist())
+        assert sorted(result[name]) == fired.tolist()
+        assert all(abs(result[name][neuron] - latencies[0, neuron]) < 0.35 for neuron in fired.tolist())
 
 
 def _run_in_bmtk(folder: str) -> dict[str, dict[int, float]]:
@@ -219,8 +219,8 @@ def test_tables(read: Callable[[str], Any], to: str, files: Files) -> None:
 def test_nir_reads(files: Files) -> None:
     nir = needs("nir")
     events = nir.read_data(files.spikes("nirdata", "n.nird")).nodes["hidden_neurons"].observables["spikes"]
-    own = files.simulation["hidden"]
-    np.testing.assert_allclose(np.sort(1000 * events.time[events.idx != -1]), np.sort(own[np.isfinite(own)]))
+    ours = files.simulation["hidden"]
+    np.testing.assert_allclose(np.sort(1000 * events.time[events.idx != -1]), np.sort(ours[np.isfinite(ours)]))
     graph = nir.read(files.network("nir", "n.nir"), type_check=True)
     np.testing.assert_array_equal(graph.nodes["output_synapses"].weight.T, files.model.weights["output.kernel"])
     assert netsim.import_network("n.nir").network == files.model.network
@@ -247,16 +247,18 @@ def test_simulators(module: str, files: Files) -> None:
     engine = netsim.make_engine("event", files.model.network, dt=1.0)
     expected = engine.present(netsim.Batch(stimuli, files.model.weights))
     with torch.no_grad():
-        found = page["first_spikes"](path, np.moveaxis(stimuli, -1, 1), page[f"in_{name}"])
+        result = page["first_spikes"](path, np.moveaxis(stimuli, -1, 1), page[f"in_{name}"])
     for population in ("hidden", "output"):
-        np.testing.assert_array_equal(found[f"{population}_neurons"].numpy(), expected[population])
+        np.testing.assert_array_equal(result[f"{population}_neurons"].numpy(), expected[population])
 
 
 def test_tonic_reads(files: Files) -> None:
     transforms = importlib.import_module("tonic.transforms")
     view = netsim.EventView(files.stimuli, transforms.Compose([transforms.DropEvent(p=0.0)]))
     encoder = netsim.EventEncoder((8, 8, 1), t_max=16.001, polarity="merged")
-    back, expected = (one.latencies(np.arange(SHOWN)) for one in (netsim.event_stimuli(view, encoder), files.stimuli))
+    back, expected = (
+        stimuli.latencies(np.arange(SHOWN)) for stimuli in (netsim.event_stimuli(view, encoder), files.stimuli)
+    )
     np.testing.assert_allclose(back, expected, rtol=0, atol=5e-4 + 1e-9)
 
 

@@ -15,12 +15,12 @@ from netsim.experiments.kinds.reaction_time import ReactionTime
 def test_laws_are_found_in_latencies_that_follow_them() -> None:
     levels = pd.Series([0.1, 0.2, 0.4, 0.7, 1.0])
     for p in (-0.5, 1.0):
-        found = pieron(levels, 20 + 3 * levels**p)
-        assert found == pytest.approx((p, 20, 3), rel=1e-3)
+        result = pieron(levels, 20 + 3 * levels**p)
+        assert result == pytest.approx((p, 20, 3), rel=1e-3)
     drift = 2.5 * levels
-    own = pd.DataFrame({"level": levels, "accuracy": 1 / (1 + np.exp(-2 * drift))})
+    simulated = pd.DataFrame({"level": levels, "accuracy": 1 / (1 + np.exp(-2 * drift))})
     latencies = np.asarray(40 * np.tanh(drift) / drift + 7)
-    predicted, explained = diffusion(own.assign(mean_latency=latencies))
+    predicted, explained = diffusion(simulated.assign(mean_latency=latencies))
     assert predicted == pytest.approx(latencies)
     assert explained == pytest.approx(1)
 
@@ -35,7 +35,7 @@ def test_reaction_times_are_measured_for_all_manipulations(images: str) -> None:
     assert table["accuracy"].between(0, 1).all()
     assert {"Holds", "Does"} & set(result.verdict.reason.split())
     early = table[table["manipulation"] == "deadline, contrast 1"].sort_values("level")
-    assert all(own["decided"].is_monotonic_increasing for _, own in early.groupby(["classes", "seed"]))
+    assert all(group["decided"].is_monotonic_increasing for _, group in early.groupby(["classes", "seed"]))
     assert [axes.get_xlabel() for axes in result.figure().axes][:3] == [
         *("contrast", "strength of the evidence", "pixel noise, SD")
     ]

@@ -87,10 +87,10 @@ def test_settings_of_the_user_come_before_the_quick_ones() -> None:
 
 def test_intervals_are_those_of_student() -> None:
     values = [1.0, 2.0, 4.0, np.nan]
-    found = interval(values)
+    result = interval(values)
     low, high = stats.t.interval(0.95, 2, loc=np.mean(values[:3]), scale=stats.sem(values[:3]))
-    assert found.seeds == 3
-    assert (found.low, found.high) == pytest.approx((low, high))
+    assert result.seeds == 3
+    assert (result.low, result.high) == pytest.approx((low, high))
     assert interval([2.0]).shown() == "2.00"
     assert interval([]).shown() == "none"
 

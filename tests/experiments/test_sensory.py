@@ -41,7 +41,7 @@ def test_first_spikes_come_when_one_spike_is_expected() -> None:
     latencies = kinetics.latencies(x)
     np.testing.assert_allclose(kinetics.counts(x, latencies), 1.0, rtol=1e-9)
     assert (np.diff(latencies) < 0).all()
-    assert latencies[-1] == pytest.approx(1000 / 300, rel=1e-2)  # one interval at the highest rate
+    assert latencies["output"] == pytest.approx(1000 / 300, rel=1e-2)  # one interval at the highest rate
     assert kinetics.latencies(np.array([1e-6])) == np.inf
     assert kinetics.half_activations(np.array([-5.0, 150.0])).tolist() == [0.0, 1.0]
 
@@ -113,9 +113,9 @@ def test_verdicts_of_the_retina() -> None:
         tests = {ABSOLUTE: (0.9, 0.2, 0.2), RELATIVE: (0.9, weak, 0.9)}
         rows = [
             {"code": code, "noise": 3.0, "contrast": contrast, "shared": shared, "seed": seed, "shift": 1.0}
-            | {"accuracy": found + 0.001 * seed}
+            | {"accuracy": accuracy + 0.001 * seed}
             for code, accuracies in tests.items()
-            for (contrast, shared), found in zip(((1.0, 0.0), (0.5, 0.0), (1.0, 40.0)), accuracies, strict=True)
+            for (contrast, shared), accuracy in zip(((1.0, 0.0), (0.5, 0.0), (1.0, 40.0)), accuracies, strict=True)
             for seed in range(5)
         ]
         return Retinal().verdict(experiment_table(rows)).outcome
@@ -164,8 +164,8 @@ def test_information_of_what_is_known() -> None:
     responses = np.stack([stimuli, stimuli // 8, generator.integers(0, 4, len(stimuli))], axis=1)
     share = 1 / 9
     expected = (np.log2(9), -(share * np.log2(share) + (1 - share) * np.log2(1 - share)), 0.0)
-    found = [_information(responses[:, [neuron]], stimuli) for neuron in range(3)]
-    np.testing.assert_allclose(found, expected, atol=0.01)
+    result = [_information(responses[:, [neuron]], stimuli) for neuron in range(3)]
+    np.testing.assert_allclose(result, expected, atol=0.01)
 
 
 def test_information_at_tiny_settings() -> None:

@@ -123,19 +123,19 @@ def test_causes_sum_to_the_potential(looped: Explorer, layer: str, dt: float) ->
     network, weights = looped.network, shown.batch.weights
     population = network.population(layer)
     for neuron in fired[:3].tolist():
-        told = looped.why(view, netsim.Recorded(layer, neuron))
-        values = [value for each in told["causes"] for value in each["potentials"]]
+        answer = looped.why(view, netsim.Recorded(layer, neuron))
+        values = [value for each in answer["causes"] for value in each["potentials"]]
         bias = weights[f"{layer}.bias"].ravel()[neuron % population.maps]
-        time, gate, onset = told["latency"], population.dynamics.onset, population.dynamics.onset
-        own = (bias * min(time, gate) + population.dynamics.drive * (time - onset)) / population.dynamics.tau
-        assert sum(values) + own == pytest.approx(told["reached"])
-        assert told["rest"] == pytest.approx(own)
-        for psp, size in zip(told["psps"], sorted(map(abs, values), reverse=True), strict=False):
+        time, gate, onset = answer["latency"], population.dynamics.onset, population.dynamics.onset
+        constant = (bias * min(time, gate) + population.dynamics.drive * (time - onset)) / population.dynamics.tau
+        assert sum(values) + constant == pytest.approx(answer["reached"])
+        assert answer["rest"] == pytest.approx(constant)
+        for psp, size in zip(answer["psps"], sorted(map(abs, values), reverse=True), strict=False):
             assert psp["points"][0][-1] == time
             assert abs(psp["points"][1][-1]) == pytest.approx(size)
         if not dt and time > onset:
-            assert told["reached"] == pytest.approx(told["threshold"])
-        for each in told["causes"]:
+            assert answer["reached"] == pytest.approx(answer["threshold"])
+        for each in answer["causes"]:
             sizes = np.abs(each["potentials"])
             assert (np.diff(sizes) <= 0).all()
             assert (np.array(each["times"]) <= time).all()
@@ -145,10 +145,10 @@ def test_causes_sum_to_the_potential(looped: Explorer, layer: str, dt: float) ->
 def test_shares_are_followed_to_the_stimulus(looped: Explorer, layer: str) -> None:
     shown = looped.show(View())
     neuron = int(np.argmin(shown.spikes[layer].ravel()))
-    told = looped.trace(View(), netsim.Recorded(layer, neuron))
-    assert 0 < sum(map(abs, told["shares"])) <= 1 + 1e-9
-    assert np.isfinite(shown.spikes["stimulus"].ravel()[told["neurons"]]).all()
-    first, second = told["chain"][:2]
+    answer = looped.trace(View(), netsim.Recorded(layer, neuron))
+    assert 0 < sum(map(abs, answer["shares"])) <= 1 + 1e-9
+    assert np.isfinite(shown.spikes["stimulus"].ravel()[answer["neurons"]]).all()
+    first, second = answer["chain"][:2]
     assert (first["layer"], first["neuron"]) == (layer, neuron)
     causes = [
         (value, each["source"], source)
@@ -167,10 +167,10 @@ def test_receptive_fields_are_weights(looped: Explorer) -> None:
 @pytest.mark.parametrize(("layer", "part"), [("stimulus", "pixels"), ("loop", "neurons"), ("maps", "maps")])
 def test_each_change_is_the_same_as_alone(looped: Explorer, layer: str, part: str) -> None:
     view = View(index=1, studies={"spike-jitter": 0.5}, silenced={"loop": (0,)}, maps={"maps": (2,)})
-    told = looped.each(view, layer, part, None, 4)
+    answer = looped.each(view, layer, part, None, 4)
     plain = looped.show(view)
-    for k in (0, len(told["numbers"]) - 1):
-        number = told["numbers"][k]
+    for k in (0, len(answer["numbers"]) - 1):
+        number = answer["numbers"][k]
         if part == "pixels":
             stimuli = plain.batch.stimuli.copy()
             stimuli.flat[number] = np.inf if np.isfinite(stimuli.flat[number]) else 0.0
@@ -180,19 +180,19 @@ def test_each_change_is_the_same_as_alone(looped: Explorer, layer: str, part: st
             outputs = looped.show(dataclasses.replace(view, maps={"maps": (2, number)})).spikes.outputs
         else:
             outputs = looped.show(dataclasses.replace(view, silenced={"loop": (0, number)})).spikes.outputs
-        assert told["choices"][k] == netsim.decide(outputs).choice[0]
+        assert answer["choices"][k] == netsim.decide(outputs).choice[0]
         times = np.minimum(outputs[0], looped.network.duration)
-        assert told["leads"][k] == np.delete(times, told["choice"]).min() - times[told["choice"]]
-    assert (told["correct"] is not None) == (part == "maps")
+        assert answer["leads"][k] == np.delete(times, answer["choice"]).min() - times[answer["choice"]]
+    assert (answer["correct"] is not None) == (part == "maps")
 
 
 def test_right_decisions_are_counted(looped: Explorer) -> None:
     view = View(index=2, contrast=0.7, maps={"maps": (1,)})
-    told = looped.over(view, view.unchanged, 5)
+    answer = looped.over(view, view.unchanged, 5)
     decided = [looped.show(dataclasses.replace(view, index=index)).spikes.outputs for index in range(5)]
     choices = np.array([netsim.decide(outputs).choice[0] for outputs in decided])
-    assert told["right"] == (choices == looped.stimuli.labels[:5]).sum()
-    assert told["count"] == 5
+    assert answer["right"] == (choices == looped.stimuli.labels[:5]).sum()
+    assert answer["count"] == 5
 
 
 def test_a_newer_question_ends_an_older_one(looped: Explorer) -> None:
@@ -366,12 +366,12 @@ def test_bad_links_are_one_line(text: str) -> None:
 
 def test_a_switched_pixel_does_what_trying_it_told() -> None:
     explorer = Explorer("digits")
-    told = explorer.each(View(), "stimulus", "pixels", None, 0)
-    strongest = int(np.argmin(told["leads"]))
-    view = View(switched=(told["numbers"][strongest],))
+    answer = explorer.each(View(), "stimulus", "pixels", None, 0)
+    strongest = int(np.argmin(answer["leads"]))
+    view = View(switched=(answer["numbers"][strongest],))
     shown = explorer.show(view).spikes
     assert (np.isfinite(shown["stimulus"]) != np.isfinite(explorer.show(View()).spikes["stimulus"])).sum() == 1
-    assert int(decide(shown.outputs).choice[0]) == told["choices"][strongest]
+    assert int(decide(shown.outputs).choice[0]) == answer["choices"][strongest]
     assert view.unchanged == View()
     with pytest.raises(netsim.NetsimError, match="stimulus has 0 to 63"):
         explorer.show(View(switched=(64,)))
@@ -384,10 +384,10 @@ def test_lesioned_maps_are_not_tried_again(looped: Explorer) -> None:
 def test_a_lesioned_neuron_tells_when_it_would_have_fired(looped: Explorer) -> None:
     latencies = looped.show(View()).spikes["loop"].ravel()
     neuron = int(np.argmin(latencies))
-    told = looped.why(View(silenced={"loop": (neuron,)}), netsim.Recorded("loop", neuron))
-    assert told["latency"] is None
-    assert told["lesioned"]
-    assert told["otherwise"] == latencies[neuron]
+    answer = looped.why(View(silenced={"loop": (neuron,)}), netsim.Recorded("loop", neuron))
+    assert answer["latency"] is None
+    assert answer["lesioned"]
+    assert answer["otherwise"] == latencies[neuron]
 
 
 def test_the_table_says_the_changes(looped: Explorer) -> None:

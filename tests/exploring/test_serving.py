@@ -208,19 +208,19 @@ def test_nothing_evaluates_code() -> None:
 def test_it_listens_on_the_loopback_interface_alone() -> None:
     served = netsim.explore("digits", view=View(index=2))
     try:
-        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/([\w-]{32,})/#(.+)", served.address)
-        assert found
+        match = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/([\w-]{32,})/#(.+)", served.address)
+        assert match
         assert served._socket.getsockname()[0] == "127.0.0.1"
         assert View.of_text(served.address) == View(index=2)
         with urllib.request.urlopen(served.address) as response:
             assert b"netsim" in response.read()
-        with pytest.raises(netsim.NetsimError, match=f"port {found[1]}: .*in use; choose another"):
-            netsim.explore(served.explorer.model, served.explorer.stimuli, port=int(found[1]))
+        with pytest.raises(netsim.NetsimError, match=f"port {match[1]}: .*in use; choose another"):
+            netsim.explore(served.explorer.model, served.explorer.stimuli, port=int(match[1]))
         assert served.address in served._repr_html_()
     finally:
         served.close()
     with socket.socket() as free:
-        assert free.connect_ex(("127.0.0.1", int(found[1])))
+        assert free.connect_ex(("127.0.0.1", int(match[1])))
 
 
 def test_addresses_differ() -> None:

@@ -218,7 +218,7 @@ def test_a_sweep_goes_on_when_there_is_room_again(tmp_path: Path, monkeypatch: p
     figures = {"epochs": 1, "best_epoch": 1, "validation_accuracy": 0.5, "validation_strict_accuracy": 0.5}
 
     def end(client: Any, runs: dict[str, Any], *arguments: Any) -> None:
-        callbacks = next(one for one in arguments if isinstance(one, SweepCallbacks))
+        callbacks = next(argument for argument in arguments if isinstance(argument, SweepCallbacks))
         for name in runs:
             callbacks.on_outcome(name, Outcome(figures | {"validation_loss": 1.0, "seconds": 2.0}))
 

@@ -64,19 +64,19 @@ def test_one_line_of_netsims_own_is_no_fault(fuzzing: Any, tmp_path: Path) -> No
     def read(path: Path) -> None:
         raise DataError("file: is damaged")
 
-    found: list[str] = []
+    result: list[str] = []
     reader = fuzzing.reader.Reader(lambda: [{"bin": b"whole"}], read, "file")
-    seed(0)(fuzzing.check_of(reader, tmp_path, 20, tried=found.append))()
-    assert set(found) == {"refused"}
+    seed(0)(fuzzing.check_of(reader, tmp_path, 20, tried=result.append))()
+    assert set(result) == {"refused"}
 
 
 def test_files_are_the_same_for_the_same_seed(fuzzing: Any, tmp_path: Path) -> None:
     def contents(number: int) -> list[bytes]:
-        found: list[bytes] = []
+        result: list[bytes] = []
         reader = fuzzing.READERS["sweep"]
-        spying = fuzzing.reader.Reader(reader.wholes, lambda path: found.append(path.read_bytes()), reader.name)
+        spying = fuzzing.reader.Reader(reader.wholes, lambda path: result.append(path.read_bytes()), reader.name)
         seed(number)(fuzzing.check_of(spying, tmp_path, 30))()
-        return found
+        return result
 
     assert contents(1) == contents(1)
     assert contents(1) != contents(2)

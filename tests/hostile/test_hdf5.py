@@ -70,9 +70,11 @@ def test_bounds_of_an_administrator_do_not_let_a_file_pass(tmp_path: Path) -> No
     path = tmp_path / "file.h5"
     with h5py.File(path, "w") as file:
         file["elsewhere"] = h5py.ExternalLink("/etc/passwd", "/")
-    told = _with_bounds("import sys, pathlib, netsim.hdf5 as own; own.check_hdf5(pathlib.Path(sys.argv[1]))", str(path))
-    assert "elsewhere is a link to another file" in told
+    printed = _with_bounds(
+        "import sys, pathlib, netsim.hdf5 as own; own.check_hdf5(pathlib.Path(sys.argv[1]))", str(path)
+    )
+    assert "elsewhere is a link to another file" in printed
     narrow = "resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33))"
     limited = "limit_memory(2**34); limit_time(60); print(*map(resource.getrlimit, (resource.RLIMIT_AS, 0)))"
-    told = _with_bounds(f"from netsim.numerics.limits import limit_memory, limit_time; {narrow}; {limited}")
-    assert told == f"{(2**33, 2**33)} (25, 25)\n"
+    printed = _with_bounds(f"from netsim.numerics.limits import limit_memory, limit_time; {narrow}; {limited}")
+    assert printed == f"{(2**33, 2**33)} (25, 25)\n"

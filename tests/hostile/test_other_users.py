@@ -94,8 +94,8 @@ def test_another_user_gets_nothing_from_workers_of_this_machine() -> None:
 
 def test_a_scheduler_without_a_key_would_answer() -> None:
     """So that the refusals above are no fault of the question."""
-    own = {"n_workers": 0, "host": "127.0.0.1", "dashboard_address": None}
-    with distributed.LocalCluster(**own) as cluster:
+    options = {"n_workers": 0, "host": "127.0.0.1", "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
         assert _ask_as_nobody([cluster.scheduler_address], [], 60)[0] == "identity"
 
 

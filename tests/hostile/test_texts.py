@@ -47,7 +47,7 @@ _values = st.recursive(
 def _places(tree: Any) -> list[tuple[Any, Any]]:
     """Containers and keys of all values."""
     pairs = list(tree.items() if isinstance(tree, dict) else enumerate(tree))
-    inner = [place for _, value in pairs if isinstance(value, dict | list) for place in _places(value)]
+    inner = [container for _, value in pairs if isinstance(value, dict | list) for container in _places(value)]
     return [(tree, key) for key, _ in pairs] + inner
 
 
@@ -56,8 +56,8 @@ def changed_tables(draw: st.DrawFn) -> dict[str, Any]:
     """The table of a preset with one to three other values."""
     table: dict[str, Any] = json.loads(json.dumps(draw(st.sampled_from(TABLES))))
     for _ in range(draw(st.integers(1, 3))):
-        place, key = draw(st.sampled_from(_places(table)))
-        place[key] = draw(_values)
+        container, key = draw(st.sampled_from(_places(table)))
+        container[key] = draw(_values)
     return table
 
 

@@ -34,8 +34,8 @@ class Weights(Feedback):
 
 def _with(network: Network, feedback: Feedback | None, *names: str, delay: float | Delays = 0.0) -> Network:
     projections = [
-        dataclasses.replace(one, feedback=feedback, delay=delay) if one.name in names else one
-        for one in network.projections
+        dataclasses.replace(projection, feedback=feedback, delay=delay) if projection.name in names else projection
+        for projection in network.projections
     ]
     return dataclasses.replace(network, projections=tuple(projections))
 

@@ -40,9 +40,9 @@ def test_the_gradient_is_the_mean_over_all_presentations(small_network: Callable
     learner = STiDiBP(network)
     together = learner.learn(latencies, labels, weights)
     total = {name: np.zeros_like(array) for name, array in weights.items()}
-    for one in range(101):
-        shown = {name: times[one : one + 1] for name, times in latencies.items()}
-        alone = learner.learn(shown, labels[one : one + 1], weights)
+    for presentation in range(101):
+        shown = {name: times[presentation : presentation + 1] for name, times in latencies.items()}
+        alone = learner.learn(shown, labels[presentation : presentation + 1], weights)
         for name in total:
             total[name] += alone.gradients[name] / 101
     for name, gradient in together.gradients.items():
@@ -91,10 +91,10 @@ def test_a_single_presentation_moves_the_synapses_that_learn_alone_to_the_same_b
     np.testing.assert_array_equal(gradient[3], arrays["hidden.kernel"][3])
     moved = []
     for gradients in (learned.gradients, arrays):
-        optimizer, own = SGD.from_network(network), {name: array.copy() for name, array in weights.items()}
-        optimizer.begin(own)
-        optimizer.step(own, gradients, 0.37, {"hidden.kernel": 0.5})
-        moved.append(own)
+        optimizer, updated = SGD.from_network(network), {name: array.copy() for name, array in weights.items()}
+        optimizer.begin(updated)
+        optimizer.step(updated, gradients, 0.37, {"hidden.kernel": 0.5})
+        moved.append(updated)
     for name, array in moved[0].items():
         np.testing.assert_array_equal(array, moved[1][name])
     changed = moved[0]["hidden.kernel"] != weights["hidden.kernel"]
@@ -114,10 +114,10 @@ def test_binary_weights_with_learned_scales_learn_from_a_single_presentation(
     stimuli = np.random.default_rng(2).uniform(0, 10, (1, 8, 8, 2))
     learned = STiDiBP(network).learn(EventEngine(network).present(Batch(stimuli, forward)), np.array([1]), forward)
     arrays = {name: np.asarray(each) for name, each in learned.gradients.items()}
-    found = log_scale_gradients(network, forward, learned.gradients)
-    assert found
+    result = log_scale_gradients(network, forward, learned.gradients)
+    assert result
     for name, expected in log_scale_gradients(network, forward, arrays).items():
-        np.testing.assert_array_equal(found[name], expected)
+        np.testing.assert_array_equal(result[name], expected)
 
 
 def test_a_total_is_scaled_whatever_its_layout() -> None:

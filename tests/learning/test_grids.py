@@ -72,9 +72,12 @@ def _in_steps(network: Network, dt: float) -> Network:
     return dataclasses.replace(
         network,
         encoder=dataclasses.replace(network.encoder, t_max=network.encoder.t_max / dt),
-        populations=tuple(dataclasses.replace(one, neurons=neurons(one.neurons)) for one in network.populations),
+        populations=tuple(
+            dataclasses.replace(population, neurons=neurons(population.neurons)) for population in network.populations
+        ),
         projections=tuple(
-            dataclasses.replace(one, psp=psp(one.psp), delay=delay(one.delay)) for one in network.projections
+            dataclasses.replace(projection, psp=psp(projection.psp), delay=delay(projection.delay))
+            for projection in network.projections
         ),
         duration=_at_or_after(network.duration, dt),
         learning=dataclasses.replace(network.learning, margin=network.learning.margin / dt),
@@ -85,8 +88,10 @@ def _in_steps(network: Network, dt: float) -> Network:
 def _learns_delays(network: Network) -> Network:
     """The network with all drawn delays learned."""
     projections = (
-        dataclasses.replace(one, delay=dataclasses.replace(one.delays, learned=True)) if one.delays else one
-        for one in network.projections
+        dataclasses.replace(projection, delay=dataclasses.replace(projection.delays, learned=True))
+        if projection.delays
+        else projection
+        for projection in network.projections
     )
     return dataclasses.replace(network, projections=tuple(projections))
 
@@ -123,9 +128,9 @@ def test_a_grid_teaches_what_whole_steps_teach(
     delays = {}
     for name, late in batch.delays.items():  # a delay of axons is rounded with what a batch adds to it
         per_axon = network.projection(name).is_delayed_per("axon")
-        own = batch.weights[f"{name}.delay"] if per_axon else network.projection(name).common_delay
+        delay = batch.weights[f"{name}.delay"] if per_axon else network.projection(name).common_delay
         counted_own = weights[f"{name}.delay"] if per_axon else counted.projection(name).common_delay
-        delays[name] = nearest_steps(own + late, dt) - counted_own
+        delays[name] = nearest_steps(delay + late, dt) - counted_own
     forward: Weights = {name: array.astype(precision) for name, array in batch.weights.items()}
     learned = STiDiBP(network).learn(latencies, labels, forward, batch.delays)
     expected = STiDiBP(counted).learn(steps, labels, weights, delays)

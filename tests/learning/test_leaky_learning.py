@@ -56,7 +56,7 @@ def _maps() -> Network:
 
 def _loop() -> Network:
     sides = ("e", "i"), ("i", "e"), ("e", "e")
-    within = [Projection(one, other, Dense(), delay=0.7 * k) for k, (one, other) in enumerate(sides)]
+    within = [Projection(first, second, Dense(), delay=0.7 * k) for k, (first, second) in enumerate(sides)]
     return Network(
         "loop",
         IntensityEncoder((3, 3, 1), T_MAX),
@@ -109,7 +109,7 @@ def test_gradients_agree_with_finite_differences(name: str) -> None:
                 return loss_and_fired(changed)
 
             shifted = [at(by * step) for by in (2, 1, -1, -2)]
-            if any((a != b).any() for one in shifted[1:] for a, b in zip(shifted[0][1], one[1], strict=True)):
+            if any((a != b).any() for moved in shifted[1:] for a, b in zip(shifted[0][1], moved[1], strict=True)):
                 continue  # a spike appears or vanishes: no derivative here
             far, near = (shifted[0][0] - shifted[3][0]) / (4 * step), (shifted[1][0] - shifted[2][0]) / (2 * step)
             numeric = near + (near - far) / 3  # without the error of second order
@@ -127,9 +127,9 @@ def test_gradients_on_a_grid_have_the_unit_of_gradients_at_exact_times() -> None
         key: array + (1.2 / np.sqrt(len(array)) if key.endswith("kernel") else 0) for key, array in weights.items()
     }
     stimuli = np.random.default_rng(1).uniform(0, T_MAX, (4, 3, 3, 1)).round(3)
-    found = []
+    result = []
     for network in (exact, grid):
         latencies = EventEngine(network, dt=network.training.dt).present(Batch(stimuli, weights))
-        found.append(STiDiBP(network).learn(latencies, LABELS, weights).gradients)
-    for key in found[0]:
-        np.testing.assert_allclose(found[0][key], found[1][key], rtol=0, atol=3e-3 * np.abs(found[0][key]).max())
+        result.append(STiDiBP(network).learn(latencies, LABELS, weights).gradients)
+    for key in result[0]:
+        np.testing.assert_allclose(result[0][key], result[1][key], rtol=0, atol=3e-3 * np.abs(result[0][key]).max())

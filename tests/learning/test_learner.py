@@ -49,7 +49,9 @@ def _loss_and_fired(network: Network, stimuli: np.ndarray, weights: Weights) -> 
             times = latencies[population.name]
             times = np.where(np.isfinite(times), times, 0) / network.encoder.t_max
             loss -= network.learning.sharpness * network.learning.activity * times.sum() / len(LABELS)
-    onsets = {one.name: one.neurons.onset if one.neurons else 0.0 for one in network.populations} | {STIMULUS: 0.0}
+    onsets = {
+        population.name: population.neurons.onset if population.neurons else 0.0 for population in network.populations
+    } | {STIMULUS: 0.0}
     return float(loss), [np.isfinite(times) & (times > onsets[name]) for name, times in latencies.items()]
 
 
@@ -93,8 +95,10 @@ def test_the_exact_derivative_counts_the_constant_current(
     """Of biases that are not 0, as they are when they begin to learn."""
     network = small_network("staggered", derivative="exact", sharpness=2.0)
     projections = tuple(
-        dataclasses.replace(one, initial=dataclasses.replace(one.initial, bias=0.2)) if one in network.weighted else one
-        for one in network.projections
+        dataclasses.replace(projection, initial=dataclasses.replace(projection.initial, bias=0.2))
+        if projection in network.weighted
+        else projection
+        for projection in network.projections
     )
     network = dataclasses.replace(network, projections=projections)
     assert _check_against_finite_differences(network, stimuli, samples=25) > 10
@@ -251,8 +255,8 @@ def test_relays_hand_on_what_they_are_handed_whatever_the_precision() -> None:
             displacements = STiDiBP(network).learn(latencies, np.arange(20) % 3, given).displacements
             assert np.count_nonzero(displacements[0]) == np.count_nonzero(displacements[1]) > 100
             handed.append(displacements[0].sum(axis=(1, 2, 3)))
-    for one in handed[1:]:
-        np.testing.assert_allclose(one, handed[0], rtol=1e-3, atol=1e-4)
+    for displacement in handed[1:]:
+        np.testing.assert_allclose(displacement, handed[0], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("regime", ["free", "staggered", "phased"])

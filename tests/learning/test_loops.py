@@ -89,7 +89,9 @@ def _network(
 def _moves(network: Network, latencies: Latencies) -> np.ndarray:
     """Which neurons fire after their onsets."""
     times = {population: latencies[population.name] for population in network.populations}
-    return np.concatenate([(np.isfinite(t) & (t > one.dynamics.onset)).ravel() for one, t in times.items()])
+    return np.concatenate(
+        [(np.isfinite(t) & (t > population.dynamics.onset)).ravel() for population, t in times.items()]
+    )
 
 
 def _numeric(
@@ -199,9 +201,9 @@ def test_biases_of_neurons_in_a_loop_alone_learn_as_with_a_projection_from_outsi
     both = {name: weights.get(name, np.zeros(shape)) for name, shape in weight_shapes(more).items()}
     stimuli, labels = np.random.default_rng(1).uniform(0, 10, (3, 4, 4, 1)), np.array([0, 1, 2])
     biases = []
-    for one, own in ((network, weights), (more, both)):
-        latencies = EventEngine(one).present(Batch(stimuli, own))
-        biases.append(STiDiBP(one).learn(latencies, labels, own).gradients["i.bias"])
+    for shown, of_shown in ((network, weights), (more, both)):
+        latencies = EventEngine(shown).present(Batch(stimuli, of_shown))
+        biases.append(STiDiBP(shown).learn(latencies, labels, of_shown).gradients["i.bias"])
     assert np.abs(biases[0]).min() > 1e-3
     np.testing.assert_allclose(biases[0], biases[1], rtol=1e-9)
 

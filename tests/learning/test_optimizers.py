@@ -111,13 +111,13 @@ def test_normalised_weights_learn_by_the_chain_rule(kind: str) -> None:
     loss()
     of_norms = hand_back(incoming, latent, logarithm, slopes * np.cos(weights), of_directions)
     for array, expected in ((latent, of_directions), (logarithm, of_norms)):
-        for place in list(np.ndindex(array.shape))[::3]:
-            kept = array[place]
-            array[place] = kept + 1e-6
+        for index in list(np.ndindex(array.shape))[::3]:
+            kept = array[index]
+            array[index] = kept + 1e-6
             above = loss()
-            array[place] = kept - 1e-6
-            assert (above - loss()) / 2e-6 == pytest.approx(expected[place], rel=1e-5, abs=1e-8)
-            array[place] = kept
+            array[index] = kept - 1e-6
+            assert (above - loss()) / 2e-6 == pytest.approx(expected[index], rel=1e-5, abs=1e-8)
+            array[index] = kept
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv", "listed"])

@@ -103,10 +103,10 @@ def test_other_gradients_are_those_without_return() -> None:
     weights = netsim.initial_weights(made, 0)
     latencies = netsim.make_engine("event", made).present(netsim.Batch(stimuli.latencies(np.arange(20)), weights))
     assert np.isinf(latencies["hidden"]).any()
-    found = {}
+    result = {}
     for edges in ("stop", "return"):
         learning = dataclasses.replace(made.learning, edges=edges)
         learner = netsim.STiDiBP(dataclasses.replace(made, learning=learning))
-        found[edges] = learner.learn(latencies, stimuli.labels, weights).gradients
-    np.testing.assert_array_equal(found["return"]["output.kernel"], found["stop"]["output.kernel"])
-    assert not np.array_equal(found["return"]["hidden.kernel"], found["stop"]["hidden.kernel"])
+        result[edges] = learner.learn(latencies, stimuli.labels, weights).gradients
+    np.testing.assert_array_equal(result["return"]["output.kernel"], result["stop"]["output.kernel"])
+    assert not np.array_equal(result["return"]["hidden.kernel"], result["stop"]["hidden.kernel"])

@@ -28,9 +28,9 @@ def test_weights_of_the_winner_change_by_the_order_of_spikes() -> None:
         "output": np.full((1, 2), np.inf),
     }
     learner = STDP(made, 0.1, 0.05, winners=1)
-    found = learner.learn(latencies, np.zeros(1, int), weights)
-    assert set(found.gradients) == {"hidden.kernel"}
-    change = -found.gradients["hidden.kernel"]
+    result = learner.learn(latencies, np.zeros(1, int), weights)
+    assert set(result.gradients) == {"hidden.kernel"}
+    change = -result.gradients["hidden.kernel"]
     np.testing.assert_allclose(change[:, 1], np.array([0.1, 0.1, -0.05, -0.05]) * 0.8 * 0.2)  # delayed by 1 ms
     assert not change[:, [0, 2]].any()
     assert not learner.loss(latencies["output"], np.zeros(1, int)).any()

@@ -73,7 +73,7 @@ def test_synapse_by_synapse(presented: tuple[Weights, Latencies], measured: Cost
 
 def test_spikes_and_silence(presented: tuple[Weights, Latencies], measured: Costs) -> None:
     fired = np.concatenate(
-        [np.isfinite(presented[1][one.name]).ravel() for one in NETWORK.integrating]
+        [np.isfinite(presented[1][population.name]).ravel() for population in NETWORK.integrating]
     )  # not the relays
     assert measured.spikes_per_neuron == pytest.approx(fired.mean())
     assert measured.activation_sparsity == pytest.approx(1 - fired.mean())
@@ -88,9 +88,9 @@ def test_sparsity_and_footprint_are_those_of_all_weights_together() -> None:
     weights["hidden.kernel"] = np.tile([0.0, 1.0], (64, 4))
     weights["output.kernel"] = np.zeros((8, 2))
     silent = {name: np.zeros(shape, int) for name, shape in network.shapes.items()}
-    found = costs(network, weights, silent, 1)
-    assert found.connection_sparsity == pytest.approx((256 + 16) / (512 + 16))
-    assert found.footprint_bytes == 4 * (512 + 16 + 8 + 2)
+    result = costs(network, weights, silent, 1)
+    assert result.connection_sparsity == pytest.approx((256 + 16) / (512 + 16))
+    assert result.footprint_bytes == 4 * (512 + 16 + 8 + 2)
 
 
 def test_every_figure_is_shown(measured: Costs) -> None:

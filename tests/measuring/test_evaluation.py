@@ -82,8 +82,8 @@ def test_figures_of_spikes_are_those_of_the_model(random_stimuli: MakeStimuli) -
         spikes = present(model, stimuli, engine=engine)
         for limit in (None, 100):
             expected = evaluate(model, stimuli, engine=engine, read_outs=names, limit=limit)
-            found = evaluate(spikes, read_outs=names, limit=limit)
-            assert dataclasses.replace(found, seconds=0.0) == dataclasses.replace(expected, seconds=0.0)
+            result = evaluate(spikes, read_outs=names, limit=limit)
+            assert dataclasses.replace(result, seconds=0.0) == dataclasses.replace(expected, seconds=0.0)
 
 
 def test_spikes_of_other_neurons_have_no_potentials(random_stimuli: MakeStimuli) -> None:

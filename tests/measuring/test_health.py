@@ -81,11 +81,11 @@ def test_delays_of_axons_and_synapses_count(per: Any, late: float) -> None:
     weights = _weights(network, output__delay=delays)
     latencies = _latencies(HIDDEN, OUTPUT)
     assert Health(network, 0.0).measure(latencies, weights).late["hidden"] == late
-    found = check_latencies(network, weights, latencies, 0.0)
+    health = check_latencies(network, weights, latencies, 0.0)
     # each spike arrives twice; of the slowest synapse, 26, 25 and 24.9 ms are too late
     in_vain = 4 / 12 if per == "axon" else (2 + 3) / 12
-    assert found.projections[1].too_late == pytest.approx(in_vain)
-    assert found.projections[1].arrivals == 12 / 4
+    assert health.projections[1].too_late == pytest.approx(in_vain)
+    assert health.projections[1].arrivals == 12 / 4
 
 
 def test_deadlines_follow_delays_that_are_learned() -> None:
@@ -123,7 +123,7 @@ def test_current_within_a_loop_counts_until_the_end() -> None:
         tuple(netsim.Projection(*pair, netsim.Dense()) for pair in ends),
         60.0,
     )
-    until = {one.name: Health(network, 0.0).until(one) for one in network.projections}
+    until = {projection.name: Health(network, 0.0).until(projection) for projection in network.projections}
     assert until == {"a": 10.0, "a_to_a": 30.0, "output": 30.0}
 
 
@@ -141,69 +141,69 @@ def _checked(network: netsim.Network, **values: Any) -> Any:
 
 
 def test_a_population_that_is_silent() -> None:
-    found = _checked(_network(threshold=1e6), hidden__kernel=1.0, output__kernel=0.1)
-    assert [one.silent for one in found.populations] == [1.0, 0.0]
-    assert np.isnan(found.populations[0].median_ms)
-    assert found.tie_rate == 1  # the drive alone makes the outputs fire, which is no finding of its own
-    assert [(one.kind, one.where) for one in found.findings] == [("silent", "hidden")]
-    assert found.advice == [
+    health = _checked(_network(threshold=1e6), hidden__kernel=1.0, output__kernel=0.1)
+    assert [population.silent for population in health.populations] == [1.0, 0.0]
+    assert np.isnan(health.populations[0].median_ms)
+    assert health.tie_rate == 1  # the drive alone makes the outputs fire, which is no finding of its own
+    assert [(finding.kind, finding.where) for finding in health.findings] == [("silent", "hidden")]
+    assert health.advice == [
         "hidden: no neuron fires; raise initial.mean or initial.spread of the projections onto it, or lower its"
         " threshold (now 1e+06)"
     ]
 
 
 def test_inhibition_that_silences_is_named() -> None:
-    found = _checked(_network(), hidden__kernel=-100.0, output__kernel=0.1)
-    assert found.populations[0].inhibition == -400.0
-    assert "inhibitory weights onto a neuron sum to -400, excitatory ones to 0" in found.advice[0]
+    health = _checked(_network(), hidden__kernel=-100.0, output__kernel=0.1)
+    assert health.populations[0].inhibition == -400.0
+    assert "inhibitory weights onto a neuron sum to -400, excitatory ones to 0" in health.advice[0]
 
 
 def test_a_population_at_its_onset() -> None:
-    found = _checked(_network(), hidden__kernel=10.0, output__kernel=[[1.0, 2.0]] * 2)
-    hidden, output = found.populations
+    health = _checked(_network(), hidden__kernel=10.0, output__kernel=[[1.0, 2.0]] * 2)
+    hidden, output = health.populations
     assert (hidden.at_onset, hidden.median_ms, output.at_onset) == (1.0, 10.0, 1.0)
-    kinds = [(one.kind, one.where) for one in found.findings]
+    kinds = [(finding.kind, finding.where) for finding in health.findings]
     assert kinds == [("at onset", "hidden"), ("at onset", "output")]
-    assert "100% of neurons fire at the onset of their window (10 ms)" in found.advice[0]
-    assert found.onset_rate == found.tie_rate == 1.0
+    assert "100% of neurons fire at the onset of their window (10 ms)" in health.advice[0]
+    assert health.onset_rate == health.tie_rate == 1.0
 
 
 def test_spikes_that_come_too_late() -> None:
     network = _network(output={"delay": 15.0})
-    found = _checked(network, hidden__kernel=[[0.05, 0.1]] * 4, output__kernel=0.1)
-    assert found.populations[0].too_late == found.projections[1].too_late == 1.0
-    assert found.advice == [
+    health = _checked(network, hidden__kernel=[[0.05, 0.1]] * 4, output__kernel=0.1)
+    assert health.populations[0].too_late == health.projections[1].too_late == 1.0
+    assert health.advice == [
         "output: 100% of its spikes arrive after the gate (30 ms) of output; shorten its delay or set a later onset"
         " of output or make hidden fire earlier"
     ]
 
 
 def test_outputs_that_tie_though_they_are_not_at_their_onset() -> None:
-    found = _checked(_network(), hidden__kernel=0.1, output__kernel=0.01)
-    assert (found.tie_rate, found.onset_rate) == (1.0, 0.0)
-    assert [(one.kind, one.where) for one in found.findings] == [("tied", "output")]
-    assert "give its neurons different weights" in found.advice[0]
+    health = _checked(_network(), hidden__kernel=0.1, output__kernel=0.01)
+    assert (health.tie_rate, health.onset_rate) == (1.0, 0.0)
+    assert [(finding.kind, finding.where) for finding in health.findings] == [("tied", "output")]
+    assert "give its neurons different weights" in health.advice[0]
 
 
 def test_signs_and_sums() -> None:
     network = _network(hidden={"inhibitory": 0.5})
-    found = _checked(network, hidden__kernel=[[1.0, -1.0], [0.5, 0], [0, 0], [0, 0]], output__kernel=[[1, 1], [-2, 0]])
-    hidden, output = found.populations
+    health = _checked(network, hidden__kernel=[[1.0, -1.0], [0.5, 0], [0, 0], [0, 0]], output__kernel=[[1, 1], [-2, 0]])
+    hidden, output = health.populations
     assert (hidden.excitation, hidden.inhibition, hidden.inhibitory) == (0.75, -0.5, 0.5)
     assert (output.excitation, output.inhibition, output.inhibitory) == (1.0, -1.0, None)
 
 
 def test_a_check_can_be_read() -> None:
-    found = netsim.check("digits", limit=20)
-    assert (found.advice, found.presentations, found.dt) == ([], 20, 1.0)
-    assert NOTHING in repr(found)
-    table = found.table()
+    health = netsim.check("digits", limit=20)
+    assert (health.advice, health.presentations, health.dt) == ([], 20, 1.0)
+    assert NOTHING in repr(health)
+    table = health.table()
     assert table["population"].tolist() == ["hidden", "output"]
     assert table["inhibitory"].isna().all()
-    assert found.arrival_table()["target"].tolist() == ["hidden", "output"]
-    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert told["populations"][0]["population"] == "hidden"
-    assert told["findings"] == []
+    assert health.arrival_table()["target"].tolist() == ["hidden", "output"]
+    answer = json.loads(json.dumps(health.to_dict(), allow_nan=False))
+    assert answer["populations"][0]["population"] == "hidden"
+    assert answer["findings"] == []
     ill = _checked(_network(threshold=1e6), hidden__kernel=1.0)
     assert json.loads(json.dumps(ill.to_dict(), allow_nan=False))["populations"][0]["median_ms"] is None
     assert "no neuron fires" in repr(ill)

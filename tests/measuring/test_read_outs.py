@@ -56,8 +56,8 @@ def _outputs(**changes: Any) -> Outputs:
 def test_who_is_decided_for(name: str, decided: list[list[int]]) -> None:
     read_out = read_outs[name]
     assert read_out.decide is not None
-    found = read_out.decide(_outputs())
-    assert [np.flatnonzero(row).tolist() for row in found] == decided
+    result = read_out.decide(_outputs())
+    assert [np.flatnonzero(row).tolist() for row in result] == decided
     for label in range(3):
         right = read_out.correct(_outputs(), np.full(4, label))
         assert right.tolist() == [label in row for row in decided]
@@ -72,7 +72,11 @@ def test_a_tie_is_decided_by_the_potentials_of_its_time_and_not_by_later_ones() 
     latencies = make_engine("event", network, dt=1.0).present(Batch(np.array([[[[0.0], [2.0]]]]), weights))
     assert latencies["output"].tolist() == [[1.0, 1.0]]
     outputs = Outputs(network, weights, latencies, 1.0)
-    decided = {name: np.flatnonzero(one.decide(outputs)).tolist() for name, one in read_outs.items() if one.decide}
+    decided = {
+        name: np.flatnonzero(read_out.decide(outputs)).tolist()
+        for name, read_out in read_outs.items()
+        if read_out.decide
+    }
     assert decided == {"strict": [], "plain": [0], "tie-by-potential": [1], "tie-with-label": [0, 1], "potential": [0]}
 
 
@@ -81,8 +85,8 @@ def test_all_are_looked_at() -> None:
 
 
 def test_the_latencies_by_hand_are_those_of_the_engine() -> None:
-    found = make_engine("event", NETWORK).present(Batch(STIMULI.reshape(4, 1, 4, 1), {"output.kernel": KERNEL}))
-    np.testing.assert_allclose(found["output"], LATENCIES)
+    spikes = make_engine("event", NETWORK).present(Batch(STIMULI.reshape(4, 1, 4, 1), {"output.kernel": KERNEL}))
+    np.testing.assert_allclose(spikes["output"], LATENCIES)
     potentials = _outputs().potentials_at_deadline()
     np.testing.assert_allclose(potentials[1], [1.0, 1.0, 1.3])
 
@@ -102,7 +106,9 @@ def test_read_outs_of_parts_are_those_of_the_whole() -> None:
     result = evaluate(Model(engine.network, weights), stimuli, engine=engine, read_outs=list(read_outs))
     latencies = engine.present(Batch(stimuli.latencies(np.arange(450)), weights))
     whole = Outputs(NETWORK, weights, latencies, 2.0)
-    assert result.read_outs == {name: one.correct(whole, stimuli.labels).mean() for name, one in read_outs.items()}
+    assert result.read_outs == {
+        name: read_out.correct(whole, stimuli.labels).mean() for name, read_out in read_outs.items()
+    }
     assert result.read_outs["strict"] == result.strict_accuracy
     assert result.read_outs["plain"] == result.accuracy
     assert len(set(result.read_outs.values())) == 5
@@ -117,8 +123,8 @@ class _Foreign:
 
 def test_potentials_of_an_engine_with_neurons_of_its_own_are_refused() -> None:
     for name in ("potential", "tie-by-potential", "tie-with-label"):
-        told = f"^read-out '{name}': needs potentials, but _Foreign does not declare .*; choose strict or plain$"
-        with pytest.raises(SpecificationError, match=told):
+        message = f"^read-out '{name}': needs potentials, but _Foreign does not declare .*; choose strict or plain$"
+        with pytest.raises(SpecificationError, match=message):
             read_outs[name].check(cast(Any, _Foreign()))
     read_outs["plain"].check(cast(Any, _Foreign()))
 
@@ -139,8 +145,8 @@ def test_an_unknown_read_out_is_refused(random_stimuli: Callable[..., Stimuli]) 
     ],
 )
 def test_what_is_no_decision_is_refused(decide: Any, given: str) -> None:
-    one = ReadOut("mine", "of mine", decide=decide)
+    custom = ReadOut("mine", "of mine", decide=decide)
     outputs = Outputs(NETWORK, {}, {"output": np.random.default_rng(0).uniform(0, 9, (6, 4))})
-    told = rf"^read-out 'mine': must return an array of bool of shape \(6, 4\), presentations and .*, not {given}$"
-    with pytest.raises(SpecificationError, match=told):
-        one.correct(outputs, np.arange(6) % 4)
+    message = rf"^read-out 'mine': must return an array of bool of shape \(6, 4\), presentations and .*, not {given}$"
+    with pytest.raises(SpecificationError, match=message):
+        custom.correct(outputs, np.arange(6) % 4)

@@ -27,8 +27,8 @@ def test_sums_and_combinations(shape: tuple[int, int], dtype: type) -> None:
 
 def test_sums_do_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(1).normal(size=(500, 1000)).astype(np.float32)
-    found = []
+    result = []
     for count in ("1", "2"):
         monkeypatch.setenv("NETSIM_THREADS", count)
-        found.append(column_sums(x, x[::-1].copy()))
-    np.testing.assert_array_equal(found[0], found[1])
+        result.append(column_sums(x, x[::-1].copy()))
+    np.testing.assert_array_equal(result[0], result[1])

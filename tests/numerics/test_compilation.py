@@ -53,14 +53,14 @@ def package(tmp_path: Path) -> Path:
 def _run(package: Path, program: str = PROGRAM, **environment: str) -> list[str]:
     """What a program says that has a process of its own: by default a result, hits on disk, and the folder there."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA", "XDG"))}
-    found = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
         env={**inherited, "HOME": str(package), "PYTHONPATH": str(package.parent), **environment},
     )
-    assert all(line.startswith("netsim: compiling") for line in found.stderr.splitlines())
-    return found.stdout.split()
+    assert all(line.startswith("netsim: compiling") for line in completed.stderr.splitlines())
+    return completed.stdout.split()
 
 
 def _kept(package: Path) -> list[Path]:
@@ -203,8 +203,8 @@ def test_machine_code_is_not_kept_where_others_may_write(package: Path, tmp_path
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
-    for place in (shared, shared / "own"):
-        said = _refused(package, NUMBA_CACHE_DIR=str(place))
+    for cache in (shared, shared / "own"):
+        said = _refused(package, NUMBA_CACHE_DIR=str(cache))
         assert f"{shared}: other users can write to it and insert code; choose another NUMBA_CACHE" in said
     assert not list(shared.iterdir())
     shared.chmod(0o1777)  # as the folder of temporary files: others can come first, but replace nothing

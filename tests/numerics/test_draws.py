@@ -17,8 +17,8 @@ def test_no_two_purposes_share_a_stream(seed: int) -> None:
     """Not of one seed, nor of the next ones."""
     purposes = Purpose.__members__.values()
     streams = [generator_for(purpose, seed + later).random(4).tolist() for purpose in purposes for later in range(3)]
-    for one, other in combinations(streams, 2):
-        assert set(one).isdisjoint(other)
+    for first, second in combinations(streams, 2):
+        assert set(first).isdisjoint(second)
 
 
 def test_synapses_are_drawn_as_their_description_says() -> None:

@@ -61,9 +61,9 @@ def by_definition(maps: np.ndarray, weights: np.ndarray, size: int, stride: int,
 def test_sums_are_those_of_all_inputs(case: Case) -> None:
     case = in_whole_numbers(case)
     expected = by_definition(*case)
-    found = np.full(expected.shape, np.nan, case[0].dtype)
-    multiply_fields(*case, found)
-    assert np.array_equal(found, expected)
+    result = np.full(expected.shape, np.nan, case[0].dtype)
+    multiply_fields(*case, result)
+    assert np.array_equal(result, expected)
 
 
 @given(products())
@@ -107,8 +107,8 @@ def test_as_many_fields_at_once_as_registers_hold_have_the_same_sums(dtype: type
     fields = np.array([0, 3, 11, 20, 33, 51, 60, 74], np.uint64)
     vectors: np.ndarray = np.empty((11, lanes), dtype)
     _of_three_and_of_eight(framed, fields, weights, vectors)
-    own = weights.astype(np.float64).reshape(2, 6, 2 * lanes)[..., :lanes]
-    expected = [sum(framed[k + 10 * dy : k + 10 * dy + 6] @ own[dy] for dy in range(2)) for k in fields.astype(int)]
+    kernel = weights.astype(np.float64).reshape(2, 6, 2 * lanes)[..., :lanes]
+    expected = [sum(framed[k + 10 * dy : k + 10 * dy + 6] @ kernel[dy] for dy in range(2)) for k in fields.astype(int)]
     np.testing.assert_allclose(vectors[3:], expected, atol=1e-5)
     assert np.array_equal(vectors[:3], vectors[3:6])
 
@@ -125,9 +125,9 @@ def test_sums_looked_up_are_those_of_all_inputs(case: Case) -> None:
     signs = by_signs(weights, maps.shape[3])
     assert signs is not None
     expected = by_definition(*case)
-    found = np.full(expected.shape, np.nan, np.float32)
-    multiply_signs(maps, signs, *window, found)
-    assert np.array_equal(found, expected)
+    result = np.full(expected.shape, np.nan, np.float32)
+    multiply_signs(maps, signs, *window, result)
+    assert np.array_equal(result, expected)
 
 
 @given(sign_products())
@@ -158,10 +158,10 @@ def test_zeros_of_either_sign_and_no_presentations_are_looked_up() -> None:
     weights = np.where(np.random.default_rng(0).uniform(size=(36, 70)) > 0.5, np.float32(0.5), np.float32(-0.5))
     signs = by_signs(weights, 4)
     assert signs is not None
-    found = np.ones((1, 4, 4, 70), np.float32)
-    multiply_signs(np.full((1, 4, 4, 4), -0.0, np.float32), signs, 3, 1, 1, found)
-    assert not found.any()
-    multiply_signs(np.empty((0, 4, 4, 4), np.float32), signs, 3, 1, 1, found[:0])
+    result = np.ones((1, 4, 4, 70), np.float32)
+    multiply_signs(np.full((1, 4, 4, 4), -0.0, np.float32), signs, 3, 1, 1, result)
+    assert not result.any()
+    multiply_signs(np.empty((0, 4, 4, 4), np.float32), signs, 3, 1, 1, result[:0])
 
 
 def test_what_cannot_be_looked_up() -> None:

@@ -24,9 +24,11 @@ print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 def _faults(setting: str, **environment: str) -> tuple[bool, int]:
     """Whether memory is kept, and the pages that 12 arrays of 25 MB took from the system, once some were freed."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_TUNABLES"))}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_TUNABLES"))
+    }
     command = [sys.executable, "-c", _PROGRAM, setting]
-    done = subprocess.run(command, env=own | environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env=inherited | environment, check=True, capture_output=True, text=True)
     kept, faults = done.stdout.split()
     return kept == "True", int(faults)
 

@@ -42,13 +42,13 @@ def test_sums_are_those_of_the_full_matrix(dtype: type) -> None:
 def test_sources_are_counted_in_as_few_bytes_as_they_need() -> None:
     pre = np.array([0, 2**16 - 1, 2**16])
     for count, dtype in ((2, np.uint16), (3, np.uint32)):
-        own = pre[:count]
-        side = sparse_matrix(own, np.zeros(count, int), np.arange(count, dtype=np.int32), 2**16 + 1, 1).by_target
+        shown = pre[:count]
+        side = sparse_matrix(shown, np.zeros(count, int), np.arange(count, dtype=np.int32), 2**16 + 1, 1).by_target
         assert side.opposite.dtype == dtype
-        assert side.opposite.tolist() == own.tolist()
+        assert side.opposite.tolist() == shown.tolist()
 
 
 def test_what_is_picked_beyond_the_last_value_is_zero() -> None:
-    found = picked(np.array([1.5, 2.5]), np.array([1, 2, 0], np.uint32), np.dtype(np.float32))
-    assert found.tolist() == [2.5, 0, 1.5]
-    assert found.dtype == np.float32
+    result = picked(np.array([1.5, 2.5]), np.array([1, 2, 0], np.uint32), np.dtype(np.float32))
+    assert result.tolist() == [2.5, 0, 1.5]
+    assert result.dtype == np.float32

@@ -66,8 +66,10 @@ print(over_presentations(1, work))
 def _printed(program: str) -> Any:
     """What a program prints where products have two threads of their own, as a Python value."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
-    return ast.literal_eval(found.stdout)
+    completed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True
+    )
+    return ast.literal_eval(completed.stdout)
 
 
 def test_a_part_has_one_thread_for_its_products() -> None:
@@ -102,8 +104,8 @@ def test_an_error_in_a_part_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
         over_presentations(200, work)
 
 
-@pytest.mark.parametrize("place", ["the caller's thread", "another thread"])
-def test_after_an_error_no_part_begins(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("index", ["the caller's thread", "another thread"])
+def test_after_an_error_no_part_begins(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETSIM_THREADS", "2")
     caller, both, failed = threading.current_thread(), threading.Barrier(2), threading.Event()
     begun = []
@@ -111,7 +113,7 @@ def test_after_an_error_no_part_begins(place: str, monkeypatch: pytest.MonkeyPat
     def work(part: slice) -> None:
         begun.append(part.start)
         both.wait(60)  # each thread has a part
-        if (threading.current_thread() is caller) == (place == "the caller's thread"):
+        if (threading.current_thread() is caller) == (index == "the caller's thread"):
             failed.set()
             raise ZeroDivisionError
         assert failed.wait(60)

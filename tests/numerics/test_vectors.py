@@ -35,8 +35,8 @@ from netsim.numerics.vectors import (
 
 
 @njit(error_model="numpy")
-def _calculate(one: np.ndarray, other: np.ndarray, number: float, results: np.ndarray) -> None:
-    a, b, c = load(one, 0), load(other, 0), broadcast(number)
+def _calculate(first: np.ndarray, second: np.ndarray, number: float, results: np.ndarray) -> None:
+    a, b, c = load(first, 0), load(second, 0), broadcast(number)
     store(results[0], 0, a + b)
     store(results[1], 0, a - b)
     store(results[2], 0, a * b)
@@ -49,8 +49,8 @@ def _calculate(one: np.ndarray, other: np.ndarray, number: float, results: np.nd
 
 
 @njit
-def _ask(one: np.ndarray, other: np.ndarray) -> tuple[int, bool, int, float]:
-    a, b = load(one, 0), load(other, 0)
+def _ask(first: np.ndarray, second: np.ndarray) -> tuple[int, bool, int, float]:
+    a, b = load(first, 0), load(second, 0)
     return count_at_least(a, b), maybe_positive(a), below(a, b), smallest(a)
 
 
@@ -75,19 +75,19 @@ def _pair(dtype: type) -> Any:
 @given(data=st.data())
 @settings(deadline=None, max_examples=50)
 def test_arithmetic_and_choices(dtype: type, data: st.DataObject) -> None:
-    one, other = data.draw(_pair(dtype))
-    results = np.empty((9, one.size), dtype)
-    _calculate(one, other, dtype(2.5), results)
+    left, right = data.draw(_pair(dtype))
+    results = np.empty((9, left.size), dtype)
+    _calculate(left, right, dtype(2.5), results)
     with np.errstate(all="ignore"):
         expected = [
-            one + other, one - other, one * other, one / other, -one, np.full_like(one, 2.5), np.ceil(one),
-            np.minimum(one, other), np.where(one >= other, dtype(2.5), one),
+            left + right, left - right, left * right, left / right, -left, np.full_like(left, 2.5), np.ceil(left),
+            np.minimum(left, right), np.where(left >= right, dtype(2.5), left),
         ]  # fmt: skip
     np.testing.assert_array_equal(results, np.array(expected))
-    count, _, bits, first = _ask(one, other)
-    assert first == one.min()
-    assert count == (one >= other).sum()
-    assert [bits >> lane & 1 for lane in range(32)] == (one < other).tolist() + [False] * (32 - one.size)
+    count, _, bits, first = _ask(left, right)
+    assert first == left.min()
+    assert count == (left >= right).sum()
+    assert [bits >> lane & 1 for lane in range(32)] == (left < right).tolist() + [False] * (32 - left.size)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -97,9 +97,9 @@ def test_a_single_number_that_is_not_negative_is_seen_in_every_lane(dtype: type)
     assert not _ask(negative, negative)[1]
     for lane in range(lanes):
         for number in (0.0, 1e-30, np.inf):
-            one = negative.copy()
-            one[lane] = number
-            assert _ask(one, negative)[1]
+            changed = negative.copy()
+            changed[lane] = number
+            assert _ask(changed, negative)[1]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -124,7 +124,7 @@ CALLS: dict[str, tuple[str, Call, Call]] = {
     "Spikes.numbers": ("Spikes.numbers is deprecated; use Spikes.indices", lambda: SPIKES.numbers, lambda: [3, 1]),
     "Spikes.latencies": ("spikes[name]", lambda: SPIKES.latencies, lambda: SPIKES),
     "the last latencies": (
-        'latencies[-1] is deprecated; use the name of the population: latencies["output"]',
+        'latencies["output"] is deprecated; use the name of the population: latencies["output"]',
         lambda: Latencies(SPIKES)[-1],  # type: ignore[index]
         lambda: SPIKES["output"],
     ),
@@ -136,44 +136,44 @@ CALLS: dict[str, tuple[str, Call, Call]] = {
 }
 
 
-def _check_same(found: Any, expected: Any) -> None:
+def _check_same(result: Any, expected: Any) -> None:
     """Fail if two results differ by a bit; durations do not count."""
     if isinstance(expected, Mapping):
-        assert list(found) == list(expected)
+        assert list(result) == list(expected)
         for name in expected:
-            np.testing.assert_array_equal(found[name], expected[name])
-        for name in ("labels", "indices") if isinstance(found, netsim.Spikes) else ():
-            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+            np.testing.assert_array_equal(result[name], expected[name])
+        for name in ("labels", "indices") if isinstance(result, netsim.Spikes) else ():
+            np.testing.assert_array_equal(getattr(result, name), getattr(expected, name))
     elif isinstance(expected, pd.DataFrame):
-        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+        pd.testing.assert_frame_equal(result, expected, check_exact=True)
     elif isinstance(expected, netsim.analysis.Analysed):
-        pd.testing.assert_frame_equal(found.table, expected.table, check_exact=True)
+        pd.testing.assert_frame_equal(result.table, expected.table, check_exact=True)
     elif isinstance(expected, Evaluation):
-        assert dataclasses.replace(found, seconds=0.0) == dataclasses.replace(expected, seconds=0.0)
+        assert dataclasses.replace(result, seconds=0.0) == dataclasses.replace(expected, seconds=0.0)
     elif isinstance(expected, list | np.ndarray):
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(result, expected)
     else:
-        assert found == expected
+        assert result == expected
 
 
 def _files() -> dict[str, bytes]:
     """What the test's folder holds, which is emptied."""
-    found = {path.name: path.read_bytes() for path in sorted(Path().iterdir())}
-    for name in found:
+    result = {path.name: path.read_bytes() for path in sorted(Path().iterdir())}
+    for name in result:
         Path(name).unlink()
-    return found
+    return result
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_former_call_warns_and_gives_the_same(name: str) -> None:
     message, former, new = CALLS[name]
     with pytest.warns(DeprecationWarning, match=OURS) as warned:
-        found = former()
+        result = former()
     files = _files()
-    (warning,) = [one for one in warned if OURS in str(one.message)]  # libraries have others
+    (warning,) = [warning for warning in warned if OURS in str(warning.message)]  # libraries have others
     assert message in str(warning.message)
     assert warning.filename == __file__  # where the call is to be changed
-    _check_same(found, new())
+    _check_same(result, new())
     assert _files().keys() == files.keys()
 
 

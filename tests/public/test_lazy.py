@@ -42,7 +42,7 @@ def _module_of(member: object) -> str:
 def _documented() -> list[ModuleType]:
     """The modules that define public names."""
     objects = [getattr(module, name) for module in (netsim, netsim.analysis) for name in module.__all__]
-    names = {_module_of(one) for one in objects if hasattr(one, "__module__")}
+    names = {_module_of(value) for value in objects if hasattr(value, "__module__")}
     names |= {"netsim.analysis", "netsim.registry", "netsim.seams"}
     return [importlib.import_module(name) for name in sorted(names)]
 
@@ -63,5 +63,5 @@ def test_examples_run(module: ModuleType) -> None:
 def test_every_public_object_has_an_example(module: ModuleType) -> None:
     """Names of the version before aside, which are to be forgotten."""
     public = {name: getattr(module, name) for name in module.__all__}
-    named = {name: one for name, one in public.items() if _module_of(one) != "netsim.deprecated"}
-    assert [name for name, one in named.items() if ">>> " not in (one.__doc__ or "")] == []
+    named = {name: value for name, value in public.items() if _module_of(value) != "netsim.deprecated"}
+    assert [name for name, value in named.items() if ">>> " not in (value.__doc__ or "")] == []

@@ -481,8 +481,8 @@ def test_a_name_alone_is_a_list_of_it() -> None:
         "hidden"
     ]
     assert set(loose.evaluate(MODEL, TEST, engine=ENGINE, read_outs="strict").read_outs) == {"strict"}
-    found = loose.study(MODEL, "lesion-neurons", [0.5], [0], stimuli=TEST, layers="hidden")
-    assert found["layer"].dropna().unique().tolist() == ["hidden"]
+    result = loose.study(MODEL, "lesion-neurons", [0.5], [0], stimuli=TEST, layers="hidden")
+    assert result["layer"].dropna().unique().tolist() == ["hidden"]
 
 
 def test_a_file_may_be_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

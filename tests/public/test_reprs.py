@@ -40,7 +40,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     description = netsim.describe(network)
     edges = tmp_path_factory.mktemp("edges") / "edges.csv"
     edges.write_text("pre,post\n0,1\n")
-    layers = [netsim.analysis.LayerSpikes.of_latencies(*own) for own in latencies.items()]
+    layers = [netsim.analysis.LayerSpikes.of_latencies(*layer) for layer in latencies.items()]
     spikes = netsim.analysis.Spikes.of_layers(layers)
     analysed = netsim.analyse(model, "latencies", limit=20)
     made = [
@@ -94,27 +94,27 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         *(netsim.load_preset(name) for name in netsim.preset_names()),
         *netsim.seams.SEAMS,
     ]
-    return {f"{type(one).__name__}-{number}": one for number, one in enumerate(made)}
+    return {f"{type(value).__name__}-{number}": value for number, value in enumerate(made)}
 
 
 def test_every_public_object_is_short(objects: dict[str, Any]) -> None:
-    for name, one in objects.items():
-        lines = repr(one).splitlines()
+    for name, value in objects.items():
+        lines = repr(value).splitlines()
         assert 1 <= len(lines) <= 12, (name, lines)
         assert len(max(lines, key=len)) <= 100, (name, lines)
-        assert "array(" not in repr(one), name
-        assert " object at 0x" not in repr(one), name
+        assert "array(" not in repr(value), name
+        assert " object at 0x" not in repr(value), name
 
 
 def test_no_public_class_is_left_out(objects: dict[str, Any]) -> None:
     """Protocols and exceptions aside, every public class has an instance above."""
-    made = [type(one) for one in objects.values()]
+    made = [type(value) for value in objects.values()]
     for module in (netsim, netsim.analysis):
         for name in module.__all__:
             public = getattr(module, name)
             if not inspect.isclass(public) or inspect.isabstract(public) or getattr(public, "_is_protocol", False):
                 continue
-            assert issubclass(public, Exception) or any(issubclass(one, public) for one in made), name
+            assert issubclass(public, Exception) or any(issubclass(kind, public) for kind in made), name
     assert Registry in made
 
 
@@ -138,14 +138,16 @@ class _Page(HTMLParser):
 
 
 def test_html_is_whole(objects: dict[str, Any]) -> None:
-    own = {name: one for name, one in objects.items() if not isinstance(one, BaseEstimator)}  # has scikit-learn's
-    shown = [one for one in own.values() if hasattr(one, "_repr_html_")]
-    assert {type(one).__name__ for one in shown} == {
+    shown_objects = {
+        name: value for name, value in objects.items() if not isinstance(value, BaseEstimator)
+    }  # has scikit-learn's
+    shown = [value for value in shown_objects.values() if hasattr(value, "_repr_html_")]
+    assert {type(each).__name__ for each in shown} == {
         *("Check", "Description", "Evaluation", "Network", "RunFolder", "Splits")
     }
-    for one in shown:
+    for value in shown:
         page = _Page()
-        page.feed(one._repr_html_())
+        page.feed(value._repr_html_())
         page.close()
         assert page.open == []
         assert "array(" not in page.text

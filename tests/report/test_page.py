@@ -153,8 +153,8 @@ def test_each_result_stands_by_its_own_name(report: Report) -> None:
         "synaptic_operations_per_presentation": {"hidden": 6400.0, "output": 500.0},
     }
     evaluation = dataclasses.replace(report.evaluation, **figures)
-    told = {one.name: one.value for one in results(report.network, evaluation)}
-    assert told == {
+    shown = {result.name: result.value for result in results(report.network, evaluation)}
+    assert shown == {
         "strict accuracy": "51.00%",
         "plain accuracy": "62.00%",
         "ties": "13.00%",
@@ -164,7 +164,9 @@ def test_each_result_stands_by_its_own_name(report: Report) -> None:
         "spikes per presentation": "52",  # of the network, without those that it is presented
         "synaptic operations": "6,900",
     }
-    (detail,) = (one.detail for one in results(report.network, evaluation) if one.name == "median decision latency")
+    (detail,) = (
+        result.detail for result in results(report.network, evaluation) if result.name == "median decision latency"
+    )
     assert detail == "interquartile range 7.8 ms, 8.5% at the onset of the output window"
     rows = {row[0]: row[1:] for row in activity_table(report.network, evaluation).rows}
     assert rows == {
@@ -232,8 +234,8 @@ def test_any_text_leaves_the_page_as_it_is(report: Report, parse: Parse, words: 
         text.encode("utf-8")
         return [element.tag for element in parse(text).elements]
 
-    told = dataclasses.replace(report, name=words, folder=words, made={**report.made, "machine": words})
-    assert tags(render(told)) == tags(render(dataclasses.replace(told, name="x", folder="x")))
+    changed = dataclasses.replace(report, name=words, folder=words, made={**report.made, "machine": words})
+    assert tags(render(changed)) == tags(render(dataclasses.replace(changed, name="x", folder="x")))
 
 
 @pytest.mark.parametrize("preset", preset_names())

@@ -61,7 +61,7 @@ def plugin(tmp_path: Path) -> Iterator[Path]:
 def _forget() -> None:
     schedules._entries.pop("halves", None)
     schedules._modules.pop("halves", None)
-    for finder in [found for found in sys.meta_path if isinstance(found, Imports)]:
+    for finder in [finder for finder in sys.meta_path if isinstance(finder, Imports)]:
         sys.meta_path.remove(finder)
         for name in [known for known in sys.modules if known.partition(".")[0] in finder.names]:
             del sys.modules[name]
@@ -78,8 +78,8 @@ def _specification(tmp_path: Path) -> Path:
 
 
 def test_a_run_needs_the_file_again_and_says_which(plugin: Path, tmp_path: Path) -> None:
-    own = str(_specification(tmp_path))
-    command = ["train", own, "--limit=40", "--out=run"]
+    path = str(_specification(tmp_path))
+    command = ["train", path, "--limit=40", "--out=run"]
     with pytest.raises(SpecificationError, match=r"learning.schedule: .* not 'halves'"):
         CliRunner().invoke(app, command, catch_exceptions=False)
     CliRunner().invoke(app, [*command, f"--plugin={plugin}"], catch_exceptions=False)
@@ -221,8 +221,8 @@ def test_all_parameters_of_a_part_from_elsewhere_are_written_down(
         connectivities._modules.pop("ring")
         path.write_text(RING.replace("3.0", "5.0"))
         load_plugin(path)
-        found: Any = RunFolder(Path("run")).network().projections[0].connectivity
-        assert found.width == 3.0
+        result: Any = RunFolder(Path("run")).network().projections[0].connectivity
+        assert result.width == 3.0
     finally:
         connectivities._entries.pop("ring", None)
         connectivities._modules.pop("ring", None)

@@ -134,16 +134,16 @@ def test_rows_are_timed_in_turn() -> None:
     def missing() -> Any:
         raise ModuleNotFoundError("No module named 'nosuch'", name="nosuch")
 
-    told: list[int] = []
+    messages: list[int] = []
     rows = {"one": row("one"), "none": benchmark.Row(missing), "two": row("two")}
-    measured = benchmark.measure(rows, 3, 1, told.append)
+    measured = benchmark.measure(rows, 3, 1, messages.append)
     assert [measured[name].per_block for name in ("one", "two")] == [20, 20]
     warm_up, block = 2, 21  # a block begins with a call that is not timed
     assert order == ["one"] * warm_up + ["two"] * warm_up + (["one"] * block + ["two"] * block) * 3
     assert len(measured["one"].wall) == 3
     assert measured["none"].missing == "nosuch is not installed; pip install 'netsim-snn[bench]'"
     assert measured["none"].wall == []
-    assert told[-1] == 3 * (3 + 1)
+    assert messages[-1] == 3 * (3 + 1)
 
 
 def test_rows_of_the_event_engine_can_be_called() -> None:

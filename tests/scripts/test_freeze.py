@@ -31,8 +31,8 @@ def test_numbers_are_those_of_the_last_decision(freeze: Any) -> None:
 def test_differences_are_named(freeze: Any) -> None:
     frozen = {"latencies a": np.array([1.0, np.inf, 2.0]), "single b": np.array([0.5]), "double c": np.ones(2)}
     assert freeze.differences(frozen, {**frozen, "latencies a": frozen["latencies a"] + 0.9e-6}) == []
-    found = {"latencies a": np.array([1.0, 3.0, 2.1]), "single b": np.array([np.inf]), "double c": np.ones(3)}
-    assert freeze.differences(frozen, found) == [
+    computed = {"latencies a": np.array([1.0, 3.0, 2.1]), "single b": np.array([np.inf]), "double c": np.ones(3)}
+    assert freeze.differences(frozen, computed) == [
         "double c: 2 values before, 3 now",
         "latencies a: 2 of 3 values; value 1 was inf, is 3.0",
         "single b: 1 of 1 values; value 0 was 0.5, is inf",

@@ -90,8 +90,8 @@ def test_a_pixel_sends_an_event_for_each_threshold() -> None:
     # in the last saccade the bar moves 7 pixels to the left, from column 16 to 18 to column 9 to 11
     row = events[(events["y"] == 16) & (events["t"] >= 210_000)]
     for x in (12, 13, 14):
-        own = row[row["x"] == x]
-        assert own["p"].tolist() == [1] * steps + [0] * steps
+        selected = row[row["x"] == x]
+        assert selected["p"].tolist() == [1] * steps + [0] * steps
     assert (row[row["x"] >= 16]["p"] == 0).all()
     assert (row[row["x"] <= 11]["p"] == 1).all()
 
@@ -140,17 +140,17 @@ def test_recordings_are_found_by_tonic(tmp_path: Path) -> None:
     labels = np.array([7, 0, 1, 0, 9])
     folder = tmp_path / "NMNIST"
     camera = make_nmnist.Camera(3)
-    told: list[int] = []
+    messages: list[int] = []
     for part in ("Train", "Test"):
         total = make_nmnist.write_recordings(
-            folder / part, images.astype(np.uint8), labels, camera, part == "Test", told.append
+            folder / part, images.astype(np.uint8), labels, camera, part == "Test", messages.append
         )
         assert total == sum(path.stat().st_size for path in (folder / part).rglob("*.bin")) / 5
         (folder / part / "3").mkdir()
         for number in range(make_nmnist.TONIC_NEEDS):
             os.link(folder / part / "7" / "00001.bin", folder / part / "3" / f"{number + 100:05d}.bin")
         (folder / f"{part.lower()}.zip").touch()
-    assert told == [1, 2, 3, 4, 5] * 2
+    assert messages == [1, 2, 3, 4, 5] * 2
     for train in (True, False):
         recordings = NMNIST(str(tmp_path), train=train)
         assert len(recordings) == make_nmnist.TONIC_NEEDS + 5

@@ -76,13 +76,13 @@ def test_weights_decay_and_biases_do_not(price: Any, torch: Any) -> None:
     network = netsim.load_preset("yin-yang")
     dense = price.dense_network(network)
     learning = dataclasses.replace(network.learning, rate=0.1, weight_decay=0.5)
-    before = [one.detach().clone() for one in dense.parameters()]
+    before = [parameter.detach().clone() for parameter in dense.parameters()]
     optimizer = price.adam(dense, learning)
-    for one in dense.parameters():
-        one.grad = torch.zeros_like(one)
+    for parameter in dense.parameters():
+        parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
-    for one, was in zip(dense.parameters(), before, strict=True):
-        torch.testing.assert_close(one.detach(), was * (0.95 if one.ndim > 1 else 1.0))
+    for parameter, was in zip(dense.parameters(), before, strict=True):
+        torch.testing.assert_close(parameter.detach(), was * (0.95 if parameter.ndim > 1 else 1.0))
 
 
 def test_without_validation_the_last_epoch_is_tested(

@@ -45,13 +45,13 @@ degrees = st.integers(1, 12)
 
 def _pairs(rule: Connectivity, source: tuple[int, ...], target: tuple[int, ...]) -> set[tuple[int, int]]:
     """The pairs of a rule, after what holds for all of these rules has been seen to hold."""
-    found = rule.checked_connections(source, target)
-    assert rule.weight_shape(source, target) == (found.pre.size,)
-    keys = found.pre.astype(np.int64) * math.prod(target) + found.post
+    connections = rule.checked_connections(source, target)
+    assert rule.weight_shape(source, target) == (connections.pre.size,)
+    keys = connections.pre.astype(np.int64) * math.prod(target) + connections.post
     assert (np.diff(keys) > 0).all()  # sorted by the presynaptic neuron, and none twice
-    np.testing.assert_array_equal(found.post, rule.connections(source, target).post)
+    np.testing.assert_array_equal(connections.post, rule.connections(source, target).post)
     assert rule.about(source, target) >= 0  # type: ignore[attr-defined]
-    return set(zip(found.pre.tolist(), found.post.tolist(), strict=True))
+    return set(zip(connections.pre.tolist(), connections.post.tolist(), strict=True))
 
 
 @given(seed=st.integers(0, 10**6), inputs=st.integers(1, 40), neurons=st.integers(1, 40), data=st.data())
@@ -69,16 +69,16 @@ def test_random_pairs_have_the_degrees_asked_for(seed: int, inputs: int, neurons
 def test_each_pair_has_the_probability_asked_for(probability: float) -> None:
     counts = np.zeros((30, 20))
     for seed in range(300):
-        found = Random(probability=probability, seed=seed).connections((30,), (20,))
-        counts[found.pre, found.post] += 1
+        connections = Random(probability=probability, seed=seed).connections((30,), (20,))
+        counts[connections.pre, connections.post] += 1
     deviation = math.sqrt(300 * probability * (1 - probability))
     assert abs(counts.sum() - 600 * 300 * probability) < 5 * deviation * math.sqrt(600)
     assert np.abs(counts - 300 * probability).max() < 6 * deviation + 2
 
 
 def test_a_seed_is_a_draw() -> None:
-    one, other = (Random(probability=0.2, seed=seed).connections((50,), (40,)) for seed in (1, 2))
-    assert set(zip(*one[:2], strict=True)) != set(zip(*other[:2], strict=True))
+    first, second = (Random(probability=0.2, seed=seed).connections((50,), (40,)) for seed in (1, 2))
+    assert set(zip(*first[:2], strict=True)) != set(zip(*second[:2], strict=True))
 
 
 def _by_definition(rule: Distance, source: tuple[int, ...], target: tuple[int, ...]) -> np.ndarray:
@@ -104,8 +104,8 @@ def _by_definition(rule: Distance, source: tuple[int, ...], target: tuple[int, .
 def test_a_ball_holds_all_within_its_radius(target: tuple[int, ...], wrap: bool, radius: float) -> None:
     rule = Distance(radius=radius, wrap=wrap)
     expected = {tuple(pair) for pair in np.argwhere(_by_definition(rule, MAPS, target)).tolist()}
-    found = rule.connections(MAPS, target)
-    assert set(zip(found.pre.tolist(), found.post.tolist(), strict=True)) == expected
+    connections = rule.connections(MAPS, target)
+    assert set(zip(connections.pre.tolist(), connections.post.tolist(), strict=True)) == expected
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,10 @@ def test_a_gaussian_has_its_probabilities(rule: Distance, target: tuple[int, ...
     expected = _by_definition(rule, MAPS, target)
     counts, draws = np.zeros_like(expected), 60
     for seed in range(draws):
-        found = Distance(None, rule.sigma, rule.radius, rule.probability, rule.wrap, seed).connections(MAPS, target)
-        np.add.at(counts, (found.pre, found.post), 1)
+        connections = Distance(None, rule.sigma, rule.radius, rule.probability, rule.wrap, seed).connections(
+            MAPS, target
+        )
+        np.add.at(counts, (connections.pre, connections.post), 1)
     assert counts.max() <= draws  # no pair twice
     deviation = np.sqrt(draws * expected * (1 - expected))
     assert (np.abs(counts - draws * expected) < 6 * deviation + 1e-9 + 3 * (expected > 0)).all()
@@ -134,8 +136,8 @@ def test_locally_connected_neurons_see_what_those_of_a_convolution_do() -> None:
     source = (7, 9, 2)
     target = local.target_shape(source)
     assert target == shared.target_shape(source)
-    found = shared.connections(source, target)
-    assert _pairs(local, source, target) == set(zip(found.pre.tolist(), found.post.tolist(), strict=True))
+    connections = shared.connections(source, target)
+    assert _pairs(local, source, target) == set(zip(connections.pre.tolist(), connections.post.tolist(), strict=True))
 
 
 def test_one_to_one_is_one_to_one() -> None:
@@ -163,8 +165,8 @@ def test_an_edge_list_is_the_network(suffix: str, tmp_path: Path) -> None:
     else:
         _write_sonata(path, {"edges": ([3, 3, 0], [1, 0, 1], [0.5, -1.5, 2.0])})
     rule = EdgeList(2, str(path))
-    found = rule.checked_connections((2, 2, 1), (2,))
-    assert (found.pre.tolist(), found.post.tolist()) == ([0, 3, 3], [1, 0, 1])
+    connections = rule.checked_connections((2, 2, 1), (2,))
+    assert (connections.pre.tolist(), connections.post.tolist()) == ([0, 3, 3], [1, 0, 1])
     network = Network.chain("listed", IntensityEncoder((2, 2, 1), 5.0), [Layer("output", rule)], 20.0)
     np.testing.assert_array_equal(initial_weights(network, 7)["output.kernel"], [2.0, -1.5, 0.5])
     assert network_from_dict(network_to_dict(network)) == network
@@ -219,9 +221,9 @@ def test_files_of_a_rule_of_ones_own_move_with_its_network(tmp_path: Path) -> No
     (tmp_path / "two" / "remark.txt").write_text("")
     digest = file_sha256(tmp_path / "two" / "numbers.txt")
     rule = {"rule": "in-a-file", "table": "gone/numbers.txt", "digest": digest, "remark": "remark.txt"}
-    found = with_files_beside({"layers": [rule]}, tmp_path / "one", tmp_path / "two")["layers"][0]
-    assert found["table"] == str(tmp_path / "two" / "numbers.txt")  # of two of this name, that of the checksum
-    assert found["remark"] == str(tmp_path / "two" / "remark.txt")
+    result = with_files_beside({"layers": [rule]}, tmp_path / "one", tmp_path / "two")["layers"][0]
+    assert result["table"] == str(tmp_path / "two" / "numbers.txt")  # of two of this name, that of the checksum
+    assert result["remark"] == str(tmp_path / "two" / "remark.txt")
     unknown = with_files_beside({"layers": [rule | {"remark": "gone/remark.txt"}]}, tmp_path / "two")["layers"][0]
     assert unknown["remark"] == "gone/remark.txt"  # without a checksum a file of another folder is another file
 
@@ -362,8 +364,8 @@ def test_populations_that_a_rule_cannot_connect(rule: Connectivity, target: tupl
 def test_a_gaussian_is_not_looked_for_where_it_is_nothing() -> None:
     rule, near = Distance(1, 0.2), Distance(1, 0.2, radius=9.0)
     for shape in ((200, 200, 1), (40, 3, 2)):
-        found, expected = (each.pairs(shape, (*shape[:2], 1)) for each in (rule, near))
-        assert all((one == other).all() for one, other in zip(found, expected, strict=True))
+        result, expected = (each.pairs(shape, (*shape[:2], 1)) for each in (rule, near))
+        assert all((first == second).all() for first, second in zip(result, expected, strict=True))
     wide = Distance(1, radius=5e99)
     with pytest.raises(SpecificationError, match=r"at most 1,048,576 work; give a smaller radius"):
         wide.check((2**63, 4, 1), (2**63, 4, 1))

@@ -36,17 +36,17 @@ def _smoothed(image: np.ndarray, deviation: float) -> np.ndarray:
     reach = int(4 * deviation + 0.5)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     weights /= weights.sum()
-    framed, found = np.pad(image, reach, mode="edge"), np.zeros_like(image)
+    framed, smooth = np.pad(image, reach, mode="edge"), np.zeros_like(image)
     for y, x in np.ndindex(image.shape):
-        found[y, x] = weights @ framed[y : y + 2 * reach + 1, x : x + 2 * reach + 1] @ weights
-    return found
+        smooth[y, x] = weights @ framed[y : y + 2 * reach + 1, x : x + 2 * reach + 1] @ weights
+    return smooth
 
 
 def test_responses_are_differences_of_gaussians() -> None:
     encoder = OnOffEncoder((6, 7, 8), 10.0, (0.8, 1.5), ratio=2.0, threshold=0.1)
     assert encoder.sample_shape == (6, 7, 2)
     images = np.random.default_rng(0).integers(0, 256, (3, 6, 7, 2), dtype=np.uint8)
-    for image, found in zip(images, encoder.latencies(images, 255.0), strict=True):
+    for image, latencies in zip(images, encoder.latencies(images, 255.0), strict=True):
         cells = []
         for scale in (0.8, 1.5):
             planes = [image[..., channel].astype(float) for channel in (0, 1)]
@@ -54,7 +54,7 @@ def test_responses_are_differences_of_gaussians() -> None:
             cells += [np.maximum(response, 0), np.maximum(-response, 0)]
         x = np.concatenate(cells, axis=2)
         x /= x.max()
-        np.testing.assert_allclose(found, np.where(x >= 0.1, (1 - x) * 10.0, np.inf), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(latencies, np.where(x >= 0.1, (1 - x) * 10.0, np.inf), rtol=1e-9, atol=1e-9)
 
 
 def test_contrast_does_not_count_and_its_sign_is_the_cell() -> None:

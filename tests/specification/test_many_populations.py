@@ -22,7 +22,7 @@ def _pooled(count: int) -> Network:
     """Relays behind each other, which pass on when spikes come and what sign they have."""
     relays = [Population(f"relays{i}", (4, 4, 1), None) for i in range(count - 1)]
     maps = Population("maps", (4, 4, 1), NEURONS, inhibitory=0.0)
-    names = ["stimulus", "maps", *(one.name for one in relays), "output"]
+    names = ["stimulus", "maps", *(relay.name for relay in relays), "output"]
     rules = [RULE, *[Pooling(1)] * (count - 1), RULE]
     projections = [Projection(*ends) for ends in zip(names, names[1:], rules, strict=False)]
     populations = (maps, *relays, Population("output", (3,), NEURONS))
@@ -32,7 +32,7 @@ def _pooled(count: int) -> Network:
 def _loop(count: int) -> Network:
     names = [f"ring{i}" for i in range(count)]
     projections = [Projection("stimulus", name, RULE, name=f"to_{name}") for name in names]
-    projections += [Projection(one, other, RULE) for one, other in zip(names, names[1:] + names[:1], strict=True)]
+    projections += [Projection(first, second, RULE) for first, second in zip(names, names[1:] + names[:1], strict=True)]
     populations = tuple(Population(name, (3,), NEURONS) for name in names)
     return Network("loop", ENCODER, populations, tuple(projections), 100.0)
 

@@ -93,7 +93,7 @@ def test_connections_are_those_of_the_definition(
     layer = Convolution(maps, kernel, stride, padding)
     source = (side, side + 1, channels)
     shape = height, width, _ = layer.target_shape(source)
-    found = layer.connections(source, shape)
+    connections = layer.connections(source, shape)
     expected = set()
     for y in range(height):
         for x in range(width):
@@ -107,11 +107,11 @@ def test_connections_are_those_of_the_definition(
                                 post = (y * width + x) * maps + m
                                 weight = ((dy * kernel + dx) * channels + channel) * maps + m
                                 expected.add((pre, post, weight))
-    assert set(zip(*(part.tolist() for part in found), strict=True)) == expected
-    assert len(found.pre) == len(expected)
-    assert (np.diff(found.pre) >= 0).all()
+    assert set(zip(*(part.tolist() for part in connections), strict=True)) == expected
+    assert len(connections.pre) == len(expected)
+    assert (np.diff(connections.pre) >= 0).all()
     np.testing.assert_array_equal(
-        np.bincount(found.pre, minlength=math.prod(source)), layer.fan_out(source, shape).ravel()
+        np.bincount(connections.pre, minlength=math.prod(source)), layer.fan_out(source, shape).ravel()
     )
     assert layer.synapse_count(source, shape) == len(expected)
 

@@ -44,4 +44,4 @@ def test_parameters_are_those_that_a_training_changes(name: str, weighting: Weig
     network = dataclasses.replace(network, weighting=weighting)
     static = {kernel_name(projection) for projection in network.weighted if not projection.plastic}
     shapes = latent_shapes(network)
-    assert summarise(network)["parameters"] == sum(math.prod(shapes[one]) for one in shapes if one not in static)
+    assert summarise(network)["parameters"] == sum(math.prod(shapes[name]) for name in shapes if name not in static)

@@ -63,7 +63,7 @@ def test_projections_beside_layers_are_part_of_the_network() -> None:
         "layers": [{"name": name, "kind": "dense", "size": size} for name, size in (("hidden", 5), ("output", 2))],
         "projections": [{"source": "stimulus", "target": "output", "connectivity": {"rule": "dense"}}],
     }
-    ends = [(one.source, one.target) for one in network_from_dict(table).projections]
+    ends = [(projection.source, projection.target) for projection in network_from_dict(table).projections]
     assert ends == [("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output")]
 
 

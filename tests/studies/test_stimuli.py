@@ -70,11 +70,11 @@ def test_equal_stimuli_are_disturbed_differently(name: str) -> None:
     """Each in its batch, those of each batch, and with each seed."""
     network = one_layer()
     equal = np.repeat(draw(network, 1), 3, axis=0)
-    found = [
+    result = [
         studies[name].batch(Condition(network, {}, (), 0.5, seed), False)(equal, first).stimuli
         for seed, first in ((3, 0), (3, 200), (4, 0))
     ]
-    different = np.unique(np.concatenate(found).reshape(9, -1), axis=0)
+    different = np.unique(np.concatenate(result).reshape(9, -1), axis=0)
     assert len(different) == 9
 
 

@@ -53,9 +53,9 @@ def test_a_larger_plan_keeps_the_runs_that_were_begun(tmp_path: Path) -> None:
     for name, run in place_runs(_plan([0.1, 0.2], [0, 1]), tmp_path).items():
         _begin(tmp_path / name, run)
     larger = place_runs(_plan([0.05, 0.1, 0.2], [0, 1, 2]), tmp_path)
-    found = {name: (run.settings["learning.rate"], run.seed) for name, run in larger.items()}
+    result = {name: (run.settings["learning.rate"], run.seed) for name, run in larger.items()}
     kept = {"0001": (0.1, 0), "0002": (0.1, 1), "0003": (0.2, 0), "0004": (0.2, 1)}
-    assert kept.items() <= found.items()
+    assert kept.items() <= result.items()
     assert list(larger) == ["0005", "0006", "0007", "0001", "0002", "0008", "0003", "0004", "0009"]
     smaller = place_runs(_plan([0.2], [1, 3]), tmp_path)
     assert list(smaller) == ["0004", "0005"]
@@ -132,7 +132,7 @@ class _Workerless:
 def test_a_sweep_whose_workers_do_not_come_back_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under a limit of memory they die as they start."""
     monkeypatch.setattr(execution, "LOST_SECONDS", 0.5)
-    silent = SweepCallbacks(lambda *told: None, lambda *told: None, lambda told: None)
+    silent = SweepCallbacks(lambda *news: None, lambda *news: None, lambda news: None)
     runs = {"0001": PlannedRun({}, 0, load_preset("digits"))}
     client: Any = _Workerless()
     with pytest.raises(RunError, match="the workers died and did not come back; is there memory for them"):
@@ -155,9 +155,9 @@ class _LosesAWorker(_Workerless):
 
 def test_a_sweep_that_is_stopped_does_not_wait_for_workers_that_died(tmp_path: Path) -> None:
     begun: list[str] = []
-    told = SweepCallbacks(lambda name, epoch: begun.append(name), lambda *told: None, lambda told: None)
+    callbacks = SweepCallbacks(lambda name, epoch: begun.append(name), lambda *news: None, lambda news: None)
     client: Any = _LosesAWorker()
     runs = {"0001": PlannedRun({}, 0, load_preset("digits"))}
     with pytest.raises(KeyboardInterrupt):
-        train_runs(client, runs, tmp_path, None, None, [], told, lambda: bool(begun))
+        train_runs(client, runs, tmp_path, None, None, [], callbacks, lambda: bool(begun))
     assert begun == ["0001"]

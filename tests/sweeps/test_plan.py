@@ -257,7 +257,7 @@ def test_projections_without_names_go_by_their_ends(key: str, changed: str, tmp_
     (tmp_path / "own.toml").write_text(_UNNAMED)
     (tmp_path / "plan.toml").write_text(f'base = "own.toml"\ngrid.projections.{key}.delay = [2.0]\n')
     (run,) = read_plan(tmp_path / "plan.toml").runs
-    assert [one.source for one in run.network.projections if one.delay] == [changed]
+    assert [projection.source for projection in run.network.projections if projection.delay] == [changed]
 
 
 def test_a_further_projection_onto_a_layer_does_not_have_its_name(tmp_path: Path) -> None:

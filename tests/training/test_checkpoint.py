@@ -198,7 +198,7 @@ def test_damage_anywhere_is_found(learn: Learn, tmp_path: Path) -> None:
         folder.checkpoint.write_bytes(whole[:cut])
         with pytest.raises(RunError, match="checkpoint"):
             read_checkpoint(NETWORK, folder.checkpoint)
-    found = 0
+    count = 0
     for position in np.random.default_rng(0).integers(0, len(whole), 200):
         damaged = bytearray(whole)
         damaged[position] ^= 0x10
@@ -206,10 +206,10 @@ def test_damage_anywhere_is_found(learn: Learn, tmp_path: Path) -> None:
         try:
             state = read_checkpoint(NETWORK, folder.checkpoint)
         except RunError:
-            found += 1
+            count += 1
             continue
         assert state.epoch == 4  # a byte that carries no content, such as a date in the archive
-    assert found > 150
+    assert count > 150
 
 
 def test_no_checkpoint_of_another_training_or_made_up(
@@ -228,7 +228,7 @@ def test_no_checkpoint_of_another_training_or_made_up(
         with pytest.raises(RunError, match=r"checkpoint.npz"):
             read_checkpoint(NETWORK, folder.checkpoint)
 
-    def place(**changes: Any) -> np.ndarray:
+    def changed_position(**changes: Any) -> np.ndarray:
         return np.array(json.dumps({**position, **changes}))
 
     read_checkpoint(NETWORK, folder.checkpoint)
@@ -247,7 +247,7 @@ def test_no_checkpoint_of_another_training_or_made_up(
     }
     for name, values in made_up.items():
         for wrong in values:
-            refused(position=place(**{name: wrong}))
+            refused(position=changed_position(**{name: wrong}))
     refused(position=np.array("[" * 100_000))
     refused(position=np.array(3.0))
     refused(position=np.array("{}"))
@@ -297,9 +297,9 @@ def test_a_checkpoint_of_an_earlier_version_is_resumed(epochs: int, batches: int
         _as_of_an_earlier_version(folder.checkpoint)
     if folder.previous_checkpoint.exists():
         folder.previous_checkpoint.unlink()
-    told: list[str] = []
-    learn(folder, on_warning=told.append)
-    assert told == []
+    messages: list[str] = []
+    learn(folder, on_warning=messages.append)
+    assert messages == []
     ours, theirs = _end(folder), _end(whole)
     for row, wanted in zip(ours.pop("metrics"), theirs.pop("metrics"), strict=True):
         assert row.keys() == (wanted.keys() if not epochs else {name for name in wanted if _is_former(name)})

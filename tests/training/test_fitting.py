@@ -76,9 +76,9 @@ def stimuli(network: Network) -> np.ndarray:
 def fitted(network: Network, seed: int = 0) -> tuple[Fitted, Weights, Latencies]:
     """What fits, the weights with it, and the latencies that these lead to."""
     engine, weights, presented = netsim.make_engine("event", network), initial_weights(network, seed), stimuli(network)
-    found = engine.run(fit(network, weights, presented))
-    found.apply(weights)
-    return found, weights, engine.present(netsim.Batch(presented, weights))
+    fit_result = engine.run(fit(network, weights, presented))
+    fit_result.apply(weights)
+    return fit_result, weights, engine.present(netsim.Batch(presented, weights))
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -86,9 +86,9 @@ def test_populations_fire_within_their_window(regime: str) -> None:
     network = graph(regime)
     latencies = fitted(network)[2]
     for population in network.integrating:
-        own = latencies[population.name]
-        assert np.isfinite(own).mean() > 0.4, population.name
-        assert (own <= population.dynamics.onset).mean() < 0.06, population.name
+        times = latencies[population.name]
+        assert np.isfinite(times).mean() > 0.4, population.name
+        assert (times <= population.dynamics.onset).mean() < 0.06, population.name
     outputs = latencies["output"]
     assert np.isfinite(outputs).mean() > 0.95
     assert not netsim.decide(outputs).tied.any()
@@ -150,19 +150,19 @@ def test_what_a_specification_says_of_weights_stays(tmp_path: Path) -> None:
     excitatory, *others, skip = network.projections
     changed = (
         dataclasses.replace(excitatory, initial=InitialWeights(spread=0.7, bias=0.3)),
-        *(one if one.source != "excitatory" or one.target != "output" else dataclasses.replace(
-            one, connectivity=EdgeList(10, str(edges))) for one in others),
+        *(projection if projection.source != "excitatory" or projection.target != "output" else dataclasses.replace(
+            projection, connectivity=EdgeList(10, str(edges))) for projection in others),
         dataclasses.replace(skip, plastic=False),
     )  # fmt: skip
     network = dataclasses.replace(network, projections=changed)
-    found, weights, _ = fitted(network)
+    result, weights, _ = fitted(network)
     drawn = initial_weights(network, 0)
     kept = {"excitatory.kernel", "excitatory.bias", "skip.kernel", "output.kernel"}
-    assert not kept & (found.scales.keys() | found.biases.keys())
+    assert not kept & (result.scales.keys() | result.biases.keys())
     for name in kept:
         np.testing.assert_array_equal(weights[name], drawn[name])
-    assert {"inhibitory.kernel", "inhibitory_to_output.kernel"} <= found.scales.keys()
-    assert "output.bias" in found.biases
+    assert {"inhibitory.kernel", "inhibitory_to_output.kernel"} <= result.scales.keys()
+    assert "output.bias" in result.biases
 
 
 @pytest.mark.parametrize("regime", REGIMES)

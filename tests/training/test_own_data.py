@@ -114,8 +114,8 @@ def test_data_that_are_too_small_to_set_some_aside_are_analysed(run: Path) -> No
     few = make_dataset((IMAGES[:12], LABELS[:12]), NETWORK.encoder, name="few")
     write_dataset(few, "few.npz")
     model = load_model(str(run))
-    own = dataclasses.replace(model.network.training, dataset="few.npz", validation=100)
-    small = dataclasses.replace(model, network=dataclasses.replace(model.network, training=own))
+    settings = dataclasses.replace(model.network.training, dataset="few.npz", validation=100)
+    small = dataclasses.replace(model, network=dataclasses.replace(model.network, training=settings))
     shown = len(small.splits().test)
     assert present(small).presentations == shown
     assert set(analyse(small, "psth", populations="output").table["presentations"]) >= {shown}

@@ -137,8 +137,8 @@ def _trained(network: Network, make: MakeStimuli, optimizer: Any = None, **parts
     return state.weights
 
 
-def _same(one: Weights, other: Weights) -> bool:
-    return all((one[name] == other[name]).all() for name in one)
+def _same(first: Weights, second: Weights) -> bool:
+    return all((first[name] == second[name]).all() for name in first)
 
 
 def test_a_learner_of_another_module_is_chosen_by_its_name(random_stimuli: MakeStimuli, registered: Registered) -> None:
@@ -154,13 +154,15 @@ def test_a_learner_of_another_module_is_chosen_by_its_name(random_stimuli: MakeS
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (lambda found: vars(found), "must return netsim.learning.BatchGradients, not dict"),
+        (lambda gradients: vars(gradients), "must return netsim.learning.BatchGradients, not dict"),
         (
-            lambda found: BatchGradients({"otput.kernel": found.gradients["output.kernel"]}, found.loss),
+            lambda gradients: BatchGradients({"otput.kernel": gradients.gradients["output.kernel"]}, gradients.loss),
             "gives a gradient of 'otput.kernel', which is no weight; did you mean 'output.kernel'?",
         ),
         (
-            lambda found: BatchGradients({"output.kernel": found.gradients["output.kernel"][0]}, found.loss),
+            lambda gradients: BatchGradients(
+                {"output.kernel": gradients.gradients["output.kernel"][0]}, gradients.loss
+            ),
             "gives a gradient of output.kernel of shape (4,); it must be (12, 4)",
         ),
     ],
@@ -393,13 +395,13 @@ def test_a_run_is_resumed_with_the_objects_it_was_handed() -> None:
 def test_what_was_handed_in_is_told_in_place_of_the_settings() -> None:
     made: dict[str, Any] = {"limit": 60, "optimizer": Adam(momentum=0.5), "constraints": [Quantised()]}
     run = open_training(Path("run"), _digits(), 0, learner=Hebb(_digits()), **made).folder
-    told = {table.letter: str(table.rows) for table in describe(run.network(), run).tables}
-    assert "the optimizer 'Adam' of netsim.learning.optimizers.adam, handed in from Python" in told["G2"]
-    assert "the constraint 'Quantised'" in told["G2"]
-    assert r"\beta_1" not in told["G2"]
-    assert "the learner 'Hebb' of " in told["G1"]
-    assert "STiDi-BP" not in told["A"] + told["G1"]
-    assert Path(__file__).name in told["H"]
+    tables = {table.letter: str(table.rows) for table in describe(run.network(), run).tables}
+    assert "the optimizer 'Adam' of netsim.learning.optimizers.adam, handed in from Python" in tables["G2"]
+    assert "the constraint 'Quantised'" in tables["G2"]
+    assert r"\beta_1" not in tables["G2"]
+    assert "the learner 'Hebb' of " in tables["G1"]
+    assert "STiDi-BP" not in tables["A"] + tables["G1"]
+    assert Path(__file__).name in tables["H"]
     assert "H" not in [table.letter for table in describe(run.network(), run, provenance=False).tables]
 
 

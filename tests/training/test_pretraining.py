@@ -162,8 +162,8 @@ def test_a_run_knows_what_it_began_with_and_goes_on_with_nothing_else(tmp_path: 
     whole.train()
     checksum = weights_sha256(initial_weights(digits, 1))
     assert whole.folder.record()["pretrained_sha256"] == checksum
-    told = [(fact.name, fact.value) for fact in record_facts(whole.folder.record())]
-    assert ("checksum of the weights it began with", checksum) in told
+    shown = [(fact.name, fact.value) for fact in record_facts(whole.folder.record())]
+    assert ("checksum of the weights it began with", checksum) in shown
     assert weights_before_learning(load_model(str(whole.folder.path)), 0) is None
 
     batches = iter(range(100))

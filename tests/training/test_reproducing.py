@@ -29,9 +29,9 @@ def _quiet() -> netsim.Callbacks:
 
 def test_a_run_is_reproduced_to_the_bit() -> None:
     netsim.train("digits", "run", seed=3, **SMALL)
-    found = netsim.reproduce("run")
-    assert (found.identical, found.epochs, found.again) == (True, 2, "run-reproduced")
-    assert not found.surroundings
+    result = netsim.reproduce("run")
+    assert (result.identical, result.epochs, result.again) == (True, 2, "run-reproduced")
+    assert not result.surroundings
     again = open_run("run-reproduced")
     assert again.record()["seed"] == 3
     assert again.network() == open_run("run").network()
@@ -55,11 +55,11 @@ def test_what_differs_is_named() -> None:
     record["versions"]["numpy"], record["machine"]["cores"], record["data"]["sha256"] = "1.0", 999, "0" * 64
     run.record_file.write_text(json.dumps(record))
     warned: list[str] = []
-    found = netsim.reproduce("run", on_warning=warned.append)
-    assert not found.identical
-    assert found.weights == {"hidden.kernel": pytest.approx(0.25)}
-    assert found.metrics == {"training_loss": 2}
-    text = "; ".join(found.surroundings)
+    result = netsim.reproduce("run", on_warning=warned.append)
+    assert not result.identical
+    assert result.weights == {"hidden.kernel": pytest.approx(0.25)}
+    assert result.metrics == {"training_loss": 2}
+    text = "; ".join(result.surroundings)
     for words in ("numpy 1.0 then", "machine: cores 999 then", f"data: sha256 {'0' * 64} then"):
         assert words in text
     assert warned == [f"run-reproduced: differs from the run: {text}"]
@@ -69,13 +69,13 @@ def test_what_was_extended_or_stopped_is_reproduced() -> None:
     netsim.train("digits", "run", **SMALL)
     with pytest.warns(UserWarning, match="depends on the number of epochs"):
         netsim.train("run", epochs=3, resume=True)
-    found = netsim.reproduce("run", callbacks=_quiet())
-    assert (found.identical, found.epochs) == (True, 3)
+    result = netsim.reproduce("run", callbacks=_quiet())
+    assert (result.identical, result.epochs) == (True, 3)
     assert netsim.reproduce("run", callbacks=_quiet(), resume=True).identical
     stop = netsim.Callbacks(stop=lambda history: True)
     netsim.train("digits", "stopped", callbacks=stop, **SMALL)
-    found = netsim.reproduce("stopped")
-    assert (found.identical, found.epochs) == (True, 1)
+    result = netsim.reproduce("stopped")
+    assert (result.identical, result.epochs) == (True, 1)
 
 
 def test_an_unfinished_run_is_extended_only_if_that_is_exact() -> None:

@@ -182,9 +182,9 @@ def test_learned_scales_move_against_their_gradient(scale: str, precision: str, 
     stimuli = random_stimuli(network.encoder, 120, network.outputs)
     engine, learner = make_engine("event", network), STiDiBP(network)
 
-    def loss(name: str, place: int, change: float) -> float:
+    def loss(name: str, index: int, change: float) -> float:
         changed = {key: array.astype(np.float64) for key, array in before.items()}
-        changed[name][place] += change
+        changed[name][index] += change
         latencies = engine.present(Batch(stimuli.latencies(np.arange(120)), forward_weights(network, changed)))
         return float(learner.loss(latencies["output"], stimuli.labels).mean())
 
@@ -192,7 +192,7 @@ def test_learned_scales_move_against_their_gradient(scale: str, precision: str, 
     sharpness = network.learning.sharpness  # the gradient is that of the loss over it
     for name in ("conv.log_scale", "hidden.log_scale", "output.log_scale"):
         moved = after[name] - before[name]
-        slopes = [(loss(name, place, 1e-5) - loss(name, place, -1e-5)) / 2e-5 for place in range(len(moved))]
+        slopes = [(loss(name, index, 1e-5) - loss(name, index, -1e-5)) / 2e-5 for index in range(len(moved))]
         np.testing.assert_allclose(moved, -0.01 * 2.0 * np.array(slopes) / sharpness, rtol=2e-2, atol=1e-6)
         assert np.abs(moved).max() > 1e-5
 
@@ -556,8 +556,8 @@ def test_each_batch_of_each_epoch_is_varied_by_draws_of_its_own(varied: dict[str
     engine.run(training_conversation(network, stimuli, stimuli.first(0), start_training(network, 0), 0))
     drawn = [batch.silenced["hidden"] if dropout else batch.stimuli for batch in engine.seen]
     assert len(drawn) == 6
-    for one, other in itertools.combinations(drawn, 2):
-        assert (one != other).any()
+    for first, second in itertools.combinations(drawn, 2):
+        assert (first != second).any()
 
 
 def test_each_epoch_presents_all_stimuli_in_an_order_of_its_own(random_stimuli: MakeStimuli) -> None:
@@ -593,19 +593,19 @@ def test_with_dropout_a_step_follows_the_gradient_of_the_loss_without_the_silenc
     labels = stimuli.labels[order_of_presentations(0, 0, 20)]
     learner = STiDiBP(network)
 
-    def loss(name: str, place: tuple[int, ...], change: float) -> float:
+    def loss(name: str, index: tuple[int, ...], change: float) -> float:
         weights = {key: array.copy() for key, array in before.items()}
-        weights[name][place] += change
+        weights[name][index] += change
         weights["output.kernel"] /= 1 - 0.4
         latencies = engine.present(dataclasses.replace(batch, weights=weights))
         return float(learner.loss(latencies["output"], labels).mean())
 
     for name in ("hidden.kernel", "output.kernel", "output.bias"):
         moved = state.weights[name] - before[name]
-        for place in list(np.ndindex(moved.shape))[:8]:
-            slope = (loss(name, place, 1e-5) - loss(name, place, -1e-5)) / 2e-5
+        for index in list(np.ndindex(moved.shape))[:8]:
+            slope = (loss(name, index, 1e-5) - loss(name, index, -1e-5)) / 2e-5
             # the gradient is that of the loss over its sharpness
-            assert moved[place] == pytest.approx(-rate * slope / network.learning.sharpness, rel=1e-3, abs=1e-9)
+            assert moved[index] == pytest.approx(-rate * slope / network.learning.sharpness, rel=1e-3, abs=1e-9)
         assert np.abs(moved).max() > 1e-6
 
 
@@ -668,8 +668,8 @@ def test_neurons_that_stay_silent_are_redrawn_anew_after_each_epoch_and_outputs_
     hidden = [state.weights["hidden.kernel"].copy()]
     callbacks = Callbacks(on_epoch=lambda metrics: hidden.append(state.weights["hidden.kernel"].copy()))
     EventEngine(network).run(training_conversation(network, stimuli, stimuli.first(0), state, 0, callbacks=callbacks))
-    for one, other in itertools.combinations(hidden, 2):
-        assert (one != other).mean() > 0.99
+    for first, second in itertools.combinations(hidden, 2):
+        assert (first != second).mean() > 0.99
     np.testing.assert_allclose(state.weights["output.kernel"], outputs, atol=1e-6)
     np.testing.assert_allclose(state.weights["output.bias"], -100.0)
 

@@ -41,23 +41,23 @@ def _network(initial: netsim.InitialWeights | None = None, rate: float = 1e-6, *
 
 def _train(network: netsim.Network, make: MakeStimuli, count: int = 60, **parts: Any) -> tuple[Any, list[str]]:
     """Train, and return the last state and the warnings."""
-    told: list[str] = []
+    messages: list[str] = []
     state = parts.pop("state", None) or netsim.start_training(network, 0)
     stimuli = make(network.encoder, count, 4)
-    callbacks = netsim.Callbacks(on_warning=told.append)
+    callbacks = netsim.Callbacks(on_warning=messages.append)
     conversation = netsim.training_conversation(network, stimuli, stimuli, state, 0, callbacks=callbacks, **parts)
-    return netsim.make_engine("event", network).run(conversation), told
+    return netsim.make_engine("event", network).run(conversation), messages
 
 
 def test_a_training_in_which_all_is_well_says_nothing(random_stimuli: MakeStimuli) -> None:
-    state, told = _train(_network(rate=0.01), random_stimuli)
-    assert told == []
+    state, messages = _train(_network(rate=0.01), random_stimuli)
+    assert messages == []
     assert state.history[-1]["training_strict_accuracy"] > 0.4
 
 
 def test_outputs_at_their_onset_are_told_before_and_during_training(random_stimuli: MakeStimuli) -> None:
-    _, told = _train(_network(netsim.InitialWeights(bias=5.0)), random_stimuli)
-    before, during, flat = told
+    _, messages = _train(_network(netsim.InitialWeights(bias=5.0)), random_stimuli)
+    before, during, flat = messages
     assert before.startswith("output: 100% of neurons fire at the onset of their window (30 ms)")
     assert "lower initial.bias" in before
     assert during.startswith(
@@ -68,18 +68,18 @@ def test_outputs_at_their_onset_are_told_before_and_during_training(random_stimu
     assert during.endswith("netsim.check(network) shows more")
     assert flat.startswith("the loss stays at ")
     assert "try a learning.rate ten times lower and ten times higher (now 1e-06)" in flat
-    assert all("\n" not in line for line in told)
+    assert all("\n" not in line for line in messages)
 
 
 def test_a_silent_population_is_told_at_the_beginning_alone(random_stimuli: MakeStimuli) -> None:
     """What the check has said is not said again."""
-    _, told = _train(_network(netsim.InitialWeights(spread=1.0), threshold=1e6), random_stimuli)
-    assert [line.partition(";")[0] for line in told if "no neuron" in line] == ["output: no neuron fires"]
+    _, messages = _train(_network(netsim.InitialWeights(spread=1.0), threshold=1e6), random_stimuli)
+    assert [line.partition(";")[0] for line in messages if "no neuron" in line] == ["output: no neuron fires"]
 
 
 def _watch(network: netsim.Network, begins: bool = False) -> tuple[Watch, list[str]]:
-    told: list[str] = []
-    return Watch(network, told.append, begins, "netsim check run/network.toml"), told
+    messages: list[str] = []
+    return Watch(network, messages.append, begins, "netsim check run/network.toml"), messages
 
 
 def _latencies(count: int = 10, hidden: float = 20.0, output: Any = (31.0, 32.0, 33.0, 34.0)) -> Any:
@@ -88,14 +88,14 @@ def _latencies(count: int = 10, hidden: float = 20.0, output: Any = (31.0, 32.0,
 
 
 def test_a_population_that_falls_silent_in_training_is_told_once() -> None:
-    watch, told = _watch(_network())
+    watch, messages = _watch(_network())
     watch.batch(_latencies(), {})
     for _ in range(IN_A_ROW - 1):
         watch.batch(_latencies(hidden=SILENT), {})
-    assert told == []
+    assert messages == []
     for _ in range(3 * IN_A_ROW):
         watch.batch(_latencies(hidden=SILENT), {})
-    assert told == [
+    assert messages == [
         "hidden: no neuron fires, 10 batches in a row; lower learning.rate (now 1e-06); if that does not help, raise"
         " initial.bias, initial.mean or initial.spread of the projections onto it, or lower its threshold (now 1);"
         " netsim check run/network.toml shows more"
@@ -113,32 +113,32 @@ def test_a_population_that_falls_silent_in_training_is_told_once() -> None:
 def test_ties_are_told_with_their_cause(dt: float, output: list[float], cause: str) -> None:
     network = _network()
     network = dataclasses.replace(network, training=dataclasses.replace(network.training, dt=dt))
-    watch, told = _watch(network)
+    watch, messages = _watch(network)
     for _ in range(IN_A_ROW):
         watch.batch(_latencies(output=output), {})
-    (line,) = told
+    (line,) = messages
     assert line.startswith(f"output: the first spikes tie in 100% of presentations, {cause}")
     assert "; lower learning.rate (now 1e-06); if that does not help, " in line
 
 
 def test_what_does_not_last_is_not_told() -> None:
-    watch, told = _watch(_network())
+    watch, messages = _watch(_network())
     for batch in range(5 * IN_A_ROW):
         ill = batch % IN_A_ROW > 0
         watch.batch(_latencies(output=[30.0] * 4 if ill else [31.0, 32.0, 33.0, 34.0]), {})
-    assert told == []
+    assert messages == []
 
 
 def test_small_batches_are_checked_together() -> None:
     network = _network()
-    watch, told = _watch(network, begins=True)
+    watch, messages = _watch(network, begins=True)
     weights = netsim.initial_weights(network, 0)
     for _ in range(19):
         watch.batch(_latencies(1, output=[30.0, 40.0, 41.0, 30.0]), weights)
-    before = [line for line in told if "batches in a row" not in line]
+    before = [line for line in messages if "batches in a row" not in line]
     watch.batch(_latencies(1, output=[30.0] * 4), weights)
     assert before == []
-    assert any(line.startswith("output: 52% of neurons fire at the onset of their window") for line in told)
+    assert any(line.startswith("output: 52% of neurons fire at the onset of their window") for line in messages)
 
 
 def test_a_loss_that_is_flat_at_chance_is_told() -> None:
@@ -149,17 +149,19 @@ def test_a_loss_that_is_flat_at_chance_is_told() -> None:
         ([*rows, {"training_loss": 1.2, "training_strict_accuracy": 0.3}], 0),
         ([{"training_loss": 0.1, "training_strict_accuracy": 0.99}] * 5, 0),
     ):
-        watch, told = _watch(_network())
+        watch, messages = _watch(_network())
         watch.epoch(history)
         watch.epoch(history)
-        assert len(told) == warned
+        assert len(messages) == warned
 
 
 def test_a_run_says_which_file_to_check(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
     network = _network(netsim.InitialWeights(bias=5.0))
-    told: list[str] = []
-    netsim.train(_digits(network), tmp_path / "second", limit=100, callbacks=netsim.Callbacks(on_warning=told.append))
-    assert f"netsim check {tmp_path / 'second' / 'network.toml'} shows more" in told[1]
+    messages: list[str] = []
+    netsim.train(
+        _digits(network), tmp_path / "second", limit=100, callbacks=netsim.Callbacks(on_warning=messages.append)
+    )
+    assert f"netsim check {tmp_path / 'second' / 'network.toml'} shows more" in messages[1]
 
 
 def _digits(network: netsim.Network) -> netsim.Network:
@@ -215,8 +217,8 @@ def test_the_shares_are_means_over_presentations(random_stimuli: MakeStimuli) ->
 
 def test_a_training_that_is_resumed_is_not_checked_again(random_stimuli: MakeStimuli) -> None:
     network = _network(netsim.InitialWeights(bias=5.0))
-    state, told = _train(network, random_stimuli, count=20)
-    assert any("at the onset of their window" in line for line in told)
+    state, messages = _train(network, random_stimuli, count=20)
+    assert any("at the onset of their window" in line for line in messages)
     longer = dataclasses.replace(network, training=dataclasses.replace(network.training, epochs=6))
     _, again = _train(longer, random_stimuli, count=20, state=state)
     assert not any("at the onset of their window" in line for line in again)
@@ -228,14 +230,14 @@ def test_a_training_that_is_resumed_is_not_checked_again(random_stimuli: MakeSti
 def test_a_population_at_the_edges_of_its_window_is_told(edges: Literal["return", "stop"], remedy: str) -> None:
     network = _network()
     learning = dataclasses.replace(network.learning, edges=edges)
-    watch, told = _watch(dataclasses.replace(network, learning=learning))
+    watch, messages = _watch(dataclasses.replace(network, learning=learning))
     stuck = {"training_loss": 1.0, "training_strict_accuracy": 0.8, "silent_hidden": 0.4, "onset_hidden": 0.57}
     moves = stuck | {"onset_hidden": 0.4}
     watch.epoch([stuck, moves, stuck])
     watch.epoch([stuck, stuck])
-    assert told == []
+    assert messages == []
     watch.epoch([moves, stuck, stuck, stuck])
     watch.epoch([stuck] * 5)
-    (line,) = told
+    (line,) = messages
     assert line.startswith("hidden: 40% of neurons are silent and 57% fire at the onset of their window, over 3 epochs")
     assert remedy in line

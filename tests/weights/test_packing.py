@@ -29,9 +29,11 @@ def test_synapses_are_rounded_to_half_precision_and_biases_to_single(tmp_path: P
     weights = initial_weights(network, 0)
     weights["hidden.bias"] = np.random.default_rng(0).uniform(1.0, 1.1, weights["hidden.bias"].shape)
     write_packed(network, weights, tmp_path / "packed.npz")
-    found = read_packed(network, tmp_path / "packed.npz")
+    result = read_packed(network, tmp_path / "packed.npz")
     for name, array in weights.items():
-        np.testing.assert_array_equal(found[name], array.astype(np.float16 if name.endswith(".kernel") else np.float32))
+        np.testing.assert_array_equal(
+            result[name], array.astype(np.float16 if name.endswith(".kernel") else np.float32)
+        )
 
 
 @pytest.mark.parametrize("scale", ["channel", "layer"])
@@ -41,10 +43,10 @@ def test_binary_weights_are_stored_as_bits(scale: Literal["channel", "layer"]) -
     packed = pack(network, weights)
     assert packed["hidden.signs"].nbytes == 64 * 200 // 8
     assert packed["hidden.scale"].size == (200 if scale == "channel" else 1)
-    found = unpack(network, packed, "here")
+    result = unpack(network, packed, "here")
     for name, array in forward_weights(network, weights).items():
-        np.testing.assert_allclose(found[name], array, rtol=1e-7)
-    assert set(np.unique(np.sign(found["hidden.kernel"]))) == {-1.0, 1.0}
+        np.testing.assert_allclose(result[name], array, rtol=1e-7)
+    assert set(np.unique(np.sign(result["hidden.kernel"]))) == {-1.0, 1.0}
 
 
 def test_weights_of_another_network_are_refused() -> None:
@@ -82,8 +84,8 @@ def test_synapses_of_the_same_neurons_onto_others_are_other_ones() -> None:
         )
         for seed in (0, 1)
     )
-    own, others = (network.connections(network.projection("output")) for network in (first, other))
-    np.testing.assert_array_equal(own.pre, others.pre)
+    ours, others = (network.connections(network.projection("output")) for network in (first, other))
+    np.testing.assert_array_equal(ours.pre, others.pre)
     assert synapse_checksums(first) == synapse_checksums(first)
     assert synapse_checksums(first) != synapse_checksums(other)
 

@@ -129,7 +129,7 @@ def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
     """
     excitatory, inhibitory, threshold = 150, 50, 2.0
     neurons = [Neurons("phased", threshold, 10.0, 10.0 + 20.0 * depth, 30.0 + 20.0 * depth, 1.0) for depth in range(8)]
-    hidden = [{"connectivity": Dense(200), "neurons": one, "inhibitory": 0.25} for one in neurons]
+    hidden = [{"connectivity": Dense(200), "neurons": each, "inhibitory": 0.25} for each in neurons]
     network = chain(*hidden, {"connectivity": Dense(10)}, duration=200.0)
     weights = initial_weights(network, 0)
     stimuli = np.random.default_rng(0).uniform(0, 10, (40, 6, 6, 1))

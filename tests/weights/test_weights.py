@@ -148,9 +148,9 @@ def test_weights_of_another_network_are_refused_by_name() -> None:
         check_weights(_network(), weights | {"more.kernel": np.zeros(3)}, "file")
     with pytest.raises(DataError, match=r"file: hidden\.kernel has shape \(50, 36\), the network needs \(36, 50\)"):
         check_weights(_network(), weights | {"hidden.kernel": weights["hidden.kernel"].T}, "file")
-    for value, place in ((np.nan, 0), (np.inf, 0), (-np.inf, 0), (np.nan, -1)):
+    for value, index in ((np.nan, 0), (np.inf, 0), (-np.inf, 0), (np.nan, -1)):
         wrong = weights["conv.kernel"].copy()
-        wrong.flat[place] = value
+        wrong.flat[index] = value
         with pytest.raises(DataError, match=r"file: conv\.kernel contains NaN"):
             check_weights(_network(), weights | {"conv.kernel": wrong}, "file")
     for kind in (np.int64, np.complex128, "U3"):
@@ -165,14 +165,14 @@ def test_one_value_that_is_not_finite_is_found_wherever_it_is(kind: type | str, 
     assert all_finite(largest)
     assert all_finite(-largest)
     assert all_finite(largest[:0])
-    for place in range(largest.size):
+    for index in range(largest.size):
         wrong = largest.copy()
-        wrong.flat[place] = value
+        wrong.flat[index] = value
         assert not all_finite(wrong)
         assert not all_finite(wrong.T)
         wrong.flags.writeable = False
         assert not all_finite(wrong)
-        assert all_finite(np.delete(wrong.reshape(-1), place)[::2])
+        assert all_finite(np.delete(wrong.reshape(-1), index)[::2])
 
 
 def test_an_archive_with_objects_is_refused(tmp_path: Path) -> None:

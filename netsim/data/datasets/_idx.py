@@ -54,17 +54,19 @@ class IdxDownload(Source):
         """Read the files from the first folder that contains them."""
         check_folder(data_dir, name)
         places = self.places(name, data_dir)
-        for place in places:
-            if place.found:
-                return read_folder(name, place.path, self.classes)
-        looked = ", ".join(f"{place.path} ({place.note})" if place.note else str(place.path) for place in places)
+        for location in places:
+            if location.found:
+                return read_folder(name, location.path, self.classes)
+        looked = ", ".join(
+            f"{location.path} ({location.note})" if location.note else str(location.path) for location in places
+        )
         other = ", or set NETSIM_DATA to the folder with the data" if data_dir is None else " or name another folder"
         raise DataError(f"{name}: not found in {looked}; run 'netsim data {name} --fetch'{other}")
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """Return the usual folders, then the folders of packages."""
         packages = self.packages if data_dir is None else ()
-        return [self._place(origin, base) for origin, base in [*data_folders(data_dir), *packages]]
+        return [self._location(origin, base) for origin, base in [*data_folders(data_dir), *packages]]
 
     def fetch(self, name: str, folder: Path, mirrors: Sequence[str] | None, on_progress: OnProgress) -> None:
         """Download the files. For each file, the mirrors are tried in order."""
@@ -74,7 +76,7 @@ class IdxDownload(Source):
         for file, checksum in self.sha256.items():
             download(name, folder / file, self.sizes[file], checksum, chosen, on_progress)
 
-    def _place(self, origin: str, base: Path) -> Place:
+    def _location(self, origin: str, base: Path) -> Place:
         name, note = self.notation, ""
         for folder in (base / name, base):
             files = find_files(folder)

@@ -41,10 +41,10 @@ class Packed(Source):
 
         check_folder(data_dir, name)
         places = _unopened(name, data_dir)
-        for place in places:
-            if place.path.is_file():
-                return read_dataset(place.path)
-        looked = " or ".join(str(place.path) for place in places)
+        for location in places:
+            if location.path.is_file():
+                return read_dataset(location.path)
+        looked = " or ".join(str(location.path) for location in places)
         where = "" if looked == name else f" (looked for {looked})"
         raise DataError(f"{name}: no such file{where}; {self.remedy(name)}")
 
@@ -55,8 +55,8 @@ class Packed(Source):
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """Return the path in the data folder, then the path itself. The file to load is checked."""
         places = _unopened(name, data_dir)
-        loaded = next((place for place in places if place.path.is_file()), None)
-        return [_checked(place) if place is loaded else place for place in places]
+        loaded = next((location for location in places if location.path.is_file()), None)
+        return [_checked(location) if location is loaded else location for location in places]
 
 
 def _unopened(name: str, data_dir: str | Path | None) -> list[Place]:
@@ -66,15 +66,15 @@ def _unopened(name: str, data_dir: str | Path | None) -> list[Place]:
     return [*folder, Place("file", path, False)]
 
 
-def _checked(place: Place) -> Place:
+def _checked(location: Place) -> Place:
     """Add whether the file is a data set, or the error if it is not."""
     from netsim.data.packed import read_dataset
 
     try:
-        read_dataset(place.path)
+        read_dataset(location.path)
     except NetsimError as error:
-        return place._replace(note=str(error).removeprefix(f"{place.path}: "))
-    return place._replace(found=True)
+        return location._replace(note=str(error).removeprefix(f"{location.path}: "))
+    return location._replace(found=True)
 
 
 datasets.add("packed", Packed(), __name__)

@@ -81,10 +81,10 @@ class Tonic(Source):
         encoder = event_encoder(encoder, name)
         check_folder(data_dir, name)
         places = []
-        for place, parts in _looked_up(chosen, data_dir):
+        for location, parts in _looked_up(chosen, data_dir):
             if parts:
                 break
-            places.append(str(place.path))
+            places.append(str(location.path))
         else:
             raise DataError(f"{name}: tonic sees no complete data set in {', '.join(places)}; {self.remedy(name)}")
         converted: list[tuple[Any, Any]] = []
@@ -110,11 +110,11 @@ class Tonic(Source):
         training, test = converted
         most = int(max(training[1].max(), test[1].max()))
         named = _label_names(recordings, most)
-        return Dataset(name, str(place.path), *training, *test, None, named, "recordings", coding=encoder.coding())
+        return Dataset(name, str(location.path), *training, *test, None, named, "recordings", coding=encoder.coding())
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """Return the usual folders, and whether tonic recognises the data set there."""
-        return [place for place, _ in _looked_up(_class(name), data_dir)]
+        return [location for location, _ in _looked_up(_class(name), data_dir)]
 
     def remedy(self, name: str) -> str:
         """Return the command that lets tonic download the data set."""

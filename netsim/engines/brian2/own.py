@@ -147,8 +147,8 @@ class OwnNetwork:
         namespace: Mapping[str, Any],
     ) -> None:
         for projection in specification.delayed:
-            own = "a custom Brian2 network defines its delays; leave them out of the specification"
-            raise SpecificationError(f"projections.{projection.name}.delays", own)
+            message = "a custom Brian2 network defines its delays; leave them out of the specification"
+            raise SpecificationError(f"projections.{projection.name}.delays", message)
         self.specification = specification
         self.network = network
         self.namespace = namespace
@@ -166,10 +166,10 @@ class OwnNetwork:
         specification.check_dt(self.dt)
         self._spikes = {name: Spikes(group) for name, group in self.groups.items()}
         self._kernels = {
-            projection.name: self._kernel(projection, _place(f"weights.{projection.name}", weights[projection.name]))
+            projection.name: self._kernel(projection, _location(f"weights.{projection.name}", weights[projection.name]))
             for projection in specification.weighted
         }
-        self._biases = {name: _place(f"biases.{name}", (self.groups[name], *_pair(biases[name]))) for name in biases}
+        self._biases = {name: _location(f"biases.{name}", (self.groups[name], *_pair(biases[name]))) for name in biases}
         self._potentials = potentials
         self.begun: list[float] = []  # start times of presentations (s)
         self._step = 0
@@ -293,9 +293,9 @@ class OwnNetwork:
             self.reset()
             self._state = {}
 
-    def _kernel(self, projection: Projection, place: Place) -> tuple[ArrayVariable, float, np.ndarray]:
+    def _kernel(self, projection: Projection, location: Place) -> tuple[ArrayVariable, float, np.ndarray]:
         """Return the variable with the weights, the unit of 1, and the index of the weight of each value."""
-        owner, name, unit = place
+        owner, name, unit = location
         connections = self.specification.connections(projection)
         where = f"weights.{projection.name}"
         if not isinstance(owner, b2.Synapses):
@@ -303,8 +303,8 @@ class OwnNetwork:
             _require(count == owner.N, where, f"{owner.name} has {owner.N} values, but there are {count} weights")
             return owner.variables[name], unit, np.arange(count)
         for end, group in ((projection.source, owner.source), (projection.target, owner.target)):
-            own = self.groups[end]
-            same = _root(group) is _root(own) and _extent(group) == _extent(own)
+            expected_group = self.groups[end]
+            same = _root(group) is _root(expected_group) and _extent(group) == _extent(expected_group)
             _require(
                 same, where, f"{owner.name} does not connect the groups {projection.source} and {projection.target}"
             )
@@ -316,12 +316,12 @@ class OwnNetwork:
         keys = connections.pre.astype(np.int64) * neurons + connections.post
         order = np.argsort(keys, kind="stable")
         pairs = inputs * neurons
-        found = pre // inputs * pairs + pre % inputs * neurons + post % neurons
+        present = pre // inputs * pairs + pre % inputs * neurons + post % neurons
         expected = (np.arange(self.copies)[:, None] * pairs + keys[order]).ravel()
-        found_order = np.argsort(found, kind="stable")  # several synapses of a pair keep the order of the list
-        have = f"{owner.name} has {len(found):,} synapses, which are not the {len(expected):,}"
-        _require(np.array_equal(found[found_order], expected), where, f"{have} of {projection.connectivity}")
-        number = np.empty(len(found), connections.weight.dtype)
+        found_order = np.argsort(present, kind="stable")  # several synapses of a pair keep the order of the list
+        have = f"{owner.name} has {len(present):,} synapses, which are not the {len(expected):,}"
+        _require(np.array_equal(present[found_order], expected), where, f"{have} of {projection.connectivity}")
+        number = np.empty(len(present), connections.weight.dtype)
         number[found_order] = np.tile(connections.weight[order], self.copies)
         return owner.variables[name], unit, number
 
@@ -354,15 +354,15 @@ _NOBODY = np.empty(0, np.int32)
 
 def _copies(groups: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
     """Return the number of copies of its population in each group."""
-    found = {}
+    copies = {}
     for name, group in groups.items():
         neurons = _extent(group).stop - _extent(group).start
         whole = neurons % sizes[name] == 0
         _require(whole, f"populations.{name}", f"{group.name} has {neurons} neurons, the population has {sizes[name]}")
-        found[name] = neurons // sizes[name]
-    counts = ", ".join(f"{name} {count}" for name, count in found.items())
-    _require(len({*found.values()}) == 1, "populations", f"contain different numbers of copies: {counts}")
-    return found[STIMULUS]
+        copies[name] = neurons // sizes[name]
+    counts = ", ".join(f"{name} {count}" for name, count in copies.items())
+    _require(len({*copies.values()}) == 1, "populations", f"contain different numbers of copies: {counts}")
+    return copies[STIMULUS]
 
 
 def _root(group: Any) -> Any:
@@ -379,12 +379,12 @@ def _pair(given: Any) -> tuple[Any, ...]:
     return given if isinstance(given, tuple) else (given,)
 
 
-def _place(where: str, given: Any) -> Place:
+def _location(where: str, given: Any) -> Place:
     """Return object, variable and unit. Variable and unit are optional in `given`."""
     parts = _pair(given)
     owner, name, unit = parts + ("w", None)[len(parts) - 1 :]
     variables = getattr(owner, "variables", {})
-    known = [one for one, variable in variables.items() if isinstance(variable, ArrayVariable)]
+    known = [key for key, variable in variables.items() if isinstance(variable, ArrayVariable)]
     if name not in known:
         lacks = f"{name!r} is no variable of {getattr(owner, 'name', owner)}{nearest(name, known)}"
         raise SpecificationError(where, lacks)
@@ -400,9 +400,9 @@ def _place(where: str, given: Any) -> Place:
 def _state_variables(owner: Any) -> Iterator[ArrayVariable]:
     """Yield the variables of a group or of synapses that a simulation changes."""
     for name, variable in owner.variables.items():
-        own = isinstance(variable, ArrayVariable) and variable.owner.name == owner.name and not variable.constant
+        belongs = isinstance(variable, ArrayVariable) and variable.owner.name == owner.name and not variable.constant
         internal = variable.read_only or name.startswith("_") or name == "lastupdate"
-        if own and (name in ("lastspike", "not_refractory") or not internal):
+        if belongs and (name in ("lastspike", "not_refractory") or not internal):
             yield variable
 
 

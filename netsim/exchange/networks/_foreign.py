@@ -147,8 +147,8 @@ def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: st
             _refuse(origin, average[0], "is not followed by weights, into which netsim would merge it")
         yield name, node
         if isinstance(node, nir.Conv2d):
-            padding = _one("padding", _padding(node), name, origin)
-            kernel, stride = node.weight.shape[2], _one("stride", node.stride, name, origin)
+            padding = _single("padding", _padding(node), name, origin)
+            kernel, stride = node.weight.shape[2], _single("stride", node.stride, name, origin)
             sides = (sides + 2 * padding - kernel) // stride + 1
         elif isinstance(node, nir.SumPool2d):
             size, stride = _sides(name, node, origin)
@@ -237,8 +237,8 @@ def _layer_name(name: str) -> str:
 def _leaky(name: str, bias: Any, node: nir.CubaLIF, origin: str) -> Neurons:
     """Return the neurons of a CubaLIF node."""
     values = {field: np.unique(getattr(node, field)) for field in ("tau_syn", "tau_mem", "r", "v_threshold", "w_in")}
-    for field, found in values.items():
-        if found.size != 1:
+    for field, value in values.items():
+        if value.size != 1:
             _refuse(origin, name, f"has different values of {field}; all neurons must have the same")
     if bias is not None and np.any(bias):
         _refuse(
@@ -246,7 +246,7 @@ def _leaky(name: str, bias: Any, node: nir.CubaLIF, origin: str) -> Neurons:
         )
     if len(node.v_leak.shape) > 1 and np.unique(node.v_leak.reshape(len(node.v_leak), -1), axis=1).shape[1] != 1:
         _refuse(origin, name, "has different v_leak within a map; all neurons of a map must have the same")
-    synapse, membrane, _, threshold, _ = (float(found[0]) for found in values.values())
+    synapse, membrane, _, threshold, _ = (float(value[0]) for value in values.values())
     synapse, membrane = 1000 * synapse, 1000 * membrane
     same = None if synapse == membrane else synapse
     return Neurons(threshold=threshold, tau=membrane, family="leaky", tau_syn=same, bias=bool(np.any(node.v_leak)))
@@ -277,9 +277,9 @@ def _synapses_layer(name: str, synapses: Any, settings: dict[str, Any], origin: 
         _refuse(origin, name, "has groups or a dilation, which netsim does not support")
     convolution = Convolution(
         len(synapses.weight),
-        _one("kernel", synapses.weight.shape[2:], name, origin),
-        _one("stride", synapses.stride, name, origin),
-        _one("padding", _padding(synapses), name, origin),
+        _single("kernel", synapses.weight.shape[2:], name, origin),
+        _single("stride", synapses.stride, name, origin),
+        _single("padding", _padding(synapses), name, origin),
     )
     return Layer(_layer_name(name), convolution, **settings)
 
@@ -292,10 +292,10 @@ def _sides(name: str, node: nir.SumPool2d | nir.AvgPool2d, origin: str) -> tuple
     """Return size and stride of a pooling node."""
     if np.any(np.asarray(node.padding) != 0):
         _refuse(origin, name, "has padding, which netsim does not support for pooling")
-    return _one("kernel_size", node.kernel_size, name, origin), _one("stride", node.stride, name, origin)
+    return _single("kernel_size", node.kernel_size, name, origin), _single("stride", node.stride, name, origin)
 
 
-def _one(what: str, sides: Any, name: str, origin: str) -> int:
+def _single(what: str, sides: Any, name: str, origin: str) -> int:
     """Return the common value of height and width."""
     values = np.unique(np.asarray(sides))
     if values.size != 1 or values.dtype.kind not in "iu":

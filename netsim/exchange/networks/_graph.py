@@ -212,7 +212,9 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
     layout = Layout(network)
     for population in network.integrating:
         leaks = population.dynamics.rates is not None
-        own = _node(graph, population.name + NEURONS, "v_leak" if leaks else "r", layout.shape(population.name), origin)
+        parameters = _node(
+            graph, population.name + NEURONS, "v_leak" if leaks else "r", layout.shape(population.name), origin
+        )
         nodes = []
         for projection in network.incoming(population.name):
             shape = layout.weight_shape(projection)
@@ -222,7 +224,7 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
                 raise DataError(f"{origin}: has metadata that netsim does not write; export it again")
             weights[kernel_name(projection)] = layout.from_nir(projection, nodes[-1].weight, kernel)
         if population.has_bias and leaks:
-            weights[bias_name(population)] = (own.v_leak / own.r).reshape(population.maps, -1)[:, 0]
+            weights[bias_name(population)] = (parameters.v_leak / parameters.r).reshape(population.maps, -1)[:, 0]
         elif population.has_bias:
             weights[bias_name(population)] = nodes[0].bias[:: layout.per_bias(population)]
     for projection in network.delayed:

@@ -81,7 +81,7 @@ class Stages:
 
         The factor is fitted with some stimuli, so that as many neurons fire as with learned weights.
         """
-        generator, found = np.random.default_rng([seed, 7]), []
+        generator, shuffled = np.random.default_rng([seed, 7]), []
         ours = theirs = latencies[:_FITTED]
         for network, weights in zip(self.networks, self.weights, strict=True):
             kernel = weights["conv.kernel"]
@@ -93,9 +93,9 @@ class Stages:
                 scaled = {**weights, "conv.kernel": (factor * mixed).astype(kernel.dtype)}
                 active = np.isfinite(_presented(network, scaled, theirs)).mean()
                 low, high = (factor, high) if active < np.isfinite(ours).mean() else (low, factor)
-            found.append(scaled)
+            shuffled.append(scaled)
             ours, theirs = (_pooled(_inhibited(each)) for each in (ours, _presented(network, scaled, theirs)))
-        return found
+        return shuffled
 
     def features(self, latencies: np.ndarray, weights: Sequence[Weights]) -> tuple[np.ndarray, np.ndarray]:
         """Return the values of the pooled neurons of both layers, shape (presentations, neurons)."""

@@ -125,22 +125,22 @@ class CausalPieces(Experiment):
     def compared(self, table: pd.DataFrame) -> list[str]:
         from netsim.analysis.experiments.causal_pieces import correlation
 
-        found = correlation(table, PIECES)
-        return [f"rank correlation {found.shown('{:+.2f}')}" if found.seeds else "not measured"]
+        estimate = correlation(table, PIECES)
+        return [f"rank correlation {estimate.shown('{:+.2f}')}" if estimate.seeds else "not measured"]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
         from netsim.analysis.experiments.causal_pieces import correlation
 
-        found, rival = correlation(table, PIECES), correlation(table, FIRING)
-        if not found.seeds:
+        estimate, rival = correlation(table, PIECES), correlation(table, FIRING)
+        if not estimate.seeds:
             return Verdict("not reproduced", "All initializations have the same number of pieces or the same accuracy.")
         firing = f"is {rival.shown('{:+.2f}')}" if rival.seeds else "is not defined, because all fire alike"
         reason = (
             f"Over {table.groupby(['mean', 'spread']).ngroups} initializations, the rank correlation of causal pieces"
-            f" and accuracy is {found.shown('{:+.2f}')}. Strong means at least {_STRONG:g}. The rank correlation of the"
-            f" share of hidden neurons that fire and accuracy {firing}."
+            f" and accuracy is {estimate.shown('{:+.2f}')}. Strong means at least {_STRONG:g}. The rank correlation of"
+            f" the share of hidden neurons that fire and accuracy {firing}."
         )
-        return Verdict("reproduced" if found.lies_above(_STRONG) else "not reproduced", reason)
+        return Verdict("reproduced" if estimate.lies_above(_STRONG) else "not reproduced", reason)
 
     def model(self) -> list[str]:
         return [

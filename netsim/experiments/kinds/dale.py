@@ -136,12 +136,12 @@ class Dale(Experiment):
         from netsim.analysis.experiments.tables import gain
 
         cost = gain(table, {"constraint": "75/25"}, depth=4, constraint=FREE)
-        shown = [found.shown(unit="%", missing="not measured") for found in self._found(table).values()]
+        shown = [estimate.shown(unit="%", missing="not measured") for estimate in self._estimates(table).values()]
         return [*shown, cost.shown("{:.2f}", "points", "not measured")]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
         below, beyond, reasons = [], [], []
-        for (depth, constraint), accuracy in self._found(table).items():
+        for (depth, constraint), accuracy in self._estimates(table).items():
             if not accuracy.seeds:
                 continue
             low, high = (100 * bound for bound in _PUBLISHED[depth, constraint])
@@ -158,7 +158,7 @@ class Dale(Experiment):
         reason = f"{reason[0].upper()}{reason[1:]}."
         return Verdict("not reproduced" if any(below) else "beyond" if all(beyond) else "reproduced", reason)
 
-    def _found(self, table: pd.DataFrame) -> dict[tuple[int, str], Any]:
+    def _estimates(self, table: pd.DataFrame) -> dict[tuple[int, str], Any]:
         """Return our accuracies (%) in the published conditions."""
         from netsim.analysis.experiments.tables import accuracy
 

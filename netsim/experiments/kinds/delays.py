@@ -121,23 +121,23 @@ class LearnedDelays(Experiment):
     def compared(self, table: pd.DataFrame) -> list[str]:
         return [
             "; ".join(
-                f"{dataset}: {found.shown('{:+.2f}', 'points', 'not measured')}"
-                for dataset, found in self._gains(table).items()
+                f"{dataset}: {estimate.shown('{:+.2f}', 'points', 'not measured')}"
+                for dataset, estimate in self._gains(table).items()
             )
         ]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        found = self._gains(table)
-        if not found or not all(each.seeds for each in found.values()):
+        gains = self._gains(table)
+        if not gains or not all(each.seeds for each in gains.values()):
             return Verdict("not reproduced", "Delays alone and weights alone were not both measured.")
-        changes = " and ".join(f"{each.shown('{:+.2f}')} points ({dataset})" for dataset, each in found.items())
+        changes = " and ".join(f"{each.shown('{:+.2f}')} points ({dataset})" for dataset, each in gains.items())
         reason = (
             f"In the largest networks, delays alone change the accuracy by {changes} compared with weights alone."
             f" Comparable means that the interval lies above -{_COMPARABLE:g} points."
         )
-        if all(each.seeds > 1 and each.lies_above(0) for each in found.values()):
+        if all(each.seeds > 1 and each.lies_above(0) for each in gains.values()):
             return Verdict("beyond", reason)
-        comparable = all(each.lies_above(-_COMPARABLE) for each in found.values())
+        comparable = all(each.lies_above(-_COMPARABLE) for each in gains.values())
         return Verdict("reproduced" if comparable else "not reproduced", reason)
 
     def _gains(self, table: pd.DataFrame) -> dict[str, Any]:

@@ -161,19 +161,19 @@ class FeedbackAlignment(Experiment):
         dataset = self.datasets[0]
         texts = []
         for kind, other in ((RANDOM, EXACT), (RANDOM, ""), ("direct", EXACT)):
-            found = {
+            estimates = {
                 depth: minus(table, dataset, depth, kind, other) if other else angle(table, dataset, depth, kind, -1)
                 for depth in self.depths
             }
             unit, form = ("points", "{:+.2f}") if other else ("°", "{:.0f}")
-            told = [f"{depth} hidden: {each.shown(form, unit)}" for depth, each in found.items() if each.seeds]
-            texts.append("; ".join(told) or "not measured")
+            parts = [f"{depth} hidden: {each.shown(form, unit)}" for depth, each in estimates.items() if each.seeds]
+            texts.append("; ".join(parts) or "not measured")
         return texts
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
         from netsim.analysis.experiments.feedback import angle, minus, turned
 
-        told, holds = [], []
+        outcomes, holds = [], []
         for dataset in self.datasets:
             for depth in self.depths:
                 exact, frozen = (minus(table, dataset, depth, RANDOM, other) for other in (EXACT, FROZEN))
@@ -187,10 +187,12 @@ class FeedbackAlignment(Experiment):
                 }
                 holds.append(all(tests.values()))
                 failed = [name for name, held in tests.items() if not held]
-                told.append(f"{dataset}, {depth} hidden: {'not ' + ', not '.join(failed) if failed else 'all hold'}")
-        if not told:
+                outcomes.append(
+                    f"{dataset}, {depth} hidden: {'not ' + ', not '.join(failed) if failed else 'all hold'}"
+                )
+        if not outcomes:
             return Verdict("not reproduced", "Random, exact and frozen were not all measured.")
-        reason = f"Random feedback by data set and depth: {'; '.join(told)}."
+        reason = f"Random feedback by data set and depth: {'; '.join(outcomes)}."
         return Verdict("reproduced" if all(holds) else "not reproduced", reason)
 
     def model(self) -> list[str]:
@@ -251,10 +253,10 @@ def _angles(network: Network, state: TrainingState, stimuli: Stimuli, done: int)
     exact = network.with_layers([replace(layer, feedback=None) for layer in layers])
     weights = {name: np.asarray(array, float) for name, array in state.weights.items()}
     latencies = make_engine("event", network).present(Batch(stimuli.latencies(np.arange(len(stimuli))), weights))
-    found = [STiDiBP(each).learn(latencies, stimuli.labels, weights).gradients for each in (network, exact)]
+    gradients = [STiDiBP(each).learn(latencies, stimuli.labels, weights).gradients for each in (network, exact)]
     rows: list[Row] = []
     for number, projection in enumerate(network.projections[:-1], 1):
-        ours, theirs = (np.asarray(each[kernel_name(projection)], float).ravel() for each in found)
+        ours, theirs = (np.asarray(each[kernel_name(projection)], float).ravel() for each in gradients)
         rows.append({"batches": done, "layer": number, "angle": _angle(ours, theirs)})
     return rows
 

@@ -84,9 +84,9 @@ class Information(Experiment):
     trials: int = setting(100, least=2)
 
     def conditions(self) -> Sequence[Condition]:
-        found = [{"dispersion": each, "drive": self.drive} for each in self.dispersions]
-        found += [{"dispersion": self.dispersion, "drive": each} for each in self.drives]
-        return [each for number, each in enumerate(found) if each not in found[:number]]
+        conditions = [{"dispersion": each, "drive": self.drive} for each in self.dispersions]
+        conditions += [{"dispersion": self.dispersion, "drive": each} for each in self.drives]
+        return [each for number, each in enumerate(conditions) if each not in conditions[:number]]
 
     def measure(self, unit: Unit) -> list[Row]:
         import numpy as np
@@ -164,12 +164,12 @@ class Information(Experiment):
         from netsim.analysis.experiments.information import gain, share
         from netsim.analysis.experiments.tables import interval
 
-        found, part = (each(table, self.dispersion, self.drive) for each in (gain, share))
-        if not len(found):
+        gains, part = (each(table, self.dispersion, self.drive) for each in (gain, share))
+        if not len(gains):
             return ["not measured"] * 3
         return [
-            f"{interval(found).shown('{:+.0f}')} %",
-            f"{interval(1 + found / 100).shown()} times",
+            f"{interval(gains).shown('{:+.0f}')} %",
+            f"{interval(1 + gains / 100).shown()} times",
             f"{interval(part).shown('{:.0f}')} % in first spikes",
         ]
 
@@ -177,17 +177,17 @@ class Information(Experiment):
         from netsim.analysis.experiments.information import gain
         from netsim.analysis.experiments.tables import interval
 
-        found = interval(gain(table, self.dispersion, self.drive))
-        if not found.seeds:
+        estimate = interval(gain(table, self.dispersion, self.drive))
+        if not estimate.seeds:
             return Verdict("not reproduced", "The condition of the verdict was not measured with these settings.")
         reason = (
             f"With a dispersion of {self.dispersion:g} ms and a drive of {self.drive:g}, the information in"
-            f" spike times exceeds that in counts by {found.shown('{:.0f}')} %. Published are {_GAINS[0]:g} to"
+            f" spike times exceeds that in counts by {estimate.shown('{:.0f}')} %. Published are {_GAINS[0]:g} to"
             f" {_GAINS[1]:g} %."
         )
-        if found.lies_above(_GAINS[1]):
+        if estimate.lies_above(_GAINS[1]):
             return Verdict("beyond", reason)
-        return Verdict("not reproduced" if found.lies_below(_GAINS[0]) else "reproduced", reason)
+        return Verdict("not reproduced" if estimate.lies_below(_GAINS[0]) else "reproduced", reason)
 
     def model(self) -> list[str]:
         return [

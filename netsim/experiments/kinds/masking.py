@@ -116,17 +116,17 @@ class Masking(Experiment):
 
         target = test.latencies(np.arange(len(test)))
         noise = np.random.default_rng([seed, 3]).random(target.shape)
-        found: list[tuple[float, float | None, np.ndarray]] = [(0.0, None, target)]
+        conditions: list[tuple[float, float | None, np.ndarray]] = [(0.0, None, target)]
         for strength in self.strengths:
             mask = (1 - strength * noise) * test.encoder.t_max
-            found += [(strength, late, np.minimum(target, mask + late)) for late in self.asynchronies]
+            conditions += [(strength, late, np.minimum(target, mask + late)) for late in self.asynchronies]
         return [
             (
                 strength,
                 late,
                 SpikeStimuli(np.where(times < duration, times, np.inf), test.labels, None, test.encoder, test.classes),
             )
-            for strength, late, times in found
+            for strength, late, times in conditions
         ]
 
     def network(self, name: str) -> Network:
@@ -164,12 +164,12 @@ class Masking(Experiment):
         dips = [
             f"strength {strength:g}: "
             + (
-                f"{found.shown('{:+.1f}')} points at {late:g} ms"
-                if found.low < found.high
+                f"{estimate.shown('{:+.1f}')} points at {late:g} ms"
+                if estimate.low < estimate.high
                 else "no change in any network"
             )
-            for strength, (late, found) in zip(self.strengths, shape, strict=True)
-            if found.seeds
+            for strength, (late, estimate) in zip(self.strengths, shape, strict=True)
+            if estimate.seeds
         ]
         return [
             f"{'; '.join(rises) or 'not measured'} points",
@@ -187,14 +187,14 @@ class Masking(Experiment):
             for name in regimes
         }
         is_b = {each: dip(table, LATERAL, each)[1].lies_below(0) for each in self.strengths}
-        found = [f"{name} is {'' if holds else 'not '}of type A" for name, holds in is_a.items()]
-        found += [
+        outcomes = [f"{name} is {'' if holds else 'not '}of type A" for name, holds in is_a.items()]
+        outcomes += [
             f"with lateral excitation, masks of strength {each:g} give {'a' if holds else 'no'} U-shaped curve"
             for each, holds in is_b.items()
             if LATERAL in self.networks
         ]
         both = bool(is_a) and all(is_a.values()) and LATERAL in self.networks and any(is_b.values())
-        reason = f"{'; '.join(found)}."
+        reason = f"{'; '.join(outcomes)}."
         return Verdict("reproduced" if both else "not reproduced", f"{reason[0].upper()}{reason[1:]}")
 
     def model(self) -> list[str]:

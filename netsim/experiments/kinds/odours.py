@@ -66,9 +66,9 @@ class Odours(Experiment):
     epochs: int = setting(20)
 
     def conditions(self) -> Sequence[Condition]:
-        found = [{"level": level, "jitter": self.jitter} for level in self.levels]
-        return found + [
-            {"level": 0.0, "jitter": each} for each in self.jitters if {"level": 0.0, "jitter": each} not in found
+        conditions = [{"level": level, "jitter": self.jitter} for level in self.levels]
+        return conditions + [
+            {"level": 0.0, "jitter": each} for each in self.jitters if {"level": 0.0, "jitter": each} not in conditions
         ]
 
     def measure(self, unit: Unit) -> list[Row]:
@@ -89,10 +89,10 @@ class Odours(Experiment):
         best = (np.arange(len(tested)), sensitivity.argmax(axis=1)[tested])
         rows: list[Row] = []
         for code in (FIRST, COUNT, EXACT):
-            found = [np.minimum(each[code], self.window) for each in (training, test, stronger)]
+            times = [np.minimum(each[code], self.window) for each in (training, test, stronger)]
             sign = -1 if code == FIRST else 1
-            (accuracy,) = linear_accuracy((found[0], learned), (found[1], tested))
-            compared = [sign * found[number][best].reshape(ODOURS, -1) for number in (2, 1)]
+            (accuracy,) = linear_accuracy((times[0], learned), (times[1], tested))
+            compared = [sign * times[number][best].reshape(ODOURS, -1) for number in (2, 1)]
             rows.append({"code": code, "accuracy": accuracy, "told_apart": _higher(*compared), "earliest": None})
         rows[0]["earliest"] = float(np.median(test[FIRST].reshape(ODOURS, self.trials, -1), axis=1).min())
         network = latency_network("odours", RECEPTORS, self.hidden, ODOURS, self.window, self.epochs)
@@ -206,7 +206,7 @@ class Odours(Experiment):
         ]
 
 
-def _higher(one: np.ndarray, other: np.ndarray) -> float:
+def _higher(first: np.ndarray, second: np.ndarray) -> float:
     """Return how often a trial of one is higher than a trial of the other, over odours; ties count as half."""
-    difference = one[:, :, None] - other[:, None, :]
+    difference = first[:, :, None] - second[:, None, :]
     return float(((difference > 0) + 0.5 * (difference == 0)).mean())

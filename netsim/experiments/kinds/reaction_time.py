@@ -162,22 +162,23 @@ class ReactionTime(Experiment):
     def compared(self, table: pd.DataFrame) -> list[str]:
         from netsim.analysis.experiments.reaction_time import laws
 
-        found = laws(table)
+        measured = laws(table)
         return [
-            f"p = {found.exponent.shown('{:+.2f}')}",
-            f"{found.slowing.shown('{:+.1f}')} ms, {found.gain.shown('{:+.1f}')} points",
-            f"{found.per_bit.shown('{:+.2f}')} ms per bit",
+            f"p = {measured.exponent.shown('{:+.2f}')}",
+            f"{measured.slowing.shown('{:+.1f}')} ms, {measured.gain.shown('{:+.1f}')} points",
+            f"{measured.per_bit.shown('{:+.2f}')} ms per bit",
         ]
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
         from netsim.analysis.experiments.reaction_time import diffusions, laws
 
-        found = laws(table)
+        measured = laws(table)
         tests = {
-            f"Piéron's law (p = {found.exponent.shown('{:+.2f}')})": found.exponent.lies_below(0),
-            f"slow and inaccurate weak evidence ({found.slowing.shown('{:+.1f}')} ms, {found.gain.shown('{:+.1f}')}"
-            " points)": found.slowing.lies_above(0) and found.gain.lies_below(0),
-            f"the Hick–Hyman law ({found.per_bit.shown('{:+.2f}')} ms per bit)": found.per_bit.lies_above(0),
+            f"Piéron's law (p = {measured.exponent.shown('{:+.2f}')})": measured.exponent.lies_below(0),
+            f"slow and inaccurate weak evidence ({measured.slowing.shown('{:+.1f}')} ms,"
+            f" {measured.gain.shown('{:+.1f}')} points)": measured.slowing.lies_above(0)
+            and measured.gain.lies_below(0),
+            f"the Hick–Hyman law ({measured.per_bit.shown('{:+.2f}')} ms per bit)": measured.per_bit.lies_above(0),
         }
         agree, fail = ([name for name, holds in tests.items() if holds is wanted] for wanted in (True, False))
         reason = " ".join(

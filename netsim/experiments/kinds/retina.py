@@ -137,8 +137,8 @@ class Retinal(Experiment):
                 "accuracy": accuracy,
                 "shift": shifts[contrast][code] if not shared and code in (ABSOLUTE, RELATIVE) else None,
             }
-            for code, found in accuracies.items()
-            for (contrast, shared), accuracy in zip(tests, found, strict=True)
+            for code, measured in accuracies.items()
+            for (contrast, shared), accuracy in zip(tests, measured, strict=True)
         ]
 
     def _responses(

@@ -122,14 +122,14 @@ class DeepSTDP(Experiment):
         from netsim.analysis.experiments.stdp import SHUFFLED
         from netsim.analysis.experiments.tables import accuracy, gain
 
-        found, more = accuracy(table, **self.judged), gain(table, SHUFFLED, **self.judged)
+        reached, more = accuracy(table, **self.judged), gain(table, SHUFFLED, **self.judged)
         reason = (
-            f"First spikes of both layers, read out linearly, reach {found.shown()} %; {PUBLISHED:g} % were published."
-            f" Learned kernels are {more.shown('{:+.2f}')} points better than the same weights shuffled."
+            f"First spikes of both layers, read out linearly, reach {reached.shown()} %. {PUBLISHED:g} % were"
+            f" published. Learned kernels are {more.shown('{:+.2f}')} points better than the same weights shuffled."
         )
-        if not more.lies_above(0) or found.lies_below(PUBLISHED):
+        if not more.lies_above(0) or reached.lies_below(PUBLISHED):
             return Verdict("not reproduced", reason)
-        return Verdict("beyond" if found.lies_above(PUBLISHED) else "reproduced", reason)
+        return Verdict("beyond" if reached.lies_above(PUBLISHED) else "reproduced", reason)
 
     def model(self) -> list[str]:
         return [

@@ -152,18 +152,18 @@ class Tempotron(Experiment):
         from netsim.analysis.experiments.tempotron import capacity, growth
 
         low, high = _ABOUT_THREE
-        found, grown = capacity(table, self.shapes[0], self.reference), growth(table, self.shapes[0])
+        reached, grown = capacity(table, self.shapes[0], self.reference), growth(table, self.shapes[0])
         shrinks = grown.seeds > 1 and grown.high < 0
         reason = (
-            f"Within {self.epochs:,} epochs one neuron learns {found.shown()} patterns per synapse ({self.shapes[0]},"
+            f"Within {self.epochs:,} epochs one neuron learns {reached.shown()} patterns per synapse ({self.shapes[0]},"
             f" window {self.reference:g} ms). The published capacity is about 3, so values from {low} to {high} agree."
         )
         if grown.seeds:
             trend = "shrinks" if shrinks else "grows" if grown.low > 0 else "does not change significantly"
             reason += f" From the shortest to the longest window the capacity {trend} ({grown.shown('{:+.2f}')})."
-        if found.lies_above(high):
+        if reached.lies_above(high):
             return Verdict("beyond", reason)
-        return Verdict("not reproduced" if found.lies_below(low) or shrinks else "reproduced", reason)
+        return Verdict("not reproduced" if reached.lies_below(low) or shrinks else "reproduced", reason)
 
     def model(self) -> list[str]:
         return [

@@ -91,8 +91,7 @@ class Random(Sized, PerSynapse):
         inputs, neurons = math.prod(source), math.prod(target)
         if self.probability is not None:
             parts = [
-                (found // neurons, found % neurons)
-                for found in successes(generator, inputs * neurons, self.probability)
+                (pair // neurons, pair % neurons) for pair in successes(generator, inputs * neurons, self.probability)
             ]
             pre, post = (np.concatenate([part.astype(np.int32) for part in ends]) for ends in zip(*parts, strict=True))
             return pre, post

@@ -19,8 +19,8 @@ class PiecewiseLinear(Family):
     @classmethod
     def check(cls, neurons: Parameters) -> None:
         """See `Family`."""
-        own = 'has a meaning for neurons with a decaying current only, family = "leaky"; remove it'
-        require(neurons.tau_syn is None, "neurons.tau_syn", own)
+        message = 'has a meaning for neurons with a decaying current only, family = "leaky"; remove it'
+        require(neurons.tau_syn is None, "neurons.tau_syn", message)
 
     @classmethod
     def rates(cls, neurons: Parameters) -> Rates | None:

@@ -100,7 +100,7 @@ def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
             yield from _places(value)
 
 
-def _place(random: Random, data: bytearray) -> int:
+def _position(random: Random, data: bytearray) -> int:
     """A position: anywhere, or near to the beginning or the end, where headers and directories of archives are."""
     where, near = random.random(), min(len(data), 128)
     if where < 0.3:
@@ -111,47 +111,47 @@ def _place(random: Random, data: bytearray) -> int:
 
 
 def _flip(random: Random, data: bytearray) -> None:
-    place = _place(random, data)
-    data[place : place + 1] = bytes(byte ^ 1 << random.randrange(8) for byte in data[place : place + 1])
+    position = _position(random, data)
+    data[position : position + 1] = bytes(byte ^ 1 << random.randrange(8) for byte in data[position : position + 1])
 
 
 def _set(random: Random, data: bytearray) -> None:
-    place = _place(random, data)
-    data[place : place + 1] = bytes([random.randrange(256)])
+    position = _position(random, data)
+    data[position : position + 1] = bytes([random.randrange(256)])
 
 
 def _number(random: Random, data: bytearray) -> None:
     """Write a number that is often wrong, of 1 to 8 bytes and in either order."""
-    size, place = random.choice((1, 2, 4, 8)), _place(random, data)
+    size, position = random.choice((1, 2, 4, 8)), _position(random, data)
     value = random.choice(NUMBERS) % 256**size
-    data[place : place + size] = value.to_bytes(size, "big" if random.random() < 0.5 else "little")
+    data[position : position + size] = value.to_bytes(size, "big" if random.random() < 0.5 else "little")
 
 
 def _delete(random: Random, data: bytearray) -> None:
-    place = _place(random, data)
-    del data[place : place + random.randint(1, 20)]
+    position = _position(random, data)
+    del data[position : position + random.randint(1, 20)]
 
 
 def _repeat(random: Random, data: bytearray) -> None:
-    place = _place(random, data)
-    data[place:place] = data[place : place + random.randint(1, 60)] * _some(random)
+    position = _position(random, data)
+    data[position:position] = data[position : position + random.randint(1, 60)] * _some(random)
 
 
 def _insert(random: Random, data: bytearray) -> None:
-    place = _place(random, data)
-    data[place:place] = bytes(random.randrange(256) for _ in range(random.randint(1, 10)))
+    position = _position(random, data)
+    data[position:position] = bytes(random.randrange(256) for _ in range(random.randint(1, 10)))
 
 
 def _cut(random: Random, data: bytearray) -> None:
-    del data[_place(random, data) :]
+    del data[_position(random, data) :]
 
 
 def _word(random: Random, data: bytearray) -> None:
     """Put a word that is often wrong, or another one of the file, in place of one."""
     words = [match.span() for match in re.finditer(rb"[\w.+-]+|\"[^\"]*\"", bytes(data[:LARGEST]))] or [(0, 0)]
     first, last = random.choice(words)
-    own = data[slice(*random.choice(words))]
-    data[first:last] = random.choice(WORDS) if random.random() < 0.6 else own
+    word = data[slice(*random.choice(words))]
+    data[first:last] = random.choice(WORDS) if random.random() < 0.6 else word
 
 
 def _line(random: Random, data: bytearray) -> None:

@@ -60,9 +60,9 @@ def _read_run(path: Path) -> None:
 def _sweep_tables() -> list[Parts]:
     def ended(number: int) -> dict[str, Any]:
         settings = {"learning.rate": 10.0 ** -(number // 2), "layers.conv.shape": [3, number // 2]}
-        found = {"epochs": 2, "best_epoch": 1, "validation_accuracy": 0.9, "validation_loss": 0.5, "seconds": 12.5}
+        measured = {"epochs": 2, "best_epoch": 1, "validation_accuracy": 0.9, "validation_loss": 0.5, "seconds": 12.5}
         accuracy = {"validation_strict_accuracy": 0.5 + number / 16}
-        return {"run": f"{number:04}", "status": "finished", "seed": number % 2, **settings, **found, **accuracy}
+        return {"run": f"{number:04}", "status": "finished", "seed": number % 2, **settings, **measured, **accuracy}
 
     failed = {"run": "0007", "status": "failed", "seed": 0, "learning.rate": 1e300, "error": "training diverged"}
     table = sweep_table(["learning.rate", "layers.conv.shape"], [*map(ended, range(6)), failed])

@@ -56,14 +56,14 @@ def _analysed(to: str, suffix: str) -> list[Parts]:
 
 def _read_analysed(path: Path) -> None:
     spikes = netsim.read_spikes(path)
-    found = dict.fromkeys(spikes.sizes, 0)
+    counts = dict.fromkeys(spikes.sizes, 0)
     for first, part in spikes.parts():
         assert 0 <= first <= first + part.presentations <= spikes.presentations
         _check_layer(part)
-        found[part.name] += len(part.latencies)
+        counts[part.name] += len(part.latencies)
     for layer in spikes.layers():
         assert layer.presentations == spikes.presentations
-        assert found[layer.name] == len(layer.latencies)
+        assert counts[layer.name] == len(layer.latencies)
         _check_layer(layer)
 
 
