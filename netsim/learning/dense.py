@@ -131,18 +131,18 @@ class _Carrying(NamedTuple):
 def _carrying(limits: np.ndarray, signal: np.ndarray) -> _Carrying:
     presentations, neurons = signal.shape
     shape = presentations, neurons + lanes_of(signal)
-    found = _Carrying(
+    carrying = _Carrying(
         np.zeros(presentations, np.int64),
         np.zeros(shape, np.uint32),
         np.zeros(shape, signal.dtype),
         np.zeros(shape, signal.dtype),
     )
     for b in range(presentations):
-        found.counts[b] = list_signals(signal.reshape(-1), b * neurons, neurons, found.neurons[b])
-        for n in range(found.counts[b]):
-            m = found.neurons[b, n]
-            found.limits[b, n], found.signal[b, n] = limits[b, m], signal[b, m]
-    return found
+        carrying.counts[b] = list_signals(signal.reshape(-1), b * neurons, neurons, carrying.neurons[b])
+        for n in range(carrying.counts[b]):
+            m = carrying.neurons[b, n]
+            carrying.limits[b, n], carrying.signal[b, n] = limits[b, m], signal[b, m]
+    return carrying
 
 
 @compiled_with(fastmath={"contract"})
@@ -178,13 +178,13 @@ def _propagate(
                 for n in range(count):
                     seen[n] = weights[chosen[n]]
                 seen[count : count + lanes] = 0
-            own, until = (carrying.signal[b], carrying.limits[b]) if few else (signal[b], limits[b])
+            signals, until = (carrying.signal[b], carrying.limits[b]) if few else (signal[b], limits[b])
             row, end = (seen, count) if few else (weights, whole)
             for k in range(psp.slopes.size):
                 begin, stop, sums = broadcast(psp.after[k]), broadcast(psp.until[k]), nothing
                 for m in range(0, end, lanes):
                     # compare differences, because comparing times would round differently
-                    since, step = load(until, m) - time, load(own, m) * load(row, m)
+                    since, step = load(until, m) - time, load(signals, m) * load(row, m)
                     sums = sums + where_at_least(begin, since, nothing, where_at_least(stop, since, step, nothing))
                 if not few:
                     since, step = load(until, last) - time, load(rest[b], 0) * load(row, last)
@@ -220,13 +220,13 @@ def _subtract(
             continue
         slopes[:] = 0
         _add_pairs(times[i], limits, signal, 0, carrying, psp, slopes)
-        own = weight[i]
+        row = weight[i]
         if _are_few(len(chosen), len(signal)):
             for m in chosen:
-                own[m] -= rate * slopes[m]
+                row[m] -= rate * slopes[m]
         else:
-            for m in range(len(own)):
-                own[m] -= rate * slopes[m]
+            for m in range(len(row)):
+                row[m] -= rate * slopes[m]
 
 
 @compiled_with(fastmath={"contract"})
@@ -236,12 +236,12 @@ def _add_pairs(
     """Add the contributions of a presynaptic spike in presentation `b` to its row of the gradient."""
     zero, count = row.dtype.type(0), carrying.counts[b]
     few = _are_few(count, len(row))
-    chosen, until, own = carrying.neurons[b], carrying.limits[b], carrying.signal[b]
+    chosen, until, signals = carrying.neurons[b], carrying.limits[b], carrying.signal[b]
     for k in range(psp.delays.size):
         delay, change = psp.delays[k], psp.changes[k]
         if few:
             for n in range(count):
-                row[chosen[n]] += change * own[n] * max(until[n] - delay - time, zero)
+                row[chosen[n]] += change * signals[n] * max(until[n] - delay - time, zero)
         else:
             for m in range(len(row)):
                 row[m] += change * signal[m] * max(limits[m] - delay - time, zero)

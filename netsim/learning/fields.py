@@ -130,32 +130,33 @@ def _propagate_to_heard(
         for position in range(positions):
             if not times[position, i] < gate:
                 continue
-            own, row = position * maps, i * maps
+            offset, row = position * maps, i * maps
             if counts[position] * _PER_SIGNAL < maps:
                 # four accumulators hide the latency of additions
-                one, two, three, four, k, count = zero, zero, zero, zero, 0, counts[position]
-                signals_at, weights_at = np.uint64(own), np.uint64(row)  # unsigned indices need no check for wraparound
+                first, second, third, fourth, k, count = zero, zero, zero, zero, 0, counts[position]
+                # unsigned indices need no check for wraparound
+                signals_at, weights_at = np.uint64(offset), np.uint64(row)
                 while k + 4 <= count:
                     a, b = np.uint64(carrying[position, k]), np.uint64(carrying[position, k + 1])
                     c, d = np.uint64(carrying[position, k + 2]), np.uint64(carrying[position, k + 3])
-                    one += signals[signals_at + a] * weights[weights_at + a]
-                    two += signals[signals_at + b] * weights[weights_at + b]
-                    three += signals[signals_at + c] * weights[weights_at + c]
-                    four += signals[signals_at + d] * weights[weights_at + d]
+                    first += signals[signals_at + a] * weights[weights_at + a]
+                    second += signals[signals_at + b] * weights[weights_at + b]
+                    third += signals[signals_at + c] * weights[weights_at + c]
+                    fourth += signals[signals_at + d] * weights[weights_at + d]
                     k += 4
                 while k < count:
                     a = np.uint64(carrying[position, k])
-                    one += signals[signals_at + a] * weights[weights_at + a]
+                    first += signals[signals_at + a] * weights[weights_at + a]
                     k += 1
-                propagated[position, i] = (one + two) + (three + four)
+                propagated[position, i] = (first + second) + (third + fourth)
                 continue
             sums, sums_of_next = nothing, nothing
             for m in range(0, whole, 2 * lanes):
-                sums = sums + load(signals, own + m) * load(weights, row + m)
-                sums_of_next = sums_of_next + load(signals, own + m + lanes) * load(weights, row + m + lanes)
+                sums = sums + load(signals, offset + m) * load(weights, row + m)
+                sums_of_next = sums_of_next + load(signals, offset + m + lanes) * load(weights, row + m + lanes)
             rest = total(sums + sums_of_next)
             for m in range(whole, maps):
-                rest += signals[own + m] * weights[row + m]
+                rest += signals[offset + m] * weights[row + m]
             propagated[position, i] = rest
 
 
@@ -173,18 +174,18 @@ def _heard(times: np.ndarray, gate: float) -> np.ndarray:
 def maps_with_signals(signal: np.ndarray) -> np.ndarray:
     """Return the maps with any signal. In a single presentation these may be few."""
     maps, lanes, flat = signal.shape[3], lanes_of(signal), signal.reshape(-1)
-    in_vectors, found = maps - maps % lanes, np.zeros(maps, np.bool_)
+    in_vectors, present = maps - maps % lanes, np.zeros(maps, np.bool_)
     for first in range(0, in_vectors, lanes):
         bits = np.uint32(0)
-        for place in range(first, len(flat), maps):
-            bits |= not_zero(load(flat, place))
+        for index in range(first, len(flat), maps):
+            bits |= not_zero(load(flat, index))
         while bits:
-            found[first + np.int64(lowest(bits))] = True
+            present[first + np.int64(lowest(bits))] = True
             bits &= bits - np.uint32(1)
     for m in range(in_vectors, maps):
-        for place in range(m, len(flat), maps):
-            found[m] |= flat[place] != 0
-    return np.flatnonzero(found)
+        for index in range(m, len(flat), maps):
+            present[m] |= flat[index] != 0
+    return np.flatnonzero(present)
 
 
 @compiled
@@ -340,41 +341,41 @@ def _gather_visited(
     framed = frame(inputs, padding, numbers, 0)
     offsets = offsets_in_frame(size, numbers // lanes, line, lanes)
     vectors = len(offsets)
-    flat, found, seen = signal.reshape(-1), gathered.reshape(-1), np.zeros(maps, np.bool_)
+    flat, flat_gathered, seen = signal.reshape(-1), gathered.reshape(-1), np.zeros(maps, np.bool_)
     fields, values = np.empty((maps, rows * columns), np.uint64), np.empty((maps, rows * columns), signal.dtype)
-    counts, chosen, place = np.empty(maps, np.uint64), np.empty(maps, np.int64), 0
+    counts, chosen, start = np.empty(maps, np.uint64), np.empty(maps, np.int64), 0
     for b in range(presentations):
         copy_framed(inputs[b], padding, framed)
         counts[:] = 0
         for row in range(rows):
             for column in range(columns):
                 field = (row * line + column * channels) * stride
-                for k in range(list_signals(flat, place, maps, chosen)):
+                for k in range(list_signals(flat, start, maps, chosen)):
                     m = chosen[k]
-                    fields[m, counts[m]], values[m, counts[m]] = field, flat[place + m]
+                    fields[m, counts[m]], values[m, counts[m]] = field, flat[start + m]
                     counts[m] += np.uint64(1)
-                place += maps
+                start += maps
         for m in range(maps):
             if counts[m] == 0:
                 continue
             if not seen[m]:
                 seen[m], gathered[m] = True, 0
-            own, count = m * vectors * lanes, counts[m]
+            target, count = m * vectors * lanes, counts[m]
             for n in range(0, vectors - 1, 2):
-                one, next_one = offsets[n], offsets[n + 1]
-                sums, sums_of_next = load(found, own), load(found, own + lanes)
+                offset, next_offset = offsets[n], offsets[n + 1]
+                sums, sums_of_next = load(flat_gathered, target), load(flat_gathered, target + lanes)
                 for k in range(count):
                     value, at = broadcast(values[m, k]), fields[m, k]
-                    sums = sums + value * load(framed, at + one)
-                    sums_of_next = sums_of_next + value * load(framed, at + next_one)
-                store(found, own, sums)
-                store(found, own + lanes, sums_of_next)
-                own += 2 * lanes
+                    sums = sums + value * load(framed, at + offset)
+                    sums_of_next = sums_of_next + value * load(framed, at + next_offset)
+                store(flat_gathered, target, sums)
+                store(flat_gathered, target + lanes, sums_of_next)
+                target += 2 * lanes
             if vectors % 2:
-                sums = load(found, own)
+                sums = load(flat_gathered, target)
                 for k in range(count):
                     sums = sums + broadcast(values[m, k]) * load(framed, fields[m, k] + offsets[vectors - 1])
-                store(found, own, sums)
+                store(flat_gathered, target, sums)
     return seen
 
 
@@ -389,16 +390,16 @@ def _scatter_visited(
     lanes = lanes_of(kernels)
     line = (width + 2 * padding) * channels
     framed = frame(propagated, padding, numbers, 0)
-    flat, place = signal.reshape(-1), 0
+    flat, start = signal.reshape(-1), 0
     chosen, values = np.empty(maps, np.int64), np.empty(maps, signal.dtype)
     for b in range(presentations):
         framed[:] = 0
         for row in range(rows):
             for column in range(columns):
-                count = list_signals(flat, place, maps, chosen)
+                count = list_signals(flat, start, maps, chosen)
                 for k in range(count):
-                    values[k] = flat[place + chosen[k]]
-                place += maps
+                    values[k] = flat[start + chosen[k]]
+                start += maps
                 if count == 0:
                     continue
                 for dy in range(size):

@@ -144,22 +144,22 @@ def _step_dense(
     """Add to gradient and displacement, unless they are empty. `of_target` includes the signals."""
     neurons = limits.shape[1]
     for b in range(len(times)):
-        limit, one, two, signal = limits[b], of_target[0, b], of_target[1, b], signals[b]
+        limit, target_first, target_second, signal = limits[b], of_target[0, b], of_target[1, b], signals[b]
         for i in range(times.shape[1]):
             time = times[b, i]
             if not time < np.inf:
                 continue
             first, second = of_source[0, b, i], of_source[1, b, i]
             if gradient.size:
-                own = gradient[i]
+                row = gradient[i]
                 for j in range(neurons):
-                    added = first * one[j] + second * two[j]
-                    own[j] += added if limit[j] > time else 0.0
+                    added = first * target_first[j] + second * target_second[j]
+                    row[j] += added if limit[j] > time else 0.0
             if displacement.size:
                 first, second, total = of_source[2, b, i], of_source[3, b, i], 0.0
                 weight = weights[i]
                 for j in range(neurons):
-                    added = signal[j] if causal else first * one[j] + second * two[j]
+                    added = signal[j] if causal else first * target_first[j] + second * target_second[j]
                     total += weight[j] * added if limit[j] > time else 0.0
                 displacement[b, i] = total
 
@@ -175,15 +175,15 @@ def _slope_dense(
 ) -> None:
     neurons = limits.shape[1]
     for b in range(len(times)):
-        limit, one, two, own = limits[b], of_target[0, b], of_target[1, b], slopes[b]
+        limit, target_first, target_second, row = limits[b], of_target[0, b], of_target[1, b], slopes[b]
         for i in range(times.shape[1]):
             time = times[b, i]
             if not time < np.inf:
                 continue
             first, second, weight = of_source[2, b, i], of_source[3, b, i], weights[i]
             for j in range(neurons):
-                added = weight[j] * (first * one[j] + second * two[j])
-                own[j] += added if limit[j] > time else 0.0
+                added = weight[j] * (first * target_first[j] + second * target_second[j])
+                row[j] += added if limit[j] > time else 0.0
 
 
 @compiled

@@ -94,13 +94,13 @@ def sum_over_positions(rows: np.ndarray, total: np.ndarray) -> None:
     in_vectors = count - count % lanes
     for first in range(0, in_vectors, lanes):
         sums = broadcast(rows.dtype.type(0))
-        for place in range(first, len(flat), count):
-            sums = sums + load(flat, place)
+        for index in range(first, len(flat), count):
+            sums = sums + load(flat, index)
         store(total, first, sums)
     for m in range(in_vectors, count):
         rest = rows.dtype.type(0)
-        for place in range(m, len(flat), count):
-            rest += flat[place]
+        for index in range(m, len(flat), count):
+            rest += flat[index]
         total[m] = rest
 
 

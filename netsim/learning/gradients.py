@@ -152,9 +152,9 @@ def _subtract(weight: np.ndarray, inputs: np.ndarray, signal: np.ndarray, rate: 
     values = signal[signal != 0]
     for i in range(len(inputs)):
         if inputs[i] != 0:
-            own = weight[i]
+            row = weight[i]
             for k in range(len(carrying)):
-                own[carrying[k]] -= rate * (inputs[i] * values[k])
+                row[carrying[k]] -= rate * (inputs[i] * values[k])
 
 
 class LayerStep(NamedTuple):

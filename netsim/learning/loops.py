@@ -75,12 +75,17 @@ class Loop:
     ) -> None:
         self.names = [population.name for population in component]
         self.projections = [
-            one for population in component for one in incoming[population.name] if network.is_recurrent(one)
+            projection
+            for population in component
+            for projection in incoming[population.name]
+            if network.is_recurrent(projection)
         ]
         rates = [network.neurons(projection.target).rates for projection in self.projections]
         self._rates = np.array([each.per_step(dt) for each in rates if each is not None])
-        offsets = dict(zip(self.names, np.cumsum([0, *(one.size for one in component)]).tolist(), strict=False))
-        most = max(len(one.psp.kernel) for one in self.projections)
+        offsets = dict(
+            zip(self.names, np.cumsum([0, *(population.size for population in component)]).tolist(), strict=False)
+        )
+        most = max(len(projection.psp.kernel) for projection in self.projections)
         pieces = np.zeros((3, len(self.projections), most))
         pres, posts, numbers, rows = [], [], [], []
         for row, projection in enumerate(self.projections):
@@ -119,10 +124,10 @@ class Loop:
         late, kernels = [], []
         for projection, pre, number in zip(self.projections, self._own_pre, self._numbers, strict=True):
             source = shapes[projection.source][1:]
-            own = np.broadcast_to(axons.get(projection.name, 0.0), source).ravel()[pre]
-            late.append(own + synapses[projection.name].ravel()[number] if projection.name in synapses else own)
+            delay = np.broadcast_to(axons.get(projection.name, 0.0), source).ravel()[pre]
+            late.append(delay + synapses[projection.name].ravel()[number] if projection.name in synapses else delay)
             kernels.append(weights[kernel_name(projection)].ravel()[number])
-        found = _Synapses(
+        connections = _Synapses(
             self._first,
             self._post,
             np.concatenate(kernels)[self._order].astype(dtype),
@@ -135,10 +140,10 @@ class Loop:
         of_all = (spikes.latencies, spikes.limits, spikes.slopes, spikes.movable)
         times, limits, slopes, movable = map(self._side_by_side, of_all)
         if len(self._rates):
-            _hand_back_of_flow(found, self._rates, times, limits, slopes, movable, causal, bits_of(dtype), handed)
+            _hand_back_of_flow(connections, self._rates, times, limits, slopes, movable, causal, bits_of(dtype), handed)
         else:
             later = np.concatenate(onsets)
-            _hand_back(found, times, limits, slopes, movable, later, causal, bits_of(dtype), handed)
+            _hand_back(connections, times, limits, slopes, movable, later, causal, bits_of(dtype), handed)
         cuts = np.cumsum([int(np.prod(shapes[name][1:])) for name in self.names])[:-1]
         parts = np.split(handed, cuts, axis=1)
         return {

@@ -87,19 +87,19 @@ def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 @compiled
-def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float, kept: np.ndarray) -> None:
+def keep_movable(displacement: np.ndarray, latency: np.ndarray, onset: float, price: float, kept: np.ndarray) -> None:
     """Write displacements of neurons that fired after `onset` (ms) plus the price (ms) of a spike, else zero.
 
     `kept` may be the array of the displacements.
     """
-    lanes = lanes_of(own)
-    whole = len(own) // lanes * lanes
-    first, never, nothing = broadcast(onset), broadcast(own.dtype.type(np.inf)), broadcast(own.dtype.type(0))
+    lanes = lanes_of(latency)
+    whole = len(latency) // lanes * lanes
+    first, never, nothing = broadcast(onset), broadcast(latency.dtype.type(np.inf)), broadcast(latency.dtype.type(0))
     for k in range(0, whole, lanes):
-        time, moved = load(own, k), load(displacement, k) + broadcast(price)
+        time, moved = load(latency, k), load(displacement, k) + broadcast(price)
         store(kept, k, where_at_least(first, time, nothing, where_at_least(time, never, nothing, moved)))
-    for k in range(whole, len(own)):
-        kept[k] = displacement[k] + price if onset < own[k] < np.inf else 0
+    for k in range(whole, len(latency)):
+        kept[k] = displacement[k] + price if onset < latency[k] < np.inf else 0
 
 
 # Bytes of weights per block; all positions use a block while it is in the cache.
@@ -222,7 +222,7 @@ def _gather(
     framed = frame(times, padding, numbers, np.inf)
     offsets = offsets_in_frame(size, numbers // lanes, line, lanes)
     vectors = len(offsets)
-    found, seen = gathered.reshape(-1), np.zeros(maps, np.bool_)
+    flat_gathered, seen = gathered.reshape(-1), np.zeros(maps, np.bool_)
     shape = maps, rows * columns
     fields, latest, values = np.empty(shape, np.uint64), np.empty(shape, times.dtype), np.empty(shape, times.dtype)
     counts, chosen = np.empty(maps, np.uint64), np.empty(maps, np.int64)
@@ -246,26 +246,26 @@ def _gather(
                 seen[m], gathered[m] = True, 0
             for point in range(psp.delays.size):
                 delay, change = psp.delays[point], psp.changes[point]
-                place, count = m * vectors * lanes, counts[m]
+                target, count = m * vectors * lanes, counts[m]
                 for n in range(0, vectors - 1, 2):
-                    one, next_one = offsets[n], offsets[n + 1]
-                    sums, sums_of_next = load(found, place), load(found, place + lanes)
+                    offset, next_offset = offsets[n], offsets[n + 1]
+                    sums, sums_of_next = load(flat_gathered, target), load(flat_gathered, target + lanes)
                     for k in range(count):
                         value, last = broadcast(change * values[m, k]), broadcast(latest[m, k] - delay)
                         at = fields[m, k]
-                        since = last - load(framed, at + one)
-                        since_next = last - load(framed, at + next_one)
+                        since = last - load(framed, at + offset)
+                        since_next = last - load(framed, at + next_offset)
                         sums = sums + value * where_at_least(nothing, since, nothing, since)
                         sums_of_next = sums_of_next + value * where_at_least(nothing, since_next, nothing, since_next)
-                    store(found, place, sums)
-                    store(found, place + lanes, sums_of_next)
-                    place += 2 * lanes
+                    store(flat_gathered, target, sums)
+                    store(flat_gathered, target + lanes, sums_of_next)
+                    target += 2 * lanes
                 if vectors % 2:
-                    sums = load(found, place)
+                    sums = load(flat_gathered, target)
                     for k in range(count):
                         since = broadcast(latest[m, k] - delay) - load(framed, fields[m, k] + offsets[vectors - 1])
                         sums = sums + broadcast(change * values[m, k]) * where_at_least(nothing, since, nothing, since)
-                    store(found, place, sums)
+                    store(flat_gathered, target, sums)
     return seen
 
 

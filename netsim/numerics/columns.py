@@ -42,9 +42,9 @@ def _add(first: np.ndarray, second: np.ndarray, start: int, stop: int, sums: np.
     of_x, of_y = sums[0, start:stop], sums[1, start:stop]
     of_squares, of_products = sums[2, start:stop], sums[3, start:stop]
     for row in range(first.shape[0]):
-        one, other = first[row, start:stop], second[row, start:stop]
-        for k in range(len(one)):
-            x, y = np.float64(one[k]), np.float64(other[k])
+        left, right = first[row, start:stop], second[row, start:stop]
+        for k in range(len(left)):
+            x, y = np.float64(left[k]), np.float64(right[k])
             of_x[k] += x
             of_y[k] += y
             of_squares[k] += x * x
@@ -57,6 +57,6 @@ def _combine(
 ) -> None:
     m, f, n, g = factors[0, start:stop], factors[1, start:stop], factors[2, start:stop], factors[3, start:stop]
     for row in range(first.shape[0]):
-        one, other, written = first[row, start:stop], second[row, start:stop], target[row, start:stop]
-        for k in range(len(one)):
-            written[k] = f[k] * (one[k] - m[k]) + g[k] * (other[k] - n[k])
+        left, right, written = first[row, start:stop], second[row, start:stop], target[row, start:stop]
+        for k in range(len(left)):
+            written[k] = f[k] * (left[k] - m[k]) + g[k] * (right[k] - n[k])

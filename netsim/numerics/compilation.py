@@ -108,17 +108,17 @@ def _folder() -> Path | None:
         places = {Path(_CONFIG["CACHE_DIR"]).absolute(): "NUMBA_CACHE_DIR", **places}
     with contextlib.suppress(RuntimeError):  # a user without a home folder; earlier versions return a relative path
         places[platformdirs.user_cache_path("netsim") / "compiled"] = "XDG_CACHE_HOME"
-    for place, choice in places.items():
-        if not place.is_absolute():
+    for base, choice in places.items():
+        if not base.is_absolute():
             continue
         with contextlib.suppress(OSError):
-            folder = place / _name()
-            if place == beside:
+            folder = base / _name()
+            if base == beside:
                 folder.mkdir(parents=True, exist_ok=True)
             else:
                 folder = make_private(folder, choice)
             tempfile.TemporaryFile(dir=folder).close()  # also marks it as used last
-            _remove_older(place)
+            _remove_older(base)
             return folder
     return None
 
@@ -138,9 +138,9 @@ def _name() -> str:
     return _PREFIX + digest.hexdigest()[:16]
 
 
-def _remove_older(place: Path) -> None:
+def _remove_older(parent: Path) -> None:
     with contextlib.suppress(OSError):  # another process may remove the same files
-        for folder in sorted(place.glob(_PREFIX + "*"), key=lambda each: each.stat().st_mtime)[:-_FOLDERS]:
+        for folder in sorted(parent.glob(_PREFIX + "*"), key=lambda each: each.stat().st_mtime)[:-_FOLDERS]:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -26,11 +26,11 @@ def finite_share(latencies: np.ndarray) -> float:
 @compiled
 def _count_others(numbers: np.ndarray, value: float) -> int:
     """Return the number of elements that differ from a value."""
-    found = 0
+    total = 0
     for first in range(0, len(numbers), _COUNTED):
         part = numbers[first : first + _COUNTED]
         count = np.int32(0)  # as wide as most elements, which allows vectorisation
         for k in range(len(part)):
             count = np.int32(count + np.int32(part[k] != value))
-        found += int(count)
-    return found
+        total += int(count)
+    return total

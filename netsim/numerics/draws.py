@@ -30,6 +30,6 @@ class Purpose(IntEnum):
     STUDIED_STIMULI = 11
 
 
-def generator_for(purpose: Purpose, seed: int, *place: int) -> np.random.Generator:
-    """Return the generator of a purpose and a seed. `place` distinguishes several draws of a purpose."""
-    return np.random.default_rng([seed, purpose, *place])
+def generator_for(purpose: Purpose, seed: int, *keys: int) -> np.random.Generator:
+    """Return the generator of a purpose and a seed. `keys` distinguish several draws of a purpose."""
+    return np.random.default_rng([seed, purpose, *keys])

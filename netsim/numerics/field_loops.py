@@ -50,18 +50,18 @@ class Active(NamedTuple):
     values: np.ndarray
 
 
-def brought(values: Any, k: Any, weights: Any, place: Any) -> Any:
-    """Return the contribution of the k-th input to a vector of outputs with weights at `place`. Compiled code only."""
+def brought(values: Any, k: Any, weights: Any, index: Any) -> Any:
+    """Return the contribution of the k-th input to a vector of outputs with weights at `index`. Compiled code only."""
     raise NotImplementedError
 
 
 @overload(brought, inline="always")
-def _brought(values: Any, k: Any, weights: Any, place: Any) -> Any:
-    def by_weights(values: Any, k: Any, weights: Any, place: Any) -> Any:
-        return broadcast(values[k]) * load(weights, place)
+def _brought(values: Any, k: Any, weights: Any, index: Any) -> Any:
+    def by_weights(values: Any, k: Any, weights: Any, index: Any) -> Any:
+        return broadcast(values[k]) * load(weights, index)
 
-    def by_choices(values: Any, k: Any, weights: Any, place: Any) -> Any:
-        return looked_up(values, k, weights, place)
+    def by_choices(values: Any, k: Any, weights: Any, index: Any) -> Any:
+        return looked_up(values, k, weights, index)
 
     return by_choices if weights.dtype == types.uint8 else by_weights
 
@@ -88,7 +88,7 @@ def list_active(maps: np.ndarray, at_once: int) -> Active:
     flat, lanes = maps.reshape(-1), lanes_of(maps)
     count, segment = np.uint64(0), 0
     for pixel in range(presentations * height * width):
-        begin, place = np.uint64(pixel * channels), np.uint32(pixel % width * channels)
+        begin, start = np.uint64(pixel * channels), np.uint32(pixel % width * channels)
         for left in range(0, channels, at_once):
             first[segment] = count
             segment += 1
@@ -99,13 +99,13 @@ def list_active(maps: np.ndarray, at_once: int) -> Active:
                 while bits:
                     channel = np.uint64(k) + lowest(bits)
                     bits &= bits - np.uint32(1)
-                    places[count], values[count] = place + channel, flat[begin + channel]
+                    places[count], values[count] = start + channel, flat[begin + channel]
                     count += _ONE
                 k += lanes
             while k < right:
                 value = flat[begin + np.uint64(k)]
                 if value != 0:
-                    places[count], values[count] = place + np.uint32(k), value
+                    places[count], values[count] = start + np.uint32(k), value
                     count += _ONE
                 k += 1
     first[segment] = count
@@ -139,7 +139,7 @@ def add_up_active(
     presentations, height, width, channels = shape
     _, rows, columns, outputs = products.shape
     segments, first, places, values = active
-    found, lanes = products.reshape(-1), lanes_of(products)
+    flat, lanes = products.reshape(-1), lanes_of(products)
     block, step, next_vector = 2 * lanes, np.uint64(2 * lanes), np.uint64(lanes)
     count = min(block, outputs - left)
     lines, lines_at_once = presentations * rows, max(1, _SUMS_BYTES // (block * products.itemsize * columns))
@@ -160,7 +160,7 @@ def add_up_active(
                             b, row = b + 1, 0
                         if y < 0 or y >= height:
                             continue
-                        line, own, x = (line_of_maps + y) * width, own_line * columns * block, -padding
+                        line, at_sums, x = (line_of_maps + y) * width, own_line * columns * block, -padding
                         for _ in range(columns):
                             begin, end = max(x + dx, 0), min(x + next_dx, width)
                             if begin < end:
@@ -168,24 +168,24 @@ def add_up_active(
                                 last = first[np.uint64((line + end - 1) * segments + segment + 1)]
                                 if k < last:
                                     field = np.uint64((dy * size - x) * channels * block)
-                                    total, total_of_next = load(sums, own), load(sums, own + lanes)
+                                    total, total_of_next = load(sums, at_sums), load(sums, at_sums + lanes)
                                     while k < last:
-                                        place = field + places[k] * step
-                                        total = total + brought(values, k, weights, place)
-                                        total_of_next = total_of_next + brought(values, k, weights, place + next_vector)
+                                        index = field + places[k] * step
+                                        total = total + brought(values, k, weights, index)
+                                        total_of_next = total_of_next + brought(values, k, weights, index + next_vector)
                                         k += _ONE
-                                    store(sums, own, total)
-                                    store(sums, own + lanes, total_of_next)
-                            own += block
+                                    store(sums, at_sums, total)
+                                    store(sums, at_sums + lanes, total_of_next)
+                            at_sums += block
                             x += stride
         target = top * columns * outputs + left
-        for own in range(0, (bottom - top) * columns * block, block):
+        for at_sums in range(0, (bottom - top) * columns * block, block):
             if count == block:
-                store(found, target, load(sums, own))
-                store(found, target + lanes, load(sums, own + lanes))
+                store(flat, target, load(sums, at_sums))
+                store(flat, target + lanes, load(sums, at_sums + lanes))
             else:
                 for m in range(count):
-                    found[target + m] = sums[own + m]
+                    flat[target + m] = sums[at_sums + m]
             target += outputs
 
 
@@ -205,7 +205,7 @@ def add_up_few(
     lanes = lanes_of(weights)
     # the last vector may overlap the one before, with equal sums
     vectors = -(-outputs // lanes)
-    found, sums = products.reshape(-1), from_a_line(vectors * lanes, weights)
+    flat, sums = products.reshape(-1), from_a_line(vectors * lanes, weights)
     for number in range(presentations * rows * columns):
         b, row, column = number // (rows * columns), number // columns % rows, number % columns
         x = column * stride - padding
@@ -224,19 +224,19 @@ def add_up_few(
         target = number * outputs
         if outputs < lanes:
             for m in range(outputs):
-                found[target + m] = sums[m]
+                flat[target + m] = sums[m]
         else:
             for n in range(vectors):
-                store(found, target + min(n * lanes, outputs - lanes), load(sums, n * lanes))
+                store(flat, target + min(n * lanes, outputs - lanes), load(sums, n * lanes))
 
 
 @compiled_with(fastmath={"contract"})
 def _add_short_rows(active: Active, k: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
     """Add contributions of active inputs from the k-th to the last. The weights of the field start at row `field`."""
     for n in range(k, last):
-        value, own = active.values[n], weights[field + active.places[n]]
-        for m in range(len(own)):
-            sums[m] += value * own[m]
+        value, row = active.values[n], weights[field + active.places[n]]
+        for m in range(len(row)):
+            sums[m] += value * row[m]
 
 
 @compiled_with(fastmath={"contract"})
@@ -255,9 +255,9 @@ def _add_rows(active: Active, first: int, last: int, field: int, weights: np.nda
         of_a, of_b, of_c, of_d = broadcast(value[0]), broadcast(value[1]), broadcast(value[2]), broadcast(value[3])
         of_e, of_f, of_g, of_h = broadcast(value[4]), broadcast(value[5]), broadcast(value[6]), broadcast(value[7])
         for n in range(vectors):
-            own = np.uint64(n * lanes)
-            at = min(own, end)
-            total = load(sums, own)
+            offset = np.uint64(n * lanes)
+            at = min(offset, end)
+            total = load(sums, offset)
             total = total + of_a * load(flat, a + at)
             total = total + of_b * load(flat, b + at)
             total = total + of_c * load(flat, c + at)
@@ -266,13 +266,13 @@ def _add_rows(active: Active, first: int, last: int, field: int, weights: np.nda
             total = total + of_f * load(flat, f + at)
             total = total + of_g * load(flat, g + at)
             total = total + of_h * load(flat, h + at)
-            store(sums, own, total)
+            store(sums, offset, total)
         k += eight
     while k < last:
         row_of_one, of_one = (field + places[k]) * pitch, broadcast(values[k])
         for n in range(vectors):
-            own = np.uint64(n * lanes)
-            store(sums, own, load(sums, own) + of_one * load(flat, row_of_one + min(own, end)))
+            offset = np.uint64(n * lanes)
+            store(sums, offset, load(sums, offset) + of_one * load(flat, row_of_one + min(offset, end)))
         k += _ONE
 
 
@@ -318,29 +318,29 @@ def add_up_all(
 ) -> None:
     """Sum a block of outputs from all inputs. Each field has `numbers` inputs of each line."""
     outputs, lanes = products.shape[1], lanes_of(products)
-    block, flat, found = 2 * lanes, products.reshape(-1), np.empty(lanes, products.dtype)
-    own = np.empty(_FIELDS_AT_ONCE, np.uint64)
+    block, flat, lane_sums = 2 * lanes, products.reshape(-1), np.empty(lanes, products.dtype)
+    listed = np.empty(_FIELDS_AT_ONCE, np.uint64)
     for first in range(0, len(fields), _FIELDS_AT_ONCE):
         count = min(_FIELDS_AT_ONCE, len(fields) - first)
         for n in range(_FIELDS_AT_ONCE):
-            own[n] = fields[first + min(n, count - 1)]
+            listed[n] = fields[first + min(n, count - 1)]
         for begin in range(left, min(left + block, outputs), lanes):
-            sums = _sums_of_fields(framed, own, line, numbers, weights, np.uint64(begin - left), size)
+            sums = _sums_of_fields(framed, listed, line, numbers, weights, np.uint64(begin - left), size)
             for n, total in enumerate(sums):
                 target = first + min(n, count - 1)
                 if begin + lanes <= outputs:
                     store(flat, target * outputs + begin, total)
                 else:
-                    store(found, 0, total)
+                    store(lane_sums, 0, total)
                     for m in range(outputs - begin):
-                        products[target, begin + m] = found[m]
+                        products[target, begin + m] = lane_sums[m]
 
 
 @_inlined
 def _sums_of_eight(
-    framed: np.ndarray, fields: np.ndarray, line: int, numbers: int, weights: np.ndarray, place: np.uint64, size: int
+    framed: np.ndarray, fields: np.ndarray, line: int, numbers: int, weights: np.ndarray, index: np.uint64, size: int
 ) -> Any:
-    """Return the sums of a vector of outputs with weights at `place`, for eight fields (16 of 32 registers)."""
+    """Return the sums of a vector of outputs with weights at `index`, for eight fields (16 of 32 registers)."""
     a, b, c, d, e, f, g, h = (fields[0], fields[1], fields[2], fields[3], fields[4], fields[5], fields[6], fields[7])
     block, zero = np.uint64(2 * lanes_of(framed)), broadcast(framed.dtype.type(0))
     of_a = of_b = of_c = of_d = of_e = of_f = of_g = of_h = zero
@@ -348,22 +348,22 @@ def _sums_of_eight(
         k = np.uint64(dy * line)
         last = k + np.uint64(numbers)
         while k < last:
-            of_a = of_a + brought(framed, a + k, weights, place)
-            of_b = of_b + brought(framed, b + k, weights, place)
-            of_c = of_c + brought(framed, c + k, weights, place)
-            of_d = of_d + brought(framed, d + k, weights, place)
-            of_e = of_e + brought(framed, e + k, weights, place)
-            of_f = of_f + brought(framed, f + k, weights, place)
-            of_g = of_g + brought(framed, g + k, weights, place)
-            of_h = of_h + brought(framed, h + k, weights, place)
-            place += block
+            of_a = of_a + brought(framed, a + k, weights, index)
+            of_b = of_b + brought(framed, b + k, weights, index)
+            of_c = of_c + brought(framed, c + k, weights, index)
+            of_d = of_d + brought(framed, d + k, weights, index)
+            of_e = of_e + brought(framed, e + k, weights, index)
+            of_f = of_f + brought(framed, f + k, weights, index)
+            of_g = of_g + brought(framed, g + k, weights, index)
+            of_h = of_h + brought(framed, h + k, weights, index)
+            index += block
             k += _ONE
     return of_a, of_b, of_c, of_d, of_e, of_f, of_g, of_h
 
 
 @_inlined
 def _sums_of_three(
-    framed: np.ndarray, fields: np.ndarray, line: int, numbers: int, weights: np.ndarray, place: np.uint64, size: int
+    framed: np.ndarray, fields: np.ndarray, line: int, numbers: int, weights: np.ndarray, index: np.uint64, size: int
 ) -> Any:
     """The same for three fields (12 of 16 registers)."""
     a, b, c = fields[0], fields[1], fields[2]
@@ -373,10 +373,10 @@ def _sums_of_three(
         k = np.uint64(dy * line)
         last = k + np.uint64(numbers)
         while k < last:
-            of_a = of_a + brought(framed, a + k, weights, place)
-            of_b = of_b + brought(framed, b + k, weights, place)
-            of_c = of_c + brought(framed, c + k, weights, place)
-            place += block
+            of_a = of_a + brought(framed, a + k, weights, index)
+            of_b = of_b + brought(framed, b + k, weights, index)
+            of_c = of_c + brought(framed, c + k, weights, index)
+            index += block
             k += _ONE
     return of_a, of_b, of_c
 

@@ -72,10 +72,10 @@ def multiply_fields(
             add_up_all(framed, fields, line, size * channels, of_a_block, left, size, by_field)
         return
     active = list_active(maps, channels_at_once(channels))
-    own = from_a_line(len(weights) * block, weights)
+    laid_out = from_a_line(len(weights) * block, weights)
     for left in range(0, outputs, block):
-        lay_out(weights, left, own.reshape(len(weights), block))
-        add_up_active(maps.shape, active, own, left, size, stride, padding, products)
+        lay_out(weights, left, laid_out.reshape(len(weights), block))
+        add_up_active(maps.shape, active, laid_out, left, size, stride, padding, products)
 
 
 @compiled
@@ -119,10 +119,10 @@ def _multiply_part(
             line, left = (width + 2 * padding) * groups, number * block
             add_up_all(tables, fields, line, size * groups, choices[number], left, size, by_field)
         return
-    found = list_active(active, groups)
-    found = Active(1, found.first, found.places, tables_of_active(maps.reshape(-1), shape, found))
+    listed = list_active(active, groups)
+    listed = Active(1, listed.first, listed.places, tables_of_active(maps.reshape(-1), shape, listed))
     for number in range(len(choices)):
-        add_up_active(shape, found, choices[number], number * block, size, stride, padding, products)
+        add_up_active(shape, listed, choices[number], number * block, size, stride, padding, products)
 
 
 def multiply_synapses(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> None:

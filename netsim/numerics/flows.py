@@ -190,9 +190,9 @@ def _closed_form(u: float, current: float, rest: float, threshold: float, leak: 
     if not inside >= 0:
         return np.nan
     half = -0.5 * (linear + math.copysign(math.sqrt(inside), linear))
-    one, other = half / square, constant / half
+    first, second = half / square, constant / half
     # the earlier crossing is the larger x within (0, 1)
-    x = max(one if one < 1 else -1.0, other if other < 1 else -1.0)
+    x = max(first if first < 1 else -1.0, second if second < 1 else -1.0)
     return -math.log(x) / rate if x > 0 else np.nan
 
 

@@ -28,10 +28,10 @@ def peak_memory() -> int:
     """
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-            told = dict(line.split(":", 1) for line in file if ":" in line)
+            status = dict(line.split(":", 1) for line in file if ":" in line)
     except OSError:
         return 0
-    return int(told.get("VmHWM", "0").split()[0]) * 1024
+    return int(status.get("VmHWM", "0").split()[0]) * 1024
 
 
 def limit_time(more: int) -> None:

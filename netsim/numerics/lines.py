@@ -42,7 +42,7 @@ def bend(typing: Any, lines: Any, listed: Any, weights: Any, first: Any, change:
         return None
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        base, numbers, own = (
+        base, numbers, steps = (
             context.make_array(kind)(context, builder, array).data
             for kind, array in zip(signature.args[:3], arguments[:3], strict=True)
         )
@@ -54,18 +54,18 @@ def bend(typing: Any, lines: Any, listed: Any, weights: Any, first: Any, change:
         places = []
         for lane in range(count):
             number = builder.load(builder.gep(numbers, [builder.add(first, ir.Constant(first.type, lane))]))
-            place = builder.gep(builder.bitcast(base, _PLACE.as_pointer()), [builder.zext(number, _PLACE)])
-            places.append(builder.bitcast(place, pair.as_pointer()))
-        found = [builder.load(place, align=align) for place in places]
+            address = builder.gep(builder.bitcast(base, _PLACE.as_pointer()), [builder.zext(number, _PLACE)])
+            places.append(builder.bitcast(address, pair.as_pointer()))
+        loaded = [builder.load(address, align=align) for address in places]
         # processors operate within halves of a vector, so that the lines of each half are in two vectors
         half, quarter = count // 2, count // 4
         apart = [[lane for lane in range(count) if lane % half // quarter == part] for part in (0, 1)]
-        where = {lane: 2 * place + part * count for part in (0, 1) for place, lane in enumerate(apart[part])}
-        some, others = (_joined(builder, [found[lane] for lane in own]) for own in apart)
+        where = {lane: 2 * index + part * count for part in (0, 1) for index, lane in enumerate(apart[part])}
+        some, others = (_joined(builder, [loaded[lane] for lane in chosen]) for chosen in apart)
         heights, rises = (
             _chosen(builder, some, others, [where[lane] + part for lane in range(count)]) for part in (0, 1)
         )
-        step = builder.load(builder.bitcast(builder.gep(own, [first]), vector.as_pointer()), align=align)
+        step = builder.load(builder.bitcast(builder.gep(steps, [first]), vector.as_pointer()), align=align)
         above = builder.fadd(heights, builder.fmul(rises, now, flags=_FLAGS), flags=_FLAGS)
         above = builder.fcmp_ordered(">=", above, bound)
         step = builder.select(above, ir.Constant(vector, [0.0] * count), builder.fmul(step, change))
@@ -75,12 +75,12 @@ def bend(typing: Any, lines: Any, listed: Any, weights: Any, first: Any, change:
             bent = _chosen(builder, heights, rises, [part + lane for lane in lanes for part in (0, count)])
             if align == 4:  # a line of eight bytes is stored as one number instead of a vector of two
                 bent = builder.bitcast(bent, ir.VectorType(ir.DoubleType(), half))
-            for place, lane in enumerate(lanes):
+            for index, lane in enumerate(lanes):
                 if align == 4:
-                    line = builder.extract_element(bent, ir.Constant(_INDEX, place))
+                    line = builder.extract_element(bent, ir.Constant(_INDEX, index))
                     builder.store(line, builder.bitcast(places[lane], line.type.as_pointer()), align=align)
                 else:
-                    builder.store(_chosen(builder, bent, bent, [2 * place, 2 * place + 1]), places[lane], align=align)
+                    builder.store(_chosen(builder, bent, bent, [2 * index, 2 * index + 1]), places[lane], align=align)
         return context.get_dummy_value()
 
     return types.void(lines, listed, weights, types.uint64, lines.dtype, lines.dtype, lines.dtype), code
@@ -90,10 +90,10 @@ def _joined(builder: Any, parts: list[Any]) -> Any:
     """Concatenate vectors. Their number is a power of two."""
     while len(parts) > 1:
         pairs = zip(parts[::2], parts[1::2], strict=True)
-        parts = [_chosen(builder, one, other, range(2 * one.type.count)) for one, other in pairs]
+        parts = [_chosen(builder, left, right, range(2 * left.type.count)) for left, right in pairs]
     return parts[0]
 
 
-def _chosen(builder: Any, one: Any, other: Any, which: Iterable[int]) -> Any:
+def _chosen(builder: Any, left: Any, right: Any, which: Iterable[int]) -> Any:
     which = list(which)
-    return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(_INDEX, len(which)), which))
+    return builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(_INDEX, len(which)), which))

@@ -67,7 +67,7 @@ def multiply_by_slope(values: np.ndarray, times: np.ndarray, gate: float, psp: S
     zero = times.dtype.type(0)
     slopes = np.empty(_AT_ONCE, times.dtype)
     for first in range(0, times.size, _AT_ONCE):
-        spikes, own = times[first : first + _AT_ONCE], values[first : first + _AT_ONCE]
+        spikes, part = times[first : first + _AT_ONCE], values[first : first + _AT_ONCE]
         slopes[:] = zero
         for k in range(psp.slopes.size):
             after, until, slope = psp.after[k], psp.until[k], psp.slopes[k]
@@ -75,4 +75,4 @@ def multiply_by_slope(values: np.ndarray, times: np.ndarray, gate: float, psp: S
                 since = gate - spikes[i]
                 slopes[i] += slope if (since > after) & (since <= until) else zero
         for i in range(spikes.size):
-            own[i] *= slopes[i]
+            part[i] *= slopes[i]

@@ -36,24 +36,24 @@ def gather_field(
     """
     _, height, width, channels = times.shape
     top, left = row * stride - padding, column * stride - padding
-    place = 0
+    index = 0
     for y in range(top, top + kernel):
         for x in range(left, left + kernel):
             inside = 0 <= y < height and 0 <= x < width
             for channel in range(channels):
-                field[place + channel] = times[b, y, x, channel] if inside else np.inf
-            place += channels
-    field[place:] = np.inf
+                field[index + channel] = times[b, y, x, channel] if inside else np.inf
+            index += channels
+    field[index:] = np.inf
 
 
 @compiled
 def seen_from(side: int, count: int, size: int, stride: int, padding: int) -> tuple[np.ndarray, np.ndarray]:
     """Return, for each row (or column) of the source, the first target row whose field covers it, and the end."""
     first, beyond = np.empty(side, dtype=np.int64), np.empty(side, dtype=np.int64)
-    for place in range(side):
-        padded = place + padding
-        first[place] = max(padded - size + stride, 0) // stride
-        beyond[place] = min(padded // stride + 1, count)
+    for position in range(side):
+        padded = position + padding
+        first[position] = max(padded - size + stride, 0) // stride
+        beyond[position] = min(padded // stride + 1, count)
     return first, beyond
 
 
@@ -65,7 +65,7 @@ def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) 
     """
     presentations, rows, columns, channels = pooled.shape
     _, height, width, _ = latencies.shape
-    times, found, lanes, own = latencies.reshape(-1), pooled.reshape(-1), lanes_of(latencies), 0
+    times, flat, lanes, target = latencies.reshape(-1), pooled.reshape(-1), lanes_of(latencies), 0
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
@@ -75,15 +75,15 @@ def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) 
                     for dy in range(size):
                         for dx in range(size):
                             first = least(first, load(times, field + (dy * width + dx) * channels + channel))
-                    store(found, own + channel, first)
+                    store(flat, target + channel, first)
                     channel += lanes
-                found[own + channel : own + channels] = np.inf
+                flat[target + channel : target + channels] = np.inf
                 for dy in range(size):
                     for dx in range(size):
-                        place = field + (dy * width + dx) * channels
+                        index = field + (dy * width + dx) * channels
                         for single in range(channel, channels):
-                            found[own + single] = min(found[own + single], times[place + single])
-                own += channels
+                            flat[target + single] = min(flat[target + single], times[index + single])
+                target += channels
 
 
 @compiled
@@ -100,35 +100,35 @@ def scatter_to_earliest(
     lanes, none = lanes_of(values), values.dtype.type(0)
     nothing, silent = broadcast(none), broadcast(values.dtype.type(np.inf))
     flat, times, firsts, handed = values.reshape(-1), latencies.reshape(-1), pooled.reshape(-1), scattered.reshape(-1)
-    left, own = np.empty(lanes, values.dtype), 0
+    left, offset = np.empty(lanes, values.dtype), 0
     for b in range(presentations):
         scattered[b] = 0  # one presentation at a time stays in the cache
         for row in range(rows):
             for column in range(columns):
                 field, channel = ((b * height + row * stride) * width + column * stride) * channels, 0
                 while channel + lanes <= channels:
-                    first = load(firsts, own + channel)
-                    rest = where_at_least(first, silent, nothing, load(flat, own + channel))
+                    first = load(firsts, offset + channel)
+                    rest = where_at_least(first, silent, nothing, load(flat, offset + channel))
                     if not_zero(rest):
                         for dy in range(size):
                             for dx in range(size):
-                                place = field + (dy * width + dx) * channels + channel
-                                time = load(times, place)
+                                index = field + (dy * width + dx) * channels + channel
+                                time = load(times, index)
                                 here = where_at_least(first, time, rest, nothing)
-                                store(handed, place, load(handed, place) + here)
+                                store(handed, index, load(handed, index) + here)
                                 rest = where_at_least(first, time, nothing, rest)
                     channel += lanes
                 # no branch in the innermost loop, to allow vectorisation
                 few, anything = channels - channel, False
                 for k in range(few):
-                    left[k] = flat[own + channel + k] if firsts[own + channel + k] < np.inf else none
+                    left[k] = flat[offset + channel + k] if firsts[offset + channel + k] < np.inf else none
                     anything |= left[k] != 0
                 if anything:
                     for dy in range(size):
                         for dx in range(size):
-                            place = field + (dy * width + dx) * channels + channel
+                            index = field + (dy * width + dx) * channels + channel
                             for k in range(few):
-                                is_first = times[place + k] <= firsts[own + channel + k]
-                                handed[place + k] += left[k] if is_first else none
+                                is_first = times[index + k] <= firsts[offset + channel + k]
+                                handed[index + k] += left[k] if is_first else none
                                 left[k] = none if is_first else left[k]
-                own += channels
+                offset += channels

@@ -59,16 +59,16 @@ def _choices(weights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     block = 2 * lanes_of(weights)
     choices = np.zeros((-(-outputs // block), inputs // GROUP * block), np.uint8)
     # integers as wide as weights allow vectorisation
-    others, found = np.zeros(outputs, np.int32), np.empty(outputs, np.int32)
+    others, codes = np.zeros(outputs, np.int32), np.empty(outputs, np.int32)
     for group in range(inputs // GROUP):
-        found[:] = 0
+        codes[:] = 0
         for n in range(GROUP):
-            own, bit = weights[GROUP * group + n], np.int32(1 << n)
-            for m in range(len(own)):
-                others[m] |= np.int32(abs(own[m]) != sizes[m])
-                found[m] += bit if own[m] > 0 else np.int32(0)
+            row, bit = weights[GROUP * group + n], np.int32(1 << n)
+            for m in range(len(row)):
+                others[m] |= np.int32(abs(row[m]) != sizes[m])
+                codes[m] += bit if row[m] > 0 else np.int32(0)
         for left in range(0, outputs, block):
-            copy_line(found[left : left + block], choices[left // block, group * block :])
+            copy_line(codes[left : left + block], choices[left // block, group * block :])
     return choices[:0] if others.any() else choices
 
 

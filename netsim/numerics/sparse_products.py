@@ -46,8 +46,8 @@ def sparse_matrix(pre: np.ndarray, post: np.ndarray, weight: np.ndarray, sources
     )
 
 
-def _side(own: np.ndarray, opposite: np.ndarray, order: np.ndarray, neurons: int) -> Side:
-    first = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=neurons))])
+def _side(ends: np.ndarray, opposite: np.ndarray, order: np.ndarray, neurons: int) -> Side:
+    first = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=neurons))])
     # unsigned indices need no check
     narrowest = np.uint16 if opposite.size and opposite.max() < 2**16 else np.uint32
     return Side(first.astype(np.uint64), opposite.astype(narrowest), order.astype(np.uint32))
@@ -58,15 +58,15 @@ def picked(values: np.ndarray, places: np.ndarray, dtype: np.dtype) -> np.ndarra
 
     numpy would first convert the indices.
     """
-    found = np.empty(places.size, dtype)
-    _pick(values, places, found)
-    return found
+    chosen = np.empty(places.size, dtype)
+    _pick(values, places, chosen)
+    return chosen
 
 
 @compiled
-def _pick(values: np.ndarray, places: np.ndarray, found: np.ndarray) -> None:
-    for i in range(found.size):
-        found[i] = values[places[i]] if places[i] < values.size else 0
+def _pick(values: np.ndarray, places: np.ndarray, chosen: np.ndarray) -> None:
+    for i in range(chosen.size):
+        chosen[i] = values[places[i]] if places[i] < values.size else 0
 
 
 @compiled_with(fastmath={"contract"})
@@ -77,8 +77,8 @@ def add_products(inputs: np.ndarray, side: Side, weights: np.ndarray, sums: np.n
     """
     presentations, lanes = len(inputs), lanes_of(inputs)
     first, opposite = side.first, side.opposite
-    nothing, one, two, next_vector = broadcast(inputs.dtype.type(0)), np.uint64(1), np.uint64(2), np.uint64(lanes)
-    abreast, found = from_a_line(inputs.shape[1] * lanes, inputs), from_a_line(_SUMMED * lanes, inputs)
+    nothing, unit, two, next_vector = broadcast(inputs.dtype.type(0)), np.uint64(1), np.uint64(2), np.uint64(lanes)
+    abreast, totals = from_a_line(inputs.shape[1] * lanes, inputs), from_a_line(_SUMMED * lanes, inputs)
     abreast[:] = 0
     rounds = (presentations + lanes - 1) // lanes
     for part in range(rounds):  # nearly equal parts
@@ -89,18 +89,18 @@ def add_products(inputs: np.ndarray, side: Side, weights: np.ndarray, sums: np.n
             for neuron in range(some.shape[1]):
                 s, beyond = first[lowest + neuron], first[lowest + neuron + 1]
                 even, odd = nothing, nothing  # two accumulators hide the latency of additions
-                while s + one < beyond:
+                while s + unit < beyond:
                     even = even + broadcast(weights[s]) * load(abreast, opposite[s] * lanes)
-                    odd = odd + broadcast(weights[s + one]) * load(abreast, opposite[s + one] * lanes)
+                    odd = odd + broadcast(weights[s + unit]) * load(abreast, opposite[s + unit] * lanes)
                     s += two
                 if s < beyond:
                     even = even + broadcast(weights[s]) * load(abreast, opposite[s] * lanes)
-                store(found, neuron * lanes, even + odd)
+                store(totals, neuron * lanes, even + odd)
             for b in range(len(some)):
-                own, place = some[b], np.uint64(b)
-                for neuron in range(own.size):
-                    own[neuron] += found[place]
-                    place += next_vector
+                row, offset = some[b], np.uint64(b)
+                for neuron in range(row.size):
+                    row[neuron] += totals[offset]
+                    offset += next_vector
 
 
 @compiled_with(fastmath={"contract"})
@@ -110,22 +110,22 @@ def add_outer_products(inputs: np.ndarray, signals: np.ndarray, matrix: SparseMa
     Inputs belong to presynaptic neurons, signals to postsynaptic neurons.
     """
     presentations, lanes = len(inputs), lanes_of(inputs)
-    abreast, own = from_a_line(inputs.shape[1] * lanes, inputs), from_a_line(lanes, inputs)
+    abreast, lane_signals = from_a_line(inputs.shape[1] * lanes, inputs), from_a_line(lanes, inputs)
     side = matrix.by_target
     rounds = (presentations + lanes - 1) // lanes
     for part in range(rounds):
         begin, end = presentations * part // rounds, presentations * (part + 1) // rounds
         abreast[:] = 0  # clear values of the round before
-        own[:] = 0
+        lane_signals[:] = 0
         _lay_abreast(inputs[begin:end], abreast)
         for neuron in range(side.first.size - 1):
             signalling = False
             for b in range(begin, end):
-                own[b - begin] = signals[b, neuron]
+                lane_signals[b - begin] = signals[b, neuron]
                 signalling = signalling or signals[b, neuron] != 0
             if not signalling:
                 continue
-            signal = load(own, 0)
+            signal = load(lane_signals, 0)
             for s in range(side.first[neuron], side.first[neuron + 1]):
                 product = signal * load(abreast, side.opposite[s] * lanes)
                 gradient[matrix.weight[side.order[s]]] += total(product)
@@ -136,6 +136,6 @@ def _lay_abreast(some: np.ndarray, abreast: np.ndarray) -> None:
     """Transpose values of some presentations to one vector per neuron."""
     lanes = abreast.size // some.shape[1]
     for neuron in range(some.shape[1]):
-        own = abreast[neuron * lanes : neuron * lanes + len(some)]
-        for b in range(own.size):
-            own[b] = some[b, neuron]
+        row = abreast[neuron * lanes : neuron * lanes + len(some)]
+        for b in range(row.size):
+            row[b] = some[b, neuron]

@@ -171,9 +171,9 @@ def _keeper() -> ThreadPoolExecutor:
 
 def blas_kernels() -> list[str]:
     """Return the loaded libraries of matrix products, each with its kernel for this processor."""
-    found = [library for library in _controller().info() if library["user_api"] == "blas"]
-    words = [(known["internal_api"], known["version"], known.get("architecture")) for known in found]
-    return sorted({" ".join(filter(None, told)) for told in words})
+    libraries = [library for library in _controller().info() if library["user_api"] == "blas"]
+    words = [(known["internal_api"], known["version"], known.get("architecture")) for known in libraries]
+    return sorted({" ".join(filter(None, parts)) for parts in words})
 
 
 @cache

@@ -100,7 +100,7 @@ def load(typing: Any, numbers: Any, first: Any) -> Any:
     """Load a vector from a contiguous one-dimensional array, starting at `first`. Nothing is checked."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_place(context, builder, signature, *arguments), align=numbers.dtype.bitwidth // 8)
+        return builder.load(_address(context, builder, signature, *arguments), align=numbers.dtype.bitwidth // 8)
 
     return Lanes(numbers.dtype)(numbers, types.intp), code
 
@@ -113,10 +113,10 @@ def prefetch(typing: Any, numbers: Any, first: Any) -> Any:
         byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
         function = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
         fetching = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0i8")
-        begin = builder.bitcast(_place(context, builder, signature, *arguments), byte)
+        begin = builder.bitcast(_address(context, builder, signature, *arguments), byte)
         for byte_of_line in (*range(0, VECTOR_BYTES, _LINE_BYTES), VECTOR_BYTES - 1):  # it may start within a line
-            place = builder.gep(begin, [ir.Constant(ir.IntType(64), byte_of_line)])
-            builder.call(fetching, [place, flag(0), flag(3), flag(1)])
+            address = builder.gep(begin, [ir.Constant(ir.IntType(64), byte_of_line)])
+            builder.call(fetching, [address, flag(0), flag(3), flag(1)])
         return context.get_dummy_value()
 
     return types.void(numbers, types.intp), code
@@ -127,8 +127,8 @@ def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
     """Write a vector to a contiguous one-dimensional array, starting at `first`. Nothing is checked."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, signature, *arguments[:2])
-        builder.store(arguments[2], place, align=numbers.dtype.bitwidth // 8)
+        address = _address(context, builder, signature, *arguments[:2])
+        builder.store(arguments[2], address, align=numbers.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
     return types.void(numbers, types.intp, vector), code
@@ -236,9 +236,9 @@ def smallest(typing: Any, vector: Any) -> Any:
 
 
 @register_jitable
-def least(one: Any, other: Any) -> Any:
+def least(first: Any, second: Any) -> Any:
     """Return the lane-wise minimum of two vectors."""
-    return where_at_least(one, other, other, one)
+    return where_at_least(first, second, second, first)
 
 
 @intrinsic
@@ -251,7 +251,7 @@ def where_at_least(typing: Any, vector: Any, bound: Any, yes: Any, no: Any) -> A
     return vector(vector, vector, vector, vector), code
 
 
-def _place(context: Any, builder: Any, signature: Any, numbers: Any, first: Any) -> Any:
+def _address(context: Any, builder: Any, signature: Any, numbers: Any, first: Any) -> Any:
     """Return a vector pointer into the array of the first argument, starting at `first`."""
     vector = context.get_value_type(Lanes(signature.args[0].dtype))
     return _place_of(context, builder, signature.args[0], numbers, first, vector)
@@ -283,12 +283,12 @@ def transpose_tile(
         vector = ir.VectorType(context.get_value_type(numbers.dtype), TILE)
         alignment = numbers.dtype.bitwidth // 8
 
-        def place(which: int, row: int) -> Any:
+        def address(which: int, row: int) -> Any:
             begin, step = arguments[which + 1 : which + 3]
             number = builder.add(begin, builder.mul(step, ir.Constant(step.type, row)))
             return _place_of(context, builder, signature.args[which], arguments[which], number, vector)
 
-        rows = [builder.load(place(0, row), align=alignment) for row in range(TILE)]
+        rows = [builder.load(address(0, row), align=alignment) for row in range(TILE)]
         side = TILE // 2
         while side:  # swap the two off-diagonal squares of this side within squares of twice the side
             for row in (row for row in range(TILE) if not row & side):
@@ -300,7 +300,7 @@ def transpose_tile(
                     rows[at] = builder.shuffle_vector(upper, lower, lanes)
             side //= 2
         for row, column in enumerate(rows):
-            builder.store(column, place(3, row), align=alignment)
+            builder.store(column, address(3, row), align=alignment)
         return context.get_dummy_value()
 
     return types.void(numbers, types.intp, types.intp, target, types.intp, types.intp), code
@@ -366,19 +366,19 @@ def looked_up(typing: Any, tables: Any, number: Any, choices: Any, first: Any) -
         table_type = ir.VectorType(ir.FloatType(), TABLE)
         begin = builder.mul(arguments[1], ir.Constant(arguments[1].type, TABLE))
         table = builder.load(_place_of(context, builder, tables, arguments[0], begin, table_type), align=4)
-        place = _place_of(context, builder, choices, arguments[2], arguments[3], bytes_of_choices)
-        chosen = builder.zext(builder.load(place, align=1), ir.VectorType(index, lanes.count))
+        address = _place_of(context, builder, choices, arguments[2], arguments[3], bytes_of_choices)
+        chosen = builder.zext(builder.load(address, align=1), ir.VectorType(index, lanes.count))
         parts = []
         for left in range(0, lanes.count, TABLE):
             # compilers recognise look-up in a register only in this pattern
             lanes_of_part = ir.Constant(ir.VectorType(index, TABLE), list(range(left, left + TABLE)))
             part = builder.shuffle_vector(chosen, ir.Constant(chosen.type, ir.Undefined), lanes_of_part)
-            found = ir.Constant(table_type, ir.Undefined)
+            lookup = ir.Constant(table_type, ir.Undefined)
             for lane in range(TABLE):
                 at = ir.Constant(index, lane)
                 number_of_lane = builder.extract_element(table, builder.extract_element(part, at))
-                found = builder.insert_element(found, number_of_lane, at)
-            parts.append(found)
+                lookup = builder.insert_element(lookup, number_of_lane, at)
+            parts.append(lookup)
         every = ir.Constant(ir.VectorType(index, lanes.count), list(range(lanes.count)))
         return builder.shuffle_vector(*parts, every)
 

@@ -52,10 +52,10 @@ class ClosedForm(WindowStage):
         start = self._none if start is None else start  # None would compile a second version
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            own = spikes.reshape(self._spikes_shape)
-            found = in_type(own, kernel.dtype)
-            gated_spikes(self.maps(arriving), incoming, bias, start, self._fields, self._constants, found)
-            convert(found, own)
+            flat = spikes.reshape(self._spikes_shape)
+            result = in_type(flat, kernel.dtype)
+            gated_spikes(self.maps(arriving), incoming, bias, start, self._fields, self._constants, result)
+            convert(result, flat)
 
         return first_spikes
 
@@ -147,12 +147,13 @@ class ClosedFormSum:
         bias = biases(self.population, weights, dtype, neurons)
         start = None if thresholds is None else self.clock.head_start(self.population, thresholds).ravel()
         added = [
-            (one.psp, one.arrivals(weights), one.prepare(weights[kernel_name(one.projection)])) for one in self.inputs
+            (part.psp, part.arrivals(weights), part.prepare(weights[kernel_name(part.projection)]))
+            for part in self.inputs
         ]
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            own = spikes.reshape(len(spikes), neurons)
-            potentials = in_type(own, dtype)
+            flat = spikes.reshape(len(spikes), neurons)
+            potentials = in_type(flat, dtype)
             potentials[...] = 0.0
             for (psp, arrivals, add), sent in zip(added, arriving, strict=True):
                 times = arrivals(sent)
@@ -162,7 +163,7 @@ class ClosedFormSum:
             if start is not None:
                 potentials += start
             carry_to_threshold(potentials, bias, dynamics)
-            convert(potentials, own)
+            convert(potentials, flat)
 
         return first_spikes
 

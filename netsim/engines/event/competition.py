@@ -56,11 +56,11 @@ def silencing(clock: Clock, population: Population) -> Callable[[np.ndarray], No
     dynamics, instant = clock.dynamics(population), clock.dtype.type(clock.tie)
 
     def silence(spikes: np.ndarray) -> None:
-        own = spikes.reshape(len(spikes), scopes.size)
-        by_scope = own if in_place else np.take(own, neurons, axis=1)  # C order, unlike own[:, neurons]
+        flat = spikes.reshape(len(spikes), scopes.size)
+        by_scope = flat if in_place else np.take(flat, neurons, axis=1)  # C order, unlike flat[:, neurons]
         _silence_losers(firsts, winners.first, instant, dynamics, by_scope)
         if not in_place:
-            own[:, neurons] = by_scope
+            flat[:, neurons] = by_scope
 
     return silence
 
@@ -79,11 +79,11 @@ def _silence_losers(firsts: np.ndarray, most: int, instant: float, dynamics: Dyn
         of_all = spikes[b]
         for scope in range(firsts.size - 1):
             begin, end = firsts[scope], firsts[scope + 1]
-            own, size, scanned, source = of_all[begin:end], end - begin, begin, of_all
+            scope_times, size, scanned, source = of_all[begin:end], end - begin, begin, of_all
             if size % lanes:  # whole vectors are read in place, others are copied and padded
                 scanned, source = 0, times
                 for member in range(size):
-                    times[member] = own[member]
+                    times[member] = scope_times[member]
                 for beyond in range(size, times.size):
                     times[beyond] = silent
             after = scanned + -(-size // lanes) * lanes
@@ -98,35 +98,35 @@ def _silence_losers(firsts: np.ndarray, most: int, instant: float, dynamics: Dyn
                 count = _count_until(source, scanned, after, until)
             until += instant
             if until < silent and _count_until(source, scanned, after, until) > most:
-                _keep_lowest_numbers(most, instant, own)
+                _keep_lowest_numbers(most, instant, scope_times)
             for member in range(size):
-                time = own[member]
+                time = scope_times[member]
                 fired = max(np.ceil(time) if dynamics.whole_steps else time, dynamics.onset)
-                own[member] = fired if time <= until else silent
+                scope_times[member] = fired if time <= until else silent
 
 
 @register_jitable
 def _count_until(times: np.ndarray, first: int, after: int, until: float) -> int:
     """Count times from the first that are not later than `until`, in whole vectors."""
     count, lanes = 0, lanes_of(times)
-    for place in range(first, after, lanes):
-        count += count_at_least(broadcast(until), load(times, place))
+    for index in range(first, after, lanes):
+        count += count_at_least(broadcast(until), load(times, index))
     return count
 
 
 @compiled
-def _keep_lowest_numbers(most: int, instant: float, own: np.ndarray) -> None:
+def _keep_lowest_numbers(most: int, instant: float, times: np.ndarray) -> None:
     """Keep the first `most` spikes of a scope. Among simultaneous spikes, keep the lowest numbers."""
-    fires = np.zeros(own.size, np.bool_)
+    fires = np.zeros(times.size, np.bool_)
     while most > 0:
-        earliest = own.dtype.type(np.inf)
-        for member in range(own.size):
+        earliest = times.dtype.type(np.inf)
+        for member in range(times.size):
             if not fires[member]:
-                earliest = min(earliest, own[member])
-        for member in range(own.size):
-            if most > 0 and not fires[member] and own[member] <= earliest + instant:
+                earliest = min(earliest, times[member])
+        for member in range(times.size):
+            if most > 0 and not fires[member] and times[member] <= earliest + instant:
                 fires[member] = True
                 most -= 1
-    for member in range(own.size):
+    for member in range(times.size):
         if not fires[member]:
-            own[member] = np.inf
+            times[member] = np.inf

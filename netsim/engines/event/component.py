@@ -68,10 +68,12 @@ class ComponentStage:
         self.component = component
         self.dynamics = [clock.dynamics(population) for population in component]
         sizes = [population.size for population in component]
-        self.offsets = dict(zip([one.name for one in component], np.cumsum([0, *sizes]).tolist(), strict=False))
+        self.offsets = dict(
+            zip([population.name for population in component], np.cumsum([0, *sizes]).tolist(), strict=False)
+        )
         self.size = sum(sizes)
         network = clock.network
-        incoming = [projection for one in component for projection in network.incoming(one.name)]
+        incoming = [projection for population in component for projection in network.incoming(population.name)]
         self.outer = [projection for projection in incoming if not network.is_recurrent(projection)]
         self.inner = [projection for projection in incoming if network.is_recurrent(projection)]
         self.layout, self.lines = lay_out_synapses(clock, self.outer + self.inner, self.offsets)
@@ -88,16 +90,20 @@ class ComponentStage:
         synapses = self.layout._replace(weights=picked(np.concatenate(values), self.layout.weights, dtype))
         start, bias = np.empty(self.size, dtype), np.empty(self.size, dtype)
         for population, dynamics in zip(self.component, self.dynamics, strict=True):
-            own = slice(self.offsets[population.name], self.offsets[population.name] + population.size)
-            start[own] = -dynamics.threshold
+            span = slice(self.offsets[population.name], self.offsets[population.name] + population.size)
+            start[span] = -dynamics.threshold
             if population.name in thresholds:
-                start[own] += self.clock.head_start(population, thresholds[population.name]).ravel()
-            bias[own] = biases(population, weights, dtype, population.size)
-        own_lags = [lags_of(self.clock, one, own, weights) for one, own in zip(projections, self.lines, strict=True)]
+                start[span] += self.clock.head_start(population, thresholds[population.name]).ravel()
+            bias[span] = biases(population, weights, dtype, population.size)
+        own_lags = [
+            lags_of(self.clock, projection, line, weights)
+            for projection, line in zip(projections, self.lines, strict=True)
+        ]
         from_inside = slice(len(self.outer), None)
+        axons = [np.broadcast_to(late.get(each.name, 0), shapes[each.source]) for each in self.inner]
         lags = [
-            by_line(np.broadcast_to(late.get(one.name, 0), shapes[one.source])[None], own, apart, dtype)[0]
-            for one, own, apart in zip(self.inner, self.lines[from_inside], own_lags[from_inside], strict=True)
+            by_line(sent[None], line, apart, dtype)[0]
+            for sent, line, apart in zip(axons, self.lines[from_inside], own_lags[from_inside], strict=True)
         ]
         lag = np.concatenate([np.zeros(0), *lags]).astype(dtype)
         bits = bits_of(dtype)
@@ -113,43 +119,43 @@ class ComponentStage:
             for name in silenced.keys() & spikes.keys():
                 first = self.offsets[name]
                 mute[:, first : first + spikes[name][0].size] = silenced[name].reshape(presentations, -1)
-            found = np.empty((presentations, self.size), dtype)
+            fired = np.empty((presentations, self.size), dtype)
             from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1), dtype)
             whole_steps = self.dynamics[0].whole_steps
             instant, tie = dtype.type(self.clock.instant), dtype.type(self.clock.tie)
-            _run(from_outside, mute, synapses, lag, start, bias, self.members, whole_steps, instant, tie, bits, found)
-            for name, own in spikes.items():
+            _run(from_outside, mute, synapses, lag, start, bias, self.members, whole_steps, instant, tie, bits, fired)
+            for name, times in spikes.items():
                 first = self.offsets[name]
-                own[...] = found[:, first : first + own[0].size].reshape(own.shape)
+                times[...] = fired[:, first : first + times[0].size].reshape(times.shape)
 
         return run
 
     def _members(self) -> _Members:
         real, sizes = self.clock.dtype, [population.size for population in self.component]
-        each = {name: np.array([getattr(one, name) for one in self.dynamics]) for name in Dynamics._fields}
+        each = {name: np.array([getattr(dynamics, name) for dynamics in self.dynamics]) for name in Dynamics._fields}
         lines, leaving = np.zeros(0, np.int64), np.zeros(0, np.int64)
         sources = [
-            np.arange(math.prod(self.clock.network.shapes[one.source])) if own.sources is None else own.sources
-            for one, own in zip(self.outer + self.inner, self.lines, strict=True)
+            np.arange(math.prod(self.clock.network.shapes[projection.source])) if line.sources is None else line.sources
+            for projection, line in zip(self.outer + self.inner, self.lines, strict=True)
         ]
-        line = sum(own.size for own in sources[: len(self.outer)])
-        for projection, own in zip(self.inner, sources[len(self.outer) :], strict=True):
-            leaving = np.concatenate([leaving, own + self.offsets[projection.source]])
-            lines = np.concatenate([lines, np.arange(line, line + own.size)])
-            line += own.size
+        line = sum(source.size for source in sources[: len(self.outer)])
+        for projection, source in zip(self.inner, sources[len(self.outer) :], strict=True):
+            leaving = np.concatenate([leaving, source + self.offsets[projection.source]])
+            lines = np.concatenate([lines, np.arange(line, line + source.size)])
+            line += source.size
         scope, most = np.full((2, self.size), -1)
         neurons, counted, scopes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
         for population in self.component:
             if population.winners is None:
                 continue
             first, winners = self.offsets[population.name], population.winners
-            found = winners.scopes(population.shape).ravel()
-            scope[first : first + population.size] = found + scopes
+            local = winners.scopes(population.shape).ravel()
+            scope[first : first + population.size] = local + scopes
             most[first : first + population.size] = winners.first
-            own, where = winners.counted(population.shape)
-            neurons.append(own + first)
+            source, where = winners.counted(population.shape)
+            neurons.append(source + first)
             counted.append(where + scopes)
-            scopes += int(found.max()) + 1
+            scopes += int(local.max()) + 1
         order = np.argsort(leaving, kind="stable")
         return _Members(
             np.repeat(np.arange(len(sizes)), sizes),
@@ -252,9 +258,9 @@ def _run(
         state.open[:] = False
         tally[:] = 0
         events.waiting[0] = 0
-        place, opened = 0, 0
+        position, opened = 0, 0
         while True:
-            from_outside = times[order[place]] if place < arriving else silent
+            from_outside = times[order[position]] if position < arriving else silent
             from_within = events.times[0] if events.waiting[0] > 0 else silent
             event = min(from_outside, from_within)
             opening = members.onset[members.openings[opened]] if opened < members.openings.size else silent
@@ -283,7 +289,7 @@ def _run(
                 if recurrent:
                     code = pop(events)
                 else:
-                    code, place = codes[order[place]], place + 1
+                    code, position = codes[order[position]], position + 1
                 line, k = divmod(code, breakpoints)
                 change = synapses.changes[synapses.psp[line], k]
                 _change_slopes(line, change, recurrent, now, synapses, members, state, whole_steps)
@@ -396,11 +402,11 @@ def _fire(
             most = max(most, lead[neuron])
         for neuron in range(lead.size):
             lead[neuron] = most - lead[neuron]
-        for place, neuron in enumerate(in_order_of_time(lead, lead.view(np.uint64), np.inf)):
-            firing[place] = neuron
+        for position, neuron in enumerate(in_order_of_time(lead, lead.view(np.uint64), np.inf)):
+            firing[position] = neuron
     fired = 0
-    for place in range(count):
-        neuron = firing[place]
+    for position in range(count):
+        neuron = firing[position]
         scope = members.scope[neuron]
         if scope >= 0:
             if tally[scope] >= members.most[neuron]:

@@ -64,22 +64,26 @@ class _Alone:
         def run(
             arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
         ) -> None:
-            own, sources = spikes[self._name], [arriving[name] for name in self._incoming]
+            target, sources = spikes[self._name], [arriving[name] for name in self._incoming]
             # ranks have the precision of the arithmetic
-            found = own if self._silence is None else in_type(own, self._dtype)
-            first_spikes(sources, found)
+            result = target if self._silence is None else in_type(target, self._dtype)
+            first_spikes(sources, result)
             if self._name in silenced:
-                found[silenced[self._name]] = np.inf
+                result[silenced[self._name]] = np.inf
             if self._silence is not None:
-                self._silence(found)
-                convert(found, own)
+                self._silence(result)
+                convert(result, target)
 
         return run
 
 
 def _sources_before(network: Network, population: Population) -> list[tuple[str, str]]:
     """Return names and sources of the projections from outside the population's component."""
-    return [(one.name, one.source) for one in network.incoming(population.name) if not network.is_recurrent(one)]
+    return [
+        (projection.name, projection.source)
+        for projection in network.incoming(population.name)
+        if not network.is_recurrent(projection)
+    ]
 
 
 class EventEngine:
@@ -114,7 +118,10 @@ class EventEngine:
         # looked up once, because each look-up takes as long as a small layer
         self._shapes = weight_shapes(network)
         self._made: list[ComponentStage | _Alone] = []
-        self._members = [[(one.name, _sources_before(network, one)) for one in each] for each in network.components]
+        self._members = [
+            [(population.name, _sources_before(network, population)) for population in each]
+            for each in network.components
+        ]
 
     def __repr__(self) -> str:
         return f"EventEngine({self.network.name!r}, dt={self.dt}, precision={self.precision!r})"
@@ -161,15 +168,15 @@ class EventEngine:
             for members, run in zip(self._members, runs, strict=True):
                 arriving, spikes = {}, {}
                 for name, sources in members:
-                    own = outcome[name]
-                    spikes[name] = np.empty(own.shape, clock.times) if self.dt else own
+                    times = outcome[name]
+                    spikes[name] = np.empty(times.shape, clock.times) if self.dt else times
                     for projection, source in sources:
                         sent = counted[source]
                         arriving[projection] = sent + late[projection] if projection in late else sent
                 run(arriving, silenced, spikes)
-                for name, found in spikes.items():
+                for name, times in spikes.items():
                     if self.dt:
-                        multiply(found.reshape(-1), self.dt, outcome[name].reshape(-1))
+                        multiply(times.reshape(-1), self.dt, outcome[name].reshape(-1))
                 counted |= spikes
 
         over_presentations(count, present_part, products=False)

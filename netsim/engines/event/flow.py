@@ -86,25 +86,27 @@ class FlowSweep:
         """Return whether the projections onto a population have a form that the sweep supports."""
         incoming = network.incoming(population.name)
         windows = [network.window(projection) for projection in incoming]
-        if any(one.is_delayed_per("synapse") for one in incoming) or any(window is None for window in windows):
+        if any(projection.is_delayed_per("synapse") for projection in incoming) or any(
+            window is None for window in windows
+        ):
             return False
         return len(windows) == 1 or all(_is_dense(window) for window in windows if window is not None)
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
         kernels = [weights[kernel_name(projection)] for projection in self.incoming]
-        kernel = np.concatenate([one.reshape(-1, one.shape[-1]).astype(DOUBLE) for one in kernels])
+        kernel = np.concatenate([part.reshape(-1, part.shape[-1]).astype(DOUBLE) for part in kernels])
         rows, columns, maps = self.window.shape
         bias = biases(self.population, weights, DOUBLE, maps)
         threshold = thresholds_of(self.clock, self.population, self.dynamics, thresholds).reshape(-1, maps)
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             count = len(spikes)
-            times = np.concatenate([np.asarray(one, DOUBLE).reshape(count, -1) for one in arriving], axis=1)
-            found = np.empty((count, rows * columns, maps))
+            times = np.concatenate([np.asarray(part, DOUBLE).reshape(count, -1) for part in arriving], axis=1)
+            result = np.empty((count, rows * columns, maps))
             shaped = times.reshape(count, *self.window.source)
-            _sweep(shaped, kernel, bias, threshold, self.flow, self.window, bits_of(DOUBLE), found)
-            spikes[...] = found.reshape(spikes.shape)
+            _sweep(shaped, kernel, bias, threshold, self.flow, self.window, bits_of(DOUBLE), result)
+            spikes[...] = result.reshape(spikes.shape)
 
         return first_spikes
 
@@ -133,8 +135,8 @@ def _sweep(
             row, column = position // columns, position % columns
             gather_field(times, b, row, column, window.size, window.stride, window.padding, seen)
             order = in_order_of_time(seen, seen.view(bits.dtype), flow.end)
-            own = spikes[b, position]
-            _follow(seen, order, kernel, bias, threshold[position], flow, rests, room, own)
+            fired = spikes[b, position]
+            _follow(seen, order, kernel, bias, threshold[position], flow, rests, room, fired)
 
 
 @compiled
@@ -151,7 +153,7 @@ def _follow(
 ) -> None:
     """Follow the neurons of one position from spike to spike. `room` has four rows for potentials and currents."""
     potentials, currents, later, fading = room[0], room[1], room[2], room[3]
-    neurons, fired, now, place = spikes.size, 0, 0.0, 0
+    neurons, fired, now, position = spikes.size, 0, 0.0, 0
     opened = flow.onset <= 0
     for j in range(neurons):
         potentials[j], currents[j], spikes[j] = 0.0, 0.0, np.inf
@@ -159,7 +161,7 @@ def _follow(
     slowest = min(flow.leak, flow.decay)
     longest = max(1.0, np.ceil(_PIECE / slowest)) if slowest > 0 else np.inf
     while True:
-        until = times[order[place]] if place < order.size else flow.end
+        until = times[order[position]] if position < order.size else flow.end
         if not opened and flow.onset <= until:
             until = flow.onset
         span = until - now
@@ -177,7 +179,7 @@ def _follow(
             now = until
             if fired == neurons:
                 return
-            if opened and until < (times[order[place]] if place < order.size else flow.end):
+            if opened and until < (times[order[position]] if position < order.size else flow.end):
                 continue
         if not opened and now >= flow.onset:
             opened = True
@@ -187,10 +189,10 @@ def _follow(
                     spikes[j] = now
                     fired += 1
             continue
-        if place == order.size or fired == neurons:
+        if position == order.size or fired == neurons:
             return
-        _add(kernel[order[place]], currents)
-        place += 1
+        _add(kernel[order[position]], currents)
+        position += 1
 
 
 @compiled_with(fastmath={"contract"})

@@ -46,14 +46,18 @@ class FlowComponentStage(ComponentStage):
         )
         bias, threshold = np.empty(self.size), np.empty(self.size)
         for population, dynamics in zip(self.component, self.dynamics, strict=True):
-            own = slice(self.offsets[population.name], self.offsets[population.name] + population.size)
-            threshold[own] = thresholds_of(self.clock, population, dynamics, thresholds.get(population.name))
-            bias[own] = biases(population, weights, DOUBLE, population.size)
-        own_lags = [lags_of(self.clock, one, own, weights) for one, own in zip(projections, self.lines, strict=True)]
+            span = slice(self.offsets[population.name], self.offsets[population.name] + population.size)
+            threshold[span] = thresholds_of(self.clock, population, dynamics, thresholds.get(population.name))
+            bias[span] = biases(population, weights, DOUBLE, population.size)
+        own_lags = [
+            lags_of(self.clock, projection, line, weights)
+            for projection, line in zip(projections, self.lines, strict=True)
+        ]
         from_inside = slice(len(self.outer), None)
+        axons = [np.broadcast_to(late.get(each.name, 0), shapes[each.source]) for each in self.inner]
         lags = [
-            by_line(np.broadcast_to(late.get(one.name, 0), shapes[one.source])[None], own, apart, DOUBLE)[0]
-            for one, own, apart in zip(self.inner, self.lines[from_inside], own_lags[from_inside], strict=True)
+            by_line(sent[None], line, apart, DOUBLE)[0]
+            for sent, line, apart in zip(axons, self.lines[from_inside], own_lags[from_inside], strict=True)
         ]
         lag = np.concatenate([np.zeros(0), *lags])
         parameters = _Parameters(threshold, bias, self.leaks, self.decays)
@@ -72,7 +76,7 @@ class FlowComponentStage(ComponentStage):
             for name in silenced.keys() & spikes.keys():
                 first = self.offsets[name]
                 mute[:, first : first + spikes[name][0].size] = silenced[name].reshape(presentations, -1)
-            found = np.empty((presentations, self.size))
+            fired = np.empty((presentations, self.size))
             from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1))
             _run_flow(
                 from_outside,
@@ -85,11 +89,11 @@ class FlowComponentStage(ComponentStage):
                 float(self.clock.instant),
                 float(self.clock.tie),
                 bits_of(DOUBLE),
-                found,
+                fired,
             )
-            for name, own in spikes.items():
+            for name, times in spikes.items():
                 first = self.offsets[name]
-                own[...] = found[:, first : first + own[0].size].reshape(own.shape)
+                times[...] = fired[:, first : first + times[0].size].reshape(times.shape)
 
         return run
 
@@ -170,9 +174,9 @@ def _run_flow(
         state.open[:] = False
         tally[:] = 0
         events.waiting[0] = 0
-        place, opened = 0, 0
+        position, opened = 0, 0
         while True:
-            from_outside = times[order[place]] if place < order.size else np.inf
+            from_outside = times[order[position]] if position < order.size else np.inf
             from_within = events.times[0] if events.waiting[0] > 0 else np.inf
             event = min(from_outside, from_within)
             opening = members.onset[members.openings[opened]] if opened < members.openings.size else np.inf
@@ -196,7 +200,7 @@ def _run_flow(
                 opened += 1
             else:
                 if from_outside == now:
-                    line, place = int(order[place]), place + 1
+                    line, position = int(order[position]), position + 1
                 else:
                     line = int(pop(events))
                 for s in range(synapses.first[line], synapses.first[line + 1]):
@@ -314,11 +318,11 @@ def _fire(
             most = max(most, lead[neuron])
         for neuron in range(lead.size):
             lead[neuron] = most - lead[neuron]
-        for place, neuron in enumerate(in_order_of_time(lead, lead.view(np.uint64), np.inf)):
-            firing[place] = neuron
+        for position, neuron in enumerate(in_order_of_time(lead, lead.view(np.uint64), np.inf)):
+            firing[position] = neuron
     fired = 0
-    for place in range(count):
-        neuron = firing[place]
+    for position in range(count):
+        neuron = firing[position]
         scope = members.scope[neuron]
         if scope >= 0:
             if tally[scope] >= members.most[neuron]:

@@ -138,9 +138,9 @@ def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) ->
         pre, weight = _synapses(network, projection, batch.weights[kernel_name(projection)], recorded.neuron)
         late = axonal_delay(projection, batch.weights, batch.delays)
         late = np.broadcast_to(on_grid(late, dt), network.shapes[projection.source]).ravel()[pre]
-        own = synaptic_delay(projection, batch.weights)
-        if own is not None:
-            late = late + on_grid(_synapses(network, projection, own, recorded.neuron)[1], dt)
+        delay = synaptic_delay(projection, batch.weights)
+        if delay is not None:
+            late = late + on_grid(_synapses(network, projection, delay, recorded.neuron)[1], dt)
         delays, changes = np.array(projection.psp.kernel).T
         if dt:
             delays = np.array(breakpoint_steps(network, projection, dt)) * dt

@@ -87,7 +87,7 @@ class SparseStage:
         network = clock.network
         self.incoming = network.incoming(population.name)
         synapses, self.lines = lay_out_synapses(clock, self.incoming)
-        weights = sum(math.prod(network.weight_shape(one)) for one in self.incoming)
+        weights = sum(math.prod(network.weight_shape(projection)) for projection in self.incoming)
         self.rows = _in_rows(synapses, population.size, weights)
         changes = synapses.changes[synapses.psp]
         self.psps = Breakpoints(
@@ -98,7 +98,10 @@ class SparseStage:
         """See `netsim.engines.event.engine.Stage`."""
         dtype, incoming = self.clock.dtype, self.incoming
         values = [weights[kernel_name(projection)].ravel() for projection in incoming]
-        lags = [lags_of(self.clock, one, own, weights) for one, own in zip(incoming, self.lines, strict=True)]
+        lags = [
+            lags_of(self.clock, projection, line, weights)
+            for projection, line in zip(incoming, self.lines, strict=True)
+        ]
         of_all = values[0] if len(values) == 1 else np.concatenate(values)
         rows = self.rows._replace(weights=picked(of_all, self.rows.weights, dtype))
         start = np.full(self.population.size, -self.dynamics.threshold, dtype)
@@ -109,7 +112,7 @@ class SparseStage:
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             of_lines = zip(arriving, self.lines, lags, strict=True)
-            times = side_by_side([by_line(sent, own, late, dtype) for sent, own, late in of_lines])
+            times = side_by_side([by_line(sent, line, late, dtype) for sent, line, late in of_lines])
             most = self.psps.delays.size
             at_once = max(1, _QUEUED // most)
             shape = (min(at_once, len(times)), most)
@@ -119,13 +122,13 @@ class SparseStage:
                 np.empty(shape, dtype),
                 np.empty(shape[0], np.uint64),
             )
-            own = spikes.reshape(len(spikes), -1)
-            found = in_type(own, dtype)
+            flat = spikes.reshape(len(spikes), -1)
+            result = in_type(flat, dtype)
             for first in range(0, len(times), at_once):
                 part = slice(first, first + at_once)
                 _queue(times[part], self.psps, self.dynamics.end, bits, events)
-                _first_spikes(events, rows, start, bias, self.dynamics, found[part])
-            convert(found, own)
+                _first_spikes(events, rows, start, bias, self.dynamics, result[part])
+            convert(result, flat)
 
         return first_spikes
 
@@ -149,10 +152,10 @@ class RelayStage:
             earliest(np.ascontiguousarray(arriving[0]), self.window.size, self.window.stride, spikes)
             return
         assert self.layout is not None
-        found = np.empty((len(spikes), spikes[0].size), spikes.dtype)
+        first_arrivals = np.empty((len(spikes), spikes[0].size), spikes.dtype)
         arrivals = np.ascontiguousarray(arriving[0], spikes.dtype).reshape(len(spikes), -1)
-        earliest_arrivals(arrivals, self.layout.first, self.layout.post, found)
-        spikes[...] = found.reshape(spikes.shape)
+        earliest_arrivals(arrivals, self.layout.first, self.layout.post, first_arrivals)
+        spikes[...] = first_arrivals.reshape(spikes.shape)
 
 
 class Lines(NamedTuple):
@@ -272,9 +275,9 @@ def _fill_rows(
     for pre in range(sources):
         for s in range(synapses.first[pre], synapses.first[pre + 1]):
             row = synapses.post[s] // size * sources + pre
-            place = _placed(following[row], synapses.post[s], abreast, after)
-            post[place], numbers[place] = synapses.post[s] % size * unit, synapses.weights[s]
-            following[row] = place + np.uint64(1)
+            slot = _placed(following[row], synapses.post[s], abreast, after)
+            post[slot], numbers[slot] = synapses.post[s] % size * unit, synapses.weights[s]
+            following[row] = slot + np.uint64(1)
 
 
 @compiled
@@ -283,9 +286,9 @@ def _placed(following: np.uint64, post: int, abreast: np.uint64, after: np.ndarr
 
     `after` has the end of this vector by neuron.
     """
-    place = max(following, after[post])
-    after[post] = _whole_vectors(place + np.uint64(1), abreast)
-    return place
+    slot = max(following, after[post])
+    after[post] = _whole_vectors(slot + np.uint64(1), abreast)
+    return slot
 
 
 @compiled
@@ -305,20 +308,20 @@ def _queue(arrivals: np.ndarray, psps: Breakpoints, end: float, bits: np.ndarray
     delays, changes = psps.delays.reshape(-1), psps.changes.reshape(-1)
     times = np.empty(delays.size, delays.dtype)
     for b in range(len(arrivals)):
-        found, pre, change = events.times[b], events.pre[b], events.changes[b]
+        event_times, pre, change = events.times[b], events.pre[b], events.changes[b]
         if breakpoints == 1:  # without divisions the loop is vectorised
-            own = arrivals[b]
+            arrived = arrivals[b]
             for event in range(times.size):
-                times[event] = own[event] + delays[event]
+                times[event] = arrived[event] + delays[event]
         else:
             for event in range(times.size):
                 times[event] = arrivals[b, event // breakpoints] + delays[event]
         order = in_order_of_time(times, times.view(bits.dtype), end)
         events.counts[b] = order.size
-        for place in range(order.size):
-            next_one = np.uint32(order[place])
-            found[place], change[place] = times[next_one], changes[next_one]
-            pre[place] = next_one if breakpoints == 1 else next_one // np.uint32(breakpoints)
+        for position in range(order.size):
+            next_one = np.uint32(order[position])
+            event_times[position], change[position] = times[next_one], changes[next_one]
+            pre[position] = next_one if breakpoints == 1 else next_one // np.uint32(breakpoints)
 
 
 @compiled_with(fastmath={"contract"})
@@ -336,12 +339,12 @@ def _first_spikes(
     # local names avoid reference counting of tuple members; the end of a row is read repeatedly because a loop of known
     # length would be unrolled, with one more unpredictable branch
     first, posts, weights, size = rows
-    one, abreast = np.uint64(1), np.uint64(abreast_of(bias.itemsize))
+    step, abreast = np.uint64(1), np.uint64(abreast_of(bias.itemsize))
     sources = (first.size - 1) // (-(-bias.size // size))
     lines = np.zeros(2 * (size + 1), bias.dtype)
     for begin in range(0, bias.size, size):
         row, count = begin // size * sources, min(size, bias.size - begin)
-        own, reached = first[row : row + sources + 1], lines[: 2 * count]
+        row_starts, reached = first[row : row + sources + 1], lines[: 2 * count]
         unbent, opened = np.empty(2 * count, lines.dtype), np.empty(2 * count, lines.dtype)
         for post in range(count):
             unbent[2 * post], unbent[2 * post + 1] = start[begin + post], bias[begin + post]
@@ -349,25 +352,25 @@ def _first_spikes(
         _open(opened, neurons)
         for b in range(len(spikes)):
             times, pre, changes = events.times[b], events.pre[b], events.changes[b]
-            place, last = np.uint64(0), events.counts[b]  # unsigned indices need no check
-            is_open = last == place or times[place] > onset
+            position, last = np.uint64(0), events.counts[b]  # unsigned indices need no check
+            is_open = last == position or times[position] > onset
             _copy(opened if is_open else unbent, reached)
-            while place < last and times[place] <= onset:
-                now, change = times[place], changes[place]
-                s, end = own[pre[place]], pre[place] + one
-                while s < own[end]:
+            while position < last and times[position] <= onset:
+                now, change = times[position], changes[position]
+                s, end = row_starts[pre[position]], pre[position] + step
+                while s < row_starts[end]:
                     bend(lines, posts, weights, s, change, now, none)
                     s += abreast
-                place += one
+                position += step
             if not is_open:
                 _open(reached, neurons)
-            while place < last:
-                now, change = times[place], changes[place]
-                s, end = own[pre[place]], pre[place] + one
-                while s < own[end]:
+            while position < last:
+                now, change = times[position], changes[position]
+                s, end = row_starts[pre[position]], pre[position] + step
+                while s < row_starts[end]:
                     bend(lines, posts, weights, s, change, now, threshold)
                     s += abreast
-                place += one
+                position += step
             _close(reached, neurons, spikes[b, begin : begin + count])
 
 

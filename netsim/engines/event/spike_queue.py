@@ -18,15 +18,15 @@ class Events(NamedTuple):
 @compiled
 def push(events: Events, time: float, code: int) -> None:
     """Add an event. The heap must have space."""
-    times, codes, place = events.times, events.codes, events.waiting[0]
+    times, codes, node = events.times, events.codes, events.waiting[0]
     events.waiting[0] += 1
-    while place > 0:
-        above = (place - 1) // 2
+    while node > 0:
+        above = (node - 1) // 2
         if times[above] <= time:
             break
-        times[place], codes[place] = times[above], codes[above]
-        place = above
-    times[place], codes[place] = time, code
+        times[node], codes[node] = times[above], codes[above]
+        node = above
+    times[node], codes[node] = time, code
 
 
 @compiled
@@ -36,16 +36,16 @@ def pop(events: Events) -> int:
     earliest = codes[0]
     events.waiting[0] -= 1
     count = events.waiting[0]
-    time, code, place = times[count], codes[count], 0
-    while 2 * place + 1 < count:
-        below = 2 * place + 1
+    time, code, node = times[count], codes[count], 0
+    while 2 * node + 1 < count:
+        below = 2 * node + 1
         if below + 1 < count and times[below + 1] < times[below]:
             below += 1
         if times[below] >= time:
             break
-        times[place], codes[place] = times[below], codes[below]
-        place = below
-    times[place], codes[place] = time, code
+        times[node], codes[node] = times[below], codes[below]
+        node = below
+    times[node], codes[node] = time, code
     return int(earliest)
 
 
@@ -56,24 +56,24 @@ def schedule(due: np.ndarray, neuron: int, time: float) -> None:
     `due` is a binary tree. Its second half contains the neurons. Each other element is the minimum of its two children,
     so that ``due[1]`` is the global minimum.
     """
-    place = due.size // 2 + neuron
-    if due[place] == time:
+    node = due.size // 2 + neuron
+    if due[node] == time:
         return
-    due[place] = time
-    while place > 1:
-        place //= 2
-        least = min(due[2 * place], due[2 * place + 1])
-        if due[place] == least:
+    due[node] = time
+    while node > 1:
+        node //= 2
+        least = min(due[2 * node], due[2 * node + 1])
+        if due[node] == least:
             return
-        due[place] = least
+        due[node] = least
 
 
 @compiled
 def next_due(due: np.ndarray) -> int:
     """Return the neuron that is due first. Ties go to the lowest number (see `schedule`)."""
-    place = 1
-    while place < due.size // 2:
-        place *= 2
-        if due[place + 1] < due[place]:
-            place += 1
-    return int(place - due.size // 2)
+    node = 1
+    while node < due.size // 2:
+        node *= 2
+        if due[node + 1] < due[node]:
+            node += 1
+    return int(node - due.size // 2)

@@ -132,10 +132,10 @@ class Sweep(WindowStage):
         synapses = np.zeros(shape, np.int32) if self._in_place else np.empty(shape, np.int32)
         queue = Queue(np.empty(shape, times.dtype), synapses, np.empty(shape[:3], np.int64))
         bits = (times + times.dtype.type(0)).view(f"u{times.itemsize}")
-        own = spikes.reshape(-1, *self.window.shape)
-        found = in_type(own, times.dtype)
-        _first_spikes(times, bits, self.psp, self._fields, queue, blocks, self.dynamics, found)
-        convert(found, own)
+        shaped = spikes.reshape(-1, *self.window.shape)
+        result = in_type(shaped, times.dtype)
+        _first_spikes(times, bits, self.psp, self._fields, queue, blocks, self.dynamics, result)
+        convert(result, shaped)
 
 
 @_njit
@@ -194,7 +194,7 @@ def queue_breakpoints(
     channels, breakpoints = np.uint32(maps.shape[3]), psp.delays.size
     inputs = channels * np.uint32(breakpoints)
     # numbers that cannot be negative are places without a test
-    one, places = np.uint64(1), np.empty(rows * columns, dtype=np.uint64)
+    step, places = np.uint64(1), np.empty(rows * columns, dtype=np.uint64)
     for b in range(len(maps)):
         spikes, times, synapses = maps[b].reshape(-1), queue.times[b].reshape(-1), queue.synapses[b].reshape(-1)
         order = _merged(in_order_of_time(spikes, bits[b].reshape(-1), end), spikes, end, psp.delays)
@@ -204,13 +204,13 @@ def queue_breakpoints(
             neuron, k = _divided(breakpoint, breakpoints)
             now = spikes[neuron] + psp.delays[k]
             pixel = neuron // channels
-            own = np.uint32(breakpoint) - pixel * inputs
+            local = np.uint32(breakpoint) - pixel * inputs
             for field in range(first[pixel], first[pixel + np.uint32(1)]):
                 position = np.uint64(positions[field])
-                place = places[position]
-                times[place] = now
-                synapses[place] = pixels[field] * inputs + own
-                places[position] = place + one
+                slot = places[position]
+                times[slot] = now
+                synapses[slot] = pixels[field] * inputs + local
+                places[position] = slot + step
         for p in range(places.size):
             queue.counts[b, p // columns, p % columns] = places[p] - np.uint64(p * room)
 
@@ -231,7 +231,7 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
     end, drive = broadcast(neurons.end), broadcast(neurons.drive)
     at_onset = onset if neurons.onset < neurons.end else silent  # a window may contain no step of the grid
     # numbers that cannot be negative are places without a test
-    one, ahead, far = np.uint64(1), np.uint64(_AHEAD), pitch > lanes
+    step, ahead, far = np.uint64(1), np.uint64(_AHEAD), pitch > lanes
     for block in range(len(blocks.bias)):
         first, map_of_block = blocks.places[block], blocks.maps[block]
         current = load(blocks.bias[block], 0)
@@ -245,16 +245,16 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                     start = blocks.start[min(row, last_row), min(column, last_column), block]
                     excess, slope = load(start, 0) - threshold, nothing
                     # before the onset no neuron fires, so that only the potential at the onset counts
-                    place = np.uint64(0)
-                    while place < count and times[place] <= neurons.onset:
-                        synapse, k = _divided(synapses[place], breakpoints)
+                    position = np.uint64(0)
+                    while position < count and times[position] <= neurons.onset:
+                        synapse, k = _divided(synapses[position], breakpoints)
                         arriving = load(weights, first + synapse * pitch) * broadcast(psp.changes[k])
-                        excess = excess + arriving * broadcast(neurons.onset - times[place])
+                        excess = excess + arriving * broadcast(neurons.onset - times[position])
                         slope = slope + arriving
-                        place += one
+                        position += step
                     excess = excess + current * onset
                     if neurons.gated:
-                        slope, count = drive, place
+                        slope, count = drive, position
                     else:
                         slope = slope + current + drive
                     opening = at_onset
@@ -264,11 +264,11 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                     waiting = count_of_maps - count_at_least(excess, nothing)
                     excess = where_at_least(excess, nothing, -silent, excess)
                     reached = neurons.onset
-                    while place < count and waiting > 0:
+                    while position < count and waiting > 0:
                         if far:
-                            following, _ = _divided(synapses[place + ahead], breakpoints)
+                            following, _ = _divided(synapses[position + ahead], breakpoints)
                             prefetch(weights, first + following * pitch)
-                        now = times[place]
+                        now = times[position]
                         excess = excess + slope * broadcast(now - reached)
                         if maybe_positive(excess):
                             # not earlier than the last breakpoint, despite rounding
@@ -279,10 +279,10 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                             fired = where_at_least(excess, nothing, latency, fired)
                             waiting -= count_at_least(excess, nothing)
                             excess = where_at_least(excess, nothing, -silent, excess)
-                        synapse, k = _divided(synapses[place], breakpoints)
+                        synapse, k = _divided(synapses[position], breakpoints)
                         slope = slope + load(weights, first + synapse * pitch) * broadcast(psp.changes[k])
                         reached = now
-                        place += one
+                        position += step
                     if waiting > 0:
                         latency = broadcast(reached) - excess / slope
                         late = rounded_up(latency) if neurons.whole_steps else latency
@@ -291,9 +291,9 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                         latency = where_at_least(late, end, silent, latency)
                         fired = least(fired, where_at_least(nothing, slope, silent, latency))
                     store(first_spikes, 0, fired)
-                    own = latencies[b, row, column, map_of_block:]
+                    written = latencies[b, row, column, map_of_block:]
                     for m in range(count_of_maps):  # assigning a slice would make a copy first
-                        own[m] = first_spikes[m]
+                        written[m] = first_spikes[m]
 
 
 @_inlined
@@ -332,16 +332,16 @@ def _merged(order: np.ndarray, times: np.ndarray, end: float, delays: np.ndarray
         return merged[:count]
     heads = np.zeros(breakpoints, dtype=np.int64)
     for count in range(merged.size):
-        now, found = end, -1
+        now, chosen = end, -1
         for k in range(breakpoints):
             if heads[k] < order.size:
                 time = times[order[heads[k]]] + delays[k]
                 if time < now:
-                    now, found = time, k
-        if found < 0:
+                    now, chosen = time, k
+        if chosen < 0:
             return merged[:count]
-        merged[count] = order[heads[found]] * breakpoints + found
-        heads[found] += 1
+        merged[count] = order[heads[chosen]] * breakpoints + chosen
+        heads[chosen] += 1
     return merged
 
 

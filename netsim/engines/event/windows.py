@@ -59,8 +59,8 @@ def biases(population: Population, weights: Weights, dtype: np.dtype, count: int
     """Return the constant currents of `count` maps or neurons."""
     if not population.has_bias:
         return np.zeros(count, dtype)
-    own = weights[bias_name(population)]
-    return np.ascontiguousarray(np.tile(own, count // own.size) if count != own.size else own, dtype=dtype)
+    bias = weights[bias_name(population)]
+    return np.ascontiguousarray(np.tile(bias, count // bias.size) if count != bias.size else bias, dtype=dtype)
 
 
 def in_type(spikes: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -68,7 +68,7 @@ def in_type(spikes: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return spikes if spikes.dtype == dtype else np.empty(spikes.shape, dtype)
 
 
-def convert(found: np.ndarray, spikes: np.ndarray) -> None:
+def convert(result: np.ndarray, spikes: np.ndarray) -> None:
     """Convert spikes in the dtype of the arithmetic into their result array, if it is another array."""
-    if found is not spikes:
-        spikes[...] = found
+    if result is not spikes:
+        spikes[...] = result

@@ -7,5 +7,5 @@ from netsim.specification import Network
 
 def constraints_of(network: Network) -> list[Constraint]:
     """Return the constraints on the weights of a network, in the order of enforcement (by name)."""
-    found = (entry.from_network(network) for entry in constraints.values())
-    return [constraint for constraint in found if constraint is not None]
+    candidates = (entry.from_network(network) for entry in constraints.values())
+    return [constraint for constraint in candidates if constraint is not None]

@@ -38,10 +38,10 @@ class DelayBounds(Constraint):
 
     def describe(self, network: Network) -> tuple[str, str]:
         """See `Constraint`."""
-        found = grouped(self.bounds, lambda name: self.bounds[name])
+        groups = grouped(self.bounds, lambda name: self.bounds[name])
         ranges = (
             f"from ${in_ms(shortest)}$ to ${in_ms(longest)}$ ({names(name.removesuffix('.delay') for name in chosen)})"
-            for (shortest, longest), chosen in found.items()
+            for (shortest, longest), chosen in groups.items()
         )
         rates = grouped(delay_rates(network).items(), lambda item: item[1])
         steps = (

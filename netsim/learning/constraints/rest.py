@@ -24,9 +24,9 @@ class Rest(Constraint):
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
         bounds = {
-            bias_name(one): _bound(network, one, one.rest_below)
-            for one in network.populations
-            if one.rest_below is not None
+            bias_name(population): _bound(network, population, population.rest_below)
+            for population in network.populations
+            if population.rest_below is not None
         }
         return cls(bounds) if bounds else None
 
@@ -40,7 +40,9 @@ class Rest(Constraint):
     def describe(self, network: Network) -> Row:
         """See `Constraint`."""
         fractions = ", ".join(
-            f"{one.name} {one.rest_below:g}" for one in network.populations if one.rest_below is not None
+            f"{population.name} {population.rest_below:g}"
+            for population in network.populations
+            if population.rest_below is not None
         )
         return (
             "Rest",

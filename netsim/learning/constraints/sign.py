@@ -24,9 +24,11 @@ class Sign(Constraint):
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
-        plastic = ((one, network.weight_signs(one)) for one in network.weighted if one.plastic)
-        found = {kernel_name(projection): signs for projection, signs in plastic if signs is not None}
-        return cls(found) if found else None
+        plastic = (
+            (projection, network.weight_signs(projection)) for projection in network.weighted if projection.plastic
+        )
+        signed = {kernel_name(projection): signs for projection, signs in plastic if signs is not None}
+        return cls(signed) if signed else None
 
     def enforce(self, weights: Weights) -> None:
         """See `Constraint`."""
@@ -43,7 +45,7 @@ class Sign(Constraint):
         bound = [projection for projection in network.weighted if kernel_name(projection) in self.signs]
         wrong = {"excitatory": "negative", "inhibitory": "positive"}
         clauses = [
-            rf"{wrong.get(words, 'wrongly signed')} $w_{{ij}}$ of {names(one.name for one in chosen)} ({words})"
-            for words, chosen in grouped(bound, lambda one: sign_words(network, one)).items()
+            rf"{wrong.get(words, 'wrongly signed')} $w_{{ij}}$ of {names(each.name for each in chosen)} ({words})"
+            for words, chosen in grouped(bound, lambda projection: sign_words(network, projection)).items()
         ]
         return "Sign", f"After each update {' and '.join(clauses)} are set to 0"

@@ -86,7 +86,7 @@ class Returning:
         population: Population,
         displacement: np.ndarray,
         signal: np.ndarray,
-        own: np.ndarray,
+        latency: np.ndarray,
         asked: np.ndarray,
         silent: np.ndarray | None,
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -104,10 +104,10 @@ class Returning:
             Displacements of silent neurons, as if they had fired.
         """
         neurons, onset = population.dynamics, self._times[population.name].onset
-        at_onset = (own <= onset) & (onset > 0)
-        inwards = np.where(at_onset, np.maximum(asked.reshape(own.shape), 0), 0)
+        at_onset = (latency <= onset) & (onset > 0)
+        inwards = np.where(at_onset, np.maximum(asked.reshape(latency.shape), 0), 0)
         if silent is not None:
-            inwards += np.where(np.isinf(own), np.minimum(silent.reshape(own.shape) + self._price, 0), 0)
-        inwards = inwards.astype(own.dtype, copy=False)
+            inwards += np.where(np.isinf(latency), np.minimum(silent.reshape(latency.shape) + self._price, 0), 0)
+        inwards = inwards.astype(latency.dtype, copy=False)
         slope = 1.0 if neurons.gated else neurons.assumed_slope * neurons.tau
-        return displacement + inwards, signal + inwards / own.dtype.type(slope)
+        return displacement + inwards, signal + inwards / latency.dtype.type(slope)

@@ -55,7 +55,11 @@ def rule(network: Network) -> list[Row]:
     looped = in_loops(network)
     kinds = grouped(
         network.integrating,
-        lambda one: (one.dynamics.gated, one.dynamics.gated and one in looped, _described(one)),
+        lambda population: (
+            population.dynamics.gated,
+            population.dynamics.gated and population in looped,
+            _described(population),
+        ),
     )
     alike = kinds.values()
     rows.append(("Signal", "\n".join(_signal(chosen, network) for chosen in alike)))
@@ -115,7 +119,7 @@ def _exactness(network: Network) -> str:
             " grid latencies are rounded, and the loss is constant but for jumps),"
         )
     looped = in_loops(network)
-    rough = [one for one in network.integrating if not one.dynamics.gated or one in looped]
+    rough = [population for population in network.integrating if not population.dynamics.gated or population in looped]
     if not rough or learning.derivative == "exact":
         exact = "" if dt else "exact "
         return f"The step is the {exact}gradient of {loss} handed down population by population, {end}{binary}"
@@ -209,7 +213,9 @@ def _gradient(network: Network) -> str:
     mean = rf"\frac{{1}}{{N {T_MAX}^2}} \sum"
     bias = rf", for biases $\displaystyle g_j = {mean} \delta_j L_j$" if has_bias(network) else ""
     biased = [population for population in network.integrating if population.has_bias]
-    effects = grouped(biased, lambda one: "L_j" if (own := _described(one)) is None else own.bias)
+    effects = grouped(
+        biased, lambda population: "L_j" if (described := _described(population)) is None else described.bias
+    )
     if list(effects) not in ([], ["L_j"]):
         bias = ", for biases " + " and ".join(
             rf"$\displaystyle g_j = {mean} \delta_j{GAP}{effect}${unless_all(chosen, biased)}"
@@ -236,8 +242,8 @@ def _delay_gradient(network: Network) -> str:
     steps = " A grid's rounding of delays is passed over." if network.training.dt else ""
     return (
         rf"$\displaystyle -\frac{{1}}{{N {T_MAX}^2}} \sum w_{{ij}}{GAP}\delta_j{GAP}{_slope(network)}$ for the delays"
-        f" ${DELAY}$ of {names(one.name for one in learning)}, summed over presentations and the synapses that share a"
-        f" delay.{steps}"
+        f" ${DELAY}$ of {names(each.name for each in learning)}, summed over presentations and the synapses that share"
+        f" a delay.{steps}"
     )
 
 
@@ -250,7 +256,7 @@ def _fed_back(feedback: Feedback) -> str:
 
 def _loops(network: Network) -> str:
     """Return the learning of projections in loops."""
-    found = [projection.name for projection in network.projections if network.is_recurrent(projection)]
+    recurrent = [projection.name for projection in network.projections if network.is_recurrent(projection)]
     order = (
         "Displacements pass from spike to spike in reverse order of time, so that each is whole before it is handed on."
     )
@@ -260,7 +266,7 @@ def _loops(network: Network) -> str:
     until, onset = (rf"\varepsilon({time} - t_i{delay})" for time in (rf"\min(t_j,{GAP}{END})", ONSET))
     slopes = r" and likewise the difference of $\varepsilon'$" if network.learning.propagation == "slope" else ""
     return (
-        f"At the synapses of {names(found)}, whose current counts from ${ONSET}$ on, ${until} - {onset}$ takes the"
+        f"At the synapses of {names(recurrent)}, whose current counts from ${ONSET}$ on, ${until} - {onset}$ takes the"
         f" place of what is built up by $L_j${slopes}. Displacements pass from spike to spike in reverse order of time,"
         " so that each"
         " is whole before it is handed on"
@@ -282,7 +288,7 @@ def _propagation(network: Network) -> str:
     text = rf"$\displaystyle \Delta_i = \sum_j w_{{ij}}{GAP}\delta_j{GAP}{factor}"
     for feedback, chosen in grouped(network.projections, lambda projection: projection.feedback).items():
         if feedback is not None:
-            text += f"\nOf {names(one.name for one in chosen)} $w_{{ij}}$ is here replaced by {_fed_back(feedback)}."
+            text += f"\nOf {names(each.name for each in chosen)} $w_{{ij}}$ is here replaced by {_fed_back(feedback)}."
     if has_relays(network):
         text += (
             "\nA pooling neuron hands its displacement to the neuron whose spike it passed on (of several, the first by"

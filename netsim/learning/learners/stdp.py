@@ -124,9 +124,9 @@ class STDP(Learner):
         total = np.zeros(len(weights))
         for sent, fired in zip(source.reshape(len(source), -1), target, strict=True):
             for winner, time in winners_of(fired, self.winners, self.radius):
-                own = slice(starts[winner], starts[winner + 1])
-                indices = weight[own]
-                in_time = sent[pre[own]] + projection.common_delay <= time
+                span = slice(starts[winner], starts[winner + 1])
+                indices = weight[span]
+                in_time = sent[pre[span]] + projection.common_delay <= time
                 w = weights[indices].astype(float)
                 total[indices] += np.where(in_time, self.potentiation, -self.depression) * w * (1 - w)
         return total
@@ -176,13 +176,13 @@ def winners_of(latencies: np.ndarray, most: int, radius: int) -> list[tuple[int,
     """
     maps: Shape = latencies.shape if latencies.ndim == 3 else (1, 1, latencies.size)
     left = latencies.reshape(maps).copy()
-    found: list[tuple[int, float]] = []
-    while len(found) < most:
+    winners: list[tuple[int, float]] = []
+    while len(winners) < most:
         first = int(left.argmin())
         row, column, number = np.unravel_index(first, maps)
         if not np.isfinite(left[row, column, number]):
             break
-        found.append((first, float(left[row, column, number])))
+        winners.append((first, float(left[row, column, number])))
         left[:, :, number] = np.inf
         left[max(row - radius, 0) : row + radius + 1, max(column - radius, 0) : column + radius + 1] = np.inf
-    return found
+    return winners

@@ -94,13 +94,17 @@ class STiDiBP(Learner):
         # times are in steps on a grid, which makes comparisons exact, and in ms otherwise
         self._dt = dt = network.training.dt
         self._times = {
-            one.name: population_steps(network, one, dt) if dt else population_times(network, one, 0.0)
-            for one in network.integrating
+            population.name: population_steps(network, population, dt)
+            if dt
+            else population_times(network, population, 0.0)
+            for population in network.integrating
         }
         # looked up once, because look-ups hold the GIL and slow down other threads
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
-        self._rates = {one.name: _rates(one, dt) for one in network.populations}
-        self._incoming = {name: [self._counted(one) for one in network.incoming(name)] for name in network.shapes}
+        self._rates = {population.name: _rates(population, dt) for population in network.populations}
+        self._incoming = {
+            name: [self._counted(projection) for projection in network.incoming(name)] for name in network.shapes
+        }
         self._returning = Returning(network, self._times, self._incoming)
         self._target_of = {projection.name: network.population(projection.target) for projection in network.projections}
         self._recurrent = {projection.name for projection in network.projections if network.is_recurrent(projection)}
@@ -109,20 +113,37 @@ class STiDiBP(Learner):
         # loops and feedback weights need a matrix product even for a single presentation
         self._multiplies = bool(self._recurrent) or self._feeds_back
         self._outputs = network.outputs
-        by_synapse = [one for one in network.projections if one.is_delayed_per("synapse")]
-        listed = [one for one in network.projections if self._windows[one.name] is None and one not in by_synapse]
-        outer = [one for one in listed if one in network.weighted and one.name not in self._recurrent]
-        gated = [one for one in outer if network.neurons(one.target).gated]
-        self._matrices = {one.name: matrix_of(network, one) for one in gated}
-        leaks = [one for one in network.weighted if self._rates[one.target] is not None and not self._is_dense(one)]
-        visited = [one for one in listed if one not in gated] + [one for one in leaks if one not in listed]
-        self._connections = {one.name: network.connections(one) for one in (*visited, *by_synapse)}
+        by_synapse = [projection for projection in network.projections if projection.is_delayed_per("synapse")]
+        listed = [
+            projection
+            for projection in network.projections
+            if self._windows[projection.name] is None and projection not in by_synapse
+        ]
+        outer = [
+            projection
+            for projection in listed
+            if projection in network.weighted and projection.name not in self._recurrent
+        ]
+        gated = [projection for projection in outer if network.neurons(projection.target).gated]
+        self._matrices = {projection.name: matrix_of(network, projection) for projection in gated}
+        leaks = [
+            projection
+            for projection in network.weighted
+            if self._rates[projection.target] is not None and not self._is_dense(projection)
+        ]
+        visited = [projection for projection in listed if projection not in gated] + [
+            projection for projection in leaks if projection not in listed
+        ]
+        self._connections = {projection.name: network.connections(projection) for projection in (*visited, *by_synapse)}
         self._prices = {population.name: self._price(population) for population in network.populations}
         self._onsets = {population.name: self._onset(population) for population in network.populations}
         self._position = {projection.name: number for number, projection in enumerate(network.projections)}
         # relays forward displacements of movable spikes, unless their input had a delay
         self._may_be_stuck = {
-            name: any(self._target_of[one.name].integrates or one.delay != 0.0 for one in network.outgoing(name))
+            name: any(
+                self._target_of[projection.name].integrates or projection.delay != 0.0
+                for projection in network.outgoing(name)
+            )
             for name in network.shapes
         }
 
@@ -221,11 +242,13 @@ class STiDiBP(Learner):
     def _late(self, weights: Weights, delays: Delayed) -> _Late:
         """Return the delays of a batch as used by the engine of the training. Empty without delays."""
         axons = axonal_delays(self.network, weights, delays)
-        found = ((one.name, synaptic_delay(one, weights)) for one in self.network.projections)
-        synapses = {name: own for name, own in found if own is not None}
+        with_delays = (
+            (projection.name, synaptic_delay(projection, weights)) for projection in self.network.projections
+        )
+        synapses = {name: delay for name, delay in with_delays if delay is not None}
         if self._dt:
             axons, synapses = (
-                {name: nearest_steps(own, self._dt) for name, own in each.items()} for each in (axons, synapses)
+                {name: nearest_steps(delay, self._dt) for name, delay in each.items()} for each in (axons, synapses)
             )
         return _Late(axons, synapses)
 
@@ -257,18 +280,20 @@ class STiDiBP(Learner):
             if self._feeds_back and network.output in component:  # the output is last in this order
                 output = self._per_drive(network.output, signals[component.index(network.output)][1])
             for population, (displacement, signal) in zip(component, signals, strict=True):
-                name, own = population.name, latencies[population.name]
+                name, latency = population.name, latencies[population.name]
                 if name in asked:
                     edges = asked[name], from_silence.pop(name, None)
-                    displacement, signal = self._returning.add(population, displacement, signal, own, *edges)
+                    displacement, signal = self._returning.add(population, displacement, signal, latency, *edges)
                 displacements[name] = displacement
                 for projection in self._incoming[name]:
-                    step = self._step(projection, arriving[projection.name], own, signal, weights, late)
+                    step = self._step(projection, arriving[projection.name], latency, signal, weights, late)
                     if projection.feedback is not None:
-                        back = self._fed_back(projection, arriving[projection.name], own, signal, weights, late, output)
+                        back = self._fed_back(
+                            projection, arriving[projection.name], latency, signal, weights, late, output
+                        )
                         step = step._replace(displacement=back)
                     if projection.name in self._returning.projections:
-                        back = self._from_silence(projection, latencies, own, signal, weights, late)
+                        back = self._from_silence(projection, latencies, latency, signal, weights, late)
                         if back is not None:
                             former = from_silence.get(projection.source)
                             from_silence[projection.source] = back if former is None else former + back
@@ -282,7 +307,7 @@ class STiDiBP(Learner):
                         former = handed.get(projection.source)
                         handed[projection.source] = step.displacement if former is None else former + step.displacement
                 if population.has_bias and bias_name(population) not in gradients:  # only projections of the loop
-                    gradients[bias_name(population)] = self._bias_gradient(population, own, signal)
+                    gradients[bias_name(population)] = self._bias_gradient(population, latency, signal)
         return _Part(gradients, [displacements[name] for name in network.shapes if name != STIMULUS])
 
     def _loop(self, component: Sequence[Population]) -> Loop | None:
@@ -313,19 +338,19 @@ class STiDiBP(Learner):
         late: _Late,
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the displacement of a population without loops, and its signal (see `_step`)."""
-        name, own = population.name, latencies[population.name]
-        displacement = handed.pop(name).reshape(own.shape)
+        name, latency = population.name, latencies[population.name]
+        displacement = handed.pop(name).reshape(latency.shape)
         price = self._prices[name]
         if self._may_be_stuck[name] or price:
             # displacements from a step may be overwritten, but output displacements may belong to the caller
             handed_down = name != self.network.output.name and displacement.flags.c_contiguous
             kept = displacement if handed_down else np.empty_like(displacement)
-            displacement = _of_movable(displacement, own, self._onsets[name], price, kept)
+            displacement = _of_movable(displacement, latency, self._onsets[name], price, kept)
         if population.integrates and self.network.learning.normalised:
             displacement = _normalised(displacement, self.network.encoder.t_max)
         if population.neurons is None or population.neurons.gated:
             return [(displacement, displacement)]
-        slope = self._slope_at_threshold(population, arriving, own, displacement != 0, weights, late)
+        slope = self._slope_at_threshold(population, arriving, latency, displacement != 0, weights, late)
         return [(displacement, displacement / slope)]
 
     def _signals_of_loop(
@@ -341,26 +366,26 @@ class STiDiBP(Learner):
         """Return the displacements of populations in a loop, and their signals (see `_step`)."""
         asked, slopes, limits, movable = {}, {}, {}, {}
         for population in component:
-            name, own, times = population.name, latencies[population.name], self._times[population.name]
-            asked[name] = handed.pop(name, np.zeros_like(own)).reshape(own.shape)
-            movable[name] = np.isfinite(own) & (own > (times.onset if times.onset > 0 else -1.0))
+            name, latency, times = population.name, latencies[population.name], self._times[population.name]
+            asked[name] = handed.pop(name, np.zeros_like(latency)).reshape(latency.shape)
+            movable[name] = np.isfinite(latency) & (latency > (times.onset if times.onset > 0 else -1.0))
             if population.name != self.network.output.name:
-                asked[name] = np.where(movable[name], asked[name] + own.dtype.type(self._prices[name]), 0)
-            limits[name] = np.minimum(own, own.dtype.type(times.end))
-            slope = self._slope_at_threshold(population, arriving, own, np.ones(own.shape, bool), weights, late)
-            slopes[name] = np.broadcast_to(slope, own.shape)
+                asked[name] = np.where(movable[name], asked[name] + latency.dtype.type(self._prices[name]), 0)
+            limits[name] = np.minimum(latency, latency.dtype.type(times.end))
+            slope = self._slope_at_threshold(population, arriving, latency, np.ones(latency.shape, bool), weights, late)
+            slopes[name] = np.broadcast_to(slope, latency.shape)
         onsets = {name: self._times[name].onset for name in asked}
         spikes = LoopSpikes(latencies, limits, slopes, movable, onsets)
         causal = self.network.learning.propagation == "causal"
         back = weights | {
-            kernel_name(one): self._weights_back(one, weights, weights[kernel_name(one)].shape)
-            for one in loop.projections
-            if one.feedback is not None
+            kernel_name(projection): self._weights_back(projection, weights, weights[kernel_name(projection)].shape)
+            for projection in loop.projections
+            if projection.feedback is not None
         }
-        found = loop.displacements(asked, spikes, back, late.axons, late.synapses, causal)
+        displacements = loop.displacements(asked, spikes, back, late.axons, late.synapses, causal)
         signals = []
         for population in component:
-            displacement = found[population.name]
+            displacement = displacements[population.name]
             signal = displacement / slopes[population.name]
             # steps of gated neurons divide by the drive
             drive = population.dynamics.drive if population.dynamics.gated else 1.0
@@ -371,7 +396,7 @@ class STiDiBP(Learner):
         self,
         projection: Projection,
         source: np.ndarray,
-        own: np.ndarray,
+        latency: np.ndarray,
         signal: np.ndarray,
         weights: Weights,
         late: _Late,
@@ -381,7 +406,7 @@ class STiDiBP(Learner):
         The signal of a population is the displacement divided by ``tau`` times the slope at threshold. For gated
         neurons it is multiplied by the drive. The signal of relays is the displacement.
         """
-        step = self._step_of_weights(projection, source, own, signal, weights, late)
+        step = self._step_of_weights(projection, source, latency, signal, weights, late)
         if projection.learns_delays and step.delay_gradient is None:
             assert step.displacement is not None
             # a later spike and a longer axonal delay have the same effect on the target
@@ -392,7 +417,7 @@ class STiDiBP(Learner):
         self,
         projection: Projection,
         source: np.ndarray,
-        own: np.ndarray,
+        latency: np.ndarray,
         signal: np.ndarray,
         weights: Weights,
         late: _Late,
@@ -406,13 +431,13 @@ class STiDiBP(Learner):
             return np.asarray((output @ back.T).reshape(source.shape) * np.isfinite(source))
         back = self._weights_back(projection, weights, weights[name].shape)
         static = dataclasses.replace(projection, plastic=False)
-        return self._step_of_weights(static, source, own, signal, weights | {name: back}, late).displacement
+        return self._step_of_weights(static, source, latency, signal, weights | {name: back}, late).displacement
 
     def _from_silence(
         self,
         projection: Projection,
         latencies: Mapping[str, np.ndarray],
-        own: np.ndarray,
+        latency: np.ndarray,
         signal: np.ndarray,
         weights: Weights,
         late: _Late,
@@ -423,7 +448,7 @@ class STiDiBP(Learner):
         if fired is None:
             return None
         static = self._returning.projections[name]
-        return self._step_of_weights(static, fired, own, signal, weights, late).displacement
+        return self._step_of_weights(static, fired, latency, signal, weights, late).displacement
 
     def _weights_back(self, projection: Projection, weights: Weights, shape: Shape) -> np.ndarray:
         """Return the feedback weights of a projection."""
@@ -441,7 +466,7 @@ class STiDiBP(Learner):
         self,
         projection: Projection,
         source: np.ndarray,
-        own: np.ndarray,
+        latency: np.ndarray,
         signal: np.ndarray,
         weights: Weights,
         late: _Late,
@@ -451,14 +476,14 @@ class STiDiBP(Learner):
         if not population.integrates:
             if window is not None:
                 handed = np.empty_like(source)
-                scatter_to_earliest(np.ascontiguousarray(signal), source, own, window.size, window.stride, handed)
+                scatter_to_earliest(np.ascontiguousarray(signal), source, latency, window.size, window.stride, handed)
                 return LayerStep(None, None, handed)
-            return LayerStep(None, None, earliest_sparse(self._connections[projection.name], signal, source, own))
+            return LayerStep(None, None, earliest_sparse(self._connections[projection.name], signal, source, latency))
         neurons, times, rates = population.dynamics, self._times[population.name], self._rates[population.name]
         causal = network.learning.propagation == "causal"
         if rates is not None:
             kernel, delays = weights[kernel_name(projection)], late.synapses.get(projection.name)
-            limit = np.minimum(own, own.dtype.type(times.end))
+            limit = np.minimum(latency, latency.dtype.type(times.end))
             synapses = self._connections.get(projection.name)
             return step_flow(projection, rates, synapses, source, limit, signal, kernel, causal, delays)
         kernel, recurrent = weights[kernel_name(projection)], projection.name in self._recurrent
@@ -469,11 +494,11 @@ class STiDiBP(Learner):
             return step_gated_sparse(projection, neurons, matrix, source, times.gate, signal, kernel, causal)
         if neurons.gated:
             signal = self._per_drive(population, signal)
-        until = np.asarray(own.dtype.type(times.gate))
+        until = np.asarray(latency.dtype.type(times.gate))
         if recurrent:
-            until = np.minimum(own, own.dtype.type(times.end))
+            until = np.minimum(latency, latency.dtype.type(times.end))
         elif not neurons.gated:
-            until = np.minimum(own, until)
+            until = np.minimum(latency, until)
         step = self._step_up_to(until, projection, source, signal, kernel, late, causal)
         if not recurrent:
             return step
@@ -481,7 +506,7 @@ class STiDiBP(Learner):
         step = step._replace(bias_gradient=None)
         if times.onset == 0:
             return step
-        onset = np.asarray(own.dtype.type(times.onset))
+        onset = np.asarray(latency.dtype.type(times.onset))
         before = self._step_up_to(onset, projection, source, signal, kernel, late, causal)
         return LayerStep(
             _difference(step.kernel_gradient, before.kernel_gradient),
@@ -490,13 +515,13 @@ class STiDiBP(Learner):
             _difference(step.delay_gradient, before.delay_gradient),
         )
 
-    def _bias_gradient(self, population: Population, own: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    def _bias_gradient(self, population: Population, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
         """Return the gradient of the constant current, shape (maps,)."""
-        gate = own.dtype.type(self._times[population.name].gate)
+        gate = latency.dtype.type(self._times[population.name].gate)
         if population.dynamics.gated:
             acted = self._per_drive(population, signal) * gate
         else:
-            acted = signal * np.minimum(own, gate)
+            acted = signal * np.minimum(latency, gate)
         return _by_map(acted, population.maps)
 
     def _step_up_to(
@@ -521,7 +546,7 @@ class STiDiBP(Learner):
         self,
         population: Population,
         arriving: Mapping[str, np.ndarray],
-        own: np.ndarray,
+        latency: np.ndarray,
         asked: np.ndarray,
         weights: Weights,
         late: _Late,
@@ -529,18 +554,18 @@ class STiDiBP(Learner):
         """Return ``tau`` times the slope at threshold of requested neurons, by the chosen derivative."""
         neurons = population.dynamics
         # after the gate only the drive and the loop change the potential
-        assumed = own.dtype.type(neurons.drive if neurons.gated else neurons.assumed_slope * neurons.tau)
+        assumed = latency.dtype.type(neurons.drive if neurons.gated else neurons.assumed_slope * neurons.tau)
         if self.network.learning.derivative == "linear":
             return np.asarray(assumed)
-        rates, drive = self._rates[population.name], np.asarray(neurons.drive, own.dtype)
-        current, times = np.zeros_like(own), np.where(np.isfinite(own), own, 0)
+        rates, drive = self._rates[population.name], np.asarray(neurons.drive, latency.dtype)
+        current, times = np.zeros_like(latency), np.where(np.isfinite(latency), latency, 0)
         for projection in self._incoming[population.name]:
             if neurons.gated and projection.name not in self._recurrent:
                 continue
             if rates is not None:
                 of_projection = arriving[projection.name], times, weights[kernel_name(projection)]
                 synapses, apart = self._connections.get(projection.name), late.synapses.get(projection.name)
-                current += slope_of_flow(rates, synapses, *of_projection, apart).astype(own.dtype)
+                current += slope_of_flow(rates, synapses, *of_projection, apart).astype(latency.dtype)
                 continue
             source, window = arriving[projection.name], self._windows[projection.name]
             kernel, delays = weights[kernel_name(projection)], late.synapses.get(projection.name)
@@ -549,15 +574,17 @@ class STiDiBP(Learner):
             else:
                 connections = self._connections[projection.name]
                 current += current_before(projection, connections, source, times, kernel, delays)
-        bias = weights[bias_name(population)] if population.has_bias and not neurons.gated else np.zeros(1, own.dtype)
+        bias = (
+            weights[bias_name(population)] if population.has_bias and not neurons.gated else np.zeros(1, latency.dtype)
+        )
         if rates is not None:  # the effect of a constant current on the slope fades
             onset = self._times[population.name].onset
-            drive = drive * np.exp(-rates.leak * np.maximum(times - onset, 0)).astype(own.dtype)
-            bias = bias * np.exp(-rates.leak * times).astype(own.dtype)
+            drive = drive * np.exp(-rates.leak * np.maximum(times - onset, 0)).astype(latency.dtype)
+            bias = bias * np.exp(-rates.leak * times).astype(latency.dtype)
         current += bias
         slope = np.maximum(current + drive, description.SMALLEST_SLOPE * assumed)
         # silent neurons have no slope at threshold
-        return np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
+        return np.where(np.isfinite(latency), slope, assumed).astype(latency.dtype)
 
 
 def _rates(population: Population, dt: float) -> Rates | None:
@@ -566,9 +593,9 @@ def _rates(population: Population, dt: float) -> Rates | None:
     return None if rates is None else rates.per_step(dt)
 
 
-def _difference(one: np.ndarray | Deferred | None, other: np.ndarray | Deferred | None) -> np.ndarray | None:
+def _difference(first: np.ndarray | Deferred | None, second: np.ndarray | Deferred | None) -> np.ndarray | None:
     """Return the difference of two sums. Either may be None."""
-    return None if one is None or other is None else sum_of(one) - sum_of(other)
+    return None if first is None or second is None else sum_of(first) - sum_of(second)
 
 
 def _by_map(gradient: np.ndarray, maps: int) -> np.ndarray:
@@ -582,15 +609,17 @@ def _arriving(sent: np.ndarray, late: np.ndarray, dtype: np.dtype) -> np.ndarray
     return np.ascontiguousarray(sent + late.astype(sent.dtype), dtype)
 
 
-def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float, kept: np.ndarray) -> np.ndarray:
+def _of_movable(
+    displacement: np.ndarray, latency: np.ndarray, onset: float, price: float, kept: np.ndarray
+) -> np.ndarray:
     """Keep the displacements of hidden neurons whose latency can move, and add the price of their spikes (ms).
 
     The result goes to `kept`, which may be the array of the displacements. A neuron that was silent, or above threshold
     at its onset, keeps its time for small changes of its potential. Output neurons always learn, which brings them back
     into their window.
     """
-    earliest = own.dtype.type(onset if onset > 0 else -1.0)
-    keep_movable(displacement.reshape(-1), own.reshape(-1), earliest, own.dtype.type(price), kept.reshape(-1))
+    earliest = latency.dtype.type(onset if onset > 0 else -1.0)
+    keep_movable(displacement.reshape(-1), latency.reshape(-1), earliest, latency.dtype.type(price), kept.reshape(-1))
     return kept
 
 

@@ -59,10 +59,10 @@ def _adam(
     decay: float,
 ) -> None:
     dtype = weight.dtype.type
-    keep, epsilon, one = dtype(SECOND), dtype(EPSILON), dtype(1)
+    keep, epsilon, unit = dtype(SECOND), dtype(EPSILON), dtype(1)
     for k in range(len(weight)):
         slope = gradient[k]
-        first[k] = momentum * first[k] + (one - momentum) * slope
-        second[k] = keep * second[k] + (one - keep) * slope * slope
+        first[k] = momentum * first[k] + (unit - momentum) * slope
+        second[k] = keep * second[k] + (unit - keep) * slope * slope
         step = rate * first[k] / (np.sqrt(second[k]) * correction + epsilon)
         weight[k] -= step + decay * weight[k]

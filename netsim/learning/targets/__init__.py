@@ -14,6 +14,6 @@ def output_end(network: Network) -> float:
 
 def output_probabilities(network: Network, outputs: np.ndarray) -> np.ndarray | None:
     """Return the probability of each output neuron by the network's targets, or None (see `Targets`)."""
-    own = targets[network.learning.targets].from_network(network)
-    found: np.ndarray | None = own.probabilities(outputs) if hasattr(own, "probabilities") else None
-    return found
+    target = targets[network.learning.targets].from_network(network)
+    probabilities: np.ndarray | None = target.probabilities(outputs) if hasattr(target, "probabilities") else None
+    return probabilities
