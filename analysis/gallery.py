@@ -155,7 +155,7 @@ class Source:
         from netsim.analysis.learning_tables import metrics_table
 
         if self.metrics is None:
-            raise DataError(f"{self.network.name}: has no metrics; only run folders have learning curves")
+            raise DataError(f"{self.network.name}: has no metrics; give a run folder, which has learning curves")
         return metrics_table(self.metrics)
 
     def table(self, make: Make, limit: int | None = None, weights: Weights | None = None) -> pd.DataFrame:
@@ -257,7 +257,7 @@ class Source:
 
         labels = self.labels
         if labels is None or (labels[:limit] == UNLABELLED).any():
-            raise DataError("stimuli: have no labels; this figure needs labels")
+            raise DataError("stimuli: have no labels, but this figure needs them; give labelled stimuli")
 
     def presentation(self, index: int, neurons: Sequence[Recorded] = ()) -> Spikes:
         """Return the spikes of one stimulus and the potentials of some neurons.

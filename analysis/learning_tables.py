@@ -221,7 +221,7 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a run has it after its first epoch") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: is not a readable table ({error})") from error
+        raise DataError(f"{path}: is not a readable table ({error}); give the metrics.csv of a run") from error
     needed = {"epoch", "training_strict_accuracy"}
     if not needed <= set(frame.columns) or frame.empty or frame.select_dtypes("number").shape != frame.shape:
         raise DataError(f"{path}: contains no metrics of a training; give the metrics.csv of a run")

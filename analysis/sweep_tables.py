@@ -93,15 +93,17 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a sweep writes it when the first run has ended") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: is not a readable table ({error})") from error
+        raise DataError(f"{path}: is not a readable table ({error}); give the sweep.csv of a sweep") from error
     missing = {*_FIRST, *_FIGURES, "error"} - set(frame.columns)
     if missing:
-        raise DataError(f"{path}: is not the table of a sweep; it has no column {min(missing)}")
+        raise DataError(f"{path}: is not the table of a sweep; it has no column {min(missing)}; give sweep.csv")
     for name, kind in (_FIRST | _FIGURES).items():
         try:
             frame = frame.astype({name: kind})
         except (ValueError, TypeError, OverflowError) as error:
-            raise DataError(f"{path}: is not the table of a sweep; {name} has a value that is not {kind}") from error
+            raise DataError(
+                f"{path}: is not the table of a sweep; {name} has a value that is not {kind}; correct it"
+            ) from error
     return frame
 
 

@@ -133,7 +133,9 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         self.seed_ = int(check_random_state(self.random_state).randint(_MOST_SEEDS))
         network = self.network or self._usual_network(X)
         if network.outputs < len(self.classes_):
-            raise DataError(f"network: has {network.outputs} output neurons for {len(self.classes_)} classes")
+            raise DataError(
+                f"network: has {network.outputs} output neurons for {len(self.classes_)} classes; give one for each"
+            )
         self.class_prior_ = np.bincount(codes) / len(codes)
         images = network.encoder.prepare(X.astype(np.uint8) if kind == np.uint8 else X)
         self.intensity_max_ = network.encoder.largest(images)

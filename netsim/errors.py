@@ -19,12 +19,15 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"
 
 
-def nearest(word: object, known: Iterable[str]) -> str:
-    """Return the hint ``; did you mean 'x'?``, or a list of known names (of many, the first)."""
+def nearest(word: object, known: Iterable[str], before: str = "", after: str = "") -> str:
+    """Return the hint ``; did you mean 'x'?``, or a list of known names (of many, the first).
+
+    `before` and `after` complete the name to the full path of a key.
+    """
     names = {name.lower(): name for name in known}
     shown = [*names.values()][:_MOST] + ["..."] * (len(names) > _MOST)
     close = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.5)
-    return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(shown)}"
+    return f"; did you mean {before + names[close[0]] + after!r}?" if close else f"; known are {', '.join(shown)}"
 
 
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:

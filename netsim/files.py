@@ -256,7 +256,7 @@ def open_regular(path: Path, largest: int | None = None) -> Iterator[BinaryIO]:
     without_waiting = getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | without_waiting)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise DataError(f"{path}: is not a regular file")
+            raise DataError(f"{path}: is not a regular file; name a file, not a folder, pipe or device")
         if largest is not None and os.fstat(file.fileno()).st_size > largest:
             raise DataError(f"{path}: is larger than {largest} bytes")
         yield file
@@ -285,7 +285,9 @@ class _Lines(io.RawIOBase):
         part = self._file.read(min(len(buffer), _LONGEST_LINE))
         first, last = part.find(b"\n"), part.rfind(b"\n")
         if self._begun + (first if first >= 0 else len(part)) > _LONGEST_LINE:
-            raise DataError(f"{self._path}: has a line of more than {_LONGEST_LINE} bytes; it is damaged or no table")
+            raise DataError(
+                f"{self._path}: has a line of more than {_LONGEST_LINE} bytes; it is damaged, or no table; use another"
+            )
         self._begun = len(part) - last - 1 if last >= 0 else self._begun + len(part)
         buffer[: len(part)] = part
         return len(part)
@@ -302,7 +304,10 @@ def bounded_lines(path: Path, file: BinaryIO) -> io.BufferedReader:
 def check_expansion(path: Path, content: int, size: int) -> None:
     """Raise DataError if a small file of `size` bytes unpacks to a large content."""
     if content > most_expanded(size):
-        raise DataError(f"{path}: promises {content} bytes in a file of {size} bytes; it is damaged or a trap")
+        raise DataError(
+            f"{path}: promises {content} bytes in a file of {size} bytes; it is damaged, or made to fill the memory;"
+            " use another file"
+        )
 
 
 def most_expanded(size: int) -> int:

@@ -29,7 +29,7 @@ def check_hdf5(path: Path) -> None:
     with open_regular(path) as file:
         seconds = math.ceil(_SECONDS + os.fstat(file.fileno()).st_size / _BYTES_PER_SECOND)
     command = [sys.executable, "-P", "-m", __name__, str(path), str(seconds)]  # -P: no modules of the current folder
-    endless = f"{path}: is damaged: HDF5 does not finish reading it"
+    endless = f"{path}: is damaged: HDF5 does not finish reading it; restore or write it again"
     try:
         tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_BUSY * seconds)
     except subprocess.TimeoutExpired as error:
@@ -39,10 +39,10 @@ def check_hdf5(path: Path) -> None:
     if tried.returncode == _REFUSED:
         raise DataError(tried.stderr.strip())
     if tried.returncode < 0:
-        raise DataError(f"{path}: is damaged: HDF5 crashes while reading it")
+        raise DataError(f"{path}: is damaged: HDF5 crashes while reading it; restore or write it again")
     if tried.returncode:
         reason = (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
-        raise DataError(f"{path}: is not read, because the safety check failed ({reason})")
+        raise DataError(f"{path}: is not read, because the safety check failed ({reason}); write it again")
 
 
 def scan(path: Path) -> None:
@@ -59,7 +59,10 @@ def scan(path: Path) -> None:
     except Exception as error:
         much = peak_memory() - before > most_expanded(path.stat().st_size) / 2
         if much or isinstance(error, MemoryError):
-            raise DataError(f"{path}: needs more memory than its size explains; it is damaged or a trap") from error
+            raise DataError(
+                f"{path}: needs more memory than its size explains; it is damaged, or made to fill the memory;"
+                " use another file"
+            ) from error
 
 
 def _scan(path: Path) -> None:
@@ -73,19 +76,21 @@ def _scan(path: Path) -> None:
             for name in group:
                 link = group.get(name, getlink=True)
                 if isinstance(link, h5py.ExternalLink):
-                    raise DataError(f"{path}: {group.name}/{name} is a link to another file, {link.filename}")
+                    raise DataError(
+                        f"{path}: {group.name}/{name} is a link to another file, {link.filename}; copy its content"
+                    )
                 if isinstance(link, h5py.SoftLink):
                     continue
                 item = group[name]
                 if isinstance(item, h5py.Group):
                     address = h5py.h5o.get_info(item.id).addr
                     if address in seen:
-                        raise DataError(f"{path}: {item.name} is a group that occurs twice in the file")
+                        raise DataError(f"{path}: {item.name} is a group that occurs twice in the file; write it again")
                     seen.add(address)
                     waiting.append(item)
                 elif isinstance(item, h5py.Dataset):
                     if item.external or item.is_virtual:
-                        raise DataError(f"{path}: {item.name} is stored in other files")
+                        raise DataError(f"{path}: {item.name} is stored in other files; store it in this one")
                     content += item.nbytes
                     check_expansion(path, content, size)
                     _read_attributes(item)

@@ -194,7 +194,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         if name in self._included:
             importlib.import_module(self._included[name])
             if name not in self._entries:
-                raise SpecificationError(f"{self.seam} {name!r}", "has a module, but the module does not register it")
+                raise SpecificationError(
+                    f"{self.seam} {name!r}", "has a module that does not register it; register it there"
+                )
         elif name in self._points:
             try:
                 loaded = self._points[name].load()

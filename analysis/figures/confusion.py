@@ -58,7 +58,7 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     labels = frame["label"].to_numpy(dtype=np.int64)
     decisions = frame["decision"].astype("Int64").to_numpy(dtype=np.int64, na_value=-1)
     if labels.min() < 0 or decisions.min() < -1:
-        raise DataError("table: has negative labels or decisions; they are counted from 0")
+        raise DataError("table: has negative labels or decisions; count them from 0")
     size = max(len(classes), int(labels.max()) + 1, int(decisions.max()) + 1)
     counts = np.zeros((size, size + 1), dtype=np.int64)
     np.add.at(counts, (labels, np.where(decisions < 0, size, decisions)), 1)

@@ -181,7 +181,7 @@ def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Networ
     for presentation in presentations:
         stimulus = spikes[(spikes["presentation"] == presentation) & (spikes["layer"] == STIMULUS)]
         if stimulus.empty:
-            raise DataError(f"presentation {presentation}: has no stimulus in the spike table")
+            raise DataError(f"presentation {presentation}: has no stimulus in the spike table; choose another one")
         picture = np.zeros(network.encoder.shape)
         index = tuple(stimulus[axis].to_numpy(dtype=np.int64) for axis in ("y", "x", "channel"))
         # the latest spikes must differ from silence

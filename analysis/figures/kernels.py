@@ -67,7 +67,8 @@ def kernels(
     name = layer or str(frame["layer"].iloc[0])
     rows = frame[(frame["layer"] == name) & (frame["kind"] == "kernel")]
     if rows.empty:
-        raise DataError(f"layer {name}: has no kernels in the table")
+        known = ", ".join(map(str, frame.loc[frame["kind"] == "kernel", "layer"].unique()))
+        raise DataError(f"layer {name}: has no kernels in the table; choose one of {known or 'another table'}")
     if rows["y"].isna().any():
         raise DataError(f"layer {name}: reads a population without rows and columns; choose a layer that reads pixels")
     if not 0 <= channel <= (last := int(rows["channel"].max())):

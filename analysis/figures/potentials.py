@@ -130,10 +130,12 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
     require(frame, ("presentation", "layer", "neuron", "time_ms", "potential"), "potential", rows=False)
     traces, presentation = one_presentation(frame, presentation)
     if traces.empty:
-        raise DataError(f"presentation {presentation}: has no potentials in the table")
+        raise DataError(
+            f"presentation {presentation}: has no potentials in the table; record some, or choose another one"
+        )
     unknown = sorted(set(traces["layer"]) - {population.name for population in network.integrating})
     if unknown:
-        raise DataError(f"table: has potentials of {', '.join(unknown)}, which {network.name} does not have")
+        raise DataError(f"table: has potentials of {', '.join(unknown)}, which {network.name} lacks; give its network")
     return traces
 
 

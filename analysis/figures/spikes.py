@@ -54,7 +54,9 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
 
     require(frame, ("presentation", "layer", "spikes", "neurons"), "spike count")
     if (frame["spikes"] > frame["neurons"]).any() or (frame["spikes"] < 0).any():
-        raise DataError("table: has negative counts, or more spikes than neurons; each neuron fires at most once")
+        raise DataError(
+            "table: has negative counts, or more spikes than neurons; correct it, each neuron fires at most once"
+        )
     layers = frame.groupby("layer", sort=False, observed=True)
     names = [str(name) for name, _ in layers]
     rows = np.arange(len(names))

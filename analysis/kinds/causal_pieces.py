@@ -1,4 +1,4 @@
-"""Causal pieces: in how many ways the spikes of a neuron come about."""
+"""Causal pieces: how many different sets of spikes make a neuron fire."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def causal_pieces_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: P
 
 @Analysis(
     "causal-pieces",
-    "in how many ways the spikes of a neuron come about (needs a RUN or PRESET)",
+    "how many different sets of spikes make a neuron fire (needs a RUN or PRESET)",
     causal_pieces_figure,
     order=96,
     presentations=200,

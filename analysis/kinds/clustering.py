@@ -71,7 +71,7 @@ def dendrogram_figure(
 
 
 @Analysis(
-    "clustering", "which labels a layer represents alike, by hierarchical clustering", dendrogram_figure, order=110
+    "clustering", "which labels a layer represents similarly, by hierarchical clustering", dendrogram_figure, order=110
 )
 def label_clustering(
     spikes: Spikes, tau_ms: float = 5.0, sample: int = 300, seed: int = 0, progress: Progress = no_progress

@@ -163,6 +163,6 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
             table[f"share{component + 1}"] = shares[component]
         tables.append(table)
     if not tables:
-        raise DataError("spikes: are empty; no layer fires")
+        raise DataError("spikes: are empty, because no layer fires; give other stimuli or weights")
     whole = pd.concat(tables, ignore_index=True)
     return whole.assign(layer=ordered_layers(whole["layer"], spikes))

@@ -425,7 +425,7 @@ class _Opened:
                 initial = weights_before_learning(chosen.model, self.seed)
                 if initial is None:
                     raise SpecificationError(
-                        f"--against {name}", f"{chosen.name} was not trained from weights drawn here"
+                        f"--against {name}", f"{chosen.name} was not trained from weights drawn here; use STUDY=LEVEL"
                     )
                 changed.model = replace(chosen.model, weights=initial)
             return changed

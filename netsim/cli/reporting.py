@@ -43,7 +43,7 @@ def data(
     data_dir: options.DataDir = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the data sets and where they are found. A folder given with --data-dir is remembered if it has any."""
+    """List the data sets and their folders. netsim remembers a folder given with --data-dir if it contains data."""
     if fetch:
         if name is None:
             raise SpecificationError("--fetch", "needs the name of a data set")

@@ -48,7 +48,7 @@ def read_idx(path: str | Path, dimensions: int | None = None) -> np.ndarray:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: is a damaged gzip file ({error}); download it again") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
 
 
 def write_idx(path: str | Path, array: np.ndarray) -> None:
@@ -108,7 +108,7 @@ def _read_array(
     promised = math.prod(shape)
     if _span(shape) > LARGEST_CONTENT:
         sides = "x".join(map(str, shape))
-        raise DataError(f"{path}: its header promises {sides} bytes; netsim reads at most {LARGEST_CONTENT}")
+        raise DataError(f"{path}: its header promises {sides} bytes; split it, netsim reads at most {LARGEST_CONTENT}")
     if promised + 4 + 4 * len(shape) > room:
         raise DataError(f"{path}: its header promises {promised} bytes, more than the file has; download it again")
     check_expansion(path, promised, size)
@@ -128,10 +128,12 @@ def _read_shape(stream: BinaryIO | gzip.GzipFile, path: Path, dimensions: int | 
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in (_UNSIGNED_BYTE, *_OTHER_TYPES):
         raise DataError(f"{path}: is not an IDX file (it begins with {magic.hex(' ') or 'nothing'}); convert it")
     if magic[2] != _UNSIGNED_BYTE:
-        raise DataError(f"{path}: contains {_OTHER_TYPES[magic[2]]}; netsim reads unsigned bytes (type 08)")
+        raise DataError(f"{path}: contains {_OTHER_TYPES[magic[2]]}; convert it to unsigned bytes (type 08)")
     count = magic[3]
     if dimensions is not None and count != dimensions:
-        raise DataError(f"{path}: contains an array of {count} dimensions, but {dimensions} are needed")
+        raise DataError(
+            f"{path}: contains an array of {count} dimensions, but {dimensions} are needed; choose another file"
+        )
     if not 1 <= count <= MOST_DIMENSIONS:
         raise DataError(f"{path}: contains an array of {count} dimensions; netsim reads 1 to {MOST_DIMENSIONS}")
     sizes = stream.read(4 * count)

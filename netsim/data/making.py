@@ -365,7 +365,7 @@ def _items(content: Any, part: str) -> Iterator[Any]:
         try:
             yield content[index]
         except LookupError as error:
-            raise DataError(f"{part}: has no item {index}, although its length is {count}") from error
+            raise DataError(f"{part}: has no item {index}, although its length is {count}; correct __len__") from error
 
 
 def _is_pair(item: Any) -> bool:

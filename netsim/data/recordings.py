@@ -96,7 +96,9 @@ class RecordingsAsNeeded:
         for row, (times, label) in zip(missing, converted, strict=True):
             if label != self.labels[row]:
                 called = _called(self._recordings, self._order[row], self._name)
-                raise DataError(f"{called}: its label is {label}, but the data set lists {self.labels[row]}")
+                raise DataError(
+                    f"{called}: its label is {label}, but the data set lists {self.labels[row]}; correct one of them"
+                )
             self._times[row] = times
         tally.warn(self._name, self._encoder)
 

@@ -157,7 +157,9 @@ def _check_coded(encoder: Encoder, coded: Any, count: int) -> None:
         raise DataError(f"{where}: must return latencies, an array of floats of shape {shape}, not {given}")
     latest = latest_spike(coded)
     if latest > encoder.t_max:
-        raise DataError(f"{where}: returns a latency of {latest:g} ms, after its window of {encoder.t_max:g} ms")
+        raise DataError(
+            f"{where}: returns a latency of {latest:g} ms, after its window of {encoder.t_max:g} ms; make it earlier"
+        )
 
 
 class SpikeStimuli(Stimuli):

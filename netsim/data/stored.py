@@ -144,7 +144,8 @@ class Spool:
         first = self._first = rows[:0] if self._first is None else self._first
         if rows.shape[1:] != first.shape[1:] or not np.can_cast(rows.dtype, first.dtype, "same_kind"):
             raise DataError(
-                f"samples: are {rows.dtype} of shape {rows.shape[1:]} after {first.dtype} of shape {first.shape[1:]}"
+                f"samples: are {rows.dtype} of shape {rows.shape[1:]} after {first.dtype} of shape {first.shape[1:]};"
+                " give all the same type and shape"
             )
         self._file.write(np.ascontiguousarray(rows, first.dtype).data)
         self._rows += len(rows)

@@ -233,7 +233,7 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
         try:
             silenced[name] = np.broadcast_to(neurons.astype(bool, copy=False), (len(batch.stimuli), *shape))
         except ValueError as error:
-            raise DataError(f"silenced: {name} has shape {neurons.shape}, the population has {shape}") from error
+            raise DataError(f"silenced: {name} has shape {neurons.shape}, but {shape} is needed") from error
     return replace(batch, silenced=silenced) if silenced else batch
 
 

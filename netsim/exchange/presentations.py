@@ -195,7 +195,9 @@ def first_spikes(
     """
     check_latencies(path, latencies)
     if count * math.prod(shape) > _MOST_TIMES:
-        raise DataError(f"{path}: has {count:,} presentations of {shape}; at most {_MOST_TIMES:,} times are possible")
+        raise DataError(
+            f"{path}: has {count:,} presentations of {shape}; choose fewer, at most {_MOST_TIMES:,} times are possible"
+        )
     times = np.full((count, math.prod(shape)), np.inf)
     np.minimum.at(times, (presentations, neurons), latencies)
     return times.reshape(count, *shape)

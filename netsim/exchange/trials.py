@@ -249,7 +249,7 @@ def _read_nwb(path: Path, event: str, label: str | None) -> _Recording:
         if file.units is None or "spike_times" not in file.units.colnames:
             raise DataError(f"{path}: has no units with spike times; choose a file of sorted spikes")
         if file.trials is None:
-            raise DataError(f"{path}: has no trials; their columns contain the events")
+            raise DataError(f"{path}: has no trials, whose columns contain the events; choose a file with trials")
         for column in (event, *([label] if label else [])):
             if column not in file.trials.colnames:
                 raise DataError(f"{path}: the trials have no column {column!r}{nearest(column, file.trials.colnames)}")

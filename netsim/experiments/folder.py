@@ -104,7 +104,7 @@ class ExperimentFolder:
         try:
             content = json.loads(read_text(file, _LARGEST))
         except OSError as error:
-            raise RunError(f"{file}: cannot be read ({error.strerror or error})") from error
+            raise RunError(f"{file}: cannot be read ({error.strerror or error}); check its permissions") from error
         except (ValueError, RecursionError, DataError) as error:
             raise RunError(f"{file}: is damaged ({error}); remove it, and continue with --resume") from error
         if not isinstance(content, dict) or not isinstance(content.get("rows", []), list):

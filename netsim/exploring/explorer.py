@@ -613,7 +613,7 @@ class Explorer:
             return self.figure(view, suffix, self._against(view, given)), FIGURES[suffix]
         if question == "about":
             return _json(self.about())
-        raise NetsimError(f"question: {question[:40]!r} is not known")
+        raise NetsimError(f"question: {question[:40]!r} is not known; reload the page")
 
     def _against(self, view: View, given: dict[str, Any]) -> View:
         """Return the view A of a question: the same with exact times, a pinned one, or the unchanged one."""

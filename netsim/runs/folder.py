@@ -180,7 +180,9 @@ class RunFolder:
         if any(now.get(name) != checksum for name, checksum in (listed or {}).items()):
             causes = changed_versions(record) or changed_plugins(record.get("plugins", []))
             causes = causes or "a connectivity that lists different synapses each time, or another state of netsim"
-            raise RunError(f"{self.path}: the network's synapses differ from those of its weights ({causes})")
+            raise RunError(
+                f"{self.path}: the network's synapses differ from those of its weights ({causes}); train it again"
+            )
 
     def note_resumed(self, epoch: int) -> None:
         """Record that a training was resumed: its epoch (from 1), machine and versions."""

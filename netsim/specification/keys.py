@@ -212,11 +212,14 @@ def _put(table: dict[str, Any], key: str, value: Any) -> None:
         known = _named(table, path[0])
         require(len(path) > 1, key, f"is a whole {part}; name one of its keys, for example layers.hidden.dropout")
         if path[1] not in known:
-            raise SpecificationError(key, f"there is no {part} {path[1]!r}{nearest(path[1], map(str, known))}")
+            hint = nearest(path[1], map(str, known), f"{path[0]}.", "".join(f".{step}" for step in [*path[2:], last]))
+            raise SpecificationError(key, f"there is no {part} {path[1]!r}{hint}")
         container, path = known[path[1]], path[2:]
     for step in path:
         container = container.setdefault(step, {})
-        require(isinstance(container, dict), key, f"{step} is not a table but {container!r}")
+        require(
+            isinstance(container, dict), key, f"{step} is not a table but {container!r}; name the key {step} itself"
+        )
     whole = container is table and last in _NAMED
     require(not whole, key, f"are all {last}; name one, for example layers.hidden.dropout")
     container[last] = copy.deepcopy(value)

@@ -301,12 +301,12 @@ class Network:
         require(output.rest_below is None, where, "must not be given: an output that stays silent decides nothing")
         heard = graph.reached(output.name, [(projection.target, projection.source) for projection in self.projections])
         for population in self.populations:
-            lost = f"has no outgoing projection; only the last population, {output.name}, is read out"
+            lost = f"has no outgoing projection; only the last population, {output.name}, is read out; add a projection"
             others = [
                 projection for projection in self.outgoing(population.name) if projection.target != population.name
             ]
             require(bool(others) or population is output, f"populations.{population.name}", lost)
-            lost = f"does not reach {output.name}, the last population, which alone is read out"
+            lost = f"does not reach {output.name}, the last population, which alone is read out; add a projection"
             require(population.name in heard, f"populations.{population.name}", lost)
 
     def _check_passage(self) -> None:
@@ -359,7 +359,7 @@ class Network:
 
     def _check_times(self, population: Population) -> None:
         where, neurons = f"{self._where(population.name)}.neurons", population.dynamics
-        late = f"ms is after the end of the presentation ({self.duration} ms)"
+        late = f"ms is after the end of the presentation ({self.duration} ms); choose an earlier time"
         require(neurons.onset < self.duration, f"{where}.onset", f"{neurons.onset} {late}")
         require(neurons.end <= self.duration or neurons.end == math.inf, f"{where}.end", f"{neurons.end} {late}")
 
@@ -372,7 +372,7 @@ class Network:
             weighted = delays.per == "axon" or self.weight_shape(projection)
             require(bool(weighted), f"{where}.per", "must be axon where there are no weights, as onto relays")
         for field_name, delay in given.items():
-            long = f"{delay} ms is not shorter than the presentation ({self.duration} ms)"
+            long = f"{delay} ms is not shorter than the presentation ({self.duration} ms); choose a shorter one"
             require(delay < self.duration, f"{where}{field_name}", long)
 
     def _check_arrivals(self, projection: Projection) -> None:
@@ -406,7 +406,7 @@ class Network:
         of_neurons, source = self.signs(projection.source), projection.source
         where = f"{self.key_of(projection)}.sign" if of_neurons is None else f"populations.{source}.inhibitory"
         signed = of_neurons is not None or projection.sign != "any"
-        remedy = "has no meaning for binary weights, which are nothing but signs"
+        remedy = "has no meaning for binary weights, which are nothing but signs; remove it"
         require(not self.weighting.is_binary or not signed, where, remedy)
         twice = f"is given twice: the neurons of {source} have signs (populations.{source}.inhibitory); remove one"
         once = of_neurons is None or projection.sign == "any"
@@ -634,7 +634,7 @@ class Network:
         pre, _, weight = self.connections(projection)
         by_weight = np.zeros(math.prod(self.weight_shape(projection)), np.int8)
         by_weight[weight] = of_source[pre]
-        shared = "has weights that excitatory and inhibitory neurons share; they cannot have a sign"
+        shared = "has weights that excitatory and inhibitory neurons share; give one another connectivity, or no sign"
         require(bool((by_weight[weight] == of_source[pre]).all()), f"{self.key_of(projection)}.connectivity", shared)
         return by_weight.reshape(self.weight_shape(projection))
 

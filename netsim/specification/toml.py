@@ -238,7 +238,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise SpecificationError(str(path), f"cannot be read ({error.strerror}); check its path") from error
     except UnicodeDecodeError as error:
-        raise SpecificationError(str(path), f"is not TOML: {error}") from error
+        raise SpecificationError(str(path), f"is not TOML: {error}; correct it") from error
     return loads_toml(text, str(path))
 
 
@@ -254,7 +254,7 @@ def loads_toml(text: str, origin: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # integers with thousands of digits raise no TOMLDecodeError
-        raise SpecificationError(origin, f"is not TOML: {error}") from error
+        raise SpecificationError(origin, f"is not TOML: {error}; correct it") from error
     _check_bounds(table, origin)
     return table
 
@@ -392,7 +392,7 @@ def _check_keys(cls: type, table: dict[str, Any], where: str, others: typing.Seq
     known = [*others, *(field.name for field in dataclasses.fields(cls))]
     for key in table:
         if key not in known:
-            raise SpecificationError(_within(where, key), f"is not a key here{nearest(key, known)}")
+            raise SpecificationError(_within(where, key), f"is not a key here{nearest(key, known, _within(where, ''))}")
 
 
 _hints = functools.cache(typing.get_type_hints)  # evaluating annotations is slow
@@ -408,7 +408,7 @@ def _values(cls: type, table: dict[str, Any], where: str, others: typing.Sequenc
             values[field.name] = _convert(table[field.name], hints[field.name], _within(where, field.name))
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             if types.NoneType not in typing.get_args(hints[field.name]):
-                raise SpecificationError(_within(where, field.name), "is missing")
+                raise SpecificationError(_within(where, field.name), "is missing; add it")
             values[field.name] = None
     return values
 
@@ -482,6 +482,6 @@ def _to_dict(part: Any, *without: str, defaults: bool = False) -> dict[str, Any]
         elif isinstance(value, tuple):
             value = [list(item) if isinstance(item, tuple) else item for item in value]
         if isinstance(value, float) and math.isnan(value):
-            raise SpecificationError(field.name, "is not a number")
+            raise SpecificationError(field.name, "is NaN; give a number")
         table[field.name] = value
     return table

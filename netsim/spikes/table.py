@@ -149,7 +149,9 @@ def potential_table(potentials: Sequence[Potential], indices: Integers | None = 
     numbers = np.arange(max((trace.presentation for trace in potentials), default=-1) + 1)
     if indices is not None:
         if len(indices) < len(numbers):
-            raise DataError(f"indices: {len(indices)} given, but presentation {len(numbers) - 1} was recorded")
+            raise DataError(
+                f"indices: {len(indices)} given, but presentation {len(numbers) - 1} was recorded; give one for each"
+            )
         numbers = np.asarray(indices, dtype=np.int64)
     samples = [len(trace.time) for trace in potentials]
     return pd.DataFrame(

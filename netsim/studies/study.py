@@ -237,12 +237,16 @@ class Study:
         for name in layers or [ALL]:
             if name == ALL:
                 if not together:
-                    raise SpecificationError(f"study {self.name!r}", f"{network.name} has no {scope.needed}")
+                    raise SpecificationError(
+                        f"study {self.name!r}", f"{network.name} has no {scope.needed}; choose another study"
+                    )
             elif name not in suits:
                 known = ", ".join(suits)
                 raise SpecificationError(f"layer {name!r}", f"does not exist in {network.name}; it has {known}")
             elif not suits[name]:
-                raise SpecificationError(f"layer {name!r}", f"{scope.fault}, which {self.name} cannot disturb")
+                raise SpecificationError(
+                    f"layer {name!r}", f"{scope.fault}, which {self.name} cannot disturb; choose another layer"
+                )
         return {name: together if name == ALL else (name,) for name in layers or [ALL]}
 
 

@@ -116,7 +116,7 @@ def _flat(
     """Yield dotted keys and values of nested tables. Tables for which `ends` is true are values."""
     for key, value in table.items():
         if isinstance(value, dict) and not ends(value):
-            require(len(value) > 0, f"{where}.{key}", "is empty")
+            require(len(value) > 0, f"{where}.{key}", "is empty; list values to try, or remove it")
             for inner, innermost in _flat(value, f"{where}.{key}", ends):
                 yield f"{key}.{inner}", innermost
         else:

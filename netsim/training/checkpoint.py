@@ -253,7 +253,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
     fired = _part(arrays, "fired", np.dtype(np.int64))
     sizes = {population.name: (population.maps,) for population in network.populations}
     if any(sizes.get(name) != counts.shape for name, counts in fired.items()):
-        raise DataError(f"{origin}: counts spikes of other layers")
+        raise DataError(f"{origin}: counts spikes of other layers; resume its own network")
     return TrainingState(
         updated,
         optimizer,

@@ -50,7 +50,7 @@ def read_weights_of_epoch(
     arrays = read_arrays(Path(path), digest)
     epoch = arrays.pop(_EPOCH, None)
     if epoch is not None and not (epoch.dtype == np.int64 and epoch.shape == () and epoch >= 1):
-        raise DataError(f"{path}: {_EPOCH} is not the number of an epoch; the file is damaged")
+        raise DataError(f"{path}: {_EPOCH} is not the number of an epoch; the file is damaged, restore it")
     weights = check_weights(network, arrays, str(path))
     double = {name: array.astype(np.float64) for name, array in weights.items()}
     return double, None if epoch is None else int(epoch)

@@ -62,7 +62,7 @@ def known_weights(network: Network, projection: Projection) -> np.ndarray | None
         drawn = "has no effect, because the connectivity defines the weights; leave out mean, spread and distribution"
         raise SpecificationError(f"{network.key_of(projection)}.initial", drawn)
     if known is not None and contradict(known, network.weight_signs(projection)):
-        wrong = f"defines weights that are not {sign_words(network, projection)}"
+        wrong = f"defines weights that are not {sign_words(network, projection)}; correct one of the two"
         wrong += "; change these weights, or remove the sign"
         raise SpecificationError(f"{network.key_of(projection)}.connectivity", wrong)
     return known

@@ -134,7 +134,7 @@ def check_values(network: Network, weights: Weights, origin: str) -> None:
         kernel = weights[kernel_name(projection)]
         if contradict(kernel, network.weight_signs(projection)):
             words = sign_words(network, projection)
-            raise DataError(f"{origin}: {kernel_name(projection)} contains weights that are not {words}")
+            raise DataError(f"{origin}: {kernel_name(projection)} contains weights that are not {words}; choose others")
 
 
 def all_finite(array: np.ndarray) -> bool:

@@ -49,10 +49,12 @@ def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weig
             signs, scale = arrays.pop(f"{name}.signs", None), arrays.pop(f"{name}.scale", None)
             count = math.prod(shape)
             if signs is None or scale is None or signs.dtype != np.uint8 or signs.shape != (-(-count // 8),):
-                raise DataError(f"{origin}: does not contain the signs and scales of {name} of {network.name}")
+                raise DataError(
+                    f"{origin}: does not contain the signs and scales of {name} of {network.name}; choose others"
+                )
             each = (network.receivers(projection),)
             if scale.shape not in ((1,), each):
-                raise DataError(f"{origin}: {name}.scale has shape {scale.shape}, not (1,) or {each}")
+                raise DataError(f"{origin}: {name}.scale has shape {scale.shape}, not (1,) or {each}; choose others")
             scale = Incoming(network, projection).spread(scale)
             bits = np.unpackbits(signs, count=count).astype(np.float64)
             arrays[kernel_name(projection)] = (2 * bits - 1).reshape(shape) * scale.astype(np.float64)

@@ -73,7 +73,7 @@ def test_many_classes_have_no_numbers(frame: pd.DataFrame) -> None:
 def test_accuracy_counts_what_is_decided_by_then(frame: pd.DataFrame) -> None:
     axes = accuracy_over_time(frame)
     curves = {line.get_label(): line for line in axes.lines}
-    times, right = map(np.asarray, curves["decided rightly"].get_data())
+    times, right = map(np.asarray, curves["decided correctly"].get_data())
     (wrong,) = [line for line in axes.child_axes[0].lines if line.get_label() == "decided wrongly"]
     decided = right + np.asarray(wrong.get_ydata())
     for time, expected_decided, expected_right in ((41.0, 0.2, 0.0), (42.0, 0.6, 0.0), (45.0, 0.8, 0.2)):
@@ -81,7 +81,7 @@ def test_accuracy_counts_what_is_decided_by_then(frame: pd.DataFrame) -> None:
         assert (decided[at], right[at]) == pytest.approx((expected_decided, expected_right))
     assert (decided[0], right[0]) == (0, 0)
     assert axes.get_xlabel() == "time of read-out (ms)"
-    assert axes.get_ylabel() == "decided rightly"
+    assert axes.get_ylabel() == "decided correctly"
     (errors,) = axes.child_axes
     assert isinstance(errors, Axes)
     assert errors.get_title(loc="left") == "5 presentations"
@@ -211,7 +211,7 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame, latencies
         accuracy_over_time(frame.drop(columns="correct"))
     with pytest.raises(DataError, match="lacks the column gap_ms; a decision table"):
         confident_errors(frame.drop(columns="gap_ms"))
-    with pytest.raises(DataError, match="counted from 0"):
+    with pytest.raises(DataError, match="count them from 0"):
         confusion_matrix(frame.assign(label=-1))
     with pytest.raises(DataError, match="presentation 13: has no stimulus in the spike table"):
         error_gallery(frame, spike_table(network, latencies), network)

@@ -124,5 +124,5 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
         potential_figure(frame, network, presentation=3)
     with pytest.raises(DataError, match="lacks the column time_ms; a potential table is needed"):
         potential_figure(frame.drop(columns="time_ms"), network, presentation=7)
-    with pytest.raises(DataError, match="potentials of pool, which small does not have"):
+    with pytest.raises(DataError, match="potentials of pool, which small lacks; give its network"):
         potential_figure(frame.assign(layer="pool"), network, presentation=7)

@@ -47,7 +47,10 @@ def test_every_setting_can_be_given(netsim: Netsim) -> None:
         ("learning.rat=1", "did you mean 'learning.rate'?"),
         ("batch=50", "did you mean 'training.batch'?"),
         ("layers.hidden.dropot=0.1", "did you mean 'layers.hidden.dropout'?"),
-        ("layers.hiden.dropout=0.1", "layers.hiden.dropout: there is no layer 'hiden'; did you mean 'hidden'?"),
+        (
+            "layers.hiden.dropout=0.1",
+            "layers.hiden.dropout: there is no layer 'hiden'; did you mean 'layers.hidden.dropout'?",
+        ),
         ("learning.rate=-1", "learning.rate: must be positive"),
         ("learning.rate=fast", "learning.rate: must be of type float, not 'fast'"),
         ("learning.rate", "--set learning.rate: must be KEY=VALUE"),

@@ -80,7 +80,7 @@ def test_every_cut_is_noticed(cut: int, zipped: bool) -> None:
         (b"", "is not an IDX file .it begins with nothing"),
         (b"\x89PNG\r\n\x1a\n", "is not an IDX file .it begins with 89 50 4e 47"),
         (b"\0\0\x07\x01" + bytes(8), "is not an IDX file"),
-        (header(2, kind=0x0D) + bytes(8), "contains floats; netsim reads unsigned bytes"),
+        (header(2, kind=0x0D) + bytes(8), "contains floats; convert it to unsigned bytes"),
         (header(), "an array of 0 dimensions"),
         (header(1, 1, 1, 1, 1) + bytes(1), "an array of 5 dimensions"),
         (header(2, 3)[:-2], "ends within its header"),

@@ -220,7 +220,7 @@ def test_an_encoder_of_another_package(on_off: None) -> None:
         ({"kind": "on"}, "encoder.kind: must be one of intensity, events, "),
         ({"kind": "intensity"}, 'encoder.least: has a meaning for images, kind = "two-sided"'),
         ({"windows": 2}, 'encoder.windows: has a meaning for recordings, kind = "events"'),
-        ({"lest": 0.1}, "encoder.lest: is not a key here; did you mean 'least'?"),
+        ({"lest": 0.1}, "encoder.lest: is not a key here; did you mean 'encoder.least'?"),
         ({"least": "0.1"}, "encoder.least: must be of type float"),
     ],
 )

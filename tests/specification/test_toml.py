@@ -70,20 +70,26 @@ def test_projections_beside_layers_are_part_of_the_network() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("size = 200", "sise = 200"), "layers.hidden.sise: is not a key here; did you mean 'size'?"),
+        (("size = 200", "sise = 200"), "layers.hidden.sise: is not a key here; did you mean 'layers.hidden.size'?"),
         (("size = 200", ""), "layers.hidden.size: is missing"),
         (("size = 200", 'size = "200"'), "layers.hidden.size: must be of type int"),
         (('name = "hidden"', 'name = "a b"'), "layers.a b.name: must be a word of ASCII letters"),
         (("size = 200", "size = 0"), "layers.hidden.size: must be an integer >= 1"),
         (("size = 200", "size = true"), "layers.hidden.size: must be of type int"),
         (('rule = "dense"', 'rule = "dance"'), "layers.hidden.rule: must be one of "),
-        (("threshold = 2.0", "treshold = 2.0"), "layers.hidden.neurons.treshold: is not a key here; did you mean"),
+        (
+            ("threshold = 2.0", "treshold = 2.0"),
+            "layers.hidden.neurons.treshold: is not a key here; did you mean 'layers.hidden.neurons.threshold'?",
+        ),
         (("threshold = 2.0", "threshold = -2.0"), "layers.hidden.neurons.threshold: must be positive"),
         (("threshold = 2.0", "threshold = nan"), "layers.hidden.neurons.threshold: must be positive"),
         (("shape = [8, 8, 1]", "shape = [8, 8]"), "encoder.shape: needs three positive integers"),
         (("shape = [8, 8, 1]", "shape = 8"), "encoder.shape: must be a list"),
         (("t_max = 16.0", "t_max = -16.0"), "encoder.t_max: must be a positive time"),
-        (("t_max = 16.0", "t_max = 16.0\nwindow = 2"), "encoder.window: is not a key here; did you mean 'windows'?"),
+        (
+            ("t_max = 16.0", "t_max = 16.0\nwindow = 2"),
+            "encoder.window: is not a key here; did you mean 'encoder.windows'?",
+        ),
         (
             ("t_max = 16.0", "t_max = 16.0\nwindows = 2"),
             'encoder.windows: has a meaning for recordings, kind = "events"',

@@ -233,7 +233,7 @@ def test_parts_of_a_graph_go_by_their_names(tmp_path: Path) -> None:
     assert [network.population("hidden").dropout for network in networks] == [0.5, 0.5]
     (tmp_path / "plan.toml").write_text('base = "own.toml"\ngrid.projections.skp.delay = [1.0]\n')
     with pytest.raises(
-        SpecificationError, match=r"projections.skp.delay: there is no projection 'skp'; did you mean 's"
+        SpecificationError, match=r"projections.skp.delay: there is no projection 'skp'; did you mean 'projections\.s"
     ):
         read_plan(tmp_path / "plan.toml")
 

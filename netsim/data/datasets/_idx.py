@@ -133,7 +133,9 @@ def read_folder(name: str, folder: Path, classes: tuple[str, ...] | None) -> Dat
 
     files = find_files(folder)
     if len(files) < len(PARTS):
-        raise DataError(f"{folder}: lacks {missing_files(files)} (with or without .gz)")
+        raise DataError(
+            f"{folder}: lacks {missing_files(files)} (with or without .gz); add them, or choose another folder"
+        )
     train_images, train_labels, test_images, test_labels = (_read(files[part], part) for part in PARTS)
     if classes is None:
         classes = tuple(str(label) for label in range(int(train_labels.max()) + 1))

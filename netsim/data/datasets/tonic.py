@@ -92,7 +92,7 @@ class Tonic(Source):
             count = len(recordings)
             if not count:
                 suffix = f" for the {part}" if part else ""
-                raise DataError(f"{name}: has no recordings{suffix} in {_folder(recordings)}")
+                raise DataError(f"{name}: has no recordings{suffix} in {_folder(recordings)}; download it again")
             order = np.random.default_rng(ORDER_SEED).permutation(count).tolist()
             file = _cache_file(chosen, part, recordings, encoder)
             called = f"{name} {part}".strip()

@@ -63,9 +63,10 @@ def brian2_engine(
         Name of the variable to record as potential, by population. The default is ``v``.
     record : sequence of Recorded
         Neurons whose potentials are recorded.
-        Returns
-        -------
-        OwnBrian2Engine
+
+    Returns
+    -------
+    OwnBrian2Engine
 
     Raises
     ------
@@ -300,13 +301,19 @@ class OwnNetwork:
         where = f"weights.{projection.name}"
         if not isinstance(owner, b2.Synapses):
             count = int(np.prod(self.specification.weight_shape(projection)))
-            _require(count == owner.N, where, f"{owner.name} has {owner.N} values, but there are {count} weights")
+            _require(
+                count == owner.N,
+                where,
+                f"{owner.name} has {owner.N} values, but there are {count} weights; give one each",
+            )
             return owner.variables[name], unit, np.arange(count)
         for end, group in ((projection.source, owner.source), (projection.target, owner.target)):
             expected_group = self.groups[end]
             same = _root(group) is _root(expected_group) and _extent(group) == _extent(expected_group)
             _require(
-                same, where, f"{owner.name} does not connect the groups {projection.source} and {projection.target}"
+                same,
+                where,
+                f"{owner.name} does not connect the groups {projection.source} and {projection.target}; name others",
             )
         inputs, neurons = self._sizes[projection.source], self._sizes[projection.target]
         pre, post = np.asarray(owner.i[:], np.int64), np.asarray(owner.j[:], np.int64)
@@ -318,11 +325,15 @@ class OwnNetwork:
         pairs = inputs * neurons
         present = pre // inputs * pairs + pre % inputs * neurons + post % neurons
         expected = (np.arange(self.copies)[:, None] * pairs + keys[order]).ravel()
-        found_order = np.argsort(present, kind="stable")  # several synapses of a pair keep the order of the list
+        present_order = np.argsort(present, kind="stable")  # several synapses of a pair keep the order of the list
         have = f"{owner.name} has {len(present):,} synapses, which are not the {len(expected):,}"
-        _require(np.array_equal(present[found_order], expected), where, f"{have} of {projection.connectivity}")
+        _require(
+            np.array_equal(present[present_order], expected),
+            where,
+            f"{have} of {projection.connectivity}; connect the same pairs",
+        )
         number = np.empty(len(present), connections.weight.dtype)
-        number[found_order] = np.tile(connections.weight[order], self.copies)
+        number[present_order] = np.tile(connections.weight[order], self.copies)
         return owner.variables[name], unit, number
 
     def _pass_on(self) -> None:
@@ -358,10 +369,15 @@ def _copies(groups: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
     for name, group in groups.items():
         neurons = _extent(group).stop - _extent(group).start
         whole = neurons % sizes[name] == 0
-        _require(whole, f"populations.{name}", f"{group.name} has {neurons} neurons, the population has {sizes[name]}")
+        other = f"{group.name} has {neurons} neurons, the population has {sizes[name]}; give a whole number of copies"
+        _require(whole, f"populations.{name}", other)
         copies[name] = neurons // sizes[name]
     counts = ", ".join(f"{name} {count}" for name, count in copies.items())
-    _require(len({*copies.values()}) == 1, "populations", f"contain different numbers of copies: {counts}")
+    _require(
+        len({*copies.values()}) == 1,
+        "populations",
+        f"contain different numbers of copies ({counts}); give all the same",
+    )
     return copies[STIMULUS]
 
 
@@ -393,7 +409,7 @@ def _location(where: str, given: Any) -> Place:
         _require(variable.dim.is_dimensionless, where, f"{name!r} has a unit; say what 1 stands for, as in (..., mV)")
         return owner, name, 1.0
     fits = b2.get_dimensions(unit) == variable.dim
-    _require(fits, where, f"{name!r} has the dimensions {variable.dim}, which {unit} does not have")
+    _require(fits, where, f"{name!r} has the dimensions {variable.dim}, which {unit} does not have; give another unit")
     return owner, name, float(unit)
 
 
@@ -418,7 +434,7 @@ def _check_names(where: str, given: Mapping[str, Any], wanted: Any) -> None:
         if name not in wanted:
             raise SpecificationError(where, f"{name!r} is none of the network{nearest(name, wanted)}")
     missing = [name for name in wanted if name not in given]
-    _require(not missing, where, f"lack {', '.join(missing)}")
+    _require(not missing, where, f"lack {', '.join(missing)}; add them")
 
 
 def _require(holds: bool, where: str, reason: str) -> None:

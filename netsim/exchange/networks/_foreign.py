@@ -134,7 +134,8 @@ def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: st
                 _refuse(
                     origin,
                     name,
-                    f"does not cover maps of {sides[0]} x {sides[1]} evenly, which netsim cannot represent",
+                    f"does not cover maps of {sides[0]} x {sides[1]} evenly, which netsim cannot represent;"
+                    " change its stride or padding",
                 )
             continue
         if average is not None and isinstance(node, nir.Conv2d):
@@ -144,7 +145,9 @@ def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: st
             node = _matrix_of_means(node, sides, *average[1:])
             average = None
         elif average is not None and not isinstance(node, nir.Flatten):
-            _refuse(origin, average[0], "is not followed by weights, into which netsim would merge it")
+            _refuse(
+                origin, average[0], "is not followed by weights, into which netsim would merge it; add weights after it"
+            )
         yield name, node
         if isinstance(node, nir.Conv2d):
             padding = _single("padding", _padding(node), name, origin)
@@ -154,7 +157,9 @@ def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: st
             size, stride = _sides(name, node, origin)
             sides = (sides - size) // stride + 1
     if average is not None:
-        _refuse(origin, average[0], "is not followed by weights, into which netsim would merge it")
+        _refuse(
+            origin, average[0], "is not followed by weights, into which netsim would merge it; add weights after it"
+        )
 
 
 def _padding(node: nir.Conv2d) -> Any:
@@ -166,7 +171,7 @@ def _conv_of_means(node: nir.Conv2d, pool: str, size: int, step: int, origin: st
     """Return a convolution of the inputs of an AvgPool2d with this size and stride."""
     padding = np.asarray(_padding(node))
     if np.any(padding != 0) and size > step:
-        _refuse(origin, pool, "overlaps, and is followed by padding, which netsim cannot represent")
+        _refuse(origin, pool, "overlaps, and is followed by padding, which netsim cannot represent; remove the padding")
     maps, channels, kernel, _ = node.weight.shape
     sees = (kernel - 1) * step + size
     weight = np.zeros((maps, channels, sees, sees))
@@ -274,7 +279,7 @@ def _synapses_layer(name: str, synapses: Any, settings: dict[str, Any], origin: 
     if not isinstance(synapses, nir.Conv2d):
         return Layer(_layer_name(name), Dense(len(synapses.weight)), **settings)
     if synapses.groups != 1 or np.any(np.asarray(synapses.dilation) != 1):
-        _refuse(origin, name, "has groups or a dilation, which netsim does not support")
+        _refuse(origin, name, "has groups or a dilation, which netsim does not support; set both to 1")
     convolution = Convolution(
         len(synapses.weight),
         _single("kernel", synapses.weight.shape[2:], name, origin),
@@ -291,7 +296,7 @@ def _pooling(name: str, node: nir.SumPool2d, origin: str) -> Layer:
 def _sides(name: str, node: nir.SumPool2d | nir.AvgPool2d, origin: str) -> tuple[int, int]:
     """Return size and stride of a pooling node."""
     if np.any(np.asarray(node.padding) != 0):
-        _refuse(origin, name, "has padding, which netsim does not support for pooling")
+        _refuse(origin, name, "has padding, which netsim does not support for pooling; set it to 0")
     return _single("kernel_size", node.kernel_size, name, origin), _single("stride", node.stride, name, origin)
 
 

@@ -110,7 +110,7 @@ class Layout:
         if inputs * neurons > LARGEST:
             raise DataError(
                 f"layer {projection.target!r}: in NIR the projection {projection.name} is a matrix of"
-                f" {inputs * neurons:,} weights; at most {LARGEST:,} are supported"
+                f" {inputs * neurons:,} weights; at most {LARGEST:,} are supported; use smaller layers"
             )
         matrix = np.zeros((inputs, neurons), kernel.dtype)
         pre, post, number = self._network.connections(projection)

@@ -57,7 +57,7 @@ def write(network: Network, weights: Weights, path: Path, record: Mapping[str, A
     synapses = sum(network.synapse_count(projection) for projection in network.projections)
     if synapses > MOST_EDGES:
         raise DataError(
-            f"{path}: {synapses:,} synapses are too many for SONATA, which stores edges (at most {MOST_EDGES:,})"
+            f"{path}: {synapses:,} synapses are too many edges for SONATA (at most {MOST_EDGES:,}); export nir"
         )
     if path.is_dir() and not (path / SPECIFICATION).is_file():
         raise RunError(f"{path}: is another folder, not a SONATA network of netsim; choose another name")

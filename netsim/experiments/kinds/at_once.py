@@ -32,7 +32,7 @@ _COMPETITIVE = 1.0
 class AtOnce(Experiment):
     """Train the same architecture in three regimes, and compare accuracy, spikes, operations and latency."""
 
-    question = "What do layers that run at once gain over layers in turn?"
+    question = "What is gained if all layers run at the same time instead of in turn?"
     duration = "30 min"
     quick_duration = "1 min"
     order = 11

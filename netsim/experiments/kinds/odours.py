@@ -29,7 +29,7 @@ _TOLD_APART = 0.75
 class Odours(Experiment):
     """Classify recorded odours, and compare neighbouring concentrations, by first spikes and by counts."""
 
-    question = "Do first spikes of receptor neurons tell odours over more concentrations than counts?"
+    question = "Do first spikes of receptor neurons identify odours over more concentrations than spike counts?"
     duration = "3 min"
     quick_duration = "1 min"
     order = 5

@@ -27,7 +27,7 @@ _WINDOW = 64.0
 @experiments.register("reaction-time")
 @dataclass(frozen=True)
 class ReactionTime(Experiment):
-    """Train networks to tell digits apart, and measure when they decide on weakened, noisy and mixed images."""
+    """Train networks to classify digits, and measure when they decide on weakened, noisy and mixed images."""
 
     question = "Do first-spike decisions obey the laws of human reaction times?"
     duration = "4 min"

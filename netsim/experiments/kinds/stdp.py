@@ -26,7 +26,7 @@ USER = (96.49, 96.62)
 class DeepSTDP(Experiment):
     """Train two convolutional layers by STDP, and read their first spikes out linearly."""
 
-    question = "How well do features learned by STDP from first spikes tell digits apart?"
+    question = "How well do features that STDP learns from first spikes distinguish digits?"
     duration = "under 2 h"
     quick_duration = "2 min"
     order = 7

@@ -34,7 +34,7 @@ def checksum(file: str) -> str:
         remedy = "bring it back, or put it next to the file of the network"
         raise SpecificationError("file", f"{file} does not exist; {remedy}") from None
     except OSError as error:
-        raise SpecificationError("file", f"{file} cannot be read ({error.strerror})") from error
+        raise SpecificationError("file", f"{file} cannot be read ({error.strerror}); check its permissions") from error
     except DataError as error:
         raise SpecificationError("file", str(error)) from error
 
@@ -57,7 +57,9 @@ def read_edges(file: str, population: str, sha256: str) -> Edges:
         raise SpecificationError("file", str(error)) from error
     except Exception as error:  # a damaged file can raise any exception in a library
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SpecificationError("file", f"{file} cannot be read as a list of edges ({reason})") from error
+        raise SpecificationError(
+            "file", f"{file} cannot be read as a list of edges ({reason}); write it again"
+        ) from error
     require(checksum(file) == sha256, "file", f"{file} changed while it was read; try again")
     require(edges.pre.size > 0, "file", f"{file} has no edges; list at least one")
     alike = edges.pre.shape == edges.post.shape and edges.pre.ndim == 1
@@ -131,11 +133,11 @@ def _sonata_weights(group: "h5py.Group", path: Path) -> np.ndarray | None:
     with_weights = [name for name in groups if "syn_weight" in group[name]]
     if not with_weights:
         return None
-    require(len(groups) == 1, "file", f"{path} has edges of {len(groups)} groups; weights are read from one")
+    require(len(groups) == 1, "file", f"{path} has edges of {len(groups)} groups; write them as one group")
     weights = group[with_weights[0]]["syn_weight"][:].astype(np.float64)
     if "edge_group_index" in group:
         index = _whole(group, "edge_group_index", path)
         inside = index.size == 0 or (index.min() >= 0 and index.max() < weights.size)
-        require(inside, "file", f"{path} has an edge_group_index beyond syn_weight")
+        require(inside, "file", f"{path} has an edge_group_index beyond syn_weight; correct it")
         weights = weights[index]
     return weights

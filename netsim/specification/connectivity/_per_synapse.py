@@ -58,7 +58,7 @@ class PerSynapse(Connectivity):
 def _count(rule: PerSynapse, source: Shape, target: Shape) -> int:
     rule.check_size_of(source, target)
     count = int(rule.pairs(source, target)[0].size)
-    require(count > 0, "", "has no synapse at all between these populations")
+    require(count > 0, "", "has no synapse at all between these populations; connect more pairs")
     return count
 
 

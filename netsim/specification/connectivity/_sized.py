@@ -31,11 +31,11 @@ class Sized(Connectivity):
 
     def target_shape(self, source: Shape) -> Shape:
         """Return the shape (neurons,) for any source."""
-        require(self.size is not None, "size", "is missing")
+        require(self.size is not None, "size", "is missing; give the number of neurons")
         assert self.size is not None
         return (self.size,)
 
     def check(self, source: Shape, target: Shape) -> None:
         """Refuse a target with another number of neurons. Its shape may be any."""
         neurons = math.prod(target)
-        require(self.size == neurons, "size", f"is {self.size}, but the target has {neurons} neurons")
+        require(self.size == neurons, "size", f"is {self.size}, but the target has {neurons} neurons; make both equal")

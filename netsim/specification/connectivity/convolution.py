@@ -57,7 +57,7 @@ class Convolution(Connectivity):
     def target_shape(self, source: Shape) -> Shape:
         """Return the shape (height, width, maps) for a source of shape (height, width, channels)."""
         require(len(source) == 3, "", "a convolution cannot follow a dense layer, which has no maps; use dense here")
-        require(self.maps is not None, "maps", "is missing")
+        require(self.maps is not None, "maps", "is missing; give the number of maps")
         assert self.maps is not None
         for side in source[:2]:
             reach = side + 2 * self.padding

@@ -84,8 +84,8 @@ class Distance(PerSynapse):
 
     def target_shape(self, source: Shape) -> Shape:
         """Return the shape (height, width, maps) for a source of shape (height, width, channels)."""
-        require(len(source) == 3, "", "needs a source with rows and columns")
-        require(self.maps is not None, "maps", "is missing")
+        require(len(source) == 3, "", "needs a source with rows and columns; use dense or random here")
+        require(self.maps is not None, "maps", "is missing; give the number of maps")
         assert self.maps is not None
         return (*source[:2], self.maps)
 
@@ -93,7 +93,7 @@ class Distance(PerSynapse):
         """Refuse populations without rows and columns, and a wrong number of maps."""
         for name, shape in (("source", source), ("target", target)):
             require(len(shape) == 3, "", f"needs rows and columns, which the {name} of shape {shape} does not have")
-        require(self.maps == target[2], "maps", f"is {self.maps}, but the target has {target[2]}")
+        require(self.maps == target[2], "maps", f"is {self.maps}, but the target has {target[2]}; make both equal")
         down, right = (offsets.stop - offsets.start for offsets in self._offsets(source, target))
         many = f"looks at {down * right:,} places of its source from each of its target; at most {MOST_OFFSETS:,} work"
         require(down * right <= MOST_OFFSETS, "", f"{many}; give a smaller radius")

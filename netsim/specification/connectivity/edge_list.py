@@ -84,7 +84,7 @@ class EdgeList(Sized, PerSynapse):
         edges = self._edges()
         for numbers, shape, end in ((edges.pre, source, "source"), (edges.post, target, "target")):
             neurons, least, most = math.prod(shape), int(numbers.min()), int(numbers.max())
-            beyond = f"has {end} neurons from {least} to {most}, but there are 0 to {neurons - 1}"
+            beyond = f"has {end} neurons from {least} to {most}, but there are 0 to {neurons - 1}; correct them"
             require(least >= 0 and most < neurons, "file", f"{self.file} {beyond}")
 
     def about(self, source: Shape, target: Shape) -> float:

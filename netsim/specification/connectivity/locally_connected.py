@@ -52,11 +52,11 @@ class LocallyConnected(PerSynapse):
 
     def target_shape(self, source: Shape) -> Shape:
         """Return the shape (height, width, maps) for a source of shape (height, width, channels)."""
-        require(len(source) == 3, "", "needs a source with rows and columns")
-        require(self.maps is not None, "maps", "is missing")
+        require(len(source) == 3, "", "needs a source with rows and columns; use dense or random here")
+        require(self.maps is not None, "maps", "is missing; give the number of maps")
         assert self.maps is not None
         for side in source[:2]:
-            large = f"{self.kernel} is larger than its input of {source[0]}x{source[1]}"
+            large = f"{self.kernel} is larger than its input of {source[0]}x{source[1]}; choose a smaller one"
             require(self.kernel <= side, "kernel", large)
         rows, columns = (positions(side, self.kernel, self.stride, 0) for side in source[:2])
         return (rows, columns, self.maps)

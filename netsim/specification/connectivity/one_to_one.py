@@ -31,7 +31,11 @@ class OneToOne(PerSynapse):
 
     def check(self, source: Shape, target: Shape) -> None:
         """Refuse a target of another shape."""
-        require(source == target, "", f"is one to one, but the source has the shape {source}, the target {target}")
+        require(
+            source == target,
+            "",
+            f"is one to one, but the source has the shape {source}, the target {target}; make both equal",
+        )
 
     def about(self, source: Shape, target: Shape) -> float:
         """Return the number of neurons."""

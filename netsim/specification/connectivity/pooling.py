@@ -52,7 +52,8 @@ class Pooling(Connectivity):
         """Return the shape (height, width, channels) for a source of shape (height, width, channels)."""
         require(len(source) == 3, "", "a pooling layer cannot follow a dense layer, which has no maps; remove it")
         for side in source[:2]:
-            require(self.size <= side, "size", f"{self.size} is larger than its input of {source[0]}x{source[1]}")
+            large = f"{self.size} is larger than its input of {source[0]}x{source[1]}; choose a smaller one"
+            require(self.size <= side, "size", large)
         rows, columns = (positions(side, self.size, self.step, 0) for side in source[:2])
         return (rows, columns, source[2])
 

@@ -76,7 +76,7 @@ class Random(Sized, PerSynapse):
         inputs, neurons = math.prod(source), math.prod(target)
         for name, most, end in (("indegree", inputs, "source"), ("outdegree", neurons, "target")):
             degree = getattr(self, name) or 0
-            require(degree <= most, name, f"is {degree}, but the {end} has {most} neurons")
+            require(degree <= most, name, f"is {degree}, but the {end} has {most} neurons; choose at most that")
 
     def about(self, source: Shape, target: Shape) -> float:
         """Return the expected number of synapses. With a degree it is exact."""

@@ -131,7 +131,7 @@ class EventEncoder(Encoder):
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
         """Return the latencies (ms) of times (µs) from `first_events`. `SILENT` becomes ``inf``."""
         if intensity_max is not None:
-            raise DataError("images: the encoder takes recordings, which have no intensities")
+            raise DataError("images: the encoder takes recordings, which have no intensities; leave out intensity_max")
         coded = (samples == SILENT) | ((samples >= 0) & (samples < round(self.t_max * MICROSECONDS)))
         if not coded.all():
             raise DataError(

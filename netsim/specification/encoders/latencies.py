@@ -44,7 +44,7 @@ class LatencyEncoder(Encoder):
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
         """Return the samples in double precision. `t_max` in their precision stays exactly `t_max`."""
         if intensity_max is not None:
-            raise DataError("images: the encoder takes latencies, which have no intensities")
+            raise DataError("images: the encoder takes latencies, which have no intensities; leave out intensity_max")
         times = np.asarray(samples)  # keep the precision for comparisons: t_max may round in it
         if np.isnan(times).any():
             raise DataError("latencies: contain NaN; use inf for silence")

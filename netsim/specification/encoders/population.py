@@ -123,7 +123,9 @@ class PopulationEncoder(Encoder):
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
         """Return the latencies of rows, shape ``(presentations, 1, columns, neurons)``."""
         if intensity_max is not None:
-            raise DataError("images: the encoder takes rows of tables, which have no intensities")
+            raise DataError(
+                "images: the encoder takes rows of tables, which have no intensities; leave out intensity_max"
+            )
         rows = np.asarray(samples, dtype=np.float64)
         if not np.isfinite(rows).all():
             raise DataError("tables: contain NaN or infinity; fill or leave out such rows")
