@@ -17,7 +17,7 @@ _HEIGHT = 2.8  # inches
 
 
 def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the fractions of presentations that are decided rightly and wrongly at each time of read-out.
+    """Draw the fractions of presentations that are decided correctly and wrongly at each time of read-out.
 
     A presentation is correct at ``t`` if its first output spike occurs by ``t`` and belongs to the label's neuron
     alone. Ties are errors. Bands are 95 % confidence intervals (Wilson). Errors are rare, so they have a panel and a
@@ -71,12 +71,12 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     with drawing(ax, COLUMN_WIDTH, _HEIGHT, palette) as axes:
         blue, *_, red = colours(4)
         axes.fill_between(times, low, high, step="post", color=blue, alpha=0.25, linewidth=0, zorder=1)
-        axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided rightly", zorder=3)
+        axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided correctly", zorder=3)
         axes.axhline(correct[-1], color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
         note_at(axes, f"{correct[-1]:.2%}", (times[0], correct[-1]), (2, -2), verticalalignment="top")
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set(xlim=(times[0], times[-1]), ylim=(0, 1.03))
-        axes.set(xlabel="time of read-out (ms)", ylabel="decided rightly")
+        axes.set(xlabel="time of read-out (ms)", ylabel="decided correctly")
         _draw_errors(axes, times, decided - correct, count, red)
     return axes
 
