@@ -68,6 +68,10 @@ def theme(palette: Palette = None) -> Iterator[None]:
         A palette of seaborn. The default is the current palette if the user set one, for example with
         ``seaborn.set_palette``, otherwise colours that colour-blind readers can tell apart.
 
+    Yields
+    ------
+    None
+
     Examples
     --------
     >>> import matplotlib.pyplot as plt

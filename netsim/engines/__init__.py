@@ -31,9 +31,10 @@ def make_engine(
         Precision of the event engine.
     record : sequence of Recorded
         Neurons whose potentials are recorded.
-        Returns
-        -------
-        Engine
+
+    Returns
+    -------
+    Engine
 
     Raises
     ------

@@ -116,9 +116,10 @@ class Health:
             Latencies (ms) by population, ``inf`` for silence.
         weights : dict of ndarray
             Forward weights. Only their delays are used.
-            Returns
-            -------
-            BatchHealth
+
+        Returns
+        -------
+        BatchHealth
         """
         deadlines = self.deadlines(weights)
         onset, late = {}, {}

@@ -83,9 +83,10 @@ class TrainingRun:
             See `netsim.training_conversation`.
         interrupted : callable
             Called after each batch. The training stops if it returns True.
-            Returns
-            -------
-            list of dict
+
+        Returns
+        -------
+        list of dict
 
         Raises
         ------
@@ -180,9 +181,10 @@ def open_training(
         longer training from the start. The default issues a Python warning.
     record : mapping, optional
         Further entries of the record of a new run.
-        Returns
-        -------
-        TrainingRun
+
+    Returns
+    -------
+    TrainingRun
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from fnmatch import fnmatch
 from pathlib import Path
@@ -85,3 +86,17 @@ def test_every_name_is_told(name: str) -> None:
     """A public name can be had, and says what it is."""
     module = netsim if name == "netsim" else netsim.analysis
     assert [name for name in module.__all__ if not (getattr(module, name).__doc__ or "").strip()] == []
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_function_documents_its_result(name: str) -> None:
+    """Sections are not indented below the parameters, where they would be part of the last parameter."""
+    module = netsim if name == "netsim" else netsim.analysis
+    functions = {each: getattr(module, each) for each in module.__all__ if inspect.isfunction(getattr(module, each))}
+    lacking = [
+        each
+        for each, function in functions.items()
+        if inspect.signature(function).return_annotation not in (None, "None")
+        and not re.search(r"^(Returns|Yields)\n-+$|Deprecated", inspect.getdoc(function) or "", re.MULTILINE)
+    ]
+    assert lacking == []

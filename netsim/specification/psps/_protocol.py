@@ -141,9 +141,10 @@ class PSP(metaclass=_ByName):
         ----------
         since : ndarray of float
             Times (ms) since the spike. Negative or ``-inf`` before the spike.
-            Returns
-            -------
-            ndarray of float, shape of `since`
+
+        Returns
+        -------
+        ndarray of float, shape of `since`
         """
         total = np.zeros_like(since)
         for delay, change in self.kernel:
