@@ -75,16 +75,16 @@ def evaluate(
     if chosen.run is None:
         return
     if chosen.change_of(splits.dataset, network):
-        note(f"not kept in {chosen.run.path}: it keeps figures on its own data only")
+        note(f"not saved in {chosen.run.path}: a run saves only figures on its own data")
     elif changed_plugins(chosen.run.record().get("plugins", [])):
-        note(f"not kept in {chosen.run.path}: it keeps figures of the plug-ins that it was trained with only")
+        note(f"not saved in {chosen.run.path}: a run saves only figures of the plug-ins that it was trained with")
     elif network == chosen.network and len(stimuli) == len(whole):
         try:
-            note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
+            note(f"saved in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
         except RunError as error:
             note(f"not kept: {error}")
     else:
-        note(f"not kept in {chosen.run.path}: it keeps figures on a whole split with its own settings only")
+        note(f"not saved in {chosen.run.path}: a run saves only figures on a whole split with its own settings")
 
 
 def print_evaluation(model: str, network: Network, figures: dict[str, Any], result: Evaluation, costs: bool) -> None:
@@ -97,7 +97,7 @@ def print_evaluation(model: str, network: Network, figures: dict[str, Any], resu
     table = new_table("figure", "value>")
     table.add_row("strict accuracy (ties are errors)", f"{result.strict_accuracy:.2%}")
     low, high = result.interval
-    table.add_row("95 % confidence interval of it", f"{low:.2%} to {high:.2%}")
+    table.add_row("its 95 % confidence interval", f"{low:.2%} to {high:.2%}")
     table.add_row("accuracy (ties go to the lowest neuron number)", f"{result.accuracy:.2%}")
     table.add_row("ties", f"{result.tie_rate:.2%}")
     table.add_row("no output spike", f"{result.silent_rate:.2%}")

@@ -47,7 +47,7 @@ class Check:
     >>> import netsim
     >>> check = netsim.check("digits")
     >>> check
-    Check of 'digits', 100 presentations: nothing found
+    Check of 'digits', 100 presentations: no problem found
     >>> list(check.table()["population"])
     ['hidden', 'output']
     """
@@ -106,7 +106,7 @@ class Check:
         return {**named, **parts, **rates, "findings": list(map(_plain, self.findings))}
 
 
-NOTHING = "nothing found"
+NOTHING = "no problem found"
 
 
 def _plain(row: Any) -> dict[str, Any]:
@@ -125,9 +125,10 @@ def check_latencies(network: Network, weights: Weights, latencies: Mapping[str, 
         Latencies (ms) of the stimulus and all populations, ``inf`` for silence.
     dt : float
         Time step of the latencies (ms), or 0 for exact times.
-        Returns
-        -------
-        Check
+
+    Returns
+    -------
+    Check
     """
     health = Health(network, dt)
     batch = health.measure(latencies, weights)

@@ -31,7 +31,7 @@ def test_a_preset_is_checked_with_its_initial_weights(netsim: Netsim) -> None:
     done = netsim("check", "digits")
     assert done.code == 0, done.err
     assert done.out.startswith("digits: 100 training stimuli, initial weights, dt = 1 ms")
-    assert done.out.endswith("nothing found\n")
+    assert done.out.endswith("no problem found\n")
     rows = {words[0]: words for words in map(str.split, done.out.splitlines()) if words}
     assert {"hidden", "output"} <= set(rows)
     assert netsim("check", "digits", "--dt", 0).out.startswith("digits: 100 training stimuli, initial weights, exact")
@@ -42,7 +42,7 @@ def test_what_is_wrong_is_said(netsim: Netsim) -> None:
     done = netsim("check", "mine.toml", "--limit", 10)
     assert done.code == 0
     assert "hidden: no neuron fires; raise initial.bias" in done.out
-    assert "nothing found" not in done.out
+    assert "no problem found" not in done.out
     checked = netsim("check", "mine.toml", "--limit", 10, "--json").json()
     assert checked["presentations"] == 10
     assert [(finding["kind"], finding["where"]) for finding in checked["findings"]] == [("silent", "hidden")]
@@ -112,7 +112,7 @@ def test_a_network_that_is_fitted_gets_a_proposal(netsim: Netsim, tmp_path: Path
     ]
     package.write_network(dataclasses.replace(network, projections=tuple(changed)), "fixed.toml")
     fixed = netsim("check", "fixed.toml", "--fix", "--limit", 30)
-    assert "nothing found" in fixed.out
+    assert "no problem found" in fixed.out
     assert "no initial weights to propose: each population has weights of its own" in fixed.out
 
 

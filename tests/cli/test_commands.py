@@ -199,7 +199,7 @@ def test_read_outs_stand_beside_each_other(netsim: Netsim, run: Path) -> None:
 
 
 def test_a_partial_evaluation_does_not_replace_a_whole_one(netsim: Netsim, run: Path) -> None:
-    assert "kept in" in netsim("evaluate", run).err
+    assert "saved in" in netsim("evaluate", run).err
     kept = (run / "evaluation-test.json").read_bytes()
     for options in (["--limit", 10], ["--dt", 2]):
         done = netsim("evaluate", run, *options)

@@ -159,10 +159,10 @@ def test_an_imported_network_knows_what_it_learned_from(name: str, netsim: Netsi
     write_dataset(others, "mine.npz")
     done = netsim("evaluate", "back", "--json")
     assert "back: mine has changed since the training: sha256" in done.err
-    assert "not kept in back" in done.err
+    assert "not saved in back" in done.err
     assert done.json()["classes"] == ["ham", "spam"]
     write_dataset(ours, "mine.npz")
-    assert netsim("evaluate", "back").err == "kept in back/evaluation-test.json\n"
+    assert netsim("evaluate", "back").err == "saved in back/evaluation-test.json\n"
     # of a specification alone, or with another data set in place of the run's, there is no telling
     for subject in (("run/network.toml",), ("run", "--dataset", "mine.npz")):
         assert netsim("export", *subject, "--to", to, f"again-{name}").code == 0

@@ -98,7 +98,7 @@ def test_a_run_needs_the_file_again_and_says_which(plugin: Path, tmp_path: Path)
     plugin.write_text(TEXT.replace("0.5", "0.4"))
     done = CliRunner().invoke(app, [*evaluate, f"--plugin={plugin}"], catch_exceptions=False)
     assert f"{plugin} has changed since the training: sha256 {digest} then and" in done.stderr
-    assert "not kept in run: it keeps figures of the plug-ins that it was trained with only" in done.stderr
+    assert "not saved in run: a run saves only figures of the plug-ins that it was trained with" in done.stderr
     described = CliRunner().invoke(app, ["describe", "run", f"--plugin={plugin}"]).stdout
     assert "**Changed since** | " in described
     assert f"has changed since the training: sha256 {digest} then and" in described

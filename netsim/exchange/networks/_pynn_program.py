@@ -2,7 +2,7 @@
 
     python run.py nest stimulus.csv first_spikes.csv --dt 0.1
 
-``network.json`` and ``synapses.npz`` beside this program hold the network. Change them, or this program, as you like.
+``network.json`` and ``synapses.npz`` next to this program contain the network. You may change them, or this program.
 The files of spikes have the columns presentation, layer, neuron and latency_ms.
 
 - A neuron is IF_curr_exp with time constants so long that nothing decays: a synaptic current is constant, and the
