@@ -163,9 +163,13 @@ def test_a_pooling_neuron_has_no_potential(netsim: Netsim, digits_toml: str, tmp
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("rate =", "rte =", ["learning.rte", "did you mean 'rate'"]),
+        ("rate =", "rte =", ["learning.rte", "did you mean 'learning.rate'"]),
         ("[training]", "[trianing]", ["trianing", "did you mean 'training'"]),
-        ("threshold = 2.0", "treshold = 2.0", ["layers.hidden.neurons.treshold", "did you mean 'threshold'"]),
+        (
+            "threshold = 2.0",
+            "treshold = 2.0",
+            ["layers.hidden.neurons.treshold", "did you mean 'layers.hidden.neurons.threshold'"],
+        ),
         ("duration = 128.0", "duration = -1.0", ["duration", "not -1.0"]),
         ("duration = 128.0", "duration = nan", ["duration", "not nan"]),
         ("duration = 128.0", 'duration = "long"', ["duration", "long"]),

@@ -124,7 +124,7 @@ CALLS: dict[str, tuple[str, Call, Call]] = {
     "Spikes.numbers": ("Spikes.numbers is deprecated; use Spikes.indices", lambda: SPIKES.numbers, lambda: [3, 1]),
     "Spikes.latencies": ("spikes[name]", lambda: SPIKES.latencies, lambda: SPIKES),
     "the last latencies": (
-        'latencies["output"] is deprecated; use the name of the population: latencies["output"]',
+        'latencies[-1] is deprecated; use the name of the population: latencies["output"]',
         lambda: Latencies(SPIKES)[-1],  # type: ignore[index]
         lambda: SPIKES["output"],
     ),

@@ -162,7 +162,7 @@ def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
         ('base = "digits"\n[grid.learning]', ["grid.learning", "is empty"]),
         ('base = "digits"\ngrid.learning.rat = [0.1]', ["learning.rat", "did you mean 'learning.rate'"]),
         ('base = "digits"\ngrid.learnin.rate = [0.1]', ["learnin", "did you mean 'learning.rate'"]),
-        ('base = "digits"\ngrid.layers.hiden.size = [3]', ["layers.hiden.size", "did you mean 'hidden'"]),
+        ('base = "digits"\ngrid.layers.hiden.size = [3]', ["layers.hiden.size", "did you mean 'layers.hidden.size'"]),
         ('base = "digits"\ngrid.layers.hidden.siz = [3]', ["layers.hidden.siz", "did you mean 'layers.hidden.size'"]),
         ('base = "digits"\ngrid.layers.hidden = [3]', ["layers.hidden", "whole layer"]),
         ('base = "digits"\ngrid.layers = [3]', ["layers", "all layers"]),
