@@ -45,7 +45,7 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
         (
             "Spike",
             rf"$t_j$ is the first $t$ with ${ONSET} \leq t < {END}$ and $v_j(t) \geq \theta$. A neuron without such a"
-            r" $t$ is silent, $t_j = \infty$; one that has fired does not fire again in the presentation.",
+            r" $t$ is silent, $t_j = \infty$; a neuron fires at most once in a presentation.",
         ),
         ("Regime", "\n".join(f"`{regime}`: {_summary(regimes[regime])}" for regime in by_regime)),
     ]
@@ -158,9 +158,8 @@ def _recurrent_current(network: Network) -> str:
     same = "step" if network.training.dt else "instant"
     return (
         rf"$R_j(t)$ is such a sum over the synapses of {names(projection.name for projection in loops)},"
-        rf" which have no part in $I_j(t)$. It counts from ${ONSET}$ on in every regime, also where a gate has closed"
-        rf" for $I_j(t)$. A spike"
-        f" changes slopes alone: spikes of one {same} do not see each other."
+        rf" which do not contribute to $I_j(t)$. It counts from ${ONSET}$ on in every regime, also after a gate has"
+        rf" closed for $I_j(t)$. A spike only changes slopes, so spikes of one {same} do not affect each other."
     )
 
 
@@ -171,9 +170,9 @@ def _competition(competing: Mapping[Winners | None, Sequence[Population]]) -> st
         if winners is not None
     ]
     lines.append(
-        "The others are silent, as if they had not reached threshold. Of neurons that reach it at the same time those"
-        rf" with the greater $v_j - \theta$ come first, and of equal ones (to ${number(TOLERANCE)}{GAP}\theta$) those"
-        " with the lower number."
+        "The others are silent, as if they had not reached threshold. Among neurons that reach it at the same time,"
+        rf" those with greater $v_j - \theta$ come first, and among equal ones (to ${number(TOLERANCE)}{GAP}\theta$)"
+        " those with the lower number."
     )
     return "\n".join(lines)
 
@@ -214,10 +213,10 @@ def _time(network: Network) -> str:
         if not dt:
             return (
                 f"No time step: {between}. A neuron fires where this sum meets the threshold, computed to rounding;"
-                " events are visited in order of time."
+                " events are processed in order of time."
             )
         return (
-            f"Steps of ${in_ms(dt)}$, from one of which to the next integration is exact: {between}. ${ONSET}$,"
+            f"Steps of ${in_ms(dt)}$, with exact integration between steps: {between}. ${ONSET}$,"
             f" ${END}$ and $T$ move to the first step at or after them; stimulus latencies and delays to the nearest"
             " step, halves up (a spike that would fall on $T$ is left out). A neuron fires in the first step with"
             rf" $v_j \geq (1 - {number(TOLERANCE)}){GAP}\theta$."

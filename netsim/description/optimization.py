@@ -43,7 +43,7 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
             "Averaging",
             r"After update $r$, $\bar{x} \leftarrow \rho \bar{x} + (1 - \rho) x$ with"
             rf" $\rho = \min({number(settings.averaging)},{GAP}(1 + r) / (10 + r))$; $\bar{{x}} = x$ before and after a"
-            r" revival. $\bar{x}$ is what is validated, if anything is, and kept.",
+            r" revival. Validation, if any, and the stored weights use $\bar{x}$.",
         ))  # fmt: skip
     if any(population.dropout for population in network.populations):
         rows.append(("Dropout", _dropout(network)))
@@ -113,7 +113,7 @@ def _dropout(network: Network) -> str:
         for fraction, alike in grouped(dropped, dropped.__getitem__).items()
     )
     scaled = [projection for projection in network.weighted if projection.source in dropped]
-    text = f"In training each neuron is kept from firing in a presentation with probability $p$: {fractions}."
+    text = f"In training each neuron is prevented from firing in a presentation with probability $p$: {fractions}."
     if scaled:
         text += f" Meanwhile the weights {onto(scaled, network)}, and their gradients, are multiplied by $1 / (1 - p)$."
     return text
@@ -122,12 +122,12 @@ def _dropout(network: Network) -> str:
 def _training(network: Network, record: Mapping[str, Any]) -> str:
     settings, begins = network.training, ""
     validation = (
-        f"{settings.validation:,} of the training stimuli are set aside for validation, the same whatever the"
-        f" seed of the training (drawn with seed {VALIDATION_SEED})."
+        f"{settings.validation:,} of the training stimuli are set aside for validation, the same for all"
+        f" seeds of the training (drawn with seed {VALIDATION_SEED})."
     )
     kept = (
-        "The weights of the epoch with the best strict validation accuracy (of equal ones, the lowest loss) are kept;"
-        " validation knows neither dropout nor augmentation."
+        "The weights of the epoch with the best strict validation accuracy (among equal ones, the lowest loss) are"
+        " kept. Validation uses neither dropout nor augmentation."
     )
     if "validation" in record.get("data", {}).get("sizes", {}):
         validation = "The data set has validation stimuli of its own."

@@ -32,7 +32,7 @@ def _delay(projection: Projection) -> str:
 
 def populations_table(network: Network) -> Table:
     """Return the populations, including the stimulus."""
-    elements = {STIMULUS: "Stimulus neurons, which fire as table E says"}
+    elements = {STIMULUS: "Stimulus neurons, which fire as in table E"}
     for each in network.populations:
         elements[each.name] = f"Integrating neurons, `{each.dynamics.regime}`" if each.integrates else "Pooling neurons"
     rows = (
@@ -88,10 +88,10 @@ def _notes(network: Network) -> Iterator[str]:
         " Delays are drawn independently and cut to the range in the table; synapses that share a weight share a delay."
     )
     signs = (
-        " Those of the wrong sign are then set to 0, and the others scaled: onto neurons that receive of both signs, so"
-        r" that they cancel on average and their sum has the variance $\sigma^2$; of one sign, so that they add up to"
-        r" $\sigma$ on average."
-    ) + " Weights of any sign are neither scaled nor counted there." * mixed
+        " Then weights with the wrong sign are set to 0, and the others are scaled. Onto neurons that receive both"
+        r" signs, weights cancel on average, and their sum has the variance $\sigma^2$. Onto neurons that receive one"
+        r" sign, they add up to $\sigma$ on average."
+    ) + " Weights without a fixed sign are neither scaled nor counted there." * mixed
     yield (
         f"Initial weights{other} are drawn independently, {drawn}.{signs if any(signed.values()) else ''}"
         f"{delays if network.delayed else ''}{_biases(network)}"

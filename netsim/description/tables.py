@@ -223,9 +223,8 @@ def _measurements(network: Network) -> Table:
         ),
         (
             "Accuracy",
-            r"Share of presentations with $\hat{y} = y$, the label; no decision is an error. Of several first output"
-            " spikes, the one of the neuron with the lowest number decides; in the strict accuracy such a tie is an"
-            " error.",
+            r"Share of presentations with $\hat{y} = y$, the label; no decision is an error. If several outputs"
+            " fire first, the neuron with the lowest number decides; in the strict accuracy such a tie is an error.",
         ),
     )
     return Table("F", "Measurements", rows)

@@ -154,7 +154,10 @@ def test_spikes_are_presented_as_they_are(random_stimuli: Callable[..., Stimuli]
         ),
         (lambda samples: samples.reshape(2, -1) / 1.0, r"of shape \(2, 2, 2, 1\), not float64 of shape \(2, 4\)$"),
         (lambda samples: samples, r"not uint8 of shape \(2, 2, 2, 1\)$"),
-        (lambda samples: samples + 10.5, r"^Own: returns a latency of 10.5 ms, after its window of 10 ms$"),
+        (
+            lambda samples: samples + 10.5,
+            r"^Own: returns a latency of 10.5 ms, after its window of 10 ms; make it earlier$",
+        ),
     ],
 )
 def test_what_an_encoder_gives_is_checked(give: Callable[[np.ndarray], Any], message: str) -> None:

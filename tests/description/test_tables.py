@@ -300,7 +300,7 @@ def test_a_graph_tells_every_projection(networks: dict[str, Network]) -> None:
 
 
 def test_weights_of_any_sign_are_told_beside_signed_ones(networks: dict[str, Network]) -> None:
-    message = "Weights of any sign are neither scaled nor counted there."
+    message = "Weights without a fixed sign are neither scaled nor counted there."
     signed = networks["graph"]
     assert message not in to_markdown(describe(signed))
     *others, skip = signed.projections
@@ -344,7 +344,7 @@ def test_an_assumed_slope_makes_an_approximation() -> None:
     rough = dataclasses.replace(free, learning=dataclasses.replace(free.learning, derivative="linear"))
     cells = _cells(describe(rough), "G1")["Exactness"]
     assert cells.startswith("The step approximates the gradient of the loss given under output displacement,")
-    assert "the slope at threshold is assumed. That gradient is the one of the loss as long as no spike" in cells
+    assert "the slope at threshold is assumed. This gradient is the gradient of the loss as long as no spike" in cells
 
 
 def test_a_foreign_engine_is_not_described_as_its_stand_in(mixed: Network, monkeypatch: pytest.MonkeyPatch) -> None:

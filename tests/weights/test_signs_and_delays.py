@@ -76,7 +76,8 @@ def test_signs_are_kept_after_each_step_and_static_weights_left_alone() -> None:
     np.testing.assert_allclose(weights["layer1.kernel"][4:], before[4:] - 0.05)
     weights["layer1.kernel"][5, 1] = 0.1
     with pytest.raises(
-        DataError, match=r"^file: layer1.kernel contains weights that are not of the sign of their neuron$"
+        DataError,
+        match=r"^file: layer1.kernel contains weights that are not of the sign of their neuron; choose others$",
     ):
         check_weights(network, weights, "file")
 

@@ -27,9 +27,9 @@ def rule(network: Network) -> list[Row]:
         (
             "Rule",
             "STiDi-BP, spike time displacement based error backpropagation (Mirsadeghi et al. 2023,"
-            " doi:10.1007/s00521-023-08567-0), as netsim realises it. After each batch every layer turns the"
-            r" displacements $\Delta_j$ of its neurons, the wanted changes of their latencies $t_j$ (ms), into a"
-            " gradient of its own weights, and hands displacements to the layer below. $w_{ij}$: weight that fed"
+            " doi:10.1007/s00521-023-08567-0), as implemented in netsim. After each batch every layer converts the"
+            r" displacements $\Delta_j$ of its neurons, the wanted changes of their latencies $t_j$ (ms), to a"
+            " gradient of its own weights, and passes displacements to the layer below. $w_{ij}$: weight that fed"
             " forward, from neuron $i$ to neuron $j$.",
         ),
         (
@@ -116,17 +116,17 @@ def _exactness(network: Network) -> str:
     if dt := network.training.dt:
         loss += (
             f" taken at exact times and evaluated at the latencies of the grid of ${in_ms(dt)}$ (approximate: on the"
-            " grid latencies are rounded, and the loss is constant but for jumps),"
+            " grid latencies are rounded, and the loss is constant except for jumps),"
         )
     looped = in_loops(network)
     rough = [population for population in network.integrating if not population.dynamics.gated or population in looped]
     if not rough or learning.derivative == "exact":
         exact = "" if dt else "exact "
-        return f"The step is the {exact}gradient of {loss} handed down population by population, {end}{binary}"
+        return f"The step is the {exact}gradient of {loss} passed on population by population, {end}{binary}"
     where = unless_all(rough, network.integrating)
     return (
-        f"The step approximates the gradient of {loss} handed down population by population: the slope at threshold"
-        f" is assumed{where}. That gradient is the one of the loss {end}{binary}"
+        f"The step approximates the gradient of {loss} passed on population by population: the slope at threshold"
+        f" is assumed{where}. This gradient is the gradient of the loss {end}{binary}"
     )
 
 
@@ -156,15 +156,15 @@ def _signal(chosen: list[Population], network: Network) -> str:
     who = unless_all(chosen, network.integrating)
     if chosen[0].dynamics.gated and chosen[0] in in_loops(network):
         if network.learning.derivative == "linear":
-            return rf"$\delta_j = \Delta_j / D$, $L_j = {GATE}$: linear, for $R_j$ is passed over{who}"
+            return rf"$\delta_j = \Delta_j / D$, $L_j = {GATE}$: linear, because $R_j$ is ignored{who}"
         return (
             rf"$\delta_j = \Delta_j / \max(D + R_j(t_j),{GAP}{number(SMALLEST_SLOPE)}{GAP}D)$, $L_j = {GATE}$: exact,"
             f" with the recurrent current just before the spike, and without it for silent neurons{who}"
         )
     if chosen[0].dynamics.gated:
         return (
-            rf"$\delta_j = \Delta_j / D$, $L_j = {GATE}$: exact, for $\mathrm{{d}} t_j / \mathrm{{d}} v_j({ONSET}) ="
-            rf" -\tau / D$ once the gate has closed{who}"
+            rf"$\delta_j = \Delta_j / D$, $L_j = {GATE}$: exact, because $\mathrm{{d}} t_j / \mathrm{{d}} v_j({ONSET})"
+            rf" = -\tau / D$ once the gate has closed{who}"
         )
     limit = rf"$L_j = \min(t_j,{GAP}{END})$"
     slopes = ", ".join(
@@ -173,7 +173,7 @@ def _signal(chosen: list[Population], network: Network) -> str:
     )
     if network.learning.derivative == "linear":
         return (
-            rf"$\delta_j = \Delta_j / (\tau \kappa)$, {limit}: linear, for"
+            rf"$\delta_j = \Delta_j / (\tau \kappa)$, {limit}: linear, because"
             rf" $\mathrm{{d}} t_j / \mathrm{{d}} v_j \approx -1 / \kappa$ is assumed{who}; {slopes}"
         )
     drive = " + D" if any(population.dynamics.drive for population in chosen) else ""
@@ -183,8 +183,8 @@ def _signal(chosen: list[Population], network: Network) -> str:
     elif any(population in in_loops(network) for population in chosen):
         drive += " + R_j(t_j)"
     return (
-        rf"$\delta_j = \Delta_j / (\tau \max(v_j'(t_j),{GAP}{number(SMALLEST_SLOPE)}{GAP}\kappa))$, {limit}: exact, for"
-        r" $\mathrm{d} t_j / \mathrm{d} v_j = -1 / v_j'(t_j)$, with the slope"
+        rf"$\delta_j = \Delta_j / (\tau \max(v_j'(t_j),{GAP}{number(SMALLEST_SLOPE)}{GAP}\kappa))$, {limit}: exact,"
+        r" because $\mathrm{d} t_j / \mathrm{d} v_j = -1 / v_j'(t_j)$, with the slope"
         rf" $v_j'(t_j) = (I_j(t_j){drive}) / \tau$ just before the spike, and $\kappa$ for silent neurons{who};"
         f" {slopes}"
     )
@@ -239,7 +239,7 @@ def _slope(network: Network) -> str:
 
 def _delay_gradient(network: Network) -> str:
     learning = [projection for projection in network.delayed if projection.learns_delays]
-    steps = " A grid's rounding of delays is passed over." if network.training.dt else ""
+    steps = " The rounding of delays on a grid is ignored." if network.training.dt else ""
     return (
         rf"$\displaystyle -\frac{{1}}{{N {T_MAX}^2}} \sum w_{{ij}}{GAP}\delta_j{GAP}{_slope(network)}$ for the delays"
         f" ${DELAY}$ of {names(each.name for each in learning)}, summed over presentations and the synapses that share"
@@ -250,27 +250,22 @@ def _delay_gradient(network: Network) -> str:
 def _fed_back(feedback: Feedback) -> str:
     seed = getattr(feedback, "seed", None)
     drawn = "" if seed is None else f" (seed {seed})"
-    past = "; target and slope are passed over" if feedback.direct else ""
+    past = "; target and slope are ignored" if feedback.direct else ""
     return f"{feedback.summary}{drawn}{past}"
 
 
 def _loops(network: Network) -> str:
     """Return the learning of projections in loops."""
     recurrent = [projection.name for projection in network.projections if network.is_recurrent(projection)]
-    order = (
-        "Displacements pass from spike to spike in reverse order of time, so that each is whole before it is handed on."
-    )
+    order = "Displacements pass from spike to spike in reverse order of time; each is complete before it is passed on."
     if all(population.dynamics.rates is not None for population in in_loops(network)):
         return f"{order} Currents of loops count at any time, like others."
     delay = f" - {DELAY}" if has_delays(network) else ""
     until, onset = (rf"\varepsilon({time} - t_i{delay})" for time in (rf"\min(t_j,{GAP}{END})", ONSET))
-    slopes = r" and likewise the difference of $\varepsilon'$" if network.learning.propagation == "slope" else ""
+    slopes = r", and the difference of $\varepsilon'$ likewise" if network.learning.propagation == "slope" else ""
     return (
-        f"At the synapses of {names(recurrent)}, whose current counts from ${ONSET}$ on, ${until} - {onset}$ takes the"
-        f" place of what is built up by $L_j${slopes}. Displacements pass from spike to spike in reverse order of time,"
-        " so that each"
-        " is whole before it is handed on"
-        "."
+        f"At the synapses of {names(recurrent)}, whose current counts from ${ONSET}$ on, ${until} - {onset}$"
+        rf" replaces $\varepsilon(L_j - t_i{delay})${slopes}. {order}"
     )
 
 
@@ -291,7 +286,7 @@ def _propagation(network: Network) -> str:
             text += f"\nOf {names(each.name for each in chosen)} $w_{{ij}}$ is here replaced by {_fed_back(feedback)}."
     if has_relays(network):
         text += (
-            "\nA pooling neuron hands its displacement to the neuron whose spike it passed on (of several, the first by"
-            " row and column), and to none if it is silent."
+            "\nA pooling neuron passes its displacement to the neuron whose spike it passed on (among several, the"
+            " first by row and column), and to none if it is silent."
         )
     return text

@@ -61,6 +61,6 @@ class Relative(Targets):
             rf"$\Delta_k = T_k - t_k$, with $T_y = {first} = \min_l t_l$, and"
             rf" $T_k = \max(t_k,{GAP}\min({first} + \gamma,{GAP}{END}))$ for $k \neq y$;"
             rf" $T_y = {END} - \gamma$ if all are silent; $\gamma = {in_ms(network.learning.margin)}$"
-            f"\nThe loss: $\\frac{{1}}{{2}} \\sum_k (\\Delta_k / {T_MAX})^2$, of whose gradient with respect to $t_k$,"
-            rf" the targets $T_k$ taken as given, the negative is $\Delta_k / {T_MAX}^2$"
+            f"\nThe loss: $\\frac{{1}}{{2}} \\sum_k (\\Delta_k / {T_MAX})^2$, whose negative gradient with respect to"
+            rf" $t_k$, for given targets $T_k$, is $\Delta_k / {T_MAX}^2$"
         )

@@ -71,6 +71,6 @@ class Softmax(Targets):
             rf" \frac{{\exp(-\beta t_k / {T_MAX})}}{{\sum_l \exp(-\beta t_l / {T_MAX})}}$, $q_k = {target}$,"
             rf" $\beta = {number(settings.sharpness)}${smoothing}"
             "\n"
-            r"The loss: $-\frac{1}{\beta} \sum_k q_k \ln p_k$, the cross-entropy over $\beta$, of whose gradient with"
-            rf" respect to $t_k$ the negative is $\Delta_k / {T_MAX}^2$; metrics show the cross-entropy itself"
+            r"The loss: $-\frac{1}{\beta} \sum_k q_k \ln p_k$, the cross-entropy over $\beta$, whose negative"
+            rf" gradient with respect to $t_k$ is $\Delta_k / {T_MAX}^2$; metrics show the cross-entropy itself"
         )

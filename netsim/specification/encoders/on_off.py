@@ -111,7 +111,7 @@ class OnOffEncoder(IntensityEncoder):
         """Return the response and the latency."""
         return (
             rf"$d = G_{{s}} * I - G_{{{self.ratio:g} s}} * I$ of the image $I$, with Gaussians $G$ of the scales $s$ in"
-            " pixels; beyond its edges the image goes on as it ends. $x_i$ is $d$ of on-cells and $-d$ of off-cells,"
-            rf" over the largest $|d|$ of the image at any scale; $t_i = (1 - x_i){GAP}{T_MAX}$ if"
+            " pixels; beyond its edges the image continues with its outermost values. $x_i$ is $d$ of on-cells and $-d$"
+            rf" of off-cells, over the largest $|d|$ of the image at any scale; $t_i = (1 - x_i){GAP}{T_MAX}$ if"
             rf" $x_i \geq {self.threshold:g}$, else silent; ${T_MAX} = {in_ms(self.t_max)}$"
         )
