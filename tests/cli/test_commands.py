@@ -203,7 +203,7 @@ def test_a_partial_evaluation_does_not_replace_a_whole_one(netsim: Netsim, run: 
     kept = (run / "evaluation-test.json").read_bytes()
     for options in (["--limit", 10], ["--dt", 2]):
         done = netsim("evaluate", run, *options)
-        assert "not kept" in done.err
+        assert "not saved" in done.err
         assert (run / "evaluation-test.json").read_bytes() == kept
 
 
