@@ -82,7 +82,7 @@ def evaluate(
         try:
             note(f"saved in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
         except RunError as error:
-            note(f"not kept: {error}")
+            note(f"not saved: {error}")
     else:
         note(f"not saved in {chosen.run.path}: a run saves only figures on a whole split with its own settings")
 

@@ -107,7 +107,7 @@ def test_folders_that_may_not_be_written_to(
         assert (done.code, done.err.splitlines()) == (
             0,
             [
-                "not kept: run/evaluation-test.json: cannot be written (Permission denied);"
+                "not saved: run/evaluation-test.json: cannot be written (Permission denied);"
                 " free some space or choose another folder"
             ],
         )
