@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.networks import ROUNDING, long_table, named
+from netsim.analysis.networks import RELATIVE_ROUNDING, long_table, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,11 +34,9 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        With the key columns of the table, and
+        With the key columns of the table, ``measure`` and ``networks`` as in `over_networks`, and
 
         ===========  =======  =====================================================================
-        measure      str      column of the table
-        networks     int64    number of networks with a value
         draws        int64    smallest number of draws of a network
         mean         float64  mean over networks
         sd_networks  float64  standard deviation between networks, without the part of draws
@@ -83,7 +81,7 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
         row |= {"networks": len(means), "draws": int(counts.min()), "mean": mean}
         row |= {"sd_networks": np.sqrt(max(between - inside, 0.0)) if len(means) > 1 else np.nan}
         row |= {"sd_draws": within, "sd_stimuli": stimuli, "low": np.nan, "high": np.nan}
-        if len(means) > 1 and np.sqrt(between) > ROUNDING * abs(mean):
+        if len(means) > 1 and np.sqrt(between) > RELATIVE_ROUNDING * abs(mean):
             square = between / len(means) + np.nan_to_num(stimuli) ** 2
             freedom = (len(means) - 1) * (square * len(means) / between) ** 2
             half = stdtrit(freedom, 0.975) * np.sqrt(square)

@@ -23,7 +23,7 @@ _KEYS = (
 _NOT_MEASURED = {"low", "high", "p", "q", "chance", "end_ms", "bin_ms", "window_ms", "control_95", "effect"}
 _BOUNDS = ("_low", "_high")
 _MOST_ROWS = 24
-ROUNDING = 1e-12
+RELATIVE_ROUNDING = 1e-12
 """Largest relative spread of equal values that were rounded differently."""
 
 
@@ -72,7 +72,7 @@ def over_networks(frame: pd.DataFrame) -> pd.DataFrame:
     grouped = values.groupby([*keys, "of"], sort=False, dropna=False, observed=True)["value"]
     table = grouped.agg(networks="count", mean="mean", sd="std").reset_index()
     half = stdtrit(np.maximum(table["networks"], 2) - 1, 0.975) * table["sd"] / np.sqrt(table["networks"])
-    half = half.where(half > ROUNDING * table["mean"].abs())  # equal values say nothing about other networks
+    half = half.where(half > RELATIVE_ROUNDING * table["mean"].abs())  # equal values say nothing about other networks
     table["low"], table["high"] = table["mean"] - half, table["mean"] + half
     return named(table)
 
@@ -135,7 +135,7 @@ def compare_networks(frame: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame
         row |= {"mean": first.mean(), "against": second.mean(), "difference": first.mean() - second.mean()}
         row |= dict.fromkeys(("low", "high", "effect", "p"), np.nan)
         spread = first.std(ddof=1) + second.std(ddof=1) if min(len(first), len(second)) > 1 else 0.0
-        if spread > ROUNDING * max(np.abs(first).max(), np.abs(second).max()):
+        if spread > RELATIVE_ROUNDING * max(np.abs(first).max(), np.abs(second).max()):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)  # one of the groups may have equal values
                 test = stats.ttest_ind(first, second, equal_var=False)

@@ -16,7 +16,6 @@ from scipy.special import stdtrit
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
 from netsim.analysis.members import members_of
-from netsim.analysis.networks import ROUNDING
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, inches, note_at, theme
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
@@ -48,6 +47,8 @@ _TIMES = {
     "latency_difference_ms": "mean absolute change of latency (ms)",
 }
 _MEASURES = _SHARES | _TIMES
+_ABSOLUTE_ROUNDING = 1e-12
+"""Largest half-width of an interval of equal values that were rounded differently, in the unit of the measure."""
 
 
 def _former(
@@ -430,11 +431,11 @@ def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     summary["low"], summary["high"] = (summary["mean"] - half).clip(lower=0), summary["mean"] + half
     if measure in _SHARES:
         low, high = wilson_interval(summary["mean"].to_numpy(), presentations)
-        single = (summary["count"] == 1) | (half <= ROUNDING)  # equal values say nothing about other stimuli
+        single = (summary["count"] == 1) | (half <= _ABSOLUTE_ROUNDING)  # equal values say nothing about other stimuli
         summary["low"] = summary["low"].where(~single, low)
         summary["high"] = summary["high"].where(~single, high).clip(upper=1)
     else:
-        summary.loc[half <= ROUNDING, ["low", "high"]] = np.nan
+        summary.loc[half <= _ABSOLUTE_ROUNDING, ["low", "high"]] = np.nan
     return summary.reset_index()
 
 
