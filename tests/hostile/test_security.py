@@ -6,8 +6,6 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = [path for folder in ("netsim", "models", "analysis") for path in sorted((REPOSITORY / folder).rglob("*.py"))]
 PICKLERS = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
@@ -40,10 +38,12 @@ BY_NAME = {"netsim/runs/plugin_files.py": ["calls exec", "calls compile"]}
 """What runs code of a file all the same: one that the user named for it, ``--plugin FILE``."""
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_no_code_comes_out_of_files(path: Path) -> None:
-    expected = BY_NAME.get(path.relative_to(REPOSITORY).as_posix(), [])
-    assert list(_suspicious(path.read_text(encoding="utf-8"))) == expected
+def test_no_code_comes_out_of_files() -> None:
+    found = {
+        path.relative_to(REPOSITORY).as_posix(): list(_suspicious(path.read_text(encoding="utf-8"))) for path in SOURCES
+    }
+    assert len(found) > 400
+    assert {path: what for path, what in found.items() if what} == BY_NAME
 
 
 def test_what_the_search_finds() -> None:
