@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,15 @@ SPLITS = netsim.load_splits(NETWORK)
 TEST = SPLITS.test.first(20)
 ENGINE = netsim.make_engine("event", NETWORK, 1.0)
 OTHER = netsim.make_engine("event", NETWORK, 1.0)
-SPIKES = netsim.present(MODEL, TEST, index=[3, 1], engine=ENGINE)
 READ_OUTS = ["plain", "potential"]
 OURS = "is deprecated; use"
 """In each warning of netsim, which are errors in all other tests."""
+
+
+@cache
+def _spikes() -> netsim.Spikes:
+    return netsim.present(MODEL, TEST, index=[3, 1], engine=ENGINE)
+
 
 Call = Callable[[], Any]
 CALLS: dict[str, tuple[str, Call, Call]] = {
@@ -68,23 +74,23 @@ CALLS: dict[str, tuple[str, Call, Call]] = {
     ),
     "analyse spikes": (
         "netsim.analyse(subject, name, ...)",
-        lambda: loose.analyse("psth", SPIKES, bin_ms=2.0),
-        lambda: netsim.analyse(SPIKES, "psth", bin_ms=2.0),
+        lambda: loose.analyse("psth", _spikes(), bin_ms=2.0),
+        lambda: netsim.analyse(_spikes(), "psth", bin_ms=2.0),
     ),
     "analyse by position": (
         "netsim.analyse(subject, name, ...)",
-        lambda: loose.analyse("comparison", SPIKES, SPIKES, None, ["output"], 2, None, 5),
-        lambda: netsim.analyse(SPIKES, "comparison", SPIKES, populations=["output"], limit=2, seed=5),
+        lambda: loose.analyse("comparison", _spikes(), _spikes(), None, ["output"], 2, None, 5),
+        lambda: netsim.analyse(_spikes(), "comparison", _spikes(), populations=["output"], limit=2, seed=5),
     ),
     "export": (
         "netsim.export(spikes, path)",
-        lambda: loose.export("csv", SPIKES, "file.csv", layers=["output"], record={"a": 1}),
-        lambda: netsim.export(SPIKES, "file.csv", populations=["output"], record={"a": 1}),
+        lambda: loose.export("csv", _spikes(), "file.csv", layers=["output"], record={"a": 1}),
+        lambda: netsim.export(_spikes(), "file.csv", populations=["output"], record={"a": 1}),
     ),
     "export by position": (
         "netsim.export(spikes, path)",
-        lambda: loose.export("csv", SPIKES, Path("file.csv"), ["output"]),
-        lambda: netsim.export(SPIKES, "file.csv", "csv", populations=["output"]),
+        lambda: loose.export("csv", _spikes(), Path("file.csv"), ["output"]),
+        lambda: netsim.export(_spikes(), "file.csv", "csv", populations=["output"]),
     ),
     "export_network": (
         "netsim.export_network is deprecated; use netsim.export(model, path)",
@@ -121,17 +127,17 @@ CALLS: dict[str, tuple[str, Call, Call]] = {
         lambda: loose.Spikes.of(MODEL, TEST, disturbance=("lesion-neurons", 0.5), seed=2),
         lambda: netsim.present(MODEL, TEST, disturbance=("lesion-neurons", 0.5), seed=2),
     ),
-    "Spikes.numbers": ("Spikes.numbers is deprecated; use Spikes.indices", lambda: SPIKES.numbers, lambda: [3, 1]),
-    "Spikes.latencies": ("spikes[name]", lambda: SPIKES.latencies, lambda: SPIKES),
+    "Spikes.numbers": ("Spikes.numbers is deprecated; use Spikes.indices", lambda: _spikes().numbers, lambda: [3, 1]),
+    "Spikes.latencies": ("spikes[name]", lambda: _spikes().latencies, lambda: _spikes()),
     "the last latencies": (
         'latencies[-1] is deprecated; use the name of the population: latencies["output"]',
-        lambda: Latencies(SPIKES)[-1],  # type: ignore[index]
-        lambda: SPIKES["output"],
+        lambda: Latencies(_spikes())[-1],  # type: ignore[index]
+        lambda: _spikes()["output"],
     ),
     "the second latencies": (
         'latencies["hidden"]',
-        lambda: Latencies(SPIKES)[np.int64(1)],  # type: ignore[index]
-        lambda: SPIKES["hidden"],
+        lambda: Latencies(_spikes())[np.int64(1)],  # type: ignore[index]
+        lambda: _spikes()["hidden"],
     ),
 }
 
@@ -221,7 +227,7 @@ def test_a_report_may_be_written_again() -> None:
 
 
 def test_latencies_have_no_other_names() -> None:
-    latencies = Latencies(SPIKES)
+    latencies = Latencies(_spikes())
     with pytest.raises(KeyError, match="hiden"):
         latencies["hiden"]
     with pytest.raises(IndexError):

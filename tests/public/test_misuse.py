@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,16 @@ MODEL = loose.load_model("digits")
 TEST = loose.load_splits(MODEL.network).test.first(20)
 ENGINE = loose.make_engine("event", MODEL.network)
 TIMES = TEST.latencies(np.arange(4))
-LATENCIES = ENGINE.present(loose.Batch(TIMES, MODEL.weights))
-SPIKES = loose.present(MODEL, TEST)
+
+
+@cache
+def _latencies() -> Any:
+    return ENGINE.present(loose.Batch(TIMES, MODEL.weights))
+
+
+@cache
+def _spikes() -> Any:
+    return loose.present(MODEL, TEST)
 
 
 def _chain(layers: Any = (), encoder: Any = ENCODER, **settings: Any) -> Any:
@@ -65,7 +74,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"stimuli: must be a Stimuli, such as model.splits\(\).test, not tuple",
     ),
     "latencies to analyse": (
-        lambda: loose.analyse(LATENCIES, "psth"),
+        lambda: loose.analyse(_latencies(), "psth"),
         SpecificationError,
         "model: must be a model, .* not Latencies",
     ),
@@ -173,21 +182,25 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "precision: must be single or double, not 'half'",
     ),
     "one label for four": (
-        lambda: loose.STiDiBP(MODEL.network).learn(LATENCIES, np.array([3]), MODEL.weights),
+        lambda: loose.STiDiBP(MODEL.network).learn(_latencies(), np.array([3]), MODEL.weights),
         DataError,
         "labels: must be from 0 to 9, one per presentation",
     ),
     "labels in a column": (
-        lambda: loose.STiDiBP(MODEL.network).learn(LATENCIES, np.zeros((4, 1), int), MODEL.weights),
+        lambda: loose.STiDiBP(MODEL.network).learn(_latencies(), np.zeros((4, 1), int), MODEL.weights),
         DataError,
         "labels: must be from 0 to 9, one per presentation",
     ),
     "decisions against a column": (
-        lambda: loose.decide(LATENCIES["output"]).strictly_correct(np.zeros((4, 1), int)),
+        lambda: loose.decide(_latencies()["output"]).strictly_correct(np.zeros((4, 1), int)),
         DataError,
         r"labels: have shape \(4, 1\); give one for each decision, \(4,\)",
     ),
-    "latencies that are NaN": (lambda: loose.decide(LATENCIES["output"] * np.nan), DataError, "outputs: contain NaN"),
+    "latencies that are NaN": (
+        lambda: loose.decide(_latencies()["output"] * np.nan),
+        DataError,
+        "outputs: contain NaN",
+    ),
     "the last stimulus by -1": (
         lambda: loose.present(MODEL, TEST, index=[3, -1], engine=ENGINE),
         DataError,
@@ -326,42 +339,42 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "limit: must be an integer >= 1, not 0",
     ),
     "an engine for spikes": (
-        lambda: loose.analyse(SPIKES, "latencies", engine=ENGINE),
+        lambda: loose.analyse(_spikes(), "latencies", engine=ENGINE),
         SpecificationError,
         "engine: has no effect",
     ),
     "workers for spikes": (
-        lambda: loose.analyse(SPIKES, "latencies", workers=2),
+        lambda: loose.analyse(_spikes(), "latencies", workers=2),
         SpecificationError,
         "workers: have no effect, because the spikes exist already; leave them out",
     ),
     "stimuli to evaluate spikes on": (
-        lambda: loose.evaluate(SPIKES, TEST),
+        lambda: loose.evaluate(_spikes(), TEST),
         SpecificationError,
         "stimuli: have no effect",
     ),
     "an engine to evaluate spikes on": (
-        lambda: loose.evaluate(SPIKES, engine=ENGINE),
+        lambda: loose.evaluate(_spikes(), engine=ENGINE),
         SpecificationError,
         "engine: has no effect, because the spikes exist already; leave it out",
     ),
     "some populations to evaluate": (
-        lambda: loose.evaluate(SPIKES.only(["stimulus", "output"])),
+        lambda: loose.evaluate(_spikes().only(["stimulus", "output"])),
         DataError,
         "spikes: lack hidden; present all populations",
     ),
     "some populations to draw decisions of": (
-        lambda: loose.plot(SPIKES.only(["stimulus", "hidden"]), "confusion"),
+        lambda: loose.plot(_spikes().only(["stimulus", "hidden"]), "confusion"),
         DataError,
         "spikes: lack output; present all populations",
     ),
     "populations to export that were not kept": (
-        lambda: loose.export(SPIKES.only(["hidden"]), "spikes.csv", populations=["hidden", "output"]),
+        lambda: loose.export(_spikes().only(["hidden"]), "spikes.csv", populations=["hidden", "output"]),
         DataError,
         "layer output: does not exist; choose one of hidden",
     ),
     "labels that are no output": (
-        lambda: loose.evaluate(dataclasses.replace(SPIKES, labels=np.full(20, 12))),
+        lambda: loose.evaluate(dataclasses.replace(_spikes(), labels=np.full(20, 12))),
         DataError,
         "spikes: include a stimulus with the label 12; labels from 0 to 9 are needed here",
     ),
@@ -373,7 +386,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "read-out 'potential': needs potentials, but disturbed spikes do not determine them; choose strict or plain",
     ),
     "stimuli to plot spikes of": (
-        lambda: loose.plot(SPIKES, "confusion", stimuli=TEST),
+        lambda: loose.plot(_spikes(), "confusion", stimuli=TEST),
         SpecificationError,
         "stimuli: have no effect",
     ),
@@ -383,12 +396,12 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "plot: stimuli: have no effect on a Source; leave them out",
     ),
     "latencies in a list": (
-        lambda: loose.analysis.spike_table(MODEL.network, list(LATENCIES.values())),
+        lambda: loose.analysis.spike_table(MODEL.network, list(_latencies().values())),
         DataError,
         "latencies: must be a mapping from population name to array, as an engine returns, not list",
     ),
     "stimuli for spikes": (
-        lambda: loose.analyse(SPIKES, "comparison", SPIKES, stimuli=TEST),
+        lambda: loose.analyse(_spikes(), "comparison", _spikes(), stimuli=TEST),
         SpecificationError,
         "stimuli: have no effect",
     ),
