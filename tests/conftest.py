@@ -76,8 +76,9 @@ def _own_environment() -> Iterator[None]:
     if not _SAFE_PATH:
         os.environ.pop("PYTHONSAFEPATH", None)
     yield
-    os.environ.clear()
-    os.environ.update(before)
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)
