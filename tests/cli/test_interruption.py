@@ -21,7 +21,7 @@ Netsim = Callable[..., Any]
 
 
 def _train(out: str, *options: object) -> list[str]:
-    return ["train", "digits", "--epochs", "3", "--limit", "400", *map(str, options), "--out", out]
+    return ["train", "digits", "--epochs", "3", "--limit", "100", *map(str, options), "--out", out]
 
 
 def _interrupt_after(batches: int, monkeypatch: pytest.MonkeyPatch, presses: int = 1) -> None:
@@ -41,7 +41,7 @@ def _interrupt_after(batches: int, monkeypatch: pytest.MonkeyPatch, presses: int
 
 @pytest.mark.parametrize(
     ("batches", "engine"),
-    [(1, "event"), (55, "event"), (55, "brian2"), pytest.param(1, "brian2", marks=pytest.mark.nightly)],
+    [(1, "event"), (13, "event"), (13, "brian2"), pytest.param(1, "brian2", marks=pytest.mark.nightly)],
 )
 def test_an_interrupted_training_goes_on_to_the_same_weights(
     engine: str, batches: int, netsim: Netsim, no_leftovers: Callable[[Path], None], tmp_path: Path
@@ -57,7 +57,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
     command = " ".join(["netsim", *_train("broken", *options), "--resume"])
     assert message.endswith(command)
     with pytest.MonkeyPatch.context() as patch:
-        left = 120 - batches
+        left = 30 - batches
         learned: list[int] = []
         count = training._accumulate
 
