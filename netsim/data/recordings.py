@@ -19,6 +19,9 @@ from netsim.files import open_regular, read_text, write_atomically, write_json
 from netsim.specification import Encoder, EventEncoder
 from netsim.specification.encoders.events import MICROSECONDS, SILENT
 
+_EVENT = 5
+"""Bytes of an event in the ``.bin`` files of N-MNIST and N-Caltech101."""
+
 
 class Recordings(Protocol):
     """Interface of tonic's data sets, caches and slices: events and label of each recording."""
@@ -232,13 +235,26 @@ def _read(recordings: Recordings, index: int, name: str) -> tuple[np.ndarray, in
     except ImportError as error:
         raise DataError(f"{name}: tonic needs the library {error.name} to read it; install it with pip") from error
     except Exception as error:  # damaged files make tonic raise any exception
+        called = _called(recordings, index, name)
         reason = f"cannot be read ({type(error).__name__}: {error}); download it again"
-        raise DataError(f"{_called(recordings, index, name)}: {reason}") from error
+        size = _size(called)
+        if called.endswith(".bin") and size is not None and size % _EVENT:
+            reason = f"is incomplete, its {size:,} bytes end within an event; download it again"
+        raise DataError(f"{called}: {reason}") from error
     if not isinstance(events, np.ndarray):
         raise DataError(f"{name}: yields {type(events).__name__}, but events (a structured array) are needed")
+    if not events.size and _size(_called(recordings, index, name)) == 0:
+        raise DataError(f"{_called(recordings, index, name)}: is empty; download it again")
     if np.ndim(label) or np.asarray(label).dtype.kind not in "iu":
         raise DataError(f"{_called(recordings, index, name)}: its label is {label!r}, but a class number is needed")
     return events, int(label)
+
+
+def _size(called: str) -> int | None:
+    """Return the size of a recording's file in bytes, if it is a file."""
+    with contextlib.suppress(OSError):
+        return os.stat(called).st_size
+    return None
 
 
 def _called(recordings: Recordings, index: int, name: str) -> str:

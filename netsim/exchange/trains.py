@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from netsim.spikes import Spikes
 
 TRIAL_COLUMNS = {
-    "start_time": "start of the presentation, in the unit of the times of spikes",
-    "stop_time": "end of the presentation, in the same unit",
+    "start_time": "start of the presentation (s)",
+    "stop_time": "end of the presentation (s)",
     "presentation": "number of the stimulus in its data set",
     "label": "label of the stimulus",
     "decision": "output neuron that fired first; ties go to the lowest number; -1 if none did",
     "tied": "whether several output neurons fired first",
     "correct": "whether the label's neuron alone fired first; ties and silence are errors",
 }
-"""Columns of presentations in files; only the first two are required."""
+"""Columns of presentations in files, with their descriptions in NWB. Only the first two are required."""
 
 
 def chosen_layers(spikes: Spikes, layers: Sequence[str] | None) -> dict[str, np.ndarray]:

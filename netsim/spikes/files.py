@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,6 +12,7 @@ import pandas as pd
 
 from netsim.errors import DataError
 from netsim.files import read_text, write_atomically
+from netsim.spikes.units import described
 
 _LARGEST_TEXT = 256 * 2**20
 """Maximum bytes of a text table."""
@@ -22,7 +24,9 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
     """Write a table as CSV or Parquet, depending on the suffix.
 
     CSV stores numbers exactly and missing values as empty fields. An apostrophe precedes words that a spreadsheet would
-    run as a formula. Parquet also stores the types.
+    run as a formula. Parquet also stores the types. Its columns carry their unit and description as metadata of the
+    Arrow schema. Pandas reads them as ``DataFrame.attrs["columns"]``, and other tools as the entry ``columns`` of the
+    file.
 
     Parameters
     ----------
@@ -58,9 +62,11 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
             import pyarrow.parquet
 
             packed = pyarrow.Table.from_pandas(frame, preserve_index=False)
-            pyarrow.parquet.write_table(
-                packed.replace_schema_metadata({**packed.schema.metadata, **(metadata or {})}), stream
-            )
+            columns = described(packed.schema.names)
+            fields = [field.with_metadata(columns.get(field.name)) for field in packed.schema]
+            texts = {"columns": json.dumps(columns), "PANDAS_ATTRS": json.dumps({"columns": columns})}
+            kept = {**packed.schema.metadata, **texts, **(metadata or {})}
+            pyarrow.parquet.write_table(packed.cast(pyarrow.schema(fields, kept)), stream)
         elif path.suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
                 _without_formulas(frame).to_csv(zipped, mode="wb", index=False, lineterminator="\n")

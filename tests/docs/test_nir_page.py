@@ -13,7 +13,7 @@ import netsim
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "nir.md"
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-SIMULATORS = ["norse", "sinabs", "snntorch", "spikingjelly"]
+SIMULATORS = ["norse", "sinabs", "snntorch", "spikingjelly", "spyx"]
 
 torch = pytest.importorskip("torch", reason="the simulators run in torch, of the extra 'bench'")
 pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
@@ -99,6 +99,72 @@ def test_convolution_pooling_and_psps_on_a_fine_grid(
     }
     stimuli = generator.uniform(0, 10, (5, 6, 5, 2)).round(1)
     _agrees(page, simulator, netsim.Model(network, weights), stimuli, 0.25)
+
+
+def _loop(regime: str) -> netsim.Network:
+    """Two populations that excite each other, with delays of axons and synapses."""
+    limits: dict[str, Any] = {} if regime == "free" else {"onset": 16.0, "drive": 1.0, "end": 40.0}
+    later: dict[str, Any] = {} if regime == "free" else {"onset": 40.0, "drive": 1.0}
+    within = netsim.Neurons(regime, threshold=0.8, tau=16.0, bias=True, **limits)
+    after = netsim.Neurons(regime, threshold=1.0, tau=16.0, bias=True, **later)
+    dense = netsim.Dense()
+    return netsim.Network(
+        "loop",
+        netsim.IntensityEncoder((4, 5, 1), t_max=16.0),
+        (
+            netsim.Population("e", (12,), within),
+            netsim.Population("i", (4,), within),
+            netsim.Population("output", (3,), after),
+        ),
+        (
+            netsim.Projection("stimulus", "e", dense),
+            netsim.Projection("stimulus", "i", dense, netsim.PSP("triangle", rise=4.0, fall=8.0)),
+            netsim.Projection("i", "e", dense, delay=2.0),
+            netsim.Projection("e", "i", dense, delay=netsim.Delays("synapse", mean=3.0, spread=1.0)),
+            netsim.Projection("e", "output", dense, delay=netsim.Delays("axon", mean=3.0, spread=1.0)),
+            netsim.Projection("i", "output", dense),
+        ),
+        duration=64.0,
+    )
+
+
+def _with_winners(winners: netsim.Winners, regime: str) -> netsim.Network:
+    within: dict[str, Any] = {} if regime == "free" else {"onset": 10.0, "drive": 0.5, "end": 30.0}
+    after: dict[str, Any] = {} if regime == "free" else {"onset": 30.0, "drive": 0.5}
+    first = netsim.Neurons(regime, 0.4, 8.0, bias=True, **within)
+    last = netsim.Neurons(regime, 0.5, 8.0, **after)
+    layers = (
+        netsim.Layer("conv", netsim.Convolution(3, 3, padding=1), first, winners=winners),
+        netsim.Layer("pool", netsim.Pooling(2)),
+        netsim.Layer("output", netsim.Dense(4), last, winners=netsim.PopulationWinners(2)),
+    )
+    return netsim.Network.chain("winners", netsim.IntensityEncoder((4, 4, 2), t_max=10.0), layers, 50.0)
+
+
+COMPETING = {
+    "loop-free": _loop("free"),
+    "loop-phased": _loop("phased"),
+    "population": _with_winners(netsim.PopulationWinners(5), "free"),
+    "map": _with_winners(netsim.MapWinners(3), "free"),
+    "position": _with_winners(netsim.PositionWinners(), "phased"),
+    "neighbourhood": _with_winners(netsim.NeighbourhoodWinners(), "free"),
+}
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("name", COMPETING)
+def test_loops_delays_and_winners(
+    page: dict[str, Any], simulator: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    network, generator = COMPETING[name], np.random.default_rng(0)
+    weights = {
+        key: generator.normal(0.2, 0.3, array.shape).round(3) if ".delay" not in key else array.round(1)
+        for key, array in netsim.initial_weights(network, 0).items()
+    }
+    # equal latencies, so that potentials compete within a step
+    stimuli = generator.uniform(0, 10, (2, *network.encoder.shape)).round()
+    _agrees(page, simulator, netsim.Model(network, weights), stimuli, 0.5)
 
 
 def test_the_program_of_the_end(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim.errors import DataError
+from netsim.errors import DataError, DataWarning
 from netsim.exchange import export, read_stimuli
 from netsim.spikes import LayerSpikes, Spikes
 
@@ -127,6 +127,12 @@ def test_neo_writes_the_block_to_its_other_formats(simulation: Spikes, to_block:
     assert times == [
         [[time] if time < np.inf else [] for time in presentation] for presentation in simulation["output"].tolist()
     ]
+
+
+def test_many_parts_point_to_the_fast_way(simulation: Spikes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsim.exchange.spikes.neo._MANY_PARTS", 10)
+    with pytest.warns(DataWarning, match=r"spikes\.mat: Neo takes minutes .* \(12 parts of trains\); .*neo\.to_block"):
+        export(simulation, "spikes.mat", "neo", populations=["output"])
 
 
 def test_it_is_not_read_back(simulation: Spikes) -> None:

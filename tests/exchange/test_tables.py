@@ -153,8 +153,17 @@ def test_a_table_says_what_was_simulated(name: str, simulation: Spikes) -> None:
     export(simulation, name, name.rpartition(".")[2], record=record)
     if name.endswith(".parquet"):
         parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow, of the extra 'exchange'")
-        said = parquet.read_schema(name).metadata[b"netsim"].decode("utf-8")
+        schema = parquet.read_schema(name)
+        said = schema.metadata[b"netsim"].decode("utf-8")
+        columns = pd.read_parquet(name).attrs["columns"]
+        assert json.loads(schema.metadata[b"columns"]) == columns
+        assert schema.field("latency_ms").metadata[b"unit"] == b"ms"
         assert parquet.read_table(name).to_pandas().equals(pd.read_parquet(name))
     else:
-        said = Path("spikes.csv.provenance.json").read_text(encoding="utf-8")
-    assert json.loads(said) == record
+        said, columns = Path("spikes.csv.provenance.json").read_text(encoding="utf-8"), {}
+    content = json.loads(said)
+    columns = content.pop("columns", None) or columns
+    assert content == record
+    assert columns["latency_ms"]["unit"] == "ms"
+    assert all(each["description"] for each in columns.values())
+    assert list(columns) == ["presentation", "label", "layer", "channel", "y", "x", "neuron", "latency_ms"]

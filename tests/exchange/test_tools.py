@@ -1,11 +1,15 @@
-"""What tools read of netsim's files: all that the table of tools of the page on exchange says, of those installed.
+"""The table of tools of the page on exchange: each tool does what its row says, and runs the programs of the pages.
 
-Those that no extra has: pip install viziphant pynapple spikeinterface polars duckdb bmtk nest-simulator pypandoc_binary
+A test has the name of its tool and the verdict of the row. It is skipped without the tool. `python scripts/matrix.py`
+installs each tool in its newest version, runs its test and updates the table.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
+import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -16,13 +20,44 @@ from typing import Any
 import numpy as np
 import pytest
 from packaging.version import Version
+from typer.testing import CliRunner
 
 import netsim
+from netsim.cli import app
 from netsim.spikes import Spikes
 
-DOCS = Path(__file__).parents[2] / "docs"
+HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 SHOWN = 10
 """Stimuli that are presented."""
+DT = 0.1
+
+
+def follow(page: str, *headings: str, without: str | None = None) -> dict[str, Any]:
+    """Run commands and programs of sections of a page, as they stand. Return the names that the programs define.
+
+    Commands of pip are left out, and programs that contain `without`.
+    """
+    names: dict[str, Any] = {}
+    text = (HOWTO / f"{page}.md").read_text("utf-8")
+    for heading in headings:
+        (section,) = re.findall(rf"^#+ {heading}\n(.*?)(?=^##+ |\Z)", text, re.MULTILINE | re.DOTALL)
+        for language, block in re.findall(r"```(console|python)\n(.*?)```", section, re.DOTALL):
+            if language == "console":
+                for command in re.findall(r"^\$ (?!pip )(.*)$", block, re.MULTILINE):
+                    _command(command)
+            elif without is None or without not in block:
+                exec(block, names)
+    return names
+
+
+def _command(command: str) -> None:
+    if command.startswith("netsim "):
+        done = CliRunner().invoke(app, command.split()[1:])
+        assert done.exit_code == 0, (command, done.output, done.exception)
+        return
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(["bash", "-c", command], env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr[-1000:]
 
 
 class Files:
@@ -69,47 +104,56 @@ def files() -> Files:
 
 def needs(*packages: str) -> Any:
     """The first of some modules; the test is skipped if one is not installed."""
-    first, *_ = map(pytest.importorskip, packages)
+    first, *_ = (pytest.importorskip(package, reason=f"{package} is not installed") for package in packages)
     return first
 
 
-def test_the_page_has_the_tools() -> None:
-    rows = re.findall(r"^\| ([^|]+) \| [\d., ]+ \| ", (DOCS / "howto" / "exchange.md").read_text("utf-8"), re.MULTILINE)
-    named = {name.split(",")[0].split(" of ")[0].lower() for name in rows}
-    tests = [name.removeprefix("test_").removesuffix("_reads") for name in globals() if name.endswith("_reads")]
-    others = {"pandas", "polars", "duckdb", *(module.split(".")[0] for module in LOADERS)}
-    assert named == {name.split("_and_")[0] for name in tests} | others
+VERDICTS = ("works", "partly", "refused", "not installable")
 
 
-def test_pynwb_reads(files: Files) -> None:
+def test_each_row_has_a_test_of_its_verdict() -> None:
+    text = (HOWTO / "exchange.md").read_text("utf-8")
+    rows = re.findall(rf"^\| (\w+)[^|]*\| `[^|]+` \| [^|]+ \| ({'|'.join(VERDICTS)}) \|", text, re.MULTILINE)
+    tests = [name for name in globals() if name.endswith(tuple(each.replace(" ", "_") for each in VERDICTS))]
+    assert sorted(f"test_{tool.lower()}_{verdict.replace(' ', '_')}" for tool, verdict in rows) == sorted(tests)
+
+
+def test_pynwb_works(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     pynwb = needs("pynwb")
+    names = follow("exchange", "Exchange", "NWB")
+    expected = netsim.present("digits", index=[3, 7])
+    printed = dict(re.findall(r"^output (\d): ([\d.]+) ms$", capsys.readouterr().out, re.MULTILINE))
+    assert {int(neuron): float(time) for neuron, time in printed.items()} == pytest.approx(
+        {neuron: time for neuron, time in enumerate(expected["output"][1]) if np.isfinite(time)}, abs=5e-4
+    )
+    assert names["trials"]["presentation"].tolist() == [3, 7]
     name = files.spikes("nwb", "pynwb.nwb")
     assert pynwb.validate(path=name) == []
     with pynwb.NWBHDF5IO(name, "r") as stream:
         files.assert_same([1000 * train for train in stream.read().units.to_dataframe()["spike_times"]])
 
 
-def test_nwbinspector_reads(files: Files) -> None:
+def test_nwbinspector_works(files: Files) -> None:
     nwbinspector = needs("nwbinspector", "pynwb")
     result = nwbinspector.inspect_nwbfile(nwbfile_path=files.spikes("nwb", "inspected.nwb"))
     suggestion = nwbinspector.Importance.BEST_PRACTICE_SUGGESTION
     assert all(message.importance.value <= suggestion.value for message in result)
 
 
-def test_pynapple_reads(files: Files) -> None:
+def test_pynapple_works(files: Files) -> None:
     data = needs("pynapple", "pynwb").load_file(files.spikes("nwb", "pynapple.nwb"))
     files.assert_same([1000 * train.index.values for train in data["units"].values()])
     assert len(data["trials"]) == SHOWN
     assert {"layer", "map", "y", "x", "neuron"} <= set(data["units"].metadata_columns)
 
 
-def test_spikeinterface_reads(files: Files) -> None:
+def test_spikeinterface_works(files: Files) -> None:
     extractors = needs("spikeinterface.extractors", "pynwb")
     sorting = extractors.read_nwb_sorting(files.spikes("nwb", "si.nwb"), sampling_frequency=1e6, t_start=0.0)
     files.assert_same([sorting.get_unit_spike_train(unit) / 1000 for unit in sorting.unit_ids], 1e-3)
 
 
-def test_neo_reads(files: Files) -> None:
+def test_neo_works(files: Files) -> None:
     neo = needs("neo", "pynwb")
     from neo.utils import cut_segment_by_epoch
 
@@ -122,25 +166,35 @@ def test_neo_reads(files: Files) -> None:
     assert [train.size for train in cut[1].spiketrains] == np.isfinite(second).astype(int).tolist()
 
 
-def test_elephant_reads(files: Files) -> None:
+def test_elephant_works(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     statistics, neo = needs("elephant.statistics"), needs("neo")
+    follow("exchange", "Neo", without="viziphant")
+    printed = re.findall(r"^label \d: ([\d.]+) Hz, peak \d+ spikes$", capsys.readouterr().out, re.MULTILINE)
+    hidden = netsim.present("digits", limit=3)["hidden"]
+    expected = np.isfinite(hidden).mean(axis=1) * 1000 / files.simulation.network.duration
+    np.testing.assert_allclose(np.array(printed, float), expected, rtol=0, atol=0.01)
     (whole,) = neo.io.NeoMatlabIO(files.spikes("neo", "elephant.mat")).read_block().segments
     rates = [float(statistics.mean_firing_rate(train).rescale("Hz")) for train in whole.spiketrains]
     duration = SHOWN * files.simulation.network.duration / 1000
     np.testing.assert_allclose(rates, [len(train) / duration for train in session(files.simulation)])
 
 
-def test_viziphant_reads(files: Files) -> None:
-    rasterplot = needs("viziphant.rasterplot", "neo")
-    from netsim.exchange.spikes.neo import to_block
-
-    axes = rasterplot.rasterplot(list(to_block(files.simulation, ["hidden"]).segments[0].spiketrains))
+def test_viziphant_works() -> None:
+    needs("viziphant.rasterplot", "neo")
+    axes = follow("exchange", "Neo")["axes"]
     drawn = sum(len(points.get_offsets()) for points in axes.collections)
-    assert drawn == np.isfinite(files.simulation["hidden"][0]).sum()
+    assert drawn == np.isfinite(netsim.present("digits", index=[2])["hidden"]).sum()
+    assert Path("rasterplot.png").stat().st_size > 1000
 
 
-def test_libsonata_reads(files: Files) -> None:
+def test_libsonata_works(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     libsonata = needs("libsonata")
+    follow("exchange", "SONATA", "Networks: SONATA")
+    out = capsys.readouterr().out
+    output = netsim.present("digits", index=[7])["output"]
+    assert len(re.findall(r"^output \d: \d+\.\d{3} ms$", out, re.MULTILINE)) == np.isfinite(output).sum()
+    total = files.model.weights["output.kernel"][:, 3].sum()
+    assert f"edges onto output 3: 200, from hidden\nsum of their weights: {total:.3f}\n" in out
     spikes = libsonata.SpikeReader(files.spikes("sonata", "libsonata.h5"))
     assert sum(len(spikes[name].get()) for name in spikes.get_population_names()) == len(files.times)
     folder = files.network("sonata-network", "libsonata.sonata")
@@ -149,10 +203,10 @@ def test_libsonata_reads(files: Files) -> None:
     np.testing.assert_array_equal(weights, files.model.weights["output.kernel"])
 
 
-def test_bmtk_and_nest_reads(files: Files) -> None:
-    """A phased network is accepted; a free one with ramps fires the same first spikes in NEST."""
+def test_bmtk_partly() -> None:
+    """It accepts the phased network of the page, and fires the spikes of a free one with a step for each delay of 0."""
     needs("bmtk", "nest")
-    _run_in_bmtk(files.network("sonata-network", "phased.sonata"))
+    _alone("follow('exchange', 'Networks: SONATA', 'In bmtk and NEST')")
     neurons = netsim.Neurons("free", threshold=1.0, tau=16.0, bias=True)
     layers = (netsim.Layer("hidden", netsim.Dense(30), neurons), netsim.Layer("output", netsim.Dense(10), neurons))
     free = netsim.Network.chain("free", netsim.IntensityEncoder((8, 8, 1), 16.0), layers, 64.0)
@@ -162,62 +216,90 @@ def test_bmtk_and_nest_reads(files: Files) -> None:
     rows = [f"0,{neuron},{time!r}" for neuron, time in enumerate(times)]
     Path("stimulus.csv").write_text("\n".join(["presentation,neuron,latency_ms", *rows]) + "\n")
     shown = netsim.read_stimuli("stimulus.csv", (8, 8, 1)).stimuli(free.encoder)
-    model, engine = netsim.Model(free, weights), netsim.make_engine("event", free, dt=0.1)
+    model, engine = netsim.Model(free, weights), netsim.make_engine("event", free, dt=DT)
     simulation = netsim.present(model, shown, index=[0], engine=engine)
-    netsim.export(model, "free.sonata", "sonata-network")
-    netsim.export(simulation, "free.sonata/stimulus.h5", "sonata", populations=["stimulus"])
-    result = _run_in_bmtk("free.sonata")
-    for name in ("hidden", "output"):
-        latencies = simulation[name]
-        fired = np.flatnonzero(np.isfinite(latencies[0]))
-        assert sorted(result[name]) == fired.tolist()
-        assert all(abs(result[name][neuron] - latencies[0, neuron]) < 0.35 for neuron in fired.tolist())
-
-
-def _run_in_bmtk(folder: str) -> dict[str, dict[int, float]]:
-    """First spikes (ms) by population and node, from a process of its own."""
+    netsim.export(model, "digits.sonata", "sonata-network")
+    netsim.export(simulation, "digits.sonata/stimulus.h5", "sonata", populations=["stimulus"])
+    program = (HOWTO / "exchange.md").read_text("utf-8")
+    (program,) = re.findall(r"```python\n(from contextlib import chdir\n.*?)```", program, re.DOTALL)
+    _alone(f"exec({program!r})")
     import h5py
 
-    program = (
-        "from bmtk.simulator import pointnet as p; c = p.Config.from_json('simulation_config.json', validate=True);"
-        " c.build_env(force=True); n = p.PointNetwork.from_config(c); p.PointSimulator.from_config(c, n).run()"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-500:]
-    with h5py.File(f"{folder}/output/spikes.h5") as file:
-        groups = {name: group for name, group in file["spikes"].items() if "node_ids" in group}
-        return {
-            name: dict(zip(group["node_ids"][:], group["timestamps"][:], strict=True)) for name, group in groups.items()
-        }
+    with h5py.File("digits.sonata/output/spikes.h5") as file:
+        for late, name in enumerate(("hidden", "output"), start=1):
+            found = file["spikes"][name]
+            theirs = np.full(free.population(name).size, np.inf)
+            theirs[found["node_ids"][:]] = found["timestamps"][:]
+            _assert_late(theirs, simulation[name][0], late)
 
 
-def _by_pandas(name: str) -> Any:
+def _assert_late(theirs: np.ndarray, ours: np.ndarray, projections: int) -> None:
+    """The same neurons fire, at most one step later for each projection."""
+    np.testing.assert_array_equal(np.isfinite(theirs), np.isfinite(ours))
+    late = (theirs - ours)[np.isfinite(ours)]
+    assert late.size
+    assert np.abs(late).max() <= projections * DT + 1e-6, late
+
+
+def _alone(expression: str) -> None:
+    """Evaluate in a process of its own, because NEST has one state for a process."""
+    program = f"import runpy\nfollow = runpy.run_path({__file__!r})['follow']\n{expression}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-1000:]
+
+
+def test_pynn_works() -> None:
+    """The page's stimulus in NEST and Brian2, with a step for each projection."""
+    needs("pyNN", "nest")
     import pandas as pd
 
-    if name.endswith(".parquet"):
-        return pd.read_parquet(name)["latency_ms"]
-    exact: Any = {} if Version(pd.__version__) >= Version("3.1") else {"float_precision": "round_trip"}
-    return pd.read_csv(name, **exact)["latency_ms"]
+    follow("exchange", "Networks: PyNN")
+    Path("brian_preferences").write_text('codegen.target = "numpy"\n')  # no compiler is needed
+    _command(f"python digits.pynn/run.py brian2 stimulus.csv in_brian2.csv --dt {DT}")
+    network = netsim.load_preset("digits")
+    expected = netsim.present("digits", index=[3], engine=netsim.make_engine("event", network, dt=DT))
+    for table in ("first_spikes.csv", "in_brian2.csv"):
+        spikes = pd.read_csv(table)
+        for projections, name in enumerate(("hidden", "output"), start=1):
+            rows = spikes[spikes["layer"] == name]
+            theirs = np.full(network.population(name).size, np.inf)
+            theirs[rows["neuron"]] = rows["latency_ms"]
+            _assert_late(theirs, expected[name][0], projections)
 
 
-def _by_polars(name: str) -> Any:
-    polars = needs("polars")
-    return (polars.read_parquet if name.endswith(".parquet") else polars.read_csv)(name)["latency_ms"]
-
-
-def _by_duckdb(name: str) -> Any:
-    return needs("duckdb").sql(f"select latency_ms from '{name}'").fetchnumpy()["latency_ms"]
-
-
-@pytest.mark.parametrize("read", [_by_pandas, _by_polars, _by_duckdb])
-@pytest.mark.parametrize("to", ["csv", "parquet"])
-def test_tables(read: Callable[[str], Any], to: str, files: Files) -> None:
+def _tables(files: Files, read: Callable[[str], Any]) -> None:
     needs("pyarrow")
-    np.testing.assert_array_equal(np.sort(np.asarray(read(files.spikes(to, f"t.{to}")))), files.times)
+    for to in ("csv", "parquet"):
+        np.testing.assert_array_equal(np.sort(np.asarray(read(files.spikes(to, f"t.{to}")))), files.times)
 
 
-def test_nir_reads(files: Files) -> None:
+def test_pandas_works(files: Files) -> None:
+    import pandas as pd
+
+    follow("exchange", "CSV and Parquet")
+    exact: Any = {} if Version(pd.__version__) >= Version("3.1") else {"float_precision": "round_trip"}
+    _tables(files, lambda name: (pd.read_parquet(name) if "parq" in name else pd.read_csv(name, **exact))["latency_ms"])
+
+
+def test_polars_works(files: Files) -> None:
+    polars = needs("polars")
+    columns = json.loads(polars.read_parquet_metadata(files.spikes("parquet", "t.parquet"))["columns"])
+    assert columns["latency_ms"]["unit"] == "ms"
+    _tables(files, lambda name: (polars.read_parquet if "parq" in name else polars.read_csv)(name)["latency_ms"])
+
+
+def test_duckdb_works(files: Files) -> None:
+    duckdb = needs("duckdb")
+    entries = f"parquet_kv_metadata('{files.spikes('parquet', 't.parquet')}')"
+    ((text,),) = duckdb.sql(f"select decode(value) from {entries} where decode(key) = 'columns'").fetchall()
+    assert json.loads(text)["latency_ms"]["unit"] == "ms"
+    _tables(files, lambda name: duckdb.sql(f"select latency_ms from '{name}'").fetchnumpy()["latency_ms"])
+
+
+def test_nir_works(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     nir = needs("nir")
+    follow("exchange", "Networks: NIR")
+    assert "hidden: may fire from 16.0 ms to 48.0 ms" in capsys.readouterr().out
     events = nir.read_data(files.spikes("nirdata", "n.nird")).nodes["hidden_neurons"].observables["spikes"]
     ours = files.simulation["hidden"]
     np.testing.assert_allclose(np.sort(1000 * events.time[events.idx != -1]), np.sort(ours[np.isfinite(ours)]))
@@ -226,22 +308,13 @@ def test_nir_reads(files: Files) -> None:
     assert netsim.import_network("n.nir").network == files.model.network
 
 
-LOADERS: dict[str, Callable[[Any, Any], Any]] = {
-    "norse.torch": lambda module, graph: module.from_nir(graph),
-    "sinabs.nir": lambda module, graph: module.from_nir(graph, batch_size=1),
-    "snntorch.import_nir": lambda module, graph: module.import_from_nir(graph),
-    "spikingjelly.activation_based.nir_exchange": lambda module, graph: module.import_from_nir(graph, dt=1.0),
-}
-
-
-@pytest.mark.parametrize("module", LOADERS)
-def test_simulators(module: str, files: Files) -> None:
-    """They load the graph; with the program of the page on NIR all latencies on a time grid are the same."""
+def _simulator(files: Files, module: str, load: Callable[[Any, Any], Any]) -> None:
+    """It loads the graph; with the program of the page on NIR all latencies on a time grid are the same."""
     torch, nir, name = needs("torch"), needs("nir"), module.split(".")[0]
     path = files.network("nir", f"{name}.nir")
-    LOADERS[module](needs(module), nir.read(path))
+    load(needs(module), nir.read(path))
     page: dict[str, Any] = {}
-    for program in re.findall(r"```python\n(.*?)```", (DOCS / "howto" / "nir.md").read_text("utf-8"), re.DOTALL)[:2]:
+    for program in re.findall(r"```python\n(.*?)```", (HOWTO / "nir.md").read_text("utf-8"), re.DOTALL)[:2]:
         exec(program, page)
     stimuli = files.stimuli.latencies(np.arange(SHOWN))
     engine = netsim.make_engine("event", files.model.network, dt=1.0)
@@ -252,7 +325,63 @@ def test_simulators(module: str, files: Files) -> None:
         np.testing.assert_array_equal(result[f"{population}_neurons"].numpy(), expected[population])
 
 
-def test_tonic_reads(files: Files) -> None:
+def test_norse_works(files: Files) -> None:
+    _simulator(files, "norse.torch", lambda norse, graph: norse.from_nir(graph))
+
+
+def test_sinabs_works(files: Files) -> None:
+    _simulator(files, "sinabs.nir", lambda sinabs, graph: sinabs.from_nir(graph, batch_size=1))
+
+
+def test_snntorch_works(files: Files) -> None:
+    _simulator(files, "snntorch.import_nir", lambda snntorch, graph: snntorch.import_from_nir(graph))
+
+
+def test_spikingjelly_works(files: Files) -> None:
+    module = "spikingjelly.activation_based.nir_exchange"
+    _simulator(files, module, lambda jelly, graph: jelly.import_from_nir(graph, dt=1.0))
+
+
+def test_spyx_works(files: Files) -> None:
+    _simulator(files, "spyx.nir", lambda spyx, graph: spyx.from_nir(graph, np.zeros((1, 1, 8, 8, 1), np.float32)))
+
+
+def test_neurobench_partly(files: Files) -> None:
+    """Static metrics of a graph that snnTorch loads."""
+    static, models = needs("neurobench.metrics.static", "snntorch", "nirtorch"), needs("neurobench.models")
+    from snntorch.import_nir import import_from_nir
+
+    nir = needs("nir")
+    model = models.SNNTorchModel(import_from_nir(nir.read(files.network("nir", "neurobench.nir"))))
+    assert static.ParameterCount()(model) == sum(weights.size for weights in files.model.weights.values())
+    assert static.ConnectionSparsity()(model) == 0
+
+
+def test_rockpool_refused(files: Files) -> None:
+    rockpool, nir = needs("rockpool.nn.modules.torch.nir"), needs("nir")
+    with pytest.raises(NotImplementedError, match=r"Cannot convert .*Flatten"):
+        rockpool.from_nir(nir.read(files.network("nir", "rockpool.nir")))
+    graph = nir.NIRGraph.from_list(nir.IF(r=np.ones(3), v_threshold=np.ones(3)))
+    with pytest.raises(NotImplementedError, match=r"Cannot convert .*IF"):
+        rockpool.from_nir(graph)
+
+
+def test_nengo_refused() -> None:
+    nengo = needs("nengo")
+    modules = [module.name for module in pkgutil.walk_packages(nengo.__path__, "nengo.")]
+    assert not [name for name in modules if re.search("nir|sonata|pynn|neuroml", name)]
+
+
+def test_lava_not_installable() -> None:
+    needs("lava")
+    with pytest.raises(ValueError, match="mutable default"):
+        importlib.import_module("lava.proc.lif.process")
+
+
+def test_tonic_works(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    needs("tonic")
+    follow("event_data", "From events to latencies", "tonic's transforms on both sides")
+    assert "Stimuli(60 of shape (8, 8, 1)" in capsys.readouterr().out
     transforms = importlib.import_module("tonic.transforms")
     view = netsim.EventView(files.stimuli, transforms.Compose([transforms.DropEvent(p=0.0)]))
     encoder = netsim.EventEncoder((8, 8, 1), t_max=16.001, polarity="merged")
@@ -262,7 +391,7 @@ def test_tonic_reads(files: Files) -> None:
     np.testing.assert_allclose(back, expected, rtol=0, atol=5e-4 + 1e-9)
 
 
-def test_pandoc_reads(files: Files) -> None:
+def test_pandoc_works(files: Files) -> None:
     pypandoc = needs("pypandoc")
     text = netsim.to_markdown(netsim.describe(files.model.network))
     Path("methods.md").write_text(text, encoding="utf-8")

@@ -118,7 +118,10 @@ def _synapses_node(
     if network.is_recurrent(projection):
         metadata["counts_from_ms"] = network.neurons(projection.target).onset
     if projection.is_delayed_per("synapse"):
-        metadata["delay_ms"] = weights[delay_name(projection)]  # shape of the weights in netsim
+        delays = weights[delay_name(projection)]
+        metadata["delay_ms"] = delays  # shape of the weights in netsim
+        if not layout.has_parallel_synapses(projection):
+            metadata["synapse_delay_ms"] = layout.to_nir(projection, delays)  # shape of the weights of the node
     if layout.is_sparse(projection):
         metadata |= {"connectivity": projection.connectivity.pattern(), "kernel": kernel}
     weight = layout.to_nir(projection, kernel)

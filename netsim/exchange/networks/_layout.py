@@ -71,6 +71,13 @@ class Layout:
         one_position = window is not None and (window.size, *window.source[:2], *window.shape[:2]) == (1, 1, 1, 1, 1)
         return projection.target not in self.with_maps and not (projection in self._network.weighted and one_position)
 
+    def has_parallel_synapses(self, projection: Projection) -> bool:
+        """Return whether a matrix sums several synapses between two neurons."""
+        if not self.is_sparse(projection):
+            return False
+        pre, post, _ = self._network.connections(projection)
+        return len(np.unique(np.column_stack((pre, post)), axis=0)) < len(pre)
+
     def to_nir(self, projection: Projection, kernel: np.ndarray) -> np.ndarray:
         """Return weights in NIR's order, shape `weight_shape`. Weights of relays are ones, of any shape."""
         if projection.target in self.with_maps:

@@ -26,10 +26,12 @@ _NEURON = {"y": "y", "x": "x", "channel": "map", "neuron": "neuron"}
 def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
     """Write `netsim.analysis.spike_table`. See `netsim.exchange.export`.
 
-    The record is written to the metadata of a Parquet file, or to a JSON file next to a CSV file.
+    The record is written to the metadata of a Parquet file, or to a JSON file next to a CSV file. Both also have units
+    and descriptions of the columns.
     """
     from netsim.files import write_text, write_together
     from netsim.spikes.files import write_table
+    from netsim.spikes.units import described
 
     table = spikes.table()
     table["layer"] = table["layer"].cat.set_categories(list(chosen_layers(spikes, layers)))
@@ -40,7 +42,7 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
 
     def both(folder: Path) -> list[Path]:
         files = [provenance(folder / path.name), folder / path.name]
-        write_text(files[0], to_json(record) + "\n")
+        write_text(files[0], to_json({**record, "columns": described(map(str, table.columns))}) + "\n")
         write_table(table, files[1])
         return files
 

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netsim.errors import DataWarning, warn_user
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import PICOSECOND
 from netsim.exchange.trains import chosen_layers, coordinates_of, judged, session, session_times, to_json
 from netsim.files import write_by_name
 from netsim.seams import spike_formats
+
+_MANY_PARTS = 20_000
+"""Parts of trains that Neo cuts in a minute; it takes about 3 ms for each."""
 
 if TYPE_CHECKING:
     import neo
@@ -127,6 +131,11 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
     import neo
 
     block = to_session(spikes, layers, record)
+    parts = len(block.segments[0].spiketrains) * len(spikes.indices)
+    if parts > _MANY_PARTS:
+        slow = f"Neo takes minutes to cut all presentations out of this file ({parts:,} parts of trains)"
+        fast = "netsim.exchange.spikes.neo.to_block returns them at once, or choose fewer layers or presentations"
+        warn_user(f"{path}: {slow}; {fast}", DataWarning)
     write_by_name(path, lambda temporary: neo.io.NeoMatlabIO(str(temporary)).write_block(block))
 
 

@@ -72,7 +72,7 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
     )
     bounds = session(spikes, SECONDS)
     columns = [_column(name, TRIAL_COLUMNS[name], data) for name, data in trials(spikes, bounds).items()]
-    presented = "presentations; a spike's latency is its time from the start"
+    presented = "presentations, with times in seconds; a spike's latency is its time from start_time"
     file.trials = pynwb.epoch.TimeIntervals(name="trials", description=presented, columns=columns)
     file.units = _units(spikes, layers, bounds)
     file.add_scratch(to_json(record), name="simulation", description="what was simulated, as JSON")

@@ -183,7 +183,7 @@ def event_fields(
     Raise a DataError if a field is missing or contains fractions, or an event lies outside the shape or before the
     start.
     """
-    names = () if not isinstance(events, np.ndarray) else events.dtype.names or ()
+    names = () if not isinstance(events, np.ndarray) else events.dtype.fields or ()  # also titles of fields
     height, width, polarities = shape
     spare = {name for name, size in (("y", height), ("p", polarities)) if size == 1}
     missing = [name for name in ("x", "y", "t", "p") if name not in names and name not in spare]
