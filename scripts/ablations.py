@@ -78,7 +78,7 @@ def base(
         layers,
         duration={"phased": 768.0, "staggered": 384.0, "free": 256.0}[regime],
         weighting=weighting,
-        learning=Learning(**(settings | {"label_smoothing": 0.05, "edges": "stop"} | learning)),
+        learning=Learning(**(settings | {"label_smoothing": 0.05, "derivative": "linear", "edges": "stop"} | learning)),
         training=Training("fashion-mnist", **trained),
     )
 

@@ -111,7 +111,7 @@ def numbers() -> Iterator[tuple[str, np.ndarray]]:
 
 def _learning(**settings: Any) -> netsim.Learning:
     """Return settings of a training that starts with drawn weights, as in presets."""
-    return netsim.Learning(fitted=False, edges="pass", **settings)
+    return netsim.Learning(**({"derivative": "linear", "fitted": False, "edges": "pass"} | settings))
 
 
 def _trained(network: netsim.Network, precision: Any, learning: netsim.Learning) -> np.ndarray:

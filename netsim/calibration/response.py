@@ -116,6 +116,9 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
     If the neuron's equations are linear below threshold, the response is independent of the potential, and only the
     approximation causes errors. Otherwise, as with conductances, the fit is valid at the operating point only.
 
+    The slope of the approximation at a spike is not the slope of the potential. So the network of the fit learns with
+    ``derivative="linear"``.
+
     Parameters
     ----------
     engine : OwnBrian2Engine
@@ -171,7 +174,8 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
         dataclasses.replace(each, psp=fitted[each.name]) if each.name in fitted else each
         for each in network.projections
     )
-    return PSPFit(dataclasses.replace(network, projections=projections), responses)
+    learning = dataclasses.replace(network.learning, derivative="linear")
+    return PSPFit(dataclasses.replace(network, projections=projections, learning=learning), responses)
 
 
 def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, breakpoints: int) -> Response:

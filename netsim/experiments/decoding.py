@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from netsim.experiments.experiment import Unit
+from netsim.experiments.networks import RULE
 from netsim.runs.model import Model
 from netsim.specification import Network
 
@@ -51,7 +52,7 @@ def latency_network(name: str, afferents: int, hidden: int, classes: int, window
         LatencyEncoder((1, 1, afferents), window),
         layers,
         duration=4 * window,
-        learning=Learning(rate=0.003, schedule="cosine", sharpness=64.0, edges="stop"),
+        learning=Learning(rate=0.003, schedule="cosine", sharpness=64.0, **RULE),
         training=Training(epochs=epochs, validation=0),
     )
 

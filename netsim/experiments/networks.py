@@ -10,6 +10,9 @@ from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Netwo
 WINDOW = 64.0
 """Encoding window (ms): a pixel of intensity x fires at (1 - x)·WINDOW."""
 
+RULE: dict[str, Any] = {"derivative": "linear", "edges": "stop"}
+"""Choices of the learning rule in all experiments. The recipes were chosen with them."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -70,7 +73,7 @@ def stimulus_driven(
         IntensityEncoder(shape, WINDOW),
         layers,
         duration=max(ends),
-        learning=Learning(**{"rate": recipe.rate, "sharpness": recipe.sharpness, "edges": "stop", **(learning or {})}),
+        learning=Learning(**{"rate": recipe.rate, "sharpness": recipe.sharpness, **RULE, **(learning or {})}),
         training=Training(**training),
     )
 

@@ -78,7 +78,8 @@ class Learning:
     margin : float
         Relative targets: minimum lag of the other neurons behind the winner (ms).
     derivative : {"linear", "exact"}
-        Derivative of the latency with respect to the potential: constant per layer, or from the slope at the spike.
+        Derivative of the latency with respect to the potential, from an assumed slope at threshold or from the slope at
+        the spike. Networks with loops need the exact one in the regimes ``free`` and ``staggered``.
     propagation : {"slope", "causal"}
         Factor of a displacement in the backward pass: the slope of the PSP at the postsynaptic spike, or 1 if the
         presynaptic spike came first and 0 otherwise.
@@ -142,12 +143,12 @@ class Learning:
     sharpness: float = 8.0
     label_smoothing: float = 0.0
     margin: float = 8.0
-    derivative: Literal["linear", "exact"] = "linear"
+    derivative: Literal["linear", "exact"] = "exact"
     propagation: Literal["slope", "causal"] = "slope"
     normalised: bool = False
     activity: float = 0.0
     optimizer: str = "adam"
-    rate: float = 0.001
+    rate: float = 0.002
     momentum: float = 0.9
     schedule: str = "one-cycle"
     weight_decay: float = 0.0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.errors import SpecificationError
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
 from netsim.experiments.fields import setting
+from netsim.experiments.networks import RULE
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Dale(Experiment):
             IntensityEncoder((28, 28, 1), span),
             tuple(layers),
             duration=end,
-            learning=Learning(rate=self.rate, sharpness=4.0, label_smoothing=0.05, averaging=0.999, edges="stop"),
+            learning=Learning(rate=self.rate, sharpness=4.0, label_smoothing=0.05, averaging=0.999, **RULE),
             training=Training(dataset=self.dataset, epochs=self.epochs, validation=self.images // 12),
         )
 
