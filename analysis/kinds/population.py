@@ -10,7 +10,7 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
-from netsim.analysis.networks import ROUNDING
+from netsim.analysis.networks import RELATIVE_ROUNDING
 from netsim.analysis.style import FAINT, Palette, drawing
 from netsim.errors import SpecificationError
 from netsim.spikes.columns import LayerSpikes
@@ -233,7 +233,7 @@ def _intervals(latencies: np.ndarray, tag: np.ndarray, labels: int) -> tuple[np.
     whole, without = measures(turn >= 0), np.array([measures(turn != group) for group in range(groups)])
     error = np.sqrt((groups - 1) / groups * np.square(without - without.mean(axis=0)).sum(axis=0))
     half = stdtrit(groups - 1, 0.975) * error
-    half = np.where(half > ROUNDING * np.abs(whole), half, np.nan)
+    half = np.where(half > RELATIVE_ROUNDING * np.abs(whole), half, np.nan)
     return np.array(whole) - half, np.array(whole) + half
 
 
