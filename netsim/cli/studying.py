@@ -74,10 +74,12 @@ def study(
     Files are STUDY.csv, with one row per level and seed, STUDY.png and .svg, with 95 % confidence bands over seeds, \
 and STUDY.json, a record of what was simulated. Chosen layers follow the name, as in STUDY-LAYER.csv.
 
-    Each of several networks counts once: the table has a row per network, and intervals are over networks. With \
+    Each of several networks counts once: the table has a row per network, and intervals are over networks. \
+STUDY-networks.csv splits the variance into networks, draws and stimuli, with an interval over all three. With \
 --against, STUDY-comparison.csv has the differences of two groups of networks, with interval, effect and test.
     """
     from netsim.analysis.members import members_of
+    from netsim.analysis.nesting import nested_intervals
     from netsim.analysis.networks import compare_networks
     from netsim.analysis.studies import StudyOfNetwork, join_networks, run_studies
     from netsim.engines import make_engine
@@ -129,17 +131,19 @@ and STUDY.json, a record of what was simulated. Chosen layers follow the name, a
     with options.distributed_over(scheduler, workers) as distribution, counting(f"studying {name}", total) as advance:
         frames = run_studies(chosen_networks, advance, distribution)
     record = records_of_each[0] if not several else {"networks": records_of_each}
-    compared = None
+    compared = nested = None
     if not several:
         frame = frames[0].drop(columns=["network", "group"])
     else:
         frame = join_networks(frames[: len(members)])
+        nested = nested_intervals(frame)
         if others:
             compared = compare_networks(frame, join_networks(frames[len(members) :]))
     files = write_study(frame, record, folder, tables)
-    if compared is not None:
-        write_table(compared, folder / f"{stem}-comparison.csv")
-        files.append(str(folder / f"{stem}-comparison.csv"))
+    for what, summary in (("networks", nested), ("comparison", compared)):
+        if summary is not None:
+            write_table(summary, folder / f"{stem}-{what}.csv")
+            files.append(str(folder / f"{stem}-{what}.csv"))
     if as_json:
         rows = {"rows": records(frame), "files": files}
         print_json(record | rows | ({"comparison": records(compared)} if compared is not None else {}))

@@ -227,6 +227,9 @@ def test_several_networks_count_once_each(netsim: Netsim, run: Path) -> None:
     assert set(compared["networks"]) == {2}
     assert set(compared["against_networks"]) == {1}
     assert Path("studies-networks/spike-deletion-comparison.csv").is_file()
+    nested = pd.read_csv("studies-networks/spike-deletion-networks.csv")
+    assert {"sd_networks", "sd_draws", "sd_stimuli", "low", "high"} <= set(nested.columns)
+    assert set(nested["networks"]) == {2}
     assert "networks" in netsim("study", "spike-deletion", "run", "more1", *shared).out
     done = netsim("analyse", "sparseness", "run", "more1", "more2", "--limit", 20)
     assert (done.code, done.err) == (0, "")
