@@ -240,6 +240,17 @@ def brian2_compiles_nothing() -> Iterator[None]:
 
 
 @pytest.fixture
+def only_pictures(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that names the figures of reports; drawing all takes seconds."""
+
+    def choose(*names: str) -> None:
+        for module in ("pictures", "page"):
+            monkeypatch.setattr(f"netsim.reporting.{module}.sections", lambda: {"Figures": list(names)})
+
+    return choose
+
+
+@pytest.fixture
 def idx_data() -> Path:
     """The folder that NETSIM_DATA names, with MNIST and Fashion-MNIST."""
     if _DATA is None or not (_DATA / "mnist").is_dir():

@@ -54,9 +54,8 @@ def handed(run: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("pictures", "page"):
-        monkeypatch.setattr(f"netsim.reporting.{module}.sections", dict)
+def _no_pictures(only_pictures: Callable[..., None]) -> None:
+    only_pictures()
 
 
 def test_compare_names_its_engines_and_takes_the_one_of_the_run(netsim: Netsim, run: Path, made: _Made) -> None:

@@ -31,7 +31,8 @@ def test_the_training_says_which_epoch_is_kept_and_why(trained: str, netsim: Net
     assert again.keys() == {"run", "epochs", "best_epoch", "seconds"}
 
 
-def test_it_is_tested_drawn_and_reported(trained: str, netsim: Netsim) -> None:
+def test_it_is_tested_drawn_and_reported(trained: str, netsim: Netsim, only_pictures: Callable[..., None]) -> None:
+    only_pictures("learning")
     assert netsim("evaluate", "run", "--limit", 20, "--json").json()["presentations"] == 20
     assert netsim("plot", "learning", "run", "--out", "learning.png").code == 0
     assert netsim("report", "run", "--out", "page.html").code == 0

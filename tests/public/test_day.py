@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,7 +12,7 @@ import pytest
 import netsim
 
 
-def test_from_a_training_to_a_report() -> None:
+def test_from_a_training_to_a_report(only_pictures: Callable[..., None]) -> None:
     pytest.importorskip("nir", reason="the network is written for NIR, of the extra 'exchange'")
     model = netsim.train("digits", "run", epochs=1)
     assert netsim.load_model("run").sha256 == model.sha256
@@ -48,6 +49,7 @@ def test_from_a_training_to_a_report() -> None:
     netsim.export(model, "network.nir")
     assert netsim.import_network("network.nir").network == model.network
 
+    only_pictures("confusion")
     report = netsim.report(model, "report.html")
     assert report.evaluation.strict_accuracy == evaluation.strict_accuracy
     assert {path.name for path in Path().iterdir()} == {

@@ -219,7 +219,8 @@ def test_the_former_train_is_a_conversation() -> None:
     assert first.history[0].keys() == second.history[0].keys()
 
 
-def test_a_report_may_be_written_again() -> None:
+def test_a_report_may_be_written_again(only_pictures: Callable[..., None]) -> None:
+    only_pictures("confusion")
     report = netsim.report(MODEL, "first.html", limit=5)
     with pytest.warns(DeprecationWarning, match=r"netsim.write_report is deprecated; use netsim.report\(model, path\)"):
         netsim.write_report(report, Path("second.html"))

@@ -63,14 +63,16 @@ def test_what_cannot_be_drawn_says_why(silent_source: Source) -> None:
     assert plt.get_fignums() == open_before
 
 
-def test_names_of_classes_are_shown_letter_by_letter() -> None:
+def test_names_of_classes_are_shown_letter_by_letter(only_pictures: Callable[..., None]) -> None:
     """They come with a stranger's data set, and matplotlib reads mathematics between dollar signs."""
+    with_names = "raster", "group-raster", "confusion", "errors"
+    only_pictures(*with_names, "network")
     network = load_preset("digits")
     digits = load_splits(network).test.first(40)
     named = dataclasses.replace(digits, classes=tuple(rf"$\frac{{$ {label}" for label in range(10)))
     pictures = draw_pictures(source_of(network, named), Path(), limit=40)
     assert [picture.kind for picture in pictures if not picture.uri] == []
-    for kind in ("raster", "group-raster", "confusion", "errors"):
+    for kind in with_names:
         drawn = html.unescape(Path(f"{kind}.svg").read_text(encoding="utf-8"))
         assert r"$\frac{$ " in drawn, kind
         assert r"\$" not in drawn, kind
@@ -96,9 +98,8 @@ def test_columns_stand_in_pairs() -> None:
 
 
 @pytest.mark.nightly
-def test_40000_neurons_stay_light(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = {"A single presentation": sections()["A single presentation"]}
-    monkeypatch.setattr("netsim.reporting.pictures.sections", lambda: shown)
+def test_40000_neurons_stay_light(only_pictures: Callable[..., None]) -> None:
+    only_pictures(*sections()["A single presentation"])
     network = load_preset("rcsnn-mnist")
     image = np.random.default_rng(0).integers(0, 256, (1, *network.encoder.shape)).astype(np.uint8)
     for picture in draw_pictures(source_of(network, Stimuli(image, np.array([3]), 255, network.encoder)), Path()):
@@ -116,13 +117,15 @@ def test_figures_of_decisions_need_labels(silent_source: Source) -> None:
 
 
 def test_a_figure_of_ones_own_that_fails_does_not_take_the_others_with_it(
-    silent_source: Source, registered: Callable[..., None]
+    silent_source: Source, registered: Callable[..., None], only_pictures: Callable[..., None]
 ) -> None:
     def draw(source: Source, choice: Choice) -> Drawn:
         raise AttributeError("no such thing")
 
     mine = Plot("mine", "of mine", section="Decisions", title="Mine", caption="None.", draw=draw)
     registered(figures, "mine", mine)
+    assert "mine" in sections()["Decisions"]
+    only_pictures("kernels", "mine", "confusion")
     pictures = {picture.kind: picture for picture in draw_pictures(silent_source, Path())}
     assert pictures["mine"].reason.endswith("fails: AttributeError('no such thing')")
     assert pictures["kernels"].uri
