@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import atexit
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import numba
@@ -79,7 +79,7 @@ for line in sys.stdin:
 """
 
 
-@cache
+@functools.cache
 def _forking() -> subprocess.Popen[str]:
     """A process without netsim that imported numba once, which takes longer than what most programs do."""
     pipe = subprocess.PIPE
