@@ -41,14 +41,11 @@ def verdict(tool: str, packages: list[str]) -> tuple[str, str]:
     return newest, passed[1].replace("_", " ") if passed else "fails"
 
 
-def update(row: re.Match[str]) -> str:
-    """Return the start of a row with the newest versions and the verdict."""
-    title, tool, packages = row.groups()
+for title, tool, packages in ROW.findall(PAGE.read_text("utf-8")):
     if sys.argv[1:] and tool not in sys.argv[1:]:
-        return row[0]
+        continue
     versions, found = verdict(tool.lower(), packages.split())
     print(f"{title} {versions}: {found}", flush=True)
-    return f"| {title} | `{packages}` | {versions} | {found} |"
-
-
-PAGE.write_text(ROW.sub(update, PAGE.read_text("utf-8")), encoding="utf-8")
+    row = f"| {title} | `{packages}` | {versions} | {found} |"
+    old = re.escape(f"| {title} | `{packages}` | ") + r"[^|]* \| [^|]* \|"
+    PAGE.write_text(re.sub(old, row, PAGE.read_text("utf-8")), encoding="utf-8")

@@ -79,7 +79,8 @@ def test_the_class_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_damaged_files_are_named(content: bytes, why: str) -> None:
     class Digits:
-        data = ["good.bin", "bad.bin"]
+        def __init__(self) -> None:
+            self.data = ["good.bin", "bad.bin"]
 
         def __len__(self) -> int:
             return 2

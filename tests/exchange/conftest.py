@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from netsim.runs.model import Model
 from netsim.seams import connectivities
-from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
+from netsim.specification import (
+    PSP,
+    Convolution,
+    Delays,
+    Dense,
+    IntensityEncoder,
+    Layer,
+    Network,
+    Neurons,
+    Pooling,
+    Population,
+    Projection,
+)
 from netsim.spikes import LayerSpikes, Spikes
 
 EXPECTED = (
@@ -72,3 +86,33 @@ def drawn() -> ModuleType:
     connectivities.register("every-other-neuron")(module.EveryOther)
     connectivities.register("pairs-with-replacement")(module.DrawnPairs)
     return module
+
+
+@pytest.fixture(scope="session")
+def free_network() -> Callable[..., Network]:
+    """A function of the PSP of one projection and of other settings, which returns a network of the regime `free`.
+
+    It has maps, relays, a loop, ends, and delays of all kinds.
+    """
+
+    def build(psp: PSP | None = None, **settings: Any) -> Network:
+        free = Neurons("free", threshold=0.8, tau=16.0, end=40.0)
+        populations = (
+            Population("conv", (4, 5, 2), Neurons("free", threshold=0.5, tau=16.0, bias=True)),
+            Population("pool", (2, 2, 2), None),
+            Population("e", (12,), free),
+            Population("i", (4,), free),
+            Population("output", (3,), free),
+        )
+        projections = (
+            Projection("stimulus", "conv", Convolution(2, 3, padding=1), delay=0.5),
+            Projection("conv", "pool", Pooling(2), delay=1.0),
+            Projection("pool", "e", Dense(), psp or PSP(), delay=1.0),
+            Projection("i", "e", Dense(), delay=2.0),
+            Projection("e", "i", Dense(), delay=Delays("synapse", mean=3.0, spread=1.0)),
+            Projection("e", "output", Dense(), delay=Delays("axon", mean=3.0, spread=1.0)),
+        )
+        encoder = IntensityEncoder((4, 5, 1), t_max=16.0)
+        return Network("free", encoder, populations, projections, duration=64.0, **settings)
+
+    return build

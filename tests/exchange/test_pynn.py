@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,11 @@ from netsim.runs.model import Model
 from netsim.specification import (
     PSP,
     Convolution,
-    Delays,
     Dense,
     IntensityEncoder,
+    Layer,
     Network,
     Neurons,
-    Pooling,
     Population,
     PopulationWinners,
     Projection,
@@ -36,31 +36,6 @@ from netsim.weights.layout import Weights, weight_shapes
 DT = 0.1
 HOPS = 4
 """Largest number of projections between the stimulus and a neuron, without loops. Each may add a step."""
-
-
-def _free() -> Network:
-    """Maps, relays, a loop, ends, and delays of all kinds."""
-    free = Neurons("free", threshold=0.8, tau=16.0, end=40.0)
-    return Network(
-        "free",
-        IntensityEncoder((4, 5, 1), t_max=16.0),
-        (
-            Population("conv", (4, 5, 2), Neurons("free", threshold=0.5, tau=16.0, bias=True)),
-            Population("pool", (2, 2, 2), None),
-            Population("e", (12,), free),
-            Population("i", (4,), free),
-            Population("output", (3,), free),
-        ),
-        (
-            Projection("stimulus", "conv", Convolution(2, 3, padding=1), delay=0.5),
-            Projection("conv", "pool", Pooling(2), delay=1.0),
-            Projection("pool", "e", Dense(), PSP("triangle", rise=8.0, fall=16.0), delay=1.0),
-            Projection("i", "e", Dense(), delay=2.0),
-            Projection("e", "i", Dense(), delay=Delays("synapse", mean=3.0, spread=1.0)),
-            Projection("e", "output", Dense(), delay=Delays("axon", mean=3.0, spread=1.0)),
-        ),
-        duration=64.0,
-    )
 
 
 def _in_turn(regime: str) -> Network:
@@ -75,7 +50,23 @@ def _in_turn(regime: str) -> Network:
     return Network(regime, IntensityEncoder((4, 5, 1), t_max=16.0), populations, projections, duration=64.0)
 
 
-NETWORKS = {"free": _free(), "staggered": _in_turn("staggered"), "phased": _in_turn("phased")}
+def _leaky() -> Network:
+    """Maps and ends, with time constants of membrane and synapse that differ, and that are equal."""
+    layers = (
+        Layer("conv", Convolution(2, 3), Neurons(threshold=0.3, tau=10.0, family="leaky", tau_syn=4.0, bias=True)),
+        Layer("output", Dense(6), Neurons(threshold=0.3, tau=8.0, family="leaky", bias=True, end=50.0), delay=1.5),
+    )
+    return Network.chain("leaky", IntensityEncoder((4, 5, 1), t_max=16.0), layers, 64.0)
+
+
+NETWORKS = ("free", "leaky", "staggered", "phased")
+
+
+@pytest.fixture
+def network(name: str, free_network: Callable[..., Network]) -> Network:
+    if name == "free":
+        return free_network(PSP("triangle", rise=8.0, fall=16.0))
+    return _leaky() if name == "leaky" else _in_turn(name)
 
 
 def _weights(network: Network) -> Weights:
@@ -86,12 +77,11 @@ def _weights(network: Network) -> Weights:
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("simulator", ["brian2", "nest"])
-def test_simulators_fire_the_same_first_spikes(simulator: str, name: str) -> None:
+def test_simulators_fire_the_same_first_spikes(simulator: str, network: Network) -> None:
     """Each projection adds at most a time step."""
     for package in ("pyNN", simulator):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed; pip install pynn nest-simulator")
-    network = NETWORKS[name]
     weights = _weights(network)
     stimuli = np.random.default_rng(1).uniform(0, 16, (1, *network.encoder.shape)).round(1)
     expected = make_engine("event", network, dt=DT).present(Batch(stimuli, weights))
@@ -120,7 +110,7 @@ def test_simulators_fire_the_same_first_spikes(simulator: str, name: str) -> Non
 
 
 def test_the_folder_holds_network_program_and_provenance() -> None:
-    network = NETWORKS["phased"]
+    network = _in_turn("phased")
     export(Model(network, _weights(network)), "network.pynn", record={"seed": 3})
     names = {path.name for path in Path("network.pynn").iterdir()}
     assert names == {"run.py", "network.json", "synapses.npz", "provenance.json"}

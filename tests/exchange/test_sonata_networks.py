@@ -21,13 +21,10 @@ from netsim.exchange.networks.sonata_network import without_primitive
 from netsim.runs.model import Model
 from netsim.specification import (
     PSP,
-    Convolution,
-    Delays,
     Dense,
     IntensityEncoder,
     Network,
     Neurons,
-    Pooling,
     Population,
     PopulationWinners,
     Projection,
@@ -41,30 +38,9 @@ h5py = pytest.importorskip("h5py")
 
 
 @pytest.fixture
-def network() -> Network:
-    """Maps, relays, a loop, ends, and delays of all kinds, as NEST's neurons can have them."""
-    free = Neurons("free", threshold=0.8, tau=16.0, end=40.0)
-    return Network(
-        "loop",
-        IntensityEncoder((4, 5, 1), t_max=16.0),
-        (
-            Population("conv", (4, 5, 2), Neurons("free", threshold=0.5, tau=16.0, bias=True)),
-            Population("pool", (2, 2, 2), None),
-            Population("e", (12,), free),
-            Population("i", (4,), free),
-            Population("output", (3,), free),
-        ),
-        (
-            Projection("stimulus", "conv", Convolution(2, 3, padding=1), delay=0.5),
-            Projection("conv", "pool", Pooling(2), delay=1.0),
-            Projection("pool", "e", Dense(), delay=1.0),
-            Projection("i", "e", Dense(), delay=2.0),
-            Projection("e", "i", Dense(), delay=Delays("synapse", mean=3.0, spread=1.0)),
-            Projection("e", "output", Dense(), delay=Delays("axon", mean=3.0, spread=1.0)),
-        ),
-        duration=64.0,
-        training=Training(dt=0.1),
-    )
+def network(free_network: Callable[..., Network]) -> Network:
+    """As NEST's neurons can have it."""
+    return free_network(training=Training(dt=0.1))
 
 
 def _weights(network: Network, seed: int = 0) -> Weights:

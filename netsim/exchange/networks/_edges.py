@@ -1,4 +1,4 @@
-"""The synapses of a projection as lists, for formats that store each synapse."""
+"""The synapses of a projection as lists, and the time step, for formats that store each synapse."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from netsim.weights.delays import ON_TIME, axonal_delay, synaptic_delay
-from netsim.weights.layout import kernel_name
-
 if TYPE_CHECKING:
     from netsim.specification import Network, Projection
     from netsim.weights.layout import Weights
+
+
+_STEP = 0.1  # ms; of networks that were trained in exact time
+
+
+def time_step(network: Network) -> float:
+    """Return the time step (ms) of a simulation of the network in other tools."""
+    return network.training.dt or _STEP
 
 
 class Synapses(NamedTuple):
@@ -26,6 +31,9 @@ class Synapses(NamedTuple):
 
 def synapses_of(network: Network, projection: Projection, weights: Weights) -> Synapses:
     """List the synapses of a projection. Synapses onto relays have the weight 1."""
+    from netsim.weights.delays import ON_TIME, axonal_delay, synaptic_delay
+    from netsim.weights.layout import kernel_name
+
     pre, post, of_weight = network.connections(projection)
     kernel = weights.get(kernel_name(projection))
     weight = np.ones(len(pre)) if kernel is None else kernel.ravel()[of_weight].astype(np.float64)

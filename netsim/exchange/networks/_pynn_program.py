@@ -5,8 +5,9 @@
 ``network.json`` and ``synapses.npz`` next to this program contain the network. You may change them, or this program.
 The files of spikes have the columns presentation, layer, neuron and latency_ms.
 
-- A neuron is IF_curr_exp with time constants so long that nothing decays: a synaptic current is constant, and the
-  potential rises as a ramp. The capacitance (nF) is the time constant of netsim (ms).
+- A neuron is IF_curr_exp. The capacitance (nF) is the time constant of netsim (ms).
+- Leaky neurons have their own time constants. Those of others are so long that nothing decays: a synaptic current is
+  constant, and the potential rises as a ramp.
 - A postsynaptic potential with several breakpoints is a synapse per breakpoint. Each starts later by the breakpoint.
 - A neuron is refractory after its first spike.
 - Outside the firing window the threshold is out of reach.
@@ -41,12 +42,14 @@ def build(sim: Any, network: dict[str, Any], dt: float, stimulus: dict[int, floa
     populations = {STIMULUS: sim.Population(len(times), sim.SpikeSourceArray(spike_times=times), label=STIMULUS)}
     for each in network["populations"]:
         name, threshold, tau = each["name"], each["threshold"], each["tau"]
-        cell = {"v_rest": 0.0, "v_reset": 0.0, "tau_m": MEMBRANE, "cm": tau, "tau_refrac": 2 * network["duration"]}
-        bias = arrays[f"{name}.bias"]
-        cell |= {"tau_syn_E": SYNAPSE, "tau_syn_I": SYNAPSE, "i_offset": bias}
+        membrane, synapse, bias = each["tau_m"] or MEMBRANE, each["tau_syn"] or SYNAPSE, arrays[f"{name}.bias"]
+        if synapse == membrane:
+            synapse *= 1 + 1e-6  # equal ones have another closed form, which Brian2 does not find
+        cell = {"v_rest": 0.0, "v_reset": 0.0, "tau_m": membrane, "cm": tau, "tau_refrac": 2 * network["duration"]}
+        cell |= {"tau_syn_E": synapse, "tau_syn_I": synapse, "i_offset": bias}
         cell["v_thresh"] = FAR * threshold if each["onset"] else threshold
         populations[name] = sim.Population(each["size"], sim.IF_curr_exp(**cell), label=name)
-        populations[name].initialize(v=-bias * start / tau)
+        populations[name].initialize(v=-bias * membrane / tau * np.expm1(start / membrane))
         if each["drive"]:
             first, last = start + each["onset"], start + network["duration"]
             populations[name].inject(sim.DCSource(amplitude=each["drive"], start=first, stop=last))

@@ -15,19 +15,19 @@ import numpy as np
 
 from netsim.errors import DataError, RunError
 from netsim.exchange.formats import NetworkFormat
+from netsim.exchange.networks._edges import synapses_of, time_step
 from netsim.exchange.trains import to_json
 from netsim.seams import network_formats
 from netsim.specification import STIMULUS
 
 if TYPE_CHECKING:
-    from netsim.specification import Network, Population
+    from netsim.specification import Network, Population, Projection
     from netsim.weights.layout import Weights
 
 PROGRAM, NETWORK, SYNAPSES, RECORD = "run.py", "network.json", "synapses.npz", "provenance.json"
 MOST_SYNAPSES = 2**23
 """Largest number of synapses of a network. PyNN needs a few hundred bytes for each."""
 _RELAY = 1e6  # nA; weight of a synapse onto a relay, which reaches the threshold of a relay at once
-_STEP = 0.1  # ms; time step of networks trained in exact time
 
 
 def write(network: Network, weights: Weights, path: Path, record: Mapping[str, Any] | None) -> None:
@@ -49,7 +49,7 @@ def _check(network: Network, path: Path) -> None:
             lack = "has winners, which PyNN has not"
             raise DataError(f"{path}: {population.name} {lack}; export the network as nir or sonata-network")
     synapses = sum(
-        network.synapse_count(each) * (len(each.psp.kernel) if network.weight_shape(each) else 1)
+        network.synapse_count(each) * (len(each.psp.kernel) if _has_psp(network, each) else 1)
         for each in network.projections
     )
     if synapses > MOST_SYNAPSES:
@@ -57,7 +57,6 @@ def _check(network: Network, path: Path) -> None:
 
 
 def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str, Any] | None) -> None:
-    from netsim.exchange.networks._edges import synapses_of
     from netsim.weights.layout import bias_name
 
     arrays: dict[str, np.ndarray] = {}
@@ -73,7 +72,7 @@ def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str,
     content = {
         "name": network.name,
         "duration": network.duration,
-        "dt": network.training.dt or _STEP,
+        "dt": time_step(network),
         STIMULUS: int(np.prod(network.shapes[STIMULUS])),
         "populations": [_population(network, population) for population in network.populations],
         "projections": [
@@ -81,7 +80,7 @@ def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str,
                 "name": each.name,
                 "source": each.source,
                 "target": each.target,
-                "breakpoints": each.psp.kernel if network.weight_shape(each) else [(0.0, 1.0)],
+                "breakpoints": each.psp.kernel if _has_psp(network, each) else [(0.0, 1.0)],
             }
             for each in network.projections
         ],
@@ -92,12 +91,21 @@ def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str,
     (folder / PROGRAM).write_text(program, encoding="utf-8")
 
 
+def _has_psp(network: Network, projection: Projection) -> bool:
+    """Return whether breakpoints of the projection, and not the neurons, determine postsynaptic potentials."""
+    return bool(network.weight_shape(projection)) and network.neurons(projection.target).rates is None
+
+
 def _population(network: Network, population: Population) -> dict[str, Any]:
     row: dict[str, Any] = {"name": population.name, "size": population.size, "end": network.duration}
+    row |= {"tau_m": None, "tau_syn": None}
     if not population.integrates:
         return row | {"threshold": 0.5, "tau": 1.0, "onset": 0.0, "drive": 0.0, "gate": None}
     neurons = population.dynamics
     row |= {"threshold": neurons.threshold, "tau": neurons.tau, "onset": neurons.onset, "drive": neurons.drive}
+    if neurons.rates is not None:
+        row |= {"tau_m": neurons.rates.leak and 1 / neurons.rates.leak}
+        row |= {"tau_syn": neurons.rates.decay and 1 / neurons.rates.decay}
     return row | {"end": network.window_end(population), "gate": neurons.gate if neurons.gated else None}
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.exchange.formats import Imported, NetworkFormat
+from netsim.exchange.networks._edges import synapses_of, time_step
 from netsim.exchange.presentations import reading, whole_numbers
 from netsim.exchange.trains import coordinates_of, to_json
 from netsim.seams import network_formats
@@ -39,7 +40,6 @@ MOST_EDGES = 2**28
 """Largest number of edges of a network, about 10 GB."""
 _FOR_EVER = 1e9  # ms; time constant without decay within a presentation
 _FAR = 1e6  # times the threshold: a step of such a current keeps neurons silent, whatever their input
-_STEP = 0.1  # ms; time step of networks trained in exact time
 _BYTES = 200  # upper bound of the size of an edge, a node or a weight
 _LONGEST = 2**24  # characters of a specification
 
@@ -144,7 +144,6 @@ def _write_nodes(group: h5py.Group, network: Network, name: str, weights: Weight
 
 
 def _write_edges(file: h5py.File, network: Network, projection: Projection, weights: Weights, number: int) -> None:
-    from netsim.exchange.networks._edges import synapses_of
     from netsim.weights.delays import synaptic_delay
     from netsim.weights.layout import kernel_name
 
@@ -165,11 +164,7 @@ def _write_edges(file: h5py.File, network: Network, projection: Projection, weig
         if late is not None:
             group["all_delays"] = late
     attributes["conduction_delay"] = synapses.delay
-    attributes["delay"] = np.maximum(synapses.delay, _step(network))  # NEST needs a delay of at least a step
-
-
-def _step(network: Network) -> float:
-    return network.training.dt or _STEP
+    attributes["delay"] = np.maximum(synapses.delay, time_step(network))  # NEST needs a delay of at least a step
 
 
 def _node_types(network: Network) -> pd.DataFrame:
@@ -253,7 +248,7 @@ def _simulation(network: Network) -> dict[str, Any]:
     return {
         "manifest": {"$BASE_DIR": "."},
         "network": f"$BASE_DIR/{CIRCUIT}",
-        "run": {"tstop": network.duration, "dt": _step(network), "random_seed": 0},
+        "run": {"tstop": network.duration, "dt": time_step(network), "random_seed": 0},
         "inputs": {STIMULUS: stimulus, **currents},
         "node_sets": {name: {"population": name} for name in network.shapes},
         "output": {"output_dir": "$BASE_DIR/output", "log_file": "log.txt", "spikes_file": "spikes.h5"},
@@ -367,7 +362,7 @@ def without_primitive(network: Network) -> list[str]:
         words.append(f"postsynaptic potentials ({', '.join(shapes)}; replaced by exponential currents)")
     if any(population.winners is not None for population in network.populations):
         words.append("winners")
-    return [*words, f"delays below the time step of {_step(network):g} ms", "the latency code", "learning"]
+    return [*words, f"delays below the time step of {time_step(network):g} ms", "the latency code", "learning"]
 
 
 _SUMMARY = "the network and its weights as a folder of nodes, edges and configuration for bmtk and NEST, without spikes"
