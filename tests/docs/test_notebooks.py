@@ -31,8 +31,9 @@ def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     if path.stem in NEEDS_DATA and not Path(os.environ.get("NETSIM_DATA", ""), NEEDS_DATA[path.stem]).is_file():
         pytest.skip(f"the notebook {path.stem} needs {NEEDS_DATA[path.stem]} in the folder of NETSIM_DATA")
     book = nbformat.read(path, 4)
-    shown = _pictures(book)
+    shown, texts = _pictures(book), _texts(book)
     nbclient.NotebookClient(book, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert _texts(book) == texts, f"stored outputs are stale; run scripts/notebooks.sh {path.stem}"
     assert _pictures(book) == shown
     assert shown > 0
 
@@ -50,6 +51,13 @@ def test_every_notebook_can_be_found() -> None:
     assert "docs/howto/index.md" in (DOCS.parent / "README.md").read_text(encoding="utf-8")
     text = (DOCS / "howto" / "index.md").read_text(encoding="utf-8")
     assert [path.name for path in NOTEBOOKS if f"](notebooks/{path.name})" not in text] == []
+
+
+def _texts(book: Any) -> list[str]:
+    """What cells print and return, without the speed of progress bars."""
+    outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
+    texts = [str(output.get("text") or output.get("data", {}).get("text/plain", "")) for output in outputs]
+    return [text for text in texts if "presentations/s" not in text and text.strip()]
 
 
 def _pictures(book: Any) -> int:
