@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netsim.specification import Network, Shape
 
 _GAP = 0.18  # between bands of height 1
+GREY: Colour = (0.6, 0.6, 0.6)
 _RASTERISE = 1500  # spikes of a layer above which SVG and PDF embed a bitmap
 
 
@@ -39,6 +40,7 @@ def raster(
     classes: Sequence[str] = (),
     ax: Axes | None = None,
     palette: Palette = None,
+    against: pd.DataFrame | None = None,
 ) -> Axes:
     """Draw the spikes of one presentation, layer above layer, with the stimulus at the bottom.
 
@@ -59,6 +61,8 @@ def raster(
         Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As for `netsim.analysis.theme`.
+    against : pandas.DataFrame, optional
+        Spike table of one presentation to compare with. Its spikes that `frame` lacks are grey.
 
     Returns
     -------
@@ -85,9 +89,12 @@ def raster(
     require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     spikes, presentation = one_presentation(frame, presentation)
     check_layers(spikes, network)
+    other = None if against is None else _missing(one_presentation(against, None)[0], spikes)
     with drawing(ax, 7.0, 0.9 + 0.62 * len(network.shapes), palette) as axes:
         for name, shape, bottom, colour in draw_bands(axes, network, _GAP, 0.12):
             layer = spikes[spikes["layer"] == name]
+            if other is not None:
+                _draw_spikes(axes, other[other["layer"] == name], shape, bottom, GREY)
             _draw_spikes(axes, layer, shape, bottom, colour)
             if not is_tiny(axes):
                 note_beside(axes, bottom + 0.5, f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired")
@@ -100,6 +107,12 @@ def raster(
         axes.set_title(f"presentation {presentation}{silence}", pad=8 + 1.6 * rows * font_size("legend.fontsize"))
         _mark_decision(axes, spikes, network, classes)
     return axes
+
+
+def _missing(other: pd.DataFrame, spikes: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of another presentation whose spikes this one lacks."""
+    keys = ["layer", "neuron", "latency_ms"]
+    return other[~other.set_index(keys).index.isin(spikes.set_index(keys).index)]
 
 
 def _draw_spikes(axes: Axes, layer: pd.DataFrame, shape: Shape, bottom: float, colour: Colour) -> None:

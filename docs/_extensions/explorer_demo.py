@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import importlib.resources
 import json
 import subprocess
 import sys
@@ -17,26 +16,32 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from netsim.exploring.serving import read_page
+
 DEMO = "howto/explore/demo"
 
 
 def demo(stored: bytes) -> str:
     """Return the page with its style, its scripts and compressed answers. It needs neither a server nor a network."""
-    folder = importlib.resources.files("netsim.exploring") / "page"
-    page, style, script, drawing = (
-        (folder / name).read_text("utf-8") for name in ("page.html", "page.css", "page.js", "draw.js")
-    )
-    module = f"data:text/javascript;base64,{base64.b64encode(drawing.encode()).decode()}"
+    files = {name: content.decode() for name, content in read_page().items()}
+    page, style = files.pop(""), files.pop("page.css")
+    # scripts at data addresses import others by names of an import map
+    scripts = {name: text.replace('"./', '"netsim/') for name, text in files.items()}
+    addresses = {f"netsim/{name}": f"data:text/javascript;base64,{_encoded(text)}" for name, text in scripts.items()}
     parts = {
         '<link rel="stylesheet" href="page.css">': f"<style>\n{style}</style>",
-        '<script type="module" src="page.js"></script>': '<script type="text/plain" id="stored">'
-        f"{base64.b64encode(stored).decode()}</script>\n"
-        f'<script type="module">\n{script.replace("./draw.js", module)}</script>',
+        '<script type="module" src="page.js"></script>': f'<script type="text/plain" id="stored">{_encoded(stored)}'
+        f'</script>\n<script type="importmap">{json.dumps({"imports": addresses})}</script>\n'
+        '<script type="module">import "netsim/page.js";</script>',
     }
     for part, content in parts.items():
         assert page.count(part) == 1, part
         page = page.replace(part, content)
     return page
+
+
+def _encoded(content: bytes | str) -> str:
+    return base64.b64encode(content if isinstance(content, bytes) else content.encode()).decode()
 
 
 def write(app: Any, error: Exception | None) -> None:
@@ -70,26 +75,26 @@ def store(path: Path) -> None:
         explorer = Explorer(run, name="runs/digits-seed0")
     test = explorer.stimuli
     explorer.stimuli = test.pick(np.array([np.flatnonzero(test.labels == digit)[0] for digit in range(10)]))
-    kept: dict[str, Any] = {"about:0": explorer.about() | {"studies": []}}
+    kept: dict[str, Any] = {"about:0": json.loads(explorer.ask("about", {}).content) | {"studies": []}}
 
     def ask(index: int, question: str, **given: Any) -> Any:
         content, kind = explorer.ask(question, {"view": {"index": index}} | given)
-        answer = json.loads(content, parse_float=_short) if "json" in kind else base64.b64encode(content).decode()
+        answer = json.loads(content, parse_float=_short) if "json" in kind else _encoded(content)
         kept[":".join(map(str, (question, index, *given.values())))] = answer
         return answer
 
     for index in range(10):
-        ask(index, "answer")
+        ask(index, "spikes")
         for layer, part in (("stimulus", "pixels"), ("hidden", "neurons"), ("output", "neurons")):
-            ask(index, "each", layer=layer, part=part)
-        hidden: set[int] = set()
+            ask(index, "effects", layer=layer, part=part)
+        hidden = {each["neuron"] for each in ask(index, "deciding-neurons")["neurons"]}
         for neuron in range(10):
-            ask(index, "trace", layer="output", neuron=neuron)
-            hidden.update(ask(index, "why", layer="output", neuron=neuron)["causes"][0]["neurons"][:15])
+            ask(index, "shares", layer="output", neuron=neuron)
+            hidden.update(ask(index, "causes", layer="output", neuron=neuron)["causes"][0]["neurons"][:15])
         for neuron in sorted(hidden):
-            ask(index, "why", layer="hidden", neuron=neuron)
+            ask(index, "causes", layer="hidden", neuron=neuron)
         for neuron in range(64):
-            ask(index, "why", layer="stimulus", neuron=neuron)
+            ask(index, "causes", layer="stimulus", neuron=neuron)
     path.write_bytes(gzip.compress(json.dumps(kept, separators=(",", ":")).encode(), mtime=0))
 
 

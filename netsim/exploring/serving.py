@@ -17,6 +17,7 @@ import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsim.data.stimuli import Stimuli
@@ -35,8 +36,7 @@ LARGEST = 2_000_000
 """Bytes of a question."""
 _ASKED = 1000
 """Kinds of questions of all pages whose newest is remembered."""
-PAGE = {"": "text/html", "page.css": "text/css", "page.js": "text/javascript", "draw.js": "text/javascript"}
-"""Files of the page, and their media types. The page itself has the empty name."""
+_KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self' data: blob:; base-uri 'none'; form-action 'none';"
@@ -93,6 +93,13 @@ class Guard:
         )
 
 
+def read_page() -> dict[str, bytes]:
+    """Return the files of the page by name. The page itself has the empty name."""
+    folder = importlib.resources.files("netsim.exploring") / "page"
+    files = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+    return {"": files.pop("page.html")} | files
+
+
 def application(explorer: Explorer, token: str, port: int) -> Starlette:
     """Return the application. It answers one question at a time.
 
@@ -105,8 +112,7 @@ def application(explorer: Explorer, token: str, port: int) -> Starlette:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    folder = importlib.resources.files("netsim.exploring") / "page"
-    files = {name: (folder / (name or "page.html")).read_bytes() for name in PAGE}
+    files = read_page()
     alone = threading.Lock()
     arrivals = itertools.count()
     newest: OrderedDict[tuple[str, str], int] = OrderedDict()  # by page and question
@@ -115,7 +121,8 @@ def application(explorer: Explorer, token: str, port: int) -> Starlette:
         name = request.path_params.get("name", "")
         if name not in files:
             return Response(status_code=404)
-        return Response(files[name], media_type=PAGE[name], headers=_HEADERS)
+        kind = _KINDS[Path(name or "page.html").suffix]
+        return Response(files[name], media_type=kind, headers=_HEADERS)
 
     def answer(question: str, body: bytes, is_stale: Callable[[], bool]) -> Response:
         try:

@@ -171,7 +171,7 @@ class View:
         given = self.to_dict()
         said = [f"{name} {given[name]:g}" for name in ("contrast", "noise", "occlusion") if name in given]
         said = ["drawing"] * ("drawing" in given) + said
-        said += [f"{name} {level:g}" for name, level in self.studies.items()]
+        said += [f"{name} {level:g}{_unit(name)}" for name, level in self.studies.items()]
         said += [f"switched {STIMULUS}:{_listed(self.switched)}"] * ("switched" in given)
         for which, noun in (("silenced", "lesion of"), ("maps", "lesion of map")):
             said += [f"{noun} {name}:{_listed(chosen)}" for name, chosen in getattr(self, which).items()]
@@ -427,6 +427,12 @@ def disturbs_stimulus(name: str) -> bool:
     from netsim.studies.study import StimulusStudy
 
     return isinstance(studies.require(name), StimulusStudy)
+
+
+def _unit(name: str) -> str:
+    """Return the unit of the levels of a study, such as `` ms``, if it has one."""
+    _, bracket, unit = studies.require(name).level.rstrip(")").rpartition("(")
+    return f" {unit}" if bracket else ""
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -123,6 +123,8 @@ class Study:
         Levels are integers; default levels are multiples of the encoding window; levels are time steps.
     random : bool
         Seeds have an effect.
+    is_spatial : bool
+        Moves spikes along rows and columns of the stimulus, so it needs more than one of both.
     order : int
         Sort key of lists.
     scope : Scope, optional
@@ -156,6 +158,7 @@ class Study:
     in_windows: bool = False
     is_grid: bool = False
     random: bool = True
+    is_spatial: bool = False
     order: int = 1000
     scope: Scope | None = None
     control: str = ""

@@ -134,9 +134,10 @@ def test_a_pinned_view_is_compared(page: Any) -> None:
 
 
 def test_exact_times_are_compared_with_the_grid(page: Any) -> None:
+    page.select_option("#grid", "2")
     page.click("#exact")
     _expect(page, "#versus", ". 0 spikes", there=False)
-    _expect(page, "#decision", "A: the same stimulus, exact times")
+    _expect(page, "#decision", "(grid of 2 ms). A: the same stimulus, exact times")
     page.click("#next")
     page.select_option("#dt", "event:0")
     _expect(page, "#versus", ". 0 spikes")  # A follows the stimulus
@@ -170,6 +171,8 @@ def test_numbers_are_exact_and_refused_out_of_range(page: Any) -> None:
     field.press("Enter")
     _expect(page, "#error", "must be a number from 0 to")
     assert field.input_value() == "5"
+    field.fill("5")  # a valid entry, also the same one, ends the message
+    page.wait_for_selector("#error", state="hidden")
     page.fill("#index", "100000")
     page.press("#index", "Enter")
     _expect(page, "#error", "must be a whole number from 0 to 359")
@@ -184,6 +187,66 @@ def test_wrong_and_close_decisions_are_found(page: Any) -> None:
     page.click("#next-wrong")
     _expect(page, "#searched", "wrong decisions")
     _expect(page, "#decision", "✗")
+
+
+def test_a_label_filters_stimuli_and_searches(page: Any) -> None:
+    page.select_option("#label", "4")
+    for button in ("#next", "#next", "#previous", "#next-close", "#next-close"):
+        page.click(button)
+        page.wait_for_selector("body[data-busy=false]")
+        assert page.evaluate("import('./state.js').then(({ page }) => page.about.labels[page.view.index])") == 4
+    _expect(page, "#searched", "test stimuli of 4")
+    _expect(page, "#among", " of 4")
+    assert page.input_value("#label") == "4"
+
+
+def test_everything_undone_comes_back(page: Any) -> None:
+    page.click("#clear")
+    _expect(page, "#decision", "nothing is shown, because no input fires")
+    page.click("#pin")
+    drawing = page.inner_text("#python")
+    page.click("#reset")
+    _expect(page, "#python", "index=[0]")
+    page.click("#undo")
+    _expect(page, "#python", drawing)
+    _expect(page, "#decision", "pinned")
+    page.keyboard.press("Control+Shift+z")
+    _expect(page, "#python", "index=[0]")
+
+
+def test_the_hidden_neuron_that_decides_is_named(page: Any) -> None:
+    page.click("#decide")
+    page.wait_for_selector("#deciders button")
+    first = page.inner_text("#deciders tbody tr >> nth=0").split()
+    assert first[0] in page.inner_text("#decider")
+    assert "can rank" in page.inner_text("#measures")
+    page.click("#deciders tbody tr >> nth=0 >> text=Lesion")
+    _expect(page, "#lesions", first[0])
+    _expect(page, "#margin", "Dashed lines are A")
+    page.wait_for_selector("#deciding:not(.old)")
+    _expect(page, "#deciders", first[0], there=False)
+
+
+def test_results_that_are_no_more_true_vanish(page: Any) -> None:
+    page.click("#try")
+    page.wait_for_selector("#effects li")
+    page.select_option("#rival", "9")
+    page.click("#try")
+    _expect(page, "#outcome", "before 9")
+    page.click("#next")
+    assert page.input_value("#rival") == ""
+    silent = "{ silenced: { output: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] } }"
+    page.evaluate(f"import('./changing.js').then(({{ change }}) => change({silent}))")
+    _expect(page, "#outcome", "No output fires, so there is no lead")
+    assert page.locator("#effects *").count() == 0
+    assert page.is_hidden("#error")
+
+
+def test_the_menu_leads_to_every_part(page: Any) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.click("#menu >> text=What if")
+    top = page.evaluate("document.getElementById('what-if').getBoundingClientRect().top")
+    assert 0 < top < 400
 
 
 def test_a_lesioned_neuron_is_called_lesioned(page: Any) -> None:
@@ -322,8 +385,24 @@ def test_the_page_fits_a_telephone(page: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
+def test_a_loop_of_excitation_and_inhibition_is_explored(browser: Any, idx_data: Path) -> None:
+    model = netsim.load_model("ei-mnist")
+    stimuli = netsim.load_splits(model.network, data_dir=str(idx_data)).test.first(20)
+    with _page_of(browser, model, stimuli) as page:
+        page.locator("#changes input[type=range]").nth(2).focus()  # noise of weights
+        page.keyboard.press("End")
+        _expect(page, "#versus", ". 0 spikes", there=False)
+        page.click("#reset")
+        page.click("#decide")
+        _expect(page, "#decider", "tory:")
+        page.click("#deciders button >> nth=0")
+        _expect(page, "#fields", "inhibitory: ")
+        _expect(page, "#fields", "excitatory: ")
+
+
 def test_the_plane_of_yin_yang_follows_the_mouse(browser: Any) -> None:
     with _page_of(browser, "yin-yang") as page:
+        assert page.locator(".slider", has_text="pixels").count() == 0
         page.check("#follow")
         box = page.locator("#points").bounding_box()
         decisions = set()
@@ -351,8 +430,8 @@ def test_a_loop_and_recordings_of_events_are_explored(browser: Any) -> None:
         page.select_option("#part", "maps:maps")
         page.click("#try")
         _expect(page, "#outcome", "3 maps were lesioned")
-        _expect(page, "#effects", "of 3 right")
-        page.locator("#effects li button").first.click()
+        _expect(page, "#effects", "Over the first 3 test stimuli")
+        page.locator("#effects td button").first.click()
         _expect(page, "#lesions", "map maps:")
         page.select_option("#part", "pixels:stimulus")
         page.click("#try")

@@ -16,7 +16,20 @@ import pytest
 
 import netsim
 from netsim.exploring import Explorer, View
-from netsim.exploring.explorer import SupersededError
+from netsim.exploring.asking import questions
+from netsim.exploring.explorer import SupersededError, decision_of
+from netsim.exploring.questions.about import about
+from netsim.exploring.questions.accuracy import accuracy
+from netsim.exploring.questions.causes import causes
+from netsim.exploring.questions.deciding_neurons import deciding_neurons
+from netsim.exploring.questions.effects import effects
+from netsim.exploring.questions.figure import figure
+from netsim.exploring.questions.plane import plane
+from netsim.exploring.questions.repeats import repeats
+from netsim.exploring.questions.search import search
+from netsim.exploring.questions.shares import shares
+from netsim.exploring.questions.spikes import spikes as spikes_of
+from netsim.exploring.questions.table import table
 from netsim.exploring.view import Changed
 from netsim.measuring.metrics import decide
 from tests.exploring.networks import images, recordings
@@ -49,7 +62,7 @@ def _read(explorer: Explorer, answer: bytes) -> tuple[dict[str, Any], list[dict[
 
 
 def test_an_answer_has_the_spikes_that_present_returns(looped: Explorer) -> None:
-    header, (shown, other) = _read(looped, looped.answer(View(index=2), View(index=2)))
+    header, (shown, other) = _read(looped, spikes_of(looped, View(index=2), View(index=2)).content)
     spikes = netsim.present(looped.model, looped.stimuli, index=[2])
     for name in spikes:
         np.testing.assert_array_equal(shown[name], spikes[name].ravel().astype(np.float32))
@@ -70,7 +83,7 @@ def test_a_study_is_that_of_the_registry(looped: Explorer, study: str) -> None:
 
 def test_changes_are_counted(looped: Explorer) -> None:
     view = View(silenced={"loop": (1, 2)}, maps={"maps": (0,)}, studies={"weight-noise": 0.1}, threshold=1.1)
-    header, (shown, other) = _read(looped, looped.answer(view, view.unchanged))
+    header, (shown, other) = _read(looped, spikes_of(looped, view, view.unchanged).content)
     assert np.isinf(shown["loop"][[1, 2]]).all()
     assert np.isinf(shown["maps"].reshape(36, 3)[:, 0]).all()
     for each in header["populations"]:
@@ -103,11 +116,11 @@ def test_a_drawing_is_presented(looped: Explorer) -> None:
 
 
 def test_events_are_occluded_and_disturbed(recorded: Explorer) -> None:
-    about = recorded.about()
-    assert about["sample"] is None
-    assert any(each["stimulus"] for each in about["studies"])
+    told = about(recorded)
+    assert told["sample"] is None
+    assert any(each["stimulus"] for each in told["studies"])
     view = View(index=1, occlusion=0.5, studies={"spike-deletion": 0.2})
-    header, (shown, _) = _read(recorded, recorded.answer(view, view.unchanged))
+    header, (shown, _) = _read(recorded, spikes_of(recorded, view, view.unchanged).content)
     assert np.isinf(shown["stimulus"].reshape(8, 8, 2)[2:6, 2:6]).all()
     assert header["decision"]["label"] == 1
     with pytest.raises(netsim.NetsimError, match="intensities"):
@@ -123,19 +136,19 @@ def test_causes_sum_to_the_potential(looped: Explorer, layer: str, dt: float) ->
     network, weights = looped.network, shown.batch.weights
     population = network.population(layer)
     for neuron in fired[:3].tolist():
-        answer = looped.why(view, netsim.Recorded(layer, neuron))
-        values = [value for each in answer["causes"] for value in each["potentials"]]
+        told = causes(looped, view, layer, neuron)
+        values = [value for each in told["causes"] for value in each["potentials"]]
         bias = weights[f"{layer}.bias"].ravel()[neuron % population.maps]
-        time, gate, onset = answer["latency"], population.dynamics.onset, population.dynamics.onset
-        constant = (bias * min(time, gate) + population.dynamics.drive * (time - onset)) / population.dynamics.tau
-        assert sum(values) + constant == pytest.approx(answer["reached"])
-        assert answer["rest"] == pytest.approx(constant)
-        for psp, size in zip(answer["psps"], sorted(map(abs, values), reverse=True), strict=False):
+        time, gate, onset = told["latency"], population.dynamics.onset, population.dynamics.onset
+        own = (bias * min(time, gate) + population.dynamics.drive * (time - onset)) / population.dynamics.tau
+        assert sum(values) + own == pytest.approx(told["reached"])
+        assert told["rest"] == pytest.approx(own)
+        for psp, size in zip(told["psps"], sorted(map(abs, values), reverse=True), strict=False):
             assert psp["points"][0][-1] == time
             assert abs(psp["points"][1][-1]) == pytest.approx(size)
         if not dt and time > onset:
-            assert answer["reached"] == pytest.approx(answer["threshold"])
-        for each in answer["causes"]:
+            assert told["reached"] == pytest.approx(told["threshold"])
+        for each in told["causes"]:
             sizes = np.abs(each["potentials"])
             assert (np.diff(sizes) <= 0).all()
             assert (np.array(each["times"]) <= time).all()
@@ -145,21 +158,21 @@ def test_causes_sum_to_the_potential(looped: Explorer, layer: str, dt: float) ->
 def test_shares_are_followed_to_the_stimulus(looped: Explorer, layer: str) -> None:
     shown = looped.show(View())
     neuron = int(np.argmin(shown.spikes[layer].ravel()))
-    answer = looped.trace(View(), netsim.Recorded(layer, neuron))
-    assert 0 < sum(map(abs, answer["shares"])) <= 1 + 1e-9
-    assert np.isfinite(shown.spikes["stimulus"].ravel()[answer["neurons"]]).all()
-    first, second = answer["chain"][:2]
+    told = shares(looped, View(), layer, neuron)
+    assert 0 < sum(map(abs, told["shares"])) <= 1 + 1e-9
+    assert np.isfinite(shown.spikes["stimulus"].ravel()[told["neurons"]]).all()
+    first, second = told["chain"][:2]
     assert (first["layer"], first["neuron"]) == (layer, neuron)
-    causes = [
+    added = [
         (value, each["source"], source)
-        for each in looped.why(View(), netsim.Recorded(layer, neuron))["causes"]
+        for each in causes(looped, View(), layer, neuron)["causes"]
         for source, value in zip(each["neurons"], each["potentials"], strict=True)
     ]
-    assert (second["layer"], second["neuron"]) == max(causes)[1:]
+    assert (second["layer"], second["neuron"]) == max(added)[1:]
 
 
 def test_receptive_fields_are_weights(looped: Explorer) -> None:
-    (field,) = looped.why(View(), netsim.Recorded("output", 2))["fields"]
+    (field,) = causes(looped, View(), "output", 2)["fields"]
     kernel = looped.model.weights["output.kernel"]
     np.testing.assert_allclose(field["weights"], kernel[:, 2], rtol=1e-3)
 
@@ -167,10 +180,10 @@ def test_receptive_fields_are_weights(looped: Explorer) -> None:
 @pytest.mark.parametrize(("layer", "part"), [("stimulus", "pixels"), ("loop", "neurons"), ("maps", "maps")])
 def test_each_change_is_the_same_as_alone(looped: Explorer, layer: str, part: str) -> None:
     view = View(index=1, studies={"spike-jitter": 0.5}, silenced={"loop": (0,)}, maps={"maps": (2,)})
-    answer = looped.each(view, layer, part, None, 4)
+    told = effects(looped, view, layer, part, None, 4)
     plain = looped.show(view)
-    for k in (0, len(answer["numbers"]) - 1):
-        number = answer["numbers"][k]
+    for k in (0, len(told["numbers"]) - 1):
+        number = told["numbers"][k]
         if part == "pixels":
             stimuli = plain.batch.stimuli.copy()
             stimuli.flat[number] = np.inf if np.isfinite(stimuli.flat[number]) else 0.0
@@ -180,25 +193,25 @@ def test_each_change_is_the_same_as_alone(looped: Explorer, layer: str, part: st
             outputs = looped.show(dataclasses.replace(view, maps={"maps": (2, number)})).spikes.outputs
         else:
             outputs = looped.show(dataclasses.replace(view, silenced={"loop": (0, number)})).spikes.outputs
-        assert answer["choices"][k] == netsim.decide(outputs).choice[0]
+        assert told["choices"][k] == netsim.decide(outputs).choice[0]
         times = np.minimum(outputs[0], looped.network.duration)
-        assert answer["leads"][k] == np.delete(times, answer["choice"]).min() - times[answer["choice"]]
-    assert (answer["correct"] is not None) == (part == "maps")
+        assert told["leads"][k] == np.delete(times, told["choice"]).min() - times[told["choice"]]
+    assert (told["accuracy"] is not None) == (part == "maps")
 
 
 def test_right_decisions_are_counted(looped: Explorer) -> None:
     view = View(index=2, contrast=0.7, maps={"maps": (1,)})
-    answer = looped.over(view, view.unchanged, 5)
+    told = accuracy(looped, view, view.unchanged, 5)
     decided = [looped.show(dataclasses.replace(view, index=index)).spikes.outputs for index in range(5)]
     choices = np.array([netsim.decide(outputs).choice[0] for outputs in decided])
-    assert answer["right"] == (choices == looped.stimuli.labels[:5]).sum()
-    assert answer["count"] == 5
+    assert told["right"] == (choices == looped.stimuli.labels[:5]).sum()
+    assert told["count"] == 5
 
 
 def test_a_newer_question_ends_an_older_one(looped: Explorer) -> None:
     asked = iter([False, True])
     with pytest.raises(SupersededError):
-        looped.ask("each", {"view": {"seed": 99}, "layer": "loop", "part": "neurons"}, lambda: next(asked))
+        looped.ask("effects", {"view": {"seed": 99}, "layer": "loop", "part": "neurons"}, lambda: next(asked))
 
 
 @pytest.mark.parametrize("regime", ["free", "staggered"])
@@ -212,13 +225,13 @@ def test_a_regime_is_that_of_a_network_specified_with_it(looped: Explorer, regim
     batch = netsim.Batch(looped.stimuli.latencies(np.array([0])), looped.model.weights, delays=late)
     for name, latencies in netsim.make_engine("event", network).present(batch).items():
         np.testing.assert_array_equal(spikes[name], latencies)
-    assert "phased" in looped.about()["regimes"]
+    assert "phased" in about(looped)["regimes"]
 
 
 def test_brian2_fires_as_the_grid() -> None:
     pytest.importorskip("brian2")
     explorer = Explorer("yin-yang")
-    header, (shown, other) = _read(explorer, explorer.answer(View(engine="brian2", dt=1.0), View(dt=1.0)))
+    header, (shown, other) = _read(explorer, spikes_of(explorer, View(engine="brian2", dt=1.0), View(dt=1.0)).content)
     assert sum(each["moved"] + each["gained"] + each["lost"] for each in header["populations"]) == 0
     assert np.isfinite(shown["output"]).any()
     assert (shown["hidden"] == other["hidden"]).all()
@@ -230,30 +243,29 @@ def test_the_stored_demo_has_the_answers_of_today() -> None:
         pytest.skip("the documentation is not there")
     stored = json.loads(gzip.decompress(path.read_bytes()))
     explorer = Explorer("digits")
-    assert stored["about:0"].keys() == explorer.about().keys(), "run python docs/_extensions/explorer_demo.py"
-    neuron = netsim.Recorded("output", 0)
-    for question in ("why", "trace"):
-        assert stored[f"{question}:0:output:0"].keys() == getattr(explorer, question)(View(), neuron).keys()
-    assert stored["each:0:stimulus:pixels"].keys() == explorer.each(View(), "stimulus", "pixels", None, 0).keys()
-    header = _read(explorer, base64.b64decode(stored["answer:0"]))[0]
-    assert header.keys() == _read(explorer, explorer.answer(View(), View()))[0].keys()
+    assert stored["about:0"].keys() == about(explorer).keys(), "run python docs/_extensions/explorer_demo.py"
+    for question in (causes, shares):
+        assert stored[f"{question.__name__}:0:output:0"].keys() == question(explorer, View(), "output", 0).keys()
+    assert stored["effects:0:stimulus:pixels"].keys() == effects(explorer, View(), "stimulus", "pixels", None, 0).keys()
+    header = _read(explorer, base64.b64decode(stored["spikes:0"]))[0]
+    assert header.keys() == _read(explorer, spikes_of(explorer, View(), View()).content)[0].keys()
 
 
 def test_relays_and_stimuli_have_inputs_and_none(looped: Explorer) -> None:
     pooled = looped.show(View()).spikes["pooled"].ravel()
     neuron = int(np.argmin(pooled))
-    (cause,) = looped.why(View(), netsim.Recorded("pooled", neuron))["causes"]
+    (cause,) = causes(looped, View(), "pooled", neuron)["causes"]
     assert cause["times"][0] == pooled[neuron]
-    assert looped.why(View(), netsim.Recorded("stimulus", 3))["causes"] == []
+    assert causes(looped, View(), "stimulus", 3)["causes"] == []
 
 
 def test_the_plane_of_yin_yang() -> None:
     explorer = Explorer("yin-yang")
-    plane = explorer.plane(View(), part=3)
-    choice, side = np.array(plane["choice"]).reshape(-1, plane["side"]), plane["side"]
+    told = plane(explorer, View(), part=3)
+    choice, side = np.array(told["choice"]).reshape(-1, told["side"]), told["side"]
     at = np.round(explorer.stimuli.images[:, 0, 0, :2] * (side - 1)).astype(int)
-    there = at[:, 1] % plane["parts"] == 3
-    assert (choice[at[there, 1] // plane["parts"], at[there, 0]] == explorer.stimuli.labels[there]).mean() > 0.8
+    there = at[:, 1] % told["parts"] == 3
+    assert (choice[at[there, 1] // told["parts"], at[there, 0]] == explorer.stimuli.labels[there]).mean() > 0.8
 
 
 def test_the_program_and_the_command_give_the_same() -> None:
@@ -270,17 +282,17 @@ def test_the_program_and_the_command_give_the_same() -> None:
 
 
 def test_tables_and_figures(looped: Explorer) -> None:
-    rows = [*csv.DictReader(io.StringIO(looped.table(View(index=2)).decode()))]
+    rows = [*csv.DictReader(io.StringIO(table(looped, View(index=2)).content.decode()))]
     spikes = looped.show(View(index=2)).spikes
     assert len(rows) == sum(int(np.isfinite(latencies).sum()) for latencies in spikes.values())
     assert {row["presentation"] for row in rows} == {"2"}
     for suffix, begin in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")):
-        assert looped.figure(View(), suffix).startswith(begin)
+        assert figure(looped, View(), suffix).content.startswith(begin)
 
 
 def test_results_are_kept_for_the_latest_views_only(looped: Explorer) -> None:
     for seed in range(20):
-        looped.answer(View(seed=seed, noise=0.1), View(dt=0.25 * (seed % 8 + 1)))
+        spikes_of(looped, View(seed=seed, noise=0.1), View(dt=0.25 * (seed % 8 + 1)))
     assert len(looped._shown._kept) <= 6
     assert len(looped._engines._kept) <= 4
 
@@ -332,30 +344,36 @@ def test_an_engine_changes_every_batch(looped: Explorer) -> None:
 )
 def test_bad_states_are_one_line(looped: Explorer, state: Any, part: str) -> None:
     with pytest.raises(netsim.NetsimError, match=part):
-        looped.ask("answer", {"view": state})
+        looped.ask("spikes", {"view": state})
 
 
 @pytest.mark.parametrize(
     ("question", "given"),
     [
         ("open", {}),
-        ("answer", []),
-        ("why", {"layer": "loop", "neuron": 12}),
-        ("why", {"layer": "loop", "neuron": "1"}),
-        ("why", {"layer": "nobody", "neuron": 1}),
-        ("why", {"layer": 3, "neuron": 1}),
-        ("trace", {"layer": "loop", "neuron": -1}),
-        ("each", {"layer": "loop", "part": "pixels"}),
-        ("each", {"layer": "nobody", "part": "neurons"}),
-        ("each", {"layer": "maps", "part": "maps", "count": -1}),
-        ("each", {"layer": "loop", "part": "neurons", "rival": 99}),
-        ("figure", {"format": "../../x"}),
-        ("plane", {}),
+        ("spikes", []),
+        ("spikes", {}),
+        ("spikes", {"view": {}, "file": "/etc/passwd"}),
+        ("causes", {"view": {}, "layer": "loop", "neuron": 12}),
+        ("causes", {"view": {}, "layer": "loop", "neuron": "1"}),
+        ("causes", {"view": {}, "layer": "loop", "neuron": True}),
+        ("causes", {"view": {}, "layer": "nobody", "neuron": 1}),
+        ("causes", {"view": {}, "layer": 3, "neuron": 1}),
+        ("shares", {"view": {}, "layer": "loop", "neuron": -1}),
+        ("effects", {"view": {}, "layer": "loop", "part": "pixels"}),
+        ("effects", {"view": {}, "layer": "loop", "part": "all"}),
+        ("effects", {"view": {}, "layer": "nobody", "part": "neurons"}),
+        ("effects", {"view": {}, "layer": "maps", "part": "maps", "count": -1}),
+        ("effects", {"view": {}, "layer": "loop", "part": "neurons", "rival": 99}),
+        ("search", {"view": {}, "which": "wrong", "again": 1}),
+        ("figure", {"view": {}, "format": "../../x"}),
+        ("plane", {"view": {}}),
     ],
 )
 def test_bad_questions_are_one_line(looped: Explorer, question: str, given: Any) -> None:
-    with pytest.raises(netsim.NetsimError):
+    with pytest.raises(netsim.NetsimError) as raised:
         looped.ask(question, given)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["", "x", "#e30x", "//", "[" * 5000])
@@ -366,39 +384,99 @@ def test_bad_links_are_one_line(text: str) -> None:
 
 def test_a_switched_pixel_does_what_trying_it_told() -> None:
     explorer = Explorer("digits")
-    answer = explorer.each(View(), "stimulus", "pixels", None, 0)
-    strongest = int(np.argmin(answer["leads"]))
-    view = View(switched=(answer["numbers"][strongest],))
+    told = effects(explorer, View(), "stimulus", "pixels", None, 0)
+    strongest = int(np.argmin(told["leads"]))
+    view = View(switched=(told["numbers"][strongest],))
     shown = explorer.show(view).spikes
     assert (np.isfinite(shown["stimulus"]) != np.isfinite(explorer.show(View()).spikes["stimulus"])).sum() == 1
-    assert int(decide(shown.outputs).choice[0]) == answer["choices"][strongest]
+    assert int(decide(shown.outputs).choice[0]) == told["choices"][strongest]
     assert view.unchanged == View()
     with pytest.raises(netsim.NetsimError, match="stimulus has 0 to 63"):
         explorer.show(View(switched=(64,)))
 
 
 def test_lesioned_maps_are_not_tried_again(looped: Explorer) -> None:
-    assert looped.each(View(maps={"maps": (1,)}), "maps", "maps", None, 0)["numbers"] == [0, 2]
+    assert effects(looped, View(maps={"maps": (1,)}), "maps", "maps", None, 0)["numbers"] == [0, 2]
 
 
 def test_a_lesioned_neuron_tells_when_it_would_have_fired(looped: Explorer) -> None:
     latencies = looped.show(View()).spikes["loop"].ravel()
     neuron = int(np.argmin(latencies))
-    answer = looped.why(View(silenced={"loop": (neuron,)}), netsim.Recorded("loop", neuron))
-    assert answer["latency"] is None
-    assert answer["lesioned"]
-    assert answer["otherwise"] == latencies[neuron]
+    told = causes(looped, View(silenced={"loop": (neuron,)}), "loop", neuron)
+    assert told["latency"] is None
+    assert told["lesioned"]
+    assert told["otherwise"] == latencies[neuron]
 
 
 def test_the_table_says_the_changes(looped: Explorer) -> None:
-    (first, *_) = csv.DictReader(io.StringIO(looped.table(View(index=2, threshold=0.9)).decode()))
+    (first, *_) = csv.DictReader(io.StringIO(table(looped, View(index=2, threshold=0.9)).content.decode()))
     assert first["changes"] == "threshold x 0.9"
     assert first["test_stimulus"] == "2"
 
 
 def test_close_decisions_come_by_their_lead(looped: Explorer) -> None:
-    first = looped.search(View(), "close")
-    second = looped.search(View(index=first["index"]), "close", again=True)
-    leads = [looped._decision(looped.show(View(index=each["index"])).spikes)["margin"] for each in (first, second)]
+    first = search(looped, View(), "close")
+    second = search(looped, View(index=first["index"]), "close", again=True)
+    leads = [decision_of(looped.show(View(index=each["index"])).spikes)["margin"] for each in (first, second)]
     assert leads[0] <= leads[1]
     assert (first["rank"], second["rank"]) == (1, 2)
+
+
+def test_the_deciding_neuron_costs_most_of_the_lead(looped: Explorer) -> None:
+    told = deciding_neurons(looped, View(index=1))
+    lead = {(each["layer"], each["neuron"]): each["lead"] for each in told["neurons"]}
+    assert list(lead.values()) == sorted(lead.values())
+    for layer in ("maps", "loop"):
+        found = effects(looped, View(index=1), layer, "neurons")
+        worst = int(np.argmin(found["leads"]))
+        assert min(lead.values()) <= found["leads"][worst]
+        assert lead.get((layer, found["numbers"][worst]), found["leads"][worst]) == found["leads"][worst]
+    first = causes(looped, View(index=1), "output", told["choice"])["causes"][0]
+    added = dict(zip(first["neurons"], first["potentials"], strict=True))
+    for each in told["neurons"]:
+        assert (each["added"] is not None) == (each["layer"] == "loop" and each["neuron"] in added)
+        if each["added"] is not None:
+            assert each["added"] == added[each["neuron"]]
+
+
+def test_nothing_decides_without_an_output_spike(looped: Explorer) -> None:
+    silent = View(silenced={"output": (0, 1, 2, 3)})
+    assert effects(looped, silent, "loop", "neurons")["choice"] == -1
+    assert deciding_neurons(looped, silent)["choice"] == -1
+
+
+def test_the_accuracy_without_each_map_is_counted(looped: Explorer) -> None:
+    told = effects(looped, View(), "maps", "maps", count=6)["accuracy"]
+    assert told["count"] == 6
+    for k, (right, changed) in enumerate(zip(told["right"], told["changed"], strict=True)):
+        over = accuracy(looped, View(maps={"maps": (k,)}), View(), 6)
+        assert (right, changed, told["before"]) == (over["right"], over["changed"], over["against"])
+
+
+def test_decisions_of_one_label_are_found(looped: Explorer) -> None:
+    told = search(looped, View(), "close", label=1)
+    assert looped.stimuli.labels[told["index"]] == 1
+    assert told["searched"] == (looped.stimuli.labels == 1).sum()
+
+
+def test_sliders_suit_the_stimulus(looped: Explorer) -> None:
+    def names(explorer: Explorer) -> set[str]:
+        return {each["name"] for each in about(explorer)["studies"]}
+
+    assert names(looped) - names(Explorer("yin-yang")) == {"spatial-jitter", "lesion-maps"}
+
+
+def test_seeds_are_repeated(looped: Explorer) -> None:
+    told = repeats(looped, View(index=1, noise=0.3), 3)
+    views = [looped.show(View(index=1, noise=0.3, seed=seed)) for seed in range(3)]
+    assert told["choices"] == [decision_of(each.spikes)["choice"] for each in views]
+
+
+def test_every_question_is_described() -> None:
+    for name, function in questions.items():
+        assert (function.__doc__ or "").endswith((".\n    ", ".")), name
+
+
+def test_changes_have_units() -> None:
+    view = View(studies={"spike-jitter": 5.0, "weight-noise": 0.1}, delay=2.0)
+    assert view.changes == "spike-jitter 5 ms, weight-noise 0.1, delay 2 ms"

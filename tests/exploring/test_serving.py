@@ -19,6 +19,7 @@ import pytest
 
 import netsim
 from netsim.exploring import Explorer, View, serving
+from netsim.exploring.asking import questions
 
 pytest.importorskip("starlette", reason="the extra explore is not installed")
 pytest.importorskip("uvicorn", reason="the extra explore is not installed")
@@ -85,7 +86,7 @@ def test_the_page_and_its_answers(app: Any) -> None:
     status, content = _post(app, "about", {})
     assert status == 200
     assert json.loads(content)["name"] == "digits"
-    assert _post(app, "answer", {"view": {"index": 3}}, origin=f"http://{HOST}")[0] == 200
+    assert _post(app, "spikes", {"view": {"index": 3}}, origin=f"http://{HOST}")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_no_path_leads_to_files(app: Any, name: str) -> None:
     [b"", b"{", b"\xff", b"[]", b'"x"', b"[" * 100_000, b'{"view": {"__class__": 1}}', b'{"view": {"seed": 1e999}}'],
 )
 def test_wrong_questions_are_one_line(app: Any, body: bytes) -> None:
-    status, content = _post(app, "answer", body)
+    status, content = _post(app, "spikes", body)
     assert status == 400
     assert content
     assert b"\n" not in content
@@ -163,7 +164,7 @@ def test_the_newest_question_of_a_page_wins() -> None:
     app, statuses = serving.application(explorer, TOKEN, PORT), {}
 
     def send(index: int, page: str) -> None:
-        statuses[index] = _post(app, "answer", {"view": {"index": index}}, page=page)[0]
+        statuses[index] = _post(app, "spikes", {"view": {"index": index}}, page=page)[0]
 
     threads = []
     for index, page in enumerate(("mine", "mine", "mine", "another")):
@@ -171,7 +172,7 @@ def test_the_newest_question_of_a_page_wins() -> None:
         arrived = len(app.state.newest)
         threads[-1].start()
         begun.wait(30)
-        while len(app.state.newest) == arrived and app.state.newest.get((page, "answer"), -1) < index:
+        while len(app.state.newest) == arrived and app.state.newest.get((page, "spikes"), -1) < index:
             time.sleep(0.001)
     go.set()
     for thread in threads:
@@ -184,19 +185,19 @@ def test_faults_of_the_server_are_no_wrong_questions(app: Any, monkeypatch: pyte
     def fail(*_: Any) -> Any:
         raise ValueError("a fault")
 
-    monkeypatch.setattr(Explorer, "_answered", fail)
+    monkeypatch.setitem(questions._entries, "about", fail)
     with pytest.raises(ValueError, match="a fault"):
         _post(app, "about", {})
 
 
 def test_long_questions_are_refused(app: Any) -> None:
-    assert _post(app, "answer", b" " * (serving.LARGEST + 1))[0] == 413
+    assert _post(app, "spikes", b" " * (serving.LARGEST + 1))[0] == 413
 
 
 def test_nothing_evaluates_code() -> None:
     """Neither the server nor the page makes code or markup from text, nor reads from elsewhere."""
     folder = Path(serving.__file__).parent
-    for path in folder.glob("*.py"):
+    for path in folder.rglob("*.py"):
         assert not re.search(r"\b(eval|exec|compile|pickle|subprocess|__import__)\b", path.read_text("utf-8")), path
     pages = [path.read_text("utf-8") for path in (folder / "page").iterdir()]
     for text in pages:

@@ -1,10 +1,11 @@
 // Canvas drawings. They know latencies, shapes and colours, and nothing of the server.
+import { page } from "./state.js";
 
-export const RAMP = ["#00204c", "#31446b", "#666870", "#958f78", "#cbba69", "#ffe945"]; // cividis
+const RAMP = ["#00204c", "#31446b", "#666870", "#958f78", "#cbba69", "#ffe945"]; // cividis
 
 const steps = RAMP.map(rgb);
 
-function rgb(hex) {
+export function rgb(hex) {
   return [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
 }
 
@@ -21,11 +22,22 @@ const isDark = () => scheme.matches;
 const ON_DARK = { "#0173b2": "#4c8dff", "#332288": "#a8a0ff", "#882255": "#b6f09c" };
 
 // A colour that stands out on the page: on a dark page dark colours are lightened.
-export function legible(hex) {
+function legible(hex) {
   if (isDark() && ON_DARK[hex.toLowerCase()]) return ON_DARK[hex.toLowerCase()];
   const [red, green, blue] = rgb(hex);
   if (!isDark() || 0.3 * red + 0.6 * green + 0.1 * blue > 90) return hex;
   return `#${[red, green, blue].map((value) => Math.round((value + 255) / 2).toString(16).padStart(2, "0")).join("")}`;
+}
+
+// The colour of an output or a population.
+export function colourOf(number) {
+  const { colours } = page.about;
+  return legible(colours[number % colours.length]);
+}
+
+// Colours from early to late, for a key.
+export function rampOfLatencies() {
+  return [0, 0.2, 0.4, 0.6, 0.8, 1].map((part) => cssOf(packed(ramp(part))));
 }
 
 // Early spikes are bright. Late spikes are dark, but not darker than a dark page.
@@ -87,7 +99,7 @@ export function raster(canvas, about, spikes, windows, cursor, before = null) {
   const [context, width, height] = prepared(canvas, last.top + last.height + AXIS + 4);
   const scale = timeAxis(context, width, height, 0, about.duration);
   about.populations.forEach((each, k) => {
-    const { top, height: tall } = rows[k], colour = legible(about.colours[k % about.colours.length]);
+    const { top, height: tall } = rows[k], colour = colourOf(k);
     const [onset, end] = windows[k].map((time) => (time === null ? about.duration : time));
     context.fillStyle = css("--panel");
     context.fillRect(scale(onset), top, Math.max(scale(end) - scale(onset), 1), tall);
@@ -291,5 +303,3 @@ export function signedColour(value, largest, colours) {
 export function cssOf(colour) {
   return `rgb(${colour & 255}, ${(colour >> 8) & 255}, ${(colour >> 16) & 255})`;
 }
-
-export { rgb };

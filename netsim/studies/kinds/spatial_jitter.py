@@ -9,6 +9,7 @@ from netsim.studies.study import StimulusStudy, Transform
     "spatial jitter, SD (pixels)",
     (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3),
     neutral=0.0,
+    is_spatial=True,
     order=40,
 )
 def spatial_jitter(level: float, sensor: tuple[int, int, int]) -> Transform:

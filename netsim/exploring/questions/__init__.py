@@ -1,0 +1,1 @@
+"""The questions of the page, one per module."""

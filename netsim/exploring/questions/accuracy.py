@@ -1,0 +1,19 @@
+"""Right decisions over test stimuli, for a view and for A."""
+
+from __future__ import annotations
+
+from netsim.exploring.asking import questions
+from netsim.exploring.explorer import Explorer
+from netsim.exploring.view import View
+
+
+@questions.register("accuracy")
+def accuracy(explorer: Explorer, view: View, against: View, count: int) -> dict[str, int]:
+    """Return how many of the first test stimuli two views decide correctly, and how many decisions differ.
+
+    Drawings and switched pixels are not part of it.
+    """
+    now, then = (explorer.decisions(each, count).choice for each in (view, against))
+    labels = explorer.stimuli.labels[: len(now)]
+    right, before = (int((choice == labels).sum()) for choice in (now, then))
+    return {"count": len(now), "right": right, "against": before, "changed": int((now != then).sum())}

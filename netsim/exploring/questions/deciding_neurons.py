@@ -1,0 +1,65 @@
+"""Which hidden neuron decides: the one whose lesion costs the decision most of its lead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from netsim.engines import Recorded
+from netsim.engines.event.potentials import causes_of
+from netsim.exploring.asking import questions
+from netsim.exploring.explorer import Explorer, Shown
+from netsim.exploring.questions.effects import effects_of
+from netsim.exploring.view import View
+
+_LISTED = 8
+"""Neurons that are sent, the largest losses first."""
+
+
+@questions.register("deciding-neurons")
+def deciding_neurons(explorer: Explorer, view: View, rival: int | None = None) -> dict[str, Any]:
+    """Lesion each hidden neuron that fires, one at a time, and return those whose lesion costs most of the lead (ms).
+
+    A neuron of a population that projects to the output also has what its spike adds to the potential of the deciding
+    output at the decision. Both measures can rank neurons differently, because a lesion changes all later spikes, also
+    those of the other outputs.
+    """
+    shown, told = explorer.show(view), {"choice": -1, "lead": None, "rival": None, "tried": 0, "neurons": []}
+    rows: list[tuple[float, str, int, int, float]] = []
+    for population in shown.network.integrating:
+        if population.name == shown.network.output.name:
+            continue
+        found = effects_of(explorer, view, population.name, "neurons", rival)
+        if found is None:
+            return told
+        told |= {"choice": found.choice, "lead": found.lead, "rival": None if rival == found.choice else rival}
+        for number, choice, lead in zip(found.numbers, found.choices, found.leads, strict=True):
+            rows.append((found.lead - lead, population.name, int(number), int(choice), float(lead)))
+    rows.sort(key=lambda row: (-row[0], row[1:3]))
+    added = _added(explorer, view, shown, told["choice"]) if rows else {}
+    order = {neuron: rank for rank, neuron in enumerate(sorted(added, key=lambda neuron: -added[neuron]), 1)}
+    listed = [
+        {
+            "layer": layer,
+            "neuron": neuron,
+            "choice": choice,
+            "lead": lead,
+            "added": added.get((layer, neuron)),
+            "rank": order.get((layer, neuron)),
+        }
+        for _, layer, neuron, choice, lead in rows[:_LISTED]
+    ]
+    return told | {"tried": len(rows), "neurons": listed}
+
+
+def _added(explorer: Explorer, view: View, shown: Shown, choice: int) -> dict[tuple[str, int], float]:
+    """Return what each input spike adds to the potential of the deciding output, at the decision."""
+    output = Recorded(shown.network.output.name, choice)
+    time, dt = shown.latency(output), view.grid(explorer.network)
+    added: dict[tuple[str, int], float] = {}
+    for cause in causes_of(shown.network, shown.batch, shown.spikes, output, time, dt):
+        for k in np.flatnonzero(cause.potentials).tolist():
+            key = cause.source, int(cause.neurons[k])
+            added[key] = added.get(key, 0.0) + float(cause.potentials[k])
+    return added

@@ -1,0 +1,88 @@
+"""The effect of each pixel, neuron or map on the decision, one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.exploring.asking import questions
+from netsim.exploring.explorer import Explorer, decision_of
+from netsim.exploring.trying import outcomes_of, tried
+from netsim.exploring.view import View
+
+
+class Effects(NamedTuple):
+    """The decision and its lead (ms) over a rival, and both after each change of one part."""
+
+    choice: int
+    lead: float
+    numbers: np.ndarray
+    """Numbers of the parts."""
+    choices: np.ndarray
+    leads: np.ndarray
+
+
+def effects_of(explorer: Explorer, view: View, layer: str, part: str, rival: int | None) -> Effects | None:
+    """Change each part of a population in turn, see `netsim.exploring.trying`. Without a decision, return None.
+
+    The lead is over the next output, or over a rival.
+    """
+    shown, outputs = explorer.show(view), explorer.network.outputs
+    if rival is not None and rival >= outputs:
+        raise DataError(f"question: the rival must be an output from 0 to {outputs - 1}")
+    numbers, batches = tried(shown.network, shown.batch, shown.spikes, layer, part)
+    choice = decision_of(shown.spikes)["choice"]
+    if choice < 0:
+        return None
+    rival = None if rival == choice else rival
+    name, found = shown.network.output.name, []
+    for batch in (shown.batch, *batches):
+        latencies = explorer.present_batch(view, batch, name)
+        found.append(outcomes_of(latencies, choice, rival, shown.network.duration))
+    before, after = found[0][0], np.concatenate([*found[1:], np.zeros((0, 2))])
+    return Effects(choice, float(before[1]), numbers, after[:, 0].astype(int), after[:, 1])
+
+
+@questions.register("effects")
+def effects(
+    explorer: Explorer,
+    view: View,
+    layer: str,
+    part: Literal["pixels", "neurons", "maps"],
+    rival: int | None = None,
+    count: int = 0,
+) -> dict[str, Any]:
+    """Change each pixel, neuron or map of a population in turn.
+
+    For maps, also count how many of the first test stimuli are right, and how many decisions change, without each map.
+    """
+    found = effects_of(explorer, view, layer, part, rival)
+    told: dict[str, Any] = {"layer": layer, "part": part, "rival": rival, "accuracy": None}
+    if found is None:
+        return told | {"choice": -1, "lead": None, "numbers": [], "choices": [], "leads": []}
+    if rival == found.choice:
+        told["rival"] = None
+    if count and part == "maps":
+        told["accuracy"] = _accuracy(explorer, view, layer, found.numbers, count)
+    return told | {
+        "choice": found.choice,
+        "lead": found.lead,
+        "numbers": found.numbers.tolist(),
+        "choices": found.choices.tolist(),
+        "leads": found.leads.tolist(),
+    }
+
+
+def _accuracy(explorer: Explorer, view: View, layer: str, numbers: np.ndarray, count: int) -> dict[str, Any]:
+    """Return right and changed decisions of the first test stimuli, with all maps and without each."""
+    before, lost = explorer.decisions(view, count).choice, view.maps.get(layer, ())
+    labels, right, changed = explorer.stimuli.labels[: len(before)], [], []
+    for number in numbers.tolist():
+        without = replace(view, maps={**view.maps, layer: (*lost, number)})
+        after = explorer.decisions(without, count).choice
+        right.append(int((after == labels).sum()))
+        changed.append(int((after != before).sum()))
+    return {"count": len(before), "before": int((before == labels).sum()), "right": right, "changed": changed}
