@@ -36,6 +36,8 @@ LARGEST = 2_000_000
 """Bytes of a question."""
 _ASKED = 1000
 """Kinds of questions of all pages whose newest is remembered."""
+_YIELDING = {"accuracy", "deciding-neurons", "effects", "repeats", "search"}
+"""Questions that take long, and give way to a newer view of the same page."""
 _KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
@@ -104,7 +106,8 @@ def application(explorer: Explorer, token: str, port: int) -> Starlette:
     """Return the application. It answers one question at a time.
 
     A page that asks again, with its name in the header ``page``, wants only the newest answer to each kind of question.
-    The older question ends with status 409: at once if it waits, else after its current batch.
+    The older question ends with status 409: at once if it waits, else after its current batch. So does a question that
+    takes long, if the page asks for the spikes of a newer view.
     """
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
@@ -151,7 +154,12 @@ def application(explorer: Explorer, token: str, port: int) -> Starlette:
             newest.move_to_end(asked)
         if len(newest) > _ASKED:
             newest.popitem(last=False)
-        return await run_in_threadpool(answer, question, body, lambda: newest.get(asked, number) != number)
+
+        def is_stale() -> bool:
+            yields = question in _YIELDING and newest.get((asked[0], "spikes"), number) > number
+            return yields or newest.get(asked, number) != number
+
+        return await run_in_threadpool(answer, question, body, is_stale)
 
     routes = [
         Route(f"/{token}/", page),
@@ -201,8 +209,15 @@ class Serving:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
-        self._thread.start()
+        # a signal that interrupts Thread.join makes Python 3.11 take the thread for ended
+        self._ended = threading.Event()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._server.run([self._socket])
+        finally:
+            self._ended.set()
 
     def __repr__(self) -> str:
         return f"Serving({self.explorer.name!r}, {self.address!r})"
@@ -213,16 +228,15 @@ class Serving:
 
     def wait(self) -> None:
         """Wait until the server ends."""
-        while self._thread.is_alive():
-            self._thread.join(0.5)
+        while not self._ended.wait(0.5):
             if self.explorer.has_shown:  # before, the import would delay the page
                 self.explorer.import_brian2()
 
     def close(self) -> None:
         """Stop the server."""
         self._server.should_exit = True
-        self._thread.join(5)
-        self._socket.close()
+        if self._ended.wait(60):  # until then the server uses the socket
+            self._socket.close()
 
 
 def explore(

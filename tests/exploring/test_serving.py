@@ -181,6 +181,27 @@ def test_the_newest_question_of_a_page_wins() -> None:
     assert sorted(computed) == [2, 3]
 
 
+def test_a_long_question_gives_way_to_a_newer_view() -> None:
+    explorer, begun = Explorer("digits"), threading.Event()
+    ask = explorer.ask
+
+    def slow(question: str, given: Any, is_stale: Any) -> Any:
+        begun.set()
+        while question == "effects" and not is_stale():
+            time.sleep(0.001)
+        return ask(question, given, is_stale)
+
+    explorer.ask = slow  # type: ignore[assignment, method-assign]
+    app, statuses = serving.application(explorer, TOKEN, PORT), []
+    content = {"view": {}, "layer": "hidden", "part": "neurons"}
+    thread = threading.Thread(target=lambda: statuses.append(_post(app, "effects", content, page="mine")[0]))
+    thread.start()
+    assert begun.wait(30)
+    assert _post(app, "spikes", {"view": {}}, page="mine")[0] == 200
+    thread.join()
+    assert statuses == [409]
+
+
 def test_faults_of_the_server_are_no_wrong_questions(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> Any:
         raise ValueError("a fault")

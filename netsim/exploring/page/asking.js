@@ -1,7 +1,7 @@
 // Questions to the server. A newer question of the same kind ends an older one, here and in the server.
 import { $, bytesOf, page } from "./state.js";
 
-const me = Math.random().toString(36).slice(2), asked = {};
+const me = Math.random().toString(36).slice(2), asked = {}, turns = {}, AGAIN = 300; // ms
 let failed = null;
 
 export async function ask(question, content = {}) {
@@ -17,6 +17,12 @@ export async function ask(question, content = {}) {
 
 export function stop(question) {
   asked[question]?.abort();
+}
+
+// End a question that takes time for good.
+export function drop(question) {
+  turns[question] = null;
+  stop(question);
 }
 
 // In the demo of the documentation answers are stored in the page, because there is no server.
@@ -70,14 +76,22 @@ export function newest(work, tell = () => {}) {
   };
 }
 
-// Ask a question that takes time, with a note in `output` meanwhile. Without an answer the result is null.
+// Ask a question that takes time, with a note in `output` meanwhile. `content()` returns its arguments. Answers to the
+// view go first: the server ends this question then, and it is asked again. Without an answer the result is null.
 export async function askSlowly(question, content, output, note) {
+  const turn = (turns[question] = {});
   output.textContent = note;
-  try {
-    return await (await ask(question, content)).json();
-  } catch (error) {
-    if (error.name !== "AbortError") output.textContent = "";
-    fail(error);
-    return null;
+  while (turns[question] === turn) {
+    try {
+      return await (await ask(question, content())).json();
+    } catch (error) {
+      if (error.name !== "AbortError") {
+        output.textContent = "";
+        fail(error);
+        return null;
+      }
+    }
+    await new Promise((done) => setTimeout(done, AGAIN));
   }
+  return null;
 }

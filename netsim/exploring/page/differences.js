@@ -31,7 +31,7 @@ function showLargest() {
 }
 
 async function count() {
-  const content = { view: page.view, against: viewA(), count: +$("stimuli").value };
+  const content = () => ({ view: page.view, against: viewA(), count: +$("stimuli").value });
   const told = await askSlowly("accuracy", content, $("over"), "Counting …");
   if (told) $("over").textContent = `${told.right} of ${told.count} right, in A ${told.against} of ${told.count}. ${counted(told.changed, "decision")} differ${told.changed === 1 ? "s" : ""}.`;
 }

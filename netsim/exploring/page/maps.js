@@ -53,8 +53,8 @@ function showKey() {
   const ramp = element("span", "", { class: "ramp" });
   ramp.style.background = `linear-gradient(to right, ${draw.rampOfLatencies().join(", ")})`;
   const parts = [["fires only now", GAINED], ["fired only in A", LOST], ["lesioned", LESIONED]];
-  const silent = patch(draw.css("--panel"));
-  $("key").replaceChildren("early in its firing window", ramp, "late", silent, "silent", ...parts.flatMap(([text, k]) => [patch(draw.colourOf(k)), text]));
+  const silent = patch(draw.css("--panel"), "silent"), changed = parts.map(([text, k]) => patch(draw.colourOf(k), text));
+  $("key").replaceChildren("early in its firing window", ramp, "late", silent, ...changed);
 }
 
 function onkey(canvas, name, event) {

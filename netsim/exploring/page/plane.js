@@ -51,8 +51,8 @@ function go(x, y) {
 }
 
 function showKey() {
-  const parts = page.about.classes.flatMap((each, k) => [patch(draw.colourOf(k)), each]);
-  $("plane-key").replaceChildren("Decision at each point:", ...parts, ". The square is the stimulus.");
+  const parts = page.about.classes.map((each, k) => patch(draw.colourOf(k), each));
+  $("plane-key").replaceChildren("Decision at each point:", ...parts, " The small square is the stimulus.");
 }
 
 function start() {

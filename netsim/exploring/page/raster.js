@@ -21,9 +21,8 @@ function showKey() {
   const key = $("raster-key");
   key.replaceChildren("Each dot is a spike. Shading: firing window. Line: time cursor.");
   if (!differs()) return;
-  const pale = patch(draw.css("--ink")), bold = patch(draw.css("--ink")), grey = patch(draw.css("--faint"));
-  pale.style.opacity = 0.35;
-  key.append(" ", bold, "strong: differs from A", pale, "pale: same as in A", grey, "grey: only in A");
+  const ink = draw.css("--ink"), grey = draw.css("--faint");
+  key.append(" ", patch(ink, "strong: differs from A"), patch(ink, "pale: same as in A", 0.35), patch(grey, "grey: only in A"));
 }
 
 function play() {

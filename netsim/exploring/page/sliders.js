@@ -88,7 +88,7 @@ function showLesions() {
 // Present the stimulus with several seeds of noise.
 async function repeat() {
   const { view } = page, count = +$("repeats").value;
-  const found = await askSlowly("repeats", { view, count }, $("repeated"), "Repeating …");
+  const found = await askSlowly("repeats", () => ({ view: page.view, count }), $("repeated"), "Repeating …");
   if (!found) return;
   const { choices, margins, label } = found, counts = new Map(), leads = margins.filter((each) => each !== null);
   for (const each of choices) counts.set(each, (counts.get(each) ?? 0) + 1);

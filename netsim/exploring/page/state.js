@@ -63,10 +63,12 @@ export function fill(table, columns, rows) {
   table.replaceChildren(head, body);
 }
 
-// A small square of a colour, for keys.
-export function patch(colour) {
-  const made = element("i");
-  made.style.background = colour;
+// A small square of a colour with its meaning, for keys.
+export function patch(colour, text, opacity = 1) {
+  const made = element("span"), square = element("i");
+  square.style.background = colour;
+  square.style.opacity = opacity;
+  made.append(square, text);
   return made;
 }
 

@@ -2,7 +2,7 @@
 import { askSlowly, fail } from "./asking.js";
 import { change, choose, redo, reset, undo } from "./changing.js";
 import { inBounds } from "./sliders.js";
-import { $, className, counted, element, page, register } from "./state.js";
+import { $, className, element, page, register } from "./state.js";
 
 let closest = null; // the stimulus that the latest search for a close decision found
 
@@ -24,16 +24,16 @@ function showAmong() {
   if (label === null) return void ($("among").textContent = "");
   const those = labels.filter((each) => each === label).length;
   const rank = labels.slice(0, index + 1).filter((each) => each === label).length;
-  $("among").textContent = `${rank} of ${counted(those, "stimulus").replace("stimuluss", "stimuli")} of ${className(label)}`;
+  $("among").textContent = `stimulus ${rank} of ${those} with label ${className(label)}`;
 }
 
 async function search(which) {
   const { view } = page, label = wanted(), again = closest !== null && closest === (view.index ?? 0);
-  const found = await askSlowly("search", { view, which, label, again }, $("searched"), "Searching …");
+  const found = await askSlowly("search", () => ({ view, which, label, again }), $("searched"), "Searching …");
   if (!found) return;
   const noun = which === "wrong" ? "wrong decisions" : "decisions by their lead, the smallest first";
-  const kind = label === null ? "test stimuli" : `test stimuli of ${className(label)}`;
-  const among = `among the first ${found.searched} ${kind}, with these changes but without noise on stimuli`;
+  const those = label === null ? `the first ${found.searched} test stimuli` : `${found.searched} test stimuli with label ${className(label)}`;
+  const among = `among ${those}, with these changes but without noise on stimuli`;
   const text = found.index === null ? `There are no ${noun} ${among}.` : `${found.rank} of ${found.count} ${noun}, ${among}.`;
   closest = which === "close" ? found.index : null;
   if (found.index !== null) choose(found.index);

@@ -1,15 +1,21 @@
 // Try each: the effect of each pixel, neuron or map on the lead of the decision.
-import { askSlowly, stop } from "./asking.js";
+import { askSlowly, drop } from "./asking.js";
 import { lesion, switchPixel } from "./changing.js";
 import { signed } from "./signed.js";
 import { $, className, counted, element, fill, input, item, nameOf, page, pixelNoun, register, rounded } from "./state.js";
 
 const WAIT = 400; // ms without a change, before the question is asked again
-let outcome = null, later;
+let outcome = null, asked = false, later;
 
 async function ask() {
-  const { view } = page, [part, layer] = $("part").value.split(":"), rival = $("rival").value === "" ? null : +$("rival").value;
-  outcome = await askSlowly("effects", { view, layer, part, rival, count: +$("count").value }, $("outcome"), "Trying …");
+  const content = () => {
+    const [part, layer] = $("part").value.split(":"), rival = $("rival").value === "" ? null : +$("rival").value;
+    return { view: page.view, layer, part, rival, count: +$("count").value };
+  };
+  asked = true;
+  const told = await askSlowly("effects", content, $("outcome"), "Trying …");
+  if (!told && $("outcome").textContent !== "") return; // a newer question is under way, or none is wanted
+  outcome = told;
   $("effects").classList.remove("old");
   if (outcome) show();
   else $("effects").replaceChildren();
@@ -17,7 +23,8 @@ async function ask() {
 
 function clear() {
   outcome = null;
-  stop("effects");
+  asked = false;
+  drop("effects");
   clearTimeout(later);
   $("outcome").textContent = "Press Try.";
   $("effects").replaceChildren();
@@ -79,10 +86,10 @@ function largest(rows, verbing) {
 function mapsLost() {
   const { layer, numbers, choices, leads, accuracy, lead } = outcome, { count, before, right, changed } = accuracy;
   const order = [...numbers.keys()].sort((a, b) => changed[a] - changed[b] || right[b] - right[a] || leads[b] - leads[a]);
-  const harmless = order.filter((k) => right[k] >= before), silent = order.filter((k) => changed[k] === 0);
-  const named = (some) => some.map((k) => numbers[k]).sort((a, b) => a - b).join(", ");
-  const kept = harmless.length ? `Without one of the maps ${named(harmless)}, at least as many are right.` : `Without map ${numbers[order[0]]}, ${right[order[0]]} are right.`;
-  const same = silent.length ? ` Without one of the maps ${named(silent)}, no decision changes.` : " Each map changes some decisions.";
+  const best = order[0], same = changed.filter((each) => each === 0).length, harmless = right.filter((each) => each >= before).length;
+  const verdict = changed[best] ? "costs least" : "can be lost";
+  const answer = `Map ${layer}:${numbers[best]} ${verdict}: without it, ${right[best]} of the first ${count} test stimuli are right (${before} with all maps), and ${changed[best] || "no"} decision${changed[best] > 1 ? "s change" : " changes"}.`;
+  const others = `${same} of ${counted(numbers.length, "map")} can be lost, one at a time, without a changed decision, and ${harmless} without a loss of accuracy.`;
   const table = element("table"), frame = element("div", "", { class: "scroll", tabindex: 0, "aria-label": "maps" });
   fill(table, ["map", "right", "change", "changed decisions", "lead (ms)", "decision", ""], order.map((k) => [
     `${layer}:${numbers[k]}`,
@@ -94,8 +101,8 @@ function mapsLost() {
     element("button", "Lesion", { class: "live", onclick: () => apply(k) }),
   ]));
   frame.append(table);
-  const all = `Over the first ${count} test stimuli, ${before} are right with all maps. ${kept}${same}`;
-  return [element("p", all), element("p", `The table has the least harmful map first. Lead and decision are of this stimulus, with a lead of ${rounded(lead)} ms before.`), frame];
+  const note = `The least harmful map is first. Lead and decision are those of this stimulus, with a lead of ${rounded(lead)} ms before.`;
+  return [element("p", `${answer} ${others}`), frame, element("p", note, { class: "key" })];
 }
 
 function start() {
@@ -116,7 +123,8 @@ function start() {
 register({
   start,
   change() {
-    if (!outcome) return;
+    if (!asked) return;
+    drop("effects");
     $("effects").classList.add("old"); // until the answer to the change
     clearTimeout(later);
     later = setTimeout(ask, WAIT);

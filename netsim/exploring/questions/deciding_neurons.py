@@ -13,8 +13,8 @@ from netsim.exploring.explorer import Explorer, Shown
 from netsim.exploring.questions.effects import effects_of
 from netsim.exploring.view import View
 
-_LISTED = 8
-"""Neurons that are sent, the largest losses first."""
+_LISTED = 3
+"""Neurons of each population that are sent, the largest losses first."""
 
 
 @questions.register("deciding-neurons")
@@ -26,7 +26,7 @@ def deciding_neurons(explorer: Explorer, view: View, rival: int | None = None) -
     those of the other outputs.
     """
     shown, told = explorer.show(view), {"choice": -1, "lead": None, "rival": None, "tried": 0, "neurons": []}
-    rows: list[tuple[float, str, int, int, float]] = []
+    listed: list[dict[str, Any]] = []
     for population in shown.network.integrating:
         if population.name == shown.network.output.name:
             continue
@@ -34,23 +34,16 @@ def deciding_neurons(explorer: Explorer, view: View, rival: int | None = None) -
         if found is None:
             return told
         told |= {"choice": found.choice, "lead": found.lead, "rival": None if rival == found.choice else rival}
-        for number, choice, lead in zip(found.numbers, found.choices, found.leads, strict=True):
-            rows.append((found.lead - lead, population.name, int(number), int(choice), float(lead)))
-    rows.sort(key=lambda row: (-row[0], row[1:3]))
-    added = _added(explorer, view, shown, told["choice"]) if rows else {}
-    order = {neuron: rank for rank, neuron in enumerate(sorted(added, key=lambda neuron: -added[neuron]), 1)}
-    listed = [
-        {
-            "layer": layer,
-            "neuron": neuron,
-            "choice": choice,
-            "lead": lead,
-            "added": added.get((layer, neuron)),
-            "rank": order.get((layer, neuron)),
-        }
-        for _, layer, neuron, choice, lead in rows[:_LISTED]
-    ]
-    return told | {"tried": len(rows), "neurons": listed}
+        told["tried"] += len(found.numbers)
+        for k in np.argsort(found.leads, kind="stable")[:_LISTED].tolist():
+            one = {"layer": population.name, "neuron": int(found.numbers[k]), "choice": int(found.choices[k])}
+            listed.append(one | {"lead": float(found.leads[k])})
+    added = _added(explorer, view, shown, told["choice"]) if listed else {}
+    ranks = {neuron: rank for rank, neuron in enumerate(sorted(added, key=lambda neuron: -added[neuron]), 1)}
+    for each in listed:
+        key = each["layer"], each["neuron"]
+        each |= {"added": added.get(key), "rank": ranks.get(key)}
+    return told | {"neurons": sorted(listed, key=lambda each: each["lead"])}
 
 
 def _added(explorer: Explorer, view: View, shown: Shown, choice: int) -> dict[tuple[str, int], float]:
