@@ -44,8 +44,8 @@ def verdict(tool: str, packages: list[str]) -> tuple[str, str]:
 for title, tool, packages in ROW.findall(PAGE.read_text("utf-8")):
     if sys.argv[1:] and tool not in sys.argv[1:]:
         continue
-    versions, found = verdict(tool.lower(), packages.split())
-    print(f"{title} {versions}: {found}", flush=True)
-    row = f"| {title} | `{packages}` | {versions} | {found} |"
+    versions, outcome = verdict(tool.lower(), packages.split())
+    print(f"{title} {versions}: {outcome}", flush=True)
+    row = f"| {title} | `{packages}` | {versions} | {outcome} |"
     old = re.escape(f"| {title} | `{packages}` | ") + r"[^|]* \| [^|]* \|"
     PAGE.write_text(re.sub(old, row, PAGE.read_text("utf-8")), encoding="utf-8")

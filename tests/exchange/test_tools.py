@@ -227,9 +227,9 @@ def test_bmtk_partly() -> None:
 
     with h5py.File("digits.sonata/output/spikes.h5") as file:
         for late, name in enumerate(("hidden", "output"), start=1):
-            found = file["spikes"][name]
+            spikes = file["spikes"][name]
             theirs = np.full(free.population(name).size, np.inf)
-            theirs[found["node_ids"][:]] = found["timestamps"][:]
+            theirs[spikes["node_ids"][:]] = spikes["timestamps"][:]
             _assert_late(theirs, simulation[name][0], late + 1)  # rounding decides at the threshold
 
 
@@ -347,14 +347,14 @@ def test_norse_works(files: Files) -> None:
     stimulus = np.random.default_rng(1).uniform(0, 20, (1, 3, 3, 1)).round()
     expected = netsim.make_engine("event", model.network).present(netsim.Batch(stimulus, model.weights))["output"][0]
     neurons, state = norse.torch.from_nir(graph, dt=DT / 1000), None
-    found = np.full(6, np.inf)
+    actual = np.full(6, np.inf)
     with torch.no_grad():
         for step in range(round(60 / DT)):
             impulses = 1000 / DT * (np.rint(stimulus / DT) == step)
             spikes, state = neurons(torch.as_tensor(np.moveaxis(impulses, -1, 1)[0], dtype=torch.float64), state)
-            found[(spikes.numpy().ravel() > 0) & np.isinf(found)] = step * DT
+            actual[(spikes.numpy().ravel() > 0) & np.isinf(actual)] = step * DT
     assert np.isfinite(expected).sum() > 2
-    np.testing.assert_allclose(found, expected, rtol=0, atol=3 * DT)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=3 * DT)
 
 
 def test_sinabs_works(files: Files) -> None:

@@ -39,11 +39,11 @@ BY_NAME = {"netsim/runs/plugin_files.py": ["calls exec", "calls compile"]}
 
 
 def test_no_code_comes_out_of_files() -> None:
-    found = {
+    calls = {
         path.relative_to(REPOSITORY).as_posix(): list(_suspicious(path.read_text(encoding="utf-8"))) for path in SOURCES
     }
-    assert len(found) > 400
-    assert {path: what for path, what in found.items() if what} == BY_NAME
+    assert len(calls) > 400
+    assert {path: what for path, what in calls.items() if what} == BY_NAME
 
 
 def test_what_the_search_finds() -> None:

@@ -90,14 +90,14 @@ def _forking() -> subprocess.Popen[str]:
 
 def _ended(package: Path, program: str, environment: dict[str, str]) -> tuple[int, str, str]:
     """Exit code, output and errors of a program that has a process of its own, and imports the copy."""
-    told = [package.parent / name for name in ("out", "err")]
-    environment |= {"PYTHONPATH": str(package.parent), "OUT": str(told[0]), "ERR": str(told[1])}
+    streams = [package.parent / name for name in ("out", "err")]
+    environment |= {"PYTHONPATH": str(package.parent), "OUT": str(streams[0]), "ERR": str(streams[1])}
     process = _forking()
     assert process.stdin is not None
     assert process.stdout is not None
     print(json.dumps([program, environment]), file=process.stdin, flush=True)
     code = int(process.stdout.readline())
-    return code, told[0].read_text(encoding="utf-8"), told[1].read_text(encoding="utf-8")
+    return code, streams[0].read_text(encoding="utf-8"), streams[1].read_text(encoding="utf-8")
 
 
 def _run(package: Path, program: str = PROGRAM, **environment: str) -> list[str]:
