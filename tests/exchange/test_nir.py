@@ -506,7 +506,7 @@ def _long_record(graph: Any) -> None:
         (_fewer_weights, r"no node hidden_synapses with weight of shape \(8, 8\)"),
         (_not_finite, "hidden.kernel contains NaN or infinity"),
         (_bias, "narrow_synapses has another bias"),
-        (_specification, "treshold.*did you mean 'threshold'"),
+        (_specification, "treshold.*did you mean 'layers.conv.neurons.threshold'"),
         (_record, "metadata that netsim does not write"),
         (_long_record, "metadata that netsim does not write"),
     ],
