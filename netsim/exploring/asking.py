@@ -11,14 +11,11 @@ import json
 import math
 import types
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from netsim.errors import DataError
 from netsim.exploring.view import View
 from netsim.registry import Registry
-
-if TYPE_CHECKING:
-    from netsim.exploring.explorer import Explorer
 
 questions: Registry[Callable[..., Any]] = Registry("question", "netsim.exploring.questions")
 """Functions that answer the page, by name."""
@@ -33,7 +30,7 @@ class Reply(NamedTuple):
     kind: str
 
 
-def answer(explorer: Explorer, question: str, content: Any) -> Reply:
+def answer(explorer: Any, question: str, content: Any) -> Reply:
     """Answer a question with arguments from JSON. Raise a NetsimError for a wrong question."""
     function = questions.require(question[:40])
     answered = function(explorer, **_arguments(function, content))

@@ -36,6 +36,7 @@ PROTOCOLS = {
         "netsim.specification",
         "netsim.studies",
     },
+    "explorer.md": {"netsim.exploring"},
     "experiments.md": {"netsim.analysis", "netsim.experiments", "netsim.seams"},
     "studies.md": {"netsim.studies"},
 }
