@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ def _blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL | re.M)
 
 
-def test_start(capsys: pytest.CaptureFixture[str]) -> None:
+def test_start(capsys: pytest.CaptureFixture[str], only_pictures: Callable[..., None]) -> None:
+    only_pictures("confusion")
     first, second = _blocks("tutorial/first_network.md", "python")
     (shown,) = _blocks("tutorial/first_network.md", "text")
     space: dict[str, object] = {}
