@@ -217,6 +217,7 @@ def test_a_damaged_file_is_made_anew(package: Path, content: bytes | None) -> No
 
 def _blocked(package: Path) -> None:
     """Let nobody, not even the root user, write beside the sources."""
+    shutil.rmtree(package / "__pycache__", ignore_errors=True)  # of compiled modules
     (package / "__pycache__").write_text("no folder", encoding="utf-8")
 
 
