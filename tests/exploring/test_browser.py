@@ -432,7 +432,7 @@ def test_a_loop_and_recordings_of_events_are_explored(browser: Any) -> None:
         page.select_option("#part", "maps:maps")
         page.click("#try")
         _expect(page, "#outcome", "3 maps were lesioned")
-        _expect(page, "#effects", "Over the first 3 test stimuli")
+        _expect(page, "#effects", "of the first 3 test stimuli")
         page.locator("#effects td button").first.click()
         _expect(page, "#lesions", "map maps:")
         page.select_option("#part", "pixels:stimulus")

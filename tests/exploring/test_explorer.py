@@ -116,9 +116,9 @@ def test_a_drawing_is_presented(looped: Explorer) -> None:
 
 
 def test_events_are_occluded_and_disturbed(recorded: Explorer) -> None:
-    told = about(recorded)
-    assert told["sample"] is None
-    assert any(each["stimulus"] for each in told["studies"])
+    answer = about(recorded)
+    assert answer["sample"] is None
+    assert any(each["stimulus"] for each in answer["studies"])
     view = View(index=1, occlusion=0.5, studies={"spike-deletion": 0.2})
     header, (shown, _) = _read(recorded, spikes_of(recorded, view, view.unchanged).content)
     assert np.isinf(shown["stimulus"].reshape(8, 8, 2)[2:6, 2:6]).all()
@@ -136,19 +136,19 @@ def test_causes_sum_to_the_potential(looped: Explorer, layer: str, dt: float) ->
     network, weights = looped.network, shown.batch.weights
     population = network.population(layer)
     for neuron in fired[:3].tolist():
-        told = causes(looped, view, layer, neuron)
-        values = [value for each in told["causes"] for value in each["potentials"]]
+        answer = causes(looped, view, layer, neuron)
+        values = [value for each in answer["causes"] for value in each["potentials"]]
         bias = weights[f"{layer}.bias"].ravel()[neuron % population.maps]
-        time, gate, onset = told["latency"], population.dynamics.onset, population.dynamics.onset
+        time, gate, onset = answer["latency"], population.dynamics.onset, population.dynamics.onset
         own = (bias * min(time, gate) + population.dynamics.drive * (time - onset)) / population.dynamics.tau
-        assert sum(values) + own == pytest.approx(told["reached"])
-        assert told["rest"] == pytest.approx(own)
-        for psp, size in zip(told["psps"], sorted(map(abs, values), reverse=True), strict=False):
+        assert sum(values) + own == pytest.approx(answer["reached"])
+        assert answer["rest"] == pytest.approx(own)
+        for psp, size in zip(answer["psps"], sorted(map(abs, values), reverse=True), strict=False):
             assert psp["points"][0][-1] == time
             assert abs(psp["points"][1][-1]) == pytest.approx(size)
         if not dt and time > onset:
-            assert told["reached"] == pytest.approx(told["threshold"])
-        for each in told["causes"]:
+            assert answer["reached"] == pytest.approx(answer["threshold"])
+        for each in answer["causes"]:
             sizes = np.abs(each["potentials"])
             assert (np.diff(sizes) <= 0).all()
             assert (np.array(each["times"]) <= time).all()
@@ -158,10 +158,10 @@ def test_causes_sum_to_the_potential(looped: Explorer, layer: str, dt: float) ->
 def test_shares_are_followed_to_the_stimulus(looped: Explorer, layer: str) -> None:
     shown = looped.show(View())
     neuron = int(np.argmin(shown.spikes[layer].ravel()))
-    told = shares(looped, View(), layer, neuron)
-    assert 0 < sum(map(abs, told["shares"])) <= 1 + 1e-9
-    assert np.isfinite(shown.spikes["stimulus"].ravel()[told["neurons"]]).all()
-    first, second = told["chain"][:2]
+    answer = shares(looped, View(), layer, neuron)
+    assert 0 < sum(map(abs, answer["shares"])) <= 1 + 1e-9
+    assert np.isfinite(shown.spikes["stimulus"].ravel()[answer["neurons"]]).all()
+    first, second = answer["chain"][:2]
     assert (first["layer"], first["neuron"]) == (layer, neuron)
     added = [
         (value, each["source"], source)
@@ -180,10 +180,10 @@ def test_receptive_fields_are_weights(looped: Explorer) -> None:
 @pytest.mark.parametrize(("layer", "part"), [("stimulus", "pixels"), ("loop", "neurons"), ("maps", "maps")])
 def test_each_change_is_the_same_as_alone(looped: Explorer, layer: str, part: str) -> None:
     view = View(index=1, studies={"spike-jitter": 0.5}, silenced={"loop": (0,)}, maps={"maps": (2,)})
-    told = effects(looped, view, layer, part, None, 4)
+    answer = effects(looped, view, layer, part, None, 4)
     plain = looped.show(view)
-    for k in (0, len(told["numbers"]) - 1):
-        number = told["numbers"][k]
+    for k in (0, len(answer["numbers"]) - 1):
+        number = answer["numbers"][k]
         if part == "pixels":
             stimuli = plain.batch.stimuli.copy()
             stimuli.flat[number] = np.inf if np.isfinite(stimuli.flat[number]) else 0.0
@@ -193,19 +193,19 @@ def test_each_change_is_the_same_as_alone(looped: Explorer, layer: str, part: st
             outputs = looped.show(dataclasses.replace(view, maps={"maps": (2, number)})).spikes.outputs
         else:
             outputs = looped.show(dataclasses.replace(view, silenced={"loop": (0, number)})).spikes.outputs
-        assert told["choices"][k] == netsim.decide(outputs).choice[0]
+        assert answer["choices"][k] == netsim.decide(outputs).choice[0]
         times = np.minimum(outputs[0], looped.network.duration)
-        assert told["leads"][k] == np.delete(times, told["choice"]).min() - times[told["choice"]]
-    assert (told["accuracy"] is not None) == (part == "maps")
+        assert answer["leads"][k] == np.delete(times, answer["choice"]).min() - times[answer["choice"]]
+    assert (answer["accuracy"] is not None) == (part == "maps")
 
 
 def test_right_decisions_are_counted(looped: Explorer) -> None:
     view = View(index=2, contrast=0.7, maps={"maps": (1,)})
-    told = accuracy(looped, view, view.unchanged, 5)
+    answer = accuracy(looped, view, view.unchanged, 5)
     decided = [looped.show(dataclasses.replace(view, index=index)).spikes.outputs for index in range(5)]
     choices = np.array([netsim.decide(outputs).choice[0] for outputs in decided])
-    assert told["right"] == (choices == looped.stimuli.labels[:5]).sum()
-    assert told["count"] == 5
+    assert answer["right"] == (choices == looped.stimuli.labels[:5]).sum()
+    assert answer["count"] == 5
 
 
 def test_a_newer_question_ends_an_older_one(looped: Explorer) -> None:
@@ -261,11 +261,11 @@ def test_relays_and_stimuli_have_inputs_and_none(looped: Explorer) -> None:
 
 def test_the_plane_of_yin_yang() -> None:
     explorer = Explorer("yin-yang")
-    told = plane(explorer, View(), part=3)
-    choice, side = np.array(told["choice"]).reshape(-1, told["side"]), told["side"]
+    answer = plane(explorer, View(), part=3)
+    choice, side = np.array(answer["choice"]).reshape(-1, answer["side"]), answer["side"]
     at = np.round(explorer.stimuli.images[:, 0, 0, :2] * (side - 1)).astype(int)
-    there = at[:, 1] % told["parts"] == 3
-    assert (choice[at[there, 1] // told["parts"], at[there, 0]] == explorer.stimuli.labels[there]).mean() > 0.8
+    there = at[:, 1] % answer["parts"] == 3
+    assert (choice[at[there, 1] // answer["parts"], at[there, 0]] == explorer.stimuli.labels[there]).mean() > 0.8
 
 
 def test_the_program_and_the_command_give_the_same() -> None:
@@ -384,12 +384,12 @@ def test_bad_links_are_one_line(text: str) -> None:
 
 def test_a_switched_pixel_does_what_trying_it_told() -> None:
     explorer = Explorer("digits")
-    told = effects(explorer, View(), "stimulus", "pixels", None, 0)
-    strongest = int(np.argmin(told["leads"]))
-    view = View(switched=(told["numbers"][strongest],))
+    answer = effects(explorer, View(), "stimulus", "pixels", None, 0)
+    strongest = int(np.argmin(answer["leads"]))
+    view = View(switched=(answer["numbers"][strongest],))
     shown = explorer.show(view).spikes
     assert (np.isfinite(shown["stimulus"]) != np.isfinite(explorer.show(View()).spikes["stimulus"])).sum() == 1
-    assert int(decide(shown.outputs).choice[0]) == told["choices"][strongest]
+    assert int(decide(shown.outputs).choice[0]) == answer["choices"][strongest]
     assert view.unchanged == View()
     with pytest.raises(netsim.NetsimError, match="stimulus has 0 to 63"):
         explorer.show(View(switched=(64,)))
@@ -402,10 +402,10 @@ def test_lesioned_maps_are_not_tried_again(looped: Explorer) -> None:
 def test_a_lesioned_neuron_tells_when_it_would_have_fired(looped: Explorer) -> None:
     latencies = looped.show(View()).spikes["loop"].ravel()
     neuron = int(np.argmin(latencies))
-    told = causes(looped, View(silenced={"loop": (neuron,)}), "loop", neuron)
-    assert told["latency"] is None
-    assert told["lesioned"]
-    assert told["otherwise"] == latencies[neuron]
+    answer = causes(looped, View(silenced={"loop": (neuron,)}), "loop", neuron)
+    assert answer["latency"] is None
+    assert answer["lesioned"]
+    assert answer["otherwise"] == latencies[neuron]
 
 
 def test_the_table_says_the_changes(looped: Explorer) -> None:
@@ -423,17 +423,17 @@ def test_close_decisions_come_by_their_lead(looped: Explorer) -> None:
 
 
 def test_the_deciding_neuron_costs_most_of_the_lead(looped: Explorer) -> None:
-    told = deciding_neurons(looped, View(index=1))
-    lead = {(each["layer"], each["neuron"]): each["lead"] for each in told["neurons"]}
+    answer = deciding_neurons(looped, View(index=1))
+    lead = {(each["layer"], each["neuron"]): each["lead"] for each in answer["neurons"]}
     assert list(lead.values()) == sorted(lead.values())
     for layer in ("maps", "loop"):
         found = effects(looped, View(index=1), layer, "neurons")
         worst = int(np.argmin(found["leads"]))
         assert min(lead.values()) <= found["leads"][worst]
         assert lead.get((layer, found["numbers"][worst]), found["leads"][worst]) == found["leads"][worst]
-    first = causes(looped, View(index=1), "output", told["choice"])["causes"][0]
+    first = causes(looped, View(index=1), "output", answer["choice"])["causes"][0]
     added = dict(zip(first["neurons"], first["potentials"], strict=True))
-    for each in told["neurons"]:
+    for each in answer["neurons"]:
         assert (each["added"] is not None) == (each["layer"] == "loop" and each["neuron"] in added)
         if each["added"] is not None:
             assert each["added"] == added[each["neuron"]]
@@ -446,17 +446,17 @@ def test_nothing_decides_without_an_output_spike(looped: Explorer) -> None:
 
 
 def test_the_accuracy_without_each_map_is_counted(looped: Explorer) -> None:
-    told = effects(looped, View(), "maps", "maps", count=6)["accuracy"]
-    assert told["count"] == 6
-    for k, (right, changed) in enumerate(zip(told["right"], told["changed"], strict=True)):
+    answer = effects(looped, View(), "maps", "maps", count=6)["accuracy"]
+    assert answer["count"] == 6
+    for k, (right, changed) in enumerate(zip(answer["right"], answer["changed"], strict=True)):
         over = accuracy(looped, View(maps={"maps": (k,)}), View(), 6)
-        assert (right, changed, told["before"]) == (over["right"], over["changed"], over["against"])
+        assert (right, changed, answer["before"]) == (over["right"], over["changed"], over["against"])
 
 
 def test_decisions_of_one_label_are_found(looped: Explorer) -> None:
-    told = search(looped, View(), "close", label=1)
-    assert looped.stimuli.labels[told["index"]] == 1
-    assert told["searched"] == (looped.stimuli.labels == 1).sum()
+    answer = search(looped, View(), "close", label=1)
+    assert looped.stimuli.labels[answer["index"]] == 1
+    assert answer["searched"] == (looped.stimuli.labels == 1).sum()
 
 
 def test_sliders_suit_the_stimulus(looped: Explorer) -> None:
@@ -467,9 +467,9 @@ def test_sliders_suit_the_stimulus(looped: Explorer) -> None:
 
 
 def test_seeds_are_repeated(looped: Explorer) -> None:
-    told = repeats(looped, View(index=1, noise=0.3), 3)
+    answer = repeats(looped, View(index=1, noise=0.3), 3)
     views = [looped.show(View(index=1, noise=0.3, seed=seed)) for seed in range(3)]
-    assert told["choices"] == [decision_of(each.spikes)["choice"] for each in views]
+    assert answer["choices"] == [decision_of(each.spikes)["choice"] for each in views]
 
 
 def test_every_question_is_described() -> None:

@@ -31,16 +31,16 @@ def causes(explorer: Explorer, view: View, layer: str, neuron: int) -> dict[str,
     """
     chosen, shown = explorer.neuron(layer, neuron), explorer.show(view)
     latency = shown.latency(chosen)
-    told: dict[str, Any] = {"layer": layer, "neuron": neuron, "latency": number(latency), "potential": None}
-    told |= {"window": [number(each) for each in shown.network.firing_window(layer)], "threshold": None}
-    told |= {"causes": [], "fields": [], "psps": []}
+    answer: dict[str, Any] = {"layer": layer, "neuron": neuron, "latency": number(latency), "potential": None}
+    answer |= {"window": [number(each) for each in shown.network.firing_window(layer)], "threshold": None}
+    answer |= {"causes": [], "fields": [], "psps": []}
     if layer == STIMULUS:
-        return told
+        return answer
     if _is_lesioned(shown, chosen):
-        told |= {"lesioned": True, "otherwise": number(_latency_without_lesion(explorer, view, shown, chosen))}
+        answer |= {"lesioned": True, "otherwise": number(_latency_without_lesion(explorer, view, shown, chosen))}
     if shown.network.population(layer).integrates:
-        return told | _of_potential(shown, chosen, latency, view.grid(explorer.network))
-    return told | {"causes": [_of_relay(shown, chosen)], "rest": None}
+        return answer | _of_potential(shown, chosen, latency, view.grid(explorer.network))
+    return answer | {"causes": [_of_relay(shown, chosen)], "rest": None}
 
 
 def _of_potential(shown: Shown, neuron: Recorded, latency: float, dt: float) -> dict[str, Any]:
@@ -69,8 +69,8 @@ def _of_potential(shown: Shown, neuron: Recorded, latency: float, dt: float) -> 
         for psp, (_, source, k, _) in zip(psps, largest, strict=True):
             psp["points"][0].append(float(at))
             psp["points"][1].append(float(parts[source][k]))
-    own = batch.thresholds.get(neuron.layer)
-    threshold = network.neurons(neuron.layer).threshold if own is None else own.ravel()[neuron.neuron]
+    thresholds = batch.thresholds.get(neuron.layer)
+    threshold = network.neurons(neuron.layer).threshold if thresholds is None else thresholds.ravel()[neuron.neuron]
     return {
         "causes": listed,
         "fields": fields,

@@ -25,25 +25,25 @@ def deciding_neurons(explorer: Explorer, view: View, rival: int | None = None) -
     output at the decision. Both measures can rank neurons differently, because a lesion changes all later spikes, also
     those of the other outputs.
     """
-    shown, told = explorer.show(view), {"choice": -1, "lead": None, "rival": None, "tried": 0, "neurons": []}
+    shown, answer = explorer.show(view), {"choice": -1, "lead": None, "rival": None, "tried": 0, "neurons": []}
     listed: list[dict[str, Any]] = []
     for population in shown.network.integrating:
         if population.name == shown.network.output.name:
             continue
-        found = effects_of(explorer, view, population.name, "neurons", rival)
-        if found is None:
-            return told
-        told |= {"choice": found.choice, "lead": found.lead, "rival": None if rival == found.choice else rival}
-        told["tried"] += len(found.numbers)
-        for k in np.argsort(found.leads, kind="stable")[:_LISTED].tolist():
-            one = {"layer": population.name, "neuron": int(found.numbers[k]), "choice": int(found.choices[k])}
-            listed.append(one | {"lead": float(found.leads[k])})
-    added = _added(explorer, view, shown, told["choice"]) if listed else {}
+        effect = effects_of(explorer, view, population.name, "neurons", rival)
+        if effect is None:
+            return answer
+        answer |= {"choice": effect.choice, "lead": effect.lead, "rival": None if rival == effect.choice else rival}
+        answer["tried"] += len(effect.numbers)
+        for k in np.argsort(effect.leads, kind="stable")[:_LISTED].tolist():
+            entry = {"layer": population.name, "neuron": int(effect.numbers[k]), "choice": int(effect.choices[k])}
+            listed.append(entry | {"lead": float(effect.leads[k])})
+    added = _added(explorer, view, shown, answer["choice"]) if listed else {}
     ranks = {neuron: rank for rank, neuron in enumerate(sorted(added, key=lambda neuron: -added[neuron]), 1)}
     for each in listed:
         key = each["layer"], each["neuron"]
         each |= {"added": added.get(key), "rank": ranks.get(key)}
-    return told | {"neurons": sorted(listed, key=lambda each: each["lead"])}
+    return answer | {"neurons": sorted(listed, key=lambda each: each["lead"])}
 
 
 def _added(explorer: Explorer, view: View, shown: Shown, choice: int) -> dict[tuple[str, int], float]:

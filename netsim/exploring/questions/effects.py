@@ -38,11 +38,11 @@ def effects_of(explorer: Explorer, view: View, layer: str, part: str, rival: int
     if choice < 0:
         return None
     rival = None if rival == choice else rival
-    name, found = shown.network.output.name, []
+    name, outcomes = shown.network.output.name, []
     for batch in (shown.batch, *batches):
         latencies = explorer.present_batch(view, batch, name)
-        found.append(outcomes_of(latencies, choice, rival, shown.network.duration))
-    before, after = found[0][0], np.concatenate([*found[1:], np.zeros((0, 2))])
+        outcomes.append(outcomes_of(latencies, choice, rival, shown.network.duration))
+    before, after = outcomes[0][0], np.concatenate([*outcomes[1:], np.zeros((0, 2))])
     return Effects(choice, float(before[1]), numbers, after[:, 0].astype(int), after[:, 1])
 
 
@@ -59,20 +59,20 @@ def effects(
 
     For maps, also count how many of the first test stimuli are right, and how many decisions change, without each map.
     """
-    found = effects_of(explorer, view, layer, part, rival)
-    told: dict[str, Any] = {"layer": layer, "part": part, "rival": rival, "accuracy": None}
-    if found is None:
-        return told | {"choice": -1, "lead": None, "numbers": [], "choices": [], "leads": []}
-    if rival == found.choice:
-        told["rival"] = None
+    effect = effects_of(explorer, view, layer, part, rival)
+    answer: dict[str, Any] = {"layer": layer, "part": part, "rival": rival, "accuracy": None}
+    if effect is None:
+        return answer | {"choice": -1, "lead": None, "numbers": [], "choices": [], "leads": []}
+    if rival == effect.choice:
+        answer["rival"] = None
     if count and part == "maps":
-        told["accuracy"] = _accuracy(explorer, view, layer, found.numbers, count)
-    return told | {
-        "choice": found.choice,
-        "lead": found.lead,
-        "numbers": found.numbers.tolist(),
-        "choices": found.choices.tolist(),
-        "leads": found.leads.tolist(),
+        answer["accuracy"] = _accuracy(explorer, view, layer, effect.numbers, count)
+    return answer | {
+        "choice": effect.choice,
+        "lead": effect.lead,
+        "numbers": effect.numbers.tolist(),
+        "choices": effect.choices.tolist(),
+        "leads": effect.leads.tolist(),
     }
 
 

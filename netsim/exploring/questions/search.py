@@ -28,13 +28,13 @@ def search(
     labels = explorer.stimuli.labels[: len(choice)]
     among = np.ones(len(choice), bool) if label is None else labels == label
     if which == "wrong":
-        found = np.flatnonzero(among & (choice != labels) & (labels >= 0))
-        after = int(np.searchsorted(found, view.index, side="right"))
+        indices = np.flatnonzero(among & (choice != labels) & (labels >= 0))
+        after = int(np.searchsorted(indices, view.index, side="right"))
     else:
-        found = np.argsort(lead, kind="stable")
-        found = found[(among & np.isfinite(lead))[found]]
-        here = np.flatnonzero(found == view.index)
+        indices = np.argsort(lead, kind="stable")
+        indices = indices[(among & np.isfinite(lead))[indices]]
+        here = np.flatnonzero(indices == view.index)
         after = int(here[0]) + 1 if again and len(here) else 0
-    rank = after % len(found) if len(found) else 0
-    told: dict[str, Any] = {"which": which, "searched": int(among.sum()), "count": len(found), "rank": rank + 1}
-    return told | {"index": int(found[rank]) if len(found) else None}
+    rank = after % len(indices) if len(indices) else 0
+    answer: dict[str, Any] = {"which": which, "searched": int(among.sum()), "count": len(indices), "rank": rank + 1}
+    return answer | {"index": int(indices[rank]) if len(indices) else None}

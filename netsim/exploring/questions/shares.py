@@ -15,11 +15,11 @@ def shares(explorer: Explorer, view: View, layer: str, neuron: int) -> dict[str,
     """Return the share of each stimulus spike in a spike, and the chain of largest causes."""
     chosen, shown = explorer.neuron(layer, neuron), explorer.show(view)
     dt = view.grid(explorer.network)
-    found, chain = shares_of(shown.network, shown.batch, shown.spikes, chosen, dt, explorer.check_newest)
+    shares_by_neuron, chain = shares_of(shown.network, shown.batch, shown.spikes, chosen, dt, explorer.check_newest)
     return {
         "layer": layer,
         "neuron": neuron,
-        "neurons": list(found),
-        "shares": list(found.values()),
+        "neurons": list(shares_by_neuron),
+        "shares": list(shares_by_neuron.values()),
         "chain": [{"layer": each.layer, "neuron": each.neuron} for each in chain],
     }

@@ -28,7 +28,7 @@ def spikes(explorer: Explorer, view: View, against: View | None = None) -> Reply
     numbers of samples of the outputs.
     """
     shown, other = explorer.show(view), explorer.show(view.unchanged if against is None else against)
-    traces = [[reduced(each.time, each.potential) for each in one.spikes.potentials] for one in (shown, other)]
+    traces = [[reduced(each.time, each.potential) for each in state.spikes.potentials] for state in (shown, other)]
     header = {
         "decision": decision_of(shown.spikes),
         "against": decision_of(other.spikes),
