@@ -399,7 +399,7 @@ def test_a_loop_of_excitation_and_inhibition_is_explored(browser: Any, idx_data:
         _expect(page, "#decider", "tory:")
         page.click("#deciders button >> nth=0")
         _expect(page, "#fields", "inhibitory: ")
-        _expect(page, "#fields", "excitatory: ")
+        _expect(page, "#fields", "stimulus: ")
 
 
 def test_the_plane_of_yin_yang_follows_the_mouse(browser: Any) -> None:
