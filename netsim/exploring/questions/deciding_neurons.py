@@ -25,7 +25,8 @@ def deciding_neurons(explorer: Explorer, view: View, rival: int | None = None) -
     output at the decision. Both measures can rank neurons differently, because a lesion changes all later spikes, also
     those of the other outputs.
     """
-    shown, answer = explorer.show(view), {"choice": -1, "lead": None, "rival": None, "tried": 0, "neurons": []}
+    shown = explorer.show(view)
+    answer: dict[str, Any] = {"choice": -1, "lead": None, "rival": None, "tried": 0, "neurons": []}
     listed: list[dict[str, Any]] = []
     for population in shown.network.integrating:
         if population.name == shown.network.output.name:

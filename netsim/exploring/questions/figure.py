@@ -34,8 +34,10 @@ def figure(explorer: Explorer, view: View, format: Literal["png", "svg", "pdf"],
         axes = raster(shown.spikes.table(), shown.network, presentation, explorer.stimuli.classes or (), against=other)
         axes.set_title("")
         title = "\n".join(textwrap.fill(plain(line), 90) for line in lines)
-        axes.figure.suptitle(title, fontsize=7)
+        drawn = axes.get_figure(root=True)
+        assert drawn is not None
+        drawn.suptitle(title, fontsize=7)
         stream = io.BytesIO()
-        axes.figure.savefig(stream, format=format, dpi=200)
-        plt.close(axes.figure)
+        drawn.savefig(stream, format=format, dpi=200)
+        plt.close(drawn)
     return Reply(stream.getvalue(), _KINDS[format])
