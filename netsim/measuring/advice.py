@@ -76,16 +76,18 @@ def advise(
         incoming = [arrivals for arrivals in projections if arrivals.target == name]
         findings += [_too_late(network, arrivals) for arrivals in incoming if arrivals.projection in late]
         if health.silent == 1 and not follows[name]:
-            findings.append(Finding("silent", name, _silence(population, health, "no neuron fires")))
+            findings.append(Finding("silent", name, _silence(network, population, health, "no neuron fires")))
         elif health.silent > MOSTLY_SILENT and not follows[name] and not silences_on_purpose(network, population):
             few = f"{health.silent:.0%} of neurons are silent"
-            findings.append(Finding("mostly silent", name, _silence(population, health, few)))
+            findings.append(Finding("mostly silent", name, _silence(network, population, health, few)))
         if health.at_onset > _MOSTLY:
             findings.append(Finding("at onset", name, _onset(population, health.at_onset)))
     tied, output = batch.decisions.tied, network.output.name
     if tied.mean() > _MOSTLY and by_name[output].at_onset <= _MOSTLY and not follows[output]:
         fact, remedy = tie_sentence(network, float(tied.mean()), float((tied & at_onset).sum() / tied.sum()), dt)
         findings.append(Finding("tied", output, f"{fact}; {remedy}"))
+    elif at_onset.mean() > _MOSTLY and by_name[output].at_onset <= _MOSTLY:
+        findings.append(Finding("decided at onset", output, _decided_at_onset(network, float(at_onset.mean()))))
     return findings
 
 
@@ -109,14 +111,22 @@ def advise_on_counts(network: Network, spikes: Mapping[str, float], onset_rate: 
             continue
         silent = 1 - spikes[name] / population.size
         if name in dead:
-            lines.append(f"{name}: no neuron fires; {stronger(population)}")
+            lines.append(f"{name}: no neuron fires; {stronger(network, population)}")
         elif silent > MOSTLY_SILENT and not silences_on_purpose(network, population):
-            lines.append(f"{name}: {silent:.0%} of neurons are silent; {stronger(population)}")
+            lines.append(f"{name}: {silent:.0%} of neurons are silent; {stronger(network, population)}")
     if onset_rate > _MOSTLY:
-        onset = f"at the onset of the window ({network.output.dynamics.onset:g} ms)"
-        fact = f"{network.output.name}: {onset_rate:.0%} of decisions fall {onset}"
-        lines.append(f"{fact}; {weaker(network.output)}, or open the window earlier")
+        lines.append(_decided_at_onset(network, onset_rate))
     return lines
+
+
+def _decided_at_onset(network: Network, share: float) -> str:
+    onset = f"at the onset of the window ({network.output.dynamics.onset:g} ms)"
+    fact = f"{network.output.name}: {share:.0%} of decisions fall {onset}, so their latencies do not differ"
+    learning = network.learning
+    trained = f"lower learning.rate (now {learning.rate:g})"
+    if learning.targets == "softmax" and learning.label_smoothing == 0:
+        trained = f"set learning.label_smoothing = 0.05, or {trained}"
+    return f"{fact}; if training moved them there, {trained}; otherwise {weaker(network.output)}"
 
 
 def silences_on_purpose(network: Network, population: Population) -> bool:
@@ -124,17 +134,20 @@ def silences_on_purpose(network: Network, population: Population) -> bool:
     return population.winners is not None or population.rest_below is not None or network.learning.activity > 0
 
 
-def _silence(population: Population, health: PopulationHealth, fact: str) -> str:
+def _silence(network: Network, population: Population, health: PopulationHealth, fact: str) -> str:
     if -health.inhibition > _OUTWEIGHS * health.excitation:
         inhibition = f"inhibitory weights onto a neuron sum to {health.inhibition:.3g}"
         sums = f"{inhibition}, excitatory ones to {health.excitation:.3g}"
         return f"{population.name}: {fact}: {sums}; weaken inhibition, or strengthen excitation"
-    return f"{population.name}: {fact}; {stronger(population)}"
+    return f"{population.name}: {fact}; {stronger(network, population)}"
 
 
-def stronger(population: Population) -> str:
+def stronger(network: Network, population: Population) -> str:
     """Return a remedy that makes a population fire."""
-    return f"raise {_initial(population)} of the projections onto it, or lower its threshold ({_threshold(population)})"
+    fit = "set learning.fitted = true, so that training begins with fitted weights, or "
+    fit = "" if network.learning.fitted or network.weighting.is_binary else fit
+    threshold = f"lower its threshold ({_threshold(population)})"
+    return f"{fit}raise {_initial(population)} of the projections onto it, or {threshold}"
 
 
 def weaker(population: Population) -> str:

@@ -384,9 +384,11 @@ class Network:
         field_name, until = ("onset", population.dynamics.gate) if gated else ("end", self.window_end(population))
         effect = min((delay for delay, change in projection.psp.kernel if change), default=0.0)
         earliest = self._earliest[projection.source] + _shortest(projection) + effect
+        shorter = self._earliest[projection.source] + effect < until
+        sooner = "or a shorter delay" if shorter else f"or an earlier window of {projection.source}"
         late = (
             f"is too early: spikes from {projection.source} count from {earliest:g} ms on at the earliest, and until"
-            f" {until:g} ms only; set a later one, or a shorter delay"
+            f" {until:g} ms only; set a later one, {sooner}"
         )
         require(earliest < until, f"{self._where(population.name)}.neurons.{field_name}", late)
 

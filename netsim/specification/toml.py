@@ -113,7 +113,7 @@ def _list(tables: Any) -> list[dict[str, Any]]:
     return [part for part in tables if isinstance(part, dict)] if isinstance(tables, list) else []
 
 
-def network_to_dict(network: Network) -> dict[str, Any]:
+def network_to_dict(network: Network, *, complete: bool = False) -> dict[str, Any]:
     """Return the nested dictionary that `network_from_dict` reads, without default values.
 
     A chain has layers. Any other network has populations and projections.
@@ -121,6 +121,8 @@ def network_to_dict(network: Network) -> dict[str, Any]:
     Parameters
     ----------
     network : Network
+    complete : bool
+        Include the default values of learning and training. Written files have them, because defaults may change.
 
     Returns
     -------
@@ -134,6 +136,8 @@ def network_to_dict(network: Network) -> dict[str, Any]:
     ([8, 8, 1], 'hidden')
     """
     table = _to_dict(network, "populations", "projections")
+    if complete:
+        table |= {name: _to_dict(getattr(network, name), defaults=True) for name in ("learning", "training")}
     encoder = _chosen_table(encoders, "kind", network.encoder)
     table["encoder"] = {key: value for key, value in encoder.items() if (key, value) != _ENCODER}
     layers = network.layers()
@@ -273,7 +277,9 @@ def _check_bounds(table: dict[str, Any], where: str) -> None:
 
 
 def write_network(network: Network, path: str | Path) -> None:
-    """Write a specification as TOML. The file appears complete or not at all.
+    """Write a specification as TOML, with all settings of learning and training, because defaults may change.
+
+    The file appears complete or not at all.
 
     Parameters
     ----------
@@ -292,8 +298,8 @@ def write_network(network: Network, path: str | Path) -> None:
 
 
 def dumps_network(network: Network) -> str:
-    """Return the TOML text of a specification."""
-    return tomli_w.dumps(network_to_dict(network))
+    """Return the TOML text of a specification, with all settings of learning and training."""
+    return tomli_w.dumps(network_to_dict(network, complete=True))
 
 
 def _chosen(registry: Registry[Any], table: dict[str, Any], key: str, where: str) -> Any:

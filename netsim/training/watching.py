@@ -94,7 +94,7 @@ class Watch:
             columns = [f"{what}_{population.name}" for what in ("silent", "onset")]
             if len(rows) < FLAT_EPOCHS or silences_on_purpose(self.network, population) or columns[1] not in rows[-1]:
                 continue
-            if min(sum(row[column] for column in columns) for row in rows) < _STUCK:
+            if min(sum(row[column] for column in columns) for row in rows) < _STUCK or rows[-1][columns[0]] == 1:
                 continue
             silent, onset = (f"{rows[-1][column]:.0%}" for column in columns)
             fact = f"{population.name}: {silent} of neurons are silent and {onset} fire at the onset of their window"
@@ -120,7 +120,7 @@ class Watch:
             sources = {projection.source for projection in self.network.incoming(population.name)}
             # silence caused by silent sources is not a separate finding
             if self._lasts("silent", population.name, population.name in dead and not sources <= dead):
-                remedy = self._remedy("silent", population.name, stronger(population))
+                remedy = self._remedy("silent", population.name, stronger(self.network, population))
                 self._say("silent", population.name, f"{population.name}: no neuron fires, {_ROW}; {remedy}")
 
     def _watch_ties(self, health: BatchHealth) -> None:

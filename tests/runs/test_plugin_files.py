@@ -71,7 +71,8 @@ def _forget() -> None:
 
 
 def _specification(tmp_path: Path) -> Path:
-    text = dumps_network(load_preset("digits")).replace("[learning]", '[learning]\nschedule = "halves"')
+    text = dumps_network(load_preset("digits")).replace('schedule = "one-cycle"', 'schedule = "halves"')
+    assert "halves" in text
     path = tmp_path / "own.toml"
     path.write_text(text.replace("epochs = 20", "epochs = 1"))
     return path
