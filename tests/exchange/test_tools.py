@@ -351,7 +351,7 @@ def test_norse_works(files: Files) -> None:
     with torch.no_grad():
         for step in range(round(60 / DT)):
             impulses = 1000 / DT * (np.rint(stimulus / DT) == step)
-            spikes, state = neurons(torch.as_tensor(np.moveaxis(impulses, -1, 1)[0], dtype=torch.float64), state)
+            spikes, state = neurons(torch.as_tensor(np.moveaxis(impulses, -1, 1)[0], dtype=torch.float32), state)
             actual[(spikes.numpy().ravel() > 0) & np.isinf(actual)] = step * DT
     assert np.isfinite(expected).sum() > 2
     np.testing.assert_allclose(actual, expected, rtol=0, atol=3 * DT)
