@@ -243,8 +243,10 @@ class _Codes:
             if part == "training":
                 self.classes = self._given or tuple(map(str, range(largest + 1)))
             return array.astype(np.int64)
-        if array.dtype.kind not in "bUSO" or any(word is None or word != word for word in array.tolist()):
-            raise DataError(f"{part}: labels must be whole numbers or words, without missing values")
+        missing = [number for number, word in enumerate(array.tolist()) if word is None or word != word]
+        if array.dtype.kind not in "bUSO" or missing:
+            where = f"; sample {missing[0]} has none" if missing else ""
+            raise DataError(f"{part}: labels must be whole numbers or words, without missing values{where}")
         try:
             words = [word.decode() if isinstance(word, bytes) else str(word) for word in array.tolist()]
         except UnicodeDecodeError as error:

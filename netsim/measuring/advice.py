@@ -16,6 +16,8 @@ _MOSTLY = 0.5
 """Fraction of neurons at the onset, of late arrivals or of tied presentations above which they are reported."""
 _OUTWEIGHS = 1.5
 """Ratio of summed inhibition to summed excitation above which inhibition is the reported cause of silence."""
+_SAME = 1e-6
+"""Relative difference below which latencies are the same. They may have single precision."""
 
 
 class Finding(NamedTuple):
@@ -82,6 +84,8 @@ def advise(
             findings.append(Finding("mostly silent", name, _silence(network, population, health, few)))
         if health.at_onset > _MOSTLY:
             findings.append(Finding("at onset", name, _onset(population, health.at_onset)))
+        elif name != network.output.name and not dt and not follows[name] and _fires_at_once(health):
+            findings.append(Finding("same time", name, _same_time(population, health)))
     tied, output = batch.decisions.tied, network.output.name
     if tied.mean() > _MOSTLY and by_name[output].at_onset <= _MOSTLY and not follows[output]:
         fact, remedy = tie_sentence(network, float(tied.mean()), float((tied & at_onset).sum() / tied.sum()), dt)
@@ -132,6 +136,17 @@ def _decided_at_onset(network: Network, share: float) -> str:
 def silences_on_purpose(network: Network, population: Population) -> bool:
     """Return whether a competition, a bound on biases or a price of spikes keeps most neurons silent."""
     return population.winners is not None or population.rest_below is not None or network.learning.activity > 0
+
+
+def _fires_at_once(health: PopulationHealth) -> bool:
+    """Return whether at least half of all spikes have the same latency."""
+    spread = health.upper_quartile_ms - health.lower_quartile_ms
+    return health.silent <= 0.5 and spread <= _SAME * max(1.0, health.upper_quartile_ms)
+
+
+def _same_time(population: Population, health: PopulationHealth) -> str:
+    fact = f"{population.name}: most spikes are at {health.median_ms:g} ms, whatever the stimulus"
+    return f"{fact}; {weaker(population)}, or let its input arrive before its window opens"
 
 
 def _silence(network: Network, population: Population, health: PopulationHealth, fact: str) -> str:

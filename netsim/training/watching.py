@@ -29,6 +29,8 @@ _NEAR_CHANCE = 0.1
 """Fraction of the distance from chance to 1 below which an accuracy is near chance."""
 _STUCK = 0.95
 """Fraction of neurons at an edge of their window above which a hidden population counts as stuck."""
+_FALL = 0.2
+"""Smallest loss of accuracy that is reported."""
 _CHECKED = 20
 """Presentations for the check at the start. Smaller batches are combined."""
 
@@ -80,6 +82,7 @@ class Watch:
         """
         rows, chance = history[-FLAT_EPOCHS:], 1 / self.network.outputs
         self._watch_edges(rows)
+        self._watch_fall(history)
         losses = [row["training_loss"] for row in rows]
         flat = max(losses) - min(losses) <= _FLAT * max(map(abs, losses))
         best = max(row["training_strict_accuracy"] for row in rows)
@@ -88,14 +91,29 @@ class Watch:
         where = f"the loss stays at {losses[-1]:.4g} over {FLAT_EPOCHS} epochs, and {best:.1%} correct is near chance"
         self._say("flat", "", f"{where}; {self._rates()}, and {self.check} shows whether neurons fire in time")
 
+    def _watch_fall(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Warn about an accuracy that fell and did not recover."""
+        accuracies = [row["training_strict_accuracy"] for row in history]
+        best, since = max(accuracies), max(accuracies[-FLAT_EPOCHS:])
+        if len(accuracies) <= FLAT_EPOCHS or since > best - _FALL:
+            return
+        learning = self.network.learning
+        sharper = f"raise learning.sharpness (now {learning.sharpness:g}), or " * (learning.targets == "softmax")
+        fact = f"the training accuracy fell from {best:.0%} to {accuracies[-1]:.0%}"
+        self._say("fall", "", f"{fact}; {sharper}lower learning.rate (now {learning.rate:g})")
+
     def _watch_edges(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Warn about hidden populations of which hardly any latency can change."""
         for population in self.network.integrating[:-1]:
             columns = [f"{what}_{population.name}" for what in ("silent", "onset")]
             if len(rows) < FLAT_EPOCHS or silences_on_purpose(self.network, population) or columns[1] not in rows[-1]:
                 continue
-            if min(sum(row[column] for column in columns) for row in rows) < _STUCK or rows[-1][columns[0]] == 1:
+            if min(sum(row[column] for column in columns) for row in rows) < _STUCK:
                 continue
+            sources = {projection.source for projection in self.network.incoming(population.name)}
+            dead = {name for name in (population.name, *sources) if rows[-1].get(f"silent_{name}") == 1}
+            if population.name in dead or sources <= dead:
+                continue  # `_watch_silence` names the cause
             silent, onset = (f"{rows[-1][column]:.0%}" for column in columns)
             fact = f"{population.name}: {silent} of neurons are silent and {onset} fire at the onset of their window"
             remedy = f"lower learning.rate (now {self.network.learning.rate:g}), or open the window earlier or longer"

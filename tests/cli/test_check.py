@@ -71,7 +71,7 @@ def test_what_is_no_network_is_refused(netsim: Netsim) -> None:
 
 
 def test_training_warns_and_shows_trouble(netsim: Netsim) -> None:
-    _write(bias=5.0)
+    _write(bias=50.0)
     done = netsim("train", "mine.toml", "--limit", 200, "--out", "run")
     assert done.code == 0, done.err
     lines = done.err.splitlines()

@@ -89,7 +89,8 @@ def test_an_evaluation_shows_costs_on_request_and_explains_silence(netsim: Netsi
     )
     done = netsim("evaluate", str(silent), "--limit", "5")
     assert "NeuroBench" not in done.out
-    assert "hidden: no neuron fires; raise initial." in done.err
+    assert "hidden: no neuron fires; set learning.fitted = true" in done.err
+    assert "or raise initial." in done.err
 
 
 def test_operations_of_all_projections_onto_a_layer_are_shown(netsim: Netsim) -> None:

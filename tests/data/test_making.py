@@ -425,7 +425,7 @@ def test_masks_are_refused(form: Callable[[Any], Any]) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ([[1.0, np.nan]], "table: contains NaN or infinity; fill"),
+        ([[1.0, np.nan]], "contains NaN or infinity; fill"),
         ([1.0], r"must have the shape \(rows, columns\)"),
     ],
 )

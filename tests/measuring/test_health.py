@@ -181,8 +181,12 @@ def test_spikes_that_come_too_late() -> None:
 def test_outputs_that_tie_though_they_are_not_at_their_onset() -> None:
     health = _checked(_network(), hidden__kernel=0.1, output__kernel=0.01)
     assert (health.tie_rate, health.onset_rate) == (1.0, 0.0)
-    assert [(finding.kind, finding.where) for finding in health.findings] == [("tied", "output")]
-    assert "give its neurons different weights" in health.advice[0]
+    assert [(finding.kind, finding.where) for finding in health.findings] == [
+        ("same time", "hidden"),
+        ("tied", "output"),
+    ]
+    assert "hidden: most spikes are at" in health.advice[0]
+    assert "give its neurons different weights" in health.advice[1]
 
 
 def test_signs_and_sums() -> None:

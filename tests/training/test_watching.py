@@ -241,3 +241,22 @@ def test_a_population_at_the_edges_of_its_window_is_told(edges: Literal["return"
     (line,) = messages
     assert line.startswith("hidden: 40% of neurons are silent and 57% fire at the onset of their window, over 3 epochs")
     assert remedy in line
+
+
+def test_what_silent_sources_cause_is_not_reported_as_an_edge() -> None:
+    watch, messages = _watch(_network())
+    row = {"training_loss": 1.0, "training_strict_accuracy": 0.8, "silent_hidden": 1.0, "onset_hidden": 0.0}
+    watch.epoch([row] * 5)
+    watch.epoch([row | {"silent_hidden": 0.3, "onset_hidden": 0.7, "silent_stimulus": 1.0}] * 5)
+    assert messages == []
+
+
+def test_an_accuracy_that_falls_is_reported_once() -> None:
+    watch, messages = _watch(_network())
+    rows = [{"training_loss": 1.0, "training_strict_accuracy": share} for share in (0.5, 0.9, 0.5, 0.75, 0.4, 0.3, 0.2)]
+    watch.epoch(rows[:5])
+    assert messages == []
+    watch.epoch(rows[:4] + rows[4:])
+    watch.epoch(rows)
+    (line,) = messages
+    assert line.startswith("the training accuracy fell from 90% to 20%; raise learning.sharpness (now 8), or lower")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from netsim.errors import SpecificationError
 from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
 from netsim.experiments.fields import setting
-from netsim.experiments.networks import RULE
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
@@ -88,6 +87,7 @@ class Dale(Experiment):
 
     def network(self, depth: int, inhibitory: float | None) -> Network:
         """Return a network of `depth` hidden layers, whose neurons have a sign unless `inhibitory` is None."""
+        from netsim.experiments.networks import RULE
         from netsim.specification import (
             Dense,
             IntensityEncoder,

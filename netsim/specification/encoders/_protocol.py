@@ -188,7 +188,7 @@ def fitted(given: Any, shape: Shape, samples: str) -> np.ndarray:
     if array.dtype == bool:
         array = array.astype(np.float32)
     if array.dtype.kind not in "uif":
-        raise DataError(f"{samples}: must be numbers, not {array.dtype}")
+        raise DataError(f"{samples}: must be numbers; {_no_number(array)}")
     height, width, channels = shape
     if array.shape[1:] == (channels, height, width) != shape:
         array = np.moveaxis(array, 1, -1)
@@ -199,6 +199,16 @@ def fitted(given: Any, shape: Shape, samples: str) -> np.ndarray:
             " encoder.shape, or transpose or reshape them"
         )
     return array.reshape(len(array), *shape)
+
+
+def _no_number(array: np.ndarray) -> str:
+    """Return the first sample that contains no number, in words."""
+    for (sample, *_), value in np.ndenumerate(array):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return f"sample {sample} contains {str(value)!r}"
+    return f"they have the type {array.dtype}; convert them, as with samples.astype(float)"
 
 
 def _longer_than_one(shape: Shape) -> Shape:

@@ -105,11 +105,13 @@ class PopulationEncoder(Encoder):
         try:
             array = np.asarray(table, dtype=np.float64)
         except (ValueError, TypeError) as error:
-            raise DataError(f"table: must contain only numbers ({error})") from error
+            raise DataError(f"table: must contain only numbers ({error}); leave out columns of text") from error
         if array.ndim != 2 or not array.size:
             raise DataError(f"table: must have the shape (rows, columns), not {array.shape}")
         if not np.isfinite(array).all():
-            raise DataError("table: contains NaN or infinity; fill or leave out such rows")
+            row, column = np.argwhere(~np.isfinite(array))[0].tolist()
+            where = f"row {row}, column {getattr(table, 'columns', range(array.shape[1]))[column]!r}"
+            raise DataError(f"table: {where} contains NaN or infinity; fill or leave out such rows")
         low, high = array.min(axis=0), array.max(axis=0)
         low, high = np.where(low == high, [low - 0.5, high + 0.5], [low, high])
         shape = (1, array.shape[1], neurons)
