@@ -111,7 +111,8 @@ def numbers() -> Iterator[tuple[str, np.ndarray]]:
 
 def _learning(**settings: Any) -> netsim.Learning:
     """Return settings of a training that starts with drawn weights, as in presets."""
-    return netsim.Learning(**({"derivative": "linear", "fitted": False, "edges": "pass"} | settings))
+    as_in_presets: dict[str, Any] = {"derivative": "linear", "fitted": False, "edges": "pass"}
+    return netsim.Learning(**(as_in_presets | settings))
 
 
 def _trained(network: netsim.Network, precision: Any, learning: netsim.Learning) -> np.ndarray:

@@ -9,7 +9,7 @@ import gzip
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -178,7 +178,9 @@ def test_receptive_fields_are_weights(looped: Explorer) -> None:
 
 
 @pytest.mark.parametrize(("layer", "part"), [("stimulus", "pixels"), ("loop", "neurons"), ("maps", "maps")])
-def test_each_change_is_the_same_as_alone(looped: Explorer, layer: str, part: str) -> None:
+def test_each_change_is_the_same_as_alone(
+    looped: Explorer, layer: str, part: Literal["pixels", "neurons", "maps"]
+) -> None:
     view = View(index=1, studies={"spike-jitter": 0.5}, silenced={"loop": (0,)}, maps={"maps": (2,)})
     answer = effects(looped, view, layer, part, None, 4)
     plain = looped.show(view)
@@ -286,7 +288,8 @@ def test_tables_and_figures(looped: Explorer) -> None:
     spikes = looped.show(View(index=2)).spikes
     assert len(rows) == sum(int(np.isfinite(latencies).sum()) for latencies in spikes.values())
     assert {row["presentation"] for row in rows} == {"2"}
-    for suffix, begin in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")):
+    begins: dict[Literal["png", "svg", "pdf"], bytes] = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    for suffix, begin in begins.items():
         assert figure(looped, View(), suffix).content.startswith(begin)
 
 
