@@ -118,11 +118,13 @@ def record(path: Path) -> None:
         page.click("#try")
         page.wait_for_selector("#effects li")
         shoot(1800)
-        while "decides 4" in page.inner_text("#decision"):
+        for _ in range(12):
             page.click("#effects > button")
-            page.wait_for_selector("#effects.old")
-            page.wait_for_selector("#effects:not(.old)")
             shoot(700)
+            if "decides 4" not in page.inner_text("#decision"):
+                break
+            page.click("#try")
+            page.wait_for_selector("#effects:not(.old) li")
         page.evaluate("scrollTo(0, 0)")
         shoot(2500)
     images, durations = zip(*frames, strict=True)

@@ -528,7 +528,7 @@ def test_weights_of_another_network(name: str) -> None:
 
 def test_silenced_neurons_of_another_shape() -> None:
     batch = Batch(np.zeros((1, 1, 1, 12)), {"output.kernel": np.ones((12, 5))}, {"output": np.zeros(4, dtype=bool)})
-    with pytest.raises(DataError, match=r"silenced: output has shape \(4,\), the population has \(5,\)"):
+    with pytest.raises(DataError, match=r"silenced: output has shape \(4,\), but \(5,\) is needed"):
         EventEngine(dense_network()).present(batch)
 
 

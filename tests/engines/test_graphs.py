@@ -243,7 +243,8 @@ def test_spikes_that_come_too_late_to_count_are_refused(
     with pytest.raises(SpecificationError) as caught:
         _relayed(regime, onset, delay)
     message = f"populations.out.neurons.{field}: is too early: spikes from {source} count from {earliest} only"
-    assert str(caught.value) == f"{message}; set a later one, or a shorter delay"
+    sooner = "an earlier window of maps" if delay == 0.0 else "a shorter delay"
+    assert str(caught.value) == f"{message}; set a later one, or {sooner}"
 
 
 def test_spikes_of_which_some_may_come_in_time_are_taken() -> None:

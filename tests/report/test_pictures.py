@@ -112,7 +112,7 @@ def test_figures_of_decisions_need_labels(silent_source: Source) -> None:
     unlabelled = dataclasses.replace(silent_source, load_stimuli=lambda: stimuli)
     reasons = {picture.kind: picture.reason for picture in draw_pictures(unlabelled, Path()) if not picture.uri}
     for kind in ("confusion", "decision-time", "calibration", "errors", "displacements"):
-        assert reasons.pop(kind) == "stimuli: have no labels; this figure needs labels"
+        assert reasons.pop(kind) == "stimuli: have no labels, but this figure needs them; give labelled stimuli"
     assert set(reasons) == {"latencies", "group-raster"}
 
 

@@ -331,7 +331,7 @@ def test_a_run_of_before_has_no_plugins() -> None:
 def test_a_run_with_the_optimizer_that_netsim_had_once_is_refused_in_one_line() -> None:
     run = create_run("run", _digits(), describe_run(0))
     path = Path("run/network.toml")
-    path.write_text(path.read_text().replace("[learning]\n", '[learning]\noptimizer = "lazy-adam"\n', 1))
+    path.write_text(path.read_text().replace('optimizer = "adam"', 'optimizer = "lazy-adam"', 1))
     run.write_json("run.json", run.record() | {"specification_sha256": file_sha256(path)})
     with pytest.raises(SpecificationError) as error:
         run.network()
