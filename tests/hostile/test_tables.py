@@ -43,7 +43,9 @@ def test_a_parquet_table_of_many_times_its_size() -> None:
 def test_a_table_of_few_spikes_in_many_presentations() -> None:
     """A line a presentation, for a layer of many neurons."""
     Path("spikes.csv").write_text("presentation,latency_ms,neuron\n" + "".join(f"{n},1,0\n" for n in range(20_000)))
-    with pytest.raises(DataError, match=r"has 20,000 presentations of \(200, 200, 1\); choose fewer, at most 536,870,912"):
+    with pytest.raises(
+        DataError, match=r"has 20,000 presentations of \(200, 200, 1\); choose fewer, at most 536,870,912"
+    ):
         read_stimuli("spikes.csv", (200, 200, 1))
 
 
