@@ -121,10 +121,10 @@ def record(path: Path) -> None:
         for _ in range(12):
             page.click("#effects > button")
             shoot(700)
-            if "decides 4" not in page.inner_text("#decision"):
+            if not page.inner_text("#decision").startswith("decides 4"):
                 break
             page.click("#try")
-            page.wait_for_selector("#effects:not(.old) li")
+            page.wait_for_selector("#outcome:has-text('one at a time')")
         page.evaluate("scrollTo(0, 0)")
         shoot(2500)
     images, durations = zip(*frames, strict=True)
