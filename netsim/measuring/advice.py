@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.measuring.health import BatchHealth, PopulationHealth, ProjectionHealth
+from netsim.measuring.health import ROUNDING, BatchHealth, PopulationHealth, ProjectionHealth
 from netsim.specification import STIMULUS, Network, Population
 
 MOSTLY_SILENT = 0.95
@@ -16,8 +16,6 @@ _MOSTLY = 0.5
 """Fraction of neurons at the onset, of late arrivals or of tied presentations above which they are reported."""
 _OUTWEIGHS = 1.5
 """Ratio of summed inhibition to summed excitation above which inhibition is the reported cause of silence."""
-_SAME = 1e-6
-"""Relative difference below which latencies are the same. They may have single precision."""
 
 
 class Finding(NamedTuple):
@@ -141,7 +139,7 @@ def silences_on_purpose(network: Network, population: Population) -> bool:
 def _fires_at_once(health: PopulationHealth) -> bool:
     """Return whether at least half of all spikes have the same latency."""
     spread = health.upper_quartile_ms - health.lower_quartile_ms
-    return health.silent <= 0.5 and spread <= _SAME * max(1.0, health.upper_quartile_ms)
+    return health.silent <= 0.5 and spread <= ROUNDING * max(1.0, health.upper_quartile_ms)
 
 
 def _same_time(population: Population, health: PopulationHealth) -> str:
@@ -159,10 +157,10 @@ def _silence(network: Network, population: Population, health: PopulationHealth,
 
 def stronger(network: Network, population: Population) -> str:
     """Return a remedy that makes a population fire."""
-    fit = "set learning.fitted = true, so that training begins with fitted weights, or "
-    fit = "" if network.learning.fitted or network.weighting.is_binary else fit
-    threshold = f"lower its threshold ({_threshold(population)})"
-    return f"{fit}raise {_initial(population)} of the projections onto it, or {threshold}"
+    remedy = f"raise {_initial(population)} of the projections onto it, or lower its threshold"
+    if not (network.learning.fitted or network.weighting.is_binary):
+        remedy = f"set learning.fitted = true, so that training begins with fitted weights, or {remedy}"
+    return f"{remedy} ({_threshold(population)})"
 
 
 def weaker(population: Population) -> str:

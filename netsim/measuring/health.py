@@ -16,7 +16,7 @@ from netsim.specification.grid import breakpoint_steps, nearest_steps, populatio
 from netsim.weights.delays import ON_TIME, axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights
 
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
 """Relative tolerance for equal times. Latencies may have single precision."""
 
 
@@ -133,12 +133,12 @@ class Health:
     def _share_at(self, latencies: np.ndarray, onset: float) -> float:
         if onset == 0:
             return 0.0
-        return _share(latencies <= latencies.dtype.type(onset * (1 + _ROUNDING)))
+        return _share(latencies <= latencies.dtype.type(onset * (1 + ROUNDING)))
 
     def at_onset(self, decisions: Decisions) -> np.ndarray:
         """Return which presentations were decided at the onset of an output window that starts after 0 ms."""
         onset = self.times[self.network.output.name].onset
-        return (decisions.latency <= onset * (1 + _ROUNDING)) & (onset > 0)
+        return (decisions.latency <= onset * (1 + ROUNDING)) & (onset > 0)
 
     def deadlines(self, weights: Weights) -> dict[str, np.ndarray]:
         """Return the times (ms) from which spikes affect no target, by population. ``inf`` without targets.
@@ -216,7 +216,7 @@ class Health:
 def is_late(times: np.ndarray, deadline: np.ndarray | float) -> np.ndarray:
     """Return which spikes come at or after a deadline (ms). Silence is not late."""
     # compare in the precision of the latencies; comparing with doubles is several times slower
-    bound = np.asarray(deadline * (1 - _ROUNDING), times.dtype)
+    bound = np.asarray(deadline * (1 - ROUNDING), times.dtype)
     return (times >= bound) & (times < np.inf)
 
 

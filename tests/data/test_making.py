@@ -575,3 +575,11 @@ def test_a_type_of_samples_that_rows_make_as_they_are_needed() -> None:
     labels = np.arange(1_000_000) % 2
     data = Dataset("drawn", "here", Generated(), labels, IMAGES, LABELS % 2, 255.0, ("a", "b"))
     assert data.split("train")[0][np.array([999_999])].shape == (1, 2, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"), [([["1.0", "north"]], "sample 0 contains 'north'"), ("north", "sample 0 contains 'north'")]
+)
+def test_samples_of_text_are_refused_by_name(samples: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        IntensityEncoder((1, 2, 1), 4.0).prepare(samples)

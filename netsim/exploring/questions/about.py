@@ -1,4 +1,4 @@
-"""What the page needs once."""
+"""Facts about the model, which the page asks for when it opens."""
 
 from __future__ import annotations
 

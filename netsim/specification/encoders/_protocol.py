@@ -203,7 +203,7 @@ def fitted(given: Any, shape: Shape, samples: str) -> np.ndarray:
 
 def _no_number(array: np.ndarray) -> str:
     """Return the first sample that contains no number, in words."""
-    for (sample, *_), value in np.ndenumerate(array):
+    for (sample, *_), value in np.ndenumerate(np.atleast_1d(array)):
         try:
             float(value)
         except (TypeError, ValueError):
