@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from netsim.learning.fields import breakpoints, handing_down, list_signals
+from netsim.learning.fields import breakpoints, for_loops, handing_down, list_signals
 from netsim.learning.gradients import LayerStep, SinglePresentation
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints, Slopes
@@ -106,7 +106,7 @@ def step_dense(
     if projection.asks_for_displacement:
         displacement = np.empty_like(times)
         slopes = handing_down(projection.psp, causal, dtype)
-        _propagate(times, limits, signals, slopes, np.ascontiguousarray(kernel, dtype), displacement)
+        _propagate(times, limits, signals, slopes, for_loops(kernel, dtype), displacement)
     return LayerStep(
         PairFactors(times, limits, signals, psp) if projection.plastic else None,
         np.einsum("bm,bm->m", signals, limits),

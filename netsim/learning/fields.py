@@ -51,6 +51,12 @@ def handing_down(psp: PSP, causal: bool, dtype: np.dtype, drive: float = 1.0) ->
     return Slopes(after, until, slopes * dtype.type(1 / drive))
 
 
+def for_loops(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return values in C order and not read-only, because loops are compiled once more for read-only arrays."""
+    found = np.ascontiguousarray(values, dtype)
+    return found if found.flags.writeable else found.copy()
+
+
 def contiguous(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return values of all presentations in C order, in the shape of a window (see `Window`)."""
     return np.ascontiguousarray(values, dtype).reshape(len(values), *shape)

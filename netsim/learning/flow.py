@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsim.learning.fields import for_loops
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.flows import by_current
@@ -52,10 +53,10 @@ def step_flow(
     """
     dtype, downward = source.dtype, projection.asks_for_displacement
     times, limits, signals = _flat(source), _flat(limit), _flat(signal)
-    weights = np.ascontiguousarray(kernel, DOUBLE)
+    weights = for_loops(kernel, DOUBLE)
     displacement = np.zeros(times.shape if downward else (0, 0))
     of_bias = (signals * rates.constant(limits)).reshape(-1, signal.shape[-1]).sum(axis=0)
-    late = np.empty(0) if delays is None else np.ascontiguousarray(delays, DOUBLE).ravel()
+    late = np.empty(0) if delays is None else for_loops(delays, DOUBLE).ravel()
     of_delays = np.zeros_like(late if projection.learns_delays else late[:0])
     gradient = np.zeros(kernel.shape if projection.plastic else (0, 0))
     factors = _factors(rates, times, limits) if connections is None else None
@@ -89,21 +90,21 @@ def slope_of_flow(
 
     Without `connections` the projection is dense.
     """
-    times, limits, weights = _flat(source), _flat(at), np.ascontiguousarray(kernel, DOUBLE)
+    times, limits, weights = _flat(source), _flat(at), for_loops(kernel, DOUBLE)
     slopes = np.zeros(limits.shape)
     factors = _factors(rates, times, limits) if connections is None else None
     if factors is not None:
         _slope_dense(times, limits, factors.of_source, factors.of_target, weights, slopes)
     else:
         listed = connections or _all_to_all(*kernel.shape)
-        late = np.empty(0) if delays is None else np.ascontiguousarray(delays, DOUBLE).ravel()
+        late = np.empty(0) if delays is None else for_loops(delays, DOUBLE).ravel()
         _slope_listed(listed, rates.leak, rates.decay, times, limits, weights.ravel(), late, slopes)
     return slopes.reshape(at.shape)
 
 
 def _flat(values: np.ndarray) -> np.ndarray:
     """Return values in C order, shape (presentations, neurons)."""
-    return np.ascontiguousarray(values, DOUBLE).reshape(len(values), -1)
+    return for_loops(values, DOUBLE).reshape(len(values), -1)
 
 
 def _all_to_all(inputs: int, neurons: int) -> Connections:

@@ -11,6 +11,7 @@ import numpy as np
 from netsim.learning.fields import (
     breakpoints_per_drive,
     contiguous,
+    for_loops,
     handing_down,
     kernel_gradient,
     propagate,
@@ -44,7 +45,7 @@ def step_gated(
     psp = breakpoints_per_drive(projection.psp, dtype, neurons.drive)
     slopes = handing_down(projection.psp, causal, dtype, neurons.drive)
     times, signal = contiguous(source, window.source, dtype), contiguous(displacement, window.shape, dtype)
-    weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
+    weights = for_loops(kernel, dtype).reshape(-1, maps)
     # unneeded results are empty arrays
     shared = kernel.ndim > 2 or window.shape[:2] != (1, 1)
     inputs, bias = np.empty(times.shape, dtype), np.empty(maps if neurons.bias else 0, dtype)
@@ -124,7 +125,7 @@ def step_gated_sparse(
     slopes = handing_down(projection.psp, causal, dtype, neurons.drive)
     times = np.ascontiguousarray(source).reshape(len(source), -1)
     signal = np.ascontiguousarray(displacement, dtype).reshape(len(source), -1)
-    weights = np.ascontiguousarray(kernel, dtype).reshape(-1)
+    weights = for_loops(kernel, dtype).reshape(-1)
     gradient = propagated = None
     if projection.plastic:
         inputs, gradient = np.empty_like(times), np.zeros_like(weights)

@@ -7,7 +7,7 @@ The gradient is its negative.
 
 import numpy as np
 
-from netsim.learning.fields import breakpoints, handing_down
+from netsim.learning.fields import breakpoints, for_loops, handing_down
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints, Slopes
@@ -32,7 +32,8 @@ def step_sparse(
     dtype, double, downward = source.dtype, np.dtype(float), projection.asks_for_displacement
     psp, slopes = breakpoints(projection.psp, double), handing_down(projection.psp, causal, double)
     times, signals = _flat(source, dtype), _flat(signal, dtype)
-    limits, weights = _flat(np.broadcast_to(limit, signal.shape), dtype), np.ascontiguousarray(kernel, dtype).ravel()
+    every = limit if np.shape(limit) == signal.shape else np.broadcast_to(limit, signal.shape)
+    limits, weights = _flat(every, dtype), for_loops(kernel, dtype).ravel()
     late = _delays(delays, dtype)
     gradient = np.zeros_like(weights if projection.plastic else weights[:0])
     of_delays = np.zeros_like(late if projection.learns_delays else late[:0])
@@ -56,7 +57,7 @@ def current_before(
 ) -> np.ndarray:
     """Return the synaptic current of neurons just before given times (ms), shape (presentations, *target)."""
     dtype, psp = source.dtype, breakpoints(projection.psp, np.dtype(float))
-    limits, weights = _flat(times, dtype), np.ascontiguousarray(kernel, dtype).ravel()
+    limits, weights = _flat(times, dtype), for_loops(kernel, dtype).ravel()
     current = np.zeros_like(limits)
     _current(connections, psp, _flat(source, dtype), limits, weights, _delays(delays, dtype), current)
     return current.reshape(times.shape)
@@ -78,12 +79,12 @@ def earliest_sparse(
 
 def _flat(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return values in C order, shape (presentations, neurons)."""
-    return np.ascontiguousarray(values, dtype).reshape(len(values), -1)
+    return for_loops(values, dtype).reshape(len(values), -1)
 
 
 def _delays(delays: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
     """Return delays by index of the weight, or an empty array without delays."""
-    return np.empty(0, dtype) if delays is None else np.ascontiguousarray(delays, dtype).ravel()
+    return np.empty(0, dtype) if delays is None else for_loops(delays, dtype).ravel()
 
 
 @compiled

@@ -15,6 +15,7 @@ from netsim.learning.fields import (
     contiguous,
     copy_framed,
     copy_out_of_frame,
+    for_loops,
     frame,
     handing_down,
     in_vectors,
@@ -56,7 +57,7 @@ def step_pairwise(
     psp, slopes = breakpoints(projection.psp, dtype), handing_down(projection.psp, causal, dtype)
     times = contiguous(source, window.source, dtype)
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
-    weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
+    weights = for_loops(kernel, dtype).reshape(-1, maps)
     gradient, displacement = step_by_map(
         times, limits, signals, weights, psp, slopes, window, projection.plastic, projection.asks_for_displacement
     )

@@ -54,7 +54,8 @@ class ClosedForm(WindowStage):
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             flat = spikes.reshape(self._spikes_shape)
             result = in_type(flat, kernel.dtype)
-            gated_spikes(self.maps(arriving), incoming, bias, start, self._fields, self._constants, result)
+            times = self.maps(arriving).astype(kernel.dtype, copy=False)  # counts of steps, which are exact in both
+            gated_spikes(times, incoming, bias, start, self._fields, self._constants, result)
             convert(result, flat)
 
         return first_spikes

@@ -1,16 +1,19 @@
-"""Competition of neurons outside loops: keep the first spikes of each scope.
+"""Competition of neurons: keep the first spikes of each scope.
 
 Without a loop, spikes of a population do not affect its other neurons. Stages order simultaneous spikes by potential
-(`Dynamics.rank`). Times and numbers of neurons then determine the winners.
+(`Dynamics.rank`). Times and numbers of neurons then determine the winners. Event loops let the neurons that are due at
+the same time compete.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numba.extending import register_jitable
 
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.numerics.compilation import compiled
+from netsim.numerics.order import in_order_of_time
 from netsim.numerics.vectors import (
     broadcast,
     count_at_least,
@@ -130,3 +133,47 @@ def _keep_lowest_numbers(most: int, instant: float, times: np.ndarray) -> None:
     for member in range(times.size):
         if not fires[member]:
             times[member] = np.inf
+
+
+class Contest(NamedTuple):
+    """The scopes of the neurons of an event loop.
+
+    A neuron fires if fewer than `most` spikes have counted in its `scope` (-1 without competition). The spike of neuron
+    ``j`` counts in the scopes `counted` starting at ``first_counted[j]``.
+    """
+
+    scope: np.ndarray
+    most: np.ndarray
+    first_counted: np.ndarray
+    counted: np.ndarray
+
+
+@compiled
+def sort_by_lead(lead: np.ndarray, firing: np.ndarray) -> None:
+    """Write neurons to `firing` by their lead in potential, then by number. The lead of neurons not due is ``-inf``."""
+    most = 0.0
+    for neuron in range(lead.size):
+        most = max(most, lead[neuron])
+    for neuron in range(lead.size):
+        lead[neuron] = most - lead[neuron]
+    for place, neuron in enumerate(in_order_of_time(lead, lead.view(np.uint64), np.inf)):
+        firing[place] = neuron
+
+
+@compiled
+def let_win(count: int, contest: Contest, tally: np.ndarray, firing: np.ndarray, spikes: np.ndarray) -> None:
+    """Keep the spikes of the first `count` neurons of `firing` that win, followed by -1. `tally` is by scope."""
+    fired = 0
+    for position in range(count):
+        neuron = firing[position]
+        scope = contest.scope[neuron]
+        if scope >= 0:
+            if tally[scope] >= contest.most[neuron]:
+                spikes[neuron] = np.inf
+                continue
+            for pair in range(contest.first_counted[neuron], contest.first_counted[neuron + 1]):
+                tally[contest.counted[pair]] += 1
+        firing[fired] = neuron
+        fired += 1
+    if fired < firing.size:
+        firing[fired] = -1

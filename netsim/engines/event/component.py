@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.event.clock import Clock, Dynamics
+from netsim.engines.event.competition import Contest, let_win, sort_by_lead
 from netsim.engines.event.sparse import Synapses, by_line, lags_of, lay_out_synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
 from netsim.engines.event.windows import biases
@@ -37,10 +38,9 @@ class _Members(NamedTuple):
     """The neurons of a component, ordered by population. `owner` is the index of a neuron's population.
 
     The next fields, up to `equal` (the difference of potentials that counts as a tie), are per population. The spike of
-    neuron ``j`` uses the `lines` (rows of the synapses) starting at ``first_line[j]``. The neuron fires if fewer than
-    `most` spikes have counted in its `scope` (-1 without competition). Its own spike counts in the scopes `counted`
-    starting at ``first_counted[j]``. `scopes` is the number of scopes. `openings` are the populations in the order of
-    their onsets. The window of population `last` ends last.
+    neuron ``j`` uses the `lines` (rows of the synapses) starting at ``first_line[j]``. `scopes` is the number of scopes
+    of the `contest`. `openings` are the populations in the order of their onsets. The window of population `last` ends
+    last.
     """
 
     owner: np.ndarray
@@ -51,10 +51,7 @@ class _Members(NamedTuple):
     equal: np.ndarray
     first_line: np.ndarray
     lines: np.ndarray
-    scope: np.ndarray
-    most: np.ndarray
-    first_counted: np.ndarray
-    counted: np.ndarray
+    contest: Contest
     openings: np.ndarray
     last: int
     scopes: int
@@ -166,10 +163,7 @@ class ComponentStage:
             (each["threshold"] * EQUAL).astype(real),
             _firsts(leaving, self.size),
             lines[order],
-            scope,
-            most,
-            _firsts(np.concatenate(neurons), self.size),
-            np.concatenate(counted),
+            Contest(scope, most, _firsts(np.concatenate(neurons), self.size), np.concatenate(counted)),
             np.argsort(each["onset"], kind="stable"),
             int(each["end"].argmax()),
             scopes,
@@ -389,32 +383,15 @@ def _fire(
         state.planned[neuron], state.done[neuron] = np.inf, True
         schedule(state.due, neuron, np.inf)
         _settle(until, state)
-        compete |= members.scope[neuron] >= 0
+        compete |= members.contest.scope[neuron] >= 0
         firing[count] = neuron
         count += 1
     if compete and count > 1:
         # their order is arbitrary by rounding: sort by potential above threshold, then by number
-        lead, most = np.empty(spikes.size), 0.0
+        lead = np.empty(spikes.size)
         lead[:] = -np.inf
         for neuron in firing[:count]:
             _advance(neuron, spikes[neuron], members, state)
             lead[neuron] = np.rint(state.excess[neuron] / members.equal[members.owner[neuron]])
-            most = max(most, lead[neuron])
-        for neuron in range(lead.size):
-            lead[neuron] = most - lead[neuron]
-        for position, neuron in enumerate(in_order_of_time(lead, lead.view(np.uint64), np.inf)):
-            firing[position] = neuron
-    fired = 0
-    for position in range(count):
-        neuron = firing[position]
-        scope = members.scope[neuron]
-        if scope >= 0:
-            if tally[scope] >= members.most[neuron]:
-                spikes[neuron] = np.inf
-                continue
-            for pair in range(members.first_counted[neuron], members.first_counted[neuron + 1]):
-                tally[members.counted[pair]] += 1
-        firing[fired] = neuron
-        fired += 1
-    if fired < firing.size:
-        firing[fired] = -1
+        sort_by_lead(lead, firing)
+    let_win(count, members.contest, tally, firing, spikes)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.event.clock import Clock
+from netsim.engines.event.competition import let_win, sort_by_lead
 from netsim.engines.event.component import ComponentStage, Run, _Members
 from netsim.engines.event.flow import rates_of, thresholds_of
 from netsim.engines.event.sparse import Synapses, by_line, lags_of
@@ -304,33 +305,16 @@ def _fire(
         state.planned[neuron], state.done[neuron] = np.inf, True
         schedule(state.due, neuron, np.inf)
         _settle(until, parameters, members, state, whole_steps)
-        compete |= members.scope[neuron] >= 0
+        compete |= members.contest.scope[neuron] >= 0
         firing[count] = neuron
         count += 1
     if compete and count > 1:
         # their order is arbitrary by rounding: sort by potential above threshold, then by number
-        lead, most = np.empty(spikes.size), 0.0
+        lead = np.empty(spikes.size)
         lead[:] = -np.inf
         for neuron in firing[:count]:
             _advance(neuron, spikes[neuron], parameters, members, state)
             excess = state.potential[neuron] - parameters.threshold[neuron]
             lead[neuron] = np.rint(excess / members.equal[members.owner[neuron]])
-            most = max(most, lead[neuron])
-        for neuron in range(lead.size):
-            lead[neuron] = most - lead[neuron]
-        for position, neuron in enumerate(in_order_of_time(lead, lead.view(np.uint64), np.inf)):
-            firing[position] = neuron
-    fired = 0
-    for position in range(count):
-        neuron = firing[position]
-        scope = members.scope[neuron]
-        if scope >= 0:
-            if tally[scope] >= members.most[neuron]:
-                spikes[neuron] = np.inf
-                continue
-            for pair in range(members.first_counted[neuron], members.first_counted[neuron + 1]):
-                tally[members.counted[pair]] += 1
-        firing[fired] = neuron
-        fired += 1
-    if fired < firing.size:
-        firing[fired] = -1
+        sort_by_lead(lead, firing)
+    let_win(count, members.contest, tally, firing, spikes)

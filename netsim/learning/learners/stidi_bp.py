@@ -13,6 +13,7 @@ import numpy as np
 
 from netsim import seams
 from netsim.errors import DataError, SpecificationError
+from netsim.learning.fields import for_loops
 from netsim.learning.flow import slope_of_flow, step_flow
 from netsim.learning.gated import step_gated, step_gated_sparse
 from netsim.learning.gradients import Deferred, LayerStep, sum_of, total_gradient
@@ -257,7 +258,7 @@ class STiDiBP(Learner):
     ) -> _Part:
         """Learn from the latencies of some presentations of a batch and the displacements of their output neurons."""
         network, dtype = self.network, displacement.dtype
-        latencies = {name: np.ascontiguousarray(sent[name], dtype) for name in network.shapes}
+        latencies = {name: for_loops(sent[name], dtype) for name in network.shapes}
         handed = {network.output.name: displacement}
         from_silence: dict[str, np.ndarray] = {}
         displacements: dict[str, np.ndarray] = {}
