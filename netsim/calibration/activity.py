@@ -9,9 +9,9 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Conversation, Engine, Latencies
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, SpecificationError, warn_user
 from netsim.reprs import html_table, limited
-from netsim.specification import Network, Population
+from netsim.specification import Delays, Network, Population, Projection
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
 
@@ -19,6 +19,10 @@ _ROUNDS, _HALVINGS = 6, 14  # maximum corrections of the spread, bisections of t
 _LEAST, _MOST = 2.0**-60, 2.0**60  # of a bias, mean or spread, in the unit of the weights
 _NEAR = 4.0  # factor within which the first guess of the spread meets the wanted quartiles
 _QUARTILES = (0.25, 0.5, 0.75)
+_APART, _OUTPUTS_APART = 0.4, 0.1  # default distances of the quartiles, in encoding windows
+_ARRIVED = 0.9  # fraction of the sources' spikes that arrive by the default median
+_SHARPEST = 3.0  # the softmax tells latencies apart that differ by a third of the distance of the output quartiles
+_TIMES = 400  # samples of the response to a spike
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ class Calibration:
             f"  {name}: {fired} fire, median {median}, quartiles {spread}"
             for name, fired, median, spread in self._rows()
         ]
-        return limited([f"Calibration of {self.network.name!r}:", *lines])
+        sharpness = f"  learning.sharpness: {self.network.learning.sharpness:g}"
+        return limited([f"Calibration of {self.network.name!r}:", *lines, sharpness])
 
     def _repr_html_(self) -> str:
         return html_table(self.network.name, self._rows(), ("population", "fire", "median latency", "quartiles"))
@@ -76,8 +81,8 @@ def calibrate(
     engine: Engine,
     network: Network,
     stimuli: Stimuli,
-    latency: float | Mapping[str, float],
-    quartiles: float | Mapping[str, float],
+    latency: float | Mapping[str, float] | None = None,
+    quartiles: float | Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> Calibration:
     """Choose initial weights such that all populations fire at wanted times.
@@ -88,6 +93,9 @@ def calibrate(
     possible, so check the resulting `activity`. The resulting network contains distributions, so every seed draws
     other weights.
 
+    With softmax targets, ``learning.sharpness`` is raised if it cannot tell apart output latencies that differ by a
+    third of `quartiles`.
+
     Parameters
     ----------
     engine : Engine
@@ -97,7 +105,9 @@ def calibrate(
     stimuli : Stimuli
         Some tens suffice.
     latency, quartiles : float or mapping
-        Median, and distance of the quartiles (ms), for all integrating populations or by name.
+        Median, and distance of the quartiles (ms), for all integrating populations or by name. By default, 90 % of
+        the sources' spikes have arrived by the median, but it is not after the peak of the response to their early
+        quartile. The default distance is 0.4 encoding windows, and 0.1 for outputs.
     seed : int
         Seed of the test weights.
 
@@ -111,6 +121,11 @@ def calibrate(
         If a population cannot fire at the wanted time.
     SpecificationError
         If a mapping lacks an integrating population.
+
+    Warns
+    -----
+    UserWarning
+        If a given median is after the peak of the response to the early quartile of the sources.
 
     Examples
     --------
@@ -126,18 +141,38 @@ def calibrate(
     >>> [round(activity.median) for activity in calibration.activity]
     [24, 24]
     """
-    wanted, apart = _by_population(network, latency, "latency"), _by_population(network, quartiles, "quartiles")
+    if quartiles is None:
+        t_max = network.encoder.t_max
+        quartiles = {each.name: _APART * t_max for each in network.integrating} | {
+            network.output.name: _OUTPUTS_APART * t_max
+        }
+    wanted = {} if latency is None else _by_population(network, latency, "latency")
+    apart = _by_population(network, quartiles, "quartiles")
+    network = _telling_apart(network, apart[network.output.name])
     return engine.run(_calibrated(network, stimuli.latencies(np.arange(len(stimuli))), wanted, apart, seed))
+
+
+def _telling_apart(network: Network, quartiles: float) -> Network:
+    """Return the network with a softmax that is sharp enough for outputs with this distance of quartiles (ms)."""
+    learning, needed = network.learning, float(f"{_SHARPEST * network.encoder.t_max / quartiles:.3g}")
+    if learning.targets != "softmax" or learning.sharpness >= needed:
+        return network
+    return dataclasses.replace(network, learning=dataclasses.replace(learning, sharpness=needed))
 
 
 def _calibrated(
     network: Network, stimuli: np.ndarray, latency: Mapping[str, float], quartiles: Mapping[str, float], seed: int
 ) -> Conversation[Calibration]:
+    """Calibrate populations in order. `latency` is empty, or has a median for each."""
     for population in network.in_order:
         if not population.integrates:
             continue
         name = population.name
-        wanted, apart = latency[name], quartiles[name]
+        late, peak = _arrivals(network, population, (yield _trial(network, stimuli, seed)))
+        wanted, apart = latency.get(name, min(late, peak)), quartiles[name]
+        if wanted > peak:
+            passed = f"a spike at the early quartile of its sources has its largest effect at {peak:.3g} ms"
+            warn_user(f"{name}: {passed}, before the median of {wanted:g} ms; choose an earlier latency")
         network = yield from _guessed(network, population, stimuli, wanted, apart, seed)
         for _ in range(_ROUNDS):
             network, activity = yield from _timed(network, population, stimuli, wanted, seed)
@@ -151,6 +186,31 @@ def _calibrated(
     latencies = yield _trial(network, stimuli, seed)  # again at the end, because loops change earlier populations
     activities = (_activity(population, latencies) for population in network.integrating)
     return Calibration(network, tuple(activities))
+
+
+def _arrivals(network: Network, population: Population, latencies: Latencies) -> tuple[float, float]:
+    """Return when most spikes of the sources have arrived, and when early ones have their largest effect (ms)."""
+    incoming = network.incoming(population.name)
+    outside = [each for each in incoming if not network.is_recurrent(each)] or incoming
+    late, peak = 0.0, network.duration
+    for projection in outside:
+        times = latencies[projection.source]
+        times = times[np.isfinite(times)]
+        if not times.size:
+            continue
+        delay = projection.delay.mean if isinstance(projection.delay, Delays) else projection.delay
+        early, last = np.quantile(times, (_QUARTILES[0], _ARRIVED)).tolist()
+        late = max(late, last + delay)
+        peak = min(peak, early + delay + _rise(network, population, projection))
+    return late, peak
+
+
+def _rise(network: Network, population: Population, projection: Projection) -> float:
+    """Return the time from the arrival of a spike to its largest effect on the potential (ms)."""
+    times = np.linspace(0.0, network.duration, _TIMES + 1)
+    rates = population.dynamics.rates
+    response = projection.psp.potential(times) if rates is None else rates.potential(times)
+    return float(times[np.abs(response).argmax()])
 
 
 def _guessed(

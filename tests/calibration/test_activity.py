@@ -103,3 +103,38 @@ def test_the_unit_of_weights_does_not_matter(unit: float, random_stimuli: Callab
     (activity,) = netsim.calibrate(engine, network, stimuli, 24.0, 5.0).activity
     assert activity.median == pytest.approx(24.0, abs=0.1)
     assert activity.late - activity.early == pytest.approx(5.0, rel=0.1)
+
+
+def test_default_medians_wait_for_the_sources_while_their_effect_rises(
+    random_stimuli: Callable[..., netsim.Stimuli],
+) -> None:
+    network = _network(True)
+    stimuli = random_stimuli(network.encoder, 30, 4)
+    engine = netsim.make_engine("event", network)
+    first, second = netsim.calibrate(engine, network, stimuli).activity
+    times = stimuli.latencies(np.arange(30))
+    early, arrived = np.quantile(times[np.isfinite(times)], [0.25, 0.9])
+    assert first.median == pytest.approx(arrived, abs=0.1)  # the effect of a ramp rises forever
+    assert (first.late - first.early, second.late - second.early) == pytest.approx((6.4, 1.6), rel=0.2)
+    short = netsim.PSP("triangle", rise=4.0, fall=20.0)
+    network = dataclasses.replace(
+        network, projections=tuple(dataclasses.replace(each, psp=short) for each in network.projections)
+    )
+    engine = netsim.make_engine("event", network)
+    (peaked, _) = netsim.calibrate(engine, network, stimuli).activity
+    assert peaked.median == pytest.approx(early + 4.0, abs=0.2)
+    with pytest.warns(UserWarning, match="choose an earlier latency") as warned:
+        netsim.calibrate(engine, network, stimuli, {"hidden": 40.0, "output": 40.0})
+    texts = [str(each.message) for each in warned]
+    assert [text.partition(":")[0] for text in texts] == ["hidden", "output"]
+    assert all(text.endswith("before the median of 40 ms; choose an earlier latency") for text in texts)
+
+
+def test_the_softmax_tells_calibrated_outputs_apart(random_stimuli: Callable[..., netsim.Stimuli]) -> None:
+    network = _network(True)
+    stimuli, engine = random_stimuli(network.encoder, 20, 4), netsim.make_engine("event", network)
+    result = netsim.calibrate(engine, network, stimuli, quartiles={"hidden": 6.0, "output": 2.0})
+    assert result.network.learning.sharpness == 24.0  # 16 ms / (2 ms / 3)
+    assert "learning.sharpness: 24" in repr(result)
+    sharp = dataclasses.replace(network, learning=dataclasses.replace(network.learning, sharpness=50.0))
+    assert netsim.calibrate(engine, sharp, stimuli).network.learning.sharpness == 50.0
