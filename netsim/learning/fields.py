@@ -74,7 +74,6 @@ def kernel_gradient(inputs: np.ndarray, signal: np.ndarray, window: Window, grad
     collect_from_maps(by_map, learns, gradient)
 
 
-@compiled
 def propagate(
     signal: np.ndarray,
     kernel: np.ndarray,
@@ -86,7 +85,8 @@ def propagate(
     """Propagate the signal of each neuron to all its sources, by the weights of its synapses.
 
     The kernel has the shape of the gradient in `kernel_gradient`. Times and the result have the shape of its inputs.
-    Results of sources that did not fire before the gate (ms) may be omitted.
+    Results of sources that did not fire before the gate (ms) may be omitted. The choice is not compiled, so that a
+    network compiles only the loop that it needs.
     """
     maps = kernel.shape[1]
     if not is_pointwise(window.size, window.stride, window.padding):

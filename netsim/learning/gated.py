@@ -1,9 +1,8 @@
 """The local learning step of synapses onto neurons that share one limit, the gate.
 
 The contribution of each spike at the gate, and its slope, are the same for all postsynaptic neurons. The step is
-therefore two products, over receptive fields for windows, and otherwise with a sparse matrix of synapses. The step of a
-window is compiled as a whole. Array expressions would traverse memory once per operation, and threads would wait for
-the GIL.
+therefore two products, over receptive fields for windows, and otherwise with a sparse matrix of synapses. Each loop is
+compiled by itself, so that a network compiles only the loops that it needs.
 """
 
 import numpy as np
@@ -18,7 +17,7 @@ from netsim.learning.fields import (
 )
 from netsim.learning.gradients import Deferred, Factors, LayerStep
 from netsim.numerics.compilation import compiled
-from netsim.numerics.psp import Breakpoints, Slopes, integrate, multiply_by_slope
+from netsim.numerics.psp import integrate, multiply_by_slope
 from netsim.numerics.sparse_products import SparseMatrix, add_outer_products, add_products, picked
 from netsim.numerics.vectors import broadcast, lanes_of, load, store
 from netsim.specification import Neurons, Projection, Window
@@ -46,46 +45,29 @@ def step_gated(
     slopes = handing_down(projection.psp, causal, dtype, neurons.drive)
     times, signal = contiguous(source, window.source, dtype), contiguous(displacement, window.shape, dtype)
     weights = for_loops(kernel, dtype).reshape(-1, maps)
-    # unneeded results are empty arrays
     shared = kernel.ndim > 2 or window.shape[:2] != (1, 1)
-    inputs, bias = np.empty(times.shape, dtype), np.empty(maps if neurons.bias else 0, dtype)
-    gradient = np.empty(weights.shape if projection.plastic and shared else (0, maps), dtype)
-    propagated = np.empty(times.shape if downward else (0, *times.shape[1:]), dtype)
-    _step(times, window, psp, slopes, dtype.type(gate), signal, weights, per_drive, inputs, gradient, bias, propagated)
+    limit = dtype.type(gate)
+    bias = propagated = None
+    if neurons.bias:
+        bias = np.empty(maps, dtype)
+        sum_over_positions(signal.reshape(-1, maps), bias)
+        bias *= limit * per_drive
+    if downward:
+        propagated = np.empty(times.shape, dtype)
+        propagate(signal, weights, window, times, limit, propagated)
+        multiply_by_slope(propagated.reshape(-1), times.reshape(-1), limit, slopes)
+        propagated = propagated.reshape(source.shape)
     gradients: np.ndarray | Deferred | None = None
     if projection.plastic:
-        factors = Factors(inputs.reshape(len(inputs), -1), displacement.reshape(len(displacement), -1))
-        gradients = gradient.reshape(kernel.shape) if shared else factors
-    return LayerStep(gradients, bias if bias.size else None, propagated.reshape(source.shape) if downward else None)
-
-
-@compiled
-def _step(
-    times: np.ndarray,
-    window: Window,
-    psp: Breakpoints,
-    slopes: Slopes,
-    gate: float,
-    signal: np.ndarray,
-    kernel: np.ndarray,
-    per_drive: float,
-    inputs: np.ndarray,
-    gradient: np.ndarray,
-    bias: np.ndarray,
-    propagated: np.ndarray,
-) -> None:
-    """Compute the step, with the PSP and its slopes per drive. Empty arrays are not written."""
-    flat = times.reshape(-1)
-    integrate(flat, gate, psp, inputs.reshape(-1))
-    if gradient.size:
-        kernel_gradient(inputs, signal, window, gradient)
-    if bias.size:
-        sum_over_positions(signal.reshape(-1, bias.size), bias)
-        for m in range(bias.size):
-            bias[m] *= gate * per_drive
-    if propagated.size:
-        propagate(signal, kernel, window, times, gate, propagated)
-        multiply_by_slope(propagated.reshape(-1), flat, gate, slopes)
+        inputs = np.empty(times.shape, dtype)
+        integrate(times.reshape(-1), limit, psp, inputs.reshape(-1))
+        if shared:
+            gradient = np.empty(weights.shape, dtype)
+            kernel_gradient(inputs, signal, window, gradient)
+            gradients = gradient.reshape(kernel.shape)
+        else:
+            gradients = Factors(inputs.reshape(len(inputs), -1), displacement.reshape(len(displacement), -1))
+    return LayerStep(gradients, bias, propagated)
 
 
 @compiled
