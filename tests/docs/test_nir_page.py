@@ -167,6 +167,28 @@ def test_loops_delays_and_winners(
     _agrees(page, simulator, netsim.Model(network, weights), stimuli, 0.5)
 
 
+@pytest.mark.parametrize("delayed", [True, False])
+def test_several_delayed_synapses_of_two_neurons_are_refused(
+    page: dict[str, Any], delayed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without delays of synapses, a matrix sums them exactly."""
+    monkeypatch.chdir(tmp_path)
+    Path("edges.csv").write_text("pre,post,weight\n0,0,0.4\n0,0,0.5\n1,1,0.9\n")
+    neurons, edges = netsim.Neurons("free", threshold=0.5, tau=8.0), netsim.EdgeList(2, "edges.csv")
+    projection = netsim.Projection(
+        "stimulus", "output", edges, delay=netsim.Delays("synapse", mean=3.0, spread=1.0) if delayed else 3.0
+    )
+    population, encoder = netsim.Population("output", (2,), neurons), netsim.IntensityEncoder((2, 1, 1), 10.0)
+    network = netsim.Network("twice", encoder, (population,), (projection,), 40.0)
+    model, stimuli = netsim.Model(network, netsim.initial_weights(network, 0)), np.array([[[[1.0]], [[3.0]]]])
+    if not delayed:
+        _agrees(page, "snntorch", model, stimuli, 0.5)
+        return
+    netsim.export(model, "network.nir")
+    with pytest.raises(ValueError, match=r"^output_synapses: several delayed synapses join the same two neurons"):
+        page["first_spikes"]("network.nir", np.moveaxis(stimuli, -1, 1), lambda _: None, 0.5)
+
+
 def test_the_program_of_the_end(
     page: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
