@@ -59,7 +59,7 @@ def verdict(tool: str, packages: list[str]) -> tuple[str, str]:
     passed = re.search(rf"::test_{tool}_(\w+) PASSED", output)
     if not passed:
         print(output[-3000:])
-    newest = ", ".join(versions[package].split("+")[0] for package in packages)
+    newest = ", ".join(versions[package.replace("_", "-")].split("+")[0] for package in packages)
     return newest, passed[1].replace("_", " ") if passed else "fails"
 
 

@@ -10,12 +10,12 @@ from types import ModuleType
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "matrix.py"
-TABLE = "| Good tool | `good` | 1.0 | works | x | y |\n| Bad | `bad worse` | 1.0, 2.0 | works | x | y |\n"
+TABLE = "| Good tool | `a_good` | 1.0 | works | x | y |\n| Bad | `bad worse` | 1.0, 2.0 | works | x | y |\n"
 UV = """#!/bin/sh
 case "$*" in
     *bad*) printf 'error: No solution found\\n  cause: Because bad was not found in a|registry and you require bad' >&2
         printf ', we can conclude that your requirements are unsatisfiable.\\n' >&2; exit 1 ;;
-    *freeze*) echo "good==2.5+cpu" ;;
+    *freeze*) echo "a-good==2.5+cpu" ;;
     *venv*) mkdir -p "$VIRTUAL_ENV/bin"
         printf '#!/bin/sh\\necho "test_tools.py::test_good_partly PASSED"\\n' >"$VIRTUAL_ENV/bin/python"
         chmod +x "$VIRTUAL_ENV/bin/python" ;;
@@ -42,7 +42,7 @@ def matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_a_tool_that_cannot_be_installed_is_a_row(matrix: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     matrix.main(["Bad", "Good"])
     reason = "bad was not found in a/registry and you require bad"
-    good = "| Good tool | `good` | 2.5 | partly | x | y |\n"
+    good = "| Good tool | `a_good` | 2.5 | partly | x | y |\n"
     assert matrix.PAGE.read_text("utf-8") == f"{good}| Bad | `bad worse` | {reason} | not installable | x | y |\n"
     assert capsys.readouterr().out == f"Bad: not installable ({reason})\nGood tool: partly (2.5)\n"
 

@@ -11,8 +11,11 @@ The files of spikes have the columns presentation, layer, neuron and latency_ms.
 - A postsynaptic potential with several breakpoints is a synapse per breakpoint. Each starts later by the breakpoint.
 - A neuron is refractory after its first spike.
 - Outside the firing window the threshold is out of reach.
-- At the gate the bias ends, and synaptic currents get a time constant so short that they vanish.
-- The presentation starts two steps late. The potential begins lower by what the bias adds in these steps.
+- From the gate on, the capacitance is so large that synaptic currents have no effect. The drive grows by the same
+  factor. In a loop, the currents decay within a step, and then the capacitance returns, because currents of the loop
+  outlast the gate.
+- Each population has a clock, which begins after the clocks of its sources. A delay of 0 thus becomes a time step,
+  without any effect on latencies. In a loop no such order exists, so each delay takes at least a step there.
 - A relay has synapses so strong that it fires with the first spike that arrives.
 """
 
@@ -29,40 +32,63 @@ import numpy as np
 FOLDER = Path(__file__).resolve().parent
 STIMULUS = "stimulus"
 MEMBRANE, SYNAPSE = 1e8, 1e7  # ms; no decay within a presentation, and different, so that both have a closed form
-CLOSED = 1e-3  # ms; a synaptic current that has no effect
 START = 2  # steps before the presentation, because sources of NEST do not fire in the first two steps
 FAR = 1e6  # times the threshold, so that no input reaches it
+CLOSED = 1e9  # times the capacitance, so that a synaptic current has no effect
+AHEAD = {"nest": 1, "brian2": -1}  # steps; the last potential that `run_until` computes is later by them
 
 
-def build(sim: Any, network: dict[str, Any], dt: float, stimulus: dict[int, float]) -> dict[str, Any]:
+def clocks(network: dict[str, Any], arrays: Any, dt: float, on_grid: bool) -> dict[str, int]:
+    """Return the steps by which the clock of each population is late, by name."""
+    relays = {each["name"]: response(each, on_grid) for each in network["populations"]}
+    late, before = dict.fromkeys((STIMULUS, *relays), 0), None
+    while late != before:
+        before = dict(late)
+        for each in network["projections"]:
+            source, target, delay = each["source"], each["target"], arrays[f"{each['name']}.delay"]
+            needed = int(delay.min(initial=dt) < dt * (1 - 1e-6)) + relays[target]
+            late[target] = max(late[target], late[source] + (0 if each["recurrent"] else needed))
+    return late
+
+
+def response(population: dict[str, Any], on_grid: bool) -> int:
+    """Return the steps from a spike that arrives at a relay to the spike that the relay passes on."""
+    return int(population["relay"] and on_grid)
+
+
+def build(
+    sim: Any, network: dict[str, Any], arrays: Any, dt: float, stimulus: dict[int, float], late: dict[str, int]
+) -> dict[str, Any]:
     """Return the populations of the network by name. Stimulus latencies (ms) are given by neuron."""
-    arrays = np.load(FOLDER / "synapses.npz", allow_pickle=False)
-    start = START * dt
-    times = [[start + stimulus[i]] if i in stimulus else [] for i in range(network[STIMULUS])]
+    times = [[START * dt + stimulus[i]] if i in stimulus else [] for i in range(network[STIMULUS])]
     populations = {STIMULUS: sim.Population(len(times), sim.SpikeSourceArray(spike_times=times), label=STIMULUS)}
     for each in network["populations"]:
-        name, threshold, tau = each["name"], each["threshold"], each["tau"]
-        membrane, synapse, bias = each["tau_m"] or MEMBRANE, each["tau_syn"] or SYNAPSE, arrays[f"{name}.bias"]
-        if synapse == membrane:
-            synapse *= 1 + 1e-6  # equal ones have another closed form, which Brian2 does not find
-        cell = {"v_rest": 0.0, "v_reset": 0.0, "tau_m": membrane, "cm": tau, "tau_refrac": 2 * network["duration"]}
-        cell |= {"tau_syn_E": synapse, "tau_syn_I": synapse, "i_offset": bias}
-        cell["v_thresh"] = FAR * threshold if each["onset"] else threshold
-        populations[name] = sim.Population(each["size"], sim.IF_curr_exp(**cell), label=name)
-        populations[name].initialize(v=-bias * membrane / tau * np.expm1(start / membrane))
-        if each["drive"]:
-            first, last = start + each["onset"], start + network["duration"]
-            populations[name].inject(sim.DCSource(amplitude=each["drive"], start=first, stop=last))
-        populations[name].record("spikes")
+        membrane, synapse = each["tau_m"] or MEMBRANE, synaptic_constant(each)
+        cell = {"v_rest": 0.0, "v_reset": 0.0, "tau_m": membrane, "cm": each["tau"]}
+        cell |= {"tau_syn_E": synapse, "tau_syn_I": synapse, "tau_refrac": 2 * network["duration"]}
+        cell["v_thresh"] = (FAR if each["onset"] else 1) * each["threshold"]
+        populations[each["name"]] = sim.Population(each["size"], sim.IF_curr_exp(**cell), label=each["name"])
+        populations[each["name"]].initialize(v=0.0)
+        populations[each["name"]].record("spikes")
+    relays = {each["name"]: response(each, is_on_grid(sim, network)) for each in network["populations"]}
     for each in network["projections"]:
         pre, post, weight, delay = (arrays[f"{each['name']}.{what}"] for what in ("pre", "post", "weight", "delay"))
-        for late, change in each["breakpoints"]:
+        between = late[each["target"]] - late[each["source"]] - relays[each["target"]]
+        for after, change in each["breakpoints"]:
             for receptor, chosen in (("excitatory", change * weight > 0), ("inhibitory", change * weight < 0)):
                 if chosen.any():
-                    delays = np.maximum(delay[chosen] + late, dt)  # a spike needs at least a step
+                    delays = np.maximum(delay[chosen] + after + between * dt, dt)
                     rows = np.column_stack((pre[chosen], post[chosen], change * weight[chosen], delays))
                     connect(sim, populations, each, receptor, rows)
     return populations
+
+
+def synaptic_constant(population: dict[str, Any]) -> float:
+    """Return the time constant (ms) of synaptic currents."""
+    synapse = population["tau_syn"] or SYNAPSE
+    if synapse == population["tau_m"]:
+        synapse *= 1 + 1e-6  # equal ones have another closed form, which Brian2 does not find
+    return float(synapse)
 
 
 def connect(sim: Any, populations: dict[str, Any], projection: dict[str, Any], receptor: str, rows: np.ndarray) -> None:
@@ -72,37 +98,60 @@ def connect(sim: Any, populations: dict[str, Any], projection: dict[str, Any], r
     sim.Projection(*ends, listed, sim.StaticSynapse(), receptor_type=receptor, label=projection["name"])
 
 
-def switches(network: dict[str, Any]) -> dict[float, list[tuple[str, dict[str, float]]]]:
-    """Return the parameters that change within the presentation, by their time (ms), with their population."""
-    changes: dict[float, list[tuple[str, dict[str, float]]]] = defaultdict(list)
+def is_on_grid(sim: Any, network: dict[str, Any]) -> bool:
+    """Return whether spikes occur at time steps. Precise neurons of NEST cannot begin above their threshold."""
+    return "nest" not in sim.__name__ or any(each["onset"] for each in network["populations"])
+
+
+def switches(network: dict[str, Any], arrays: Any, dt: float, on_grid: bool) -> list[tuple[float, str, dict[str, Any]]]:
+    """Return what changes within the presentation: times (ms) by the population's clock, population, parameters.
+
+    A change follows the potential of its time. A threshold must change before, so its time is a step earlier.
+    """
+    changes: list[tuple[float, str, dict[str, Any]]] = []
+    looped = {each["target"] for each in network["projections"] if each["recurrent"]}
     for each in network["populations"]:
-        if each["gate"] is not None:
-            changes[each["gate"]].append((each["name"], {"tau_syn_E": CLOSED, "tau_syn_I": CLOSED, "i_offset": 0.0}))
-        if each["onset"]:
-            changes[each["onset"]].append((each["name"], {"v_thresh": each["threshold"]}))
+        name, gate, onset, threshold = each["name"], each["gate"], each["onset"], each["threshold"]
+        bias, before = arrays[f"{name}.bias"], dt if on_grid else 0.0
+        for time in sorted({0.0, onset, *([] if gate is None else [gate])}):
+            closed = gate is not None and time >= gate
+            current = (0 * bias if closed else bias) + (each["drive"] if time >= onset else 0.0)
+            factor = CLOSED if closed else 1.0
+            changes.append((time, name, {"i_offset": factor * current, "cm": factor * each["tau"]}))
+            if closed and name in looped:
+                changes.append((time, name, dict.fromkeys(("tau_syn_E", "tau_syn_I"), dt / 100)))
+                changes.append((time + dt, name, dict.fromkeys(("tau_syn_E", "tau_syn_I"), synaptic_constant(each))))
+                changes.append((time + dt, name, {"i_offset": current, "cm": each["tau"]}))
+        if onset:
+            changes.append((onset - before, name, {"v_thresh": threshold}))
         if each["end"] < network["duration"]:
-            changes[each["end"]].append((each["name"], {"v_thresh": FAR * each["threshold"]}))
+            changes.append((each["end"] - before, name, {"v_thresh": FAR * threshold}))
     return changes
 
 
 def first_spikes(sim: Any, network: dict[str, Any], dt: float, stimulus: dict[int, float]) -> dict[str, np.ndarray]:
     """Present one stimulus. Return first-spike latencies (ms) by population; silent neurons have ``inf``."""
-    start, changes = START * dt, switches(network)
-    # precise neurons of NEST cannot begin a window above their threshold
-    precision = "on_grid" if any(each["onset"] for each in network["populations"]) else "off_grid"
-    longest = start + network["duration"] + dt
+    arrays, on_grid = np.load(FOLDER / "synapses.npz", allow_pickle=False), is_on_grid(sim, network)
+    late = clocks(network, arrays, dt, on_grid)
+    begin = {name: (START + steps) * dt for name, steps in late.items()}
+    end = max(begin.values()) + network["duration"]
+    longest, precision = end + dt, "on_grid" if on_grid else "off_grid"
     sim.setup(timestep=dt, min_delay=dt, max_delay=longest, spike_precision=precision)
-    populations = build(sim, network, dt, stimulus)
-    for time, changed in sorted(changes.items()):
-        sim.run_until(start + time)
-        for name, parameters in changed:
-            populations[name].set(**parameters)
-    sim.run_until(start + network["duration"])
+    populations = build(sim, network, arrays, dt, stimulus, late)
+    ahead = AHEAD.get(sim.__name__.removeprefix("pyNN."), 0) * dt
+    changes = [
+        (begin[name] + time - ahead, name, changed) for time, name, changed in switches(network, arrays, dt, on_grid)
+    ]
+    for time, name, changed in sorted(changes, key=lambda change: change[0]):
+        sim.run_until(time)
+        populations[name].set(**changed)
+    sim.run_until(end)
     latencies = {}
     for name, population in populations.items():
         if name != STIMULUS:
             trains = population.get_data("spikes").segments[0].spiketrains
-            latencies[name] = np.array([float(train[0]) - start if len(train) else np.inf for train in trains])
+            first = np.array([float(train[0]) - begin[name] if len(train) else np.inf for train in trains])
+            latencies[name] = np.where(first < network["duration"] - 1e-6, first, np.inf)
     sim.end()
     return latencies
 

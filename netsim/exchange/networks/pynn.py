@@ -7,6 +7,7 @@ docstring tells how the neurons of PyNN represent the neurons of netsim.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,24 +37,45 @@ def write(network: Network, weights: Weights, path: Path, record: Mapping[str, A
     from netsim.weights.layout import check_weights
 
     weights = check_weights(network, weights, "weights")
-    _check(network, path)
+    _check(network, weights, path)
     if path.is_dir() and not (path / PROGRAM).is_file():
         raise RunError(f"{path}: is another folder, not a PyNN program of netsim; choose another name")
     write_folder(path, lambda folder: _fill(folder, network, weights, record))
 
 
-def _check(network: Network, path: Path) -> None:
+def _check(network: Network, weights: Weights, path: Path) -> None:
     """Refuse what the standard cells of PyNN cannot do."""
     for population in network.populations:
         if population.winners is not None:
             lack = "has winners, which PyNN has not"
             raise DataError(f"{path}: {population.name} {lack}; export the network as nir or sonata-network")
+        for projection in network.incoming(population.name):
+            _check_loop(network, projection, weights, path)
     synapses = sum(
         network.synapse_count(each) * (len(each.psp.kernel) if _has_psp(network, each) else 1)
         for each in network.projections
     )
     if synapses > MOST_SYNAPSES:
         raise DataError(f"{path}: {synapses:,} synapses are too many for PyNN (at most {MOST_SYNAPSES:,}); export nir")
+
+
+def _check_loop(network: Network, projection: Projection, weights: Weights, path: Path) -> None:
+    """Refuse loops whose currents count from another time than their arrival, or whose gate does not end the others."""
+    target = network.population(projection.target)
+    if not network.is_recurrent(projection) or not target.integrates:
+        return
+    onset, gate = target.dynamics.onset, target.dynamics.gate
+    if network.firing_window(projection.source)[0] < onset:
+        lack = f"gets input of a loop before its onset ({onset:g} ms), which counts from then on"
+        raise DataError(f"{path}: {target.name} {lack}; PyNN has no such synapse; export the network as nir")
+    for each in network.incoming(target.name):
+        if network.is_recurrent(each) or gate == math.inf:
+            continue
+        delay = synapses_of(network, each, weights).delay.max(initial=0.0)
+        latest = network.firing_window(each.source)[1] + delay + each.psp.kernel[-1][0]
+        if latest > gate:
+            lack = f"is in a loop, and {each.name} has effects until {latest:g} ms, after the gate ({gate:g} ms)"
+            raise DataError(f"{path}: {target.name} {lack}; PyNN has no such synapse; export the network as nir")
 
 
 def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str, Any] | None) -> None:
@@ -74,12 +96,13 @@ def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str,
         "duration": network.duration,
         "dt": time_step(network),
         STIMULUS: int(np.prod(network.shapes[STIMULUS])),
-        "populations": [_population(network, population) for population in network.populations],
+        "populations": [_population(network, population) for population in network.in_order],
         "projections": [
             {
                 "name": each.name,
                 "source": each.source,
                 "target": each.target,
+                "recurrent": network.is_recurrent(each),
                 "breakpoints": each.psp.kernel if _has_psp(network, each) else [(0.0, 1.0)],
             }
             for each in network.projections
@@ -98,7 +121,7 @@ def _has_psp(network: Network, projection: Projection) -> bool:
 
 def _population(network: Network, population: Population) -> dict[str, Any]:
     row: dict[str, Any] = {"name": population.name, "size": population.size, "end": network.duration}
-    row |= {"tau_m": None, "tau_syn": None}
+    row |= {"tau_m": None, "tau_syn": None, "relay": not population.integrates}
     if not population.integrates:
         return row | {"threshold": 0.5, "tau": 1.0, "onset": 0.0, "drive": 0.0, "gate": None}
     neurons = population.dynamics
@@ -111,11 +134,12 @@ def _population(network: Network, population: Population) -> dict[str, Any]:
 
 def without_primitive(network: Network) -> list[str]:
     """Return the features of a network that the program lacks."""
-    return ["delays below a time step", "the latency code", "learning"]
+    loops = any(map(network.is_recurrent, network.projections))
+    return [*["delays below a time step in loops"] * loops, "the latency code", "learning"]
 
 
 _SUMMARY = "the network and its weights as a program for PyNN, which runs it in NEST, Brian2 and NEURON, without spikes"
-_UNREAD = "each delay of 0 takes a time step"
+_UNREAD = "the table of the stimulus has its latencies"
 network_formats.add(
     "pynn", NetworkFormat(_SUMMARY, (".pynn",), write, None, (), 2, "PyNN", without_primitive, _UNREAD), __name__
 )
