@@ -16,6 +16,8 @@ _MOST_TURNS = 100
 """Iterations of Newton's method; a bracket that is halved in each has no more numbers between its ends."""
 _THIRD = 1e-5
 """Relative step of Halley's method after which the next one is below rounding."""
+_CUBIC = 1e-6
+"""Share of the interval, and relative change of the slope, in a step of Halley's method that is exact to rounding."""
 _NEAR = 1e-9
 """Step of Newton's method, as a fraction of the interval, after which a closed form is exact to rounding."""
 _FAR = 30.0
@@ -73,7 +75,7 @@ def crossing_before(
 ) -> float:
     """Return the time until a potential reaches threshold if it is below now, and not below after `span` (`last`).
 
-    Newton's method begins at the root of the parabola through both potentials and the first slope.
+    Halley's method begins at the root of the parabola through both potentials and the first slope.
     """
     missing, slope = threshold - u, rest - leak * u + current
     bend = (last - u - slope * span) / (span * span)
@@ -85,14 +87,21 @@ def crossing_before(
     if not low < time < high:
         time = 0.5 * span
     for _ in range(_MOST_TURNS):
-        reached, rise = _after(u, current, rest, leak, decay, time)
+        rise, push, fade = interval(leak, decay, time)
+        reached = u + (rest - leak * u) * rise + current * push
         if reached < threshold:
             low = time
         else:
             high = time
-        following = time + (threshold - reached) / rise if rise > 0 else low
-        if abs(following - time) <= _NEAR * span and rise > 0:
-            return min(max(following, low), high)
+        left = current * fade
+        slope = rest - leak * reached + left
+        following = low
+        if slope > 0:
+            step = (threshold - reached) / slope
+            turn = 0.5 * step * (leak + decay * left / slope)
+            following = time + step / max(0.5, 1.0 - turn)
+            if abs(turn) <= _CUBIC and abs(following - time) <= _CUBIC * span:
+                return min(max(following, low), high)
         if not low < following < high:
             following = 0.5 * (low + high)
         time = following

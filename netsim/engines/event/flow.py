@@ -13,7 +13,7 @@ import numpy as np
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.flows import by_constant, crossing, crossing_before, interval, potential_after
+from netsim.numerics.flows import crossing, crossing_before, interval, potential_after
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.receptive_fields import gather_field
 from netsim.specification import Network, Population, Rates, Window
@@ -129,7 +129,7 @@ def _sweep(
     """Write first spikes, shape (presentations, positions, maps), ``inf`` for silence."""
     columns = window.shape[1]
     seen = np.empty(len(kernel))
-    rests, room = np.empty(bias.size), np.empty((4, bias.size))
+    rests, room = np.empty(bias.size), np.empty((5, bias.size))
     for b in range(len(times)):
         for position in range(spikes.shape[1]):
             row, column = position // columns, position % columns
@@ -151,8 +151,8 @@ def _follow(
     room: np.ndarray,
     spikes: np.ndarray,
 ) -> None:
-    """Follow the neurons of one position from spike to spike. `room` has four rows for potentials and currents."""
-    potentials, currents, later, fading = room[0], room[1], room[2], room[3]
+    """Follow the neurons of one position from spike to spike. `room` has five rows."""
+    potentials, currents, later, fading, bounds = room[0], room[1], room[2], room[3], room[4]
     neurons, fired, now, position = spikes.size, 0, 0.0, 0
     opened = flow.onset <= 0
     for j in range(neurons):
@@ -167,13 +167,15 @@ def _follow(
         span = until - now
         if span > 0:
             rise, push, fade = interval(flow.leak, flow.decay, span)
-            near = _advance(rise, push, fade, flow.leak, threshold, potentials, currents, rests, later, fading)
+            near = _advance(rise, push, fade, flow.leak, threshold, potentials, currents, rests, later, fading, bounds)
             if opened and near:
                 if span > longest:  # the bound and the first guess of a crossing are better in short intervals
                     until, span = now + longest, longest
                     rise, push, fade = interval(flow.leak, flow.decay, span)
-                    near = _advance(rise, push, fade, flow.leak, threshold, potentials, currents, rests, later, fading)
-                fired += _fire(now, until, threshold, flow, potentials, currents, rests, spikes, later)
+                    near = _advance(
+                        rise, push, fade, flow.leak, threshold, potentials, currents, rests, later, fading, bounds
+                    )
+                fired += _fire(now, until, threshold, flow, potentials, currents, rests, spikes, later, bounds)
             potentials, later = later, potentials
             currents, fading = fading, currents
             now = until
@@ -213,19 +215,24 @@ def _advance(
     rests: np.ndarray,
     later: np.ndarray,
     fading: np.ndarray,
+    bounds: np.ndarray,
 ) -> bool:
     """Write potentials and currents after an interval, and return whether any neuron may reach threshold in it.
 
-    A current that stayed would raise a potential to a bound.
+    Also write bounds of the potentials within the interval. A potential has one extremum at most. So it exceeds both
+    its ends only if it falls at the later end, and no further than a current that stayed would raise it.
     """
     count = 0
     for j in range(potentials.size):
         u, current = potentials[j], currents[j]
         slope = rests[j] - leak * u
-        later[j] = u + slope * rise + current * push
-        fading[j] = current * fade
-        slope += max(current, 0.0)
-        count += u + max(slope, 0.0) * rise * _SAFE >= threshold[j]
+        last, left = u + slope * rise + current * push, current * fade
+        later[j], fading[j] = last, left
+        bound = max(u, last)
+        if rests[j] - leak * last + left < 0:
+            bound = max(bound, u + (slope + max(current, 0.0)) * rise * _SAFE)
+        bounds[j] = bound
+        count += bound >= threshold[j]
     return count > 0
 
 
@@ -240,15 +247,14 @@ def _fire(
     rests: np.ndarray,
     spikes: np.ndarray,
     later: np.ndarray,
+    bounds: np.ndarray,
 ) -> int:
     """Write spikes of an interval and return their number. Neurons that have fired move far below threshold."""
-    fired, rise = 0, by_constant(flow.leak, until - now)
+    fired = 0
     for j in range(spikes.size):
-        if spikes[j] < np.inf:
+        if bounds[j] < threshold[j] or spikes[j] < np.inf:
             continue
         u, current, rest = potentials[j], currents[j], rests[j]
-        if u + max(max(current, 0.0) + rest - flow.leak * u, 0.0) * rise * _SAFE < threshold[j]:
-            continue
         if later[j] >= threshold[j] > u and not flow.whole_steps:
             time = now + crossing_before(u, current, rest, threshold[j], flow.leak, flow.decay, until - now, later[j])
             time = time if time < flow.end else np.inf
