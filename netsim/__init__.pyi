@@ -4,6 +4,7 @@ from .analysis.analysing import analyse as analyse
 from .analysis.gallery import plot as plot
 from .analysis.studies import study as study
 from .calibration.activity import calibrate as calibrate
+from .calibration.family import match_family as match_family
 from .calibration.response import fit_psp as fit_psp
 from .classifier import SpikingClassifier as SpikingClassifier
 from .data.dataset import Dataset as Dataset

@@ -170,6 +170,7 @@ class OwnNetwork:
             projection.name: self._kernel(projection, _location(f"weights.{projection.name}", weights[projection.name]))
             for projection in specification.weighted
         }
+        self.owners = {name: _pair(given)[0] for name, given in weights.items()}  # of weights, by projection
         self._biases = {name: _location(f"biases.{name}", (self.groups[name], *_pair(biases[name]))) for name in biases}
         self._potentials = potentials
         self.begun: list[float] = []  # start times of presentations (s)

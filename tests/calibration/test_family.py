@@ -1,0 +1,185 @@
+"""Leaky neurons in Brian2 networks of users are recognised, and the event engine gives their spikes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+import pytest
+
+import netsim
+from netsim.engines.brian2.own import OwnBrian2Engine
+from netsim.errors import SpecificationError
+
+pytestmark = pytest.mark.usefixtures("brian2_compiles_nothing")
+
+PLAIN = """
+dv/dt = (current + bias - v)/tau : 1
+dcurrent/dt = -current/tau_s : 1
+bias : 1
+"""
+WITH_UNITS = """
+dv/dt = (g_L*(E_L - v) + total)/C : volt
+total = synaptic + bias : amp
+dsynaptic/dt = -synaptic/tau_s : amp
+bias : amp
+"""
+CONSTANTS = {
+    **{"tau": 10 * b2.ms, "tau_s": 4 * b2.ms, "g_L": 10 * b2.nS, "C": 100 * b2.pF, "R": 1 * b2.Gohm},
+    **{"E_L": -70 * b2.mV, "V_T": -65 * b2.mV, "height": 0.25},
+}
+NEURONS = netsim.Neurons("free", threshold=1.0, tau=5.0, bias=True, end=30.0)
+
+
+def _engine(
+    dt: float = 0.25,
+    equations: str = PLAIN,
+    on_pre: str = "current_post += w",
+    threshold: str = "v > height",
+    weight: str = "1",
+    units: tuple[Any, ...] = (),
+    bias_unit: tuple[Any, ...] = (),
+    start: Any = 0.0,
+    refractory: Any = "True",
+    delay: Any = 0.0,
+    bias: bool = True,
+    settings: dict[str, Any] | None = None,
+    **constants: Any,
+) -> OwnBrian2Engine:
+    """A network of 4 inputs, 3 hidden and 2 output neurons, for two presentations at once."""
+    b2.defaultclock.dt = dt * b2.ms
+    common = {"method": "exact", "namespace": CONSTANTS | constants, "refractory": refractory, "threshold": threshold}
+    sizes = {"hidden": 3, "output": 2}
+    groups = {"stimulus": b2.SpikeGeneratorGroup(8, [], [] * b2.ms)}
+    groups |= {name: b2.NeuronGroup(2 * size, equations, **common) for name, size in sizes.items()}
+    for name in sizes:
+        groups[name].v = start
+    synapses = {}
+    for source, target, inputs in (("stimulus", "hidden", 4), ("hidden", "output", 3)):
+        late = delay if source == "hidden" else 0.0
+        made = b2.Synapses(groups[source], groups[target], f"w : {weight}", on_pre, delay=late * b2.ms)
+        made.connect(f"i // {inputs} == j // {sizes[target]}")
+        synapses[target] = made
+    neurons = NEURONS if bias else netsim.Neurons("free")
+    layers = [netsim.Layer(name, netsim.Dense(size), neurons) for name, size in sizes.items()]
+    network = netsim.Network.chain("own", netsim.IntensityEncoder((2, 2, 1), 10.0), layers, 60.0, **(settings or {}))
+    simulation = b2.Network(*groups.values(), *synapses.values())
+    weights = {name: (each, "w", *units) for name, each in synapses.items()}
+    biases = dict.fromkeys(sizes, ("bias", *bias_unit)) if bias else {}
+    return netsim.brian2_engine(network, simulation, groups, weights, biases)
+
+
+def _batch(network: netsim.Network, bias: float = 0.0, scale: float = 1.0) -> netsim.Batch:
+    generator = np.random.default_rng(3)
+    shapes = {name: array.shape for name, array in netsim.initial_weights(network, 0).items()}
+    weights = {name: scale * generator.uniform(0.4, 0.9, shape) for name, shape in shapes.items()}
+    weights |= {name: np.full(shape, scale * bias) for name, shape in shapes.items() if name.endswith("bias")}
+    return netsim.Batch(generator.uniform(0, 10, (4, 2, 2, 1)), weights)
+
+
+def test_a_model_without_units_is_recognised() -> None:
+    exact = netsim.match_family(_engine(delay=2.0, settings={"training": netsim.Training(dt=0.25)}))
+    assert exact.population("hidden").neurons == netsim.Neurons(
+        "free", threshold=0.25, tau=10.0, bias=True, family="leaky", tau_syn=4.0
+    )
+    assert [exact.projection(name).delay for name in ("hidden", "output")] == [0.0, 2.0]
+    assert exact.training.dt == 0
+
+
+def test_a_model_in_millivolts_and_picoamperes_is_recognised() -> None:
+    given = {"equations": WITH_UNITS, "on_pre": "synaptic_post += w", "threshold": "V_T < v", "start": CONSTANTS["E_L"]}
+    engine = _engine(weight="amp", units=(b2.pA,), bias_unit=(b2.pA,), **given)
+    exact = netsim.match_family(engine)
+    neurons = exact.population("output").dynamics
+    assert (neurons.threshold, neurons.tau, neurons.tau_syn) == pytest.approx((50.0, 10.0, 4.0))  # 5 mV: 50 pA / g_L
+    batch = _batch(exact, bias=0.0, scale=200.0)
+    event, own = netsim.make_engine("event", exact, dt=0.25).present(batch), engine.present(batch)
+    for name in ("hidden", "output"):
+        np.testing.assert_array_equal(np.rint(event[name] / 0.25), np.rint(own[name] / 0.25))
+        assert np.isfinite(event[name]).mean() > 0.5
+
+
+@pytest.mark.parametrize("delay", [0.0, 1.5])
+def test_the_event_engine_gives_the_same_steps(delay: float) -> None:
+    engine = _engine(delay=delay)
+    exact = netsim.match_family(engine)
+    batch = _batch(exact)
+    event, own = netsim.make_engine("event", exact, dt=0.25).present(batch), engine.present(batch)
+    for name in ("hidden", "output"):
+        np.testing.assert_array_equal(np.rint(event[name] / 0.25), np.rint(own[name] / 0.25))
+        assert np.isfinite(event[name]).mean() > 0.5
+
+
+def test_brian2_converges_to_the_exact_times() -> None:
+    """With a bias. Brian2 moves potentials before it applies thresholds, so its steps begin one step earlier."""
+    errors = []
+    for dt in (0.4, 0.1):
+        engine = _engine(dt=dt)
+        exact = netsim.match_family(engine)
+        batch = _batch(exact, bias=0.1)
+        event, own = netsim.make_engine("event", exact).present(batch), engine.present(batch)
+        both = np.isfinite(event["output"]) & np.isfinite(own["output"])
+        assert both.mean() > 0.5
+        errors.append(np.abs(event["output"] - own["output"])[both].mean())
+    assert errors[1] < errors[0] / 2.5
+
+
+def test_the_recognised_network_trains_without_a_fit() -> None:
+    training = netsim.Training("digits", validation=20, epochs=2, batch=20)
+    exact = netsim.match_family(_engine(settings={"training": training}))
+    assert exact.learning.derivative == "exact"
+    sizes = (*(netsim.Layer(name, netsim.Dense(10), exact.population(name).neurons) for name in ("hidden", "output")),)
+    wide = netsim.Network.chain("wide", netsim.IntensityEncoder((8, 8, 1), 10.0), sizes, 60.0, training=training)
+    run = netsim.open_training("run", wide, seed=0, limit=100)
+    run.train()
+    losses = netsim.analysis.metrics_table(run.folder.metrics)["training_loss"]
+    assert losses.iloc[-1] < losses.iloc[0]
+
+
+ALPHA = PLAIN.replace("-current/tau_s", "(rise - current)/tau_s") + "drise/dt = -rise/tau_s : 1\n"
+TWO = PLAIN.replace("current + bias", "current + slow + bias") + "dslow/dt = -slow/(2*tau_s) : 1\n"
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"equations": ALPHA, "on_pre": "rise_post += w"}, "dcurrent/dt also has rise"),
+    ({"equations": PLAIN.replace("current + bias - v", "current*(2 - v) + bias - v")}, "is not linear"),
+    ({"equations": PLAIN.replace("current + bias - v", "current + bias")}, "v does not leak"),
+    ({"equations": PLAIN.replace("bias - v", "bias + 0.1*sin(t/tau) - v")}, "depends on t"),
+    ({"equations": PLAIN.replace("-current/tau_s", "current/tau_s")}, "current does not decay"),
+    ({"on_pre": "v_post += w"}, "adds to none of current"),
+    ({"on_pre": "current_post += w*w"}, "is not linear"),
+    ({"on_pre": "current_post += w + 0.1"}, "adds more than the weight"),
+    ({"on_pre": "current_post += w\nw *= 0.9"}, "needs one statement"),
+    ({"on_pre": "current_post -= w"}, "spikes must raise it"),
+    ({"threshold": "v > height + current"}, "threshold changes with current"),
+    ({"threshold": "v > height and t > 2*ms"}, "has another form"),
+    ({"start": 0.1}, "v starts at 0.1, rests at 0"),
+    ({"refractory": 5 * b2.ms}, "may fire repeatedly"),
+    ({"equations": PLAIN.replace("+ bias", "+ 2*bias")}, "give the unit 0.5 to the bias"),
+    ({"equations": PLAIN.replace("/tau ", "/(tau*factor) ") + "factor : 1\n"}, "give all neurons the same"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_one_line_names_the_difference(given: dict[str, Any], message: str) -> None:
+    engine = _engine(**given)
+    if "factor" in given.get("equations", ""):
+        engine.model.groups["hidden"].factor = [1, 2] * 3
+    with pytest.raises(SpecificationError, match=message.replace("(", r"\(")) as raised:
+        netsim.match_family(engine)
+    assert "\n" not in str(raised.value)
+
+
+def test_projections_with_other_currents_differ_in_one_line() -> None:
+    engine = _engine(equations=TWO)
+    engine.model.owners["output"].pre.code = "slow_post += w"
+    assert netsim.match_family(engine).population("output").dynamics.tau_syn == 8.0  # each population has its own
+
+
+def test_objects_that_act_on_neurons_are_refused() -> None:
+    engine = _engine()
+    hidden = engine.model.groups["hidden"]
+    lateral = b2.Synapses(hidden, hidden, on_pre="current_post -= 0.1", name="lateral")
+    lateral.connect("i != j")
+    engine.model.network.add(lateral, b2.SpikeMonitor(hidden))
+    with pytest.raises(SpecificationError, match="lateral acts on hidden"):
+        netsim.match_family(engine)
