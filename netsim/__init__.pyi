@@ -85,6 +85,7 @@ from .specification import PositionWinners as PositionWinners
 from .specification import Projection as Projection
 from .specification import Random as Random
 from .specification import RandomFeedback as RandomFeedback
+from .specification import Scale as Scale
 from .specification import SignFeedback as SignFeedback
 from .specification import Training as Training
 from .specification import Weighting as Weighting

@@ -16,7 +16,7 @@ from brian2.utils.stringtools import get_identifiers
 
 from netsim.engines.brian2.own import OwnBrian2Engine, OwnNetwork, _extent, _root
 from netsim.errors import SpecificationError
-from netsim.specification import PSP, Network, Neurons, Population, Projection
+from netsim.specification import PSP, Network, Neurons, Population, Projection, Scale
 
 _SAME = 1e-9
 """Relative difference up to which two constants are equal."""
@@ -33,8 +33,8 @@ class _Cell(NamedTuple):
     ----------
     tau : float
         Membrane time constant.
-    threshold : float
-        Threshold above the resting potential.
+    rest, threshold : float
+        Resting potential, and threshold above it.
     currents : dict of tuple
         Time constant of each decaying current, and the change of the potential's level per current, by name.
     bias : float
@@ -42,6 +42,7 @@ class _Cell(NamedTuple):
     """
 
     tau: float
+    rest: float
     threshold: float
     currents: Mapping[str, tuple[float, float]]
     bias: float
@@ -170,7 +171,7 @@ def _cell(model: OwnNetwork, population: Population, where: str) -> _Cell:
         _require(at_rest, where, f"{variable} {given}; begin at rest, such as group.{variable} = ...")
     refractory = str(group._refractory) == "True"
     _require(refractory, where, f'neurons may fire repeatedly (refractory={group._refractory!r}); set "True"')
-    return _Cell(1 / leak, threshold - level, currents, coupling)
+    return _Cell(1 / leak, level, threshold - level, currents, coupling)
 
 
 def _threshold(model: OwnNetwork, population: Population, potential: str, where: str) -> float:
@@ -242,9 +243,20 @@ def _neurons(
     _require(cell.threshold > 0, f"populations.{population.name}", above)
     tau_syn = None if _equal(tau, cell.tau) else _rounded(tau * 1e3)
     threshold = _rounded(cell.threshold / scale)
+    membrane, physical = _rounded(cell.tau * 1e3), _scale(model, population, cell, scale)
     return Neurons(
-        "free", threshold, _rounded(cell.tau * 1e3), bias=population.has_bias, family="leaky", tau_syn=tau_syn
+        "free", threshold, membrane, bias=population.has_bias, family="leaky", tau_syn=tau_syn, scale=physical
     )
+
+
+def _scale(model: OwnNetwork, population: Population, cell: _Cell, scale: float) -> Scale | None:
+    """Return the units of a population in mV and pA, or None if its variables have other dimensions."""
+    variables = _root(model.groups[population.name]).variables
+    current, (_, coupling) = next(iter(cell.currents.items()))
+    potential = variables[model._potentials.get(population.name, "v")].dim
+    if potential != b2.volt.dim or variables[current].dim != b2.amp.dim:
+        return None
+    return Scale(_rounded(scale * 1e3), _rounded(scale / coupling * 1e12), _rounded(cell.rest * 1e3))
 
 
 def _linear(

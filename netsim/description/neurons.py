@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from netsim.description.document import Table, plain
 from netsim.seams import families, regimes
-from netsim.specification import Network, Population, Projection, Regime, Winners
+from netsim.specification import Network, Population, Projection, Regime, Scale, Winners
 from netsim.specification.families import Described
 from netsim.specification.grid import TOLERANCE
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, in_ms, names, number
@@ -263,6 +263,32 @@ def parameters_table(network: Network, foreign: str = "") -> Table:
     )
     if leaks:
         note = note.removesuffix(".") + r"; $\tau_s$: time constant of the synaptic current."
+    units = _units(network)
     title = f"Parameters of the integrating neurons{_STAND_IN if foreign else ''}"
-    notes = (note, stand_in(foreign)) if foreign else (note,)
+    notes = (note, *units, stand_in(foreign)) if foreign else (note, *units)
     return Table("D2", title, tuple(rows), columns, notes)
+
+
+def _units(network: Network) -> list[str]:
+    """Return physical units of populations with a scale."""
+    scaled = [population for population in network.integrating if population.dynamics.scale is not None]
+    texts = []
+    for (scale, tau, threshold, leaks), chosen in grouped(scaled, _unit_of).items():
+        assert scale is not None
+        leak = rf", leak ${_with(scale.conductance, 'nS')}$" if leaks else ""
+        texts.append(
+            rf"Units{unless_all(chosen, network.integrating)}: a potential of 1 is ${_with(scale.potential, 'mV')}$"
+            rf" above rest, a current, weight or bias of 1 is ${_with(scale.current, 'pA')}$. Rest"
+            rf" ${_with(scale.rest, 'mV')}$, threshold ${_with(scale.in_mv(threshold), 'mV')}$, capacitance"
+            rf" ${_with(scale.capacitance(tau), 'pF')}${leak}."
+        )
+    return texts
+
+
+def _unit_of(population: Population) -> tuple[Scale | None, float, float, bool]:
+    neurons = population.dynamics
+    return neurons.scale, neurons.tau, neurons.threshold, neurons.rates is not None and neurons.rates.leak > 0
+
+
+def _with(value: float, unit: str) -> str:
+    return rf"{number(value)} \text{{ {unit}}}"

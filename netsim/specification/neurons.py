@@ -11,6 +11,7 @@ from netsim.reprs import short_repr
 from netsim.seams import families, regimes
 from netsim.specification.checks import check_choice, check_numbers, check_types, require
 from netsim.specification.families import Rates
+from netsim.specification.scale import Scale
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Neurons:
         `netsim.seams.families`.
     tau_syn : float, optional
         Time constant of the synaptic current (ms) in the family ``leaky``. The default is `tau`.
+    scale : Scale, optional
+        Units in mV and pA for model descriptions. By default potentials and currents have no unit.
 
     Examples
     --------
@@ -61,6 +64,7 @@ class Neurons:
     crossing_slope: float | None = None
     family: str = "piecewise-linear"
     tau_syn: float | None = None
+    scale: Scale | None = None
 
     __repr__ = short_repr
 

@@ -92,7 +92,8 @@ def test_a_model_in_millivolts_and_picoamperes_is_recognised() -> None:
     engine = _engine(weight="amp", units=(b2.pA,), bias_unit=(b2.pA,), **given)
     exact = netsim.match_family(engine)
     neurons = exact.population("output").dynamics
-    assert (neurons.threshold, neurons.tau, neurons.tau_syn) == pytest.approx((50.0, 10.0, 4.0))  # 5 mV: 50 pA / g_L
+    assert (neurons.threshold, neurons.tau, neurons.tau_syn) == (50.0, 10.0, 4.0)  # 5 mV are 50 pA over g_L
+    assert neurons.scale == netsim.Scale(potential=0.1, current=1.0, rest=-70.0)
     batch = _batch(exact, bias=0.0, scale=200.0)
     event, own = netsim.make_engine("event", exact, dt=0.25).present(batch), engine.present(batch)
     for name in ("hidden", "output"):

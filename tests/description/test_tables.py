@@ -35,6 +35,7 @@ from netsim.specification import (
     Network,
     Neurons,
     Projection,
+    Scale,
     Shape,
     Training,
     Weighting,
@@ -377,3 +378,20 @@ def test_rates_of_a_foreign_engine_are_measured(mixed: Network) -> None:
     assert "learning rates are measured" in foreign
     assert "equations of the neurons" not in foreign
     assert "measured" not in measured
+
+
+def test_units_are_printed(networks: dict[str, Network]) -> None:
+    leaky = networks["leaky"]
+    layers = leaky.layers()
+    assert layers is not None
+    scale = Scale(potential=0.5, current=5.0, rest=-70.0)
+    scaled = dataclasses.replace(layers[0], neurons=dataclasses.replace(layers[0].neurons, scale=scale))
+    (units,) = [
+        note
+        for table in describe(leaky.with_layers((scaled, layers[1]))).tables
+        for note in table.notes
+        if note.startswith("Units (`hidden`)")
+    ]
+    for quantity in (r"-69.5 \text{ mV}", r"640 \text{ pF}", r"10 \text{ nS}", r"5 \text{ pA}"):
+        assert quantity in units
+    assert not any("Units" in note for table in describe(leaky).tables for note in table.notes)

@@ -26,6 +26,7 @@ from netsim.specification import (
     Neurons,
     Pooling,
     Population,
+    Scale,
     Training,
     Weighting,
 )
@@ -307,6 +308,8 @@ def test_lists_are_taken_for_tuples() -> None:
         (lambda: Learning(normalised=1), "learning.normalised: must be true or false, not 1"),  # type: ignore[arg-type]
         (lambda: Neurons(threshold=True), "neurons.threshold: must be a number, not True"),
         (lambda: Neurons(end="x"), "neurons.end: must be a number, not 'x'"),  # type: ignore[arg-type]
+        (lambda: Neurons(scale=2.0), "neurons.scale: must be a Scale or None, not 2.0"),  # type: ignore[arg-type]
+        (lambda: Scale(current=0.0), "scale.current: must be positive, not 0.0"),
         (lambda: Neurons(bias=0.5), "neurons.bias: must be true or false, not 0.5"),  # type: ignore[arg-type]
         (lambda: Delays(longest=None), "delay.longest: must be a number, not None"),  # type: ignore[arg-type]
         (lambda: Layer("a", Dense(2), plastic="yes"), "layers.a.plastic: must be true"),  # type: ignore[arg-type]

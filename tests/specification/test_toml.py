@@ -21,6 +21,7 @@ from netsim.specification import (
     Network,
     Neurons,
     Pooling,
+    Scale,
     Weighting,
 )
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict, read_network, write_network
@@ -42,7 +43,7 @@ def test_every_kind_of_part_survives() -> None:
                 "conv",
                 Convolution(2, 3, stride=2, padding=1),
                 psp=PSP("breakpoints", breakpoints=((0.0, 1.0), (2.5, -0.25))),
-                neurons=Neurons("staggered", onset=2.0, drive=0.5, end=30.0, crossing_slope=0.3),
+                neurons=Neurons("staggered", onset=2.0, drive=0.5, end=30.0, crossing_slope=0.3, scale=Scale(0.5)),
             ),
             Layer("pool", Pooling(2, stride=1), dropout=0.25),
             Layer("output", Dense(3), psp=PSP("triangle", rise=2.0, fall=3.0)),
