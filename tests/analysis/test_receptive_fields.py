@@ -81,7 +81,7 @@ def test_any_connectivity_has_receptive_fields(
 
 
 def test_the_synapses_of_two_neurons_are_drawn_as_their_sum() -> None:
-    Path("edges.csv").write_text("pre,post,weight\n1,0,0.5\n3,0,1\n3,0,-0.25\n3,0,2\n")
+    Path("edges.csv").write_text("pre,post,weight\n1,0,0.5\n3,0,1\n3,0,-0.25\n3,0,2\n", encoding="utf-8")
     network = Network.chain("x", IntensityEncoder((2, 2, 1), 5.0), [Layer("output", EdgeList(1, "edges.csv"))], 20.0)
     axes = kernels(weight_table(network, initial_weights(network, 0)))
     mosaic = np.ma.filled(np.ma.asarray(axes.images[0].get_array()), np.nan)

@@ -51,7 +51,7 @@ def test_settings_and_json() -> None:
 def test_a_file_of_spikes_is_analysed_and_compared() -> None:
     RUNNER.invoke(app, ["export", "digits", "spikes.nwb", "--to", "nwb", "--limit", "12"], catch_exceptions=False)
     run("synchrony", "spikes.nwb", "--layer", "hidden", "--out", "file.csv", "--out", "file.json")
-    assert json.loads(Path("file.json").read_text())["sha256"] == file_sha256(Path("spikes.nwb"))
+    assert json.loads(Path("file.json").read_text(encoding="utf-8"))["sha256"] == file_sha256(Path("spikes.nwb"))
     run("synchrony", "digits", "--limit", "12", "--layer", "hidden", "--out", "model.csv")
     columns = ["pairs", "coincidence", "across"]
     pd.testing.assert_frame_equal(pd.read_csv("file.csv")[columns], pd.read_csv("model.csv")[columns])
@@ -109,7 +109,7 @@ def test_help_lists_every_analysis_with_its_settings() -> None:
 def test_the_table_lies_next_to_a_figure_that_is_named(netsim: Callable[..., Any], run: Path) -> None:
     assert netsim("analyse", "psth", run, "--limit", 20, "--out", "a.png").code == 0
     assert {path.name for path in Path().glob("a.*")} == {"a.png", "a.csv"}
-    assert Path("a.csv").read_text().startswith("layer,")
+    assert Path("a.csv").read_text(encoding="utf-8").startswith("layer,")
     netsim("analyse", "psth", run, "--limit", 20, "--out", "b.svg", "--out", "c.parquet")
     netsim("analyse", "psth", run, "--limit", 20, "--out", "d.csv")
     assert {path.name for path in Path().glob("[bcd].*")} == {"b.svg", "c.parquet", "d.csv"}

@@ -87,7 +87,7 @@ def test_options_with_a_run(arguments: str, words: list[str], netsim: Netsim, ru
 def test_a_misspelt_path_is_told_what_lies_beside_it(netsim: Netsim, run: Path, digits_toml: str) -> None:
     Path("runs").mkdir()
     run.rename("runs/order")
-    Path("runs/order.toml").write_text(digits_toml)
+    Path("runs/order.toml").write_text(digits_toml, encoding="utf-8")
     netsim("evaluate", "runs/ordr").refused("runs/ordr: does not exist; did you mean 'order'?")
     netsim("train", "runs/zzz").refused("runs/zzz: does not exist; known are order, order.toml")
     Path("empty").mkdir()
@@ -154,7 +154,7 @@ def test_a_misspelt_format_is_told_the_nearest(netsim: Netsim) -> None:
 
 def test_a_pooling_neuron_has_no_potential(netsim: Netsim, digits_toml: str, tmp_path: Path) -> None:
     pool = '[[layers]]\nname = "pool"\nrule = "pooling"\n\n[[layers]]'
-    Path("pooled.toml").write_text(digits_toml.replace("[[layers]]", pool, 1))
+    Path("pooled.toml").write_text(digits_toml.replace("[[layers]]", pool, 1), encoding="utf-8")
     done = netsim("simulate", "pooled.toml", "--record", "pool:0")
     assert done.code == 1
     assert "has relays, as pooling does" in done.err.splitlines()[-1]
@@ -181,14 +181,14 @@ def test_a_pooling_neuron_has_no_potential(netsim: Netsim, digits_toml: str, tmp
 )
 def test_specifications(old: str, new: str, words: list[str], netsim: Netsim, digits_toml: str) -> None:
     assert old in digits_toml
-    Path("own.toml").write_text(digits_toml.replace(old, new, 1))
+    Path("own.toml").write_text(digits_toml.replace(old, new, 1), encoding="utf-8")
     netsim("train", "own.toml").refused("own.toml", *words)
     assert os.listdir() == ["own.toml"]
 
 
 def test_a_kernel_larger_than_its_input(netsim: Netsim, digits_toml: str) -> None:
     layer = '[[layers]]\nname = "conv"\nrule = "convolution"\nmaps = 3\nkernel = 9\n\n[[layers]]'
-    Path("own.toml").write_text(digits_toml.replace("[[layers]]", layer, 1))
+    Path("own.toml").write_text(digits_toml.replace("[[layers]]", layer, 1), encoding="utf-8")
     netsim("train", "own.toml").refused("layers.conv.kernel", "larger than its input of 8x8", "at most 8")
 
 
@@ -243,7 +243,9 @@ def test_counts_that_differ_and_too_few_images(netsim: Netsim, idx_folder: Calla
 
 def test_data_of_another_shape(netsim: Netsim, idx_folder: Callable[..., Path], digits_toml: str) -> None:
     idx_folder("images")
-    Path("own.toml").write_text(digits_toml.replace("8,\n    8,", "9,\n    8,").replace("[8, 8, 1]", "[9, 8, 1]"))
+    Path("own.toml").write_text(
+        digits_toml.replace("8,\n    8,", "9,\n    8,").replace("[8, 8, 1]", "[9, 8, 1]"), encoding="utf-8"
+    )
     netsim("train", "own.toml", "--dataset", "images").refused("images", "(8, 8, 1)", "(9, 8, 1)", "encoder.shape")
 
 
@@ -410,7 +412,7 @@ def test_what_checkpoints_hold_comes_back(netsim: Netsim, run: Path) -> None:
 def test_a_full_output(netsim: Netsim, run: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run(
             [sys.executable, "-m", "netsim", "models"], stdout=full, stderr=subprocess.PIPE, text=True
         )

@@ -125,7 +125,7 @@ def test_train_evaluate_simulate_compare(netsim: Netsim, no_leftovers: Callable[
     assert trained["epochs"] == 3
     assert trained["validation_accuracy"] > 0.7
     assert {"network.toml", "run.json", "metrics.csv", "best.npz", "checkpoint.npz"} <= set(os.listdir("run"))
-    record = json.loads(Path("run/run.json").read_text())
+    record = json.loads(Path("run/run.json").read_text(encoding="utf-8"))
     assert record["limit"] == record["training"] == 400
     assert record["validation"] == 80
     assert record["command"][:3] == ["netsim", "train", "digits"]
@@ -139,7 +139,7 @@ def test_train_evaluate_simulate_compare(netsim: Netsim, no_leftovers: Callable[
     assert figures["synaptic_operations_per_presentation"].keys() == {"hidden", "output"}
     assert 48 <= figures["mean_decision_latency_ms"] < 128
     assert sum(map(sum, figures["confusion"])) == 360
-    assert json.loads(Path("run/evaluation-test.json").read_text()) == figures
+    assert json.loads(Path("run/evaluation-test.json").read_text(encoding="utf-8")) == figures
     validation = netsim("evaluate", "run", "--split", "validation", "--json").json()
     assert validation["presentations"] == 180
     assert Path("run/evaluation-validation.json").exists()
@@ -153,7 +153,7 @@ def test_train_evaluate_simulate_compare(netsim: Netsim, no_leftovers: Callable[
     assert [row["index"] for row in result["presentations"]] == [3, 7]
     written = {Path(path).name for path in result["files"]}
     assert {"simulation.json", "spikes.csv", "potentials.csv", "raster-3.png", "raster-7.png"} <= written
-    with open("run/simulation/spikes.csv", newline="") as lines:
+    with open("run/simulation/spikes.csv", encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert list(rows[0]) == ["presentation", "label", "layer", "channel", "y", "x", "neuron", "latency_ms"]
     assert {row["presentation"] for row in rows} == {"3", "7"}
@@ -238,7 +238,7 @@ def test_a_run_can_be_used_from_another_folder(
 
 
 def test_initial_weights_come_from_the_seed(netsim: Netsim, digits_toml: str) -> None:
-    Path("own.toml").write_text(digits_toml)
+    Path("own.toml").write_text(digits_toml, encoding="utf-8")
     first, second, other = (
         netsim("evaluate", "own.toml", "--seed", seed, "--limit", 20, "--json") for seed in (1, 1, 2)
     )
@@ -273,7 +273,8 @@ def test_the_module_runs_as_a_program() -> None:
 
 def test_no_output_spike_is_no_number(netsim: Netsim, digits_toml: str) -> None:
     Path("silent.toml").write_text(
-        digits_toml.replace("duration = 128.0", "duration = 49.0").replace("end = 128.0", "end = 49.0")
+        digits_toml.replace("duration = 128.0", "duration = 49.0").replace("end = 128.0", "end = 49.0"),
+        encoding="utf-8",
     )
     figures = netsim("evaluate", "silent.toml", "--limit", 5, "--json").json()
     assert figures["silent_rate"] == 1

@@ -29,14 +29,14 @@ def test_presets(netsim: Netsim, name: str) -> None:
 
 
 def test_a_file_of_ones_own(netsim: Netsim, digits_toml: str) -> None:
-    Path("mine.toml").write_text(digits_toml.replace('name = "digits"', 'name = "mine"'))
+    Path("mine.toml").write_text(digits_toml.replace('name = "digits"', 'name = "mine"'), encoding="utf-8")
     done = netsim("describe", "mine.toml", "--out", "new/methods.tex")
     assert (done.code, done.out) == (0, "new/methods.tex\n")
-    assert r"Model description: \texttt{mine}" in Path("new/methods.tex").read_text()
+    assert r"Model description: \texttt{mine}" in Path("new/methods.tex").read_text(encoding="utf-8")
     netsim("describe", "mine.toml", "--out", "methods.md")
-    assert Path("methods.md").read_text() == netsim("describe", "mine.toml").out
+    assert Path("methods.md").read_text(encoding="utf-8") == netsim("describe", "mine.toml").out
     netsim("describe", "mine.toml", "--format", "markdown", "--out", "odd.tex")
-    assert Path("odd.tex").read_text() == Path("methods.md").read_text()
+    assert Path("odd.tex").read_text(encoding="utf-8") == Path("methods.md").read_text(encoding="utf-8")
 
 
 def test_a_run_has_its_provenance(netsim: Netsim, run: Path) -> None:

@@ -105,7 +105,9 @@ def test_a_network_of_another_tool_is_adapted_in_its_specification(netsim: Netsi
         assert words in note
     netsim("evaluate", "run").refused("digits", "8", "64")
     specification = Path("run/network.toml")
-    specification.write_text(specification.read_text().replace("1,\n    64,\n", "8,\n    8,\n"))
+    specification.write_text(
+        specification.read_text(encoding="utf-8").replace("1,\n    64,\n", "8,\n    8,\n"), encoding="utf-8"
+    )
     done = netsim("evaluate", "run", "--json")
     assert done.code == 0, done.err
     assert done.json()["spikes_per_presentation"]["fc"] > 0

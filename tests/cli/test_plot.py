@@ -97,7 +97,7 @@ def test_figures_have_the_width_of_a_page_or_column(
     netsim: Netsim, run: Path, name: str, width: str, millimetres: float
 ) -> None:
     netsim("plot", name, run, "--limit", 20, "--width", width, "--out", "figure.svg")
-    match = re.search(r'<svg[^>]* width="([0-9.]+)pt"', Path("figure.svg").read_text())
+    match = re.search(r'<svg[^>]* width="([0-9.]+)pt"', Path("figure.svg").read_text(encoding="utf-8"))
     assert match is not None
     assert float(match[1]) / 72 * 25.4 == pytest.approx(millimetres)
 
@@ -174,7 +174,7 @@ def test_brian2_draws_the_same_on_the_same_grid(netsim: Netsim, run: Path) -> No
     for engine in ("event", "brian2"):
         command = ("plot", "spikes", run, "--limit", 3, "--dt", 1, "--engine", engine)
         assert netsim(*command, "--out", "a.png", "--table", f"{engine}.csv").code == 0
-    assert Path("event.csv").read_text() == Path("brian2.csv").read_text()
+    assert Path("event.csv").read_text(encoding="utf-8") == Path("brian2.csv").read_text(encoding="utf-8")
 
 
 def test_kernels_need_no_data(netsim: Netsim, run: Path) -> None:

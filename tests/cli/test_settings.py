@@ -131,9 +131,9 @@ def test_a_new_network_is_a_file_that_trains(netsim: Netsim) -> None:
     expected = dataclasses.replace(load_preset("digits"), name="mine")
     assert (network.training, network.learning) == (expected.training, expected.learning)
     assert netsim("train", "mine.toml", *SMALL).code == 0
-    before = Path("mine.toml").read_text()
+    before = Path("mine.toml").read_text(encoding="utf-8")
     netsim("new", "mine").refused("mine.toml: exists already")
-    assert Path("mine.toml").read_text() == before
+    assert Path("mine.toml").read_text(encoding="utf-8") == before
     netsim("new", "other", "--from", "digit").refused("did you mean 'digits'?")
     netsim("new", "none/other").refused("there is no folder none")
     netsim("new", "my net").refused("'my net'")

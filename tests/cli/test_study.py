@@ -72,7 +72,7 @@ def test_studies_of_a_run(netsim: Netsim, run: Path, name: str) -> None:
     if name != "early-readout":
         assert frame["level"].nunique() == len(studies[name].levels)
     assert (plt.imread(files[1])[..., :3].min(axis=2) < 0.9).sum() > 300
-    assert "</svg>" in Path(files[2]).read_text()
+    assert "</svg>" in Path(files[2]).read_text(encoding="utf-8")
     assert not plt.get_fignums()
 
 
@@ -100,7 +100,7 @@ def test_the_record_says_what_was_simulated(netsim: Netsim, run: Path) -> None:
     )  # fmt: skip
     assert (done.code, done.err) == (0, "")
     printed = done.json()
-    record = json.loads(Path("here/delay-jitter-output-all.json").read_text())
+    record = json.loads(Path("here/delay-jitter-output-all.json").read_text(encoding="utf-8"))
     assert printed.pop("files") == [
         f"here/delay-jitter-output-all.{suffix}" for suffix in ("csv", "png", "svg", "json")
     ]
@@ -158,7 +158,9 @@ def test_both_engines_write_the_same_table(netsim: Netsim, run: Path) -> None:
     for engine in ("event", "brian2"):
         options = ("--engine", engine, "--dt", 1, "--limit", 5, "--seeds", 1, "--level", 0.8, "--out", engine)
         assert netsim("study", "weight-noise", run, *options).code == 0
-    assert Path("event/weight-noise.csv").read_text() == Path("brian2/weight-noise.csv").read_text()
+    assert Path("event/weight-noise.csv").read_text(encoding="utf-8") == Path("brian2/weight-noise.csv").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_preset_without_training_and_parquet(netsim: Netsim) -> None:

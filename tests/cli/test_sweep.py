@@ -124,13 +124,14 @@ def _when_under_way(folder: Path, act: Callable[[], object]) -> threading.Thread
 
 
 def _epochs_done() -> int:
-    return len(Path("sweeps/long/0001/metrics.csv").read_text().splitlines()) - 1
+    return len(Path("sweeps/long/0001/metrics.csv").read_text(encoding="utf-8").splitlines()) - 1
 
 
 def test_a_sweep(netsim: Netsim, scheduler: str) -> None:
     Path("plan.toml").write_text(
         'base = "digits"\nseeds = [0, 1]\nlimit = 100\noverrides.training.epochs = 2\n'
-        "grid.training.validation = [180, 5000]\n"  # more than there are: known only when the data are loaded
+        "grid.training.validation = [180, 5000]\n",
+        encoding="utf-8",  # more than there are: known only when the data are loaded
     )
     # whoever always passes --resume begins with it, too
     done = netsim("sweep", "plan.toml", "--scheduler", scheduler, "--resume", "--json")
@@ -158,7 +159,7 @@ def test_a_sweep(netsim: Netsim, scheduler: str) -> None:
 
     # once the reason is gone, only what failed is done again
     before = {path: path.stat().st_mtime_ns for path in Path("sweeps/plan").glob("000[12]/*.*")}
-    Path("plan.toml").write_text(Path("plan.toml").read_text().replace("5000", "300"))
+    Path("plan.toml").write_text(Path("plan.toml").read_text(encoding="utf-8").replace("5000", "300"), encoding="utf-8")
     netsim("sweep", "plan.toml", "--scheduler", scheduler).refused("exists already", "--resume")
     done = netsim("sweep", "plan.toml", "--scheduler", scheduler, "--resume")
     assert done.code == 0, done.err
@@ -169,14 +170,16 @@ def test_a_sweep(netsim: Netsim, scheduler: str) -> None:
     with lock_folder(Path("sweeps/plan")):
         netsim("sweep", "plan.toml", "--scheduler", scheduler, "--resume").refused("in use by another process")
     assert netsim("sweep", "plan.toml", "--resume").err == ""  # nothing is left to do, nothing is started
-    Path("plan.toml").write_text(Path("plan.toml").read_text().replace("seeds = [0, 1]", "seeds = [1]"))
+    Path("plan.toml").write_text(
+        Path("plan.toml").read_text(encoding="utf-8").replace("seeds = [0, 1]", "seeds = [1]"), encoding="utf-8"
+    )
     (note,) = netsim("sweep", "plan.toml", "--resume").err.splitlines()
     assert "sweeps/plan: runs that this plan does not have: 2, from 0001; they stay in their folders" in note
     assert list(read_sweep_table("sweeps/plan/results.csv")["run"]) == ["0002", "0004"]
 
 
 def test_the_run_of_a_killed_worker_is_done_again(netsim: Netsim, scheduler: str, trained_alone: bytes) -> None:
-    Path("long.toml").write_text(LONG)
+    Path("long.toml").write_text(LONG, encoding="utf-8")
     killed = []
 
     def kill() -> None:
@@ -218,7 +221,8 @@ def test_presenting_goes_on_when_the_only_worker_dies(netsim: Netsim, run: Path,
 def test_a_run_that_its_workers_die_of_leaves_the_others_alone(netsim: Netsim, dying: Dying) -> None:
     Path("plan.toml").write_text(
         'base = "digits"\nlimit = 20\noverrides.training.epochs = 1\n'
-        f'grid.training.engine = ["{dying.plugin.stem}", "event"]\n'
+        f'grid.training.engine = ["{dying.plugin.stem}", "event"]\n',
+        encoding="utf-8",
     )
     dying.die(2)
     command = ("sweep", "plan.toml", "--plugin", dying.plugin, "--workers", 1)
@@ -240,7 +244,7 @@ def test_ctrl_c_and_resume(
     netsim: Netsim, scheduler: str, trained_alone: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("netsim.sweeps.execution._POLL_SECONDS", 0.01)
-    Path("long.toml").write_text(LONG)
+    Path("long.toml").write_text(LONG, encoding="utf-8")
     presser = _when_under_way(Path("sweeps/long/0001"), lambda: os.kill(os.getpid(), signal.SIGINT))
     done = netsim("sweep", "long.toml", "--scheduler", scheduler)
     presser.join()
@@ -276,7 +280,7 @@ def test_a_spread_evaluation_is_the_same(netsim: Netsim, run: Path, scheduler: s
 
 
 def test_workers_of_this_machine(netsim: Netsim) -> None:
-    Path("short.toml").write_text('base = "digits"\nlimit = 20\noverrides.training.epochs = 1')
+    Path("short.toml").write_text('base = "digits"\nlimit = 20\noverrides.training.epochs = 1', encoding="utf-8")
     done = netsim("sweep", "short.toml", "--workers", 1)
     assert done.code == 0, done.err
     (line,) = done.err.splitlines()
@@ -309,7 +313,7 @@ def test_a_worker_that_comes_later_has_the_plug_ins(tmp_path: Path) -> None:
 
 def test_no_scheduler(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netsim.spikes.cluster._CONNECT_SECONDS", 0.5)
-    Path("long.toml").write_text(LONG)
+    Path("long.toml").write_text(LONG, encoding="utf-8")
     for address in ("tcp://127.0.0.1:1", "nosuch://127.0.0.1:1", "127.0.0.1", "tls://127.0.0.1:1"):
         netsim("evaluate", run, "--scheduler", address).refused(f"--scheduler {address}: ", "dask scheduler")
         netsim("sweep", "long.toml", "--scheduler", address).refused(f"--scheduler {address}: ", "dask scheduler")
@@ -322,19 +326,19 @@ def test_without_the_extra(netsim: Netsim, run: Path, monkeypatch: pytest.Monkey
 
 
 def test_options_that_do_not_go_together(netsim: Netsim, run: Path) -> None:
-    Path("long.toml").write_text(LONG)
+    Path("long.toml").write_text(LONG, encoding="utf-8")
     for command in (("sweep", "long.toml"), ("evaluate", run), ("simulate", run)):
         netsim(*command, "--workers", 2, "--scheduler", "tcp://127.0.0.1:1").refused("--workers", "--scheduler")
     netsim("simulate", run, "--limit", 3, "--index", 3).refused("--limit", "--index")
     Path("full").mkdir()
-    Path("full/thesis.txt").write_text("")
+    Path("full/thesis.txt").write_text("", encoding="utf-8")
     netsim("sweep", "long.toml", "--out", "full").refused("full: exists already")
     netsim("sweep", "long.toml", "--out", "full", "--resume").refused("full: exists already, and is no sweep")
     netsim("sweep", "nosuch.toml").refused("nosuch.toml", "cannot be read")
 
 
 def test_the_list_of_runs(netsim: Netsim) -> None:
-    Path("plan.toml").write_text('base = "digits"\nseeds = [7]\ngrid.learning.rate = [0.125, 0.25]')
+    Path("plan.toml").write_text('base = "digits"\nseeds = [7]\ngrid.learning.rate = [0.125, 0.25]', encoding="utf-8")
     assert netsim("sweep", "plan.toml", "--list", "--json").json() == {
         "runs": [{"seed": 7, "settings": {"learning.rate": rate}} for rate in (0.125, 0.25)]
     }

@@ -36,7 +36,7 @@ def test_it_is_tested_drawn_and_reported(trained: str, netsim: Netsim, only_pict
     assert netsim("evaluate", "run", "--limit", 20, "--json").json()["presentations"] == 20
     assert netsim("plot", "learning", "run", "--out", "learning.png").code == 0
     assert netsim("report", "run", "--out", "page.html").code == 0
-    page = Path("page.html").read_text()
+    page = Path("page.html").read_text(encoding="utf-8")
     assert "of epoch 2; there were no validation stimuli to choose one by" in page
     assert "served neither to learn nor to choose the epoch" in page
 
@@ -49,10 +49,10 @@ def test_there_is_nothing_to_validate_with(trained: str, netsim: Netsim, command
 
 
 def test_a_sweep_would_have_nothing_to_compare_by(trained: str, netsim: Netsim) -> None:
-    Path("plan.toml").write_text('base = "all.toml"\ngrid.learning.rate = [0.01, 0.02]\n')
+    Path("plan.toml").write_text('base = "all.toml"\ngrid.learning.rate = [0.01, 0.02]\n', encoding="utf-8")
     netsim("sweep", "plan.toml").refused("training.validation: is 0", "set overrides.training.validation")
     assert not Path("sweeps").exists()
     Path("plan.toml").write_text(
-        'base = "all.toml"\ngrid.learning.rate = [0.01, 0.02]\noverrides.training.validation = 9'
+        'base = "all.toml"\ngrid.learning.rate = [0.01, 0.02]\noverrides.training.validation = 9', encoding="utf-8"
     )
     assert netsim("sweep", "plan.toml", "--list").code == 0

@@ -59,7 +59,7 @@ def test_aedat2() -> None:
 
 def test_the_class_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     (program,) = (code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "class Clicks" in code)
-    Path("page_clicks.py").write_text(program)
+    Path("page_clicks.py").write_text(program, encoding="utf-8")
     monkeypatch.syspath_prepend(".")
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
     for folder in ("clicks/left", "clicks/right"):

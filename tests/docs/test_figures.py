@@ -78,7 +78,7 @@ def test_python_example() -> None:
     code = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[0]
     exec(code, {})
     assert len(pd.read_csv("decisions.csv")) == 360
-    assert "</svg>" in Path("decision-time.svg").read_text()
+    assert "</svg>" in Path("decision-time.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -31,7 +31,7 @@ def test_python_example() -> None:
     code = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[0]
     exec(code, {})
     assert len(pd.read_csv("thresholds.csv")) == 1 + 2 * 3 * 3
-    assert "</svg>" in Path("thresholds.svg").read_text()
+    assert "</svg>" in Path("thresholds.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -28,10 +28,10 @@ def _blocks(language: str) -> list[str]:
 @pytest.mark.nightly
 def test_the_first_sweep_and_its_figure() -> None:
     first, *_ = _blocks("toml")
-    Path("threshold.toml").write_text(first)
+    Path("threshold.toml").write_text(first, encoding="utf-8")
     assert len(read_plan("threshold.toml").runs) == 54
     few = first.replace("[0, 1, 2]", "[0, 1]").replace("= 10", "= 1").replace("[0.5, 1.0, 1.5, 2.0, 2.5, 3.0]", "[1.0]")
-    Path("threshold.toml").write_text(few)
+    Path("threshold.toml").write_text(few, encoding="utf-8")
     done = CliRunner().invoke(app, ["sweep", "threshold.toml", "--workers", "1"])
     assert done.exit_code == 0, done.output
     figure, slurm = _blocks("python")
@@ -41,7 +41,7 @@ def test_the_first_sweep_and_its_figure() -> None:
 
 
 def test_the_random_plan(tmp_path: Path) -> None:
-    Path("plan.toml").write_text(_blocks("toml")[1])
+    Path("plan.toml").write_text(_blocks("toml")[1], encoding="utf-8")
     plan = read_plan("plan.toml")
     assert len(plan.runs) == 40
     assert plan.limit == 20_000

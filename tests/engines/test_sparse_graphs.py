@@ -147,7 +147,9 @@ def test_all_synapses_of_two_neurons_count(regime: str, synaptic: bool) -> None:
         generator.integers(0, outputs, 2 * inputs * outputs),
     )
     pre[:40], post[:40] = 2, 4321
-    Path("edges.csv").write_text("pre,post\n" + "".join(f"{i},{j}\n" for i, j in zip(pre, post, strict=True)))
+    Path("edges.csv").write_text(
+        "pre,post\n" + "".join(f"{i},{j}\n" for i, j in zip(pre, post, strict=True)), encoding="utf-8"
+    )
     onset = {"free": 0.0, "staggered": 6.0, "phased": 10.0}[regime]
     neurons = Neurons(regime, 0.7, 10.0, onset, 17.0, drive=0.0 if regime == "free" else 1.0)
     delay = Delays("synapse", 0.0, 0.0) if synaptic else 0.0
@@ -170,7 +172,7 @@ def test_all_synapses_of_two_neurons_count(regime: str, synaptic: bool) -> None:
 
 @pytest.mark.parametrize("engine", ["event", "brian2"])
 def test_two_synapses_of_one_pair_are_two(engine: str) -> None:
-    Path("edges.csv").write_text("pre,post,weight\n0,0,0.5\n0,0,0.5\n")
+    Path("edges.csv").write_text("pre,post,weight\n0,0,0.5\n0,0,0.5\n", encoding="utf-8")
     layer = Layer("output", EdgeList(1, "edges.csv"), Neurons(threshold=1.0, tau=4.0))
     network = Network.chain("twice", IntensityEncoder((1, 1, 1), 10.0), [layer], 40.0)
     batch = Batch(np.ones((1, 1, 1, 1)), initial_weights(network, 0))

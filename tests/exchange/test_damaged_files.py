@@ -48,7 +48,7 @@ def test_missing_or_no_such_file(to: str, name: str) -> None:
     _need(to)
     with pytest.raises(DataError, match=f"{name}: no such file"):
         read_stimuli(name, SHAPE)
-    Path(name).write_text("some text\nof two lines\n")
+    Path(name).write_text("some text\nof two lines\n", encoding="utf-8")
     _refused(name)
     Path(name).unlink()
     Path(name).mkdir()

@@ -107,9 +107,9 @@ def test_spikes(run: Run) -> None:
     assert "• json: latencies as JSON (.json)" in shown.printed
     assert json.loads(exported.printed)["kind"] == "json"
     simulated.check()
-    times = json.loads(Path("spikes.json").read_text())["stimulus"]
+    times = json.loads(Path("spikes.json").read_text(encoding="utf-8"))["stimulus"]
     fired = sum(time < float("inf") for row in times for line in row for (time,) in line)
-    written = Path("out/spikes.csv").read_text().splitlines()
+    written = Path("out/spikes.csv").read_text(encoding="utf-8").splitlines()
     assert sum(",stimulus," in line for line in written) == fired > 0
 
 

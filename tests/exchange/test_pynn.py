@@ -104,7 +104,7 @@ def test_simulators_fire_the_same_first_spikes(simulator: str, network: Network)
     neurons = np.arange(stimuli.size)
     table = {"presentation": 0, "layer": "stimulus", "neuron": neurons, "latency_ms": stimuli.ravel()}
     pd.DataFrame(table).to_csv("stimulus.csv", index=False)
-    Path("brian_preferences").write_text('codegen.target = "numpy"\n')  # no compiler is needed
+    Path("brian_preferences").write_text('codegen.target = "numpy"\n', encoding="utf-8")  # no compiler is needed
     command = [sys.executable, "network.pynn/run.py", simulator, "stimulus.csv", "spikes.csv", "--dt", str(DT)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -125,10 +125,10 @@ def test_the_folder_holds_network_program_and_provenance() -> None:
     export(Model(network, _weights(network)), "network.pynn", record={"seed": 3})
     names = {path.name for path in Path("network.pynn").iterdir()}
     assert names == {"run.py", "network.json", "synapses.npz", "provenance.json"}
-    content = json.loads(Path("network.pynn/network.json").read_text())
+    content = json.loads(Path("network.pynn/network.json").read_text(encoding="utf-8"))
     assert [each["gate"] for each in content["populations"]] == [16.0, 32.0]
     assert content["projections"][0]["breakpoints"] == [[0.0, 1.0], [8.0, -1.0]]
-    assert json.loads(Path("network.pynn/provenance.json").read_text()) == {"seed": 3}
+    assert json.loads(Path("network.pynn/provenance.json").read_text(encoding="utf-8")) == {"seed": 3}
 
 
 def test_winners_are_refused() -> None:

@@ -160,7 +160,7 @@ def test_a_drive_is_a_current_from_the_onset_to_the_end() -> None:
     joined = (Projection("stimulus", "hidden", Dense()), Projection("hidden", "output", Dense()))
     network = Network("driven", IntensityEncoder((2, 2, 1)), populations, joined, 64.0)
     export(Model(network, _weights(network)), "network.sonata", "sonata-network")
-    inputs = json.loads(Path("network.sonata/simulation_config.json").read_text())["inputs"]
+    inputs = json.loads(Path("network.sonata/simulation_config.json").read_text(encoding="utf-8"))["inputs"]
     amplitudes = {
         name: (each["amp"], each["delay"], each["duration"]) for name, each in inputs.items() if name != "stimulus"
     }
@@ -169,7 +169,7 @@ def test_a_drive_is_a_current_from_the_onset_to_the_end() -> None:
 
 def test_a_current_ends_the_window(network: Network) -> None:
     export(Model(network, _weights(network)), "network.sonata", "sonata-network")
-    inputs = json.loads(Path("network.sonata/simulation_config.json").read_text())["inputs"]
+    inputs = json.loads(Path("network.sonata/simulation_config.json").read_text(encoding="utf-8"))["inputs"]
     assert set(inputs) == {"stimulus", "end_e", "end_i", "end_output"}
     assert (inputs["end_e"]["delay"], inputs["end_e"]["duration"]) == (40.0, 24.0)
     assert inputs["end_e"]["amp"] < 0
@@ -255,7 +255,7 @@ def test_weights_that_another_tool_changed_come_back_changed(network: Network) -
 
 def test_folders_of_others_are_left_alone(network: Network) -> None:
     Path("mine.sonata").mkdir()
-    Path("mine.sonata/notes.txt").write_text("mine")
+    Path("mine.sonata/notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(RunError, match=r"mine\.sonata: is another folder, not a SONATA network of netsim"):
         export(Model(network, _weights(network)), "mine.sonata", "sonata-network")
     assert [path.name for path in Path("mine.sonata").iterdir()] == ["notes.txt"]

@@ -21,7 +21,7 @@ SHAPE = (2, 3, 1)
 
 
 def _read(text: str, shape: tuple[int, ...] = SHAPE) -> tuple[list[list[float]], list[int] | None, list[int]]:
-    Path("spikes.csv").write_text(text)
+    Path("spikes.csv").write_text(text, encoding="utf-8")
     back = read_stimuli("spikes.csv", shape)
     labels = None if back.labels is None else back.labels.tolist()
     return back.latencies.reshape(len(back.latencies), -1).tolist(), labels, back.indices.tolist()
@@ -65,7 +65,7 @@ NETWORK = Network.chain("small", ENCODER, [Layer("output", Dense(3))], 20.0)
 
 
 def _stimuli(text: str, **more: Any) -> Stimuli:
-    Path("spikes.csv").write_text(text)
+    Path("spikes.csv").write_text(text, encoding="utf-8")
     return read_stimuli("spikes.csv", SHAPE).stimuli(ENCODER, **more)
 
 

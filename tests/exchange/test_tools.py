@@ -214,7 +214,7 @@ def test_bmtk_partly() -> None:
     weights = {name: generator.normal(0.1, 0.2, w.shape) for name, w in netsim.initial_weights(free, 0).items()}
     times = generator.uniform(0.1, 16, 64).round(1).tolist()
     rows = [f"0,{neuron},{time!r}" for neuron, time in enumerate(times)]
-    Path("stimulus.csv").write_text("\n".join(["presentation,neuron,latency_ms", *rows]) + "\n")
+    Path("stimulus.csv").write_text("\n".join(["presentation,neuron,latency_ms", *rows]) + "\n", encoding="utf-8")
     shown = netsim.read_stimuli("stimulus.csv", (8, 8, 1)).stimuli(free.encoder)
     model, engine = netsim.Model(free, weights), netsim.make_engine("event", free, dt=DT)
     simulation = netsim.present(model, shown, index=[0], engine=engine)
@@ -254,7 +254,7 @@ def test_pynn_works() -> None:
     import pandas as pd
 
     follow("exchange", "Networks: PyNN")
-    Path("brian_preferences").write_text('codegen.target = "numpy"\n')  # no compiler is needed
+    Path("brian_preferences").write_text('codegen.target = "numpy"\n', encoding="utf-8")  # no compiler is needed
     _command(f"python digits.pynn/run.py brian2 stimulus.csv in_brian2.csv --dt {DT}")
     network = netsim.load_preset("digits")
     expected = netsim.present("digits", index=[3], engine=netsim.make_engine("event", network, dt=DT))

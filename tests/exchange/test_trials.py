@@ -140,7 +140,11 @@ def test_the_command_cuts_a_recording(nwb: str) -> None:
     assert done.exit_code == 0, done.output
     table = pd.read_csv("psth.csv")
     assert table[table["label"].isna()]["presentations"].unique().tolist() == [3]
-    assert json.loads(Path("psth.json").read_text())["trials"] == {"event": "cue", "window": [0, 50], "label": "side"}
+    assert json.loads(Path("psth.json").read_text(encoding="utf-8"))["trials"] == {
+        "event": "cue",
+        "window": [0, 50],
+        "label": "side",
+    }
     for wrong, message in (
         (["psth", nwb, "--label", "side"], "--label: needs --event"),
         (["psth", nwb, "--window", "0", "9"], "--window: needs --event"),

@@ -213,7 +213,7 @@ def test_plots_and_analyses_are_whole(tmp_path: Path) -> None:
 def test_a_sweep_goes_on_when_there_is_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its table has a row for each run whose row could be written, whole ones, and no file is half written."""
     monkeypatch.chdir(tmp_path)
-    Path("plan.toml").write_text('base = "digits"\nseeds = [0, 1]\n')
+    Path("plan.toml").write_text('base = "digits"\nseeds = [0, 1]\n', encoding="utf-8")
     plan = read_plan(Path("plan.toml"))
     figures = {"epochs": 1, "best_epoch": 1, "validation_accuracy": 0.5, "validation_strict_accuracy": 0.5}
 

@@ -107,7 +107,7 @@ def _invoked(*options: str) -> Any:
 @pytest.mark.usefixtures("fuzzing")
 @pytest.mark.parametrize(("text", "outcome"), [("name = ", "refused"), ('name = "a"\nname = "b"', "refused")])
 def test_a_file_is_read_again(text: str, outcome: str) -> None:
-    Path("network.toml").write_text(text)
+    Path("network.toml").write_text(text, encoding="utf-8")
     assert _invoked("toml", "--read", "network.toml").stdout == f"{outcome}\n"
 
 

@@ -38,7 +38,7 @@ def test_a_link_in_place_of_the_lock(run: RunFolder, outside: Path) -> None:
     run.lock_file.symlink_to(outside)
     with pytest.raises(RunError, match=r"run: cannot be written"), run.lock():
         pass
-    assert outside.read_text() == "precious"
+    assert outside.read_text(encoding="utf-8") == "precious"
 
 
 def test_links_in_place_of_files_are_replaced(run: RunFolder, outside: Path) -> None:
@@ -54,7 +54,7 @@ def test_links_in_place_of_files_are_replaced(run: RunFolder, outside: Path) -> 
     write_checkpoint(state, run)
     write_epochs(state, run)
     run.write_json(run.record_file.name, {"seed": 0})
-    assert outside.read_text() == "precious"
+    assert outside.read_text(encoding="utf-8") == "precious"
     assert not any(file.is_symlink() for file in (run.checkpoint, run.best, run.metrics, run.record_file))
 
 
@@ -72,14 +72,16 @@ def test_links_where_dask_would_work(tmp_path: Path, outside: Path, monkeypatch:
     monkeypatch.setenv("TMPDIR", str(temporary))
     with connect(workers=1) as client:
         assert client.submit(int, 3).result() == 3
-    assert outside.read_text() == "precious"
+    assert outside.read_text(encoding="utf-8") == "precious"
     assert shared.stat().st_mtime_ns == before
     assert list(temporary.iterdir()) == [shared]
 
 
 def test_a_sweep_whose_folder_was_replaced_writes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock goes with its folder, and files are written by name."""
-    Path("plan.toml").write_text('base = "digits"\nseeds = [0]\noverrides.training.validation = 100\n')
+    Path("plan.toml").write_text(
+        'base = "digits"\nseeds = [0]\noverrides.training.validation = 100\n', encoding="utf-8"
+    )
 
     def end(client: object, runs: dict[str, object], folder: Path, *arguments: object) -> None:
         callbacks = next(each for each in arguments if isinstance(each, SweepCallbacks))
@@ -92,4 +94,4 @@ def test_a_sweep_whose_folder_was_replaced_writes_no_more(tmp_path: Path, monkey
     monkeypatch.setattr("netsim.cli.options.dask_client", lambda *arguments: nullcontext())
     with pytest.raises(RunError, match="sweep: was moved, replaced or unlocked during the run"):
         train_plan(read_plan("plan.toml"), Path("plan.toml"), Path("sweep"), None, None, 1)
-    assert Path("sweep/results.csv").read_text() == "precious"
+    assert Path("sweep/results.csv").read_text(encoding="utf-8") == "precious"

@@ -42,7 +42,9 @@ def test_a_parquet_table_of_many_times_its_size() -> None:
 
 def test_a_table_of_few_spikes_in_many_presentations() -> None:
     """A line a presentation, for a layer of many neurons."""
-    Path("spikes.csv").write_text("presentation,latency_ms,neuron\n" + "".join(f"{n},1,0\n" for n in range(20_000)))
+    Path("spikes.csv").write_text(
+        "presentation,latency_ms,neuron\n" + "".join(f"{n},1,0\n" for n in range(20_000)), encoding="utf-8"
+    )
     with pytest.raises(
         DataError, match=r"has 20,000 presentations of \(200, 200, 1\); choose fewer, at most 536,870,912"
     ):
@@ -121,7 +123,7 @@ def test_one_array_under_many_names() -> None:
 def test_what_lies_in_the_folder_is_not_run() -> None:
     """HDF5 files are read by another process, in the folder where netsim is called."""
     for module in ("h5py", "numpy", "netsim", "contextlib", "sitecustomize"):
-        Path(f"{module}.py").write_text("open('ran', 'w')\n")
+        Path(f"{module}.py").write_text("open('ran', 'w')\n", encoding="utf-8")
     _sonata(lambda file: None)
     read_stimuli("spikes.h5", SHAPE)
     assert not Path("ran").exists()

@@ -49,7 +49,9 @@ def test_every_figure_has_its_place() -> None:
 
 
 def test_what_cannot_be_drawn_says_why(silent_source: Source) -> None:
-    Path("metrics.csv").write_text("epoch,training_strict_accuracy,validation_strict_accuracy\n1,good,bad\n")
+    Path("metrics.csv").write_text(
+        "epoch,training_strict_accuracy,validation_strict_accuracy\n1,good,bad\n", encoding="utf-8"
+    )
     open_before = plt.get_fignums()
     steps: list[str] = []
     damaged = dataclasses.replace(silent_source, metrics=Path("metrics.csv"))

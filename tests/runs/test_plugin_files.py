@@ -96,7 +96,7 @@ def test_a_run_needs_the_file_again_and_says_which(plugin: Path, tmp_path: Path)
     assert json.loads(done.stdout)["presentations"] == 360
     assert digest in CliRunner().invoke(app, ["describe", "run", f"--plugin={plugin}"]).stdout
     _forget()
-    plugin.write_text(TEXT.replace("0.5", "0.4"))
+    plugin.write_text(TEXT.replace("0.5", "0.4"), encoding="utf-8")
     done = CliRunner().invoke(app, [*evaluate, f"--plugin={plugin}"], catch_exceptions=False)
     assert f"{plugin} has changed since the training: sha256 {digest} then and" in done.stderr
     assert "not saved in run: a run saves only figures of the plug-ins that it was trained with" in done.stderr
@@ -116,9 +116,9 @@ def _train(tmp_path: Path, plugin: Path) -> list[str]:
 
 def test_a_run_uses_its_copy_of_a_file(plugin: Path, tmp_path: Path) -> None:
     (tmp_path / "shared_rate.py").write_text("rate = lambda done: 0.5")
-    plugin.write_text("from netsim.seams import schedules\nfrom shared_rate import rate\n" + HELPED)
+    plugin.write_text("from netsim.seams import schedules\nfrom shared_rate import rate\n" + HELPED, encoding="utf-8")
     evaluate = _train(tmp_path, plugin)
-    plugin.write_text(TEXT.replace("0.5", "0.4"))
+    plugin.write_text(TEXT.replace("0.5", "0.4"), encoding="utf-8")
     (tmp_path / "shared_rate.py").unlink()
     done = CliRunner().invoke(app, evaluate, catch_exceptions=False)
     assert json.loads(done.stdout)["presentations"] == 360
@@ -145,17 +145,17 @@ def test_code_of_someone_else_is_not_run(plugin: Path, tmp_path: Path, monkeypat
     (Path(copy).parent / "netsim_half.py").write_text("raise SystemExit('ran')")  # is imported by nothing
     assert open_run("run").network().learning.schedule == "halves"
     _forget()
-    Path(copy).write_text(TEXT + "import os\n")
+    Path(copy).write_text(TEXT + "import os\n", encoding="utf-8")
     with pytest.raises(RunError, match=rf"give --plugin {plugin}"):
         open_run("run").network()
     record = open_run("run").record()
     record["plugins"][0] |= {"sha256": hashlib.sha256(Path(copy).read_bytes()).hexdigest()}
-    Path("run/run.json").write_text(json.dumps(record))
+    Path("run/run.json").write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(RunError, match="has not run on this machine"):
         open_run("run").network()
     for module in ("../half_rate", "run.plugins", "__main__"):
         record["plugins"][0]["module"] = module
-        Path("run/run.json").write_text(json.dumps(record))
+        Path("run/run.json").write_text(json.dumps(record), encoding="utf-8")
         with pytest.raises(RunError, match="give --plugin"):
             open_run("run").network()
 
@@ -188,7 +188,7 @@ def test_a_sweep_does_not_mix_what_was_trained_with_another_file(plugin: Path, t
     command = ["sweep", str(tmp_path / "sweep.toml"), "--out=sweep", "--workers=1", f"--plugin={plugin}"]
     CliRunner().invoke(app, command, catch_exceptions=False)
     _forget()
-    plugin.write_text(TEXT.replace("0.5", "0.4"))
+    plugin.write_text(TEXT.replace("0.5", "0.4"), encoding="utf-8")
     (tmp_path / "sweep.toml").write_text(sweep.format("[0.001, 0.002]"))
     with pytest.raises(RunError, match=rf"sweep/0001: {plugin} has changed since the training: .*; restore it"):
         CliRunner().invoke(app, [*command, "--resume"], catch_exceptions=False)
@@ -211,7 +211,7 @@ def test_all_parameters_of_a_part_from_elsewhere_are_written_down(
         first, *others = digits.projections
         network = dataclasses.replace(digits, projections=(dataclasses.replace(first, connectivity=ring(200)), *others))
         create_run("run", network, describe_run(0), initial_weights(network, 0))
-        assert "width = 3.0" in Path("run/network.toml").read_text()
+        assert "width = 3.0" in Path("run/network.toml").read_text(encoding="utf-8")
         assert RunFolder(Path("run")).record()["synapses"].keys() == {first.name}  # nobody knows how it lists them
         RunFolder(Path("run")).weights(network)
         monkeypatch.setattr(ring, "connections", _mirrored)

@@ -49,7 +49,7 @@ def test_a_quick_run_without_torch(tmp_path: Path) -> None:
     assert "torch is not installed; pip install 'netsim-snn[bench]'" in lines["torch-forward"]
     cells = [cell.strip() for cell in lines["event-phased-forward"].split("|")]
     assert float(cells[2]) > 0
-    kept = json.loads(Path("figures/benchmark.json").read_text())
+    kept = json.loads(Path("figures/benchmark.json").read_text(encoding="utf-8"))
     assert kept["record"]["versions"]["numpy"] == np.__version__
     wall = kept["rows"]["event-phased-forward"]["wall_ms"]
     assert f"{np.median(wall):.3g}" == cells[2]

@@ -68,7 +68,7 @@ def copy(mutate: Any) -> Any:
         for folder in (package, package / "weights"):
             (folder / "__init__.py").touch()
         (package / "weights" / "clip.py").write_text(MODULE)
-    Path("test_clip.py").write_text(TESTS)
+    Path("test_clip.py").write_text(TESTS, encoding="utf-8")
     assert _drive("map").returncode == 0
     return made
 

@@ -242,9 +242,9 @@ def test_a_relative_path_of_a_list_counts_from_the_network_if_nothing_else_is_th
     del table["layers"][0]["sha256"]
     (folder / "network.toml").write_text(tomli_w.dumps(table))
     assert read_network(folder / "network.toml") == network
-    Path("sweep.toml").write_text('base = "mine/network.toml"\n[grid]\nlearning.rate = [0.1, 0.2]\n')
+    Path("sweep.toml").write_text('base = "mine/network.toml"\n[grid]\nlearning.rate = [0.1, 0.2]\n', encoding="utf-8")
     assert [run.network.projections for run in read_plan(Path("sweep.toml")).runs] == 2 * [network.projections]
-    Path("edges.csv").write_text("pre,post\n1,1\n")  # the current folder comes first
+    Path("edges.csv").write_text("pre,post\n1,1\n", encoding="utf-8")  # the current folder comes first
     assert read_network(folder / "network.toml") != network
 
 

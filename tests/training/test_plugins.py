@@ -331,7 +331,9 @@ def test_a_run_of_before_has_no_plugins() -> None:
 def test_a_run_with_the_optimizer_that_netsim_had_once_is_refused_in_one_line() -> None:
     run = create_run("run", _digits(), describe_run(0))
     path = Path("run/network.toml")
-    path.write_text(path.read_text().replace('optimizer = "adam"', 'optimizer = "lazy-adam"', 1))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('optimizer = "adam"', 'optimizer = "lazy-adam"', 1), encoding="utf-8"
+    )
     run.write_json("run.json", run.record() | {"specification_sha256": file_sha256(path)})
     with pytest.raises(SpecificationError) as error:
         run.network()
@@ -370,7 +372,7 @@ def test_a_run_is_resumed_with_the_objects_it_was_handed() -> None:
     digits = _digits()
     made: dict[str, Any] = {"limit": 60, "optimizer": Adam(momentum=0.5), "constraints": [Quantised()]}
     open_training(Path("run"), digits, 0, **made)
-    (optimizer, constraint) = json.loads(Path("run/run.json").read_text())["plugins"]
+    (optimizer, constraint) = json.loads(Path("run/run.json").read_text(encoding="utf-8"))["plugins"]
     assert optimizer["name"] == "Adam"
     assert optimizer["module"] == "netsim.learning.optimizers.adam"
     assert (constraint["name"], constraint["module"], constraint["handed_in"]) == ("Quantised", __name__, True)

@@ -108,7 +108,7 @@ def test_what_cannot_be_reproduced_is_refused() -> None:
     run.train(netsim.Callbacks(stop=lambda history: True))
     with pytest.raises(RunError, match="begun: has no finished epoch to compare"):
         netsim.reproduce("begun")
-    Path("imported/metrics.csv").write_text("epoch\n1\n")
+    Path("imported/metrics.csv").write_text("epoch\n1\n", encoding="utf-8")
     with pytest.raises(RunError, match="imported: was imported, not trained"):
         netsim.reproduce("imported")
     with pytest.raises(RunError, match="handed: was trained with the optimizer 'SGD'"):
