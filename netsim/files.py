@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import stat
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -219,12 +220,14 @@ def make_private(folder: Path, choice: str) -> Path:
     home = home.resolve() if home.is_absolute() else home  # relative for a user without a home folder
     for part in (*reversed(path.parents), path):
         part.mkdir(mode=0o700, exist_ok=True)
-        if hasattr(os, "geteuid") and not home.is_relative_to(part):
+        if not home.is_relative_to(part):
             _refuse_shared(part, part == path, choice)
     return path
 
 
 def _refuse_shared(folder: Path, is_last: bool, choice: str) -> None:
+    if sys.platform == "win32" or not hasattr(os, "geteuid"):  # a new folder is as private there as its parent
+        return
     state = folder.stat()
     if state.st_uid not in (0, os.geteuid()):
         raise NetsimError(f"{folder}: belongs to another user, who could insert code; choose another {choice}")
@@ -237,7 +240,9 @@ def _refuse_shared(folder: Path, is_last: bool, choice: str) -> None:
 
 def _is_private(group: int, user: int) -> bool:
     """True if a group belongs to a single user, as many systems create for each user."""
-    import grp  # missing on some systems, like user numbers
+    if sys.platform == "win32":
+        return True
+    import grp
     import pwd
 
     try:
@@ -313,6 +318,11 @@ def check_expansion(path: Path, content: int, size: int) -> None:
 def most_expanded(size: int) -> int:
     """Return the maximum bytes that a file of `size` bytes may unpack to."""
     return max(_ALWAYS_EXPANDED, _LARGEST_EXPANSION * size)
+
+
+def without_separator(name: str) -> str:
+    """Return the name of a folder without separators at its end."""
+    return name.rstrip(os.sep + (os.altsep or ""))
 
 
 def file_sha256(path: Path) -> str:

@@ -18,6 +18,7 @@ _SECONDS, _BYTES_PER_SECOND = 30, 5e6  # processor time for reading a file: cons
 _BUSY = 20  # ratio of wall time to processor time on a busy machine
 _REFUSED = 3  # exit code of the scanning process for unsafe files
 _ENDLESS = -getattr(signal, "SIGXCPU", 0) or None  # exit code after the time limit
+_EXCEPTION = 0xC0000000  # smallest exit code of a crash on Windows
 
 
 def check_hdf5(path: Path) -> None:
@@ -31,14 +32,16 @@ def check_hdf5(path: Path) -> None:
     command = [sys.executable, "-P", "-m", __name__, str(path), str(seconds)]  # -P: no modules of the current folder
     endless = f"{path}: is damaged: HDF5 does not finish reading it; restore or write it again"
     try:
-        tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_BUSY * seconds)
+        tried = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=_BUSY * seconds
+        )
     except subprocess.TimeoutExpired as error:
         raise DataError(endless) from error
     if tried.returncode == _ENDLESS:
         raise DataError(endless)
     if tried.returncode == _REFUSED:
         raise DataError(tried.stderr.strip())
-    if tried.returncode < 0:
+    if tried.returncode < 0 or tried.returncode >= _EXCEPTION:
         raise DataError(f"{path}: is damaged: HDF5 crashes while reading it; restore or write it again")
     if tried.returncode:
         reason = (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]

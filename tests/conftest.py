@@ -7,7 +7,6 @@ import gc
 import importlib.util
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -109,8 +108,18 @@ def _own_names() -> Iterator[None]:
                 del registry._entries[name], registry._modules[name]
 
 
+@pytest.fixture(scope="session")
+def resource() -> ModuleType:
+    """The module of limits on what a process may take, where the system has it."""
+    try:
+        import resource
+    except ImportError:
+        pytest.skip("needs limits on what a process may take")
+    return resource
+
+
 @pytest.fixture
-def largest_file() -> Callable[[int], AbstractContextManager[None]]:
+def largest_file(resource: ModuleType) -> Callable[[int], AbstractContextManager[None]]:
     """A limit on the size of files, in bytes, which stands for the end of the disk."""
 
     @contextmanager
@@ -198,7 +207,7 @@ def others_read() -> Callable[..., None]:
     def check(*packages: str) -> None:
         specs = map(importlib.util.find_spec, packages)
         folders = [folder for spec in specs if spec for folder in spec.submodule_search_locations or ()]
-        if os.geteuid() == 0:
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
             closed = subprocess.run([sys.executable, "-c", _NOBODY, *folders], capture_output=True, text=True).stderr
             if closed:
                 pytest.skip(f"another user cannot read {closed.strip()}; clone into a folder that others may enter")

@@ -218,8 +218,8 @@ def _write(
         for name in tables:
             write_table(result.table, hidden / name)
         (hidden / f"{experiment.name}.png").write_bytes(picture)
-        (hidden / "page.md").write_text(result.page, encoding="utf-8")
-        (hidden / "page.html").write_text(html, encoding="utf-8")
+        (hidden / "page.md").write_text(result.page, encoding="utf-8", newline="\n")
+        (hidden / "page.html").write_text(html, encoding="utf-8", newline="\n")
         return [hidden / name for name in (*tables, f"{experiment.name}.png", "page.md", "page.html")]
 
     files = write_together(folder.path, fill)

@@ -12,6 +12,7 @@ import importlib.resources
 import importlib.util
 import itertools
 import json
+import os
 import secrets
 import socket
 import threading
@@ -292,7 +293,8 @@ def _listening(port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise RunError(f"port {port}: must be from 0 to 65535")
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":  # on Windows, this option would let two programs listen at one port
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((LOOPBACK, port))
         listening.listen()

@@ -1,6 +1,7 @@
 """Limits on the resources of a process."""
 
 import math
+import sys
 import time
 
 
@@ -9,6 +10,8 @@ def limit_memory(more: int) -> None:
 
     The limit is at most the bound of the administrator.
     """
+    if sys.platform == "win32":
+        return
     try:
         import resource
 
@@ -39,6 +42,8 @@ def limit_time(more: int) -> None:
 
     The limit is at most the bound of the administrator.
     """
+    if sys.platform == "win32":
+        return
     try:
         import resource
     except ImportError:

@@ -12,6 +12,7 @@ from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Splits, load_splits
 from netsim.engines import Engine, Recorded, engine_of
 from netsim.errors import RunError, SpecificationError, nearest, warn_user
+from netsim.files import without_separator
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, is_run, open_run
@@ -197,7 +198,7 @@ def network_file(name: str) -> Path:
         options = f"give {file}, or continue the run: netsim train {name} --resume"
         raise SpecificationError(name, f"is a run folder, not a preset or a TOML file; {options}")
     shown = name if name.strip() else repr(name)
-    folder, last = os.path.split(name.rstrip(os.sep))
+    folder, last = os.path.split(without_separator(name))
     if os.path.isdir(folder) and not os.path.lexists(name):  # a missing file in an existing folder
         known = _contents(folder)
         hint = nearest(last, known) if known else f"; {folder} contains no run folders or TOML files"

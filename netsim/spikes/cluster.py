@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import signal
+import sys
 import threading
 import time
 import uuid
@@ -139,7 +140,7 @@ def _interrupts_later() -> Iterator[None]:
     The process that the user sees stops its workers, so that trainings can write a checkpoint first. A cluster that is
     half started or half closed would block this process at exit, because its workers ignore SIGTERM.
     """
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform == "win32" or not hasattr(signal, "pthread_sigmask"):
         yield
         return
     held: list[int] = []

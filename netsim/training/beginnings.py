@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from netsim.errors import RunError
+from netsim.files import without_separator
 from netsim.models.presets import preset_names
 from netsim.runs.folder import is_run, open_run
 from netsim.runs.model import load_network, network_file
@@ -71,5 +71,5 @@ def beginning_of(name: str, settings: Mapping[str, Any] | None = None, resume: b
     network = with_settings(network, settings)
     if "training.pretrained" not in settings:
         network = dataclasses.replace(network, training=dataclasses.replace(network.training, pretrained=name))
-    path = Path(f"{name.rstrip(os.sep)}-continued")
+    path = Path(f"{without_separator(name)}-continued")
     return Beginning(network, path, 0, record.get("limit"), data_dir, run.path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -62,7 +62,7 @@ def test_exported_stimuli_give_the_same_spikes(
     assert len(ours) == result["spikes"]
     theirs["presentation"] = theirs["presentation"].map({0: 3, 1: 7})
     pd.testing.assert_frame_equal(ours, theirs, rtol=0, atol=1e-6)
-    before = json.loads(Path("ours/simulation.json").read_text())["presentations"]
+    before = json.loads(Path("ours/simulation.json").read_text(encoding="utf-8"))["presentations"]
     for first, second in zip(before, record["presentations"], strict=True):
         for what in ("label", "decision", "tied", "spikes"):
             assert first[what] == second[what]
@@ -104,7 +104,7 @@ def test_spikes_are_on_the_grid_that_is_asked_for(netsim: Netsim, run: Path) -> 
 
 
 def test_spikes_without_labels(netsim: Netsim, run: Path) -> None:
-    Path("own.csv").write_text("presentation,neuron,latency_ms\n0,20,1.5\n0,21,2.5\n1,40,0\n")
+    Path("own.csv").write_text("presentation,neuron,latency_ms\n0,20,1.5\n0,21,2.5\n1,40,0\n", encoding="utf-8")
     done = netsim(
         "simulate", run, "--stimuli", "own.csv", "--index", 1, "--record", "output:3", "--out", "own", "--json"
     )
@@ -125,16 +125,20 @@ def test_labels_of_a_file_are_classes_of_the_data_set(netsim: Netsim, run: Path)
     assert record["data"]["classes"] == [str(digit) for digit in range(10)]
     record["data"]["classes"][3] = "three"
     (run / "run.json").write_text(json.dumps(record))
-    Path("own.csv").write_text("presentation,label,neuron,latency_ms\n0,three,20,1.5\n0,three,20,2.5\n")
+    Path("own.csv").write_text(
+        "presentation,label,neuron,latency_ms\n0,three,20,1.5\n0,three,20,2.5\n", encoding="utf-8"
+    )
     done = netsim("simulate", run, "--stimuli", "own.csv", "--json")
     assert done.code == 0, done.err
     assert [each["label"] for each in done.json()["presentations"]] == [3]
     assert done.json()["classes"][2:5] == ["2", "three", "4"]
     assert netsim("export", run, "--to", "csv", "--stimuli", "own.csv", "theirs.csv").code == 0
-    assert json.loads(Path("theirs.csv.provenance.json").read_text())["classes"] == done.json()["classes"]
+    assert (
+        json.loads(Path("theirs.csv.provenance.json").read_text(encoding="utf-8"))["classes"] == done.json()["classes"]
+    )
     assert "own.csv: 1 of 2 spikes are not the first of their neuron in a presentation, and are left out" in done.err
     netsim("simulate", "digits", "--stimuli", "own.csv").refused("own.csv: the label 'three' is not a class")
-    Path("own.csv").write_text("presentation,label,neuron,latency_ms\n0,17,20,1.5\n")
+    Path("own.csv").write_text("presentation,label,neuron,latency_ms\n0,17,20,1.5\n", encoding="utf-8")
     netsim("export", run, "--to", "csv", "--stimuli", "own.csv", "out.csv").refused(
         "own.csv: presentation 0 has the label 17, but digits has output neurons 0 to 9"
     )
@@ -169,14 +173,20 @@ def test_only_some_layers_and_the_first_stimuli(netsim: Netsim, run: Path) -> No
     ],
 )
 def test_what_is_refused(arguments: str, words: list[str], netsim: Netsim, run: Path) -> None:
-    Path("own.csv").write_text("presentation,neuron,latency_ms\n0,20,128.5\n")
+    Path("own.csv").write_text("presentation,neuron,latency_ms\n0,20,128.5\n", encoding="utf-8")
     netsim(*arguments.replace("RUN", str(run)).split()).refused(*words)
     assert sorted(os.listdir()) == ["own.csv", "run"]
 
 
 @pytest.mark.parametrize(("to", "name"), FILES)
 def test_a_full_disk_leaves_no_half_file(
-    to: str, name: str, netsim: Netsim, run: Path, no_leftovers: Callable[[Path], None], tmp_path: Path
+    to: str,
+    name: str,
+    netsim: Netsim,
+    run: Path,
+    no_leftovers: Callable[[Path], None],
+    tmp_path: Path,
+    resource: ModuleType,
 ) -> None:
     """A limit on the size of files stands for the disk."""
     _need(to)

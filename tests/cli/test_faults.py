@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -30,6 +30,7 @@ def test_a_disk_that_fills_up_costs_nothing_but_time(
     no_leftovers: Callable[[Path], None],
     tmp_path: Path,
     largest_file: Callable[[int], AbstractContextManager[None]],
+    resource: ModuleType,
 ) -> None:
     assert netsim(*SHORT, "whole").code == 0
     count = training._accumulate

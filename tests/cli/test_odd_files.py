@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -53,7 +53,7 @@ def _edges(path: str) -> object:
 
 
 @contextmanager
-def _limited_memory() -> Iterator[None]:
+def _limited_memory(resource: ModuleType) -> Iterator[None]:
     """Of 500 MB more than there are now."""
     limits = resource.getrlimit(resource.RLIMIT_AS)
     taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
@@ -93,14 +93,14 @@ def test_files_that_never_end_are_not_read(suffix: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory")
 @pytest.mark.parametrize("suffix", READERS)
-def test_large_files_of_nothing_take_no_memory(suffix: str) -> None:
+def test_large_files_of_nothing_take_no_memory(suffix: str, resource: ModuleType) -> None:
     """Of 3 GB, if it is more than any such file has; a checksum of them would take long."""
     pytest.importorskip("h5py")
     with open(f"sparse{suffix}", "wb") as sparse:
         sparse.truncate(2**19 if _edges in READERS[suffix] and suffix == ".h5" else 3 * 10**9)
     for read in READERS[suffix]:
         if (read, suffix) != (_edges, ".csv"):
-            with pytest.raises(NetsimError, match=f"sparse{suffix}"), _limited_memory():
+            with pytest.raises(NetsimError, match=f"sparse{suffix}"), _limited_memory(resource):
                 read(f"sparse{suffix}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -281,6 +282,7 @@ def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         netsim.explore("digits")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a program that ignores a signal from its start")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_background_server_ends_quietly(number: signal.Signals) -> None:
     def ignore() -> None:  # as shells start background programs

@@ -29,6 +29,7 @@ def test_a_file_of_groups_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory of a process is bounded on Linux alone")
+@pytest.mark.usefixtures("resource")
 def test_free_space_that_follows_itself_is_refused(tmp_path: Path) -> None:
     """HDF5 goes round it for ever, and takes memory each time: 24 GB in a minute, if nobody stops it."""
     path, changed = tmp_path / "file.h5", 0
@@ -66,6 +67,7 @@ def _with_bounds(program: str, *arguments: str) -> str:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory of a process is bounded on Linux alone")
+@pytest.mark.usefixtures("resource")
 def test_bounds_of_an_administrator_do_not_let_a_file_pass(tmp_path: Path) -> None:
     path = tmp_path / "file.h5"
     with h5py.File(path, "w") as file:

@@ -92,6 +92,10 @@ def _ended(package: Path, program: str, environment: dict[str, str]) -> tuple[in
     """Exit code, output and errors of a program that has a process of its own, and imports the copy."""
     streams = [package.parent / name for name in ("out", "err")]
     environment |= {"PYTHONPATH": str(package.parent), "OUT": str(streams[0]), "ERR": str(streams[1])}
+    if not hasattr(os, "fork"):
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
     process = _forking()
     assert process.stdin is not None
     assert process.stdout is not None
@@ -198,7 +202,9 @@ def test_other_compiled_code_stays_where_it_is(package: Path, tmp_path: Path) ->
     assert Path(ours).parent.parent == Path(theirs).parent == chosen
     *_, ours, theirs = _run(package, PROGRAM + other, NUMBA_CACHE_LOCATOR_CLASSES="UserWideCacheLocator")
     assert Path(ours).parent == _kept(package)[0]
-    if "CACHE_LOCATOR_CLASSES" in Path(numba.core.config.__file__).read_text():  # earlier ones leave it where it is
+    if "CACHE_LOCATOR_CLASSES" in Path(numba.core.config.__file__).read_text(
+        encoding="utf-8"
+    ):  # earlier ones leave it where it is
         assert Path(theirs).parent == package / ".cache" / "numba"
 
 
@@ -286,6 +292,7 @@ def test_without_any_place_nothing_is_kept(package: Path) -> None:
 
 
 @pytest.mark.nightly
+@pytest.mark.usefixtures("resource")
 def test_a_full_disk_is_no_error(package: Path) -> None:
     full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
     assert _run(package, full + PROGRAM)[:2] == ["42", "0"]

@@ -22,6 +22,9 @@ print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+pytestmark = pytest.mark.usefixtures("resource")
+
+
 def _faults(setting: str, **environment: str) -> tuple[bool, int]:
     """Whether memory is kept, and the pages that 12 arrays of 25 MB took from the system, once some were freed."""
     inherited = {

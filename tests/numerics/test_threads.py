@@ -229,6 +229,7 @@ thread.join()
 """
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_a_forked_process_gives_the_threads_of_products_back_that_another_thread_had_taken() -> None:
     limited, after = _printed(FORKED)
     assert set(limited) == {1}

@@ -108,10 +108,10 @@ def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str,
             for each in network.projections
         ],
     }
-    (folder / NETWORK).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    (folder / RECORD).write_text(to_json(record) + "\n", encoding="utf-8")
+    (folder / NETWORK).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
+    (folder / RECORD).write_text(to_json(record) + "\n", encoding="utf-8", newline="\n")
     program = Path(__file__).with_name("_pynn_program.py").read_text(encoding="utf-8")
-    (folder / PROGRAM).write_text(program, encoding="utf-8")
+    (folder / PROGRAM).write_text(program, encoding="utf-8", newline="\n")
 
 
 def _has_psp(network: Network, projection: Projection) -> bool:

@@ -8,9 +8,11 @@ edges.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,8 +69,11 @@ def write(network: Network, weights: Weights, path: Path, record: Mapping[str, A
 
 def _reserve(folder: Path, size: int) -> None:
     """Raise OSError unless the folder has room for `size` bytes, because a failed write of HDF5 ends the process."""
-    with tempfile.TemporaryFile(dir=folder) as file:
-        os.posix_fallocate(file.fileno(), 0, size)
+    if hasattr(os, "posix_fallocate"):
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    elif shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str, Any] | None, size: int) -> None:
@@ -79,18 +84,18 @@ def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str,
     from netsim.weights.layout import bias_name
 
     _reserve(folder, size)
-    (folder / SPECIFICATION).write_text(dumps_network(network), encoding="utf-8")
-    (folder / RECORD).write_text(to_json(record) + "\n", encoding="utf-8")
+    (folder / SPECIFICATION).write_text(dumps_network(network), encoding="utf-8", newline="\n")
+    (folder / RECORD).write_text(to_json(record) + "\n", encoding="utf-8", newline="\n")
     with h5py.File(folder / NODES, "w") as file:
         _label(file)
         for number, name in enumerate(network.shapes):
             _write_nodes(file.create_group(f"nodes/{name}"), network, name, weights, number)
-    _node_types(network).to_csv(folder / NODE_TYPES, sep=" ", index=False, na_rep="NULL")
+    _node_types(network).to_csv(folder / NODE_TYPES, sep=" ", index=False, na_rep="NULL", lineterminator="\n")
     with h5py.File(folder / EDGES, "w") as file:
         _label(file)
         for number, projection in enumerate(network.projections):
             _write_edges(file, network, projection, weights, number)
-    _edge_types(network).to_csv(folder / EDGE_TYPES, sep=" ", index=False, na_rep="NULL")
+    _edge_types(network).to_csv(folder / EDGE_TYPES, sep=" ", index=False, na_rep="NULL", lineterminator="\n")
     for projection in network.projections:
         ends = (int(np.prod(shape)) for shape in network.ends(projection))
         libsonata.EdgePopulation.write_indices(str(folder / EDGES), projection.name, *ends)
@@ -115,7 +120,7 @@ def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str,
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 def _label(file: h5py.File) -> None:
