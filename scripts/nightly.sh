@@ -4,7 +4,7 @@
 # goes to nightly/STEP.log. A step that fails does not keep the others from running; the exit code is 1 then.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
-steps=(tests mutation fuzz kills soak presets pythons audit package)
+steps=(tests mutation fuzz kills soak presets pythons portable audit package)
 seed=${SEED:-0}
 page=docs/appendix/reliability.md
 
@@ -30,6 +30,7 @@ step() {
             netsim evaluate "$preset" "${options[@]}" || return
         done ;;
     pythons) scripts/pythons.sh -q ;;
+    portable) scripts/workflows.sh && scripts/portable.sh -q ;;
     audit) scripts/supply.sh audit ;;
     package) scripts/package.sh ;;
     esac
