@@ -93,7 +93,9 @@ def advise(
     return findings
 
 
-def advise_on_counts(network: Network, spikes: Mapping[str, float], onset_rate: float) -> list[str]:
+def advise_on_counts(
+    network: Network, spikes: Mapping[str, float], onset_rate: float, accuracy: float = 0.0
+) -> list[str]:
     """Return problems and remedies that an evaluation shows, in the order of propagation.
 
     Parameters
@@ -103,7 +105,10 @@ def advise_on_counts(network: Network, spikes: Mapping[str, float], onset_rate: 
         Spikes per presentation by population, and of the stimulus.
     onset_rate : float
         Fraction of decisions at the onset of the output window.
+    accuracy : float
+        Strict accuracy. Mostly silent populations are no problem if it is nearer to 1 than to chance.
     """
+    works = accuracy - 1 / network.outputs > 1 - accuracy
     dead = {name for name, count in spikes.items() if count == 0}
     lines = []
     for population in network.in_order:
@@ -114,7 +119,7 @@ def advise_on_counts(network: Network, spikes: Mapping[str, float], onset_rate: 
         silent = 1 - spikes[name] / population.size
         if name in dead:
             lines.append(f"{name}: no neuron fires; {stronger(network, population)}")
-        elif silent > MOSTLY_SILENT and not silences_on_purpose(network, population):
+        elif silent > MOSTLY_SILENT and not works and not silences_on_purpose(network, population):
             lines.append(f"{name}: {silent:.0%} of neurons are silent; {stronger(network, population)}")
     if onset_rate > _MOSTLY:
         lines.append(_decided_at_onset(network, onset_rate))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from netsim.measuring.metrics import (
     wilson_interval,
 )
 from netsim.measuring.read_outs import Outputs
-from netsim.reprs import brief, html_table, short_repr
+from netsim.reprs import WIDTH, brief, html_table, limited
 from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import read_outs as known_read_outs
 from netsim.specification import Network
@@ -40,7 +41,7 @@ from netsim.weights.layout import Weights
 
 @dataclass
 class Evaluation:
-    """Figures of an evaluation. Rates are fractions of presentations.
+    """Figures of an evaluation. Rates are fractions of presentations. Printing it shows the most important ones.
 
     Attributes
     ----------
@@ -90,7 +91,25 @@ class Evaluation:
     classes: list[str] = field(default_factory=list, repr=False)
     advice: list[str] = field(default_factory=list)
 
-    __repr__ = short_repr
+    def __repr__(self) -> str:
+        low, high = self.interval
+        timing = (
+            f"  first output spike at {self.median_decision_latency_ms:.4g} ms (median), quartiles"
+            f" {self.decision_latency_iqr_ms:.4g} ms apart, {self.onset_rate:.2%} at the onset"
+        )
+        others = [f"  accuracy by {name}: {value:.2%}" for name, value in self.read_outs.items() if name != "strict"]
+        spikes = ", ".join(f"{name} {count:.4g}" for name, count in self.spikes_per_presentation.items())
+        return limited(
+            [
+                f"Evaluation, {self.presentations:,} presentations:",
+                f"  strict accuracy {self.strict_accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}),"
+                f" {self.tie_rate:.2%} tied, {self.silent_rate:.2%} silent",
+                *([timing] if self.silent_rate < 1 else []),
+                *others,
+                *(line for note in self.advice for line in wrap(f"  {note}", WIDTH, subsequent_indent="    ")),
+                f"  spikes per presentation: {spikes}",
+            ]
+        )
 
     def _repr_html_(self) -> str:
         plain = {
@@ -264,8 +283,9 @@ def _figures(
     per_presentation = {name: int(counts.sum()) / count for name, counts in spikes.items()}
     confusion = np.zeros((network.outputs, network.outputs + 1), dtype=int)
     np.add.at(confusion, (labels, made.choice), 1)
+    rates = decision_figures(made, labels)
     return Evaluation(
-        **decision_figures(made, labels),
+        **rates,
         **timing,
         read_outs=_means(right, count),
         spikes_per_presentation=per_presentation,
@@ -275,7 +295,7 @@ def _figures(
         seconds=time.perf_counter() - started,
         confusion=confusion.tolist(),
         classes=list(classes),
-        advice=advise_on_counts(network, per_presentation, timing["onset_rate"]),
+        advice=advise_on_counts(network, per_presentation, timing["onset_rate"], rates["strict_accuracy"]),
     )
 
 

@@ -144,9 +144,7 @@ def test_loops_are_refused_that_no_synapse_can_represent() -> None:
     with pytest.raises(DataError, match=r"i gets input of a loop before its onset \(20 ms\), .* as nir$"):
         export(Model(network, _weights(network)), "network.pynn")
     late = replace(_loop(), projections=(*_loop().projections[1:], Projection("stimulus", "e", Dense(), delay=2.0)))
-    with pytest.raises(
-        DataError, match=r"stimulus_to_e has effects until 18 ms, after the gate \(16 ms\)"
-    ):
+    with pytest.raises(DataError, match=r"stimulus_to_e has effects until 18 ms, after the gate \(16 ms\)"):
         export(Model(late, _weights(late)), "network.pynn")
     assert not list(Path().iterdir())
 

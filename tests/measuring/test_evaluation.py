@@ -186,3 +186,28 @@ def test_figures_are_ready_for_json_even_without_a_spike(random_stimuli: MakeSti
     assert figures["accuracy"] == 0
     (line,) = result.advice
     assert line.startswith("output: no neuron fires; raise initial.")
+    assert line in " ".join(repr(result).split())
+    assert "first output spike" not in repr(result)
+
+
+def test_sparse_populations_of_a_network_that_works_are_no_problem(random_stimuli: MakeStimuli) -> None:
+    network, stimuli = _network(), random_stimuli(_network().encoder, 40, 4)
+    outputs = np.full((40, 4), 100.0)
+    outputs[np.arange(40), stimuli.labels] = 90.0
+    for shift, found in ((0, 0), (1, 1)):  # all right, all wrong
+        engine: Any = _Fixed(network, np.roll(outputs, shift, axis=1))
+        engine.present = _with_one_spike_of("hidden", engine.present)
+        result = evaluate(Model(network, engine.weights), stimuli, engine=engine)
+        assert len(result.advice) == found
+        assert f"strict accuracy {1.0 - shift:.2%} (95 % interval" in repr(result)
+        assert "first output spike at 90 ms (median), quartiles 0 ms apart" in repr(result)
+
+
+def _with_one_spike_of(population: str, present: Callable[[Batch], Latencies]) -> Callable[[Batch], Latencies]:
+    def presented(batch: Batch) -> Latencies:
+        latencies = {name: times.copy() for name, times in present(batch).items()}
+        latencies[population].reshape(-1)[0] = 20.0
+        latencies["pool"][:] = 5.0
+        return Latencies(latencies)
+
+    return presented
