@@ -173,7 +173,7 @@ def test_several_delayed_synapses_of_two_neurons_are_refused(
 ) -> None:
     """Without delays of synapses, a matrix sums them exactly."""
     monkeypatch.chdir(tmp_path)
-    Path("edges.csv").write_text("pre,post,weight\n0,0,0.4\n0,0,0.5\n1,1,0.9\n")
+    Path("edges.csv").write_text("pre,post,weight\n0,0,0.4\n0,0,0.5\n1,1,0.9\n", encoding="utf-8")
     neurons, edges = netsim.Neurons("free", threshold=0.5, tau=8.0), netsim.EdgeList(2, "edges.csv")
     projection = netsim.Projection(
         "stimulus", "output", edges, delay=netsim.Delays("synapse", mean=3.0, spread=1.0) if delayed else 3.0
