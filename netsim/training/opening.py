@@ -205,48 +205,22 @@ def open_training(
     ...     run.folder.record()["data"]["name"], run.network.training.dataset, len(run.training)
     ('mine', 'mine.npz', 200)
     """
-    path, record = path_in(path, "path"), record or {}
+    path, record = path_in(path, "path"), _checked_record(record)
     if data_dir is not None:
         path_in(data_dir, "data_dir")
     require(isinstance(resume, bool), "resume", f"must be True or False, not {resume!r}")
-    if not isinstance(record, Mapping) or (taken := sorted(_RECORDED & set(record))):
-        reserved = f"contains {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
-        raise SpecificationError("record", reserved or f"must be a mapping, not {type(record).__name__}")
     seed, limit = whole(seed, "seed", least=0), None if limit is None else whole(limit, "limit")
-    if data is not None:
-        check_kind(data, Dataset, "data", "such as netsim.make_dataset gives")
-        if not data.reference:
-            check_name(data.name, "data")
-        named = data.reference or f"{data.name}{SUFFIX}"
-        network = dataclasses.replace(network, training=dataclasses.replace(network.training, dataset=named))
-    keeps = data is not None and not data.reference
+    network = _with_data(network, data)
     pretrained = load_pretrained(network)
     begun_with: dict[str, Any] = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained.weights)}
     plugins = plugins_of(network, learner, optimizer, constraints or (), targets, engine)
     if optimizer is None:  # refuse settings of the optimizer before creating a folder
         optimizers[network.learning.optimizer].from_network(network)
-    resume = resume and not is_free(path)
-    if resume:
-        folder = open_run(path)
-        known = folder.record()
-        if "imported" in known:
-            raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
-        former = folder.network()
-        extends = _extends(former, network)
-        if (former != network and not extends) or known["seed"] != seed or known.get("limit") != limit:
-            others = _differences(_options(former, known["seed"], known.get("limit")), _options(network, seed, limit))
-            latest = known.get("extended", [])
-            command = latest[-1]["command"] if latest else known.get("command", [])
-            raise RunError(f"{path}: was started with other options{others}; {_way_on(command, path)}")
-        if (begun_plugins := names_of(known.get("plugins", []))) != names_of(plugins):
-            raise RunError(
-                f"{path}: was started with {begun_plugins or 'no plug-ins'}; resume it with the same in Python"
-            )
-        if changed := changed_plugins(known.get("plugins", [])):
-            raise RunError(f"{path}: {changed}; restore it, or choose another --out")
-        if {key: known.get(key) for key in begun_with} != begun_with:
-            raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
-        data_dir = data_dir or (str(folder.data) if folder.data.is_dir() else known.get("data_dir"))
+    begun = None if not resume or is_free(path) else open_run(path)
+    if begun is not None:
+        _refuse_other_options(begun, network, {"seed": seed, "limit": limit}, plugins, begun_with)
+        known = begun.record()
+        data_dir = data_dir or (str(begun.data) if begun.data.is_dir() else known.get("data_dir"))
         if changed := changed_versions(known):
             on_warning(f"{path}: continues with other versions, weights may differ: {changed}")
     else:
@@ -258,59 +232,116 @@ def open_training(
     splits = load_splits(network, data, data_dir, on_progress)
     if not splits.dataset.has_labels:
         raise DataError(f"{splits.dataset.name}: has no labels to learn from; give some with the samples")
-    if resume and (change := change_of_data(folder, splits.dataset)):
+    if begun is not None and (change := change_of_data(begun, splits.dataset)):
         raise RunError(f"{change}; restore the data, or choose another --out")
     if pretrained is not None:
         pretrained.check_unseen(network, splits.dataset)
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
-    for part, stimuli in () if resume else (("training", training), ("validation", validation)):
-        stimuli.check_encoded(f"{splits.dataset.name} {part}")  # before creating a folder
+    engine = _engine_of(network, engine)
+    threads()  # refuse a wrong number of threads and unusable weights before creating a folder
+    for projection in network.weighted if pretrained is None else ():
+        known_weights(network, projection)
+    if begun is None:
+        for part, stimuli in (("training", training), ("validation", validation)):
+            stimuli.check_encoded(f"{splits.dataset.name} {part}")
+        if pretrained is not None:
+            learned = {"learned_before": pretrained.learned, "parent": pretrained.parent}
+            begun_with |= {name: value for name, value in learned.items() if value}
+        described_run = describe_run(
+            seed,
+            plugins=plugins,
+            limit=limit,
+            data_dir=None if data_dir is None else str(Path(data_dir).resolve()),
+            data=described(splits.dataset),
+            training=len(training),
+            validation=len(validation),
+            **begun_with,
+            **record,
+        )
+        kept = data if data is not None and not data.reference else None
+        folder = create_run(path, network, described_run, kept=kept)
+    else:
+        folder = begun
+        if _extends(folder.network(), network):
+            _extend(folder, network, len(training), on_warning)
+    parts = learner, optimizer, constraints, targets, pretrained
+    run = TrainingRun(folder, network, seed, training, validation, engine, *parts)
+    run._recorded.update(vars(run))
+    return run
+
+
+def _checked_record(record: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return further entries of the record of a run, without names that netsim uses."""
+    record = record or {}
+    require(isinstance(record, Mapping), "record", f"must be a mapping, not {type(record).__name__}")
+    taken = ", ".join(sorted(_RECORDED & set(record)))
+    require(not taken, "record", f"contains {taken}, which netsim records itself")
+    return record
+
+
+def _with_data(network: Network, data: Dataset | None) -> Network:
+    """Return the network with the name of the data, if they replace its data set."""
+    if data is None:
+        return network
+    check_kind(data, Dataset, "data", "such as netsim.make_dataset gives")
+    if not data.reference:
+        check_name(data.name, "data")
+    named = data.reference or f"{data.name}{SUFFIX}"
+    return dataclasses.replace(network, training=dataclasses.replace(network.training, dataset=named))
+
+
+def _refuse_other_options(
+    folder: RunFolder,
+    network: Network,
+    options: dict[str, Any],
+    plugins: list[dict[str, Any]],
+    begun_with: dict[str, Any],
+) -> None:
+    """Refuse to resume a run with another network, other options, plug-ins or pretrained weights."""
+    path, known, former = folder.path, folder.record(), folder.network()
+    if "imported" in known:
+        raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
+    before = {"seed": known["seed"], "limit": known.get("limit")}
+    if (former != network and not _extends(former, network)) or before != options:
+        others = _differences(before | _flat(network_to_dict(former)), options | _flat(network_to_dict(network)))
+        latest = known.get("extended", [])
+        command = latest[-1]["command"] if latest else known.get("command", [])
+        raise RunError(f"{path}: was started with other options{others}; {_way_on(command, path)}")
+    if (begun_plugins := names_of(known.get("plugins", []))) != names_of(plugins):
+        raise RunError(f"{path}: was started with {begun_plugins or 'no plug-ins'}; resume it with the same in Python")
+    if changed := changed_plugins(known.get("plugins", [])):
+        raise RunError(f"{path}: {changed}; restore it, or choose another --out")
+    if {key: known.get(key) for key in begun_with} != begun_with:
+        raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
+
+
+def _engine_of(network: Network, engine: Engine | None) -> Engine:
+    """Return the engine of the settings, or a replacement that presents the same populations."""
     settings = network.training
     if engine is None:
-        engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)
-    elif engine.network.shapes != network.shapes or engine.dt != settings.dt:
+        return make_engine(settings.engine, network, settings.dt, precision=settings.precision)
+    if engine.network.shapes != network.shapes or engine.dt != settings.dt:
         raise SpecificationError(
             "engine",
             f"presents populations {engine.network.shapes} in steps of {engine.dt:g} ms; the network has"
             f" {network.shapes} and training.dt {settings.dt:g}",
         )
-    threads()  # refuse a wrong number of threads and unusable weights before creating a folder
-    for projection in network.weighted if pretrained is None else ():
-        known_weights(network, projection)
-    if not resume:
-        where = None if data_dir is None else str(Path(data_dir).resolve())
-        sizes = {"training": len(training), "validation": len(validation)}
-        if pretrained is not None and pretrained.learned:
-            begun_with |= {"learned_before": pretrained.learned}
-        if pretrained is not None and pretrained.parent:
-            begun_with |= {"parent": pretrained.parent}
-        begun = describe_run(
-            seed,
-            plugins=plugins,
-            limit=limit,
-            data_dir=where,
-            data=described(splits.dataset),
-            **sizes,
-            **begun_with,
-            **record,
-        )
-        folder = create_run(path, network, begun, kept=data if keeps else None)
-    elif extends:
-        exact = not folder.checkpoint.exists() or _rates_agree(former, network, len(training))
-        if not exact:
-            if _finished_epochs(folder) < former.training.epochs:
-                first = f"finish its {former.training.epochs} epochs with --resume before you extend it"
-                raise RunError(f"{path}: its schedule {network.learning.schedule} depends on the epochs; {first}")
-            on_warning(
-                f"{path}: its schedule {network.learning.schedule} depends on the number of epochs, so the weights will"
-                f" differ from those of {network.training.epochs} epochs from the start"
-            )
-        with folder.lock():
-            folder.extend(network, exact)
-    parts = learner, optimizer, constraints, targets, pretrained
-    run = TrainingRun(folder, network, seed, training, validation, engine, *parts)
-    run._recorded.update(vars(run))
-    return run
+    return engine
+
+
+def _extend(folder: RunFolder, network: Network, stimuli: int, on_warning: Callable[[str], None]) -> None:
+    """Extend a run to the epochs of a network. Warn if its rates differ from those of a longer training."""
+    path, former, epochs = folder.path, folder.network(), network.training.epochs
+    exact = not folder.checkpoint.exists() or _rates_agree(former, network, stimuli)
+    if not exact:
+        depends = f"{path}: its schedule {network.learning.schedule} depends on the"
+        if _finished_epochs(folder) < former.training.epochs:
+            first = f"finish its {former.training.epochs} epochs with --resume before you extend it"
+            raise RunError(f"{depends} epochs; {first}")
+        differ = f"so the weights will differ from those of {epochs} epochs from the start"
+        on_warning(f"{depends} number of epochs, {differ}")
+    with folder.lock():
+        folder.extend(network, exact)
 
 
 def _extends(former: Network, network: Network) -> bool:
@@ -331,11 +362,6 @@ def _rates_agree(former: Network, network: Network, stimuli: int) -> bool:
     before, now = former.training.epochs * steps, network.training.epochs * steps
     schedule = schedules[network.learning.schedule]
     return all(schedule(step / before) == schedule(step / now) for step in range(before))
-
-
-def _options(network: Network, seed: int, limit: int | None) -> dict[str, Any]:
-    """Return the options of a training by dotted names."""
-    return {"seed": seed, "limit": limit} | _flat(network_to_dict(network))
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
