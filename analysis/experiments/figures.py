@@ -23,11 +23,17 @@ def beside(number: int, count: int, distance: float) -> float:
 
 def bars(axes: Axes, places: Sequence[float], estimates: Sequence[Interval], **style: Any) -> None:
     """Draw means with their intervals; a mean of a single seed has none."""
-    half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in estimates]
-    axes.errorbar(places, [each.mean for each in estimates], half, elinewidth=0.8, capsize=2, **style)
+    below, above = (
+        [abs(bound - each.mean) if each.seeds > 1 else 0.0 for each, bound in zip(estimates, bounds, strict=True)]
+        for bounds in ([each.low for each in estimates], [each.high for each in estimates])
+    )
+    axes.errorbar(places, [each.mean for each in estimates], [below, above], elinewidth=0.8, capsize=2, **style)
 
 
 def curve(axes: Axes, rows: pd.DataFrame, x: str, y: str, scale: float = 1.0, **style: Any) -> None:
     """Draw means of a column over seeds, times `scale`, against another column, in the order of the rows."""
     means = intervals(rows.assign(value=scale * rows[y].astype(float)), [x], "value")
-    bars(axes, list(means[x]), [Interval(*row) for row in means[[*Interval._fields]].itertuples(index=False)], **style)
+    estimates = [Interval(*row) for row in means[[*Interval._fields]].itertuples(index=False)]
+    if y == "accuracy":
+        estimates = [each.of_fraction(scale) for each in estimates]
+    bars(axes, list(means[x]), estimates, **style)

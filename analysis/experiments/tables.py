@@ -24,6 +24,10 @@ class Interval(NamedTuple):
         shown = mean if np.isnan(self.low) else f"{mean} [{number.format(self.low)}, {number.format(self.high)}]"
         return f"{shown} {unit}".rstrip()
 
+    def of_fraction(self, scale: float = 1.0) -> "Interval":
+        """Return the interval without values that a fraction, times `scale`, cannot have."""
+        return self._replace(low=max(self.low, 0.0), high=min(self.high, scale)) if self.seeds > 1 else self
+
     def lies_below(self, value: float) -> bool:
         """Return whether the whole interval, or the mean of a single seed, is below a value."""
         return bool((self.mean if self.seeds == 1 else self.high) < value)
@@ -72,8 +76,9 @@ def of_seeds(table: pd.DataFrame, column: str, scale: float = 1.0, **condition: 
 
 
 def mean(table: pd.DataFrame, column: str, scale: float = 1.0, **condition: Any) -> Interval:
-    """The mean of `of_seeds` over seeds."""
-    return interval(of_seeds(table, column, scale, **condition))
+    """The mean of `of_seeds` over seeds. The interval of an accuracy is within 0 and 1, times `scale`."""
+    found = interval(of_seeds(table, column, scale, **condition))
+    return found.of_fraction(scale) if column == "accuracy" else found
 
 
 def accuracy(table: pd.DataFrame, **condition: Any) -> Interval:

@@ -17,7 +17,7 @@ from scipy import stats
 
 import netsim
 from netsim.analysis.experiments.dale import draw as draw_dale
-from netsim.analysis.experiments.tables import experiment_table, interval
+from netsim.analysis.experiments.tables import experiment_table, interval, mean
 from netsim.errors import RunError, SpecificationError
 from netsim.experiments.execution import rows_of
 from netsim.experiments.experiment import Experiment, Unit
@@ -83,6 +83,13 @@ def test_settings_of_the_user_come_before_the_quick_ones() -> None:
     assert (made.epochs, made.depths, made.rate) == (7, (2, 4), 1)
     with pytest.raises(SpecificationError, match="experiment 'dales': is not known; did you mean 'dale'"):
         make_experiment("dales")
+
+
+def test_intervals_of_accuracies_are_fractions() -> None:
+    table = pd.DataFrame({"seed": [0, 1, 2], "accuracy": [0.4, 1.0, 0.9], "latency": [0.4, 1.0, 0.9]})
+    assert mean(table, "accuracy", 100).high == 100.0
+    assert mean(table, "latency", 100).high > 100.0
+    assert mean(table[:1], "accuracy", 100).shown() == "40.00"
 
 
 def test_intervals_are_those_of_student() -> None:
