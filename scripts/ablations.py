@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 from pages import markdown
-from reproduce import RUNS, Result, read_records, training_record
+from run_records import RUNS, Result, read_records, training_record
 
 import netsim
 from netsim import PSP, InitialWeights, Learning, Network, Neurons, Training, Weighting

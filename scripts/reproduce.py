@@ -20,24 +20,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from ablations import ablations_table
 from pages import markdown, put
+from run_records import RUNS, VALIDATION, Result, read_records, training_record
 
 import netsim
-from netsim.analysis import metrics_table
 from netsim.errors import NetsimError, RunError
 from netsim.files import write_json, write_text
-from netsim.runs.folder import RunFolder, is_run
+from netsim.runs.folder import is_run
 from netsim.seams import read_outs
 from netsim.specification.summary import architecture
-from netsim.spikes.files import records
-from netsim.training.opening import training_figures
 from netsim.weights.packing import read_packed, write_packed
 
 ROOT = Path(__file__).resolve().parents[1]
-RUNS, TRAINED, PAGE = ROOT / "runs" / "reproduce", ROOT / "models" / "trained", ROOT / "RESULTS.md"
+TRAINED, PAGE = ROOT / "models" / "trained", ROOT / "RESULTS.md"
 PAPER = {
     "rcsnn-mnist": "99.2",
     "bcsnn-mnist": "≈ 98.6",
@@ -60,26 +59,6 @@ PAPER = {
     "rcsnn-nmnist": "–",
 }
 """Rows, and accuracies of the paper (%)."""
-VALIDATION = "validation_strict_accuracy"
-Result = dict[str, Any]
-
-
-def read_records(folder: Path, pattern: str = "*.json") -> list[Result]:
-    """Return the records of runs, sorted by name."""
-    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob(pattern))]
-
-
-def training_record(run: RunFolder) -> Result:
-    """Return the record of a training from the files of its run."""
-    history, record = records(metrics_table(run.metrics)), run.record()
-    figures = training_figures(history)
-    kept = ("seed", "git_revision", "machine", "versions", "pretrained_sha256")
-    return {
-        "record": {key: record[key] for key in kept if key in record},
-        **{key: figures[key] for key in ("epochs", "best_epoch", VALIDATION) if key in figures},
-        "minutes": figures["seconds"] / 60,
-        "training_strict_accuracy": history[-1]["training_strict_accuracy"],
-    }
 
 
 def check_data(rows: Iterable[str], data_dir: str | None) -> None:
@@ -243,8 +222,6 @@ def costs_table(results: list[Result]) -> str:
 
 def write_page(page: Path = PAGE) -> None:
     """Write all tables from the records of the runs into RESULTS.md."""
-    from ablations import ablations_table
-
     results, ablations = read_records(TRAINED / "records"), read_records(TRAINED / "ablations")
     shipped = {path.stem: json.loads(path.read_text("utf-8")) for path in (TRAINED / "evaluations").glob("*.json")}
     sections = {
