@@ -230,3 +230,8 @@ def test_competition_silences_losers() -> None:
     network = Network.chain("winners", IntensityEncoder((3, 3, 1), 20.0), layers, 80.0)
     fired = np.isfinite(EventEngine(network).present(_batch(network))["hidden"]).sum(axis=1)
     assert fired.max() == 2
+
+
+def test_a_silenced_neuron_of_a_loop_stays_silent(oracle: ModuleType, drawn: ModuleType) -> None:
+    """Nothing is due in its component when the last spike from outside has arrived."""
+    assert _agrees(drawn, oracle, "loops", 66, 0.0) > 0

@@ -255,8 +255,8 @@ def _plan(neuron: int, parameters: _Parameters, members: _Members, state: _State
 
 @compiled
 def _settle(until: float, parameters: _Parameters, members: _Members, state: _State, whole_steps: bool) -> None:
-    """Update entries until the first due neuron is due at its planned, exact time, or after `until`."""
-    while state.due[1] <= until:
+    """Update entries until the first due neuron is due at its planned, exact time, after `until`, or never."""
+    while state.due[1] <= until and state.due[1] < np.inf:
         neuron = next_due(state.due)
         if state.planned[neuron] == state.due[1]:
             if state.exact[neuron]:
