@@ -43,6 +43,8 @@ BLOCK_SECONDS, MOST_CALLS = 0.3, 20
 FORWARD, ONE, TRAINING, ONLINE, LAYER = (
     *("torch-forward", "torch-forward-one", "torch-training", "torch-online", "torch-layer"),
 )
+SAME_SIZE = "event-linear-forward"
+"""Reference of the row of leaky neurons: a network of the same size without leak, also in double precision."""
 LAST = "-channels-last"
 """Suffix of rows in torch's other memory layout."""
 QUIET = 0.5
@@ -57,6 +59,7 @@ GOALS = (
     ("`phased` forward of one presentation / dense network", "event-phased-forward-one", ONE, "≤", 0.5),
     ("binary forward / the same with real weights", "event-binary-forward", "event-binary-forward-as-real", "≤", 0.8),
     ("`phased` layer with all inputs active / dense layer", "event-phased-layer", LAYER, "≤", 1.1),
+    ("leaky forward / the same size without leak", "event-leaky-forward", SAME_SIZE, "≤", 3.0),
     ("snnTorch / `phased` forward", "snntorch", "event-phased-forward-trained", "≥", 150),
     ("SpikingJelly / `phased` forward", "spikingjelly", "event-phased-forward-trained", "≥", 150),
     ("Brian2 engine / event engine on the same grid", "brian2-engine", "event-phased-forward-grid", "≥", 400),
@@ -88,6 +91,9 @@ def rows_of(images: np.ndarray, labels: np.ndarray, few: int, steps: int) -> dic
         "event-free-forward-all": Row(lambda: present(*calls.without_competition(*calls.trained(calls.FREE)))),
         "event-free-forward-double": Row(lambda: exact(*calls.trained(calls.FREE, float))),
         "event-free-forward-grid": Row(lambda: grid(*calls.trained(calls.FREE, float))),
+        "event-leaky-forward": Row(lambda: exact(*calls.fitted("leaky", images, float)), SAME_SIZE),
+        SAME_SIZE: Row(lambda: exact(*calls.fitted("piecewise-linear", images, float)), SAME_SIZE),
+        "event-linear-forward-single": Row(lambda: present(*calls.fitted("piecewise-linear", images)), SAME_SIZE),
         "event-binary-forward": Row(lambda: present(*calls.trained(calls.BINARY))),
         "event-binary-forward-as-real": Row(lambda: present(*calls.as_real(*calls.trained(calls.BINARY)))),
         "event-phased-layer": Row(lambda: calls.forward(*calls.untrained(second_convolution("phased")), full), LAYER),

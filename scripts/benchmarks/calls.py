@@ -18,6 +18,7 @@ import netsim
 from netsim.learning.gradients import are_finite
 from netsim.learning.optimizers.adam import Adam
 from netsim.learning.optimizers.sgd import SGD
+from netsim.training.fitting import fit
 
 Call = Callable[[], object]
 Weights = dict[str, np.ndarray]
@@ -55,6 +56,18 @@ def untrained(network: netsim.Network | str, seed: int = 0) -> Model:
     network = netsim.load_preset(network) if isinstance(network, str) else network
     weights = netsim.forward_weights(network, netsim.initial_weights(network, seed))
     return network, {name: np.ascontiguousarray(array, SINGLE) for name, array in weights.items()}
+
+
+def fitted(family: str, images: np.ndarray, dtype: type = SINGLE) -> Model:
+    """Return 784-350-10 of a neuron family with initial weights that are fitted to images."""
+    network = netsim.load_preset("leaky-mnist")
+    if family != "leaky":
+        neurons = netsim.Neurons("free", threshold=1.0, tau=20.0, bias=True, family=family)
+        network = network.with_layers([replace(layer, neurons=neurons) for layer in network.layers() or ()])
+    weights = netsim.initial_weights(network, 0)
+    stimuli = network.encoder.latencies(images, 255)
+    netsim.make_engine("event", network).run(fit(network, weights, stimuli)).apply(weights)
+    return network, {name: np.ascontiguousarray(array, dtype) for name, array in weights.items()}
 
 
 def without_competition(network: netsim.Network, weights: Weights) -> Model:
