@@ -47,10 +47,6 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
                               missing for one network, and if all values are equal
         ===========  =======  =====================================================================
 
-        A study with a row without disturbance also has the columns ``change``, ``change_low`` and ``change_high``: the
-        difference from the same network without disturbance, as mean over networks, and its 95 % interval for other
-        networks (paired, Student's t).
-
     Raises
     ------
     DataError
@@ -91,25 +87,4 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
             half = stdtrit(freedom, 0.975) * np.sqrt(square)
             row |= {"low": mean - half, "high": mean + half}
         rows.append(row)
-    table = pd.DataFrame(rows)
-    if "condition" in keys and (values["condition"] == "undisturbed").any():
-        table = table.merge(_changes(values, keys), how="left", on=[*keys, "of"], sort=False)
-    return named(table)
-
-
-def _changes(values: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return the mean change of a disturbance within networks, with its interval."""
-    from scipy.special import stdtrit
-
-    each = values.groupby(["network", *keys, "of"], sort=False, dropna=False, observed=True)["value"].mean()
-    of_network = each.reset_index()
-    before = of_network[of_network["condition"] == "undisturbed"].set_index(["network", "of"])["value"]
-    pairs = [tuple(pair) for pair in of_network[["network", "of"]].itertuples(index=False)]
-    of_network["change"] = of_network["value"].to_numpy() - before.reindex(pairs).to_numpy()
-    disturbed = of_network[of_network["condition"] != "undisturbed"]
-    changes = disturbed.groupby([*keys, "of"], sort=False, dropna=False, observed=True)["change"]
-    table = changes.agg(["mean", "std", "count"]).reset_index()
-    half = stdtrit(np.maximum(table["count"], 2) - 1, 0.975) * table["std"] / np.sqrt(table["count"])
-    half = half.where(half > RELATIVE_ROUNDING * table["mean"].abs())  # as in `over_networks`
-    table = table.assign(change_low=table["mean"] - half, change_high=table["mean"] + half)
-    return table.rename(columns={"mean": "change"}).drop(columns=["std", "count"])
+    return named(pd.DataFrame(rows))

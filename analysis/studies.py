@@ -46,7 +46,7 @@ _TIMES = {
     "wrong_latency_ms": "decision latency if wrong (ms)",
     "latency_difference_ms": "mean absolute change of latency (ms)",
 }
-_MEASURES = _SHARES | _TIMES
+_MEASURES = _SHARES | _TIMES | {"accuracy_change": "change of accuracy (fraction)"}
 _ABSOLUTE_ROUNDING = 1e-12
 """Largest half-width of an interval of equal values that were rounded differently, in the unit of the measure."""
 
@@ -243,6 +243,7 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         mean_decision_latency_ms  float64      latency of the first output spike (ms); missing if there was none
         right_latency_ms          float64      mean decision latency of right decisions (ms); a tie is an error
         wrong_latency_ms          float64      mean decision latency of wrong decisions (ms)
+        accuracy_change           float64      strict accuracy minus that of the undisturbed network
         same_decisions            float64      fraction with the decision of the undisturbed network; for
                                                ``time-step``, of the network with exact times
         latency_difference_ms     float64      mean absolute difference of the decision latency from the

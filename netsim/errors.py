@@ -31,21 +31,21 @@ def nearest(word: object, known: Iterable[str], before: str = "", after: str = "
 
 
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn, with the line of the caller outside netsim as the origin."""
+    """Warn, with the line of the caller outside netsim and Brian2 as the origin."""
     warnings.warn(message, category, stacklevel=frames_to_user() + 1)
 
 
 def frames_to_user() -> int:
     """Return how many frames the user's code is above the function that calls this one."""
     count, frame = 0, sys._getframe(1)
-    while frame.f_back is not None and _is_of_netsim(frame):
+    while frame.f_back is not None and _is_of_library(frame):
         count, frame = count + 1, frame.f_back
     return count
 
 
-def _is_of_netsim(frame: FrameType) -> bool:
-    module = str(frame.f_globals.get("__name__", ""))
-    return module.partition(".")[0] == "netsim" and not frame.f_code.co_filename.startswith("<")  # such as <doctest>
+def _is_of_library(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return module in ("netsim", "brian2") and not frame.f_code.co_filename.startswith("<")  # such as <doctest>
 
 
 class FormerWarning(FutureWarning):

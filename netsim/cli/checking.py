@@ -33,6 +33,7 @@ def check(
 
     Training stimuli are presented to the initial weights of a preset or TOML file, or to the weights of a run.
     """
+    from netsim.data.stimuli import load_splits
     from netsim.runs.model import Model, find_run
     from netsim.specification.keys import parse_settings
     from netsim.training.beginnings import beginning_of
@@ -47,7 +48,10 @@ def check(
             raise SpecificationError("--set", f"has no meaning for {model}, a trained run; give a preset or TOML file")
         known, network = options.model_of(model, seed, dataset=dataset, engine=engine, dt=dt)
         chosen = replace(known, network=network)
-    splits = options.splits_of(chosen, network, data_dir, as_needed=True)
+    if chosen.run:
+        splits = options.splits_of(chosen, network, data_dir, as_needed=True)
+    else:
+        splits = load_splits(network, None, data_dir, as_needed=True)  # refuses what a training would refuse
     stimuli = splits.training
     simulator = options.build(network.training.engine, network, network.training.dt)
     with counting("checking", min(limit, len(stimuli))) as advance:
@@ -98,7 +102,7 @@ def print_check(model: str, origin: str, result: Check) -> None:
             *([f"{_time(health.median_ms)} ms", f"{quartiles} ms"] if fires else []),
         )
     print_table(table)
-    table = new_table("weights onto", "excitation>", "inhibition>", "inhibitory neurons>", fold=0)
+    table = new_table("weights onto", "excitation>", "inhibition>", "its neurons,\ninhibitory>", fold=0)
     for health in result.populations:
         share = "" if health.inhibitory is None else f"{health.inhibitory:.0%}"
         table.add_row(health.population, f"{health.excitation:.3g}", f"{health.inhibition:.3g}", share)

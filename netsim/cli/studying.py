@@ -75,8 +75,9 @@ def study(
 and STUDY.json, a record of what was simulated. Chosen layers follow the name, as in STUDY-LAYER.csv.
 
     Each of several networks counts once: the table has a row per network, and intervals are over networks. \
-STUDY-networks.csv splits the variance into networks, draws and stimuli, with an interval over all three. With \
---against, STUDY-comparison.csv has the differences of two groups of networks, with interval, effect and test.
+STUDY-networks.csv splits the variance into networks, draws and stimuli, with an interval over all three. The rows of \
+accuracy_change say how much accuracy is lost. With --against, STUDY-comparison.csv has the differences of two groups \
+of networks, with interval, effect and test, and STUDY-against.csv the rows of the second group.
     """
     from netsim.analysis.members import members_of
     from netsim.analysis.nesting import nested_intervals
@@ -131,16 +132,17 @@ STUDY-networks.csv splits the variance into networks, draws and stimuli, with an
     with options.distributed_over(scheduler, workers) as distribution, counting(f"studying {name}", total) as advance:
         frames = run_studies(chosen_networks, advance, distribution)
     record = records_of_each[0] if not several else {"networks": records_of_each}
-    compared = nested = None
+    compared = nested = second = None
     if not several:
         frame = frames[0].drop(columns=["network", "group"])
     else:
         frame = join_networks(frames[: len(members)])
         nested = nested_intervals(frame)
         if others:
-            compared = compare_networks(frame, join_networks(frames[len(members) :]))
+            second = join_networks(frames[len(members) :])
+            compared = compare_networks(frame, second)
     files = write_study(frame, record, folder, tables)
-    for what, summary in (("networks", nested), ("comparison", compared)):
+    for what, summary in (("networks", nested), ("comparison", compared), ("against", second)):
         if summary is not None:
             write_table(summary, folder / f"{stem}-{what}.csv")
             files.append(str(folder / f"{stem}-{what}.csv"))
@@ -150,7 +152,8 @@ STUDY-networks.csv splits the variance into networks, draws and stimuli, with an
         return
     print_levels(frame)
     if compared is not None:
-        print_comparison(compared[compared["measure"].isin(["strict_accuracy", "mean_decision_latency_ms"])])
+        shown = ("strict_accuracy", "accuracy_change", "mean_decision_latency_ms")
+        print_comparison(compared[compared["measure"].isin(shown)])
     print(*files, sep="\n")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netsim.data.stimuli import Stimuli
+from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine
 from netsim.errors import DataError
 from netsim.learning.constraints import constraints_of
@@ -87,7 +87,9 @@ def check(
     limit = whole(limit, "limit", least=1)
     known, state = _begun(model, seed)
     if stimuli is None:
-        stimuli = known.splits(as_needed=True).training
+        # before a training, refuse what the training will refuse
+        splits = known.splits(as_needed=True) if state is None else load_splits(known.network, as_needed=True)
+        stimuli = splits.training
     check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).training")
     if not len(stimuli):
         raise DataError("stimuli: there are none to check a network with; give at least one")

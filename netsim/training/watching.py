@@ -29,7 +29,7 @@ _NEAR_CHANCE = 0.1
 """Fraction of the distance from chance to 1 below which an accuracy is near chance."""
 _STUCK = 0.95
 """Fraction of neurons at an edge of their window above which a hidden population counts as stuck."""
-_FALL = 0.2
+_FALL = 0.1
 """Smallest loss of accuracy that is reported."""
 _CHECKED = 20
 """Presentations for the check at the start. Smaller batches are combined."""

@@ -121,19 +121,6 @@ def test_variance_is_split_between_networks_draws_and_stimuli() -> None:
     assert (other["low"], other["high"]) == pytest.approx((over["low"], over["high"]))
 
 
-def test_changes_are_paired_within_networks() -> None:
-    before = _table(VALUES).assign(condition="undisturbed", level=np.nan)
-    after = before.assign(condition="disturbed", level=0.5)
-    lost = {"a": 0.10, "b": 0.12, "c": 0.14}
-    after["accuracy"] -= after["network"].map(dict(zip(sorted(set(after["network"])), lost.values(), strict=True)))
-    table = analysis.nested_intervals(pd.concat([before, after]))
-    undisturbed, disturbed = table.to_dict("records")
-    half = stats.t.ppf(0.975, 2) * 0.02 / np.sqrt(3)
-    changes = [disturbed[name] for name in ("change", "change_low", "change_high")]
-    assert changes == pytest.approx([-0.12, -0.12 - half, -0.12 + half])
-    assert np.isnan(undisturbed["change"])
-
-
 def test_equal_or_single_values_have_no_nested_interval() -> None:
     for values in ({"a": 0.1}, {"a": 0.1, "b": 0.1}):
         (row,) = analysis.nested_intervals(_table(values, 1)).to_dict("records")

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import netsim as package
 from netsim.cli.terminal import trouble
+from netsim.errors import DataError
 from tests.training.own_graphs import reported_graph
 
 Netsim = Callable[..., Any]
@@ -62,6 +65,16 @@ def test_a_run_is_checked_with_its_weights(run: Path, netsim: Netsim) -> None:
     assert done.out.startswith(f"{run}: 100 training stimuli, trained weights, dt = 1 ms")
     weights = package.load_model(str(run))
     assert netsim("check", run, "--json").json()["populations"] == package.check(weights).to_dict()["populations"]
+
+
+def test_what_a_training_refuses_the_check_refuses(netsim: Netsim) -> None:
+    for command in ("check", "train"):
+        refused = "validation: cannot set aside 5000 of 1437 training images"
+        netsim(command, "digits", "--set", "training.validation=5000").refused(refused)
+    network = package.load_preset("digits")
+    network = dataclasses.replace(network, training=dataclasses.replace(network.training, validation=5000))
+    with pytest.raises(DataError, match="cannot set aside 5000 of 1437"):
+        package.check(network)
 
 
 def test_what_is_no_network_is_refused(netsim: Netsim) -> None:

@@ -232,6 +232,11 @@ def test_several_networks_count_once_each(netsim: Netsim, run: Path) -> None:
     nested = pd.read_csv("studies-networks/spike-deletion-networks.csv")
     assert {"sd_networks", "sd_draws", "sd_stimuli", "low", "high"} <= set(nested.columns)
     assert set(nested["networks"]) == {2}
+    lost = nested[(nested["measure"] == "accuracy_change") & (nested["condition"] == "disturbed")]
+    disturbed = rows[rows["condition"] == "disturbed"].groupby("network")["strict_accuracy"].mean()
+    before = rows[rows["condition"] == "undisturbed"].set_index("network")["strict_accuracy"]
+    assert lost["mean"].item() == pytest.approx((disturbed - before).mean())
+    assert pd.read_csv("studies-networks/spike-deletion-against.csv")["network"].unique().tolist() == ["more2"]
     assert "networks" in netsim("study", "spike-deletion", "run", "more1", *shared).out
     done = netsim("analyse", "sparseness", "run", "more1", "more2", "--limit", 20)
     assert (done.code, done.err) == (0, "")

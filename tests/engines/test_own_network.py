@@ -15,7 +15,7 @@ import pytest
 from netsim.engines import Batch, Conversation, Latencies, Recorded, make_engine
 from netsim.engines.brian2.own import OwnBrian2Engine, brian2_engine
 from netsim.engines.brian2.spikes import Spikes
-from netsim.errors import DataError, RunError, SpecificationError
+from netsim.errors import DataError, RunError, SpecificationError, warn_user
 from netsim.models.neurons import SCHEDULE
 from netsim.specification import Convolution, Delays, Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.weights.initial import initial_weights
@@ -349,6 +349,22 @@ def test_biases_with_a_unit_are_in_what_one_stands_for() -> None:
     ):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_allclose(custom.output.bias[:] / b2.mV, np.tile(batch.weights["output.bias"], 2))
+
+
+def test_potentials_that_brian2_does_not_store_are_refused_at_once() -> None:
+    with pytest.raises(SpecificationError, match=r"^potentials.hidden: 'u' is no state variable of .*; name another$"):
+        Own().engine(potentials={"hidden": "u"})
+    with pytest.raises(SpecificationError, match=r"'tau' is no state variable"):
+        Own().engine(potentials={"output": "tau"})
+
+
+def test_a_warning_during_a_simulation_names_the_line_of_the_user() -> None:
+    names: dict[str, Any] = {"__name__": "netsim.within", "warn_user": warn_user}
+    exec(compile("def step():\n    warn_user('one line')", "within.py", "exec"), names)
+    network = b2.Network(b2.NetworkOperation(names["step"]))
+    with pytest.warns(UserWarning, match="one line") as warned:
+        network.run(b2.defaultclock.dt)
+    assert {each.filename for each in warned} == {__file__}
 
 
 def test_thresholds_and_delays_of_a_batch_are_refused() -> None:

@@ -55,7 +55,7 @@ def test_the_first_row_is_the_evaluation(
     expected = evaluate(Model(network, weights), stimuli, engine=EventEngine(network))
     assert row["condition"] == "undisturbed"
     assert row["same_decisions"] == 1
-    assert row["latency_difference_ms"] == 0
+    assert row["latency_difference_ms"] == row["accuracy_change"] == 0
     for name in ("accuracy", "strict_accuracy", "tie_rate", "silent_rate", "mean_decision_latency_ms"):
         assert row[name] == getattr(expected, name)
     assert row["presentations"] == 20
@@ -69,10 +69,13 @@ def test_a_row_compares_all_decisions_and_the_latencies_where_both_decide(
     before = np.array([[10.0, 20.0, 30.0], [20.0, 10.0, 30.0], [10.0, 20.0, 30.0], silent, silent])
     after = np.array([[12.0, 20.0, 30.0], [20.0, 7.0, 30.0], silent, [5.0, np.inf, np.inf], silent])
     plan, model = make_plan(network, "weight-noise", levels=[0.5]), Model(network, weights)
+    labels = stimuli.first(5).labels
     runner = StudyRunner(plan, model, stimuli.first(5), lambda dt: EventEngine(network, dt=dt))
     row = runner.row(after, before, "disturbed", 0.5, "hidden", 3)
     assert row["latency_difference_ms"] == pytest.approx((2 + 3) / 2)
     assert row["same_decisions"] == pytest.approx(3 / 5)
+    right = [(outputs.argmin(axis=1) == labels) & np.isfinite(outputs).any(axis=1) for outputs in (after, before)]
+    assert row["accuracy_change"] == pytest.approx(right[0].mean() - right[1].mean())
     assert row["mean_decision_latency_ms"] == pytest.approx((12 + 7 + 5) / 3)
     assert row["silent_rate"] == pytest.approx(2 / 5)
     assert (row["condition"], row["layer"], row["level"], row["seed"]) == ("disturbed", "hidden", 0.5, 3)

@@ -253,7 +253,7 @@ def test_what_silent_sources_cause_is_not_reported_as_an_edge() -> None:
 
 def test_an_accuracy_that_falls_is_reported_once() -> None:
     watch, messages = _watch(_network())
-    rows = [{"training_loss": 1.0, "training_strict_accuracy": share} for share in (0.5, 0.9, 0.5, 0.75, 0.4, 0.3, 0.2)]
+    rows = [{"training_loss": 1.0, "training_strict_accuracy": share} for share in (0.5, 0.9, 0.5, 0.85, 0.4, 0.3, 0.2)]
     watch.epoch(rows[:5])
     assert messages == []
     watch.epoch(rows[:4] + rows[4:])

@@ -173,6 +173,8 @@ class OwnNetwork:
         self.owners = {name: _pair(given)[0] for name, given in weights.items()}  # of weights, by projection
         self._biases = {name: _location(f"biases.{name}", (self.groups[name], *_pair(biases[name]))) for name in biases}
         self._potentials = potentials
+        for population in specification.integrating:
+            self._check_potential(population.name, required=population.name in potentials)
         self.begun: list[float] = []  # start times of presentations (s)
         self._step = 0
         self._state: dict[ArrayVariable, np.ndarray] = {}
@@ -245,11 +247,17 @@ class OwnNetwork:
 
     def potential(self, population: str) -> np.ndarray:
         """Return the live potentials of a population, for all copies in sequence."""
+        self._check_potential(population, required=True)
+        group = self.groups[population]
+        return group.variables[self._potentials.get(population, "v")].get_value()[_extent(group)]
+
+    def _check_potential(self, population: str, required: bool) -> None:
+        """Refuse a potential that Brian2 does not store. Models without potentials called v are fine until recorded."""
         group, name = self.groups[population], self._potentials.get(population, "v")
-        variable = group.variables.get(name)
-        array = isinstance(variable, ArrayVariable)
-        _require(array, f"potentials.{population}", f"{name!r} is no state variable of {group.name}; name another")
-        return variable.get_value()[_extent(group)]
+        stored = isinstance(group.variables.get(name), ArrayVariable)
+        computed = " (it is a subexpression)" * (name in group.variables)
+        wrong = f"{name!r} is no state variable of {group.name}{computed}; name another"
+        _require(stored or not required, f"potentials.{population}", wrong)
 
     def unit_of_response(self, projection: Projection) -> str:
         """Return the unit of a potential for a weight of 1, such as ``V per pA``, or an empty text."""
