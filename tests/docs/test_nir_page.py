@@ -75,6 +75,25 @@ def test_a_trained_preset_fires_the_same_spikes(
         _agrees(page, simulator, model, test.latencies(np.arange(first, first + 20)), dt)
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("preset", netsim.preset_names())
+def test_every_preset_fires_the_same_spikes_or_is_refused(
+    page: dict[str, Any], preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One stimulus of random latencies, because some data sets must be downloaded."""
+    monkeypatch.chdir(tmp_path)
+    model, generator = netsim.load_model(preset), np.random.default_rng(0)
+    encoder = model.network.encoder
+    stimuli = generator.uniform(0, encoder.t_max, (1, *encoder.shape)).round()
+    stimuli[generator.random(stimuli.shape) < 0.7] = np.inf
+    if not preset.startswith("leaky"):
+        _agrees(page, "snntorch", model, stimuli, 1.0)
+        return
+    netsim.export(model, "network.nir")
+    with pytest.raises(ValueError, match=r"^hidden_neurons: leaky neurons are not supported by this program"):
+        page["first_spikes"]("network.nir", np.moveaxis(stimuli, -1, 1), page["in_snntorch"], 1.0)
+
+
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize("regime", ["free", "staggered"])
 def test_convolution_pooling_and_psps_on_a_fine_grid(
