@@ -76,7 +76,7 @@ def main(chosen: list[str]) -> None:
         print(f"{title}: {outcome} ({versions})", flush=True)
         row = f"| {title} | `{packages}` | {versions} | {outcome} |"
         old = re.escape(f"| {title} | `{packages}` | ") + r"[^|]* \| [^|]* \|"
-        text = re.sub(old, lambda _, row=row: row, PAGE.read_text("utf-8"))
+        text = re.sub(old, row.replace("\\", r"\\"), PAGE.read_text("utf-8"))
         PAGE.write_text(text, encoding="utf-8")
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ def _leaky() -> Network:
     return Network.chain("leaky", IntensityEncoder((4, 5, 1), t_max=16.0), layers, 64.0)
 
 
-def _loop(regime: str = "phased", **later: float) -> Network:
+def _loop(regime: str = "phased", **later: Any) -> Network:
     """A loop whose currents outlast the gate, with delays of at least a time step."""
     within = Neurons(regime, threshold=1.0, tau=16.0, onset=16.0, end=40.0, drive=1.0, bias=True)
     populations = (Population("e", (12,), within), Population("i", (4,), replace(within, **later)))

@@ -31,8 +31,8 @@ def matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.PAGE = tmp_path / "page.md"
-    module.PAGE.write_text(TABLE, encoding="utf-8")
+    monkeypatch.setattr(module, "PAGE", tmp_path / "page.md")
+    (tmp_path / "page.md").write_text(TABLE, encoding="utf-8")
     (tmp_path / "uv").write_text(UV, encoding="utf-8")
     (tmp_path / "uv").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
