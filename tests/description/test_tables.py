@@ -177,11 +177,12 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
     }
     types |= {type(network.encoder) for network in networks.values()}
     types |= {Network, Layer, Projection, Neurons, *psps.values(), InitialWeights, Weighting, Learning, Training}
+    nested = {*types, PSP, Connectivity, Encoder, Neurons | None, Scale | None}
     fields = {
         f"{part.__name__}.{field.name}"
         for part in types
         for field in dataclasses.fields(part)
-        if typing.get_type_hints(part)[field.name] not in {*types, PSP, Connectivity, Encoder, Neurons | None}
+        if typing.get_type_hints(part)[field.name] not in nested
     }
     assert fields - changed == NEVER_ALONE
 

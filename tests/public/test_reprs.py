@@ -61,6 +61,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             netsim.Convolution(32, 5, padding=2),
             netsim.Dense(10),
             network.neurons("hidden"),
+            netsim.Scale(potential=1.0, current=10.0, rest=-70.0),
             netsim.Pooling(2),
             netsim.EventView(test),
             netsim.Recorded("hidden", 3),
