@@ -386,7 +386,7 @@ def test_units_are_printed(networks: dict[str, Network]) -> None:
     layers = leaky.layers()
     assert layers is not None
     scale = Scale(potential=0.5, current=5.0, rest=-70.0)
-    scaled = dataclasses.replace(layers[0], neurons=dataclasses.replace(layers[0].neurons, scale=scale))
+    scaled = dataclasses.replace(layers[0], neurons=Neurons(family="leaky", tau_syn=5.0, bias=True, scale=scale))
     (units,) = [
         note
         for table in describe(leaky.with_layers((scaled, layers[1]))).tables
