@@ -6,14 +6,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 find_python() {
     local candidate
-    for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 python; do
+    for candidate in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11 python; do
         if [ -n "$candidate" ] && command -v "$candidate" >/dev/null 2>&1 &&
-            "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
+            "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null; then
             echo "$candidate"
             return
         fi
     done
-    echo "netsim needs Python 3.11, 3.12 or 3.13; set PYTHON to one of them" >&2
+    echo "netsim needs Python 3.11, 3.12, 3.13 or 3.14; set PYTHON to one of them" >&2
     return 1
 }
 

@@ -19,7 +19,7 @@ def test_commands() -> None:
     """The first three commands, but for the installation, run as they stand; less is trained."""
     (block,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
     install, train, report = (shlex.split(line.removeprefix("$ "), comments=True) for line in block.splitlines())
-    assert install == ["pip", "install", "."]
+    assert install == ["pip", "install", "--no-compile", "."]
     for command in (train + ["--limit", "100", "--epochs", "1"], report + ["--limit", "20"]):
         assert command[0] == "netsim"
         done = CliRunner().invoke(app, command[1:])
