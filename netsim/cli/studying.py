@@ -152,8 +152,8 @@ of networks, with interval, effect and test, and STUDY-against.csv the rows of t
         return
     print_levels(frame)
     if compared is not None:
-        shown = ("strict_accuracy", "accuracy_change", "mean_decision_latency_ms")
-        print_comparison(compared[compared["measure"].isin(shown)])
+        measures = ("strict_accuracy", "accuracy_change", "mean_decision_latency_ms")
+        print_comparison(compared[compared["measure"].isin(measures)])
     print(*files, sep="\n")
 
 
