@@ -26,7 +26,7 @@ def test_start(capsys: pytest.CaptureFixture[str], only_pictures: Callable[..., 
     assert capsys.readouterr().out == shown
     exec(second, space)
     printed = capsys.readouterr().out
-    assert float(re.findall(r"strict_accuracy=([\d.]+)", printed)[0]) > 0.9
+    assert float(re.findall(r"strict accuracy ([\d.]+)%", printed)[0]) > 90
     assert {"runs", "spikes.csv", "report.html"} <= {path.name for path in Path().iterdir()}
 
 
