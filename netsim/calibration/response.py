@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from netsim.analysis.psp_fits import psp_fits
 from netsim.engines.brian2.own import OwnBrian2Engine
 from netsim.engines.protocol import Batch, Recorded
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, SpecificationError, warn_user
 from netsim.reprs import html_table, limited, short_repr
 from netsim.specification import PSP, Network, Projection
 from netsim.weights.layout import Weights, check_weights, kernel_name, weight_shapes
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 STEP = 1e-3
 """First weight of the measured synapse, added to the operating point."""
 _TRIALS = 10
+_UNEQUAL = 0.1
+"""Largest relative difference between the effects of a positive and a negative weight that is not reported."""
 _VISIBLE = 1e-7
 """Least response that is measured, as a share of the potential; rounding is far below."""
 
@@ -139,6 +141,11 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
     SpecificationError
         If there are too few breakpoints.
 
+    Warns
+    -----
+    UserWarning
+        If negative weights are more or less effective than positive ones, as with conductances.
+
     References
     ----------
     The response of potential to a weak synaptic event as the kernel of a neuron: Gerstner, Kistler, Naud and Paninski
@@ -200,8 +207,24 @@ def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, 
     if not response.any():
         raise DataError(f"{where} does not respond to a spike; check potentials in netsim.brian2_engine")
     time, response = time[:shared], response / step
+    if engine.network.weight_signs(projection) is None:
+        _compare_signs(where, response, _trace(engine, projection, weights, -step)[1], without, step)
     unit = engine.model.unit_of_response(projection)
     return Response(projection.name, time, response, _fit(time, response * tau, breakpoints), tau, unit)
+
+
+def _compare_signs(where: str, response: np.ndarray, weaker: np.ndarray, without: np.ndarray, step: float) -> None:
+    """Warn if a weaker synapse does not lower the potential as a stronger one raises it, as with conductances."""
+    shared = min(len(response), len(weaker), len(without))
+    lowered = (without[:shared] - weaker[:shared]) / step
+    raised = response[:shared]
+    size = float(raised @ raised)
+    ratio = float(lowered @ raised) / size if size > 0 else 1.0
+    if abs(ratio - 1) <= _UNEQUAL:
+        return
+    fact = f"{where} responds to a negative weight with {ratio:.2g} times the effect of a positive one"
+    scale = f"scale one of both in your equations, by {1 / ratio:.2g}" if ratio > 0 else "check the sign of its effect"
+    warn_user(f"{fact}, and the learner takes both for equal; {scale}, or measure at other weights")
 
 
 def _trace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 
 import brian2 as b2
@@ -147,3 +148,26 @@ def test_the_unit_is_printed_and_does_not_change_the_fit() -> None:
         if unit is b2.nA:
             assert "V per nA at 9.5 ms" in repr(fit)
     assert list(peaks.values()) == pytest.approx([peaks[1e-9]] * 3, rel=1e-3)
+
+
+def test_unequal_effects_of_both_signs_are_reported() -> None:
+    """With conductances, a negative weight acts by its own distance to the reversal potential."""
+    equations = "dv/dt = (g_e*(4 - v) + g_i*(E_i - v) - v)/(20*ms) : 1\ng_e : 1\ng_i : 1"
+    for reversal, equal in ((-1.0, False), (-4.0, True)):
+        pixels = b2.SpikeGeneratorGroup(4, [], [] * b2.ms)
+        namespace = {"E_i": reversal}
+        cells = b2.NeuronGroup(2, equations, threshold="v > 1", refractory="True", method="euler", namespace=namespace)
+        on_pre = "g_e_post += clip(w, 0, inf)\ng_i_post += clip(-w, 0, inf)"
+        synapses = b2.Synapses(pixels, cells, "w : 1", on_pre=on_pre)
+        synapses.connect()
+        layers = [netsim.Layer("cells", netsim.Dense(2))]
+        network = netsim.Network.chain("own", netsim.IntensityEncoder((2, 2, 1), 10.0), layers, 40.0)
+        groups = {"stimulus": pixels, "cells": cells}
+        engine = netsim.brian2_engine(network, b2.Network(pixels, cells, synapses), groups, {"cells": synapses})
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            netsim.fit_psp(engine)
+        texts = [str(each.message) for each in warned if "negative weight" in str(each.message)]
+        assert len(texts) == (not equal)
+        assert equal or "with 0.25 times the effect of a positive one" in texts[0]
+        assert equal or "scale one of both in your equations, by 4, or" in texts[0]
