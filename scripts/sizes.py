@@ -6,28 +6,28 @@ Sizes are those of the files that an installation without compiled modules conta
 """
 
 import importlib.metadata
-import re
 from functools import cache
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 FIXED = ("brian2", "numpy", "tonic", "pandas", "seaborn")
 """Packages that define what netsim is."""
 
 
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-INSTALLED = {_canonical(each.metadata["Name"]): each for each in importlib.metadata.distributions()}
+INSTALLED: dict[str, importlib.metadata.Distribution] = {
+    canonicalize_name(each.metadata["Name"]): each for each in importlib.metadata.distributions()
+}
 
 
 @cache
 def required(name: str) -> frozenset[str]:
     """Return the installed packages that a package requires, without extras."""
     asked = map(Requirement, INSTALLED[name].requires or [])
-    names = {_canonical(each.name) for each in asked if each.marker is None or each.marker.evaluate({"extra": ""})}
+    names = {
+        canonicalize_name(each.name) for each in asked if each.marker is None or each.marker.evaluate({"extra": ""})
+    }
     return frozenset(names & INSTALLED.keys())
 
 

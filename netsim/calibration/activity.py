@@ -11,7 +11,7 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Conversation, Engine, Latencies
 from netsim.errors import DataError, SpecificationError, warn_user
 from netsim.reprs import html_table, limited
-from netsim.specification import Delays, Network, Population, Projection
+from netsim.specification import Network, Population, Projection
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
 
@@ -21,7 +21,7 @@ _NEAR = 4.0  # factor within which the first guess of the spread meets the wante
 _QUARTILES = (0.25, 0.5, 0.75)
 _APART, _OUTPUTS_APART = 0.4, 0.1  # default distances of the quartiles, in encoding windows
 _ARRIVED = 0.9  # fraction of the sources' spikes that arrive by the default median
-_SHARPEST = 3.0  # the softmax tells latencies apart that differ by a third of the distance of the output quartiles
+_PER_QUARTILES = 3.0  # latencies that the softmax tells apart, per distance of the output quartiles
 _TIMES = 400  # samples of the response to a spike
 
 
@@ -142,10 +142,9 @@ def calibrate(
     [24, 24]
     """
     if quartiles is None:
-        t_max = network.encoder.t_max
-        quartiles = {each.name: _APART * t_max for each in network.integrating} | {
-            network.output.name: _OUTPUTS_APART * t_max
-        }
+        shares = dict.fromkeys((each.name for each in network.integrating), _APART)
+        shares[network.output.name] = _OUTPUTS_APART
+        quartiles = {name: share * network.encoder.t_max for name, share in shares.items()}
     wanted = {} if latency is None else _by_population(network, latency, "latency")
     apart = _by_population(network, quartiles, "quartiles")
     network = _telling_apart(network, apart[network.output.name])
@@ -154,7 +153,7 @@ def calibrate(
 
 def _telling_apart(network: Network, quartiles: float) -> Network:
     """Return the network with a softmax that is sharp enough for outputs with this distance of quartiles (ms)."""
-    learning, needed = network.learning, float(f"{_SHARPEST * network.encoder.t_max / quartiles:.3g}")
+    learning, needed = network.learning, float(f"{_PER_QUARTILES * network.encoder.t_max / quartiles:.3g}")
     if learning.targets != "softmax" or learning.sharpness >= needed:
         return network
     return dataclasses.replace(network, learning=dataclasses.replace(learning, sharpness=needed))
@@ -198,10 +197,9 @@ def _arrivals(network: Network, population: Population, latencies: Latencies) ->
         times = times[np.isfinite(times)]
         if not times.size:
             continue
-        delay = projection.delay.mean if isinstance(projection.delay, Delays) else projection.delay
         early, last = np.quantile(times, (_QUARTILES[0], _ARRIVED)).tolist()
-        late = max(late, last + delay)
-        peak = min(peak, early + delay + _rise(network, population, projection))
+        late = max(late, last + projection.mean_delay)
+        peak = min(peak, early + projection.mean_delay + _rise(network, population, projection))
     return late, peak
 
 

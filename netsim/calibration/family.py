@@ -142,7 +142,7 @@ def _check_objects(model: OwnNetwork) -> None:
 
 def _cell(model: OwnNetwork, population: Population, where: str) -> _Cell:
     """Return the constants of a population, or refuse its equations."""
-    group, name = _root(model.groups[population.name]), model._potentials.get(population.name, "v")
+    group, name = _root(model.groups[population.name]), model.name_of_potential(population.name)
     substituted = group.equations.get_substituted_expressions(group.variables)
     equations = {each: expression.code for each, expression in substituted if each in group.equations.diff_eq_names}
     _require(name in equations, where, f"{name} has no differential equation; name another in potentials")
@@ -253,7 +253,7 @@ def _scale(model: OwnNetwork, population: Population, cell: _Cell, scale: float)
     """Return the units of a population in mV and pA, or None if its variables have other dimensions."""
     variables = _root(model.groups[population.name]).variables
     current, (_, coupling) = next(iter(cell.currents.items()))
-    potential = variables[model._potentials.get(population.name, "v")].dim
+    potential = variables[model.name_of_potential(population.name)].dim
     if potential != b2.volt.dim or variables[current].dim != b2.amp.dim:
         return None
     return Scale(_rounded(scale * 1e3), _rounded(scale / coupling * 1e12), _rounded(cell.rest * 1e3))

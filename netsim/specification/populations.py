@@ -254,6 +254,11 @@ class Projection:
         return self.delays is not None and self.delays.learned
 
     @property
+    def mean_delay(self) -> float:
+        """Mean delay of a spike (ms)."""
+        return self.delay.mean if isinstance(self.delay, Delays) else self.delay
+
+    @property
     def asks_for_displacement(self) -> bool:
         """Whether learning needs displacements of arriving spikes, for layers below the source or for delays."""
         return self.source != STIMULUS or (self.learns_delays and self.is_delayed_per("axon"))

@@ -14,7 +14,7 @@ import numpy as np
 from netsim.engines import Batch, Conversation
 from netsim.measuring.potentials import Synaptic
 from netsim.seams import optimizers, targets
-from netsim.specification import Delays, InitialWeights, Network, Neurons, Population, Projection
+from netsim.specification import InitialWeights, Network, Neurons, Population, Projection
 from netsim.specification.grid import population_times
 from netsim.specification.phrases import GAP, T_MAX, names, number
 from netsim.training.measured_rates import STEP, STIMULI, describe_measured_rates, measured_rates
@@ -212,7 +212,7 @@ def _heard_until(network: Network, population: Population) -> float:
     until = []
     for projection in network.outgoing(population.name):
         target = network.population(projection.target)
-        delay = projection.delay.mean if isinstance(projection.delay, Delays) else projection.delay
+        delay = projection.mean_delay
         if target.integrates:
             times = population_times(network, target, network.training.dt)
             until.append(min(times.gate, times.end) - delay)

@@ -218,7 +218,7 @@ def open_training(
         optimizers[network.learning.optimizer].from_network(network)
     begun = None if not resume or is_free(path) else open_run(path)
     if begun is not None:
-        _refuse_other_options(begun, network, {"seed": seed, "limit": limit}, plugins, begun_with)
+        former = _resumable(begun, network, {"seed": seed, "limit": limit}, plugins, begun_with)
         known = begun.record()
         data_dir = data_dir or (str(begun.data) if begun.data.is_dir() else known.get("data_dir"))
         if changed := changed_versions(known):
@@ -262,8 +262,8 @@ def open_training(
         folder = create_run(path, network, described_run, kept=kept)
     else:
         folder = begun
-        if _extends(folder.network(), network):
-            _extend(folder, network, len(training), on_warning)
+        if _extends(former, network):
+            _extend(folder, former, network, len(training), on_warning)
     parts = learner, optimizer, constraints, targets, pretrained
     run = TrainingRun(folder, network, seed, training, validation, engine, *parts)
     run._recorded.update(vars(run))
@@ -290,14 +290,14 @@ def _with_data(network: Network, data: Dataset | None) -> Network:
     return dataclasses.replace(network, training=dataclasses.replace(network.training, dataset=named))
 
 
-def _refuse_other_options(
+def _resumable(
     folder: RunFolder,
     network: Network,
     options: dict[str, Any],
     plugins: list[dict[str, Any]],
     begun_with: dict[str, Any],
-) -> None:
-    """Refuse to resume a run with another network, other options, plug-ins or pretrained weights."""
+) -> Network:
+    """Return the network of a run. Refuse another network, other options, plug-ins or pretrained weights."""
     path, known, former = folder.path, folder.record(), folder.network()
     if "imported" in known:
         raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
@@ -313,6 +313,7 @@ def _refuse_other_options(
         raise RunError(f"{path}: {changed}; restore it, or choose another --out")
     if {key: known.get(key) for key in begun_with} != begun_with:
         raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
+    return former
 
 
 def _engine_of(network: Network, engine: Engine | None) -> Engine:
@@ -329,9 +330,11 @@ def _engine_of(network: Network, engine: Engine | None) -> Engine:
     return engine
 
 
-def _extend(folder: RunFolder, network: Network, stimuli: int, on_warning: Callable[[str], None]) -> None:
-    """Extend a run to the epochs of a network. Warn if its rates differ from those of a longer training."""
-    path, former, epochs = folder.path, folder.network(), network.training.epochs
+def _extend(
+    folder: RunFolder, former: Network, network: Network, stimuli: int, on_warning: Callable[[str], None]
+) -> None:
+    """Extend a run to the epochs of a network. Warn if a training of this length from the start had other rates."""
+    path, epochs = folder.path, network.training.epochs
     exact = not folder.checkpoint.exists() or _rates_agree(former, network, stimuli)
     if not exact:
         depends = f"{path}: its schedule {network.learning.schedule} depends on the"

@@ -249,11 +249,15 @@ class OwnNetwork:
         """Return the live potentials of a population, for all copies in sequence."""
         self._check_potential(population, required=True)
         group = self.groups[population]
-        return group.variables[self._potentials.get(population, "v")].get_value()[_extent(group)]
+        return group.variables[self.name_of_potential(population)].get_value()[_extent(group)]
+
+    def name_of_potential(self, population: str) -> str:
+        """Return the variable with the potential of a population."""
+        return self._potentials.get(population, "v")
 
     def _check_potential(self, population: str, required: bool) -> None:
         """Refuse a potential that Brian2 does not store. Models without potentials called v are fine until recorded."""
-        group, name = self.groups[population], self._potentials.get(population, "v")
+        group, name = self.groups[population], self.name_of_potential(population)
         stored = isinstance(group.variables.get(name), ArrayVariable)
         computed = " (it is a subexpression)" * (name in group.variables)
         wrong = f"{name!r} is no state variable of {group.name}{computed}; name another"
@@ -262,7 +266,7 @@ class OwnNetwork:
     def unit_of_response(self, projection: Projection) -> str:
         """Return the unit of a potential for a weight of 1, such as ``V per pA``, or an empty text."""
         group = self.groups[projection.target]
-        potential = group.variables[self._potentials.get(projection.target, "v")].dim
+        potential = group.variables[self.name_of_potential(projection.target)].dim
         weights, unit, _ = self._kernels[projection.name]
         if potential.is_dimensionless and weights.dim.is_dimensionless:
             return ""
