@@ -22,11 +22,13 @@ def one_line(text: str) -> str:
 def nearest(word: object, known: Iterable[str], before: str = "", after: str = "") -> str:
     """Return the hint ``; did you mean 'x'?``, or a list of known names (of many, the first).
 
-    `before` and `after` complete the name to the full path of a key.
+    `before` and `after` complete the name to the full path of a key. For ``learning_rate``, ``rate`` is nearest.
     """
     names = {name.lower(): name for name in known}
     shown = [*names.values()][:_MOST] + ["..."] * (len(names) > _MOST)
-    close = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.5)
+    word = str(word).lower()
+    last = word.rpartition("_")[2]
+    close = [last] if last in names else difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"; did you mean {before + names[close[0]] + after!r}?" if close else f"; known are {', '.join(shown)}"
 
 

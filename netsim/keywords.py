@@ -55,8 +55,7 @@ def _hint(function: Callable[..., Any], given: dict[str, Any]) -> str:
     if not unknown:
         return ""
     known = [name for name in parameters if name != "self"]
-    last = unknown[0].rpartition("_")[2]  # such as `rate` of `learning_rate`
-    return f"; did you mean {last!r}?" if last in known else nearest(unknown[0], known)
+    return nearest(unknown[0], known)
 
 
 def _hint_in_class(cls: Any) -> None:

@@ -164,6 +164,7 @@ def test_a_pooling_neuron_has_no_potential(netsim: Netsim, digits_toml: str, tmp
     ("old", "new", "words"),
     [
         ("rate =", "rte =", ["learning.rte", "did you mean 'learning.rate'"]),
+        ("rate =", "learning_rate =", ["learning.learning_rate", "did you mean 'learning.rate'"]),
         ("[training]", "[trianing]", ["trianing", "did you mean 'training'"]),
         (
             "threshold = 2.0",
