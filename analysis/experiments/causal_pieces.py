@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from netsim.analysis.experiments.figures import bars, style_of
+from netsim.analysis.experiments.figures import bars, reaches, style_of
 from netsim.analysis.experiments.tables import Interval, interval
 from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
 
@@ -30,9 +30,13 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     rows = []
     groups: Any = table.groupby(["mean", "spread"], sort=False)
     for (mean, spread), group in groups:
-        shown = (interval(group["pieces"]).shown("{:.0f}"), interval(100 * group["firing"]).shown("{:.0f}"))
-        rows.append((f"{mean:g}", f"{spread:g}", *shown, interval(100 * group["accuracy"]).shown("{:.1f}")))
+        pieces, firing = interval(group["pieces"]).shown("{:.0f}"), _percentage(group["firing"]).shown("{:.0f}")
+        rows.append((f"{mean:g}", f"{spread:g}", pieces, firing, _percentage(group["accuracy"]).shown("{:.1f}")))
     return tuple(rows)
+
+
+def _percentage(fractions: pd.Series) -> Interval:
+    return interval(100 * fractions).of_fraction(100)
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -45,17 +49,18 @@ def draw(table: pd.DataFrame) -> Figure:
         left, middle, right = axes
         for number, (mean, colour) in enumerate(zip(means, colours(len(means)), strict=True)):
             by_spread: Any = table[table["mean"] == mean].groupby("spread")
-            accuracy = [interval(100 * rows["accuracy"]) for _, rows in by_spread]
+            accuracy = [_percentage(rows["accuracy"]) for _, rows in by_spread]
             style = style_of(number, colour) | {"linestyle": "none"}
-            for panel, column, factor in ((left, "pieces", 1), (middle, "firing", 100)):
-                estimates = [interval(factor * rows[column]) for _, rows in by_spread]
-                half = [each.high - each.mean if each.seeds > 1 else 0.0 for each in estimates]
+            for panel, column, estimated in ((left, "pieces", interval), (middle, "firing", _percentage)):
+                estimates = [estimated(rows[column]) for _, rows in by_spread]
+                across = reaches(estimates)
                 label = f"{mean:g}" if panel is left else None
-                bars(panel, [each.mean for each in estimates], accuracy, xerr=half, label=label, **style)
+                bars(panel, [each.mean for each in estimates], accuracy, xerr=across, label=label, **style)
         left.set(xlabel="causal pieces per output neuron", ylabel="test accuracy (%)")
         if table["pieces"].min() > 0:
             left.set_xscale("log")
-            left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            few = table["pieces"].max() < 100 * table["pieces"].min()
+            left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
             left.xaxis.set_major_formatter("{x:g}")
             left.xaxis.set_minor_locator(NullLocator())
         middle.set(xlabel="hidden neurons that fire (%)", ylabel="test accuracy (%)")

@@ -21,13 +21,16 @@ def beside(number: int, count: int, distance: float) -> float:
     return (number - (count - 1) / 2) * distance
 
 
+def reaches(estimates: Sequence[Interval]) -> list[list[float]]:
+    """Return how far the bars of means reach down and up; those of a single seed have no length."""
+    ends = [(each.mean - each.low, each.high - each.mean) if each.seeds > 1 else (0.0, 0.0) for each in estimates]
+    return [[down for down, _ in ends], [up for _, up in ends]]
+
+
 def bars(axes: Axes, places: Sequence[float], estimates: Sequence[Interval], **style: Any) -> None:
     """Draw means with their intervals; a mean of a single seed has none."""
-    below, above = (
-        [abs(bound - each.mean) if each.seeds > 1 else 0.0 for each, bound in zip(estimates, bounds, strict=True)]
-        for bounds in ([each.low for each in estimates], [each.high for each in estimates])
-    )
-    axes.errorbar(places, [each.mean for each in estimates], [below, above], elinewidth=0.8, capsize=2, **style)
+    means = [each.mean for each in estimates]
+    axes.errorbar(places, means, reaches(estimates), elinewidth=0.8, capsize=2, **style)
 
 
 def curve(axes: Axes, rows: pd.DataFrame, x: str, y: str, scale: float = 1.0, **style: Any) -> None:
