@@ -11,10 +11,12 @@ from typer import Argument, Option
 from netsim.cli import options
 from netsim.cli.terminal import counting, new_table, print_json, print_table
 from netsim.errors import SpecificationError
+from netsim.specification.phrases import names
 
 if TYPE_CHECKING:
     from netsim.measuring.checking import Check
     from netsim.runs.model import Model
+    from netsim.specification import Network
 
 
 def check(
@@ -70,19 +72,27 @@ def print_proposal(result: Check, model: Model) -> None:
     if not result.proposed:
         if model.origin != "initial":
             reason = "the weights are trained; check the preset or TOML file"
-        elif not model.network.learning.fitted:
-            reason = "learning.fitted = false; remove it, then run --fix again"
         else:
-            reason = (
-                "each population has weights of its own, or the engine has neurons of its own;"
-                " remove initial from the projections (or layers), then run --fix again"
-            )
+            reason = _why_not_fitted(model.network)
         print(f"no initial weights to propose: {reason}")
         return
     print("initial weights that fit; write them into the projection (or layer) of this name to keep them:")
     for name, initial in result.proposed.items():
         bias = f", bias = {initial.bias:g}" if initial.bias else ""
         print(f"{name}: initial = {{ spread = {initial.spread:g}{bias} }}")
+
+
+def _why_not_fitted(network: Network) -> str:
+    """Return why no initial weights of a network are fitted, with everything that has to be changed."""
+    from netsim.measuring.advice import projections_with_initial
+
+    given = projections_with_initial(network, network.projections)
+    keys = [*["learning.fitted = false"] * (not network.learning.fitted), *(f"initial of {name}" for name in given)]
+    if keys:
+        return f"remove {names(keys)}, then run --fix again"
+    return (
+        "weights are static or listed, or the engine has neurons of its own, for which netsim.calibrate finds weights"
+    )
 
 
 def print_check(model: str, origin: str, result: Check) -> None:

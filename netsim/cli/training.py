@@ -158,7 +158,7 @@ def print_reproduction(reproduction: Reproduction) -> None:
 def sweep(
     plan_file: Annotated[
         Path,
-        Argument(metavar="FILE.toml", help="Base network, grid or random draws, and seeds; see docs/howto/sweeps.md."),
+        Argument(metavar="FILE.toml", help="Base network, grid or random draws, seeds; Sweeps in the manual."),
     ],
     out: Annotated[Path | None, Option(metavar="DIR", help="New folder of the sweep; by default sweeps/FILE.")] = None,
     workers: Annotated[

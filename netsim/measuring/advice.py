@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from netsim.measuring.health import ROUNDING, BatchHealth, PopulationHealth, ProjectionHealth
-from netsim.specification import STIMULUS, Network, Population
+from netsim.specification import STIMULUS, InitialWeights, Learning, Network, Population, Projection
+from netsim.specification.phrases import names
 
 MOSTLY_SILENT = 0.95
 """Fraction of silent neurons above which a population without competition is reported."""
@@ -163,9 +164,26 @@ def _silence(network: Network, population: Population, health: PopulationHealth,
 def stronger(network: Network, population: Population) -> str:
     """Return a remedy that makes a population fire."""
     remedy = f"raise {_initial(population)} of the projections onto it, or lower its threshold"
-    if not (network.learning.fitted or network.weighting.is_binary):
-        remedy = f"set learning.fitted = true, so that training begins with fitted weights, or {remedy}"
+    steps = [] if network.weighting.is_binary else _steps_to_fit(network, population)
+    if steps:
+        remedy = f"{' and '.join(steps)}, so that training begins with fitted weights, or {remedy}"
     return f"{remedy} ({_threshold(population)})"
+
+
+def _steps_to_fit(network: Network, population: Population) -> list[str]:
+    """Return what to change so that the initial weights onto a population are fitted. Empty if they are."""
+    given = projections_with_initial(network, network.incoming(population.name))
+    steps = [f"remove initial of {names(given)}"] if given else []
+    if not network.learning.fitted:
+        steps.append("set learning.fitted = true")
+        if network.learning.rate > Learning.rate:
+            steps.append(f"learning.rate = {Learning.rate:g} (now {network.learning.rate:g})")
+    return steps
+
+
+def projections_with_initial(network: Network, projections: Iterable[Projection]) -> list[str]:
+    """Return the plastic projections with a distribution of initial weights of their own, which is not fitted."""
+    return [each.name for each in projections if each.plastic and each.initial != InitialWeights()]
 
 
 def weaker(population: Population) -> str:

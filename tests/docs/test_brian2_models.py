@@ -16,7 +16,7 @@ from netsim.seams import engines
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "howto" / "brian2_models.md").read_text(encoding="utf-8")
-(PROGRAM,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+PROGRAM, EXACT = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 pytestmark = pytest.mark.usefixtures("brian2_compiles_nothing")
 
 FEWER = {
@@ -45,6 +45,14 @@ def test_the_program_learns() -> None:
     np.testing.assert_allclose(medians, 30.0, atol=1.0)
     with Image.open("psp.png") as drawn, Image.open(DOCS / "howto" / "brian2_models" / "psp.png") as shown:
         assert drawn.size == shown.size
+
+
+@pytest.mark.nightly  # ten seconds of a processor
+def test_the_program_of_exact_neurons_learns() -> None:
+    names: dict[str, Any] = {}
+    exec(EXACT.replace("copies = 50", "copies = 20").replace("epochs=15", "epochs=3"), names)
+    for engine in (None, names["engine"]):
+        assert netsim.evaluate("runs/exact", engine=engine, limit=100).strict_accuracy > 0.8
 
 
 def test_the_plug_in_of_the_page_makes_an_engine() -> None:

@@ -16,12 +16,14 @@ TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "settings.md").read_text(
 
 
 def test_defaults() -> None:
-    rows = re.findall(r"^\| `(\w+)\.(\w+)` \|.*\| ([^|]+) \|$", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)\.(\w+)` \|.*\| ([^|]+) \| ([^|]+) \|$", TEXT, re.MULTILINE)
     assert len(rows) > 5
-    for table, key, shown in rows:
+    digits = netsim.load_preset("digits")
+    for table, key, *shown in rows:
         settings = {"learning": netsim.Learning, "training": netsim.Training}[table]
         default = {field.name: field.default for field in dataclasses.fields(settings)}[key]
-        assert shown == (default if isinstance(default, str) else f"{default:g}"), key
+        values = (default, getattr(getattr(digits, table), key))
+        assert shown == [value if isinstance(value, str) else f"{value:g}" for value in values], key
 
 
 def test_programs(capsys: pytest.CaptureFixture[str]) -> None:

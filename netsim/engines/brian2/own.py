@@ -411,6 +411,8 @@ def _pair(given: Any) -> tuple[Any, ...]:
 def _location(where: str, given: Any) -> Place:
     """Return object, variable and unit. Variable and unit are optional in `given`."""
     parts = _pair(given)
+    few = len(parts) <= 3
+    _require(few, where, 'give "bias" or ("bias", unit), or for weights synapses or (synapses, "w", unit)')
     owner, name, unit = parts + ("w", None)[len(parts) - 1 :]
     variables = getattr(owner, "variables", {})
     known = [key for key, variable in variables.items() if isinstance(variable, ArrayVariable)]
