@@ -11,7 +11,6 @@ from typer import Argument, Option
 from netsim.cli import options
 from netsim.cli.terminal import counting, new_table, print_json, print_table
 from netsim.errors import SpecificationError
-from netsim.specification.phrases import names
 
 if TYPE_CHECKING:
     from netsim.measuring.checking import Check
@@ -85,6 +84,7 @@ def print_proposal(result: Check, model: Model) -> None:
 def _why_not_fitted(network: Network) -> str:
     """Return why no initial weights of a network are fitted, with everything that has to be changed."""
     from netsim.measuring.advice import projections_with_initial
+    from netsim.specification.phrases import names
 
     given = projections_with_initial(network, network.projections)
     keys = [*["learning.fitted = false"] * (not network.learning.fitted), *(f"initial of {name}" for name in given)]

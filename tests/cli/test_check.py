@@ -44,7 +44,7 @@ def test_what_is_wrong_is_said(netsim: Netsim) -> None:
     _write(threshold=1e6)
     done = netsim("check", "mine.toml", "--limit", 10)
     assert done.code == 0
-    assert "hidden: no neuron fires; remove initial of `hidden`, so that training begins with fitted weights, or raise" in done.out
+    assert "hidden: no neuron fires; remove initial of `hidden`, so that training begins with fitted" in done.out
     assert "no problem found" not in done.out
     checked = netsim("check", "mine.toml", "--limit", 10, "--json").json()
     assert checked["presentations"] == 10
