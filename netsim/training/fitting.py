@@ -22,7 +22,7 @@ from netsim.weights.binary import forward_weights
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
 _FIRE = 0.6  # target fraction of hidden neurons that fire in their window
-_AT_ONSET = 0.03  # largest fraction of hidden neurons that fire at the onset
+_AT_ONSET = 0.03  # largest fraction of neurons that fire at the onset; of outputs, if they have no biases
 _OUTPUTS_AT = 0.4  # target time of output spikes, as a fraction of the output window
 _FREE_AT = 1.5  # target time of neurons without a window, in encoding windows
 _FREE_SPREAD = 0.2  # target standard deviation of their latencies, in encoding windows
@@ -324,10 +324,9 @@ class _Potentials(NamedTuple):
             return bool((latencies <= window.onset).mean() > _AT_ONSET)
         return bool(latencies.std(axis=0).mean() > window.spread)
 
-    def share_in_time(self, potentials: np.ndarray) -> float:
-        """Return the fraction of neurons that fire in time."""
-        latencies = self.latencies(potentials, self.biases(potentials))
-        return float((latencies <= self.window.times[self.window.last]).mean())
+    def share_until(self, potentials: np.ndarray, time: float) -> float:
+        """Return the fraction of neurons that fire until a time (ms)."""
+        return float((self.latencies(potentials, self.biases(potentials)) <= time).mean())
 
 
 def _largest_effect(neurons: Neurons, projection: Projection, until: float) -> float:
@@ -359,10 +358,13 @@ def _fit_population(network: Network, potentials: _Potentials, weights: Weights,
 
 def _without_bias(potentials: _Potentials, some: np.ndarray, scale: float) -> tuple[float, float]:
     """Return scales of all weights and of inhibition with which enough neurons without biases fire in time."""
-    wanted = _ENOUGH * potentials.window.share
+    window, wanted = potentials.window, _ENOUGH * potentials.window.share
 
     def fire(each: np.ndarray) -> bool:
-        return potentials.share_in_time(each) >= wanted
+        return potentials.share_until(each, window.times[window.last]) >= wanted
+
+    def fire_later(each: np.ndarray) -> bool:
+        return potentials.share_until(each, window.times[-1]) >= wanted
 
     if fire(some * scale):
         return scale, 1.0
@@ -371,9 +373,15 @@ def _without_bias(potentials: _Potentials, some: np.ndarray, scale: float) -> tu
         less = some - (1 - weaker) * inhibition
         if inhibition.any() and fire(less * scale):
             return scale, weaker
+    before = scale
     for strength in np.geomspace(2.0, 1e4, 13).tolist():
-        if fire(some * scale * strength):
+        stronger = some * scale * strength
+        # neurons at the onset learn nothing, and those that fire late will learn to fire earlier
+        if potentials.share_until(stronger, window.onset) > _AT_ONSET and fire_later(some * before):
+            return before, 1.0
+        if fire(stronger):
             return scale * strength, 1.0
+        before = scale * strength
     return scale, 1.0
 
 

@@ -186,6 +186,28 @@ def test_the_unit_of_weights_and_thresholds_does_not_matter(regime: str) -> None
     np.testing.assert_allclose(also["output"][both], latencies["output"][both], atol=0.5)
 
 
+@pytest.mark.parametrize("regime", ["phased", "staggered"])
+def test_outputs_without_biases_do_not_begin_at_their_onset(regime: str) -> None:
+    layers = [
+        netsim.Layer(name, Dense(size), neurons(regime, depth, bias=False))
+        for name, size, depth in (("hidden", 40, 1), ("output", 10, 3))
+    ]
+    training = Training("digits", validation=180)
+    network = Network.chain("unbiased", IntensityEncoder((8, 8, 1), T_MAX), layers, 8 * T_MAX, training=training)
+    for seed in range(8):
+        health = netsim.check(network, seed=seed, limit=100).populations[-1]
+        assert health.at_onset < 0.15, seed
+        assert health.silent < 0.75, seed
+
+
+def test_outputs_that_only_synapses_reach_are_not_left_silent() -> None:
+    gated = Neurons("phased", threshold=2.0, tau=T_MAX, onset=T_MAX, end=3 * T_MAX, drive=0.01)
+    layer = netsim.Layer("output", Dense(10), gated)
+    training = Training("digits", validation=180)
+    network = Network.chain("undriven", IntensityEncoder((8, 8, 1), T_MAX), [layer], 4 * T_MAX, training=training)
+    assert all(netsim.check(network, seed=seed, limit=100).populations[-1].silent < 0.8 for seed in range(4))
+
+
 def test_a_step_onto_many_active_neurons_is_smaller() -> None:
     few, many = (fitted(graph("phased", size=size))[0].rates for size in (20, 160))
     assert many["output.kernel"] < few["output.kernel"] / 2
