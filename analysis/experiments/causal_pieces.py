@@ -22,7 +22,8 @@ def _correlations(table: pd.DataFrame, column: str) -> pd.Series:
 
 def correlation(table: pd.DataFrame, column: str) -> Interval:
     """Spearman's rank correlation of a column and accuracy over initializations, as a mean over seeds."""
-    return interval(_correlations(table, column))
+    found = interval(_correlations(table, column))
+    return found._replace(low=max(found.low, -1.0), high=min(found.high, 1.0)) if found.seeds > 1 else found
 
 
 def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -67,7 +68,7 @@ def draw(table: pd.DataFrame) -> Figure:
         for position, column in enumerate(_PREDICTORS):
             of_seeds = _correlations(table, column)
             right.plot([position - 0.15] * len(of_seeds), of_seeds, "o", color=FAINT, markersize=2.5)
-            bars(right, [position + 0.1], [interval(of_seeds)], **style_of(0, "0.15"))
+            bars(right, [position + 0.1], [correlation(table, column)], **style_of(0, "0.15"))
         right.axhline(0.5, color=FAINT, linestyle=":", linewidth=0.8, zorder=0)
         right.axhline(0.0, color=FAINT, linewidth=0.5, zorder=0)
         right.set_xticks(range(len(_PREDICTORS)), list(_PREDICTORS.values()))
