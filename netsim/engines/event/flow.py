@@ -1,31 +1,57 @@
 """Populations whose potentials leak: families with rates (`netsim.specification.families`).
 
-Between events all neurons of a population follow the same two functions. One interval therefore needs three numbers for
-the whole population. A bound on the potential skips neurons that cannot reach threshold within the interval. Only for
-the others is the crossing computed (`netsim.numerics.flows.crossing`).
+Between two spikes, all neurons of a population follow the same two functions. A step between spikes therefore needs
+four numbers for the whole population, which are computed once. Neighbouring neurons then take all steps together, in
+vectors (`netsim.numerics.vectors`). A bound on the potential skips neurons that cannot reach threshold within a step.
+Only for the others is the crossing computed (`netsim.numerics.flows`).
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from netsim.engines.event.clock import Clock, Dynamics
-from netsim.engines.event.windows import FirstSpikes, biases
+from netsim.engines.event.sweep import (
+    AHEAD,
+    Blocks,
+    Fields,
+    Layout,
+    Queue,
+    empty_queue,
+    fields_of,
+    queue_breakpoints,
+)
+from netsim.engines.event.windows import FirstSpikes, biases, convert, in_type
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.flows import crossing, crossing_before, interval, potential_after
-from netsim.numerics.order import bits_of, in_order_of_time
-from netsim.numerics.receptive_fields import gather_field
+from netsim.numerics.flows import by_constant, crossing, crossing_before, interval, potential_after
+from netsim.numerics.psp import Breakpoints
+from netsim.numerics.vectors import (
+    broadcast,
+    count_at_least,
+    from_a_line,
+    load,
+    maybe_positive,
+    prefetch,
+    store,
+    where_at_least,
+)
 from netsim.specification import Network, Population, Rates, Window
 from netsim.weights.layout import Weights, kernel_name
 
 DOUBLE = np.dtype(np.float64)
 _PIECE = 0.5
-"""Longest interval in which crossings are sought, in the longer of the two time constants."""
+"""Longest step in the shorter of the two time constants. Short steps have better bounds."""
+_PIECES = 16
+"""Number of such steps after a spike. The current has vanished after them, so the rest is a single step."""
 _SAFE = 1 + 1e-12
 """Factor of a bound that covers its rounding error."""
-_DONE = -1e200
-"""Potential of neurons that have fired; far below any threshold."""
+_AT_ONCE = Breakpoints(np.zeros(1), np.ones(1))
+"""Spikes are queued with their arrival times."""
+
+# "contract" allows fused multiply-add; infinities keep their meaning
+_njit = compiled_with(fastmath={"contract"})
 
 
 class Flow(NamedTuple):
@@ -63,6 +89,23 @@ def thresholds_of(
     return common + (thresholds.ravel().astype(DOUBLE) - population.dynamics.threshold) * per_threshold
 
 
+class Steps(NamedTuple):
+    """The steps of the neurons at each position, from spike to spike. Shapes begin with (presentations, rows, columns).
+
+    The first `early` rows of `factors` belong to spikes up to the onset: their effects on potential and current at the
+    onset. The other rows up to `counts` belong to steps: the share of the potential that is kept, the effects of a
+    constant current and of the synaptic current on the potential, and the share of the synaptic current that is kept.
+    `begins` are the times at which steps begin, and the end of the last step. `ends` are the numbers of queued spikes
+    that arrive up to the end of a step.
+    """
+
+    early: np.ndarray
+    counts: np.ndarray
+    begins: np.ndarray
+    factors: np.ndarray
+    ends: np.ndarray
+
+
 class FlowSweep:
     """A population whose projections are all dense, or one window, without loops. Arithmetic has double precision."""
 
@@ -80,6 +123,12 @@ class FlowSweep:
             self.window = self.window._replace(source=(1, 1, inputs))
         self.dynamics = clock.dynamics(population)
         self.flow = flow_of(clock, population)
+        self._layout = Layout(self.window.shape, DOUBLE)
+        self._fields = fields_of(self.window)
+        fastest = max(self.flow.leak, self.flow.decay)
+        self._longest = _PIECE / fastest if fastest > 0 else np.inf
+        if self.flow.whole_steps:
+            self._longest = np.ceil(self._longest)
 
     @staticmethod
     def suits(network: Network, population: Population) -> bool:
@@ -95,185 +144,225 @@ class FlowSweep:
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
         kernels = [weights[kernel_name(projection)] for projection in self.incoming]
-        kernel = np.concatenate([part.reshape(-1, part.shape[-1]).astype(DOUBLE) for part in kernels])
-        rows, columns, maps = self.window.shape
+        parts = [np.ascontiguousarray(part, DOUBLE).reshape(-1, part.shape[-1]) for part in kernels]
+        kernel = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        maps = self.window.shape[2]
         bias = biases(self.population, weights, DOUBLE, maps)
-        threshold = thresholds_of(self.clock, self.population, self.dynamics, thresholds).reshape(-1, maps)
+        shape = (1, 1, maps) if thresholds is None else self.window.shape
+        threshold = thresholds_of(self.clock, self.population, self.dynamics, thresholds)
+        threshold = threshold[:maps] if thresholds is None else threshold
+        # potentials are relative to the threshold, so that the leak adds a constant current
+        potentials = -threshold.reshape(shape)
+        steady = bias + self.flow.leak * potentials if self.flow.leak > 0 else np.broadcast_to(bias, shape)
+        layout = self._layout
+        blocks = Blocks(
+            layout.first,
+            *layout.weights(kernel),
+            layout.by_block(bias, 0.0, DOUBLE),
+            layout.by_block(potentials, -np.inf, DOUBLE),
+        )
+        return partial(self._sweep, blocks, layout.by_block(steady, 0.0, DOUBLE))
 
-        def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            count = len(spikes)
-            times = np.concatenate([np.asarray(part, DOUBLE).reshape(count, -1) for part in arriving], axis=1)
-            result = np.empty((count, rows * columns, maps))
-            shaped = times.reshape(count, *self.window.source)
-            _sweep(shaped, kernel, bias, threshold, self.flow, self.window, bits_of(DOUBLE), result)
-            spikes[...] = result.reshape(spikes.shape)
+    def _sweep(self, blocks: Blocks, steady: np.ndarray, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+        if self.flow.onset >= self.flow.end:
+            spikes[...] = np.inf
+            return
+        count = len(spikes)
+        parts = [np.asarray(part, DOUBLE).reshape(count, -1) for part in arriving]
+        times = np.ascontiguousarray(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))
+        maps = times.reshape(count, *self.window.source)
+        queue = empty_queue(self.window, 1, self._layout.in_place, DOUBLE)
+        shaped = spikes.reshape(-1, *self.window.shape)
+        result = in_type(shaped, DOUBLE)
+        _first_spikes(
+            maps,
+            (maps + 0.0).view(np.uint64),
+            _AT_ONCE,
+            self._fields,
+            queue,
+            self._empty_steps(queue),
+            blocks,
+            steady,
+            self.flow,
+            self._longest,
+            result,
+        )
+        convert(result, shaped)
 
-        return first_spikes
+    def _empty_steps(self, queue: Queue) -> Steps:
+        *shape, spikes = queue.times.shape
+        gaps = spikes + 1
+        pieces = min(int((self.flow.end - self.flow.onset) // self._longest) + 1, _PIECES * gaps)
+        room = gaps + pieces
+        return Steps(
+            np.empty(shape, np.int64),
+            np.empty(shape, np.int64),
+            np.empty((*shape, room + 1)),
+            np.empty((*shape, room, 4)),
+            np.empty((*shape, room), np.int32),
+        )
 
 
 def _is_dense(window: Window) -> bool:
     return window.shape[:2] == (1, 1) and window.source[:2] == (1, 1)
 
 
-@compiled
-def _sweep(
-    times: np.ndarray,
-    kernel: np.ndarray,
-    bias: np.ndarray,
-    threshold: np.ndarray,
-    flow: Flow,
-    window: Window,
+@_njit
+def _first_spikes(
+    maps: np.ndarray,
     bits: np.ndarray,
+    at_once: Breakpoints,
+    fields: Fields,
+    queue: Queue,
+    steps: Steps,
+    blocks: Blocks,
+    steady: np.ndarray,
+    flow: Flow,
+    longest: float,
     spikes: np.ndarray,
 ) -> None:
-    """Write first spikes, shape (presentations, positions, maps), ``inf`` for silence."""
-    columns = window.shape[1]
-    seen = np.empty(len(kernel))
-    rests, room = np.empty(bias.size), np.empty((5, bias.size))
-    for b in range(len(times)):
-        for position in range(spikes.shape[1]):
-            row, column = position // columns, position % columns
-            gather_field(times, b, row, column, window.size, window.stride, window.padding, seen)
-            order = in_order_of_time(seen, seen.view(bits.dtype), flow.end)
-            fired = spikes[b, position]
-            _follow(seen, order, kernel, bias, threshold[position], flow, rests, room, fired)
+    """Write first spikes, ``inf`` for silence, in groups of presentations that fit the queue."""
+    together = len(queue.counts)
+    for first in range(0, len(maps), together):
+        part = slice(first, first + together)
+        queue_breakpoints(maps[part], bits[part], flow.end, at_once, fields, queue)
+        _plan(len(maps[part]), queue, flow, longest, steps)
+        _sweep(queue, steps, blocks, steady, flow, spikes[part])
 
 
 @compiled
-def _follow(
-    times: np.ndarray,
-    order: np.ndarray,
-    kernel: np.ndarray,
-    bias: np.ndarray,
-    threshold: np.ndarray,
-    flow: Flow,
-    rests: np.ndarray,
-    room: np.ndarray,
-    spikes: np.ndarray,
-) -> None:
-    """Follow the neurons of one position from spike to spike. `room` has five rows."""
-    potentials, currents, later, fading, bounds = room[0], room[1], room[2], room[3], room[4]
-    neurons, fired, now, position = spikes.size, 0, 0.0, 0
-    opened = flow.onset <= 0
-    for j in range(neurons):
-        potentials[j], currents[j], spikes[j] = 0.0, 0.0, np.inf
-        rests[j] = bias[j] + flow.drive if opened else bias[j]
-    slowest = min(flow.leak, flow.decay)
-    longest = max(1.0, np.ceil(_PIECE / slowest)) if slowest > 0 else np.inf
-    while True:
-        until = times[order[position]] if position < order.size else flow.end
-        if not opened and flow.onset <= until:
-            until = flow.onset
-        span = until - now
-        if span > 0:
-            rise, push, fade = interval(flow.leak, flow.decay, span)
-            near = _advance(rise, push, fade, flow.leak, threshold, potentials, currents, rests, later, fading, bounds)
-            if opened and near:
-                if span > longest:  # the bound and the first guess of a crossing are better in short intervals
-                    until, span = now + longest, longest
-                    rise, push, fade = interval(flow.leak, flow.decay, span)
-                    near = _advance(
-                        rise, push, fade, flow.leak, threshold, potentials, currents, rests, later, fading, bounds
-                    )
-                fired += _fire(now, until, threshold, flow, potentials, currents, rests, spikes, later, bounds)
-            potentials, later = later, potentials
-            currents, fading = fading, currents
-            now = until
-            if fired == neurons:
-                return
-            if opened and until < (times[order[position]] if position < order.size else flow.end):
-                continue
-        if not opened and now >= flow.onset:
-            opened = True
-            for j in range(neurons):
-                rests[j] = bias[j] + flow.drive
-                if potentials[j] >= threshold[j] and now < flow.end:
-                    spikes[j] = now
-                    fired += 1
-            continue
-        if position == order.size or fired == neurons:
-            return
-        _add(kernel[order[position]], currents)
-        position += 1
+def _plan(presentations: int, queue: Queue, flow: Flow, longest: float, steps: Steps) -> None:
+    """Write the steps of queued presentations. Long gaps between spikes have several steps."""
+    _, rows, columns, _ = queue.times.shape
+    for b in range(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                times, count, position = queue.times[b, row, column], queue.counts[b, row, column], 0
+                begins, factors, ends = (
+                    steps.begins[b, row, column],
+                    steps.factors[b, row, column],
+                    steps.ends[b, row, column],
+                )
+                while position < count and times[position] <= flow.onset:
+                    _, push, fade = interval(flow.leak, flow.decay, flow.onset - times[position])
+                    factors[position, 0], factors[position, 1] = push, fade
+                    position += 1
+                steps.early[b, row, column] = position
+                k, now, pieces = position, flow.onset, 0
+                while now < flow.end:
+                    until = times[position] if position < count else flow.end
+                    if until - now > longest and pieces < _PIECES:
+                        until, pieces = now + longest, pieces + 1
+                    else:
+                        pieces = 0
+                    rise, push, fade = interval(flow.leak, flow.decay, until - now)
+                    factors[k, 0], factors[k, 1] = 1.0 - flow.leak * rise, rise
+                    factors[k, 2], factors[k, 3] = push, fade
+                    while position < count and times[position] <= until:
+                        position += 1
+                    begins[k], ends[k], now = now, position, until
+                    k += 1
+                begins[k] = now
+                steps.counts[b, row, column] = k
 
 
-@compiled_with(fastmath={"contract"})
-def _add(weights: np.ndarray, currents: np.ndarray) -> None:
-    for j in range(currents.size):
-        currents[j] += weights[j]
+@_njit
+def _sweep(queue: Queue, steps: Steps, blocks: Blocks, steady: np.ndarray, flow: Flow, spikes: np.ndarray) -> None:
+    """Take all steps until all maps have fired. The maps of a block are swept together.
 
-
-@compiled_with(fastmath={"contract"})
-def _advance(
-    rise: float,
-    push: float,
-    fade: float,
-    leak: float,
-    threshold: np.ndarray,
-    potentials: np.ndarray,
-    currents: np.ndarray,
-    rests: np.ndarray,
-    later: np.ndarray,
-    fading: np.ndarray,
-    bounds: np.ndarray,
-) -> bool:
-    """Write potentials and currents after an interval, and return whether any neuron may reach threshold in it.
-
-    Also write bounds of the potentials within the interval. A potential has one extremum at most. So it exceeds both
-    its ends only if it falls at the later end, and no further than a current that stayed would raise it.
+    Potentials are relative to the threshold. Neurons that have fired get the potential ``-inf``. `steady` are constant
+    currents without the drive, with the leak at threshold. Spikes have the shape (presentations, rows, columns, maps).
     """
-    count = 0
-    for j in range(potentials.size):
-        u, current = potentials[j], currents[j]
-        slope = rests[j] - leak * u
-        last, left = u + slope * rise + current * push, current * fade
-        later[j], fading[j] = last, left
-        bound = max(u, last)
-        if rests[j] - leak * last + left < 0:
-            bound = max(bound, u + (slope + max(current, 0.0)) * rise * _SAFE)
-        bounds[j] = bound
-        count += bound >= threshold[j]
-    return count > 0
+    presentations, rows, columns, maps = spikes.shape
+    lanes, weights, pitch = blocks.bias.shape[1], blocks.weights, blocks.pitch
+    last_row, last_column = blocks.start.shape[0] - 1, blocks.start.shape[1] - 1
+    nothing, silent, at_onset = broadcast(0.0), broadcast(np.inf), broadcast(flow.onset)
+    drive, built = broadcast(flow.drive), broadcast(by_constant(flow.leak, flow.onset))
+    fired, before, currents = from_a_line(lanes, spikes), from_a_line(lanes, spikes), from_a_line(lanes, spikes)
+    rests, after, bounds = from_a_line(lanes, spikes), from_a_line(lanes, spikes), from_a_line(lanes, spikes)
+    # numbers that cannot be negative are places without a test
+    step, ahead, far = np.uint64(1), np.uint64(AHEAD), pitch > lanes
+    for block in range(len(blocks.bias)):
+        first, map_of_block = blocks.places[block], blocks.maps[block]
+        bias = load(blocks.bias[block], 0)
+        count_of_maps = min(lanes, maps - map_of_block)
+        for b in range(presentations):
+            for row in range(rows):
+                for column in range(columns):
+                    synapses, factors = queue.synapses[b, row, column], steps.factors[b, row, column]
+                    begins, ends = steps.begins[b, row, column], steps.ends[b, row, column]
+                    early, count = np.uint64(steps.early[b, row, column]), np.uint64(steps.counts[b, row, column])
+                    excess = load(blocks.start[min(row, last_row), min(column, last_column), block], 0)
+                    rest = load(steady[min(row, last_row), min(column, last_column), block], 0) + drive
+                    excess, current, position = excess + bias * built, nothing, np.uint64(0)
+                    while position < early:
+                        arriving = load(weights, first + np.uint32(synapses[position]) * pitch)
+                        excess = excess + arriving * broadcast(factors[position, 0])
+                        current = current + arriving * broadcast(factors[position, 1])
+                        position += step
+                    store(fired, 0, where_at_least(excess, nothing, at_onset, silent))
+                    waiting = count_of_maps - count_at_least(excess, nothing)
+                    excess, k = where_at_least(excess, nothing, -silent, excess), early
+                    while k < count and waiting > 0:
+                        rise = broadcast(factors[k, 1])
+                        kept = excess * broadcast(factors[k, 0]) + rest * rise
+                        later = kept + current * broadcast(factors[k, 2])
+                        # no further than a current that stayed would raise it
+                        bound = kept + where_at_least(current, nothing, current, nothing) * rise * broadcast(_SAFE)
+                        if maybe_positive(bound):
+                            store(before, 0, excess)
+                            store(currents, 0, current)
+                            store(rests, 0, rest)
+                            store(after, 0, later)
+                            store(bounds, 0, bound)
+                            waiting -= _fire(
+                                begins[k], begins[k + step], flow, before, currents, rests, after, bounds, fired
+                            )
+                            later = load(after, 0)
+                        excess, current = later, current * broadcast(factors[k, 3])
+                        end = np.uint64(ends[k])
+                        while position < end:
+                            if far:
+                                prefetch(weights, first + np.uint32(synapses[position + ahead]) * pitch)
+                            current = current + load(weights, first + np.uint32(synapses[position]) * pitch)
+                            position += step
+                        k += step
+                    written = spikes[b, row, column, map_of_block:]
+                    for m in range(count_of_maps):  # assigning a slice would make a copy first
+                        written[m] = fired[m]
 
 
 @compiled
 def _fire(
     now: float,
     until: float,
-    threshold: np.ndarray,
     flow: Flow,
-    potentials: np.ndarray,
-    currents: np.ndarray,
-    rests: np.ndarray,
-    spikes: np.ndarray,
+    excess: np.ndarray,
+    current: np.ndarray,
+    rest: np.ndarray,
     later: np.ndarray,
     bounds: np.ndarray,
+    spikes: np.ndarray,
 ) -> int:
-    """Write spikes of an interval and return their number. Neurons that have fired move far below threshold."""
-    fired = 0
+    """Write spikes of a step and return their number. Neurons that have fired get the potential ``-inf``.
+
+    On a grid only whole steps count.
+    """
+    fired, span = 0, until - now
     for j in range(spikes.size):
-        if bounds[j] < threshold[j] or spikes[j] < np.inf:
+        if not bounds[j] >= 0 or spikes[j] < np.inf:
             continue
-        u, current, rest = potentials[j], currents[j], rests[j]
-        if later[j] >= threshold[j] > u and not flow.whole_steps:
-            time = now + crossing_before(u, current, rest, threshold[j], flow.leak, flow.decay, until - now, later[j])
-            time = time if time < flow.end else np.inf
+        if later[j] >= 0 and not flow.whole_steps:
+            time = now + crossing_before(excess[j], current[j], rest[j], 0.0, flow.leak, flow.decay, span, later[j])
         else:
-            time = spike_within(now, until, u, current, rest, threshold[j], flow)
-        if time < np.inf:
-            spikes[j], later[j] = time, _DONE
+            time = now + crossing(excess[j], current[j], rest[j], 0.0, flow.leak, flow.decay, span)
+            if flow.whole_steps and time < np.inf:
+                time = np.ceil(time)
+                if potential_after(excess[j], current[j], rest[j], flow.leak, flow.decay, time - now) < 0:
+                    time = np.inf  # it was over threshold between two steps
+            if not time <= until:
+                time = until if later[j] >= 0 else np.inf
+        if time < flow.end:
+            spikes[j], later[j] = time, -np.inf
             fired += 1
     return fired
-
-
-@compiled
-def spike_within(
-    now: float, until: float, u: float, current: float, rest: float, threshold: float, flow: Flow
-) -> float:
-    """Return when a neuron fires within ``[now, until)``, ``inf`` if it does not. On a grid only steps count."""
-    time = now + crossing(u, current, rest, threshold, flow.leak, flow.decay, until - now)
-    if flow.whole_steps and time < np.inf:
-        time = np.ceil(time)
-        if potential_after(u, current, rest, flow.leak, flow.decay, time - now) < threshold:
-            time = np.inf  # it was over threshold between two steps
-    return time if time < until or (time == until and not flow.whole_steps and until < flow.end) else np.inf

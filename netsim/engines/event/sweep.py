@@ -40,7 +40,7 @@ _inlined = compiled_with(fastmath={"contract"}, forceinline=True)
 # Breakpoints queued at a time; they stay in the cache until their visit.
 _QUEUED = 100_000
 # Prefetch distance of distant weights, in breakpoints.
-_AHEAD = 8
+AHEAD = 8
 
 
 class Blocks(NamedTuple):
@@ -65,7 +65,7 @@ class Queue(NamedTuple):
 
     Each has a time and a code: the row of the kernel times the number of breakpoints of the PSP, plus the index of the
     breakpoint. Both arrays have the shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP +
-    `_AHEAD`). `counts`, shape (presentations, rows, columns), are the numbers of breakpoints. Later entries are
+    `AHEAD`). `counts`, shape (presentations, rows, columns), are the numbers of breakpoints. Later entries are
     undefined.
     """
 
@@ -86,6 +86,35 @@ class Fields(NamedTuple):
     pixels: np.ndarray
 
 
+class Layout:
+    """Blocks of neighbouring maps, for vectors of the dtype of the arithmetic.
+
+    `first` has the first map of each block, `members` its maps, and `beyond` tells which of them are missing. Weights
+    that are used once are not copied (`in_place`): the last block overlaps the one before, and shares some maps.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], dtype: np.dtype) -> None:
+        rows, columns, maps = shape
+        self._lanes = lanes_of(dtype)
+        self.first = np.arange(-(-maps // self._lanes)) * self._lanes
+        self.in_place = rows * columns == 1 and maps >= self._lanes
+        if self.in_place:
+            self.first[-1] = maps - self._lanes
+        members = self.first[:, None] + np.arange(self._lanes)
+        self.members = np.minimum(members, maps - 1)
+        self.beyond = members >= maps
+
+    def weights(self, kernel: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
+        """Return `places`, `pitch` and `weights` of `Blocks`."""
+        if self.in_place:
+            return self.first, kernel.shape[1], kernel.reshape(-1)
+        return self.first * len(kernel), self._lanes, _laid_out(kernel, self._lanes)
+
+    def by_block(self, values: np.ndarray, missing: float, dtype: np.dtype) -> np.ndarray:
+        """Return values of maps, shape (..., maps), by block, shape (..., blocks, lanes)."""
+        return np.ascontiguousarray(np.where(self.beyond, missing, values[..., self.members]), dtype)
+
+
 class Sweep(WindowStage):
     """A population of any regime with one input projection, which is a window."""
 
@@ -93,49 +122,39 @@ class Sweep(WindowStage):
 
     def __init__(self, clock: Clock, population: Population) -> None:
         super().__init__(clock, population)
-        self._lanes = lanes_of(clock.dtype)
-        rows, columns, self._maps = self.window.shape
-        self._fields = _fields(self.window)
-        self._first = np.arange(-(-self._maps // self._lanes)) * self._lanes
-        # weights that are used once are not copied: the last block overlaps the one before, and shares some maps
-        self._in_place = rows * columns == 1 and self._maps >= self._lanes
-        if self._in_place:
-            self._first[-1] = self._maps - self._lanes
-        members = self._first[:, None] + np.arange(self._lanes)
-        self._members = np.minimum(members, self._maps - 1)
-        self._beyond = members >= self._maps
-        self._start = np.where(self._beyond, -np.inf, 0.0).astype(clock.dtype)[None, None]
+        self._layout = Layout(self.window.shape, clock.dtype)
+        self._fields = fields_of(self.window)
+        self._start = np.where(self._layout.beyond, -np.inf, 0.0).astype(clock.dtype)[None, None]
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
         return partial(self._sweep, self._in_blocks(*self.arrays(weights, thresholds)))
 
     def _in_blocks(self, kernel: np.ndarray, bias: np.ndarray, potentials: np.ndarray | None) -> Blocks:
-        """Return the inputs of a sweep. Weights that are used once stay in place, others are copied by block."""
-        if self._in_place:
-            places, pitch, line = self._first, self._maps, kernel.reshape(-1)
-        else:
-            places, pitch, line = self._first * len(kernel), self._lanes, _laid_out(kernel, self._lanes)
-        start = self._start
+        """Return the inputs of a sweep."""
+        layout, start = self._layout, self._start
         if potentials is not None:
-            start = np.ascontiguousarray(np.where(self._beyond, -np.inf, potentials[..., self._members]), start.dtype)
-        return Blocks(self._first, places, pitch, line, bias[self._members], start)
+            start = layout.by_block(potentials, -np.inf, start.dtype)
+        return Blocks(layout.first, *layout.weights(kernel), bias[layout.members], start)
 
     def _sweep(self, blocks: Blocks, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
         times = self.maps(arriving).astype(self.clock.dtype, copy=False)
-        rows, columns, _ = self.window.shape
-        breakpoints = self.window.size**2 * self.window.source[2] * self.psp.delays.size
-        room = breakpoints + _AHEAD
-        at_once = max(1, _QUEUED // (rows * columns * room))
-        shape = (at_once, rows, columns, room)
-        # prefetching also reads undefined entries, so that they must be valid synapses
-        synapses = np.zeros(shape, np.int32) if self._in_place else np.empty(shape, np.int32)
-        queue = Queue(np.empty(shape, times.dtype), synapses, np.empty(shape[:3], np.int64))
+        queue = empty_queue(self.window, self.psp.delays.size, self._layout.in_place, times.dtype)
         bits = (times + times.dtype.type(0)).view(f"u{times.itemsize}")
         shaped = spikes.reshape(-1, *self.window.shape)
         result = in_type(shaped, times.dtype)
         _first_spikes(times, bits, self.psp, self._fields, queue, blocks, self.dynamics, result)
         convert(result, shaped)
+
+
+def empty_queue(window: Window, breakpoints: int, in_place: bool, dtype: np.dtype) -> Queue:
+    """Return a queue for as many presentations as stay in the cache, for a PSP with some breakpoints."""
+    rows, columns, _ = window.shape
+    room = window.size**2 * window.source[2] * breakpoints + AHEAD
+    shape = (max(1, _QUEUED // (rows * columns * room)), rows, columns, room)
+    # prefetching also reads undefined entries, so that they must be valid synapses
+    synapses = np.zeros(shape, np.int32) if in_place else np.empty(shape, np.int32)
+    return Queue(np.empty(shape, dtype), synapses, np.empty(shape[:3], np.int64))
 
 
 @_njit
@@ -161,7 +180,7 @@ def _first_spikes(
 
 
 @_njit
-def _fields(window: Window) -> Fields:
+def fields_of(window: Window) -> Fields:
     """See `Fields`."""
     (height, width, _), (rows, columns, _) = window.source, window.shape
     size, stride, padding = window.size, window.stride, window.padding
@@ -231,7 +250,7 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
     end, drive = broadcast(neurons.end), broadcast(neurons.drive)
     at_onset = onset if neurons.onset < neurons.end else silent  # a window may contain no step of the grid
     # numbers that cannot be negative are places without a test
-    step, ahead, far = np.uint64(1), np.uint64(_AHEAD), pitch > lanes
+    step, ahead, far = np.uint64(1), np.uint64(AHEAD), pitch > lanes
     for block in range(len(blocks.bias)):
         first, map_of_block = blocks.places[block], blocks.maps[block]
         current = load(blocks.bias[block], 0)
