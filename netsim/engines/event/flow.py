@@ -68,7 +68,8 @@ class Flow(NamedTuple):
 def flow_of(clock: Clock, population: Population) -> Flow:
     """Return the parameters of a population of a family with rates."""
     dynamics, rates = clock.dynamics(population), rates_of(clock, population)
-    return Flow(rates.leak, rates.decay, dynamics.drive, dynamics.onset, dynamics.end, dynamics.whole_steps)
+    drive, onset, end = float(dynamics.drive), float(dynamics.onset), float(dynamics.end)
+    return Flow(rates.leak, rates.decay, drive, onset, end, dynamics.whole_steps)
 
 
 def rates_of(clock: Clock, population: Population) -> Rates:
