@@ -18,6 +18,7 @@ from netsim.measuring.potentials import output_potentials
 from netsim.numerics.flows import lambert
 from netsim.specification import (
     PSP,
+    Convolution,
     Dense,
     IntensityEncoder,
     Layer,
@@ -114,6 +115,30 @@ def test_both_algorithms_agree(monkeypatch: pytest.MonkeyPatch, ratio: float, dt
     monkeypatch.setattr(FlowSweep, "suits", staticmethod(lambda *_: False))
     for name, times in EventEngine(network, dt=dt).present(batch).items():
         np.testing.assert_allclose(times, swept[name], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("regime", ["free", "staggered"])
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_both_algorithms_agree_on_maps_thresholds_and_long_gaps(
+    monkeypatch: pytest.MonkeyPatch, regime: str, dt: float
+) -> None:
+    """Two blocks of maps, a block that overlaps another, spikes before and after the onset, and silent seconds."""
+    neurons = _neurons(0.5, bias=True, regime=regime, **({"onset": 3.0, "drive": 0.1} if regime == "staggered" else {}))
+    layers = [Layer("maps", Convolution(20, 3, padding=1), neurons), Layer("output", Dense(35), neurons)]
+    network = Network.chain("gaps", IntensityEncoder((4, 4, 2), 1000.0), layers, 3000.0)
+    batch, generator = _batch(network, 3), np.random.default_rng(3)
+    stimuli = np.where(generator.random(batch.stimuli.shape) < 0.5, 0.2 * batch.stimuli, 900 + batch.stimuli)
+    stimuli = np.where(generator.random(stimuli.shape) < 0.2, np.inf, stimuli)
+    thresholds = {"maps": generator.uniform(0.2, 1.0, network.shapes["maps"])}
+    batch = dataclasses.replace(batch, stimuli=stimuli, thresholds=thresholds)
+    swept = EventEngine(network, dt=dt).present(batch)
+    monkeypatch.setattr(FlowSweep, "suits", staticmethod(lambda *_: False))
+    for name, times in EventEngine(network, dt=dt).present(batch).items():
+        np.testing.assert_allclose(times, swept[name], rtol=0, atol=1e-9)
+    late = np.concatenate([times.ravel() for name, times in swept.items() if name != "stimulus"])
+    assert 0.1 < np.isfinite(late).mean() < 1
+    assert (late[np.isfinite(late)] > 800).any()
+    assert (late < 50).any()
 
 
 def test_long_presentations_do_not_overflow() -> None:

@@ -47,6 +47,8 @@ _PIECES = 16
 """Number of such steps after a spike. The current has vanished after them, so the rest is a single step."""
 _SAFE = 1 + 1e-12
 """Factor of a bound that covers its rounding error."""
+_LEAST = 1e-300
+"""Least share of a potential that is kept: more than 0, so that ``-inf`` remains."""
 _AT_ONCE = Breakpoints(np.zeros(1), np.ones(1))
 """Spikes are queued with their arrival times."""
 
@@ -257,7 +259,7 @@ def _plan(presentations: int, queue: Queue, flow: Flow, longest: float, steps: S
                     else:
                         pieces = 0
                     rise, push, fade = interval(flow.leak, flow.decay, until - now)
-                    factors[k, 0], factors[k, 1] = 1.0 - flow.leak * rise, rise
+                    factors[k, 0], factors[k, 1] = max(1.0 - flow.leak * rise, _LEAST), rise
                     factors[k, 2], factors[k, 3] = push, fade
                     while position < count and times[position] <= until:
                         position += 1
