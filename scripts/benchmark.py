@@ -5,7 +5,8 @@
     python scripts/benchmark.py --page docs/results/speed.md   # for maintainers, on a machine without other jobs
 
 Rows are timed in turn in one process, with equal images and threads. A busy moment of the machine therefore affects all
-rows. ``pip install 'netsim-snn[bench]'`` installs torch, snnTorch and SpikingJelly. A row without its library says so.
+rows. ``pip install 'netsim-snn[bench]'`` installs torch, snnTorch and SpikingJelly. ``pip install exact-snn-nn jaxsnn
+eventax`` installs other simulators with exact spike times. A row without its library says so.
 `scripts/benchmarks` has asv benchmarks of scaling, memory and whole processes.
 """
 
@@ -28,7 +29,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
-from benchmarks import calls, clocked
+from benchmarks import calls, clocked, peers
 from benchmarks.growth import second_convolution
 from pages import markdown, put, read_page
 from speed_figures import Timed, draw_rows
@@ -45,6 +46,8 @@ FORWARD, ONE, TRAINING, ONLINE, LAYER = (
 )
 SAME_SIZE = "event-linear-forward"
 """Reference of the row of leaky neurons: a network of the same size without leak, also in double precision."""
+PEER = "event-peer-forward"
+"""Reference of other simulators with exact spike times: the same network in the event engine."""
 LAST = "-channels-last"
 """Suffix of rows in torch's other memory layout."""
 QUIET = 0.5
@@ -69,11 +72,12 @@ GOALS = (
 
 
 class Row(NamedTuple):
-    """A timed row: function that makes the call, reference row, and presentations per call."""
+    """A timed row: function that makes the call, reference row, presentations per call, and packages to install."""
 
     make: Callable[[], calls.Call]
     reference: str = FORWARD
     presentations: int = 64
+    packages: str = "'netsim-snn[bench]'"
 
 
 def rows_of(images: np.ndarray, labels: np.ndarray, few: int, steps: int) -> dict[str, Row]:
@@ -91,9 +95,9 @@ def rows_of(images: np.ndarray, labels: np.ndarray, few: int, steps: int) -> dic
         "event-free-forward-all": Row(lambda: present(*calls.without_competition(*calls.trained(calls.FREE)))),
         "event-free-forward-double": Row(lambda: exact(*calls.trained(calls.FREE, float))),
         "event-free-forward-grid": Row(lambda: grid(*calls.trained(calls.FREE, float))),
-        "event-leaky-forward": Row(lambda: exact(*calls.fitted("leaky", images, float)), SAME_SIZE),
-        SAME_SIZE: Row(lambda: exact(*calls.fitted("piecewise-linear", images, float)), SAME_SIZE),
-        "event-linear-forward-single": Row(lambda: present(*calls.fitted("piecewise-linear", images)), SAME_SIZE),
+        "event-leaky-forward": Row(lambda: exact(*calls.fitted(None, images, float)), SAME_SIZE),
+        SAME_SIZE: Row(lambda: exact(*calls.fitted(calls.WITHOUT_LEAK, images, float)), SAME_SIZE),
+        "event-linear-forward-single": Row(lambda: present(*calls.fitted(calls.WITHOUT_LEAK, images)), SAME_SIZE),
         "event-binary-forward": Row(lambda: present(*calls.trained(calls.BINARY))),
         "event-binary-forward-as-real": Row(lambda: present(*calls.as_real(*calls.trained(calls.BINARY)))),
         "event-phased-layer": Row(lambda: calls.forward(*calls.untrained(second_convolution("phased")), full), LAYER),
@@ -107,6 +111,11 @@ def rows_of(images: np.ndarray, labels: np.ndarray, few: int, steps: int) -> dic
         "brian2-by-hand": Row(lambda: clocked.by_hand(images[:few]), presentations=few),
         "snntorch": Row(lambda: clocked.by_snntorch(images, steps)),
         "spikingjelly": Row(lambda: clocked.by_spikingjelly(images, steps)),
+    }
+    rows[PEER] = Row(lambda: peers.by_netsim(images[:few]), PEER, few)
+    rows |= {
+        name: Row(partial(make, images[:few]), PEER, few, "exact-snn-nn jaxsnn eventax")
+        for name, make in peers.PEERS.items()
     }
     dense: dict[str, Callable[..., calls.Call]] = {
         FORWARD: calls.torch_forward,
@@ -165,7 +174,7 @@ def measure(
         try:
             times.call = times.row.make()
         except ImportError as error:
-            times.missing = f"{error.name} is not installed; pip install 'netsim-snn[bench]'"
+            times.missing = f"{error.name} is not installed; pip install {times.row.packages}"
         else:
             calls.set_threads(threads)  # again for torch, which the row may have imported
             times.call()
@@ -237,7 +246,9 @@ def provenance(record: dict[str, Any], images: str, rounds: int, threads: int) -
     machine, load = record["machine"], record["load"]
     jobs = "no other jobs" if load <= QUIET else "**other jobs shared the machine: take the figures as preliminary**"
     installed = {each.name: each.version for each in importlib.metadata.distributions()}
-    versions = record["versions"] | {name: installed.get(name) for name in ("torch", "snntorch", "spikingjelly")}
+    versions = record["versions"] | {
+        name: installed.get(name) for name in ("torch", "snntorch", "spikingjelly", *peers.PEERS)
+    }
     lines = (
         f"`{shlex.join(['python', 'scripts/benchmark.py', *sys.argv[1:]])}`, {record['started']}, revision"
         f" {(record['git_revision'] or 'unknown')[:10]}",

@@ -58,11 +58,13 @@ def untrained(network: netsim.Network | str, seed: int = 0) -> Model:
     return network, {name: np.ascontiguousarray(array, SINGLE) for name, array in weights.items()}
 
 
-def fitted(family: str, images: np.ndarray, dtype: type = SINGLE) -> Model:
-    """Return 784-350-10 of a neuron family with initial weights that are fitted to images."""
+WITHOUT_LEAK = netsim.Neurons("free", threshold=1.0, tau=20.0, bias=True)
+
+
+def fitted(neurons: netsim.Neurons | None, images: np.ndarray, dtype: type = SINGLE) -> Model:
+    """Return 784-350-10 with initial weights that are fitted to images. None stands for neurons of `leaky-mnist`."""
     network = netsim.load_preset("leaky-mnist")
-    if family != "leaky":
-        neurons = netsim.Neurons("free", threshold=1.0, tau=20.0, bias=True, family=family)
+    if neurons is not None:
         network = network.with_layers([replace(layer, neurons=neurons) for layer in network.layers() or ()])
     weights = netsim.initial_weights(network, 0)
     stimuli = network.encoder.latencies(images, 255)

@@ -216,3 +216,26 @@ def test_the_program_of_the_end(
     for program in PROGRAMS[2:]:
         exec(program, page)
     assert capsys.readouterr().out == "the same latencies: True\n"
+
+
+@pytest.mark.parametrize("simulator", ["norse", "sinabs", "snntorch"])
+def test_simulators_decide_leaky_networks_as_netsim_does(simulator: str, tmp_path: Path) -> None:
+    """Latencies are those of steps of 0.2 ms, so that few decisions between close outputs differ."""
+    pytest.importorskip(simulator, reason=f"{simulator} is not installed")
+    names: dict[str, Any] = {}
+    for program in PROGRAMS:
+        if "import nir\n" in program or "def leaky_first_spikes" in program:
+            exec(program, names)
+    model = netsim.load_model("leaky-yin-yang")
+    netsim.export(model, tmp_path / "leaky.nir")
+    stimuli = netsim.load_splits(model.network).test.latencies(np.arange(100))
+    exact = netsim.make_engine("event", model.network).present(netsim.Batch(stimuli, model.weights))
+    arguments = (tmp_path / "leaky.nir", stimuli.reshape(100, -1), names[f"leaky_in_{simulator}"], 0.2)
+    with torch.no_grad():
+        result = {name: times.numpy() for name, times in names["leaky_first_spikes"](*arguments).items()}
+    output = result["output_neurons"]
+    assert (output.argmin(axis=1) == exact["output"].argmin(axis=1)).mean() > 0.95
+    hidden = result["hidden_neurons"]
+    both = np.isfinite(hidden) & np.isfinite(exact["hidden"])
+    assert both.mean() > 0.2
+    assert np.median(np.abs(hidden - exact["hidden"])[both]) < 0.2
