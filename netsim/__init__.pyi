@@ -72,6 +72,7 @@ from .specification import Layer as Layer
 from .specification import Learning as Learning
 from .specification import LocallyConnected as LocallyConnected
 from .specification import MapWinners as MapWinners
+from .specification import MelEncoder as MelEncoder
 from .specification import NeighbourhoodWinners as NeighbourhoodWinners
 from .specification import Network as Network
 from .specification import Neurons as Neurons

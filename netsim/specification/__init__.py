@@ -34,6 +34,7 @@ from netsim.specification.encoders import (
     EventEncoder,
     IntensityEncoder,
     LatencyEncoder,
+    MelEncoder,
     OnOffEncoder,
     PopulationEncoder,
 )
