@@ -18,6 +18,8 @@ from .figures.learning import silent_curves as silent_curves
 from .figures.network import network_diagram as network_diagram
 from .figures.potentials import potential_figure as potential_figure
 from .figures.raster import raster as raster
+from .figures.sound import sound_figure as sound_figure
+from .figures.sound import sound_table as sound_table
 from .figures.spikes import spikes_per_layer as spikes_per_layer
 from .gallery import Choice as Choice
 from .gallery import Drawn as Drawn

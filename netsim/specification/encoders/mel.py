@@ -114,7 +114,8 @@ class MelEncoder(Encoder):
         most = f"must be at most {-FLOOR:g} dB, not {self.dynamic_range:g}"
         require(self.dynamic_range <= -FLOOR, "encoder.dynamic_range", most)
         empty = np.flatnonzero(~self.filters().any(axis=0))
-        narrow = f"band {empty[:1]} is narrower than the resolution of the spectrum; use fewer bands or a longer frame"
+        which = f"band {empty[0]} is" if empty.size else ""
+        narrow = f"{which} narrower than the resolution of the spectrum; use fewer bands or a longer frame"
         require(not empty.size, "encoder.shape", narrow)
 
     @property

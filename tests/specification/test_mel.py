@@ -1,0 +1,197 @@
+"""The encoder of sounds: its filter bank, its drive, and first spikes that integrate the drive to threshold."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from netsim.description import describe, to_markdown
+from netsim.errors import DataError, SpecificationError
+from netsim.specification import Dense, Layer, MelEncoder, Network, Neurons
+from netsim.specification.encoders.mel import FLOOR
+from netsim.specification.toml import network_from_dict, network_to_dict
+
+SMALL = MelEncoder((3, 4, 2), 20.0, (3.0, 9.0), frame=8.0)
+ABSOLUTE = dataclasses.replace(SMALL, reference="full-scale")
+WAVES = arrays(np.float32, 480, elements=st.floats(-1, 1, width=32))
+
+
+def _tone(frequency: float, milliseconds: float = 60.0, amplitude: float = 1.0) -> np.ndarray:
+    time = np.arange(round(8 * milliseconds)) / 8000
+    return amplitude * np.sin(2 * np.pi * frequency * time)
+
+
+def _coded(encoder: MelEncoder, *waves: np.ndarray) -> np.ndarray:
+    return encoder.latencies(encoder.prepare(waves))
+
+
+@settings(max_examples=40, deadline=None)
+@given(WAVES)
+def test_latencies_are_in_their_window_and_not_before_the_threshold(wave: np.ndarray) -> None:
+    coded = _coded(SMALL, wave)
+    assert coded.shape == (1, 3, 4, 2)
+    assert not np.isnan(coded).any()
+    fired = coded[np.isfinite(coded)]
+    assert ((fired >= 0) & (fired <= SMALL.t_max)).all()
+    for number, threshold in enumerate(SMALL.thresholds):  # the drive is at most 1
+        assert (coded[..., number] >= threshold - 1e-9).all()
+    assert (coded[..., 1] >= coded[..., 0]).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(WAVES, st.floats(1.0, 100.0))
+def test_a_louder_sound_fires_no_later(wave: np.ndarray, gain: float) -> None:
+    soft, loud = _coded(ABSOLUTE, wave / np.float32(gain), wave)
+    late = np.isfinite(soft) & (loud > soft + 1e-3)  # ms, for spectra in single precision
+    assert not late.any()
+    edge = np.isfinite(soft) & (soft > ABSOLUTE.t_max - 1e-3)
+    assert (np.isfinite(loud) | ~np.isfinite(soft) | edge).all()
+
+
+@given(st.integers(0, 6))
+def test_the_volume_does_not_count_relative_to_the_sound(halvings: int) -> None:
+    wave = _tone(700.0) + 0.3 * _tone(2500.0)
+    loud, soft = _coded(SMALL, wave, wave / 2**halvings)
+    np.testing.assert_allclose(loud, soft, atol=1e-3)
+
+
+@pytest.mark.parametrize("encoder", [SMALL, ABSOLUTE])
+def test_silence_stays_silent(encoder: MelEncoder) -> None:
+    assert np.isinf(_coded(encoder, np.zeros(480), np.zeros(3, np.int16))).all()
+
+
+def test_latencies_solve_the_integral() -> None:
+    """Compare with a sum over a fine time grid."""
+    encoder = dataclasses.replace(SMALL, dynamic_range=40.0)
+    sample = encoder.prepare([np.random.default_rng(0).normal(0, 0.2, 480).cumsum().clip(-1, 1)])
+    drive = np.repeat(encoder.drive(encoder.levels(sample))[0], 1000, axis=0).reshape(3, -1, 4)
+    integral = np.cumsum(drive, axis=1) * encoder.hop / 1000
+    coded = encoder.latencies(sample)[0]
+    assert np.isinf(coded).any()
+    for number, threshold in enumerate(encoder.thresholds):
+        reached = integral >= threshold
+        first = np.where(reached.any(axis=1), (reached.argmax(axis=1) + 1) * encoder.hop / 1000, np.inf)
+        np.testing.assert_allclose(coded[..., number], first, atol=2 * encoder.hop / 1000)
+
+
+def test_a_tone_is_loudest_in_its_band_and_a_sine_of_full_scale_has_0_db() -> None:
+    encoder = MelEncoder((1, 12, 1), 64.0)
+    for band, centre in enumerate(encoder.centres()):
+        (levels,) = encoder.levels(encoder.prepare([_tone(centre, 64.0)]))
+        assert (levels[6:10].argmax(axis=1) == band).all()
+        assert abs(levels[6:10].max()) < 2.0  # a Hann window spreads a tone over neighbouring frequencies
+
+
+def test_filters_are_triangles_on_the_mel_scale() -> None:
+    mels = 2595 * np.log10(1 + SMALL.centres() / 700)
+    np.testing.assert_allclose(np.diff(mels), np.diff(mels)[0])
+    filters = MelEncoder((1, 5, 1), 64.0).filters()
+    assert filters.shape == (129, 5)
+    assert filters.min() == 0
+    assert filters.max() <= 1
+
+
+def test_a_window_sees_only_its_part_of_the_sound() -> None:
+    wave = np.zeros(480)
+    wave[240:260] = _tone(900.0, 2.5)
+    coded = _coded(dataclasses.replace(SMALL, frame=4.0, dynamic_range=30.0), wave)[0]
+    assert np.isinf(coded[[0, 2]]).all()
+    assert np.isfinite(coded[1]).any()
+
+
+@pytest.mark.parametrize(
+    ("wave", "value"),
+    [
+        (np.array([0, 16384, -32768], np.int16), [0.0, 0.5, -1.0]),
+        (np.array([128, 192, 0], np.uint8), [0.0, 0.5, -1.0]),
+        (np.array([0, 2**30, -(2**31)], np.int32), [0.0, 0.5, -1.0]),
+        (np.array([0.0, 0.5, -1.0]), [0.0, 0.5, -1.0]),
+        (np.array([[0.0], [0.5], [-1.0]]), [0.0, 0.5, -1.0]),
+    ],
+)
+def test_types_of_waveforms(wave: np.ndarray, value: list[float]) -> None:
+    sample = SMALL.prepare([wave])
+    assert sample.shape == (1, *SMALL.sample_shape) == (1, 1, 480, 1)
+    np.testing.assert_allclose(sample[0, 0, :4, 0], [*value, 0.0], atol=1e-6)
+    assert not sample[0, 0, 3:].any()
+
+
+def test_a_long_sound_is_cut() -> None:
+    wave = _tone(500.0, 200.0)
+    np.testing.assert_array_equal(SMALL.prepare([wave])[0, 0, :, 0], wave[:480].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("sound", "message"),
+    [
+        (np.zeros((5, 2)), r"sound 0: must be numbers of shape \(samples,\), not float64 of shape \(5, 2\)"),
+        (np.zeros(0), "sound 0: must be numbers of shape"),
+        (np.array(["a", "b"]), "sound 0: must be numbers"),
+        (np.array([0.0, np.nan]), "sound 0: contains NaN or infinity; repair or leave it out"),
+        (np.ma.masked_array([0.0, 1.0], [True, False]), "sound 0: is a masked array"),
+        ([[0.0], [1.0, 2.0]], "sound 0: is not a sequence of numbers"),
+    ],
+)
+def test_what_is_no_sound_is_refused(sound: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        SMALL.prepare([sound])
+
+
+def test_other_samples_are_refused() -> None:
+    with pytest.raises(DataError, match="takes sounds, which have no intensities"):
+        SMALL.latencies(SMALL.prepare([np.zeros(3)]), 255.0)
+    with pytest.raises(DataError, match=r"have waveforms of shape \(1, 7, 1\), the encoder needs \(1, 480, 1\)"):
+        SMALL.latencies(np.zeros((2, 1, 7, 1), np.float32))
+    sample = SMALL.prepare([np.zeros(3)])
+    sample[0, 0, 0] = np.inf
+    with pytest.raises(DataError, match="sounds: contain NaN or infinity"):
+        SMALL.latencies(sample)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"high": 5000.0},
+            r"encoder.high: must lie between encoder.low \(60 Hz\) and half the sampling rate \(4000 Hz\)",
+        ),
+        ({"low": 4000.0}, "encoder.high: must lie between"),
+        ({"hop": 0.3}, "encoder.hop: must be a whole number of samples at 8000 Hz"),
+        ({"frame": 0.125}, "encoder.frame: must be a whole number of samples at 8000 Hz, at least 2, not 1"),
+        ({"t_max": 21.0}, r"encoder.t_max: must be a multiple of encoder.hop \(4 ms\), not 21 ms"),
+        ({"thresholds": (9.0, 3.0)}, "encoder.thresholds: must be ascending times above 0"),
+        ({"thresholds": (3.0, 30.0)}, "encoder.thresholds: must be ascending"),
+        ({"thresholds": ()}, "encoder.thresholds: must be ascending"),
+        ({"thresholds": (3.0,)}, "encoder.shape: has 2 neurons for each band, and encoder.thresholds has 1"),
+        ({"shape": (3, 40, 2)}, r"encoder.shape: band 2 is narrower than the resolution of the spectrum; use fewer"),
+        ({"dynamic_range": 200.0}, "encoder.dynamic_range: must be at most 120 dB, not 200"),
+        ({"rate": 0}, "encoder.rate: must be an integer >= 1"),
+        ({"reference": "loud"}, "encoder.reference"),
+    ],
+)
+def test_impossible_settings_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecificationError, match=message):
+        dataclasses.replace(SMALL, **change)
+
+
+def test_the_network_file_and_the_description() -> None:
+    neurons = Neurons("phased", threshold=1.0, tau=20.0, onset=20.0, end=60.0, drive=1.0)
+    network = Network.chain("heard", SMALL, [Layer("output", Dense(2), neurons)], 60.0)
+    again = network_from_dict(network_to_dict(network))
+    assert again == network
+    assert network_to_dict(network)["encoder"]["kind"] == "mel"
+    text = to_markdown(describe(network))
+    for words in ("sounds at 8000 Hz in 3 time windows and 4 mel bands", "2 stimulus neurons", "60 to 4000 Hz"):
+        assert words in text
+
+
+def test_the_floor_is_below_every_dynamic_range() -> None:
+    levels = ABSOLUTE.levels(ABSOLUTE.prepare([np.zeros(480)]))
+    assert (levels <= FLOOR).all()
+    assert not ABSOLUTE.drive(levels).any()
