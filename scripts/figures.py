@@ -153,6 +153,7 @@ PICTURES = (
     _plot("_static/raster.png", "raster", "rcsnn-mnist", presentation=8, width=85 / 25.4),
     _plot("howto/figures/network.png", "network", "ei-mnist"),
     _plot("howto/figures/raster.png", "raster", "rcsnn-mnist", presentation=8),
+    _plot("howto/figures/sound.png", "sound", "spoken-digits", presentation=3),
     _plot("howto/figures/potentials.png", "potentials", "digits", presentation=3),
     _plot("howto/figures/group-raster.png", "group-raster", "rcsnn-mnist"),
     _plot("howto/figures/latencies.png", "latencies", "rcsnn-mnist"),

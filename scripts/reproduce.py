@@ -58,6 +58,7 @@ PAPER = {
     "leaky-yin-yang": "–",
     "leaky-mnist": "(fast&deep 97.1)",
     "rcsnn-nmnist": "–",
+    "spoken-digits": "–",
 }
 """Rows, and accuracies of the paper (%)."""
 

@@ -24,11 +24,25 @@ NOTEBOOKS = "/gallery/_examples/notebooks"
 _RUN = 'model = netsim.load_model("runs/digits-seed0")  # made by: netsim train digits'
 _MAPS = 'model = netsim.load_model("runs/maps")  # a convolution of 8 maps, then 10 outputs'
 
-_SUBJECTS = {"lesion-maps": _MAPS, "kernels": _MAPS, "network": 'model = netsim.load_preset("ei-mnist")'}
+_CHIRP = """import numpy as np
+
+model = netsim.load_preset("spoken-digits")
+time = np.arange(4000) / 8000
+chirp = np.sin(2 * np.pi * (300 + 1500 * time) * time)
+encoder = model.encoder
+stimuli = netsim.Stimuli(encoder.prepare([chirp]), np.array([-1]), None, encoder)"""
+
+_SUBJECTS = {
+    "lesion-maps": _MAPS,
+    "kernels": _MAPS,
+    "network": 'model = netsim.load_preset("ei-mnist")',
+    "sound": _CHIRP,
+}
 """Models of the examples that do not use the run of ``digits``."""
 
 _OPTIONS = {
     "raster": "presentation=3",
+    "sound": "stimuli=stimuli",
     "potentials": "presentation=3",
     "kernels": 'layer="maps"',
     "errors": "count=9",

@@ -35,7 +35,7 @@ class Dataset:
         Source of the data, such as a folder or ``scikit-learn``.
     train_images, test_images : ndarray or netsim.data.stored.Samples, shape (samples, height, width, channels)
         Intensities from 0 to `intensity_max` (images), first event times in µs as int32 (recordings, see
-        `EventEncoder.first_events`), or latencies in ms. Samples may stay in a file.
+        `EventEncoder.first_events`), waveforms, or latencies in ms. Samples may stay in a file.
     train_labels, test_labels : ndarray of int, shape (samples,)
         Class numbers from 0, or -1 throughout for a data set without labels.
     intensity_max : float or None

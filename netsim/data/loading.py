@@ -31,11 +31,12 @@ def load_dataset(
     ----------
     name_or_path : str or Path
         Name from `listed_datasets`, ``tonic:`` and the name of an event data set in tonic, a file from
-        `netsim.write_dataset`, or a folder of IDX files. Write ``./mnist`` for a folder with the name of a data set.
+        `netsim.write_dataset`, a folder of WAV or IDX files, or a pattern of WAV files such as
+        ``sounds/{class}_{speaker}_{}.wav``. Write ``./mnist`` for a folder with the name of a data set.
     data_dir : str or Path, optional
         The only folder to search for a known data set. See `where` for the default folders.
     encoder : Encoder, optional
-        Converts recordings to times of first events. Not needed for images.
+        Converts recordings to times of first events, and defines the length of sounds. Not needed for images.
     on_progress : callable
         Progress callback during conversion of recordings, see `OnProgress`.
     as_needed : bool

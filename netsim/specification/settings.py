@@ -189,7 +189,8 @@ class Training:
     ----------
     dataset : str
         Name of a known data set (default ``digits``), or ``tonic:`` and the name of an event data set of the library
-        tonic. Or the path of a file from `netsim.write_dataset` or of a folder of IDX files.
+        tonic. Or the path of a file from `netsim.write_dataset`, of a folder of WAV files, or of a folder of
+        IDX files.
     engine : str
         ``event``, ``brian2``, or another name registered in `netsim.seams.engines`.
     dt : float

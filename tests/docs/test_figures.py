@@ -18,6 +18,7 @@ from netsim.analysis import (
     metrics_table,
     potential_table,
     projection_table,
+    sound_table,
     spike_count_table,
     spike_table,
     weight_table,
@@ -26,6 +27,7 @@ from netsim.cli import app
 from netsim.engines import Batch, Recorded, make_engine
 from netsim.runs.model import load_model
 from netsim.seams import figures
+from netsim.specification import MelEncoder
 from netsim.training.opening import open_training
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -55,6 +57,7 @@ def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:
     run = open_training(tmp_path / "run", network, seed=0, limit=20)
     run.train()
     decisions = decision_table(network, latencies["output"], labels)
+    encoder = MelEncoder((1, 3, 1), 20.0)
     tables = {
         "spike_table": spike_table(network, latencies, labels),
         "potential_table": potential_table(engine.potentials),
@@ -65,6 +68,7 @@ def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:
         "weight_table": weight_table(network, weights),
         "metrics_table": metrics_table(run.folder.metrics),
         "projection_table": projection_table(network),
+        "sound_table": sound_table(encoder.prepare([np.ones(80)])[0], encoder),
     }
     documented = dict(re.findall(r"^\| `(\w+_table)` \| [^|]* \| ([^|]*) \|", TEXT, re.MULTILINE))
     assert set(documented) == set(tables)

@@ -22,7 +22,8 @@ def test_the_programs_run_and_the_commands_after_them(capsys: pytest.CaptureFixt
     printed = capsys.readouterr().out.splitlines()
     assert float(printed[0].rstrip("%")) >= 95
     assert printed[1].startswith("Dataset('recorded': 160 training and 40 test latencies of 1x20x1, 2 classes")
-    assert printed[2].startswith("Dataset('data': 2000 training and 500 test rows of 1x4x1, 3 classes")
+    assert printed[2].startswith("Dataset('tones': 80 training and 20 test sounds of 1x2560x1, 2 classes")
+    assert printed[3].startswith("Dataset('data': 2000 training and 500 test rows of 1x4x1, 3 classes")
     assert netsim.load_model("runs/iris").splits().test.classes == ("setosa", "versicolor", "virginica")
     commands = re.findall(r"^\$ netsim (.* runs/iris.*)$", TEXT, re.MULTILINE)
     assert len(commands) == 6

@@ -88,6 +88,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         *(netsim.SpikingClassifier(), netsim.Delays()),
         *(netsim.Random(9, 0.1), netsim.Distance(2, 1.5), netsim.LocallyConnected(4, 3), netsim.OneToOne()),
         *(netsim.EdgeList(2, str(edges)), netsim.OnOffEncoder((8, 8, 2), 16.0)),
+        netsim.MelEncoder((16, 32, 2), 40.0, (8.0, 20.0), high=3800.0),
         *(netsim.DirectFeedback(), netsim.RandomFeedback(), netsim.SignFeedback()),
         *(netsim.MapWinners(), netsim.NeighbourhoodWinners(), netsim.PopulationWinners(), netsim.PositionWinners()),
         *(analysed, spikes, layers[0], netsim.seams.analyses["latencies"]),

@@ -36,7 +36,7 @@ class SpokenDigits(Source):
 
     notation = "spoken-digits"
     summary = "spoken digits of six speakers; spoken-digits:speaker=NAME tests on one of them"
-    order = 3
+    order = 2  # before a folder of WAV files with this name
 
     def claims(self, name: str) -> bool:
         """True for the name, with or without a selection of test recordings."""
