@@ -376,6 +376,9 @@ class Plot:
         The figure shows only the metrics of a training.
     of_structure : bool
         The figure shows populations and projections, and does not depend on weights.
+    samples : str
+        Kind of samples that the figure shows, as in `Encoder.samples`; by default all. Reports leave the figure out for
+        other samples.
     section : str
         Section of the report; by default the report leaves the figure out.
     rank : int
@@ -401,6 +404,7 @@ class Plot:
     choices: tuple[str, ...] = ()
     of_training: bool = False
     of_structure: bool = False
+    samples: str = ""
     section: str = ""
     rank: int = 1000
     title: str = ""
@@ -513,6 +517,11 @@ def draw_figure(name: str, source: Source, choice: Choice) -> Drawn:
 
     entry = figures.require(name)
     limit = choice.limit if choice.limit is not None else entry.presentations
+    network = source.network
+    if entry.samples and network.encoder.samples != entry.samples:
+        raise DataError(
+            f"{network.name}: presents {network.encoder.samples}, and the figure {name} shows {entry.samples}"
+        )
     before = set(plt.get_fignums())
     assert entry.draw is not None
     try:

@@ -26,8 +26,9 @@ from netsim.measuring.evaluation import Evaluation
 
 def measured(network: netsim.Network, speaker: str, seed: int, folder: Path, data_dir: str | None) -> Evaluation:
     """Train a network on the other speakers, and return its figures on all recordings of a speaker."""
-    training = dataclasses.replace(network.training, dataset=f"spoken-digits:speaker={speaker}")
-    held_out = dataclasses.replace(network, training=training)
+    held_out = dataclasses.replace(
+        network, training=dataclasses.replace(network.training, dataset=f"spoken-digits:speaker={speaker}")
+    )
     model = netsim.train(held_out, folder, seed=seed, data_dir=data_dir, resume=True)
     return netsim.evaluate(model)
 
@@ -35,11 +36,14 @@ def measured(network: netsim.Network, speaker: str, seed: int, folder: Path, dat
 def main(
     network: Annotated[str, typer.Argument(help="A preset or a TOML file.")] = "spoken-digits",
     seed: Annotated[int, typer.Option(help="Seed of all trainings.")] = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs; by default those of the network.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs/speakers"),
     data_dir: Annotated[str | None, typer.Option(help="Folder of the recordings.")] = None,
 ) -> None:
     """Print the accuracy for each speaker, and mean and standard deviation over speakers."""
     base = netsim.load_model(network).network
+    if epochs is not None:
+        base = dataclasses.replace(base, training=dataclasses.replace(base.training, epochs=epochs))
     accuracies, rows = [], []
     for speaker in SPEAKERS:
         figures = measured(base, speaker, seed, out / f"{base.name}-{speaker}-seed{seed}", data_dir)

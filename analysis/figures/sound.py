@@ -183,6 +183,14 @@ def _label_frequencies(axes: Axes, encoder: MelEncoder) -> None:
     width=FULL_WIDTH,
     presentations=1,
     choices=("index",),
+    samples="sounds",
+    section="A single presentation",
+    rank=35,
+    title="Sound",
+    caption=(
+        "The spectrogram of presentation {index}, and the first spikes of the encoder on the same time. A row is a mel"
+        " band, and a colour is a threshold. Vertical lines separate the time windows, from which latencies count."
+    ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     import numpy as np
@@ -191,7 +199,7 @@ def _draw(source: Source, choice: Choice) -> Drawn:
 
     encoder, stimuli = source.network.encoder, source.stimuli
     if not isinstance(encoder, MelEncoder):
-        raise DataError(f"{source.network.name}: has {encoder.samples} as stimuli, and this figure shows sounds")
+        raise DataError(f"{source.network.name}: has the encoder {encoder.kind}, and this figure shows mel")
     if not 0 <= choice.index < len(stimuli):
         raise DataError(f"stimulus {choice.index}: does not exist; there are 0 to {len(stimuli) - 1}")
     chosen = stimuli.pick(np.array([choice.index]))

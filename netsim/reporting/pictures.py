@@ -71,6 +71,8 @@ def draw_pictures(
     for name in (name for names in sections().values() for name in names):
         if figures[name].of_training and source.metrics is None:
             continue
+        if figures[name].samples not in ("", source.network.encoder.samples):
+            continue
         step(name)
         pictures.append(_picture(name, source, folder, index, limit))
     return pictures

@@ -236,7 +236,7 @@ def test_the_figure_has_every_spike_of_the_encoder(by_class: Path) -> None:
 
 
 def test_the_figure_needs_a_sound_that_exists(by_class: Path) -> None:
-    with pytest.raises(DataError, match="digits: has images as stimuli, and this figure shows sounds"):
+    with pytest.raises(DataError, match="digits: presents images, and the figure sound shows sounds"):
         plot("digits", "sound")
     with pytest.raises(DataError, match="stimulus 2: does not exist; there are 0 to 1"):
         plot(_network(str(by_class)), "sound", presentation=2)

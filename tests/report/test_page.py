@@ -25,6 +25,11 @@ _LINKS = {"src", "href", "srcset", "poster", "data", "action", "formaction", "ba
 _FULL_WIDTH = {"raster", "potentials", "latencies", "errors"}
 
 
+def _shown() -> list[str]:
+    """The figures of a network of images."""
+    return [name for name in figures if not figures[name].samples]
+
+
 def decoded(uri: str) -> tuple[str, bytes]:
     """Media type and content of a data URI."""
     media_type, _, content = uri.removeprefix("data:").partition(";base64,")
@@ -77,14 +82,14 @@ def test_every_figure_is_there_with_words_for_it(made: Any, parse: Parse) -> Non
         )
         + ("spikes", "learning", "displacements", "kernels")
     ]
-    assert len(page.all("img")) == len(figures)
+    assert len(page.all("img")) == len(_shown())
     for picture in page.all("img"):
         assert len(picture.attributes["alt"]) > 20
         assert int(picture.attributes["width"]) > 0
         assert int(picture.attributes["height"]) > 0
     captions = [caption.text for caption in page.all("figcaption")]
     assert [re.match(r"Figure (\d+)\. ", caption)[1] for caption in captions] == [  # type: ignore[index]
-        str(number + 1) for number in range(len(figures))
+        str(number + 1) for number in range(len(_shown()))
     ]
     assert len(page.all("source")) == len(_FULL_WIDTH)
 
@@ -108,7 +113,7 @@ def test_pictures_are_pictures_that_ask_for_nothing(made: Any, parse: Parse) -> 
 
 
 def test_figures_lie_beside_as_files(made: Any) -> None:
-    names = {*figures, *(f"{kind}-column" for kind in _FULL_WIDTH)}
+    names = {*_shown(), *(f"{kind}-column" for kind in _FULL_WIDTH)}
     files = {path.name for path in (made.run / "report-figures").iterdir()}
     assert files == {f"{name}.{suffix}" for name in names for suffix in ("png", "svg")}
 
