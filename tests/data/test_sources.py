@@ -106,7 +106,7 @@ def test_labels_beyond_the_classes_are_refused(base: Path, make_folder: MakeFold
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(DataError, match="minst: is not a known data set; did you mean 'mnist'"):
         where("minst")
-    assert listed_datasets() == ["digits", "mnist", "fashion-mnist", "spoken-digits", "yin-yang"]
+    assert listed_datasets() == ["digits", "mnist", "cifar10", "fashion-mnist", "spoken-digits", "yin-yang"]
 
 
 def test_a_folder_is_looked_at_too(make_folder: MakeFolder) -> None:
