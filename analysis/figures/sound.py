@@ -134,14 +134,10 @@ def sound_figure(
     levels = encoder.levels(sample[None])[0]
     loudest = float(levels.max()) if encoder.reference == "sound" else 0.0
     with drawing(ax, FULL_WIDTH, _HEIGHT, palette) as axes:
-        bar_high = 0.9 / len(encoder.thresholds)
-        for number, (threshold, colour) in enumerate(
-            zip(encoder.thresholds, colours(len(encoder.thresholds)), strict=True)
-        ):
+        for threshold, colour in zip(encoder.thresholds, colours(len(encoder.thresholds)), strict=True):
             spikes = frame[frame["threshold_ms"] == threshold]
-            low = spikes["band"].to_numpy() - 0.45 + number * bar_high
-            look: dict[str, Any] = {"color": colour, "linewidth": 1.1, "label": f"threshold {threshold:g} ms"}
-            axes.vlines(spikes["sound_ms"], low, low + bar_high, **look)
+            look: dict[str, Any] = {"color": colour, "linewidth": 1.2, "label": f"threshold {threshold:g} ms"}
+            axes.vlines(spikes["sound_ms"], spikes["band"] - 0.42, spikes["band"] + 0.42, **look)
         axes.vlines(np.arange(1, windows) * encoder.t_max, -0.5, bands - 0.5, color=FAINT, linewidth=0.3, zorder=0)
         axes.set(xlim=(0, duration), ylim=(-0.5, bands - 0.5))
         axes.set(xlabel="time in the sound (ms)", ylabel="first spikes\nfrequency (kHz)")
