@@ -8,9 +8,11 @@ import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from scipy.io import wavfile
 
 from netsim.analysis import plot
@@ -229,7 +231,7 @@ def test_the_figure_has_every_spike_of_the_encoder(by_class: Path) -> None:
     np.testing.assert_array_equal(coded[windows, bands, 0], drawn.table["latency_ms"])
     np.testing.assert_array_equal(20.0 * windows + coded[windows, bands, 0], drawn.table["sound_ms"])
     (axes,) = drawn.figure.axes
-    (panel, *_) = axes.child_axes
+    panel = cast(Axes, axes.child_axes[0])
     assert axes.get_xlabel() == "time in the sound (ms)"
     assert panel.get_title(loc="left") == f"presentation 1, label {stimuli.classes[stimuli.labels[1]]}"
     assert axes.get_xlim() == panel.get_xlim() == (0, 40)
