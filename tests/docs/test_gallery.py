@@ -74,6 +74,7 @@ def test_every_picture_is_drawn_by_a_command(monkeypatch: pytest.MonkeyPatch) ->
         "concepts/learning_rule/gradients.png",  # scripts/learning_rule.py
         "concepts/sparsity/activity.png",  # two sweeps and the program of the page
         "howto/brian2_models/psp.png",  # the program of the page
+        "results/robustness/lost.png",  # scripts/robustness.py
         "howto/sweeps/threshold.png",  # a sweep and the program of the page
         *(f"howto/experiments/{name}.png" for name in experiments),
     }
