@@ -38,6 +38,7 @@ def _precise_spikes(network: Network, weights: dict[str, np.ndarray], stimulus: 
     populations, recorders = {"stimulus": inputs}, {}
     for layer in network.layers() or ():
         neurons, size = layer.neurons, network.population(layer.name).size
+        assert neurons is not None
         parameters = {
             # with a capacitance of tau, a current of 1 pA drives the potential to 1 mV
             **{"C_m": neurons.tau, "tau_m": neurons.tau, "E_L": 0.0, "V_m": 0.0, "V_reset": 0.0},
@@ -57,9 +58,8 @@ def _precise_spikes(network: Network, weights: dict[str, np.ndarray], stimulus: 
     result = {}
     for name, recorder in recorders.items():
         result[name] = np.full(len(populations[name]), np.inf)
-        result[name][np.array(recorder.events["senders"], int) - populations[name].global_id[0]] = recorder.events[
-            "times"
-        ]
+        fired = np.array(recorder.events["senders"], int) - populations[name].global_id[0]
+        result[name][fired] = recorder.events["times"]
     return result
 
 

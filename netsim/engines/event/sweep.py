@@ -93,7 +93,7 @@ class Layout:
     that are used once are not copied (`in_place`): the last block overlaps the one before, and shares some maps.
     """
 
-    def __init__(self, shape: tuple[int, int, int], dtype: np.dtype) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         rows, columns, maps = shape
         self._lanes = lanes_of(dtype)
         self.first = np.arange(-(-maps // self._lanes)) * self._lanes
