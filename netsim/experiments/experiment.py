@@ -90,7 +90,7 @@ class Experiment(ABC):
     question : str
         One sentence.
     duration, quick_duration : str
-        Measured on two cores.
+        Measured on one core.
     order : int
         Sort key in lists.
     quick : mapping

@@ -28,7 +28,7 @@ class CausalPieces(Experiment):
     """Draw initial weights from many distributions, count causal pieces, and train."""
 
     question = "Does the number of causal pieces at initialization predict what a network learns?"
-    duration = "5 min"
+    duration = "15 min"
     quick_duration = "1 min"
     order = 12
     quick = {"means": (0.0, 2.0), "spreads": (0.1, 0.4, 1.6, 6.4), "size": 30, "epochs": 10}

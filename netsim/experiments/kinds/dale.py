@@ -31,7 +31,7 @@ class Dale(Experiment):
     """Train networks with and without fixed signs, by depth."""
 
     question = "What does Dale's law cost a deep network of first spikes, by depth?"
-    duration = "under 2 h"
+    duration = "40 min"
     quick_duration = "1 min"
     order = 8
     quick = {"depths": (2, 4), "images": 5000, "epochs": 2, "test_images": 2000}

@@ -30,7 +30,7 @@ class LearnedDelays(Experiment):
     """Train weights, delays or both, with equal numbers of learned parameters."""
 
     question = "Can synaptic delays alone learn what weights learn?"
-    duration = "30 min"
+    duration = "15 min"
     quick_duration = "1 min"
     order = 10
     quick = {"sizes": (30,), "epochs": 15, "images": 3000, "image_epochs": 3, "test_images": 1000}

@@ -32,7 +32,7 @@ class Masking(Experiment):
     """Train networks on intact images, and mask the test images after a delay."""
 
     question = "When does a mask no longer disturb a decision by first spikes?"
-    duration = "30 min"
+    duration = "15 min"
     quick_duration = "2 min"
     order = 3
     quick = {

@@ -30,7 +30,7 @@ class Odours(Experiment):
     """Classify recorded odours, and compare neighbouring concentrations, by first spikes and by counts."""
 
     question = "Do first spikes of receptor neurons identify odours over more concentrations than spike counts?"
-    duration = "3 min"
+    duration = "5 min"
     quick_duration = "1 min"
     order = 5
     quick = {

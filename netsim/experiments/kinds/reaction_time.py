@@ -30,7 +30,7 @@ class ReactionTime(Experiment):
     """Train networks to classify digits, and measure when they decide on weakened, noisy and mixed images."""
 
     question = "Do first-spike decisions obey the laws of human reaction times?"
-    duration = "4 min"
+    duration = "8 min"
     quick_duration = "1 min"
     order = 2
     quick = {"classes": (2, 4, 10), "images": 6000, "epochs": 4, "test_images": 500}
