@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from netsim.cli import options
-from netsim.cli.terminal import counting, note, print_json
+from netsim.cli.terminal import counting, listed, note, print_json
 from netsim.data.loading import find_source
 from netsim.errors import SpecificationError
 from netsim.seams import network_formats, spike_formats
@@ -122,8 +122,7 @@ def _export_network(
     known = network_formats[to]
     missing = list(known.without_primitive(network))
     if missing:
-        listed = " and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]]))
-        note(f"{path}: {known.title} has no primitives for {listed}; {known.unread}")
+        note(f"{path}: {known.title} has no primitives for {listed(missing)}; {known.unread}")
     figures = {"parameters": parameters, "without_primitive": missing}
     return figures, f"{architecture(network)}, {parameters:,} parameters"
 

@@ -10,7 +10,7 @@ from typer.core import TyperOption
 from netsim.analysis.gallery import Choice, Source, draw_figure, figures
 from netsim.analysis.style import check_suffix, inches, save_figure
 from netsim.cli import options
-from netsim.cli.terminal import print_json, progress_bar
+from netsim.cli.terminal import listed, print_json, progress_bar
 from netsim.errors import SpecificationError
 
 
@@ -21,7 +21,7 @@ class PlotCommand(options.ListingCommand):
         """Insert the figures into the help texts of the command and its options."""
         for option in self.params:
             if isinstance(option, TyperOption) and option.name and (names := leaving(option.name)):
-                option.help = (option.help or "").format(all=" and ".join(names), any=" or ".join(names))
+                option.help = (option.help or "").format(all=listed(names), any=listed(names, "or"))
         super().list_entries()
 
 
@@ -91,7 +91,7 @@ def plot(
     given = {"index": index, "layer": layer, "channel": channel, "neuron": neuron, "count": count}
     for option, value in given.items():
         if value is not None and option not in entry.choices:
-            others = " and ".join(leaving(option))
+            others = listed(leaving(option))
             raise SpecificationError(f"--{option}", f"has no meaning for {figure}, only for {others}; remove it")
     presenting: dict[str, Any] = {"limit": limit, "split": (split != "test") or None, "dataset": dataset}
     presenting |= {"engine": engine, "dt": dt}

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -31,6 +31,11 @@ _AT_ONSET, _TIED = 0.5, 0.2
 INTERRUPTED = 130  # exit code that shells give to a command stopped by Ctrl-C
 COMPILING = "compiling loops to machine code, which may take a minute"
 """Note while numba compiles. Brian2 compiles too, but does not report it."""
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Join words by commas, and the last one by a word."""
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

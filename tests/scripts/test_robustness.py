@@ -11,7 +11,6 @@ import pytest
 
 import netsim
 
-
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
@@ -33,7 +32,8 @@ def test_a_network_is_measured_in_its_own_times(robustness: Any, monkeypatch: py
     window, duration = 64.0, 256.0
     assert [level for name, level in asked if name == "spike-jitter"] == [0.05 * window, 0.1 * window]
     assert [level for name, level in asked if name == "time-step"] == [0.001 * duration, 0.01 * duration]
-    assert found["exact"] > 90 and found["4 bits"] == 50.0
+    assert found["exact"] > 90
+    assert found["4 bits"] == 50.0
 
 
 def test_the_page_has_table_and_figure(robustness: Any, tmp_path: Path) -> None:

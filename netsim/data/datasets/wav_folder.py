@@ -99,7 +99,7 @@ def _contains_sounds(folder: Path) -> bool:
     """True if there is a WAV file in a folder or in one of its sub-folders."""
     try:
         names = sorted(os.listdir(folder))
-    except OSError:
+    except (OSError, ValueError):  # a null byte in the name
         return False
     if any(name.lower().endswith(_SUFFIX) for name in names):
         return True
