@@ -39,11 +39,15 @@ def draw(table: pd.DataFrame, published: float, user: tuple[float, float]) -> Fi
         _kernels(left, table[table["kernels"] == "weight"])
         right.axhspan(*user, color="0.9", zorder=0, label="a user of SpykeTorch")
         for number, (read_out, colour) in enumerate(zip(_READ_OUTS, colours(3), strict=True)):
-            for kernels, line in (("learned", "-"), ("shuffled", "--")):
+            for kernels, line, filled in (("learned", "-", {}), ("shuffled", "--", {"markerfacecolor": "white"})):
                 accuracies = [accuracy(table, learned=count, kernels=kernels, read_out=read_out) for count in counts]
                 label = read_out if kernels == "learned" else None
-                bars(right, counts, accuracies, label=label, **{**style_of(number, colour), "linestyle": line})
-        right.plot([], [], "--", color=FAINT, linewidth=1, label="weights shuffled")
+                bars(
+                    right, counts, accuracies, label=label, **{**style_of(number, colour), "linestyle": line, **filled}
+                )
+        right.plot(
+            [], [], "o--", color=FAINT, markersize=3.5, markerfacecolor="white", linewidth=1, label="weights shuffled"
+        )
         cells = accuracy(table, learned=counts[-1], kernels="none").mean
         right.axhline(cells, color=FAINT, linestyle=":", linewidth=0.9, label="on- and off-cells")
         right.plot(counts[-1], published, "*", color="white", markeredgecolor=INK, markersize=8, label="published")

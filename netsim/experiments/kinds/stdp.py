@@ -161,9 +161,9 @@ class DeepSTDP(Experiment):
         return (
             "Left: kernels of the first layer that the first seed learned, weights of on-cells minus those of"
             " off-cells. Right: accuracy of the linear read-out by the number of images that STDP learned from. Solid"
-            " lines: learned kernels; dashed lines: the same weights shuffled; dotted line: on- and off-cells without"
-            " a network. The star is the published value, the grey band what a user of SpykeTorch reports. Bars are 95"
-            " % intervals over seeds."
+            " lines: learned kernels; dashed lines, open markers: the same weights shuffled; dotted line: on- and"
+            " off-cells without a network. The star is the published value, the grey band what a user of SpykeTorch"
+            " reports. Bars are 95 % intervals over seeds."
         )
 
     def caveats(self) -> list[str]:
