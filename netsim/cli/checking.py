@@ -87,9 +87,9 @@ def _why_not_fitted(network: Network) -> str:
     from netsim.specification.phrases import names
 
     given = projections_with_initial(network, network.projections)
-    keys = [*["learning.fitted = false"] * (not network.learning.fitted), *(f"initial of {name}" for name in given)]
+    keys = ["learning.fitted = false"] * (not network.learning.fitted) + [f"initial of {names(given)}"] * bool(given)
     if keys:
-        return f"remove {names(keys)}, then run --fix again"
+        return f"remove {' and '.join(keys)}, then run --fix again"
     return (
         "weights are static or listed, or the engine has neurons of its own, for which netsim.calibrate finds weights"
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _AT_ONSET, _TIED = 0.5, 0.2
 """Fractions of neurons at the onset, and of tied presentations, above which the progress shows them."""
 INTERRUPTED = 130  # exit code that shells give to a command stopped by Ctrl-C
-COMPILING = "compiling loops to machine code, which may take a minute"
+COMPILING = "compiling loops to machine code, which may take a minute or more"
 """Note while numba compiles. Brian2 compiles too, but does not report it."""
 
 

@@ -64,7 +64,7 @@ def keep_in(folder: Callable[[], Path | None]) -> None:
 
 def announcement() -> str:
     """Say what is compiled, and how often that happens."""
-    what = "compiling the loops of this network to machine code, which may take a minute; "
+    what = "compiling the loops of this network to machine code, which may take a minute or more; "
     if _WATCH.kept_in() is None:
         return what + "no folder can keep them, so that each process compiles again; set NUMBA_CACHE_DIR"
     return what + "this happens once for each kind of network and each precision"

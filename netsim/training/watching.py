@@ -119,7 +119,7 @@ class Watch:
             remedy = f"lower learning.rate (now {self.network.learning.rate:g}), or open the window earlier or longer"
             if self.network.learning.edges != "return":
                 remedy = 'set learning.edges = "return", which brings neurons back into their window'
-            few = f"over {FLAT_EPOCHS} epochs, so that few latencies can change and little is learned"
+            few = f"over {FLAT_EPOCHS} epochs, so that few latencies can change"
             self._say("edges", population.name, f"{fact}, {few}; {remedy}; {self.check} shows more")
 
     def _check(self, latencies: Latencies, weights: Weights) -> None:

@@ -126,12 +126,12 @@ def test_a_network_that_is_fitted_gets_a_proposal(netsim: Netsim, tmp_path: Path
     package.write_network(dataclasses.replace(network, projections=tuple(changed)), "fixed.toml")
     fixed = netsim("check", "fixed.toml", "--fix", "--limit", 30)
     assert "no problem found" in fixed.out
-    assert "no initial weights to propose: remove `initial of " in fixed.out
+    assert "no initial weights to propose: remove initial of `" in fixed.out
 
 
 def test_without_a_proposal_the_check_says_what_to_remove(netsim: Netsim, run: Path) -> None:
     shown = netsim("check", "digits", "--set", "learning.fitted=false", "--fix", "--limit", 5).out
-    assert "to propose: remove `learning.fitted = false` and `initial of output`, then run --fix again" in shown
+    assert "to propose: remove learning.fitted = false and initial of `output`, then run --fix again" in shown
     assert "the weights are trained; check the preset or TOML file" in netsim("check", run, "--fix", "--limit", 5).out
 
 
