@@ -36,7 +36,7 @@ class FeedbackAlignment(Experiment):
     """Train networks whose displacements pass back through exact, random, sign or direct weights, or not at all."""
 
     question = "Do lower layers learn from first spikes without the transport of weights?"
-    duration = "25 min"
+    duration = "30 min"
     quick_duration = "1 min"
     order = 9
     quick = {
