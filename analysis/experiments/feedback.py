@@ -81,7 +81,7 @@ def draw(table: pd.DataFrame) -> Figure:
                     **style,
                 )
         for axes, dataset in zip(left, datasets, strict=True):
-            axes.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 102), title=dataset)
+            axes.set(xlabel="hidden layers", ylabel="test accuracy (%)", title=dataset)
             axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
             axes.margins(x=0.15)
         right.axhline(90, color=FAINT, linestyle=":", linewidth=0.9)
