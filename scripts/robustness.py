@@ -55,14 +55,14 @@ def accuracies(model: netsim.Model, limit: int) -> dict[str, float]:
     times = {"": 1.0, "window": network.encoder.t_max, "duration": network.duration}
     stimuli = netsim.load_splits(network).test.first(limit)
     engine = netsim.make_engine("event", network)
-    found = {"exact": 100 * netsim.evaluate(model, stimuli, engine=engine).strict_accuracy}
+    percents = {"exact": 100 * netsim.evaluate(model, stimuli, engine=engine).strict_accuracy}
     for each in DISTURBANCES:
         if each.study == "weight-bits" and network.weighting.is_binary:
             continue
         level = each.level * times[each.unit]
         table = netsim.study(model, each.study, [level], SEEDS, stimuli=stimuli, engine="event")
-        found[each.heading] = 100 * float(table[table["condition"] == "disturbed"]["strict_accuracy"].mean())
-    return found
+        percents[each.heading] = 100 * float(table[table["condition"] == "disturbed"]["strict_accuracy"].mean())
+    return percents
 
 
 def table_of(rows: pd.DataFrame) -> str:

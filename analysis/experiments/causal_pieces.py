@@ -22,8 +22,9 @@ def _correlations(table: pd.DataFrame, column: str) -> pd.Series:
 
 def correlation(table: pd.DataFrame, column: str) -> Interval:
     """Spearman's rank correlation of a column and accuracy over initializations, as a mean over seeds."""
-    found = interval(_correlations(table, column))
-    return found._replace(low=max(found.low, -1.0), high=min(found.high, 1.0)) if found.seeds > 1 else found
+    estimate = interval(_correlations(table, column))
+    low, high = max(estimate.low, -1.0), min(estimate.high, 1.0)
+    return estimate._replace(low=low, high=high) if estimate.seeds > 1 else estimate
 
 
 def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:

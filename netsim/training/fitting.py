@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from netsim.engines import Batch, Conversation
+from netsim.measuring.advice import projections_with_initial
 from netsim.measuring.potentials import Synaptic
 from netsim.seams import optimizers, targets
 from netsim.specification import InitialWeights, Network, Neurons, Population, Projection
@@ -88,9 +89,8 @@ def is_fitted(network: Network, population: Population) -> bool:
     if not population.integrates or (population is network.output and network.learning.centred_outputs):
         return False
     incoming = network.incoming(population.name)
-    return any(_is_scaled(network, projection) for projection in incoming) and all(
-        projection.initial == InitialWeights() for projection in incoming if projection.plastic
-    )
+    scaled = any(_is_scaled(network, projection) for projection in incoming)
+    return scaled and not projections_with_initial(network, incoming)
 
 
 def _is_scaled(network: Network, projection: Projection) -> bool:

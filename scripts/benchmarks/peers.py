@@ -1,7 +1,7 @@
 """Timed calls of other simulators that compute spike times of leaky neurons without a time step.
 
 All present the same images to the same network: 784-350-10, a synaptic time constant of half the membrane's, no bias,
-double precision. `deviation` tells how far their first spikes are from those of the event engine.
+double precision. `deviation` compares their first spikes with ours.
 """
 
 from __future__ import annotations

@@ -84,9 +84,7 @@ def _parts(name: str) -> tuple[Path, str]:
         return user_folder(pattern), _BY_FOLDER
     fixed = pattern.partition("{")[0]
     folder, _, _ = fixed.rpartition("/")
-    return user_folder(folder or ("/" if fixed.startswith("/") else ".")), pattern[len(folder) + bool(folder) :].lstrip(
-        "/"
-    )
+    return user_folder(folder or ("/" if fixed.startswith("/") else ".")), pattern[len(folder) :].lstrip("/")
 
 
 def _absolute(pattern: str) -> str:
