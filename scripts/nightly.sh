@@ -11,7 +11,7 @@ page=docs/appendix/reliability.md
 step() {
     case $1 in
     tests) # all of them, in random order
-        pytest -q -m "nightly or not nightly" --hypothesis-profile nightly --numprocesses auto --maxprocesses 4 -p randomly -p "no:cacheprovider" --randomly-seed "$seed" ;;
+        pytest -q -m "nightly or not nightly" --hypothesis-profile nightly --timeout 7200 --numprocesses auto --maxprocesses 4 -p randomly -p "no:cacheprovider" --randomly-seed "$seed" ;;
     mutation)
         python scripts/mutate.py draw --seed "$seed" &&
             cosmic-ray exec mutants/cosmic-ray.toml mutants/session.sqlite &&

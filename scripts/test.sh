@@ -11,7 +11,8 @@ scripts/types.sh >"$report" 2>&1 &
 types=$!
 failed=0
 # a test that has waited for its neighbours' turn is taken by whichever process is free
-pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations 20 "$@" || failed=$?
+# one that hangs fails, with its name and what it waited for; the slowest takes half a minute
+pytest --numprocesses auto --maxprocesses 4 --dist worksteal --timeout 900 --durations 20 "$@" || failed=$?
 wait "$types" || failed=$?
 cat "$report"
 rm -f "$report"

@@ -230,6 +230,7 @@ def forked(tmp_path: Path) -> Callable[[Callable[[], object]], str]:
             warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
             child = os.fork()
         if not child:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout handles it
             signal.alarm(_ANSWERS)
             try:
                 answer.write_text(str(work()))

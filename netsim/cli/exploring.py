@@ -16,10 +16,10 @@ from netsim.cli.terminal import note
 
 
 class _StoppedError(BaseException):
-    """A signal has asked the server to end. No library catches it, because it is no Exception."""
+    """A signal came before the server was there. No library catches it, because it is no Exception."""
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _give_up(number: int, frame: FrameType | None) -> None:
     raise _StoppedError
 
 
@@ -47,10 +47,13 @@ def explore(
     stimuli = options.split_of(chosen, network, "test", data_dir, few=True)
     options.note_initial_weights(model, chosen, seed)
     # before Brian2 is imported, which calls the handler that it finds: a shell makes background programs ignore SIGINT
-    previous = {each: signal.signal(each, _stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    previous = {each: signal.signal(each, _give_up) for each in (signal.SIGINT, signal.SIGTERM)}
     served = None
     try:
         served = serve(chosen, stimuli, view=view, port=port, name=model)
+        for each in previous:
+            # an exception could leave a lock taken that closing needs
+            signal.signal(each, served.stop)
         print(served.address, flush=True)
         note("Keep the address secret, because it gives access to the page. Press Ctrl-C to stop.")
         with tempfile.TemporaryDirectory(prefix="netsim-explore-") as folder:

@@ -233,9 +233,13 @@ class Serving:
             if self.explorer.has_shown:  # before, the import would delay the page
                 self.explorer.import_brian2()
 
+    def stop(self, *_: object) -> None:
+        """Ask the server to end, and return at once. It can handle signals, because it takes no lock."""
+        self._server.should_exit = True
+
     def close(self) -> None:
         """Stop the server."""
-        self._server.should_exit = True
+        self.stop()
         if self._ended.wait(60):  # until then the server uses the socket
             self._socket.close()
 

@@ -177,7 +177,7 @@ def test_the_newest_question_of_a_page_wins() -> None:
             time.sleep(0.001)
     go.set()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert statuses == {0: 409, 1: 409, 2: 200, 3: 200}
     assert sorted(computed) == [2, 3]
 
@@ -199,7 +199,7 @@ def test_a_long_question_gives_way_to_a_newer_view() -> None:
     thread.start()
     assert begun.wait(30)
     assert _post(app, "spikes", {"view": {}}, page="mine")[0] == 200
-    thread.join()
+    thread.join(60)
     assert statuses == [409]
 
 
@@ -235,7 +235,7 @@ def test_it_listens_on_the_loopback_interface_alone() -> None:
         assert match
         assert served._socket.getsockname()[0] == "127.0.0.1"
         assert View.of_text(served.address) == View(index=2)
-        with urllib.request.urlopen(served.address) as response:
+        with urllib.request.urlopen(served.address, timeout=60) as response:
             assert b"netsim" in response.read()
         with pytest.raises(netsim.NetsimError, match=f"port {match[1]}: .*in use; choose another"):
             netsim.explore(served.explorer.model, served.explorer.stimuli, port=int(match[1]))
@@ -293,9 +293,41 @@ def test_a_background_server_ends_quietly(number: signal.Signals) -> None:
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ignore
     ) as server:
         assert server.stdout is not None
-        assert server.stderr is not None
-        assert server.stdout.readline().startswith("http://")
-        server.send_signal(number)
-        errors = server.stderr.read()
-        assert server.wait(60) == 0
+        try:
+            assert server.stdout.readline().startswith("http://")
+            server.send_signal(number)
+            _, errors = server.communicate(timeout=120)
+        finally:
+            server.kill()
+    assert server.returncode == 0
     assert "Traceback" not in errors
+
+
+INTERRUPTED = """
+import signal, sys, threading
+from netsim.cli import main
+from netsim.exploring.serving import Serving
+
+enter, wait = threading.Condition.__enter__, Serving.wait
+
+def enter_and_interrupt(condition):
+    taken = enter(condition)
+    if threading.current_thread() is threading.main_thread():
+        threading.Condition.__enter__ = enter
+        signal.raise_signal(signal.SIGINT)
+    return taken
+
+def wait_and_interrupt(serving):
+    threading.Condition.__enter__ = enter_and_interrupt
+    wait(serving)
+
+Serving.wait = wait_and_interrupt
+sys.argv = ["netsim", "explore", "digits"]
+main()
+"""
+
+
+def test_a_signal_that_comes_when_a_lock_is_taken_ends_the_server() -> None:
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
