@@ -17,6 +17,7 @@ from netsim.measuring.potentials import Synaptic
 from netsim.seams import optimizers, targets
 from netsim.specification import InitialWeights, Network, Neurons, Population, Projection
 from netsim.specification.grid import population_times
+from netsim.specification.network import STIMULUS
 from netsim.specification.phrases import GAP, T_MAX, names, number
 from netsim.training.measured_rates import STEP, STIMULI, describe_measured_rates, measured_rates
 from netsim.weights.binary import forward_weights
@@ -153,15 +154,17 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
     text, biased = [], any(population.has_bias for population in network.populations)
     if chosen:
         spread = _spread_of_outputs(network)
+        delayed = any(projection.mean_delay > 0 for projection in network.projections)
+        later = " after the mean delays on the longest way to them" if delayed else ""
         text.append(
             f"Before the first update, {names(population.name for population in chosen)} are fitted one after another,"
             f" in the order of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the"
             f" seed. All drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}."
             f" The equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the"
             f" hidden neurons with a window fires in it, in time for a target, and at most {_AT_ONSET:g} at its onset."
-            rf" Half of the others fire by ${number(_FREE_AT)}{GAP}{T_MAX}$, with a standard deviation of at most"
-            rf" ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of their"
-            f" window, with a standard deviation of at most {number(spread)} ms in a presentation."
+            rf" Half of the others fire by ${number(_FREE_AT)}{GAP}{T_MAX}${later}, with a standard deviation of"
+            rf" at most ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of"
+            f" their window, with a standard deviation of at most {number(spread)} ms in a presentation."
         )
     if optimizers[network.learning.optimizer].normalises:
         text.append(
@@ -198,7 +201,8 @@ class _Window(NamedTuple):
             span = neurons.drive * float(neurons.by_constant(np.array(end - times.onset))) / neurons.tau
             spread = min(spread, (end - times.onset) / 5)
             return cls(np.append(before, after), _TIMES - 1, 0.5 if output else _FIRE, span, times.onset, spread)
-        last = min(_FREE_AT * t_max, end if end < network.duration else 0.75 * end)
+        latest = _FREE_AT * t_max + _longest_delays(network)[population.name]
+        last = min(latest, end if end < network.duration else 0.75 * end)
         share = _FIRE if end < network.duration and not output else 0.5
         if not output:
             spread = _FREE_SPREAD * t_max
@@ -219,6 +223,22 @@ def _heard_until(network: Network, population: Population) -> float:
         else:
             until.append(_heard_until(network, target) - delay)
     return max((time for time in until if time > onset), default=network.duration)
+
+
+def _longest_delays(network: Network) -> dict[str, float]:
+    """Return the sum of mean delays (ms) on the slowest way from the stimulus to each population, without loops."""
+    longest = {STIMULUS: 0.0}
+    for component in network.components:
+        for population in component:
+            longest[population.name] = max(
+                (
+                    longest[projection.source] + projection.mean_delay
+                    for projection in network.incoming(population.name)
+                    if not network.is_recurrent(projection)
+                ),
+                default=0.0,
+            )
+    return longest
 
 
 def _spread_of_outputs(network: Network) -> float:

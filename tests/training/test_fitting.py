@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import brian2 as b2
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import netsim
 from netsim.data.latencies import Latencies
 from netsim.specification import (
+    Delays,
     Dense,
     Distance,
     EdgeList,
@@ -198,6 +200,25 @@ def test_outputs_without_biases_do_not_begin_at_their_onset(regime: str) -> None
         health = netsim.check(network, seed=seed, limit=100).populations[-1]
         assert health.at_onset < 0.15, seed
         assert health.silent < 0.75, seed
+
+
+@pytest.mark.parametrize("per", ["axon", "synapse", None])
+def test_outputs_without_a_window_wait_for_delayed_spikes(per: Literal["axon", "synapse"] | None) -> None:
+    """They would fire by their biases alone, before spikes of the hidden population arrive."""
+
+    def heard(delay: float) -> float:
+        given = Delays(per, mean=delay, spread=0.0) if per and delay else delay
+        populations = (Population("hidden", (60,), neurons("free", 1)), Population("output", (10,), neurons("free", 3)))
+        projections = tuple(
+            Projection(source, target, Dense(), delay=given)
+            for source, target in (("stimulus", "hidden"), ("hidden", "output"))
+        )
+        encoder, training = IntensityEncoder((8, 8, 1), T_MAX), Training("digits", batch=20, validation=360)
+        latencies = fitted(Network("late", encoder, populations, projections, 120.0, training=training))[2]
+        decided = latencies["output"].min(axis=1, keepdims=True)
+        return float((latencies["hidden"].reshape(len(decided), -1) + delay < decided).mean())
+
+    assert heard(8.0) > 0.9 * heard(0.0)
 
 
 def test_outputs_that_only_synapses_reach_are_not_left_silent() -> None:
