@@ -1,14 +1,15 @@
 """Figure and summary of the experiment ``delays``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.figures import bars, beside, style_of
+from netsim.analysis.experiments.figures import bars, style_of
 from netsim.analysis.experiments.tables import Interval, accuracy, gain
-from netsim.analysis.style import FULL_WIDTH, colours, theme
+from netsim.analysis.style import FULL_WIDTH, INK, colours, theme
 
 _BASE = {"learned": "weights"}
 
@@ -29,28 +30,42 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     return tuple(rows)
 
 
-def draw(table: pd.DataFrame, width: float) -> Figure:
-    """Draw accuracy by data set and size, and the learned delays of the largest networks in bins of a `width` (ms)."""
+def draw(table: pd.DataFrame, width: float, published: Mapping[str, Mapping[int, float]]) -> Figure:
+    """Draw accuracy against parameters, and the learned delays of the largest networks.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    width : float
+        Width of the bins of delays (ms).
+    published : mapping of mapping
+        Published accuracies (%) by data set and number of parameters.
+    """
     datasets, kinds = list(dict.fromkeys(table["dataset"])), list(dict.fromkeys(table["learned"]))
-    nets = [(dataset, size) for dataset in datasets for size in _sizes(table, dataset)]
     with theme():
         size = (FULL_WIDTH, 2.5)
         figure, panels = plt.subplots(1, 1 + len(datasets), figsize=size, layout="constrained", squeeze=False)
         left, *others = panels[0]
         for number, (learned, colour) in enumerate(zip(kinds, colours(len(kinds)), strict=True)):
-            accuracies = [accuracy(table, dataset=dataset, size=size, learned=learned) for dataset, size in nets]
-            places = [position + beside(number, len(kinds), 0.12) for position in range(len(nets))]
-            bars(left, places, accuracies, label=learned, **{**style_of(number, colour), "linestyle": "none"})
             for axes, dataset in zip(others, datasets, strict=True):
-                largest = (table["dataset"] == dataset) & (table["size"] == _sizes(table, dataset)[-1])
-                selected = table[largest & (table["learned"] == learned)].dropna(subset="share")
-                shares = selected.groupby("delay_ms")["share"].mean()
+                chosen = table[(table["dataset"] == dataset) & (table["learned"] == learned)]
+                sizes = _sizes(chosen, dataset)
+                counts = [chosen.loc[chosen["size"] == size, "parameters"].iloc[0] for size in sizes]
+                estimates = [accuracy(table, dataset=dataset, size=size, learned=learned) for size in sizes]
+                label = learned if dataset == datasets[0] else None
+                bars(left, counts, estimates, label=label, **style_of(number, colour))
+                largest = chosen[chosen["size"] == max(sizes, default=0)].dropna(subset="share")
+                shares = largest.groupby("delay_ms")["share"].mean()
                 if len(shares):
                     edges = [*shares.index, shares.index[-1] + width]
                     axes.stairs(100 * shares.to_numpy(), edges, color=colour, linewidth=1.2)
-        left.set(xlabel="hidden neurons (half as many for both)", ylabel="test accuracy (%)")
-        left.set_xticks(range(len(nets)), [f"{dataset}\n{size}" for dataset, size in nets])
-        left.margins(x=0.3)
+        for dataset in datasets:
+            most = table.loc[table["dataset"] == dataset, "parameters"].max()
+            left.text(most, 100.5, dataset, ha="center", va="bottom", fontsize="small")
+            stars = published.get(dataset, {})
+            left.plot([*stars], [*stars.values()], "*", color="white", markeredgecolor=INK, markersize=7, zorder=3)
+        left.set(xlabel="learned parameters", ylabel="test accuracy (%)", xscale="log")
+        left.margins(x=0.15)
         for axes, dataset in zip(others, datasets, strict=True):
             axes.set(xlabel="learned delay (ms)", ylabel="synapses (%)", ylim=(0, None))
             axes.set_title(f"{dataset}, size {_sizes(table, dataset)[-1]}")
