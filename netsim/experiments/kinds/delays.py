@@ -191,7 +191,8 @@ class LearnedDelays(Experiment):
             " alone."
             " One network, with 6,000 images, was tried on held-out training images before. Delays alone reached"
             " 78.5 % (76 % with a lower rate), weights alone 93.7 %.",
-            "Weights that stay as drawn are normal. The published networks also used ternary weights.",
+            "Weights that stay as drawn are normal, and are not fitted to the stimuli as learned weights are. The"
+            " published networks also used ternary weights.",
             "Initial weights and learning rates were chosen for weights, not for delays. An earlier network, in which"
             " outputs fell silent with delays alone, was replaced by the preset after a look at its results.",
         ]
