@@ -27,7 +27,7 @@ class DeepSTDP(Experiment):
     """Train two convolutional layers by STDP, and read their first spikes out linearly."""
 
     question = "How well do features that STDP learns from first spikes distinguish digits?"
-    duration = "under 2 h"
+    duration = "80 min"
     quick_duration = "2 min"
     order = 7
     quick = {"learned": (200, 1000), "images": 4000, "test_images": 1000}
