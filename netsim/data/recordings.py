@@ -39,7 +39,7 @@ def event_encoder(encoder: Encoder, name: str) -> EventEncoder:
     return encoder
 
 
-def check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> None:
+def _check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> None:
     """Raise DataError if the recordings' sensor does not fit the encoder. Recordings without sensor size pass."""
     size = getattr(recordings, "sensor_size", None)
     if not isinstance(size, tuple) or not all(isinstance(side, int | np.integer) for side in size):
@@ -57,7 +57,6 @@ def check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> No
 def convert(recordings: Recordings, encoder: EventEncoder) -> tuple[np.ndarray, np.ndarray]:
     """Return times as in `EventEncoder.first_events`, shape (recordings, height, width, channels), and labels."""
     name, order = "recordings", range(len(recordings))
-    check_sensor(recordings, encoder, name)
     times = np.empty((len(recordings), *encoder.coded_shape), dtype=np.int32)
     labels = np.empty(len(recordings), dtype=np.int64)
     tally = Tally()
@@ -146,7 +145,6 @@ def convert_once(
 
     cached = kept(file, len(order), encoder)
     if cached is None:
-        check_sensor(recordings, encoder, name)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_suffix(".lock")):  # only one of several processes converts
@@ -214,7 +212,8 @@ def _converted(
     on_progress: OnProgress,
     tally: Tally,
 ) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield times and label of each recording."""
+    """Yield times and label of each recording. Raises DataError if the sensor does not fit the encoder."""
+    _check_sensor(recordings, encoder, name)
     for done, index in enumerate(order):
         events, label = _read(recordings, index, name)
         try:

@@ -66,7 +66,6 @@ class Tonic(Source):
         from netsim.data.dataset import Dataset, check_samples
         from netsim.data.recordings import (
             RecordingsAsNeeded,
-            check_sensor,
             convert_once,
             event_encoder,
             kept,
@@ -101,7 +100,6 @@ class Tonic(Source):
                 raise DataError(f"{name}: contains one recording; training and test need at least one each")
             bounds = [(0, learnt), (learnt, count)] if learnt < count else [(0, count)]
             if on_progress is None and lists_labels(recordings) and kept(file, count, encoder) is None:
-                check_sensor(recordings, encoder, called)
                 needed = [RecordingsAsNeeded(recordings, order[start:stop], encoder, called) for start, stop in bounds]
                 converted += [(times, times.labels) for times in needed]
             else:
