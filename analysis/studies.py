@@ -31,7 +31,7 @@ from netsim.spikes.workers import Workers, distribution_of
 from netsim.studies.plans import Plan, make_plan
 from netsim.studies.runner import EngineAt, StudyRunner
 from netsim.studies.study import Study
-from netsim.training.pretraining import weights_sha256
+from netsim.weights.transfer import weights_sha256
 
 _SHARES = {
     "strict_accuracy": "accuracy",

@@ -60,7 +60,7 @@ PASSED = (
     "netsim.runs.folder.RunFolder",
     "netsim.training.checkpoint.TrainingState",
     "netsim.description.document.Description",
-    "netsim.training.pretraining.Pretrained",
+    "netsim.runs.pretraining.Pretrained",
     "netsim.data.stored.Samples",
     "netsim.measuring.health.PopulationHealth",
     "netsim.measuring.health.ProjectionHealth",

@@ -12,8 +12,7 @@ from netsim.engines import Batch, Conversation, Engine, Latencies
 from netsim.errors import DataError, SpecificationError, warn_user
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population, Projection
-from netsim.weights.binary import forward_weights
-from netsim.weights.initial import initial_weights
+from netsim.weights.initial import first_weights
 
 _ROUNDS, _HALVINGS = 6, 14  # maximum corrections of the spread, bisections of the bias or mean
 _LEAST, _MOST = 2.0**-60, 2.0**60  # of a bias, mean or spread, in the unit of the weights
@@ -279,7 +278,7 @@ def _measured(network: Network, population: Population, stimuli: np.ndarray, see
 
 
 def _trial(network: Network, stimuli: np.ndarray, seed: int) -> Batch:
-    return Batch(stimuli, forward_weights(network, initial_weights(network, seed)))
+    return Batch(stimuli, first_weights(network, seed))
 
 
 def _activity(population: Population, latencies: Latencies) -> Activity:

@@ -25,9 +25,9 @@ def new(
 file, then train it: netsim train NAME.toml.
     """
     from netsim.files import write_text
+    from netsim.runs.model import network_named
     from netsim.specification.editing import editable
     from netsim.specification.keys import parse_settings, with_settings
-    from netsim.training.beginnings import network_named
 
     path = Path(name if name.endswith(".toml") else f"{name}.toml")
     if path.exists() or path.is_symlink():

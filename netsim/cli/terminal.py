@@ -47,7 +47,7 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 def fail_interrupted(folder: Path, state: str) -> NoReturn:
     """Exit with the code of Ctrl-C, and print how to continue the folder."""
-    from netsim.training.opening import resuming
+    from netsim.runs.resuming import resuming
 
     fail(f"{folder}: interrupted{state}. Continue with: {resuming(['netsim', *sys.argv[1:]])}", INTERRUPTED)
 

@@ -86,7 +86,10 @@ def train(
     if begins.parent is not None:
         terminal.note(f"{path}: begins with the best weights of {begins.parent}")
     try:
-        with terminal.interrupt_noted() as interrupted, terminal.training_progress(network, interrupted) as callbacks:
+        with (
+            terminal.interrupt_noted() as interrupted,
+            terminal.training_progress(run.network, interrupted) as callbacks,
+        ):
             history = run.train(callbacks, interrupted, checkpoint_every)
     except KeyboardInterrupt:
         when = "; the last checkpoint is kept" if run.folder.checkpoint.exists() else " before the first checkpoint"

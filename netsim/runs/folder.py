@@ -34,13 +34,13 @@ from netsim import __version__
 from netsim.data.dataset import Dataset
 from netsim.data.packed import write_dataset
 from netsim.errors import DataError, NetsimError, RunError, SpecificationError
-from netsim.files import Digest, file_sha256, read_text, write_json, write_text
+from netsim.files import Digest, file_sha256, make_folder, read_text, write_bytes, write_json, write_text
 from netsim.numerics.threads import blas_kernels
 from netsim.reprs import html_table
-from netsim.runs.plugin_copies import copy_plugins
+from netsim.runs.plugin_copies import copies_of
 from netsim.runs.plugins import are_plugins, changed_plugins, check_plugins, plugins_of
 from netsim.specification import Network
-from netsim.specification.toml import dumps_network, read_network, write_network
+from netsim.specification.toml import dumps_network, read_network
 from netsim.weights.files import read_weights_of_epoch, write_weights
 from netsim.weights.layout import Weights
 from netsim.weights.synapses import has_drawn_synapses, synapse_checksums
@@ -114,8 +114,9 @@ class RunFolder:
         except RunError:  # `record` itself raises it where the record is needed
             record = {}
         check_plugins(record.get("plugins", []), str(self.path), self.plugins)
+        digest = hashlib.sha256()
         try:
-            network = read_network(self.network_file)
+            network = read_network(self.network_file, digest)
         except SpecificationError as error:
             made_by = record.get("netsim", __version__)
             if made_by == __version__:
@@ -123,7 +124,7 @@ class RunFolder:
             other = f"{error.message}; the run was made by netsim {made_by}, this is {__version__}"
             raise SpecificationError(error.field, other) from error
         wanted = [record.get("specification_sha256"), *(each.get("former") for each in record.get("extended", []))]
-        if wanted[0] is not None and file_sha256(self.network_file) not in wanted:
+        if wanted[0] is not None and digest.hexdigest() not in wanted:
             changed = f"{self.network_file}: differs from the trained specification (SHA-256 in its record)"
             raise RunError(f"{changed}; restore it, or copy it and train it as a new run")
         return network
@@ -190,21 +191,21 @@ class RunFolder:
         entry = {"epoch": epoch} | {key: now[key] for key in _SURROUNDINGS}
         self.write_json(self.record_file.name, {**record, "resumed": [*record.get("resumed", []), entry]})
 
-    def extend(self, network: Network, exact: bool) -> None:
-        """Record that a training is extended to more epochs, and write the new specification.
+    def extend(self, former: Network, network: Network, exact: bool) -> None:
+        """Record that a training is extended from the epochs of the former network, and write the new specification.
 
         `exact` says whether the weights are those of a longer training from the start. If the process dies between both
         files, the earlier specification is still accepted.
         """
-        record, now = self.record(), describe_run(0)
-        entry = {"epochs": [self.network().training.epochs, network.training.epochs], "exact": exact}
+        record, now, text = self.record(), describe_run(0), dumps_network(network)
+        entry = {"epochs": [former.training.epochs, network.training.epochs], "exact": exact}
         entry |= {"former": file_sha256(self.network_file), "command": now["command"]}
         entry |= {key: now[key] for key in _SURROUNDINGS}
-        digest = hashlib.sha256(dumps_network(network).encode()).hexdigest()
         extended = [*record.get("extended", []), entry]
-        self.write_json(self.record_file.name, {**record, "specification_sha256": digest, "extended": extended})
         self.check_lock()
-        write_network(network, self.network_file)
+        write_json(self.record_file, {**record, "specification_sha256": _sha256(text), "extended": extended})
+        self.check_lock()
+        write_text(self.network_file, text)
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the metrics of all epochs so far."""
@@ -223,12 +224,22 @@ class RunFolder:
         write_json(self.path / name, content)
         return self.path / name
 
+    def write_data(self, data: Dataset, name: str) -> None:
+        """Write a data set into the run, as the file that the network's ``training.dataset`` names."""
+        folder = self.subfolder(self.data.name)
+        folder.mkdir(exist_ok=True)
+        write_dataset(data, folder / name)
+
     def subfolder(self, name: str) -> Path:
         """Return a folder in the run, which may not exist yet. Raises RunError for a link, which leaves the run."""
         folder = self.path / name
         if folder.is_symlink():
             raise RunError(f"{folder}: is a link; remove it, or choose another folder with --out")
         return folder
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
@@ -323,44 +334,38 @@ def open_run(path: str | Path) -> RunFolder:
     return RunFolder(Path(path))
 
 
-def create_run(
-    path: str | Path,
-    network: Network,
-    record: Mapping[str, Any],
-    weights: Weights | None = None,
-    kept: Dataset | None = None,
-) -> RunFolder:
-    """Create a run folder with specification and record (see `describe_run`), and weights if there is no training.
+@contextmanager
+def new_run(
+    path: str | Path, network: Network, record: Mapping[str, Any], is_trained: bool = True
+) -> Iterator[RunFolder]:
+    """Create a run folder with specification and record (see `describe_run`), to which the caller may add files.
 
-    The record also lists plug-ins of the network. A `kept` data set is written to the folder, as the file that the
-    network's ``training.dataset`` names.
+    The record also lists plug-ins of the network. ``network.toml`` is written last.
 
     Raises RunError if `path` exists and is not an empty folder, or cannot be written. Incomplete runs are removed.
     """
     run = RunFolder(Path(path))
     is_new = not run.path.exists()
-    check_free(path, is_trained=weights is None)
+    check_free(path, is_trained)
     try:
         run.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{path}: cannot be created ({error.strerror}); choose another --out") from error
     with run.lock():
-        check_free(path, is_trained=weights is None)  # again, because another process may have been faster
+        check_free(path, is_trained)  # again, because another process may have been faster
         try:
-            digest = hashlib.sha256(dumps_network(network).encode()).hexdigest()
+            plugins = record["plugins"] if "plugins" in record else plugins_of(network)
+            copies = copies_of(plugins, run.subfolder(run.plugins.name))
+            listed, text = synapse_checksums(network), dumps_network(network)
             # the user edits the file of an import, because the other tool did not export everything
-            checksum = {} if "imported" in record else {"specification_sha256": digest}
-            listed = synapse_checksums(network)
+            checksum = {} if "imported" in record else {"specification_sha256": _sha256(text)}
             of_synapses = {"synapses": listed} if listed else {}
-            content = {"plugins": plugins_of(network), **checksum, **of_synapses, **record}
-            run.write_json(run.record_file.name, content)
-            copy_plugins(content["plugins"], run.subfolder(run.plugins.name))
-            if weights is not None:
-                write_weights(weights, run.best)
-            if kept is not None:
-                run.subfolder(run.data.name).mkdir(exist_ok=True)
-                write_dataset(kept, run.data / network.training.dataset)
-            write_network(network, run.network_file)
+            write_json(run.record_file, {"plugins": plugins, **checksum, **of_synapses, **record})
+            for file, content in copies.items():
+                make_folder(file.parent)
+                write_bytes(file, content)
+            yield run
+            write_text(run.network_file, text)
         except BaseException:
             for file in (run.network_file, run.best, run.record_file, run.lock_file):
                 file.unlink(missing_ok=True)
@@ -369,6 +374,15 @@ def create_run(
             if is_new:
                 run.path.rmdir()
             raise
+
+
+def create_run(
+    path: str | Path, network: Network, record: Mapping[str, Any], weights: Weights | None = None
+) -> RunFolder:
+    """Create a `new_run`, with weights if there is no training."""
+    with new_run(path, network, record, is_trained=weights is None) as run:
+        if weights is not None:
+            write_weights(weights, run.best)
     return run
 
 

@@ -22,7 +22,7 @@ from netsim.specification import Network
 from netsim.specification.checks import whole
 from netsim.specification.toml import read_network
 from netsim.weights.binary import forward_weights
-from netsim.weights.initial import initial_weights
+from netsim.weights.initial import first_weights
 from netsim.weights.layout import Weights
 from netsim.weights.packing import read_packed
 
@@ -156,7 +156,7 @@ class Model:
         named = (network or self.network).training.dataset
         if not dataset.is_whole or self.run is None or named != self.run.network().training.dataset:
             return ""
-        return change_of_data(self.run, dataset)
+        return change_of_data(self.run, described(dataset))
 
 
 def classes_of(record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -165,10 +165,10 @@ def classes_of(record: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
-def change_of_data(run: RunFolder, dataset: Dataset) -> str:
-    """Describe in one line how a data set differs from the run's record. Empty if it does not."""
-    former, now = run.record().get("data", {}), described(dataset)
-    name = former.get("name", dataset.name)  # the name may have changed too
+def change_of_data(run: RunFolder, now: Mapping[str, Any]) -> str:
+    """Describe in one line how a `described` data set differs from the run's record. Empty if it does not."""
+    former = run.record().get("data", {})
+    name = former.get("name", now["name"])  # the name may have changed too
     changes = [
         f"{what} {_brief(former[what])} then and {_brief(now[what])} now"
         for what in IDENTITY
@@ -183,7 +183,14 @@ def _brief(value: Any) -> str:
 
 def load_network(name: str) -> Network:
     """Read the specification of a preset or TOML file. Raises SpecificationError if `name` is neither or invalid."""
-    return read_network(network_file(name))
+    file = network_file(name)
+    return read_network(file)
+
+
+def network_named(name: str) -> Network:
+    """Return the network of a preset, a TOML file or a run."""
+    run = find_run(name)
+    return load_network(name) if run is None else run.network()
 
 
 def network_file(name: str) -> Path:
@@ -198,7 +205,8 @@ def network_file(name: str) -> Path:
         options = f"give {file}, or continue the run: netsim train {name} --resume"
         raise SpecificationError(name, f"is a run folder, not a preset or a TOML file; {options}")
     shown = name if name.strip() else repr(name)
-    folder, last = os.path.split(without_separator(name))
+    whole = without_separator(name)
+    folder, last = os.path.dirname(whole), os.path.basename(whole)
     if os.path.isdir(folder) and not os.path.lexists(name):  # a missing file in an existing folder
         known = _contents(folder)
         hint = nearest(last, known) if known else f"; {folder} contains no run folders or TOML files"
@@ -261,9 +269,9 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
         return Model(network, weights, origin, run, data_dir, digest.hexdigest(), epoch)
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
-    if trained is not None:
-        return Model(network, read_packed(network, trained, digest), "trained", sha256=digest.hexdigest())
-    return open_model(network, seed)
+    if trained is None:
+        return Model(network, first_weights(network, seed), "initial")
+    return Model(network, read_packed(network, trained, digest), "trained", sha256=digest.hexdigest())
 
 
 Subject = Model | Network | str | Path
@@ -294,7 +302,7 @@ def open_model(subject: Subject, seed: int = 0) -> Model:
     if isinstance(subject, Model):
         return subject
     if isinstance(subject, Network):
-        return Model(subject, forward_weights(subject, initial_weights(subject, seed)), "initial")
+        return Model(subject, first_weights(subject, seed), "initial")
     if isinstance(subject, str | Path):
         return load_model(subject, seed)
     such = 'such as netsim.load_model("digits"), a Network, or the name of a run, preset or TOML file'
@@ -309,4 +317,4 @@ def weights_before_learning(model: Model, seed: int) -> Weights | None:
     if model.origin in ("initial", "imported", "given") or model.network.training.pretrained:
         return None
     first = model.run.record()["seed"] if model.run else seed
-    return forward_weights(model.network, initial_weights(model.network, first))
+    return first_weights(model.network, first)

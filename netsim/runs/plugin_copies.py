@@ -11,25 +11,25 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import platformdirs
 
 from netsim.errors import NetsimError
-from netsim.files import make_folder, open_regular, write_atomically
+from netsim.files import make_folder, open_regular
 from netsim.runs.plugin_imports import Imports
 
 LARGEST = 10_000_000  # bytes per file
 _LARGEST_MEMORY = 10_000_000  # bytes of remembered checksums
 
 
-def copy_plugins(plugins: Iterable[Mapping[str, Any]], folder: Path) -> None:
-    """Copy the files of plug-ins, and the files that they import, to a folder, one subfolder for each.
+def copies_of(plugins: Iterable[Mapping[str, Any]], folder: Path) -> dict[Path, bytes]:
+    """Return the files of plug-ins, and the files that they import, as copies in a folder, one subfolder for each.
 
-    A plug-in whose file has changed since it was loaded is left out.
+    The code of these plug-ins is remembered. A plug-in whose file has changed since it was loaded is left out.
     """
+    copies: dict[Path, bytes] = {}
     for plugin in plugins:
         target = _folder_of(plugin, folder)
         if target is None or not plugin.get("sha256"):
@@ -38,16 +38,10 @@ def copy_plugins(plugins: Iterable[Mapping[str, Any]], folder: Path) -> None:
         checksums = {source.name: plugin["sha256"], **plugin.get("imports", {})}
         contents = {name: _content(source.parent / name, checksum) for name, checksum in checksums.items()}
         whole = {name: content for name, content in contents.items() if content is not None}
-        if len(whole) < len(contents):
-            continue
-        for name, content in whole.items():
-            make_folder((target / name).parent)
-            write_atomically(target / name, partial(_write, content))
-        remember(plugin)
-
-
-def _write(content: bytes, stream: BinaryIO) -> None:
-    stream.write(content)
+        if len(whole) == len(contents):
+            copies |= {target / name: content for name, content in whole.items()}
+            remember(plugin)
+    return copies
 
 
 def copy_of(plugin: Mapping[str, Any], folder: Path) -> Path | None:

@@ -1,21 +1,17 @@
 """Pretrained weights, which initialise another training."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from netsim.data.dataset import Dataset
 from netsim.errors import NetsimError, SpecificationError, nearest
 from netsim.models.presets import preset_names
 from netsim.runs.model import Model, load_model
 from netsim.specification import Network
-from netsim.specification.checks import require
-from netsim.weights.layout import Weights, check_weights, weight_shapes
-from netsim.weights.synapses import synapse_checksums
+from netsim.weights.layout import Weights
+from netsim.weights.transfer import transferred, weights_sha256
 
 
 @dataclass(frozen=True)
@@ -35,6 +31,11 @@ class Pretrained:
     weights: Weights
     learned: list[dict[str, Any]]
     parent: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """A checksum that identifies the weights in the record of a run."""
+        return weights_sha256(self.weights)
 
     def check_unseen(self, network: Network, dataset: Dataset) -> None:
         """Raise SpecificationError for weights that learned from validation stimuli of the network.
@@ -56,32 +57,17 @@ def load_pretrained(network: Network) -> Pretrained | None:
     if not name:
         return None
     presets = preset_names()
-    require(
-        name in presets or os.path.isdir(name),
-        where,
-        f"{name} is neither a preset nor a run folder{_seen_from(name)}{nearest(name, presets)}",
-    )
+    if name not in presets and not os.path.isdir(name):
+        unknown = f"{name} is neither a preset nor a run folder{_seen_from(name)}{nearest(name, presets)}"
+        raise SpecificationError(where, unknown)
     model = load_model(name)
-    trained = model.network
-    require(model.origin != "initial", where, f"{name} has not learned anything; train it first")
-    shapes = weight_shapes(trained)
-    for weight, shape in weight_shapes(network).items():
-        if shapes.get(weight) != shape:
-            raise SpecificationError(
-                where,
-                f"{name} has {f'{weight} of shape {shapes[weight]}' if weight in shapes else f'no {weight}'},"
-                f" {network.name} needs {weight} of shape {shape}",
-            )
-    listed = synapse_checksums(trained)
-    for projection, checksum in synapse_checksums(network).items():
-        others = f"{name} has other synapses in {projection}, which its weights are of; give the same seed or list"
-        require(listed.get(projection) == checksum, where, others)
+    if model.origin == "initial":
+        raise SpecificationError(where, f"{name} has not learned anything; train it first")
+    weights = transferred(model.network, model.weights, name, network, where)
     learned = learned_from(model)
     _check_unseen(network, [seen for seen in learned if seen["dataset"] == network.training.dataset])
-    weights = {weight: model.weights[weight] for weight in weight_shapes(network)}
     parent = {"run" if model.run else "preset": name, "epoch": model.epoch, "weights_sha256": model.sha256}
-    known = {key: value for key, value in parent.items() if value is not None}
-    return Pretrained(check_weights(network, weights, name), learned, known)
+    return Pretrained(weights, learned, {key: value for key, value in parent.items() if value is not None})
 
 
 def learned_from(model: Model) -> list[dict[str, Any]]:
@@ -108,17 +94,10 @@ def _check_unseen(network: Network, seen: Iterable[Mapping[str, Any]]) -> None:
     enough = min((each["validation"] for each in seen), default=network.training.validation)
     learned = f"{network.training.pretrained} has learned from stimuli that {network.name} is validated with"
     remedy = f"set training.validation to {enough}{' or less' if enough else ''}"
-    require(enough >= network.training.validation, "training.pretrained", f"{learned}; {remedy}")
+    if enough < network.training.validation:
+        raise SpecificationError("training.pretrained", f"{learned}; {remedy}")
 
 
 def _seen_from(name: str) -> str:
     """Return the folder of a relative path, because training may resume from another directory."""
     return "" if os.path.isabs(name) else f" seen from {os.getcwd()}, where it has to be found"
-
-
-def weights_sha256(weights: Weights) -> str:
-    """Return a checksum that identifies weights in a record."""
-    digest = hashlib.sha256()
-    for name, array in sorted(weights.items()):
-        digest.update(name.encode() + np.ascontiguousarray(array, np.float64).tobytes())
-    return digest.hexdigest()

@@ -18,11 +18,12 @@ from netsim.seams import connectivities, encoders, engines, feedbacks, learners,
 from netsim.seams import targets as target_rules
 from netsim.specification import Layer, Learning, Network, Population, Projection, Training, Weighting
 from netsim.specification.checks import require
-from netsim.specification.toml import loads_toml, network_from_dict, network_to_dict, read_toml, with_files_beside
+from netsim.specification.toml import loads_toml, network_from_dict, network_to_dict, read_table
 
 Settings = dict[str, Any]
 """Values by dotted keys of a specification, such as ``learning.rate``."""
 
+_MOST_TOLD = 3  # differing settings per message
 _NAMED = {"layers": "layer", "populations": "population", "projections": "projection"}
 _PARTS: dict[str, type] = {"layers": Layer, "populations": Population, "projections": Projection}
 _SECTIONS: dict[str, type] = {"learning": Learning, "training": Training, "weighting": Weighting}
@@ -84,12 +85,47 @@ def shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def flat_settings(network: Network) -> Settings:
+    """Return the settings of a network that differ from the defaults, by dotted keys."""
+    return _flat(network_to_dict(network))
+
+
+def _flat(settings: Any, prefix: str = "") -> Settings:
+    """Return settings by dotted names. Parts in lists have their own names."""
+    if isinstance(settings, list) and all(isinstance(part, dict) and "name" in part for part in settings):
+        settings = {part["name"]: part for part in settings}
+    if not isinstance(settings, dict):
+        return {prefix: settings}
+    named = ((f"{prefix}.{key}" if prefix else key, value) for key, value in settings.items())
+    return {name: value for key, part in named for name, value in _flat(part, key).items()}
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return the first differing settings, in parentheses. Missing settings have their defaults."""
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    told = [f"{key} {_or_default(before.get(key))}, now {_or_default(now.get(key))}" for key in keys[:_MOST_TOLD]]
+    more = [f"{len(keys) - len(told)} more"] if len(keys) > len(told) else []
+    return f" ({'; '.join(told + more)})" if keys else ""
+
+
+def _or_default(value: Any) -> str:
+    return "by default" if value is None else str(value)
+
+
+def extends(former: Network, network: Network) -> bool:
+    """Whether a network differs from a former one in a larger number of epochs alone."""
+    before, now = former.training.epochs, network.training.epochs
+    return now > before and network == dataclasses.replace(
+        former, training=dataclasses.replace(former.training, epochs=now)
+    )
+
+
 def read_with_settings(file: Path, settings: Mapping[str, Any]) -> Network:
     """Read a TOML file with other values for some settings. Values that the file leaves out follow from these values.
 
     Raises SpecificationError as `netsim.read_network`, or if a key is unknown.
     """
-    table = with_files_beside(read_toml(file), file.parent)
+    table = read_table(file)
     try:
         return network_with(table, settings)
     except SpecificationError as error:

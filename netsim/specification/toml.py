@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import tomli_w
 
 from netsim.errors import DataError, FormerWarning, SpecificationError, nearest, warn_user
-from netsim.files import file_sha256, read_text, write_text
+from netsim.files import Digest, file_sha256, read_text, write_text
 from netsim.registry import Registry
 from netsim.seams import connectivities, encoders, feedbacks, psps, scopes
 from netsim.specification import PSP, Encoder, Layer, Network, Neurons, Population, Projection
@@ -198,12 +198,14 @@ def _chosen_table(registry: Registry[Any], key: str, entry: Any) -> dict[str, An
     return {key: name} | _to_dict(entry, defaults=not registry.is_own(name))
 
 
-def read_network(path: str | Path) -> Network:
+def read_network(path: str | Path, digest: Digest | None = None) -> Network:
     """Read a specification from a TOML file.
 
     Parameters
     ----------
     path : str or Path
+    digest : hash object, optional
+        Updated with the content of the file, such as `hashlib.sha256()`.
 
     Returns
     -------
@@ -221,15 +223,21 @@ def read_network(path: str | Path) -> Network:
     >>> netsim.read_network("digits.toml") == netsim.load_preset("digits")
     True
     """
-    table = read_toml(path)
+    table = read_table(path, digest)
     try:
-        return network_from_dict(with_files_beside(table, Path(path).parent))
+        return network_from_dict(table)
     except SpecificationError as error:
         raise SpecificationError(str(path), str(error)) from error
 
 
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """Return the nested dictionary of a small TOML file.
+def read_table(path: str | Path, digest: Digest | None = None) -> dict[str, Any]:
+    """Return the nested dictionary of a network's file, with the files beside it that it names."""
+    table = read_toml(path, digest)
+    return with_files_beside(table, Path(path).parent)
+
+
+def read_toml(path: str | Path, digest: Digest | None = None) -> dict[str, Any]:
+    """Return the nested dictionary of a small TOML file. A hashlib `digest` is updated with its content.
 
     Raise a SpecificationError if the file cannot be read, is large, or is not TOML.
     """
@@ -243,6 +251,8 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise SpecificationError(str(path), f"cannot be read ({error.strerror}); check its path") from error
     except UnicodeDecodeError as error:
         raise SpecificationError(str(path), f"is not TOML: {error}; correct it") from error
+    if digest is not None:
+        digest.update(text.encode("utf-8"))
     return loads_toml(text, str(path))
 
 

@@ -15,7 +15,7 @@ from netsim.runs.model import network_file
 from netsim.specification import Network
 from netsim.specification.checks import check_size, finite, require
 from netsim.specification.keys import Settings, described, network_with
-from netsim.specification.toml import read_toml, with_files_beside
+from netsim.specification.toml import read_table, read_toml
 
 _KEYS = ("base", "seeds", "limit", "overrides", "grid", "random")
 _DRAWS: dict[str, Callable[..., Any]] = {
@@ -90,7 +90,7 @@ def _base_table(base: Any, folder: Path) -> dict[str, Any]:
     """Return the table of the base as written, so that missing values follow from other values, also swept values."""
     require(isinstance(base, str), "base", "must name a preset or a TOML file")
     file = network_file(str(folder / base) if base.endswith(".toml") else base)
-    return with_files_beside(read_toml(file), file.parent)
+    return read_table(file)
 
 
 def _table(table: dict[str, Any], name: str) -> dict[str, Any]:

@@ -10,9 +10,7 @@ from typing import Any
 
 from netsim.errors import RunError
 from netsim.files import without_separator
-from netsim.models.presets import preset_names
-from netsim.runs.folder import is_run, open_run
-from netsim.runs.model import load_network, network_file
+from netsim.runs.model import find_run, network_file
 from netsim.specification import Network
 from netsim.specification.keys import read_with_settings, with_settings
 
@@ -29,15 +27,6 @@ class Beginning:
     data_dir: str | None = None
     parent: Path | None = None
     """The run whose weights a new run begins with."""
-
-
-def network_named(name: str) -> Network:
-    """Return the network of a preset, a TOML file or a run."""
-    return open_run(name).network() if _names_run(name) else load_network(name)
-
-
-def _names_run(name: str) -> bool:
-    return is_run(name) and name not in preset_names()
 
 
 def beginning_of(name: str, settings: Mapping[str, Any] | None = None, resume: bool = False) -> Beginning:
@@ -57,9 +46,10 @@ def beginning_of(name: str, settings: Mapping[str, Any] | None = None, resume: b
         If there is no such network or run, or a setting does not exist.
     """
     settings = settings or {}
-    if not _names_run(name):
-        return Beginning(read_with_settings(network_file(name), settings) if settings else load_network(name))
-    run = open_run(name)
+    run = find_run(name)
+    if run is None:
+        file = network_file(name)
+        return Beginning(read_with_settings(file, settings))
     network, record = run.network(), run.record()
     data_dir = str(run.data) if run.data.is_dir() else record.get("data_dir")
     if resume:

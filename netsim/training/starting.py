@@ -10,6 +10,7 @@ from netsim.errors import warn_user
 from netsim.learning import Constraint, Learner, Optimizer
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.runs.folder import RunFolder
+from netsim.runs.pretraining import Pretrained, load_pretrained
 from netsim.seams import learners, optimizers
 from netsim.specification import Network
 from netsim.specification.checks import require
@@ -17,7 +18,6 @@ from netsim.training import checkpoint
 from netsim.training.checkpoint import TrainingState
 from netsim.training.fitting import Fitted, fit
 from netsim.training.measured_rates import STIMULI
-from netsim.training.pretraining import Pretrained, load_pretrained
 from netsim.weights.binary import with_log_scales
 from netsim.weights.initial import initial_weights
 

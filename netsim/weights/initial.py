@@ -10,6 +10,7 @@ from netsim.errors import SpecificationError
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.specification import InitialWeights, Network, Projection
 from netsim.specification.checks import whole
+from netsim.weights.binary import forward_weights
 from netsim.weights.delays import initial_delays
 from netsim.weights.distributions import DISTRIBUTIONS
 from netsim.weights.layout import Weights, bias_name, kernel_name, weight_shapes
@@ -53,6 +54,11 @@ def initial_weights(network: Network, seed: int) -> Weights:
             weights[bias_name(population)] = np.full(population.maps, network.initial_bias(population), float)
     weights |= initial_delays(network, seed)
     return {name: weights[name] for name in weight_shapes(network)}
+
+
+def first_weights(network: Network, seed: int) -> Weights:
+    """Return the forward weights of `initial_weights`."""
+    return forward_weights(network, initial_weights(network, seed))
 
 
 def known_weights(network: Network, projection: Projection) -> np.ndarray | None:

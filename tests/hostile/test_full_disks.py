@@ -30,7 +30,7 @@ from netsim.errors import RunError
 from netsim.exchange import export
 from netsim.files import write_each, write_text
 from netsim.models.presets import load_preset
-from netsim.runs.folder import LOCK, create_run
+from netsim.runs.folder import LOCK, new_run
 from netsim.runs.model import Model
 from netsim.specification import Delays, Dense, IntensityEncoder, Network, Neurons, Population, Projection
 from netsim.spikes import Spikes
@@ -39,6 +39,7 @@ from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.sweeps.execution import Outcome, SweepCallbacks
 from netsim.sweeps.plan import read_plan
+from netsim.weights.files import write_weights
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -174,7 +175,9 @@ def _new_run(folder: Path) -> None:
     network, weights = _digits()
     network = dataclasses.replace(network, training=dataclasses.replace(network.training, dataset="drawn.npz"))
     kept = make_dataset(_drawn(50), ENCODER, test=_drawn(50), name="drawn")
-    create_run(folder / "run", network, {"seed": 0}, weights, kept)
+    with new_run(folder / "run", network, {"seed": 0}) as run:
+        write_weights(weights, run.best)
+        run.write_data(kept, network.training.dataset)
 
 
 @pytest.mark.parametrize(("write", "count", "again"), [(_several_folders, 4, True), (_new_run, 4, False)])

@@ -111,7 +111,7 @@ def test_no_half_made_run_stays(existed: bool, tmp_path: Path, monkeypatch: pyte
 
     if existed:
         (tmp_path / "run").mkdir()
-    monkeypatch.setattr(netsim.runs.folder, "write_network", interrupted)
+    monkeypatch.setattr(netsim.runs.folder, "write_text", interrupted)
     with pytest.raises(KeyboardInterrupt):
         create_run(tmp_path / "run", DIGITS, describe_run(0))
     assert [path.name for path in tmp_path.rglob("*")] == (["run"] if existed else [])

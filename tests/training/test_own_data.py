@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from netsim.analysis import analyse
+from netsim.data.dataset import described
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
 from netsim.data.stimuli import Stimuli
@@ -199,7 +200,7 @@ def test_no_half_made_run_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
     data = make_dataset((IMAGES, LABELS), NETWORK.encoder)
     with monkeypatch.context() as patch:
-        patch.setattr("netsim.runs.folder.write_network", interrupted)
+        patch.setattr("netsim.runs.folder.write_text", interrupted)
         with pytest.raises(KeyboardInterrupt):
             open_training("run", NETWORK, data=data)
     assert list(tmp_path.iterdir()) == []
@@ -221,7 +222,7 @@ def test_a_record_from_elsewhere_is_refused() -> None:
     with pytest.raises(RunError, match="data is missing or wrong"):
         run.record()
     (run.path / "run.json").write_text(json.dumps(describe_run(0) | {"data": {"sha256": [1], "classes": 7}}))
-    assert "classes 7 then and" in change_of_data(run, make_dataset((IMAGES, LABELS), NETWORK.encoder))
+    assert "classes 7 then and" in change_of_data(run, described(make_dataset((IMAGES, LABELS), NETWORK.encoder)))
 
 
 def test_a_stimulus_without_a_label_is_neither_learned_from_nor_right() -> None:
