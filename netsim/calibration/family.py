@@ -14,7 +14,7 @@ from brian2.parsing.statements import parse_statement
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.utils.stringtools import get_identifiers
 
-from netsim.engines.brian2.own import OwnBrian2Engine, OwnNetwork, _extent, _root
+from netsim.engines.brian2.own import OwnBrian2Engine, OwnNetwork, extent_of, root_of
 from netsim.errors import SpecificationError
 from netsim.specification import PSP, Network, Neurons, Population, Projection, Scale
 
@@ -125,16 +125,16 @@ def match_family(engine: OwnBrian2Engine) -> Network:
 
 def _check_objects(model: OwnNetwork) -> None:
     """Refuse objects that act on the named populations, apart from the named synapses."""
-    roots = {id(_root(group)): name for name, group in model.groups.items()}
+    roots = {id(root_of(group)): name for name, group in model.groups.items()}
     named = {id(owner) for owner in model.owners.values()}
     for each in model.network.objects:
         target = None
         if isinstance(each, b2.Synapses) and id(each) not in named:
-            target = _root(each.target)
+            target = root_of(each.target)
         elif isinstance(each, PoissonInput):
-            target = _root(each._group)
+            target = root_of(each._group)
         elif type(each) is CodeRunner:  # run_regularly
-            target = _root(each.group)
+            target = root_of(each.group)
         acts = roots.get(id(target), "the network" if isinstance(each, b2.NetworkOperation) else None)
         remedy = "which only Brian2 simulates; remove it, or use netsim.fit_psp"
         _require(acts is None, "simulation", f"{each.name} acts on {acts}, {remedy}")
@@ -142,11 +142,11 @@ def _check_objects(model: OwnNetwork) -> None:
 
 def _cell(model: OwnNetwork, population: Population, where: str) -> _Cell:
     """Return the constants of a population, or refuse its equations."""
-    group, name = _root(model.groups[population.name]), model.name_of_potential(population.name)
+    group, name = root_of(model.groups[population.name]), model.name_of_potential(population.name)
     substituted = group.equations.get_substituted_expressions(group.variables)
     equations = {each: expression.code for each, expression in substituted if each in group.equations.diff_eq_names}
     _require(name in equations, where, f"{name} has no differential equation; name another in potentials")
-    bias = model._biases[population.name][1] if population.has_bias else None
+    bias = model.biases[population.name][1] if population.has_bias else None
     moving = [*equations, *([bias] if bias else [])]
     potential = _linear(model, population, equations[name], moving, f"d{name}/dt", where)
     leak = -potential.pop(name, 0.0)
@@ -165,7 +165,7 @@ def _cell(model: OwnNetwork, population: Population, where: str) -> _Cell:
     _require(bool(currents), where, f"d{name}/dt has no current that decays; the family leaky needs one")
     threshold = _threshold(model, population, name, where)
     for variable, value in ((name, level), *((current, 0.0) for current in currents)):
-        start = group.variables[variable].get_value()[_extent(model.groups[population.name])]
+        start = group.variables[variable].get_value()[extent_of(model.groups[population.name])]
         at_rest = bool(np.all(np.abs(start - value) <= _SAME * abs(threshold - level)))
         given = f"starts at {_shown(group, variable, start.ravel()[0])}, rests at {_shown(group, variable, value)}"
         _require(at_rest, where, f"{variable} {given}; begin at rest, such as group.{variable} = ...")
@@ -176,7 +176,7 @@ def _cell(model: OwnNetwork, population: Population, where: str) -> _Cell:
 
 def _threshold(model: OwnNetwork, population: Population, potential: str, where: str) -> float:
     """Return the threshold of a population, or refuse another condition than ``v > constant``."""
-    group = _root(model.groups[population.name])
+    group = root_of(model.groups[population.name])
     text = str(group.events["spike"])
     condition = str_to_sympy(text, group.variables)
     if isinstance(condition, sympy.StrictLessThan | sympy.LessThan):
@@ -196,7 +196,7 @@ def _effect(model: OwnNetwork, projection: Projection, cell: _Cell) -> tuple[flo
     """
     where, owner = f"projections.{projection.name}", model.owners[projection.name]
     _require(isinstance(owner, b2.Synapses), where, "has its weights in a group; only those in Synapses are recognised")
-    variable, unit, _ = model._kernels[projection.name]
+    variable, unit, _ = model.kernels[projection.name]
     events = [pathway.code for pathway in owner._pathways]
     lines = [line for code in events for line in str(code).splitlines() if line.strip()]
     remedy = f"family leaky needs one statement such as current_post += {variable.name}"
@@ -228,12 +228,12 @@ def _neurons(
         where = f"projections.{other}"
         differ = f"currents decay with {time * 1e3:g} ms, those of {name} with {tau * 1e3:g} ms; the family has one"
         _require(_equal(time, tau), where, differ)
-        variable, unit, _ = model._kernels[other]
+        variable, unit, _ = model.kernels[other]
         remedy = f"a weight of 1 has {size / scale:.4g} times the effect of {name}"
         fitting = b2.Quantity(unit * scale / size, dim=variable.dim) if size > 0 else "another sign"
         _require(_equal(size, scale), where, f"{remedy}; give the unit {fitting} to weights in netsim.brian2_engine")
     if population.has_bias:
-        group, variable_name, unit = model._biases[population.name]
+        group, variable_name, unit = model.biases[population.name]
         where, size = f"biases.{population.name}", unit * cell.bias
         _require(size > 0, where, f"{variable_name} does not raise the potential; the family leaky needs ... + bias")
         remedy = f"a bias of 1 has {size / scale:.4g} times the effect of a weight of 1 on {name}"
@@ -251,7 +251,7 @@ def _neurons(
 
 def _scale(model: OwnNetwork, population: Population, cell: _Cell, scale: float) -> Scale | None:
     """Return the units of a population in mV and pA, or None if its variables have other dimensions."""
-    variables = _root(model.groups[population.name]).variables
+    variables = root_of(model.groups[population.name]).variables
     current, (_, coupling) = next(iter(cell.currents.items()))
     potential = variables[model.name_of_potential(population.name)].dim
     if potential != b2.volt.dim or variables[current].dim != b2.amp.dim:
@@ -263,7 +263,7 @@ def _linear(
     model: OwnNetwork, population: Population, code: str, moving: Iterable[str], label: str, where: str
 ) -> dict[str, float]:
     """Return the coefficients of a linear expression by variable, without zeros. The key of its constant is empty."""
-    group, extent = _root(model.groups[population.name]), _extent(model.groups[population.name])
+    group, extent = root_of(model.groups[population.name]), extent_of(model.groups[population.name])
     return _coefficients(group, extent, model.namespace, code, moving, label, where)
 
 

@@ -166,12 +166,12 @@ class OwnNetwork:
             _require(same, f"populations.{name}", f"has a time step of its own ({group.clock.dt}); give all the same")
         specification.check_dt(self.dt)
         self._spikes = {name: Spikes(group) for name, group in self.groups.items()}
-        self._kernels = {
+        self.kernels = {
             projection.name: self._kernel(projection, _location(f"weights.{projection.name}", weights[projection.name]))
             for projection in specification.weighted
         }
         self.owners = {name: _pair(given)[0] for name, given in weights.items()}  # of weights, by projection
-        self._biases = {name: _location(f"biases.{name}", (self.groups[name], *_pair(biases[name]))) for name in biases}
+        self.biases = {name: _location(f"biases.{name}", (self.groups[name], *_pair(biases[name]))) for name in biases}
         self._potentials = potentials
         for population in specification.integrating:
             self._check_potential(population.name, required=population.name in potentials)
@@ -201,13 +201,13 @@ class OwnNetwork:
         """Write kernels and biases to their variables. Raise DataError if they do not fit the specification."""
         check_weights(self.specification, weights, "weights")
         for projection in self.specification.weighted:
-            variable, unit, order = self._kernels[projection.name]
+            variable, unit, order = self.kernels[projection.name]
             variable.set_value(weights[kernel_name(projection)].ravel()[order] * unit)
-        for name, (group, variable, unit) in self._biases.items():
+        for name, (group, variable, unit) in self.biases.items():
             population = self.specification.population(name)
             bias = np.broadcast_to(weights[bias_name(population)], (self.copies, *population.shape))
             values = group.variables[variable].get_value()
-            values[_extent(group)] = bias.ravel() * unit
+            values[extent_of(group)] = bias.ravel() * unit
 
     def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
         """Refuse thresholds, because the equations define them."""
@@ -249,7 +249,7 @@ class OwnNetwork:
         """Return the live potentials of a population, for all copies in sequence."""
         self._check_potential(population, required=True)
         group = self.groups[population]
-        return group.variables[self.name_of_potential(population)].get_value()[_extent(group)]
+        return group.variables[self.name_of_potential(population)].get_value()[extent_of(group)]
 
     def name_of_potential(self, population: str) -> str:
         """Return the variable with the potential of a population."""
@@ -267,7 +267,7 @@ class OwnNetwork:
         """Return the unit of a potential for a weight of 1, such as ``V per pA``, or an empty text."""
         group = self.groups[projection.target]
         potential = group.variables[self.name_of_potential(projection.target)].dim
-        weights, unit, _ = self._kernels[projection.name]
+        weights, unit, _ = self.kernels[projection.name]
         if potential.is_dimensionless and weights.dim.is_dimensionless:
             return ""
         weight = (
@@ -292,8 +292,8 @@ class OwnNetwork:
     def kept_state(self) -> Iterator[None]:
         """Store the state of all groups and synapses for the next presentations, and restore it at the end."""
         self.begun = []
-        written = {kernel[0] for kernel in self._kernels.values()}
-        written |= {group.variables[name] for group, name, _ in self._biases.values()}
+        written = {kernel[0] for kernel in self.kernels.values()}
+        written |= {group.variables[name] for group, name, _ in self.biases.values()}
         self._state = {
             variable: variable.get_value().copy()
             for owner in self.network.objects
@@ -322,7 +322,7 @@ class OwnNetwork:
             return owner.variables[name], unit, np.arange(count)
         for end, group in ((projection.source, owner.source), (projection.target, owner.target)):
             expected_group = self.groups[end]
-            same = _root(group) is _root(expected_group) and _extent(group) == _extent(expected_group)
+            same = root_of(group) is root_of(expected_group) and extent_of(group) == extent_of(expected_group)
             _require(
                 same,
                 where,
@@ -380,7 +380,7 @@ def _copies(groups: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
     """Return the number of copies of its population in each group."""
     copies = {}
     for name, group in groups.items():
-        neurons = _extent(group).stop - _extent(group).start
+        neurons = extent_of(group).stop - extent_of(group).start
         whole = neurons % sizes[name] == 0
         other = f"{group.name} has {neurons} neurons, the population has {sizes[name]}; give a whole number of copies"
         _require(whole, f"populations.{name}", other)
@@ -394,12 +394,12 @@ def _copies(groups: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
     return copies[STIMULUS]
 
 
-def _root(group: Any) -> Any:
+def root_of(group: Any) -> Any:
     """Return the parent of a subgroup, or the group itself."""
     return group.source if isinstance(group, Subgroup) else group
 
 
-def _extent(group: Any) -> slice:
+def extent_of(group: Any) -> slice:
     """Return the slice of a group or subgroup in the arrays of its root."""
     return slice(int(group.start), int(group.stop))
 
