@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from netsim.cli import options
-from netsim.cli.terminal import counting, new_table, print_json, print_table
+from netsim.cli.terminal import counting, data_progress, new_table, note, print_json, print_table
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ def check(
 
     Training stimuli are presented to the initial weights of a preset or TOML file, or to the weights of a run.
     """
-    from netsim.data.stimuli import load_splits
-    from netsim.runs.model import Model, find_run
+    from netsim.runs.model import Model
+    from netsim.runs.names import find_run
     from netsim.specification.keys import parse_settings
     from netsim.training.beginnings import beginning_of
     from netsim.training.checking import check as check_network
+    from netsim.training.checking import training_stimuli
 
     given = parse_settings(settings or ())
     if find_run(model) is None:
@@ -49,11 +50,8 @@ def check(
             raise SpecificationError("--set", f"has no meaning for {model}, a trained run; give a preset or TOML file")
         known, network = options.model_of(model, seed, dataset=dataset, engine=engine, dt=dt)
         chosen = replace(known, network=network)
-    if chosen.run:
-        splits = options.splits_of(chosen, network, data_dir, as_needed=True)
-    else:
-        splits = load_splits(network, None, data_dir, as_needed=True)  # refuses what a training would refuse
-    stimuli = splits.training
+    with data_progress() as on_progress:
+        stimuli = training_stimuli(chosen, data_dir, on_progress, note)
     simulator = options.build(network.training.engine, network, network.training.dt)
     with counting("checking", min(limit, len(stimuli))) as advance:
         subject = chosen if chosen.run else network
@@ -83,8 +81,8 @@ def print_proposal(result: Check, model: Model) -> None:
 
 def _why_not_fitted(network: Network) -> str:
     """Return why no initial weights of a network are fitted, with everything that has to be changed."""
-    from netsim.measuring.advice import projections_with_initial
     from netsim.specification.phrases import names
+    from netsim.weights.initial import projections_with_initial
 
     given = projections_with_initial(network, network.projections)
     keys = ["learning.fitted = false"] * (not network.learning.fitted) + [f"initial of {names(given)}"] * bool(given)

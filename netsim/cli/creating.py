@@ -25,7 +25,7 @@ def new(
 file, then train it: netsim train NAME.toml.
     """
     from netsim.files import write_text
-    from netsim.runs.model import network_named
+    from netsim.runs.names import network_named
     from netsim.specification.editing import editable
     from netsim.specification.keys import parse_settings, with_settings
 

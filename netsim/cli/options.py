@@ -81,7 +81,7 @@ Split = Annotated[
 
 def _complete_setting(ctx: Context, incomplete: str) -> list[str]:
     """Return keys of the network's settings that begin as the word does, or values of the key that the word names."""
-    from netsim.runs.model import network_file
+    from netsim.runs.names import network_file
     from netsim.specification.keys import known_keys, known_values
     from netsim.specification.toml import read_toml
 

@@ -162,7 +162,7 @@ def describe(
     """
     from netsim import description
     from netsim.files import write_text
-    from netsim.runs.model import find_run, load_network
+    from netsim.runs.names import find_run, load_network
 
     writers = {"markdown": description.to_markdown, "latex": description.to_latex}
     if form not in (None, *writers):

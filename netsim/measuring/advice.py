@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from netsim.measuring.health import ROUNDING, BatchHealth, PopulationHealth, ProjectionHealth
-from netsim.specification import STIMULUS, InitialWeights, Learning, Network, Population, Projection
+from netsim.specification import STIMULUS, Learning, Network, Population
 from netsim.specification.phrases import names
+from netsim.weights.initial import projections_with_initial
 
 MOSTLY_SILENT = 0.95
 """Fraction of silent neurons above which a population without competition is reported."""
@@ -179,11 +180,6 @@ def _steps_to_fit(network: Network, population: Population) -> list[str]:
         if network.learning.rate > Learning.rate:
             steps.append(f"learning.rate = {Learning.rate:g} (now {network.learning.rate:g})")
     return steps
-
-
-def projections_with_initial(network: Network, projections: Iterable[Projection]) -> list[str]:
-    """Return the plastic projections with a distribution of initial weights of their own, which is not fitted."""
-    return [each.name for each in projections if each.plastic and each.initial != InitialWeights()]
 
 
 def weaker(population: Population) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import short_repr
-from netsim.runs.model import network_file
+from netsim.runs.names import network_file
 from netsim.specification import Network
 from netsim.specification.checks import check_size, finite, require
 from netsim.specification.keys import Settings, described, network_with

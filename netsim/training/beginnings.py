@@ -10,7 +10,7 @@ from typing import Any
 
 from netsim.errors import RunError
 from netsim.files import without_separator
-from netsim.runs.model import find_run, network_file
+from netsim.runs.names import find_run, network_file
 from netsim.specification import Network
 from netsim.specification.keys import read_with_settings, with_settings
 

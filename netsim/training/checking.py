@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine
-from netsim.errors import DataError
+from netsim.errors import DataError, warn_user
 from netsim.learning.constraints import constraints_of
 from netsim.measuring.checking import Check, check_latencies
-from netsim.runs.model import Model, Subject, find_run, load_model, load_network
+from netsim.runs.model import Model, Subject, load_model
+from netsim.runs.names import find_run, load_network
 from netsim.specification import InitialWeights, Network
 from netsim.specification.checks import check_kind, whole
 from netsim.spikes import Progress, no_progress
@@ -87,9 +90,7 @@ def check(
     limit = whole(limit, "limit", least=1)
     known, state = _begun(model, seed)
     if stimuli is None:
-        # before a training, refuse what the training will refuse
-        splits = known.splits(as_needed=True) if state is None else load_splits(known.network, as_needed=True)
-        stimuli = splits.training
+        stimuli = training_stimuli(known)
     check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).training")
     if not len(stimuli):
         raise DataError("stimuli: there are none to check a network with; give at least one")
@@ -101,6 +102,18 @@ def check(
     )
     latencies = {name: np.concatenate([part[name] for part in parts]) for name in known.network.shapes}
     return replace(check_latencies(known.network, known.weights, latencies, engine.dt), proposed=initial)
+
+
+def training_stimuli(
+    model: Model,
+    data_dir: str | None = None,
+    on_progress: OnProgress = ignore_progress,
+    on_warning: Callable[[str], None] = warn_user,
+) -> Stimuli:
+    """Return the training stimuli of a model. Before a training, refuse what the training will refuse."""
+    if model.origin == "initial":
+        return load_splits(model.network, None, data_dir, on_progress, as_needed=True).training
+    return model.splits(None, data_dir, on_progress, on_warning, as_needed=True).training
 
 
 def _fitted(

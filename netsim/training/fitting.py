@@ -12,7 +12,6 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from netsim.engines import Batch, Conversation
-from netsim.measuring.advice import projections_with_initial
 from netsim.measuring.potentials import Synaptic
 from netsim.seams import optimizers, targets
 from netsim.specification import InitialWeights, Network, Neurons, Population, Projection
@@ -21,6 +20,7 @@ from netsim.specification.network import STIMULUS
 from netsim.specification.phrases import GAP, T_MAX, names, number
 from netsim.training.measured_rates import STEP, STIMULI, describe_measured_rates, measured_rates
 from netsim.weights.binary import forward_weights
+from netsim.weights.initial import projections_with_initial
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
 _FIRE = 0.6  # target fraction of hidden neurons that fire in their window

@@ -1,6 +1,7 @@
 """Initial weights, drawn from a seed."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -72,6 +73,11 @@ def known_weights(network: Network, projection: Projection) -> np.ndarray | None
         wrong += "; change these weights, or remove the sign"
         raise SpecificationError(f"{network.key_of(projection)}.connectivity", wrong)
     return known
+
+
+def projections_with_initial(network: Network, projections: Iterable[Projection]) -> list[str]:
+    """Return the plastic projections with a distribution of initial weights of their own, which is not fitted."""
+    return [each.name for each in projections if each.plastic and each.initial != InitialWeights()]
 
 
 def draw(network: Network, projection: Projection, generator: np.random.Generator, where: Any = ...) -> np.ndarray:

@@ -13,7 +13,8 @@ from netsim.data.packed import write_dataset
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
-from netsim.runs.model import load_model, load_network, weights_before_learning
+from netsim.runs.model import load_model, weights_before_learning
+from netsim.runs.names import load_network
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
 
