@@ -12,15 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import typer
+from command import run
 from pages import markdown
 from run_records import RUNS, Result, read_records, training_record
 
 import netsim
 from netsim import PSP, InitialWeights, Learning, Network, Neurons, Training, Weighting
-from netsim.errors import NetsimError
 from netsim.measuring.evaluation import Evaluation
-from netsim.runs.folder import is_run
 
 IMAGES, EPOCHS, SEED = 10_000, 6, 0
 ALONE = 96.0
@@ -137,9 +135,7 @@ def network_of(name: str) -> Network:
 
 def measured(folder: Path, network: Network, seed: int = SEED) -> Evaluation:
     """Train a network, or continue its run folder, and evaluate it on all validation stimuli."""
-    run = netsim.open_training(folder, network, seed, IMAGES, resume=is_run(folder))
-    run.train()
-    model = netsim.Model(network, netsim.forward_weights(network, run.folder.weights(network)))
+    model = netsim.train(network, folder, seed=seed, limit=IMAGES, resume=True)
     validation, engine = netsim.load_splits(network).validation, netsim.make_engine("event", network)
     return netsim.evaluate(model, validation, engine=engine)
 
@@ -177,7 +173,4 @@ def main(runs: Path = RUNS / "ablations") -> None:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except NetsimError as error:
-        sys.exit(f"ablations: {error}")
+    run(main)

@@ -31,12 +31,13 @@ import numpy as np
 import typer
 from benchmarks import calls, clocked, peers
 from benchmarks.growth import second_convolution
+from command import run
 from pages import markdown, put, read_page
 from speed_figures import Timed, draw_rows
 
 import netsim
 from netsim.cli.terminal import counting
-from netsim.errors import DataError, NetsimError
+from netsim.errors import DataError
 from netsim.runs.folder import describe_run
 
 BLOCK_SECONDS, MOST_CALLS = 0.3, 20
@@ -294,9 +295,8 @@ def main(
     record = describe_run(0, load=os.getloadavg()[0])
     with counting("measuring", len(chosen) * (repetitions + 1)) as advance:
         measured = measure(chosen, repetitions, threads, advance)
-    same = (
-        clocked.same_latencies(images[: chosen["brian2-engine"].presentations]) if "brian2-engine" in chosen else None
-    )
+    by_brian2 = chosen.get("brian2-engine")
+    same = clocked.same_latencies(images[: by_brian2.presentations]) if by_brian2 else None
     sections = {"run": provenance(record, origin, repetitions, threads), "rows": rows_table(measured)}
     if not quick:
         sections["goals"] = goals_table(measured, same)
@@ -311,7 +311,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except NetsimError as error:
-        sys.exit(f"benchmark: {error}")
+    run(main)

@@ -3,12 +3,11 @@
     python scripts/explorer.py speed rcsnn-mnist ei-mnist [--changes 200]
     python scripts/explorer.py record docs/howto/explore/page.gif
 
-Needs the extra `explore`, playwright and Chromium.
+Needs the extras `explore` and `sweep`, playwright and Chromium.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import shutil
@@ -21,6 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+import typer
+
+app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
 CHANGES = {"contrast": (0.5, 1.5), "spike jitter": (0.0, 8.0), "weight noise": (0.0, 0.4)}
 """Sliders, and the values between which they move."""
 DRAWN = """async ([name, values]) => {
@@ -42,7 +45,7 @@ DRAWN = """async ([name, values]) => {
 
 
 @contextmanager
-def opened(name: str, **how: Any) -> Iterator[tuple[Any, int, float]]:
+def opened(name: str, **how: Any) -> Iterator[tuple[Any, psutil.Process, float]]:
     """Open the page of a model. Return the page, the server's process, and the seconds until it was usable."""
     from playwright.sync_api import sync_playwright
 
@@ -58,18 +61,14 @@ def opened(name: str, **how: Any) -> Iterator[tuple[Any, int, float]]:
             assert served.stdout is not None
             page.goto(served.stdout.readline().strip())
             page.wait_for_selector("body[data-shown]")
-            yield page, served.pid, time.perf_counter() - start
+            yield page, psutil.Process(served.pid), time.perf_counter() - start
         finally:
             served.terminate()
             served.wait()
 
 
-def memory(process: int) -> float:
-    """Return the resident memory (MB) of a process."""
-    return int(Path(f"/proc/{process}/statm").read_text("utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def speed(names: list[str], changes: int) -> None:
+@app.command()
+def speed(names: list[str], changes: int = 200) -> None:
     """Print the time from the input of a slider to its drawn answer, and memory before and after."""
     for name in names:
         with opened(name) as (page, process, ready):
@@ -77,17 +76,18 @@ def speed(names: list[str], changes: int) -> None:
             for slider, (low, high) in CHANGES.items():
                 values = [low + (high - low) * (k * 0.618 % 1) for k in range(changes + 10)]
                 page.evaluate(DRAWN, [slider, values[:10]])
-                before = memory(process)
+                before = process.memory_info().rss / 1e6
                 times = sorted(page.evaluate(DRAWN, [slider, values[10:]]))
                 heap = page.evaluate("performance.memory.usedJSHeapSize / 1e6")
                 print(
                     f"  {slider}: median {statistics.median(times):.0f} ms, 95 % {times[int(0.95 * changes)]:.0f} ms,"
-                    f" memory {before:.0f} to {memory(process):.0f} MB, of the page {heap:.0f} MB,"
+                    f" memory {before:.0f} to {process.memory_info().rss / 1e6:.0f} MB, of the page {heap:.0f} MB,"
                     f" load {os.getloadavg()[0]:.1f}",
                     flush=True,
                 )
 
 
+@app.command()
 def record(path: Path) -> None:
     """Record the page as an animation: stimuli, time, jitter, who decides, and pixels that turn a 4 into a 9."""
     from PIL import Image
@@ -132,12 +132,4 @@ def record(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "record"))
-    parser.add_argument("names", nargs="+", help="models, or the file to write")
-    parser.add_argument("--changes", type=int, default=200, help="changes of each slider")
-    given = parser.parse_args()
-    if given.what == "speed":
-        speed(given.names, given.changes)
-    else:
-        record(Path(given.names[0]))
+    app()

@@ -10,17 +10,16 @@ Validation stimuli choose the epoch. The test stimuli are presented at the end, 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
+from command import run
 from pages import markdown
 
 import netsim
-from netsim.errors import NetsimError
 
 JITTERS = (0.05, 0.1, 0.2)
 """Standard deviations of the jitter, as shares of the encoding window."""
@@ -90,7 +89,4 @@ def _mean(values: np.ndarray, digits: int) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except NetsimError as error:
-        sys.exit(f"families: {error}")
+    run(main)

@@ -109,10 +109,7 @@ def compare(
         name = f"{projection.name}.kernel"
         alive = np.flatnonzero(learned["exact"][name].ravel())
         for index in generator.permutation(alive)[:samples]:
-            ours = {
-                derivative: network.learning.sharpness * learned[derivative][name].ravel()[index]
-                for derivative in DERIVATIVES
-            }
+            ours = {each: network.learning.sharpness * learned[each][name].ravel()[index] for each in DERIVATIVES}
             for step, size in STEPS.items():
                 change = size * weights[name].std()
                 difference = (loss(name, index, change) - loss(name, index, -change)) / (2 * change)
@@ -134,23 +131,13 @@ def summarised(case: str, accuracy: float, rows: pd.DataFrame) -> pd.DataFrame:
 
 def table_of(table: pd.DataFrame) -> str:
     """Return the table of the page."""
-    headings = (
-        "network",
-        "accuracy",
-        "population",
-        "linear, small step",
-        "linear, large",
-        "exact, small",
-        "exact, large",
-    )
+    steps = ("linear, small step", "linear, large", "exact, small", "exact, large")
     rows = []
     for (case, accuracy, population), group in table.groupby(["case", "accuracy", "population"], sort=False):
         group = group.sort_values(["derivative", "step"], ascending=False)  # the order of the headings
-        cells = [
-            f"{correlation:.3f}, ×{ratio:.2f}" for correlation, ratio in group[["correlation", "ratio"]].to_numpy()
-        ]
+        cells = [f"{alike:.3f}, ×{ratio:.2f}" for alike, ratio in group[["correlation", "ratio"]].to_numpy()]
         rows.append([case, f"{accuracy:.1%}", population, *cells])
-    return markdown(headings, rows)
+    return markdown(("network", "accuracy", "population", *steps), rows)
 
 
 def draw(samples: pd.DataFrame, path: Path) -> None:

@@ -5,21 +5,13 @@
     netsim train rcsnn-nmnist --data-dir DIR
 
 N-MNIST (Orchard, Jayawant, Cohen and Thakor 2015, doi:10.3389/fnins.2015.00437) was recorded with a moving camera in
-front of a screen. This script simulates it with the same saccades, sensor size and file format. Nothing else is the
-same.
-
-The digit moves over a sensor of 34 x 34 pixels in three straight saccades of 105 ms each. In (x, y) they are (3.5, 7),
-(3.5, -7) and (-7, 0) pixels. tonic's option ``stabilize`` removes the same saccades. A pixel measures the logarithm of
-the sum of the bilinear image intensity and the intensity of the unlit screen. When this value has risen or fallen by
-the threshold of the pixel since its last event, the pixel sends an event of polarity 1 or 0. Thresholds differ between
-pixels and are constant over recordings. Pixels also send random events of either polarity. Times are interpolated
-within steps of 1 ms and rounded to 1 µs.
+front of a screen. Its saccades, sensor size and file format are the same here. docs/howto/event_data.md describes the
+simulation. Intensity is bilinear between pixels of the image. Times are interpolated within steps of 1 ms.
 """
 
 from __future__ import annotations
 
 import shutil
-import sys
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,11 +20,12 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from command import run
 
 from netsim.cli.terminal import counting
 from netsim.data.events import EVENT_TYPE
 from netsim.data.loading import load_dataset
-from netsim.errors import NetsimError, RunError
+from netsim.errors import RunError
 from netsim.files import write_json
 from netsim.numerics.compilation import compiled
 from netsim.specification.encoders.events import MICROSECONDS
@@ -189,7 +182,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except NetsimError as error:
-        sys.exit(f"make_nmnist: {error}")
+    run(main)

@@ -2,29 +2,29 @@
 
     python scripts/price_of_spikes.py rcsnn-mnist deep-mnist     # needs torch: pip install 'netsim-snn[bench]'
 
-Both networks learn from the same stimuli in the same order with the same augmentation. They share epochs, batch size,
-Adam, learning rate and its schedule, weight decay, smoothed labels, dropout and the EMA of the weights. Validation
-chooses the epoch. Without validation stimuli, the last epoch counts. The test set is read once. The units differ, and
-torch draws its own initial weights and dropout. Balanced weights, a price on activity and the revival of silent neurons
-apply only to spikes and have no counterpart. The script refuses presets with other settings.
+docs/results/accuracy.md says what both trainings share. A price on activity and the revival of silent neurons apply
+only to spikes and have no counterpart. The script refuses presets with other settings.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import math
 import sys
 from typing import Annotated, Any
 
 import numpy as np
 import typer
+from command import run
 
 import netsim
 from netsim.data.augmentation import augment
-from netsim.errors import NetsimError, SpecificationError
+from netsim.errors import SpecificationError
 from netsim.seams import schedules
 from netsim.training.loop import generator_of_batch, order_of_presentations, share_kept
 
+torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 AT_ONCE = 500
 NORMAL_95 = 1.96
 
@@ -54,11 +54,8 @@ def main(
 
 def decided(model: netsim.Model, stimuli: netsim.Stimuli) -> np.ndarray:
     """Return which stimuli the first output spike decides correctly. Ties are errors."""
-    engine, right = netsim.make_engine("event", model.network), []
-    for part in _parts(len(stimuli)):
-        outputs = engine.present(netsim.Batch(stimuli.latencies(part), model.weights))[model.network.output.name]
-        right.append(netsim.decide(outputs).strictly_correct(stimuli.labels[part]))
-    return np.concatenate(right)
+    spikes = netsim.present(model, stimuli, engine=netsim.make_engine("event", model.network))
+    return netsim.decide(spikes[model.network.output.name]).strictly_correct(stimuli.labels)
 
 
 def check(network: netsim.Network) -> None:
@@ -77,7 +74,6 @@ def check(network: netsim.Network) -> None:
 
 def dense_network(network: netsim.Network) -> Any:
     """Return the chain of a preset with rectified linear units, max pooling and dropout instead of spikes."""
-    torch = importlib.import_module("torch")
     nn, modules = torch.nn, []
     for layer in network.layers() or ():
         rule = layer.connectivity
@@ -105,13 +101,11 @@ def adam(dense: Any, learning: netsim.Learning) -> Any:
         [parameter for parameter in dense.parameters() if (parameter.ndim > 1) == many] for many in (True, False)
     )
     groups = [{"params": weights, "weight_decay": learning.weight_decay}, {"params": biases, "weight_decay": 0.0}]
-    torch = importlib.import_module("torch")
     return torch.optim.AdamW(groups, lr=learning.rate, betas=(learning.momentum, 0.999))
 
 
 def trained(network: netsim.Network, splits: netsim.Splits, seed: int) -> tuple[int, float, np.ndarray]:
     """Train a dense network. Return best epoch, validation accuracy (%), and decisions on the test stimuli."""
-    torch = importlib.import_module("torch")
     torch.manual_seed(seed)
     dense, learning, settings = dense_network(network), network.learning, network.training
     optimizer, training = adam(dense, learning), splits.training
@@ -151,11 +145,10 @@ def presented(
     dense: Any, weights: dict[str, Any], network: netsim.Network, stimuli: netsim.Stimuli
 ) -> tuple[np.ndarray, float]:
     """Return decisions and mean loss with given weights."""
-    torch = importlib.import_module("torch")
     dense.eval()
     choices, loss = [], 0.0
     with torch.inference_mode():
-        for part in _parts(len(stimuli)):
+        for part in np.split(np.arange(len(stimuli)), range(AT_ONCE, len(stimuli), AT_ONCE)):
             inputs = _intensities(network, stimuli.latencies(part))
             outputs = torch.func.functional_call(dense, weights, (inputs,))
             loss += float(_loss(network, outputs, stimuli.labels[part])) * len(part) / len(stimuli)
@@ -166,23 +159,15 @@ def presented(
 def _intensities(network: netsim.Network, times: np.ndarray) -> Any:
     """Convert latencies to intensities from 0 to 1, channels first."""
     values = np.where(np.isfinite(times), 1 - times / network.encoder.t_max, 0).astype(np.float32)
-    return importlib.import_module("torch").from_numpy(values).permute(0, 3, 1, 2)
+    return torch.from_numpy(values).permute(0, 3, 1, 2)
 
 
 def _loss(network: netsim.Network, outputs: Any, labels: np.ndarray) -> Any:
-    torch = importlib.import_module("torch")
     wanted, smoothing = torch.from_numpy(labels).long(), network.learning.label_smoothing
     return torch.nn.functional.cross_entropy(outputs, wanted, label_smoothing=smoothing)
 
 
-def _parts(count: int) -> list[np.ndarray]:
-    return [np.arange(first, min(first + AT_ONCE, count)) for first in range(0, count, AT_ONCE)]
-
-
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except NetsimError as error:
-        sys.exit(f"price_of_spikes: {error}")
-    except ImportError as error:
-        sys.exit(f"price_of_spikes: {error.name} is not installed; pip install 'netsim-snn[bench]'")
+    if torch is None:
+        sys.exit("price_of_spikes: torch is not installed; pip install 'netsim-snn[bench]'")
+    run(main)

@@ -24,11 +24,12 @@ from typing import Annotated
 
 import typer
 from ablations import ablations_table
+from command import run
 from pages import markdown, put
 from run_records import RUNS, VALIDATION, Result, read_records, training_record
 
 import netsim
-from netsim.errors import NetsimError, RunError
+from netsim.errors import RunError
 from netsim.files import write_json, write_text
 from netsim.runs.folder import is_run
 from netsim.seams import read_outs
@@ -65,9 +66,8 @@ PAPER = {
 
 def check_data(rows: Iterable[str], data_dir: str | None) -> None:
     """Raise DataError early if the data set of any row is missing, not after hours of training."""
-    for name, encoder in {
-        network.training.dataset: network.encoder for network in map(netsim.load_preset, rows)
-    }.items():
+    encoders = {network.training.dataset: network.encoder for network in map(netsim.load_preset, rows)}
+    for name, encoder in encoders.items():
         netsim.load_dataset(name, data_dir, encoder, as_needed=True)
 
 
@@ -127,11 +127,8 @@ def results_table(results: list[Result]) -> str:
         network, test = netsim.load_preset(name), [result["test"] for result in runs]
         strict = [100 * figures["strict_accuracy"] for figures in test]
         spread = f" ± {statistics.stdev(strict):.2f}" if len(strict) > 1 else ""
-        validated = (
-            f"{100 * mean(lambda result: result[VALIDATION]):.2f}"
-            if all(VALIDATION in result for result in runs)
-            else "–"
-        )
+        has_validation = all(VALIDATION in result for result in runs)
+        validated = f"{100 * mean(lambda result: result[VALIDATION]):.2f}" if has_validation else "–"
         latency = mean(lambda result: result["test"]["mean_decision_latency_ms"])
         rates = [
             f"{100 * statistics.mean(figures[rate] for figures in test):.2f}" for rate in ("tie_rate", "silent_rate")
@@ -170,13 +167,12 @@ def made_table(results: list[Result]) -> str:
 
 def machines(results: list[Result]) -> str:
     """Return the machines of the rows."""
-    return "\n".join(
-        sorted({
-            f"- {record['machine']['cores']} cores of {record['machine']['processor']}, Python"
-            f" {record['versions']['python']}, numpy {record['versions']['numpy']}, numba {record['versions']['numba']}"
-            for record in (result["record"] for result in results)
-        })
-    )  # fmt: skip
+    lines = {
+        f"- {record['machine']['cores']} cores of {record['machine']['processor']}, Python"
+        f" {record['versions']['python']}, numpy {record['versions']['numpy']}, numba {record['versions']['numba']}"
+        for record in (result["record"] for result in results)
+    }
+    return "\n".join(sorted(lines))
 
 
 def decisions_table(evaluations: dict[str, Result]) -> str:
@@ -271,7 +267,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except (NetsimError, subprocess.CalledProcessError) as error:
-        sys.exit(f"reproduce: {error}")
+    run(main)

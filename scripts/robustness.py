@@ -15,13 +15,15 @@ from typing import Annotated, NamedTuple
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 import typer
+from command import run
 from pages import markdown, put
 
 import netsim
 from netsim.analysis import save_figure, theme
 from netsim.analysis.style import FULL_WIDTH
-from netsim.errors import DataError, NetsimError
+from netsim.errors import DataError
 
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "robustness.md"
 SEEDS = range(3)
@@ -81,16 +83,11 @@ def draw(rows: pd.DataFrame, path: Path) -> None:
     lost = rows[headings].rsub(rows["exact"], axis=0).clip(lower=0)
     with theme():
         figure, axes = plt.subplots(figsize=(FULL_WIDTH, 0.24 * len(rows) + 0.9), layout="constrained")
-        image = axes.imshow(lost, cmap="Blues", vmin=0, vmax=10, aspect="auto")
-        for row, values in enumerate(lost.to_numpy()):
-            for column, value in enumerate(values):
-                if not pd.isna(value):
-                    colour = "white" if value > 6 else "0.15"
-                    axes.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=7, color=colour)
-        axes.set_xticks(range(len(headings)), headings, rotation=30, ha="right")
-        axes.set_yticks(range(len(rows)), rows.index)
+        bar = {"label": "accuracy lost (points)", "extend": "max"}
+        written = {"annot": True, "fmt": ".1f", "annot_kws": {"size": 7}}
+        sns.heatmap(lost, vmin=0, vmax=10, cmap="Blues", ax=axes, cbar_kws=bar, **written)
+        axes.set_xticks(axes.get_xticks(), headings, rotation=30, ha="right")
         axes.tick_params(length=0)
-        figure.colorbar(image, label="accuracy lost (points)", extend="max")
         save_figure(figure, path)
 
 
@@ -119,7 +116,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except NetsimError as error:
-        sys.exit(f"robustness: {error}")
+    run(main)

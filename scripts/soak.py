@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 import psutil
 import typer
+from command import run
 
 import netsim
 from netsim.analysis import save_figure, theme
 from netsim.engines import Conversation, Latencies
-from netsim.errors import NetsimError
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES, FIGURE = ROOT / "runs" / "soak", ROOT / "docs" / "appendix" / "reliability" / "memory.png"
@@ -136,7 +136,4 @@ def figure() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except (NetsimError, FileNotFoundError) as error:
-        sys.exit(f"soak: {error}")
+    run(app)

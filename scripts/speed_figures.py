@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, NullLocator
 
 from netsim.analysis import save_figure, theme
 
@@ -30,6 +30,8 @@ _LOOKS = {
     "Brian2 engine": ("Brian2", GREEN, "P"),
 }
 """Label, colour and marker of each row of the table of growth."""
+_PROGRAMS = {"event": (BLUE, "o"), "torch": (GREY, "x")}
+"""Colour and marker of the rows of netsim and torch. Other simulators share one look."""
 
 
 class Timed(NamedTuple):
@@ -60,26 +62,15 @@ def draw_growth(page: Path, path: Path) -> None:
                 axes.plot(x, y, marker=marker, color=colour, markersize=3.5, linewidth=1.2)
                 ends.append((y[-1], label, colour, x[-1]))
             axes.set(xscale="log", yscale="log", xlabel=title)
-            _plain_numbers(axes)
+            for axis, numbers in ((axes.xaxis, EngFormatter(sep="")), (axes.yaxis, "{x:g}")):
+                axis.set_major_locator(LogLocator(10, numticks=6))
+                axis.set_major_formatter(numbers)
+                axis.set_minor_formatter(NullFormatter())
             _label_ends(axes, ends)
         for axes in panels[:, 0]:
             axes.set_ylabel("ms per presentation")
         save_figure(figure, path, dpi=200)
         plt.close(figure)
-
-
-def _plain_numbers(axes: Axes) -> None:
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(10, numticks=6))
-        axis.set_major_formatter(FuncFormatter(_number))
-        axis.set_minor_formatter(NullFormatter())
-
-
-def _number(value: float, _: int) -> str:
-    """Return a power of ten: plain if it is short."""
-    if value >= 10_000:
-        return f"$10^{{{round(math.log10(value))}}}$"
-    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def _label_ends(axes: Axes, ends: Sequence[tuple[float, str, str, float]]) -> None:
@@ -131,7 +122,7 @@ def draw_rows(times: Iterable[Timed], what: dict[str, str], path: Path) -> None:
         )
         for axes, (kind, timed) in zip(panels[:, 0], kinds.items(), strict=True):
             for position, each in enumerate(timed):
-                colour, marker = _of(each.row)
+                colour, marker = _PROGRAMS.get(each.row.partition("-")[0], (GREEN, "D"))
                 axes.hlines(position, each.least, each.most, color=colour, linewidth=1.2)
                 axes.plot(each.median, position, marker, color=colour, markersize=4)
             axes.set_yticks(range(len(timed)), [_named(each.row, what.get(each.row, "")) for each in timed])
@@ -141,17 +132,10 @@ def draw_rows(times: Iterable[Timed], what: dict[str, str], path: Path) -> None:
             axes.grid(axis="x", color="0.9", linewidth=0.5)
             axes.set_xscale("log")
             axes.xaxis.set_minor_locator(NullLocator())
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_major_formatter("{x:g}")
         panels[-1, 0].set_xlabel("time of a presentation (ms): median and range of blocks")
         save_figure(figure, path, dpi=200)
         plt.close(figure)
-
-
-def _of(row: str) -> tuple[str, str]:
-    """Return colour and marker by program: netsim, torch, or another simulator."""
-    if row.startswith("event"):
-        return BLUE, "o"
-    return (GREY, "x") if row.startswith("torch") else (GREEN, "D")
 
 
 def _named(row: str, what: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import io
 import json
 import os
@@ -27,13 +27,9 @@ DURATION = 315_000  # µs
 
 
 def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_nmnist", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["make_nmnist"] = module  # where numba looks for it when it reads compiled code from disk
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPT.parent))
+        return importlib.import_module("make_nmnist")
 
 
 make_nmnist = _load()
