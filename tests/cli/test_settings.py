@@ -174,7 +174,7 @@ def test_a_process_that_dies_while_it_extends_leaves_a_run(netsim: Netsim, run: 
     folder = RunFolder(run)
     network = folder.network()
     longer = dataclasses.replace(network, training=dataclasses.replace(network.training, epochs=3))
-    folder.extend(longer, False)
+    folder.extend(network, longer, False)
     assert folder.network() == longer
     (run / "network.toml").write_bytes(former)
     assert folder.network() == network
