@@ -23,7 +23,7 @@ Netsim = Callable[..., Any]
     [
         ("train digit", ["digit", "did you mean 'digits'"]),
         ("train nosuch.toml", ["nosuch.toml", "cannot be read"]),
-        ("train .", [".", "neither a preset nor a TOML file"]),
+        ("train .", [".", "not a run folder"]),
         ("train", ["PRESET|FILE.toml", "netsim train --help"]),
         ("nosuch", ["nosuch", "netsim --help"]),
         ("train digits --nosuch", ["--nosuch", "netsim train --help"]),
@@ -195,7 +195,7 @@ def test_a_kernel_larger_than_its_input(netsim: Netsim, digits_toml: str) -> Non
 
 def test_a_folder_or_bytes_in_place_of_a_specification(netsim: Netsim) -> None:
     Path("folder.toml").mkdir()
-    netsim("train", "folder.toml").refused("folder.toml", "cannot be read")
+    netsim("train", "folder.toml").refused("folder.toml", "is not a run folder")
     Path("bytes.toml").write_bytes(b"\xff\xfe\x00")
     netsim("train", "bytes.toml").refused("bytes.toml", "is not TOML")
 
