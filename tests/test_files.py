@@ -97,6 +97,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         write_text(tmp_path / "missing" / "file", "text")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
 def test_files_have_the_permissions_of_the_umask(tmp_path: Path) -> None:
     umask = os.umask(0o027)
     try:
@@ -160,6 +161,7 @@ def test_damage_anywhere_is_refused_or_harmless(tmp_path: Path) -> None:
             read_arrays(path)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
 def test_a_private_folder_is_made_of_private_ones(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
@@ -169,6 +171,7 @@ def test_a_private_folder_is_made_of_private_ones(tmp_path: Path) -> None:
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b")} == {0o700}
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
 def test_a_group_of_one_user_is_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many systems make a group for each user, and new folders can be written by it."""
     (tmp_path / "a").mkdir()
@@ -196,6 +199,7 @@ def test_a_group_of_one_user_is_no_other(tmp_path: Path, monkeypatch: pytest.Mon
         make_private(tmp_path / "a", "CHOICE")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
 def test_whoever_may_write_to_the_home_folder_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()

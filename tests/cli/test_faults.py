@@ -77,6 +77,7 @@ def _no_superuser() -> Iterator[None]:
         os.seteuid(user)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
 def test_folders_that_may_not_be_written_to(
     others_read: Callable[..., None], netsim: Netsim, run: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

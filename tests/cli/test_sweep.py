@@ -61,7 +61,7 @@ def trained_alone(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 DYING = """
-import multiprocessing, os, signal
+import multiprocessing, os
 from pathlib import Path
 from netsim.engines.event.engine import EventEngine
 from netsim.engines.protocol import EngineEntry
@@ -72,7 +72,7 @@ class Dying(EventEngine):
         if multiprocessing.parent_process() is not None:
             for death in Path({deaths!r}).iterdir():
                 death.unlink()
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), 9)  # SIGKILL, a name that Windows lacks
         return super().run(experiment)
 
 engines.add(__name__, EngineEntry(Dying, "event-driven", exact=True), __name__)
@@ -186,7 +186,7 @@ def test_the_run_of_a_killed_worker_is_done_again(netsim: Netsim, scheduler: str
         with distributed.Client(scheduler, set_as_default=False) as client:
             (busy,) = (address for address, tasks in client.processing().items() if tasks)
             (process,) = client.run(os.getpid, workers=[busy]).values()
-            os.kill(process, signal.SIGKILL)
+            os.kill(process, 9)  # SIGKILL, a name that Windows lacks
             killed.append(_epochs_done())
 
     killer = _when_under_way(Path("sweeps/long/0001"), kill)
@@ -245,7 +245,7 @@ def test_ctrl_c_and_resume(
 ) -> None:
     monkeypatch.setattr("netsim.sweeps.execution._POLL_SECONDS", 0.01)
     Path("long.toml").write_text(LONG, encoding="utf-8")
-    presser = _when_under_way(Path("sweeps/long/0001"), lambda: os.kill(os.getpid(), signal.SIGINT))
+    presser = _when_under_way(Path("sweeps/long/0001"), lambda: signal.raise_signal(signal.SIGINT))
     done = netsim("sweep", "long.toml", "--scheduler", scheduler)
     presser.join()
     assert done.code == 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -30,6 +31,7 @@ def test_a_disk_with_little_left_is_no_place(
     assert not _can_be_written("relative")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
 def test_a_folder_that_others_may_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Brian2 runs the machine code that it finds there, by names that everybody can compute."""
     shared = tmp_path / "shared"

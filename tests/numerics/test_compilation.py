@@ -244,6 +244,7 @@ def _refused(package: Path, **environment: str) -> str:
     return errors.splitlines()[-1]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
 def test_machine_code_is_not_kept_where_others_may_write(package: Path, tmp_path: Path) -> None:
     """The names of folders and files there follow from what everybody has, and numba unpickles what they hold."""
     shared = tmp_path / "shared"
