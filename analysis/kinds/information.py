@@ -97,7 +97,8 @@ def label_information(
     rank       bin of its rank among the spikes of the layer  neuron that fires first; ties go to the
                                                               lowest number
     silence    whether it fires                               (none)
-    count      (none)                                         bin of the number of neurons that fire
+    count      (none)                                         number of neurons that fire, in bins if there
+                                                              are more numbers than bins
     =========  =============================================  ==========================================
 
     Bins hold equal numbers of the neuron's spikes.
@@ -224,7 +225,9 @@ def _codes(layer: LayerSpikes, bins: int) -> Iterator[tuple[np.ndarray, dict[str
     early, which = np.zeros((2, layer.presentations), np.int64)
     early[fired] = 1 + equal_bins(first[fired], np.array([fired.sum()]), bins)
     which[fired] = 1 + np.unique(leader[fired], return_inverse=True)[1]
-    number = equal_bins(layer.counts.astype(np.float64), np.array([layer.presentations]), bins)
+    numbers, number = np.unique(layer.counts, return_inverse=True)
+    if len(numbers) > bins:  # few numbers need no bins, which would join rare ones
+        number = equal_bins(layer.counts.astype(np.float64), np.array([layer.presentations]), bins)
     yield layer.latencies, {"latency": early, _SILENCE: number}
     yield layer.ranks(), {"rank": which}
 

@@ -6,6 +6,7 @@ import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import mutual_info_score
 
@@ -105,6 +106,16 @@ def test_corrections_leave_nothing_of_chance_and_one_bit_of_one_bit() -> None:
     assert last["information_bits"] == pytest.approx(1.0)
     assert last["p"] == pytest.approx(1 / 201)
     assert 0.02 < (none["p"] <= 0.05).mean() < 0.1  # as many as there should be
+
+
+def test_a_count_of_one_neuron_is_its_silence() -> None:
+    """Bins of equal numbers would join the few silent presentations with the others."""
+    labels = np.arange(200) % 2
+    times = np.full((200, 1), 5.0)
+    times[:20:2] = np.inf  # 10 of 100 presentations of label 0
+    table = label_information(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), shuffles=200)
+    bits = {(row.code, row.neuron is pd.NA): row.information_bits for row in table.itertuples()}
+    assert bits["count", True] == bits["silence", False] > 0.02
 
 
 def test_information_grows_until_the_last_spike() -> None:
