@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import queue
 import time
+import traceback
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsim.errors import NetsimError, RunError
@@ -53,7 +55,9 @@ def rows_of(experiment: Experiment, unit: Unit) -> list[Row]:
     except (NetsimError, MemoryError):
         raise
     except Exception as error:
-        failed = f"{experiment.name}: failed at {unit} ({type(error).__name__}: {error})"
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}, line {last.lineno}"
+        failed = f"{experiment.name}: failed at {unit} ({type(error).__name__}: {error}; {where})"
         raise RunError(failed) from error
     return rows
 

@@ -75,8 +75,8 @@ def notebook_cells(experiment: Experiment, quick: bool = False) -> list[Cell]:
         ("code", _SOURCE.format(name=name)),
         (
             "markdown",
-            "Override what you want to change. This variant measures only the first two conditions, so it takes a"
-            " fraction of the time. Its figure and verdict may need all conditions.",
+            "Override what you want to change. This variant measures at most the first two conditions. Its figure and"
+            " verdict may need all conditions.",
         ),
         ("code", _VARIANT.format(name=name, quick=quick)),
     ]

@@ -185,7 +185,7 @@ def _finish(
     import matplotlib.pyplot as plt
 
     table = experiment_table(rows)
-    verdict = _judged(experiment, table, len(record["seeds"]))
+    verdict = _judged(experiment, table, record)
     figure = experiment.draw(table)
     try:
         picture = io.BytesIO()
@@ -197,12 +197,14 @@ def _finish(
     return result, to_html(article), picture.getvalue()
 
 
-def _judged(experiment: Experiment, table: pd.DataFrame, seeds: int) -> Verdict:
-    """Return the verdict. With too few seeds, no result counts as reproduced."""
+def _judged(experiment: Experiment, table: pd.DataFrame, record: Mapping[str, Any]) -> Verdict:
+    """Return the verdict. With too few seeds, no result counts as reproduced. The reason says what is no evidence."""
     verdict = experiment.verdict(table)
-    if seeds >= LEAST_SEEDS:
-        return verdict
-    return Verdict("not reproduced", f"Fewer than {LEAST_SEEDS} seeds are no evidence. {verdict.reason}")
+    if record["quick"]:
+        verdict = Verdict(verdict.outcome, f"A quick run is no evidence. {verdict.reason}")
+    if len(record["seeds"]) < LEAST_SEEDS:
+        return Verdict("not reproduced", f"Fewer than {LEAST_SEEDS} seeds are no evidence. {verdict.reason}")
+    return verdict
 
 
 def _write(

@@ -78,7 +78,7 @@ def test_the_experiment_of_the_page(netsim: Netsim) -> None:
     Path("jitter.py").write_text(program, encoding="utf-8")
     done = netsim("experiment", "jitter", "--plugin", "jitter.py", "--quick", "--seeds", 5, "--out", "here")
     assert (done.code, done.err) == (0, "")
-    assert "reproduced: At 2 ms the accuracy is" in done.out
+    assert "\nreproduced: A quick run is no evidence. At 2 ms the accuracy is" in done.out
     record = json.loads(Path("here/experiment.json").read_text(encoding="utf-8"))
     assert [(each["seam"], each["name"]) for each in record["plugins"]] == [("experiment", "jitter")]
     assert record["plugins"][0]["sha256"]

@@ -304,7 +304,10 @@ def test_an_experiment_that_fails_says_at_which_unit(registered: Callable[..., N
             raise ValueError("out of luck")
 
     registered(experiments, "failing", Failing)
-    with pytest.raises(RunError, match=r"failing: failed at shape triangle, .*, seed 0 \(ValueError: out of luck\)"):
+    place = r"test_experiments.py, line \d+"
+    with pytest.raises(
+        RunError, match=rf"failing: failed at shape triangle, .*, seed 0 \(ValueError: out of luck; {place}\)"
+    ):
         netsim.experiment("failing", out=tmp_path / "out")
 
 
