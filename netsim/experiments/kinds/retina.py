@@ -242,7 +242,8 @@ class Retinal(Experiment):
         return (
             f"Left: recognised images by contrast; decoders learned at contrast 1. Middle: recognised images by jitter"
             f" that all cells share. Independent noise is {self.reference:g} ms. Right: how far latencies move with"
-            " contrast, mean over cells and images, without noise. Bars are 95 % intervals over seeds."
+            " contrast, mean over images and the cells that fire at both contrasts, without noise. The weaker the"
+            " contrast, the fewer these cells are. Bars are 95 % intervals over seeds."
         )
 
     def caveats(self) -> list[str]:
