@@ -11,7 +11,7 @@ scripts/types.sh >"$report" 2>&1 &
 types=$!
 failed=0
 # a test that has waited for its neighbours' turn is taken by whichever process is free
-# one that hangs fails, with its name and what it waited for; the slowest takes half a minute
+# a test that hangs fails after 15 minutes, and pytest prints where it waited
 pytest --numprocesses auto --maxprocesses 4 --dist worksteal --timeout 900 --durations 20 "$@" || failed=$?
 wait "$types" || failed=$?
 cat "$report"

@@ -198,7 +198,7 @@ def _finish(
 
 
 def _judged(experiment: Experiment, table: pd.DataFrame, record: Mapping[str, Any]) -> Verdict:
-    """Return the verdict. With too few seeds, no result counts as reproduced. The reason says what is no evidence."""
+    """Return the verdict. With too few seeds, nothing counts as reproduced. The reason says what is no evidence."""
     verdict = experiment.verdict(table)
     if record["quick"]:
         verdict = Verdict(verdict.outcome, f"A quick run is no evidence. {verdict.reason}")

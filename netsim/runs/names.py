@@ -13,8 +13,7 @@ from netsim.specification.toml import read_network
 
 def load_network(name: str) -> Network:
     """Read the specification of a preset or TOML file. Raises SpecificationError if `name` is neither or invalid."""
-    file = network_file(name)
-    return read_network(file)
+    return read_network(network_file(name))
 
 
 def network_named(name: str) -> Network:
