@@ -48,7 +48,8 @@ def beginning_of(name: str, settings: Mapping[str, Any] | None = None, resume: b
     settings = settings or {}
     run = find_run(name)
     if run is None:
-        return Beginning(read_with_settings(network_file(name), settings))
+        file = network_file(name)
+        return Beginning(read_with_settings(file, settings))
     network, record = run.network(), run.record()
     data_dir = str(run.data) if run.data.is_dir() else record.get("data_dir")
     if resume:
