@@ -5,11 +5,8 @@ pandas, matplotlib and seaborn take a second to import, so the names of ``__init
 Examples
 --------
 >>> import netsim
->>> model = netsim.load_model("digits")
->>> test = netsim.load_splits(model.network).test.first(5)
->>> engine = netsim.make_engine("event", model.network)
->>> latencies = engine.present(netsim.Batch(test.latencies(range(5)), model.weights))
->>> netsim.analysis.spike_table(model.network, latencies)["layer"].cat.categories.tolist()
+>>> spikes = netsim.present("digits", limit=5)
+>>> spikes.table()["layer"].cat.categories.tolist()
 ['stimulus', 'hidden', 'output']
 """
 

@@ -55,11 +55,8 @@ def decision_table(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> list(analysis.decision_table(model.network, latencies["output"], test.labels).columns)
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> list(analysis.decision_table(spikes.network, spikes["output"], spikes.labels).columns)
     ['presentation', 'label', 'decision', 'tied', 'correct', 'latency_ms', 'gap_ms', 'confidence']
     """
     count = check_latencies({network.output.name: network.output.shape}, {network.output.name: outputs})
@@ -182,11 +179,8 @@ def spike_count_table(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> list(analysis.spike_count_table(model.network, latencies).columns)
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> list(analysis.spike_count_table(spikes.network, spikes).columns)
     ['presentation', 'layer', 'spikes', 'neurons']
     """
     names = list(network.shapes)

@@ -58,11 +58,8 @@ def displacement_table(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> list(analysis.displacement_table(model.network, latencies["output"], test.labels).columns)
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> list(analysis.displacement_table(spikes.network, spikes["output"], spikes.labels).columns)
     ['presentation', 'label', 'neuron', 'latency_ms', 'target_ms', 'displacement_ms']
     """
     count = check_latencies({network.output.name: network.output.shape}, {network.output.name: outputs})

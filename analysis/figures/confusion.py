@@ -43,11 +43,8 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> ax = analysis.confusion_matrix(analysis.decision_table(model.network, latencies["output"], test.labels))
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> ax = analysis.confusion_matrix(analysis.decision_table(spikes.network, spikes["output"], spikes.labels))
     >>> ax.get_xlabel()
     'decision'
     """

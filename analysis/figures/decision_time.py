@@ -45,11 +45,8 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> ax = analysis.accuracy_over_time(analysis.decision_table(model.network, latencies["output"], test.labels))
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> ax = analysis.accuracy_over_time(analysis.decision_table(spikes.network, spikes["output"], spikes.labels))
     >>> ax.get_xlabel()
     'time of read-out (ms)'
     """

@@ -48,11 +48,8 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pa
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> ax = analysis.displacement_figure(analysis.displacement_table(model.network, latencies["output"], test.labels))
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> ax = analysis.displacement_figure(analysis.displacement_table(spikes.network, spikes["output"], spikes.labels))
     >>> ax.get_xlabel()
     'actual latency (ms)'
     """

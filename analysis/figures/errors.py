@@ -47,11 +47,8 @@ def confident_errors(decisions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> table = analysis.decision_table(model.network, latencies["output"], test.labels)
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = analysis.decision_table(spikes.network, spikes["output"], spikes.labels)
     >>> len(analysis.confident_errors(table, count=3))
     3
     """
@@ -102,13 +99,9 @@ def error_gallery(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> decisions = analysis.decision_table(model.network, latencies["output"], test.labels)
-    >>> spikes = analysis.spike_table(model.network, latencies, test.labels)
-    >>> ax = analysis.error_gallery(decisions, spikes, model.network, count=4)
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> decisions = analysis.decision_table(spikes.network, spikes["output"], spikes.labels)
+    >>> ax = analysis.error_gallery(decisions, spikes.table(), spikes.network, count=4)
     >>> type(ax).__name__
     'Axes'
     """

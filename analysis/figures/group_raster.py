@@ -65,12 +65,8 @@ def group_raster(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> spikes = analysis.spike_table(model.network, latencies, test.labels)
-    >>> ax = analysis.group_raster(spikes, model.network, layer="output")
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> ax = analysis.group_raster(spikes.table(), spikes.network, layer="output")
     >>> ax.get_xlabel()
     'time in the presentation (ms)'
     """

@@ -58,11 +58,8 @@ def latency_histograms(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> ax = analysis.latency_histograms(analysis.spike_table(model.network, latencies), model.network)
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> ax = analysis.latency_histograms(spikes.table(), spikes.network)
     >>> ax.get_xlabel()
     'latency (ms)'
     """

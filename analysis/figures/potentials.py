@@ -61,11 +61,8 @@ def potential_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network, record=[netsim.Recorded("hidden", 3)])
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(1)), model.weights))
-    >>> ax = analysis.potential_figure(analysis.potential_table(engine.potentials), model.network)
+    >>> spikes = netsim.present("digits", limit=1, record=[netsim.Recorded("hidden", 3)])
+    >>> ax = analysis.potential_figure(analysis.potential_table(spikes.potentials), spikes.network)
     >>> ax.get_xlabel()
     'time in the presentation (ms)'
     """

@@ -78,11 +78,8 @@ def raster(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> ax = analysis.raster(analysis.spike_table(model.network, latencies), model.network, presentation=0)
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> ax = analysis.raster(spikes.table(), spikes.network, presentation=0)
     >>> ax.get_xlabel()
     'time in the presentation (ms)'
     """

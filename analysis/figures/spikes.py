@@ -41,11 +41,8 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> ax = analysis.spikes_per_layer(analysis.spike_count_table(model.network, latencies))
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> ax = analysis.spikes_per_layer(analysis.spike_count_table(spikes.network, spikes))
     >>> ax.get_xlabel()
     'spikes per presentation'
     """

@@ -61,10 +61,8 @@ class BatchGradients:
     --------
     >>> import netsim
     >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> learned = netsim.STiDiBP(model.network).learn(latencies, test.labels, model.weights)
+    >>> spikes = netsim.present(model, limit=40)
+    >>> learned = netsim.STiDiBP(model.network).learn(spikes, spikes.labels, model.weights)
     >>> learned.gradients["hidden.kernel"].shape
     (64, 200)
     >>> learned.loss.shape

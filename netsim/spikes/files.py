@@ -47,11 +47,8 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> analysis.write_table(analysis.spike_table(model.network, latencies), "spikes.csv")
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> analysis.write_table(spikes.table(), "spikes.csv")
     """
     path = Path(path)
     check_table_suffix(path)

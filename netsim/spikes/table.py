@@ -55,11 +55,8 @@ def spike_table(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> list(analysis.spike_table(model.network, latencies, test.labels).columns)
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> list(analysis.spike_table(spikes.network, spikes, spikes.labels).columns)
     ['presentation', 'label', 'layer', 'channel', 'y', 'x', 'neuron', 'latency_ms']
     """
     return table_of(network.shapes, latencies, labels, indices)
@@ -139,11 +136,8 @@ def potential_table(potentials: Sequence[Potential], indices: Integers | None = 
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network, record=[netsim.Recorded("hidden", 3)])
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(1)), model.weights))
-    >>> list(analysis.potential_table(engine.potentials).columns)
+    >>> spikes = netsim.present("digits", limit=1, record=[netsim.Recorded("hidden", 3)])
+    >>> list(analysis.potential_table(spikes.potentials).columns)
     ['presentation', 'layer', 'neuron', 'time_ms', 'potential']
     """
     numbers = np.arange(max((trace.presentation for trace in potentials), default=-1) + 1)

@@ -79,13 +79,11 @@ class STiDiBP(Learner):
     --------
     >>> import netsim
     >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> spikes = netsim.present(model, limit=40)
     >>> learner = netsim.STiDiBP(model.network)
     >>> learner
     STiDiBP('digits', Softmax, derivative='linear', propagation='slope')
-    >>> sorted(learner.learn(latencies, test.labels, model.weights).gradients)
+    >>> sorted(learner.learn(spikes, spikes.labels, model.weights).gradients)
     ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
 

@@ -36,10 +36,8 @@ class Outputs:
     >>> import netsim
     >>> from netsim.measuring.read_outs import Outputs
     >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> Outputs(model.network, model.weights, latencies).potentials_at_deadline().shape
+    >>> spikes = netsim.present(model, limit=40)
+    >>> Outputs(model.network, model.weights, spikes).potentials_at_deadline().shape
     (40, 10)
     """
 
