@@ -96,8 +96,7 @@ class Returning:
         ----------
         population : Population
         displacement, signal : ndarray
-        own : ndarray
-            Latencies.
+        latency : ndarray
         asked : ndarray
             Displacements before those at the edges were removed.
         silent : ndarray, optional

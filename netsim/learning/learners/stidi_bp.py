@@ -43,11 +43,16 @@ class _Part(NamedTuple):
     displacements: list[np.ndarray]
 
 
-class _Late(NamedTuple):
-    """Delays of a batch by projection: axons in the shape of the source, synapses in the shape of the weights."""
+class _Synapses(NamedTuple):
+    """Weights and delays of a batch. Delays of axons have the shape of the source, of synapses that of the weights."""
 
+    weights: Weights
     axons: dict[str, np.ndarray]
-    synapses: dict[str, np.ndarray]
+    delays: dict[str, np.ndarray]
+
+    def of(self, projection: Projection) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return weights and delays of the synapses of a projection."""
+        return self.weights[kernel_name(projection)], self.delays.get(projection.name)
 
 
 @learners.register("stidi-bp")
@@ -111,6 +116,7 @@ class STiDiBP(Learner):
         self._feeds_back = any(projection.feedback is not None for projection in network.projections)
         # loops and feedback weights need a matrix product even for a single presentation
         self._multiplies = bool(self._recurrent) or self._feeds_back
+        self._causal = network.learning.propagation == "causal"
         self._outputs = network.outputs
         by_synapse = [projection for projection in network.projections if projection.is_delayed_per("synapse")]
         listed = [
@@ -177,13 +183,13 @@ class STiDiBP(Learner):
         if self.network.learning.edges != "pass":
             wanted = self._within_window(wanted, outputs)
 
-        late = self._late(weights, delays)
+        synapses = self._synapses(weights, delays)
 
         def learn_part(part: slice) -> _Part:
             sent = {name: times[part] for name, times in latencies.items()}
             if self._dt:
                 sent = {name: steps_of(times, self._dt) for name, times in sent.items()}
-            return self._learn_part(sent, wanted[part], weights, late)
+            return self._learn_part(sent, wanted[part], synapses)
 
         parts = over_presentations(len(labels), learn_part, products=len(labels) > 1 or self._multiplies)
         # times in encoding windows, mean over presentations
@@ -238,8 +244,8 @@ class STiDiBP(Learner):
             many = f"cuts a presentation into more than {most:,} steps, too many for weights in {dtype} to learn"
             raise SpecificationError("training.dt", f"{self._dt} ms {many}; choose a larger step, or double precision")
 
-    def _late(self, weights: Weights, delays: Delayed) -> _Late:
-        """Return the delays of a batch as used by the engine of the training. Empty without delays."""
+    def _synapses(self, weights: Weights, delays: Delayed) -> _Synapses:
+        """Return weights and delays of a batch as used by the engine of the training."""
         axons = axonal_delays(self.network, weights, delays)
         with_delays = (
             (projection.name, synaptic_delay(projection, weights)) for projection in self.network.projections
@@ -249,11 +255,9 @@ class STiDiBP(Learner):
             axons, synapses = (
                 {name: nearest_steps(delay, self._dt) for name, delay in each.items()} for each in (axons, synapses)
             )
-        return _Late(axons, synapses)
+        return _Synapses(weights, axons, synapses)
 
-    def _learn_part(
-        self, sent: Mapping[str, np.ndarray], displacement: np.ndarray, weights: Weights, late: _Late
-    ) -> _Part:
+    def _learn_part(self, sent: Mapping[str, np.ndarray], displacement: np.ndarray, synapses: _Synapses) -> _Part:
         """Learn from the latencies of some presentations of a batch and the displacements of their output neurons."""
         network, dtype = self.network, displacement.dtype
         latencies = {name: for_loops(sent[name], dtype) for name in network.shapes}
@@ -264,8 +268,8 @@ class STiDiBP(Learner):
         for component, loop in self._backwards:
             arriving = {
                 projection.name: (
-                    _arriving(sent[projection.source], late.axons[projection.name], dtype)
-                    if projection.name in late.axons
+                    _arriving(sent[projection.source], synapses.axons[projection.name], dtype)
+                    if projection.name in synapses.axons
                     else latencies[projection.source]
                 )
                 for population in component
@@ -273,9 +277,9 @@ class STiDiBP(Learner):
             }
             asked = self._returning.asked(component, handed)
             if loop is not None:
-                signals = self._signals_of_loop(component, loop, handed, latencies, arriving, weights, late)
+                signals = self._signals_of_loop(component, loop, handed, latencies, arriving, synapses)
             else:
-                signals = self._signal_of(component[0], handed, latencies, arriving, weights, late)
+                signals = self._signal_of(component[0], handed, latencies, arriving, synapses)
             if self._feeds_back and network.output in component:  # the output is last in this order
                 output = self._per_drive(network.output, signals[component.index(network.output)][1])
             for population, (displacement, signal) in zip(component, signals, strict=True):
@@ -285,14 +289,13 @@ class STiDiBP(Learner):
                     displacement, signal = self._returning.add(population, displacement, signal, latency, *edges)
                 displacements[name] = displacement
                 for projection in self._incoming[name]:
-                    step = self._step(projection, arriving[projection.name], latency, signal, weights, late)
+                    source = arriving[projection.name]
+                    step = self._step(projection, source, latency, signal, synapses)
                     if projection.feedback is not None:
-                        back = self._fed_back(
-                            projection, arriving[projection.name], latency, signal, weights, late, output
-                        )
+                        back = self._fed_back(projection, source, latency, signal, synapses, output)
                         step = step._replace(displacement=back)
                     if projection.name in self._returning.projections:
-                        back = self._from_silence(projection, latencies, latency, signal, weights, late)
+                        back = self._from_silence(projection, latencies, latency, signal, synapses)
                         if back is not None:
                             former = from_silence.get(projection.source)
                             from_silence[projection.source] = back if former is None else former + back
@@ -333,8 +336,7 @@ class STiDiBP(Learner):
         handed: dict[str, np.ndarray],
         latencies: Mapping[str, np.ndarray],
         arriving: Mapping[str, np.ndarray],
-        weights: Weights,
-        late: _Late,
+        synapses: _Synapses,
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the displacement of a population without loops, and its signal (see `_step`)."""
         name, latency = population.name, latencies[population.name]
@@ -349,7 +351,7 @@ class STiDiBP(Learner):
             displacement = _normalised(displacement, self.network.encoder.t_max)
         if population.neurons is None or population.neurons.gated:
             return [(displacement, displacement)]
-        slope = self._slope_at_threshold(population, arriving, latency, displacement != 0, weights, late)
+        slope = self._slope_at_threshold(population, arriving, latency, displacement != 0, synapses)
         return [(displacement, displacement / slope)]
 
     def _signals_of_loop(
@@ -359,8 +361,7 @@ class STiDiBP(Learner):
         handed: dict[str, np.ndarray],
         latencies: Mapping[str, np.ndarray],
         arriving: Mapping[str, np.ndarray],
-        weights: Weights,
-        late: _Late,
+        synapses: _Synapses,
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the displacements of populations in a loop, and their signals (see `_step`)."""
         asked, slopes, limits, movable = {}, {}, {}, {}
@@ -371,17 +372,16 @@ class STiDiBP(Learner):
             if population.name != self.network.output.name:
                 asked[name] = np.where(movable[name], asked[name] + latency.dtype.type(self._prices[name]), 0)
             limits[name] = np.minimum(latency, latency.dtype.type(times.end))
-            slope = self._slope_at_threshold(population, arriving, latency, np.ones(latency.shape, bool), weights, late)
+            slope = self._slope_at_threshold(population, arriving, latency, np.ones(latency.shape, bool), synapses)
             slopes[name] = np.broadcast_to(slope, latency.shape)
         onsets = {name: self._times[name].onset for name in asked}
         spikes = LoopSpikes(latencies, limits, slopes, movable, onsets)
-        causal = self.network.learning.propagation == "causal"
-        back = weights | {
-            kernel_name(projection): self._weights_back(projection, weights, weights[kernel_name(projection)].shape)
+        back = synapses.weights | {
+            kernel_name(projection): self._weights_back(projection, synapses)
             for projection in loop.projections
             if projection.feedback is not None
         }
-        displacements = loop.displacements(asked, spikes, back, late.axons, late.synapses, causal)
+        displacements = loop.displacements(asked, spikes, back, synapses.axons, synapses.delays, self._causal)
         signals = []
         for population in component:
             displacement = displacements[population.name]
@@ -392,20 +392,14 @@ class STiDiBP(Learner):
         return signals
 
     def _step(
-        self,
-        projection: Projection,
-        source: np.ndarray,
-        latency: np.ndarray,
-        signal: np.ndarray,
-        weights: Weights,
-        late: _Late,
+        self, projection: Projection, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: _Synapses
     ) -> LayerStep:
         """Compute the step of a projection's synapses and delays.
 
         The signal of a population is the displacement divided by ``tau`` times the slope at threshold. For gated
         neurons it is multiplied by the drive. The signal of relays is the displacement.
         """
-        step = self._step_of_weights(projection, source, latency, signal, weights, late)
+        step = self._step_of_weights(projection, source, latency, signal, synapses)
         if projection.learns_delays and step.delay_gradient is None:
             assert step.displacement is not None
             # a later spike and a longer axonal delay have the same effect on the target
@@ -418,19 +412,17 @@ class STiDiBP(Learner):
         source: np.ndarray,
         latency: np.ndarray,
         signal: np.ndarray,
-        weights: Weights,
-        late: _Late,
+        synapses: _Synapses,
         output: np.ndarray,
     ) -> np.ndarray | None:
         """Return the displacement of a source through feedback weights."""
-        feedback, name = projection.feedback, kernel_name(projection)
-        assert feedback is not None
-        if feedback.direct:
-            back = self._weights_back(projection, weights, (source[0].size, output.shape[1]))
+        assert projection.feedback is not None
+        if projection.feedback.direct:
+            back = self._weights_back(projection, synapses, (source[0].size, output.shape[1]))
             return np.asarray((output @ back.T).reshape(source.shape) * np.isfinite(source))
-        back = self._weights_back(projection, weights, weights[name].shape)
-        static = dataclasses.replace(projection, plastic=False)
-        return self._step_of_weights(static, source, latency, signal, weights | {name: back}, late).displacement
+        static, back = dataclasses.replace(projection, plastic=False), self._weights_back(projection, synapses)
+        synapses = synapses._replace(weights=synapses.weights | {kernel_name(projection): back})
+        return self._step_of_weights(static, source, latency, signal, synapses).displacement
 
     def _from_silence(
         self,
@@ -438,21 +430,21 @@ class STiDiBP(Learner):
         latencies: Mapping[str, np.ndarray],
         latency: np.ndarray,
         signal: np.ndarray,
-        weights: Weights,
-        late: _Late,
+        synapses: _Synapses,
     ) -> np.ndarray | None:
         """Return the displacement of silent neurons of a source, as if they had fired. None if all fired."""
         name, sent = projection.name, latencies[projection.source]
-        fired = self._returning.as_if_fired(projection, sent, late.axons.get(name, 0.0), late.synapses.get(name))
+        axons, delays = synapses.axons.get(name, 0.0), synapses.delays.get(name)
+        fired = self._returning.as_if_fired(projection, sent, axons, delays)
         if fired is None:
             return None
-        static = self._returning.projections[name]
-        return self._step_of_weights(static, fired, latency, signal, weights, late).displacement
+        return self._step_of_weights(self._returning.projections[name], fired, latency, signal, synapses).displacement
 
-    def _weights_back(self, projection: Projection, weights: Weights, shape: Shape) -> np.ndarray:
-        """Return the feedback weights of a projection."""
-        feedback, kernel = projection.feedback, weights[kernel_name(projection)]
+    def _weights_back(self, projection: Projection, synapses: _Synapses, shape: Shape | None = None) -> np.ndarray:
+        """Return the feedback weights of a projection, by default in the shape of its weights."""
+        feedback, kernel = projection.feedback, synapses.weights[kernel_name(projection)]
         assert feedback is not None
+        shape = shape or kernel.shape
         deviation = projection.initial.spread / math.sqrt(self.network.fan_in(projection))
         return feedback.weights(kernel, shape, deviation, self._position[projection.name]).astype(kernel.dtype)
 
@@ -462,16 +454,9 @@ class STiDiBP(Learner):
         return signal / signal.dtype.type(neurons.drive) if neurons.gated else signal
 
     def _step_of_weights(
-        self,
-        projection: Projection,
-        source: np.ndarray,
-        latency: np.ndarray,
-        signal: np.ndarray,
-        weights: Weights,
-        late: _Late,
+        self, projection: Projection, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: _Synapses
     ) -> LayerStep:
-        network, window = self.network, self._windows[projection.name]
-        population = self._target_of[projection.name]
+        window, population = self._windows[projection.name], self._target_of[projection.name]
         if not population.integrates:
             if window is not None:
                 handed = np.empty_like(source)
@@ -479,14 +464,12 @@ class STiDiBP(Learner):
                 return LayerStep(None, None, handed)
             return LayerStep(None, None, earliest_sparse(self._connections[projection.name], signal, source, latency))
         neurons, times, rates = population.dynamics, self._times[population.name], self._rates[population.name]
-        causal = network.learning.propagation == "causal"
+        (kernel, delays), causal, recurrent = synapses.of(projection), self._causal, projection.name in self._recurrent
         if rates is not None:
-            kernel, delays = weights[kernel_name(projection)], late.synapses.get(projection.name)
             limit = np.minimum(latency, latency.dtype.type(times.end))
-            synapses = self._connections.get(projection.name)
-            return step_flow(projection, rates, synapses, source, limit, signal, kernel, causal, delays)
-        kernel, recurrent = weights[kernel_name(projection)], projection.name in self._recurrent
-        if neurons.gated and not recurrent and projection.name not in late.synapses:
+            connections = self._connections.get(projection.name)
+            return step_flow(projection, rates, connections, source, limit, signal, kernel, causal, delays)
+        if neurons.gated and not recurrent and delays is None:
             if window is not None:
                 return step_gated(projection, neurons, window, source, times.gate, signal, kernel, causal)
             matrix = self._matrices[projection.name]
@@ -498,7 +481,7 @@ class STiDiBP(Learner):
             until = np.minimum(latency, latency.dtype.type(times.end))
         elif not neurons.gated:
             until = np.minimum(latency, until)
-        step = self._step_up_to(until, projection, source, signal, kernel, late, causal)
+        step = self._step_up_to(until, projection, source, signal, synapses)
         if not recurrent:
             return step
         # the current of a loop does not include the bias, and starts at the onset
@@ -506,7 +489,7 @@ class STiDiBP(Learner):
         if times.onset == 0:
             return step
         onset = np.asarray(latency.dtype.type(times.onset))
-        before = self._step_up_to(onset, projection, source, signal, kernel, late, causal)
+        before = self._step_up_to(onset, projection, source, signal, synapses)
         return LayerStep(
             _difference(step.kernel_gradient, before.kernel_gradient),
             None,
@@ -524,22 +507,15 @@ class STiDiBP(Learner):
         return _by_map(acted, population.maps)
 
     def _step_up_to(
-        self,
-        until: np.ndarray,
-        projection: Projection,
-        source: np.ndarray,
-        signal: np.ndarray,
-        kernel: np.ndarray,
-        late: _Late,
-        causal: bool,
+        self, until: np.ndarray, projection: Projection, source: np.ndarray, signal: np.ndarray, synapses: _Synapses
     ) -> LayerStep:
         """Compute the step of synapses whose current counts until a time (ms) per neuron, or a common time."""
-        window, delays = self._windows[projection.name], late.synapses.get(projection.name)
+        window, (kernel, delays) = self._windows[projection.name], synapses.of(projection)
         if window is not None and delays is None:
             limits = until if until.shape == signal.shape else np.broadcast_to(until, signal.shape)
-            return step_pairwise(projection, window, source, limits, signal, kernel, causal)
+            return step_pairwise(projection, window, source, limits, signal, kernel, self._causal)
         connections = self._connections[projection.name]
-        return step_sparse(projection, connections, source, until, signal, kernel, causal, delays)
+        return step_sparse(projection, connections, source, until, signal, kernel, self._causal, delays)
 
     def _slope_at_threshold(
         self,
@@ -547,8 +523,7 @@ class STiDiBP(Learner):
         arriving: Mapping[str, np.ndarray],
         latency: np.ndarray,
         asked: np.ndarray,
-        weights: Weights,
-        late: _Late,
+        synapses: _Synapses,
     ) -> np.ndarray:
         """Return ``tau`` times the slope at threshold of requested neurons, by the chosen derivative."""
         neurons = population.dynamics
@@ -561,21 +536,18 @@ class STiDiBP(Learner):
         for projection in self._incoming[population.name]:
             if neurons.gated and projection.name not in self._recurrent:
                 continue
-            if rates is not None:
-                of_projection = arriving[projection.name], times, weights[kernel_name(projection)]
-                synapses, apart = self._connections.get(projection.name), late.synapses.get(projection.name)
-                current += slope_of_flow(rates, synapses, *of_projection, apart).astype(latency.dtype)
-                continue
             source, window = arriving[projection.name], self._windows[projection.name]
-            kernel, delays = weights[kernel_name(projection)], late.synapses.get(projection.name)
-            if window is not None and delays is None:
+            kernel, delays = synapses.of(projection)
+            if rates is not None:
+                connections = self._connections.get(projection.name)
+                current += slope_of_flow(rates, connections, source, times, kernel, delays).astype(latency.dtype)
+            elif window is not None and delays is None:
                 current += slope_at(projection, window, source, times, kernel, asked)
             else:
                 connections = self._connections[projection.name]
                 current += current_before(projection, connections, source, times, kernel, delays)
-        bias = (
-            weights[bias_name(population)] if population.has_bias and not neurons.gated else np.zeros(1, latency.dtype)
-        )
+        has_bias = population.has_bias and not neurons.gated
+        bias = synapses.weights[bias_name(population)] if has_bias else np.zeros(1, latency.dtype)
         if rates is not None:  # the effect of a constant current on the slope fades
             onset = self._times[population.name].onset
             drive = drive * np.exp(-rates.leak * np.maximum(times - onset, 0)).astype(latency.dtype)
