@@ -75,22 +75,22 @@ class ComponentStage:
         self.inner = [projection for projection in incoming if network.is_recurrent(projection)]
         self.layout, self.lines = lay_out_synapses(clock, self.outer + self.inner, self.offsets)
         self.members = self._members()
+        self.dtype = clock.dtype
+        """Precision of arithmetic."""
 
     def prepare(self, weights: Weights, thresholds: Mapping[str, np.ndarray], late: Mapping[str, np.ndarray]) -> Run:
         """Return a function that computes the first spikes of some presentations.
 
         Thresholds of neurons are by population. Conduction delays are by projection, in units of the clock.
         """
-        dtype, shapes = self.clock.dtype, self.clock.network.shapes
+        dtype, shapes = self.dtype, self.clock.network.shapes
         projections = self.outer + self.inner
         values = [weights[kernel_name(projection)].ravel() for projection in projections]
         synapses = self.layout._replace(weights=picked(np.concatenate(values), self.layout.weights, dtype))
         start, bias = np.empty(self.size, dtype), np.empty(self.size, dtype)
         for population, dynamics in zip(self.component, self.dynamics, strict=True):
             span = slice(self.offsets[population.name], self.offsets[population.name] + population.size)
-            start[span] = -dynamics.threshold
-            if population.name in thresholds:
-                start[span] += self.clock.head_start(population, thresholds[population.name]).ravel()
+            start[span] = self._start(population, dynamics, thresholds.get(population.name))
             bias[span] = biases(population, weights, dtype, population.size)
         own_lags = [
             lags_of(self.clock, projection, line, weights)
@@ -103,7 +103,6 @@ class ComponentStage:
             for sent, line, apart in zip(axons, self.lines[from_inside], own_lags[from_inside], strict=True)
         ]
         lag = np.concatenate([np.zeros(0), *lags]).astype(dtype)
-        bits = bits_of(dtype)
 
         def run(
             arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
@@ -118,14 +117,37 @@ class ComponentStage:
                 mute[:, first : first + spikes[name][0].size] = silenced[name].reshape(presentations, -1)
             fired = np.empty((presentations, self.size), dtype)
             from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1), dtype)
-            whole_steps = self.dynamics[0].whole_steps
-            instant, tie = dtype.type(self.clock.instant), dtype.type(self.clock.tie)
-            _run(from_outside, mute, synapses, lag, start, bias, self.members, whole_steps, instant, tie, bits, fired)
+            self._run(from_outside, mute, synapses, lag, start, bias, fired)
             for name, times in spikes.items():
                 first = self.offsets[name]
                 times[...] = fired[:, first : first + times[0].size].reshape(times.shape)
 
         return run
+
+    def _start(self, population: Population, dynamics: Dynamics, thresholds: np.ndarray | None) -> np.ndarray:
+        """Return the first potential of each neuron of a population, relative to its threshold."""
+        start = np.full(population.size, -dynamics.threshold, self.dtype)
+        if thresholds is not None:
+            start += self.clock.head_start(population, thresholds).ravel()
+        return start
+
+    def _run(
+        self,
+        arrivals: np.ndarray,
+        silenced: np.ndarray,
+        synapses: Synapses,
+        lag: np.ndarray,
+        start: np.ndarray,
+        bias: np.ndarray,
+        spikes: np.ndarray,
+    ) -> None:
+        """Call the compiled loop."""
+        _run(arrivals, silenced, synapses, lag, start, bias, self.members, *self._clock_for_loops(), spikes)
+
+    def _clock_for_loops(self) -> tuple[bool, np.floating, np.floating, np.ndarray]:
+        """Return whether times are whole steps, the spans of an instant and of a tie, and the bits of a time."""
+        instant, tie = self.dtype.type(self.clock.instant), self.dtype.type(self.clock.tie)
+        return self.dynamics[0].whole_steps, instant, tie, bits_of(self.dtype)
 
     def _members(self) -> _Members:
         real, sizes = self.clock.dtype, [population.size for population in self.component]

@@ -5,24 +5,21 @@ its targets, at once or after a delay. Then a bound tells before which time a ta
 computed only if nothing else happens until then.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from netsim.engines.event.clock import Clock
+from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.competition import let_win, sort_by_lead
-from netsim.engines.event.component import ComponentStage, Run, _Members
+from netsim.engines.event.component import ComponentStage, _Members
 from netsim.engines.event.flow import rates_of, thresholds_of
-from netsim.engines.event.sparse import Synapses, by_line, lags_of
+from netsim.engines.event.sparse import Synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
-from netsim.engines.event.windows import biases
 from netsim.numerics.compilation import compiled
 from netsim.numerics.flows import by_constant, by_current, crossing, potential_after
-from netsim.numerics.order import bits_of, in_order_of_time
-from netsim.numerics.sparse_products import picked
+from netsim.numerics.order import in_order_of_time
 from netsim.specification import Population
-from netsim.weights.layout import Weights, kernel_name
 
 DOUBLE = np.dtype(np.float64)
 
@@ -32,71 +29,38 @@ class FlowComponentStage(ComponentStage):
 
     def __init__(self, clock: Clock, component: tuple[Population, ...]) -> None:
         super().__init__(clock, component)
+        self.dtype = DOUBLE
         rates = [rates_of(clock, population) for population in component]
         self.leaks = np.array([each.leak for each in rates])
         self.decays = np.array([each.decay for each in rates])
+        self.layout = _in_double(self.layout, ("delays", "changes"))
+        self.members = _in_double(self.members, ("onset", "end", "drive", "equal"))
 
-    def prepare(self, weights: Weights, thresholds: Mapping[str, np.ndarray], late: Mapping[str, np.ndarray]) -> Run:
+    def _start(self, population: Population, dynamics: Dynamics, thresholds: np.ndarray | None) -> np.ndarray:
+        """Return the threshold of each neuron, because potentials start at 0."""
+        return thresholds_of(self.clock, population, dynamics, thresholds)
+
+    def _run(
+        self,
+        arrivals: np.ndarray,
+        silenced: np.ndarray,
+        synapses: Synapses,
+        lag: np.ndarray,
+        start: np.ndarray,
+        bias: np.ndarray,
+        spikes: np.ndarray,
+    ) -> None:
         """See `ComponentStage`."""
-        shapes, projections = self.clock.network.shapes, self.outer + self.inner
-        values = [weights[kernel_name(projection)].ravel() for projection in projections]
-        synapses = self.layout._replace(
-            weights=picked(np.concatenate(values), self.layout.weights, DOUBLE),
-            delays=self.layout.delays.astype(DOUBLE),
-            changes=self.layout.changes.astype(DOUBLE),
-        )
-        bias, threshold = np.empty(self.size), np.empty(self.size)
-        for population, dynamics in zip(self.component, self.dynamics, strict=True):
-            span = slice(self.offsets[population.name], self.offsets[population.name] + population.size)
-            threshold[span] = thresholds_of(self.clock, population, dynamics, thresholds.get(population.name))
-            bias[span] = biases(population, weights, DOUBLE, population.size)
-        own_lags = [
-            lags_of(self.clock, projection, line, weights)
-            for projection, line in zip(projections, self.lines, strict=True)
-        ]
-        from_inside = slice(len(self.outer), None)
-        axons = [np.broadcast_to(late.get(each.name, 0), shapes[each.source]) for each in self.inner]
-        lags = [
-            by_line(sent[None], line, apart, DOUBLE)[0]
-            for sent, line, apart in zip(axons, self.lines[from_inside], own_lags[from_inside], strict=True)
-        ]
-        lag = np.concatenate([np.zeros(0), *lags])
-        parameters = _Parameters(threshold, bias, self.leaks, self.decays)
-        members = self.members._replace(
-            **{name: getattr(self.members, name).astype(DOUBLE) for name in ("onset", "end", "drive", "equal")}
-        )
+        parameters = _Parameters(start, bias, self.leaks, self.decays)
+        _run_flow(arrivals, silenced, synapses, lag, parameters, self.members, *self._clock_for_loops(), spikes)
 
-        def run(
-            arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
-        ) -> None:
-            presentations = len(next(iter(spikes.values())))
-            arrivals = [np.zeros((presentations, 0))]
-            for projection, lines, apart in zip(self.outer, self.lines, own_lags, strict=False):
-                arrivals.append(by_line(arriving[projection.name], lines, apart, DOUBLE))
-            mute = np.zeros((presentations, self.size), dtype=bool)
-            for name in silenced.keys() & spikes.keys():
-                first = self.offsets[name]
-                mute[:, first : first + spikes[name][0].size] = silenced[name].reshape(presentations, -1)
-            fired = np.empty((presentations, self.size))
-            from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1))
-            _run_flow(
-                from_outside,
-                mute,
-                synapses,
-                lag,
-                parameters,
-                members,
-                self.dynamics[0].whole_steps,
-                float(self.clock.instant),
-                float(self.clock.tie),
-                bits_of(DOUBLE),
-                fired,
-            )
-            for name, times in spikes.items():
-                first = self.offsets[name]
-                times[...] = fired[:, first : first + times[0].size].reshape(times.shape)
 
-        return run
+Arrays = TypeVar("Arrays", Synapses, _Members)
+
+
+def _in_double(arrays: Arrays, names: Sequence[str]) -> Arrays:
+    """Return arrays with some of them in double precision."""
+    return arrays._replace(**{name: getattr(arrays, name).astype(DOUBLE) for name in names})
 
 
 class _Parameters(NamedTuple):
