@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 from typer import Argument, Option
 
@@ -18,6 +18,7 @@ from netsim.seams import analyses, spike_formats
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from netsim.analysis.analyses import Analysed, Analysis
     from netsim.analysis.members import Member
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine
@@ -127,17 +128,16 @@ effect and test.
     from netsim.analysis.members import members_of
     from netsim.specification.keys import parse_settings
 
+    entry = analyses.require(kind)
+    question = _Question(kind, entry.checked(parse_settings(settings or ())), layer, limit, seed)
     members, rivals = members_of(subjects), members_of(against or ())
     if len(members) > 1 or len(rivals) > 1:
         if event is not None:
             raise SpecificationError("--event", "has no meaning for several networks; give one recording")
         opened = _Opened(split, dataset, data_dir, engine, dt, seed, None)
-        how = {"settings": settings, "populations": layer, "limit": limit, "palette": palette}
-        _analyse_networks(kind, subjects, members, rivals, opened, out, (workers, scheduler), how, as_json)
+        _analyse_networks(question, subjects, members, rivals, opened, out, as_json, workers, scheduler, palette)
         return
     subject, against_name = members[0].name, rivals[0].name if rivals else None
-    entry = analyses.require(kind)
-    chosen_settings = entry.checked(parse_settings(settings or ()))
     if against_name is not None and not entry.takes("against"):
         others = ", ".join(name for name, candidate in analyses.items() if candidate.takes("against"))
         raise SpecificationError("--against", f"has no meaning for {kind}, only for {others}; remove it")
@@ -146,7 +146,6 @@ effect and test.
     size = inches(width or 0.0, "--width")
     import matplotlib.pyplot as plt
 
-    from netsim.analysis.analysing import analyse as analyse_by_name
     from netsim.analysis.style import theme
     from netsim.files import write_each
 
@@ -170,31 +169,13 @@ effect and test.
         def advance(done: int, of: int) -> None:
             progress.update(task, completed=done, total=of)
 
-        first = entry.presentations if limit is None and chosen.model else limit
-        model = chosen.model if entry.takes("model") else None
-        result = analyse_by_name(
-            model or chosen.spikes(first, layer, advance, distribution),
-            kind,
-            other.spikes(first, layer, advance, distribution, seed) if other else None,
-            stimuli=chosen.stimuli() if model else None,
-            populations=layer,
-            limit=first,
-            engine=chosen.engine() if model and entry.takes("engine") else None,
-            workers=distribution if model and entry.takes("workers") else None,
-            seed=seed,
-            progress=advance,
-            **chosen_settings,
-        )
+        result = question.ask(chosen, other, distribution, advance)
         figure = result.figure(size, palette)
     folder = (
         chosen.model.run.subfolder("analysis") if chosen.model and chosen.model.run else Path(f"analysis-{chosen.name}")
     )
-    stem = options.file_stem(kind, layer)
-    files = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
-    for path in files:
-        options.make_folder(path.parent)
-    record = {"kind": kind, "settings": entry.settings | chosen_settings, "layers": layer, "limit": first}
-    record |= {"against": against_name} | ({"trials": trials} if trials else {})
+    files = _files(out, folder, kind, layer)
+    record = question.record(chosen) | {"against": against_name} | ({"trials": trials} if trials else {})
     full_record = opened.record_of(chosen, subject, [(analyses, kind)], **record)
     write_each(files, lambda path: _write(path, result.table, figure, full_record))
     plt.close(figure)
@@ -210,34 +191,78 @@ effect and test.
     print(*files, sep="\n")
 
 
+class _Question(NamedTuple):
+    """An analysis with its settings, as asked of each subject."""
+
+    kind: str
+    settings: dict[str, Any]
+    layers: list[str] | None
+    limit: int | None
+    seed: int
+
+    @property
+    def entry(self) -> Analysis:
+        """The analysis."""
+        return analyses[self.kind]
+
+    def limit_of(self, subject: _Subject) -> int | None:
+        """Return the number of presentations of a subject. None means all."""
+        return self.entry.presentations if self.limit is None and subject.model else self.limit
+
+    def ask(
+        self, subject: _Subject, other: _Subject | None, distribution: Distribution, progress: Progress
+    ) -> Analysed:
+        """Analyse a subject, or compare it with another one."""
+        from netsim.analysis.analysing import analyse as analyse_by_name
+
+        limit, layers = self.limit_of(subject), self.layers
+        model = subject.model if self.entry.takes("model") else None
+        return analyse_by_name(
+            model or subject.spikes(limit, layers, progress, distribution),
+            self.kind,
+            other.spikes(limit, layers, progress, distribution, self.seed) if other else None,
+            stimuli=subject.stimuli() if model else None,
+            populations=layers,
+            limit=limit,
+            engine=subject.engine() if model and self.entry.takes("engine") else None,
+            workers=distribution if model and self.entry.takes("workers") else None,
+            seed=self.seed,
+            progress=progress,
+            **self.settings,
+        )
+
+    def record(self, subject: _Subject) -> dict[str, Any]:
+        """Return the record of what is asked of a subject."""
+        settings = self.entry.settings | self.settings
+        return {"kind": self.kind, "settings": settings, "layers": self.layers, "limit": self.limit_of(subject)}
+
+
 def _analyse_networks(
-    kind: str,
+    question: _Question,
     subjects: list[str],
     members: list[Member],
     others: list[Member],
     opened: _Opened,
     out: list[Path] | None,
-    workers: tuple[int | None, str | None],
-    how: dict[str, Any],
     as_json: bool,
+    workers: int | None,
+    scheduler: str | None,
+    palette: str | None,
 ) -> None:
     """Analyse each of several networks, and summarise over networks or compare two groups of them."""
     import matplotlib.pyplot as plt
 
-    from netsim.analysis.analysing import analyse as analyse_by_name
     from netsim.analysis.networks import compare_networks, networks_figure, over_networks
     from netsim.analysis.studies import join_networks
     from netsim.analysis.style import theme
     from netsim.files import write_each
-    from netsim.specification.keys import parse_settings
     from netsim.spikes import no_progress  # the bar counts networks
     from netsim.spikes.files import records
 
-    entry = analyses.require(kind)
-    settings, layers = entry.checked(parse_settings(how["settings"] or ())), how["populations"]
+    kind = question.kind
     each_against = others[0].name if len(others) == 1 and ("=" in others[0].name or others[0].name == "initial") else ""
     groups = [members, [] if each_against else others]
-    if entry.needs_other and not each_against:
+    if question.entry.needs_other and not each_against:
         remedy = "give --against initial or --against STUDY=LEVEL, which compare each network with itself"
         raise SpecificationError("--against", f"{kind} compares networks in pairs; {remedy}")
     for path in out or ():
@@ -249,7 +274,7 @@ def _analyse_networks(
     tables: list[list[Any]] = [[], []]
     full_records = []
     with (
-        options.distributed_over(workers[1], workers[0]) as distribution,
+        options.distributed_over(scheduler, workers) as distribution,
         progress_bar() as progress,
         notes_for(DataWarning),
     ):
@@ -257,40 +282,18 @@ def _analyse_networks(
         for group, frames in zip(groups, tables, strict=True):
             for member in group:
                 subject = named[member.name]
-                limit = entry.presentations if how["limit"] is None else how["limit"]
-                other = (
-                    opened.other(each_against, subject).spikes(limit, layers, no_progress, distribution, opened.seed)
-                    if each_against
-                    else None
-                )
-                model = subject.model if entry.takes("model") else None
-                analysed = analyse_by_name(
-                    model or subject.spikes(limit, layers, no_progress, distribution),
-                    kind,
-                    other,
-                    stimuli=subject.stimuli() if model else None,
-                    populations=layers,
-                    limit=limit,
-                    engine=subject.engine() if model and entry.takes("engine") else None,
-                    workers=distribution if model and entry.takes("workers") else None,
-                    seed=opened.seed,
-                    **settings,
-                )
+                other = opened.other(each_against, subject) if each_against else None
+                analysed = question.ask(subject, other, distribution, no_progress)
                 frames.append(analysed.table.assign(network=member.name, group=member.settings))
-                record = {"kind": kind, "settings": entry.settings | settings, "layers": layers, "limit": limit}
-                full_records.append(
-                    opened.record_of(subject, member.name, [(analyses, kind)], **record, against=each_against or None)
-                )
+                record = question.record(subject) | {"against": each_against or None}
+                full_records.append(opened.record_of(subject, member.name, [(analyses, kind)], **record))
                 progress.advance(task)
     table = join_networks(tables[0])
     summary = compare_networks(table, join_networks(tables[1])) if tables[1] else over_networks(table)
-    with theme(how["palette"]):
-        figure = cast("Figure", networks_figure(summary, palette=how["palette"]).figure)
+    with theme(palette):
+        figure = cast("Figure", networks_figure(summary, palette=palette).figure)
     folder = Path(subjects[0], "analysis") if len(subjects) == 1 else Path("analysis-networks")
-    stem = options.file_stem(kind, layers)
-    paths = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
-    for path in paths:
-        options.make_folder(path.parent)
+    paths = _files(out, folder, kind, question.layers)
     written = next((path for path in paths if path.name.endswith(_TABLES)), paths[0])
     paths.append(written.with_name(f"{written.name.partition('.')[0]}-networks.csv"))
     write_each(
@@ -446,6 +449,15 @@ def _check_suffix(path: Path) -> None:
         check_table_suffix(path)
     elif path.suffix != _RECORD:
         check_suffix(path)
+
+
+def _files(out: list[Path] | None, folder: Path, kind: str, layers: list[str] | None) -> list[Path]:
+    """Return the files to write, after making their folders."""
+    stem = options.file_stem(kind, layers)
+    files = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
+    for path in files:
+        options.make_folder(path.parent)
+    return files
 
 
 def _with_table(files: list[Path]) -> list[Path]:
