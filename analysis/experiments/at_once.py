@@ -1,12 +1,10 @@
 """Figure and summary of the experiment ``at-once``."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.figures import bars, curve, style_of
+from netsim.analysis.experiments.figures import bars, curve, panels, styles
 from netsim.analysis.experiments.tables import Interval, accuracy, gain, interval, mean, of_seeds
-from netsim.analysis.style import FULL_WIDTH, colours, theme
 
 _BASE, _OTHER = "in turn", "at once"
 
@@ -49,10 +47,8 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw accuracy against spikes and time of the decision, and against jitter."""
     runs = list(dict.fromkeys(table["run"]))
-    with theme():
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.6), layout="constrained")
-        for number, (run, colour) in enumerate(zip(runs, colours(len(runs)), strict=True)):
-            style = style_of(number, colour)
+    with panels(3, 2.6) as (figure, (left, middle, right)):
+        for run, style in zip(runs, styles(len(runs)), strict=True):
             height = still(table, run, "accuracy", 100)
             for axes, column in ((left, "spikes_to_decision"), (middle, "latency")):
                 estimate = still(table, run, column)

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from netsim.analysis.experiments.figures import bars, reaches, style_of
+from netsim.analysis.experiments.figures import bars, panels, reaches, style_of, styles
 from netsim.analysis.experiments.tables import Interval, interval
-from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
+from netsim.analysis.style import FAINT
 
 _PREDICTORS = {"pieces": "causal\npieces", "firing": "neurons\nthat fire"}
 
@@ -44,15 +43,11 @@ def _percentage(fractions: pd.Series) -> Interval:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw accuracy against causal pieces and against activity, and the rank correlations of both."""
     means = sorted(set(table["mean"]))
-    with theme():
-        figure, axes = plt.subplots(
-            1, 3, figsize=(FULL_WIDTH, 2.6), layout="constrained", gridspec_kw={"width_ratios": (3, 3, 2)}
-        )
-        left, middle, right = axes
-        for number, (mean, colour) in enumerate(zip(means, colours(len(means)), strict=True)):
+    with panels(3, 2.6, gridspec_kw={"width_ratios": (3, 3, 2)}) as (figure, (left, middle, right)):
+        for mean, style in zip(means, styles(len(means)), strict=True):
             by_spread: Any = table[table["mean"] == mean].groupby("spread")
             accuracy = [_percentage(rows["accuracy"]) for _, rows in by_spread]
-            style = style_of(number, colour) | {"linestyle": "none"}
+            style |= {"linestyle": "none"}
             for panel, column, estimated in ((left, "pieces", interval), (middle, "firing", _percentage)):
                 estimates = [estimated(rows[column]) for _, rows in by_spread]
                 across = reaches(estimates)

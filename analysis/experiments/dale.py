@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from netsim.analysis.experiments.figures import bars, beside, curve, style_of
+from netsim.analysis.experiments.figures import bars, beside, curve, panels, styles
 from netsim.analysis.experiments.tables import accuracy, gain, interval
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, theme
+from netsim.analysis.style import FAINT, INK
 
 
 def summary(table: pd.DataFrame, free: str) -> tuple[tuple[str, ...], ...]:
@@ -38,17 +37,16 @@ def draw(table: pd.DataFrame, published: Mapping[tuple[int, str], tuple[float, f
     deepest = table["depth"].max()
     constraints = list(dict.fromkeys(table["constraint"]))
     depths = sorted(set(table["depth"]))
-    with theme():
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.5), layout="constrained")
-        for number, (constraint, colour) in enumerate(zip(constraints, colours(len(constraints)), strict=True)):
-            style = style_of(number, colour)
+    with panels(3, 2.5) as (figure, (left, middle, right)):
+        for number, (constraint, style) in enumerate(zip(constraints, styles(len(constraints)), strict=True)):
             shift = beside(number, len(constraints), 0.12)
             accuracies = [accuracy(table, depth=depth, constraint=constraint) for depth in depths]
             bars(left, [depth + shift for depth in depths], accuracies, label=constraint, **style)
             for (depth, other), bounds in published.items():
                 if other == constraint and depth in depths:
                     value = 50 * sum(bounds)
-                    left.plot(depth + shift, value, "*", color=colour, markersize=8, markeredgecolor=INK, zorder=4)
+                    look = {"color": style["color"], "markersize": 8, "markeredgecolor": INK}
+                    left.plot(depth + shift, value, "*", **look, zorder=4)
             selected = table[(table["depth"] == deepest) & (table["constraint"] == constraint)]
             for axes, column, scale in ((middle, "firing", 100), (right, "inhibition", 1)):
                 curve(axes, selected.assign(layer=selected["layer"] + shift), "layer", column, scale, **style)

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.figures import bars, style_of
+from netsim.analysis.experiments.figures import bars, panels, styles
 from netsim.analysis.experiments.tables import Interval, accuracy, gain
-from netsim.analysis.style import FULL_WIDTH, INK, colours, theme
+from netsim.analysis.style import INK
 
 _BASE = {"learned": "weights"}
 
@@ -42,23 +41,20 @@ def draw(table: pd.DataFrame, width: float, published: Mapping[str, Mapping[int,
         Published accuracies (%) by data set and number of parameters.
     """
     datasets, kinds = list(dict.fromkeys(table["dataset"])), list(dict.fromkeys(table["learned"]))
-    with theme():
-        size = (FULL_WIDTH, 2.5)
-        figure, panels = plt.subplots(1, 1 + len(datasets), figsize=size, layout="constrained", squeeze=False)
-        left, *others = panels[0]
-        for number, (learned, colour) in enumerate(zip(kinds, colours(len(kinds)), strict=True)):
+    with panels(1 + len(datasets), 2.5) as (figure, (left, *others)):
+        for learned, style in zip(kinds, styles(len(kinds)), strict=True):
             for axes, dataset in zip(others, datasets, strict=True):
                 chosen = table[(table["dataset"] == dataset) & (table["learned"] == learned)]
                 sizes = _sizes(chosen, dataset)
                 counts = [chosen.loc[chosen["size"] == size, "parameters"].iloc[0] for size in sizes]
                 estimates = [accuracy(table, dataset=dataset, size=size, learned=learned) for size in sizes]
                 label = learned if dataset == datasets[0] else None
-                bars(left, counts, estimates, label=label, **style_of(number, colour))
+                bars(left, counts, estimates, label=label, **style)
                 largest = chosen[chosen["size"] == max(sizes, default=0)].dropna(subset="share")
                 shares = largest.groupby("delay_ms")["share"].mean()
                 if len(shares):
                     edges = [*shares.index, shares.index[-1] + width]
-                    axes.stairs(100 * shares.to_numpy(), edges, color=colour, linewidth=1.2)
+                    axes.stairs(100 * shares.to_numpy(), edges, color=style["color"], linewidth=1.2)
         for dataset in datasets:
             most = table.loc[table["dataset"] == dataset, "parameters"].max()
             left.text(most, 100.5, dataset, ha="center", va="bottom", fontsize="small")

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.figures import bars, beside, style_of
+from netsim.analysis.experiments.figures import bars, beside, panels, styles
 from netsim.analysis.experiments.tables import Interval, accuracy, gain, interval
-from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
+from netsim.analysis.style import FAINT
 
 
 def minus(table: pd.DataFrame, dataset: str, depth: int, feedback: str, other: str) -> Interval:
@@ -62,12 +61,9 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw accuracy by depth for each data set, and angles of the deepest networks over training."""
     datasets, kinds = list(dict.fromkeys(table["dataset"])), list(dict.fromkeys(table["feedback"]))
     depths = sorted(set(table["depth"]))
-    with theme():
-        size = (FULL_WIDTH, 2.6)
-        figure, panels = plt.subplots(1, len(datasets) + 1, figsize=size, layout="constrained", squeeze=False)
-        *left, right = panels[0]
-        for number, (kind, colour) in enumerate(zip(kinds, colours(len(kinds)), strict=True)):
-            style, shift = style_of(number, colour), beside(number, len(kinds), 0.05)
+    with panels(len(datasets) + 1, 2.6) as (figure, (*left, right)):
+        for number, (kind, style) in enumerate(zip(kinds, styles(len(kinds)), strict=True)):
+            shift = beside(number, len(kinds), 0.05)
             for axes, dataset in zip(left, datasets, strict=True):
                 accuracies = [accuracy(table, dataset=dataset, depth=depth, feedback=kind) for depth in depths]
                 label = kind if dataset == datasets[0] else None

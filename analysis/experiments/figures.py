@@ -1,14 +1,30 @@
-"""Shared code of the figures of experiments: markers, and points with their 95 % intervals."""
+"""Shared code of the figures of experiments: panels, markers, and points with their 95 % intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from netsim.analysis.experiments.tables import Interval, intervals
+from netsim.analysis.style import FULL_WIDTH, colours, theme
 
 MARKERS = ("o", "s", "^", "D", "v")
+
+
+@contextmanager
+def panels(columns: int, height: float, rows: int = 1, **options: Any) -> Iterator[tuple[Figure, Any]]:
+    """Make a figure as wide as a page, with panels side by side, and draw in the style of netsim."""
+    with theme():
+        yield plt.subplots(rows, columns, figsize=(FULL_WIDTH, height), layout="constrained", **options)
+
+
+def styles(count: int) -> list[dict[str, Any]]:
+    """Return colour, marker and line of each of `count` curves."""
+    return [style_of(number, colour) for number, colour in enumerate(colours(count))]
 
 
 def style_of(number: int, colour: Any) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.figures import curve, style_of
+from netsim.analysis.experiments.figures import curve, panels, styles
 from netsim.analysis.experiments.tables import by_seed, interval
-from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
+from netsim.analysis.style import FAINT
 
 _CODES = {"times": "spike times", "count": "counts", "first": "first spike"}
 
@@ -43,14 +42,13 @@ def draw(table: pd.DataFrame, dispersion: float, drive: float, published: tuple[
     table = table.assign(gain=100 * (table["times"] / table["count"] - 1))
     spread = table[table["drive"] == drive].sort_values("dispersion")
     driven = table[table["dispersion"] == dispersion].sort_values("drive")
-    with theme():
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.5), layout="constrained")
-        for number, ((code, label), colour) in enumerate(zip(_CODES.items(), colours(len(_CODES)), strict=True)):
-            curve(left, spread, "dispersion", code, label=label, **style_of(number, colour))
+    with panels(3, 2.5) as (figure, (left, middle, right)):
+        for (code, label), style in zip(_CODES.items(), styles(len(_CODES)), strict=True):
+            curve(left, spread, "dispersion", code, label=label, **style)
         for axes, rows, column in ((middle, spread, "dispersion"), (right, driven, "drive")):
             axes.axhspan(*published, color="0.9", zorder=0)
             axes.axhline(0, color=FAINT, linewidth=0.5, zorder=0)
-            curve(axes, rows, column, "gain", **style_of(0, colours(1)[0]))
+            curve(axes, rows, column, "gain", **styles(1)[0])
             axes.set_ylabel("gain of times over counts (%)")
         left.set(xlabel="dispersion of latencies (ms)", ylabel="information (bits)", ylim=(0, None))
         middle.set(xlabel="dispersion of latencies (ms)")

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.figures import bars, style_of
+from netsim.analysis.experiments.figures import bars, panels, styles
 from netsim.analysis.experiments.tables import Interval, interval, of_seeds
-from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
+from netsim.analysis.style import FAINT
 
 _PUBLISHED = (40.0, 60.0)
 _REACHED = 0.95
@@ -85,12 +84,10 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw accuracy by asynchrony and strength, a panel for each network."""
     networks, strengths = list(dict.fromkeys(table["network"])), sorted(set(table["strength"]) - {0.0})
-    with theme():
-        size = (FULL_WIDTH, 2.4)
-        figure, panels = plt.subplots(1, len(networks), figsize=size, layout="constrained", sharey=True, squeeze=False)
-        for axes, network in zip(panels[0], networks, strict=True):
+    with panels(len(networks), 2.4, sharey=True, squeeze=False) as (figure, (shown,)):
+        for axes, network in zip(shown, networks, strict=True):
             axes.axvspan(*_PUBLISHED, color="0.9", zorder=0, label="published asymptote")
-            for number, (strength, colour) in enumerate(zip(strengths, colours(len(strengths)), strict=True)):
+            for strength, style in zip(strengths, styles(len(strengths)), strict=True):
                 curves = _curves(table, network, strength)
                 estimates = [interval(curves[late]) for late in curves]
                 bars(
@@ -98,14 +95,14 @@ def draw(table: pd.DataFrame) -> Figure:
                     curves.columns.to_numpy(float).tolist(),
                     estimates,
                     label=f"mask strength {strength:g}",
-                    **style_of(number, colour),
+                    **style,
                 )
             unmasked, latency = _unmasked(table, network).mean(), _unmasked(table, network, "latency", 1).mean()
             axes.axhline(unmasked, color=FAINT, linestyle="--", linewidth=0.8, label="without a mask")
             if latency <= table["asynchrony"].max():
                 axes.axvline(latency, color=FAINT, linestyle=":", linewidth=0.9, label="unmasked decision")
             axes.set(xlabel="onset asynchrony (ms)", ylim=(0, 102), title=network)
-        panels[0, 0].set(ylabel="test accuracy (%)")
-        handles, labels = panels[0, 0].get_legend_handles_labels()
+        shown[0].set(ylabel="test accuracy (%)")
+        handles, labels = shown[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return figure

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.figures import curve, style_of
+from netsim.analysis.experiments.figures import curve, panels, styles
 from netsim.analysis.experiments.tables import Interval, interval
-from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
+from netsim.analysis.style import FAINT
 
 
 def of_code(table: pd.DataFrame, code: str, **condition: float) -> pd.DataFrame:
@@ -51,12 +50,10 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
 def draw(table: pd.DataFrame, jitter: float, step: float, share: float) -> Figure:
     """Draw accuracy and comparisons by concentration, and accuracy by jitter."""
     codes = list(dict.fromkeys(table["code"]))
-    with theme():
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.6), layout="constrained")
-        for number, (code, colour) in enumerate(zip(codes, colours(len(codes)), strict=True)):
+    with panels(3, 2.6) as (figure, (left, middle, right)):
+        for code, style in zip(codes, styles(len(codes)), strict=True):
             selected = of_code(table, code)
             fixed, recorded = selected[selected["jitter"] == jitter], selected[selected["level"] == 0]
-            style = style_of(number, colour)
             curve(left, fixed, "level", "accuracy", 100, label=code, **style)
             if fixed["told_apart"].notna().any():
                 curve(middle, fixed, "level", "told_apart", 100, **style)

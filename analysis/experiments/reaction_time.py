@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.optimize import curve_fit, minimize_scalar
 
-from netsim.analysis.experiments.figures import bars, style_of
+from netsim.analysis.experiments.figures import bars, panels, style_of
 from netsim.analysis.experiments.tables import Interval, by_seed, interval
-from netsim.analysis.style import FAINT, FULL_WIDTH, colours, theme
+from netsim.analysis.style import FAINT, colours
 
 _STEP = 0.05
 _EXPONENTS = np.arange(-3 + _STEP / 2, 3, _STEP)
@@ -132,8 +132,7 @@ def _summed(classes: object, manipulation: str, level: float, group: pd.DataFram
 def draw(table: pd.DataFrame) -> Figure:
     """Draw latencies by contrast, strength, noise and number of classes, deadlines, and a diffusion."""
     most = table[table["classes"] == table["classes"].max()]
-    with theme():
-        figure, axes = plt.subplots(2, 3, figsize=(FULL_WIDTH, 4.6), layout="constrained")
+    with panels(3, 4.6, rows=2) as (figure, axes):
         blue, orange, *_ = colours(2)
         for panel, (manipulation, label) in zip(axes[0], _AXES.items(), strict=True):
             selected = most[most["manipulation"] == manipulation]

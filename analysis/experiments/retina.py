@@ -2,13 +2,11 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.figures import curve, style_of
+from netsim.analysis.experiments.figures import curve, panels, styles
 from netsim.analysis.experiments.tables import interval
-from netsim.analysis.style import FULL_WIDTH, colours, theme
 
 
 def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -28,12 +26,10 @@ def draw(table: pd.DataFrame, noise: float) -> Figure:
     """Draw accuracy by contrast and by shared jitter, and the shift of latencies by contrast."""
     table = table[table["noise"] == noise]
     codes = list(dict.fromkeys(table["code"]))
-    with theme():
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.6), layout="constrained")
-        for number, (code, colour) in enumerate(zip(codes, colours(len(codes)), strict=True)):
+    with panels(3, 2.6) as (figure, (left, middle, right)):
+        for code, style in zip(codes, styles(len(codes)), strict=True):
             selected = table[table["code"] == code]
             steady, same = selected[selected["shared"] == 0], selected[selected["contrast"] == 1].sort_values("shared")
-            style = style_of(number, colour)
             curve(left, steady.sort_values("contrast"), "contrast", "accuracy", 100, label=code, **style)
             curve(middle, same, "shared", "accuracy", 100, **style)
             if selected["shift"].notna().any():

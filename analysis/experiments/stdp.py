@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.figures import bars, style_of
+from netsim.analysis.experiments.figures import bars, panels, styles
 from netsim.analysis.experiments.tables import accuracy, gain
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colour_bar, colours, theme
+from netsim.analysis.style import FAINT, INK, colour_bar
 
 _READ_OUTS = ("first layer", "second layer", "both layers")
 
@@ -34,17 +34,14 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
 def draw(table: pd.DataFrame, published: float, user: tuple[float, float]) -> Figure:
     """Draw the kernels of the first layer, and accuracy by the number of images that STDP learned from."""
     counts = sorted(set(table["learned"]))
-    with theme():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(FULL_WIDTH, 2.9), layout="constrained")
+    with panels(2, 2.9) as (figure, (left, right)):
         _kernels(left, table[table["kernels"] == "weight"])
         right.axhspan(*user, color="0.9", zorder=0, label="a user of SpykeTorch")
-        for number, (read_out, colour) in enumerate(zip(_READ_OUTS, colours(3), strict=True)):
+        for read_out, style in zip(_READ_OUTS, styles(3), strict=True):
             for kernels, line, filled in (("learned", "-", {}), ("shuffled", "--", {"markerfacecolor": "white"})):
                 accuracies = [accuracy(table, learned=count, kernels=kernels, read_out=read_out) for count in counts]
                 label = read_out if kernels == "learned" else None
-                bars(
-                    right, counts, accuracies, label=label, **{**style_of(number, colour), "linestyle": line, **filled}
-                )
+                bars(right, counts, accuracies, label=label, **{**style, "linestyle": line, **filled})
         right.plot(
             [], [], "o--", color=FAINT, markersize=3.5, markerfacecolor="white", linewidth=1, label="weights shuffled"
         )

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.figures import bars, beside, style_of
+from netsim.analysis.experiments.figures import bars, beside, panels, styles
 from netsim.analysis.experiments.tables import Interval, interval
-from netsim.analysis.style import FULL_WIDTH, colours, theme
 
 
 def capacities(table: pd.DataFrame) -> pd.DataFrame:
@@ -59,13 +57,11 @@ def draw(table: pd.DataFrame, shape: str, window: float, published: tuple[float,
     exact = table[table["step"] == 0]
     shapes, windows = list(dict.fromkeys(exact["shape"])), sorted(set(exact["window"]))
     steps = sorted(set(table["step"]) - {0.0})
-    with theme():
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(FULL_WIDTH, 2.5), layout="constrained")
+    with panels(3, 2.5) as (figure, (left, middle, right)):
         left.axvspan(*published, color="0.9", zorder=0)
         for axes in (middle, right):
             axes.axhspan(*published, color="0.9", zorder=0)
-        for number, (each, colour) in enumerate(zip(shapes, colours(len(shapes)), strict=True)):
-            style = style_of(number, colour)
+        for number, (each, style) in enumerate(zip(shapes, styles(len(shapes)), strict=True)):
             chosen = exact[(exact["shape"] == each) & (exact["window"] == window)]
             success = chosen.assign(solved=chosen["solved"].astype(float)).groupby("load")["solved"].mean()
             left.plot(success.index, 100 * success, label=each, **style)
@@ -75,7 +71,7 @@ def draw(table: pd.DataFrame, shape: str, window: float, published: tuple[float,
             if each == shape and steps:
                 bars(right, steps, [capacity(table, shape, window, step) for step in steps], **style)
                 reference = capacity(table, shape, window)
-                right.axhline(reference.mean, color=colour, linestyle="--", linewidth=0.8)
+                right.axhline(reference.mean, color=style["color"], linestyle="--", linewidth=0.8)
         left.set(xlabel="patterns per synapse", ylabel="seeds learned (%)", ylim=(-4, 104))
         middle.set(xlabel="window (ms)", ylabel="patterns per synapse", xscale="log")
         right.set(xlabel="time step (ms)", ylabel="patterns per synapse", xscale="log")
