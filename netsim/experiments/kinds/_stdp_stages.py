@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netsim.data.stimuli import SpikeStimuli
-from netsim.engines import Batch, make_engine
+from netsim.engines import Engine, make_engine
 from netsim.learning.learners.stdp import STDP
 from netsim.specification import (
     PSP,
@@ -23,6 +23,7 @@ from netsim.specification import (
     OnOffEncoder,
     Training,
 )
+from netsim.spikes.batches import Presented, as_they_are, present_parts
 from netsim.training.callbacks import Callbacks
 from netsim.training.loop import training_conversation
 from netsim.training.starting import start_training
@@ -62,12 +63,8 @@ class Stages:
         """Learn both layers by STDP, the second from the spikes of the first."""
         self.weights = []
         for layer, network in enumerate(self.networks):
-            spikes = (
-                latencies
-                if not layer
-                else _pooled(_inhibited(_presented(self.networks[0], self.weights[0], latencies)))
-            )
-            stimuli = SpikeStimuli(spikes.astype(float), np.zeros(len(spikes), int), None, network.encoder, ("any",))
+            spikes = self._lower(latencies, self.weights) if layer else latencies
+            stimuli = _stimuli(network, spikes.astype(float))
             state = start_training(network, seed)
             learner = STDP(network, 0.04, 0.03, *_WINNERS[layer])
             conversation = training_conversation(
@@ -147,12 +144,18 @@ def _network(shape: tuple[int, int, int], maps: int, threshold: float) -> Networ
 
 
 def _presented(network: Network, weights: Weights, latencies: np.ndarray) -> np.ndarray:
+    """Return the latencies (ms) of the convolution."""
     engine = make_engine("event", network, precision="single")
-    parts = [
-        engine.present(Batch(latencies[first : first + _CHUNK], weights))["conv"].astype(np.float32)
-        for first in range(0, len(latencies), _CHUNK)
-    ]
-    return np.concatenate(parts)
+    return np.concatenate(present_parts(engine, _stimuli(network, latencies), as_they_are(weights), _of_convolution))
+
+
+def _of_convolution(_: Engine, presented: Presented) -> np.ndarray:
+    return presented.latencies["conv"].astype(np.float32)
+
+
+def _stimuli(network: Network, latencies: np.ndarray) -> SpikeStimuli:
+    """Return latencies as stimuli of one class, because STDP needs no labels."""
+    return SpikeStimuli(latencies, np.zeros(len(latencies), int), None, network.encoder, ("any",))
 
 
 def _inhibited(latencies: np.ndarray) -> np.ndarray:
