@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from netsim.numerics.draws import Purpose, generator_for
 from netsim.specification.checks import Shape, plain_numbers
 
 
@@ -55,8 +54,3 @@ class Feedback(ABC):
         -------
         ndarray of float, shape `shape`
         """
-
-
-def drawn(seed: int, position: int, shape: Shape, deviation: float) -> np.ndarray:
-    """Draw normal weights with mean zero, identical in every batch."""
-    return generator_for(Purpose.FEEDBACK, seed, position).normal(0.0, deviation, shape)

@@ -3,16 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from netsim.seams import feedbacks
-from netsim.specification.checks import Shape, check_size
-from netsim.specification.feedback._protocol import Feedback, drawn
+from netsim.specification.feedback.random import RandomFeedback
 
 
 @feedbacks.register("direct")
 @dataclass(frozen=True)
-class DirectFeedback(Feedback):
+class DirectFeedback(RandomFeedback):
     """Fixed random weights directly from the output neurons (direct feedback alignment).
 
     Source neuron ``i`` receives ``Σ_k B_ik δ_k`` from the signals ``δ_k`` of the output neurons if its spike arrived.
@@ -35,12 +32,3 @@ class DirectFeedback(Feedback):
 
     direct: ClassVar[bool] = True
     summary: ClassVar[str] = "fixed random weights straight from the output, drawn normally with the same deviation"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_size(self.seed, "feedback.seed", least=0)
-
-    def weights(self, kernel: np.ndarray, shape: Shape, deviation: float, position: int) -> np.ndarray:
-        """See `Feedback`."""
-        return drawn(self.seed, position, shape, deviation)

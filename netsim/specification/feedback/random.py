@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from netsim.numerics.draws import Purpose, generator_for
 from netsim.seams import feedbacks
 from netsim.specification.checks import Shape, check_size
-from netsim.specification.feedback._protocol import Feedback, drawn
+from netsim.specification.feedback._protocol import Feedback
 
 
 @feedbacks.register("random")
@@ -40,5 +41,5 @@ class RandomFeedback(Feedback):
         check_size(self.seed, "feedback.seed", least=0)
 
     def weights(self, kernel: np.ndarray, shape: Shape, deviation: float, position: int) -> np.ndarray:
-        """See `Feedback`."""
-        return drawn(self.seed, position, shape, deviation)
+        """Draw normal weights with mean zero, identical in every batch."""
+        return generator_for(Purpose.FEEDBACK, self.seed, position).normal(0.0, deviation, shape)
