@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netsim.data.places import Place, check_folder
+from netsim.errors import DataError
+
 if TYPE_CHECKING:
     from netsim.data.dataset import Dataset
-    from netsim.data.places import Place
     from netsim.specification import Encoder
 
 OnProgress = Callable[[str, int, int], None]
@@ -75,6 +77,16 @@ class Source(ABC):
 
         The list is empty for a data set that is computed. See `netsim.data.loading.where`.
         """
+
+    def find(self, name: str, data_dir: str | Path | None, remedy: str = "") -> Path:
+        """Return the first place with the data set. Raise DataError with a remedy if there is none."""
+        check_folder(data_dir, name)
+        places = self.places(name, data_dir)
+        for place in places:
+            if place.found:
+                return place.path
+        looked = ", ".join(f"{place.path} ({place.note})" if place.note else str(place.path) for place in places)
+        raise DataError(f"{name}: not found in {looked}; {remedy or self.remedy(name)}")
 
     def remedy(self, name: str) -> str:
         """Return the remedy for a missing data set."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netsim.data.places import Place, check_folder, data_folders
+from netsim.data.places import Place, data_folders
 from netsim.data.source import OnProgress, Source
 from netsim.errors import DataError
 from netsim.seams import datasets
@@ -52,16 +52,9 @@ class IdxDownload(Source):
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
         """Read the files from the first folder that contains them."""
-        check_folder(data_dir, name)
-        places = self.places(name, data_dir)
-        for location in places:
-            if location.found:
-                return read_folder(name, location.path, self.classes)
-        looked = ", ".join(
-            f"{location.path} ({location.note})" if location.note else str(location.path) for location in places
-        )
         other = ", or set NETSIM_DATA to the folder with the data" if data_dir is None else " or name another folder"
-        raise DataError(f"{name}: not found in {looked}; run 'netsim data {name} --fetch'{other}")
+        folder = self.find(name, data_dir, f"run 'netsim data {name} --fetch'{other}")
+        return read_folder(name, folder, self.classes)
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """Return the usual folders, then the folders of packages."""

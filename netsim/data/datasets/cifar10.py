@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netsim.data.places import Place, check_folder, data_folders
+from netsim.data.places import Place, data_folders
 from netsim.data.source import OnProgress, Source
-from netsim.errors import DataError
 from netsim.seams import datasets
 
 if TYPE_CHECKING:
@@ -46,14 +45,8 @@ class Cifar10(Source):
         from netsim.data.cifar import CLASSES
         from netsim.data.dataset import Dataset
 
-        check_folder(data_dir, name)
-        places = self.places(name, data_dir)
-        for place in places:
-            if place.found:
-                train, test, origin = _parts(place.path, name, on_progress)
-                return Dataset(name, origin, *train, *test, 255, CLASSES)
-        looked = ", ".join(f"{place.path}{f' ({place.note})' if place.note else ''}" for place in places)
-        raise DataError(f"{name}: not found in {looked}; {self.remedy(name)}")
+        train, test, origin = _parts(self.find(name, data_dir), name, on_progress)
+        return Dataset(name, origin, *train, *test, 255, CLASSES)
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """Return the usual folders."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netsim.data.places import Place, check_folder, data_folders
+from netsim.data.places import Place, data_folders
 from netsim.data.source import OnProgress, Source
 from netsim.errors import DataError
 from netsim.seams import datasets
@@ -55,13 +55,8 @@ class SpokenDigits(Source):
         if selection is None:
             form = f"{self.notation}:speaker={SPEAKERS[0]}"
             raise DataError(f"{name}: needs a field and its values after the colon, as in {form}")
-        check_folder(data_dir, self.notation)
-        places = self.places(name, data_dir)
-        for place in places:
-            if place.found:
-                return sound_dataset(name, str(place.path), _sounds(place.path), selection, encoder, on_progress)
-        looked = ", ".join(str(place.path) for place in places)
-        raise DataError(f"{self.notation}: not found in {looked}; {self.remedy(name)}")
+        place = self.find(self.notation, data_dir)
+        return sound_dataset(name, str(place), _sounds(place), selection, encoder, on_progress)
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """Return the usual folders."""
