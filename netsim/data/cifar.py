@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import io
 import pickle
-import tarfile
-import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from netsim.data.source import OnProgress
 from netsim.errors import DataError
-from netsim.files import open_regular
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SHAPE = (32, 32, 3)
 ORDER_SEED = 2009  # files of class folders are presented in a fixed random order
 _PLANES = (3, 32, 32)  # order of the bytes of an image
 _BYTES = 3072  # per image
-_LARGEST = 2**28  # bytes of a file
 _ALLOWED = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
@@ -29,7 +24,8 @@ _ALLOWED = {
 }
 """All that the pickles of the Python batches may call."""
 Part = tuple[np.ndarray, np.ndarray]
-Files = Iterator[tuple[str, Callable[[], bytes]]]
+Files = Iterator[tuple[str, bytes]]
+"""Path and content of each file."""
 
 
 class _Batches(pickle.Unpickler):
@@ -87,12 +83,12 @@ def picture_part(files: Files, count: int, name: str, on_progress: OnProgress) -
     from PIL import Image, UnidentifiedImageError
 
     images, labels = [], []
-    for path, read in files:
+    for path, content in files:
         word = path.replace("\\", "/").split("/")[-2] if "/" in path else ""
         if word not in CLASSES:
             raise DataError(f"{path}: lies in no folder of a class; folders are {', '.join(CLASSES)}")
         try:
-            with Image.open(io.BytesIO(read())) as picture:
+            with Image.open(io.BytesIO(content)) as picture:
                 pixels = np.asarray(picture.convert("RGB"))
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             reason = " ".join(str(error).split())
@@ -107,31 +103,6 @@ def picture_part(files: Files, count: int, name: str, on_progress: OnProgress) -
         raise DataError(f"{name}: contains no pictures in class folders; download it again")
     order = np.random.default_rng(ORDER_SEED).permutation(len(images))
     return np.stack(images)[order], np.array(labels, dtype=np.int64)[order]
-
-
-def archived(archive: Path, suffixes: tuple[str, ...]) -> Files:
-    """Yield path and reader of each file of a tar archive with one of some suffixes, in the order of the archive."""
-    try:
-        with open_regular(archive) as stream, tarfile.open(fileobj=stream) as opened:
-            for member in opened:
-                if not member.isfile() or not member.name.lower().endswith(suffixes):
-                    continue
-                if member.size > _LARGEST:
-                    raise DataError(f"{archive}: {member.name} is larger than {_LARGEST} bytes; download it again")
-                content = opened.extractfile(member)
-                assert content is not None
-                yield f"{archive}/{member.name}", content.read
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{archive}: cannot be read ({error}); download it again") from error
-
-
-def read_file(path: Path) -> bytes:
-    """Return the content of a file, or raise DataError."""
-    try:
-        with open_regular(path, _LARGEST) as file:
-            return file.read()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _from_planes(rows: np.ndarray) -> np.ndarray:

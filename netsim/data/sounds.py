@@ -7,28 +7,26 @@ import io
 import os
 import re
 import struct
-import tarfile
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from netsim.data.archives import archived, read_file
 from netsim.data.dataset import Dataset, check_samples
 from netsim.data.making import make_dataset
 from netsim.data.selection import Selection
 from netsim.data.source import OnProgress
 from netsim.errors import DataError, nearest
-from netsim.files import open_regular
 from netsim.specification import Encoder
 
 CLASS = "class"
 """Field of a pattern that names the class."""
 ORDER_SEED = 1342401  # files are sorted by class, so sounds are presented in a fixed random order
 TEST_SHARE = 0.2
-_LARGEST = 2**28  # bytes of a WAV file
 _FIELD = re.compile(r"\{(\w*)\}")
 
 
@@ -48,26 +46,24 @@ def in_folder(folder: Path, pattern: str) -> list[Sound]:
     paths = sorted(folder.glob("/".join(["*"] * (depth + 1))))
     matches = ((path, expression.fullmatch(path.relative_to(folder).as_posix())) for path in paths)
     return [
-        Sound(str(path), match.groupdict(), _reader(path)) for path, match in matches if match and not path.is_dir()
+        Sound(str(path), match.groupdict(), partial(read_file, path))
+        for path, match in matches
+        if match and not path.is_dir()
     ]
 
 
 def in_archive(archive: Path, pattern: str) -> list[Sound]:
     """Return the files of a tar archive whose names match a pattern, sorted by name. Folders do not matter."""
-    expression, sounds = _expression(pattern), []
-    try:
-        with open_regular(archive) as stream, tarfile.open(fileobj=stream) as opened:
-            for member in opened:
-                match = expression.fullmatch(member.name.rpartition("/")[2])
-                if not match or not member.isfile():
-                    continue
-                if member.size > _LARGEST:
-                    raise DataError(f"{archive}: {member.name} is larger than {_LARGEST} bytes; download it again")
-                content = opened.extractfile(member)
-                assert content is not None
-                sounds.append(Sound(f"{archive}: {member.name}", match.groupdict(), _constant(content.read())))
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{archive}: cannot be read ({error}); download it again") from error
+    expression = _expression(pattern)
+
+    def fields_of(name: str) -> re.Match[str] | None:
+        return expression.fullmatch(name.rpartition("/")[2])
+
+    sounds = [
+        Sound(f"{archive}: {name}", match.groupdict(), partial(bytes, content))
+        for name, content in archived(archive, fields_of)
+        if (match := fields_of(name))
+    ]
     return sorted(sounds, key=lambda sound: sound.path)
 
 
@@ -117,11 +113,7 @@ def sound_dataset(
     def read(chosen: Sequence[Sound]) -> Iterator[tuple[np.ndarray, str]]:
         nonlocal done
         for sound in chosen:
-            try:
-                content = sound.read()
-            except OSError as error:
-                raise DataError(f"{sound.path}: cannot be read ({error.strerror})") from error
-            yield waveform(content, sound.path, rate), sound.fields[CLASS]
+            yield waveform(sound.read(), sound.path, rate), sound.fields[CLASS]
             done += 1
             on_progress(f"reading {name}", done, len(sounds))
 
@@ -164,18 +156,6 @@ def _expression(pattern: str) -> re.Pattern[str]:
         return re.compile("".join([*parts, re.escape(pattern[last:])]), re.IGNORECASE)
     except re.error as error:
         raise DataError(f"{pattern}: is not a pattern of file names ({error}); name each field once") from error
-
-
-def _reader(path: Path) -> Callable[[], bytes]:
-    def read() -> bytes:
-        with open_regular(path, _LARGEST) as file:
-            return file.read()
-
-    return read
-
-
-def _constant(content: bytes) -> Callable[[], bytes]:
-    return lambda: content
 
 
 def _plain(name: str) -> str:

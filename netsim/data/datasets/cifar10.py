@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +89,8 @@ def _form(folder: Path) -> str:
 
 def _parts(folder: Path, name: str, on_progress: OnProgress) -> tuple[Part, Part, str]:
     """Return training part, test part, and origin of the images in a folder."""
-    from netsim.data.cifar import archived, binary_part, picture_part, python_part, read_file
+    from netsim.data.archives import archived, read_file
+    from netsim.data.cifar import binary_part, picture_part, python_part
 
     form = _form(folder)
     if form in ("binary", "python"):
@@ -103,18 +103,14 @@ def _parts(folder: Path, name: str, on_progress: OnProgress) -> tuple[Part, Part
     parts = []
     for part, count in (("train", 50_000), ("test", 10_000)):
         if form == "archives":
-            files = archived(folder / f"{part}.tar.gz", _PICTURES)
+            archive = folder / f"{part}.tar.gz"
+            contents = archived(archive, lambda inner: inner.lower().endswith(_PICTURES))
+            files = ((f"{archive}/{inner}", content) for inner, content in contents)
         else:
             paths = sorted(path for path in (folder / part).glob("*/*") if path.suffix.lower() in _PICTURES)
-            files = ((os.fspath(path), _reader(path)) for path in paths)
+            files = ((os.fspath(path), read_file(path)) for path in paths)
         parts.append(picture_part(files, count, f"{name} {part}", on_progress))
     return parts[0], parts[1], f"{folder} ({_COPIES})"
-
-
-def _reader(path: Path) -> Callable[[], bytes]:
-    from netsim.data.cifar import read_file
-
-    return lambda: read_file(path)
 
 
 datasets.add("cifar10", Cifar10(), __name__)
