@@ -8,7 +8,7 @@ of the same step.
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -144,7 +144,7 @@ class ComponentStage:
         """Call the compiled loop."""
         _run(arrivals, silenced, synapses, lag, start, bias, self.members, *self._clock_for_loops(), spikes)
 
-    def _clock_for_loops(self) -> tuple[bool, np.floating, np.floating, np.ndarray]:
+    def _clock_for_loops(self) -> tuple[bool, Any, Any, np.ndarray]:
         """Return whether times are whole steps, the spans of an instant and of a tie, and the bits of a time."""
         instant, tie = self.dtype.type(self.clock.instant), self.dtype.type(self.clock.tie)
         return self.dynamics[0].whole_steps, instant, tie, bits_of(self.dtype)
