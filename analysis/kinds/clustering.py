@@ -42,10 +42,8 @@ def dendrogram_figure(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "clustering").table
-    >>> ax = analysis.dendrogram_figure(table)
+    >>> table = netsim.analyse("digits", "clustering", limit=40).table
+    >>> ax = netsim.analysis.dendrogram_figure(table)
     >>> type(ax).__name__
     'Axes'
     """

@@ -43,10 +43,8 @@ def decoding_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=200)
-    >>> table = netsim.analyse(spikes, "decoding").table
-    >>> ax = analysis.decoding_figure(table)
+    >>> table = netsim.analyse("digits", "decoding", limit=200).table
+    >>> ax = netsim.analysis.decoding_figure(table)
     >>> ax.get_xlabel()
     'spikes known up to (ms)'
     """

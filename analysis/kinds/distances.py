@@ -37,10 +37,8 @@ def distance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "distances").table
-    >>> ax = analysis.distance_figure(table)
+    >>> table = netsim.analyse("digits", "distances", limit=40).table
+    >>> ax = netsim.analysis.distance_figure(table)
     >>> ax.get_xlabel()
     'van Rossum distance (mean of all pairs = 1)'
     """

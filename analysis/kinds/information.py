@@ -49,10 +49,8 @@ def information_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "information").table
-    >>> ax = analysis.information_figure(table)
+    >>> table = netsim.analyse("digits", "information", limit=40).table
+    >>> ax = netsim.analysis.information_figure(table)
     >>> ax.get_xlabel()
     'information about the label (bits per neuron)'
     """

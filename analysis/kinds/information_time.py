@@ -41,10 +41,8 @@ def information_time_figure(frame: pd.DataFrame, ax: Axes | None = None, palette
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "information-time").table
-    >>> ax = analysis.information_time_figure(table)
+    >>> table = netsim.analyse("digits", "information-time", limit=40).table
+    >>> ax = netsim.analysis.information_time_figure(table)
     >>> ax.get_xlabel()
     'spikes known up to (ms)'
     """

@@ -40,10 +40,8 @@ def reliability_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "latencies").table
-    >>> ax = analysis.reliability_figure(table)
+    >>> table = netsim.analyse("digits", "latencies", limit=40).table
+    >>> ax = netsim.analysis.reliability_figure(table)
     >>> ax.get_xlabel()
     'median latency of a neuron (ms)'
     """

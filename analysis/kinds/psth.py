@@ -42,10 +42,8 @@ def psth_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = 
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "psth").table
-    >>> ax = analysis.psth_figure(table)
+    >>> table = netsim.analyse("digits", "psth", limit=40).table
+    >>> ax = netsim.analysis.psth_figure(table)
     >>> ax.get_xlabel()
     'time in the presentation (ms)'
     """

@@ -39,10 +39,8 @@ def rank_order_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "rank-order").table
-    >>> ax = analysis.rank_order_figure(table)
+    >>> table = netsim.analyse("digits", "rank-order", limit=40).table
+    >>> ax = netsim.analysis.rank_order_figure(table)
     >>> ax.get_xlabel()
     'rank-order correlation between presentations'
     """

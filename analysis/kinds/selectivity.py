@@ -37,10 +37,8 @@ def selectivity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "selectivity").table
-    >>> ax = analysis.selectivity_figure(table)
+    >>> table = netsim.analyse("digits", "selectivity", limit=40).table
+    >>> ax = netsim.analysis.selectivity_figure(table)
     >>> ax.get_xlabel()
     'selectivity for a label'
     """

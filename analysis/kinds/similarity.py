@@ -47,10 +47,8 @@ def similarity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "similarity").table
-    >>> ax = analysis.similarity_figure(table)
+    >>> table = netsim.analyse("digits", "similarity", limit=40).table
+    >>> ax = netsim.analysis.similarity_figure(table)
     >>> type(ax).__name__
     'Axes'
     """

@@ -44,10 +44,8 @@ def sparseness_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "sparseness").table
-    >>> ax = analysis.sparseness_figure(table)
+    >>> table = netsim.analyse("digits", "sparseness", limit=40).table
+    >>> ax = netsim.analysis.sparseness_figure(table)
     >>> ax.get_xlabel()
     'sparseness (0: all respond alike, 1: one alone)'
     """

@@ -41,10 +41,8 @@ def strength_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "strength").table
-    >>> ax = analysis.strength_figure(table)
+    >>> table = netsim.analyse("digits", "strength", limit=40).table
+    >>> ax = netsim.analysis.strength_figure(table)
     >>> ax.get_xlabel()
     'strength of the stimulus (mean intensity)'
     """

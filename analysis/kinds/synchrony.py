@@ -42,10 +42,8 @@ def synchrony_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "synchrony").table
-    >>> ax = analysis.synchrony_figure(table)
+    >>> table = netsim.analyse("digits", "synchrony", limit=40).table
+    >>> ax = netsim.analysis.synchrony_figure(table)
     >>> ax.get_xlabel()
     'share of spike pairs within 1 ms'
     """

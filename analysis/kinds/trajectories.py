@@ -47,10 +47,8 @@ def trajectory_figure(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> spikes = netsim.present("digits", limit=40)
-    >>> table = netsim.analyse(spikes, "trajectories").table
-    >>> ax = analysis.trajectory_figure(table)
+    >>> table = netsim.analyse("digits", "trajectories", limit=40).table
+    >>> ax = netsim.analysis.trajectory_figure(table)
     >>> type(ax).__name__
     'Axes'
     """
