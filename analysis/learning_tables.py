@@ -206,11 +206,8 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> run = netsim.open_training("runs/metrics", model.network, seed=0, limit=100)
-    >>> metrics = run.train()
-    >>> analysis.metrics_table(run.folder.metrics)["epoch"].tolist()[:3]
+    >>> run = netsim.train("digits", "runs/metrics", limit=100).run
+    >>> netsim.analysis.metrics_table(run.metrics)["epoch"].tolist()[:3]
     [1, 2, 3]
     """
     try:

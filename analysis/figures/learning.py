@@ -45,11 +45,8 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> run = netsim.open_training("runs/curves", model.network, seed=0, limit=100)
-    >>> metrics = run.train()
-    >>> ax = analysis.learning_curves(analysis.metrics_table(run.folder.metrics))
+    >>> run = netsim.train("digits", "runs/curves", limit=100).run
+    >>> ax = netsim.analysis.learning_curves(netsim.analysis.metrics_table(run.metrics))
     >>> ax.get_xlabel()
     'epoch'
     """
@@ -117,11 +114,8 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette 
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> run = netsim.open_training("runs/silent", model.network, seed=0, limit=100)
-    >>> metrics = run.train()
-    >>> ax = analysis.silent_curves(analysis.metrics_table(run.folder.metrics))
+    >>> run = netsim.train("digits", "runs/silent", limit=100).run
+    >>> ax = netsim.analysis.silent_curves(netsim.analysis.metrics_table(run.metrics))
     >>> ax.get_xlabel()
     'epoch'
     """

@@ -56,11 +56,8 @@ def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> table = analysis.ablation_importance(model, test, units=3)
-    >>> ax = analysis.importance_figure(table)
+    >>> table = netsim.analyse("digits", "importance", units=3, limit=40).table
+    >>> ax = netsim.analysis.importance_figure(table)
     >>> ax.get_xlabel()
     'neuron or map, by importance'
     """
@@ -171,8 +168,7 @@ def ablation_importance(
     --------
     >>> import netsim
     >>> model = netsim.load_model("digits")
-    >>> stimuli = netsim.load_splits(model.network).test.first(50)
-    >>> len(netsim.analysis.ablation_importance(model, stimuli, units=3))
+    >>> len(netsim.analysis.ablation_importance(model, model.splits().test.first(50), units=3))
     3
     """
     import pandas as pd

@@ -51,8 +51,7 @@ class Stimuli:
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> test = netsim.load_model("digits").splits().test.first(40)
     >>> len(test), test.latencies(range(2)).shape
     (40, (2, 8, 8, 1))
     """
@@ -251,8 +250,7 @@ class EventView:
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> test = netsim.load_model("digits").splits().test.first(40)
     >>> view = netsim.EventView(test)
     >>> events, label = view[0]
     >>> events.dtype.names, label
@@ -305,8 +303,7 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> test = netsim.load_model("digits").splits().test.first(40)
     >>> recordings = netsim.EventView(test)
     >>> encoder = netsim.EventEncoder((8, 8, 1), t_max=16.0, polarity="merged")
     >>> netsim.event_stimuli(recordings, encoder, test.classes)

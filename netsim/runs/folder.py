@@ -323,9 +323,7 @@ def open_run(path: str | Path) -> RunFolder:
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> run = netsim.open_training("runs/opened", model.network, seed=0, limit=100)
-    >>> metrics = run.train()
+    >>> model = netsim.train("digits", "runs/opened", limit=100)
     >>> netsim.open_run("runs/opened").network().name
     'digits'
     """
