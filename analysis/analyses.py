@@ -155,7 +155,6 @@ class Analysed:
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> result = netsim.analyse("digits", "psth", limit=40)
     >>> result.name, "layer" in result.table
     ('psth', True)

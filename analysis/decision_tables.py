@@ -54,9 +54,8 @@ def decision_table(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> list(analysis.decision_table(spikes.network, spikes["output"], spikes.labels).columns)
+    >>> list(netsim.analysis.decision_table(spikes.network, spikes["output"], spikes.labels).columns)
     ['presentation', 'label', 'decision', 'tied', 'correct', 'latency_ms', 'gap_ms', 'confidence']
     """
     count = check_latencies({network.output.name: network.output.shape}, {network.output.name: outputs})
@@ -123,9 +122,8 @@ def calibration_table(decisions: pd.DataFrame, bins: int = 15) -> pd.DataFrame:
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> decisions = analysis.Source.of(netsim.load_model("digits")).decisions(limit=40)
-    >>> int(analysis.calibration_table(decisions)["presentations"].sum())
+    >>> decisions = netsim.analysis.Source.of(netsim.load_model("digits")).decisions(limit=40)
+    >>> int(netsim.analysis.calibration_table(decisions)["presentations"].sum())
     40
     """
     require(decisions, ("confidence", "correct"), "decision")
@@ -178,9 +176,8 @@ def spike_count_table(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> list(analysis.spike_count_table(spikes.network, spikes).columns)
+    >>> list(netsim.analysis.spike_count_table(spikes.network, spikes).columns)
     ['presentation', 'layer', 'spikes', 'neurons']
     """
     names = list(network.shapes)

@@ -63,9 +63,8 @@ class Source:
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> model = netsim.load_model("digits")
-    >>> source = analysis.Source.of(model)
+    >>> source = netsim.analysis.Source.of(model)
     >>> len(source.decisions(limit=10))
     10
     """

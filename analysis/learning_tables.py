@@ -57,9 +57,8 @@ def displacement_table(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> list(analysis.displacement_table(spikes.network, spikes["output"], spikes.labels).columns)
+    >>> list(netsim.analysis.displacement_table(spikes.network, spikes["output"], spikes.labels).columns)
     ['presentation', 'label', 'neuron', 'latency_ms', 'target_ms', 'displacement_ms']
     """
     count = check_latencies({network.output.name: network.output.shape}, {network.output.name: outputs})
@@ -117,9 +116,8 @@ def weight_table(network: Network, weights: Weights, layers: Sequence[str] | Non
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> model = netsim.load_model("digits")
-    >>> list(analysis.weight_table(model.network, model.weights, ["hidden"]).columns)
+    >>> list(netsim.analysis.weight_table(model.network, model.weights, ["hidden"]).columns)
     ['layer', 'kind', 'map', 'neuron', 'channel', 'y', 'x', 'input', 'weight']
     """
     check_shapes(network, weights, "weights")

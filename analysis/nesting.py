@@ -55,10 +55,9 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> models = [netsim.load_model("digits", seed=seed) for seed in (0, 1, 2)]
     >>> table = netsim.study(models, "spike-deletion", levels=[0.5], seeds=[0, 1], limit=20)
-    >>> int(analysis.nested_intervals(table)["draws"].max())
+    >>> int(netsim.analysis.nested_intervals(table)["draws"].max())
     2
     """
     import pandas as pd

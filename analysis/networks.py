@@ -60,10 +60,9 @@ def over_networks(frame: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> models = [netsim.load_model("digits", seed=seed) for seed in (0, 1, 2)]
     >>> table = netsim.study(models, "spike-deletion", levels=[0.5], seeds=[0], limit=20)
-    >>> int(analysis.over_networks(table)["networks"].max())
+    >>> int(netsim.analysis.over_networks(table)["networks"].max())
     3
     """
     from scipy.special import stdtrit
@@ -112,10 +111,9 @@ def compare_networks(frame: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> models = [netsim.load_model("digits", seed=seed) for seed in range(4)]
     >>> tables = [netsim.study(group, "spike-deletion", levels=[0.5], limit=20) for group in (models[:2], models[2:])]
-    >>> analysis.compare_networks(*tables)["against_networks"].unique().tolist()
+    >>> netsim.analysis.compare_networks(*tables)["against_networks"].unique().tolist()
     [2]
     """
     import pandas as pd
@@ -170,10 +168,9 @@ def networks_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> models = [netsim.load_model("digits", seed=seed) for seed in (0, 1, 2)]
     >>> table = netsim.study(models, "spike-deletion", levels=[0.5], seeds=[0], limit=20)
-    >>> ax = analysis.networks_figure(analysis.over_networks(table))
+    >>> ax = netsim.analysis.networks_figure(netsim.analysis.over_networks(table))
     >>> ax.get_xlabel()
     'mean over 3 networks: accuracy'
     """

@@ -315,9 +315,8 @@ def study_figure(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> table = netsim.study("digits", "weight-noise", levels=[0.0, 0.5], seeds=[0, 1], limit=40)
-    >>> ax = analysis.study_figure(table)
+    >>> ax = netsim.analysis.study_figure(table)
     >>> ax.get_xlabel()
     'SD of noise / SD of weights'
     """
@@ -391,9 +390,8 @@ def study_panels(frame: pd.DataFrame, width: float | str = COLUMN_WIDTH, palette
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> table = netsim.study("digits", "weight-noise", levels=[0.0, 0.5], seeds=[0, 1], limit=40)
-    >>> figure = analysis.study_panels(table)
+    >>> figure = netsim.analysis.study_panels(table)
     >>> len(figure.axes)
     2
     """

@@ -54,10 +54,9 @@ def reliability_diagram(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> model = netsim.load_model("digits")
-    >>> decisions = analysis.Source.of(model).decisions(limit=40)
-    >>> ax = analysis.reliability_diagram(decisions, sharpness=model.network.learning.sharpness)
+    >>> decisions = netsim.analysis.Source.of(model).decisions(limit=40)
+    >>> ax = netsim.analysis.reliability_diagram(decisions, sharpness=model.network.learning.sharpness)
     >>> ax.get_xlabel()
     'confidence, softmax of sharpness 4'
     """

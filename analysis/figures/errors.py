@@ -46,10 +46,9 @@ def confident_errors(decisions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> table = analysis.decision_table(spikes.network, spikes["output"], spikes.labels)
-    >>> len(analysis.confident_errors(table, count=3))
+    >>> table = netsim.analysis.decision_table(spikes.network, spikes["output"], spikes.labels)
+    >>> len(netsim.analysis.confident_errors(table, count=3))
     3
     """
     require(decisions, ("presentation", "label", "decision", "tied", "gap_ms"), "decision")
@@ -98,10 +97,9 @@ def error_gallery(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> decisions = analysis.decision_table(spikes.network, spikes["output"], spikes.labels)
-    >>> ax = analysis.error_gallery(decisions, spikes.table(), spikes.network, count=4)
+    >>> decisions = netsim.analysis.decision_table(spikes.network, spikes["output"], spikes.labels)
+    >>> ax = netsim.analysis.error_gallery(decisions, spikes.table(), spikes.network, count=4)
     >>> type(ax).__name__
     'Axes'
     """

@@ -64,9 +64,8 @@ def group_raster(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> ax = analysis.group_raster(spikes.table(), spikes.network, layer="output")
+    >>> ax = netsim.analysis.group_raster(spikes.table(), spikes.network, layer="output")
     >>> ax.get_xlabel()
     'time in the presentation (ms)'
     """

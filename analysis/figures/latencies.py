@@ -57,9 +57,8 @@ def latency_histograms(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> ax = analysis.latency_histograms(spikes.table(), spikes.network)
+    >>> ax = netsim.analysis.latency_histograms(spikes.table(), spikes.network)
     >>> ax.get_xlabel()
     'latency (ms)'
     """

@@ -79,8 +79,7 @@ def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
-    >>> ax = analysis.network_diagram(analysis.projection_table(netsim.load_preset("ei-mnist")))
+    >>> ax = netsim.analysis.network_diagram(netsim.analysis.projection_table(netsim.load_preset("ei-mnist")))
     >>> [text.get_text() for text in ax.texts][:2]
     ['stimulus\\n28×28×1', 'excitatory\\n300']
     """

@@ -60,9 +60,8 @@ def potential_figure(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=1, record=[netsim.Recorded("hidden", 3)])
-    >>> ax = analysis.potential_figure(analysis.potential_table(spikes.potentials), spikes.network)
+    >>> ax = netsim.analysis.potential_figure(netsim.analysis.potential_table(spikes.potentials), spikes.network)
     >>> ax.get_xlabel()
     'time in the presentation (ms)'
     """

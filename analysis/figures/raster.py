@@ -77,9 +77,8 @@ def raster(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> ax = analysis.raster(spikes.table(), spikes.network, presentation=0)
+    >>> ax = netsim.analysis.raster(spikes.table(), spikes.network, presentation=0)
     >>> ax.get_xlabel()
     'time in the presentation (ms)'
     """

@@ -56,10 +56,9 @@ def sound_table(sample: np.ndarray, encoder: MelEncoder) -> pd.DataFrame:
     --------
     >>> import numpy as np
     >>> import netsim
-    >>> from netsim import analysis
     >>> encoder = netsim.MelEncoder((2, 4, 1), t_max=20.0, thresholds=(5.0,), frame=8.0, dynamic_range=20.0)
     >>> tone = np.sin(2 * np.pi * 1000 * np.arange(320) / 8000)
-    >>> table = analysis.sound_table(encoder.prepare([tone])[0], encoder)
+    >>> table = netsim.analysis.sound_table(encoder.prepare([tone])[0], encoder)
     >>> table[table["band"] == 1].round(1)[["window", "frequency_hz", "latency_ms", "sound_ms"]].values.tolist()
     [[0.0, 875.2, 5.0, 5.0], [1.0, 875.2, 5.0, 25.0]]
     """
@@ -119,10 +118,9 @@ def sound_figure(
     --------
     >>> import numpy as np
     >>> import netsim
-    >>> from netsim import analysis
     >>> encoder = netsim.MelEncoder((2, 4, 1), t_max=20.0, thresholds=(5.0,), frame=8.0, dynamic_range=20.0)
     >>> tone = encoder.prepare([np.sin(2 * np.pi * 1000 * np.arange(320) / 8000)])[0]
-    >>> ax = analysis.sound_figure(analysis.sound_table(tone, encoder), tone, encoder)
+    >>> ax = netsim.analysis.sound_figure(netsim.analysis.sound_table(tone, encoder), tone, encoder)
     >>> ax.get_xlabel()
     'time in the sound (ms)'
     """

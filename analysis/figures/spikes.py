@@ -40,9 +40,8 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> ax = analysis.spikes_per_layer(analysis.spike_count_table(spikes.network, spikes))
+    >>> ax = netsim.analysis.spikes_per_layer(netsim.analysis.spike_count_table(spikes.network, spikes))
     >>> ax.get_xlabel()
     'spikes per presentation'
     """

@@ -44,9 +44,8 @@ def causal_pieces_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: P
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> table = netsim.analyse("digits", "causal-pieces", limit=40).table
-    >>> ax = analysis.causal_pieces_figure(table)
+    >>> ax = netsim.analysis.causal_pieces_figure(table)
     >>> ax.get_xlabel()
     'distinct in 40 presentations (per neuron)'
     """

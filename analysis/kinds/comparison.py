@@ -51,11 +51,10 @@ def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
     >>> lesioned = netsim.present("digits", limit=40, disturbance=("lesion-neurons", 0.5))
     >>> table = netsim.analyse(lesioned, "comparison", spikes).table
-    >>> ax = analysis.comparison_figure(table)
+    >>> ax = netsim.analysis.comparison_figure(table)
     >>> ax.get_xlabel().splitlines()[0]
     'paired difference over its SD ($d_z$)'
     """

@@ -45,9 +45,8 @@ def population_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> table = netsim.analyse("digits", "population", limit=200).table
-    >>> ax = analysis.population_figure(table)
+    >>> ax = netsim.analysis.population_figure(table)
     >>> ax.get_xlabel()
     'correlation of pairs of neurons'
     """

@@ -46,9 +46,8 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> analysis.write_table(spikes.table(), "spikes.csv")
+    >>> netsim.analysis.write_table(spikes.table(), "spikes.csv")
     """
     path = Path(path)
     check_table_suffix(path)

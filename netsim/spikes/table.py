@@ -54,9 +54,8 @@ def spike_table(
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=40)
-    >>> list(analysis.spike_table(spikes.network, spikes, spikes.labels).columns)
+    >>> list(netsim.analysis.spike_table(spikes.network, spikes, spikes.labels).columns)
     ['presentation', 'label', 'layer', 'channel', 'y', 'x', 'neuron', 'latency_ms']
     """
     return table_of(network.shapes, latencies, labels, indices)
@@ -135,9 +134,8 @@ def potential_table(potentials: Sequence[Potential], indices: Integers | None = 
     Examples
     --------
     >>> import netsim
-    >>> from netsim import analysis
     >>> spikes = netsim.present("digits", limit=1, record=[netsim.Recorded("hidden", 3)])
-    >>> list(analysis.potential_table(spikes.potentials).columns)
+    >>> list(netsim.analysis.potential_table(spikes.potentials).columns)
     ['presentation', 'layer', 'neuron', 'time_ms', 'potential']
     """
     numbers = np.arange(max((trace.presentation for trace in potentials), default=-1) + 1)
