@@ -125,7 +125,12 @@ def _propagate_to_heard(
     for position in range(positions):
         count = count_nonzero(signal[position])
         if count * _PER_SIGNAL < maps:
-            counts[position], carrying[position, :count] = count, np.flatnonzero(signal[position])
+            # assigning an array would compile numba's message for arrays of different shapes, which takes seconds
+            counts[position], count = count, 0
+            for m in range(maps):
+                if signal[position, m] != 0:
+                    carrying[position, count] = m
+                    count += 1
     lanes = lanes_of(signal)
     zero, nothing = signal.dtype.type(0), broadcast(signal.dtype.type(0))
     whole = maps // (2 * lanes) * 2 * lanes
