@@ -14,10 +14,12 @@ inside() { # a command in the system; its mounts end with it
         root=$1; shift
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
-        exec chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 MPLBACKEND=agg CI=true "$@"' \
+        exec chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 MPLBACKEND=agg CI=true \
+            NUMBA_CACHE_DIR=/var/numba "$@"' \
         bash "$root" "$@"
 }
 
+mountpoint --quiet /proc/sys/fs/binfmt_misc || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
 [ -e "$emulator" ] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >/proc/sys/fs/binfmt_misc/register
 
 if [ ! -d "$base/archives" ]; then

@@ -85,8 +85,8 @@ def _network(regime: str, psp: netsim.PSP, number: int) -> netsim.Network:
     return netsim.Network(regime, encoder, populations, projections, 90.0, training=training)
 
 
-def numbers() -> Iterator[tuple[str, np.ndarray]]:
-    """Yield all values by name. The first word of a name is the key of its tolerance in `BOUNDS`."""
+def numbers(beginnings: tuple[str, ...] = ("",)) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield values whose names begin in one of these ways. The first word of a name is the key in `BOUNDS`."""
     import brian2
 
     brian2.prefs.codegen.target = "numpy"  # the same steps without compilation for each network
@@ -96,17 +96,24 @@ def numbers() -> Iterator[tuple[str, np.ndarray]]:
     for number, (name, network) in enumerate(networks().items()):
         batch = netsim.Batch(stimuli, netsim.initial_weights(network, number))
         for engine, dt in [("event", 0.0), ("event", DT)] + [("brian2", DT)] * (number in (0, 5, 10)):
+            values = f"latencies {name} {engine} {dt}"
+            if not values.startswith(beginnings):
+                continue
             latencies = netsim.make_engine(engine, network, dt).present(batch)
             times = [latencies[population.name].ravel() for population in network.populations]
-            yield f"latencies {name} {engine} {dt}", np.concatenate(times)
+            yield values, np.concatenate(times)
     for name in ("phased ramp", "staggered plateau", "free triangle"):
         network = networks()[name]
         # binary weights, which are signs times a scale, cannot be given
         unsigned = tuple(replace(projection, sign="any") for projection in network.projections)
         binary = replace(network, projections=unsigned, weighting=netsim.Weighting("binary"))
-        yield f"double {name}", _trained(network, "double", _learning(derivative="exact", rate=0.01))
-        yield f"single {name}", _trained(network, "single", _learning(optimizer="sgd", rate=0.05))
-        yield f"double {name} binary", _trained(binary, "double", _learning(rate=0.01))
+        for values, trained, learning in (
+            (f"double {name}", network, _learning(derivative="exact", rate=0.01)),
+            (f"single {name}", network, _learning(optimizer="sgd", rate=0.05)),
+            (f"double {name} binary", binary, _learning(rate=0.01)),
+        ):
+            if values.startswith(beginnings):
+                yield values, _trained(trained, values.split()[0], learning)
 
 
 def _learning(**settings: Any) -> netsim.Learning:
@@ -145,10 +152,22 @@ def differences(frozen: dict[str, np.ndarray], computed: dict[str, np.ndarray]) 
     return lines
 
 
-def read() -> dict[str, np.ndarray]:
-    """Read the frozen values."""
+def agreement(frozen: dict[str, np.ndarray], computed: dict[str, np.ndarray]) -> Iterator[str]:
+    """Yield a line for each tolerance: how many values are equal to the bit, and the largest difference of others."""
+    for kind in BOUNDS:
+        names = [name for name in frozen if name.split()[0] == kind]
+        if names:
+            before, now = (np.concatenate([values[name] for name in names]) for values in (frozen, computed))
+            changed = before != now
+            largest = np.abs(before[changed] - now[changed]).max(initial=0.0)
+            equal = f"{kind}: {before.size - changed.sum():,} of {before.size:,} values are equal to the bit"
+            yield equal + f"; the largest difference is {largest:.1e}" * bool(changed.any())
+
+
+def read(beginnings: tuple[str, ...] = ("",)) -> dict[str, np.ndarray]:
+    """Read frozen values whose names begin in one of these ways."""
     with np.load(FROZEN) as file:
-        return dict(file)
+        return {name: file[name] for name in file if name.startswith(beginnings)}
 
 
 def main(write: Annotated[bool, typer.Option("--write", help="Keep what is computed now.")] = False) -> None:
@@ -158,7 +177,7 @@ def main(write: Annotated[bool, typer.Option("--write", help="Keep what is compu
         write_atomically(FROZEN, lambda stream: np.savez_compressed(stream, allow_pickle=False, **computed))
         return
     lines = differences(read(), computed)
-    print("\n".join(lines) or "all values are as they were")
+    print("\n".join(lines or ["all values are as they were", *agreement(read(), computed)]))
     raise typer.Exit(bool(lines))
 
 

@@ -34,7 +34,8 @@ def test_latencies_are_those_of_the_oracle(
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("seed", range(3))
-def test_both_engines_give_the_same_steps(drawn: ModuleType, family: str, seed: int) -> None:
+def test_both_engines_give_the_same_steps(oracle: ModuleType, drawn: ModuleType, family: str, seed: int) -> None:
+    """Also those of the oracle, and exactly its latencies."""
     network_of, batch_of = drawn.FAMILIES[family]
     network = network_of(seed)
     batch = batch_of(network, 8, seed)
@@ -44,6 +45,11 @@ def test_both_engines_give_the_same_steps(drawn: ModuleType, family: str, seed: 
     assert 0.1 < fired.mean() < 1
     for ours, theirs in zip(event.values(), brian2.values(), strict=True):
         np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))
+    changes = (batch.silenced, batch.thresholds, batch.delays)
+    for dt, latencies in ((0.0, EventEngine(network).present(batch)), (0.5, event)):
+        expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, dt, *changes)
+        for name, times in latencies.items():
+            np.testing.assert_allclose(times, expected[name], rtol=0, atol=1e-6, err_msg=f"{name}, dt = {dt}")
 
 
 @pytest.mark.nightly

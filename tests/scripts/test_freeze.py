@@ -38,3 +38,17 @@ def test_differences_are_named(freeze: Any) -> None:
         "single b: 1 of 1 values; value 0 was 0.5, is inf",
     ]
     assert freeze.differences(frozen, {}) == [f"{name}: is in one of the two only" for name in sorted(frozen)]
+
+
+def test_some_values_are_chosen_by_their_names(freeze: Any) -> None:
+    names = [f"latencies free ramp event {dt}" for dt in (0.0, 0.5)]
+    assert sorted(freeze.read(("latencies free ramp",))) == names
+    assert [name for name, _ in freeze.numbers(("latencies free ramp", "double none"))] == names
+
+
+def test_agreement_to_the_bit_is_counted(freeze: Any) -> None:
+    frozen = {"latencies a": np.array([1.0, np.inf]), "latencies b": np.ones(2), "double c": np.ones(3)}
+    assert list(freeze.agreement(frozen, frozen | {"latencies b": np.array([1.0, 1.0 + 2e-9])})) == [
+        "latencies: 3 of 4 values are equal to the bit; the largest difference is 2.0e-09",
+        "double: 3 of 3 values are equal to the bit",
+    ]
