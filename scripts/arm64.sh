@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs tests on arm64 Linux under emulation. It needs root and the packages debootstrap and qemu-user-static of Debian.
 # The first run unpacks a system with Python 3.13 into nightly/arm64, or the folder ARM64, and installs a wheel of netsim
-# there, which takes minutes. Emulated compilation takes minutes for each kind of network. Arguments go to pytest.
+# there, which takes minutes. Emulated compilation takes minutes for each kind of network, and compiled loops stay in
+# the system for the next run. Arguments replace the tests and go to pytest.
 set -euo pipefail
 EXTRAS=nightly source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -60,20 +61,53 @@ EOF
         --no-build-isolation --no-compile --root-user-action ignore --target /site /tmp/expelliarmus-*.tar.gz'
     touch "$base/installed"
 fi
-rm -rf "$base/wheel" "$root/src"
-python -m pip wheel --quiet --no-deps --wheel-dir "$base/wheel" .
-uv pip install "${system[@]}" --reinstall --no-deps --target "$root/site" "$base"/wheel/*.whl
+# compiled loops stay where sources stay, with their times
+sources=$(find netsim models analysis setup.cfg pyproject.toml -type f ! -name "*.nb[ci]" ! -name "*.pyc" -print0 |
+    sort --zero-terminated | xargs --null cksum | cksum)
+if [ "$(cat "$base/sources" 2>/dev/null)" != "$sources" ]; then
+    rm -rf "$base/wheel"
+    python -m pip wheel --quiet --no-deps --wheel-dir "$base/wheel" .
+    uv pip install "${system[@]}" --reinstall --no-deps --target "$root/site" "$base"/wheel/*.whl
+    echo "$sources" >"$base/sources"
+fi
+rm -rf "$root/src"
 mkdir "$root/src"
-cp -r scripts tests setup.cfg "$root/src"
+cp -r --preserve=timestamps scripts tests setup.cfg "$root/src"
+
+tested() { # tests in the system; time limits are those of processors, not of their emulation
+    inside sh -c 'cd /src && exec python3 -m pytest -v -p no:cacheprovider --timeout 0 --durations 0 "$@"' sh "$@"
+}
 
 if [ $# -gt 0 ]; then
-    inside sh -c 'cd /src && exec python3 -m pytest -p no:cacheprovider "$@"' sh "$@"
+    tested "$@"
     exit
 fi
-# the oracle and both engines, the learner against finite differences, frozen numbers, vectors of 128 bits
-inside sh -c 'cd /src && exec python3 -m pytest -q -p no:cacheprovider -m "not slow and not nightly" \
-    tests/scripts/test_freeze.py tests/engines/test_oracle.py tests/engines/test_random_networks.py \
-    tests/learning/test_learner.py tests/numerics/test_vectors.py'
+# few tests, chosen by what they cover: vectors of 128 bits, both engines against the oracle on random networks, and the
+# learner against finite differences
+both=tests/engines/test_random_networks.py::test_both_engines_give_the_same_steps
+derivative=tests/learning/test_learner.py::test_exact_derivative_agrees_with_finite_differences
+tested tests/numerics/test_vectors.py tests/engines/test_oracle.py "$both"[0-{loops,relays,rules}] \
+    "$derivative"[dense-phased-ramp] "$derivative"[convolutional-free-triangle]
+
+# numbers there against frozen ones, within the bounds of scripts/freeze.py, and against those here, to the bit
+frozen=(latencies "double phased ramp")
+values='
+import sys
+import numpy as np
+sys.path.insert(0, "scripts")
+import freeze
+'
+inside sh -c 'cd /src && exec python3 -c "$@"' sh "$values"'
+np.savez("/tmp/values.npz", **dict(freeze.numbers(tuple(sys.argv[1:]))))
+' "${frozen[@]}"
+python -c "$values"'
+there, *beginnings = sys.argv[1:]
+computed, frozen = dict(np.load(there)), freeze.read(tuple(beginnings))
+lines = freeze.differences(frozen, computed)
+print(*lines or freeze.agreement(dict(freeze.numbers(tuple(beginnings))), computed), sep="\n")
+sys.exit(bool(lines))
+' "$root/tmp/values.npz" "${frozen[@]}"
+
 # digits trained there and here, and each run read by the other system
 rm -rf "$root/tmp/there" "$root/tmp/here"
 inside sh -c 'cd /tmp && python3 -m netsim train digits --epochs 2 --limit 300 --out there && python3 -m netsim evaluate there'
