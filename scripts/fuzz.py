@@ -71,7 +71,12 @@ def work(name: str, cases: int, number: int, megabytes: int, folder: Path, tally
 
 
 def limit_time(seconds: int) -> None:
-    """End this process by a signal after `seconds` of processor time, or long wall time. 0 cancels it."""
+    """End this process by a signal after `seconds` of processor time, or long wall time. 0 cancels it.
+
+    Windows has no such signals. There a file that takes too long holds up its campaign.
+    """
+    if not hasattr(signal, "setitimer"):
+        return
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.alarm(HUNG_SECONDS if seconds else 0)
 
@@ -99,7 +104,8 @@ def campaign(name: str, cases: int, number: int, megabytes: int, keep: Path, adv
     """Try files of a reader in consecutive processes. Return the numbers read and refused, and the first fault."""
     from fuzzing import READERS
 
-    context, read, refused = multiprocessing.get_context("forkserver"), 0, 0
+    context = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
+    read = refused = 0
     while read + refused < cases:
         with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as made:
             folder, (receiver, sender) = Path(made), context.Pipe(duplex=False)
