@@ -104,7 +104,7 @@ def campaign(name: str, cases: int, number: int, megabytes: int, keep: Path, adv
     """Try files of a reader in consecutive processes. Return the numbers read and refused, and the first fault."""
     from fuzzing import READERS
 
-    context = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
+    context: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
     read = refused = 0
     while read + refused < cases:
         with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as made:
