@@ -231,7 +231,7 @@ def read_network(path: str | Path, digest: Digest | None = None) -> Network:
 
 
 def read_table(path: str | Path, digest: Digest | None = None) -> dict[str, Any]:
-    """Return the nested dictionary of a network's file. Files of connectivities may lie beside it."""
+    """Return the nested dictionary of a network's file. It may name files of connectivities in its folder."""
     table = read_toml(path, digest)
     return with_files_beside(table, Path(path).parent)
 

@@ -35,7 +35,7 @@ def test_latencies_are_those_of_the_oracle(
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("seed", range(3))
 def test_both_engines_give_the_same_steps(oracle: ModuleType, drawn: ModuleType, family: str, seed: int) -> None:
-    """Also those of the oracle, and exactly its latencies."""
+    """The oracle gives the same steps, too, and the same latencies without steps."""
     network_of, batch_of = drawn.FAMILIES[family]
     network = network_of(seed)
     batch = batch_of(network, 8, seed)

@@ -103,6 +103,9 @@ class ComponentStage:
             for sent, line, apart in zip(axons, self.lines[from_inside], own_lags[from_inside], strict=True)
         ]
         lag = np.concatenate([np.zeros(0), *lags]).astype(dtype)
+        loop, neurons = self._loop(start, bias)
+        whole_steps, bits = self.dynamics[0].whole_steps, bits_of(dtype)
+        instant, tie = dtype.type(self.clock.instant), dtype.type(self.clock.tie)
 
         def run(
             arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
@@ -117,7 +120,7 @@ class ComponentStage:
                 mute[:, first : first + spikes[name][0].size] = silenced[name].reshape(presentations, -1)
             fired = np.empty((presentations, self.size), dtype)
             from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1), dtype)
-            self._run(from_outside, mute, synapses, lag, start, bias, fired)
+            loop(from_outside, mute, synapses, lag, *neurons, self.members, whole_steps, instant, tie, bits, fired)
             for name, times in spikes.items():
                 first = self.offsets[name]
                 times[...] = fired[:, first : first + times[0].size].reshape(times.shape)
@@ -131,23 +134,9 @@ class ComponentStage:
             start += self.clock.head_start(population, thresholds).ravel()
         return start
 
-    def _run(
-        self,
-        arrivals: np.ndarray,
-        silenced: np.ndarray,
-        synapses: Synapses,
-        lag: np.ndarray,
-        start: np.ndarray,
-        bias: np.ndarray,
-        spikes: np.ndarray,
-    ) -> None:
-        """Call the compiled loop."""
-        _run(arrivals, silenced, synapses, lag, start, bias, self.members, *self._clock_for_loops(), spikes)
-
-    def _clock_for_loops(self) -> tuple[bool, Any, Any, np.ndarray]:
-        """Return whether times are whole steps, the spans of an instant and of a tie, and the bits of a time."""
-        instant, tie = self.dtype.type(self.clock.instant), self.dtype.type(self.clock.tie)
-        return self.dynamics[0].whole_steps, instant, tie, bits_of(self.dtype)
+    def _loop(self, start: np.ndarray, bias: np.ndarray) -> tuple[Callable[..., None], tuple[Any, ...]]:
+        """Return the compiled loop, and its arguments that describe the neurons."""
+        return _run, (start, bias)
 
     def _members(self) -> _Members:
         real, sizes = self.clock.dtype, [population.size for population in self.component]

@@ -5,8 +5,8 @@ its targets, at once or after a delay. Then a bound tells before which time a ta
 computed only if nothing else happens until then.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -40,19 +40,9 @@ class FlowComponentStage(ComponentStage):
         """Return the threshold of each neuron, because potentials start at 0."""
         return thresholds_of(self.clock, population, dynamics, thresholds)
 
-    def _run(
-        self,
-        arrivals: np.ndarray,
-        silenced: np.ndarray,
-        synapses: Synapses,
-        lag: np.ndarray,
-        start: np.ndarray,
-        bias: np.ndarray,
-        spikes: np.ndarray,
-    ) -> None:
+    def _loop(self, start: np.ndarray, bias: np.ndarray) -> tuple[Callable[..., None], tuple[Any, ...]]:
         """See `ComponentStage`."""
-        parameters = _Parameters(start, bias, self.leaks, self.decays)
-        _run_flow(arrivals, silenced, synapses, lag, parameters, self.members, *self._clock_for_loops(), spikes)
+        return _run_flow, (_Parameters(start, bias, self.leaks, self.decays),)
 
 
 Arrays = TypeVar("Arrays", Synapses, _Members)

@@ -44,7 +44,7 @@ class _Part(NamedTuple):
 
 
 class _Synapses(NamedTuple):
-    """Weights and delays of a batch. Delays of axons have the shape of the source, of synapses that of the weights."""
+    """Weights and delays of a batch. Axonal delays have the shape of the source, other delays that of the weights."""
 
     weights: Weights
     axons: dict[str, np.ndarray]
