@@ -6,6 +6,7 @@ experiments, which take minutes. Examples need no download: they use two small n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ result.figure()"""
             f"With ``quick`` it takes {entry.quick_duration}, otherwise {entry.duration}. The picture is of the run"
             f" that :doc:`/howto/experiments` describes. This :download:`notebook <{NOTEBOOKS}/{name}.ipynb>` has all"
             f" settings, to copy and change; ``netsim experiment {name} --notebook FILE`` writes it, too.\n\n"
-            f".. image:: /howto/experiments/{name}.png"
+            f".. image:: /howto/experiments/{name}.png\n\n{_settings(name)}"
         )
         program = _program(name, entry.question, f"netsim experiment {name}", code, "result.table.head()", note)
         return f"{program}\n# sphinx_gallery_thumbnail_path = 'howto/experiments/{name}.png'\n"
@@ -144,6 +145,15 @@ import netsim
 
 {table}
 '''
+
+
+def _settings(name: str) -> str:
+    """Return a table of the settings of an experiment, in reStructuredText."""
+    usual, quick = (make_experiment(name, quick=each).settings for each in (False, True))
+    rows = [("``--set``", "default", "with ``--quick``")]
+    rows += [(f"``{key}``", *(f"``{json.dumps(each[key])}``" for each in (usual, quick))) for key in usual]
+    cells = "\n".join(f"   * - {row[0]}\n" + "\n".join(f"     - {cell}" for cell in row[1:]) for row in rows)
+    return f".. list-table:: Settings\n   :header-rows: 1\n\n{cells}"
 
 
 def write_notebooks(folder: Path) -> None:

@@ -44,6 +44,7 @@ def test_presets_are_those_promised() -> None:
         "bcsnn-mnist-free",
         "bcsnn-fashion-free",
         "rcsnn-fashion-free-clock",
+        "deep-cifar10",
         "deep-fashion",
         "deep-fashion-free",
         "deep-mnist",
