@@ -6,11 +6,9 @@ no bit. Weights that differ only by their signs have special products, which vis
 (`netsim.numerics.signs`).
 """
 
-from typing import Any
+import math
 
 import numpy as np
-from numba import types
-from numba.extending import overload
 
 from netsim.numerics.compilation import compiled
 from netsim.numerics.counting import count_nonzero
@@ -45,7 +43,6 @@ _PER_ACTIVE = 1.5
 _PER_PIECE = 6
 
 
-@compiled
 def multiply_fields(
     maps: np.ndarray, weights: np.ndarray, size: int, stride: int, padding: int, products: np.ndarray
 ) -> None:
@@ -53,27 +50,39 @@ def multiply_fields(
 
     The padding must be smaller than the field. All arrays have one dtype and C order. Shapes are (presentations,
     height, width, channels) for maps and (size · size · channels, outputs) for weights. The result goes to products
-    (presentations, rows, columns, outputs).
+    (presentations, rows, columns, outputs). The choice is not compiled, so that only the loops in use are compiled.
     """
-    presentations, _, width, channels = maps.shape
-    _, rows, columns, outputs = products.shape
-    block, sums = 2 * lanes_of(weights), presentations * rows * columns
-    count = count_nonzero(maps.reshape(-1))
-    visits, dense = sums * count, is_dense(count, maps.shape, size)  # for all inputs
-    if visits <= _FEW_VISITS * maps.size:
-        add_up_few(maps.shape, list_active(maps, channels), weights, size, stride, padding, products)
-        return
-    if dense:
-        framed, fields = with_padding(maps, padding), places_of_fields(maps.shape, rows, columns, stride, padding)
-        line, by_field = (width + 2 * padding) * channels, products.reshape(sums, outputs)
-        of_a_block = from_a_line(len(weights) * block, weights)
-        for left in range(0, outputs, block):
-            lay_out(weights, left, of_a_block.reshape(len(weights), block))
-            add_up_all(framed, fields, line, size * channels, of_a_block, left, size, by_field)
-        return
-    active = list_active(maps, channels_at_once(channels))
-    laid_out = from_a_line(len(weights) * block, weights)
+    count, fields = count_nonzero(maps.reshape(-1)), (size, stride, padding)
+    if math.prod(products.shape[:3]) * count <= _FEW_VISITS * maps.size:
+        add_up_few(maps.shape, list_active(maps, maps.shape[3]), weights, *fields, products)
+    elif is_dense(count, maps.shape, size):
+        _multiply_all(maps, weights, *fields, products)
+    else:
+        _multiply_active(maps, weights, *fields, products)
+
+
+@compiled
+def _multiply_all(
+    maps: np.ndarray, weights: np.ndarray, size: int, stride: int, padding: int, products: np.ndarray
+) -> None:
+    (_, _, width, channels), (presentations, rows, columns, outputs) = maps.shape, products.shape
+    framed, fields = with_padding(maps, padding), places_of_fields(maps.shape, rows, columns, stride, padding)
+    line, by_field = (width + 2 * padding) * channels, products.reshape(presentations * rows * columns, outputs)
+    block = 2 * lanes_of(weights)
+    of_a_block = from_a_line(len(weights) * block, weights)
     for left in range(0, outputs, block):
+        lay_out(weights, left, of_a_block.reshape(len(weights), block))
+        add_up_all(framed, fields, line, size * channels, of_a_block, left, size, by_field)
+
+
+@compiled
+def _multiply_active(
+    maps: np.ndarray, weights: np.ndarray, size: int, stride: int, padding: int, products: np.ndarray
+) -> None:
+    active = list_active(maps, channels_at_once(maps.shape[3]))
+    block = 2 * lanes_of(weights)
+    laid_out = from_a_line(len(weights) * block, weights)
+    for left in range(0, products.shape[3], block):
         lay_out(weights, left, laid_out.reshape(len(weights), block))
         add_up_active(maps.shape, active, laid_out, left, size, stride, padding, products)
 
@@ -123,22 +132,6 @@ def _multiply_part(
     listed = Active(1, listed.first, listed.places, tables_of_active(maps.reshape(-1), shape, listed))
     for number in range(len(choices)):
         add_up_active(shape, listed, choices[number], number * block, size, stride, padding, products)
-
-
-def multiply_synapses(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> None:
-    """Call `multiply_fields` or `multiply_signs`, by the type of the synapses."""
-    by = multiply_fields if isinstance(synapses, np.ndarray) else multiply_signs
-    by(maps, synapses, size, stride, padding, products)
-
-
-@overload(multiply_synapses)
-def _multiply_synapses(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> Any:
-    by = multiply_fields if isinstance(synapses, types.Array) else multiply_signs
-
-    def chosen(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> None:
-        by(maps, synapses, size, stride, padding, products)
-
-    return chosen
 
 
 @compiled

@@ -8,7 +8,7 @@ potential.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,17 +16,14 @@ from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.sparse import Lines, by_line, lags_of
 from netsim.engines.event.windows import FirstSpikes, WindowStage, biases, convert, in_type
 from netsim.numerics.compilation import compiled_with
-from netsim.numerics.field_products import multiply_fields, multiply_synapses
+from netsim.numerics.field_products import multiply_fields, multiply_signs
 from netsim.numerics.psp import Breakpoints, integrate_fused
-from netsim.numerics.signs import Signs, by_signs
+from netsim.numerics.signs import by_signs
 from netsim.numerics.sparse_products import add_products, picked
 from netsim.numerics.vectors import has_avx512, lanes_of
 from netsim.specification import Population, Projection, Window
 from netsim.weights.layout import Weights, kernel_name
 from netsim.weights.sparse import matrix_of
-
-# "contract" allows fused multiply-add; infinities keep their meaning
-_njit = compiled_with(fastmath={"contract"})
 
 # Minimum number of look-ups per table of sums, in vectors of outputs; with fewer, tables cost more than they save.
 _LEAST_LOOK_UPS = 8
@@ -39,23 +36,28 @@ class ClosedForm(WindowStage):
 
     def __init__(self, clock: Clock, population: Population) -> None:
         super().__init__(clock, population)
-        self._none = np.empty((0, 0, 0), clock.dtype)
         self._fields = self.window.size, self.window.stride, self.window.padding
-        self._constants = tuple(self.dynamics), tuple(self.psp)
         self._takes_signs = self._are_signs_worthwhile()
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
         kernel, bias, start = self.arrays(weights, thresholds)
         signs = by_signs(kernel, self.window.source[2]) if self._takes_signs else None
-        incoming = kernel if signs is None else signs
-        start = self._none if start is None else start  # None would compile a second version
+        neurons, psp, fields = self.dynamics, self.psp, self._fields
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             flat = spikes.reshape(self._spikes_shape)
             result = in_type(flat, kernel.dtype)
             times = self.maps(arriving).astype(kernel.dtype, copy=False)  # counts of steps, which are exact in both
-            gated_spikes(times, incoming, bias, start, self._fields, self._constants, result)
+            integrals = np.empty_like(times)
+            integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
+            if signs is None:
+                multiply_fields(integrals, kernel, *fields, result)
+            else:
+                multiply_signs(integrals, signs, *fields, result)
+            if start is not None:
+                result += start
+            carry_to_threshold(result.reshape(-1, bias.size), bias, neurons)
             convert(result, flat)
 
         return first_spikes
@@ -72,35 +74,7 @@ class ClosedForm(WindowStage):
         return rows * columns > 1 and look_ups >= _LEAST_LOOK_UPS
 
 
-@_njit
-def gated_spikes(
-    times: np.ndarray,
-    synapses: np.ndarray | Signs,
-    bias: np.ndarray,
-    start: np.ndarray,
-    fields: tuple[int, int, int],
-    constants: tuple[tuple[Any, ...], tuple[Any, ...]],
-    spikes: np.ndarray,
-) -> None:
-    """Write first spikes, shape (presentations, rows, columns, maps). After the onset, only the drive acts.
-
-    `times` are presynaptic, shape (presentations, height, width, channels). `synapses` are a kernel, shape (inputs of a
-    field, maps), or signs. `start` has initial potentials, shape (rows, columns, maps), or is empty. `fields` are size,
-    stride and padding of the window. `constants` are the values of neurons and PSP as plain tuples, because named
-    tuples cost a look-up in every call. One call does all work, so that threads seldom wait for the GIL.
-    """
-    (size, stride, padding), (of_neurons, of_psp) = fields, constants
-    neurons, psp = Dynamics(*of_neurons), Breakpoints(*of_psp)
-    integrals = np.empty(times.shape, bias.dtype)
-    integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
-    multiply_synapses(integrals, synapses, size, stride, padding, spikes)
-    if start.size:
-        for presentation in spikes:
-            presentation += start
-    carry_to_threshold(spikes.reshape(-1, bias.size), bias, neurons)
-
-
-@_njit
+@compiled_with(fastmath={"contract"})  # allows fused multiply-add; infinities keep their meaning
 def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, neurons: Dynamics) -> None:
     """Replace potentials at the onset by the times at which the drive raises them to threshold.
 
