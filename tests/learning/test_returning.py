@@ -14,6 +14,7 @@ from netsim.specification import Delays, Dense, IntensityEncoder, Layer, Learnin
 from netsim.weights.layout import Weights
 
 ONSET, END = 16.0, 48.0
+FREE = Neurons("free", threshold=1.0, tau=16.0, bias=True)
 STIMULUS = np.zeros((1, 1, 1, 1))
 """One spike at 0 ms."""
 
@@ -91,6 +92,34 @@ def test_a_silent_neuron_counts_as_firing_before_the_gate_of_its_target(delay: f
     assert float(gradients["hidden.bias"][0]) == pytest.approx(float(prompt["hidden.bias"][0]))
     # the spike did not occur, so its synapse does not learn
     assert not gradients["output.kernel"].any()
+
+
+def test_a_silent_neuron_counts_as_firing_before_its_targets_do() -> None:
+    def learned_with(latest: float) -> float:
+        """The gradient of the silent neuron's bias, if the other hidden neuron fires at `latest`."""
+        made = Network.chain(
+            "late",
+            IntensityEncoder((1, 1, 1), 16.0),
+            [Layer("hidden", Dense(2), FREE), Layer("output", Dense(2), FREE)],
+            160.0,
+            learning=Learning(edges="return"),
+            training=Training("digits", precision="double"),
+        )
+        weights = {
+            "hidden.kernel": np.zeros((1, 2)),
+            "hidden.bias": np.array([0.0, 16.0 / latest]),
+            "output.kernel": np.array([[1.0, 0.0], [0.0, 0.0]]),
+            "output.bias": np.array([0.5, 0.4]),  # at 32 and 40 ms
+        }
+        latencies = netsim.make_engine("event", made).present(netsim.Batch(np.full((1, 1, 1, 1), np.inf), weights))
+        np.testing.assert_allclose(latencies["hidden"], [[np.inf, latest]])
+        np.testing.assert_allclose(latencies["output"], [[32.0, 40.0]])
+        assert netsim.STiDiBP(made).learn(latencies, np.array([1]), weights).gradients["hidden.bias"][0] == 0
+        return float(netsim.STiDiBP(made).learn(latencies, np.array([0]), weights).gradients["hidden.bias"][0])
+
+    # an earlier spike of the silent neuron would bring the first output forward, whoever fires after it
+    assert learned_with(20.0) < 0
+    assert learned_with(100.0) == pytest.approx(learned_with(20.0))
 
 
 def test_neurons_that_dropout_may_have_silenced_do_not_return() -> None:

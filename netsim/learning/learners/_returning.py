@@ -21,9 +21,10 @@ class Returning:
     """Displacements of hidden neurons at the edges of their windows. They point into the window.
 
     A silent neuron receives the displacement that it would receive if it had fired with the latest spike of its
-    population, but before the gates of its targets, plus the price of a spike. Dropout and competition silence neurons
-    for other reasons than their potential, so such neurons do not return. Recurrent projections, feedback weights and
-    pooling displace no silent neurons.
+    population, but in time for its targets, plus the price of a spike. In time means before the gate of gated targets,
+    and before the first spike of other targets. Dropout and competition silence neurons for other reasons than their
+    potential, so such neurons do not return. Recurrent projections, feedback weights and pooling displace no silent
+    neurons.
 
     Parameters
     ----------
@@ -41,6 +42,7 @@ class Returning:
         self._hidden = [each for each in network.integrating if returns(network) and each is not network.output]
         self._price = network.learning.activity * network.encoder.t_max
         self._before = 1.0 if network.training.dt else _BEFORE * network.encoder.t_max
+        self._heard_until_they_fire = {each.name for each in network.integrating if not each.dynamics.gated}
         silenced = {each.name for each in network.populations if each.dropout or each.winners is not None}
         sources = {each.name for each in self._hidden} - silenced
         self.projections = {
@@ -58,7 +60,12 @@ class Returning:
         }
 
     def as_if_fired(
-        self, projection: Projection, sent: np.ndarray, axons: np.ndarray | float, synapses: np.ndarray | None
+        self,
+        projection: Projection,
+        sent: np.ndarray,
+        latency: np.ndarray,
+        axons: np.ndarray | float,
+        synapses: np.ndarray | None,
     ) -> np.ndarray | None:
         """Return arrival times of silent neurons, as if they had fired, and ``inf`` for others. None if all fired.
 
@@ -67,6 +74,8 @@ class Returning:
         projection : Projection
         sent : ndarray, shape (presentations, \\*population)
             Latencies of the source.
+        latency : ndarray, shape (presentations, \\*population)
+            Latencies of the target.
         axons : ndarray or float
             Axonal delays.
         synapses : ndarray, optional
@@ -77,6 +86,8 @@ class Returning:
             return None
         latest = np.where(silent, -np.inf, sent).max(axis=tuple(range(1, sent.ndim)), keepdims=True)
         end, gate = self._times[projection.source].end, self._times[projection.target].gate
+        if projection.target in self._heard_until_they_fire:
+            gate = np.minimum(gate, latency.reshape(len(latency), -1).min(axis=1)).reshape(latest.shape)
         slowest = float(projection.psp.kernel[0][0]) + (0.0 if synapses is None else float(synapses.max()))
         arrival = np.where(np.isfinite(latest), latest, end) + axons
         return np.where(silent, np.minimum(arrival, gate - slowest - self._before), np.inf).astype(sent.dtype)

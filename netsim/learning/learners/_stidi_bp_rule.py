@@ -145,10 +145,20 @@ def _hidden_displacement(network: Network) -> str:
             text += f"\nA neuron that fired at ${ONSET}$ keeps a displacement $\\Delta_j > 0${where}."
         text += (
             "\nA silent neuron receives a displacement $\\Delta_j < 0$ from its targets as if it had fired: with the"
-            " latest spike of its population, and before the gates of its targets. The weights onto the targets do not"
+            f" latest spike of its population, and before {_deadlines(network)}. The weights onto the targets do not"
             f" learn from it.{only}"
         )
     return text
+
+
+def _deadlines(network: Network) -> str:
+    """Say until when hidden neurons are heard."""
+    hidden = {population.name for population in network.integrating} - {network.output.name}
+    heard_by = {projection.target for projection in network.weighted if projection.source in hidden}
+    gated = {network.population(name).dynamics.gated for name in heard_by}
+    if gated == {False}:
+        return "the first spike of its targets"
+    return "the gates of its targets" + (", or the first spike of targets without a gate" if False in gated else "")
 
 
 def _signal(chosen: list[Population], network: Network) -> str:

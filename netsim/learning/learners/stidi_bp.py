@@ -435,7 +435,7 @@ class STiDiBP(Learner):
         """Return the displacement of silent neurons of a source, as if they had fired. None if all fired."""
         name, sent = projection.name, latencies[projection.source]
         axons, delays = synapses.axons.get(name, 0.0), synapses.delays.get(name)
-        fired = self._returning.as_if_fired(projection, sent, axons, delays)
+        fired = self._returning.as_if_fired(projection, sent, latency, axons, delays)
         if fired is None:
             return None
         return self._step_of_weights(self._returning.projections[name], fired, latency, signal, synapses).displacement
