@@ -51,7 +51,6 @@ PAPER = {
     "deep-fashion": "–",
     "deep-fashion-free": "–",
     "deep-mnist": "–",
-    "deep-cifar10": "–",
     "mlp-mnist": "(S4NN 97.4)",
     "mlp-fashion": "(S4NN 88.0)",
     "sparse-mnist": "(S4NN 97.4)",

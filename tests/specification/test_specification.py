@@ -44,7 +44,6 @@ def test_presets_are_those_promised() -> None:
         "bcsnn-mnist-free",
         "bcsnn-fashion-free",
         "rcsnn-fashion-free-clock",
-        "deep-cifar10",
         "deep-fashion",
         "deep-fashion-free",
         "deep-mnist",
