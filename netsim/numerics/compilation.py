@@ -43,7 +43,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def compiled_with(**options: Any) -> Any:
-    """Return a decorator for loops that release the GIL, divide by zero like numpy, and are cached on disk."""
+    """Return a decorator for loops that release the GIL, divide by zero like numpy, and are cached on disk.
+
+    All options are set. numba would take others from the loop that happens to call a function first, and cache that
+    code for all, so that rounding would depend on which network was compiled first.
+    """
+    options = {"fastmath": False, "forceinline": False, **options}
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)

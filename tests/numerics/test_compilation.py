@@ -126,6 +126,22 @@ def test_a_change_of_a_callee_is_noticed(package: Path) -> None:
     assert _run(package)[:2] == ["42", "1"]  # what it was made from is there again
 
 
+def test_code_does_not_depend_on_the_caller_that_compiles_it(package: Path) -> None:
+    callee = CALLEE.replace("factor():\n    return 2", "factor(number):\n    return number * number - 1.0")
+    caller = CALLER.replace("@compiled\n", "@compiled_with(fastmath={'contract'})\n").replace(
+        "import compiled", "import compiled_with"
+    )
+    (package / "numerics" / "callee.py").write_text(callee, encoding="utf-8")
+    (package / "numerics" / "caller.py").write_text(caller.replace("factor()", "factor(number)"), encoding="utf-8")
+    program = """
+from netsim.numerics.caller import factor, times_factor
+number = 1 + 2.0**-30
+times_factor(number)
+print(factor(number) == number * number - 1)  # a fused multiply-add would not round the product
+"""
+    assert _run(package, program) == ["True"]
+
+
 def test_a_compilation_is_told_of_and_a_load_is_none(package: Path) -> None:
     program = """
 from netsim.numerics.caller import times_factor
