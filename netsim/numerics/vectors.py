@@ -24,22 +24,11 @@ VECTOR_BYTES = 128
 """Vector width in bytes; two accumulators plus operands fit in 16 registers of 32 bytes."""
 
 
-def lanes_of(numbers: Any) -> int:
-    """Return the numbers per vector for an array's dtype, or for a dtype.
-
-    In compiled code it is a constant. With `itemsize` of an array, loops would start with a division.
-    """
-    return int(VECTOR_BYTES // numbers.itemsize)
-
-
-@overload(lanes_of)
-def _lanes_of(numbers: Any) -> Any:
-    lanes = Lanes(numbers.dtype).count
-
-    def constant(numbers: Any) -> int:
-        return lanes
-
-    return constant
+@cache
+def has_avx512() -> bool:
+    """Return whether loops are compiled for AVX-512 (32 registers of 64 bytes, one step of `looked_up` each)."""
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return "+avx512f" in features.split(",")
 
 
 @register_jitable
@@ -56,11 +45,11 @@ _LINE_BYTES = 64
 
 
 class Lanes(types.Type):
-    """The numba type of a vector of float32 or float64."""
+    """The numba type of a vector of float32 or float64, with its size in bytes."""
 
-    def __init__(self, dtype: Any) -> None:
+    def __init__(self, dtype: Any, size: int) -> None:
         self.dtype = dtype
-        self.count = 8 * VECTOR_BYTES // dtype.bitwidth
+        self.count = 8 * size // dtype.bitwidth
         super().__init__(name=f"Lanes({dtype} x {self.count})")
 
 
@@ -96,38 +85,11 @@ _arithmetic(operator.neg, "fneg", 1)
 
 
 @intrinsic
-def load(typing: Any, numbers: Any, first: Any) -> Any:
-    """Load a vector from a contiguous one-dimensional array, starting at `first`. Nothing is checked."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_address(context, builder, signature, *arguments), align=numbers.dtype.bitwidth // 8)
-
-    return Lanes(numbers.dtype)(numbers, types.intp), code
-
-
-@intrinsic
-def prefetch(typing: Any, numbers: Any, first: Any) -> Any:
-    """Prefetch the vector of numbers starting at `first`."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        function = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
-        fetching = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0i8")
-        begin = builder.bitcast(_address(context, builder, signature, *arguments), byte)
-        for byte_of_line in (*range(0, VECTOR_BYTES, _LINE_BYTES), VECTOR_BYTES - 1):  # it may start within a line
-            address = builder.gep(begin, [ir.Constant(ir.IntType(64), byte_of_line)])
-            builder.call(fetching, [address, flag(0), flag(3), flag(1)])
-        return context.get_dummy_value()
-
-    return types.void(numbers, types.intp), code
-
-
-@intrinsic
 def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
     """Write a vector to a contiguous one-dimensional array, starting at `first`. Nothing is checked."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = _address(context, builder, signature, *arguments[:2])
+        address = _place_of(context, builder, numbers, *arguments[:2], arguments[2].type)
         builder.store(arguments[2], address, align=numbers.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -141,17 +103,74 @@ def everywhere(builder: Any, vector: Any, number: Any) -> Any:
     return builder.shuffle_vector(single, nothing, ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count))
 
 
-@intrinsic
-def broadcast(typing: Any, number: Any) -> Any:
-    """Return a vector with a number in all lanes."""
-    if number not in (types.float32, types.float64):
-        return None
-    lanes = Lanes(number)
+def vectors_of(size: int) -> tuple[Any, Any, Any, Any]:
+    """Return functions that make vectors of a size in bytes: `lanes_of`, `load`, `broadcast` and `prefetch`."""
 
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return everywhere(builder, context.get_value_type(lanes), arguments[0])
+    def lanes_of(numbers: Any) -> int:
+        """Return the numbers per vector for an array's dtype, or for a dtype.
 
-    return lanes(number), code
+        In compiled code it is a constant. With `itemsize` of an array, loops would start with a division.
+        """
+        return int(size // numbers.itemsize)
+
+    @overload(lanes_of)
+    def _lanes_of(numbers: Any) -> Any:
+        lanes = Lanes(numbers.dtype, size).count
+
+        def constant(numbers: Any) -> int:
+            return lanes
+
+        return constant
+
+    @intrinsic
+    def load(typing: Any, numbers: Any, first: Any) -> Any:
+        """Load a vector from a contiguous one-dimensional array, starting at `first`. Nothing is checked."""
+        lanes = Lanes(numbers.dtype, size)
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            address = _place_of(context, builder, numbers, *arguments, context.get_value_type(lanes))
+            return builder.load(address, align=numbers.dtype.bitwidth // 8)
+
+        return lanes(numbers, types.intp), code
+
+    @intrinsic
+    def broadcast(typing: Any, number: Any) -> Any:
+        """Return a vector with a number in all lanes."""
+        if number not in (types.float32, types.float64):
+            return None
+        lanes = Lanes(number, size)
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return everywhere(builder, context.get_value_type(lanes), arguments[0])
+
+        return lanes(number), code
+
+    @intrinsic
+    def prefetch(typing: Any, numbers: Any, first: Any) -> Any:
+        """Prefetch the vector of numbers starting at `first`."""
+        lanes = Lanes(numbers.dtype, size)
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+            function = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+            fetching = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0i8")
+            begin = builder.bitcast(
+                _place_of(context, builder, numbers, *arguments, context.get_value_type(lanes)), byte
+            )
+            for byte_of_line in (*range(0, size, _LINE_BYTES), size - 1):  # it may start within a line
+                address = builder.gep(begin, [ir.Constant(ir.IntType(64), byte_of_line)])
+                builder.call(fetching, [address, flag(0), flag(3), flag(1)])
+            return context.get_dummy_value()
+
+        return types.void(numbers, types.intp), code
+
+    return lanes_of, load, broadcast, prefetch
+
+
+lanes_of, load, broadcast, prefetch = vectors_of(VECTOR_BYTES)
+# Vectors for loops in which each step waits for the one before: twice the size with AVX-512, which has the registers.
+# The processor calculates with one half while it waits for the other.
+lanes_of_wide, load_wide, broadcast_wide, prefetch_wide = vectors_of((2 if has_avx512() else 1) * VECTOR_BYTES)
 
 
 @intrinsic
@@ -251,12 +270,6 @@ def where_at_least(typing: Any, vector: Any, bound: Any, yes: Any, no: Any) -> A
     return vector(vector, vector, vector, vector), code
 
 
-def _address(context: Any, builder: Any, signature: Any, numbers: Any, first: Any) -> Any:
-    """Return a vector pointer into the array of the first argument, starting at `first`."""
-    vector = context.get_value_type(Lanes(signature.args[0].dtype))
-    return _place_of(context, builder, signature.args[0], numbers, first, vector)
-
-
 def _place_of(context: Any, builder: Any, array: Any, numbers: Any, first: Any, vector: Any) -> Any:
     """Return a pointer of an llvmlite vector type into an array of a numba type, starting at `first`."""
     data = context.make_array(array)(context, builder, numbers).data
@@ -343,13 +356,6 @@ TABLE = 16
 """Entries per look-up table of `looked_up`: one per combination of four bits."""
 
 
-@cache
-def has_avx512() -> bool:
-    """Return whether loops are compiled for AVX-512 (32 registers of 64 bytes, one step of `looked_up` each)."""
-    _, _, features = cpu_target.target_context.codegen().magic_tuple()
-    return "+avx512f" in features.split(",")
-
-
 @intrinsic
 def looked_up(typing: Any, tables: Any, number: Any, choices: Any, first: Any) -> Any:
     """Return a vector of entries of the look-up table with a number. Each lane has its index. Nothing is checked.
@@ -359,7 +365,7 @@ def looked_up(typing: Any, tables: Any, number: Any, choices: Any, first: Any) -
     """
     if tables.dtype != types.float32 or choices.dtype != types.uint8:
         return None
-    lanes = Lanes(tables.dtype)
+    lanes = Lanes(tables.dtype, VECTOR_BYTES)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         index, bytes_of_choices = ir.IntType(32), ir.VectorType(ir.IntType(8), lanes.count)

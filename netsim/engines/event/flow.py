@@ -31,6 +31,7 @@ from netsim.numerics.vectors import (
     broadcast,
     count_at_least,
     from_a_line,
+    lanes_of,
     load,
     maybe_positive,
     prefetch,
@@ -126,7 +127,7 @@ class FlowSweep:
             self.window = self.window._replace(source=(1, 1, inputs))
         self.dynamics = clock.dynamics(population)
         self.flow = flow_of(clock, population)
-        self._layout = Layout(self.window.shape, DOUBLE)
+        self._layout = Layout(self.window.shape, lanes_of(DOUBLE))
         self._fields = fields_of(self.window)
         fastest = max(self.flow.leak, self.flow.decay)
         self._longest = _PIECE / fastest if fastest > 0 else np.inf

@@ -17,19 +17,19 @@ from netsim.numerics.order import in_order_of_time
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import seen_from
 from netsim.numerics.threads import over_elements
+from netsim.numerics.vectors import broadcast_wide as broadcast
 from netsim.numerics.vectors import (
-    broadcast,
     count_at_least,
     from_a_line,
-    lanes_of,
     least,
-    load,
     maybe_positive,
-    prefetch,
     rounded_up,
     store,
     where_at_least,
 )
+from netsim.numerics.vectors import lanes_of_wide as lanes_of
+from netsim.numerics.vectors import load_wide as load
+from netsim.numerics.vectors import prefetch_wide as prefetch
 from netsim.specification import Population, Window
 from netsim.weights.layout import Weights
 
@@ -87,15 +87,15 @@ class Fields(NamedTuple):
 
 
 class Layout:
-    """Blocks of neighbouring maps, for vectors of the dtype of the arithmetic.
+    """Blocks of as many neighbouring maps as a vector has lanes.
 
     `first` has the first map of each block, `members` its maps, and `beyond` tells which of them are missing. Weights
     that are used once are not copied (`in_place`): the last block overlaps the one before, and shares some maps.
     """
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    def __init__(self, shape: tuple[int, ...], lanes: int) -> None:
         rows, columns, maps = shape
-        self._lanes = lanes_of(dtype)
+        self._lanes = lanes
         self.first = np.arange(-(-maps // self._lanes)) * self._lanes
         self.in_place = rows * columns == 1 and maps >= self._lanes
         if self.in_place:
@@ -122,7 +122,7 @@ class Sweep(WindowStage):
 
     def __init__(self, clock: Clock, population: Population) -> None:
         super().__init__(clock, population)
-        self._layout = Layout(self.window.shape, clock.dtype)
+        self._layout = Layout(self.window.shape, lanes_of(clock.dtype))
         self._fields = fields_of(self.window)
         self._start = np.where(self._layout.beyond, -np.inf, 0.0).astype(clock.dtype)[None, None]
 
