@@ -89,7 +89,7 @@ def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
     """Write a vector to a contiguous one-dimensional array, starting at `first`. Nothing is checked."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = _place_of(context, builder, numbers, *arguments[:2], arguments[2].type)
+        address = _place_of(context, builder, numbers, arguments[0], arguments[1], arguments[2].type)
         builder.store(arguments[2], address, align=numbers.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -128,7 +128,7 @@ def vectors_of(size: int) -> tuple[Any, Any, Any, Any]:
         lanes = Lanes(numbers.dtype, size)
 
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            address = _place_of(context, builder, numbers, *arguments, context.get_value_type(lanes))
+            address = _place_of(context, builder, numbers, arguments[0], arguments[1], context.get_value_type(lanes))
             return builder.load(address, align=numbers.dtype.bitwidth // 8)
 
         return lanes(numbers, types.intp), code
@@ -155,7 +155,7 @@ def vectors_of(size: int) -> tuple[Any, Any, Any, Any]:
             function = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
             fetching = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0i8")
             begin = builder.bitcast(
-                _place_of(context, builder, numbers, *arguments, context.get_value_type(lanes)), byte
+                _place_of(context, builder, numbers, arguments[0], arguments[1], context.get_value_type(lanes)), byte
             )
             for byte_of_line in (*range(0, size, _LINE_BYTES), size - 1):  # it may start within a line
                 address = builder.gep(begin, [ir.Constant(ir.IntType(64), byte_of_line)])
