@@ -129,7 +129,7 @@ class Learning:
         because they cannot move further. This prevents outputs from accumulating at the edges of their window.
         Hidden neurons at an edge are not displaced.
         ``return``: as ``stop``, but hidden neurons at an edge are displaced into their window. Silent neurons learn as
-        if they had fired with the latest spike of their population that is in time for their targets. This prevents
+        if they had fired with the latest spike of their population, but in time for their targets. This prevents
         populations from falling silent.
         ``pass``: displacements of outputs are always applied. Hidden neurons at an edge are not displaced.
 
