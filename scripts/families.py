@@ -1,10 +1,10 @@
 """Compare neuron families at equal architecture: accuracy, spikes, and robustness to jitter of the stimulus.
 
-    python scripts/families.py --seed 0 --seed 1 --seed 2            # digits, a minute of a processor
-    python scripts/families.py --dataset yin-yang --hidden 120 --epochs 100
+    python scripts/families.py --seed 0 --seed 1 --seed 2            # a minute of a processor
 
-Both networks have the same populations, encoder, learning settings and epochs, and differ in their neurons alone.
-Validation stimuli choose the epoch. The test stimuli are presented at the end, with and without jitter.
+The networks learn the digits. They have the same populations, encoder, learning settings and epochs, and differ in
+their neurons alone. Validation stimuli choose the epoch. The test stimuli are presented at the end, with and without
+jitter.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ JITTERS = (0.05, 0.1, 0.2)
 """Standard deviations of the jitter, as shares of the encoding window."""
 WINDOW = 16.0
 """Encoding window (ms)."""
-SHAPES = {"digits": ((8, 8, 1), 10, 180), "yin-yang": ((1, 1, 4), 3, 1000)}
-"""Shape of a stimulus, number of classes, and validation stimuli by data set."""
 FAMILIES = {
     "piecewise-linear": netsim.Neurons("free", threshold=1.0, tau=WINDOW, bias=True),
     "leaky, equal time constants": netsim.Neurons("free", threshold=0.25, tau=WINDOW, bias=True, family="leaky"),
@@ -36,20 +34,16 @@ FAMILIES = {
 }
 
 
-def network_of(neurons: netsim.Neurons, dataset: str, hidden: int, epochs: int) -> netsim.Network:
+def network_of(neurons: netsim.Neurons, hidden: int, epochs: int) -> netsim.Network:
     """Return a network of two dense layers."""
-    shape, classes, validation = SHAPES[dataset]
-    layers = [
-        netsim.Layer("hidden", netsim.Dense(hidden), neurons),
-        netsim.Layer("output", netsim.Dense(classes), neurons),
-    ]
+    layers = [netsim.Layer(name, netsim.Dense(size), neurons) for name, size in (("hidden", hidden), ("output", 10))]
     return netsim.Network.chain(
         "families",
-        netsim.IntensityEncoder(shape, WINDOW),
+        netsim.IntensityEncoder((8, 8, 1), WINDOW),
         layers,
         8 * WINDOW,
         learning=netsim.Learning(sharpness=24.0, schedule="cosine"),
-        training=netsim.Training(dataset, epochs=epochs, batch=20, validation=validation, precision="double"),
+        training=netsim.Training("digits", epochs=epochs, batch=20, validation=180, precision="double"),
     )
 
 
@@ -66,17 +60,14 @@ def figures(network: netsim.Network, seed: int, folder: Path) -> list[float]:
 
 def main(
     seed: Annotated[list[int] | None, typer.Option(help="Seed; repeatable. The default is 0.")] = None,
-    dataset: Annotated[str, typer.Option(help="digits or yin-yang.")] = "digits",
     hidden: Annotated[int, typer.Option(min=1, help="Hidden neurons.")] = 200,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 15,
 ) -> None:
     """Train all families with each seed, and print a table of means and standard deviations over seeds."""
-    if dataset not in SHAPES:
-        raise typer.BadParameter(f"{dataset} is none of {', '.join(SHAPES)}")
     rows = []
     for family, neurons in FAMILIES.items():
         with tempfile.TemporaryDirectory() as folder:
-            network = network_of(neurons, dataset, hidden, epochs)
+            network = network_of(neurons, hidden, epochs)
             runs = np.array([figures(network, number, Path(folder, str(number))) for number in seed or [0]])
         rows.append([family, *map(_mean, runs.T, (1, 0, 2, *[1] * len(JITTERS)))])
     headings = ["neurons", "strict (%)>", "hidden that fire (%)>", "decision (windows)>"]

@@ -28,13 +28,7 @@ def test_every_family_has_a_row(families: Any, invoke: Callable[..., Any]) -> No
 
 
 def test_networks_differ_in_their_neurons_alone(families: Any) -> None:
-    first, *others = (families.network_of(neurons, "digits", 5, 1) for neurons in families.FAMILIES.values())
+    first, *others = (families.network_of(neurons, 5, 1) for neurons in families.FAMILIES.values())
     for network in others:
         assert network.shapes == first.shapes
         assert (network.encoder, network.learning, network.training) == (first.encoder, first.learning, first.training)
-
-
-def test_another_data_set_is_refused(families: Any, invoke: Callable[..., Any]) -> None:
-    done = invoke(families.main, ["--dataset", "mnist"])
-    assert done.exit_code != 0
-    assert "none of digits, yin-yang" in " ".join((str(done.exception) + done.output).replace("│", "").split())
