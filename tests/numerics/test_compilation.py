@@ -34,6 +34,17 @@ from netsim.numerics.compilation import compiled
 def times_factor(number):
     return number * factor()
 """
+FUSED = """
+from netsim.numerics.compilation import compiled, compiled_with
+
+@compiled
+def excess(number):
+    return number * number - 1.0
+
+@compiled_with(fastmath={"contract"})
+def fused(number):
+    return excess(number)
+"""
 PROGRAM = """
 from netsim.numerics.caller import times_factor
 print(times_factor(21), sum(times_factor.stats.cache_hits.values()), times_factor.stats.cache_path)
@@ -127,18 +138,13 @@ def test_a_change_of_a_callee_is_noticed(package: Path) -> None:
 
 
 def test_code_does_not_depend_on_the_caller_that_compiles_it(package: Path) -> None:
-    callee = CALLEE.replace("factor():\n    return 2", "factor(number):\n    return number * number - 1.0")
-    caller = CALLER.replace("@compiled\n", "@compiled_with(fastmath={'contract'})\n").replace(
-        "import compiled", "import compiled_with"
-    )
-    (package / "numerics" / "callee.py").write_text(callee, encoding="utf-8")
-    (package / "numerics" / "caller.py").write_text(caller.replace("factor()", "factor(number)"), encoding="utf-8")
     program = """
-from netsim.numerics.caller import factor, times_factor
+from netsim.numerics.fused import excess, fused
 number = 1 + 2.0**-30
-times_factor(number)
-print(factor(number) == number * number - 1)  # a fused multiply-add would not round the product
+fused(number)
+print(excess(number) == number * number - 1)  # a fused multiply-add would not round the product
 """
+    (package / "numerics" / "fused.py").write_text(FUSED, encoding="utf-8")
     assert _run(package, program) == ["True"]
 
 

@@ -49,8 +49,7 @@ class ClosedForm(WindowStage):
             flat = spikes.reshape(self._spikes_shape)
             result = in_type(flat, kernel.dtype)
             times = self.maps(arriving).astype(kernel.dtype, copy=False)  # counts of steps, which are exact in both
-            integrals = np.empty_like(times)
-            integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
+            integrals = _integrals(times, neurons.onset, psp, kernel.dtype)
             if signs is None:
                 multiply_fields(integrals, kernel, *fields, result)
             else:
@@ -72,6 +71,13 @@ class ClosedForm(WindowStage):
         rows, columns, maps = self.window.shape
         look_ups = (self.window.size / self.window.stride) ** 2 * math.ceil(maps / lanes_of(self.clock.dtype))
         return rows * columns > 1 and look_ups >= _LEAST_LOOK_UPS
+
+
+def _integrals(times: np.ndarray, onset: float, psp: Breakpoints, dtype: np.dtype) -> np.ndarray:
+    """Return the potential of each presynaptic spike at the onset, without weight and ``1/tau``."""
+    integrals = np.empty(times.shape, dtype)
+    integrate_fused(times.reshape(-1), onset, psp, integrals.reshape(-1))
+    return integrals
 
 
 @compiled_with(fastmath={"contract"})  # allows fused multiply-add; infinities keep their meaning
@@ -131,10 +137,7 @@ class ClosedFormSum:
             potentials = in_type(flat, dtype)
             potentials[...] = 0.0
             for (psp, arrivals, add), sent in zip(added, arriving, strict=True):
-                times = arrivals(sent)
-                integrals = np.empty(times.shape, dtype)
-                integrate_fused(times.reshape(-1), dynamics.onset, psp, integrals.reshape(-1))
-                add(integrals, potentials)
+                add(_integrals(arrivals(sent), dynamics.onset, psp, dtype), potentials)
             if start is not None:
                 potentials += start
             carry_to_threshold(potentials, bias, dynamics)
