@@ -11,12 +11,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numba
+import numpy as np
 import pytest
 
 import netsim
-from netsim.numerics.compilation import compiled_sources
+from netsim.numerics.compilation import compiled, compiled_in_place, compiled_sources
 
 PACKAGE = Path(netsim.__file__).parent
 CALLEE = """
@@ -327,6 +329,44 @@ def test_netsim_itself_imports_no_compiler(package: Path) -> None:
     program = "import sys, netsim; print('numba' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(package.parent)}
     assert subprocess.check_output([sys.executable, "-c", program], env=environment, text=True) == "False\n"
+
+
+class Pair(NamedTuple):
+    counts: np.ndarray
+    limits: np.ndarray
+
+
+RAISE = """
+@decorator
+def missing(pair, k):
+    return pair.limits[k] - pair.counts[k] if pair.counts[k] > 0 else 0
+
+@decorator
+def raise_to_limit(pair):
+    for k in range(pair.counts.size):
+        if pair.counts[k] > 6:
+            continue
+        lacks = missing(pair, k)
+        if lacks > 0:
+            pair.counts[k] += lacks
+        else:
+            pair.limits[k] += missing(pair, k)
+"""
+
+
+@pytest.mark.parametrize(("decorator", "counts_references"), [(compiled, True), (compiled_in_place, False)])
+def test_functions_in_place_count_no_references(decorator: Any, counts_references: bool) -> None:
+    pair, names = Pair(np.array([1, 7]), np.array([3, 9])), {"decorator": decorator}
+    exec(RAISE, names)  # the code of a function in a file may come from the cache, without its text
+    names["raise_to_limit"](pair)
+    assert pair.counts.tolist() == [3, 7]
+    (code,) = names["raise_to_limit"].inspect_llvm().values()
+    assert ("@NRT_decref(" in code[code.index("define") :].partition("\n}\n")[0]) == counts_references
+
+
+def test_functions_in_place_cannot_create_arrays() -> None:
+    with pytest.raises(numba.core.errors.NumbaError, match="Only accept returning of array"):
+        compiled_in_place(lambda count: np.zeros(count).sum())(3)
 
 
 def _module(path: Path) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from netsim.engines.event.clock import Clock, Dynamics
-from netsim.numerics.compilation import compiled
+from netsim.numerics.compilation import compiled, compiled_in_place
 from netsim.numerics.order import in_order_of_time
 from netsim.numerics.vectors import (
     broadcast,
@@ -160,7 +160,7 @@ def sort_by_lead(lead: np.ndarray, firing: np.ndarray) -> None:
         firing[place] = neuron
 
 
-@compiled
+@compiled_in_place
 def let_win(count: int, contest: Contest, tally: np.ndarray, firing: np.ndarray, spikes: np.ndarray) -> None:
     """Keep the spikes of the first `count` neurons of `firing` that win, followed by -1. `tally` is by scope."""
     fired = 0

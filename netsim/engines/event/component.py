@@ -17,7 +17,7 @@ from netsim.engines.event.competition import Contest, let_win, sort_by_lead
 from netsim.engines.event.sparse import Synapses, by_line, lags_of, lay_out_synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
 from netsim.engines.event.windows import biases
-from netsim.numerics.compilation import compiled
+from netsim.numerics.compilation import compiled, compiled_in_place
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.sparse_products import picked
 from netsim.specification import Population
@@ -300,7 +300,7 @@ def _run(
                 _change_slopes(line, change, recurrent, now, synapses, members, state, whole_steps)
 
 
-@compiled
+@compiled_in_place
 def _slope(neuron: int, members: _Members, state: _State) -> float:
     """Return the slope of a neuron's potential."""
     owner = members.owner[neuron]
@@ -310,14 +310,14 @@ def _slope(neuron: int, members: _Members, state: _State) -> float:
     return rise if members.gated[owner] else rise + state.slope[neuron]
 
 
-@compiled
+@compiled_in_place
 def _advance(neuron: int, now: float, members: _Members, state: _State) -> None:
     """Integrate a neuron up to a time."""
     state.excess[neuron] += _slope(neuron, members, state) * (now - state.reached[neuron])
     state.reached[neuron] = now
 
 
-@compiled
+@compiled_in_place
 def _plan(neuron: int, members: _Members, state: _State, whole_steps: bool) -> None:
     """Predict the spike of a neuron after a change of its slope."""
     excess, due = state.excess[neuron], state.reached[neuron]
@@ -332,7 +332,7 @@ def _plan(neuron: int, members: _Members, state: _State, whole_steps: bool) -> N
         schedule(state.due, neuron, due)
 
 
-@compiled
+@compiled_in_place
 def _settle(until: float, state: _State) -> None:
     """Update entries until the first due neuron is due at its planned time, or after `until`."""
     while state.due[1] <= until:
@@ -342,7 +342,7 @@ def _settle(until: float, state: _State) -> None:
         schedule(state.due, neuron, state.planned[neuron])
 
 
-@compiled
+@compiled_in_place
 def _open(population: int, now: float, members: _Members, state: _State, whole_steps: bool) -> None:
     """Open the firing window of a population at its onset."""
     for neuron in range(members.owner.size):
@@ -354,7 +354,7 @@ def _open(population: int, now: float, members: _Members, state: _State, whole_s
             _plan(neuron, members, state, whole_steps)
 
 
-@compiled
+@compiled_in_place
 def _change_slopes(
     line: int,
     change: float,

@@ -16,7 +16,7 @@ from netsim.engines.event.component import ComponentStage, _Members
 from netsim.engines.event.flow import rates_of, thresholds_of
 from netsim.engines.event.sparse import Synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
-from netsim.numerics.compilation import compiled
+from netsim.numerics.compilation import compiled, compiled_in_place
 from netsim.numerics.flows import by_constant, by_current, crossing, potential_after
 from netsim.numerics.order import in_order_of_time
 from netsim.specification import Population
@@ -168,14 +168,14 @@ def _run_flow(
                         _plan(neuron, parameters, members, state)
 
 
-@compiled
+@compiled_in_place
 def _rest(neuron: int, parameters: _Parameters, members: _Members, state: _State) -> float:
     """Return the constant current of a neuron at present."""
     owner = members.owner[neuron]
     return parameters.bias[neuron] + members.drive[owner] if state.open[owner] else parameters.bias[neuron]
 
 
-@compiled
+@compiled_in_place
 def _advance(neuron: int, now: float, parameters: _Parameters, members: _Members, state: _State) -> None:
     """Move a neuron to a time."""
     span = now - state.reached[neuron]
@@ -189,7 +189,7 @@ def _advance(neuron: int, now: float, parameters: _Parameters, members: _Members
     state.reached[neuron] = now
 
 
-@compiled
+@compiled_in_place
 def _plan(neuron: int, parameters: _Parameters, members: _Members, state: _State) -> None:
     """Write the time before which a neuron cannot fire, after a change of its current."""
     owner, due = members.owner[neuron], state.reached[neuron]
@@ -207,7 +207,7 @@ def _plan(neuron: int, parameters: _Parameters, members: _Members, state: _State
         schedule(state.due, neuron, due)
 
 
-@compiled
+@compiled_in_place
 def _settle(until: float, parameters: _Parameters, members: _Members, state: _State, whole_steps: bool) -> None:
     """Update entries until the first due neuron is due at its planned, exact time, after `until`, or never."""
     while state.due[1] <= until and state.due[1] < np.inf:
@@ -228,7 +228,7 @@ def _settle(until: float, parameters: _Parameters, members: _Members, state: _St
         schedule(state.due, neuron, state.planned[neuron])
 
 
-@compiled
+@compiled_in_place
 def _open(population: int, now: float, parameters: _Parameters, members: _Members, state: _State) -> None:
     """Open the firing window of a population at its onset."""
     for neuron in range(members.owner.size):

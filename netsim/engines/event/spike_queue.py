@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.numerics.compilation import compiled
+from netsim.numerics.compilation import compiled_in_place
 
 
 class Events(NamedTuple):
@@ -15,7 +15,7 @@ class Events(NamedTuple):
     waiting: np.ndarray
 
 
-@compiled
+@compiled_in_place
 def push(events: Events, time: float, code: int) -> None:
     """Add an event. The heap must have space."""
     times, codes, node = events.times, events.codes, events.waiting[0]
@@ -29,7 +29,7 @@ def push(events: Events, time: float, code: int) -> None:
     times[node], codes[node] = time, code
 
 
-@compiled
+@compiled_in_place
 def pop(events: Events) -> int:
     """Remove the earliest event from a heap that is not empty, and return its code."""
     times, codes = events.times, events.codes
@@ -49,7 +49,7 @@ def pop(events: Events) -> int:
     return int(earliest)
 
 
-@compiled
+@compiled_in_place
 def schedule(due: np.ndarray, neuron: int, time: float) -> None:
     """Set the time at which a neuron is due to fire, ``inf`` for never.
 
@@ -68,7 +68,7 @@ def schedule(due: np.ndarray, neuron: int, time: float) -> None:
         due[node] = least
 
 
-@compiled
+@compiled_in_place
 def next_due(due: np.ndarray) -> int:
     """Return the neuron that is due first. Ties go to the lowest number (see `schedule`)."""
     node = 1
