@@ -365,19 +365,23 @@ def _change_slopes(
     state: _State,
     whole_steps: bool,
 ) -> None:
-    """Apply a breakpoint of a PSP to all synapses of a line."""
-    for s in range(synapses.first[line], synapses.first[line + 1]):
+    """Apply a breakpoint of a PSP to all synapses of a line, which have targets in one population."""
+    first, last = synapses.first[line], synapses.first[line + 1]
+    if first == last:
+        return
+    population = members.owner[synapses.post[first]]
+    is_open = state.open[population]
+    # currents from outside end at the gate, currents of the loop start at the onset
+    if is_open and not recurrent and members.gated[population]:
+        return
+    moves, changed = is_open or not recurrent, state.recurrent if recurrent else state.slope
+    for s in range(first, last):
         neuron = np.intp(synapses.post[s])
-        is_open = state.open[members.owner[neuron]]
-        # currents from outside end at the gate, currents of the loop start at the onset
-        if state.done[neuron] or (is_open and not recurrent and members.gated[members.owner[neuron]]):
+        if state.done[neuron]:
             continue
-        if is_open or not recurrent:
+        if moves:
             _advance(neuron, now, members, state)
-        if recurrent:
-            state.recurrent[neuron] += change * synapses.weights[s]
-        else:
-            state.slope[neuron] += change * synapses.weights[s]
+        changed[neuron] += change * synapses.weights[s]
         if is_open:
             _plan(neuron, members, state, whole_steps)
 

@@ -24,7 +24,7 @@ from netsim.engines.event.sweep import (
     queue_breakpoints,
 )
 from netsim.engines.event.windows import FirstSpikes, biases, convert, in_type
-from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.compilation import compiled_in_place, compiled_with
 from netsim.numerics.flows import by_constant, crossing, crossing_before, interval, potential_after
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.vectors import (
@@ -234,7 +234,7 @@ def _first_spikes(
         _sweep(queue, steps, blocks, steady, flow, spikes[part])
 
 
-@compiled
+@compiled_in_place
 def _plan(presentations: int, queue: Queue, flow: Flow, longest: float, steps: Steps) -> None:
     """Write the steps of queued presentations. Long gaps between spikes have several steps."""
     _, rows, columns, _ = queue.times.shape
@@ -336,7 +336,7 @@ def _sweep(queue: Queue, steps: Steps, blocks: Blocks, steady: np.ndarray, flow:
                         written[m] = fired[m]
 
 
-@compiled
+@compiled_in_place
 def _fire(
     now: float,
     until: float,
