@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from netsim.analysis.experiments.figures import bars, panels, reaches, style_of, styles
-from netsim.analysis.experiments.tables import Interval, interval
+from netsim.analysis.experiments.tables import Interval, interval, percentage
 from netsim.analysis.style import FAINT
 
 _PREDICTORS = {"pieces": "causal\npieces", "firing": "neurons\nthat fire"}
@@ -31,13 +31,9 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     rows = []
     groups: Any = table.groupby(["mean", "spread"], sort=False)
     for (mean, spread), group in groups:
-        pieces, firing = interval(group["pieces"]).shown("{:.0f}"), _percentage(group["firing"]).shown("{:.0f}")
-        rows.append((f"{mean:g}", f"{spread:g}", pieces, firing, _percentage(group["accuracy"]).shown("{:.1f}")))
+        pieces, firing = interval(group["pieces"]).shown("{:.0f}"), percentage(group["firing"]).shown("{:.0f}")
+        rows.append((f"{mean:g}", f"{spread:g}", pieces, firing, percentage(group["accuracy"]).shown("{:.1f}")))
     return tuple(rows)
-
-
-def _percentage(fractions: pd.Series) -> Interval:
-    return interval(100 * fractions).of_fraction(100)
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -46,9 +42,9 @@ def draw(table: pd.DataFrame) -> Figure:
     with panels(3, 2.6, gridspec_kw={"width_ratios": (3, 3, 2)}) as (figure, (left, middle, right)):
         for mean, style in zip(means, styles(len(means)), strict=True):
             by_spread: Any = table[table["mean"] == mean].groupby("spread")
-            accuracy = [_percentage(rows["accuracy"]) for _, rows in by_spread]
+            accuracy = [percentage(rows["accuracy"]) for _, rows in by_spread]
             style |= {"linestyle": "none"}
-            for panel, column, estimated in ((left, "pieces", interval), (middle, "firing", _percentage)):
+            for panel, column, estimated in ((left, "pieces", interval), (middle, "firing", percentage)):
                 estimates = [estimated(rows[column]) for _, rows in by_spread]
                 across = reaches(estimates)
                 label = f"{mean:g}" if panel is left else None

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from netsim.analysis.experiments.figures import bars, beside, curve, panels, styles
-from netsim.analysis.experiments.tables import accuracy, gain, interval
+from netsim.analysis.experiments.tables import accuracy, gain, interval, percentage
 from netsim.analysis.style import FAINT, INK
 
 
@@ -25,7 +25,7 @@ def summary(table: pd.DataFrame, free: str) -> tuple[tuple[str, ...], ...]:
                 str(constraint),
                 accuracy(table, depth=depth, constraint=constraint).shown(),
                 "" if constraint == free else cost.shown("{:+.2f}"),
-                interval(100 * hidden["firing"]).shown("{:.0f}"),
+                percentage(hidden["firing"]).shown("{:.0f}"),
                 interval(hidden["inhibition"]).shown(),
             )
         )

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from netsim.analysis.experiments.figures import curve, panels, styles
-from netsim.analysis.experiments.tables import Interval, interval
+from netsim.analysis.experiments.tables import Interval, interval, percentage
 from netsim.analysis.style import FAINT
 
 
@@ -42,7 +42,7 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     rows = []
     groups: Any = table.groupby(["level", "jitter", "code"], sort=False)
     for (level, jitter, code), group in groups:
-        shown = (interval(100 * group[column].astype(float)) for column in ("accuracy", "told_apart"))
+        shown = (percentage(group[column]) for column in ("accuracy", "told_apart"))
         rows.append((f"{level:+g}", f"{jitter:g}", str(code), *(each.shown("{:.1f}", missing="") for each in shown)))
     return tuple(rows)
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.optimize import curve_fit, minimize_scalar
 
 from netsim.analysis.experiments.figures import bars, panels, style_of
-from netsim.analysis.experiments.tables import Interval, by_seed, interval
+from netsim.analysis.experiments.tables import Interval, by_seed, interval, percentage
 from netsim.analysis.style import FAINT, colours
 
 _STEP = 0.05
@@ -121,8 +121,8 @@ def _summed(classes: object, manipulation: str, level: float, group: pd.DataFram
         str(classes),
         manipulation,
         f"{level:g}",
-        interval(100 * group["accuracy"]).shown("{:.1f}"),
-        interval(100 * group["decided"]).shown("{:.1f}"),
+        percentage(group["accuracy"]).shown("{:.1f}"),
+        percentage(group["decided"]).shown("{:.1f}"),
         interval(group["latency_correct"]).shown("{:.1f}"),
         interval(difference).shown("{:+.1f}"),
         interval(group["skewness"]).shown("{:+.2f}"),
@@ -175,7 +175,7 @@ def _deadlines(axes: plt.Axes, most: pd.DataFrame) -> None:
     names = sorted(set(selected["manipulation"]))
     for name, colour, height in zip(names, colours(4)[2:], (60, 30), strict=False):
         rows = selected[selected["manipulation"] == name]
-        estimates = [interval(100 * group["accuracy"]) for _, group in rows.groupby("level")]
+        estimates = [percentage(group["accuracy"]) for _, group in rows.groupby("level")]
         levels, means = sorted(set(rows["level"])), [each.mean for each in estimates]
         axes.plot(levels, means, color=colour, linewidth=1)
         axes.fill_between(

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from netsim.analysis.experiments.figures import curve, panels, styles
-from netsim.analysis.experiments.tables import interval
+from netsim.analysis.experiments.tables import interval, percentage
 
 
 def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
@@ -15,7 +15,7 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     groups: Any = table.groupby(["noise", "code", "contrast", "shared"], sort=False)
     for (noise, code, contrast, shared), group in groups:
         shift = interval(group["shift"].astype(float))
-        accuracy = interval(100 * group["accuracy"]).shown("{:.1f}")
+        accuracy = percentage(group["accuracy"]).shown("{:.1f}")
         rows.append(
             (f"{noise:g}", str(code), f"{contrast:g}", f"{shared:g}", accuracy, shift.shown("{:.1f}", missing=""))
         )

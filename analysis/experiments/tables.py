@@ -55,6 +55,11 @@ def interval(values: Any, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, len(given))
 
 
+def percentage(fractions: pd.Series) -> Interval:
+    """The mean of fractions and its interval, both within 0 and 100 %."""
+    return interval(100 * fractions.astype(float)).of_fraction(100)
+
+
 def intervals(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataFrame:
     """Mean, bounds and number of values of a column over the rows of each group, in the order of the table."""
     groups = table.groupby(list(by), sort=False, dropna=False)[column]

@@ -47,8 +47,8 @@ class ExperimentFolder:
             if record.get(key) != value:
                 former = _difference(record.get(key), value)
                 raise RunError(f"{self.path}: was started with other {key} ({former}); choose another --out")
-        if changed := changed_plugins(record.get("plugins", [])):
-            raise RunError(f"{self.path}: {changed}; restore it, or choose another --out")
+        if changed := changed_plugins(record.get("plugins", []), "the start of the experiment"):
+            raise RunError(f"{self.path}: {changed}; restore it, or begin again with another --out")
 
     def begin(self, experiment: Experiment, seeds: Sequence[int], quick: bool) -> dict[str, Any]:
         """Write the record of a new experiment, or extend the record of a resumed experiment."""

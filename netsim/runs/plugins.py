@@ -90,7 +90,7 @@ def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str, copies: Path
         raise RunError(f"{where}: {'; '.join(f'needs {names_of(those)}, {why}' for why, those in lacking.items())}")
 
 
-def changed_plugins(former: Iterable[Mapping[str, Any]]) -> str:
+def changed_plugins(former: Iterable[Mapping[str, Any]], since: str = "the training") -> str:
     """Describe in one line which plug-in files have changed since the record. Empty if none has."""
     changed = {}
     for plugin in former:
@@ -99,7 +99,7 @@ def changed_plugins(former: Iterable[Mapping[str, Any]]) -> str:
             if now.get(file) != then[file]:
                 path = Path(str(plugin.get("file")))
                 changed[str(path.parent / file if file else path)] = f"{then[file]} then and {now.get(file)} now"
-    return "; ".join(f"{file} has changed since the training: sha256 {change}" for file, change in changed.items())
+    return "; ".join(f"{file} has changed since {since}: sha256 {change}" for file, change in changed.items())
 
 
 def _by_file(plugin: Mapping[str, Any]) -> dict[str, str]:

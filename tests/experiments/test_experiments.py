@@ -17,7 +17,7 @@ from scipy import stats
 
 import netsim
 from netsim.analysis.experiments.dale import draw as draw_dale
-from netsim.analysis.experiments.tables import experiment_table, interval, mean
+from netsim.analysis.experiments.tables import experiment_table, interval, mean, percentage
 from netsim.errors import RunError, SpecificationError
 from netsim.experiments.execution import rows_of
 from netsim.experiments.experiment import Experiment, Unit
@@ -99,6 +99,7 @@ def test_intervals_are_those_of_student() -> None:
     assert result.seeds == 3
     assert (result.low, result.high) == pytest.approx((low, high))
     assert interval([2.0]).shown() == "2.00"
+    assert percentage(pd.Series([0.9, 1.0])).shown() == "95.00 [31.47, 100.00]"
     assert interval([]).shown() == "none"
 
 
@@ -169,6 +170,13 @@ def test_another_experiment_is_not_resumed(tmp_path: Path) -> None:
         netsim.experiment("tempotron", settings=TINY | {"epochs": 30}, seeds=1, **given)
     with pytest.raises(RunError, match=r"other seeds \(\[0\], now \[0, 1\]\)"):
         netsim.experiment("tempotron", settings=TINY, seeds=2, **given)
+    record = tmp_path / "out" / "experiment.json"
+    begun = record.read_text()
+    plugin = {"module": __name__, "file": __file__, "sha256": "0" * 64}
+    record.write_text(json.dumps(json.loads(begun) | {"plugins": [plugin]}))
+    with pytest.raises(RunError, match=r"test_experiments\.py has changed since the start of the experiment: sha256 0000"):
+        netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
+    record.write_text(begun)
     (tmp_path / "out" / "units" / "0001.json").write_text("{")
     with pytest.raises(RunError, match=r"0001\.json: is damaged"):
         netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
