@@ -85,6 +85,18 @@ _arithmetic(operator.neg, "fneg", 1)
 
 
 @intrinsic
+def plus(typing: Any, first: Any, second: Any) -> Any:
+    """Add two vectors. Unlike ``+``, this is never fused with a multiplication, which would change its rounding."""
+    if first != second:
+        return None
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fadd(*arguments)
+
+    return first(first, second), code
+
+
+@intrinsic
 def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
     """Write a vector to a contiguous one-dimensional array, starting at `first`. Nothing is checked."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,12 +15,14 @@ from netsim.engines import Batch, Engine, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event import competition
 from netsim.engines.event.clock import Clock
+from netsim.engines.event.component import ComponentStage
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import SpecificationError
 from netsim.specification import (
     Convolution,
     Delays,
     Dense,
+    EdgeList,
     InitialWeights,
     IntensityEncoder,
     Layer,
@@ -452,3 +455,47 @@ def test_single_precision_is_near_to_double() -> None:
         make_engine("event", network, precision=p).present(Batch(stimuli, weights)) for p in ("double", "single")
     )
     np.testing.assert_allclose(exact["output"], near["output"], rtol=1e-5)
+
+
+def _of_neighbours(regime: str, rule: Any = None) -> tuple[Network, Batch]:
+    """Outputs in a loop, more than a vector of them, with random weights and stimuli."""
+    window = {"onset": 10.0, "drive": 0.5} if regime != "free" else {}
+    neurons = Neurons(regime, threshold=1.0, tau=10.0, bias=True, **window)
+    population = Population("output", (37,), neurons)
+    projections = (Projection("stimulus", "output", rule or Dense()), LATERAL)
+    network = Network("neighbours", IntensityEncoder((1, 5, 1), 20.0), (population,), projections, 60.0)
+    generator = np.random.default_rng(1)
+    weights = {name: generator.normal(0.0, 0.3, shape) for name, shape in weight_shapes(network).items()}
+    return network, Batch(generator.uniform(0.0, 20.0, (30, 1, 5, 1)), weights)
+
+
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+@pytest.mark.parametrize("precision", ["single", "double"])
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_neighbours_that_change_together_have_the_same_spikes(
+    regime: str, precision: str, dt: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, batch = _of_neighbours(regime)
+    together = make_engine("event", network, dt=dt, precision=precision).present(batch)["output"]
+    assert 0.2 < np.isfinite(together).mean() < 1
+    monkeypatch.setattr(ComponentStage, "_is_in_order", lambda _: False)
+    one_by_one = make_engine("event", network, dt=dt, precision=precision).present(batch)["output"]
+    np.testing.assert_array_equal(together, one_by_one)
+
+
+def test_targets_that_occur_twice_are_no_neighbours() -> None:
+    """Targets 0, 1, 1, 3, ... span as many neurons as 0, 1, 2, 3, ..., and both synapses onto neuron 1 count."""
+    targets = [0, 1, 1, *range(3, 37)]
+    rows = [f"{pre},{post}" for pre in range(5) for post in targets]
+    Path("edges.csv").write_text("\n".join(["pre,post", *rows]), encoding="utf-8")
+    network, batch = _of_neighbours("free", EdgeList(37, "edges.csv"))
+    listed = batch.weights["output.kernel"].reshape(5, len(targets))
+    kernel = np.zeros((5, 37))
+    for column, target in enumerate(targets):
+        kernel[:, target] += listed[:, column]
+    dense = dataclasses.replace(batch, weights={**batch.weights, "output.kernel": kernel})
+    ours, theirs = (
+        make_engine("event", each).present(given)["output"]
+        for each, given in ((network, batch), (_of_neighbours("free")[0], dense))
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)

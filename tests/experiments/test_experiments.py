@@ -174,7 +174,9 @@ def test_another_experiment_is_not_resumed(tmp_path: Path) -> None:
     begun = record.read_text()
     plugin = {"module": __name__, "file": __file__, "sha256": "0" * 64}
     record.write_text(json.dumps(json.loads(begun) | {"plugins": [plugin]}))
-    with pytest.raises(RunError, match=r"test_experiments\.py has changed since the start of the experiment: sha256 0000"):
+    with pytest.raises(
+        RunError, match=r"test_experiments\.py has changed since the start of the experiment: sha256 0000"
+    ):
         netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
     record.write_text(begun)
     (tmp_path / "out" / "units" / "0001.json").write_text("{")

@@ -26,6 +26,7 @@ from netsim.numerics.vectors import (
     load,
     looked_up,
     maybe_positive,
+    plus,
     prefetch,
     rounded_up,
     smallest,
@@ -34,7 +35,7 @@ from netsim.numerics.vectors import (
 )
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", fastmath={"contract"})
 def _calculate(first: np.ndarray, second: np.ndarray, number: float, results: np.ndarray) -> None:
     a, b, c = load(first, 0), load(second, 0), broadcast(number)
     store(results[0], 0, a + b)
@@ -46,6 +47,7 @@ def _calculate(first: np.ndarray, second: np.ndarray, number: float, results: np
     store(results[6], 0, rounded_up(a))
     store(results[7], 0, least(a, b))
     store(results[8], 0, where_at_least(a, b, c, a))
+    store(results[9], 0, plus(a * b, c))
 
 
 @njit
@@ -76,12 +78,13 @@ def _pair(dtype: type) -> Any:
 @settings(deadline=None, max_examples=50)
 def test_arithmetic_and_choices(dtype: type, data: st.DataObject) -> None:
     left, right = data.draw(_pair(dtype))
-    results = np.empty((9, left.size), dtype)
+    results = np.empty((10, left.size), dtype)
     _calculate(left, right, dtype(2.5), results)
     with np.errstate(all="ignore"):
         expected = [
             left + right, left - right, left * right, left / right, -left, np.full_like(left, 2.5), np.ceil(left),
             np.minimum(left, right), np.where(left >= right, dtype(2.5), left),
+            left * right + dtype(2.5),
         ]  # fmt: skip
     np.testing.assert_array_equal(results, np.array(expected))
     count, _, bits, first = _ask(left, right)

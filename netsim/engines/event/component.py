@@ -20,6 +20,7 @@ from netsim.engines.event.windows import biases
 from netsim.numerics.compilation import compiled, compiled_in_place
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.sparse_products import picked
+from netsim.numerics.vectors import below, lowest, plus, rounded_up, store, vectors_of, where_at_least
 from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
@@ -34,13 +35,16 @@ EQUAL = 1e-9
 """Difference of potentials at threshold, in units of the threshold, below which competing neurons tie."""
 
 
+lanes_of, load, broadcast, _ = vectors_of(64)  # few neurons are left over
+
+
 class _Members(NamedTuple):
     """The neurons of a component, ordered by population. `owner` is the index of a neuron's population.
 
     The next fields, up to `equal` (the difference of potentials that counts as a tie), are per population. The spike of
     neuron ``j`` uses the `lines` (rows of the synapses) starting at ``first_line[j]``. `scopes` is the number of scopes
     of the `contest`. `openings` are the populations in the order of their onsets. The window of population `last` ends
-    last.
+    last. If the targets of all lines are sorted and distinct, they are `in_order`.
     """
 
     owner: np.ndarray
@@ -55,6 +59,7 @@ class _Members(NamedTuple):
     openings: np.ndarray
     last: int
     scopes: int
+    in_order: bool
 
 
 class ComponentStage:
@@ -178,7 +183,13 @@ class ComponentStage:
             np.argsort(each["onset"], kind="stable"),
             int(each["end"].argmax()),
             scopes,
+            self._is_in_order(),
         )
+
+    def _is_in_order(self) -> bool:
+        begins = np.zeros(self.layout.post.size + 1, bool)
+        begins[self.layout.first] = True
+        return bool((begins[1:-1] | (self.layout.post[1:] > self.layout.post[:-1])).all())
 
 
 def _firsts(owners: np.ndarray, size: int) -> np.ndarray:
@@ -189,8 +200,8 @@ def _firsts(owners: np.ndarray, size: int) -> np.ndarray:
 class _State(NamedTuple):
     """State of a presentation.
 
-    Potentials are relative to the threshold, at the times `reached`. Slopes come from currents from outside and from
-    the loop. `planned` are predicted spike times. Neurons that have fired, or cannot fire, are `done`. `due`
+    Potentials are relative to the threshold, at the times `reached`, and ``-inf`` for neurons that have fired or cannot
+    fire. Slopes come from currents from outside and from the loop. `planned` are predicted spike times. `due`
     (`netsim.engines.event.spike_queue`) has the planned times or earlier times, because postponed spikes are updated
     only when needed. Populations are `open` after their onset.
     """
@@ -201,7 +212,6 @@ class _State(NamedTuple):
     reached: np.ndarray
     planned: np.ndarray
     due: np.ndarray
-    done: np.ndarray
     open: np.ndarray
 
 
@@ -238,7 +248,6 @@ def _run(
         np.empty_like(bias),
         np.empty_like(bias),
         np.empty(2 * leaves, bias.dtype),
-        np.empty(count, np.bool_),
         np.empty(members.onset.size, np.bool_),
     )
     times, codes = np.empty(outer * breakpoints, bias.dtype), np.empty(outer * breakpoints, np.int64)
@@ -257,8 +266,8 @@ def _run(
         order = in_order_of_time(times[:arriving], times[:arriving].view(bits.dtype), last)
         # copying whole arrays would compile error messages for all mismatched shapes
         for i in range(count):
-            state.excess[i], state.slope[i] = start[i], bias[i]
-            state.done[i], spikes[b, i] = silenced[b, i], silent
+            state.excess[i], state.slope[i] = -silent if silenced[b, i] else start[i], bias[i]
+            spikes[b, i] = silent
         state.recurrent[:], state.reached[:], state.planned[:], state.due[:] = 0, 0, silent, silent
         state.open[:] = False
         tally[:] = 0
@@ -346,11 +355,11 @@ def _settle(until: float, state: _State) -> None:
 def _open(population: int, now: float, members: _Members, state: _State, whole_steps: bool) -> None:
     """Open the firing window of a population at its onset."""
     for neuron in range(members.owner.size):
-        if members.owner[neuron] == population and not state.done[neuron]:
+        if members.owner[neuron] == population:
             _advance(neuron, now, members, state)
     state.open[population] = True
     for neuron in range(members.owner.size):
-        if members.owner[neuron] == population and not state.done[neuron]:
+        if members.owner[neuron] == population:
             _plan(neuron, members, state, whole_steps)
 
 
@@ -374,16 +383,69 @@ def _change_slopes(
     # currents from outside end at the gate, currents of the loop start at the onset
     if is_open and not recurrent and members.gated[population]:
         return
-    moves, changed = is_open or not recurrent, state.recurrent if recurrent else state.slope
-    for s in range(first, last):
+    changed, lanes, s = state.recurrent if recurrent else state.slope, lanes_of(state.slope), first
+    while s < last:
         neuron = np.intp(synapses.post[s])
-        if state.done[neuron]:
+        if members.in_order and s + lanes <= last and synapses.post[s + lanes - 1] == neuron + lanes - 1:
+            _change_together(neuron, s, change, recurrent, now, synapses, members, state, whole_steps)
+            s += lanes
             continue
-        if moves:
-            _advance(neuron, now, members, state)
-        changed[neuron] += change * synapses.weights[s]
+        if state.excess[neuron] > -np.inf:
+            if is_open or not recurrent:
+                _advance(neuron, now, members, state)
+            changed[neuron] += change * synapses.weights[s]
+            if is_open:
+                _plan(neuron, members, state, whole_steps)
+        s += 1
+
+
+@compiled_in_place
+def _change_together(
+    neuron: int,
+    synapse: int,
+    change: float,
+    recurrent: bool,
+    now: float,
+    synapses: Synapses,
+    members: _Members,
+    state: _State,
+    whole_steps: bool,
+) -> None:
+    """Apply a breakpoint of a PSP to a vector of neighbours, like `_advance` and `_plan`, with the same rounding."""
+    owner = members.owner[neuron]
+    is_open, gated = state.open[owner], members.gated[owner]
+    slope, inner, excess = load(state.slope, neuron), load(state.recurrent, neuron), load(state.excess, neuron)
+    real = state.slope.dtype.type
+    drive, at, nothing = broadcast(members.drive[owner]), broadcast(now), broadcast(real(0))
+    if is_open or not recurrent:
+        rise = slope
         if is_open:
-            _plan(neuron, members, state, whole_steps)
+            rise = drive + inner if gated else plus(drive + inner, slope)
+        excess = plus(excess, rise * (at - load(state.reached, neuron)))
+        store(state.excess, neuron, excess)
+        store(state.reached, neuron, at)
+    added = broadcast(change) * load(synapses.weights, synapse)
+    if recurrent:
+        inner = plus(inner, added)
+        store(state.recurrent, neuron, inner)
+    else:
+        slope = plus(slope, added)
+        store(state.slope, neuron, slope)
+    if is_open:
+        silent = broadcast(real(np.inf))
+        rise = drive + inner if gated else plus(drive + inner, slope)
+        due = at - excess / rise
+        if whole_steps:
+            due = rounded_up(due)
+        due = where_at_least(excess, nothing, at, where_at_least(nothing, rise, silent, due))
+        due = where_at_least(due, broadcast(members.end[owner]), silent, due)
+        store(state.planned, neuron, due)
+        leaf = state.due.size // 2 + neuron
+        earlier = below(due, load(state.due, leaf))
+        while earlier:
+            k = np.intp(lowest(earlier))
+            schedule(state.due, neuron + k, state.planned[neuron + k])
+            earlier &= earlier - np.uint32(1)
 
 
 @compiled
@@ -395,7 +457,7 @@ def _fire(
     while state.due[1] <= until:
         neuron = next_due(state.due)
         spikes[neuron] = state.due[1]
-        state.planned[neuron], state.done[neuron] = np.inf, True
+        state.planned[neuron] = np.inf
         schedule(state.due, neuron, np.inf)
         _settle(until, state)
         compete |= members.contest.scope[neuron] >= 0
@@ -409,4 +471,6 @@ def _fire(
             _advance(neuron, spikes[neuron], members, state)
             lead[neuron] = np.rint(state.excess[neuron] / members.equal[members.owner[neuron]])
         sort_by_lead(lead, firing)
+    for neuron in firing[:count]:
+        state.excess[neuron] = -np.inf
     let_win(count, members.contest, tally, firing, spikes)
