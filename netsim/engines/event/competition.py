@@ -149,14 +149,17 @@ class Contest(NamedTuple):
 
 
 @compiled
-def sort_by_lead(lead: np.ndarray, firing: np.ndarray) -> None:
-    """Write neurons to `firing` by their lead in potential, then by number. The lead of neurons not due is ``-inf``."""
+def sort_by_lead(lead: np.ndarray, bits: np.ndarray, firing: np.ndarray) -> None:
+    """Write neurons to `firing` by their lead in potential, then by number. The lead of neurons not due is ``-inf``.
+
+    `bits` come from `netsim.numerics.order.bits_of`.
+    """
     most = 0.0
     for neuron in range(lead.size):
         most = max(most, lead[neuron])
     for neuron in range(lead.size):
         lead[neuron] = most - lead[neuron]
-    for place, neuron in enumerate(in_order_of_time(lead, lead.view(np.uint64), np.inf)):
+    for place, neuron in enumerate(in_order_of_time(lead, lead.view(bits.dtype), np.inf)):
         firing[place] = neuron
 
 

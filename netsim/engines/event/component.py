@@ -284,7 +284,7 @@ def _run(
                 break
             # simultaneous changes of slope do not affect a potential that reaches threshold
             if state.due[1] <= now + instant and state.due[1] < opening:
-                _fire(state.due[1] + tie, members, state, firing, tally, spikes[b])
+                _fire(state.due[1] + tie, members, state, firing, tally, bits, spikes[b])
                 for neuron in firing:
                     if neuron < 0:
                         break
@@ -450,7 +450,13 @@ def _change_together(
 
 @compiled
 def _fire(
-    until: float, members: _Members, state: _State, firing: np.ndarray, tally: np.ndarray, spikes: np.ndarray
+    until: float,
+    members: _Members,
+    state: _State,
+    firing: np.ndarray,
+    tally: np.ndarray,
+    bits: np.ndarray,
+    spikes: np.ndarray,
 ) -> None:
     """Fire all due neurons that competition allows. Write them to `firing`, followed by -1."""
     count, compete = 0, False
@@ -465,12 +471,12 @@ def _fire(
         count += 1
     if compete and count > 1:
         # their order is arbitrary by rounding: sort by potential above threshold, then by number
-        lead = np.empty(spikes.size)
+        lead = np.empty_like(spikes)
         lead[:] = -np.inf
         for neuron in firing[:count]:
             _advance(neuron, spikes[neuron], members, state)
             lead[neuron] = np.rint(state.excess[neuron] / members.equal[members.owner[neuron]])
-        sort_by_lead(lead, firing)
+        sort_by_lead(lead, bits, firing)
     for neuron in firing[:count]:
         state.excess[neuron] = -np.inf
     let_win(count, members.contest, tally, firing, spikes)

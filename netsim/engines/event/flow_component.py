@@ -141,7 +141,7 @@ def _run_flow(
                 break
             # simultaneous changes of currents do not affect a potential that reaches threshold
             if state.due[1] <= now + instant and state.due[1] < opening:
-                _fire(state.due[1] + tie, parameters, members, state, whole_steps, firing, tally, spikes[b])
+                _fire(state.due[1] + tie, parameters, members, state, whole_steps, firing, tally, bits, spikes[b])
                 for neuron in firing:
                     if neuron < 0:
                         break
@@ -249,6 +249,7 @@ def _fire(
     whole_steps: bool,
     firing: np.ndarray,
     tally: np.ndarray,
+    bits: np.ndarray,
     spikes: np.ndarray,
 ) -> None:
     """Fire all due neurons that competition allows. Write them to `firing`, followed by -1."""
@@ -264,11 +265,11 @@ def _fire(
         count += 1
     if compete and count > 1:
         # their order is arbitrary by rounding: sort by potential above threshold, then by number
-        lead = np.empty(spikes.size)
+        lead = np.empty_like(spikes)
         lead[:] = -np.inf
         for neuron in firing[:count]:
             _advance(neuron, spikes[neuron], parameters, members, state)
             excess = state.potential[neuron] - parameters.threshold[neuron]
             lead[neuron] = np.rint(excess / members.equal[members.owner[neuron]])
-        sort_by_lead(lead, firing)
+        sort_by_lead(lead, bits, firing)
     let_win(count, members.contest, tally, firing, spikes)
