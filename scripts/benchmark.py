@@ -5,9 +5,9 @@
     python scripts/benchmark.py --page docs/results/speed.md   # for maintainers, on a machine without other jobs
 
 Rows are timed in turn in one process, with equal images and threads. A busy moment of the machine therefore affects all
-rows. ``pip install 'netsim-snn[bench]'`` installs torch, snnTorch and SpikingJelly. ``pip install exact-snn-nn jaxsnn
-eventax`` installs other simulators with exact spike times. A row without its library says so.
-`scripts/benchmarks` has asv benchmarks of scaling, memory and whole processes.
+rows. Rows repeat until the interval of their ratio is at most 5 % wide. ``pip install 'netsim-snn[bench]'`` installs
+torch, snnTorch and SpikingJelly. ``pip install exact-snn-nn jaxsnn eventax`` installs other simulators with exact spike
+times. A row without its library says so. `scripts/benchmarks` has asv benchmarks of scaling, memory and processes.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from benchmarks import calls, clocked, peers
 from benchmarks.growth import second_convolution
 from command import run
 from pages import markdown, put, read_page
+from scipy.stats import quantile_test
 from speed_figures import Timed, draw_rows
 
 import netsim
@@ -53,6 +54,8 @@ LAST = "-channels-last"
 """Suffix of rows in torch's other memory layout."""
 QUIET = 0.5
 """Largest load average of an idle machine."""
+PRECISE = 0.05
+"""Width of the 95 % interval of a ratio, relative to the ratio, at which a row needs no more blocks."""
 GOALS = (
     ("`phased` forward / dense network", "event-phased-forward-trained", FORWARD, "≤", 0.75),
     ("`phased` training step / dense network's", "event-phased-training-trained", TRAINING, "≤", 0.6),
@@ -134,26 +137,44 @@ def rows_of(images: np.ndarray, labels: np.ndarray, few: int, steps: int) -> dic
     return {name: row._replace(presentations=min(row.presentations, len(images))) for name, row in rows.items()}
 
 
+class Ratio(NamedTuple):
+    """A median ratio over rounds and its 95 % interval, which needs at least six rounds."""
+
+    median: float
+    low: float
+    high: float
+
+    @property
+    def is_precise(self) -> bool:
+        """Return whether more rounds are not needed."""
+        return self.high - self.low <= PRECISE * self.median
+
+    def shown(self, digits: Callable[[float], str]) -> str:
+        """Return the ratio and its interval as text."""
+        bounds = "" if np.isnan(self.low) else f" [{digits(self.low)}, {digits(self.high)}]"
+        return digits(self.median) + bounds
+
+
 @dataclass
 class Times:
-    """Times of a row (ms per presentation) by block, or the reason for missing times."""
+    """Times of a row (ms per presentation) by round, or the reason for missing times."""
 
     row: Row
     call: calls.Call | None = None
     per_block: int = 1
-    wall: list[float] = field(default_factory=list)
-    processor: list[float] = field(default_factory=list)
+    wall: dict[int, float] = field(default_factory=dict)
+    processor: dict[int, float] = field(default_factory=dict)
     missing: str = ""
 
-    def time_block(self) -> None:
-        """Time a block of calls: the median call, and the processor time of all threads."""
+    def time_block(self, number: int) -> None:
+        """Time the block of calls of a round: the median call, and the processor time of all threads."""
         assert self.call is not None
         if self.per_block > 1:
             self.call()  # warm up threads and caches after another row
         began = time.process_time()
         walls = [_seconds(self.call) for _ in range(self.per_block)]
-        self.wall.append(1000 * statistics.median(walls) / self.row.presentations)
-        self.processor.append(1000 * (time.process_time() - began) / self.per_block / self.row.presentations)
+        self.wall[number] = 1000 * statistics.median(walls) / self.row.presentations
+        self.processor[number] = 1000 * (time.process_time() - began) / self.per_block / self.row.presentations
 
 
 def _seconds(call: calls.Call) -> float:
@@ -163,14 +184,18 @@ def _seconds(call: calls.Call) -> float:
 
 
 def measure(
-    rows: dict[str, Row], rounds: int, threads: int, advance: Callable[[int], None] = lambda done: None
+    rows: dict[str, Row],
+    rounds: int,
+    threads: int,
+    most: int = 0,
+    advance: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, Times]:
-    """Time one block of calls per row and round.
+    """Time one block of calls per row and round. Further rounds, up to `most`, repeat rows with imprecise ratios.
 
     The first call of a row compiles and warms up. The second call determines the calls per block. `advance` is called
-    with the number of finished blocks among ``len(rows) · (rounds + 1)``.
+    with the numbers of finished and of all known blocks.
     """
-    measured = {name: Times(row) for name, row in rows.items()}
+    measured, known = {name: Times(row) for name, row in rows.items()}, len(rows) * (rounds + 1)
     for done, times in enumerate(measured.values(), 1):
         try:
             times.call = times.row.make()
@@ -180,22 +205,39 @@ def measure(
             calls.set_threads(threads)  # again for torch, which the row may have imported
             times.call()
             times.per_block = int(np.clip(BLOCK_SECONDS / _seconds(times.call), 1, MOST_CALLS))
-        advance(done)
+        advance(done, known)
     gc.collect()
     gc.freeze()  # Brian2 collects garbage at the start of a run; exclude objects of other rows
-    for number in range(1, rounds + 1):
-        for done, times in enumerate(measured.values(), 1):
-            if times.call is not None:
-                times.time_block()
-            advance(number * len(measured) + done)
+    done, repeated = len(measured), set(measured)
+    for number in range(max(rounds, most)):
+        if number >= rounds:
+            repeated = _imprecise(measured)
+            known += len(repeated)
+        for name in [name for name in measured if name in repeated]:
+            done += 1
+            if (times := measured[name]).call is not None:
+                times.time_block(number)
+            advance(done, known)
     gc.unfreeze()
     return measured
 
 
-def ratio(measured: dict[str, Times], row: str, reference: str) -> float | None:
-    """Return the median ratio of two rows over rounds, or None if one was not measured."""
-    ours, theirs = (measured[name].wall if name in measured else [] for name in (row, reference))
-    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True)) if ours and theirs else None
+def _imprecise(measured: dict[str, Times]) -> set[str]:
+    """Return the rows of pairs whose ratio is not precise."""
+    pairs = [(name, times.row.reference) for name, times in measured.items()] + [goal[1:3] for goal in GOALS]
+    pairs += [(row, reference + LAST) for row, reference in pairs]
+    found = ((pair, ratio(measured, *pair)) for pair in pairs)
+    return {name for pair, value in found if value is not None and not value.is_precise for name in pair}
+
+
+def ratio(measured: dict[str, Times], row: str, reference: str) -> Ratio | None:
+    """Return the median ratio of two rows over the rounds of both, or None if one was not measured."""
+    ours, theirs = (measured[name].wall if name in measured else {} for name in (row, reference))
+    ratios = [ours[number] / theirs[number] for number in ours.keys() & theirs.keys()]
+    if not ratios:
+        return None
+    bounds = quantile_test(ratios, p=0.5).confidence_interval(0.95)
+    return Ratio(statistics.median(ratios), float(bounds.low), float(bounds.high))
 
 
 def rows_table(measured: dict[str, Times]) -> str:
@@ -205,9 +247,10 @@ def rows_table(measured: dict[str, Times]) -> str:
         cells = [times.missing, "", "", ""]
         if times.wall:
             relative = ratio(measured, name, times.row.reference)
-            least_to_most = f"{_digits(min(times.wall))}–{_digits(max(times.wall))}"
-            cells = [_digits(statistics.median(times.wall)), least_to_most, _digits(statistics.median(times.processor))]
-            cells.append("" if relative is None else _digits(relative))
+            wall, processor = times.wall.values(), times.processor.values()
+            least_to_most = f"{_digits(min(wall))}–{_digits(max(wall))}"
+            cells = [_digits(statistics.median(wall)), least_to_most, _digits(statistics.median(processor))]
+            cells.append("" if relative is None else relative.shown(_digits))
         lines.append([f"`{name}`", *cells])
     return markdown(("row", "ms per image>", "least–most>", "processor ms>", "× dense>"), lines)
 
@@ -226,8 +269,9 @@ def goals_table(measured: dict[str, Times], same: tuple[int, int] | None = None)
         form = "{:.2f}" if sign == "≤" else "{:.0f}"
         cells = ["not in this run", ""]
         if len(ratios) == len(names):
-            met = max(ratios) <= bound if sign == "≤" else max(ratios) >= bound
-            cells = [form.format(max(ratios)), "yes" if met else "no"]
+            largest = max(ratios)
+            met = largest.median <= bound if sign == "≤" else largest.median >= bound
+            cells = [largest.shown(form.format), "yes" if met else "no"]
         lines.append([what, f"{sign} {form.format(bound)}", *cells])
     if same is not None:
         equal, all_of_them = same
@@ -238,11 +282,11 @@ def goals_table(measured: dict[str, Times], same: tuple[int, int] | None = None)
 
 def draw(measured: dict[str, Times], path: Path) -> None:
     """Draw the times of a presentation."""
-    timed = ((name, times.wall) for name, times in measured.items() if times.wall)
+    timed = ((name, times.wall.values()) for name, times in measured.items() if times.wall)
     draw_rows([Timed(name, statistics.median(wall), min(wall), max(wall)) for name, wall in timed], {}, path)
 
 
-def provenance(record: dict[str, Any], images: str, rounds: int, threads: int) -> str:
+def provenance(record: dict[str, Any], images: str, rounds: str, threads: int) -> str:
     """Return command, machine and versions in words."""
     machine, load = record["machine"], record["load"]
     jobs = "no other jobs" if load <= QUIET else "**other jobs shared the machine: take the figures as preliminary**"
@@ -254,7 +298,7 @@ def provenance(record: dict[str, Any], images: str, rounds: int, threads: int) -
         f"`{shlex.join(['python', 'scripts/benchmark.py', *sys.argv[1:]])}`, {record['started']}, revision"
         f" {(record['git_revision'] or 'unknown')[:10]}",
         f"{machine['cores']} cores of {machine['processor']}; threads: {threads}; load {load:.1f} before ({jobs})",
-        f"{images}; median of {rounds} blocks a row",
+        f"{images}; median of {rounds} blocks a row; ratios with 95 % intervals",
         ", ".join(f"{name} {version}" for name, version in versions.items() if version),
     )
     return "\n".join(f"- {line}" for line in lines)
@@ -272,7 +316,8 @@ def load_images(count: int) -> tuple[np.ndarray, np.ndarray, str]:
 
 def main(
     rows: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Rows, * for any; repeatable.")] = None,
-    repetitions: Annotated[int, typer.Option(min=1, help="Blocks of calls of each row.")] = 7,
+    repetitions: Annotated[int, typer.Option(min=1, help="Least number of blocks of calls of each row.")] = 7,
+    most: Annotated[int, typer.Option(min=0, help="Most blocks, for rows with imprecise ratios.")] = 30,
     threads: Annotated[int, typer.Option(min=1, help="Threads, the same for all.")] = 2,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for times and figure.")] = Path("runs/benchmark"),
     page: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write into this page.")] = None,
@@ -293,14 +338,20 @@ def main(
     chosen = {name: row for name, row in known.items() if any(fnmatchcase(name, each) for each in rows or ["*"])}
     out.mkdir(parents=True, exist_ok=True)
     record = describe_run(0, load=os.getloadavg()[0])
+    most = repetitions if quick else max(most, repetitions)
     with counting("measuring", len(chosen) * (repetitions + 1)) as advance:
-        measured = measure(chosen, repetitions, threads, advance)
+        measured = measure(chosen, repetitions, threads, most, advance)
     by_brian2 = chosen.get("brian2-engine")
     same = clocked.same_latencies(images[: by_brian2.presentations]) if by_brian2 else None
-    sections = {"run": provenance(record, origin, repetitions, threads), "rows": rows_table(measured)}
+    counts = {len(times.wall) for times in measured.values() if times.wall} or {0}
+    blocks = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+    sections = {"run": provenance(record, origin, blocks, threads), "rows": rows_table(measured)}
     if not quick:
         sections["goals"] = goals_table(measured, same)
-    times = {name: {"wall_ms": each.wall, "processor_ms": each.processor} for name, each in measured.items()}
+    times = {
+        name: {"wall_ms": [*each.wall.values()], "processor_ms": [*each.processor.values()]}
+        for name, each in measured.items()
+    }
     (out / "benchmark.json").write_text(json.dumps({"record": record, "rows": times}, indent=2) + "\n", "utf-8")
     folders = [out] if page is None else [out, page.with_suffix("")]
     for folder in folders if any(each.wall for each in measured.values()) else []:

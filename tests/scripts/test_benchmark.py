@@ -29,7 +29,7 @@ def _scripts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def times_of(name: str, reference: str, ms: float = 0.0, missing: str = "") -> Any:
     benchmark = importlib.import_module("benchmark")
-    wall = [] if missing else [ms, ms * 0.9, ms * 1.5]
+    wall = {} if missing else dict(enumerate([ms, ms * 0.9, ms * 1.5]))
     row = benchmark.Row(lambda: lambda: None, reference)
     return benchmark.Times(row, wall=wall, processor=wall, missing=missing)
 
@@ -134,16 +134,39 @@ def test_rows_are_timed_in_turn() -> None:
     def missing() -> Any:
         raise ModuleNotFoundError("No module named 'nosuch'", name="nosuch")
 
-    messages: list[int] = []
+    messages: list[tuple[int, int]] = []
     rows = {"one": row("one"), "none": benchmark.Row(missing), "two": row("two")}
-    measured = benchmark.measure(rows, 3, 1, messages.append)
+    measured = benchmark.measure(rows, 3, 1, advance=lambda *numbers: messages.append(numbers))
     assert [measured[name].per_block for name in ("one", "two")] == [20, 20]
     warm_up, block = 2, 21  # a block begins with a call that is not timed
     assert order == ["one"] * warm_up + ["two"] * warm_up + (["one"] * block + ["two"] * block) * 3
     assert len(measured["one"].wall) == 3
     assert measured["none"].missing == "nosuch is not installed; pip install 'netsim-snn[bench]'"
-    assert measured["none"].wall == []
-    assert messages[-1] == 3 * (3 + 1)
+    assert measured["none"].wall == {}
+    assert messages[-1] == (3 * (3 + 1), 3 * (3 + 1))
+
+
+def test_rows_repeat_until_their_ratio_is_precise(monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmark = importlib.import_module("benchmark")
+    noise = np.random.default_rng(0)
+
+    def time_block(times: Any, number: int) -> None:
+        noisy = noise.normal(1.0, 0.1) if times.row.presentations == 3 else 1.0
+        times.wall[number] = times.processor[number] = 2.0 * times.row.presentations * noisy
+
+    monkeypatch.setattr(benchmark.Times, "time_block", time_block)
+    rows = {
+        "slow": benchmark.Row(lambda: lambda: None, "reference", 5),
+        "noisy": benchmark.Row(lambda: lambda: None, "reference", 3),
+        "reference": benchmark.Row(lambda: lambda: None, "reference", 1),
+    }
+    measured = benchmark.measure(rows, 7, 1, 400)
+    counts = {name: len(times.wall) for name, times in measured.items()}
+    assert counts["slow"] == 7 < counts["noisy"] == counts["reference"] < 400
+    value = benchmark.ratio(measured, "noisy", "reference")
+    assert value.low < 3.0 < value.high < 1.05 * value.low + 0.01
+    assert value.shown("{:.1f}".format) == "3.0 [2.9, 3.1]"
+    assert benchmark.ratio(measured, "slow", "reference") == (5.0, 5.0, 5.0)
 
 
 def test_rows_of_the_event_engine_can_be_called() -> None:
