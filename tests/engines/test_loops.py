@@ -459,7 +459,7 @@ def test_single_precision_is_near_to_double() -> None:
 
 def _of_neighbours(regime: str, rule: Any = None) -> tuple[Network, Batch]:
     """Outputs in a loop, more than a vector of them, with random weights and stimuli."""
-    window = {"onset": 10.0, "drive": 0.5} if regime != "free" else {}
+    window: dict[str, Any] = {"onset": 10.0, "drive": 0.5} if regime != "free" else {}
     neurons = Neurons(regime, threshold=1.0, tau=10.0, bias=True, **window)
     population = Population("output", (37,), neurons)
     projections = (Projection("stimulus", "output", rule or Dense()), LATERAL)
