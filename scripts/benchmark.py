@@ -48,6 +48,8 @@ FORWARD, ONE, TRAINING, ONLINE, LAYER = (
 )
 SAME_SIZE = "event-linear-forward"
 """Reference of the row of leaky neurons: a network of the same size without leak, also in double precision."""
+LOOPLESS = "event-without-loop-forward"
+"""Reference of the row of a network with a loop: the same network without it."""
 PEER = "event-peer-forward"
 """Reference of other simulators with exact spike times: the same network in the event engine."""
 LAST = "-channels-last"
@@ -102,6 +104,8 @@ def rows_of(images: np.ndarray, labels: np.ndarray, few: int, steps: int) -> dic
         "event-leaky-forward": Row(lambda: exact(*calls.fitted(None, images, float)), SAME_SIZE),
         SAME_SIZE: Row(lambda: exact(*calls.fitted(calls.WITHOUT_LEAK, images, float)), SAME_SIZE),
         "event-linear-forward-single": Row(lambda: present(*calls.fitted(calls.WITHOUT_LEAK, images)), SAME_SIZE),
+        "event-loop-forward": Row(lambda: present(*calls.trained(calls.LOOP)), LOOPLESS),
+        LOOPLESS: Row(lambda: present(*calls.without_loop(*calls.trained(calls.LOOP))), LOOPLESS),
         "event-binary-forward": Row(lambda: present(*calls.trained(calls.BINARY))),
         "event-binary-forward-as-real": Row(lambda: present(*calls.as_real(*calls.trained(calls.BINARY)))),
         "event-phased-layer": Row(lambda: calls.forward(*calls.untrained(second_convolution("phased")), full), LAYER),

@@ -23,7 +23,7 @@ from netsim.training.fitting import fit
 Call = Callable[[], object]
 Weights = dict[str, np.ndarray]
 Model = tuple[netsim.Network, Weights]
-PHASED, FREE, BINARY = "rcsnn-fashion", "rcsnn-fashion-free", "bcsnn-fashion"
+PHASED, FREE, BINARY, LOOP = "rcsnn-fashion", "rcsnn-fashion-free", "bcsnn-fashion", "ei-mnist"
 RATE = 1e-6
 """Learning rate of all steps, small to keep the weights nearly constant."""
 SINGLE = np.float32
@@ -76,6 +76,14 @@ def without_competition(network: netsim.Network, weights: Weights) -> Model:
     """Return the network without its winners."""
     populations = tuple(replace(population, winners=None) for population in network.populations)
     return replace(network, populations=populations), weights
+
+
+def without_loop(network: netsim.Network, weights: Weights) -> Model:
+    """Return the network without the projections of its loops."""
+    loops = {projection.name for projection in network.projections if network.is_recurrent(projection)}
+    kept = tuple(projection for projection in network.projections if projection.name not in loops)
+    others = {name: array for name, array in weights.items() if name.removesuffix(".kernel") not in loops}
+    return replace(network, projections=kept), others
 
 
 def as_real(network: netsim.Network, weights: Weights) -> Model:

@@ -182,6 +182,9 @@ def test_rows_of_the_event_engine_can_be_called() -> None:
     for online in (False, True):
         calls.training(network, weights, points, labels % 3, online)()
     assert any((weights[name] != before[name]).any() for name in weights)
+    alone, without = calls.without_loop(*calls.trained(calls.LOOP))
+    assert not any(alone.is_recurrent(projection) for projection in alone.projections)
+    calls.forward(alone, without, images)()
     binary, signs = calls.trained("bcsnn-mnist")
     before = {name: array.copy() for name, array in signs.items()}
     real, others = calls.as_real(binary, signs)
