@@ -37,7 +37,7 @@ class Neurons:
         Whether each map (without maps, each neuron) has a learned constant current.
     crossing_slope : float, optional
         Slope of the potential at threshold (1/ms) that the linear derivative assumes. The default is ``drive/tau`` with
-        a drive, else ``1/tau``. In ``phased`` only the drive determines it.
+        a drive, else ``threshold/tau`` (leaky: ``4·threshold/tau``). In ``phased`` only the drive determines it.
     family : str
         How the potential moves between events. ``piecewise-linear``: without leak, by the PSPs of the projections.
         ``leaky``: leaky integrate-and-fire neurons whose synaptic current decays exponentially, in the regimes ``free``
@@ -105,4 +105,4 @@ class Neurons:
         """Slope of the potential at threshold (1/ms) that the linear derivative assumes."""
         if self.crossing_slope is not None:
             return self.crossing_slope
-        return (self.drive if self.drive > 0 else 1.0) / self.tau
+        return (self.drive if self.drive > 0 else families[self.family].steepness * self.threshold) / self.tau

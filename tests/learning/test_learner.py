@@ -29,7 +29,7 @@ from netsim.specification import (
     Training,
 )
 from netsim.weights.initial import initial_weights
-from netsim.weights.layout import Weights
+from netsim.weights.layout import Weights, weight_shapes
 
 T_MAX = 10.0
 LABELS = np.array([0, 1, 2, 3, 0])
@@ -340,6 +340,35 @@ def test_a_silent_output_learns_by_the_assumed_slope(
         gradients.append(STiDiBP(network).learn(latencies, LABELS, weights).gradients["output.kernel"][:, 2])
     assert np.abs(gradients[1]).max() > 1e-3
     np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("edges", ["stop", "pass", "return"])
+@pytest.mark.parametrize("derivative", ["linear", "exact"])
+@pytest.mark.parametrize("family", ["piecewise-linear", "leaky"])
+def test_the_unit_of_potentials_does_not_change_what_is_learned(
+    stimuli: np.ndarray, family: str, derivative: str, edges: str
+) -> None:
+    """Thresholds and weights that are 16 times as large have gradients of a sixteenth, for silent neurons as well."""
+    found = []
+    for unit in (1.0, 16.0):
+        neurons = Neurons("free", threshold=0.5 * unit, tau=10.0, bias=True, family=family)
+        network = Network.chain(
+            "unit",
+            IntensityEncoder((8, 8, 2), T_MAX),
+            [Layer("hidden", Dense(20), neurons), Layer("output", Dense(4), neurons)],
+            duration=60.0,
+            learning=Learning(derivative=derivative, edges=edges),  # type: ignore[arg-type]
+        )
+        generator = np.random.default_rng(0)
+        weights = {name: unit * generator.normal(0.0, 0.2, shape) for name, shape in weight_shapes(network).items()}
+        fired = EventEngine(network).present(Batch(stimuli, weights))
+        assert 0.2 < np.isfinite(fired["hidden"]).mean() < 0.9
+        assert np.isinf(fired["output"]).any()
+        learned = STiDiBP(network).learn(fired, LABELS, weights)
+        found.append({name: unit * gradient for name, gradient in learned.gradients.items()})
+    for name, gradient in found[0].items():
+        assert np.abs(gradient).max() > 1e-4
+        np.testing.assert_allclose(found[1][name], gradient, rtol=1e-9, atol=1e-14)
 
 
 @pytest.mark.parametrize("labels", [[], [0.5], [np.nan], [True], [-1], [10], ["1"]], ids=str)

@@ -148,13 +148,17 @@ def test_named_psps() -> None:
     assert PSP().potential(np.array([-math.inf])).tolist() == [0.0]
 
 
-@pytest.mark.parametrize(("drive", "crossing", "slope"), [(0.0, None, 1 / 16), (0.5, None, 0.5 / 16), (0.5, 0.2, 0.2)])
+@pytest.mark.parametrize(("drive", "crossing", "slope"), [(0.0, None, 3 / 16), (0.5, None, 0.5 / 16), (0.5, 0.2, 0.2)])
 def test_the_assumed_slope_is_that_of_the_drive_unless_it_is_given(
     drive: float, crossing: float | None, slope: float
 ) -> None:
     regime, onset = ("staggered", 8.0) if drive else ("free", 0.0)
-    neurons = Neurons(regime, tau=16.0, onset=onset, drive=drive, crossing_slope=crossing)
+    neurons = Neurons(regime, threshold=3.0, tau=16.0, onset=onset, drive=drive, crossing_slope=crossing)
     assert neurons.assumed_slope == pytest.approx(slope)
+
+
+def test_the_assumed_slope_of_leaky_neurons_is_steeper() -> None:
+    assert Neurons(threshold=3.0, tau=16.0, family="leaky").assumed_slope == pytest.approx(4 * 3 / 16)
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.0, 0), (0.29, 29), (0.57, 57), (0.985, 99), (1.0, 100)])

@@ -211,7 +211,10 @@ def _assumed_slope(population: Population) -> str:
     neurons = population.dynamics
     if neurons.crossing_slope is not None:
         return rf"{number(neurons.crossing_slope)} \text{{ per ms}}"
-    return r"D / \tau" if neurons.drive > 0 else r"1 / \tau"
+    if neurons.drive > 0:
+        return r"D / \tau"
+    steepness = families[neurons.family].steepness
+    return rf"{'' if steepness == 1 else f'{number(steepness)}{GAP}'}\theta / \tau"
 
 
 def _since(network: Network) -> str:

@@ -111,6 +111,8 @@ class Family:
         Whether projections choose a postsynaptic potential (`netsim.PSP`). Otherwise the neurons determine it.
     phrase : str
         The family in words.
+    steepness : float
+        Slope of the potential at threshold that learning assumes without a drive, in ``threshold/tau``.
 
     Examples
     --------
@@ -122,6 +124,7 @@ class Family:
     regimes: ClassVar[tuple[str, ...]] = ()
     has_psp: ClassVar[bool] = False
     phrase: ClassVar[str] = ""
+    steepness: ClassVar[float] = 1.0
 
     @classmethod
     def check(cls, neurons: Parameters) -> None:

@@ -15,6 +15,7 @@ class Leaky(Family):
 
     regimes: ClassVar[tuple[str, ...]] = ("free", "staggered")
     phrase: ClassVar[str] = "leaky integrate-and-fire, exponential currents"
+    steepness: ClassVar[float] = 4.0
 
     @classmethod
     def rates(cls, neurons: Parameters) -> Rates:
