@@ -30,8 +30,8 @@ def potential_figure(
     """Draw the recorded potentials of one presentation.
 
     A dashed line with the layer's name is the threshold, drawn while its neurons can fire. A dotted vertical line is
-    the onset, and a disc is the spike. Ticks at the bottom are breakpoints of the potentials. The dotted pale curve
-    after the spike or the window has no effect.
+    the onset, and a disc is the spike. Ticks at the bottom are breakpoints of potentials without leak. The dotted pale
+    curve after the spike or the window has no effect.
 
     Parameters
     ----------
@@ -89,13 +89,15 @@ def potential_figure(
             is_over = np.append(last, time[after]), np.append(at_last, potential[after])
             axes.plot(*is_over, color=colour, linewidth=0.9, linestyle=":", alpha=0.7, zorder=2)
             has_more |= len(is_over[0]) > 1
-            breakpoints.update(time[_bends(time, potential, last)])
+            if network.neurons(name).rates is None:
+                breakpoints.update(time[_bends(time, potential, last)])
             if math.isfinite(spike):
                 axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
         _draw_thresholds(axes, network, list(dict.fromkeys(traces["layer"])))
         ticks: dict[str, Any] = {"color": INK, "markeredgewidth": 0.4, "transform": axes.get_xaxis_transform()}
         ticks["markersize"] = 9  # half of it is inside the Axes
-        axes.plot(sorted(breakpoints), np.zeros(len(breakpoints)), "|", label="breakpoints", **ticks)
+        if breakpoints:
+            axes.plot(sorted(breakpoints), np.zeros(len(breakpoints)), "|", label="breakpoints", **ticks)
         span = highest - lowest
         axes.set(xlim=(0, network.duration), ylim=(lowest - 0.1 * span, highest + 0.2 * span))
         axes.set(xlabel="time in the presentation (ms)", ylabel="potential")
@@ -178,7 +180,7 @@ def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -
     caption=(
         "The first output neurons to fire in presentation {index}, and the label's neuron. Dashed: threshold while the"
         " neurons can fire; dotted upright: onset; disc: spike, after which the dotted potential has no effect; ticks"
-        " at the bottom: breakpoints, where a postsynaptic potential changes its slope."
+        " at the bottom: breakpoints, where a postsynaptic potential changes its slope (without leak)."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

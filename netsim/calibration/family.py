@@ -145,7 +145,8 @@ def _cell(model: OwnNetwork, population: Population, where: str) -> _Cell:
     group, name = root_of(model.groups[population.name]), model.name_of_potential(population.name)
     substituted = group.equations.get_substituted_expressions(group.variables)
     equations = {each: expression.code for each, expression in substituted if each in group.equations.diff_eq_names}
-    _require(name in equations, where, f"{name} has no differential equation; name another in potentials")
+    remedy = f"name the potential, as in netsim.brian2_engine(..., potentials={{{population.name!r}: 'V'}})"
+    _require(name in equations, where, f"{name} has no differential equation; {remedy}")
     bias = model.biases[population.name][1] if population.has_bias else None
     moving = [*equations, *([bias] if bias else [])]
     potential = _linear(model, population, equations[name], moving, f"d{name}/dt", where)

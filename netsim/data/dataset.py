@@ -209,9 +209,8 @@ def split_validation(
     The seed is independent of the training seed, so that runs with different seeds share their validation samples.
     """
     if not 0 <= count < n_train:
-        raise DataError(
-            f"validation: cannot set aside {count} of {n_train} training {samples}; choose at most {n_train - 1}"
-        )
+        remedy = f"choose at most {n_train - 1}"
+        raise DataError(f"training.validation: cannot set aside {count} of {n_train} training {samples}; {remedy}")
     order = np.random.default_rng(seed).permutation(n_train)
     return np.sort(order[count:]), np.sort(order[:count])
 

@@ -149,6 +149,8 @@ def _arithmetic(network: Network) -> str:
     settings = network.training
     if settings.precision == "double":
         return "Double precision"
-    if settings.dt:
+    leaking = [population.name for population in network.integrating if population.dynamics.rates is not None]
+    if settings.dt or len(leaking) == len(network.integrating):
         return "Weights and learning in single precision, presentations in double"
-    return "Training in single precision; later presentations in double"
+    those = f"{names(leaking)} and " if leaking else ""
+    return f"Training in single precision; {those}later presentations in double"

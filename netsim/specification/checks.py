@@ -166,7 +166,8 @@ def check_numbers(part: object, where: str, names: Collection[str], bound: str) 
     for name in names:
         value = getattr(part, name)
         field = f"{where}.{name}".lstrip(".")
-        require(finite(value) and _BOUNDS[bound](value), field, f"must be {bound}, not {value}")
+        need = bound if finite(value) or bound == "finite" else f"{bound} and finite"
+        require(finite(value) and _BOUNDS[bound](value), field, f"must be {need}, not {value}")
 
 
 def check_probability(value: float, where: str) -> None:

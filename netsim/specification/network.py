@@ -43,6 +43,13 @@ MOST_STEPS = 10**9
 """Maximum number of steps of a presentation."""
 
 
+def check_psp(population: Population, where: str) -> None:
+    """Refuse a given postsynaptic potential of a projection if the family of its target determines it."""
+    family = population.dynamics.family
+    need = f"has no meaning for neurons of the family {family}, whose time constants determine it; remove it"
+    require(families[family].has_psp, f"{where}.psp", need)
+
+
 @dataclass(frozen=True)
 class Network:
     """A network and its learning.
@@ -336,12 +343,8 @@ class Network:
                 remedy = 'make them relays (neurons = "relays", in Python None)'
                 lack = f"integrate, but the projection from {projection.source} has no weights; {remedy}"
                 require(weighted, f"{where}.neurons", lack)
-                family = population.dynamics.family
-                alone = (
-                    f"has no meaning for neurons of the family {family}, whose time constants determine it; remove it"
-                )
-                fits = families[family].has_psp or projection.psp == PSP()
-                require(fits, f"{self.key_of(projection)}.psp", alone)
+                if projection.psp != PSP():
+                    check_psp(population, self.key_of(projection))
             else:
                 require(not weighted, f"{where}.neurons", "are relays, whose connectivity has no weights")
                 of_weights = (projection.psp, projection.initial, projection.plastic, projection.sign)

@@ -21,7 +21,7 @@ from netsim.registry import Registry
 from netsim.seams import connectivities, encoders, feedbacks, psps, scopes
 from netsim.specification import PSP, Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.specification.checks import check_choice
-from netsim.specification.network import expand_layers
+from netsim.specification.network import check_psp, expand_layers
 from netsim.specification.populations import key_of_ends
 
 Part = TypeVar("Part")
@@ -66,7 +66,8 @@ def network_from_dict(table: dict[str, Any]) -> Network:
         warn_user("layers: the key kind is now called rule; rename it", FormerWarning)
     layers = tuple(_layer(layer, position) for position, layer in enumerate(listed))
     populations = tuple(_population(part, position) for position, part in enumerate(_tables(table, "populations")))
-    projections = tuple(_projection(part, position) for position, part in enumerate(_tables(table, "projections")))
+    between = _tables(table, "projections")
+    projections = tuple(_projection(part, position) for position, part in enumerate(between))
     if not layers and not populations:
         raise SpecificationError("layers", "needs at least one [[layers]] table")
     if layers and populations:
@@ -77,7 +78,14 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     if layers:
         expanded = expand_layers(layers, given["encoder"].shape)
         given |= {"populations": expanded[0], "projections": expanded[1] + projections}
-    return Network(**given)
+    network = Network(**given)
+    ends = [(layer.name, f"layers.{layer.name}") for layer in layers]
+    ends += [(projection.target, network.key_of(projection)) for projection in projections]
+    targets = {population.name: population for population in network.integrating}
+    for part, (target, where) in zip([*listed, *between], ends, strict=True):
+        if "psp" in part and target in targets:  # a network does not tell a given ramp from the default
+            check_psp(targets[target], where)
+    return network
 
 
 def with_files_beside(table: dict[str, Any], *folders: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from netsim.analysis import potential_figure, potential_table, spike_table
 from netsim.engines import Batch, Potential, Recorded, make_engine
 from netsim.errors import DataError
+from netsim.models.presets import load_preset
 from netsim.specification import Network
 from netsim.specification.toml import network_from_dict, network_to_dict
 from netsim.weights.initial import initial_weights
@@ -126,3 +127,11 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
         potential_figure(frame.drop(columns="time_ms"), network, presentation=7)
     with pytest.raises(DataError, match="potentials of pool, which small lacks; give its network"):
         potential_figure(frame.assign(layer="pool"), network, presentation=7)
+
+
+def test_potentials_with_leak_have_no_breakpoints() -> None:
+    model = load_preset("leaky-yin-yang")
+    time = np.array([0.0, 5.0, 20.0, 60.0])
+    trace = potential_table([Potential(0, "hidden", 2, time, np.array([0.0, 0.1, 0.2, 0.1]))])
+    axes = potential_figure(trace, model)
+    assert [line for line in axes.lines if line.get_marker() == "|"] == []

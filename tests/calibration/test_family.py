@@ -53,7 +53,7 @@ def _engine(
     sizes = {"hidden": 3, "output": 2}
     groups = {"stimulus": b2.SpikeGeneratorGroup(8, [], [] * b2.ms)}
     groups |= {name: b2.NeuronGroup(2 * size, equations, **common) for name, size in sizes.items()}
-    for name in sizes:
+    for name in sizes if start else ():
         groups[name].v = start
     synapses = {}
     for source, target, inputs in (("stimulus", "hidden", 4), ("hidden", "output", 3)):
@@ -146,6 +146,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"equations": PLAIN.replace("current + bias - v", "current + bias")}, "v does not leak"),
     ({"equations": PLAIN.replace("bias - v", "bias + 0.1*sin(t/tau) - v")}, "depends on t"),
     ({"equations": PLAIN.replace("-current/tau_s", "current/tau_s")}, "current does not decay"),
+    ({"equations": PLAIN.replace("v", "u"), "threshold": "u > height"}, "name the potential, as in netsim.brian2_eng"),
     ({"on_pre": "v_post += w"}, "adds to none of current"),
     ({"on_pre": "current_post += w*w"}, "is not linear"),
     ({"on_pre": "current_post += w + 0.1"}, "adds more than the weight"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from types import ModuleType
 
 import numpy as np
@@ -28,6 +29,7 @@ from netsim.specification import (
     PopulationWinners,
     Projection,
 )
+from netsim.specification.toml import network_from_dict
 from netsim.weights.initial import initial_weights
 
 KINDS = ["loops", "relays", "rules"]
@@ -208,10 +210,22 @@ def test_lambert_inverts_its_definition() -> None:
     ("field", "message", "make"),
     [
         ("neurons.regime", "does not support", lambda: _neurons(regime="phased", onset=3.0, drive=1.0)),
-        ("neurons.tau_syn", "must be positive", lambda: _neurons(tau_syn=-1.0)),
+        ("neurons.tau_syn", "must be positive, not -1", lambda: _neurons(tau_syn=-1.0)),
+        ("neurons.tau_syn", "must be positive and finite, not inf", lambda: _neurons(tau_syn=math.inf)),
         ("neurons.tau_syn", "leaky", lambda: Neurons(tau_syn=2.0)),
         ("neurons.family", "must be one of|must be", lambda: Neurons(family="quadratic")),
         ("psp", "no meaning", lambda: _with(PSP("plateau", rise=3.0))),
+        ("layers.output.psp", "no meaning", lambda: _read(layers=[{**LEAKY, "rule": "dense", "size": 3, "psp": RAMP}])),
+        (
+            "projections.stimulus_to_output.psp",
+            "no meaning",
+            lambda: _read(
+                populations=[{**LEAKY, "shape": [3]}],
+                projections=[
+                    {"source": "stimulus", "target": "output", "connectivity": {"rule": "dense"}, "psp": RAMP}
+                ],
+            ),
+        ),
         ("family", "differ within a loop", lambda: _mixed_loop()),
     ],
 )
@@ -219,6 +233,16 @@ def test_unsupported_combinations_are_refused(field: str, message: str, make: ob
     with pytest.raises(SpecificationError, match=message) as raised:
         make()  # type: ignore[operator]
     assert field in str(raised.value)
+
+
+def _read(**parts: object) -> Network:
+    """Read a network of one leaky population from its parts."""
+    return network_from_dict({"name": "psp", "duration": 80.0, "encoder": {"shape": [2, 2, 1], "t_max": 20.0}, **parts})
+
+
+LEAKY = {"name": "output", "neurons": {"family": "leaky"}}
+RAMP = {"shape": "ramp"}
+"""The default elsewhere."""
 
 
 def _with(psp: PSP) -> Network:
