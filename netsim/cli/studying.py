@@ -143,9 +143,12 @@ of networks, with interval, effect and test, and STUDY-against.csv the rows of t
             compared = compare_networks(frame, second)
     files = write_study(frame, record, folder, tables)
     for what, summary in (("networks", nested), ("comparison", compared), ("against", second)):
-        if summary is not None:
-            write_table(summary, folder / f"{stem}-{what}.csv")
-            files.append(str(folder / f"{stem}-{what}.csv"))
+        path = folder / f"{stem}-{what}.csv"
+        if summary is None:
+            path.unlink(missing_ok=True)  # of an earlier study, whose other tables are replaced
+        else:
+            write_table(summary, path)
+            files.append(str(path))
     if as_json:
         rows = {"rows": records(frame), "files": files}
         print_json(record | rows | ({"comparison": records(compared)} if compared is not None else {}))

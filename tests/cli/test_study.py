@@ -238,6 +238,8 @@ def test_several_networks_count_once_each(netsim: Netsim, run: Path) -> None:
     assert lost["mean"].item() == pytest.approx((disturbed - before).mean())
     assert pd.read_csv("studies-networks/spike-deletion-against.csv")["network"].unique().tolist() == ["more2"]
     assert "networks" in netsim("study", "spike-deletion", "run", "more1", *shared).out
+    tables = {path.name for path in Path("studies-networks").glob("*.csv")}
+    assert tables == {"spike-deletion.csv", "spike-deletion-networks.csv"}  # none of the study before
     done = netsim("analyse", "sparseness", "run", "more1", "more2", "--limit", 20)
     assert (done.code, done.err) == (0, "")
     summary = pd.read_csv("analysis-networks/sparseness-networks.csv")
