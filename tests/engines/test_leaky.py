@@ -206,6 +206,11 @@ def test_lambert_inverts_its_definition() -> None:
     assert np.isnan(lambert(-0.4))
 
 
+LEAKY = {"name": "output", "neurons": {"family": "leaky"}}
+RAMP = {"shape": "ramp"}
+"""The default elsewhere."""
+
+
 @pytest.mark.parametrize(
     ("field", "message", "make"),
     [
@@ -238,11 +243,6 @@ def test_unsupported_combinations_are_refused(field: str, message: str, make: ob
 def _read(**parts: object) -> Network:
     """Read a network of one leaky population from its parts."""
     return network_from_dict({"name": "psp", "duration": 80.0, "encoder": {"shape": [2, 2, 1], "t_max": 20.0}, **parts})
-
-
-LEAKY = {"name": "output", "neurons": {"family": "leaky"}}
-RAMP = {"shape": "ramp"}
-"""The default elsewhere."""
 
 
 def _with(psp: PSP) -> Network:
