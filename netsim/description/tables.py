@@ -25,8 +25,8 @@ from netsim.specification.traits import has_delays, has_relays, in_loops, is_cha
 
 _INTRODUCTION = (
     "Tables after Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456. Times are in ms and count"
-    " from the start of a presentation; potentials, currents and weights are numbers without a unit, and units of a"
-    " population translate them. $[C]$ is 1 where the condition $C$ holds and 0 elsewhere."
+    " from the start of a presentation; potentials, currents and weights have no unit, or the stated units. $[C]$"
+    " is 1 where the condition $C$ holds and 0 elsewhere."
 )
 
 
