@@ -154,6 +154,9 @@ of networks, with interval, effect and test, and STUDY-against.csv the rows of t
         print_json(record | rows | ({"comparison": records(compared)} if compared is not None else {}))
         return
     print_levels(frame)
+    if second is not None:
+        print("against:")
+        print_levels(second)
     if compared is not None:
         measures = ("strict_accuracy", "accuracy_change", "mean_decision_latency_ms")
         print_comparison(compared[compared["measure"].isin(measures)])

@@ -237,6 +237,8 @@ def test_several_networks_count_once_each(netsim: Netsim, run: Path) -> None:
     before = rows[rows["condition"] == "undisturbed"].set_index("network")["strict_accuracy"]
     assert lost["mean"].item() == pytest.approx((disturbed - before).mean())
     assert pd.read_csv("studies-networks/spike-deletion-against.csv")["network"].unique().tolist() == ["more2"]
+    first, _, second = netsim("study", "spike-deletion", "run", "--against", "more2", *shared).out.partition("against:")
+    assert first.count(" disturbed ") == second[: second.index("measure")].count(" disturbed ") == 1
     assert "networks" in netsim("study", "spike-deletion", "run", "more1", *shared).out
     tables = {path.name for path in Path("studies-networks").glob("*.csv")}
     assert tables == {"spike-deletion.csv", "spike-deletion-networks.csv"}  # none of the study before
