@@ -342,9 +342,8 @@ def main(
     chosen = {name: row for name, row in known.items() if any(fnmatchcase(name, each) for each in rows or ["*"])}
     out.mkdir(parents=True, exist_ok=True)
     record = describe_run(0, load=os.getloadavg()[0])
-    most = repetitions if quick else max(most, repetitions)
     with counting("measuring", len(chosen) * (repetitions + 1)) as advance:
-        measured = measure(chosen, repetitions, threads, most, advance)
+        measured = measure(chosen, repetitions, threads, 0 if quick else most, advance)
     by_brian2 = chosen.get("brian2-engine")
     same = clocked.same_latencies(images[: by_brian2.presentations]) if by_brian2 else None
     counts = {len(times.wall) for times in measured.values() if times.wall} or {0}

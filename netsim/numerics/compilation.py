@@ -66,8 +66,8 @@ compiled: Any = compiled_with()
 compiled_in_place: Any = compiled_with(_nrt=False)
 """Decorator for functions that neither create nor return arrays, and that other loops call often.
 
-numba then counts no references. Otherwise each call counts those of all arrays in its tuples, with atomic instructions,
-which took three quarters of the time of event loops.
+At each call, numba counts the references to all arrays of a tuple. This took three quarters of the time of event loops.
+With this decorator it counts none.
 """
 
 

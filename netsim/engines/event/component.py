@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba.extending import register_jitable
 
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.competition import Contest, let_win, sort_by_lead
@@ -187,6 +188,7 @@ class ComponentStage:
         )
 
     def _is_in_order(self) -> bool:
+        """Return whether the targets of each line are sorted and distinct."""
         begins = np.zeros(self.layout.post.size + 1, bool)
         begins[self.layout.first] = True
         return bool((begins[1:-1] | (self.layout.post[1:] > self.layout.post[:-1])).all())
@@ -387,7 +389,8 @@ def _change_slopes(
     while s < last:
         neuron = np.intp(synapses.post[s])
         if members.in_order and s + lanes <= last and synapses.post[s + lanes - 1] == neuron + lanes - 1:
-            _change_together(neuron, s, change, recurrent, now, synapses, members, state, whole_steps)
+            added = broadcast(change) * load(synapses.weights, s)
+            _change_together(neuron, added, recurrent, now, members, state, whole_steps)
             s += lanes
             continue
         if state.excess[neuron] > -np.inf:
@@ -399,32 +402,26 @@ def _change_slopes(
         s += 1
 
 
+@register_jitable
+def _open_slope(drive: Any, inner: Any, slope: Any, gated: bool) -> Any:
+    """Return slopes after the onset, like `_slope`, of a vector of neurons."""
+    return drive + inner if gated else plus(drive + inner, slope)
+
+
 @compiled_in_place
 def _change_together(
-    neuron: int,
-    synapse: int,
-    change: float,
-    recurrent: bool,
-    now: float,
-    synapses: Synapses,
-    members: _Members,
-    state: _State,
-    whole_steps: bool,
+    neuron: int, added: Any, recurrent: bool, now: float, members: _Members, state: _State, whole_steps: bool
 ) -> None:
-    """Apply a breakpoint of a PSP to a vector of neighbours, like `_advance` and `_plan`, with the same rounding."""
-    owner = members.owner[neuron]
+    """Add to the slopes of a vector of neighbours, like `_advance` and `_plan`, with the same rounding."""
+    owner, real = members.owner[neuron], state.slope.dtype.type
     is_open, gated = state.open[owner], members.gated[owner]
     slope, inner, excess = load(state.slope, neuron), load(state.recurrent, neuron), load(state.excess, neuron)
-    real = state.slope.dtype.type
     drive, at, nothing = broadcast(members.drive[owner]), broadcast(now), broadcast(real(0))
     if is_open or not recurrent:
-        rise = slope
-        if is_open:
-            rise = drive + inner if gated else plus(drive + inner, slope)
+        rise = _open_slope(drive, inner, slope, gated) if is_open else slope
         excess = plus(excess, rise * (at - load(state.reached, neuron)))
         store(state.excess, neuron, excess)
         store(state.reached, neuron, at)
-    added = broadcast(change) * load(synapses.weights, synapse)
     if recurrent:
         inner = plus(inner, added)
         store(state.recurrent, neuron, inner)
@@ -432,16 +429,14 @@ def _change_together(
         slope = plus(slope, added)
         store(state.slope, neuron, slope)
     if is_open:
-        silent = broadcast(real(np.inf))
-        rise = drive + inner if gated else plus(drive + inner, slope)
+        silent, rise = broadcast(real(np.inf)), _open_slope(drive, inner, slope, gated)
         due = at - excess / rise
         if whole_steps:
             due = rounded_up(due)
         due = where_at_least(excess, nothing, at, where_at_least(nothing, rise, silent, due))
         due = where_at_least(due, broadcast(members.end[owner]), silent, due)
         store(state.planned, neuron, due)
-        leaf = state.due.size // 2 + neuron
-        earlier = below(due, load(state.due, leaf))
+        earlier = below(due, load(state.due, state.due.size // 2 + neuron))
         while earlier:
             k = np.intp(lowest(earlier))
             schedule(state.due, neuron + k, state.planned[neuron + k])
