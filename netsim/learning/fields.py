@@ -9,13 +9,9 @@ from functools import cache
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.counting import count_nonzero
 from netsim.numerics.field_loops import add_up_active, channels_at_once, list_active
 from netsim.numerics.psp import Breakpoints, Slopes
-from netsim.numerics.receptive_fields import (
-    copy_line,
-    is_pointwise,
-)
+from netsim.numerics.receptive_fields import copy_line
 from netsim.numerics.transposition import transpose
 from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, lowest, not_zero, store, total
 from netsim.specification import PSP, Window
@@ -62,7 +58,6 @@ def contiguous(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> n
     return np.ascontiguousarray(values, dtype).reshape(len(values), *shape)
 
 
-@compiled
 def kernel_gradient(inputs: np.ndarray, signal: np.ndarray, window: Window, gradient: np.ndarray) -> None:
     """Write the gradient of the synapses: the sum over positions of outer products of fields and signals.
 
@@ -89,8 +84,8 @@ def propagate(
     network compiles only the loop that it needs.
     """
     maps = kernel.shape[1]
-    if not is_pointwise(window.size, window.stride, window.padding):
-        by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
+    if (window.size, window.stride, window.padding) != (1, 1, 0):
+        by_map = lay_out_by_map(kernel, window.size, signal)
         _scatter_visited(by_map, signal, window.stride, window.padding, propagated)
         return
     shape, signals = (-1, len(kernel)), signal.reshape(-1, maps)
@@ -100,19 +95,19 @@ def propagate(
         _propagate_to_heard(signals, kernel, times.reshape(shape), gate, propagated.reshape(shape))
 
 
-@compiled
 def _propagate_by_signal(signal: np.ndarray, kernel: np.ndarray, propagated: np.ndarray) -> None:
     """Multiply the signals of each position with the synapses of all its sources: a reversed forward pass."""
     (positions, maps), sources = signal.shape, len(kernel)
     shape, block = (positions, 1, 1, maps), 2 * lanes_of(signal)
     carrying = list_active(signal.reshape(shape), channels_at_once(maps))
     by_map, weights = from_a_line(maps * block, kernel), kernel.reshape(-1)
+    handed = propagated.reshape(positions, 1, 1, sources)
     for first in range(0, sources, block):
         count = min(block, sources - first)
         if count < block:
             by_map[:] = 0
         transpose(weights, first * maps, maps, (count, maps), by_map, 0, block)
-        add_up_active(shape, carrying, by_map, first, 1, 1, 0, propagated.reshape(positions, 1, 1, sources))
+        add_up_active(shape, carrying, by_map, first, 1, 1, 0, handed)
 
 
 @compiled_with(fastmath={"contract"})
@@ -120,70 +115,46 @@ def _propagate_to_heard(
     signal: np.ndarray, kernel: np.ndarray, times: np.ndarray, gate: float, propagated: np.ndarray
 ) -> None:
     """Multiply the signals of each position with the synapses of its sources that fired before the gate."""
-    positions, maps = signal.shape
-    counts, carrying = np.full(positions, maps), np.empty((positions, maps // _PER_SIGNAL), np.uint32)
-    for position in range(positions):
-        count = count_nonzero(signal[position])
-        if count * _PER_SIGNAL < maps:
-            # assigning an array would compile numba's message for arrays of different shapes, which takes seconds
-            counts[position], count = count, 0
-            for m in range(maps):
-                if signal[position, m] != 0:
-                    carrying[position, count] = m
-                    count += 1
-    lanes = lanes_of(signal)
-    zero, nothing = signal.dtype.type(0), broadcast(signal.dtype.type(0))
-    whole = maps // (2 * lanes) * 2 * lanes
+    (positions, maps), lanes = signal.shape, lanes_of(signal)
+    nothing, whole = broadcast(signal.dtype.type(0)), maps // (2 * lanes) * 2 * lanes
     signals, weights = signal.reshape(-1), kernel.reshape(-1)  # views of rows would take longer than few signals
+    carrying, heard = np.empty(maps, np.uint32), np.empty(len(kernel), np.uint32)
     propagated[:] = 0
-    sources = _heard(times[0], gate) if positions == 1 else np.arange(len(kernel))
-    for i in sources:
-        for position in range(positions):
-            if not times[position, i] < gate:
-                continue
-            offset, row = position * maps, i * maps
-            if counts[position] * _PER_SIGNAL < maps:
-                # four accumulators hide the latency of additions
-                first, second, third, fourth, k, count = zero, zero, zero, zero, 0, counts[position]
-                # unsigned indices need no check for wraparound
-                signals_at, weights_at = np.uint64(offset), np.uint64(row)
-                while k + 4 <= count:
-                    a, b = np.uint64(carrying[position, k]), np.uint64(carrying[position, k + 1])
-                    c, d = np.uint64(carrying[position, k + 2]), np.uint64(carrying[position, k + 3])
-                    first += signals[signals_at + a] * weights[weights_at + a]
-                    second += signals[signals_at + b] * weights[weights_at + b]
-                    third += signals[signals_at + c] * weights[weights_at + c]
-                    fourth += signals[signals_at + d] * weights[weights_at + d]
-                    k += 4
-                while k < count:
-                    a = np.uint64(carrying[position, k])
-                    first += signals[signals_at + a] * weights[weights_at + a]
-                    k += 1
-                propagated[position, i] = (first + second) + (third + fourth)
+    for position in range(positions):
+        # unsigned indices need no check for wraparound
+        offset, sources = np.uint64(position * maps), 0
+        count = list_signals(signals, position * maps, maps, carrying)
+        for i in range(len(kernel)):
+            heard[sources] = i  # branch-free, because a branch would be mispredicted
+            sources += times[position, i] < gate
+        for i in heard[:sources]:
+            row = np.uint64(i * maps)
+            if count * _PER_SIGNAL < maps:
+                # two accumulators hide the latency of additions
+                rest, next_rest = signal.dtype.type(0), signal.dtype.type(0)
+                for k in range(1, count, 2):
+                    a, b = np.uint64(carrying[k - 1]), np.uint64(carrying[k])
+                    rest += signals[offset + a] * weights[row + a]
+                    next_rest += signals[offset + b] * weights[row + b]
+                if count % 2:
+                    a = np.uint64(carrying[count - 1])
+                    rest += signals[offset + a] * weights[row + a]
+                propagated[position, i] = rest + next_rest
                 continue
             sums, sums_of_next = nothing, nothing
             for m in range(0, whole, 2 * lanes):
-                sums = sums + load(signals, offset + m) * load(weights, row + m)
-                sums_of_next = sums_of_next + load(signals, offset + m + lanes) * load(weights, row + m + lanes)
+                at, at_next = np.uint64(m), np.uint64(m + lanes)
+                sums = sums + load(signals, offset + at) * load(weights, row + at)
+                sums_of_next = sums_of_next + load(signals, offset + at_next) * load(weights, row + at_next)
             rest = total(sums + sums_of_next)
             for m in range(whole, maps):
-                rest += signals[offset + m] * weights[row + m]
+                rest += signals[offset + np.uint64(m)] * weights[row + np.uint64(m)]
             propagated[position, i] = rest
 
 
 @compiled
-def _heard(times: np.ndarray, gate: float) -> np.ndarray:
-    """Return the neurons that fired before the gate (ms)."""
-    heard, count = np.empty(len(times), np.int64), 0
-    for i in range(len(times)):
-        heard[count] = i  # branch-free, because a branch would be mispredicted
-        count += times[i] < gate
-    return heard[:count]
-
-
-@compiled
-def maps_with_signals(signal: np.ndarray) -> np.ndarray:
-    """Return the maps with any signal. In a single presentation these may be few."""
+def _with_signals(signal: np.ndarray) -> np.ndarray:
+    """Return whether each map has any signal. In a single presentation few have."""
     maps, lanes, flat = signal.shape[3], lanes_of(signal), signal.reshape(-1)
     in_vectors, present = maps - maps % lanes, np.zeros(maps, np.bool_)
     for first in range(0, in_vectors, lanes):
@@ -196,59 +167,48 @@ def maps_with_signals(signal: np.ndarray) -> np.ndarray:
     for m in range(in_vectors, maps):
         for index in range(m, len(flat), maps):
             present[m] |= flat[index] != 0
-    return np.flatnonzero(present)
+    return present
 
 
-@compiled
 def room_by_map(maps: int, size: int, row: int, like: np.ndarray) -> np.ndarray:
     """Allocate kernels by map and row of a field, shape (maps, size, inputs of a row padded to whole vectors)."""
-    length = padded(row, like)
+    length = -(-row // lanes_of(like)) * lanes_of(like)
     return from_a_line(maps * size * length, like).reshape(maps, size, length)
 
 
-@compiled
-def lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.ndarray:
-    """Reorder some maps of a kernel, shape (inputs of a field, maps), by map and row of a field.
+def lay_out_by_map(kernel: np.ndarray, size: int, signal: np.ndarray) -> np.ndarray:
+    """Reorder a kernel, shape (inputs of a field, maps), by map and row of a field, for maps with any signal.
 
     The result has the shape (maps, size, inputs of a row). Rows are padded with zeros to whole vectors. Entries of
     other maps are undefined.
     """
     row, maps = len(kernel) // size, kernel.shape[1]
-    by_map = room_by_map(maps, size, row, kernel)
+    by_map, chosen = room_by_map(maps, size, row, kernel), np.flatnonzero(_with_signals(signal))
     by_map[:, :, row:] = 0
-    length = by_map.shape[2]
-    weights, laid_out = kernel.reshape(-1), by_map.reshape(-1)
-    for dy in range(size):
-        if chosen.size * _PER_TRANSPOSED > maps:
+    if chosen.size * _PER_TRANSPOSED > maps:
+        weights, laid_out, length = kernel.reshape(-1), by_map.reshape(-1), by_map.shape[2]
+        for dy in range(size):
             transpose(weights, dy * row * maps, maps, (row, maps), laid_out, dy * length, size * length)
-            continue
-        for k in range(row):
-            for m in chosen:
-                by_map[m, dy, k] = kernel[dy * row + k, m]
+    else:
+        by_map[chosen, :, :row] = kernel.reshape(size, row, maps)[:, :, chosen].transpose(2, 0, 1)
     return by_map
 
 
-@compiled
 def collect_from_maps(by_map: np.ndarray, learns: np.ndarray, kernel: np.ndarray) -> None:
-    """Copy learning maps, shape (maps, rows of a field, inputs of a row or more), into a kernel.
+    """Copy maps, shape (maps, rows of a field, inputs of a row or more), into a kernel, if `learns` marks them.
 
     The other maps become zero in the kernel, and their entries in `by_map` may be overwritten.
     """
-    maps, size, length = by_map.shape
-    row, chosen = len(kernel) // size, np.flatnonzero(learns)
+    (maps, size, length), chosen = by_map.shape, np.flatnonzero(learns)
+    row = len(kernel) // size
     if chosen.size * _PER_TRANSPOSED > maps:
-        for m in range(maps):
-            if not learns[m]:
-                by_map[m] = 0
+        by_map[~learns] = 0
         laid_out, weights = by_map.reshape(-1), kernel.reshape(-1)
         for dy in range(size):
             transpose(laid_out, dy * length, size * length, (maps, row), weights, dy * row * maps, maps)
-        return
-    kernel[:] = 0
-    for dy in range(size):
-        for k in range(row):
-            for m in chosen:
-                kernel[dy * row + k, m] = by_map[m, dy, k]
+    else:
+        kernel[:] = 0
+        kernel.reshape(size, row, maps)[:, :, chosen] = by_map[chosen, :, :row].transpose(1, 2, 0)
 
 
 def in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -260,13 +220,6 @@ def in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     filled = np.zeros((*values.shape[:-1], maps + missing), dtype)
     filled[..., :maps] = values
     return filled
-
-
-@compiled
-def padded(row: int, signal: np.ndarray) -> int:
-    """Return the length of a row of a field, padded to whole vectors."""
-    lanes = lanes_of(signal)
-    return (row + lanes - 1) // lanes * lanes
 
 
 @compiled
@@ -349,12 +302,12 @@ def _gather_visited(
     size, numbers = gathered.shape[1:]
     lanes = lanes_of(inputs)
     line = (width + 2 * padding) * channels
-    framed = frame(inputs, padding, numbers, 0)
+    framed = frame(inputs, padding, numbers, 0.0)
     offsets = offsets_in_frame(size, numbers // lanes, line, lanes)
     vectors = len(offsets)
     flat, flat_gathered, seen = signal.reshape(-1), gathered.reshape(-1), np.zeros(maps, np.bool_)
     fields, values = np.empty((maps, rows * columns), np.uint64), np.empty((maps, rows * columns), signal.dtype)
-    counts, chosen, start = np.empty(maps, np.uint64), np.empty(maps, np.int64), 0
+    counts, chosen, start = np.empty(maps, np.uint64), np.empty(maps, np.uint32), 0
     for b in range(presentations):
         copy_framed(inputs[b], padding, framed)
         counts[:] = 0
@@ -400,9 +353,9 @@ def _scatter_visited(
     size, numbers = kernels.shape[1:]
     lanes = lanes_of(kernels)
     line = (width + 2 * padding) * channels
-    framed = frame(propagated, padding, numbers, 0)
+    framed = frame(propagated, padding, numbers, 0.0)
     flat, start = signal.reshape(-1), 0
-    chosen, values = np.empty(maps, np.int64), np.empty(maps, signal.dtype)
+    chosen, values = np.empty(maps, np.uint32), np.empty(maps, signal.dtype)
     for b in range(presentations):
         framed[:] = 0
         for row in range(rows):

@@ -21,7 +21,6 @@ from netsim.learning.fields import (
     in_vectors,
     lay_out_by_map,
     list_signals,
-    maps_with_signals,
     offsets_in_frame,
     room_by_map,
 )
@@ -58,14 +57,17 @@ def step_pairwise(
     times = contiguous(source, window.source, dtype)
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
     weights = for_loops(kernel, dtype).reshape(-1, maps)
-    gradient, displacement = step_by_map(
-        times, limits, signals, weights, psp, slopes, window, projection.plastic, projection.asks_for_displacement
-    )
-    return LayerStep(
-        None if gradient is None else gradient.reshape(kernel.shape),
-        np.einsum("bijm,bijm->m", signals, limits),
-        None if displacement is None else displacement.reshape(source.shape),
-    )
+    gradient = displacement = None
+    if projection.plastic:
+        gradient = np.empty_like(weights)
+        by_map = room_by_map(maps, window.size, window.size * times.shape[3], times)
+        collect_from_maps(by_map, _gather(times, limits, signals, psp, window, by_map), gradient)
+        gradient = gradient.reshape(kernel.shape)
+    if projection.asks_for_displacement:
+        displacement = np.empty_like(times)
+        _scatter(lay_out_by_map(weights, window.size, signals), times, limits, signals, slopes, window, displacement)
+        displacement = displacement.reshape(source.shape)
+    return LayerStep(gradient, np.einsum("bijm,bijm->m", signals, limits), displacement)
 
 
 def slope_at(
@@ -145,62 +147,6 @@ def _slope_at(
                         current[b, row, column, m] = sums.sum()
 
 
-def step_by_map(
-    times: np.ndarray,
-    limits: np.ndarray,
-    signals: np.ndarray,
-    kernel: np.ndarray,
-    psp: Breakpoints,
-    slopes: Slopes,
-    window: Window,
-    learns: bool,
-    downward: bool,
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return the gradient of the synapses and the displacement of the sources, as defined in the module.
-
-    Times (ms), limits (ms) and signals have one row per presentation in the shapes of the window's source and target.
-    The kernel has the shape (inputs of a field, maps). The results have the shapes of kernel and times. They are None
-    if the synapses do not learn, or if nothing is propagated downward.
-    """
-    gradient = np.empty_like(kernel) if learns else None
-    displacement = np.empty_like(times) if downward else None
-    if gradient is not None:
-        _add_up(times, limits, signals, psp, window, gradient)
-    if displacement is not None:
-        _propagate(times, limits, signals, kernel, slopes, window, displacement)
-    return gradient, displacement
-
-
-@compiled
-def _add_up(
-    times: np.ndarray,
-    limit: np.ndarray,
-    signal: np.ndarray,
-    psp: Breakpoints,
-    window: Window,
-    gradient: np.ndarray,
-) -> None:
-    """Write the gradient of the synapses: ``signal_j · PSP(L_j - t_i)`` over all positions."""
-    by_map = room_by_map(signal.shape[3], window.size, window.size * times.shape[3], times)
-    learns = _gather(times, limit, signal, psp, window, by_map)
-    collect_from_maps(by_map, learns, gradient)
-
-
-@compiled
-def _propagate(
-    times: np.ndarray,
-    limit: np.ndarray,
-    signal: np.ndarray,
-    kernel: np.ndarray,
-    psp: Slopes,
-    window: Window,
-    displacement: np.ndarray,
-) -> None:
-    """Write, for each presynaptic spike, the sum of ``signal_j · w_ij · PSP'(L_j - t_i)``."""
-    by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
-    _scatter(by_map, times, limit, signal, psp, window, displacement)
-
-
 @compiled_with(fastmath={"contract"})
 def _gather(
     times: np.ndarray,
@@ -226,7 +172,7 @@ def _gather(
     flat_gathered, seen = gathered.reshape(-1), np.zeros(maps, np.bool_)
     shape = maps, rows * columns
     fields, latest, values = np.empty(shape, np.uint64), np.empty(shape, times.dtype), np.empty(shape, times.dtype)
-    counts, chosen = np.empty(maps, np.uint64), np.empty(maps, np.int64)
+    counts, chosen = np.empty(maps, np.uint64), np.empty(maps, np.uint32)
     signals, limits, position = signal.reshape(-1), limit.reshape(-1), 0
     for b in range(presentations):
         copy_framed(times[b], padding, framed)
@@ -286,10 +232,10 @@ def _scatter(
     size, numbers = kernels.shape[1:]
     stride, padding, lanes = window.stride, window.padding, lanes_of(times)
     line = (width + 2 * padding) * channels
-    framed, onto = frame(times, padding, numbers, np.inf), frame(times, padding, numbers, 0)
+    framed, onto = frame(times, padding, numbers, np.inf), frame(times, padding, numbers, 0.0)
     capacity = maps * psp.slopes.size
     signals, limits, position = signal.reshape(-1), limit.reshape(-1), 0
-    chosen, visited = np.empty(maps, np.int64), np.empty(capacity, np.int64)
+    chosen, visited = np.empty(maps, np.uint32), np.empty(capacity, np.int64)
     latest, values = np.empty(capacity, times.dtype), np.empty(capacity, times.dtype)
     earliest = np.empty(capacity, times.dtype)
     for b in range(presentations):

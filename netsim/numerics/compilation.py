@@ -100,8 +100,7 @@ def _keep(dispatcher: Any, folder: Path) -> None:
             return None
 
     def save_overload(*arguments: Any) -> None:
-        # a source that changed since the start may be newer than the running code
-        if folder.name == _name():
+        if _stamps() == _AT_START:  # a source that changed may be newer than the running code
             with contextlib.suppress(Exception):  # usually a full disk
                 save(*arguments)
 
@@ -135,10 +134,20 @@ def _folder() -> Path | None:
     return None
 
 
+@cache
 def compiled_sources() -> list[Path]:
     """Return the modules of netsim with compiled code: modules that import numba or this module."""
     sources = sorted(_PACKAGE.rglob("*.py"))
     return [path for path in sources if any(word in path.read_bytes() for word in (b"numba", b"compilation"))]
+
+
+def _stamps() -> list[tuple[int, int]]:
+    """Return when each of these modules was changed, and its size. Reading them would take longer."""
+    found = [path.stat() for path in compiled_sources()]
+    return [(each.st_mtime_ns, each.st_size) for each in found]
+
+
+_AT_START = _stamps()
 
 
 def _name() -> str:

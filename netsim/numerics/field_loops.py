@@ -5,11 +5,12 @@ inputs replaces an input. The weights of its outputs are then indices into the s
 (`netsim.numerics.signs`).
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.receptive_fields import copy_line
@@ -66,16 +67,15 @@ def _brought(values: Any, k: Any, weights: Any, index: Any) -> Any:
     return by_choices if weights.dtype == types.uint8 else by_weights
 
 
-@compiled
+@register_jitable
 def pixels_at_once(channels: int) -> int:
     """Return the pixels per line in a piece of a field."""
-    return int(max(1, _INPUTS_AT_ONCE // channels))
+    return max(1, _INPUTS_AT_ONCE // channels)
 
 
-@compiled
 def channels_at_once(channels: int) -> int:
     """Return the maximum channels per pixel in a piece of a field."""
-    return int(min(channels, _INPUTS_AT_ONCE))
+    return min(channels, _INPUTS_AT_ONCE)
 
 
 @compiled
@@ -276,32 +276,25 @@ def _add_rows(active: Active, first: int, last: int, field: int, weights: np.nda
         k += _ONE
 
 
-@compiled
+@lru_cache(maxsize=64)
 def places_of_fields(
     shape: tuple[int, int, int, int], rows: int, columns: int, stride: int, padding: int
 ) -> np.ndarray:
-    """Return the start of the field of each position in flat padded maps."""
+    """Return the start of the field of each position in flat padded maps. The array is shared."""
     presentations, height, width, channels = shape
-    line, number = (width + 2 * padding) * channels, 0
-    places = np.empty(presentations * rows * columns, np.uint64)
-    for b in range(presentations):
-        for row in range(rows):
-            for column in range(columns):  # counted, because division takes as long as a short field
-                places[number] = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
-                number += 1
-    return places
+    line = (width + 2 * padding) * channels
+    starts = np.arange(presentations)[:, None, None] * ((height + 2 * padding) * line)
+    starts = starts + np.arange(rows)[:, None] * (stride * line) + np.arange(columns) * (stride * channels)
+    return starts.astype(np.uint64).reshape(-1)
 
 
-@compiled
 def with_padding(maps: np.ndarray, padding: int) -> np.ndarray:
     """Return flat padded maps."""
     if padding == 0:
         return maps.reshape(-1)
     presentations, height, width, channels = maps.shape
-    framed = np.zeros((presentations, height + 2 * padding, (width + 2 * padding) * channels), maps.dtype)
-    for b in range(presentations):
-        for y in range(height):
-            copy_line(maps[b, y].reshape(-1), framed[b, padding + y, padding * channels :])
+    framed = np.zeros((presentations, height + 2 * padding, width + 2 * padding, channels), maps.dtype)
+    framed[:, padding:-padding, padding:-padding] = maps  # np.pad takes several times as long for small maps
     return framed.reshape(-1)
 
 

@@ -7,6 +7,7 @@ no bit. Weights that differ only by their signs have special products, which vis
 """
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 
@@ -24,14 +25,10 @@ from netsim.numerics.field_loops import (
     places_of_fields,
     with_padding,
 )
-from netsim.numerics.signs import (
-    GROUP,
-    Signs,
-    active_groups,
-    tables_of_active,
-    tables_of_all,
-)
+from netsim.numerics.signs import GROUP, Signs, active_groups, tables_of_active, tables_of_all
 from netsim.numerics.vectors import TABLE, from_a_line, lanes_of
+
+Shape: TypeAlias = tuple[int, int, int, int]
 
 # Largest number of uses of each weight for which copying weights does not pay off.
 _FEW_VISITS = 8
@@ -55,57 +52,65 @@ def multiply_fields(
     count, fields = count_nonzero(maps.reshape(-1)), (size, stride, padding)
     if math.prod(products.shape[:3]) * count <= _FEW_VISITS * maps.size:
         add_up_few(maps.shape, list_active(maps, maps.shape[3]), weights, *fields, products)
-    elif is_dense(count, maps.shape, size):
-        _multiply_all(maps, weights, *fields, products)
+        return
+    if is_dense(count, maps.shape, size):
+        _multiply_all(with_padding(maps, padding), *_pieces(maps.shape, *fields, products), weights)
     else:
-        _multiply_active(maps, weights, *fields, products)
+        _multiply_active(maps.shape, list_active(maps, channels_at_once(maps.shape[3])), weights, *fields, products)
+
+
+def _pieces(
+    shape: Shape, size: int, stride: int, padding: int, products: np.ndarray
+) -> tuple[np.ndarray, int, int, int, np.ndarray]:
+    """Return the places of fields, the numbers per line and per line of a field, the lines, and sums by field."""
+    places = places_of_fields(shape, *products.shape[1:3], stride, padding)
+    line, numbers = (shape[2] + 2 * padding) * shape[3], size * shape[3]
+    return places, line, numbers, size, products.reshape(-1, products.shape[3])
 
 
 @compiled
 def _multiply_all(
-    maps: np.ndarray, weights: np.ndarray, size: int, stride: int, padding: int, products: np.ndarray
+    framed: np.ndarray,
+    places: np.ndarray,
+    line: int,
+    numbers: int,
+    size: int,
+    products: np.ndarray,
+    weights: np.ndarray,
 ) -> None:
-    (_, _, width, channels), (presentations, rows, columns, outputs) = maps.shape, products.shape
-    framed, fields = with_padding(maps, padding), places_of_fields(maps.shape, rows, columns, stride, padding)
-    line, by_field = (width + 2 * padding) * channels, products.reshape(presentations * rows * columns, outputs)
+    """Sum all blocks of outputs from all inputs."""
     block = 2 * lanes_of(weights)
     of_a_block = from_a_line(len(weights) * block, weights)
-    for left in range(0, outputs, block):
+    for left in range(0, products.shape[1], block):
         lay_out(weights, left, of_a_block.reshape(len(weights), block))
-        add_up_all(framed, fields, line, size * channels, of_a_block, left, size, by_field)
+        add_up_all(framed, places, line, numbers, of_a_block, left, size, products)
 
 
 @compiled
 def _multiply_active(
-    maps: np.ndarray, weights: np.ndarray, size: int, stride: int, padding: int, products: np.ndarray
+    shape: Shape, active: Active, weights: np.ndarray, size: int, stride: int, padding: int, products: np.ndarray
 ) -> None:
-    active = list_active(maps, channels_at_once(maps.shape[3]))
+    """Sum all blocks of outputs from active inputs."""
     block = 2 * lanes_of(weights)
-    laid_out = from_a_line(len(weights) * block, weights)
+    of_a_block = from_a_line(len(weights) * block, weights)
     for left in range(0, products.shape[3], block):
-        lay_out(weights, left, laid_out.reshape(len(weights), block))
-        add_up_active(maps.shape, active, laid_out, left, size, stride, padding, products)
+        lay_out(weights, left, of_a_block.reshape(len(weights), block))
+        add_up_active(shape, active, of_a_block, left, size, stride, padding, products)
 
 
-@compiled
 def multiply_signs(maps: np.ndarray, signs: Signs, size: int, stride: int, padding: int, products: np.ndarray) -> None:
     """The same with weights as signs, in single precision. Channels must be whole groups."""
     presentations, height, width, channels = maps.shape
-    _, rows, columns, outputs = products.shape
     groups = channels // GROUP
-    active = active_groups(maps.reshape(-1))
-    every = is_dense(count_nonzero(active), (presentations, height, width, groups), size)
-    of_groups = active.reshape(presentations, height, width, groups)
+    active = active_groups(maps.reshape(-1)).reshape(presentations, height, width, groups)
+    every = is_dense(count_nonzero(active.reshape(-1)), active.shape, size)
     at_once = max(1, _TABLES_BYTES // (height * width * groups * TABLE * maps.itemsize))
     for first in range(0, presentations, at_once):
         part = slice(first, first + at_once)
-        _multiply_part(maps[part], of_groups[part], every, signs.choices, size, stride, padding, products[part])
-    for of_a_field in products.reshape(presentations * rows * columns, outputs):
-        for m in range(outputs):
-            of_a_field[m] *= signs.sizes[m]
+        _multiply_part(maps[part], active[part], every, signs.choices, size, stride, padding, products[part])
+    products *= signs.sizes
 
 
-@compiled
 def _multiply_part(
     maps: np.ndarray,
     active: np.ndarray,
@@ -117,26 +122,20 @@ def _multiply_part(
     products: np.ndarray,
 ) -> None:
     """Sum fields of a few presentations from all groups of inputs (`every`), or from active groups."""
-    presentations, height, width, groups = active.shape
-    _, rows, columns, outputs = products.shape
-    shape, block = (presentations, height, width, groups), 2 * lanes_of(products)
+    fields, block = (size, stride, padding), 2 * lanes_of(products)
     if every:
-        tables = tables_of_all(with_padding(maps, padding))
-        fields = places_of_fields(shape, rows, columns, stride, padding)
-        by_field = products.reshape(presentations * rows * columns, outputs)
-        for number in range(len(choices)):
-            line, left = (width + 2 * padding) * groups, number * block
-            add_up_all(tables, fields, line, size * groups, choices[number], left, size, by_field)
+        tables, pieces = tables_of_all(with_padding(maps, padding)), _pieces(active.shape, *fields, products)
+        places, line, numbers, _, by_field = pieces
+        for number, chosen in enumerate(choices):
+            add_up_all(tables, places, line, numbers, chosen, number * block, size, by_field)
         return
-    listed = list_active(active, groups)
-    listed = Active(1, listed.first, listed.places, tables_of_active(maps.reshape(-1), shape, listed))
-    for number in range(len(choices)):
-        add_up_active(shape, listed, choices[number], number * block, size, stride, padding, products)
+    listed = list_active(active, active.shape[3])
+    listed = listed._replace(segments=1, values=tables_of_active(maps.reshape(-1), active.shape, listed))
+    for number, chosen in enumerate(choices):
+        add_up_active(active.shape, listed, chosen, number * block, *fields, products)
 
 
-@compiled
-def is_dense(count: int, shape: tuple[int, int, int, int], size: int) -> bool:
+def is_dense(count: int, shape: Shape, size: int) -> bool:
     """Return whether visiting all inputs of maps is faster than visiting active inputs."""
-    presentations, height, width, channels = shape
-    piece = min(size, pixels_at_once(channels)) * channels_at_once(channels)
-    return bool(_PER_ACTIVE * count / (presentations * height * width * channels) + _PER_PIECE / piece > 1)
+    piece = min(size, pixels_at_once(shape[3])) * channels_at_once(shape[3])
+    return _PER_ACTIVE * count > (1 - _PER_PIECE / piece) * math.prod(shape)

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 
 from netsim.numerics.compilation import compiled, compiled_with
 
@@ -29,34 +28,22 @@ class Slopes(NamedTuple):
     slopes: np.ndarray
 
 
-@compiled
+@compiled_with(fastmath={"contract"})
 def integrate(times: np.ndarray, gate: float, psp: Breakpoints, integrals: np.ndarray) -> None:
     """Write the potential of each presynaptic spike at the gate, without weight and ``1/tau``.
 
     Times and integrals have the shape (neurons,), with ``inf`` for silence. If the result has less precision than the
     breakpoints, it is rounded once.
     """
-    _integrate(times, gate, psp, False, integrals)
-
-
-@compiled_with(fastmath={"contract"})
-def integrate_fused(times: np.ndarray, gate: float, psp: Breakpoints, integrals: np.ndarray) -> None:
-    """The same with the rounding of latencies: delays are subtracted from the gate, with fused multiply-add."""
-    _integrate(times, gate, psp, True, integrals)
-
-
-@register_jitable(inline="always")  # applies the options of the caller
-def _integrate(times: np.ndarray, gate: float, psp: Breakpoints, shifted: bool, integrals: np.ndarray) -> None:
     zero = psp.changes.dtype.type(0)
     sums = np.empty(_AT_ONCE, psp.changes.dtype)
     for first in range(0, times.size, _AT_ONCE):
         part, target = times[first : first + _AT_ONCE], integrals[first : first + _AT_ONCE]
         for k in range(psp.delays.size):
-            latest, late = (gate - psp.delays[k], zero) if shifted else (gate, psp.delays[k])
-            change = psp.changes[k]
+            latest, change = gate - psp.delays[k], psp.changes[k]
             for i in range(part.size):
                 so_far = sums[i] if k > 0 else zero
-                sums[i] = so_far + change * max(latest - part[i] - late, zero)
+                sums[i] = so_far + change * max(latest - part[i], zero)
         for i in range(part.size):
             target[i] = sums[i]
 

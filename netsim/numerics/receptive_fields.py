@@ -11,12 +11,6 @@ from netsim.numerics.vectors import broadcast, lanes_of, least, load, not_zero, 
 
 
 @compiled
-def is_pointwise(kernel: int, stride: int, padding: int) -> bool:
-    """Return whether fields contain the numbers of the maps in the same order, as in dense layers."""
-    return kernel == 1 and stride == 1 and padding == 0
-
-
-@compiled
 def copy_line(source: np.ndarray, onto: np.ndarray) -> None:
     """Copy numbers to the start of a flat array.
 
@@ -44,17 +38,6 @@ def gather_field(
                 field[index + channel] = times[b, y, x, channel] if inside else np.inf
             index += channels
     field[index:] = np.inf
-
-
-@compiled
-def seen_from(side: int, count: int, size: int, stride: int, padding: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each row (or column) of the source, the first target row whose field covers it, and the end."""
-    first, beyond = np.empty(side, dtype=np.int64), np.empty(side, dtype=np.int64)
-    for position in range(side):
-        padded = position + padding
-        first[position] = max(padded - size + stride, 0) // stride
-        beyond[position] = min(padded // stride + 1, count)
-    return first, beyond
 
 
 @compiled

@@ -43,7 +43,7 @@ def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: b
     assert isinstance(step.kernel_gradient, Factors)
     assert step.bias_gradient is not None
     assert step.displacement is not None
-    np.testing.assert_allclose(step.kernel_gradient.inputs, psp.potential(20.0 - source) / 2)
+    np.testing.assert_allclose(step.kernel_gradient.inputs, psp.potential(20.0 - source) / 2, atol=1e-12)
     np.testing.assert_array_equal(step.kernel_gradient.signal, signal)
     np.testing.assert_allclose(step.bias_gradient, signal.sum(axis=0) * 20.0 / 2)
     slope = (source < 20.0) if causal else psp.slope(20.0 - source)

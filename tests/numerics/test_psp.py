@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netsim.numerics.psp import Breakpoints, Slopes, integrate, integrate_fused, multiply_by_slope
+from netsim.numerics.psp import Breakpoints, Slopes, integrate, multiply_by_slope
 from netsim.specification import PSP
 
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]
@@ -18,10 +18,9 @@ def test_potentials_and_slopes_are_those_of_the_psp(psp: PSP, count: int) -> Non
     source[::5] = np.inf
     source[1:3] = 20.0, 16.0  # breakpoints at the gate itself are not counted
     breakpoints = Breakpoints(*np.array(psp.kernel).T.copy())
-    for function in (integrate, integrate_fused):
-        potential = np.full_like(source, np.nan)
-        function(source, 20.0, breakpoints, potential)
-        np.testing.assert_allclose(potential, psp.potential(20.0 - source), atol=1e-12)
+    potential = np.full_like(source, np.nan)
+    integrate(source, 20.0, breakpoints, potential)
+    np.testing.assert_allclose(potential, psp.potential(20.0 - source), atol=1e-12)
     values = np.random.default_rng(4).normal(size=count)
     sloped = values.copy()
     multiply_by_slope(sloped, source, 20.0, Slopes(*np.array(psp.slopes).T.copy()))

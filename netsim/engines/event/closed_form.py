@@ -17,7 +17,7 @@ from netsim.engines.event.sparse import Lines, by_line, lags_of
 from netsim.engines.event.windows import FirstSpikes, WindowStage, biases, convert, in_type
 from netsim.numerics.compilation import compiled_with
 from netsim.numerics.field_products import multiply_fields, multiply_signs
-from netsim.numerics.psp import Breakpoints, integrate_fused
+from netsim.numerics.psp import Breakpoints, integrate
 from netsim.numerics.signs import by_signs
 from netsim.numerics.sparse_products import add_products, picked
 from netsim.numerics.vectors import has_avx512, lanes_of
@@ -76,7 +76,7 @@ class ClosedForm(WindowStage):
 def _integrals(times: np.ndarray, onset: float, psp: Breakpoints, dtype: np.dtype) -> np.ndarray:
     """Return the potential of each presynaptic spike at the onset, without weight and ``1/tau``."""
     integrals = np.empty(times.shape, dtype)
-    integrate_fused(times.reshape(-1), onset, psp, integrals.reshape(-1))
+    integrate(times.reshape(-1), onset, psp, integrals.reshape(-1))
     return integrals
 
 

@@ -159,7 +159,7 @@ def sort_by_lead(lead: np.ndarray, bits: np.ndarray, firing: np.ndarray) -> None
         most = max(most, lead[neuron])
     for neuron in range(lead.size):
         lead[neuron] = most - lead[neuron]
-    for place, neuron in enumerate(in_order_of_time(lead, lead.view(bits.dtype), np.inf)):
+    for place, neuron in enumerate(in_order_of_time(lead, lead.view(bits.dtype), lead.dtype.type(np.inf))):
         firing[place] = neuron
 
 

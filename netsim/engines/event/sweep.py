@@ -15,7 +15,6 @@ from netsim.engines.event.windows import FirstSpikes, WindowStage, convert, in_t
 from netsim.numerics.compilation import compiled_with
 from netsim.numerics.order import in_order_of_time
 from netsim.numerics.psp import Breakpoints
-from netsim.numerics.receptive_fields import seen_from
 from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import broadcast_wide as broadcast
 from netsim.numerics.vectors import (
@@ -143,7 +142,10 @@ class Sweep(WindowStage):
         bits = (times + times.dtype.type(0)).view(f"u{times.itemsize}")
         shaped = spikes.reshape(-1, *self.window.shape)
         result = in_type(shaped, times.dtype)
-        _first_spikes(times, bits, self.psp, self._fields, queue, blocks, self.dynamics, result)
+        for first in range(0, len(times), len(queue.counts)):
+            part = slice(first, first + len(queue.counts))
+            queue_breakpoints(times[part], bits[part], self.dynamics.end, self.psp, self._fields, queue)
+            sweep(queue, blocks, self.dynamics, self.psp, result[part])
         convert(result, shaped)
 
 
@@ -157,46 +159,23 @@ def empty_queue(window: Window, breakpoints: int, in_place: bool, dtype: np.dtyp
     return Queue(np.empty(shape, dtype), synapses, np.empty(shape[:3], np.int64))
 
 
-@_njit
-def _first_spikes(
-    maps: np.ndarray,
-    bits: np.ndarray,
-    psp: Breakpoints,
-    fields: Fields,
-    queue: Queue,
-    blocks: Blocks,
-    neurons: Dynamics,
-    latencies: np.ndarray,
-) -> None:
-    """Write latencies, shape (presentations, rows, columns, maps), in groups of presentations that fit the queue.
-
-    See `queue_breakpoints` for `maps` and `bits`.
-    """
-    at_once = len(queue.counts)
-    for first in range(0, len(maps), at_once):
-        part = slice(first, first + at_once)
-        queue_breakpoints(maps[part], bits[part], neurons.end, psp, fields, queue)
-        sweep(queue, blocks, neurons, psp, latencies[part])
-
-
-@_njit
 def fields_of(window: Window) -> Fields:
     """See `Fields`."""
     (height, width, _), (rows, columns, _) = window.source, window.shape
-    size, stride, padding = window.size, window.stride, window.padding
-    above, below = seen_from(height, rows, size, stride, padding)
-    lefts, rights = seen_from(width, columns, size, stride, padding)
-    first, total = np.zeros(height * width + 1, np.uint64), np.sum(below - above) * np.sum(rights - lefts)
-    positions, pixels, count = np.empty(total, np.uint32), np.empty(total, np.uint32), 0
-    for y in range(height):
-        for x in range(width):
-            for row in range(above[y], below[y]):
-                for column in range(lefts[x], rights[x]):
-                    positions[count] = row * columns + column
-                    pixels[count] = (y + padding - row * stride) * size + x + padding - column * stride
-                    count += 1
-            first[y * width + x + 1] = count
-    return Fields(first, positions, pixels)
+    (y, row, line), (x, column, place) = _overlaps(window, height, rows), _overlaps(window, width, columns)
+    pixel = np.add.outer(y * width, x).ravel()
+    order = np.argsort(pixel, kind="stable")  # fields of a pixel stay in order
+    positions = np.add.outer(row * columns, column).ravel()[order]
+    pixels = np.add.outer(line * window.size, place).ravel()[order]
+    first = np.concatenate([[0], np.cumsum(np.bincount(pixel, minlength=height * width))])
+    return Fields(first.astype(np.uint64), positions.astype(np.uint32), pixels.astype(np.uint32))
+
+
+def _overlaps(window: Window, side: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each pair of a row (or column) of pixels and of fields that contain it, and its place in these fields."""
+    places = np.arange(side)[:, None] + window.padding - window.stride * np.arange(count)
+    pixels, fields = np.nonzero((places >= 0) & (places < window.size))
+    return pixels, fields, places[pixels, fields]
 
 
 @_njit
@@ -216,7 +195,7 @@ def queue_breakpoints(
     step, places = np.uint64(1), np.empty(rows * columns, dtype=np.uint64)
     for b in range(len(maps)):
         spikes, times, synapses = maps[b].reshape(-1), queue.times[b].reshape(-1), queue.synapses[b].reshape(-1)
-        order = _merged(in_order_of_time(spikes, bits[b].reshape(-1), end), spikes, end, psp.delays)
+        order = _merged(in_order_of_time(spikes, bits[b].reshape(-1), maps.dtype.type(end)), spikes, end, psp.delays)
         for p in range(places.size):
             places[p] = np.uint64(p * room)
         for breakpoint in order:
