@@ -92,10 +92,10 @@ class Watch:
         self._say("flat", "", f"{where}; {self._rates()}, and {self.check} shows whether neurons fire in time")
 
     def _watch_fall(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Warn about an accuracy that fell and did not recover."""
+        """Warn about an accuracy that fell, even if it may recover."""
         accuracies = [row["training_strict_accuracy"] for row in history]
-        best, since = max(accuracies), max(accuracies[-FLAT_EPOCHS:])
-        if len(accuracies) <= FLAT_EPOCHS or since > best - _FALL:
+        best = max(accuracies)
+        if accuracies[-1] > best - _FALL:
             return
         learning = self.network.learning
         sharper = f"raise learning.sharpness (now {learning.sharpness:g}), or " * (learning.targets == "softmax")
