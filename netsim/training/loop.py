@@ -150,8 +150,8 @@ def training_conversation(
             state.best_weights = {name: array.copy() for name, array in kept.items()}
         revive(network, state, seed)
         state.epoch, state.batch, state.totals = state.epoch + 1, 0, EpochTotals()
+        session.save()
         if run is not None:
-            write_checkpoint(state, run)
             write_epochs(state, run)
         callbacks.on_epoch(state.history[-1])
     return state
@@ -230,18 +230,29 @@ class _Session:
         health = self.watch.batch(latencies, batch.weights)
         learned = self.learner.learn(latencies, labels, batch.weights, batch.delays)
         _check_learned(learned, batch.weights, type(self.learner).__name__)
-        factors_by_name = ((name, each) for name, array in learned.gradients.items() for each in arrays_of(array))
-        self._check_finite("a weight step is not finite", factors_by_name)
         self._check_finite("the loss is not finite", [(network.output.name, learned.loss)])
         gradients = _scaled(learned.gradients, dropout_factors(network))
         self._step(gradients, log_scale_gradients(network, self._forward, gradients))
         state.batch += 1
         _accumulate(network, state.totals, latencies, labels, learned.loss, health)
         state.totals.seconds += working_time() - self._began
-        self.callbacks.on_batch(_progress(state, len(self.stimuli)))
-        if self.run is not None and time.monotonic() - self._saved >= self.checkpoint_seconds:
-            write_checkpoint(state, self.run)
+        try:
+            self.callbacks.on_batch(_progress(state, len(self.stimuli)))
+        except KeyboardInterrupt:
+            self.save()
+            raise
+        if time.monotonic() - self._saved >= self.checkpoint_seconds:
+            self.save()
             self._saved = time.monotonic()
+
+    def save(self) -> None:
+        """Write a checkpoint into the run folder, if there is one."""
+        state = self.state
+        moments = ((name.partition(".")[2], array) for name, array in state.optimizer.state.items())
+        self._check_finite("the optimizer's moments are not finite", moments)
+        self._check_finite("the mean of its weights is not finite", (state.mean or {}).items())
+        if self.run is not None:
+            write_checkpoint(state, self.run)
 
     def _step(self, gradients: Weights, of_scales: Weights) -> None:
         """Move the weights and the logarithms of their scales, and the mean of both."""
@@ -257,11 +268,12 @@ class _Session:
                 steps = self.steps(state.epoch) + state.batch + 1
                 update_ema(state.mean, state.weights, share_kept(network.learning.averaging, steps))
             scales = [(name, np.exp(state.weights[name])) for name in of_scales]
-        self._check_finite("its weights are not finite", state.weights.items())
+        if not all(all_finite(array) for array in state.weights.values()):
+            # checked afterwards, because each check reads all numbers
+            steps_by_name = ((name, each) for name, array in gradients.items() for each in arrays_of(array))
+            self._check_finite("a weight step is not finite", steps_by_name)
+            self._check_finite("its weights are not finite", state.weights.items())
         self._check_finite("the scales of its weights are not finite", scales)
-        self._check_finite("the mean of its weights is not finite", (state.mean or {}).items())
-        moments = ((name.partition(".")[2], array) for name, array in state.optimizer.state.items())
-        self._check_finite("the optimizer's moments are not finite", moments)
 
     def _check_finite(self, what: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
         for name, array in arrays:

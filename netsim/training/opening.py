@@ -32,7 +32,7 @@ from netsim.seams import optimizers
 from netsim.specification import Network
 from netsim.specification.checks import check_function, check_kind, path_in, require, whole
 from netsim.training.callbacks import Callbacks, Progress
-from netsim.training.checkpoint import epoch_score, write_checkpoint
+from netsim.training.checkpoint import epoch_score
 from netsim.training.loop import CHECKPOINT_SECONDS, training_conversation
 from netsim.training.starting import check_settings, resume_training
 from netsim.weights.initial import known_weights
@@ -108,8 +108,7 @@ class TrainingRun:
             def on_batch(report: Progress) -> None:
                 callbacks.on_batch(report)
                 if interrupted():
-                    write_checkpoint(state, self.folder)
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt  # the loop writes a checkpoint
 
             stoppable = dataclasses.replace(callbacks, on_batch=on_batch)
             conversation = training_conversation(
