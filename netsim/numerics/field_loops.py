@@ -276,16 +276,28 @@ def _add_rows(active: Active, first: int, last: int, field: int, weights: np.nda
         k += _ONE
 
 
+class Fields(NamedTuple):
+    """The fields of all positions in flat padded maps: their starts, and `size` lines with `numbers` numbers each.
+
+    Lines of the maps begin `line` numbers apart.
+    """
+
+    places: np.ndarray
+    size: int
+    numbers: int
+    line: int
+
+
 @lru_cache(maxsize=64)
-def places_of_fields(
-    shape: tuple[int, int, int, int], rows: int, columns: int, stride: int, padding: int
-) -> np.ndarray:
-    """Return the start of the field of each position in flat padded maps. The array is shared."""
+def fields_in(
+    shape: tuple[int, int, int, int], rows: int, columns: int, size: int, stride: int, padding: int
+) -> Fields:
+    """Return the fields in maps of a shape. The array is shared."""
     presentations, height, width, channels = shape
     line = (width + 2 * padding) * channels
-    starts = np.arange(presentations)[:, None, None] * ((height + 2 * padding) * line)
-    starts = starts + np.arange(rows)[:, None] * (stride * line) + np.arange(columns) * (stride * channels)
-    return starts.astype(np.uint64).reshape(-1)
+    places = np.arange(presentations)[:, None, None] * ((height + 2 * padding) * line)
+    places = places + np.arange(rows)[:, None] * (stride * line) + np.arange(columns) * (stride * channels)
+    return Fields(places.astype(np.uint64).reshape(-1), size, size * channels, line)
 
 
 def with_padding(maps: np.ndarray, padding: int) -> np.ndarray:
@@ -299,24 +311,16 @@ def with_padding(maps: np.ndarray, padding: int) -> np.ndarray:
 
 
 @compiled_with(fastmath={"contract"})
-def add_up_all(
-    framed: np.ndarray,
-    fields: np.ndarray,
-    line: int,
-    numbers: int,
-    weights: np.ndarray,
-    left: int,
-    size: int,
-    products: np.ndarray,
-) -> None:
-    """Sum a block of outputs from all inputs. Each field has `numbers` inputs of each line."""
+def add_up_all(framed: np.ndarray, fields: Fields, weights: np.ndarray, left: int, products: np.ndarray) -> None:
+    """Sum a block of outputs, starting at `left`, from all inputs. Products have the shape (fields, outputs)."""
+    places, size, numbers, line = fields
     outputs, lanes = products.shape[1], lanes_of(products)
     block, flat, lane_sums = 2 * lanes, products.reshape(-1), np.empty(lanes, products.dtype)
     listed = np.empty(_FIELDS_AT_ONCE, np.uint64)
-    for first in range(0, len(fields), _FIELDS_AT_ONCE):
-        count = min(_FIELDS_AT_ONCE, len(fields) - first)
+    for first in range(0, len(places), _FIELDS_AT_ONCE):
+        count = min(_FIELDS_AT_ONCE, len(places) - first)
         for n in range(_FIELDS_AT_ONCE):
-            listed[n] = fields[first + min(n, count - 1)]
+            listed[n] = places[first + min(n, count - 1)]
         for begin in range(left, min(left + block, outputs), lanes):
             sums = _sums_of_fields(framed, listed, line, numbers, weights, np.uint64(begin - left), size)
             for n, total in enumerate(sums):

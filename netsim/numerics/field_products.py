@@ -15,14 +15,15 @@ from netsim.numerics.compilation import compiled
 from netsim.numerics.counting import count_nonzero
 from netsim.numerics.field_loops import (
     Active,
+    Fields,
     add_up_active,
     add_up_all,
     add_up_few,
     channels_at_once,
+    fields_in,
     lay_out,
     list_active,
     pixels_at_once,
-    places_of_fields,
     with_padding,
 )
 from netsim.numerics.signs import GROUP, Signs, active_groups, tables_of_active, tables_of_all
@@ -49,41 +50,25 @@ def multiply_fields(
     height, width, channels) for maps and (size · size · channels, outputs) for weights. The result goes to products
     (presentations, rows, columns, outputs). The choice is not compiled, so that only the loops in use are compiled.
     """
-    count, fields = count_nonzero(maps.reshape(-1)), (size, stride, padding)
+    count, window = count_nonzero(maps.reshape(-1)), (size, stride, padding)
     if math.prod(products.shape[:3]) * count <= _FEW_VISITS * maps.size:
-        add_up_few(maps.shape, list_active(maps, maps.shape[3]), weights, *fields, products)
+        add_up_few(maps.shape, list_active(maps, maps.shape[3]), weights, *window, products)
         return
     if is_dense(count, maps.shape, size):
-        _multiply_all(with_padding(maps, padding), *_pieces(maps.shape, *fields, products), weights)
+        fields = fields_in(maps.shape, *products.shape[1:3], *window)
+        _multiply_all(with_padding(maps, padding), fields, weights, products.reshape(-1, products.shape[3]))
     else:
-        _multiply_active(maps.shape, list_active(maps, channels_at_once(maps.shape[3])), weights, *fields, products)
-
-
-def _pieces(
-    shape: Shape, size: int, stride: int, padding: int, products: np.ndarray
-) -> tuple[np.ndarray, int, int, int, np.ndarray]:
-    """Return the places of fields, the numbers per line and per line of a field, the lines, and sums by field."""
-    places = places_of_fields(shape, *products.shape[1:3], stride, padding)
-    line, numbers = (shape[2] + 2 * padding) * shape[3], size * shape[3]
-    return places, line, numbers, size, products.reshape(-1, products.shape[3])
+        _multiply_active(maps.shape, list_active(maps, channels_at_once(maps.shape[3])), weights, *window, products)
 
 
 @compiled
-def _multiply_all(
-    framed: np.ndarray,
-    places: np.ndarray,
-    line: int,
-    numbers: int,
-    size: int,
-    products: np.ndarray,
-    weights: np.ndarray,
-) -> None:
+def _multiply_all(framed: np.ndarray, fields: Fields, weights: np.ndarray, products: np.ndarray) -> None:
     """Sum all blocks of outputs from all inputs."""
     block = 2 * lanes_of(weights)
     of_a_block = from_a_line(len(weights) * block, weights)
     for left in range(0, products.shape[1], block):
         lay_out(weights, left, of_a_block.reshape(len(weights), block))
-        add_up_all(framed, places, line, numbers, of_a_block, left, size, products)
+        add_up_all(framed, fields, of_a_block, left, products)
 
 
 @compiled
@@ -122,17 +107,17 @@ def _multiply_part(
     products: np.ndarray,
 ) -> None:
     """Sum fields of a few presentations from all groups of inputs (`every`), or from active groups."""
-    fields, block = (size, stride, padding), 2 * lanes_of(products)
+    window, block = (size, stride, padding), 2 * lanes_of(products)
     if every:
-        tables, pieces = tables_of_all(with_padding(maps, padding)), _pieces(active.shape, *fields, products)
-        places, line, numbers, _, by_field = pieces
+        tables = tables_of_all(with_padding(maps, padding))
+        fields = fields_in(active.shape, *products.shape[1:3], *window)
         for number, chosen in enumerate(choices):
-            add_up_all(tables, places, line, numbers, chosen, number * block, size, by_field)
+            add_up_all(tables, fields, chosen, number * block, products.reshape(-1, products.shape[3]))
         return
     listed = list_active(active, active.shape[3])
     listed = listed._replace(segments=1, values=tables_of_active(maps.reshape(-1), active.shape, listed))
     for number, chosen in enumerate(choices):
-        add_up_active(active.shape, listed, chosen, number * block, *fields, products)
+        add_up_active(active.shape, listed, chosen, number * block, *window, products)
 
 
 def is_dense(count: int, shape: Shape, size: int) -> bool:
