@@ -121,12 +121,12 @@ def test_no_presentations() -> None:
 @settings(max_examples=100)
 def test_sums_looked_up_are_those_of_all_inputs(case: Case) -> None:
     case = in_whole_numbers(case)
-    maps, weights, *window = case
+    maps, weights, size, stride, padding = case
     signs = by_signs(weights, maps.shape[3])
     assert signs is not None
     expected = by_definition(*case)
     result = np.full(expected.shape, np.nan, np.float32)
-    multiply_signs(maps, signs, *window, result)
+    multiply_signs(maps, signs, size, stride, padding, result)
     assert np.array_equal(result, expected)
 
 
@@ -135,14 +135,15 @@ def test_sums_looked_up_are_those_of_all_inputs(case: Case) -> None:
 def test_neither_the_way_nor_presentations_beside_it_change_a_bit_of_sums_looked_up(
     case: Case,
 ) -> None:
-    maps, weights, *window = case
+    maps, weights, size, stride, padding = case
     signs = by_signs(weights, maps.shape[3])
+    assert signs is not None
     beside = np.concatenate([maps, *[np.where(maps == 0, np.float32(1), maps)] * 9])
     shape = by_definition(*case).shape
     together, alone = (np.empty((count, *shape[1:]), np.float32) for count in (len(beside), 1))
-    multiply_signs(beside, signs, *window, together)
+    multiply_signs(beside, signs, size, stride, padding, together)
     for number, presentation in enumerate(maps):
-        multiply_signs(presentation[None], signs, *window, alone)
+        multiply_signs(presentation[None], signs, size, stride, padding, alone)
         assert np.array_equal(alone[0], together[number])
 
 
