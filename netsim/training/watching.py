@@ -31,6 +31,8 @@ _STUCK = 0.95
 """Fraction of neurons at an edge of their window above which a hidden population counts as stuck."""
 _FALL = 0.1
 """Smallest loss of accuracy that is reported."""
+_FAR = 3.0
+"""Factor of the errors from which one epoch suffices. Smaller falls must last for `FLAT_EPOCHS`."""
 _CHECKED = 20
 """Presentations for the check at the start. Smaller batches are combined."""
 
@@ -92,10 +94,12 @@ class Watch:
         self._say("flat", "", f"{where}; {self._rates()}, and {self.check} shows whether neurons fire in time")
 
     def _watch_fall(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Warn about an accuracy that fell, even if it may recover."""
+        """Warn about an accuracy that fell and did not recover, or that fell far, at once."""
         accuracies = [row["training_strict_accuracy"] for row in history]
-        best = max(accuracies)
-        if accuracies[-1] > best - _FALL:
+        best, since = max(accuracies), accuracies[-1]
+        if 1 - since < _FAR * (1 - best):
+            since = max(accuracies[-FLAT_EPOCHS:])
+        if since > best - _FALL:
             return
         learning = self.network.learning
         sharper = f"raise learning.sharpness (now {learning.sharpness:g}), or " * (learning.targets == "softmax")

@@ -251,13 +251,23 @@ def test_what_silent_sources_cause_is_not_reported_as_an_edge() -> None:
     assert messages == []
 
 
-def test_an_accuracy_that_falls_is_reported_once() -> None:
+@pytest.mark.parametrize(
+    ("shares", "told", "text"),
+    [
+        ((0.5, 0.9, 0.85, 0.4, 0.8, 0.3), 4, "from 90% to 40%"),
+        ((0.5, 0.7, 0.5, 0.65, 0.5, 0.55, 0.5), 7, "from 70% to 50%"),
+        ((0.5, 0.7, 0.5, 0.65, 0.5, 0.65, 0.5), 8, ""),
+    ],
+    ids=["far", "lasting", "recovering"],
+)
+def test_an_accuracy_that_falls_is_reported_once(shares: tuple[float, ...], told: int, text: str) -> None:
+    """At once if it falls far, and otherwise if it does not recover within three epochs."""
     watch, messages = _watch(_network())
-    rows = [{"training_loss": 1.0, "training_strict_accuracy": share} for share in (0.5, 0.9, 0.85, 0.4, 0.8, 0.3)]
-    for count in (1, 2, 3):
+    rows = [{"training_loss": 1.0, "training_strict_accuracy": share} for share in shares]
+    for count in range(1, len(rows) + 1):
         watch.epoch(rows[:count])
-    assert messages == []
-    for count in (4, 5, 6):
-        watch.epoch(rows[:count])
-    (line,) = messages
-    assert line.startswith("the training accuracy fell from 90% to 40%; raise learning.sharpness (now 8), or lower")
+        assert len(messages) == (count >= told)
+    assert all(
+        line.startswith(f"the training accuracy fell {text}; raise learning.sharpness (now 8), or lower")
+        for line in messages
+    )
