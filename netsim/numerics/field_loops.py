@@ -288,7 +288,7 @@ class Fields(NamedTuple):
     line: int
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)  # of large maps an array takes some MB
 def fields_in(
     shape: tuple[int, int, int, int], rows: int, columns: int, size: int, stride: int, padding: int
 ) -> Fields:
