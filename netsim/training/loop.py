@@ -246,7 +246,7 @@ class _Session:
             self._saved = time.monotonic()
 
     def save(self) -> None:
-        """Write a checkpoint into the run folder, if there is one."""
+        """Check that moments and mean are finite, and write a checkpoint into the run folder, if there is one."""
         state = self.state
         moments = ((name.partition(".")[2], array) for name, array in state.optimizer.state.items())
         self._check_finite("the optimizer's moments are not finite", moments)
