@@ -10,6 +10,8 @@ from .figures.decision_time import accuracy_over_time as accuracy_over_time
 from .figures.displacements import displacement_figure as displacement_figure
 from .figures.errors import confident_errors as confident_errors
 from .figures.errors import error_gallery as error_gallery
+from .figures.gradients import gradient_figure as gradient_figure
+from .figures.gradients import gradient_table as gradient_table
 from .figures.group_raster import group_raster as group_raster
 from .figures.kernels import kernels as kernels
 from .figures.latencies import latency_histograms as latency_histograms

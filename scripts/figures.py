@@ -5,7 +5,7 @@
     python scripts/figures.py --check      # names stale pictures, and draws nothing
 
 `docs/figures.json` has a fingerprint of the code that drew each picture. Docstrings and comments do not count. Pictures
-of long measurements have scripts of their own: `soak.py`, `learning_rule.py`, `netsim experiment`, `netsim sweep`.
+of long measurements have commands of their own, such as `robustness.py`, `netsim experiment` and `netsim sweep`.
 """
 
 from __future__ import annotations
@@ -159,6 +159,7 @@ PICTURES = (
     _plot("howto/figures/latencies.png", "latencies", "rcsnn-mnist"),
     _plot("howto/figures/spikes.png", "spikes", "rcsnn-mnist"),
     _plot("howto/figures/displacements.png", "displacements", "rcsnn-mnist"),
+    _plot("howto/figures/gradients.png", "gradients", "rcsnn-fashion-free", limit=50, count=20),
     _plot("howto/figures/kernels.png", "kernels", "rcsnn-mnist"),
     _plot("howto/figures/learning.png", "learning", "digits"),
     _plot("howto/figures/confusion.png", "confusion", "rcsnn-mnist"),

@@ -4,7 +4,7 @@
 # goes to nightly/STEP.log. A step that fails does not keep the others from running; the exit code is 1 then.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
-steps=(tests mutation fuzz kills soak presets pythons portable audit package)
+steps=(tests mutation fuzz presets pythons portable audit package)
 seed=${SEED:-0}
 page=docs/appendix/reliability.md
 
@@ -17,9 +17,7 @@ step() {
             cosmic-ray exec mutants/cosmic-ray.toml mutants/session.sqlite &&
             cr-report --surviving-only --show-diff mutants/session.sqlite &&
             cr-rate --fail-over 5 mutants/session.sqlite ;;
-    fuzz) python scripts/fuzz.py --cases 100000 --seed "$seed" ;;
-    kills) python scripts/kill_campaign.py --seed "$seed" ;;
-    soak) python scripts/soak.py brian2 && python scripts/soak.py event ;;
+    fuzz) python tests/hostile/fuzz.py --cases 100000 --seed "$seed" ;;
     presets)
         local preset options
         [[ -d nightly/nmnist ]] || python scripts/make_nmnist.py nightly/nmnist || return

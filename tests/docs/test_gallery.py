@@ -70,8 +70,7 @@ def test_every_picture_is_drawn_by_a_command(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     drawn = {each.path for each in _module(ROOT / "scripts" / "figures.py").PICTURES}
     long = {
-        "appendix/reliability/memory.png",  # scripts/soak.py
-        "concepts/learning_rule/gradients.png",  # scripts/learning_rule.py
+        "concepts/learning_rule/gradients.png",  # the program of the page, for all rows of its table
         "concepts/sparsity/activity.png",  # two sweeps and the program of the page
         "howto/brian2_models/psp.png",  # the program of the page
         "results/robustness/lost.png",  # scripts/robustness.py

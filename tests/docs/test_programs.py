@@ -19,7 +19,7 @@ def _programs(page: Path) -> list[str]:
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("page", ["index.md", "howto/explore.md", "concepts/families.md"])
+@pytest.mark.parametrize("page", ["index.md", "howto/explore.md", "concepts/families.md", "concepts/learning_rule.md"])
 def test_programs_run(page: str) -> None:
     if "explore" in page:
         pytest.importorskip("starlette", reason="the page needs the extra 'explore'")

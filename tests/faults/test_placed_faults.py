@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+FOLDER = Path(__file__).parent
 HERE = "tests/faults/test_placed_faults.py"
 FAULT = {
     "id": "x1",
@@ -23,7 +23,7 @@ FAULT = {
 
 @pytest.fixture
 def placed_faults(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.syspath_prepend(str(FOLDER))
     return importlib.import_module("placed_faults")
 
 
@@ -70,6 +70,6 @@ def test_an_id_names_one_fault(placed_faults: Any) -> None:
 
 
 def test_check_succeeds_from_the_command_line() -> None:
-    command = [sys.executable, str(SCRIPTS / "placed_faults.py"), "--check"]
+    command = [sys.executable, str(FOLDER / "placed_faults.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from netsim.errors import DataError
 
-HERE, SCRIPT = Path(__file__).parent, Path(__file__).parents[2] / "scripts" / "fuzz.py"
+HERE = Path(__file__).parent
+SCRIPT = HERE / "fuzz.py"
 READERS = (
     *("idx", "idx.gz", "idx folder", "toml", "simulation", "sweep", "npz", "weights", "packed", "checkpoint"),
     *("run", "metrics", "events", "recordings", "csv", "csv.gz", "parquet", "sonata", "nwb", "nir"),

@@ -1,13 +1,13 @@
 """Test all readers with damaged files. Each must be read, or refused in one line, in bounded memory and time.
 
-    python scripts/fuzz.py --cases 1000                  # per reader
-    python scripts/fuzz.py toml idx --cases 100000 --seed 1
-    python scripts/fuzz.py toml --read FILE              # one file again, as users read it
-    python scripts/fuzz.py idx --guided --cases 100000   # guided by coverage; needs pip install atheris
+    python tests/hostile/fuzz.py --cases 1000                  # per reader
+    python tests/hostile/fuzz.py toml idx --cases 100000 --seed 1
+    python tests/hostile/fuzz.py toml --read FILE              # one file again, as users read it
+    python tests/hostile/fuzz.py idx --guided --cases 100000   # guided by coverage; needs pip install atheris
 
-`tests/hostile/fuzzing` defines readers and damages. Hypothesis draws the damages and shrinks files with a fault. Equal
-seeds produce equal files. A fault is an exception other than netsim's own, a file that takes too long or more memory
-than --memory, or a crash of the process. A fault ends the search in its reader, and its file is kept.
+The folder `fuzzing` next to this file defines readers and damages. Hypothesis draws the damages and shrinks files with
+a fault. Equal seeds produce equal files. A fault is an exception other than netsim's own, a file that takes too long or
+more memory than --memory, or a crash of the process. A fault ends the search in its reader, and its file is kept.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ from typing import Annotated, Any
 
 import typer
 from hypothesis import seed
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "hostile"))
 
 AT_ONCE = 2000
 """Files per process, before a new process starts."""

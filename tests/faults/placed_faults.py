@@ -1,8 +1,8 @@
 """Insert hand-written faults, one at a time, and check that the named test fails.
 
-    python scripts/placed_faults.py                          # all in tests/faults/rooms_*.toml; --only a07 for one
-    python scripts/placed_faults.py --check                  # without running tests: do all apply, do tests exist
-    python scripts/placed_faults.py --against tests/weights  # other tests than the named ones
+    python tests/faults/placed_faults.py                          # all in tests/faults/rooms_*.toml; --only a07 for one
+    python tests/faults/placed_faults.py --check                  # without running tests: do all apply, do tests exist
+    python tests/faults/placed_faults.py --against tests/weights  # other tests than the named ones
 
 The script changes only a copy of netsim. A fault is a table of a file `rooms_*.toml`:
 
@@ -39,7 +39,8 @@ from typing import Annotated, Any
 
 import typer
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 PACKAGES = {"netsim": "netsim", "models": "netsim/models", "analysis": "netsim/analysis"}  # where they go
 PATIENCE = 300.0  # maximum duration of the tests of a fault (s)
 PYTEST = (sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly")
@@ -48,7 +49,7 @@ OUTCOMES = {0: "survived", 1: "killed"}
 Fault = dict[str, Any]
 
 
-def read(folder: Path = ROOT / "tests" / "faults") -> list[Fault]:
+def read(folder: Path = HERE) -> list[Fault]:
     """Return all faults in the order of files and tables, each with a list of tests."""
     faults = [each for path in sorted(folder.glob("rooms_*.toml")) for each in tomllib.loads(path.read_text())["fault"]]
     return [each | {"test": [each["test"]] if isinstance(each["test"], str) else each["test"]} for each in faults]

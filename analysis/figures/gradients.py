@@ -1,0 +1,208 @@
+"""Gradient check: the learner's gradients next to finite differences of the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netsim.analysis.frames import require
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, legend_above
+from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.data.stimuli import Stimuli
+    from netsim.specification import Network
+    from netsim.spikes import Progress
+    from netsim.weights.layout import Weights
+
+
+def gradient_table(
+    network: Network,
+    weights: Weights,
+    stimuli: Stimuli,
+    samples: int = 40,
+    step: float = 1e-4,
+    layers: Sequence[str] | None = None,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> pd.DataFrame:
+    """Compare the learner's gradients with central differences of the mean loss, for sampled weights.
+
+    The event engine presents the stimuli at exact times in double precision, for any ``training.dt``. The learner can
+    differ from the difference where a spike appears or vanishes within the step, and where its step is not a gradient,
+    for example with ``derivative = "linear"``.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        Forward weights.
+    stimuli : Stimuli
+        With labels.
+    samples : int
+        Weights to sample of each projection, among those with a gradient.
+    step : float
+        Change of a weight, in standard deviations of the projection's weights.
+    layers : sequence of str, optional
+        Names of projections; by default all that learn. In a chain they are the names of the layers.
+    seed : int
+        Seed of the sample.
+    progress : callable
+        Called with (done, total) of the weights.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns
+
+        ==========  ===========  ===================================================================
+        layer       categorical  name of the projection
+        weight      int64        position of the weight in its array
+        gradient    float64      of the mean loss, from the learner (dimensionless)
+        difference  float64      central difference of the mean loss (dimensionless)
+        ==========  ===========  ===================================================================
+
+    Raises
+    ------
+    DataError
+        If a layer has no weights that learn, or no sampled weight has a gradient.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> stimuli = model.splits().test.first(20)
+    >>> table = netsim.analysis.gradient_table(model.network, model.weights, stimuli, samples=4)
+    >>> list(table.columns), len(table)
+    (['layer', 'weight', 'gradient', 'difference'], 8)
+    """
+    import numpy as np
+    import pandas as pd
+
+    from netsim.engines import Batch, make_engine
+    from netsim.seams import learners
+    from netsim.weights.layout import kernel_name
+
+    known = [projection.name for projection in network.weighted if projection.plastic]
+    unknown = [name for name in layers or () if name not in known]
+    if unknown:
+        raise DataError(f"layer {unknown[0]}: has no weights that learn; choose one of {', '.join(known)}")
+    exact = replace(network, training=replace(network.training, dt=0.0, precision="double"))
+    learner, engine = learners[network.learning.learner].from_network(exact), make_engine("event", exact)
+    doubled = {name: np.asarray(array, float) for name, array in weights.items()}
+    latencies, labels = stimuli.latencies(np.arange(len(stimuli))), stimuli.labels
+    learned = learner.learn(engine.present(Batch(latencies, doubled)), labels, doubled).gradients
+    # the gradient of softmax targets is that of cross-entropy/sharpness
+    factor = network.learning.sharpness if network.learning.targets == "softmax" else 1.0
+
+    def loss(name: str, index: int, change: float) -> float:
+        kernel = doubled[name].copy()
+        kernel.ravel()[index] += change
+        outputs = engine.present(Batch(latencies, doubled | {name: kernel}))[network.output.name]
+        return float(learner.loss(outputs, labels).mean())
+
+    generator, chosen = np.random.default_rng(seed), []
+    for layer in layers or known:
+        name = kernel_name(network.projection(layer))
+        gradient = factor * np.asarray(learned[name]).ravel()
+        alive = generator.permutation(np.flatnonzero(gradient))[:samples]
+        chosen += [(layer, name, int(index), float(gradient[index])) for index in alive]
+    if not chosen:
+        raise DataError(f"{network.name}: no weight has a gradient; netsim check says which populations are silent")
+    rows = []
+    for done, (layer, name, index, gradient) in enumerate(chosen, 1):
+        change = step * float(doubled[name].std())
+        difference = (loss(name, index, change) - loss(name, index, -change)) / (2 * change)
+        rows.append((layer, index, gradient, difference))
+        progress(done, len(chosen))
+    table = pd.DataFrame(rows, columns=["layer", "weight", "gradient", "difference"])
+    return table.astype({"layer": pd.CategoricalDtype([*(layers or known)], ordered=True)})
+
+
+def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+    """Draw gradients over finite differences, relative to the largest difference of each layer.
+
+    On the line, the learner follows the gradient. The legend shows correlation and ratio of gradient to difference
+    (slope through 0).
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `gradient_table`.
+    ax : matplotlib Axes, optional
+        Axes to draw into; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As for `netsim.analysis.theme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    DataError
+        If the table is not a gradient table.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> stimuli = model.splits().test.first(20)
+    >>> ax = analysis.gradient_figure(analysis.gradient_table(model.network, model.weights, stimuli, samples=4))
+    >>> ax.get_ylabel()
+    'gradient by the learner'
+    """
+    import numpy as np
+
+    require(frame, ("layer", "gradient", "difference"), "gradient")
+    groups = list(frame.groupby("layer", sort=False, observed=True))
+    with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH, palette) as axes:
+        axes.axline((0, 0), slope=1, color=FAINT, linewidth=0.7, linestyle="--", zorder=1)
+        for (layer, rows), colour, marker in zip(groups, colours(len(groups)), _markers(len(groups)), strict=True):
+            gradient, difference = rows["gradient"].to_numpy(), rows["difference"].to_numpy()
+            largest = np.abs(difference).max() or 1.0
+            with np.errstate(invalid="ignore", divide="ignore"):
+                alike = np.corrcoef(gradient, difference)[0, 1]
+                ratio = (gradient * difference).sum() / np.square(difference).sum()
+            text = f"{in_legend(layer)}: {alike:.3f}, ×{ratio:.2f}"
+            look = {"color": colour, "markersize": 3, "markeredgewidth": 0, "alpha": 0.7, "linestyle": ""}
+            axes.plot(difference / largest, gradient / largest, marker, **look, label=text)
+        most = 1.08 * max(np.abs(line.get_data()).max() for line in axes.lines[1:])
+        axes.set(xlim=(-most, most), ylim=(-most, most), aspect="equal")
+        axes.set(xlabel="finite difference of the loss", ylabel="gradient by the learner")
+        legend_above(axes, -0.16, 2, title="correlation, ×ratio", handletextpad=0.1, columnspacing=0.8)
+    return axes
+
+
+def _markers(count: int) -> str:
+    """Return a marker for each layer."""
+    return ("osD^vPX" * count)[:count]
+
+
+@Plot(
+    "gradients",
+    "the learner's gradients next to finite differences of the loss",
+    order=65,
+    presentations=100,
+    choices=("layer", "count"),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    if source.recorded is not None:
+        raise DataError("spikes: have no weights to change; draw this figure of a model")
+    source.check_labels(choice.limit)
+    layers = [choice.layer] if choice.layer else None
+    table = gradient_table(
+        source.network,
+        source.weights,
+        source.stimuli.first(choice.limit),
+        choice.count or 40,
+        layers=layers,
+        progress=source.progress,
+    )
+    return choice.drawn(table, gradient_figure, min(choice.width, 5.0) * 1.1)
