@@ -24,6 +24,7 @@ import pytest
 from hypothesis import settings
 
 from netsim.data.stimuli import Stimuli
+from netsim.numerics import compiling
 from netsim.registry import Registry
 from netsim.runs import plugin_files
 from netsim.seams import SEAMS
@@ -47,6 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keep compiled modules in a run of several processes, because each of their programs imports hundreds."""
     if config.getoption("numprocesses", None):
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if hasattr(config, "workerinput"):  # the other workers use the cores
+        compiling._second_process = lambda rehearsal, claims: None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,7 +22,7 @@ import numpy as np
 import platformdirs
 
 from netsim.files import make_private
-from netsim.numerics.compiling import keep_in
+from netsim.numerics.compiling import await_second, keep_in, release
 
 _PACKAGE = Path(__file__).parents[1]
 _PREFIX = "netsim-kernels-"
@@ -91,7 +91,12 @@ def _keep(dispatcher: Any, folder: Path) -> None:
     stored = dispatcher._cache
     load, save = stored.load_overload, stored.save_overload
 
-    def load_overload(*arguments: Any) -> Any:
+    def named(signature: Any) -> str:
+        return hashlib.sha256(
+            f"{dispatcher.py_func.__module__}.{dispatcher.__qualname__}{signature}".encode()
+        ).hexdigest()
+
+    def load_or_none(*arguments: Any) -> Any:
         try:
             return load(*arguments)
         except Exception:  # unpickling half a file raises any exception
@@ -99,10 +104,17 @@ def _keep(dispatcher: Any, folder: Path) -> None:
                 stored.flush()  # a damaged index would prevent saving
             return None
 
-    def save_overload(*arguments: Any) -> None:
+    def load_overload(signature: Any, *arguments: Any) -> Any:
+        loaded = load_or_none(signature, *arguments)
+        if loaded is None and await_second(named(signature)):
+            return load_or_none(signature, *arguments)
+        return loaded
+
+    def save_overload(signature: Any, *arguments: Any) -> None:
         if _stamps() == _AT_START:  # a source that changed may be newer than the running code
             with contextlib.suppress(Exception):  # usually a full disk
-                save(*arguments)
+                save(signature, *arguments)
+        release(named(signature))
 
     stored.load_overload, stored.save_overload = load_overload, save_overload
 

@@ -1,17 +1,25 @@
-"""Watch the compilation of loops, so that a user who waits knows why."""
+"""Watch the compilation of loops, so that a user who waits knows why, and let a second process compile as well."""
 
 import logging
 import multiprocessing
+import pickle
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from numba.core.event import Event, Listener, register
 
+from netsim.numerics.threads import threads
+
 _LOG = logging.getLogger("netsim")
+_PATIENCE = 60.0
+"""Longest time to wait for a loop of the second process (s)."""
 
 
 class _Watch(Listener):
@@ -22,6 +30,10 @@ class _Watch(Listener):
         self.loops = 0
         self.seconds = 0.0
         self.kept_in: Callable[[], Path | None] = lambda: None
+        self.rehearsal: Callable[[], None] | None = None
+        self.second: subprocess.Popen[bytes] | None = None
+        self.is_second = False
+        self.claims: Path | None = None
         self._announced = False
         self._open = 0
         self._since = 0.0
@@ -37,9 +49,19 @@ class _Watch(Listener):
         self.loops += 1
         for function in self.audience:
             function()
-        if not (self.audience or self._announced or multiprocessing.parent_process()):
+        if self.is_second or multiprocessing.parent_process():
+            return
+        if not (self.audience or self._announced):
             self._announced = True
             _LOG.warning("netsim: %s", announcement())
+        with self._lock:
+            if self.rehearsal is not None and self.claims is not None and self.second is None:
+                self.second = _second_process(self.rehearsal, self.claims)
+
+    def add(self, seconds: float) -> None:
+        """Add time spent waiting for the second process, unless it is part of a compilation that is counted."""
+        with self._lock:
+            self.seconds += 0.0 if self._open else seconds
 
     def on_end(self, event: Event) -> None:
         with self._lock:
@@ -89,3 +111,77 @@ def when_compiling(function: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         _WATCH.audience.remove(function)
+
+
+@contextmanager
+def helped_by(rehearsal: Callable[[], None]) -> Iterator[None]:
+    """Let a second process call `rehearsal` as soon as this process compiles a loop.
+
+    The second process compiles in another order, into the same folder, where this process finds the machine code. It
+    ends with the context. Its errors have no effect: this process then compiles all loops. A context within a context
+    starts no further process.
+    """
+    alone = _WATCH.is_second or multiprocessing.parent_process() or _WATCH.kept_in() is None or threads() < 2
+    if alone or _WATCH.rehearsal is not None:
+        yield
+        return
+    with ExitStack() as stack:
+        with suppress(OSError):  # no folder for temporary files: compile alone
+            claims = stack.enter_context(tempfile.TemporaryDirectory(prefix="netsim-", ignore_cleanup_errors=True))
+            _WATCH.rehearsal, _WATCH.claims = rehearsal, Path(claims)
+            stack.callback(_end_second)
+        yield
+
+
+def _end_second() -> None:
+    second, _WATCH.rehearsal, _WATCH.claims, _WATCH.second = _WATCH.second, None, None, None
+    if second is not None:
+        second.kill()
+        second.wait()
+
+
+def _second_process(rehearsal: Callable[[], None], claims: Path) -> subprocess.Popen[bytes] | None:
+    """Start a process that calls a function. Return None if it cannot start or the function cannot be pickled."""
+    program = f"import {__name__} as compiling; compiling.rehearse()"
+    try:
+        with tempfile.TemporaryFile() as file:
+            pickle.dump((claims, rehearsal), file)
+            file.seek(0)
+            quiet = subprocess.DEVNULL
+            # -P: nothing is imported from the current folder
+            return subprocess.Popen([sys.executable, "-P", "-c", program], stdin=file, stdout=quiet, stderr=quiet)
+    except (OSError, pickle.PicklingError, AttributeError, TypeError):
+        return None
+
+
+def rehearse() -> None:
+    """Call the function that the first process wrote to the standard input."""
+    _WATCH.is_second = True
+    _WATCH.claims, rehearsal = pickle.load(sys.stdin.buffer)
+    rehearsal()
+
+
+def await_second(loop: str) -> bool:
+    """Wait while the second process compiles a loop with this name. Return whether it may have compiled the loop.
+
+    In the second process, claim the loop.
+    """
+    if _WATCH.claims is None:
+        return False
+    claim, second = _WATCH.claims / loop, _WATCH.second
+    if _WATCH.is_second:
+        claim.touch()
+        return False
+    if second is None or not claim.exists():
+        return False
+    began = time.perf_counter()
+    while claim.exists() and second.poll() is None and time.perf_counter() - began < _PATIENCE:
+        time.sleep(0.01)
+    _WATCH.add(time.perf_counter() - began)
+    return True
+
+
+def release(loop: str) -> None:
+    """Declare in the second process that a loop is stored."""
+    if _WATCH.is_second and _WATCH.claims is not None:
+        (_WATCH.claims / loop).unlink(missing_ok=True)

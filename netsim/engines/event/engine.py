@@ -8,7 +8,9 @@ grid, the same computation counts in whole steps and rounds spike times up, like
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -25,12 +27,18 @@ from netsim.engines.event.sparse import RelayStage, SparseStage
 from netsim.engines.event.sweep import Sweep
 from netsim.engines.event.windows import FirstSpikes, convert, in_type
 from netsim.engines.protocol import Result, check_record, checked_batch, copy_stimuli, presenting_alone
+from netsim.numerics.compiling import helped_by
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
 from netsim.specification.grid import stimuli_on_grid
 from netsim.weights.delays import axonal_delays
 from netsim.weights.layout import Weights, check_values, check_weights, have_shapes, weight_shapes
+
+_REHEARSED = 50
+"""Presentations of a rehearsal. Other loops compute few presentations than many."""
+FEW, SOME, MOST = 0.1, 0.5, 0.9
+"""Shares of neurons that fire in a rehearsal. Other loops visit few spikes than many."""
 
 
 class Stage(Protocol):
@@ -143,7 +151,11 @@ class EventEngine:
         if another thread is using it.
         """
         with presenting_alone(self):
-            return self._present(batch)
+            if self._made:
+                return self._present(batch)
+            few = dataclasses.replace(batch, stimuli=batch.stimuli[:_REHEARSED], silenced={})
+            with helped_by(partial(rehearse_engine, self.network, self.dt, self.precision, few, (FEW, SOME, MOST))):
+                return self._present(batch)
 
     def _present(self, batch: Batch) -> Latencies:
         network, clock = self.network, self._clock
@@ -152,9 +164,7 @@ class EventEngine:
             check_weights(network, batch.weights, "weights")
         elif not batch.weights_checked:
             check_values(network, batch.weights, "weights")
-        axons = axonal_delays(network, batch.weights, batch.delays)
-        late = {name: clock.count(delay) for name, delay in axons.items()}
-        runs = [stage.prepare(batch.weights, batch.thresholds, late) for stage in self._stages]
+        late, runs = self._prepared(batch)
         count = len(batch.stimuli)
         latencies = Latencies({name: np.empty((count, *shape), clock.dtype) for name, shape in network.shapes.items()})
 
@@ -166,22 +176,51 @@ class EventEngine:
             counted = {STIMULUS: clock.count(outcome[STIMULUS])}
             silenced = {name: neurons[part] for name, neurons in batch.silenced.items()}
             for members, run in zip(self._members, runs, strict=True):
-                arriving, spikes = {}, {}
-                for name, sources in members:
-                    times = outcome[name]
-                    spikes[name] = np.empty(times.shape, clock.times) if self.dt else times
-                    for projection, source in sources:
-                        sent = counted[source]
-                        arriving[projection] = sent + late[projection] if projection in late else sent
-                run(arriving, silenced, spikes)
-                for name, times in spikes.items():
-                    if self.dt:
-                        multiply(times.reshape(-1), self.dt, outcome[name].reshape(-1))
-                counted |= spikes
+                counted |= self._fire(members, run, outcome, counted, late, silenced)
 
         over_presentations(count, present_part, products=False)
         self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
         return latencies
+
+    def _prepared(self, batch: Batch) -> tuple[dict[str, np.ndarray], list[Run]]:
+        """Return the delays of axons, in units of the clock, and the functions that compute the components."""
+        axons = axonal_delays(self.network, batch.weights, batch.delays)
+        late = {name: self._clock.count(delay) for name, delay in axons.items()}
+        return late, [stage.prepare(batch.weights, batch.thresholds, late) for stage in self._stages]
+
+    def _fire(
+        self,
+        members: Sequence[tuple[str, list[tuple[str, str]]]],
+        run: Run,
+        outcome: Mapping[str, np.ndarray],
+        counted: Mapping[str, np.ndarray],
+        late: Mapping[str, np.ndarray],
+        silenced: Mapping[str, np.ndarray],
+    ) -> dict[str, np.ndarray]:
+        """Compute the spikes of one component. Write latencies to `outcome`, and return counted times."""
+        arriving, spikes = {}, {}
+        for name, sources in members:
+            times = outcome[name]
+            spikes[name] = np.empty(times.shape, self._clock.times) if self.dt else times
+            for projection, source in sources:
+                sent = counted[source]
+                arriving[projection] = sent + late[projection] if projection in late else sent
+        run(arriving, silenced, spikes)
+        for name, times in spikes.items():
+            if self.dt:
+                multiply(times.reshape(-1), self.dt, outcome[name].reshape(-1))
+        return spikes
+
+    def rehearse(self, batch: Batch, latencies: Latencies) -> None:
+        """Compute populations without loops, from the last to the first, from made-up latencies: their loops compile.
+
+        Components with loops are left to the presenting process, because they compile longest.
+        """
+        late, runs = self._prepared(checked_batch(self.network, batch, values_later=True))
+        counted = {name: self._clock.count(times) for name, times in latencies.items()}
+        for members, stage, run in reversed([*zip(self._members, self._stages, runs, strict=True)]):
+            if isinstance(stage, _Alone):
+                self._fire(members, run, latencies, counted, late, {})
 
     @property
     def _stages(self) -> list[ComponentStage | _Alone]:
@@ -227,3 +266,21 @@ class EventEngine:
         if window is None:
             return ClosedFormSum if gated else SparseStage
         return ClosedForm if gated else Sweep
+
+
+def rehearse_engine(network: Network, dt: float, precision: str, batch: Batch, shares: Sequence[float]) -> None:
+    """Compile the loops of the engine for a batch like this, in another order than presenting does."""
+    engine = EventEngine(network, dt, precision)
+    for share in shares:
+        engine.rehearse(batch, made_up_latencies(engine, len(batch.stimuli), share))
+
+
+def made_up_latencies(engine: EventEngine, count: int, share: float) -> Latencies:
+    """Draw latencies within the firing windows, for this share of all neurons. The other neurons are silent."""
+    network, generator, latencies = engine.network, np.random.default_rng(0), {}
+    for name, shape in network.shapes.items():
+        onset, end = network.firing_window(name)
+        times = generator.uniform(onset, end, (count, *shape))
+        times = np.ceil(times / engine.dt) * engine.dt if engine.dt else times
+        latencies[name] = np.where(generator.random(times.shape) < share, times, np.inf).astype(engine._clock.dtype)
+    return Latencies(latencies)

@@ -1,0 +1,41 @@
+"""Compile the loops of a training in a second process."""
+
+import contextlib
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Batch
+from netsim.engines.event.engine import FEW, MOST, SOME, EventEngine, made_up_latencies, rehearse_engine
+from netsim.specification import Network
+from netsim.training.callbacks import Callbacks
+from netsim.training.loop import training_conversation
+from netsim.training.starting import start_training
+
+
+def rehearse_training(network: Network, training: Stimuli, validation: Stimuli, parts: Mapping[str, Any]) -> None:
+    """Rehearse the engine, and learn from made-up spikes.
+
+    `parts` are the arguments of `training_conversation` that replace parts of the settings.
+    """
+    settings = dataclasses.replace(network.training, epochs=1)
+    network = dataclasses.replace(network, training=settings)
+    state = start_training(network, 0)
+    state.to_fit = False  # the fit needs real spikes
+    quiet = Callbacks(on_warning=lambda text: None)
+    conversation = training_conversation(network, training, validation, state, 0, callbacks=quiet, **parts)
+    engine, batch = EventEngine(network, settings.dt, settings.precision), next(conversation)
+    validated = Batch(validation.latencies(np.arange(len(validation))), batch.weights)
+    # the first process compiles a loop of projections long enough to learn meanwhile
+    learns_first = any(map(network.is_recurrent, network.projections))
+    if not learns_first:
+        rehearse_engine(network, settings.dt, settings.precision, validated, (MOST, SOME, FEW))
+    with contextlib.suppress(StopIteration):
+        for share in itertools.cycle((MOST, FEW)):
+            batch = conversation.send(made_up_latencies(engine, len(batch.stimuli), share))
+    if learns_first:
+        rehearse_engine(network, settings.dt, settings.precision, validated, (MOST, SOME, FEW))

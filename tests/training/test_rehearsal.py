@@ -1,0 +1,120 @@
+"""A second process compiles some loops of a training or of an engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netsim
+from netsim.engines.event.engine import EventEngine, made_up_latencies, rehearse_engine
+from netsim.training.rehearsal import rehearse_training
+
+HELPED = """
+import functools, sys, time
+import numpy as np
+from netsim.numerics import compiling
+from netsim.numerics.counting import count_nonzero
+from netsim.weights.layout import all_finite
+
+rehearsal = functools.partial(all_finite, np.ones(3)) if sys.argv[1] == "helped" else lambda: None
+with compiling.helped_by(rehearsal):
+    print(count_nonzero(np.ones(4)))
+    second = compiling._WATCH.second
+    if second is not None:
+        print(second.wait())
+    before = compiling.compiled_so_far()[0]
+    all_finite(np.ones(3))
+    print(compiling.compiled_so_far()[0] - before)
+print(compiling._WATCH.second, compiling._WATCH.rehearsal)
+"""
+
+
+def helped(how: str, folder: Path, threads: int) -> list[str]:
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder), "NETSIM_THREADS": str(threads)}
+    done = subprocess.run([sys.executable, "-c", HELPED, how], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("how", "threads", "printed"),
+    [
+        ("helped", 2, ["4", "0", "0", "None None"]),  # the second process ended well, and the first compiles no more
+        ("helped", 1, ["4", "1", "None None"]),
+        ("a function that no other process can import", 2, ["4", "1", "None None"]),
+    ],
+)
+def test_the_first_process_uses_what_the_second_compiled(
+    tmp_path: Path, how: str, threads: int, printed: list[str]
+) -> None:
+    assert helped(how, tmp_path / "cache", threads) == printed
+
+
+def in_loops() -> netsim.Network:
+    """Return a network with a loop, delays, winners and a relay."""
+    dense, neurons = netsim.Dense(), netsim.Neurons("free", 1.0, 20.0, end=60.0, bias=True)
+    populations = (
+        netsim.Population("hidden", (40,), neurons, winners=netsim.PopulationWinners(20)),
+        netsim.Population("inhibitory", (10,), neurons),
+        netsim.Population("output", (10,), netsim.Neurons("free", 1.0, 20.0, bias=True)),
+    )
+    projections = (
+        netsim.Projection("stimulus", "hidden", dense, delay=netsim.Delays("synapse", mean=2.0, spread=1.0)),
+        netsim.Projection("hidden", "inhibitory", dense, sign="excitatory"),
+        netsim.Projection("inhibitory", "hidden", dense, sign="inhibitory", name="back", delay=0.7),
+        netsim.Projection("hidden", "output", dense),
+    )
+    training = netsim.Training("digits", validation=180, batch=20)
+    encoder = netsim.IntensityEncoder((8, 8, 1), 16.0)
+    return netsim.Network("loops", encoder, populations, projections, 90.0, training=training)
+
+
+@pytest.mark.parametrize("name", ["digits", "leaky-yin-yang", "loops"])
+def test_rehearsals_of_a_training_end_without_an_error(name: str) -> None:
+    network = in_loops() if name == "loops" else netsim.load_preset(name)
+    splits = netsim.load_splits(network)
+    rehearse_training(network, splits.training.first(2 * network.training.batch), splits.validation.first(20), {})
+
+
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_rehearsals_visit_all_populations_without_loops(dt: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, fired = in_loops(), []
+    weights = netsim.forward_weights(network, netsim.initial_weights(network, 0))
+    fire = EventEngine._fire
+    monkeypatch.setattr(
+        EventEngine, "_fire", lambda self, members, *rest: fired.extend(members) or fire(self, members, *rest)
+    )
+    rehearse_engine(network, dt, "double", netsim.Batch(np.full((3, 8, 8, 1), 2.0), weights), (0.5,))
+    assert [name for name, _ in fired] == ["output"]
+
+
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_made_up_latencies_lie_in_the_firing_windows(dt: float) -> None:
+    network = in_loops()
+    engine = EventEngine(network, dt)
+    latencies = made_up_latencies(engine, 50, 0.5)
+    assert set(latencies) == set(network.shapes)
+    for name, times in latencies.items():
+        onset, end = network.firing_window(name)
+        fired = times[np.isfinite(times)]
+        assert times.shape == (50, *network.shapes[name])
+        assert abs(fired.size / times.size - 0.5) < 0.1
+        assert fired.min() >= onset
+        assert fired.max() <= min(end, network.duration) + dt
+        if dt:
+            np.testing.assert_array_equal(fired % dt, 0)
+
+
+def test_rehearsals_leave_the_weights_of_a_batch_as_they_are() -> None:
+    network = dataclasses.replace(netsim.load_preset("digits"))
+    weights = netsim.forward_weights(network, netsim.initial_weights(network, 0))
+    before = {name: array.copy() for name, array in weights.items()}
+    rehearse_engine(network, 1.0, "double", netsim.Batch(np.full((3, 8, 8, 1), 2.0), weights), (0.9, 0.1))
+    for name, array in before.items():
+        np.testing.assert_array_equal(weights[name], array)
