@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source, no_progress
@@ -115,10 +115,10 @@ def gradient_table(
     if not chosen:
         raise DataError(f"{network.name}: no weight has a gradient; netsim check says which populations are silent")
     rows = []
-    for done, (layer, name, index, gradient) in enumerate(chosen, 1):
+    for done, (layer, name, index, expected) in enumerate(chosen, 1):
         change = step * float(doubled[name].std())
         difference = (loss(name, index, change) - loss(name, index, -change)) / (2 * change)
-        rows.append((layer, index, gradient, difference))
+        rows.append((layer, index, expected, difference))
         progress(done, len(chosen))
     table = pd.DataFrame(rows, columns=["layer", "weight", "gradient", "difference"])
     return table.astype({"layer": pd.CategoricalDtype([*(layers or known)], ordered=True)})
@@ -164,6 +164,7 @@ def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     groups = list(frame.groupby("layer", sort=False, observed=True))
     with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH, palette) as axes:
         axes.axline((0, 0), slope=1, color=FAINT, linewidth=0.7, linestyle="--", zorder=1)
+        most = 1.0
         for (layer, rows), colour, marker in zip(groups, colours(len(groups)), _markers(len(groups)), strict=True):
             gradient, difference = rows["gradient"].to_numpy(), rows["difference"].to_numpy()
             largest = np.abs(difference).max() or 1.0
@@ -171,9 +172,10 @@ def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
                 alike = np.corrcoef(gradient, difference)[0, 1]
                 ratio = (gradient * difference).sum() / np.square(difference).sum()
             text = f"{in_legend(layer)}: {alike:.3f}, ×{ratio:.2f}"
-            look = {"color": colour, "markersize": 3, "markeredgewidth": 0, "alpha": 0.7, "linestyle": ""}
-            axes.plot(difference / largest, gradient / largest, marker, **look, label=text)
-        most = 1.08 * max(np.abs(line.get_data()).max() for line in axes.lines[1:])
+            look: dict[str, Any] = {"color": colour, "markersize": 3, "markeredgewidth": 0, "alpha": 0.7}
+            axes.plot(difference / largest, gradient / largest, marker, **look, linestyle="", label=text)
+            most = max(most, float(np.abs(gradient).max() / largest))
+        most *= 1.08
         axes.set(xlim=(-most, most), ylim=(-most, most), aspect="equal")
         axes.set(xlabel="finite difference of the loss", ylabel="gradient by the learner")
         legend_above(axes, -0.16, 2, title="correlation, ×ratio", handletextpad=0.1, columnspacing=0.8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ def model() -> netsim.Model:
     return netsim.load_model("digits")
 
 
-def of_free(model: netsim.Model, derivative: str) -> netsim.Network:
+def of_free(model: netsim.Model, derivative: Literal["linear", "exact"]) -> netsim.Network:
     """Return a network in `free` with the given derivative."""
     neurons = netsim.Neurons("free", 1.0, 24.0, bias=True)
     initial = netsim.InitialWeights(spread=0.35, bias=1.0)
@@ -38,7 +39,7 @@ def test_learning_in_phased_follows_the_gradient(model: netsim.Model) -> None:
 
 @pytest.mark.parametrize(("derivative", "follows"), [("exact", True), ("linear", False)])
 def test_only_the_exact_derivative_follows_the_gradient_in_free(
-    model: netsim.Model, derivative: str, follows: bool
+    model: netsim.Model, derivative: Literal["linear", "exact"], follows: bool
 ) -> None:
     network = of_free(model, derivative)
     weights, stimuli = netsim.initial_weights(network, seed=1), model.splits().test.first(40)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,14 +84,17 @@ def test_rehearsals_of_a_training_end_without_an_error(name: str) -> None:
 
 @pytest.mark.parametrize("dt", [0.0, 0.5])
 def test_rehearsals_visit_all_populations_without_loops(dt: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, fired = in_loops(), []
+    network, computed = in_loops(), list[str]()
     weights = netsim.forward_weights(network, netsim.initial_weights(network, 0))
     fire = EventEngine._fire
-    monkeypatch.setattr(
-        EventEngine, "_fire", lambda self, members, *rest: fired.extend(members) or fire(self, members, *rest)
-    )
+
+    def watched(self: EventEngine, members: Any, *rest: Any) -> dict[str, np.ndarray]:
+        computed.extend(name for name, _ in members)
+        return fire(self, members, *rest)
+
+    monkeypatch.setattr(EventEngine, "_fire", watched)
     rehearse_engine(network, dt, "double", netsim.Batch(np.full((3, 8, 8, 1), 2.0), weights), (0.5,))
-    assert [name for name, _ in fired] == ["output"]
+    assert computed == ["output"]
 
 
 @pytest.mark.parametrize("dt", [0.0, 0.5])
@@ -112,7 +115,7 @@ def test_made_up_latencies_lie_in_the_firing_windows(dt: float) -> None:
 
 
 def test_rehearsals_leave_the_weights_of_a_batch_as_they_are() -> None:
-    network = dataclasses.replace(netsim.load_preset("digits"))
+    network = netsim.load_preset("digits")
     weights = netsim.forward_weights(network, netsim.initial_weights(network, 0))
     before = {name: array.copy() for name, array in weights.items()}
     rehearse_engine(network, 1.0, "double", netsim.Batch(np.full((3, 8, 8, 1), 2.0), weights), (0.9, 0.1))
