@@ -6,8 +6,8 @@
 
 Rows are timed in turn in one process, with equal images and threads. A busy moment of the machine therefore affects all
 rows. Rows repeat until the interval of their ratio is at most 5 % wide. ``pip install 'netsim-snn[bench]'`` installs
-torch, snnTorch and SpikingJelly. ``pip install exact-snn-nn jaxsnn eventax`` installs other simulators with exact spike
-times. A row without its library says so. `scripts/benchmarks` has asv benchmarks of scaling, memory and processes.
+torch, snnTorch and SpikingJelly, and ``pip install exact-snn-nn jaxsnn eventax nest-simulator`` simulators with precise
+spike times. A row without its library says so. `scripts/benchmarks` has asv benchmarks of scaling and memory.
 """
 
 from __future__ import annotations
@@ -43,9 +43,8 @@ from netsim.runs.folder import describe_run
 
 BLOCK_SECONDS, MOST_CALLS = 0.3, 20
 """Length of a block of calls (s), and its maximum number of calls."""
-FORWARD, ONE, TRAINING, ONLINE, LAYER = (
-    *("torch-forward", "torch-forward-one", "torch-training", "torch-online", "torch-layer"),
-)
+_DENSE = ("forward", "forward-one", "training", "online", "layer")
+FORWARD, ONE, TRAINING, ONLINE, LAYER = (f"torch-{name}" for name in _DENSE)
 SAME_SIZE = "event-linear-forward"
 """Reference of the row of leaky neurons: a network of the same size without leak, also in double precision."""
 LOOPLESS = "event-without-loop-forward"
@@ -122,7 +121,7 @@ def rows_of(images: np.ndarray, labels: np.ndarray, few: int, steps: int) -> dic
     }
     rows[PEER] = Row(lambda: peers.by_netsim(images[:few]), PEER, few)
     rows |= {
-        name: Row(partial(make, images[:few]), PEER, few, "exact-snn-nn jaxsnn eventax")
+        name: Row(partial(make, images[:few]), PEER, few, "exact-snn-nn jaxsnn eventax nest-simulator")
         for name, make in peers.PEERS.items()
     }
     dense: dict[str, Callable[..., calls.Call]] = {

@@ -50,12 +50,11 @@ def opened(name: str, **how: Any) -> Iterator[tuple[Any, psutil.Process, float]]
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser_path = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page(**how)
+        path = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page, command = browser.new_page(**how), [sys.executable, "-m", "netsim", "explore", name]
         page.set_default_timeout(600_000)  # for busy machines
         start = time.perf_counter()
-        command = [sys.executable, "-m", "netsim", "explore", name]
         served = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             assert served.stdout is not None

@@ -53,7 +53,6 @@ PATIENCE = 60
 """Processor time (s) allowed for compilation. Tests may take three times as long as without the change."""
 IDENTITY = ("_Is", "_IsNot")
 """Suffixes of excluded operators: identity instead of equality is a matter of style."""
-
 PYTEST = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly")
 
 app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
@@ -97,8 +96,7 @@ def draw(
 def try_change(seconds: Seconds = 60, folder: Folder = ROOT / "mutants") -> None:
     """Run the tests that execute the changed line of the copy. The exit code comes from pytest."""
     copy = Copy(folder.resolve())
-    tests: list[str] = []
-    expected = 0.0
+    tests, expected = list[str](), 0.0
     for name in copy.tests_of(*copy.change()):
         expected += copy.seconds[name]
         if tests and expected > seconds:

@@ -15,7 +15,6 @@ from packaging.utils import canonicalize_name
 FIXED = ("brian2", "numpy", "tonic", "pandas", "seaborn")
 """Packages that define what netsim is."""
 
-
 INSTALLED: dict[str, importlib.metadata.Distribution] = {
     canonicalize_name(each.metadata["Name"]): each for each in importlib.metadata.distributions()
 }

@@ -1,4 +1,4 @@
-"""Timed calls of other simulators that compute spike times of leaky neurons without a time step.
+"""Timed calls of other simulators that compute spike times of leaky neurons without a grid.
 
 All present the same images to the same network: 784-350-10, a synaptic time constant of half the membrane's, no bias,
 double precision. `deviation` compares their first spikes with ours.
@@ -21,6 +21,8 @@ RESET = -1000.0
 """Reset potential of neurons that would fire again otherwise."""
 STEP, TOLERANCE = 0.5, 1e-9
 """Step (ms) of the fifth-order solver of eventax, and tolerance of its root finder."""
+NEST_STEP = 1.0
+"""Step of NEST (ms). Shorter steps take longer, longer steps lose spikes."""
 
 
 def peer(images: np.ndarray) -> Model:
@@ -142,13 +144,44 @@ def eventax(images: np.ndarray) -> Callable[[], np.ndarray]:
     return lambda: np.asarray(run(stimuli))
 
 
+def nest_precise(images: np.ndarray) -> Callable[[], np.ndarray]:
+    """Return a call of NEST that returns first output spikes, from bisection within its time steps.
+
+    Presentations follow each other. In pauses, neurons relax and stay refractory.
+    """
+    nest = importlib.import_module("nest")
+    kernels, duration, times = _inputs(images)
+    nest.ResetKernel()
+    nest.set(verbosity=nest.VerbosityLevel.ERROR, resolution=NEST_STEP)
+    zero, currents = ("E_L", "V_m", "V_reset"), ("tau_syn_ex", "tau_syn_in")
+    resting = dict.fromkeys(zero, 0.0) | dict.fromkeys(currents, NEURONS.tau_syn) | {"t_ref": duration}
+    resting |= {"C_m": NEURONS.tau, "tau_m": NEURONS.tau, "V_th": NEURONS.threshold}
+    layers = [nest.Create("spike_generator", times.shape[1], {"precise_times": True})]
+    for kernel in kernels.values():
+        layers.append(nest.Create("iaf_psc_exp_ps", kernel.shape[1], resting))
+        nest.Connect(*layers[-2:], "all_to_all", {"weight": kernel.T, "delay": np.full(kernel.T.shape, NEST_STEP)})
+    nest.Connect(outputs := layers[-1], recorder := nest.Create("spike_recorder"))
+
+    def call() -> np.ndarray:
+        starts = nest.biological_time + NEST_STEP + 2 * duration * np.arange(len(times))
+        layers[0].set([{"spike_times": sent[np.isfinite(sent)]} for sent in (times + starts[:, None]).T])
+        recorder.n_events = 0
+        nest.Simulate(2 * duration * len(times))
+        fired, result = recorder.events["times"] - len(kernels) * NEST_STEP, np.full((len(times), len(outputs)), np.inf)
+        image = np.searchsorted(starts, fired, "right") - 1
+        result[image, recorder.events["senders"] - outputs.global_id[0]] = fired - starts[image]
+        return result
+
+    return call
+
+
 def _jax() -> Any:
     jax = importlib.import_module("jax")
     jax.config.update("jax_enable_x64", True)
     return jax
 
 
-PEERS = {"exact-snn-nn": exact_snn, "jaxsnn": jaxsnn, "eventax": eventax}
+PEERS = {"exact-snn-nn": exact_snn, "jaxsnn": jaxsnn, "eventax": eventax, "nest": nest_precise}
 """Peers by the name of their package."""
 
 
