@@ -9,7 +9,7 @@ grid, the same computation counts in whole steps and rounds spike times up, like
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -151,21 +151,24 @@ class EventEngine:
         if another thread is using it.
         """
         with presenting_alone(self):
-            if self._made:
-                return self._present(batch)
-            few = dataclasses.replace(batch, stimuli=batch.stimuli[:_REHEARSED], silenced={})
-            with helped_by(partial(rehearse_engine, self.network, self.dt, self.precision, few, (FEW, SOME, MOST))):
-                return self._present(batch)
+            return self._present(batch)
 
     def _present(self, batch: Batch) -> Latencies:
-        network, clock = self.network, self._clock
+        network = self.network
         batch = checked_batch(network, batch, values_later=True)
         if not have_shapes(batch.weights, self._shapes):
             check_weights(network, batch.weights, "weights")
         elif not batch.weights_checked:
             check_values(network, batch.weights, "weights")
+        with contextlib.nullcontext() if self._made else helped_by(self._rehearsal(batch)):
+            latencies = self._spikes(batch)
+        self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
+        return latencies
+
+    def _spikes(self, batch: Batch) -> Latencies:
+        """Return the latencies of a checked batch."""
+        network, clock, count = self.network, self._clock, len(batch.stimuli)
         late, runs = self._prepared(batch)
-        count = len(batch.stimuli)
         latencies = Latencies({name: np.empty((count, *shape), clock.dtype) for name, shape in network.shapes.items()})
 
         def present_part(part: slice) -> None:
@@ -179,7 +182,6 @@ class EventEngine:
                 counted |= self._fire(members, run, outcome, counted, late, silenced)
 
         over_presentations(count, present_part, products=False)
-        self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
         return latencies
 
     def _prepared(self, batch: Batch) -> tuple[dict[str, np.ndarray], list[Run]]:
@@ -210,6 +212,11 @@ class EventEngine:
             if self.dt:
                 multiply(times.reshape(-1), self.dt, outcome[name].reshape(-1))
         return spikes
+
+    def _rehearsal(self, batch: Batch) -> Callable[[], None]:
+        """Return the function with which a second process compiles the loops of this engine."""
+        few = dataclasses.replace(batch, stimuli=batch.stimuli[:_REHEARSED], silenced={})
+        return partial(rehearse_engine, self.network, self.dt, self.precision, few, (FEW, SOME, MOST))
 
     def rehearse(self, batch: Batch, latencies: Latencies) -> None:
         """Compute populations without loops, from the last to the first, from made-up latencies: their loops compile.
