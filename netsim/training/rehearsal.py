@@ -29,13 +29,14 @@ def rehearse_training(network: Network, training: Stimuli, validation: Stimuli, 
     quiet = Callbacks(on_warning=lambda text: None)
     conversation = training_conversation(network, training, validation, state, 0, callbacks=quiet, **parts)
     engine, batch = EventEngine(network, settings.dt, settings.precision), next(conversation)
-    validated = Batch(validation.latencies(np.arange(len(validation))), batch.weights)
+    shown = validation if len(validation) else training
+    shown_batch = Batch(shown.latencies(np.arange(len(shown))), batch.weights)
     # the first process compiles a loop of projections long enough to learn meanwhile
     learns_first = any(map(network.is_recurrent, network.projections))
     if not learns_first:
-        rehearse_engine(network, settings.dt, settings.precision, validated, (MOST, SOME, FEW))
+        rehearse_engine(network, settings.dt, settings.precision, shown_batch, (MOST, SOME, FEW))
     with contextlib.suppress(StopIteration):
         for share in itertools.cycle((MOST, FEW)):
             batch = conversation.send(made_up_latencies(engine, len(batch.stimuli), share))
     if learns_first:
-        rehearse_engine(network, settings.dt, settings.precision, validated, (MOST, SOME, FEW))
+        rehearse_engine(network, settings.dt, settings.precision, shown_batch, (MOST, SOME, FEW))

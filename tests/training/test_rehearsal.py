@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,14 @@ def in_loops() -> netsim.Network:
     return netsim.Network("loops", encoder, populations, projections, 90.0, training=training)
 
 
-@pytest.mark.parametrize("name", ["digits", "leaky-yin-yang", "loops"])
-def test_rehearsals_of_a_training_end_without_an_error(name: str) -> None:
+@pytest.mark.parametrize(("name", "validation"), [("digits", 20), ("leaky-yin-yang", 20), ("loops", 20), ("loops", 0)])
+def test_rehearsals_of_a_training_end_without_an_error(name: str, validation: int) -> None:
     network = in_loops() if name == "loops" else netsim.load_preset(name)
     splits = netsim.load_splits(network)
-    rehearse_training(network, splits.training.first(2 * network.training.batch), splits.validation.first(20), {})
+    if not validation:
+        network = replace(network, training=replace(network.training, validation=0))
+    training = splits.training.first(2 * network.training.batch)
+    rehearse_training(network, training, splits.validation.first(validation), {})
 
 
 @pytest.mark.parametrize("dt", [0.0, 0.5])
