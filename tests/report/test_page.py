@@ -27,7 +27,7 @@ _FULL_WIDTH = {"raster", "potentials", "latencies", "errors"}
 
 def _shown() -> list[str]:
     """The figures of a network of images."""
-    return [name for name in figures if not figures[name].samples]
+    return [name for name in figures if figures[name].section and not figures[name].samples]
 
 
 def decoded(uri: str) -> tuple[str, bytes]:

@@ -45,7 +45,8 @@ def silent_source() -> Source:
 
 def test_every_figure_has_its_place() -> None:
     shown = [name for names in sections().values() for name in names]
-    assert sorted(shown) == sorted(name for name in figures if figures.is_own(name))
+    slow = {"gradients"}  # hundreds of presentations for each layer
+    assert sorted(shown) == sorted(name for name in figures if figures.is_own(name) and name not in slow)
 
 
 def test_what_cannot_be_drawn_says_why(silent_source: Source) -> None:
@@ -57,7 +58,8 @@ def test_what_cannot_be_drawn_says_why(silent_source: Source) -> None:
     damaged = dataclasses.replace(silent_source, metrics=Path("metrics.csv"))
     pictures = draw_pictures(damaged, Path(), limit=1, step=steps.append)
     assert [picture.kind for picture in pictures] == steps
-    assert set(steps) == {name for name in figures if figures[name].samples in ("", "images")}
+    drawn = {name for name in figures if figures[name].section}
+    assert set(steps) == {name for name in drawn if figures[name].samples in ("", "images")}
     reasons = {picture.kind: picture.reason for picture in pictures if not picture.uri}
     assert "metrics.csv: contains no metrics" in reasons.pop("learning")
     assert set(reasons) == {"latencies", "group-raster"}
