@@ -54,7 +54,7 @@ def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[
     install(figures, "gaps", GAPS)
     shown = " ".join(netsim("plot", "--help").out.replace("│", "").split())
     assert "stimuli • gaps: times to the second spike" in shown
-    assert "Draw at most N kernels, errors or gaps." in shown
+    assert "Draw at most N gradients, kernels, errors or gaps." in shown
     done = netsim("plot", "gaps", run, "--limit", 20, "--count", 5, "--table", "gaps.csv", "--json").json()
     assert done["files"] == [str(run / "figures" / "gaps.png"), str(run / "figures" / "gaps.svg"), "gaps.csv"]
     assert is_no_empty_picture(run / "figures" / "gaps.png")
@@ -188,7 +188,7 @@ def test_kernels_need_no_data(netsim: Netsim, run: Path) -> None:
         ("rasters RUN", ["rasters", "did you mean 'raster'"]),
         ("raster RUN --index 360", ["stimulus 360", "0 to 359"]),
         ("raster digits --index 360", ["stimulus 360", "0 to 359"]),
-        ("raster RUN --layer hidden", ["--layer", "raster", "group-raster and kernels"]),
+        ("raster RUN --layer hidden", ["--layer", "raster", "group-raster, gradients and kernels"]),
         ("confusion RUN --index 3", ["--index", "confusion", "raster, sound and potentials"]),
         ("latencies RUN --count 3", ["--count", "latencies", "kernels and errors"]),
         ("confusion RUN --index 0", ["--index", "confusion", "raster, sound and potentials"]),
