@@ -97,7 +97,7 @@ def gradient_table(
     doubled = {name: np.asarray(array, float) for name, array in weights.items()}
     latencies, labels = stimuli.latencies(np.arange(len(stimuli))), stimuli.labels
     learned = learner.learn(engine.present(Batch(latencies, doubled)), labels, doubled).gradients
-    # the gradient of softmax targets is that of cross-entropy/sharpness
+    # with softmax targets, learners return gradients of cross-entropy/sharpness
     factor = network.learning.sharpness if network.learning.targets == "softmax" else 1.0
 
     def loss(name: str, index: int, change: float) -> float:

@@ -39,9 +39,8 @@ BY_NAME = {
     "netsim/data/cifar.py": ["imports pickle"],
     "netsim/numerics/compiling.py": ["imports pickle"],
 }
-"""What is allowed: a file that the user named as code (``--plugin FILE``), a reader of pickles that calls nothing but
-the makers of arrays (`tests/data/test_cifar.py`), and an open temporary file in which a process sends a function to its
-second process.
+"""Allowed are a file that the user named as code (``--plugin FILE``), a reader of pickles that calls only the makers of
+arrays (`tests/data/test_cifar.py`), and an open temporary file with a function for a process's own second process.
 """
 
 

@@ -15,12 +15,14 @@ from netsim.specification import (
     Distance,
     EdgeList,
     IntensityEncoder,
+    Learning,
     LocallyConnected,
     Network,
     Neurons,
     OneToOne,
     Pooling,
     Population,
+    PopulationWinners,
     Projection,
     Random,
     Training,
@@ -166,3 +168,23 @@ def reported_graph(epochs: int) -> Network:
     ]
     made = network("reported", populations, projections, "phased", epochs)
     return dataclasses.replace(made, duration=8 * T_MAX)
+
+
+def looped_graph(optimizer: str = "adam") -> Network:
+    """Return a network with a loop, winners and learned delays for the digits."""
+    dense, learned = Dense(), Delays("synapse", mean=2.0, spread=1.0, longest=8.0, learned=True)
+    neurons = Neurons("free", 1.0, 20.0, end=60.0, bias=True)
+    populations = (
+        Population("hidden", (40,), neurons, winners=PopulationWinners(20)),
+        Population("inhibitory", (10,), Neurons("free", 0.5, 20.0, end=60.0)),
+        Population("output", (10,), Neurons("free", 1.0, 20.0, bias=True)),
+    )
+    projections = (
+        Projection("stimulus", "hidden", dense, delay=learned),
+        Projection("hidden", "inhibitory", dense, sign="excitatory"),
+        Projection("inhibitory", "hidden", dense, sign="inhibitory", name="back", delay=0.7),
+        Projection("hidden", "output", dense),
+    )
+    encoder, training = IntensityEncoder((8, 8, 1), 16.0), Training("digits", validation=180, batch=20)
+    learning = Learning(optimizer=optimizer)
+    return Network("graph", encoder, populations, projections, 90.0, learning=learning, training=training)

@@ -22,6 +22,7 @@ import pytest
 import netsim
 from netsim.files import read_arrays
 from netsim.runs.folder import RunFolder, is_run
+from tests.training.own_graphs import looped_graph
 
 SIGNUM = """
 import numpy as np
@@ -75,26 +76,6 @@ netsim.open_training(path, network, seed=0, data=data, resume=is_run(path)).trai
 """
 
 
-def graph(optimizer: str) -> netsim.Network:
-    """Return a network with a loop, winners and learned delays for the digits."""
-    dense, learned = netsim.Dense(), netsim.Delays("synapse", mean=2.0, spread=1.0, longest=8.0, learned=True)
-    neurons = netsim.Neurons("free", 1.0, 20.0, end=60.0, bias=True)
-    populations = (
-        netsim.Population("hidden", (40,), neurons, winners=netsim.PopulationWinners(20)),
-        netsim.Population("inhibitory", (10,), netsim.Neurons("free", 0.5, 20.0, end=60.0)),
-        netsim.Population("output", (10,), netsim.Neurons("free", 1.0, 20.0, bias=True)),
-    )
-    projections = (
-        netsim.Projection("stimulus", "hidden", dense, delay=learned),
-        netsim.Projection("hidden", "inhibitory", dense, sign="excitatory"),
-        netsim.Projection("inhibitory", "hidden", dense, sign="inhibitory", name="back", delay=0.7),
-        netsim.Projection("hidden", "output", dense),
-    )
-    encoder, training = netsim.IntensityEncoder((8, 8, 1), 16.0), netsim.Training("digits", validation=180, batch=20)
-    learning = netsim.Learning(optimizer=optimizer)
-    return netsim.Network("graph", encoder, populations, projections, 90.0, learning=learning, training=training)
-
-
 def command_of(kind: str, folder: Path, limit: int) -> Callable[[Path], list[str]]:
     """Return the function from a run folder to the command that trains in it, from the start or a checkpoint."""
     program, plug_in = folder / "own_data.py", folder / "signum_plug_in.py"
@@ -108,7 +89,7 @@ def command_of(kind: str, folder: Path, limit: int) -> Callable[[Path], list[str
         options += ["--plugin", str(plug_in)]
     if kind in ("graph", "plug-in"):
         subject = str(folder / "network.toml")
-        netsim.write_network(graph("signum" if kind == "plug-in" else "adam"), subject)
+        netsim.write_network(looped_graph("signum" if kind == "plug-in" else "adam"), subject)
     options += ["--limit", str(limit), "--epochs", "2", "--checkpoint-every", "0"]
 
     def command(path: Path) -> list[str]:

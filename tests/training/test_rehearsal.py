@@ -15,6 +15,7 @@ import pytest
 import netsim
 from netsim.engines.event.engine import EventEngine, made_up_latencies, rehearse_engine
 from netsim.training.rehearsal import rehearse_training
+from tests.training.own_graphs import looped_graph
 
 HELPED = """
 import functools, sys, time
@@ -57,28 +58,9 @@ def test_the_first_process_uses_what_the_second_compiled(
     assert helped(how, tmp_path / "cache", threads) == printed
 
 
-def in_loops() -> netsim.Network:
-    """Return a network with a loop, delays, winners and a relay."""
-    dense, neurons = netsim.Dense(), netsim.Neurons("free", 1.0, 20.0, end=60.0, bias=True)
-    populations = (
-        netsim.Population("hidden", (40,), neurons, winners=netsim.PopulationWinners(20)),
-        netsim.Population("inhibitory", (10,), neurons),
-        netsim.Population("output", (10,), netsim.Neurons("free", 1.0, 20.0, bias=True)),
-    )
-    projections = (
-        netsim.Projection("stimulus", "hidden", dense, delay=netsim.Delays("synapse", mean=2.0, spread=1.0)),
-        netsim.Projection("hidden", "inhibitory", dense, sign="excitatory"),
-        netsim.Projection("inhibitory", "hidden", dense, sign="inhibitory", name="back", delay=0.7),
-        netsim.Projection("hidden", "output", dense),
-    )
-    training = netsim.Training("digits", validation=180, batch=20)
-    encoder = netsim.IntensityEncoder((8, 8, 1), 16.0)
-    return netsim.Network("loops", encoder, populations, projections, 90.0, training=training)
-
-
 @pytest.mark.parametrize(("name", "validation"), [("digits", 20), ("leaky-yin-yang", 20), ("loops", 20), ("loops", 0)])
 def test_rehearsals_of_a_training_end_without_an_error(name: str, validation: int) -> None:
-    network = in_loops() if name == "loops" else netsim.load_preset(name)
+    network = looped_graph() if name == "loops" else netsim.load_preset(name)
     splits = netsim.load_splits(network)
     if not validation:
         network = replace(network, training=replace(network.training, validation=0))
@@ -88,7 +70,7 @@ def test_rehearsals_of_a_training_end_without_an_error(name: str, validation: in
 
 @pytest.mark.parametrize("dt", [0.0, 0.5])
 def test_rehearsals_visit_all_populations_without_loops(dt: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, computed = in_loops(), list[str]()
+    network, computed = looped_graph(), list[str]()
     weights = netsim.forward_weights(network, netsim.initial_weights(network, 0))
     fire = EventEngine._fire
 
@@ -103,7 +85,7 @@ def test_rehearsals_visit_all_populations_without_loops(dt: float, monkeypatch: 
 
 @pytest.mark.parametrize("dt", [0.0, 0.5])
 def test_made_up_latencies_lie_in_the_firing_windows(dt: float) -> None:
-    network = in_loops()
+    network = looped_graph()
     engine = EventEngine(network, dt)
     latencies = made_up_latencies(engine, 50, 0.5)
     assert set(latencies) == set(network.shapes)

@@ -35,10 +35,10 @@ from netsim.specification.grid import stimuli_on_grid
 from netsim.weights.delays import axonal_delays
 from netsim.weights.layout import Weights, check_values, check_weights, have_shapes, weight_shapes
 
-_REHEARSED = 50
-"""Presentations of a rehearsal. Other loops compute few presentations than many."""
+REHEARSED = 50
+"""Presentations of a rehearsal. Batches of few presentations run other code."""
 FEW, SOME, MOST = 0.1, 0.5, 0.9
-"""Shares of neurons that fire in a rehearsal. Other loops visit few spikes than many."""
+"""Shares of neurons that fire in a rehearsal. Few spikes run other code than many."""
 
 
 class Stage(Protocol):
@@ -215,13 +215,13 @@ class EventEngine:
 
     def _rehearsal(self, batch: Batch) -> Callable[[], None]:
         """Return the function with which a second process compiles the loops of this engine."""
-        few = dataclasses.replace(batch, stimuli=batch.stimuli[:_REHEARSED], silenced={})
+        few = dataclasses.replace(batch, stimuli=batch.stimuli[:REHEARSED], silenced={})
         return partial(rehearse_engine, self.network, self.dt, self.precision, few, (FEW, SOME, MOST))
 
     def rehearse(self, batch: Batch, latencies: Latencies) -> None:
-        """Compute populations without loops, from the last to the first, from made-up latencies: their loops compile.
+        """Compute populations from made-up latencies, from the last to the first, to compile their code.
 
-        Components with loops are left to the presenting process, because they compile longest.
+        The presenting process computes recurrent components, because their code compiles longest.
         """
         late, runs = self._prepared(checked_batch(self.network, batch, values_later=True))
         counted = {name: self._clock.count(times) for name, times in latencies.items()}
