@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -113,10 +114,22 @@ def _keep(dispatcher: Any, folder: Path) -> None:
     def save_overload(signature: Any, *arguments: Any) -> None:
         if _stamps() == _AT_START:  # a source that changed may be newer than the running code
             with contextlib.suppress(Exception):  # usually a full disk
+                _store_apart(stored)
                 save(signature, *arguments)
         release(named(signature))
 
     stored.load_overload, stored.save_overload = load_overload, save_overload
+
+
+def _store_apart(stored: Any) -> None:
+    """Let a file of machine code have a name of its own.
+
+    numba numbers these files. Two processes that store at the same time take the same number, and each would load the
+    code of the other.
+    """
+    file = stored._cache_file
+    base = file._index_name.removesuffix(".nbi")
+    file._data_name_pattern = f"{base}-{uuid.uuid4().hex}.{{number:d}}.nbc"
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
@@ -54,9 +55,7 @@ class _Watch(Listener):
         if not (self.audience or self._announced):
             self._announced = True
             _LOG.warning("netsim: %s", announcement())
-        with self._lock:
-            if self.rehearsal is not None and self.claims is not None and self.second is None:
-                self.second = _second_process(self.rehearsal, self.claims)
+        self._start_second()
 
     def add(self, seconds: float) -> None:
         """Add time spent waiting for the second process, unless it is part of a compilation that is counted."""
@@ -69,6 +68,30 @@ class _Watch(Listener):
             if not self._open:
                 self.seconds += time.perf_counter() - self._since
 
+    def _start_second(self) -> None:
+        """Start the second process once. The lock is free meanwhile, because pickling may compile."""
+        with self._lock:
+            rehearsal, claims, self.rehearsal = self.rehearsal, self.claims, None
+        if rehearsal is None or claims is None:
+            return
+        second = _second_process(rehearsal, claims)
+        with self._lock:
+            if self.claims is claims:
+                self.second = second
+                return
+        _end(second)  # the context has ended
+
+    def end_second(self) -> None:
+        """End the second process, and help no more."""
+        with self._lock:
+            second, self.rehearsal, self.claims, self.second = self.second, None, None, None
+        _end(second)
+
+    def forget_others(self) -> None:
+        """Forget other threads and the second process, in a forked process."""
+        self.rehearsal, self.claims, self.second = None, None, None
+        self._lock, self._open = Lock(), 0
+
 
 def _is_ours(event: Event) -> bool:
     data: Any = event.data
@@ -77,6 +100,8 @@ def _is_ours(event: Event) -> bool:
 
 _WATCH = _Watch()
 register("numba:compile", _WATCH)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_WATCH.forget_others)
 
 
 def keep_in(folder: Callable[[], Path | None]) -> None:
@@ -122,19 +147,18 @@ def helped_by(rehearsal: Callable[[], None]) -> Iterator[None]:
     starts no further process.
     """
     alone = _WATCH.is_second or multiprocessing.parent_process() or _WATCH.kept_in() is None or threads() < 2
-    if alone or _WATCH.rehearsal is not None:
+    if alone or _WATCH.claims is not None:
         yield
         return
     with ExitStack() as stack:
         with suppress(OSError):  # no folder for temporary files: compile alone
             claims = stack.enter_context(tempfile.TemporaryDirectory(prefix="netsim-", ignore_cleanup_errors=True))
             _WATCH.rehearsal, _WATCH.claims = rehearsal, Path(claims)
-            stack.callback(_end_second)
+            stack.callback(_WATCH.end_second)
         yield
 
 
-def _end_second() -> None:
-    second, _WATCH.rehearsal, _WATCH.claims, _WATCH.second = _WATCH.second, None, None, None
+def _end(second: subprocess.Popen[bytes] | None) -> None:
     if second is not None:
         second.kill()
         second.wait()
@@ -166,9 +190,10 @@ def await_second(loop: str) -> bool:
 
     In the second process, claim the loop.
     """
-    if _WATCH.claims is None:
+    claims, second = _WATCH.claims, _WATCH.second
+    if claims is None:
         return False
-    claim, second = _WATCH.claims / loop, _WATCH.second
+    claim = claims / loop
     if _WATCH.is_second:
         claim.touch()
         return False

@@ -224,6 +224,10 @@ class RunFolder:
         write_json(self.path / name, content)
         return self.path / name
 
+    def data_dir(self) -> str | None:
+        """Return the folder of the run's data: its own data, or the folder given for its training."""
+        return str(self.data) if self.data.is_dir() else self.record().get("data_dir")
+
     def write_data(self, data: Dataset, name: str) -> None:
         """Write a data set into the run, as the file that the network's ``training.dataset`` names."""
         folder = self.subfolder(self.data.name)

@@ -213,8 +213,7 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
         kept, epoch = run.weights_of_epoch(network, digest)
         weights, record = forward_weights(network, kept), run.record()
         origin = "imported" if "imported" in record else "run"
-        data_dir = str(run.data) if run.data.is_dir() else record.get("data_dir")
-        return Model(network, weights, origin, run, data_dir, digest.hexdigest(), epoch)
+        return Model(network, weights, origin, run, run.data_dir(), digest.hexdigest(), epoch)
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is None:

@@ -44,7 +44,7 @@ _NAMES: dict[str, Registry[Any]] = {
 }
 
 
-def parse_settings(texts: Iterable[str], option: str = "--set") -> Settings:
+def parse_settings(texts: Iterable[str]) -> Settings:
     """Return settings from texts such as ``learning.rate=0.001``. A value is a TOML value or a word.
 
     Raises
@@ -61,8 +61,8 @@ def parse_settings(texts: Iterable[str], option: str = "--set") -> Settings:
     for text in texts:
         key, equals, value = text.partition("=")
         key, value = key.strip(), value.strip()
-        require(bool(key and equals and value), f"{option} {text}", "must be KEY=VALUE")
-        require(key not in settings, f"{option} {key}", "is given twice; leave one out")
+        require(bool(key and equals and value), f"--set {text}", "must be KEY=VALUE")
+        require(key not in settings, f"--set {key}", "is given twice; leave one out")
         settings[key] = _value(value)
     return settings
 

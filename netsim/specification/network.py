@@ -685,13 +685,19 @@ class Network:
         return min(population.dynamics.end, self.duration)
 
     def firing_window(self, name: str) -> tuple[float, float]:
-        """Return the firing window of a population or the stimulus (ms). Relays have the windows of their sources."""
+        """Return the firing window of a population or the stimulus (ms).
+
+        Relays have the windows of their sources, moved by the delay.
+        """
         if name == STIMULUS:
             return 0.0, self.encoder.t_max
         population = self.population(name)
         if population.integrates:
             return population.dynamics.onset, self.window_end(population)
-        return self.firing_window(self.incoming(name)[0].source)
+        projection = self.incoming(name)[0]
+        onset, end = self.firing_window(projection.source)
+        longest = projection.common_delay if projection.delays is None else projection.delays.longest
+        return min(onset + _shortest(projection), self.duration), min(end + longest, self.duration)
 
 
 def _by_end(projections: Iterable[Projection], end: Literal["source", "target"]) -> dict[str, tuple[Projection, ...]]:

@@ -14,7 +14,7 @@ from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
 from netsim.runs.model import Model
 from netsim.specification import Network, Shape
-from netsim.specification.checks import names_in
+from netsim.specification.checks import names_in, positions
 from netsim.spikes.columns import LayerSpikes, joined
 
 if TYPE_CHECKING:
@@ -341,12 +341,20 @@ class Spikes(Mapping[str, np.ndarray]):
         return replace(self, shapes={name: shape for name, shape in self.shapes.items() if name in chosen})
 
     def pick(self, chosen: np.ndarray) -> Spikes:
-        """Return the presentations at these indices, in this order."""
+        """Return only the chosen presentations, by indices in the given order or by a mask.
+
+        Raise DataError for other values.
+        """
+        chosen = np.arange(self.presentations)[positions(chosen, self.presentations, "chosen")]
         labels = None if self.labels is None else self.labels[chosen]
         cut = chosen if self._cut is None else self._cut[chosen]
-        kept = {int(position): number for number, position in enumerate(chosen)} if self.potentials else {}
+        places: dict[int, list[int]] = {}
+        for number, presentation in enumerate(chosen.tolist() if self.potentials else ()):
+            places.setdefault(presentation, []).append(number)
         potentials = [
-            each._replace(presentation=kept[each.presentation]) for each in self.potentials if each.presentation in kept
+            each._replace(presentation=number)
+            for each in self.potentials
+            for number in places.get(each.presentation, ())
         ]
         return replace(self, indices=self.indices[chosen], labels=labels, potentials=potentials, _cut=cut)
 
@@ -366,12 +374,12 @@ class Spikes(Mapping[str, np.ndarray]):
         if missing := [name for name in self.network.shapes if name not in self.shapes]:
             raise DataError(f"spikes: lack {' and '.join(missing)}; present all populations for this analysis")
 
-    def require_labels(self, least: int = 2) -> np.ndarray:
-        """Return the labels. Raise DataError without labels, or with fewer than `least` different labels."""
+    def require_labels(self) -> np.ndarray:
+        """Return the labels. Raise DataError without labels, or with fewer than two different labels."""
         if self.labels is None:
             raise DataError("spikes: have no labels, but this analysis needs them; present labelled stimuli")
-        if len(np.unique(self.labels)) < least:
-            raise DataError(f"spikes: have {len(np.unique(self.labels))} labels; at least {least} are needed")
+        if len(np.unique(self.labels)) < 2:
+            raise DataError(f"spikes: have {len(np.unique(self.labels))} labels; at least 2 are needed")
         return self.labels
 
     def _check(self, names: Sequence[str]) -> None:

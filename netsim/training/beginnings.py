@@ -1,4 +1,4 @@
-"""What a training begins with: a network of a preset or file, or a run that it resumes or continues as a new run."""
+"""The start of a training: the network of a preset or file, or a run that it resumes or continues as a new run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def beginning_of(name: str, settings: Mapping[str, Any] | None = None, resume: b
         file = network_file(name)
         return Beginning(read_with_settings(file, settings))
     network, record = run.network(), run.record()
-    data_dir = str(run.data) if run.data.is_dir() else record.get("data_dir")
+    data_dir = run.data_dir()
     if resume:
         if settings:
             first = next(iter(settings))

@@ -129,9 +129,9 @@ def _fitted(
 
 
 def _begun(model: Subject, seed: int) -> tuple[Model, TrainingState | None]:
-    """Return a model with the initial weights of a training, and its state. A run has no such state."""
+    """Return a model with the initial weights of a training, and its state. Known weights have no such state."""
     if isinstance(model, Model):
-        return model, start_training(model.network, seed) if model.origin == "initial" else None
+        return model, None
     if isinstance(model, str | Path) and find_run(str(model)) is not None:
         return load_model(model, seed), None
     network = model if isinstance(model, Network) else load_network(str(model))

@@ -18,6 +18,7 @@ from netsim.specification import InitialWeights, Network, Neurons, Population, P
 from netsim.specification.grid import population_times
 from netsim.specification.network import STIMULUS
 from netsim.specification.phrases import GAP, T_MAX, names, number
+from netsim.specification.traits import has_bias
 from netsim.training.measured_rates import STEP, STIMULI, describe_measured_rates, measured_rates
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import projections_with_initial
@@ -151,7 +152,7 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
         if network.training.pretrained
         else [population for population in network.integrating if is_fitted(network, population)]
     )
-    text, biased = [], any(population.has_bias for population in network.populations)
+    text, biased = [], has_bias(network)
     if chosen:
         spread = _spread_of_outputs(network)
         delayed = any(projection.mean_delay > 0 for projection in network.projections)
@@ -184,7 +185,7 @@ class _Window(NamedTuple):
     last: int  # index of the time until which the target fraction fires
     share: float
     span: float  # range of potentials
-    onset: float  # index of the onset, -1 if neurons may fire from the start
+    onset: float  # onset (ms), -1 if neurons may fire from the start
     spread: float  # largest standard deviation of latencies (ms)
 
     @classmethod
@@ -253,8 +254,9 @@ class _Potentials(NamedTuple):
 
     population: Population
     window: _Window
-    synaptic: np.ndarray  # (times, presentations, neurons)
+    synaptic: np.ndarray  # of weights that the fit scales, (times, presentations, neurons)
     inhibition: np.ndarray  # part of inhibitory projections
+    fixed: np.ndarray  # of the other weights, or empty
     by_bias: np.ndarray  # (times,), for a bias of 1
     by_drive: np.ndarray  # (times,)
     by_step: Mapping[str, float]  # for weights of 1, mean over neurons and presentations
@@ -273,12 +275,18 @@ class _Potentials(NamedTuple):
         presentations = len(next(iter(latencies.values())))
         synaptic = np.zeros((len(window.times), presentations, population.size))
         inhibition = np.zeros_like(synaptic) if not population.has_bias else synaptic[:0]
+        some_fixed = not all(_is_scaled(network, projection) for projection in projections)
+        fixed = np.zeros_like(synaptic) if some_fixed else synaptic[:0]
         by_step = {}
         at = 0 if neurons.gated else window.last
         for projection in projections:
             synapses = Synaptic(network, projection, weights, latencies, network.training.dt)
+            is_scaled = _is_scaled(network, projection)
             for k, time in enumerate(window.times.tolist()):
                 moved = synapses.at(np.full(presentations, time)) / neurons.tau
+                if not is_scaled:
+                    fixed[k] += moved
+                    continue
                 synaptic[k] += moved
                 if not population.has_bias and _inhibits(network, projection):
                     inhibition[k] += moved
@@ -289,8 +297,8 @@ class _Potentials(NamedTuple):
         by_bias = neurons.by_constant(np.minimum(window.times, gate)) / neurons.tau
         if population.has_bias:
             by_step[bias_name(population)] = float(by_bias[at])
-        by_drive = neurons.drive * neurons.by_constant(window.times - window.onset) / neurons.tau
-        return cls(population, window, synaptic, inhibition, by_bias, by_drive, by_step)
+        by_drive = neurons.drive * neurons.by_constant(window.times - max(window.onset, 0.0)) / neurons.tau
+        return cls(population, window, synaptic, inhibition, fixed, by_bias, by_drive, by_step)
 
     def rates(self, network: Network) -> dict[str, float]:
         """Return factors of learning rates, so that steps move all potentials by the same fraction of the span."""
@@ -308,6 +316,10 @@ class _Potentials(NamedTuple):
             positions = max(1, most // maps)
             apart = apart[:, :, :: max(1, -(-(size // maps) // positions)), :: max(1, maps // most)]
         return apart.reshape(times, -1, apart.shape[-1])
+
+    def fixed_by_map(self, most: int | None = None) -> np.ndarray | float:
+        """Return potentials of fixed weights like `by_map`, or 0 without such weights."""
+        return self.by_map(self.fixed, most) if self.fixed.size else 0.0
 
     def biases(self, potentials: np.ndarray) -> np.ndarray:
         """Return the bias per map with which the target fraction fires in time, or 0 without biases."""
@@ -359,8 +371,8 @@ def _largest_effect(neurons: Neurons, projection: Projection, until: float) -> f
 def _fit_population(network: Network, potentials: _Potentials, weights: Weights, fitted: Fitted) -> None:
     """Scale the weights onto a population and set its biases, in `weights`, and record both in `fitted`."""
     population, output = potentials.population, potentials.population is network.output
-    some = potentials.by_map(potentials.synaptic, _SEARCHED)
-    scale = _largest(some, lambda each: not potentials.too_strong(each, output), potentials.window.span)
+    some, fixed = potentials.by_map(potentials.synaptic, _SEARCHED), potentials.fixed_by_map(_SEARCHED)
+    scale = _largest(some, lambda each: not potentials.too_strong(fixed + each, output), potentials.window.span)
     weaker = 1.0
     if not population.has_bias:
         scale, weaker = _without_bias(potentials, some, scale)
@@ -372,19 +384,20 @@ def _fit_population(network: Network, potentials: _Potentials, weights: Weights,
             fitted.scales[name] = float(f"{fitted.scales.get(name, 1.0) * factor:.6g}")
     if population.has_bias:
         name = bias_name(population)
-        biases = potentials.biases(potentials.by_map(potentials.synaptic) * scale)
+        biases = potentials.biases(potentials.by_map(potentials.synaptic) * scale + potentials.fixed_by_map())
         weights[name][...] = fitted.biases[name] = biases
 
 
 def _without_bias(potentials: _Potentials, some: np.ndarray, scale: float) -> tuple[float, float]:
     """Return scales of all weights and of inhibition with which enough neurons without biases fire in time."""
     window, wanted = potentials.window, _ENOUGH * potentials.window.share
+    fixed = potentials.fixed_by_map(_SEARCHED)
 
     def fire(each: np.ndarray) -> bool:
-        return potentials.share_until(each, window.times[window.last]) >= wanted
+        return potentials.share_until(fixed + each, window.times[window.last]) >= wanted
 
     def fire_later(each: np.ndarray) -> bool:
-        return potentials.share_until(each, window.times[-1]) >= wanted
+        return potentials.share_until(fixed + each, window.times[-1]) >= wanted
 
     if fire(some * scale):
         return scale, 1.0
@@ -397,7 +410,7 @@ def _without_bias(potentials: _Potentials, some: np.ndarray, scale: float) -> tu
     for strength in np.geomspace(2.0, 1e4, 13).tolist():
         stronger = some * scale * strength
         # neurons at the onset learn nothing, and those that fire late will learn to fire earlier
-        if potentials.share_until(stronger, window.onset) > _AT_ONSET and fire_later(some * before):
+        if potentials.share_until(fixed + stronger, window.onset) > _AT_ONSET and fire_later(some * before):
             return before, 1.0
         if fire(stronger):
             return scale * strength, 1.0

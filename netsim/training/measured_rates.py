@@ -10,6 +10,7 @@ from netsim.engines import Batch, Conversation
 from netsim.seams import optimizers
 from netsim.specification import Network, Population
 from netsim.specification.phrases import GAP, number
+from netsim.specification.traits import has_bias
 from netsim.weights.binary import forward_weights
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
@@ -50,7 +51,7 @@ def describe_measured_rates(network: Network) -> str:
     drawn = "Initial weights are not fitted, because the engine does not solve the equations of this description"
     if network.training.pretrained or not optimizers[network.learning.optimizer].normalises:
         return drawn
-    biased = any(population.has_bias for population in network.populations)
+    biased = has_bias(network)
     least, most = _MEASURED
     return (
         f"{drawn}. Before the first update, learning rates are measured with {STIMULI} training stimuli drawn by the"

@@ -131,15 +131,17 @@ class TrainingRun:
                 self.targets,
                 getattr(self.engine, "solves_equation", False),
             )
-            with helped_by(self._rehearsal()) if type(self.engine) is EventEngine else nullcontext():
+            # objects of users are not called with made-up spikes
+            own = any(part is not None for part in (self.learner, self.constraints, self.targets))
+            alone = own or type(self.engine) is not EventEngine
+            with nullcontext() if alone else helped_by(self._rehearsal()):
                 return self.engine.run(conversation).history
 
     def _rehearsal(self) -> Callable[[], None]:
         """Return the function with which a second process compiles the loops of this training."""
         size = self.network.training.batch
         training, validation = self.training.first(2 * size), self.validation.first(BATCH)
-        given = {name: getattr(self, name) for name in ("learner", "constraints", "targets")}
-        return partial(rehearse_training, self.network, training, validation, given)
+        return partial(rehearse_training, self.network, training, validation)
 
 
 def open_training(
@@ -230,7 +232,7 @@ def open_training(
     if begun is not None:
         former = resumable(begun, network, {"seed": seed, "limit": limit}, plugins, begun_with)
         known = begun.record()
-        data_dir = data_dir or (str(begun.data) if begun.data.is_dir() else known.get("data_dir"))
+        data_dir = data_dir or begun.data_dir()
         if changed := changed_versions(known):
             on_warning(f"{path}: continues with other versions, weights may differ: {changed}")
     else:

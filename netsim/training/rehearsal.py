@@ -3,8 +3,6 @@
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -17,17 +15,14 @@ from netsim.training.loop import training_conversation
 from netsim.training.starting import start_training
 
 
-def rehearse_training(network: Network, training: Stimuli, validation: Stimuli, parts: Mapping[str, Any]) -> None:
-    """Rehearse the engine, and learn from made-up spikes.
-
-    `parts` are the arguments of `training_conversation` that replace parts of the settings.
-    """
+def rehearse_training(network: Network, training: Stimuli, validation: Stimuli) -> None:
+    """Rehearse the engine, and learn from made-up spikes."""
     settings = dataclasses.replace(network.training, epochs=1)
     network = dataclasses.replace(network, training=settings)
     state = start_training(network, 0)
     state.to_fit = False  # the fit needs real spikes
     quiet = Callbacks(on_warning=lambda text: None)
-    conversation = training_conversation(network, training, validation, state, 0, callbacks=quiet, **parts)
+    conversation = training_conversation(network, training, validation, state, 0, callbacks=quiet)
     batch = next(conversation)
     shown = (validation if len(validation) else training).first(REHEARSED)
     shown_batch = Batch(shown.latencies(np.arange(len(shown))), batch.weights)

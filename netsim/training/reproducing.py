@@ -122,7 +122,7 @@ def reproduce(
     network, record, history = folder.network(), folder.record(), _history(folder)
     _check(folder, record)
     path = Path(f"{folder.path}-reproduced") if out is None else path_in(out, "out")
-    data = data_dir or (str(folder.data) if folder.data.is_dir() else record.get("data_dir"))
+    data = data_dir or folder.data_dir()
     callbacks = callbacks or Callbacks()
     on_warning = callbacks.on_warning if on_warning is None else on_warning
     stopping = dataclasses.replace(callbacks, stop=lambda done: len(done) >= len(history))

@@ -14,6 +14,7 @@ from netsim.runs.pretraining import Pretrained, load_pretrained
 from netsim.seams import learners, optimizers
 from netsim.specification import Network
 from netsim.specification.checks import require
+from netsim.specification.traits import has_bias
 from netsim.training import checkpoint
 from netsim.training.checkpoint import TrainingState
 from netsim.training.fitting import Fitted, fit
@@ -56,7 +57,7 @@ def start_training(
     pretrained = pretrained or load_pretrained(network)
     first = initial_weights(network, seed) if pretrained is None else pretrained.weights
     dtype = np.float32 if network.training.precision == "single" else np.float64
-    weights = with_log_scales(network, {name: np.array(array, dtype) for name, array in first.items()})
+    weights = with_log_scales(network, {name: np.array(array, dtype, order="C") for name, array in first.items()})
     mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
     optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
     optimizer.begin(weights)
@@ -122,6 +123,5 @@ def check_settings(network: Network, learner: Learner | None) -> None:
         plastic = any(projection.plastic for projection in network.weighted) or any(
             projection.learns_delays for projection in network.projections
         )
-        biased = any(population.has_bias for population in network.populations)
         nothing = "are all static, no delay is learned and there is no bias, so that nothing is to be learned"
-        require(plastic or biased, "projections", f"{nothing}; remove a plastic = false")
+        require(plastic or has_bias(network), "projections", f"{nothing}; remove a plastic = false")

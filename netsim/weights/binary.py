@@ -66,6 +66,8 @@ def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) 
     shared, by_scale = network.weighting.shares_scale, {}
     for projection in projections_with_learned_scales(network):
         name = kernel_name(projection)
+        if name not in gradients:
+            continue
         sums = Incoming(network, projection).products(forward[name], np.asarray(gradients[name]))
         by_scale[log_scale_name(projection)] = sums.sum(keepdims=True) if shared else sums
     return by_scale

@@ -13,15 +13,13 @@ from netsim.weights.layout import Weights, all_finite, check_weights
 _EPOCH = "epoch"  # distinct from weights, whose names contain a dot
 
 
-def read_weights(network: Network, path: str | Path, digest: Digest | None = None) -> Weights:
+def read_weights(network: Network, path: str | Path) -> Weights:
     """Read and check the weights of a network from an ``.npz`` file, in double precision.
 
     Parameters
     ----------
     network : Network
     path : str or Path
-    digest : hash object, optional
-        Updated with the content of the file, such as `hashlib.sha256()`.
 
     Returns
     -------
@@ -40,7 +38,7 @@ def read_weights(network: Network, path: str | Path, digest: Digest | None = Non
     >>> sorted(netsim.read_weights(model.network, "weights.npz"))
     ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
-    return read_weights_of_epoch(network, path, digest)[0]
+    return read_weights_of_epoch(network, path)[0]
 
 
 def read_weights_of_epoch(
@@ -52,7 +50,7 @@ def read_weights_of_epoch(
     if epoch is not None and not (epoch.dtype == np.int64 and epoch.shape == () and epoch >= 1):
         raise DataError(f"{path}: {_EPOCH} is not the number of an epoch; the file is damaged, restore it")
     weights = check_weights(network, arrays, str(path))
-    double = {name: array.astype(np.float64) for name, array in weights.items()}
+    double = {name: np.array(array, np.float64, order="C") for name, array in weights.items()}
     return double, None if epoch is None else int(epoch)
 
 

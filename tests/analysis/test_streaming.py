@@ -143,3 +143,13 @@ def test_a_label_that_changes_later_in_the_file_is_refused(spikes: Spikes) -> No
     pd.concat([table, again]).to_parquet("spikes.parquet")
     with pytest.raises(DataError, match="several labels in one presentation"):
         read_spikes("spikes.parquet")
+
+
+@pytest.mark.parametrize("chosen", [[-1], [0, 0, -2], np.arange(60) % 7 == 3], ids=["negative", "twice", "mask"])
+def test_presentations_of_a_file_are_picked_as_those_in_memory(spikes: Spikes, chosen: Any) -> None:
+    _write(Path("spikes.parquet"), spikes, ORDERS["as exported"])
+    cut, expected = read_spikes("spikes.parquet").pick(chosen), spikes.pick(chosen)
+    np.testing.assert_array_equal(cut.indices, spikes.indices[chosen])
+    for name in SIZES:
+        np.testing.assert_array_equal(cut.layer(name).dense(), expected.layer(name).dense())
+        np.testing.assert_array_equal(cut.layer(name).dense(), spikes.layer(name).dense()[chosen])

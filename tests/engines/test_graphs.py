@@ -340,3 +340,25 @@ def test_shapes_of_a_rule_are_positive_integers() -> None:
 
     with pytest.raises(SpecificationError, match=r"layers.own: makes a population of shape \(None,\); it must be"):
         Network.chain("x", IntensityEncoder((2, 2, 1), 1.0), [Layer("own", Shapeless())], 2.0)
+
+
+@pytest.mark.parametrize("delay", [0.0, 12.0, Delays(mean=9.0, spread=4.0, longest=14.0)], ids=["no", "common", "own"])
+def test_relays_do_not_fire_after_the_presentation(delay: float | Delays) -> None:
+    network = Network(
+        "relay",
+        IntensityEncoder((4, 4, 1), 10.0),
+        (Population("relay", (2, 2, 1), None), Population("output", (2,), Neurons("free"))),
+        (Projection("stimulus", "relay", Pooling(2), delay=delay), Projection("relay", "output", Dense())),
+        16.0,
+    )
+    stimuli = np.random.default_rng(0).uniform(0, 10, (20, 4, 4, 1))
+    batch = Batch(stimuli, initial_weights(network, 0))
+    engines = (EventEngine(network), EventEngine(network, 0.5), Brian2Engine(network, 0.5, target="numpy", copies=20))
+    exact, event, brian2 = (engine.present(batch)["relay"] for engine in engines)
+    np.testing.assert_array_equal(event, brian2)
+    onset, end = network.firing_window("relay")
+    for times in (exact, event):
+        fired = times[np.isfinite(times)]
+        assert fired.size
+        assert ((onset <= fired) & (fired < 16.0) & (fired <= end + 0.5)).all()
+    assert np.isinf(exact).any() == (delay != 0.0)

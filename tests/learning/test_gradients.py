@@ -123,3 +123,14 @@ def test_binary_weights_with_learned_scales_learn_from_a_single_presentation(
 def test_a_total_is_scaled_whatever_its_layout() -> None:
     array = np.arange(6, dtype=np.float32).reshape(2, 3).T
     np.testing.assert_array_equal(total_gradient([array], np.float32(0.5)), np.arange(6).reshape(2, 3).T / 2)
+
+
+def test_a_projection_without_a_gradient_keeps_its_learned_scale(small_network: Callable[..., Network]) -> None:
+    network = dataclasses.replace(small_network("free"), weighting=Weighting("binary", "channel", scale_rate=1.0))
+    forward = forward_weights(network, with_log_scales(network, initial_weights(network, seed=3)))
+    assert log_scale_gradients(network, forward, {}) == {}
+    (name, *_), every = (
+        (name for name in forward if name.endswith("kernel")),
+        log_scale_gradients(network, forward, forward),
+    )
+    assert set(log_scale_gradients(network, forward, {name: forward[name]})) < set(every)

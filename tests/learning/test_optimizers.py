@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim.errors import SpecificationError
+from netsim.errors import DataError, SpecificationError
 from netsim.learning.optimizers.adam import Adam
 from netsim.learning.optimizers.sgd import SGD
 from netsim.learning.optimizers.weight_norm import WeightNorm, hand_back, normalise
-from netsim.seams import schedules
+from netsim.models.presets import load_preset
+from netsim.seams import optimizers, schedules
 from netsim.specification import (
     Convolution,
     Dense,
@@ -28,6 +29,8 @@ from netsim.specification import (
     Training,
     Weighting,
 )
+from netsim.training.starting import start_training
+from netsim.weights.files import read_weights, write_weights
 from netsim.weights.incoming import Incoming
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import weight_shapes
@@ -233,3 +236,23 @@ def test_neurons_of_a_single_synapse_are_left_to_adam() -> None:
 def test_networks_without_directions_are_refused(network: Network, message: str) -> None:
     with pytest.raises(SpecificationError, match=f"^{message}"):
         WeightNorm.from_network(network)
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "weight-norm"])
+def test_weights_that_a_step_could_not_change_are_refused(name: str) -> None:
+    network = load_preset("digits")
+    weights = {each: np.asfortranarray(array) for each, array in initial_weights(network, 0).items()}
+    with pytest.raises(DataError, match=r"^hidden.kernel: is not in C order"):
+        optimizers[name].from_network(network).begin(weights)
+
+
+def test_a_training_and_a_file_have_weights_that_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = load_preset("digits")
+    drawn = initial_weights(network, 0)
+    turned = {name: np.asfortranarray(array) for name, array in drawn.items()}
+    monkeypatch.setattr("netsim.training.starting.initial_weights", lambda network, seed: turned)
+    write_weights(turned, tmp_path / "weights.npz")
+    for weights in (start_training(network, 0).weights, read_weights(network, tmp_path / "weights.npz")):
+        for name, array in weights.items():
+            assert array.flags.c_contiguous
+            np.testing.assert_allclose(array, drawn[name], rtol=1e-6)

@@ -96,3 +96,16 @@ def test_what_it_cannot_learn_is_refused() -> None:
         STDP(network(), winners=0)
     with pytest.raises(SpecificationError, match=r'learning.optimizer: must be "sgd" with the learner stdp'):
         STDP.from_network(dataclasses.replace(network(), learning=Learning(learner="stdp")))
+
+
+def test_spikes_of_a_grid_are_ordered_by_their_steps() -> None:
+    """The sum of two times on a grid may differ from a third by rounding."""
+    made = network(delay=0.1)
+    made = dataclasses.replace(made, training=dataclasses.replace(made.training, dt=0.1))
+    weights = {"hidden.kernel": np.full((4, 3), 0.8), "output.kernel": np.zeros((3, 2))}
+    for step in range(1, 60):
+        sent, fired = np.full((1, 1, 1, 4), step * 0.1), np.full((1, 3), np.inf)
+        fired[0, 1] = (step + 1) * 0.1
+        latencies = {"stimulus": sent, "hidden": fired, "output": np.full((1, 2), np.inf)}
+        gradients = STDP(made, 0.1, 0.05, winners=1).learn(latencies, np.zeros(1, int), weights).gradients
+        np.testing.assert_allclose(-gradients["hidden.kernel"][:, 1], 0.1 * 0.8 * 0.2)

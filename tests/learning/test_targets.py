@@ -15,7 +15,7 @@ from netsim.learning.targets.softmax import Softmax
 def test_softmax_displacement_is_the_negative_gradient_of_its_loss() -> None:
     latencies = np.array([[3.0, 5.0, 9.0], [8.0, 2.0, 2.5]])
     labels = np.array([1, 0])
-    targets = Softmax(t_max=10.0, sharpness=4.0, label_smoothing=0.1)
+    targets = Softmax(t_max=10.0, sharpness=4.0, end=100.0, label_smoothing=0.1)
     result = targets.displacement(latencies, labels)
     step = 1e-6
     for row in range(2):
@@ -31,7 +31,7 @@ def test_softmax_displacement_is_the_negative_gradient_of_its_loss() -> None:
 @given(arrays(np.float64, (4, 5), elements=st.floats(0, 100)), st.floats(-50, 50))
 def test_softmax_displacement_ignores_a_common_shift(latencies: np.ndarray, shift: float) -> None:
     labels = np.array([0, 1, 2, 3])
-    targets = Softmax(t_max=10.0, sharpness=4.0)
+    targets = Softmax(t_max=10.0, sharpness=4.0, end=200.0)
     a, b = targets.displacement(latencies, labels), targets.displacement(latencies + shift, labels)
     np.testing.assert_allclose(a.displacement, b.displacement, atol=1e-6)
     np.testing.assert_allclose(a.displacement.sum(axis=1), 0, atol=1e-9)

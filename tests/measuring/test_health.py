@@ -224,6 +224,14 @@ def test_it_is_the_same_whatever_the_size_of_parts() -> None:
     assert netsim.check(network, limit=60, seed=3) == whole
 
 
+def test_a_model_is_checked_with_its_own_weights() -> None:
+    network = netsim.load_preset("digits")
+    models = [netsim.Model(network, netsim.initial_weights(network, seed)) for seed in (5, 6)]
+    checks = [netsim.check(model, limit=20) for model in models]
+    assert checks[0] != checks[1]
+    assert checks[0] == netsim.check(models[0], limit=20, seed=3)
+
+
 def test_what_cannot_be_checked_is_refused() -> None:
     with pytest.raises(DataError, match="there are none to check a network with"):
         netsim.check("digits", netsim.load_splits(netsim.load_preset("digits")).test.first(1).pick(np.array([], int)))

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.numerics.compilation import compiled, compiled_in_place, compiled_sources
+from netsim.numerics.compilation import _keep, compiled, compiled_in_place, compiled_sources
 
 PACKAGE = Path(netsim.__file__).parent
 CALLEE = """
@@ -397,3 +397,17 @@ def test_constants_of_compiled_functions_are_of_sources_that_the_digest_reads() 
 
 def _names(*nodes: ast.AST) -> set[str]:
     return {inner.id for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def _twice(number: float) -> float:
+    return 2 * number
+
+
+def test_two_processes_never_store_into_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both read the index before either writes it, so that numba gives both the same number."""
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._load_index", lambda self: {})
+    loop: Any = numba.njit(_twice)
+    _keep(loop, tmp_path)
+    loop(np.float32(1))
+    loop(1.0)
+    assert len(list(tmp_path.rglob("*.nbc"))) == 2

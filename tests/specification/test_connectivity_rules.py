@@ -324,7 +324,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         (lambda: Random(5, math.nan), r"probability: must be a probability, above 0 and at most 1, not nan"),
         (lambda: Random(5, indegree=0), r"indegree: must be an integer >= 1, not 0"),
         (lambda: Random(5, 0.5, seed=-1), r"seed: must be an integer >= 0, not -1"),
-        (lambda: Distance(2), "needs sigma, of a Gaussian, or radius, of a ball, or both"),
+        (lambda: Distance(2), "needs sigma, of a Gaussian, or radius, of a disc, or both"),
         (lambda: Distance(2, sigma=-1.0), "sigma: must be positive, not -1.0"),
         (lambda: Distance(2, 1.0, probability=2.0), "probability: must be a probability, above 0 and at most 1"),
         (lambda: Distance(2, 1e-300), "sigma: must be from 1e-100 to 1e.100, not 1e-300"),
@@ -397,3 +397,10 @@ def test_too_many_synapses_are_refused_before_memory_is_taken(rule: Connectivity
         assert tracemalloc.get_traced_memory()[1] < 10**6
     finally:
         tracemalloc.stop()
+
+
+def test_a_disc_that_reaches_no_neuron_is_refused() -> None:
+    populations = (Population("hidden", (2, 2, 1)), Population("output", (2,)))
+    projections = (Projection("stimulus", "hidden", Distance(1, radius=0.1)), Projection("hidden", "output", Dense()))
+    with pytest.raises(SpecificationError, match=r"^projections.stimulus_to_hidden.connectivity: has no synapse"):
+        Network("x", IntensityEncoder((4, 4, 1), 5.0), populations, projections, 20.0)

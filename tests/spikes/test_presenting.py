@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from netsim.analysis import potential_table
 from netsim.engines import Batch, Recorded, make_engine
+from netsim.errors import DataError
 from netsim.measuring.metrics import presentation_records
 from netsim.runs.model import load_model
 from netsim.spikes.presenting import present
@@ -47,3 +49,23 @@ def test_some_populations_and_presentations_only() -> None:
     assert some.indices.tolist() == [4, 1]
     np.testing.assert_array_equal(some["hidden"], spikes["hidden"][[4, 1]])
     assert spikes.windows["output"] == spikes.network.firing_window("output")
+
+
+def test_potentials_follow_the_presentations_that_are_picked() -> None:
+    model = load_model("digits")
+    engine = make_engine("event", model.network, record=[Recorded("output", 3), Recorded("hidden", 0)])
+    spikes = present(model, index=range(4), engine=engine)
+    for chosen, at in (([-1], [3]), ([1, 1], [1, 1]), (np.array([True, False, True, False]), [0, 2])):
+        picked = spikes.pick(np.asarray(chosen)).potentials
+        assert sorted((each.presentation, each.layer) for each in picked) == [
+            (number, layer) for number in range(len(at)) for layer in ("hidden", "output")
+        ]
+        for each in picked:
+            (whole,) = (
+                one
+                for one in spikes.potentials
+                if one.presentation == at[each.presentation] and one.layer == each.layer
+            )
+            assert each.time is whole.time
+    with pytest.raises(DataError, match="there are 4"):
+        spikes.pick(np.array([4]))

@@ -28,7 +28,7 @@ from netsim.specification import (
     Training,
     Weighting,
 )
-from netsim.training.fitting import Fitted, fit
+from netsim.training.fitting import Fitted, _Potentials, fit
 from netsim.training.loop import training_conversation
 from netsim.training.starting import start_training
 from netsim.weights.initial import initial_weights
@@ -290,3 +290,47 @@ def test_the_unit_of_weights_of_own_neurons_does_not_matter(brian2_compiles_noth
         assert rate == pytest.approx(1000 * nanoamperes[name], rel=0.01)
     # a bias moves a spike by more than a synapse of the same strength does, but counts as two of the four synapses
     assert picoamperes["cells.kernel"] > picoamperes["cells.bias"] > 0
+
+
+def test_static_weights_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fixed inhibition does not change how many neurons fire in time."""
+    network = Network(
+        "static",
+        IntensityEncoder((8, 8, 1), T_MAX),
+        (Population("hidden", (200,), neurons("free", 1)), Population("output", (10,), neurons("free", 3))),
+        (
+            Projection("stimulus", "hidden", Dense()),
+            Projection("stimulus", "hidden", Dense(), name="fixed", plastic=False),
+            Projection("hidden", "output", Dense()),
+        ),
+        12 * T_MAX,
+        training=Training("digits", validation=180),
+    )
+    weights, presented = initial_weights(network, 0), stimuli(network)
+    engine, shares = netsim.make_engine("event", network), []
+    for inhibition in (0.0, -0.02, 0.02):
+        weights["fixed.kernel"][...] = inhibition
+        chosen = {name: array.copy() for name, array in weights.items()}
+        result = engine.run(fit(network, chosen, presented))
+        assert "fixed.kernel" not in result.scales
+        result.apply(chosen)
+        times = engine.present(netsim.Batch(presented, chosen))["hidden"]
+        shares.append(np.isfinite(times).mean())
+    assert max(shares) - min(shares) < 0.1, shares
+
+
+def test_a_drive_from_the_start_acts_from_the_start() -> None:
+    network = Network.chain(
+        "driven",
+        IntensityEncoder((8, 8, 1), T_MAX),
+        [
+            netsim.Layer("hidden", Dense(4), Neurons("staggered", tau=T_MAX, drive=1.0, end=20.0)),
+            netsim.Layer("output", Dense(10)),
+        ],
+        60.0,
+        training=Training("digits", validation=180),
+    )
+    hidden = network.population("hidden")
+    latencies = {"stimulus": np.full((1, 8, 8, 1), np.inf)}
+    potentials = _Potentials.of(network, hidden, network.incoming("hidden"), initial_weights(network, 0), latencies)
+    np.testing.assert_allclose(potentials.by_drive, potentials.window.times / T_MAX)

@@ -37,9 +37,34 @@ print(compiling._WATCH.second, compiling._WATCH.rehearsal)
 """
 
 
-def helped(how: str, folder: Path, threads: int) -> list[str]:
+PICKLED = """
+import numpy as np
+from netsim.numerics import compiling
+from netsim.numerics.compilation import compiled
+from netsim.numerics.counting import count_nonzero
+from netsim.weights.layout import all_finite
+
+@compiled
+def twice(number):
+    return 2 * number
+
+class Rehearsal:
+    def __reduce__(self):
+        print("pickled")
+        twice(1.0)
+        raise ValueError
+
+with compiling.helped_by(Rehearsal()):
+    print(count_nonzero(np.ones(4)))
+    print(all_finite(np.ones(3)))
+"""
+
+
+def helped(program: str, words: list[str], folder: Path, threads: int) -> list[str]:
     environment = os.environ | {"NUMBA_CACHE_DIR": str(folder), "NETSIM_THREADS": str(threads)}
-    done = subprocess.run([sys.executable, "-c", HELPED, how], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -55,7 +80,11 @@ def helped(how: str, folder: Path, threads: int) -> list[str]:
 def test_the_first_process_uses_what_the_second_compiled(
     tmp_path: Path, how: str, threads: int, printed: list[str]
 ) -> None:
-    assert helped(how, tmp_path / "cache", threads) == printed
+    assert helped(HELPED, [how], tmp_path / "cache", threads) == printed
+
+
+def test_a_rehearsal_is_pickled_once_and_may_compile_meanwhile(tmp_path: Path) -> None:
+    assert helped(PICKLED, [], tmp_path / "cache", 2) == ["pickled", "4", "True"]
 
 
 @pytest.mark.parametrize(("name", "validation"), [("digits", 20), ("leaky-yin-yang", 20), ("loops", 20), ("loops", 0)])
@@ -65,7 +94,7 @@ def test_rehearsals_of_a_training_end_without_an_error(name: str, validation: in
     if not validation:
         network = replace(network, training=replace(network.training, validation=0))
     training = splits.training.first(2 * network.training.batch)
-    rehearse_training(network, training, splits.validation.first(validation), {})
+    rehearse_training(network, training, splits.validation.first(validation))
 
 
 @pytest.mark.parametrize("dt", [0.0, 0.5])

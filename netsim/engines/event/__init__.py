@@ -1,4 +1,4 @@
-"""The event engine, without time steps: a spike time is the root of a line."""
+"""The event engine, which computes spike times without time steps."""
 
 from typing import Any
 

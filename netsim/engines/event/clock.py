@@ -43,7 +43,8 @@ class Dynamics(NamedTuple):
 class Clock:
     """Unit and precision of times in the engine. Precision "single" applies only without a grid (`dt` = 0).
 
-    `dtype` is the type of the arithmetic, `times` the type of spike times in units of the clock. Events within
+    `dtype` is the type of the arithmetic, `times` the type of spike times in units of the clock. A presentation ends
+    at `duration`. Events within
     `instant` are simultaneous. Competing neurons with spikes within `tie` count as reaching threshold together.
     """
 
@@ -51,9 +52,9 @@ class Clock:
         self.network = network
         self.dt = dt
         self.dtype = np.dtype(np.float32 if precision == "single" and not dt else np.float64)
-        steps = step_at_or_after(network.duration, dt) if dt else 0
+        self.duration = step_at_or_after(network.duration, dt) if dt else network.duration
         # whole numbers with half the bytes
-        self.times = np.dtype(np.float32) if dt and steps <= 2**24 else self.dtype
+        self.times = np.dtype(np.float32) if dt and self.duration <= 2**24 else self.dtype
         self.instant = max(INSTANT, 16 * float(np.spacing(self.dtype.type(1))) * network.duration)
         # if single precision separates spikes, the earlier wins, as in double precision with few exceptions
         self.tie = self.instant if self.dtype == np.float64 else 0.0

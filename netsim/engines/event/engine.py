@@ -1,4 +1,4 @@
-"""The event-driven engine, without time steps: a spike time is the root of a line.
+"""The event-driven engine, which computes spike times without time steps.
 
 A breakpoint of a postsynaptic potential changes a slope. There are three algorithms. Populations of a gated regime,
 such as ``phased``, have a closed form with matrix products. Other populations are swept breakpoint by breakpoint.

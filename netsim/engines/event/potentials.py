@@ -51,7 +51,9 @@ def potential_traces(
 
 
 class Cause(NamedTuple):
-    """What each synapse of one projection onto a neuron adds to its potential by some time, shape (synapses,) all.
+    """Contributions of the synapses of one projection to a neuron's potential by some time.
+
+    Arrays have the shape (synapses,).
 
     Attributes
     ----------

@@ -142,6 +142,7 @@ class RelayStage:
         (projection,) = clock.network.incoming(population.name)
         self.window = clock.network.window(projection)
         self.layout = None if self.window is not None else lay_out_synapses(clock, [projection])[0]
+        self.end = clock.duration if projection.delay != 0.0 else None
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`. Weights and thresholds are ignored."""
@@ -150,12 +151,14 @@ class RelayStage:
     def _first_spikes(self, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
         if self.window is not None:
             earliest(np.ascontiguousarray(arriving[0]), self.window.size, self.window.stride, spikes)
-            return
-        assert self.layout is not None
-        first_arrivals = np.empty((len(spikes), spikes[0].size), spikes.dtype)
-        arrivals = np.ascontiguousarray(arriving[0], spikes.dtype).reshape(len(spikes), -1)
-        earliest_arrivals(arrivals, self.layout.first, self.layout.post, first_arrivals)
-        spikes[...] = first_arrivals.reshape(spikes.shape)
+        else:
+            assert self.layout is not None
+            first_arrivals = np.empty((len(spikes), spikes[0].size), spikes.dtype)
+            arrivals = np.ascontiguousarray(arriving[0], spikes.dtype).reshape(len(spikes), -1)
+            earliest_arrivals(arrivals, self.layout.first, self.layout.post, first_arrivals)
+            spikes[...] = first_arrivals.reshape(spikes.shape)
+        if self.end is not None:
+            spikes[spikes >= self.end] = np.inf
 
 
 class Lines(NamedTuple):

@@ -9,6 +9,7 @@ from netsim.errors import SpecificationError
 from netsim.learning.protocol import EXACTNESS, BatchGradients, Learner, Row
 from netsim.seams import learners, optimizers
 from netsim.specification import Network, Projection, Shape
+from netsim.specification.grid import nearest_step, steps_of
 from netsim.weights.delays import ON_TIME, Delayed
 from netsim.weights.layout import Weights, kernel_name
 
@@ -119,14 +120,17 @@ class STDP(Learner):
 
     def _change(self, projection: Projection, latencies: Mapping[str, np.ndarray], weights: np.ndarray) -> np.ndarray:
         """Return the sum of the changes of all weights of a projection."""
+        dt, delay = self.network.training.dt, projection.common_delay
         source, target = (latencies[name].astype(float) for name in (projection.source, projection.target))
+        if dt:  # like the engine, which counts steps
+            source, target, delay = steps_of(source, dt), steps_of(target, dt), nearest_step(delay, dt)
         pre, weight, starts = self._synapses[projection.name]
         total = np.zeros(len(weights))
         for sent, fired in zip(source.reshape(len(source), -1), target, strict=True):
             for winner, time in winners_of(fired, self.winners, self.radius):
                 span = slice(starts[winner], starts[winner + 1])
                 indices = weight[span]
-                in_time = sent[pre[span]] + projection.common_delay <= time
+                in_time = sent[pre[span]] + delay <= time
                 w = weights[indices].astype(float)
                 total[indices] += np.where(in_time, self.potentiation, -self.depression) * w * (1 - w)
         return total

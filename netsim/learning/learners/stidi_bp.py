@@ -343,10 +343,7 @@ class STiDiBP(Learner):
         displacement = handed.pop(name).reshape(latency.shape)
         price = self._prices[name]
         if self._may_be_stuck[name] or price:
-            # displacements from a step may be overwritten, but output displacements may belong to the caller
-            handed_down = name != self.network.output.name and displacement.flags.c_contiguous
-            kept = displacement if handed_down else np.empty_like(displacement)
-            displacement = _of_movable(displacement, latency, self._onsets[name], price, kept)
+            _keep_movable(displacement, latency, self._onsets[name], price)
         if population.integrates and self.network.learning.normalised:
             displacement = _normalised(displacement, self.network.encoder.t_max)
         if population.neurons is None or population.neurons.gated:
@@ -459,7 +456,7 @@ class STiDiBP(Learner):
         window, population = self._windows[projection.name], self._target_of[projection.name]
         if not population.integrates:
             if window is not None:
-                handed = np.empty_like(source)
+                handed = np.empty(source.shape, source.dtype)
                 scatter_to_earliest(np.ascontiguousarray(signal), source, latency, window.size, window.stride, handed)
                 return LayerStep(None, None, handed)
             return LayerStep(None, None, earliest_sparse(self._connections[projection.name], signal, source, latency))
@@ -580,18 +577,14 @@ def _arriving(sent: np.ndarray, late: np.ndarray, dtype: np.dtype) -> np.ndarray
     return np.ascontiguousarray(sent + late.astype(sent.dtype), dtype)
 
 
-def _of_movable(
-    displacement: np.ndarray, latency: np.ndarray, onset: float, price: float, kept: np.ndarray
-) -> np.ndarray:
+def _keep_movable(displacement: np.ndarray, latency: np.ndarray, onset: float, price: float) -> None:
     """Keep the displacements of hidden neurons whose latency can move, and add the price of their spikes (ms).
 
-    The result goes to `kept`, which may be the array of the displacements. A neuron that was silent, or above threshold
-    at its onset, keeps its time for small changes of its potential. Output neurons always learn, which brings them back
-    into their window.
+    A neuron that was silent, or above threshold at its onset, keeps its time for small changes of its potential. Output
+    neurons always learn, which brings them back into their window.
     """
     earliest = latency.dtype.type(onset if onset > 0 else -1.0)
-    keep_movable(displacement.reshape(-1), latency.reshape(-1), earliest, latency.dtype.type(price), kept.reshape(-1))
-    return kept
+    keep_movable(displacement.reshape(-1), latency.reshape(-1), earliest, latency.dtype.type(price))
 
 
 def _normalised(displacement: np.ndarray, t_max: float) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from netsim.errors import DataError
 from netsim.learning.gradients import Gradient
 from netsim.learning.protocol import Optimizer
 from netsim.specification import Network
@@ -35,7 +36,10 @@ class MomentOptimizer(Optimizer):
         return cls(network.learning.momentum, network.learning.weight_decay)
 
     def begin(self, weights: Weights) -> None:
-        """See `Optimizer`."""
+        """See `Optimizer`. Raise DataError for weights in another order than C, which a step could not change."""
+        for name, array in weights.items():
+            if not array.flags.c_contiguous:
+                raise DataError(f"{name}: is not in C order; use numpy.ascontiguousarray")
         kept = ((moment, name) for moment in self.moments for name in weights)
         self.state = {f"{moment}.{name}": np.zeros_like(weights[name]) for moment, name in kept}
         self.state["steps"] = np.zeros((), dtype=np.int64)

@@ -1,6 +1,5 @@
 """Targets of a softmax over negative latencies."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -27,14 +26,14 @@ class Softmax(Targets):
     follows_loss: ClassVar[bool] = True
     t_max: float
     sharpness: float
+    end: float
     label_smoothing: float = 0.0
-    end: float = math.inf
 
     @classmethod
     def from_network(cls, network: Network) -> Self:
         """See `Targets`."""
         settings = network.learning
-        return cls(network.encoder.t_max, settings.sharpness, settings.label_smoothing, output_end(network))
+        return cls(network.encoder.t_max, settings.sharpness, output_end(network), settings.label_smoothing)
 
     def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """See `Targets`."""

@@ -68,7 +68,7 @@ class Distance(PerSynapse):
     def __post_init__(self) -> None:
         super().__post_init__()
         given = [name for name in ("sigma", "radius") if getattr(self, name) is not None]
-        require(bool(given), "", "needs sigma, of a Gaussian, or radius, of a ball, or both")
+        require(bool(given), "", "needs sigma, of a Gaussian, or radius, of a disc, or both")
         check_numbers(self, "", given, "positive")
         for name in given:
             value = getattr(self, name)
@@ -107,8 +107,9 @@ class Distance(PerSynapse):
 
     def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
         """Draw the pairs from the seed, identically at each call."""
-        drawn = list(self._drawn(source, target))
-        pre, post = (np.concatenate(ends) if ends else np.empty(0, np.int32) for ends in zip(*drawn, strict=True))
+        nothing = np.empty(0, np.int32)
+        drawn = [(nothing, nothing), *self._drawn(source, target)]
+        pre, post = (np.concatenate(ends) for ends in zip(*drawn, strict=True))
         return sorted_pairs(pre, post)
 
     def _drawn(self, source: Shape, target: Shape) -> Iterator[tuple[np.ndarray, np.ndarray]]:
