@@ -46,13 +46,13 @@ def _is_sweep(name: str) -> bool:
 
 
 def _runs_of(folder: Path) -> list[Member]:
-    from netsim.analysis.sweep_tables import read_sweep_table
+    from netsim.analysis.sweep_tables import read_sweep_table, swept_keys
 
     table = read_sweep_table(folder / TABLE)
     finished = table[(table["status"] == "finished").to_numpy()]
     if finished.empty:
         raise RunError(f"{folder}: has no finished run; continue it with netsim sweep --resume")
-    keys = [str(name) for name in table if "." in str(name)]
+    keys = swept_keys(table)
     settings = [described(dict(zip(keys, row, strict=True))) for row in finished[keys].itertuples(index=False)]
     several = len(set(settings)) > 1
     runs = zip(finished["run"], settings, strict=True)

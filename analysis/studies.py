@@ -427,7 +427,8 @@ def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     groups = rows.groupby("level")[measure]
     summary = pd.DataFrame({"mean": groups.mean(), "count": groups.count()})
     half = stdtrit(summary["count"].clip(lower=2) - 1, 0.975) * groups.std() / np.sqrt(summary["count"])
-    summary["low"], summary["high"] = (summary["mean"] - half).clip(lower=0), summary["mean"] + half
+    least = 0.0 if measure in _SHARES | _TIMES else -np.inf
+    summary["low"], summary["high"] = (summary["mean"] - half).clip(lower=least), summary["mean"] + half
     if measure in _SHARES:
         low, high = wilson_interval(summary["mean"].to_numpy(), presentations)
         single = (summary["count"] == 1) | (half <= _ABSOLUTE_ROUNDING)  # equal values say nothing about other stimuli
@@ -443,7 +444,7 @@ def _mark_undisturbed(axes: Axes, frame: pd.DataFrame, measure: str, rises: bool
     if measure not in ("strict_accuracy", "accuracy"):
         return
     side = 0 if rises else 1
-    value = float(frame.loc[frame["condition"] == "undisturbed", measure].max())
+    value = float(frame.loc[frame["condition"] == "undisturbed", measure].mean())
     axes.axhline(value, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
     anchor = {"xycoords": axes.get_yaxis_transform(), "horizontalalignment": ("left", "right")[side]}
     note_at(axes, f"undisturbed {value:.2%}", (side, value), (2 - 2 * side, 1.5), fontsize=6.5, **anchor)

@@ -26,6 +26,7 @@ The first six are from seaborn's ``colorblind``. Its other colours, pink and yel
 """
 Palette = str | Sequence[Any] | None
 """The name of a seaborn palette, or colours; None is the current palette if the user set one, else `PALETTE`."""
+_MARKERS = "osD^vP*X<>"
 INK = "0.15"
 FAINT = "0.45"
 FORMATS = ("png", "svg", "pdf")
@@ -133,6 +134,11 @@ def colours(count: int) -> list[tuple[float, float, float]]:
 
     known = [to_rgb(each["color"]) for each in plt.rcParams["axes.prop_cycle"] if "color" in each]
     return [known[position % len(known)] for position in range(count)]
+
+
+def markers(count: int) -> str:
+    """Return `count` markers. After the last marker the first follows."""
+    return (_MARKERS * count)[:count]
 
 
 @contextmanager

@@ -84,8 +84,8 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
     --------
     >>> from netsim import analysis
     >>> row = {"run": "0001", "status": "finished", "seed": 0, "learning.rate": 0.01}
-    >>> analysis.write_table(analysis.sweep_table(["learning.rate"], [row]), "sweep.csv")
-    >>> analysis.read_sweep_table("sweep.csv")["learning.rate"].tolist()
+    >>> analysis.write_table(analysis.sweep_table(["learning.rate"], [row]), "results.csv")
+    >>> analysis.read_sweep_table("results.csv")["learning.rate"].tolist()
     [0.01]
     """
     try:
@@ -93,10 +93,10 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a sweep writes it when the first run has ended") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: is not a readable table ({error}); give the sweep.csv of a sweep") from error
+        raise DataError(f"{path}: is not a readable table ({error}); give the results.csv of a sweep") from error
     missing = {*_FIRST, *_FIGURES, "error"} - set(frame.columns)
     if missing:
-        raise DataError(f"{path}: is not the table of a sweep; it has no column {min(missing)}; give sweep.csv")
+        raise DataError(f"{path}: is not the table of a sweep; it has no column {min(missing)}; give results.csv")
     for name, kind in (_FIRST | _FIGURES).items():
         try:
             frame = frame.astype({name: kind})
@@ -105,6 +105,11 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
                 f"{path}: is not the table of a sweep; {name} has a value that is not {kind}; correct it"
             ) from error
     return frame
+
+
+def swept_keys(table: pd.DataFrame) -> list[str]:
+    """Return the columns of a sweep's table that are swept keys."""
+    return [str(name) for name in table.columns if name not in {*_FIRST, *_FIGURES, "error"}]
 
 
 def sweep_summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -137,7 +142,7 @@ def sweep_summary(table: pd.DataFrame) -> pd.DataFrame:
     >>> analysis.sweep_summary(analysis.sweep_table(["rate"], rows))["rate"].tolist()
     [0.01]
     """
-    settings = [name for name in table.columns if name not in {*_FIRST, *_FIGURES, "error"}]
+    settings = swept_keys(table)
     finished = table[table["status"] == "finished"].sort_values(
         ["validation_strict_accuracy", "validation_loss"], ascending=[False, True], kind="stable"
     )

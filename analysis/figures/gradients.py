@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source, no_progress
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, legend_above
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, legend_above, markers
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH, palette) as axes:
         axes.axline((0, 0), slope=1, color=FAINT, linewidth=0.7, linestyle="--", zorder=1)
         most = 1.0
-        for (layer, rows), colour, marker in zip(groups, colours(len(groups)), _markers(len(groups)), strict=True):
+        for (layer, rows), colour, marker in zip(groups, colours(len(groups)), markers(len(groups)), strict=True):
             gradient, difference = rows["gradient"].to_numpy(), rows["difference"].to_numpy()
             largest = np.abs(difference).max() or 1.0
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -180,11 +180,6 @@ def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
         axes.set(xlabel="finite difference of the loss", ylabel="gradient by the learner")
         legend_above(axes, -0.16, 2, title="correlation, ×ratio", handletextpad=0.1, columnspacing=0.8)
     return axes
-
-
-def _markers(count: int) -> str:
-    """Return a marker for each layer."""
-    return ("osD^vPX" * count)[:count]
 
 
 @Plot(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.style import colours, drawing, in_legend, is_narrow, legend_above, plain
+from netsim.analysis.style import colours, drawing, in_legend, is_narrow, legend_above, markers, plain
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-MARKERS = "osD^vP*X<>"
+SILENT = "spikes: are empty, because no layer fires; give other stimuli or weights"
 
 
 def each_layer(spikes: Spikes, progress: Progress) -> Iterator[LayerSpikes]:
@@ -54,6 +54,18 @@ def student_interval(mean: np.ndarray, sd: np.ndarray, count: np.ndarray) -> tup
     degrees = np.where(enough, count - 1, 1)
     half = np.where(enough, stats.t.ppf(0.975, degrees) * sd / np.sqrt(np.maximum(count, 1)), np.nan)
     return mean - half, mean + half
+
+
+def percentile_interval(draws: np.ndarray, count: int) -> tuple[float, float]:
+    """Bounds of the 95 % bootstrap interval, from draws of `count` values. Undefined draws are NaN.
+
+    NaN for fewer than two values, because every draw of a single value is equal.
+    """
+    known = draws[np.isfinite(draws)]
+    if count < 2 or not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def layer_names(frame: pd.DataFrame) -> list[str]:
@@ -101,7 +113,7 @@ def draw_intervals(axes: Axes, groups: Sequence[str], series: Sequence[tuple[Any
     rows = np.arange(len(groups), dtype=float)
     offsets = np.linspace(-0.22, 0.22, len(series)) if len(series) > 1 else [0.0]
     for (label, middle, low, high), offset, colour, marker in zip(
-        series, offsets, colours(len(series)), MARKERS, strict=False
+        series, offsets, colours(len(series)), markers(len(series)), strict=True
     ):
         at = rows - offset
         axes.hlines(at, low, high, color=colour, linewidth=1.2, zorder=4)

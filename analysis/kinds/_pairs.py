@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netsim.analysis.kinds._layers import percentile_interval
 from netsim.errors import SpecificationError
 from netsim.spikes.columns import LayerSpikes
 
@@ -105,5 +106,4 @@ def mean_over_pairs(
     weight = np.einsum("dp,dp->d", drawn @ chosen, drawn)
     total = np.einsum("dp,dp->d", drawn @ np.where(chosen, matrix, 0.0), drawn)
     means = total[weight > 0] / weight[weight > 0]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(matrix[chosen].mean()), float(low), float(high), pairs
+    return float(matrix[chosen].mean()), *percentile_interval(means, len(tag)), pairs

@@ -8,9 +8,9 @@ import numpy as np
 
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import MARKERS, ordered_layers
+from netsim.analysis.kinds._layers import ordered_layers, percentile_interval
 from netsim.analysis.kinds.similarity import same_presentations
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, plain
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, markers, plain
 from netsim.errors import DataError
 from netsim.measuring.metrics import decide
 from netsim.spikes.spikes import Progress, Spikes, no_progress
@@ -63,7 +63,7 @@ def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     require(frame, ("layer", "effect", "effect_low", "effect_high"), "comparison")
     rows = frame.reset_index(drop=True)
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.17 * len(rows), palette) as axes:
-        for measure, colour, marker in zip(MEASURES, colours(len(MEASURES)), MARKERS, strict=False):
+        for measure, colour, marker in zip(MEASURES, colours(len(MEASURES)), markers(len(MEASURES)), strict=True):
             shown = rows[rows["measure"] == measure]
             if len(shown):
                 axes.hlines(
@@ -233,10 +233,9 @@ def _paired(ours: np.ndarray, theirs: np.ndarray, binary: bool, generator: np.ra
         drawn = difference[generator.integers(0, count, count)]
         means[draw], effects[draw] = drawn.mean(), _effect(drawn)
     row = {"presentations": count, "mean": ours.mean(), "against": theirs.mean(), "difference": difference.mean()}
-    row["low"], row["high"] = np.quantile(means, [0.025, 0.975])
+    row["low"], row["high"] = percentile_interval(means, count)
     row["effect"] = _effect(difference)
-    known = effects[np.isfinite(effects)]
-    row["effect_low"], row["effect_high"] = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+    row["effect_low"], row["effect_high"] = percentile_interval(effects, count)
     changed = difference[difference != 0]
     if not len(changed):
         row["p"] = 1.0

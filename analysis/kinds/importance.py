@@ -11,8 +11,9 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import layer_names
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, markers
 from netsim.errors import DataError, SpecificationError
+from netsim.measuring.metrics import Z_975, Decisions, decide
 from netsim.spikes.spikes import Progress, even_sample, no_progress
 from netsim.spikes.workers import Workers, distribution_of
 
@@ -22,13 +23,9 @@ if TYPE_CHECKING:
 
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine
-    from netsim.measuring.metrics import Decisions
     from netsim.runs.model import Model
     from netsim.specification import Population
     from netsim.spikes.batches import Distribution
-
-_Z = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
-
 
 _MOST = 12
 """Largest number of neurons or maps of a layer in the figure."""
@@ -66,7 +63,7 @@ def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     require(frame, ("layer", "unit", "accuracy_loss", "low", "high"), "importance")
     names = layer_names(frame)
     with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
-        for name, colour, marker in zip(names, colours(len(names)), "osD^vP*X", strict=False):
+        for name, colour, marker in zip(names, colours(len(names)), markers(len(names)), strict=True):
             every = frame[frame["layer"] == name].sort_values("accuracy_loss", ascending=False)
             rows = every.head(_MOST)
             position = np.arange(1, len(rows) + 1) + 0.6 * (names.index(name) / len(names) - 0.5 + 0.5 / len(names))
@@ -174,7 +171,6 @@ def ablation_importance(
     import pandas as pd
 
     from netsim.data.stimuli import UNLABELLED
-    from netsim.measuring.metrics import decide
 
     network = model.network
     if (stimuli.labels == UNLABELLED).any():
@@ -272,5 +268,5 @@ def _interval(lost: int, won: int, count: int) -> tuple[float, float]:
     """Agresti-Min 95 % interval of a difference of paired fractions. Half a presentation is added to each cell."""
     first, second, whole = lost + 0.5, won + 0.5, count + 2.0
     middle = (first - second) / whole
-    half = _Z * np.sqrt(first + second - (first - second) ** 2 / whole) / whole
+    half = Z_975 * np.sqrt(first + second - (first - second) ** 2 / whole) / whole
     return float(max(middle - half, -1.0)), float(min(middle + half, 1.0))

@@ -8,7 +8,15 @@ import numpy as np
 
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, nullable, ordered_layers, positions
+from netsim.analysis.kinds._layers import (
+    draw_intervals,
+    each_layer,
+    layer_names,
+    nullable,
+    ordered_layers,
+    percentile_interval,
+    positions,
+)
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
@@ -122,8 +130,7 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
         for which in ("all", "within", "between") if has_labels else ("all",):
             value, pairs = _mean_over(which, inner, counts, self_weights)
             values = np.array([_mean_over(which, *draw)[0] for draw in zip(*drawn, strict=True)])
-            known = values[np.isfinite(values)]
-            low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+            low, high = percentile_interval(values, spikes.presentations)
             bounds = {"pairs": int(pairs), "correlation": value, "low": low, "high": high}
             rows.append({"layer": layer.name, "pairs_of": which, "label": None, "other": None, **bounds})
         for first in range(len(labels) if has_labels else 0):

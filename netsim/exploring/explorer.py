@@ -191,6 +191,11 @@ class Explorer:
         view, count = replace(view, index=0, drawing="", switched=()), min(count, len(self.stimuli), MOST)
         return self._decisions.get((view.to_text(), count), lambda: self._decide(view, count))
 
+    def right(self, choice: np.ndarray) -> np.ndarray:
+        """Return whether decisions about the first test stimuli are right. Without a label, none is."""
+        labels = self.stimuli.labels[: len(choice)]
+        return np.asarray((choice == labels) & (labels >= 0))
+
     def _decide(self, view: View, count: int) -> Decisions:
         outputs = self.present_outputs(view, view.change_stimuli(self.stimuli.pick(np.arange(count))))
         ordered = np.sort(outputs, axis=1)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.measuring.health import ROUNDING, BatchHealth, PopulationHealth, ProjectionHealth
+from netsim.measuring.health import BatchHealth, PopulationHealth, ProjectionHealth
+from netsim.measuring.metrics import ROUNDING
 from netsim.specification import STIMULUS, Learning, Network, Population
 from netsim.specification.phrases import names
 from netsim.weights.initial import projections_with_initial
@@ -25,7 +26,7 @@ class Finding(NamedTuple):
 
     Attributes
     ----------
-    kind : {"silent", "mostly silent", "at onset", "too late", "tied"}
+    kind : {"silent", "mostly silent", "at onset", "same time", "too late", "tied", "decided at onset"}
     where : str
         Name of the population, or of the projection whose spikes arrive too late.
     text : str

@@ -56,7 +56,8 @@ class Evaluation:
     mean_decision_latency_ms, median_decision_latency_ms, decision_latency_iqr_ms : float
         Mean, median and interquartile range over presentations with an output spike, or NaN without any.
     onset_rate : float
-        Fraction decided at the onset of the output window, because a potential is above threshold then.
+        Fraction decided at the onset of an output window that starts after 0 ms, because a potential is above
+        threshold then.
     read_outs : dict of float
         Accuracy by read-out.
     spikes_per_presentation, synaptic_operations_per_presentation : dict of float

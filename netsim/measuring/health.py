@@ -10,14 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.measuring.metrics import Decisions, decide, silent_fractions
+from netsim.measuring.metrics import ROUNDING, Decisions, at_onset, decide, silent_fractions
 from netsim.specification import Network, Projection
 from netsim.specification.grid import breakpoint_steps, nearest_steps, population_times
 from netsim.weights.delays import ON_TIME, axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights
-
-ROUNDING = 1e-6
-"""Relative tolerance for equal times. Latencies may have single precision."""
 
 
 class BatchHealth(NamedTuple):
@@ -137,8 +134,7 @@ class Health:
 
     def at_onset(self, decisions: Decisions) -> np.ndarray:
         """Return which presentations were decided at the onset of an output window that starts after 0 ms."""
-        onset = self.times[self.network.output.name].onset
-        return (decisions.latency <= onset * (1 + ROUNDING)) & (onset > 0)
+        return at_onset(decisions, self.times[self.network.output.name].onset)
 
     def deadlines(self, weights: Weights) -> dict[str, np.ndarray]:
         """Return the times (ms) from which spikes affect no target, by population. ``inf`` without targets.

@@ -10,8 +10,11 @@ from netsim.reprs import short_repr
 from netsim.specification import Network
 from netsim.spikes import Spikes
 
-_Z = 1.959963984540054
+Z_975 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
+
+ROUNDING = 1e-6
+"""Relative tolerance for equal times. Latencies may have single precision."""
 
 
 class Decisions(NamedTuple):
@@ -99,6 +102,11 @@ def decision_figures(decisions: Decisions, labels: np.ndarray) -> dict[str, floa
     }
 
 
+def at_onset(decisions: Decisions, onset: float) -> np.ndarray:
+    """Return which presentations were decided at the onset (ms) of an output window that starts after 0 ms."""
+    return (decisions.latency <= onset * (1 + ROUNDING)) & (onset > 0)
+
+
 def timing_figures(decisions: Decisions, onset: float) -> dict[str, float]:
     """Return timing figures for an output window with this onset (ms), see `Evaluation`."""
     made = decisions.latency[np.isfinite(decisions.latency)]
@@ -106,8 +114,13 @@ def timing_figures(decisions: Decisions, onset: float) -> dict[str, float]:
     return {
         "median_decision_latency_ms": float(median),
         "decision_latency_iqr_ms": float(upper - lower),
-        "onset_rate": float((decisions.latency <= onset).mean()),
+        "onset_rate": float(at_onset(decisions, onset).mean()),
     }
+
+
+def latency_text(latency: float, digits: int = 2) -> str:
+    """Return a latency (ms) for a table. NaN is the latency of no spike."""
+    return "none" if np.isnan(latency) else f"{latency:.{digits}f} ms"
 
 
 def presentation_records(spikes: Spikes) -> list[dict[str, object]]:
@@ -130,8 +143,8 @@ def presentation_records(spikes: Spikes) -> list[dict[str, object]]:
 
 def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return bounds of the 95 % Wilson confidence interval for fractions of `count` presentations."""
-    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
-    half = _Z / (1 + _Z**2 / count) * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    middle = (share + Z_975**2 / (2 * count)) / (1 + Z_975**2 / count)
+    half = Z_975 / (1 + Z_975**2 / count) * np.sqrt(share * (1 - share) / count + Z_975**2 / (4 * count**2))
     return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # against rounding errors
 
 

@@ -98,8 +98,11 @@ def test_a_sweep_stands_for_its_finished_runs(tmp_path: Path) -> None:
         members = members_of([str(folder), "digits"])
         assert [each.settings for each in members] == [*settings, ""]
         assert [Path(each.name).name for each in members][-1] == "digits"
+    ended = [{"run": run, "status": "finished", "seed": 0, "duration": time} for run, time in (("1", 64), ("2", 80))]
+    analysis.write_table(analysis.sweep_table(["duration"], ended), folder / "results.csv")
+    assert [each.settings for each in members_of([str(folder)])] == ["duration = 64", "duration = 80"]
     with pytest.raises(DataError, match="is named twice"):
-        members_of([str(folder), str(folder / "0001")])
+        members_of([str(folder), str(folder / "1")])
     analysis.write_table(analysis.sweep_table(["learning.rate"], []), folder / "results.csv")
     with pytest.raises((RunError, DataError)):
         members_of([str(folder)])

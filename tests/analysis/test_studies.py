@@ -130,6 +130,26 @@ def test_the_table_has_the_intervals_of_the_figure(seeds: int, make: Callable[..
             np.testing.assert_allclose(selected[["low", "high"]], [[drawn.min(), drawn.max()]] * seeds)
 
 
+def test_a_change_of_accuracy_may_be_negative() -> None:
+    """Levels that only differ in seed: the band is around the mean, below 0."""
+    changes = [-0.10, -0.12, -0.14]
+    rows = [
+        row("weight-noise", "disturbed", None, 1.0, seed, accuracy_change=value) for seed, value in enumerate(changes)
+    ]
+    axes = study_figure(study_table(rows), "accuracy_change")
+    (band,) = [part for part in axes.collections if isinstance(part, PolyCollection)]
+    edges = np.asarray(band.get_paths()[0].vertices)[:, 1]
+    expected = stats.t.interval(0.95, 2, np.mean(changes), stats.sem(changes))
+    np.testing.assert_allclose([edges.min(), edges.max()], expected)
+
+
+def test_the_undisturbed_line_is_the_mean_of_networks(make: Callable[..., pd.DataFrame]) -> None:
+    frames = [make("weight-noise").assign(network=name) for name in "ab"]
+    frames[1].loc[frames[1]["condition"] == "undisturbed", "strict_accuracy"] = 0.8
+    axes = study_figure(pd.concat(frames, ignore_index=True))
+    assert [text.get_text() for text in axes.texts] == ["undisturbed 85.00%"]
+
+
 def test_a_single_seed_has_the_band_of_its_presentations(make: Callable[..., pd.DataFrame]) -> None:
     axes = study_figure(make("weight-noise", seeds=1))
     (band,) = [part for part in axes.collections if isinstance(part, PolyCollection)]

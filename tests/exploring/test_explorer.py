@@ -8,6 +8,7 @@ import dataclasses
 import gzip
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 import netsim
+from netsim.data.stimuli import UNLABELLED
 from netsim.exploring import Explorer, View
 from netsim.exploring.asking import questions
 from netsim.exploring.explorer import SupersededError, decision_of
@@ -32,6 +34,8 @@ from netsim.exploring.questions.spikes import spikes as spikes_of
 from netsim.exploring.questions.table import table
 from netsim.exploring.view import Changed
 from netsim.measuring.metrics import decide
+from netsim.seams import studies
+from netsim.studies.study import ImageStudy
 from tests.exploring.networks import images, recordings
 
 
@@ -456,17 +460,28 @@ def test_the_accuracy_without_each_map_is_counted(looped: Explorer) -> None:
         assert (right, changed, answer["before"]) == (over["right"], over["changed"], over["against"])
 
 
+def test_silence_is_not_right_without_a_label() -> None:
+    network, stimuli = images()
+    explorer = Explorer(network, dataclasses.replace(stimuli, labels=np.full(6, UNLABELLED)))
+    silent = View(silenced={"output": (0, 1, 2, 3)})
+    answer = accuracy(explorer, silent, silent, 6)
+    assert (answer["right"], answer["against"]) == (0, 0)
+    assert search(explorer, silent, "wrong")["count"] == 0
+
+
 def test_decisions_of_one_label_are_found(looped: Explorer) -> None:
     answer = search(looped, View(), "close", label=1)
     assert looped.stimuli.labels[answer["index"]] == 1
     assert answer["searched"] == (looped.stimuli.labels == 1).sum()
 
 
-def test_sliders_suit_the_stimulus(looped: Explorer) -> None:
+def test_sliders_suit_the_stimulus(looped: Explorer, registered: Callable[..., None]) -> None:
     def names(explorer: Explorer) -> set[str]:
         return {each["name"] for each in about(explorer)["studies"]}
 
     assert names(looped) - names(Explorer("yin-yang")) == {"spatial-jitter", "lesion-maps"}
+    registered(studies, "inverted", ImageStudy("inverted", "", "", (1.0,), neutral=0.0, does=lambda *_: None))
+    assert "inverted" not in names(looped)
 
 
 def test_seeds_are_repeated(looped: Explorer) -> None:

@@ -10,7 +10,16 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import stats
 
 from netsim.engines import Latencies
-from netsim.measuring.metrics import decide, neuron_spikes, silent_fractions, synaptic_operations, wilson_interval
+from netsim.measuring.metrics import (
+    at_onset,
+    decide,
+    latency_text,
+    neuron_spikes,
+    silent_fractions,
+    synaptic_operations,
+    timing_figures,
+    wilson_interval,
+)
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Pooling
 
 SILENT = np.inf
@@ -95,6 +104,17 @@ def test_synaptic_operations_are_spikes_counted_synapse_by_synapse(presentations
         expected[projection.name] = total
     assert synaptic_operations(NETWORK, latencies) == expected
     assert all(count > 0 for count in expected.values())
+
+
+def test_the_onset_is_equal_up_to_rounding_and_0_is_none() -> None:
+    decisions = decide(np.array([[np.float32(70.1)], [70.2], [0.0], [np.inf]]))
+    assert at_onset(decisions, 70.1).tolist() == [True, False, True, False]
+    assert timing_figures(decisions, 70.1)["onset_rate"] == 0.5
+    assert timing_figures(decisions, 0.0)["onset_rate"] == 0.0
+
+
+def test_the_latency_of_no_spike_is_none() -> None:
+    assert (latency_text(np.nan), latency_text(1.234), latency_text(1.234, 1)) == ("none", "1.23 ms", "1.2 ms")
 
 
 def test_spikes_and_silence_are_counted_by_layer() -> None:

@@ -11,6 +11,7 @@ from netsim.exploring.explorer import Explorer
 from netsim.exploring.view import View, disturbs_stimulus
 from netsim.seams import regimes, studies
 from netsim.specification import STIMULUS
+from netsim.studies.study import ImageStudy
 
 
 @questions.register("about")
@@ -50,11 +51,16 @@ def about(explorer: Explorer) -> dict[str, Any]:
 
 
 def _sliders(explorer: Explorer) -> list[dict[str, Any]]:
-    """Return the studies that a slider can set, and that the stimuli and the network suit."""
+    """Return the studies that a slider can set, and that the stimuli and the network suit.
+
+    A slider disturbs latencies, so it cannot set studies of images.
+    """
     network, sliders = explorer.network, []
     is_flat = 1 in network.encoder.shape[:2]
     for name, study in studies.items():
-        if study.of_simulation or study.neutral is None or not study.levels or (is_flat and study.is_spatial):
+        if study.of_simulation or isinstance(study, ImageStudy) or (is_flat and study.is_spatial):
+            continue
+        if study.neutral is None or not study.levels:
             continue
         try:
             curves = study.curves(network, None)

@@ -14,6 +14,5 @@ def accuracy(explorer: Explorer, view: View, against: View, count: int) -> dict[
     Drawings and switched pixels are not part of it.
     """
     now, then = (explorer.decisions(each, count).choice for each in (view, against))
-    labels = explorer.stimuli.labels[: len(now)]
-    right, before = (int((choice == labels).sum()) for choice in (now, then))
+    right, before = (int(explorer.right(choice).sum()) for choice in (now, then))
     return {"count": len(now), "right": right, "against": before, "changed": int((now != then).sum())}

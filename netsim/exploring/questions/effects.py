@@ -79,10 +79,10 @@ def effects(
 def _accuracy(explorer: Explorer, view: View, layer: str, numbers: np.ndarray, count: int) -> dict[str, Any]:
     """Return right and changed decisions of the first test stimuli, with all maps and without each."""
     before, lost = explorer.decisions(view, count).choice, view.maps.get(layer, ())
-    labels, right, changed = explorer.stimuli.labels[: len(before)], [], []
+    right, changed = [], []
     for number in numbers.tolist():
         without = replace(view, maps={**view.maps, layer: (*lost, number)})
         after = explorer.decisions(without, count).choice
-        right.append(int((after == labels).sum()))
+        right.append(int(explorer.right(after).sum()))
         changed.append(int((after != before).sum()))
-    return {"count": len(before), "before": int((before == labels).sum()), "right": right, "changed": changed}
+    return {"count": len(before), "before": int(explorer.right(before).sum()), "right": right, "changed": changed}

@@ -28,7 +28,7 @@ def search(
     labels = explorer.stimuli.labels[: len(choice)]
     among = np.ones(len(choice), bool) if label is None else labels == label
     if which == "wrong":
-        indices = np.flatnonzero(among & (choice != labels) & (labels >= 0))
+        indices = np.flatnonzero(among & (labels >= 0) & ~explorer.right(choice))
         after = int(np.searchsorted(indices, view.index, side="right"))
     else:
         indices = np.argsort(lead, kind="stable")
