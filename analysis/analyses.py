@@ -120,7 +120,7 @@ class Analysis:
         Raises
         ------
         SpecificationError
-            If a setting does not exist or has the wrong type.
+            If a setting does not exist or has the wrong type, or ``sample`` is below 1.
         """
         known, settings = self.settings, {}
         for name, value in given.items():
@@ -135,6 +135,8 @@ class Analysis:
             if type(value) is not kind:
                 wanted = _WANTED.get(kind, f"a {kind.__name__}")
                 raise SpecificationError(f"{self.name}: setting {name}", f"must be {wanted}, not {value!r}")
+            if name == "sample" and value < 1:
+                raise SpecificationError(f"{self.name}: setting sample", f"must be at least 1, not {value}")
             settings[name] = value
         return settings
 
@@ -189,7 +191,7 @@ class Analysed:
             from netsim.analysis.networks import networks_figure, over_networks
 
             with theme(palette):
-                return cast("Figure", networks_figure(over_networks(self.table), palette=palette).figure)
+                return cast("Figure", networks_figure(over_networks(self.table), None, palette, width).figure)
         entry = analyses[self.name]
         with theme(palette):
             figure, axes = plt.subplots(figsize=(width or entry.width, entry.height), layout="constrained")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, plain
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, inches, plain
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -149,7 +149,9 @@ def compare_networks(frame: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame
     return named(table)
 
 
-def networks_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+def networks_figure(
+    frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None, width: float | str = 0.0
+) -> Axes:
     """Draw means over networks, or differences of two groups, with their intervals.
 
     Parameters
@@ -160,6 +162,8 @@ def networks_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
         Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As for `netsim.analysis.theme`.
+    width : float or str
+        Width of a new figure in inches, ``"column"`` (85 mm) or ``"page"`` (180 mm); 0 is a column.
 
     Returns
     -------
@@ -185,7 +189,7 @@ def networks_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     if value == "difference":
         axis_label = f"difference of {rows['networks'].max()} and {rows['against_networks'].max()} networks: {measure}"
     height = 2.4 if across else 0.8 + 0.17 * min(len(rows), _MOST_ROWS)
-    with drawing(ax, COLUMN_WIDTH, height, palette) as axes:
+    with drawing(ax, inches(width) or COLUMN_WIDTH, height, palette) as axes:
         if across is None:
             shown = rows.head(_MOST_ROWS)
             places, colour = np.arange(len(shown)), colours(1)[0]

@@ -189,8 +189,8 @@ def _check(times: int, folds: int, code: str, penalty: float) -> None:
             raise SpecificationError(f"decoding: setting {name}", f"must be at least 2, not {value}")
     if code not in _CODES:
         raise SpecificationError("decoding: setting code", f"must be {' or '.join(_CODES)}, not {code!r}")
-    if not penalty > 0:
-        raise SpecificationError("decoding: setting penalty", f"must be more than 0, not {penalty:g}")
+    if not 0 < penalty < np.inf:
+        raise SpecificationError("decoding: setting penalty", f"must be more than 0, and finite, not {penalty:g}")
 
 
 def _cross_validated(

@@ -9,9 +9,9 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import contingency, equal_bins, panzeri_treves_bias, plug_in, with_silence
-from netsim.analysis.kinds._layers import draw_lines, each_layer, ordered_layers, positions
+from netsim.analysis.kinds._layers import SILENT, draw_lines, each_layer, ordered_layers, percentile_interval, positions
 from netsim.analysis.style import Palette
-from netsim.errors import SpecificationError
+from netsim.errors import DataError, SpecificationError
 from netsim.spikes.columns import observed_window
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
@@ -100,9 +100,9 @@ def information_over_time(
     Raises
     ------
     DataError
-        If there are no labels.
+        If there are no labels, or no layer fires.
     SpecificationError
-        If `times` is below 2.
+        If `times` or `bins` is below 2.
 
     Examples
     --------
@@ -114,8 +114,9 @@ def information_over_time(
     """
     import pandas as pd
 
-    if times < 2:
-        raise SpecificationError("information-time: setting times", f"must be at least 2, not {times}")
+    for name, value in (("times", times), ("bins", bins)):
+        if value < 2:
+            raise SpecificationError(f"information-time: setting {name}", f"must be at least 2, not {value}")
     labels, tag = positions(spikes.require_labels())
     generator = np.random.default_rng(seed)
     shuffled = generator.permutation(tag)
@@ -153,6 +154,8 @@ def information_over_time(
                     "control_bits": corrected[1, position].mean(),
                 }
             )
+    if not rows:
+        raise DataError(SILENT)
     table = pd.DataFrame(rows)
     return table.assign(layer=ordered_layers(table["layer"], spikes))
 
@@ -160,5 +163,4 @@ def information_over_time(
 def _bootstrap(values: np.ndarray, generator: np.random.Generator, draws: int = 200) -> tuple[float, float]:
     """Bounds of the 95 % bootstrap interval of a mean."""
     weights = generator.multinomial(len(values), np.full(len(values), 1 / len(values)), draws) / len(values)
-    low, high = np.quantile(weights @ values, [0.025, 0.975])
-    return float(low), float(high)
+    return percentile_interval(weights @ values, len(values))

@@ -130,7 +130,7 @@ def representational_similarity(
         If the measure does not exist.
     DataError
         If the other spikes belong to different presentations or have different labels, or there are fewer than 4
-        presentations.
+        presentations, or a single layer without labels.
 
     Examples
     --------
@@ -161,6 +161,8 @@ def representational_similarity(
 
     sources = [("", chosen)] + ([("other:", against.sample(sample, seed))] if against is not None else [])
     total = sum(len(part.sizes) for _, part in sources)
+    if total == 1 and chosen.labels is None:
+        raise DataError("spikes: have one layer and no labels, so nothing is compared; give two layers, or labels")
     for prefix, part in sources:
         for layer in part.layers():
             matrices[prefix + layer.name] = dissimilarity(layer)

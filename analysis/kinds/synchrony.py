@@ -8,7 +8,14 @@ import numpy as np
 
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
+from netsim.analysis.kinds._layers import (
+    draw_intervals,
+    each_layer,
+    layer_names,
+    ordered_layers,
+    percentile_interval,
+    positions,
+)
 from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
 from netsim.errors import SpecificationError
 from netsim.spikes.columns import LayerSpikes
@@ -108,7 +115,7 @@ def layer_synchrony(
     Raises
     ------
     SpecificationError
-        If the window is negative.
+        If the window is negative or infinite.
 
     Examples
     --------
@@ -122,8 +129,8 @@ def layer_synchrony(
     """
     import pandas as pd
 
-    if not window_ms >= 0:
-        raise SpecificationError("synchrony: setting window_ms", f"must be 0 ms or more, not {window_ms:g}")
+    if not 0 <= window_ms * _PER_MS < np.inf:
+        raise SpecificationError("synchrony: setting window_ms", f"must be 0 ms or more, and finite, not {window_ms:g}")
     _, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     generator = np.random.default_rng(seed)
     window = round(window_ms * _PER_MS)
@@ -169,7 +176,9 @@ def _close_pairs(layer: LayerSpikes, groups: np.ndarray | np.int64, window: int,
     """Count the pairs of spikes of each group that are at most `window` apart (ps)."""
     pairs = np.zeros(count, np.int64)
     keys = np.round(layer.latencies * _PER_MS).astype(np.int64)
-    span = int(keys.max(initial=0)) + window + 1  # separates groups by more than the window
+    latest = int(keys.max(initial=0))
+    window = min(window, latest)  # a longer one has the same pairs, and could exceed 64 bits
+    span = latest + window + 1  # separates groups by more than the window
     keys += groups * np.int64(span)
     keys.sort()
     for begin in range(0, len(keys), _BLOCK):
@@ -192,10 +201,7 @@ def _deviations(layer: LayerSpikes) -> np.ndarray:
 
 def _bootstrap(close: np.ndarray, pairs: np.ndarray, generator: np.random.Generator) -> tuple[float, float]:
     """Bounds of the 95 % bootstrap interval of the fraction of close pairs, over presentations."""
-    if not pairs.sum():
-        return float("nan"), float("nan")
     drawn = generator.multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), _DRAWS)
     of_pairs = drawn @ pairs
     shares = (drawn @ close)[of_pairs > 0] / of_pairs[of_pairs > 0]
-    low, high = np.quantile(shares, [0.025, 0.975])
-    return float(low), float(high)
+    return percentile_interval(shares, int((pairs > 0).sum()))

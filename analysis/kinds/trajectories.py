@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import class_name, require
-from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
+from netsim.analysis.kinds._layers import SILENT, each_layer, layer_names, nullable, ordered_layers, positions
 from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colours, drawing, plain
 from netsim.errors import DataError, SpecificationError
 from netsim.spikes.spikes import Progress, Spikes, no_progress
@@ -92,7 +92,7 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
     spikes : Spikes
         Spikes. Without labels there is a single path.
     times : int
-        Number of times, evenly spaced from just before the first spike to the last spike of a layer.
+        Number of times, at least 3, evenly spaced from just before the first spike to the last spike of a layer.
     progress : callable
         Called with (done, total).
 
@@ -114,7 +114,7 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
     DataError
         If no layer fires.
     SpecificationError
-        If `times` is below 2.
+        If `times` is below 3.
 
     Examples
     --------
@@ -127,8 +127,8 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
     import pandas as pd
     from sklearn.decomposition import PCA
 
-    if times < 2:
-        raise SpecificationError("trajectories: setting times", f"must be at least 2, not {times}")
+    if times < 3:
+        raise SpecificationError("trajectories: setting times", f"must be at least 3, not {times}")
     labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     shown = np.bincount(tag, minlength=len(labels))
     tables = []
@@ -161,6 +161,6 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
             table[f"share{component + 1}"] = shares[component]
         tables.append(table)
     if not tables:
-        raise DataError("spikes: are empty, because no layer fires; give other stimuli or weights")
+        raise DataError(SILENT)
     whole = pd.concat(tables, ignore_index=True)
     return whole.assign(layer=ordered_layers(whole["layer"], spikes))

@@ -12,6 +12,7 @@ from netsim.engines import Batch, Conversation, Engine, Latencies
 from netsim.errors import DataError, SpecificationError, warn_user
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population, Projection
+from netsim.specification.checks import finite
 from netsim.weights.initial import first_weights
 
 _ROUNDS, _HALVINGS = 6, 14  # maximum corrections of the spread, bisections of the bias or mean
@@ -117,9 +118,9 @@ def calibrate(
     Raises
     ------
     DataError
-        If a population cannot fire at the wanted time.
+        If a population cannot fire at the wanted time, or there are no stimuli.
     SpecificationError
-        If a mapping lacks an integrating population.
+        If a mapping lacks an integrating population, or a time is not above 0.
 
     Warns
     -----
@@ -144,6 +145,8 @@ def calibrate(
         shares = dict.fromkeys((each.name for each in network.integrating), _APART)
         shares[network.output.name] = _OUTPUTS_APART
         quartiles = {name: share * network.encoder.t_max for name, share in shares.items()}
+    if not len(stimuli):
+        raise DataError("stimuli: are empty; give at least one stimulus")
     wanted = {} if latency is None else _by_population(network, latency, "latency")
     apart = _by_population(network, quartiles, "quartiles")
     network = _telling_apart(network, apart[network.output.name])
@@ -235,9 +238,12 @@ def _by_population(network: Network, given: float | Mapping[str, float], what: s
     """Return the wanted value of each integrating population."""
     names = [population.name for population in network.integrating]
     if not isinstance(given, Mapping):
-        return dict.fromkeys(names, float(given))
+        given = dict.fromkeys(names, given)
     if missing := [name for name in names if name not in given]:
         raise SpecificationError(what, f"has no time for {', '.join(missing)}; name each integrating population")
+    for name in names:
+        if not (finite(given[name]) and given[name] > 0):
+            raise SpecificationError(what, f"must be a time above 0 ms, not {given[name]} for {name}")
     return {name: float(given[name]) for name in names}
 
 

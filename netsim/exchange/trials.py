@@ -158,6 +158,8 @@ def _numbered(labels: Any, count: int, name: str) -> tuple[np.ndarray | None, tu
     given = np.asarray(labels)
     if given.shape != (count,):
         raise DataError(f"{name}: has labels of shape {given.shape} for {count} events; give one for each")
+    if any(each is None or each != each for each in given.tolist()):  # NaN differs from itself
+        raise DataError(f"{name}: has events whose label is missing; leave them out, or choose other labels")
     if given.dtype.kind in "iuf" and (given == np.floor(given)).all() and (given >= 0).all():
         return given.astype(np.int64), ()
     classes, numbers = np.unique(given.astype(str), return_inverse=True)
@@ -203,18 +205,21 @@ def _of_neo(recording: Any, events: Any, label: Any, name: str) -> _Recording:
         raise DataError(
             f"{name}: has no event or epoch {events!r}{nearest(events, names) if names else '; it has none'}"
         )
-    tags = [tag for each in chosen if (tag := _labels_of_event(each, label, name)) is not None]
-    together = np.concatenate(tags) if tags else None
-    return _Recording(trains, np.concatenate([_in_ms(each.times) for each in chosen]), together)
+    times = np.concatenate([_in_ms(each.times) for each in chosen])
+    if not isinstance(label, str):
+        return _Recording(trains, times, label)
+    return _Recording(trains, times, np.concatenate([_annotation(each, label, name) for each in chosen]))
 
 
 def _of_segment(segment: Any) -> tuple[Sequence[Any], Sequence[Any]]:
     return getattr(segment, "events", ()), getattr(segment, "epochs", ())
 
 
-def _labels_of_event(event: Any, label: Any, name: str) -> np.ndarray | None:
-    if not isinstance(label, str):
-        return None if label is None else np.asarray(label)
+def _labels_of_event(event: Any, label: Any, name: str) -> Any:
+    return _annotation(event, label, name) if isinstance(label, str) else label
+
+
+def _annotation(event: Any, label: str, name: str) -> np.ndarray:
     if label == _LABELS:
         return np.asarray(event.labels)
     if label not in event.array_annotations:

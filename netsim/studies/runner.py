@@ -57,6 +57,7 @@ class StudyRunner:
         if study.of_simulation:
             return cast(list[Row], study.does(self))
         engine = self.engine_at(self.network.training.dt)
+        stimuli = self.stimuli if study.needs_stimuli else None
         undisturbed = self.present(engine)
         rows = [self.row(undisturbed, undisturbed)]
         for curve, layers in self.plan.curves.items():
@@ -65,7 +66,7 @@ class StudyRunner:
                 for condition, seed in conditions + [("control", None)] * self.plan.controls:
                     outputs = undisturbed
                     if level != study.neutral:
-                        drawn = Condition(self.network, self.model.weights, layers, level, seed or 0)
+                        drawn = Condition(self.network, self.model.weights, layers, level, seed or 0, stimuli)
                         outputs = self.present(engine, study.stimuli_batch(drawn, condition == "control"))
                     rows.append(self.row(outputs, undisturbed, condition, level, curve, seed))
         return rows

@@ -47,6 +47,8 @@ class Condition:
     """Strength of the disturbance."""
     seed: int
     """Seed of all draws, which are equal at all levels."""
+    stimuli: Stimuli | None = None
+    """All stimuli of the study, if its `needs_stimuli` is true."""
 
     @cached_property
     def generator(self) -> np.random.Generator:
@@ -172,6 +174,8 @@ class Study:
     finish: Callable[[Axes, pd.DataFrame, str], None] | None = None
     does: Any = None
     of_simulation: ClassVar[bool] = False
+    needs_stimuli: ClassVar[bool] = False
+    """A disturbance depends on stimuli of other batches too."""
     takes: ClassVar[tuple[str, ...] | None] = None
     """Names of the arguments of the function, if known."""
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from pandas.api.types import is_numeric_dtype
 
-from netsim.analysis import Analysed, Analysis, analyse, save_figure
+from netsim.analysis import Analysed, Analysis, analyse, importance_figure, save_figure
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Model, load_model
@@ -138,9 +138,30 @@ def test_settings_are_checked(spikes: Spikes) -> None:
         "decoding": {"code": "nosuch"},
         "trajectories": {"times": 1},
     }
-    for name, wrong in settings.items():
+    more: list[tuple[str, dict[str, Any]]] = [
+        ("information-time", {"bins": 1}),
+        ("synchrony", {"window_ms": np.inf}),
+        ("decoding", {"penalty": np.inf}),
+        ("trajectories", {"times": 2}),
+        *((name, {"sample": most}) for name in ("distances", "decoding") for most in (0, -1)),
+    ]
+    for name, wrong in [*settings.items(), *more]:
         with pytest.raises(SpecificationError, match=f"setting {next(iter(wrong))}"):
             analyse(spikes, name, **wrong)
+
+
+@pytest.mark.parametrize("name", ["information-time", "trajectories"])
+def test_spikes_without_any_spike_are_refused(name: str) -> None:
+    layer = LayerSpikes.of_latencies("silent", np.full((6, 3), np.inf), window=(0.0, 50.0))
+    with pytest.raises(DataError, match="no layer fires"):
+        analyse(Spikes.of_layers([layer], np.arange(6) % 2), name)
+
+
+def test_importance_of_many_layers_is_drawn() -> None:
+    table = pd.DataFrame({"layer": [f"layer{number}" for number in range(11)], "unit": 0, "accuracy_loss": 0.1})
+    axes = importance_figure(table.assign(low=0.0, high=0.2))
+    assert len(axes.get_legend_handles_labels()[1]) == 11
+    plt.close("all")
 
 
 def test_what_an_analysis_cannot_tell_is_refused(spikes: Spikes, labels: np.ndarray) -> None:

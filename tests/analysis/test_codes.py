@@ -118,6 +118,18 @@ def test_coincidences_are_counted_pair_by_pair(times: np.ndarray, labels: np.nda
     assert row["jitter_ms"] == pytest.approx(np.mean(sd))
 
 
+def test_windows_beyond_the_last_spike_have_all_pairs(spikes: Spikes) -> None:
+    row = layer_synchrony(spikes, window_ms=1e12).iloc[0]
+    assert row[["coincidence", "across"]].tolist() == [1.0, 1.0]
+
+
+def test_one_presentation_has_no_interval() -> None:
+    layer = LayerSpikes.of_latencies("any", np.array([[1.0, 1.5, 4.0], [2.0, np.inf, np.inf]]))
+    row = layer_synchrony(Spikes.of_layers([layer])).iloc[0]
+    assert row["coincidence"] == pytest.approx(1 / 3)
+    assert np.isnan([row["low"], row["high"]]).all()
+
+
 def test_neurons_with_a_common_shift_are_synchronous_and_independent_ones_are_not() -> None:
     generator = np.random.default_rng(0)
     shift = generator.normal(20, 5, (300, 1))

@@ -17,6 +17,7 @@ from netsim.analysis import (
     spike_train_distances,
 )
 from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
+from netsim.errors import DataError
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Spikes
 
@@ -170,6 +171,21 @@ def test_comparison_is_paired() -> None:
     nothing = paired_comparison(ours, ours)
     assert (nothing[["difference", "effect"]] == 0).all(axis=None)
     assert (nothing["p"] == 1).all()
+
+
+def test_one_presentation_has_no_interval_of_differences() -> None:
+    ours, theirs = (
+        Spikes.of_layers([LayerSpikes.of_latencies("output", np.array([[first, 9.0]]))]) for first in (2.0, 3.0)
+    )
+    table = paired_comparison(ours, theirs)
+    assert table[["low", "high", "effect_low", "effect_high"]].isna().all(axis=None)
+    assert table.set_index("measure")["difference"]["latency"] == -0.5
+
+
+def test_one_layer_without_labels_is_similar_to_nothing() -> None:
+    spikes = Spikes.of_layers([LayerSpikes.of_latencies("any", np.random.default_rng(0).random((6, 4)))])
+    with pytest.raises(DataError, match="have one layer and no labels"):
+        representational_similarity(spikes)
 
 
 def test_the_figure_of_a_comparison_names_each_layer_once() -> None:

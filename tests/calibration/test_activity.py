@@ -92,6 +92,11 @@ def test_times_are_numbers_of_numpy_or_of_each_population(random_stimuli: Callab
         SpecificationError, match=f"quartiles: has no time for {names[-1]}; name each integrating population"
     ):
         netsim.calibrate(engine, network, stimuli, 20.0, dict.fromkeys(names[:-1], 5.0))
+    for latency, quartiles, what in ((20.0, 0.0, "quartiles"), (np.nan, 5.0, "latency"), (-1.0, 5.0, "latency")):
+        with pytest.raises(SpecificationError, match=f"{what}: must be a time above 0 ms"):
+            netsim.calibrate(engine, network, stimuli, latency, quartiles)
+    with pytest.raises(DataError, match="stimuli: are empty"):
+        netsim.calibrate(engine, network, stimuli.first(0), 20.0, 5.0)
 
 
 @pytest.mark.parametrize("unit", [1e-10, 1e6])

@@ -92,6 +92,8 @@ def test_neo_is_cut_like_arrays() -> None:
         ({"events": [0.0, np.nan]}, "events: has times that are missing"),
         ({"recording": []}, "recording: has no units"),
         ({"labels": [1]}, r"has labels of shape \(1,\) for 3 events"),
+        ({"labels": [1.0, np.nan, 0.0]}, "recording: has events whose label is missing"),
+        ({"labels": ["left", None, "left"]}, "recording: has events whose label is missing"),
         ({"window": (5.0, 5.0)}, "window: must end after it begins, not 5 to 5 ms"),
     ],
 )
@@ -99,6 +101,14 @@ def test_what_does_not_fit_is_refused(given: dict[str, Any], message: str) -> No
     arguments: dict[str, Any] = {"recording": TRAINS, "events": EVENTS}
     with pytest.raises((DataError, SpecificationError), match=message):
         netsim.cut_trials(**arguments | given)
+
+
+def test_labels_of_an_array_count_once_in_several_segments() -> None:
+    (first, _), (second, _) = blocks(), blocks()
+    first.segments.append(second.segments[0])
+    spikes = netsim.cut_trials(first, "cue", (0.0, 50.0), [0, 1, 0, 1, 1, 0])
+    assert spikes.labels.tolist() == [0, 1, 0, 1, 1, 0]  # type: ignore[union-attr]
+    assert netsim.cut_trials(first, "cue", (0.0, 50.0), "side").presentations == 6
 
 
 def test_nwb_is_read(nwb: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import netsim
@@ -52,6 +55,14 @@ def test_contrast_delays_decisions_and_right_and_wrong_make_the_mean() -> None:
     again = table[(table["layer"] == "blur+noise") & (table["level"] == 0.5)]
     assert same["strict_accuracy"].iloc[-1] == again["strict_accuracy"].iloc[0]
     assert len(netsim.analysis.study_panels(table).axes) == 4
+
+
+def test_a_morph_does_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With batches of three the last batch is a single stimulus."""
+    how: Any = {"levels": [0.5], "seeds": [0], "layers": ["morph"], "limit": 10}
+    whole = netsim.study("digits", "degrade", **how)
+    monkeypatch.setattr("netsim.studies.runner.BATCH", 3)
+    pd.testing.assert_frame_equal(netsim.study("digits", "degrade", **how), whole)
 
 
 def test_a_study_of_ones_own_receives_network_image_and_generator() -> None:

@@ -233,7 +233,7 @@ def _balance(model: Model, limit: int) -> dict[str, float | None]:
     spikes = present(model, limit=limit)
     for population in network.populations:
         (projection,) = network.incoming(population.name)
-        source = spikes[projection.source].reshape(limit, -1)
+        source = spikes[projection.source].reshape(spikes.presentations, -1)
         kernel = model.weights[kernel_name(projection)]
         potential = projection.psp.potential(population.dynamics.gate - source)
         positive = float((potential @ np.maximum(kernel, 0)).sum())

@@ -57,6 +57,7 @@ DEGRADATIONS: dict[str, Degradation] = {each.__name__: each for each in (contras
 class _Degrade(ImageStudy):
     """Curves are degradations, several joined by ``+``, instead of layers."""
 
+    needs_stimuli: ClassVar[bool] = True
     takes: ClassVar[tuple[str, ...] | None] = None
 
     def curves(self, network: Network, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
@@ -70,14 +71,18 @@ class _Degrade(ImageStudy):
     def degrade(
         self, condition: Condition, images: np.ndarray, labels: np.ndarray, generators: Sequence[np.random.Generator]
     ) -> Iterable[np.ndarray]:
-        """Return the degraded images. The second image of a morph is drawn from the batch."""
+        """Return the degraded images. The second image of a morph is drawn from all stimuli."""
         import numpy as np
 
+        stimuli = condition.stimuli
+        assert stimuli is not None
         for image, label, generator in zip(images, labels, generators, strict=True):
-            others = np.flatnonzero(labels != label)
+            others = np.flatnonzero(stimuli.labels != label)
             if "morph" in condition.layers and not len(others):
                 raise SpecificationError("degradation 'morph'", "needs stimuli of two labels; present more stimuli")
-            other = images[generator.choice(others)] if len(others) else image
+            other, drawn = image, generator.choice(others) if len(others) else 0
+            if "morph" in condition.layers:
+                other = stimuli.pick(np.array([drawn])).intensities()[0] / (stimuli.intensity_max or 1.0)
             for name in condition.layers:
                 image = DEGRADATIONS[name](image, condition.level, generator, other)
             yield image
