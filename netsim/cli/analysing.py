@@ -130,12 +130,14 @@ effect and test.
 
     entry = analyses.require(kind)
     question = _Question(kind, entry.checked(parse_settings(settings or ())), layer, limit, seed)
+    size = inches(width or 0.0, "--width")
     members, rivals = members_of(subjects), members_of(against or ())
     if len(members) > 1 or len(rivals) > 1:
-        if event is not None:
-            raise SpecificationError("--event", "has no meaning for several networks; give one recording")
+        of_trials = {"--event": event is not None, "--label": label is not None, "--window": window != DEFAULT_WINDOW}
+        if needless := [option for option, is_given in of_trials.items() if is_given]:
+            raise SpecificationError(needless[0], "has no meaning for several networks; give one recording")
         opened = _Opened(split, dataset, data_dir, engine, dt, seed, None)
-        _analyse_networks(question, subjects, members, rivals, opened, out, as_json, workers, scheduler, palette)
+        _analyse_networks(question, subjects, members, rivals, opened, out, as_json, workers, scheduler, size, palette)
         return
     subject, against_name = members[0].name, rivals[0].name if rivals else None
     if against_name is not None and not entry.takes("against"):
@@ -143,7 +145,6 @@ effect and test.
         raise SpecificationError("--against", f"has no meaning for {kind}, only for {others}; remove it")
     if against_name is None and entry.needs_other:
         raise SpecificationError("--against", f"is needed by {kind}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL")
-    size = inches(width or 0.0, "--width")
     import matplotlib.pyplot as plt
 
     from netsim.analysis.style import theme
@@ -247,6 +248,7 @@ def _analyse_networks(
     as_json: bool,
     workers: int | None,
     scheduler: str | None,
+    size: float,
     palette: str | None,
 ) -> None:
     """Analyse each of several networks, and summarise over networks or compare two groups of them."""
@@ -291,11 +293,11 @@ def _analyse_networks(
     table = join_networks(tables[0])
     summary = compare_networks(table, join_networks(tables[1])) if tables[1] else over_networks(table)
     with theme(palette):
-        figure = cast("Figure", networks_figure(summary, palette=palette).figure)
+        figure = cast("Figure", networks_figure(summary, palette=palette, width=size).figure)
     folder = Path(subjects[0], "analysis") if len(subjects) == 1 else Path("analysis-networks")
     paths = _files(out, folder, kind, question.layers)
     written = next((path for path in paths if path.name.endswith(_TABLES)), paths[0])
-    paths.append(written.with_name(f"{written.name.partition('.')[0]}-networks.csv"))
+    paths.append(written.with_name(f"{_without_suffix(written, _TABLES)}-networks.csv"))
     write_each(
         paths,
         lambda path: _write(
@@ -366,11 +368,10 @@ class _Opened:
 
     def subject(self, name: str) -> _Subject:
         path = Path(name)
+        suffixes = sorted({suffix for known in spike_formats.values() for suffix in known.suffixes})
         if self.trials and not path.is_file():
             raise SpecificationError("--event", f"needs a recording, but {name} is no file")
-        if self.trials or (
-            path.is_file() and any(path.name.endswith(known.suffixes) for known in spike_formats.values())
-        ):
+        if self.trials or (path.is_file() and path.name.endswith(tuple(suffixes))):
             from netsim.exchange import read_spikes
             from netsim.exchange.trials import read_recording
 
@@ -386,12 +387,10 @@ class _Opened:
                     f"{name}: a table of spikes omits neurons after the last that fired, and"
                     " presentations without a spike; they are not counted"
                 )
-            return _Subject(path.name.partition(".")[0], None, None, spikes)
+            return _Subject(_without_suffix(path, suffixes), None, None, spikes)
         if path.is_file() and path.suffix != ".toml":
-            suffixes = ", ".join(sorted({suffix for known in spike_formats.values() for suffix in known.suffixes}))
-            raise SpecificationError(
-                name, f"is not a file of spikes, which end in {suffixes}; for a recording of another format add --event"
-            )
+            kinds = f"is not a file of spikes, which end in {', '.join(suffixes)}"
+            raise SpecificationError(name, f"{kinds}; for a recording of another format add --event")
         model, network = options.model_of(name, self.seed, engine=self.engine, dt=self.dt, dataset=self.dataset)
         stimuli = options.split_of(model, network, self.split, self.data_dir, few=True)
         options.note_initial_weights(name, model, self.seed)
@@ -440,6 +439,12 @@ class _Opened:
 
 def _as_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _without_suffix(path: Path, suffixes: Sequence[str]) -> str:
+    """Return the name of a file without the longest of these suffixes, or without its last one."""
+    ends = [suffix for suffix in suffixes if path.name.endswith(suffix)]
+    return path.name.removesuffix(max(ends, key=len)) if ends else path.stem
 
 
 def _check_suffix(path: Path) -> None:

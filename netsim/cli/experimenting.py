@@ -63,7 +63,7 @@ def experiment(
 
     Files are results.csv, results.parquet, the figure EXPERIMENT.png, page.html, page.md and experiment.json, a \
 record of settings, seeds, versions and checksums. Each condition and seed is kept when it ends. Press Ctrl-C to stop. \
---resume continues. --notebook writes a notebook instead, with the given settings.
+--resume continues. --notebook writes a notebook instead, with the given settings and seeds.
     """
     options.check_workers(scheduler, workers)
     if name is None:
@@ -79,10 +79,18 @@ record of settings, seeds, versions and checksums. Each condition and seed is ke
 
     chosen = make_experiment(name, quick, parse_settings(settings or ()))
     if notebook is not None:
+        from netsim.experiments.experiment import LEAST_SEEDS
         from netsim.experiments.notebook import write_notebook
 
-        write_notebook(chosen, notebook, quick)
-        print(notebook)
+        of_runs = {"--out": out, "--resume": resume, "--data-dir": data_dir}
+        of_runs |= {"--workers": workers, "--scheduler": scheduler}
+        if needless := [option for option, value in of_runs.items() if value]:
+            raise SpecificationError(needless[0], "has no meaning with --notebook, which runs nothing; remove it")
+        write_notebook(chosen, notebook, quick, seeds or LEAST_SEEDS)
+        if as_json:
+            terminal.print_json({"experiment": name, "files": [str(notebook)]})
+        else:
+            print(notebook)
         return
     folder = out or Path("experiments") / (f"{name}-quick" if quick else name)
     try:

@@ -8,7 +8,7 @@ from pprint import pformat
 from typing import Any
 
 from netsim.errors import RunError
-from netsim.experiments.experiment import Experiment
+from netsim.experiments.experiment import LEAST_SEEDS, Experiment
 from netsim.files import make_folder, write_text
 
 Cell = tuple[str, str]
@@ -16,7 +16,7 @@ Cell = tuple[str, str]
 _RUN = """%matplotlib inline
 import netsim
 
-result = netsim.experiment("{name}", quick={quick}, settings=settings, seeds=5)
+result = netsim.experiment("{name}", quick={quick}, settings=settings, seeds={seeds})
 result"""
 _VERDICT = """print(result.verdict.outcome)
 print(result.verdict.reason)"""
@@ -45,7 +45,7 @@ mine = netsim.experiment("my-{name}", quick={quick}, settings=settings, seeds=1)
 mine.table.head()'''
 
 
-def notebook_cells(experiment: Experiment, quick: bool = False) -> list[Cell]:
+def notebook_cells(experiment: Experiment, quick: bool = False, seeds: int = LEAST_SEEDS) -> list[Cell]:
     """Return the cells of the notebook of an experiment, with its settings."""
     name = experiment.name
     controls = "\n".join(f"- {each.quantity}: {each.value} ({each.source})" for each in experiment.controls)
@@ -57,12 +57,12 @@ def notebook_cells(experiment: Experiment, quick: bool = False) -> list[Cell]:
         (
             "markdown",
             "## Settings\n\nChange them here. With default values the experiment takes"
-            f" {experiment.duration} on two cores, with those of `--quick` {experiment.quick_duration}. A run with"
+            f" {experiment.duration} on one core, with those of `--quick` {experiment.quick_duration}. A run with"
             " `quick=True` shows the protocol, and its verdict is no evidence.",
         ),
         ("code", f"settings = {settings}"),
         ("markdown", "## Run\n\nAdd `out` and `resume=True` to keep each condition and seed in a folder."),
-        ("code", _RUN.format(name=name, quick=quick)),
+        ("code", _RUN.format(name=name, quick=quick, seeds=seeds)),
         ("markdown", f"## Result\n\n{experiment.caption()}"),
         ("code", "figure = result.figure()"),
         ("code", _VERDICT),
@@ -82,7 +82,7 @@ def notebook_cells(experiment: Experiment, quick: bool = False) -> list[Cell]:
     ]
 
 
-def write_notebook(experiment: Experiment, path: Path, quick: bool = False) -> None:
+def write_notebook(experiment: Experiment, path: Path, quick: bool = False, seeds: int = LEAST_SEEDS) -> None:
     """Write the notebook of an experiment.
 
     Raises
@@ -93,7 +93,9 @@ def write_notebook(experiment: Experiment, path: Path, quick: bool = False) -> N
     if path.exists():
         raise RunError(f"{path}: exists already; choose another file for --notebook")
     make_folder(path.parent)
-    write_text(path, json.dumps(_notebook(notebook_cells(experiment, quick)), indent=1, ensure_ascii=False) + "\n")
+    write_text(
+        path, json.dumps(_notebook(notebook_cells(experiment, quick, seeds)), indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 def _notebook(cells: list[Cell]) -> dict[str, Any]:

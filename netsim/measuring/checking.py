@@ -10,6 +10,7 @@ import numpy as np
 
 from netsim.measuring.advice import Finding, advise
 from netsim.measuring.health import Health, PopulationHealth, ProjectionHealth, is_late
+from netsim.measuring.metrics import latency_text
 from netsim.reprs import html_table, limited
 from netsim.specification import InitialWeights, Network, Population, Projection
 from netsim.weights.layout import Weights, kernel_name
@@ -80,7 +81,7 @@ class Check:
                 f"{health.silent:.0%}",
                 f"{health.at_onset:.0%}",
                 f"{health.too_late:.0%}",
-                f"{health.median_ms:.2f}",
+                latency_text(health.median_ms),
             )
             for health in self.populations
         ]
@@ -103,7 +104,8 @@ class Check:
         named = {name: getattr(self, name) for name in ("network", "presentations")} | {"dt_ms": self.dt}
         rates = {name: getattr(self, name) for name in ("tie_rate", "silent_rate", "onset_rate")}
         parts = {name: list(map(_plain, getattr(self, name))) for name in ("populations", "projections")}
-        return {**named, **parts, **rates, "findings": list(map(_plain, self.findings))}
+        proposed = {name: {"spread": each.spread, "bias": each.bias} for name, each in self.proposed.items()}
+        return {**named, **parts, **rates, "findings": list(map(_plain, self.findings)), "proposed": proposed}
 
 
 NOTHING = "no problem found"

@@ -89,6 +89,9 @@ def test_a_lesion_and_the_weights_before_learning() -> None:
         (("psth", "digits", "--palette", "nosuch"), "palette 'nosuch'"),
         (("psth", "digits", "--layer", "nosuch"), "nosuch"),
         (("psth", "digits", "--width", "wide"), "--width wide: must be column (85 mm) or page (180 mm)"),
+        (("psth", "digits", "yin-yang", "--width", "wide"), "--width wide: must be column"),
+        (("psth", "digits", "yin-yang", "--label", "side"), "--label: has no meaning for several networks"),
+        (("psth", "digits", "yin-yang", "--window", "0", "50"), "--window: has no meaning for several networks"),
         (("psth", "digits", "--out", "psth.txt"), "psth.txt"),
         (("psth", "nosuch.nwb"), "nosuch.nwb"),
     ],
@@ -98,6 +101,21 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(arguments: tuple[
     assert isinstance(done.exception, NetsimError)
     assert message in str(done.exception)
     assert list(Path().iterdir()) == []
+
+
+def test_names_keep_their_dots() -> None:
+    spikes = netsim_package.present("digits", limit=5)
+    for day in (1, 2):
+        netsim_package.export(spikes, f"rec.day{day}.csv")
+        run("psth", f"rec.day{day}.csv", "--layer", "hidden")
+    assert {path.name for path in Path().glob("analysis-*")} == {"analysis-rec.day1", "analysis-rec.day2"}
+
+
+def test_the_figure_of_several_networks_is_as_wide_as_told() -> None:
+    out = ["--out", "figure.one.svg", "--out", "table.one.csv.gz"]
+    run("sparseness", "digits", "yin-yang", "--limit", "5", "--width", "page", *out)
+    assert 'width="510' in Path("figure.one.svg").read_text(encoding="utf-8")  # points
+    assert Path("table.one-networks.csv").is_file()
 
 
 def test_help_lists_every_analysis_with_its_settings() -> None:

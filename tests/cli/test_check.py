@@ -119,6 +119,10 @@ def test_a_network_that_is_fitted_gets_a_proposal(netsim: Netsim, tmp_path: Path
     lines = [line.partition(": initial = ") for line in done.out.splitlines() if ": initial = " in line]
     assert {name for name, _, _ in lines} == {projection.name for projection in network.projections}
     given = {name: tomllib.loads(f"initial = {text}")["initial"] for name, _, text in lines}
+    proposed = netsim("check", "mine.toml", "--fix", "--limit", 30, "--json").json()["proposed"]
+    assert {name: each["spread"] for name, each in proposed.items()} == pytest.approx(
+        {name: each["spread"] for name, each in given.items()}, rel=1e-5
+    )
     changed = [
         dataclasses.replace(projection, initial=package.InitialWeights(**given[projection.name]))
         for projection in network.projections

@@ -88,6 +88,13 @@ def test_a_notebook_is_written_and_nothing_is_run(netsim: Netsim) -> None:
     done = netsim("experiment", "tempotron", "--quick", "--notebook", "mine.ipynb", "--set", "epochs=10")
     assert done.out.strip() == "mine.ipynb"
     assert "'epochs': 10" in Path("mine.ipynb").read_text("utf-8")
+    assert "settings=settings, seeds=5)" in Path("mine.ipynb").read_text("utf-8")
     assert [path.name for path in Path().iterdir()] == ["mine.ipynb"]
     netsim("experiment", "tempotron", "--notebook", "mine.ipynb").refused("mine.ipynb: exists already")
+    done = netsim("experiment", "tempotron", "--seeds", 3, "--notebook", "three.ipynb", "--json")
+    assert done.json() == {"experiment": "tempotron", "files": ["three.ipynb"]}
+    assert "settings=settings, seeds=3)" in Path("three.ipynb").read_text("utf-8")
+    for option in (["--out", "here"], ["--resume"], ["--workers", 2], ["--data-dir", "."]):
+        refused = f"{option[0]}: has no meaning with --notebook"
+        netsim("experiment", "tempotron", "--notebook", "more.ipynb", *option).refused(refused)
     netsim("experiment", "--notebook", "mine.ipynb").refused("--notebook: needs an experiment")

@@ -156,6 +156,7 @@ def test_inhibition_that_silences_is_named() -> None:
     health = _checked(_network(), hidden__kernel=-100.0, output__kernel=0.1)
     assert health.populations[0].inhibition == -400.0
     assert "inhibitory weights onto a neuron sum to -400, excitatory ones to 0" in health.advice[0]
+    assert "nan" not in health._repr_html_()
 
 
 def test_a_population_at_its_onset() -> None:
