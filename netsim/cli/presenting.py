@@ -89,6 +89,8 @@ def evaluate(
 
 def print_evaluation(model: str, network: Network, figures: dict[str, Any], result: Evaluation, costs: bool) -> None:
     """Show an evaluation as tables."""
+    from netsim.measuring.metrics import latency_text
+
     grid = f"dt = {figures['dt_ms']} ms" if figures["dt_ms"] else "exact times"
     print(
         f"{model}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"
@@ -101,9 +103,9 @@ def print_evaluation(model: str, network: Network, figures: dict[str, Any], resu
     table.add_row("accuracy (ties go to the lowest neuron number)", f"{result.accuracy:.2%}")
     table.add_row("ties", f"{result.tie_rate:.2%}")
     table.add_row("no output spike", f"{result.silent_rate:.2%}")
-    table.add_row("mean decision latency", f"{result.mean_decision_latency_ms:.2f} ms")
-    table.add_row("median decision latency", f"{result.median_decision_latency_ms:.2f} ms")
-    table.add_row("interquartile range of decision latencies", f"{result.decision_latency_iqr_ms:.2f} ms")
+    table.add_row("mean decision latency", latency_text(result.mean_decision_latency_ms))
+    table.add_row("median decision latency", latency_text(result.median_decision_latency_ms))
+    table.add_row("interquartile range of decision latencies", latency_text(result.decision_latency_iqr_ms))
     table.add_row("decisions at the onset of the output window", f"{result.onset_rate:.2%}")
     print_table(table)
     if list(result.read_outs) != ["strict"]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from netsim.cli import options
-from netsim.cli.terminal import data_progress, new_table, note, print_json, print_table, progress_bar, rounded
+from netsim.cli.terminal import data_progress, new_table, note, print_json, print_table, progress_bar
 from netsim.data import loading
 from netsim.data.places import DATA_FOLDER, remember_folder
 from netsim.errors import SpecificationError
@@ -26,7 +26,7 @@ def models(as_json: options.Json = False) -> None:
     table = new_table("preset and layers", "regime", "neurons>", "synapses>", "parameters>", fold=0)
     for row in rows:
         name = row["name"] + "*" * row["trained"]
-        counts = f"{row['neurons']:,}", rounded(row["synapses"]), rounded(row["parameters"])
+        counts = (f"{row[count]:,}" for count in ("neurons", "synapses", "parameters"))
         table.add_row(name, row["regime"], *counts)
         layers = textwrap.fill(row["architecture"], 35, initial_indent="  ", subsequent_indent="    ")
         table.add_row(layers, "" if row["weights"] == "real" else row["weights"])

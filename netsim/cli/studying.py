@@ -84,7 +84,7 @@ of networks, with interval, effect and test, and STUDY-against.csv the rows of t
     from netsim.analysis.networks import compare_networks
     from netsim.analysis.studies import StudyOfNetwork, join_networks, run_studies
     from netsim.engines import make_engine
-    from netsim.spikes.files import check_table_suffix, records, write_table
+    from netsim.spikes.files import check_table_suffix, records
     from netsim.studies.plans import make_plan
 
     if degradation is not None and name != "degrade":
@@ -131,7 +131,9 @@ of networks, with interval, effect and test, and STUDY-against.csv the rows of t
     total = sum(each.plan.passes * len(each.stimuli) for each in chosen_networks)
     with options.distributed_over(scheduler, workers) as distribution, counting(f"studying {name}", total) as advance:
         frames = run_studies(chosen_networks, advance, distribution)
-    record = records_of_each[0] if not several else {"networks": records_of_each}
+    record = records_of_each[0]
+    if several:
+        record = {"networks": records_of_each[: len(members)], "against": records_of_each[len(members) :]}
     compared = nested = second = None
     if not several:
         frame = frames[0].drop(columns=["network", "group"])
@@ -141,14 +143,8 @@ of networks, with interval, effect and test, and STUDY-against.csv the rows of t
         if others:
             second = join_networks(frames[len(members) :])
             compared = compare_networks(frame, second)
-    files = write_study(frame, record, folder, tables)
-    for what, summary in (("networks", nested), ("comparison", compared), ("against", second)):
-        path = folder / f"{stem}-{what}.csv"
-        if summary is None:
-            path.unlink(missing_ok=True)  # of an earlier study, whose other tables are replaced
-        else:
-            write_table(summary, path)
-            files.append(str(path))
+    summaries = {"networks": nested, "comparison": compared, "against": second}
+    files = write_study(frame, record, folder, tables, summaries)
     if as_json:
         rows = {"rows": records(frame), "files": files}
         print_json(record | rows | ({"comparison": records(compared)} if compared is not None else {}))
@@ -171,9 +167,9 @@ def folder_of(subjects: list[str], run: RunFolder | None, network: str, several:
 
 
 def print_comparison(compared: pd.DataFrame) -> None:
-    """One line per measure and key: the difference of two groups of networks."""
+    """One line per measure and key: the difference of two groups of networks, with its false discovery rate q."""
     keys = [key for key in ("layer", "level", "condition") if key in compared]
-    table = new_table("measure", *keys, "networks>", "difference>", "95 % interval>", "Hedges' g>", "p>")
+    table = new_table("measure", *keys, "networks>", "difference>", "95 % interval>", "Hedges' g>", "q>")
     for row in compared.to_dict("records"):
         table.add_row(
             row["measure"],
@@ -182,13 +178,18 @@ def print_comparison(compared: pd.DataFrame) -> None:
             f"{row['difference']:.4g}",
             "" if math.isnan(row["low"]) else f"{row['low']:.4g} to {row['high']:.4g}",
             "" if math.isnan(row["effect"]) else f"{row['effect']:.2f}",
-            "" if math.isnan(row["p"]) else f"{row['p']:.3g}",
+            "" if math.isnan(row["q"]) else f"{row['q']:.3g}",
         )
     print_table(table)
 
 
-def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:
-    """Write tables, figures and record of a study under one stem, all or none. Return the names of the files."""
+def write_study(
+    frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path], summaries: dict[str, Any]
+) -> list[str]:
+    """Write tables, figures and record of a study under one stem, all or none. Return the names of the files.
+
+    Summaries that are None are removed, because they belong to an earlier study whose other tables are replaced.
+    """
     import matplotlib.pyplot as plt
 
     from netsim.analysis.studies import study_panels
@@ -208,10 +209,18 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
             save_figure(figure, written[-1])
         written.append(hidden / f"{name}.json")
         write_json(written[-1], record)
+        for what, summary in summaries.items():
+            if summary is not None:
+                written.append(hidden / f"{name}-{what}.csv")
+                write_table(summary, written[-1])
         return written
 
     try:
-        return [str(path) for path in write_together(folder, fill)]
+        files = [str(path) for path in write_together(folder, fill)]
+        for what, summary in summaries.items():
+            if summary is None:
+                (folder / f"{name}-{what}.csv").unlink(missing_ok=True)
+        return files
     finally:
         plt.close(figure)
 
@@ -223,15 +232,15 @@ def print_levels(frame: pd.DataFrame) -> None:
     by = [*(["group"] if "group" in frame else []), "condition", "layer", "level"]
     more = [*(["settings"] if "group" in frame else []), *(["networks>"] if several else [])]
     table = new_table(*more, "", "layer", "level>", *accuracy, "same\ndecisions>", "change of\nlatency>")
-    if several:
-        counts = frame.fillna({"layer": ""}).groupby(by, sort=False, dropna=False, observed=True)["network"].nunique()
-        frame = frame.assign(networks=counts.max())
     curves = frame.fillna({"layer": ""}).groupby(by, sort=False, dropna=False, observed=True)
-    for row in curves.mean(numeric_only=True).reset_index().to_dict("records"):
+    means = curves.mean(numeric_only=True)
+    if several:
+        means["networks"] = curves["network"].nunique().to_numpy()
+    for row in means.reset_index().to_dict("records"):
         change = row["latency_difference_ms"]
         table.add_row(
             *([row["group"]] if "group" in row else []),
-            *([f"{row['networks']:.0f}"] if several else []),
+            *([str(row["networks"])] if several else []),
             row["condition"],
             row["layer"],
             "" if math.isnan(row["level"]) else f"{row['level']:g}",

@@ -70,11 +70,6 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def rounded(count: int) -> str:
-    """Return a count for a table."""
-    return f"{count:,}"
-
-
 def new_table(*headings: str, fold: int | None = None) -> Table:
     """Make a table. A heading that ends in ``>`` aligns its column right. Column `fold` shrinks in narrow terminals."""
     from rich import box

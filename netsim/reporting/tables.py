@@ -7,6 +7,7 @@ from typing import NamedTuple
 from netsim.description.provenance import Fact
 from netsim.measuring.costs import shown
 from netsim.measuring.evaluation import Evaluation
+from netsim.measuring.metrics import latency_text
 from netsim.specification import STIMULUS, Network
 from netsim.specification.summary import summarise
 
@@ -35,22 +36,18 @@ def results(network: Network, evaluation: Evaluation) -> list[Result]:
     spikes = sum(count for name, count in evaluation.spikes_per_presentation.items() if name != STIMULUS)
     operations = sum(evaluation.synaptic_operations_per_presentation.values())
     mean, median = evaluation.mean_decision_latency_ms, evaluation.median_decision_latency_ms
-    spread = f"interquartile range {_latency(evaluation.decision_latency_iqr_ms)}"
+    spread = f"interquartile range {latency_text(evaluation.decision_latency_iqr_ms, 1)}"
     at_onset = f"{evaluation.onset_rate:.1%} at the onset of the output window"
     return [
         Result("strict accuracy", f"{evaluation.strict_accuracy:.2%}", f"a tie is an error; {interval}"),
         Result("plain accuracy", f"{evaluation.accuracy:.2%}", "a tie goes to the lowest neuron"),
         Result("ties", f"{evaluation.tie_rate:.2%}", "several first output spikes"),
         Result("silent", f"{evaluation.silent_rate:.2%}", "no output spike"),
-        Result("mean decision latency", _latency(mean), f"in presentations of {network.duration:g} ms"),
-        Result("median decision latency", _latency(median), f"{spread}, {at_onset}"),
+        Result("mean decision latency", latency_text(mean, 1), f"in presentations of {network.duration:g} ms"),
+        Result("median decision latency", latency_text(median, 1), f"{spread}, {at_onset}"),
         Result("spikes per presentation", f"{spikes:,.0f}", f"of {summary['neurons']:,} neurons"),
         Result("synaptic operations", f"{operations:,.0f}", f"per presentation, on {summary['synapses']:,} synapses"),
     ]
-
-
-def _latency(time: float) -> str:
-    return "none" if math.isnan(time) else f"{time:.1f} ms"
 
 
 def activity_table(network: Network, evaluation: Evaluation) -> Table:

@@ -194,7 +194,7 @@ def _outcome(future: Future[Outcome]) -> Outcome:
 
 
 def _workers(client: Client) -> dict[str, int]:
-    """Return workers and their threads. None if the scheduler is gone, which cancels its tasks."""
+    """Return workers and their threads: none if the scheduler is gone, which cancels its tasks."""
     try:
         return dict(client.nthreads())
     except OSError:

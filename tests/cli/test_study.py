@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from netsim.cli.studying import print_comparison, print_levels
 from netsim.seams import studies
 from netsim.specification.toml import network_from_dict, read_network
 
@@ -218,6 +219,23 @@ def test_parquet_without_pyarrow_is_refused_at_once(netsim: Netsim, run: Path, m
     assert not (run / "studies").exists()
 
 
+def test_each_group_has_its_own_number_of_networks(capsys: pytest.CaptureFixture[str]) -> None:
+    shared = {"condition": "disturbed", "layer": None, "level": 0.5, "strict_accuracy": 0.9, "low": 0.8, "high": 1.0}
+    shared |= {"same_decisions": 0.9, "latency_difference_ms": 1.0}
+    members = [("one", "a"), ("three", "b"), ("three", "c"), ("three", "d")]
+    print_levels(pd.DataFrame([{"group": group, "network": name, **shared} for group, name in members]))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:2] for row in rows if row and row[0] in ("one", "three")] == [["one", "1"], ["three", "3"]]
+
+
+def test_a_comparison_shows_the_false_discovery_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"measure": "accuracy", "networks": 3, "against_networks": 3, "difference": 0.1, "low": 0.0, "high": 0.2}
+    print_comparison(pd.DataFrame([{**row, "effect": 1.0, "p": 0.011, "q": 0.044}]))
+    shown = capsys.readouterr().out
+    assert "0.044" in shown
+    assert "0.011" not in shown
+
+
 def test_several_networks_count_once_each(netsim: Netsim, run: Path) -> None:
     for seed in (1, 2):
         netsim("train", "digits", "--limit", 40, "--epochs", 1, "--seed", seed, "--out", f"more{seed}")
@@ -237,6 +255,12 @@ def test_several_networks_count_once_each(netsim: Netsim, run: Path) -> None:
     before = rows[rows["condition"] == "undisturbed"].set_index("network")["strict_accuracy"]
     assert lost["mean"].item() == pytest.approx((disturbed - before).mean())
     assert pd.read_csv("studies-networks/spike-deletion-against.csv")["network"].unique().tolist() == ["more2"]
+    record = json.loads(Path("studies-networks/spike-deletion.json").read_text(encoding="utf-8"))
+    names = {group: [each["subject"] for each in record[group]] for group in ("networks", "against")}
+    assert names == {"networks": ["run", "more1"], "against": ["more2"]}
+    Path("blocked/spike-deletion-networks.csv").mkdir(parents=True)
+    netsim("study", "spike-deletion", "run", "more1", *shared, "--out", "blocked").refused("is a folder")
+    assert [path.name for path in Path("blocked").iterdir()] == ["spike-deletion-networks.csv"]  # all or none
     first, _, second = netsim("study", "spike-deletion", "run", "--against", "more2", *shared).out.partition("against:")
     assert first.count(" disturbed ") == second[: second.index("measure")].count(" disturbed ") == 1
     assert "networks" in netsim("study", "spike-deletion", "run", "more1", *shared).out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import netsim
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
+from netsim.errors import DataError
 from netsim.measuring.evaluation import evaluate
-from netsim.runs.model import Model
+from netsim.runs.model import Model, load_model
 from netsim.seams import studies
 from netsim.specification import Network
 from netsim.studies.plans import make_plan
@@ -140,6 +143,13 @@ def test_silence_is_told(run: Callable[..., Any]) -> None:
     assert row["accuracy"] == row["same_decisions"] == 0
     assert row["latency_difference_ms"] is None
     assert np.isnan(row["mean_decision_latency_ms"])
+
+
+def test_early_read_out_needs_an_output_spike() -> None:
+    model = load_model("digits")
+    silent = dataclasses.replace(model, weights={name: -np.ones_like(each) for name, each in model.weights.items()})
+    with pytest.raises(DataError, match="early-readout: no output fires"):
+        netsim.study(silent, "early-readout", limit=5)
 
 
 def test_the_time_step_converges(run: Callable[..., Any]) -> None:

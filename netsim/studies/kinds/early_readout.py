@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from netsim.errors import DataError
 from netsim.studies.study import SimulationStudy
 
 if TYPE_CHECKING:
@@ -43,7 +44,11 @@ def early_readout(runner: StudyRunner) -> list[Row]:
     first = decide(outputs).latency
     fired = first[np.isfinite(first)]
     times: Sequence[float] = runner.plan.levels
-    if not times and len(fired):
+    if not times:
+        if not len(fired):
+            raise DataError(
+                "early-readout: no output fires, so no time of a read-out is known; give other stimuli or levels"
+            )
         times = np.linspace(fired.min(), fired.max(), 30).tolist()
     rows = [runner.row(outputs, outputs)]
     for time in times:
