@@ -10,7 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netsim.analysis.experiments.tables import Interval, intervals
-from netsim.analysis.style import FULL_WIDTH, colours, markers, theme
+from netsim.analysis.style import FULL_WIDTH, colours, theme
+
+MARKERS = ("o", "s", "^", "D", "v")
+"""Markers of the curves, in the order of the published pictures."""
 
 
 @contextmanager
@@ -27,7 +30,7 @@ def styles(count: int) -> list[dict[str, Any]]:
 
 def style_of(number: int, colour: Any) -> dict[str, Any]:
     """Return colour, marker and line of curve `number`."""
-    return {"color": colour, "marker": markers(number + 1)[number], "markersize": 3.5, "linewidth": 1}
+    return {"color": colour, "marker": MARKERS[number % len(MARKERS)], "markersize": 3.5, "linewidth": 1}
 
 
 def beside(number: int, count: int, distance: float) -> float:
