@@ -82,7 +82,7 @@ record of settings, seeds, versions and checksums. Each condition and seed is ke
         from netsim.experiments.experiment import LEAST_SEEDS
         from netsim.experiments.notebook import write_notebook
 
-        of_runs = {"--out": out, "--resume": resume, "--data-dir": data_dir}
+        of_runs: dict[str, Any] = {"--out": out, "--resume": resume, "--data-dir": data_dir}
         of_runs |= {"--workers": workers, "--scheduler": scheduler}
         if needless := [option for option, value in of_runs.items() if value]:
             raise SpecificationError(needless[0], "has no meaning with --notebook, which runs nothing; remove it")
