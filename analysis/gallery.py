@@ -49,8 +49,8 @@ class Source:
         Function that returns the stimuli. Some figures never call it.
     make_engine : callable
         Function that returns an engine, which records the potentials of the given neurons.
-    initial : dict of ndarray, optional
-        Feedforward weights before learning, for comparison.
+    initial : callable, optional
+        Function that returns the forward weights before learning, for comparison, or None.
     metrics : Path, optional
         File with the metrics of the training.
     progress : callable
@@ -73,7 +73,7 @@ class Source:
     weights: Weights
     load_stimuli: Callable[[], Stimuli]
     make_engine: Callable[[Sequence[Recorded]], Engine]
-    initial: Weights | None = None
+    initial: Callable[[], Weights | None] | None = None
     metrics: Path | None = None
     progress: Progress = no_progress
     distribution: Distribution | None = None
@@ -110,14 +110,14 @@ class Source:
         -------
         Source
         """
-        from netsim.runs.model import weights_before_learning
+        from netsim.training.checking import weights_before_learning
 
         return cls(
             model.network,
             model.weights,
             load_stimuli or (lambda: model.splits().test),
             make_engine or model.make_engine,
-            weights_before_learning(model, seed),
+            lambda: weights_before_learning(model, seed),
             model.run.metrics if model.run else None,
             progress,
         )

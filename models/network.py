@@ -37,6 +37,8 @@ Target = Literal["cython", "numpy"]
 
 # Synapses up to which numpy is at most a fifth slower than machine code (measured).
 _NOT_WORTH_COMPILING = 1_000_000
+_LARGEST_DECAY = 100.0
+"""Largest number of time constants in a step. Beyond some 700, the exponentials of Brian2 overflow."""
 
 # Initial values of the variables that a presentation changes
 _AT_THE_START: dict[str, Any] = {
@@ -278,6 +280,8 @@ def build_network(
     ['hidden', 'output', 'stimulus']
     """
     dt = specification.check_dt(dt)
+    for population in specification.integrating:
+        _check_decay(population, dt)
     clock = Clock(dt * ms, name="netsim_clock")
     if target is None and prefs.codegen.target == "auto" and specification.synapses <= _NOT_WORTH_COMPILING:
         target = "numpy"
@@ -304,6 +308,16 @@ def build_network(
     if weights is not None:
         model.set_weights(weights)
     return model
+
+
+def _check_decay(population: Population, dt: float) -> None:
+    """Refuse a grid on which Brian2's exact solution of a decay overflows, so that neurons would be silent."""
+    rates = population.dynamics.rates
+    fastest = 0.0 if rates is None else max(rates.leak, rates.decay)
+    if dt * fastest > _LARGEST_DECAY:
+        short = f"has a time constant of {1 / fastest:g} ms, too short for steps of {dt:g} ms in Brian2"
+        remedy = f"choose steps of at most {_LARGEST_DECAY / fastest:g} ms, a longer constant or the engine event"
+        raise SpecificationError(f"populations.{population.name}.neurons", f"{short}; {remedy}")
 
 
 def code_object_class(target: Target | None) -> type[CodeObject] | None:

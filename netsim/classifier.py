@@ -19,6 +19,7 @@ from netsim.learning.targets import output_probabilities
 from netsim.learning.targets.softmax import Softmax
 from netsim.runs.model import Model
 from netsim.specification import Dense, Layer, Learning, Network, Neurons, PopulationEncoder, Training
+from netsim.specification.checks import check_kind
 from netsim.spikes.presenting import present
 from netsim.training.loop import training_conversation
 from netsim.training.starting import start_training
@@ -129,9 +130,10 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {self.classes_[0]!r}; give at least two classes")
+            raise ValueError(f"y has one class, {self.classes_[0]}; give at least two classes")
         self.seed_ = int(check_random_state(self.random_state).randint(_MOST_SEEDS))
-        network = self.network or self._usual_network(X)
+        network = self._usual_network(X) if self.network is None else self.network
+        check_kind(network, Network, "network", 'such as netsim.load_preset("digits")')
         if network.outputs < len(self.classes_):
             raise DataError(
                 f"network: has {network.outputs} output neurons for {len(self.classes_)} classes; give one for each"

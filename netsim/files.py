@@ -71,7 +71,7 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
         _sync_names(path.parent)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RunError(f"{path}: cannot be written ({reason}); free some space or choose another folder") from error
+        raise RunError(f"{path}: cannot be written ({reason}); choose another folder, or free some space") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
         if older.exists() and not path.exists():
             os.replace(older, path)
         reason = error.strerror or str(error)
-        raise RunError(f"{path}: cannot be written ({reason}); free some space or choose another folder") from error
+        raise RunError(f"{path}: cannot be written ({reason}); choose another folder, or free some space") from error
     finally:
         for folder in (temporary, older):
             shutil.rmtree(folder, ignore_errors=True)
@@ -132,7 +132,9 @@ def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list
     except OSError as error:
         reason = error.strerror or str(error)
         where = folder.absolute()  # the user may have named a file
-        raise RunError(f"{where}: cannot be written to ({reason}); free some space or choose another folder") from error
+        raise RunError(
+            f"{where}: cannot be written to ({reason}); choose another folder, or free some space"
+        ) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return [path for _, path in written]

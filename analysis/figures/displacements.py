@@ -111,8 +111,9 @@ def _draw(source: Source, choice: Choice) -> Drawn:
 
     source.check_labels(choice.limit)
     table = source.table(make, choice.limit)
-    if source.initial:
-        initial = source.table(make, choice.limit, source.initial)
+    before = source.initial() if source.initial else None
+    if before is not None:
+        initial = source.table(make, choice.limit, before)
         stages = [initial.assign(weights="initial"), table.assign(weights="trained")]
         table = pd.concat(stages, ignore_index=True)
     return choice.drawn(table, displacement_figure, min(choice.width, 5.0) * 1.1)

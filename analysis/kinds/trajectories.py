@@ -27,7 +27,7 @@ def trajectory_figure(
     """Draw the path of each label in the plane of the first two components.
 
     The layer is the last before the output, or the only layer of the table. A ring marks the start of the paths. The
-    label is written at the end of each path.
+    labels are written at the time at which the paths are farthest apart.
 
     Parameters
     ----------
@@ -58,13 +58,15 @@ def trajectory_figure(
     name = layer_names(frame)[-2:][0]
     rows = frame[frame["layer"] == name]
     paths = [(label, path) for label, path in rows.groupby("label", dropna=False)]
+    spread = rows.groupby("time_ms")[["pc1", "pc2"]].std().sum(axis=1)
+    shown = spread.idxmax()
     with drawing(ax, COLUMN_WIDTH, 2.8, palette) as axes:
         for position, ((label, path), colour) in enumerate(zip(paths, colours(len(paths)), strict=True)):
             style = ("-", "--")[position // 10 % 2]
             axes.plot(path["pc1"], path["pc2"], style, color=colour, linewidth=1.1, marker=".", markersize=3)
             text = "" if pd.isna(label) else class_name(int(str(label)), classes)
-            end = (path["pc1"].iloc[-1], path["pc2"].iloc[-1])
-            axes.annotate(text, end, (3, 0), textcoords="offset points", color=INK, va="center", fontsize="small")
+            place = path.loc[path["time_ms"] == shown, ["pc1", "pc2"]].iloc[0]
+            axes.annotate(text, place, (3, 0), textcoords="offset points", color=INK, va="center", fontsize="small")
         begin = rows.iloc[0]
         axes.plot(begin["pc1"], begin["pc2"], "o", markersize=6, markerfacecolor="none", markeredgecolor=INK)
         first, last = rows["time_ms"].min(), rows["time_ms"].max()

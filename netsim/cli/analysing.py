@@ -411,7 +411,7 @@ class _Opened:
 
     def other(self, name: str, chosen: _Subject) -> _Subject:
         """Return the subject of comparison. Models receive the same stimuli."""
-        from netsim.runs.model import weights_before_learning
+        from netsim.training.checking import weights_before_learning
 
         study, equals, level = name.partition("=")
         if name == "initial" or equals:

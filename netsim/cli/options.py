@@ -285,7 +285,7 @@ def check_different(models: Mapping[str, Model]) -> None:
 def note_initial_weights(name: str, chosen: Model, seed: int) -> None:
     """Print a note if the model was never trained."""
     if chosen.origin == "initial":
-        note(f"{name}: has no trained weights; initial weights of seed {seed} are used")
+        note(f"{name}: has no trained weights; initial weights of seed {seed} are used, without a fit")
 
 
 def splits_of(chosen: Model, network: Network, data_dir: str | None, as_needed: bool = False) -> Splits:

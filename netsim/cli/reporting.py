@@ -167,6 +167,10 @@ def describe(
     writers = {"markdown": description.to_markdown, "latex": description.to_latex}
     if form not in (None, *writers):
         raise SpecificationError(f"--format {form}", f"must be {' or '.join(writers)}")
+    if form is None and out is not None and not out.is_dir() and out.suffix not in (".md", ".txt", ".tex"):
+        raise SpecificationError(
+            f"--out {out}", "must end in .md, .txt or .tex; pandoc converts these to other formats"
+        )
     run = find_run(subject)
     default = "latex" if out is not None and out.suffix == ".tex" else "markdown"
     text = writers[form or default](description.describe(run.network() if run else load_network(subject), run))

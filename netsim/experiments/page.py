@@ -37,7 +37,8 @@ def make_page(
         Section(
             "Result",
             [
-                f"Means over {len(seeds)} seeds. Brackets are 95 % intervals of the mean over seeds (Student's t).",
+                f"Means over {len(seeds)} seed{'s' * (len(seeds) > 1)}. Brackets are 95 % intervals of the mean over"
+                " seeds (Student's t).",
                 Table(results.headings, results.rows),
                 Drawing(file, png, experiment.caption(), f"Figure of the experiment {experiment.name}"),
             ],

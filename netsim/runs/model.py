@@ -254,14 +254,3 @@ def open_model(subject: Subject, seed: int = 0) -> Model:
         return load_model(subject, seed)
     such = 'such as netsim.load_model("digits"), a Network, or the name of a run, preset or TOML file'
     raise SpecificationError("model", f"must be a model, {such}, not {type(subject).__name__}")
-
-
-def weights_before_learning(model: Model, seed: int) -> Weights | None:
-    """Return the initial forward weights of a trained model. The seed is for presets, because runs record theirs.
-
-    None if the model is untrained, trained elsewhere, or began with weights of another network.
-    """
-    if model.origin in ("initial", "imported", "given") or model.network.training.pretrained:
-        return None
-    first = model.run.record()["seed"] if model.run else seed
-    return first_weights(model.network, first)

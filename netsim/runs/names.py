@@ -44,7 +44,7 @@ def network_file(name: str) -> Path:
         raise SpecificationError(
             shown, f"does not exist, because there is no folder {folder}; check the path, or train first"
         )
-    raise SpecificationError(shown, f"is neither a preset nor a TOML file{nearest(name, names)}")
+    raise SpecificationError(shown, f"is neither a run folder nor a preset nor a TOML file{nearest(name, names)}")
 
 
 def _contents(folder: str) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
 from netsim.seams import studies
 from netsim.specification import Network
@@ -92,6 +93,8 @@ def make_plan(
     if levels is None:
         window = network.encoder.t_max if chosen.in_windows else 1.0
         levels = [level * window for level in chosen.levels]
+    elif not len(levels):
+        raise SpecificationError("levels", f"are empty; give at least one level, or none for those of {study}")
     levels = [plain_number(level) for level in levels]
     for level in levels:
         chosen.check_level(network, level)

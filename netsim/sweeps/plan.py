@@ -63,6 +63,9 @@ def read_plan(path: str | Path) -> Plan:
 
 def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
     """Return the plan of a nested dictionary. Relative paths of the base refer to `folder`."""
+    if "layers" in table or "populations" in table:
+        need = 'needs a file with base = "NETWORK.toml" and the swept keys below [grid] or [random]'
+        raise SpecificationError("sweep", f"{need}, but this is a network")
     for key in table:
         if key not in _KEYS:
             raise SpecificationError(key, f"is not a key of a sweep{nearest(key, _KEYS)}")

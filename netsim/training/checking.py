@@ -24,6 +24,8 @@ from netsim.training.checkpoint import TrainingState
 from netsim.training.fitting import proposed
 from netsim.training.starting import fit_state, start_training
 from netsim.weights.binary import forward_weights
+from netsim.weights.initial import first_weights
+from netsim.weights.layout import Weights
 
 PRESENTATIONS = 100
 """Default number of presented training stimuli."""
@@ -114,6 +116,23 @@ def training_stimuli(
     if model.origin == "initial":
         return load_splits(model.network, None, data_dir, on_progress, as_needed=True).training
     return model.splits(None, data_dir, on_progress, on_warning, as_needed=True).training
+
+
+def weights_before_learning(model: Model, seed: int) -> Weights | None:
+    """Return the forward weights with which the training of a model began, including their fit to training stimuli.
+
+    The seed is for presets, because runs record theirs. None if the model is untrained, trained elsewhere, or began
+    with weights of another network.
+    """
+    network, record = model.network, model.run.record() if model.run else {}
+    if model.origin in ("initial", "imported", "given") or network.training.pretrained:
+        return None
+    seed = record.get("seed", seed)
+    state = start_training(network, seed)
+    if not state.to_fit:
+        return first_weights(network, seed)
+    stimuli = model.splits().training.first(record.get("limit"))
+    return _fitted(model, state, stimuli, model.make_engine(), seed)[0].weights
 
 
 def _fitted(

@@ -155,15 +155,16 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
     text, biased = [], has_bias(network)
     if chosen:
         spread = _spread_of_outputs(network)
-        delayed = any(projection.mean_delay > 0 for projection in network.projections)
-        later = " after the mean delays on the longest way to them" if delayed else ""
+        begin = _spikes_from(network)
+        later = any(begin[each.name] > 0 and not each.dynamics.onset > 0 for each in chosen)
+        after = " after spikes reach them by onsets and mean delays on the longest way" * later
         text.append(
             f"Before the first update, {names(population.name for population in chosen)} are fitted one after another,"
             f" in the order of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the"
             f" seed. All drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}."
             f" The equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the"
             f" hidden neurons with a window fires in it, in time for a target, and at most {_AT_ONSET:g} at its onset."
-            rf" Half of the others fire by ${number(_FREE_AT)}{GAP}{T_MAX}${later}, with a standard deviation of"
+            rf" Half of the others fire by ${number(_FREE_AT)}{GAP}{T_MAX}${after}, with a standard deviation of"
             rf" at most ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of"
             f" their window, with a standard deviation of at most {number(spread)} ms in a presentation."
         )
@@ -202,7 +203,7 @@ class _Window(NamedTuple):
             span = neurons.drive * float(neurons.by_constant(np.array(end - times.onset))) / neurons.tau
             spread = min(spread, (end - times.onset) / 5)
             return cls(np.append(before, after), _TIMES - 1, 0.5 if output else _FIRE, span, times.onset, spread)
-        latest = _FREE_AT * t_max + _longest_delays(network)[population.name]
+        latest = _FREE_AT * t_max + _spikes_from(network)[population.name]
         last = min(latest, end if end < network.duration else 0.75 * end)
         share = _FIRE if end < network.duration and not output else 0.5
         if not output:
@@ -220,26 +221,29 @@ def _heard_until(network: Network, population: Population) -> float:
         delay = projection.mean_delay
         if target.integrates:
             times = population_times(network, target, network.training.dt)
-            until.append(min(times.gate, times.end) - delay)
+            # a gated population hears its own loop after the gate
+            gate = times.end if network.is_recurrent(projection) else times.gate
+            until.append(min(gate, times.end) - delay)
         else:
             until.append(_heard_until(network, target) - delay)
     return max((time for time in until if time > onset), default=network.duration)
 
 
-def _longest_delays(network: Network) -> dict[str, float]:
-    """Return the sum of mean delays (ms) on the slowest way from the stimulus to each population, without loops."""
-    longest = {STIMULUS: 0.0}
+def _spikes_from(network: Network) -> dict[str, float]:
+    """Return from when on spikes reach each population (ms), by onsets and mean delays on the slowest way.
+
+    Loops count only from populations with an onset.
+    """
+    begin = {STIMULUS: 0.0}
     for component in network.components:
         for population in component:
-            longest[population.name] = max(
-                (
-                    longest[projection.source] + projection.mean_delay
-                    for projection in network.incoming(population.name)
-                    if not network.is_recurrent(projection)
-                ),
-                default=0.0,
-            )
-    return longest
+            ways = [0.0]
+            for projection in network.incoming(population.name):
+                onset = 0.0 if projection.source == STIMULUS else network.firing_window(projection.source)[0]
+                if onset > 0 or not network.is_recurrent(projection):
+                    ways.append(max(onset, begin.get(projection.source, 0.0)) + projection.mean_delay)
+            begin[population.name] = max(ways)
+    return begin
 
 
 def _spread_of_outputs(network: Network) -> float:

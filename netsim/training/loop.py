@@ -283,10 +283,14 @@ class _Session:
     def diverged(self, what: str, layer: str) -> TrainingError:
         """Return the error that names the layer in which a training diverged."""
         run, state, rate = self.run, self.state, self.network.learning.rate
-        kept = f" (the last good checkpoint is kept in {run.path})" if run and run.checkpoint.exists() else ""
+        again = ""
+        if run is not None:
+            kept = f" (the last good checkpoint is kept in {run.path})" if run.checkpoint.exists() else ""
+            again = f" with another --out than {run.path}{kept}"
         return TrainingError(
             f"training diverged in {layer} at epoch {state.epoch + 1}, batch {state.batch + 1}: {what}; lower"
-            f" learning.rate (now {rate:g}) and start again{kept}"
+            f" learning.rate (now {rate:g}) or learning.sharpness (now {self.network.learning.sharpness:g}) and start"
+            f" again{again}"
         )
 
 

@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import netsim
 from netsim import SpikingClassifier
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 
 X, Y = load_iris(return_X_y=True)
 
@@ -108,3 +108,8 @@ def test_images_may_be_brighter_than_those_that_were_learned_from() -> None:
     with pytest.raises(DataError, match="intensities from -20"):
         model.predict(-bright)
     assert model.fit(images[:200].astype(np.uint8), labels[:200]).intensity_max_ == 255
+
+
+def test_a_network_is_not_given_by_its_name() -> None:
+    with pytest.raises(SpecificationError, match=r"^network: must be .*, not str"):
+        SpikingClassifier("digits").fit(X, Y)  # type: ignore[arg-type]

@@ -78,7 +78,7 @@ def test_what_a_training_refuses_the_check_refuses(netsim: Netsim) -> None:
 
 
 def test_what_is_no_network_is_refused(netsim: Netsim) -> None:
-    netsim("check", "digit").refused("digit", "is neither a preset nor a TOML file")
+    netsim("check", "digit").refused("digit", "is neither a run folder nor a preset nor a TOML file")
     netsim("check", "digits", "--limit", 0).refused("--limit")
     netsim("check", "digits", "--dt", -1).refused("--dt")
 

@@ -78,6 +78,7 @@ def test_whatever_a_record_holds_becomes_text(netsim: Netsim, run: Path) -> None
         ("describe .", ["not a run folder"]),
         ("describe digits --format html", ["--format html", "markdown or latex"]),
         ("describe digits --out .", ["cannot be written"]),
+        ("describe digits --out methods.docx", ["--out methods.docx", "must end in .md, .txt or .tex"]),
         ("describe digits --out /proc/nosuch/a.md", ["/proc/nosuch", "choose another"]),
     ],
 )

@@ -110,7 +110,7 @@ def test_folders_that_may_not_be_written_to(
             0,
             [
                 "not saved: run/evaluation-test.json: cannot be written (Permission denied);"
-                " free some space or choose another folder"
+                " choose another folder, or free some space"
             ],
         )
         assert "strict accuracy (ties are errors)" in done.out

@@ -81,7 +81,7 @@ def test_a_preset_gives_its_run_its_name(netsim: Netsim) -> None:
     done = netsim("export", "digits", "--to", "nir", "--seed", 3, "network.nir")
     assert done.out == "network.nir: 8x8-200-10, 15,010 parameters\n"
     assert done.err.startswith(
-        "digits: has no trained weights; initial weights of seed 3 are used\nnetwork.nir: NIR has"
+        "digits: has no trained weights; initial weights of seed 3 are used, without a fit\nnetwork.nir: NIR has"
     )
     done = netsim("import", "network.nir")
     assert (done.out, done.err) == ("runs/digits-imported: 8x8-200-10, 15,010 parameters\n", "")

@@ -72,4 +72,4 @@ def test_commands_are_understood(line: str) -> None:
     words = line.split()
     words[2] = "nosuch"
     done = CliRunner().invoke(app, words)
-    assert "is neither a preset nor a TOML file" in str(done.exception)
+    assert "is neither a run folder nor a preset nor a TOML file" in str(done.exception)

@@ -38,4 +38,4 @@ def test_python_example(capsys: pytest.CaptureFixture[str]) -> None:
 def test_commands_are_understood(command: str) -> None:
     words = shlex.split(command)
     done = CliRunner().invoke(app, [words[0], "nosuch", *words[2:]])
-    assert "is neither a preset nor a TOML file" in str(done.exception)
+    assert "is neither a run folder nor a preset nor a TOML file" in str(done.exception)

@@ -91,4 +91,4 @@ def test_python_example() -> None:
 def test_commands_are_understood(command: list[str]) -> None:
     # the subject stands in for one that is missing, so that options are read and nothing is simulated
     done = CliRunner().invoke(app, [command[0], command[1], "nosuch", *command[3:]])
-    assert "is neither a preset nor a TOML file" in str(done.exception)
+    assert "is neither a run folder nor a preset nor a TOML file" in str(done.exception)

@@ -284,3 +284,20 @@ def test_competition_silences_losers() -> None:
 def test_a_silenced_neuron_of_a_loop_stays_silent(oracle: ModuleType, drawn: ModuleType) -> None:
     """Nothing is due in its component when the last spike from outside has arrived."""
     assert _agrees(drawn, oracle, "loops", 66, 0.0) > 0
+
+
+def test_time_constants_far_below_a_step_are_equal_in_brian2_or_refused() -> None:
+    def network(tau_syn: float) -> Network:
+        neurons = Neurons("free", threshold=0.25, tau=10.0, tau_syn=tau_syn, family="leaky")
+        layers = [Layer(name, Dense(size), neurons) for name, size in (("hidden", 20), ("output", 3))]
+        return Network.chain("short", IntensityEncoder((2, 2, 1), 10.0), layers, 40.0)
+
+    shortest = network(0.01)
+    weights = {name: 400 * np.abs(array) for name, array in initial_weights(shortest, 0).items()}
+    batch = Batch(np.random.default_rng(0).uniform(0, 10, (20, 2, 2, 1)), weights)
+    event, brian2 = (engine.present(batch) for engine in (EventEngine(shortest, 1.0), Brian2Engine(shortest, 1.0)))
+    assert np.isfinite(event["output"]).any()
+    for name, latencies in event.items():
+        np.testing.assert_array_equal(latencies, brian2[name])
+    with pytest.raises(SpecificationError, match=r"hidden.neurons: has a time constant of 0.001 ms.*at most 0.1 ms"):
+        Brian2Engine(network(0.001), 1.0).present(batch)

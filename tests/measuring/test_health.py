@@ -238,5 +238,5 @@ def test_what_cannot_be_checked_is_refused() -> None:
         netsim.check("digits", netsim.load_splits(netsim.load_preset("digits")).test.first(1).pick(np.array([], int)))
     with pytest.raises(SpecificationError, match="limit"):
         netsim.check("digits", limit=0)
-    with pytest.raises(SpecificationError, match="is neither a preset nor a TOML file"):
+    with pytest.raises(SpecificationError, match="is neither a run folder nor a preset nor a TOML file"):
         netsim.check("digit")

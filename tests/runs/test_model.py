@@ -13,8 +13,9 @@ from netsim.data.packed import write_dataset
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
-from netsim.runs.model import load_model, weights_before_learning
+from netsim.runs.model import load_model
 from netsim.runs.names import load_network
+from netsim.training.checking import weights_before_learning
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
 
@@ -65,7 +66,9 @@ def test_what_is_nothing_names_the_nearest_preset() -> None:
     for name in ("digitz", "DIGITS"):
         with pytest.raises(SpecificationError, match="did you mean 'digits'"):
             load_model(name)
-    with pytest.raises(SpecificationError, match=r"^'': is neither a preset nor a TOML file; known are"):
+    with pytest.raises(
+        SpecificationError, match=r"^'': is neither a run folder nor a preset nor a TOML file; known are"
+    ):
         load_model("")
 
 

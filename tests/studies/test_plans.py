@@ -115,3 +115,8 @@ def test_a_function_that_cannot_take_what_it_is_given_is_refused() -> None:
     assert "shift" not in studies
     StimulusStudy("shift", "shifted", "shift (ms)", (1.0,))(max)  # does not tell what it takes
     assert "shift" in studies
+
+
+def test_a_study_without_levels_is_refused() -> None:
+    with pytest.raises(SpecificationError, match=r"^levels: are empty; give at least one level"):
+        make_plan(load_preset("digits"), "spike-jitter", [])

@@ -150,6 +150,7 @@ def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
         ("base = 3", ["base"]),
         ('base = "digit"', ["digit", "did you mean 'digits'"]),
         ('base = "nosuch.toml"', ["nosuch.toml", "cannot be read"]),
+        ('name = "mine"\n[[layers]]\nname = "hidden"', ["needs a file with base", "this is a network"]),
         ('base = "digits"\nseed = [0]', ["seed: is not a key of a sweep", "did you mean 'seeds'"]),
         ('base = "digits"\nseeds = []', ["seeds"]),
         ('base = "digits"\nseeds = 3', ["seeds"]),

@@ -28,6 +28,7 @@ from netsim.specification import (
     Training,
     Weighting,
 )
+from netsim.training.checking import weights_before_learning
 from netsim.training.fitting import Fitted, _Potentials, fit
 from netsim.training.loop import training_conversation
 from netsim.training.starting import start_training
@@ -334,3 +335,37 @@ def test_a_drive_from_the_start_acts_from_the_start() -> None:
     latencies = {"stimulus": np.full((1, 8, 8, 1), np.inf)}
     potentials = _Potentials.of(network, hidden, network.incoming("hidden"), initial_weights(network, 0), latencies)
     np.testing.assert_allclose(potentials.by_drive, potentials.window.times / T_MAX)
+
+
+def test_a_population_waits_for_the_onset_of_its_source() -> None:
+    """Without it, weights from spikes that come after the target time grew thousands of times."""
+    populations = (
+        Population("excitatory", (40,), neurons("phased", 1), inhibitory=0.0),
+        Population("inhibitory", (10,), Neurons("free", tau=4.0), inhibitory=1.0),
+        Population("output", (10,), neurons("phased", 3)),
+    )
+    projections = (
+        Projection("stimulus", "excitatory", Dense()),
+        Projection("excitatory", "inhibitory", Dense()),
+        Projection("inhibitory", "excitatory", Dense()),
+        Projection("excitatory", "output", Dense()),
+    )
+    training = Training("digits", validation=180)
+    network = Network(
+        "loop", IntensityEncoder((8, 8, 1), T_MAX), populations, projections, 12 * T_MAX, training=training
+    )
+    result, _, latencies = fitted(network)
+    assert result.scales["inhibitory.kernel"] < 100
+    times = latencies["inhibitory"]
+    assert 1.5 * T_MAX < np.median(times[np.isfinite(times)]) < 2.6 * T_MAX
+
+
+def test_the_weights_before_learning_are_the_fitted_ones(tmp_path: Path) -> None:
+    network = graph("phased", learning=Learning(rate=1e-12))
+    model = netsim.train(network, tmp_path / "run", limit=60)
+    before = weights_before_learning(model, seed=7)
+    assert before is not None
+    drawn = netsim.forward_weights(network, initial_weights(network, 0))
+    assert not np.allclose(before["excitatory.kernel"], drawn["excitatory.kernel"], rtol=0.01, atol=0)
+    for name, array in model.weights.items():
+        np.testing.assert_allclose(before[name], array, rtol=1e-4, atol=1e-6)

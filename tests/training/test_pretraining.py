@@ -16,10 +16,11 @@ from netsim.description.provenance import record_facts
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
-from netsim.runs.model import load_model, weights_before_learning
+from netsim.runs.model import load_model
 from netsim.runs.pretraining import load_pretrained
 from netsim.specification import Dense, EdgeList, IntensityEncoder, Layer, Network, Neurons, Training, Weighting
 from netsim.training.callbacks import Callbacks
+from netsim.training.checking import weights_before_learning
 from netsim.training.opening import TrainingRun, open_training
 from netsim.training.starting import start_training
 from netsim.weights.binary import forward_weights
