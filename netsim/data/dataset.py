@@ -244,5 +244,5 @@ def check_samples(name: str, samples: str, encoder: Encoder, reader: str) -> Non
         fitting = " or ".join(f'"{known}"' for known, entry in encoders.items() if entry.samples == samples)
         raise DataError(
             f"{name}: contains {samples}; {reader} needs encoder.kind = {fitting} for them,"
-            " or another data set (training.dataset, --dataset)"
+            " or another data set (training.dataset, --dataset, data=)"
         )

@@ -67,9 +67,10 @@ def load_dataset(
         return dataclasses.replace(loaded, reference=source.lasting_name(name))
     folder = user_folder(name)
     if folder.name != name or os.path.exists(folder):
-        raise DataError(
-            f"{folder}: {'is not a folder' if os.path.exists(folder) else 'no such folder'}; check its path"
-        )
+        if not os.path.exists(folder):
+            raise DataError(f"{folder}: no such folder; check its path")
+        tables = "make a data set of a table with netsim.make_dataset and netsim.write_dataset, and give its .npz file"
+        raise DataError(f"{folder}: is not a folder; {tables}")
     names = [known for other in datasets.values() for known in other.names()]
     raise DataError(f"{name}: is neither a known data set nor a folder{nearest(name, names)}")
 
