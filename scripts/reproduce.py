@@ -51,6 +51,7 @@ PAPER = {
     "deep-fashion": "–",
     "deep-fashion-free": "–",
     "deep-mnist": "–",
+    "deep-cifar10": "– (JPEG copies)",
     "mlp-mnist": "(S4NN 97.4)",
     "mlp-fashion": "(S4NN 88.0)",
     "sparse-mnist": "(S4NN 97.4)",
@@ -88,9 +89,8 @@ def run_row(preset: str, seed: int, runs: Path, options: list[str]) -> None:
     run.write_json("result.json", {"preset": preset, **training_record(run), "test": evaluation.to_dict()})
 
 
-def _netsim(*command: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "netsim", *command], check=True, stdout=subprocess.PIPE, text=True)
-    return done.stdout
+def _netsim(*args: str) -> str:
+    return subprocess.run([sys.executable, "-m", "netsim", *args], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def evaluate_shipped(preset: str, options: list[str]) -> None:

@@ -47,6 +47,7 @@ def test_presets_are_those_promised() -> None:
         "deep-fashion",
         "deep-fashion-free",
         "deep-mnist",
+        "deep-cifar10",
         "leaky-mnist",
         "leaky-yin-yang",
     }
