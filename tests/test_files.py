@@ -42,7 +42,7 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
         stream.write(b"half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(RunError, match=r"file: cannot be written \(No space left on device\); free some space"):
+    with pytest.raises(RunError, match=r"file: cannot be written \(No space left on device\); choose another folder"):
         write_atomically(path, fail)
     assert path.read_text() == "before"
 

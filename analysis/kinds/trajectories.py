@@ -65,7 +65,8 @@ def trajectory_figure(
             style = ("-", "--")[position // 10 % 2]
             axes.plot(path["pc1"], path["pc2"], style, color=colour, linewidth=1.1, marker=".", markersize=3)
             text = "" if pd.isna(label) else class_name(int(str(label)), classes)
-            place = path.loc[path["time_ms"] == shown, ["pc1", "pc2"]].iloc[0]
+            row = path[path["time_ms"] == shown].iloc[0]
+            place = (row["pc1"], row["pc2"])
             axes.annotate(text, place, (3, 0), textcoords="offset points", color=INK, va="center", fontsize="small")
         begin = rows.iloc[0]
         axes.plot(begin["pc1"], begin["pc2"], "o", markersize=6, markerfacecolor="none", markeredgecolor=INK)

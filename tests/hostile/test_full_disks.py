@@ -110,7 +110,7 @@ def _studied() -> pd.DataFrame:
 
 
 def _study(folder: Path) -> None:
-    write_study(_studied(), {"kind": "spike-jitter"}, folder, [folder / "spike-jitter.csv"])
+    write_study(_studied(), {"kind": "spike-jitter"}, folder, [folder / "spike-jitter.csv"], {})
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_sweep_goes_on_when_there_is_room_again(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("netsim.sweeps.execution.train_runs", end)
     monkeypatch.setattr("netsim.cli.options.dask_client", lambda *arguments: nullcontext())
     for files, rows in enumerate([None, None, 0, 1]):
-        with _room_for(files), pytest.raises(RunError, match=r"cannot be written \(No space left on device\); free"):
+        with _room_for(files), pytest.raises(RunError, match=r"cannot be written \(No space left on device\); choose"):
             train_plan(plan, Path("plan.toml"), Path("sweep"), None, None, 1)
         table = Path("sweep/results.csv")
         assert table.exists() == (rows is not None)

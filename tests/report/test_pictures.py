@@ -32,7 +32,7 @@ def source_of(network: Network, stimuli: Stimuli, weights: Weights | None = None
         return make_engine("event", network, record=record)
 
     drawn = forward_weights(network, initial_weights(network, 0))
-    return Source(network, weights or drawn, lambda: stimuli, build, initial=drawn)
+    return Source(network, weights or drawn, lambda: stimuli, build, initial=lambda: drawn)
 
 
 @pytest.fixture
