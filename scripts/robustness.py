@@ -1,6 +1,6 @@
 """Measure how much accuracy each shipped network loses by jitter, coarse weights, missing spikes and coarse time.
 
-    python scripts/robustness.py                     # all presets, about half an hour; writes the page
+    python scripts/robustness.py                     # all presets, about ten minutes; writes the page
     python scripts/robustness.py rcsnn-mnist yin-yang     # print these rows only
 
 The stimuli are test stimuli. Nothing is chosen by the result. Draws have the seeds 0, 1 and 2. Presets without trained
