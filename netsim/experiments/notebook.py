@@ -57,8 +57,8 @@ def notebook_cells(experiment: Experiment, quick: bool = False, seeds: int = LEA
         (
             "markdown",
             "## Settings\n\nChange them here. With default values the experiment takes"
-            f" {experiment.duration} on one core, with those of `--quick` {experiment.quick_duration}. A run with"
-            " `quick=True` shows the protocol, and its verdict is no evidence.",
+            f" {experiment.duration} on one core. With those of `--quick` it takes {experiment.quick_duration}. A run"
+            " with `quick=True` shows the protocol, and its verdict is no evidence.",
         ),
         ("code", f"settings = {settings}"),
         ("markdown", "## Run\n\nAdd `out` and `resume=True` to keep each condition and seed in a folder."),

@@ -94,7 +94,7 @@ def make_plan(
         window = network.encoder.t_max if chosen.in_windows else 1.0
         levels = [level * window for level in chosen.levels]
     elif not len(levels):
-        raise SpecificationError("levels", f"are empty; give at least one level, or none for those of {study}")
+        raise SpecificationError("levels", "are empty; give at least one level, or leave levels out")
     levels = [plain_number(level) for level in levels]
     for level in levels:
         chosen.check_level(network, level)

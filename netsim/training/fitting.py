@@ -157,7 +157,7 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
         spread = _spread_of_outputs(network)
         begin = _spikes_from(network)
         later = any(begin[each.name] > 0 and not each.dynamics.onset > 0 for each in chosen)
-        after = " after spikes reach them by onsets and mean delays on the longest way" * later
+        after = " after spikes can reach them (onsets and mean delays on the slowest way)" * later
         text.append(
             f"Before the first update, {names(population.name for population in chosen)} are fitted one after another,"
             f" in the order of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the"
@@ -230,9 +230,9 @@ def _heard_until(network: Network, population: Population) -> float:
 
 
 def _spikes_from(network: Network) -> dict[str, float]:
-    """Return from when on spikes reach each population (ms), by onsets and mean delays on the slowest way.
+    """Return when spikes can begin to reach each population (ms).
 
-    Loops count only from populations with an onset.
+    Onsets and mean delays on the slowest way count. Loops count only from populations with an onset.
     """
     begin = {STIMULUS: 0.0}
     for component in network.components:
@@ -379,7 +379,7 @@ def _fit_population(network: Network, potentials: _Potentials, weights: Weights,
     scale = _largest(some, lambda each: not potentials.too_strong(fixed + each, output), potentials.window.span)
     weaker = 1.0
     if not population.has_bias:
-        scale, weaker = _without_bias(potentials, some, scale)
+        scale, weaker = _without_bias(potentials, some, fixed, scale)
     for projection in network.incoming(population.name):
         if _is_scaled(network, projection):
             name = kernel_name(projection)
@@ -392,10 +392,11 @@ def _fit_population(network: Network, potentials: _Potentials, weights: Weights,
         weights[name][...] = fitted.biases[name] = biases
 
 
-def _without_bias(potentials: _Potentials, some: np.ndarray, scale: float) -> tuple[float, float]:
+def _without_bias(
+    potentials: _Potentials, some: np.ndarray, fixed: np.ndarray | float, scale: float
+) -> tuple[float, float]:
     """Return scales of all weights and of inhibition with which enough neurons without biases fire in time."""
     window, wanted = potentials.window, _ENOUGH * potentials.window.share
-    fixed = potentials.fixed_by_map(_SEARCHED)
 
     def fire(each: np.ndarray) -> bool:
         return potentials.share_until(fixed + each, window.times[window.last]) >= wanted

@@ -44,8 +44,8 @@ class Clock:
     """Unit and precision of times in the engine. Precision "single" applies only without a grid (`dt` = 0).
 
     `dtype` is the type of the arithmetic, `times` the type of spike times in units of the clock. A presentation ends
-    at `duration`. Events within
-    `instant` are simultaneous. Competing neurons with spikes within `tie` count as reaching threshold together.
+    at `duration`. Events within `instant` are simultaneous. Competing neurons with spikes within `tie` count as
+    reaching threshold together.
     """
 
     def __init__(self, network: Network, dt: float, precision: str) -> None:
