@@ -29,6 +29,8 @@ _BOUNDS = {
     "in [0, 1)": lambda value: 0 <= value < 1,
     "in [0, 1]": lambda value: 0 <= value <= 1,
 }
+_SMALLEST, _LARGEST = 1e-30, 1e30
+"""Magnitudes of physical quantities, whose products and squares stay finite in double precision."""
 
 
 def require(condition: bool, where: str, message: str) -> None:
@@ -69,8 +71,8 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
 def check_types(part: Any, where: str) -> None:
     """Refuse fields whose types differ from their annotations.
 
-    Convert lists to tuples and numpy scalars to Python numbers. Check choices, strings, booleans, numbers and nested
-    parts. The part itself checks all other types.
+    Convert lists to tuples and numpy scalars to Python numbers. Check choices, strings, booleans, numbers, sequences of
+    numbers and nested parts. The part itself checks all other types.
     """
     cls: Any = type(part)
     plain_numbers(part)
@@ -79,8 +81,11 @@ def check_types(part: Any, where: str) -> None:
         if value is None and optional:
             continue
         if kind is tuple:
-            if isinstance(value, list | tuple | np.ndarray):
-                object.__setattr__(part, name, _tuple(value))
+            listed = _tuple(value) if isinstance(value, list | tuple | np.ndarray) else None
+            if listed is not None:
+                object.__setattr__(part, name, listed)
+            numbers = listed is not None and all(type(each) in (int, float) for each in listed)
+            require(numbers or choices != (float, ...), field, f"must be a sequence of numbers, not {value!r}")
         elif choices:
             check_choice(value, choices, field)
         elif not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
@@ -136,10 +141,10 @@ def _is_scalar(value: Any) -> bool:
 
 
 @functools.cache  # evaluating annotations is slow
-def _types(cls: type) -> dict[str, tuple[Any, tuple[str, ...], bool]]:
-    """Return the type, the choices and whether None is allowed, for each field that `check_types` checks."""
+def _types(cls: type) -> dict[str, tuple[Any, tuple[Any, ...], bool]]:
+    """Return the type, its choices or inner types, and whether None is allowed, for each field to check."""
     hints = typing.get_type_hints(cls)
-    types_by_name: dict[str, tuple[Any, tuple[str, ...], bool]] = {}
+    types_by_name: dict[str, tuple[Any, tuple[Any, ...], bool]] = {}
     for field in dataclasses.fields(cls):
         options = typing.get_args(hints[field.name])
         optional = types.NoneType in options
@@ -148,7 +153,7 @@ def _types(cls: type) -> dict[str, tuple[Any, tuple[str, ...], bool]]:
         if origin is typing.Literal:
             types_by_name[field.name] = (str, typing.get_args(hint), False)
         elif origin is tuple:
-            types_by_name[field.name] = (tuple, (), optional)
+            types_by_name[field.name] = (tuple, typing.get_args(hint), optional)
         elif hint in (bool, str, float):
             types_by_name[field.name] = (int | float if hint is float else hint, (), optional)
         elif dataclasses.is_dataclass(hint):
@@ -168,6 +173,15 @@ def check_numbers(part: object, where: str, names: Collection[str], bound: str) 
         field = f"{where}.{name}".lstrip(".")
         need = bound if finite(value) or bound == "finite" else f"{bound} and finite"
         require(finite(value) and _BOUNDS[bound](value), field, f"must be {need}, not {value}")
+
+
+def check_magnitudes(part: object, where: str, names: Collection[str]) -> None:
+    """Refuse numbers other than 0 that are so small or large that the arithmetic of a simulation fails."""
+    for name in names:
+        value = getattr(part, name)
+        fits = value == 0 or _SMALLEST <= abs(value) <= _LARGEST
+        bounds = f"must have a magnitude from {_SMALLEST:g} to {_LARGEST:g}, not {value}"
+        require(fits, f"{where}.{name}".lstrip("."), bounds)
 
 
 def check_probability(value: float, where: str) -> None:

@@ -16,7 +16,15 @@ from netsim.errors import SpecificationError, nearest
 from netsim.reprs import html_table, limited
 from netsim.seams import families
 from netsim.specification import graph
-from netsim.specification.checks import check_kind, check_parts, check_types, finite, plain_number, require
+from netsim.specification.checks import (
+    check_kind,
+    check_magnitudes,
+    check_parts,
+    check_types,
+    finite,
+    plain_number,
+    require,
+)
 from netsim.specification.connectivity import Connections, Window
 from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder
@@ -195,6 +203,7 @@ class Network:
             "duration",
             f"must be a time in ms of at least encoder.t_max ({self.encoder.t_max} ms), not {self.duration}",
         )
+        check_magnitudes(self, "", ["duration"])
         require(
             math.prod(self.encoder.shape) <= LARGEST,
             "encoder.shape",

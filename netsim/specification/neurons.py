@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.reprs import short_repr
 from netsim.seams import families, regimes
-from netsim.specification.checks import check_choice, check_numbers, check_types, require
+from netsim.specification.checks import check_choice, check_magnitudes, check_numbers, check_types, require
 from netsim.specification.families import Rates
 from netsim.specification.scale import Scale
 
@@ -78,6 +78,7 @@ class Neurons:
         later = self.end > self.onset  # False for NaN
         require(later, "neurons.end", f"must be later than the onset ({self.onset} ms), not {self.end}")
         check_numbers(self, "neurons", ["drive"], ">= 0")
+        check_magnitudes(self, "neurons", ("threshold", "tau", "drive", *given))
         regimes[self.regime].check(self.onset, self.drive)
         families[self.family].check(self)
 

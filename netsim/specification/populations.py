@@ -8,7 +8,15 @@ import numpy as np
 
 from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
-from netsim.specification.checks import Shape, check_name, check_numbers, check_shape, check_types, require
+from netsim.specification.checks import (
+    Shape,
+    check_magnitudes,
+    check_name,
+    check_numbers,
+    check_shape,
+    check_types,
+    require,
+)
 from netsim.specification.connectivity import Connectivity
 from netsim.specification.delays import Delays
 from netsim.specification.feedback import Feedback
@@ -54,6 +62,7 @@ class InitialWeights:
         check_types(self, "initial")
         check_numbers(self, "initial", ("mean", "bias"), "finite")
         check_numbers(self, "initial", ["spread"], ">= 0")
+        check_magnitudes(self, "initial", ("mean", "spread", "bias"))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,15 @@ from netsim.data.stimuli import Stimuli, load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.seams import encoders
-from netsim.specification import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder, PopulationEncoder
+from netsim.specification import (
+    Encoder,
+    EventEncoder,
+    IntensityEncoder,
+    LatencyEncoder,
+    MelEncoder,
+    OnOffEncoder,
+    PopulationEncoder,
+)
 from netsim.specification.toml import network_from_dict, network_to_dict
 
 ENCODER = IntensityEncoder((2, 3, 1), 64.0)
@@ -130,6 +139,21 @@ def test_receptive_fields_of_a_population_code() -> None:
     for changes, field in (({"low": (0.0,)}, "low"), ({"high": (0.0, 9.0)}, "high"), ({"cutoff": 1.0}, "cutoff")):
         with pytest.raises(SpecificationError, match=f"encoder.{field}: "):
             replace(encoder, **changes)
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda wrong: IntensityEncoder((2, 3, 2), constant=wrong), "constant"),
+        (lambda wrong: OnOffEncoder((2, 3, 2), scales=wrong), "scales"),
+        (lambda wrong: PopulationEncoder((1, 1, 4), low=wrong, high=(1.0,)), "low"),
+        (lambda wrong: MelEncoder((2, 4, 1), t_max=20.0, thresholds=wrong), "thresholds"),
+    ],
+)
+@pytest.mark.parametrize("wrong", [5.0, ("a",), (True,)])
+def test_sequences_of_numbers_are_checked(make: Callable[[Any], Any], field: str, wrong: Any) -> None:
+    with pytest.raises(SpecificationError, match=f"encoder.{field}: must be a sequence of numbers, not "):
+        make(wrong)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 2), (3, 3, 1), (1, 12, 1)])

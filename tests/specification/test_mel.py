@@ -180,6 +180,13 @@ def test_impossible_settings_are_refused(change: dict[str, Any], message: str) -
         dataclasses.replace(SMALL, **change)
 
 
+def test_decimals_that_floats_round_are_whole_numbers_of_samples_and_hops() -> None:
+    encoder = MelEncoder((2, 4, 1), t_max=3.3, thresholds=(3.0,), rate=10_000, frame=8.8, hop=1.1)
+    sound = np.sin(2 * np.pi * 1000 * np.arange(66) / 10_000)
+    assert encoder.levels(encoder.prepare([sound])).shape == (1, 6, 4)
+    assert MelEncoder((2, 4, 1), t_max=16.1, thresholds=(5.0,), rate=30_000, frame=9.2, hop=2.3).sample_shape[1] == 966
+
+
 def test_the_network_file_and_the_description() -> None:
     neurons = Neurons("phased", threshold=1.0, tau=20.0, onset=20.0, end=60.0, drive=1.0)
     network = Network.chain("heard", SMALL, [Layer("output", Dense(2), neurons)], 60.0)

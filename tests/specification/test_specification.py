@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from netsim.engines import Batch, make_engine
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset, preset_names
 from netsim.specification import (
@@ -19,6 +21,7 @@ from netsim.specification import (
     Delays,
     Dense,
     EventEncoder,
+    InitialWeights,
     IntensityEncoder,
     Layer,
     Learning,
@@ -32,6 +35,7 @@ from netsim.specification import (
 )
 from netsim.specification.grid import nearest_step, nearest_steps, on_grid, step_at_or_after
 from netsim.specification.summary import architecture, summarise
+from netsim.weights.initial import initial_weights
 
 OUTPUT = Layer("output", Dense(10))
 TWICE = (Population("a", (4,)), Population("a", (4,)))
@@ -227,6 +231,8 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: PSP("breakpoints"), "psp.breakpoints"),
         (lambda: PSP("breakpoints", breakpoints=((2.0, 1.0), (1.0, 1.0))), "psp.breakpoints"),
         (lambda: PSP("breakpoints", breakpoints=((0.0, math.nan),)), "psp.breakpoints"),
+        (lambda: PSP("breakpoints", breakpoints=3), "psp.breakpoints"),
+        (lambda: PSP("breakpoints", breakpoints=(0.0, 1.0)), "psp.breakpoints"),
         (lambda: Neurons("fast"), "neurons.regime"),
         (lambda: Neurons(threshold=0.0), "neurons.threshold"),
         (lambda: Neurons(tau=math.inf), "neurons.tau"),
@@ -268,6 +274,41 @@ def test_impossible_specifications_name_the_field(make: object, field: str) -> N
         make()  # type: ignore[operator]
     assert caught.value.field == field
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [1e300, 1e-300])
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda value: Neurons(threshold=value), "neurons.threshold"),
+        (lambda value: Neurons(tau=value), "neurons.tau"),
+        (lambda value: Neurons("staggered", drive=value), "neurons.drive"),
+        (lambda value: Neurons(crossing_slope=value), "neurons.crossing_slope"),
+        (lambda value: InitialWeights(mean=-value), "initial.mean"),
+        (lambda value: InitialWeights(spread=value), "initial.spread"),
+        (lambda value: InitialWeights(bias=value), "initial.bias"),
+        (lambda value: IntensityEncoder((2, 2, 1), value), "encoder.t_max"),
+        (lambda value: _network(duration=value), "duration"),
+    ],
+)
+def test_impossible_magnitudes_name_the_field(make: Callable[[float], object], field: str, value: float) -> None:
+    with pytest.raises(SpecificationError) as caught:
+        make(value)
+    assert caught.value.field == field
+
+
+def test_magnitudes_at_the_bounds_simulate_without_warnings() -> None:
+    hidden = Neurons(threshold=1e30, tau=1e30)
+    network = _network(Layer("hidden", Dense(3), hidden, initial=InitialWeights(spread=1e30)))
+    batch = Batch(np.zeros((1, *network.encoder.shape)), initial_weights(network, 0))
+    assert np.isinf(make_engine("event", network).present(batch)["hidden"]).all()
+
+
+@pytest.mark.parametrize("name", ["tau", "tau_syn"])
+def test_time_constants_of_leaky_neurons_are_resolved_by_exact_times(name: str) -> None:
+    assert Neurons(family="leaky", **{"tau": 1.0, name: 1e-6}).rates is not None
+    with pytest.raises(SpecificationError, match=f"neurons.{name}: must be at least 1e-06 ms"):
+        Neurons(family="leaky", **{"tau": 1.0, name: 1e-9})
 
 
 def test_any_step_above_0_is_one() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from netsim.reprs import short_repr
 from netsim.seams import connectivities
-from netsim.specification.checks import require
+from netsim.specification.checks import path_in, require
 from netsim.specification.connectivity._edge_files import Edges, checksum, read_edges
 from netsim.specification.connectivity._per_synapse import PerSynapse
 from netsim.specification.connectivity._protocol import Shape
@@ -71,7 +71,7 @@ class EdgeList(Sized, PerSynapse):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(bool(self.file), "file", "is missing; give the name of a CSV or SONATA file of edges")
-        object.__setattr__(self, "file", str(Path(self.file).absolute()))
+        object.__setattr__(self, "file", str(path_in(self.file, "file").absolute()))
         actual = checksum(self.file)
         changed = f"{self.file} has another SHA-256 ({actual[:12]}...) than this network was made with"
         remedy = f"{self.sha256[:12]}...; bring that file back, or remove sha256 to take this one"

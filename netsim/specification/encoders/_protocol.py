@@ -11,6 +11,7 @@ from netsim.errors import DataError
 from netsim.seams import encoders
 from netsim.specification.checks import (
     Shape,
+    check_magnitudes,
     check_numbers,
     check_shape,
     check_types,
@@ -66,6 +67,7 @@ class Encoder(ABC):
         check_types(self, "encoder")
         check_shape(self.shape, [3], "encoder.shape", "three positive integers (height, width, channels)")
         check_numbers(self, "encoder", ["t_max"], "a positive time in ms")
+        check_magnitudes(self, "encoder", ["t_max"])
         for time in self.constant:
             late = f"must be times from 0 to t_max ({self.t_max} ms), not {time}"
             require(finite(time) and 0 <= time <= self.t_max, "encoder.constant", late)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
@@ -101,9 +102,9 @@ class MelEncoder(Encoder):
             length = getattr(self, name) * self.rate / _MILLISECONDS
             least = 1 if name == "hop" else 2
             whole = f"must be a whole number of samples at {self.rate} Hz, at least {least}, not {length:g}"
-            require(length >= least and length == round(length), f"encoder.{name}", whole)
+            require(length >= least and _is_whole(length), f"encoder.{name}", whole)
         multiple = f"must be a multiple of encoder.hop ({self.hop:g} ms), not {self.t_max:g} ms"
-        require(self.t_max >= self.hop and (self.t_max / self.hop).is_integer(), "encoder.t_max", multiple)
+        require(self.t_max >= self.hop and _is_whole(self.t_max / self.hop), "encoder.t_max", multiple)
         ascending = all(first < second for first, second in pairwise((0.0, *self.thresholds)))
         within = bool(self.thresholds) and ascending and self.thresholds[-1] <= self.t_max
         need = f"must be ascending times above 0 and up to t_max ({self.t_max:g} ms)"
@@ -251,6 +252,11 @@ class MelEncoder(Encoder):
         """Return the edges of the bands (Hz): band k rises from edge k to k + 1 and falls to k + 2."""
         low, high = (2595 * np.log10(1 + edge / 700) for edge in (self.low, self.high))
         return np.asarray(700 * (10 ** (np.linspace(low, high, self.coded_shape[1] + 2) / 2595) - 1))
+
+
+def _is_whole(ratio: float) -> bool:
+    """Return whether a ratio of two decimals is a whole number, up to rounding."""
+    return math.isclose(ratio, round(ratio), rel_tol=1e-12)
 
 
 def _waveform(sound: Any, name: str) -> np.ndarray:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netsim.seams import families
+from netsim.specification.checks import require
 from netsim.specification.families._protocol import Described, Family, Parameters, Rates
 from netsim.specification.phrases import GAP
+
+_SHORTEST = 1e-6
+"""Shortest time constant (ms). The event engine treats events within 1e-9 ms as simultaneous."""
 
 
 @families.register("leaky")
@@ -16,6 +20,14 @@ class Leaky(Family):
     regimes: ClassVar[tuple[str, ...]] = ("free", "staggered")
     phrase: ClassVar[str] = "leaky integrate-and-fire, exponential currents"
     steepness: ClassVar[float] = 4.0
+
+    @classmethod
+    def check(cls, neurons: Parameters) -> None:
+        """See `Family`. Refuse time constants that exact spike times do not resolve."""
+        super().check(neurons)
+        for name, constant in (("tau", neurons.tau), ("tau_syn", neurons.tau_syn)):
+            short = f"must be at least {_SHORTEST:g} ms for neurons of the family leaky, not {constant}"
+            require(constant is None or constant >= _SHORTEST, f"neurons.{name}", short)
 
     @classmethod
     def rates(cls, neurons: Parameters) -> Rates:

@@ -72,8 +72,9 @@ class PSP(metaclass=_ByName):
         plain_numbers(self)
         self.check()
         pairs = self.kernel
-        require(len(pairs) > 0, "psp.breakpoints", "needs at least one (delay, slope change)")
-        numbers = all(len(pair) == 2 and all(map(finite, pair)) for pair in pairs)
+        listed = isinstance(pairs, tuple) and len(pairs) > 0
+        require(listed, "psp.breakpoints", "needs at least one (delay, slope change)")
+        numbers = all(isinstance(pair, tuple) and len(pair) == 2 and all(map(finite, pair)) for pair in pairs)
         require(numbers, "psp.breakpoints", "each must be two finite numbers (delay in ms, change of slope)")
         delays = [delay for delay, _ in pairs]
         ascend = delays[0] >= 0 and all(a < b for a, b in pairwise(delays))
