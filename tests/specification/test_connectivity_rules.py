@@ -327,10 +327,11 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         (lambda: Distance(2), "needs sigma, of a Gaussian, or radius, of a disc, or both"),
         (lambda: Distance(2, sigma=-1.0), "sigma: must be positive, not -1.0"),
         (lambda: Distance(2, 1.0, probability=2.0), "probability: must be a probability, above 0 and at most 1"),
-        (lambda: Distance(2, 1e-300), "sigma: must be from 1e-100 to 1e.100, not 1e-300"),
-        (lambda: Distance(2, radius=1e300), "radius: must be from 1e-100 to 1e.100, not 1e.300"),
+        (lambda: Distance(2, 1e-300), "sigma: must have a magnitude from 1e-30 to 1e.30, not 1e-300"),
+        (lambda: Distance(2, radius=1e300), "radius: must have a magnitude from 1e-30 to 1e.30, not 1e.300"),
         (lambda: LocallyConnected(0, 3), r"maps: must be an integer >= 1, not 0"),
         (lambda: EdgeList(3), "file: is missing; give the name of a CSV or SONATA file of edges"),
+        (lambda: EdgeList(3, 5), "file: must be a path, a word or a pathlib.Path, not int"),  # type: ignore[arg-type]
     ],
 )
 def test_parameters_that_cannot_be(make: Any, message: str) -> None:
@@ -366,7 +367,7 @@ def test_a_gaussian_is_not_looked_for_where_it_is_nothing() -> None:
     for shape in ((200, 200, 1), (40, 3, 2)):
         result, expected = (each.pairs(shape, (*shape[:2], 1)) for each in (rule, near))
         assert all((first == second).all() for first, second in zip(result, expected, strict=True))
-    wide = Distance(1, radius=5e99)
+    wide = Distance(1, radius=5e29)
     with pytest.raises(SpecificationError, match=r"at most 1,048,576 work; give a smaller radius"):
         wide.check((2**63, 4, 1), (2**63, 4, 1))
 

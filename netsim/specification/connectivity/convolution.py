@@ -1,20 +1,21 @@
 """Maps of neurons that share a kernel."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from netsim.seams import connectivities
 from netsim.specification.checks import check_size, require
-from netsim.specification.connectivity._protocol import Connections, Connectivity, Shape, Window
+from netsim.specification.connectivity._mapped import Mapped
+from netsim.specification.connectivity._protocol import Connections, Shape, Window
 from netsim.specification.connectivity._windows import positions, visits, window_connections
 
 
 @connectivities.register("convolution")
 @dataclass(frozen=True)
-class Convolution(Connectivity):
+class Convolution(Mapped):
     """Each neuron receives from a square of every map of the source. Neurons of a map share the kernel.
 
     The weights have the shape (kernel, kernel, channels, maps).
@@ -42,30 +43,22 @@ class Convolution(Connectivity):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.maps is not None:
-            check_size(self.maps, "maps")
         check_size(self.kernel, "kernel")
         check_size(self.stride, "stride")
         check_size(self.padding, "padding", least=0)
         remedy = f"must be smaller than the kernel ({self.kernel}), not {self.padding}"
         require(self.padding < self.kernel, "padding", remedy)
 
-    def fitted(self, source: Shape, target: Shape) -> Self:
-        """Return the same rule with the maps of the target."""
-        return replace(self, maps=target[-1]) if self.maps is None else self
-
     def target_shape(self, source: Shape) -> Shape:
         """Return the shape (height, width, maps) for a source of shape (height, width, channels)."""
         require(len(source) == 3, "", "a convolution cannot follow a dense layer, which has no maps; use dense here")
-        require(self.maps is not None, "maps", "is missing; give the number of maps")
-        assert self.maps is not None
         for side in source[:2]:
             reach = side + 2 * self.padding
             remedy = f"(padding {self.padding}); use a kernel of at most {reach}"
             large = f"{self.kernel} is larger than its input of {source[0]}x{source[1]} {remedy}"
             require(self.kernel <= reach, "kernel", large)
         rows, columns = (positions(side, self.kernel, self.stride, self.padding) for side in source[:2])
-        return (rows, columns, self.maps)
+        return (rows, columns, self.given_maps())
 
     def weight_shape(self, source: Shape, target: Shape) -> Shape:
         """Return the shape (kernel, kernel, channels, maps) of the shared weights."""

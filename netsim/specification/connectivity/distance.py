@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.reprs import short_repr
 from netsim.seams import connectivities
-from netsim.specification.checks import check_numbers, check_probability, check_size, require
+from netsim.specification.checks import check_magnitudes, check_numbers, check_probability, check_size, require
+from netsim.specification.connectivity._mapped import Mapped
 from netsim.specification.connectivity._per_synapse import PerSynapse, sorted_pairs, successes
 from netsim.specification.connectivity._protocol import Shape
 
@@ -22,7 +23,7 @@ _NOTHING = 39
 
 @connectivities.register("distance")
 @dataclass(frozen=True)
-class Distance(PerSynapse):
+class Distance(Mapped, PerSynapse):
     """Connect neurons with a probability that falls with distance. Each synapse has its own weight.
 
     The target is stretched over the source, edge to edge. A distance `d` counts rows and columns of the source. The
@@ -70,24 +71,14 @@ class Distance(PerSynapse):
         given = [name for name in ("sigma", "radius") if getattr(self, name) is not None]
         require(bool(given), "", "needs sigma, of a Gaussian, or radius, of a disc, or both")
         check_numbers(self, "", given, "positive")
-        for name in given:
-            value = getattr(self, name)
-            require(1e-100 <= value <= 1e100, name, f"must be from 1e-100 to 1e+100, not {value}")  # it is squared
-        if self.maps is not None:
-            check_size(self.maps, "maps")
+        check_magnitudes(self, "", given)
         check_probability(self.probability, "probability")
         check_size(self.seed, "seed", least=0)
-
-    def fitted(self, source: Shape, target: Shape) -> Self:
-        """Return the same rule with the maps of the target."""
-        return replace(self, maps=target[-1]) if self.maps is None else self
 
     def target_shape(self, source: Shape) -> Shape:
         """Return the shape (height, width, maps) for a source of shape (height, width, channels)."""
         require(len(source) == 3, "", "needs a source with rows and columns; use dense or random here")
-        require(self.maps is not None, "maps", "is missing; give the number of maps")
-        assert self.maps is not None
-        return (*source[:2], self.maps)
+        return (*source[:2], self.given_maps())
 
     def check(self, source: Shape, target: Shape) -> None:
         """Refuse populations without rows and columns, and a wrong number of maps."""

@@ -1,13 +1,14 @@
 """Windows that slide over maps, without shared weights."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from netsim.seams import connectivities
 from netsim.specification.checks import check_size, require
+from netsim.specification.connectivity._mapped import Mapped
 from netsim.specification.connectivity._per_synapse import PerSynapse
 from netsim.specification.connectivity._protocol import Shape, Window
 from netsim.specification.connectivity._windows import positions, window_connections
@@ -15,7 +16,7 @@ from netsim.specification.connectivity._windows import positions, window_connect
 
 @connectivities.register("locally-connected")
 @dataclass(frozen=True)
-class LocallyConnected(PerSynapse):
+class LocallyConnected(Mapped, PerSynapse):
     """Each neuron receives from a square of every map of the source, as in a convolution, with its own weights.
 
     Parameters
@@ -41,25 +42,17 @@ class LocallyConnected(PerSynapse):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.maps is not None:
-            check_size(self.maps, "maps")
         check_size(self.kernel, "kernel")
         check_size(self.stride, "stride")
-
-    def fitted(self, source: Shape, target: Shape) -> Self:
-        """Return the same rule with the maps of the target."""
-        return replace(self, maps=target[-1]) if self.maps is None else self
 
     def target_shape(self, source: Shape) -> Shape:
         """Return the shape (height, width, maps) for a source of shape (height, width, channels)."""
         require(len(source) == 3, "", "needs a source with rows and columns; use dense or random here")
-        require(self.maps is not None, "maps", "is missing; give the number of maps")
-        assert self.maps is not None
         for side in source[:2]:
             large = f"{self.kernel} is larger than its input of {source[0]}x{source[1]}; choose a smaller one"
             require(self.kernel <= side, "kernel", large)
         rows, columns = (positions(side, self.kernel, self.stride, 0) for side in source[:2])
-        return (rows, columns, self.maps)
+        return (rows, columns, self.given_maps())
 
     def about(self, source: Shape, target: Shape) -> float:
         """Return the number of neurons times the size of the field."""
