@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -93,7 +94,7 @@ class Explorer:
     stimuli : Stimuli, optional
         The default is the test stimuli of the model's data set.
     name : str, optional
-        Name of the model in programs and commands.
+        Name of the model in programs and commands. The default is the name or the run folder of the model.
 
     Examples
     --------
@@ -111,7 +112,9 @@ class Explorer:
         self.stimuli = self.model.splits().test if stimuli is None else stimuli
         if not len(self.stimuli):
             raise DataError("stimuli: there are none to explore; give at least one stimulus")
-        self.name = name or (model if isinstance(model, str) else self.network.name)
+        run = self.model.run
+        given = str(model) if isinstance(model, str | Path) else self.network.name if run is None else str(run.path)
+        self.name = name or given
         outputs = self.network.output
         racing = range(outputs.size if outputs.size <= _RACING else 0)
         self._outputs = tuple(Recorded(outputs.name, neuron) for neuron in racing)

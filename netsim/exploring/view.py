@@ -231,7 +231,9 @@ class View:
             labels = np.full(len(batch.stimuli), UNLABELLED)
             make = study.batches(network, batch.weights, level, self.seed)
             made = make(SpikeStimuli(batch.stimuli, labels, None, encoder), 0)
-            parts = {part: getattr(batch, part) | getattr(made, part) for part in ("silenced", "thresholds", "delays")}
+            parts = {part: getattr(batch, part) | getattr(made, part) for part in ("thresholds", "delays")}
+            lost = {name: mask | batch.silenced.get(name, False) for name, mask in made.silenced.items()}
+            parts["silenced"] = batch.silenced | lost
             batch = replace(batch, stimuli=made.stimuli, weights=made.weights, **parts)
         if self.switched:
             batch = replace(batch, stimuli=self._switch(batch.stimuli))

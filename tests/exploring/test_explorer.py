@@ -85,6 +85,24 @@ def test_a_study_is_that_of_the_registry(looped: Explorer, study: str) -> None:
         np.testing.assert_array_equal(spikes[name], same[name])
 
 
+def test_lesions_of_several_studies_add_up(looped: Explorer) -> None:
+    batch = netsim.Batch(looped.stimuli.latencies(np.arange(1)), looped.model.weights)
+    levels = {"lesion-maps": 0.4, "lesion-neurons": 0.3}
+    alone = [
+        View(studies={name: level}).change(looped.network, batch).silenced["maps"] for name, level in levels.items()
+    ]
+    both = View(studies=levels).change(looped.network, batch).silenced["maps"]
+    assert (alone[0] != alone[1]).any()
+    np.testing.assert_array_equal(both, alone[0] | alone[1])
+
+
+def test_programs_name_the_file_of_a_path(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    netsim.write_network(netsim.load_preset("digits"), file)
+    assert f"netsim.present({str(file)!r}" in View().python(Explorer(file).name)
+    assert Explorer("digits").name == Explorer(netsim.load_model("digits")).name == "digits"
+
+
 def test_changes_are_counted(looped: Explorer) -> None:
     view = View(silenced={"loop": (1, 2)}, maps={"maps": (0,)}, studies={"weight-noise": 0.1}, threshold=1.1)
     header, (shown, other) = _read(looped, spikes_of(looped, view, view.unchanged).content)
