@@ -155,7 +155,7 @@ def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) 
     """
     axes = ("y", "x", "map") if len(shape) == 3 else ("map",)
     given = dict(columns)
-    if shape[-1] == 1 and "map" not in given and len(given) > 1:
+    if shape[-1] == 1 and "map" not in given and "y" in given:
         given["map"] = np.zeros_like(given["y"])
     placed = all(axis in given for axis in axes)
     if not placed and "neuron" not in given:

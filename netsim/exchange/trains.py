@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netsim.errors import DataError
 from netsim.specification import Shape
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ TRIAL_COLUMNS = {
 
 def chosen_layers(spikes: Spikes, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
     """Return latencies (ms) of the chosen layers by name, from first to last. By default all layers."""
-    from netsim.specification.checks import names_in
+    from netsim.specification.checks import names_in, require
 
     if layers is None:
         return dict(spikes)
-    layers = names_in(layers, "layers")
+    layers = names_in(layers, "populations")
+    require(bool(layers), "populations", "must name at least one population; leave them out to write all")
     for name in layers:
         spikes.network.position(name)
     return dict(spikes.only(layers))
@@ -85,5 +87,8 @@ def session_times(latencies: np.ndarray, bounds: np.ndarray, per_ms: float) -> n
 
 
 def to_json(record: Mapping[str, Any] | None) -> str:
-    """Return provenance as JSON text."""
-    return json.dumps(record or {}, indent=2)
+    """Return provenance as JSON text. Raise DataError for values that JSON does not support."""
+    try:
+        return json.dumps(record or {}, indent=2)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"record: is not JSON ({error}); use plain numbers, words, lists and dictionaries") from error

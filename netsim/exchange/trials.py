@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from netsim.errors import DataError, SpecificationError, nearest
+from netsim.errors import DataError, nearest
 from netsim.exchange.presentations import PICOSECOND, reading
-from netsim.specification.checks import finite, path_in
+from netsim.specification.checks import finite, path_in, require
 
 if TYPE_CHECKING:
     from netsim.spikes import Spikes
@@ -85,7 +86,7 @@ def cut_trials(
     if recorded is None:
         times = _times(events, "events") if not _is_neo(events) else _in_ms(events.times)
         tags = _labels_of_event(events, labels, "events") if _is_neo(events) else labels
-        recorded = _Recording([_times(train, "recording") for train in recording], times, tags)
+        recorded = _Recording(_trains(recording), times, tags)
     return _cut(recorded, window, "recording")
 
 
@@ -131,9 +132,10 @@ def read_recording(
 def _cut(recorded: _Recording, window: tuple[float, float], name: str) -> Spikes:
     from netsim.spikes import LayerSpikes, Spikes
 
+    pair = isinstance(window, Sequence | np.ndarray) and len(window) == 2 and all(map(finite, window))
+    require(pair, "window", f"must be two times in ms, such as (0.0, 200.0), not {window!r}")
     begin, end = window
-    if not (finite(begin) and finite(end) and end > begin):
-        raise SpecificationError("window", f"must end after it begins, not {begin:g} to {end:g} ms")
+    require(end > begin, "window", f"must end after it begins, not {begin:g} to {end:g} ms")
     if not len(recorded.events):
         raise DataError(f"{name}: has no event; give the times of at least one")
     if not len(recorded.trains):
@@ -164,6 +166,13 @@ def _numbered(labels: Any, count: int, name: str) -> tuple[np.ndarray | None, tu
         return given.astype(np.int64), ()
     classes, numbers = np.unique(given.astype(str), return_inverse=True)
     return numbers, tuple(map(str, classes))
+
+
+def _trains(recording: Any) -> list[np.ndarray]:
+    """Return the spike times of each unit. Refuse the times of a single unit, which would count as units."""
+    if not isinstance(recording, Iterable) or any(np.ndim(train) == 0 for train in recording):
+        raise DataError("recording: must have an array of times for each unit; put the times of one unit in a list")
+    return [_times(train, "recording") for train in recording]
 
 
 def _times(given: Any, name: str) -> np.ndarray:
@@ -243,18 +252,12 @@ def _read_neo(path: Path, event: str, label: str | None) -> _Recording:
 
 
 def _read_nwb(path: Path, event: str, label: str | None) -> _Recording:
-    try:
-        import pynwb
-    except ImportError:
-        raise DataError(f"{path}: needs the package pynwb; pip install pynwb") from None
+    if find_spec("pynwb") is None:
+        raise DataError(f"{path}: needs the package pynwb; pip install pynwb")
     from netsim.exchange.hdf5 import reading_hdf5
+    from netsim.exchange.spikes.nwb import open_units
 
-    with reading_hdf5(path, "NWB"), pynwb.NWBHDF5IO(path, mode="r") as stream:
-        file = stream.read()
-        if file.units is None or "spike_times" not in file.units.colnames:
-            raise DataError(f"{path}: has no units with spike times; choose a file of sorted spikes")
-        if file.trials is None:
-            raise DataError(f"{path}: has no trials, whose columns contain the events; choose a file with trials")
+    with reading_hdf5(path, "NWB"), open_units(path) as file:
         for column in (event, *([label] if label else [])):
             if column not in file.trials.colnames:
                 raise DataError(f"{path}: the trials have no column {column!r}{nearest(column, file.trials.colnames)}")

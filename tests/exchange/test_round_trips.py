@@ -95,6 +95,10 @@ def test_what_cannot_be_exported(to: str, name: str, simulation: Spikes) -> None
     _need(to)
     with pytest.raises(SpecificationError, match=r"'hiden'.*hidden"):
         export(simulation, name, to, populations=["hiden"])
+    with pytest.raises(SpecificationError, match="populations: must name at least one population"):
+        export(simulation, name, to, populations=[])
+    with pytest.raises(DataError, match="record: is not JSON"):
+        export(simulation, name, to, record={"seed": np.int64(3)})
     with pytest.raises(RunError, match=r"nosuch/.*cannot be written"):
         export(simulation, Path("nosuch") / name, to)
     with pytest.raises(DataError, match=f"the format {to} are named"):

@@ -40,6 +40,7 @@ def test_places_stand_for_the_number() -> None:
     times, labels, _ = _read("presentation,label,y,x,latency_ms\n0,7,1,2,3\n")
     assert times == [[np.inf] * 5 + [3.0]]
     assert labels == [7]
+    assert _read("presentation,neuron,x,latency_ms\n0,5,2,3\n")[0] == times  # a column alone is no place
     with_channels = "presentation,y,x,channel,latency_ms\n0,0,1,1,3\n"
     assert _read(with_channels, (1, 2, 2))[0] == [[np.inf, np.inf, np.inf, 3.0]]
 
@@ -167,3 +168,9 @@ def test_a_table_says_what_was_simulated(name: str, simulation: Spikes) -> None:
     assert columns["latency_ms"]["unit"] == "ms"
     assert all(each["description"] for each in columns.values())
     assert list(columns) == ["presentation", "label", "layer", "channel", "y", "x", "neuron", "latency_ms"]
+
+
+def test_a_table_without_a_record_does_not_keep_that_of_an_older_one(simulation: Spikes) -> None:
+    export(simulation, "spikes.csv", record={"seed": 1})
+    export(simulation, "spikes.csv")
+    assert [path.name for path in Path().iterdir()] == ["spikes.csv"]

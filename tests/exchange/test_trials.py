@@ -94,6 +94,11 @@ def test_neo_is_cut_like_arrays() -> None:
         ({"labels": [1]}, r"has labels of shape \(1,\) for 3 events"),
         ({"labels": [1.0, np.nan, 0.0]}, "recording: has events whose label is missing"),
         ({"labels": ["left", None, "left"]}, "recording: has events whose label is missing"),
+        ({"recording": np.array([3.0, 105.0])}, "recording: must have an array of times for each unit"),
+        ({"recording": 5}, "recording: must have an array of times for each unit"),
+        ({"window": ("0", "50")}, r"window: must be two times in ms, .*, not \('0', '50'\)"),
+        ({"window": (0.0, 50.0, 100.0)}, "window: must be two times in ms"),
+        ({"window": 50.0}, "window: must be two times in ms"),
         ({"window": (5.0, 5.0)}, "window: must end after it begins, not 5 to 5 ms"),
     ],
 )

@@ -38,6 +38,7 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
     table = table[table["layer"].notna()]
     if record is None or path.suffix == ".parquet":
         write_table(table, path, None if record is None else {"netsim": to_json(record)})
+        provenance(path).unlink(missing_ok=True)  # of the file that this one replaces
         return
 
     def both(folder: Path) -> list[Path]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -147,15 +148,22 @@ class _Recording(NamedTuple):
     trials: dict[str, np.ndarray]
 
 
-def _recording(path: Path) -> _Recording:
+@contextmanager
+def open_units(path: Path) -> Iterator[pynwb.NWBFile]:
+    """Open a file that has units with spike times, and trials."""
     import pynwb
 
     with pynwb.NWBHDF5IO(path, mode="r") as stream:
         file = stream.read()
         if file.units is None or "spike_times" not in file.units.colnames:
-            raise DataError(f"{path}: has no units with spike times; write them as units.spike_times")
+            raise DataError(f"{path}: has no units with spike times; choose a file with units.spike_times")
         if file.trials is None:
-            raise DataError(f"{path}: has no trials; their start and stop times define the presentations")
+            raise DataError(f"{path}: has no trials, which define the presentations; choose a file with trials")
+        yield file
+
+
+def _recording(path: Path) -> _Recording:
+    with open_units(path) as file:
         trials = {name: file.trials[name].data[:] for name in file.trials.colnames}
         units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
         index = file.units.spike_times_index
