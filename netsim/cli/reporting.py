@@ -38,7 +38,7 @@ def models(as_json: options.Json = False) -> None:
 def data(
     name: Annotated[str | None, Argument(metavar="NAME", help=f"{loading.dataset_notations()}.")] = None,
     fetch: Annotated[
-        bool, Option("--fetch", help="Download into the cache of the user, with a check by SHA-256.")
+        bool, Option("--fetch", help="Download into --data-dir or the cache of the user, with a check by SHA-256.")
     ] = False,
     data_dir: options.DataDir = None,
     as_json: options.Json = False,
@@ -48,7 +48,7 @@ def data(
         if name is None:
             raise SpecificationError("--fetch", "needs the name of a data set")
         with data_progress() as on_progress:
-            loading.fetch(name, on_progress=on_progress)
+            loading.fetch(name, data_dir and Path(data_dir) / name, on_progress=on_progress)
     places = {known: loading.where(known, data_dir) for known in ([name] if name else loading.listed_datasets())}
     if data_dir is not None and any(
         location.found for looked in places.values() for location in looked if location.origin == DATA_FOLDER

@@ -17,6 +17,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.files import check_expansion, open_regular, write_atomically
+from netsim.specification.checks import check_array
 
 MOST_DIMENSIONS = 4
 LARGEST_CONTENT = 4 * 2**30  # bytes of elements per file
@@ -77,6 +78,7 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
     >>> netsim.write_idx("labels.gz", np.arange(10, dtype=np.uint8))
     """
     path = Path(path)
+    check_array(array, f"{path}: the array")
     if array.dtype != np.uint8:
         raise DataError(f"{path}: needs an array of uint8, not {array.dtype}; scale it to 0..255 and convert it")
     if not 1 <= array.ndim <= MOST_DIMENSIONS:

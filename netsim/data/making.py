@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,11 @@ def make_dataset(
         raise RunError(f"{file}: exists already, and runs may refer to it; choose another file or remove it")
     if intensity_max is not None and not (finite(intensity_max) and intensity_max > 0):
         raise DataError(f"intensity_max: must be positive, not {intensity_max}")
-    codes = _Codes(None if classes is None else class_names(classes))
+    names = None if classes is None else class_names(classes)
+    if names is not None and len(set(names)) < len(names):
+        twice = next(word for word, count in Counter(names).items() if count > 1)
+        raise DataError(f"classes: {twice!r} is given twice; give each class a name of its own")
+    codes = _Codes(names)
     largest, latest, tally, columns = _Largest(encoder, intensity_max), _Latest(), Tally(), _Columns()
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=None if file is None else path.parent) as folder:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from netsim import Dense, IntensityEncoder, Network, Population, Projection, write_network
+from netsim.data import loading
 from netsim.measuring import comparison
 from netsim.measuring.metrics import wilson_interval
 
@@ -115,6 +116,16 @@ def test_data(netsim: Netsim, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     done = netsim("data", "mnist", "--data-dir", tmp_path)
     assert done.code == 1
     assert "--fetch" in done.err
+
+
+def test_data_are_fetched_into_the_given_folder(
+    netsim: Netsim, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fetched = []
+    monkeypatch.setattr(loading, "fetch", lambda name, folder, on_progress: fetched.append((name, folder)))
+    netsim("data", "mnist", "--fetch", "--data-dir", tmp_path)
+    netsim("data", "mnist", "--fetch")
+    assert fetched == [("mnist", tmp_path / "mnist"), ("mnist", None)]
 
 
 def test_train_evaluate_simulate_compare(netsim: Netsim, no_leftovers: Callable[[Path], None]) -> None:

@@ -146,6 +146,7 @@ def test_folders_pipes_and_missing_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "message"),
     [
+        ([1, 2], "the array must be a numpy array, not list"),
         (np.zeros(3), "needs an array of uint8, not float64"),
         (np.zeros((), np.uint8), "1 to 4 dimensions, not 0"),
         (np.zeros((1, 1, 1, 1, 1), np.uint8), "1 to 4 dimensions, not 5"),

@@ -130,6 +130,8 @@ def test_arrays_that_are_changed_afterwards_do_not_change_the_data_set(test: Any
 def test_words_are_those_of_the_training() -> None:
     made = make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:2], ["spam", "ham"]))
     assert made.test_labels.tolist() == [2, 1]
+    with pytest.raises(DataError, match="classes: 'ham' is given twice; give each class a name of its own"):
+        make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["ham"]), classes=("ham", "ham", "spam", "eggs"))
     made = make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["ham"]), classes=("spam", "ham", "eggs"))
     assert made.test_labels.tolist() == [1]
     with pytest.raises(DataError, match="test: 'hamm' is not a class; did you mean 'ham'"):
