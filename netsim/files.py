@@ -70,11 +70,15 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
         temporary = None
         _sync_names(path.parent)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(f"{path}: cannot be written ({reason}); choose another folder, or free some space") from error
+        raise _unwritten(f"{path}: cannot be written", error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _unwritten(what: str, error: OSError) -> RunError:
+    """Return the error for a file or folder that cannot be written."""
+    return RunError(f"{what} ({error.strerror or error}); choose another folder, or free some space")
 
 
 def _link(path: Path, name: Path) -> None:
@@ -107,8 +111,7 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
     except OSError as error:
         if older.exists() and not path.exists():
             os.replace(older, path)
-        reason = error.strerror or str(error)
-        raise RunError(f"{path}: cannot be written ({reason}); choose another folder, or free some space") from error
+        raise _unwritten(f"{path}: cannot be written", error) from error
     finally:
         for folder in (temporary, older):
             shutil.rmtree(folder, ignore_errors=True)
@@ -130,11 +133,8 @@ def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list
     except RunError as error:
         raise RunError(str(error).replace(str(hidden), str(folder))) from error
     except OSError as error:
-        reason = error.strerror or str(error)
         where = folder.absolute()  # the user may have named a file
-        raise RunError(
-            f"{where}: cannot be written to ({reason}); choose another folder, or free some space"
-        ) from error
+        raise _unwritten(f"{where}: cannot be written to", error) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return [path for _, path in written]
