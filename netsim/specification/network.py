@@ -418,11 +418,11 @@ class Network:
 
     def _check_sign(self, projection: Projection) -> None:
         of_neurons, source = self.signs(projection.source), projection.source
-        where = f"{self.key_of(projection)}.sign" if of_neurons is None else f"populations.{source}.inhibitory"
+        where = f"{self.key_of(projection)}.sign" if of_neurons is None else f"{self._where(source)}.inhibitory"
         signed = of_neurons is not None or projection.sign != "any"
         remedy = "has no meaning for binary weights, which are nothing but signs; remove it"
         require(not self.weighting.is_binary or not signed, where, remedy)
-        twice = f"is given twice: the neurons of {source} have signs (populations.{source}.inhibitory); remove one"
+        twice = f"is given twice: the neurons of {source} have signs ({self._where(source)}.inhibitory); remove one"
         once = of_neurons is None or projection.sign == "any"
         require(once, f"{self.key_of(projection)}.sign", twice)
 
@@ -744,8 +744,12 @@ def expand_layers(
             require(neurons is not None, f"{where}.winners", "has no meaning for relays; remove it")
             check_winners(layer.winners, shape, where)
         given = {f.name: getattr(layer, f.name) for f in fields(layer)} | {"neurons": neurons}
-        populations.append(Population(shape=shape, **{key: given[key] for key in _shared(Population)}))
-        projections.append(Projection(source=source, target=name, **{key: given[key] for key in _shared(Projection)}))
+        try:
+            populations.append(Population(shape=shape, **{key: given[key] for key in _shared(Population)}))
+            projection = Projection(source=source, target=name, **{key: given[key] for key in _shared(Projection)})
+        except SpecificationError as error:  # its field begins with the population or the projection
+            raise SpecificationError(".".join([where, *error.field.split(".")[2:]]), error.message) from error
+        projections.append(projection)
         source, source_shape = name, shape
     return tuple(populations), tuple(projections)
 

@@ -158,9 +158,9 @@ def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ([{"inhibitory": 1.5}, {}], "populations.layer0.inhibitory: must be in [0, 1], not 1.5"),
-        ([{"inhibitory": 0.01}, {}], "populations.layer0.inhibitory: 0.01 of 8 neurons is none of them; say 0 or 1"),
-        ([{"inhibitory": 0.99}, {}], "populations.layer0.inhibitory: 0.99 of 8 neurons is all of them; say 0 or 1"),
+        ([{"inhibitory": 1.5}, {}], "layers.layer0.inhibitory: must be in [0, 1], not 1.5"),
+        ([{"inhibitory": 0.01}, {}], "layers.layer0.inhibitory: 0.01 of 8 neurons is none of them; say 0 or 1"),
+        ([{"inhibitory": 0.99}, {}], "layers.layer0.inhibitory: 0.99 of 8 neurons is all of them; say 0 or 1"),
         (
             [{"inhibitory": 0.5}, {"sign": "excitatory"}],
             "layers.layer1.sign: is given twice: the neurons of layer0",
@@ -191,9 +191,9 @@ def test_what_cannot_be_is_refused_in_one_line(changes: list[dict[str, Any]], me
 
 
 def test_signs_mean_nothing_to_relays_and_binary_weights() -> None:
-    with pytest.raises(SpecificationError, match=r"populations.layer1.inhibitory: has no meaning for relays"):
+    with pytest.raises(SpecificationError, match=r"layers.layer1.inhibitory: has no meaning for relays"):
         chain(MAPS, {"connectivity": Pooling(2), "inhibitory": 0.5}, {"connectivity": Dense(3)})
-    with pytest.raises(SpecificationError, match=r"populations.layer0.inhibitory: has no meaning for binary weights"):
+    with pytest.raises(SpecificationError, match=r"layers.layer0.inhibitory: has no meaning for binary weights"):
         chain(MAPS, {"connectivity": Dense(3)}, weighting=Weighting("binary"))
     with pytest.raises(SpecificationError, match=r"layers.layer1.delay.per: must be axon where there are no weig"):
         chain(MAPS, {"connectivity": Pooling(2), "delay": Delays("synapse")}, {"connectivity": Dense(3)})
