@@ -30,6 +30,7 @@ from netsim.models.synapses import connect, pooling_synapses, set_lags, shared_k
 from netsim.models.windows import Windows
 from netsim.specification import STIMULUS, Connections, Population, Projection, grid
 from netsim.specification import Network as Specification
+from netsim.specification.checks import check_size
 from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
 
@@ -280,6 +281,7 @@ def build_network(
     ['hidden', 'output', 'stimulus']
     """
     dt = specification.check_dt(dt)
+    check_size(copies, "copies")
     for population in specification.integrating:
         _check_decay(population, dt)
     clock = Clock(dt * ms, name="netsim_clock")

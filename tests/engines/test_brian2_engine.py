@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from netsim.engines import Batch, Latencies, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.errors import DataError, SpecificationError
+from netsim.models import build_network
 from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -412,5 +413,7 @@ def test_what_cannot_be_built_is_refused(small: Network) -> None:
         Brian2Engine(small, 1.0, target="fortran")  # type: ignore[arg-type]
     with pytest.raises(SpecificationError, match="hidden:6"):
         Brian2Engine(small, 1.0, record=[Recorded("hidden", 6)])
-    with pytest.raises(SpecificationError, match="copies"):
-        Brian2Engine(small, 1.0, copies=0)
+    for copies in (0, 2.5):
+        for make in (Brian2Engine, build_network):
+            with pytest.raises(SpecificationError, match=f"copies: must be an integer >= 1, not {copies}"):
+                make(small, dt=1.0, copies=copies)  # type: ignore[operator]

@@ -379,5 +379,5 @@ def test_delays_of_a_specification_are_refused() -> None:
     network = _network()
     first, *others = network.projections
     delayed = dataclasses.replace(network, projections=(dataclasses.replace(first, delay=Delays(mean=2.0)), *others))
-    with pytest.raises(SpecificationError, match=r"^projections.hidden.delays: a custom Brian2 network"):
+    with pytest.raises(SpecificationError, match=r"^layers.hidden.delay: a custom Brian2 network"):
         Own().engine(network=delayed)

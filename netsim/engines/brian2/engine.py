@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from netsim.engines import Batch, Potential, Recorded
 from netsim.engines.brian2.conversation import ClockDriven, quiet_brian2
 from netsim.engines.protocol import check_record
-from netsim.errors import SpecificationError
 from netsim.models.network import NetworkModel, Target, build_network, code_object_class
 from netsim.specification import Network
+from netsim.specification.checks import check_size
 
 # Simultaneous presentations share the overhead of each step, but need synapses for all copies
 SYNAPSES_SIDE_BY_SIDE = 4_000_000
@@ -46,8 +46,7 @@ class Brian2Engine(ClockDriven):
         check_record(network, record)
         if copies is None:
             copies = max(1, min(network.training.batch, SYNAPSES_SIDE_BY_SIDE // network.synapses))
-        if copies < 1:
-            raise SpecificationError("copies", f"must be at least 1, not {copies}")
+        check_size(copies, "copies")
         with quiet_brian2():
             code_object_class(target)
         self.network = network

@@ -149,7 +149,7 @@ class OwnNetwork:
     ) -> None:
         for projection in specification.delayed:
             message = "a custom Brian2 network defines its delays; leave them out of the specification"
-            raise SpecificationError(f"projections.{projection.name}.delays", message)
+            raise SpecificationError(f"{specification.key_of(projection)}.delay", message)
         self.specification = specification
         self.network = network
         self.namespace = namespace
