@@ -53,6 +53,11 @@ def for_loops(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return found if found.flags.writeable else found.copy()
 
 
+def flat(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return values in C order, shape (presentations, neurons)."""
+    return for_loops(values, dtype).reshape(len(values), -1)
+
+
 def contiguous(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return values of all presentations in C order, in the shape of a window (see `Window`)."""
     return np.ascontiguousarray(values, dtype).reshape(len(values), *shape)

@@ -10,18 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.learning.fields import for_loops
+from netsim.learning.fields import flat, for_loops
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.flows import by_current
+from netsim.numerics.flows import DOUBLE, by_current
 from netsim.specification import Connections, Projection, Rates
 
 _LARGEST_EXPONENT = 600.0
 """Largest exponent of a factor; larger exponents overflow, and each pair of spikes is computed on its own."""
 _APART = 1e-3
 """Relative difference of rates below which the two products nearly cancel."""
-
-DOUBLE = np.dtype(np.float64)
 
 
 class _Factors(NamedTuple):
@@ -52,7 +50,7 @@ def step_flow(
     and rates have one unit. Arithmetic has double precision.
     """
     dtype, downward = source.dtype, projection.asks_for_displacement
-    times, limits, signals = _flat(source), _flat(limit), _flat(signal)
+    times, limits, signals = flat(source, DOUBLE), flat(limit, DOUBLE), flat(signal, DOUBLE)
     weights = for_loops(kernel, DOUBLE)
     displacement = np.zeros(times.shape if downward else (0, 0))
     of_bias = (signals * rates.constant(limits)).reshape(-1, signal.shape[-1]).sum(axis=0)
@@ -90,7 +88,7 @@ def slope_of_flow(
 
     Without `connections` the projection is dense.
     """
-    times, limits, weights = _flat(source), _flat(at), for_loops(kernel, DOUBLE)
+    times, limits, weights = flat(source, DOUBLE), flat(at, DOUBLE), for_loops(kernel, DOUBLE)
     slopes = np.zeros(limits.shape)
     factors = _factors(rates, times, limits) if connections is None else None
     if factors is not None:
@@ -100,11 +98,6 @@ def slope_of_flow(
         late = np.empty(0) if delays is None else for_loops(delays, DOUBLE).ravel()
         _slope_listed(listed, rates.leak, rates.decay, times, limits, weights.ravel(), late, slopes)
     return slopes.reshape(at.shape)
-
-
-def _flat(values: np.ndarray) -> np.ndarray:
-    """Return values in C order, shape (presentations, neurons)."""
-    return for_loops(values, DOUBLE).reshape(len(values), -1)
 
 
 def _all_to_all(inputs: int, neurons: int) -> Connections:

@@ -7,7 +7,7 @@ The gradient is its negative.
 
 import numpy as np
 
-from netsim.learning.fields import breakpoints, for_loops, handing_down
+from netsim.learning.fields import breakpoints, flat, for_loops, handing_down
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints, Slopes
@@ -31,9 +31,9 @@ def step_sparse(
     """
     dtype, double, downward = source.dtype, np.dtype(float), projection.asks_for_displacement
     psp, slopes = breakpoints(projection.psp, double), handing_down(projection.psp, causal, double)
-    times, signals = _flat(source, dtype), _flat(signal, dtype)
+    times, signals = flat(source, dtype), flat(signal, dtype)
     every = limit if np.shape(limit) == signal.shape else np.broadcast_to(limit, signal.shape)
-    limits, weights = _flat(every, dtype), for_loops(kernel, dtype).ravel()
+    limits, weights = flat(every, dtype), for_loops(kernel, dtype).ravel()
     late = _delays(delays, dtype)
     gradient = np.zeros_like(weights if projection.plastic else weights[:0])
     of_delays = np.zeros_like(late if projection.learns_delays else late[:0])
@@ -57,9 +57,9 @@ def current_before(
 ) -> np.ndarray:
     """Return the synaptic current of neurons just before given times (ms), shape (presentations, *target)."""
     dtype, psp = source.dtype, breakpoints(projection.psp, np.dtype(float))
-    limits, weights = _flat(times, dtype), for_loops(kernel, dtype).ravel()
+    limits, weights = flat(times, dtype), for_loops(kernel, dtype).ravel()
     current = np.zeros_like(limits)
-    _current(connections, psp, _flat(source, dtype), limits, weights, _delays(delays, dtype), current)
+    _current(connections, psp, flat(source, dtype), limits, weights, _delays(delays, dtype), current)
     return current.reshape(times.shape)
 
 
@@ -71,15 +71,10 @@ def earliest_sparse(
     Values and `relayed`, the latencies of the relays, have the shape (presentations, *target). The latencies of the
     source and the result have the shape (presentations, *source).
     """
-    times = _flat(source, source.dtype)
+    times = flat(source, source.dtype)
     handed = np.zeros(times.shape, values.dtype)
-    _hand_to_earliest(connections, _flat(values, values.dtype), times, _flat(relayed, relayed.dtype), handed)
+    _hand_to_earliest(connections, flat(values, values.dtype), times, flat(relayed, relayed.dtype), handed)
     return handed.reshape(source.shape)
-
-
-def _flat(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return values in C order, shape (presentations, neurons)."""
-    return for_loops(values, dtype).reshape(len(values), -1)
 
 
 def _delays(delays: np.ndarray | None, dtype: np.dtype) -> np.ndarray:

@@ -12,6 +12,9 @@ from netsim.numerics.compilation import compiled, compiled_with
 
 _inlined = compiled_with(forceinline=True)
 
+DOUBLE = np.dtype(np.float64)
+"""Type of the arithmetic of leaky potentials, in engines and in learning."""
+
 _MOST_TURNS = 100
 """Iterations of Newton's method; a bracket that is halved in each has no more numbers between its ends."""
 _THIRD = 1e-5

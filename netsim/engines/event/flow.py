@@ -25,7 +25,7 @@ from netsim.engines.event.sweep import (
 )
 from netsim.engines.event.windows import FirstSpikes, biases, convert, in_type
 from netsim.numerics.compilation import compiled_in_place, compiled_with
-from netsim.numerics.flows import by_constant, crossing, crossing_before, interval, potential_after
+from netsim.numerics.flows import DOUBLE, by_constant, crossing, crossing_before, interval, potential_after
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.vectors import (
     broadcast,
@@ -41,7 +41,6 @@ from netsim.numerics.vectors import (
 from netsim.specification import Network, Population, Rates, Window
 from netsim.weights.layout import Weights, kernel_name
 
-DOUBLE = np.dtype(np.float64)
 _PIECE = 0.5
 """Longest step in the shorter of the two time constants. Short steps have better bounds."""
 _PIECES = 16

@@ -17,11 +17,9 @@ from netsim.engines.event.flow import rates_of, thresholds_of
 from netsim.engines.event.sparse import Synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
 from netsim.numerics.compilation import compiled, compiled_in_place
-from netsim.numerics.flows import by_constant, by_current, crossing, potential_after
+from netsim.numerics.flows import DOUBLE, by_constant, by_current, crossing, potential_after
 from netsim.numerics.order import in_order_of_time
 from netsim.specification import Population
-
-DOUBLE = np.dtype(np.float64)
 
 
 class FlowComponentStage(ComponentStage):
