@@ -201,17 +201,15 @@ def class_numbers(words: Sequence[str], classes: Sequence[str], what: str) -> np
     return np.array([numbers[word] for word in words], dtype=np.int64)
 
 
-def split_validation(
-    n_train: int, count: int, seed: int = VALIDATION_SEED, samples: str = "images"
-) -> tuple[np.ndarray, np.ndarray]:
+def split_validation(n_train: int, count: int, samples: str = "images") -> tuple[np.ndarray, np.ndarray]:
     """Return ascending indices of the training samples and of the `count` validation samples.
 
-    The seed is independent of the training seed, so that runs with different seeds share their validation samples.
+    The seed is fixed and not the training seed, so that runs with different seeds share their validation samples.
     """
     if not 0 <= count < n_train:
         remedy = f"choose at most {n_train - 1}"
         raise DataError(f"training.validation: cannot set aside {count} of {n_train} training {samples}; {remedy}")
-    order = np.random.default_rng(seed).permutation(n_train)
+    order = np.random.default_rng(VALIDATION_SEED).permutation(n_train)
     return np.sort(order[count:]), np.sort(order[:count])
 
 
