@@ -20,11 +20,13 @@ def one_line(text: str) -> str:
 
 
 def nearest(word: object, known: Iterable[str], before: str = "", after: str = "") -> str:
-    """Return the hint ``; did you mean 'x'?``, or a list of known names (of many, the first).
+    """Return the hint ``; did you mean 'x'?``, or a list of known names (of many, the first). Empty without names.
 
     `before` and `after` complete the name to the full path of a key. For ``learning_rate``, ``rate`` is nearest.
     """
     names = {name.lower(): name for name in known}
+    if not names:
+        return ""
     shown = [*names.values()][:_MOST] + ["..."] * (len(names) > _MOST)
     word = str(word).lower()
     last = word.rpartition("_")[2]

@@ -258,6 +258,7 @@ class EventView:
     """
 
     def __init__(self, stimuli: Stimuli, transform: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
+        check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
         height, width, channels = stimuli.encoder.shape
         self.stimuli = stimuli
         self.transform = transform
@@ -309,6 +310,7 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
     >>> netsim.event_stimuli(recordings, encoder, test.classes)
     Stimuli(40 of shape (8, 8, 1), 10 classes, EventEncoder)
     """
+    check_kind(encoder, Encoder, "encoder", "such as EventEncoder((34, 34, 2), t_max=105.0)")
     if encoder.samples != EventEncoder.samples:
         encoder = EventEncoder(encoder.shape, encoder.t_max, constant=encoder.constant)
     events = event_encoder(encoder, "recordings")

@@ -20,7 +20,7 @@ from netsim.files import Digest, file_sha256, read_text, write_text
 from netsim.registry import Registry
 from netsim.seams import connectivities, encoders, feedbacks, psps, scopes
 from netsim.specification import PSP, Encoder, Layer, Network, Neurons, Population, Projection
-from netsim.specification.checks import check_choice
+from netsim.specification.checks import check_choice, check_kind
 from netsim.specification.network import check_psp, expand_layers
 from netsim.specification.populations import key_of_ends
 
@@ -60,6 +60,7 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     >>> netsim.network_from_dict(table).name
     'mine'
     """
+    check_kind(table, dict, "network", "as netsim.network_to_dict returns it")
     table = dict(table)
     listed = _tables(table, "layers")
     if any(_FORMER_RULE in layer for layer in listed):
@@ -380,7 +381,7 @@ def _projection(table: dict[str, Any], position: int) -> Projection:
         raise SpecificationError(f"{where}.connectivity", 'must be a table such as { rule = "dense" }')
     rule, inner = dict(rule), f"{where}.connectivity"
     make = _chosen(connectivities, rule, "rule", inner)
-    _check_keys(make.args[0], rule, inner)
+    _check_keys(make.args[0], rule, inner, ["rule"])
     return _build(Projection, table | {"connectivity": make()} | _psp(table, where) | _feedback(table, where), where)
 
 
@@ -407,7 +408,7 @@ def _optional(
         raise SpecificationError(inner, f"must be a table such as {{ {example} }}, not {chosen!r}")
     chosen = dict(chosen)
     make = _chosen(registry, chosen, named_by, inner)
-    _check_keys(make.args[0], chosen, inner)
+    _check_keys(make.args[0], chosen, inner, [named_by])
     return {key: make()}
 
 

@@ -103,6 +103,21 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         SpecificationError,
         "psp: must be a PSP, for example",
     ),
+    "a file for a table": (
+        lambda: loose.network_from_dict("mine.toml"),
+        SpecificationError,
+        "network: must be a dict, as netsim.network_to_dict returns it, not str",
+    ),
+    "latencies as a view of events": (
+        lambda: loose.EventView(TIMES),
+        SpecificationError,
+        r"stimuli: must be a Stimuli, such as model.splits\(\).test, not ndarray",
+    ),
+    "a word for an encoder of events": (
+        lambda: loose.event_stimuli([], "events"),
+        SpecificationError,
+        "encoder: must be an Encoder, such as EventEncoder",
+    ),
     "a number for a connectivity": (
         lambda: loose.Layer("o", 3),
         SpecificationError,

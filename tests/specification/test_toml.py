@@ -84,6 +84,10 @@ def test_projections_beside_layers_are_part_of_the_network() -> None:
         ),
         (("threshold = 2.0", "threshold = -2.0"), "layers.hidden.neurons.threshold: must be positive"),
         (("threshold = 2.0", "threshold = nan"), "layers.hidden.neurons.threshold: must be positive"),
+        (
+            ("size = 200", "size = 200\npsp = { rise = 8.0 }"),
+            "layers.hidden.psp.rise: is not a key here; known are shape",
+        ),
         (("shape = [8, 8, 1]", "shape = [8, 8]"), "encoder.shape: needs three positive integers"),
         (("shape = [8, 8, 1]", "shape = 8"), "encoder.shape: must be a list"),
         (("t_max = 16.0", "t_max = -16.0"), "encoder.t_max: must be a positive time"),
