@@ -1,12 +1,13 @@
 """Rules onto maps, whose number does not follow from the source."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Self
 
 from netsim.specification.checks import check_size, require
 from netsim.specification.connectivity._protocol import Connectivity, Shape
 
 
+@dataclass(frozen=True)
 class Mapped(Connectivity):
     """A rule with the parameter `maps`, the number of maps of the target. None stands for the number of the target."""
 

@@ -36,7 +36,6 @@ class Convolution(Mapped):
     """
 
     phrase: ClassVar[str] = "convolution with shared weights"
-    maps: int | None
     kernel: int
     stride: int = 1
     padding: int = 0

@@ -36,7 +36,6 @@ class LocallyConnected(Mapped, PerSynapse):
     """
 
     phrase: ClassVar[str] = "locally connected, weights not shared"
-    maps: int | None
     kernel: int
     stride: int = 1
 
