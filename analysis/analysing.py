@@ -13,7 +13,7 @@ from netsim.engines import Engine
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import analyses
-from netsim.specification.checks import check_kind, names_in, whole
+from netsim.specification.checks import check_kind, limit_in, names_in, whole
 from netsim.spikes import Progress, Spikes, no_progress
 from netsim.spikes.presenting import present
 from netsim.spikes.spikes import refuse_for_spikes
@@ -115,7 +115,7 @@ def analyse(
     if stimuli is not None:
         check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
     populations = None if populations is None else names_in(populations, "populations")
-    limit = None if limit is None else whole(limit, "limit")
+    limit, seed = limit_in(limit), whole(seed, "seed", least=0)
     given: dict[str, Any] = entry.checked(settings)
     if entry.needs_other and against is None:
         raise DataError(f"{name}: compares two subjects; give the second one (against)")

@@ -500,14 +500,30 @@ def plot(
     >>> drawn = netsim.plot("digits", "raster", presentation=3)
     >>> netsim.analysis.save_figure(drawn.figure, "raster.svg")
     """
+    from netsim.specification.checks import whole
+
     known = {each.name for each in fields(Choice)} - {"index"}
     for choice in choices:
         if choice not in known:
             raise SpecificationError(f"plot: {choice}", f"is not known{nearest(choice, known)}")
-    figures.require(name)
+    presentation = whole(presentation, "presentation", least=0)
+    for choice, least in {"limit": 1, "count": 1, "channel": 0}.items():
+        if choices.get(choice) is not None:
+            choices[choice] = whole(choices[choice], choice, least)
+    _refuse_idle(figures.require(name), {"presentation": presentation, **choices})
     choices["width"] = inches(choices.get("width", 0.0))
     with _source_of(subject, stimuli, workers, progress) as source:
         return draw_figure(name, source, Choice(index=presentation, **choices))
+
+
+def _refuse_idle(entry: Plot, given: Mapping[str, Any]) -> None:
+    """Refuse choices that have no effect on a figure."""
+    named = {"index": "presentation", "neuron": "neurons"}
+    idle = {"presentation", "layer", "channel", "neurons", "count"} - {named.get(each, each) for each in entry.choices}
+    idle |= {"limit"} if entry.presentations in (0, 1) else set()
+    for choice in sorted(idle & set(given)):
+        if given[choice]:  # a zero is the default of a number
+            raise SpecificationError(f"plot: {choice}", f"has no effect on the figure {entry.name}; leave it out")
 
 
 def draw_figure(name: str, source: Source, choice: Choice) -> Drawn:

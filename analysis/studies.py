@@ -24,7 +24,7 @@ from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import wilson_interval
 from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import studies
-from netsim.specification.checks import check_kind
+from netsim.specification.checks import check_kind, limit_in
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import Distribution, serial
 from netsim.spikes.workers import Workers, distribution_of
@@ -114,7 +114,7 @@ def study(
         If `model` or `stimuli` have the wrong type, the study does not exist, a level or seed is out of bounds, or a
         layer does not exist or does not suit the study.
     DataError
-        If there are no stimuli.
+        If there are no stimuli, or a stimulus has no label.
     RunError
         If the model was trained with an engine object.
 
@@ -125,7 +125,7 @@ def study(
     >>> table["condition"].tolist()
     ['undisturbed', 'disturbed']
     """
-    chosen = []
+    chosen, limit = [], limit_in(limit)
     for member, label, group in members_of_subjects(model):
         opened = open_model(member)
         if engine is None:

@@ -170,11 +170,8 @@ def ablation_importance(
     """
     import pandas as pd
 
-    from netsim.data.stimuli import UNLABELLED
-
     network = model.network
-    if (stimuli.labels == UNLABELLED).any():
-        raise DataError("stimuli: have no labels, so that no decision is right or wrong; give stimuli with labels")
+    stimuli.check_labels(network.outputs)
     if units < 1:
         raise SpecificationError("importance: setting units", f"must be at least 1, not {units}")
     if sample < 1:

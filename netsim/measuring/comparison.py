@@ -16,7 +16,7 @@ from netsim.measuring.metrics import decide
 from netsim.reprs import short_repr
 from netsim.runs.model import Model, Subject, open_model
 from netsim.specification import STIMULUS
-from netsim.specification.checks import check_kind
+from netsim.specification.checks import check_kind, limit_in, require
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import OnPresented, Presented, as_they_are, present_parts
 from netsim.weights.layout import Weights
@@ -135,10 +135,12 @@ def compare(
     >>> netsim.compare("digits", limit=5).agrees
     True
     """
-    model = open_model(model)
+    model, limit = open_model(model), limit_in(limit)
     if engines is None:
         step = model.network.training.dt or 1.0
         engines = make_engine("event", model.network, step), make_engine("brian2", model.network, step)
+    pair = isinstance(engines, tuple | list) and len(engines) == 2
+    require(pair, "engines", f"must be a pair of engines, such as (first, second), not {engines!r}")
     first, second = engines
     if not first.dt == second.dt > 0:
         grids = f"are {first.dt:g} and {second.dt:g} ms; engines are compared in steps of a common time grid"

@@ -30,7 +30,7 @@ from netsim.reprs import WIDTH, brief, html_table, limited
 from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import read_outs as known_read_outs
 from netsim.specification import Network
-from netsim.specification.checks import check_kind, names_in, whole
+from netsim.specification.checks import check_kind, limit_in, names_in
 from netsim.specification.grid import population_times
 from netsim.spikes import Progress, Spikes, no_progress
 from netsim.spikes.batches import Presented, as_they_are, present_parts
@@ -206,15 +206,15 @@ def evaluate(
     >>> result.presentations, list(result.read_outs)
     (20, ['strict', 'potential'])
     """
-    read_outs = names_in(read_outs, "read_outs")
+    read_outs, limit = names_in(read_outs, "read_outs"), limit_in(limit)
     if isinstance(model, Spikes):
         refuse_for_spikes(stimuli=stimuli, engine=engine, workers=workers)
-        return _evaluate_spikes(model if limit is None else model.head(whole(limit, "limit")), read_outs)
+        return _evaluate_spikes(model if limit is None else model.head(limit), read_outs)
     model = open_model(model)
     if stimuli is None:
         stimuli = model.splits().test
     check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
-    stimuli = stimuli if limit is None else stimuli.first(whole(limit, "limit"))
+    stimuli = stimuli.first(limit)
     if not len(stimuli):
         raise DataError("stimuli: there are none to evaluate; give at least one")
     stimuli.check_labels(model.network.outputs)

@@ -17,6 +17,7 @@ from netsim.runs.folder import describe_run
 from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import engines
 from netsim.specification import Network
+from netsim.specification.checks import limit_in
 from netsim.spikes import Progress, no_progress
 
 
@@ -85,7 +86,7 @@ def report(
     >>> report.evaluation.presentations
     20
     """
-    path, opened = Path(path), open_model(model, seed)
+    path, opened, limit = Path(path), open_model(model, seed), limit_in(limit)
     if path.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"{path}", "must end in .html")
     measured = network or with_engine_of_reports(opened)

@@ -212,6 +212,11 @@ def whole(value: int, where: str, least: int = 1) -> int:
     return int(number)
 
 
+def limit_in(limit: int | None) -> int | None:
+    """Return a number of stimuli to present, or None for all. Refuse values below 1."""
+    return None if limit is None else whole(limit, "limit")
+
+
 def check_array(values: Any, what: str, kinds: str = "iuf") -> None:
     """Raise a DataError unless the values are an unmasked array of numbers whose dtype is one of `kinds`."""
     if not isinstance(values, np.ndarray):

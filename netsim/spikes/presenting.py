@@ -15,7 +15,7 @@ from netsim.engines import Engine, Potential, Recorded
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Subject, open_model
 from netsim.seams import studies
-from netsim.specification.checks import check_kind, finite, names_in, require, whole
+from netsim.specification.checks import check_kind, finite, limit_in, names_in, require, whole
 from netsim.spikes.batches import BATCH, Presented, as_they_are, present_parts
 from netsim.spikes.columns import LayerSpikes, joined
 from netsim.spikes.spikes import Conditions, Progress, Spikes, no_progress
@@ -146,8 +146,9 @@ Spikes.of = classmethod(_of)  # type: ignore[attr-defined]
 
 def _chosen(index: Sequence[int] | None, limit: int | None, count: int) -> np.ndarray:
     """Return the indices of the stimuli to present, from 0 to `count` - 1."""
+    limit = limit_in(limit)
     if index is None:
-        return np.arange(count if limit is None else min(whole(limit, "limit"), count))
+        return np.arange(count if limit is None else min(limit, count))
     if limit is not None:
         raise SpecificationError("limit", "cannot be combined with index; leave one out")
     need = "index: must be a sequence of integers, such as np.flatnonzero(mask)"

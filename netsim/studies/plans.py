@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
 from netsim.seams import studies
 from netsim.specification import Network
@@ -93,9 +92,11 @@ def make_plan(
     if levels is None:
         window = network.encoder.t_max if chosen.in_windows else 1.0
         levels = [level * window for level in chosen.levels]
-    elif not len(levels):
-        raise SpecificationError("levels", "are empty; give at least one level, or leave levels out")
-    levels = [plain_number(level) for level in levels]
+    else:
+        iterable = isinstance(levels, Iterable)
+        require(iterable, "levels", f"must be a sequence of levels, such as [0.1, 0.5], not {levels!r}")
+        levels = [plain_number(level) for level in levels]
+        require(len(levels) > 0, "levels", "are empty; give at least one level, or leave levels out")
     for level in levels:
         chosen.check_level(network, level)
     require(isinstance(seeds, Iterable), "seeds", f"must be a sequence of seeds, such as range(5), not {seeds!r}")

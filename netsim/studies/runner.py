@@ -52,7 +52,14 @@ class StudyRunner:
         return self.model.network
 
     def run(self) -> list[Row]:
-        """Return the rows for `netsim.analysis.study_table`. The first row is undisturbed."""
+        """Return the rows for `netsim.analysis.study_table`. The first row is undisturbed.
+
+        Raises
+        ------
+        DataError
+            If a stimulus has no label.
+        """
+        self.stimuli.check_labels(self.network.outputs)
         study: Study = studies[self.plan.study]
         if study.of_simulation:
             return cast(list[Row], study.does(self))

@@ -34,7 +34,7 @@ from netsim.runs.pretraining import Pretrained, load_pretrained
 from netsim.runs.resuming import extend, resumable
 from netsim.seams import optimizers
 from netsim.specification import Network
-from netsim.specification.checks import check_function, check_kind, path_in, require, whole
+from netsim.specification.checks import check_function, check_kind, limit_in, path_in, require, whole
 from netsim.spikes.batches import BATCH
 from netsim.training.callbacks import Callbacks, Progress
 from netsim.training.checkpoint import epoch_score
@@ -222,7 +222,7 @@ def open_training(
     network = _with_data(network, data)
     chosen_engine = _engine_of(network, engine)
     check_settings(network, learner)
-    seed, limit = whole(seed, "seed", least=0), None if limit is None else whole(limit, "limit")
+    seed, limit = whole(seed, "seed", least=0), limit_in(limit)
     pretrained = load_pretrained(network)
     begun_with: dict[str, Any] = {} if pretrained is None else {"pretrained_sha256": pretrained.sha256}
     plugins = plugins_of(network, learner, optimizer, constraints or (), targets, engine)

@@ -333,6 +333,76 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         DataError,
         "stimuli: are empty",
     ),
+    "a level instead of levels": (
+        lambda: loose.study(MODEL, "lesion-neurons", 0.5, stimuli=TEST),
+        SpecificationError,
+        r"levels: must be a sequence of levels, such as \[0.1, 0.5\], not 0.5",
+    ),
+    "no labels to study with": (
+        lambda: loose.study(MODEL, "lesion-neurons", [0.5], stimuli=dataclasses.replace(TEST, labels=np.full(20, -1))),
+        DataError,
+        "stimuli: include a stimulus without a label",
+    ),
+    "labels of importance that are no output": (
+        lambda: loose.analyse(MODEL, "importance", stimuli=dataclasses.replace(TEST, labels=np.full(20, 12))),
+        DataError,
+        "stimuli: include a stimulus with the label 12",
+    ),
+    "fewer than no stimuli to study with": (
+        lambda: loose.study(MODEL, "lesion-neurons", [0.5], stimuli=TEST, limit=-3),
+        SpecificationError,
+        "limit: must be an integer >= 1, not -3",
+    ),
+    "fewer than no stimuli to compare with": (
+        lambda: loose.compare(MODEL, TEST, limit=-3),
+        SpecificationError,
+        "limit: must be an integer >= 1, not -3",
+    ),
+    "fewer than no stimuli to report on": (
+        lambda: loose.report(MODEL, "report.html", limit=-3),
+        SpecificationError,
+        "limit: must be an integer >= 1, not -3",
+    ),
+    "one engine to compare": (
+        lambda: loose.compare(MODEL, TEST, engines=(ENGINE,)),
+        SpecificationError,
+        r"engines: must be a pair of engines, such as \(first, second\)",
+    ),
+    "a negative seed of an analysis": (
+        lambda: loose.analyse(_spikes(), "distances", seed=-1),
+        SpecificationError,
+        "seed: must be an integer >= 0, not -1",
+    ),
+    "a figure of no stimuli": (
+        lambda: loose.plot(MODEL, "confusion", limit=0),
+        SpecificationError,
+        "limit: must be an integer >= 1, not 0",
+    ),
+    "fewer than no pictures": (
+        lambda: loose.plot(MODEL, "errors", stimuli=TEST, count=-1),
+        SpecificationError,
+        "count: must be an integer >= 1, not -1",
+    ),
+    "a word for a presentation": (
+        lambda: loose.plot(MODEL, "raster", presentation="first"),
+        SpecificationError,
+        "presentation: must be an integer >= 0, not 'first'",
+    ),
+    "a layer of a figure of all layers": (
+        lambda: loose.plot(MODEL, "raster", layer="hidden"),
+        SpecificationError,
+        "plot: layer: has no effect on the figure raster; leave it out",
+    ),
+    "a presentation of a figure of many": (
+        lambda: loose.plot(MODEL, "confusion", presentation=3),
+        SpecificationError,
+        "plot: presentation: has no effect on the figure confusion",
+    ),
+    "many presentations of a figure of one": (
+        lambda: loose.plot(MODEL, "raster", limit=20),
+        SpecificationError,
+        "plot: limit: has no effect on the figure raster",
+    ),
     "a number of seeds": (
         lambda: loose.study(MODEL, "lesion-neurons", [0.5], 2, stimuli=TEST),
         SpecificationError,
