@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.errors import NetsimError, RunError
 from netsim.experiments.experiment import Experiment, Row, Unit
-from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, connect, lost
+from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, connect, lost, workers_of
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -71,7 +71,7 @@ def _over_workers(client: Client, experiment: Experiment, units: Sequence[tuple[
     job = f"netsim-experiment-{uuid.uuid4().hex}"
     try:
         while ahead or waiting:
-            while ahead and len(waiting) < max(1, len(client.nthreads())):
+            while ahead and len(waiting) < max(1, len(workers_of(client))):
                 number, unit = ahead.pop(0)
                 future = client.submit(_on_worker, experiment, unit, key=f"{job}-{number}", pure=False)
                 waiting[future] = number

@@ -74,7 +74,7 @@ class ExperimentFolder:
 
     def record(self) -> dict[str, Any]:
         """Return the record from `begin`. Raise RunError if it is damaged."""
-        return self._read(self.record_file)
+        return _read(self.record_file, "restore it, or choose another --out")
 
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Write the record."""
@@ -91,25 +91,29 @@ class ExperimentFolder:
             file = self._file(number)
             remove_half_written(file)
             if file.exists():
-                content = self._read(file)
+                remedy = "remove it, and continue with --resume"
+                content = _read(file, remedy)
                 if (content.get("condition"), content.get("seed")) != (unit.condition, unit.seed):
                     raise RunError(f"{file}: is not the unit {unit}; choose another --out")
-                rows[number] = content["rows"]
+                rows[number] = content.get("rows")
+                if not isinstance(rows[number], list) or not all(isinstance(row, dict) for row in rows[number]):
+                    raise RunError(f"{file}: is damaged (it has no rows); {remedy}")
         return rows
 
     def _file(self, number: int) -> Path:
         return self.path / _UNITS / f"{number + 1:04d}.json"
 
-    def _read(self, file: Path) -> dict[str, Any]:
-        try:
-            content = json.loads(read_text(file, _LARGEST))
-        except OSError as error:
-            raise RunError(f"{file}: cannot be read ({error.strerror or error}); check its permissions") from error
-        except (ValueError, RecursionError, DataError) as error:
-            raise RunError(f"{file}: is damaged ({error}); remove it, and continue with --resume") from error
-        if not isinstance(content, dict) or not isinstance(content.get("rows", []), list):
-            raise RunError(f"{file}: is damaged; remove it, and continue with --resume")
-        return content
+
+def _read(file: Path, remedy: str) -> dict[str, Any]:
+    try:
+        content = json.loads(read_text(file, _LARGEST))
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read ({error.strerror or error}); check its permissions") from error
+    except (ValueError, RecursionError, DataError) as error:
+        raise RunError(f"{file}: is damaged ({error}); {remedy}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{file}: is damaged (it is no JSON object); {remedy}")
+    return content
 
 
 def _difference(before: Any, now: Any) -> str:

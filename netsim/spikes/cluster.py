@@ -190,6 +190,14 @@ def all_lost(client: Client) -> bool:
     return client.cluster is not None and not client.scheduler_info()["workers"]
 
 
+def workers_of(client: Client) -> dict[str, int]:
+    """Return workers and their threads: none if the scheduler is gone, which cancels its tasks."""
+    try:
+        return dict(client.nthreads())
+    except OSError:
+        return {}
+
+
 def lost(error: BaseException) -> str | None:
     """Explain a failure that was caused by lost workers. Return None for other errors."""
     from distributed import CancelledError, KilledWorker

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.errors import NetsimError, RunError
 from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.runs.plugins import changed_plugins
-from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, lost
+from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, lost, workers_of
 from netsim.sweeps.plan import Plan, PlannedRun
 from netsim.training.callbacks import Callbacks
 from netsim.training.opening import open_training, training_figures
@@ -132,7 +132,7 @@ def train_runs(
 
     def hand_out() -> None:
         """Submit at most one run per worker, because Dask blames all runs that wait on a worker for its death."""
-        free = max(1, sum(_workers(client).values())) - len(waiting)
+        free = max(1, sum(workers_of(client).values())) - len(waiting)
         for name in list(ahead)[: max(0, free)]:
             given = (folder.resolve() / name, ahead.pop(name), limit, data_dir, list(command), job)
             future = client.submit(_train_run, *given, key=f"{job}-{name}", pure=False)
@@ -153,7 +153,7 @@ def train_runs(
         except queue.Empty:
             alive = alive if all_lost(client) else time.monotonic()
             if stopping:  # a dead worker sends no message
-                present = _workers(client)
+                present = workers_of(client)
                 under_way = {name: worker for name, worker in under_way.items() if worker in present}
                 continue
             if time.monotonic() - alive > LOST_SECONDS:
@@ -191,14 +191,6 @@ def _outcome(future: Future[Outcome]) -> Outcome:
         return future.result()
     except Exception as error:
         return Outcome(error=lost(error) or _one_line(error))
-
-
-def _workers(client: Client) -> dict[str, int]:
-    """Return workers and their threads: none if the scheduler is gone, which cancels its tasks."""
-    try:
-        return dict(client.nthreads())
-    except OSError:
-        return {}
 
 
 def _train_run(

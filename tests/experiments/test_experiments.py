@@ -13,13 +13,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from distributed import CancelledError
 from scipy import stats
 
 import netsim
 from netsim.analysis.experiments.dale import draw as draw_dale
 from netsim.analysis.experiments.tables import experiment_table, interval, mean, percentage
 from netsim.errors import RunError, SpecificationError
-from netsim.experiments.execution import rows_of
+from netsim.experiments.execution import _over_workers, rows_of
 from netsim.experiments.experiment import Experiment, Unit
 from netsim.experiments.kinds._tempotron_rule import arrivals, learn_epoch
 from netsim.experiments.kinds.dale import Dale, inhibitory_share
@@ -178,8 +179,17 @@ def test_another_experiment_is_not_resumed(tmp_path: Path) -> None:
         RunError, match=r"test_experiments\.py has changed since the start of the experiment: sha256 0000"
     ):
         netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
+    record.write_text("{")
+    with pytest.raises(RunError, match=r"experiment\.json: is damaged .*; restore it, or choose another --out"):
+        netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
     record.write_text(begun)
-    (tmp_path / "out" / "units" / "0001.json").write_text("{")
+    unit = tmp_path / "out" / "units" / "0001.json"
+    measured = json.loads(unit.read_text())
+    for rows in (None, [1]):
+        unit.write_text(json.dumps(measured | {"rows": rows}))
+        with pytest.raises(RunError, match=r"0001\.json: is damaged \(it has no rows\); remove it"):
+            netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
+    unit.write_text("{")
     with pytest.raises(RunError, match=r"0001\.json: is damaged"):
         netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
     (tmp_path / "mine").mkdir()
@@ -187,6 +197,31 @@ def test_another_experiment_is_not_resumed(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="exists already, and is no experiment"):
         netsim.experiment("tempotron", out=tmp_path / "mine", resume=True)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+
+
+class _Gone:
+    """A client, and a future, of a scheduler that is gone."""
+
+    cluster = None
+
+    def nthreads(self) -> dict[str, int]:
+        raise OSError("Timed out trying to connect")
+
+    def submit(self, *arguments: object, **options: object) -> _Gone:
+        return self
+
+    def add_done_callback(self, callback: Callable[[_Gone], None]) -> None:
+        callback(self)
+
+    def result(self) -> None:
+        raise CancelledError("unit")
+
+
+def test_an_experiment_ends_in_one_line_if_its_scheduler_is_gone() -> None:
+    client: Any = _Gone()
+    chosen = make_experiment("tempotron", given=TINY)
+    with pytest.raises(RunError, match="the scheduler or its workers were lost; continue with --resume"):
+        list(_over_workers(client, chosen, [(0, Unit(chosen.conditions()[0], 0))]))
 
 
 def test_workers_give_the_same_table(tmp_path: Path) -> None:

@@ -108,6 +108,12 @@ def test_retina_at_tiny_settings() -> None:
     assert len(result.figure().axes) == 3
 
 
+def test_a_contrast_at_which_no_cell_fires_has_no_shift() -> None:
+    given = {"contrasts": [0.001, 1.0], "shared": [10.0], "images": 4, "trials": 4, "hidden": 4, "epochs": 1}
+    table = netsim.experiment("retina", quick=True, seeds=1, settings=given).table
+    assert table.loc[table["contrast"] == 0.001, "shift"].isna().all()
+
+
 def test_verdicts_of_the_retina() -> None:
     def outcome(weak: float) -> str:
         tests = {ABSOLUTE: (0.9, 0.2, 0.2), RELATIVE: (0.9, weak, 0.9)}

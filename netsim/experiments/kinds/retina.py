@@ -268,8 +268,8 @@ def _spikes(latencies: np.ndarray, silent: float) -> np.ndarray:
     return np.where(latencies < silent, latencies, np.inf)
 
 
-def _shifts(retina: Retina, drive: np.ndarray, contrast: float) -> dict[str, float]:
-    """Return by how much (ms) latencies move from contrast 1, over cells that fire at both."""
+def _shifts(retina: Retina, drive: np.ndarray, contrast: float) -> dict[str, float | None]:
+    """Return by how much (ms) latencies move from contrast 1, over cells that fire at both, or None without them."""
     import numpy as np
 
     from netsim.experiments.kinds._retina_model import relative
@@ -281,4 +281,4 @@ def _shifts(retina: Retina, drive: np.ndarray, contrast: float) -> dict[str, flo
         ABSOLUTE: kept[1][both] - kept[0][both],
         RELATIVE: relative(kept[1], 0.0)[both] - relative(kept[0], 0.0)[both],
     }
-    return {code: float(np.abs(each).mean()) for code, each in differences.items()}
+    return {code: float(np.abs(each).mean()) if both.any() else None for code, each in differences.items()}
