@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netsim.errors import DataError, RunError
+from netsim.models.presets import preset_names
 from netsim.specification.keys import described
 
 PLAN, TABLE = "sweep.toml", "results.csv"
@@ -35,10 +36,16 @@ def members_of(names: Sequence[str]) -> list[Member]:
     members: list[Member] = []
     for name in names:
         members += _runs_of(Path(name)) if _is_sweep(name) else [Member(name)]
-    paths = [os.path.normpath(member.name) for member in members]
-    if twice := [path for path in paths if paths.count(path) > 1]:
-        raise DataError(f"{twice[0]}: is named twice; a network counts once")
+    if twice := named_twice([member.name for member in members]):
+        raise DataError(f"{twice}: is named twice; a network counts once")
     return members
+
+
+def named_twice(names: Sequence[str]) -> str | None:
+    """Return the first name whose preset, run or file has several names, or None."""
+    presets = preset_names()
+    networks = [name if name in presets else os.path.abspath(name) for name in names]
+    return next((name for name, network in zip(names, networks, strict=True) if networks.count(network) > 1), None)
 
 
 def _is_sweep(name: str) -> bool:

@@ -217,12 +217,16 @@ def long_table(frame: pd.DataFrame, draws: bool = False) -> tuple[pd.DataFrame, 
 
     With `draws`, each draw (column ``seed``) has a value of its own.
     """
+    from pandas.api.types import is_numeric_dtype
+
     if "network" not in frame:
         raise DataError("table: lacks the column network; give several networks")
     for name in ("neuron", "label"):
         if name in frame and frame[name].isna().any():
             frame = frame[frame[name].isna()]
     keys = [key for key in _KEYS if key in frame and frame[key].notna().any()]
+    # joins of a clustering have numbers, which mean other labels in each network
+    keys = [key for key in keys if key not in ("first", "second") or not is_numeric_dtype(frame[key])]
     frame = _with_common_times(frame, [key for key in keys if key != "time_ms"])
     measures = [name for name in frame if _is_measure(frame, str(name), keys)]
     of_draws = ["seed"] if draws and "seed" in frame else []

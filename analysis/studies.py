@@ -1,5 +1,6 @@
 """Studies: their table, and figures of the effect of disturbances on decisions."""
 
+import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -15,13 +16,14 @@ from scipy.special import stdtrit
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
-from netsim.analysis.members import members_of
+from netsim.analysis.members import members_of, named_twice
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, inches, note_at, theme
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
 from netsim.engines import make_engine
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import wilson_interval
+from netsim.models.presets import preset_names
 from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import studies
 from netsim.specification.checks import check_kind, limit_in
@@ -179,16 +181,18 @@ def members_of_subjects(subjects: Subject | Sequence[Subject]) -> list[tuple[Sub
     members: list[tuple[Subject, str, str]] = []
     for number, subject in enumerate(given):
         if isinstance(subject, str | Path):
-            members += [(each.name, each.name, each.settings) for each in members_of([str(subject)])]
+            name = str(subject)
+            if isinstance(subject, Path) and name in preset_names():  # a path never names a preset
+                name = os.path.join(os.curdir, name)
+            members += [(each.name, each.name, each.settings) for each in members_of([name])]
             continue
         network, run = (subject.network, subject.run) if isinstance(subject, Model) else (subject, None)
         name = getattr(network, "name", type(subject).__name__)
         if len(given) > 1:
             name += f"-{weights_sha256(subject.weights)[:6] if isinstance(subject, Model) else number}"
         members.append((subject, str(run.path) if run else name, ""))
-    names = [name for _, name, _ in members]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise DataError(f"{twice[0]}: is given twice; a network counts once")
+    if twice := named_twice([name for _, name, _ in members]):
+        raise DataError(f"{twice}: is given twice; a network counts once")
     return members
 
 

@@ -71,6 +71,27 @@ def test_neurons_are_averaged_and_times_are_aligned() -> None:
     assert table["mean"].tolist() == [12.5, 12.5]
 
 
+def test_joins_of_a_clustering_are_compared_by_their_order() -> None:
+    rows = [
+        {"network": name, "layer": "hidden", "step": step, "first": step + number, "second": 9, "distance": distance}
+        for number, (name, distance) in enumerate((("a", 0.0), ("b", 1.0)))
+        for step in range(2)
+    ]
+    table = analysis.over_networks(pd.DataFrame(rows))
+    assert table[["step", "networks", "mean"]].to_numpy().tolist() == [[0, 2, 0.5], [1, 2, 0.5]]
+
+
+def test_a_path_is_a_folder_even_if_a_preset_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("digits").mkdir()
+    with pytest.raises(RunError, match=r"digits: is not a run folder"):
+        netsim.study(Path("digits"), "lesion-neurons", levels=[0.5], seeds=[0], limit=5)
+    assert [each.name for each in members_of(["digits", "./digits"])] == ["digits", "./digits"]
+    for again in ("./digits/", str(tmp_path / "digits")):
+        with pytest.raises(DataError, match="is given twice"):
+            netsim.study(["./digits", again], "lesion-neurons", levels=[0.5], seeds=[0], limit=5)
+
+
 def test_functions_take_several_networks() -> None:
     models = [netsim.load_model("digits", seed=seed) for seed in range(3)]
     table = netsim.study(models, "spike-deletion", levels=[0.3], seeds=[0, 1], limit=20)
