@@ -47,7 +47,7 @@ def gradient_table(
     samples : int
         Weights to sample of each projection, among those with a gradient.
     step : float
-        Change of a weight, in standard deviations of the projection's weights.
+        Change of a weight, in root mean squares of the projection's weights.
     layers : sequence of str, optional
         Names of projections; by default all that learn. In a chain they are the names of the layers.
     seed : int
@@ -116,7 +116,7 @@ def gradient_table(
         raise DataError(f"{network.name}: no weight has a gradient; netsim check says which populations are silent")
     rows = []
     for done, (layer, name, index, expected) in enumerate(chosen, 1):
-        change = step * float(doubled[name].std())
+        change = step * float(np.sqrt(np.square(doubled[name]).mean()) or 1.0)
         difference = (loss(name, index, change) - loss(name, index, -change)) / (2 * change)
         rows.append((layer, index, expected, difference))
         progress(done, len(chosen))

@@ -186,7 +186,7 @@ def _latencies(layer: LayerSpikes, most: int) -> np.ndarray:
     latencies = np.full((layer.presentations, len(chosen)), layer.window[1])
     kept = column[layer.neurons] >= 0
     latencies[layer.rows[kept], column[layer.neurons[kept]]] = layer.latencies[kept]
-    varied: np.ndarray = latencies[:, latencies.std(axis=0) > 0][:, :most]
+    varied: np.ndarray = latencies[:, np.ptp(latencies, axis=0) > 0][:, :most]
     return varied
 
 

@@ -57,6 +57,13 @@ def test_equal_seeds_sample_equal_weights(model: netsim.Model) -> None:
     assert one["weight"].tolist() != other["weight"].tolist()
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.01])
+def test_weights_of_a_layer_may_be_equal(model: netsim.Model, weight: float) -> None:
+    weights = model.weights | {"output.kernel": np.full_like(model.weights["output.kernel"], weight)}
+    table = gradient_table(model.network, weights, model.splits().test.first(5), samples=2, layers=["output"])
+    np.testing.assert_allclose(table["gradient"], table["difference"], rtol=1e-3, atol=1e-9)
+
+
 def test_layers_without_learning_weights_are_refused(model: netsim.Model) -> None:
     with pytest.raises(DataError, match="layer pool: has no weights that learn; choose one of hidden, output"):
         gradient_table(model.network, model.weights, model.splits().test.first(1), layers=["pool"])

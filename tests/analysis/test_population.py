@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from netsim.analysis import population_code, population_figure
@@ -49,6 +50,19 @@ def test_the_correction_leaves_nothing_of_chance() -> None:
         layer = LayerSpikes.of_latencies("any", generator.normal(50, 1, (24, 4)), window=(0.0, 100.0))
         values.append(population_code(Spikes.of_layers([layer], LABELS[:24])).iloc[0][["fisher", "fisher_independent"]])
     assert np.mean(values, axis=0) == pytest.approx([0, 0], abs=0.12)
+
+
+@pytest.mark.parametrize("latency", [0.1, 3.3, 16.1])
+def test_a_neuron_that_always_fires_at_the_same_time_is_left_out(latency: float) -> None:
+    varied = np.random.default_rng(0).normal(10, 1, (100, 3))
+    tables = [
+        population_code(
+            Spikes.of_layers([LayerSpikes.of_latencies("hidden", latencies, window=(0.0, 100.0))], LABELS[:100])
+        )
+        for latencies in (varied, np.column_stack([np.full(100, latency), varied]))
+    ]
+    pd.testing.assert_frame_equal(*tables)
+    assert np.isfinite(tables[0]["fisher"]).all()
 
 
 def test_what_is_not_known_is_missing() -> None:
