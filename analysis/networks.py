@@ -20,7 +20,11 @@ _KEYS = (
     *("pairs_of", "first", "second", "step", "time_ms", "label", "other"),
 )
 """Columns that networks have in common, and that tell rows apart. Neurons and draws are averaged within a network."""
-_NOT_MEASURED = {"low", "high", "p", "q", "chance", "end_ms", "bin_ms", "window_ms", "control_95", "effect"}
+_NOT_MEASURED = {
+    # integers, which a CSV file with missing values turns into floats
+    *(*_KEYS, "neuron", "seed", "preferred", "patterns"),
+    *("low", "high", "p", "q", "chance", "end_ms", "bin_ms", "window_ms", "control_95", "effect"),
+}
 _BOUNDS = ("_low", "_high")
 _MOST_ROWS = 24
 RELATIVE_ROUNDING = 1e-12
@@ -228,7 +232,7 @@ def long_table(frame: pd.DataFrame, draws: bool = False) -> tuple[pd.DataFrame, 
     # joins of a clustering have numbers, which mean other labels in each network
     keys = [key for key in keys if key not in ("first", "second") or not is_numeric_dtype(frame[key])]
     frame = _with_common_times(frame, [key for key in keys if key != "time_ms"])
-    measures = [name for name in frame if _is_measure(frame, str(name), keys)]
+    measures = [name for name in frame if _is_measure(frame, str(name))]
     of_draws = ["seed"] if draws and "seed" in frame else []
     long = frame.melt(["network", *of_draws, *keys], measures, var_name="of", value_name="value")
     by = ["network", *of_draws, *keys, "of"]
@@ -245,9 +249,8 @@ def _with_common_times(frame: pd.DataFrame, others: Sequence[str]) -> pd.DataFra
     return frame.assign(time_ms=frame.groupby(by, dropna=False, observed=True)["time_ms"].transform("mean"))
 
 
-def _is_measure(frame: pd.DataFrame, name: str, keys: Sequence[str]) -> bool:
-    known = name in keys or name in _NOT_MEASURED or name.endswith(_BOUNDS)
-    return frame[name].dtype.kind == "f" and not known
+def _is_measure(frame: pd.DataFrame, name: str) -> bool:
+    return frame[name].dtype.kind == "f" and name not in _NOT_MEASURED and not name.endswith(_BOUNDS)
 
 
 def _joined(frame: pd.DataFrame) -> pd.Series:

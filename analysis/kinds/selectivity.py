@@ -51,7 +51,8 @@ def selectivity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
                 share = np.arange(1, len(values) + 1) / len(values)
                 axes.step(values, share, label=in_legend(name), where="post", color=colour, linewidth=1.3)
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="selectivity for a label", ylabel="share of the neurons that fire")
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=3, borderpad=0.2, columnspacing=1.0)
+        if axes.lines:
+            axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=3, borderpad=0.2, columnspacing=1.0)
     return axes
 
 

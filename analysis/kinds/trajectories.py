@@ -140,7 +140,7 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
             continue
         first, last = layer.latencies.min(), layer.latencies.max()
         moments = np.linspace(first, last, times - 1)
-        moments = np.concatenate([[first - (last - first) / (times - 1)], moments])
+        moments = np.concatenate([[first - ((last - first) / (times - 1) or 1.0)], moments])
         step = np.searchsorted(moments, layer.latencies, side="left")  # the first time at which the spike is known
         index = (tag[layer.rows].astype(np.int64) * times + step) * layer.size + layer.neurons
         counts = np.bincount(index, minlength=len(labels) * times * layer.size)

@@ -54,6 +54,13 @@ def test_a_layer_knows_the_label_when_its_spikes_tell_it() -> None:
         decoding_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), folds=41)
 
 
+def test_trajectories_begin_before_the_first_spike_even_if_all_are_at_the_same_time() -> None:
+    layer = LayerSpikes.of_latencies("any", np.full((4, 3), 3.0))
+    table = population_trajectories(Spikes.of_layers([layer], np.arange(4) % 2), times=4)
+    assert table["time_ms"].tolist() == 2 * [2.0, 3.0, 3.0, 3.0]
+    assert table["share1"].tolist() == pytest.approx([1.0] * 8)
+
+
 def test_trajectories_keep_the_distances_of_states() -> None:
     generator = np.random.default_rng(2)
     labels = np.arange(20) % 2

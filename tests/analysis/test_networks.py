@@ -71,6 +71,18 @@ def test_neurons_are_averaged_and_times_are_aligned() -> None:
     assert table["mean"].tolist() == [12.5, 12.5]
 
 
+def test_a_table_from_a_file_has_the_same_measures(tmp_path: Path) -> None:
+    models = [netsim.load_model("digits", seed=seed) for seed in range(2)]
+    for table in (
+        netsim.analyse(models, "rank-order", limit=20).table,
+        netsim.analyse(models, "selectivity", limit=20).table,
+        netsim.study(models, "lesion-neurons", levels=[0.5], seeds=[0], limit=20),
+    ):
+        analysis.write_table(table, tmp_path / "table.csv")
+        again = analysis.over_networks(pd.read_csv(tmp_path / "table.csv"))
+        assert again["measure"].tolist() == analysis.over_networks(table)["measure"].tolist()
+
+
 def test_joins_of_a_clustering_are_compared_by_their_order() -> None:
     rows = [
         {"network": name, "layer": "hidden", "step": step, "first": step + number, "second": 9, "distance": distance}
