@@ -232,6 +232,9 @@ class Study:
 
     def curves(self, network: Network, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
         """Return the layers that are disturbed together, by name of the curve."""
+        if self.is_spatial and 1 in network.encoder.shape[:2]:
+            lacks = f"needs rows and columns, which the stimuli of {network.name} do not have; choose another study"
+            raise SpecificationError(f"study {self.name!r}", lacks)
         scope = self.scope
         if scope is None:
             if layers:

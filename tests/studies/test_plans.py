@@ -117,6 +117,11 @@ def test_a_function_that_cannot_take_what_it_is_given_is_refused() -> None:
     assert "shift" in studies
 
 
+def test_spikes_of_stimuli_without_rows_do_not_move() -> None:
+    with pytest.raises(SpecificationError, match="needs rows and columns, which the stimuli of yin-yang do not have"):
+        make_plan(load_preset("yin-yang"), "spatial-jitter")
+
+
 def test_a_study_without_levels_is_refused() -> None:
     with pytest.raises(SpecificationError, match=r"^levels: are empty; give at least one level"):
         make_plan(load_preset("digits"), "spike-jitter", [])

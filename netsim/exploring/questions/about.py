@@ -56,15 +56,14 @@ def _sliders(explorer: Explorer) -> list[dict[str, Any]]:
     A slider disturbs latencies, so it cannot set studies of images.
     """
     network, sliders = explorer.network, []
-    is_flat = 1 in network.encoder.shape[:2]
     for name, study in studies.items():
-        if study.of_simulation or isinstance(study, ImageStudy) or (is_flat and study.is_spatial):
+        if study.of_simulation or isinstance(study, ImageStudy):
             continue
         if study.neutral is None or not study.levels:
             continue
         try:
             curves = study.curves(network, None)
-        except SpecificationError:  # the network lacks such layers
+        except SpecificationError:  # the network lacks such layers, or its stimuli have no rows
             continue
         if len(curves) != 1:  # such as degrade, whose degradation must be chosen
             continue
