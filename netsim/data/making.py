@@ -20,7 +20,7 @@ from netsim.data.stored import Spool
 from netsim.data.tally import Tally, latest_spike, warn_of_gaps, warn_too_early
 from netsim.errors import DataError, DataWarning, RunError, warn_user
 from netsim.specification import Encoder
-from netsim.specification.checks import check_kind, check_unmasked, finite, path_in, plain_number
+from netsim.specification.checks import check_kind, check_unitless, check_unmasked, finite, path_in, plain_number
 
 SPLIT_SEED = 2021
 _MOST_CLASSES = 100_000  # larger labels are probably not class numbers
@@ -299,6 +299,7 @@ def _prepared(
         columns.check(given, part)
         for each in (given, labels, *(given if isinstance(given, list) else ())):
             check_unmasked(each, f"{part}:")
+            check_unitless(each, f"{part}:")
         _check_index(given, labels, part)
         try:
             samples, late = encoder.prepare_and_late(given)

@@ -81,7 +81,8 @@ def check_types(part: Any, where: str) -> None:
         if value is None and optional:
             continue
         if kind is tuple:
-            listed = _tuple(value) if isinstance(value, list | tuple | np.ndarray) else None
+            plain = isinstance(value, list | tuple | np.ndarray) and not carries_unit(value)
+            listed = _tuple(value) if plain else None
             if listed is not None:
                 object.__setattr__(part, name, listed)
             numbers = listed is not None and all(type(each) in (int, float) for each in listed)
@@ -91,6 +92,13 @@ def check_types(part: Any, where: str) -> None:
         elif not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
             word = _WORDS.get(kind) or f"{an_instance(kind)}{' or None' * optional}"
             raise SpecificationError(field, f"must be {word}, not {value!r}")
+
+
+def carries_unit(value: Any) -> bool:
+    """Return whether a value, or an item of a list, has a physical unit of quantities, Brian2, astropy or pint."""
+    if isinstance(value, list | tuple):
+        return any(map(carries_unit, value))
+    return any(hasattr(type(value), mark) for mark in ("units", "unit", "has_same_dimensions"))
 
 
 def check_kind(value: object, kind: type, where: str, such_as: str = "") -> None:
@@ -137,7 +145,7 @@ def plain_number(value: Any) -> Any:
 
 
 def _is_scalar(value: Any) -> bool:
-    return isinstance(value, np.generic | np.ndarray) and value.ndim == 0
+    return isinstance(value, np.generic | np.ndarray) and value.ndim == 0 and not carries_unit(value)
 
 
 @functools.cache  # evaluating annotations is slow
@@ -222,6 +230,7 @@ def check_array(values: Any, what: str, kinds: str = "iuf") -> None:
     if not isinstance(values, np.ndarray):
         raise DataError(f"{what} must be a numpy array, not {type(values).__name__}")
     check_unmasked(values, what)
+    check_unitless(values, what)
     if values.dtype.kind not in kinds:
         numbers = "numbers" if "f" in kinds else "whole numbers"
         raise DataError(f"{what} must contain {numbers}, not {values.dtype}")
@@ -231,6 +240,12 @@ def check_unmasked(values: Any, what: str, remedy: str = "fill it, with .filled(
     """Raise a DataError for an array with a mask."""
     if isinstance(values, np.ma.MaskedArray):
         raise DataError(f"{what} is a masked array, whose mask says nothing here; {remedy}")
+
+
+def check_unitless(values: Any, what: str) -> None:
+    """Raise a DataError for values with a physical unit, which numpy would drop."""
+    if carries_unit(values):
+        raise DataError(f"{what} carries a unit; give plain numbers, times in ms")
 
 
 def whole_numbers(values: np.ndarray) -> np.ndarray | None:

@@ -416,6 +416,15 @@ def test_an_error_of_what_samples_are_read_from_is_told_as_it_is(file: str | Non
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("package", ["brian2", "quantities"])
+def test_units_of_time_are_refused(package: str) -> None:
+    latencies = np.linspace(0.001, 0.004, 60).reshape(20, 3) * pytest.importorskip(package).second
+    encoder, labels = LatencyEncoder((1, 3, 1), t_max=40.0), np.arange(20) % 2
+    for content in ((latencies, labels), (list(latencies), labels), list(zip(latencies, labels, strict=True))):
+        with pytest.raises(DataError, match="training: carries a unit; give plain numbers, times in ms"):
+            make_dataset(content, encoder)
+
+
 @pytest.mark.parametrize("form", [lambda images: images, list])
 def test_masks_are_refused(form: Callable[[Any], Any]) -> None:
     masked = form(np.ma.masked_greater(IMAGES, 100))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import brian2 as b2
 import numpy as np
 import pandas as pd
 import pytest
@@ -172,6 +173,7 @@ def test_batch(name: str, given: Any) -> None:
         ({"weights": {}}, "weights: does not contain the weights of small"),
         ({"weights": dict.fromkeys(WEIGHTS)}, "weights: output.kernel must be a numpy array, not NoneType"),
         ({"silenced": {"output": [True] * 3}}, "silenced: output has shape (3,)"),
+        ({"stimuli": LATENCIES * b2.ms}, "stimuli: carries a unit; give plain numbers, times in ms"),
         ({"silenced": {1: np.zeros(2, bool)}}, "layer 1: does not exist in small"),
         ({"silenced": {"output": [0.5, 1.0]}}, "silenced: output contains other values than True and False"),
         ({"thresholds": {"output": [1.0, 1.0]}}, "thresholds: output must be a numpy array, not list"),

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import brian2 as b2
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -23,6 +24,7 @@ from netsim.specification import (
     EventEncoder,
     InitialWeights,
     IntensityEncoder,
+    LatencyEncoder,
     Layer,
     Learning,
     Network,
@@ -361,6 +363,16 @@ def test_lists_are_taken_for_tuples() -> None:
         (lambda: Layer("a", Dense(2), plastic="yes"), "layers.a.plastic: must be true"),  # type: ignore[arg-type]
         (lambda: Weighting("real", scale_rate=0.5), "weighting.scale_rate: has a meaning for binary weights only"),
         (lambda: Weighting(scale="layer"), "weighting.scale: has a meaning for binary weights only"),
+        (lambda: Neurons(threshold=b2.mV), "neurons.threshold: must be a number, not mvolt"),
+        (lambda: Neurons(tau=8 * b2.ms), "neurons.tau: must be a number, not 8. * msecond"),
+        (
+            lambda: LatencyEncoder((1, 5, 1), t_max=40 * b2.ms),
+            "encoder.t_max: must be a number, not 40. * msecond",
+        ),
+        (
+            lambda: LatencyEncoder((1, 5, 2), 40.0, constant=[1.0] * b2.ms),  # type: ignore[arg-type]
+            "encoder.constant: must be a sequence of numbers, not array([1.]) * msecond",
+        ),
         (lambda: PSP("ramps"), "psp.shape: must be one of ramp, breakpoints, plateau, triangle"),
     ],
 )
