@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from netsim.errors import DataError, nearest
+from netsim.errors import DataError, DataWarning, nearest, warn_user
 from netsim.exchange.presentations import PICOSECOND, reading
-from netsim.specification.checks import finite, path_in, require
+from netsim.specification.checks import carries_unit, check_unitless, finite, path_in, require
 
 if TYPE_CHECKING:
     from netsim.spikes import Spikes
@@ -25,11 +25,17 @@ _UNSAFE = {"NeoMatlabIO": "SciPy can crash on a damaged file", "PickleIO": "it c
 _SECONDS = 1000.0  # ms
 
 
-class _Recording(NamedTuple):
-    """Spike trains of units and times of events (ms), with a label for each event if there is one."""
+class _Part(NamedTuple):
+    """Spike trains of units and times of events on one clock (ms)."""
 
     trains: Sequence[np.ndarray]
     events: np.ndarray
+
+
+class _Recording(NamedTuple):
+    """Parts of a recording with the same units, and a label for each event if there is one."""
+
+    parts: Sequence[_Part]
     labels: np.ndarray | None
 
 
@@ -47,10 +53,12 @@ def cut_trials(
     Parameters
     ----------
     recording : sequence of array, or neo.Block, neo.Segment, list of neo.SpikeTrain
-        Times of the spikes of each unit (ms), or objects of Neo with their own units of time. Spike trains of a block
-        with several segments are joined by their position, so each segment needs the same units.
+        Times of the spikes of each unit (ms). Arrays of the package quantities and objects of Neo have their own units
+        of time. All segments of a block need the same units, in the same order. If segments overlap in time, as with
+        one segment per trial, each is cut with its own events.
     events : array of float, neo.Event, neo.Epoch or str
-        Times of the events (ms), an event or epoch of Neo, or the name of one in the recording.
+        Times of the events (ms), an event or epoch of Neo, or the name of one in the recording. Segments that overlap
+        in time need a name.
     window : tuple of float
         Begin and end of a trial relative to its event (ms).
     labels : array or str, optional
@@ -84,9 +92,9 @@ def cut_trials(
     """
     recorded = _of_neo(recording, events, labels, "recording") if _is_neo(recording) else None
     if recorded is None:
-        times = _times(events, "events") if not _is_neo(events) else _in_ms(events.times)
+        times = _times(events.times if _is_neo(events) else events, "events")
         tags = _labels_of_event(events, labels, "events") if _is_neo(events) else labels
-        recorded = _Recording(_trains(recording), times, tags)
+        recorded = _Recording([_Part(_trains(recording), times)], tags)
     return _cut(recorded, window, "recording")
 
 
@@ -126,31 +134,42 @@ def read_recording(
     """
     file = path_in(path, "path")
     read = _read_nwb if file.suffix == ".nwb" else _read_neo
-    return _cut(read(file, event, label), window, str(file))
+    spikes = _cut(read(file, event, label), window, str(file))
+    if not spikes.layer(UNITS).latencies.size:
+        silent = f"no unit fires in any of {spikes.presentations} trials"
+        warn_user(f"{file}: {silent}; check that {event!r} is a time, and the window", DataWarning)
+    return spikes
 
 
 def _cut(recorded: _Recording, window: tuple[float, float], name: str) -> Spikes:
     from netsim.spikes import LayerSpikes, Spikes
 
-    pair = isinstance(window, Sequence | np.ndarray) and len(window) == 2 and all(map(finite, window))
+    given = _times(window, "window") if carries_unit(window) else window
+    pair = isinstance(given, Sequence | np.ndarray) and len(given) == 2 and all(map(finite, given))
     require(pair, "window", f"must be two times in ms, such as (0.0, 200.0), not {window!r}")
-    begin, end = window
+    begin, end = given
     require(end > begin, "window", f"must end after it begins, not {begin:g} to {end:g} ms")
-    if not len(recorded.events):
+    if not sum(len(part.events) for part in recorded.parts):
         raise DataError(f"{name}: has no event; give the times of at least one")
-    if not len(recorded.trains):
+    if not len(recorded.parts[0].trains):
         raise DataError(f"{name}: has no units; choose a file of sorted spikes")
-    starts = recorded.events + begin
-    latencies = np.empty((len(starts), len(recorded.trains)))
-    for unit, train in enumerate(recorded.trains):
+    latencies = np.concatenate([_first_spikes(part, begin, end) for part in recorded.parts])
+    labels, classes = _numbered(recorded.labels, len(latencies), name)
+    layer = LayerSpikes.of_latencies(UNITS, latencies, window=(0.0, end - begin))
+    return Spikes.of_layers([layer], labels=labels, classes=classes)
+
+
+def _first_spikes(part: _Part, begin: float, end: float) -> np.ndarray:
+    """Return the latency of each unit after the begin of each trial (ms), shape (events, units)."""
+    starts = part.events + begin
+    latencies = np.empty((len(starts), len(part.trains)))
+    for unit, train in enumerate(part.trains):
         ordered = np.append(np.sort(train), np.inf)
         first = ordered[np.searchsorted(ordered, starts)]
         with np.errstate(invalid="ignore"):
             since = np.round(first - starts, PICOSECOND)
         latencies[:, unit] = np.where(since < end - begin, since, np.inf)
-    labels, classes = _numbered(recorded.labels, len(starts), name)
-    layer = LayerSpikes.of_latencies(UNITS, latencies, window=(0.0, end - begin))
-    return Spikes.of_layers([layer], labels=labels, classes=classes)
+    return latencies
 
 
 def _numbered(labels: Any, count: int, name: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -176,6 +195,15 @@ def _trains(recording: Any) -> list[np.ndarray]:
 
 
 def _times(given: Any, name: str) -> np.ndarray:
+    """Return times in one row (ms). Convert arrays of the package quantities from their own units."""
+    if isinstance(given, list | tuple) and carries_unit(given):
+        return np.concatenate([_times(each, name) for each in given])
+    if hasattr(given, "rescale"):
+        try:
+            given = given.rescale("ms").magnitude
+        except ValueError as error:
+            raise DataError(f"{name}: must be times ({error})") from error
+    check_unitless(given, f"{name}:")
     try:
         times = np.asarray(given, dtype=float).ravel()
     except (TypeError, ValueError) as error:
@@ -190,10 +218,6 @@ def _is_neo(value: Any) -> bool:
     return type(first).__module__.partition(".")[0] == "neo"
 
 
-def _in_ms(times: Any) -> np.ndarray:
-    return np.asarray(times.rescale("ms").magnitude, dtype=float)
-
-
 def _of_neo(recording: Any, events: Any, label: Any, name: str) -> _Recording:
     """Return trains and events of a block, a segment or a list of spike trains."""
     segments = getattr(recording, "segments", None) or [recording]
@@ -202,26 +226,41 @@ def _of_neo(recording: Any, events: Any, label: Any, name: str) -> _Recording:
         raise DataError(
             f"{name}: has segments with {sorted({len(trains) for trains in units})} units; give one segment"
         )
-    trains = [np.concatenate([_in_ms(train.times) for train in parts]) for parts in zip(*units, strict=True)]
+    of_units = [[_times(train.times, name) for train in trains] for trains in units]
+    apart = _overlap(segments)
+    joined = [np.concatenate(parts) for parts in zip(*of_units, strict=True)]
     if not isinstance(events, str):
+        if apart:
+            raise DataError(f"{name}: has segments that overlap in time; give one segment, or the name of an event")
         if not _is_neo(events):
-            return _Recording(trains, _times(events, "events"), label)
-        return _Recording(trains, _in_ms(events.times), _labels_of_event(events, label, name))
-    known = [(each.name, each) for segment in segments for each in chain(*_of_segment(segment))]
-    chosen = [each for called, each in known if called == events]
-    if not chosen:
-        names = [str(called) for called, _ in known]
+            return _Recording([_Part(joined, _times(events, "events"))], label)
+        return _Recording([_Part(joined, _times(events.times, "events"))], _labels_of_event(events, label, name))
+    known = [[*getattr(segment, "events", ()), *getattr(segment, "epochs", ())] for segment in segments]
+    chosen = [[each for each in in_segment if each.name == events] for in_segment in known]
+    if not any(chosen):
+        names = [str(each.name) for in_segment in known for each in in_segment]
         raise DataError(
             f"{name}: has no event or epoch {events!r}{nearest(events, names) if names else '; it has none'}"
         )
-    times = np.concatenate([_in_ms(each.times) for each in chosen])
+    times = [_times([each.times for each in in_segment], name) for in_segment in chosen]
+    parts = list(map(_Part, of_units, times)) if apart else [_Part(joined, np.concatenate(times))]
     if not isinstance(label, str):
-        return _Recording(trains, times, label)
-    return _Recording(trains, times, np.concatenate([_annotation(each, label, name) for each in chosen]))
+        return _Recording(parts, label)
+    return _Recording(parts, np.concatenate([_annotation(each, label, name) for each in chain(*chosen)]))
 
 
-def _of_segment(segment: Any) -> tuple[Sequence[Any], Sequence[Any]]:
-    return getattr(segment, "events", ()), getattr(segment, "epochs", ())
+def _overlap(segments: Sequence[Any]) -> bool:
+    """Return whether segments of Neo overlap in time, so that they have no common clock."""
+    if len(segments) == 1:
+        return False
+    starts, stops = (
+        np.concatenate(
+            [_times(bound, "recording") for segment in segments if (bound := getattr(segment, end)) is not None]
+        )
+        for end in ("t_start", "t_stop")
+    )
+    order = np.argsort(starts)
+    return bool((np.round(starts[order][1:] - stops[order][:-1], PICOSECOND) < 0).any())
 
 
 def _labels_of_event(event: Any, label: Any, name: str) -> Any:
@@ -265,4 +304,4 @@ def _read_nwb(path: Path, event: str, label: str | None) -> _Recording:
         happened = np.isfinite(times)
         tags = np.asarray(file.trials[label].data[:])[happened] if label else None
         trains = [np.asarray(file.units["spike_times"][unit]) * _SECONDS for unit in range(len(file.units))]
-        return _Recording(trains, times[happened], tags)
+        return _Recording([_Part(trains, times[happened])], tags)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import brian2 as b2
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,8 +29,9 @@ def nwb(tmp_path: Path) -> str:
     file = pynwb.NWBFile("a recording", "id", datetime.now(UTC))
     file.add_trial_column("cue", "time of the cue (s)")
     file.add_trial_column("side", "left or right")
+    file.add_trial_column("number", "of the trial")
     for start, cue, side in ((0.0, 0.0, "left"), (0.05, 0.1, "right"), (0.15, np.nan, "left"), (0.2, 0.2, "left")):
-        file.add_trial(start_time=start, stop_time=start + 0.05, cue=cue, side=side)
+        file.add_trial(start_time=start, stop_time=start + 0.05, cue=cue, side=side, number=7.0)
     for train in TRAINS:
         file.add_unit(spike_times=np.sort(train) / 1000)
     with pynwb.NWBHDF5IO(tmp_path / "session.nwb", "w") as stream:
@@ -114,6 +116,61 @@ def test_labels_of_an_array_count_once_in_several_segments() -> None:
     spikes = netsim.cut_trials(first, "cue", (0.0, 50.0), [0, 1, 0, 1, 1, 0])
     assert spikes.labels.tolist() == [0, 1, 0, 1, 1, 0]  # type: ignore[union-attr]
     assert netsim.cut_trials(first, "cue", (0.0, 50.0), "side").presentations == 6
+
+
+def _by_trial(apart_ms: float) -> Any:
+    """A block of Neo with one segment per trial. The unit fires 10, 20 and 30 ms after the cue."""
+    neo = pytest.importorskip("neo", reason="needs neo, of the extra exchange")
+    block = neo.Block()
+    for trial in range(3):
+        begin = trial * apart_ms
+        segment, bounds = neo.Segment(), {"t_start": begin, "t_stop": begin + 200.0, "units": "ms"}
+        segment.spiketrains.append(neo.SpikeTrain([begin + 60.0 + 10.0 * trial], **bounds))
+        segment.events.append(neo.Event([begin + 50.0], labels=["abc"[trial]], units="ms", name="cue"))
+        block.segments.append(segment)
+    return block
+
+
+@pytest.mark.parametrize("apart_ms", [0.0, 100.0, 200.0, 300.0])
+def test_segments_that_overlap_in_time_are_cut_each(apart_ms: float) -> None:
+    spikes = netsim.cut_trials(_by_trial(apart_ms), "cue", (0.0, 100.0), "labels")
+    assert spikes["units"].tolist() == [[10.0], [20.0], [30.0]]
+    assert spikes.classes == ("a", "b", "c")
+
+
+def test_times_for_segments_that_overlap_are_refused() -> None:
+    apart, block = _by_trial(200.0), _by_trial(0.0)
+    assert netsim.cut_trials(apart, [50.0, 250.0, 450.0])["units"].tolist() == [[10.0], [20.0], [30.0]]
+    for events in ([50.0], block.segments[0].events[0]):
+        with pytest.raises(DataError, match="recording: has segments that overlap in time; give one segment"):
+            netsim.cut_trials(block, events)
+    assert netsim.cut_trials(block.segments[1], [50.0])["units"].tolist() == [[20.0]]
+
+
+def test_units_of_time_are_converted() -> None:
+    pq = pytest.importorskip("quantities")
+    trains = [train / 1000 * pq.s for train in TRAINS]
+    for events in (EVENTS, EVENTS / 1000 * pq.s, [each / 1000 * pq.s for each in EVENTS]):
+        window: Any
+        for window in ((0.0, 50.0), [0.0, 0.05] * pq.s, (0.0 * pq.s, 50.0 * pq.ms)):
+            assert netsim.cut_trials(trains, events, window)["units"].tolist() == FIRST
+    with pytest.raises(DataError, match=r'events: must be times .*"mV"'):
+        netsim.cut_trials(TRAINS, EVENTS * pq.mV)
+
+
+@pytest.mark.parametrize("name", ["recording", "events", "window"])
+def test_units_of_brian2_are_refused(name: str) -> None:
+    given: dict[str, Any] = {"recording": TRAINS, "events": EVENTS, "window": (0.0, 50.0)}
+    given[name] = [each * b2.ms for each in given[name]]
+    with pytest.raises(DataError, match=f"{name}: carries a unit; give plain numbers, times in ms"):
+        netsim.cut_trials(**given)
+
+
+def test_a_column_that_is_no_time_is_noticed(nwb: str) -> None:
+    with pytest.warns(
+        netsim.errors.DataWarning, match="no unit fires in any of 4 trials; check that 'number' is a time"
+    ):
+        netsim.read_recording(nwb, "number", (0.0, 50.0))
 
 
 def test_nwb_is_read(nwb: str) -> None:
