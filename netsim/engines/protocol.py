@@ -230,10 +230,10 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
             raise DataError(f"silenced: {name} contains lists of different lengths; give a value per neuron") from error
         if neurons.dtype != bool and not np.isin(neurons, (False, True)).all():
             raise DataError(f"silenced: {name} contains other values than True and False; give one of them per neuron")
-        try:
-            silenced[name] = np.broadcast_to(neurons.astype(bool, copy=False), (len(batch.stimuli), *shape))
-        except ValueError as error:
-            raise DataError(f"silenced: {name} has shape {neurons.shape}, but {shape} is needed") from error
+        every = (len(batch.stimuli), *shape)
+        if neurons.shape not in (shape, every):
+            raise DataError(f"silenced: {name} has shape {neurons.shape}, but {shape} is needed")
+        silenced[name] = np.broadcast_to(neurons.astype(bool, copy=False), every)
     return replace(batch, silenced=silenced) if silenced else batch
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Generator
 from types import ModuleType
 from typing import Any, Literal
@@ -526,9 +527,10 @@ def test_weights_of_another_network(name: str) -> None:
         EventEngine(dense_network()).present(batch)
 
 
-def test_silenced_neurons_of_another_shape() -> None:
-    batch = Batch(np.zeros((1, 1, 1, 12)), {"output.kernel": np.ones((12, 5))}, {"output": np.zeros(4, dtype=bool)})
-    with pytest.raises(DataError, match=r"silenced: output has shape \(4,\), but \(5,\) is needed"):
+@pytest.mark.parametrize("shape", [(4,), (1,), (), (5, 1), (1, 5), (3, 5)])
+def test_silenced_neurons_of_another_shape(shape: tuple[int, ...]) -> None:
+    batch = Batch(np.zeros((2, 1, 1, 12)), {"output.kernel": np.ones((12, 5))}, {"output": np.ones(shape, dtype=bool)})
+    with pytest.raises(DataError, match=rf"silenced: output has shape {re.escape(str(shape))}, but \(5,\) is needed"):
         EventEngine(dense_network()).present(batch)
 
 
