@@ -11,6 +11,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.reprs import short_repr
+from netsim.specification.checks import check_array, require
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -62,9 +63,18 @@ class LayerSpikes:
     @classmethod
     def of_latencies(cls, name: str, latencies: np.ndarray, window: tuple[float, float] | None = None) -> LayerSpikes:
         """Convert latencies (ms, ``inf`` = silent) of shape (presentations, ...). By default, observe the window."""
+        check_array(latencies, f"{name}: latencies")
+        if not latencies.size or not latencies.ndim:
+            raise DataError(
+                f"{name}: latencies have shape {latencies.shape}; give at least one presentation and neuron"
+            )
         flat = latencies.reshape(len(latencies), -1)
         fired = np.isfinite(flat)
         times = flat[fired].astype(np.float64)
+        if not (flat[~fired] == np.inf).all() or times.min(initial=0.0) < 0:
+            raise DataError(f"{name}: latencies contain NaN or negative times; inf is silence")
+        if window is not None:
+            require(window[0] <= window[1], f"{name}: window", f"must not end before it begins, not {window}")
         starts = np.concatenate([[0], np.cumsum(fired.sum(axis=1), dtype=np.int64)])
         neurons = np.nonzero(fired)[1].astype(np.int32)
         return cls(name, flat.shape[1], window or observed_window(times), starts, neurons, times, window is None)

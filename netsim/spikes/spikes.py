@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netsim.data.dataset import class_numbers
 from netsim.deprecation import warn
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
 from netsim.runs.model import Model
 from netsim.specification import Network, Shape
-from netsim.specification.checks import names_in, positions
+from netsim.specification.checks import names_in, positions, whole_numbers
 from netsim.spikes.columns import LayerSpikes, joined
 
 if TYPE_CHECKING:
@@ -138,9 +139,12 @@ class Spikes(Mapping[str, np.ndarray]):
         Parameters
         ----------
         layers : iterable of LayerSpikes
-        labels, indices : ndarray of int, shape (presentations,), optional
-            The default is no labels, and indices from 0.
+        labels : ndarray of int or str, shape (presentations,), optional
+            Words, or whole numbers with -1 for no label. The default is no labels.
+        indices : ndarray of int, shape (presentations,), optional
+            The default counts from 0.
         classes : sequence of str
+            Names of the labels 0, 1, ... The default for words is the sorted words.
         shapes : mapping, optional
             The default is (neurons,) for each population.
         **more
@@ -153,7 +157,8 @@ class Spikes(Mapping[str, np.ndarray]):
         Raises
         ------
         DataError
-            If the populations, labels or indices have different numbers of presentations.
+            If the populations, labels or indices have different numbers of presentations, or labels are neither whole
+            numbers nor words.
 
         Examples
         --------
@@ -169,11 +174,16 @@ class Spikes(Mapping[str, np.ndarray]):
             raise DataError(f"layers: have {sorted(counts)} presentations; give at least one, all with the same number")
         (count,) = counts
         for what, given in (("labels", labels), ("indices", indices)):
-            if given is not None and len(given) != count:
-                raise DataError(f"{what}: {len(given)} given, but there are {count} presentations; give one each")
+            if given is not None and np.shape(given) != (count,):
+                raise DataError(f"{what}: have shape {np.shape(given)} for {count} presentations; give one each")
         shapes = {name: (layer.size,) if shapes is None else shapes[name] for name, layer in named.items()}
-        names = np.arange(count) if indices is None else np.asarray(indices, np.int64)
-        tags = None if labels is None else np.asarray(labels, np.int64)
+        names = np.arange(count) if indices is None else _whole(np.asarray(indices), "indices")
+        tags = None if labels is None else np.asarray(labels)
+        if tags is not None and all(isinstance(label, str) for label in tags.tolist()):
+            classes = tuple(classes if len(classes) else np.unique(tags).tolist())
+            tags = class_numbers(tags.tolist(), classes, "labels:")
+        elif tags is not None:
+            tags = _whole(tags, "labels")
         return cls(shapes, named.__getitem__, names, tags, classes, **more)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
@@ -386,6 +396,15 @@ class Spikes(Mapping[str, np.ndarray]):
         for name in names:
             if name not in self.shapes:
                 raise DataError(f"layer {name}: does not exist; choose one of {', '.join(self.shapes)}")
+
+
+def _whole(given: np.ndarray, what: str) -> np.ndarray:
+    """Return whole numbers as int64. Raise DataError for other values."""
+    numbers = whole_numbers(given.astype(np.int64) if given.dtype == bool else given)
+    if numbers is None:
+        words = ", or words" if what == "labels" else ""
+        raise DataError(f"{what}: must be whole numbers{words}, without missing values")
+    return numbers
 
 
 def refuse_for_spikes(**given: object) -> None:

@@ -55,14 +55,14 @@ def test_the_interval_of_rank_order_holds_the_mean_of_new_presentations() -> Non
     held = 0
     for seed in range(40):
         generator = np.random.default_rng(seed)
-        times = np.arange(6.0) + generator.normal(0, 2.5, (12, 6))
+        times = np.arange(20.0, 26.0) + generator.normal(0, 2.5, (12, 6))
         row = rank_order_correlation(Spikes.of_layers([LayerSpikes.of_latencies("any", times)]), seed=seed).iloc[0]
         held += row["low"] <= TRUE_CORRELATION <= row["high"]
     assert held >= 32
 
 
 def _true_correlation() -> float:
-    times = np.arange(6.0) + np.random.default_rng(99).normal(0, 2.5, (2000, 6))
+    times = np.arange(20.0, 26.0) + np.random.default_rng(99).normal(0, 2.5, (2000, 6))
     return float(rank_order_correlation(Spikes.of_layers([LayerSpikes.of_latencies("any", times)]))["correlation"][0])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -93,9 +95,64 @@ def test_the_seed_of_a_disturbance_is_that_of_its_draws() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     layer = LayerSpikes.of_latencies("one", np.ones((3, 2)))
-    with pytest.raises(DataError, match="labels: 2 given"):
+    with pytest.raises(DataError, match=r"labels: have shape \(2,\) for 3 presentations"):
         Spikes.of_layers([layer], labels=np.array([0, 1]))
+    with pytest.raises(DataError, match="indices: must be whole numbers, without"):
+        Spikes.of_layers([layer], indices=np.array([0.5, 1.0, 2.0]))
     with pytest.raises(DataError, match="layer other: does not exist; choose one of one"):
         Spikes.of_layers([layer]).layer("other")
     with pytest.raises(DataError, match="have no labels"):
         Spikes.of_layers([layer]).require_labels()
+
+
+@pytest.mark.parametrize(
+    ("given", "numbers", "classes"),
+    [
+        ([2.0, 0.0, -1.0], [2, 0, -1], ()),
+        ([True, False, True], [1, 0, 1], ()),
+        (["left", "right", "left"], [0, 1, 0], ("left", "right")),
+        (np.array(["b", "a", "b"], dtype=object), [1, 0, 1], ("a", "b")),
+        ([0.2, 0.7, 1.2], None, ()),
+        ([0.0, np.nan, 1.0], None, ()),
+        ([None, "a", "b"], None, ()),
+    ],
+)
+def test_labels_are_whole_numbers_or_words(given: Any, numbers: list[int] | None, classes: tuple[str, ...]) -> None:
+    layer = LayerSpikes.of_latencies("one", np.ones((3, 2)))
+    if numbers is None:
+        with pytest.raises(DataError, match="labels: must be whole numbers, or words, without missing values"):
+            Spikes.of_layers([layer], labels=given)
+    else:
+        spikes = Spikes.of_layers([layer], labels=given)
+        assert spikes.labels is not None
+        assert (spikes.labels.tolist(), spikes.classes) == (numbers, classes)
+
+
+def test_words_are_numbered_as_the_given_classes() -> None:
+    layer = LayerSpikes.of_latencies("one", np.ones((2, 2)))
+    words = np.array(["b", "a"])
+    assert Spikes.of_layers([layer], words, classes=["c", "b", "a"]).labels.tolist() == [1, 2]  # type: ignore[union-attr]
+    with pytest.raises(DataError, match="labels: 'a' is not a class"):
+        Spikes.of_layers([layer], words, classes=["b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("latencies", "message"),
+    [
+        (np.array([[1.0, np.nan]]), "one: latencies contain NaN or negative times; inf is silence"),
+        (np.array([[1.0, -np.inf]]), "one: latencies contain NaN or negative times"),
+        (np.array([[1.0, -2.0]]), "one: latencies contain NaN or negative times"),
+        (np.array([[1.0, None]]), "one: latencies must contain numbers, not object"),
+        ([[1.0, 2.0]], "one: latencies must be a numpy array, not list"),
+        (np.empty((0, 3)), r"one: latencies have shape \(0, 3\); give at least one presentation and neuron"),
+        (np.array(1.0), r"one: latencies have shape \(\)"),
+    ],
+)
+def test_what_is_no_latency_is_refused(latencies: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        LayerSpikes.of_latencies("one", latencies)
+
+
+def test_a_window_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(SpecificationError, match=r"one: window: must not end before it begins, not \(5\.0, 1\.0\)"):
+        LayerSpikes.of_latencies("one", np.ones((3, 2)), window=(5.0, 1.0))
