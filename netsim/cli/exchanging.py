@@ -138,7 +138,7 @@ def import_network(
 
     The format of FILE is one of:
 
-    {network_formats}
+    {network_formats.read}
     """
     from netsim.exchange import import_network as read
     from netsim.runs.folder import create_run, describe_run

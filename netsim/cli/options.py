@@ -216,7 +216,8 @@ class Commands(TyperGroup):
 class ListingCommand(Command):
     """A command whose help text lists the entries of a seam, such as ``{figures}``, with their summaries.
 
-    The entries are loaded only when the help is printed.
+    ``{network_formats.read}`` lists only entries that have this attribute. The entries are loaded only when the help is
+    printed.
     """
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -228,9 +229,11 @@ class ListingCommand(Command):
         """Insert the entries into the help text, once."""
 
         def listed(match: re.Match[str]) -> str:
-            return "\n".join(f"* {name}: {entry.summary}" for name, entry in getattr(seams, match[1]).items())
+            entries = getattr(seams, match[1]).items()
+            shown = [(name, entry) for name, entry in entries if not match[2] or getattr(entry, match[2]) is not None]
+            return "\n".join(f"* {name}: {entry.summary}" for name, entry in shown)
 
-        self.help = re.sub(r"{(\w+)}", listed, self.help or "")
+        self.help = re.sub(r"{(\w+)\.?(\w*)}", listed, self.help or "")
 
 
 def with_options(

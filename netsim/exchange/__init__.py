@@ -18,7 +18,7 @@ from netsim.exchange.formats import SpikeFormat as SpikeFormat
 from netsim.exchange.formats import format_of, format_to_write, reader
 from netsim.registry import Registry
 from netsim.seams import network_formats, spike_formats
-from netsim.specification.checks import check_shape
+from netsim.specification.checks import check_shape, path_in
 
 if TYPE_CHECKING:
     from netsim.exchange.presentations import Presentations
@@ -38,7 +38,7 @@ def _former(
 
 
 @former(
-    lambda *args: len(args) > 1 and not isinstance(args[1], str | Path),
+    lambda *args: len(args) > 1 and isinstance(args[1], Mapping),  # spikes
     _former,
     "netsim.export(spikes, path)",
 )
@@ -87,7 +87,7 @@ def export(
     from netsim.runs.model import open_model
     from netsim.spikes import Spikes
 
-    path = Path(path)
+    path = path_in(path, "path")
     seam: Registry[Any] = spike_formats if isinstance(subject, Spikes) else network_formats
     written = format_to_write(to or format_of(path, seam), path, seam)
     if isinstance(subject, Spikes):
@@ -128,8 +128,13 @@ def import_network(path: str | Path) -> Imported:
     >>> netsim.import_network("mine.nir").network.shapes
     {'stimulus': (8, 8, 1), 'hidden': (200,), 'output': (10,)}
     """
-    path = Path(path)
-    read = reader(path, network_formats) or reader(path, network_formats, any_name=True)
+    path = path_in(path, "path")
+    read = reader(path, network_formats)
+    if read is None:
+        if path.name.endswith(tuple(suffix for known in network_formats.values() for suffix in known.suffixes)):
+            name = format_of(path, network_formats)
+            raise DataError(f"{path}: the format {name} can only be written; import a NIR file of the network instead")
+        read = reader(path, network_formats, any_name=True)
     imported: Imported = read(path)
     return imported
 
@@ -139,7 +144,7 @@ def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentatio
 
     If `layer` is None, the layer ``stimulus`` or the only layer is read.
     """
-    path = Path(path)
+    path = path_in(path, "path")
     read = reader(path, spike_formats)
     if read is None:
         suffixes = ", ".join(suffix for known in spike_formats.values() if known.read for suffix in known.suffixes)
@@ -216,7 +221,7 @@ def read_spikes(path: str | Path) -> Spikes:
     >>> netsim.read_spikes("spikes.csv").presentations
     20
     """
-    path = Path(path)
+    path = path_in(path, "path")
     read = reader(path, spike_formats, what="read_spikes")
     if read is None:
         known = [suffix for each in spike_formats.values() if each.read_spikes for suffix in each.suffixes]

@@ -89,6 +89,6 @@ def session_times(latencies: np.ndarray, bounds: np.ndarray, per_ms: float) -> n
 def to_json(record: Mapping[str, Any] | None) -> str:
     """Return provenance as JSON text. Raise DataError for values that JSON does not support."""
     try:
-        return json.dumps(record or {}, indent=2)
+        return json.dumps(record or {}, indent=2, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"record: is not JSON ({error}); use plain numbers, words, lists and dictionaries") from error

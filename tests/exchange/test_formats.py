@@ -120,6 +120,7 @@ def test_networks(run: Run) -> None:
         "netsim import network.plain --out back --json",
     ).values()
     assert "• plain: a table (.plain)" in shown.printed
+    assert "pynn" not in shown.printed  # only writes
     exported.check()
     assert "network.plain: PLAIN has no primitives for spikes; other tools will not see them" in exported.err
     answer = json.loads(imported.printed)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from netsim.engines import make_engine
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 from netsim.exchange import export, read_spikes, read_stimuli
 from netsim.exchange.spikes import parquet
 from netsim.runs.model import load_model
@@ -194,6 +194,8 @@ def test_a_shape_of_sonata_is_of_whole_numbers(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SpecificationError, match=r"path: must be a path, .* not int"):
+        read_spikes(3)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="no such file"):
         read_spikes(tmp_path / "nosuch.nwb")
     with pytest.raises(DataError, match=r"must end in one of \.nwb"):

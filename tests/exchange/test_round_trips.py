@@ -97,8 +97,11 @@ def test_what_cannot_be_exported(to: str, name: str, simulation: Spikes) -> None
         export(simulation, name, to, populations=["hiden"])
     with pytest.raises(SpecificationError, match="populations: must name at least one population"):
         export(simulation, name, to, populations=[])
-    with pytest.raises(DataError, match="record: is not JSON"):
-        export(simulation, name, to, record={"seed": np.int64(3)})
+    for value in (np.int64(3), float("nan"), float("inf")):
+        with pytest.raises(DataError, match="record: is not JSON"):
+            export(simulation, name, to, record={"value": value})
+    with pytest.raises(SpecificationError, match=r"path: must be a path, .* not int"):
+        export(simulation, 3)  # type: ignore[arg-type]
     with pytest.raises(RunError, match=r"nosuch/.*cannot be written"):
         export(simulation, Path("nosuch") / name, to)
     with pytest.raises(DataError, match=f"the format {to} are named"):
