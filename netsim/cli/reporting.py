@@ -7,10 +7,10 @@ from typing import Annotated
 from typer import Argument, Option
 
 from netsim.cli import options
-from netsim.cli.terminal import data_progress, new_table, note, print_json, print_table, progress_bar
+from netsim.cli.terminal import data_progress, new_table, note, notes_for, print_json, print_table, progress_bar
 from netsim.data import loading
 from netsim.data.places import DATA_FOLDER, remember_folder
-from netsim.errors import SpecificationError
+from netsim.errors import DataWarning, SpecificationError
 
 
 def models(as_json: options.Json = False) -> None:
@@ -115,7 +115,7 @@ def report(
         chosen.run.subfolder(folder.name)
     options.make_folder(folder)
     options.note_initial_weights(subject, chosen, seed)
-    with progress_bar() as progress:
+    with notes_for(DataWarning), progress_bar() as progress:
         task = progress.add_task("evaluating", total=None)
         content = make_report(
             chosen,
@@ -173,7 +173,9 @@ def describe(
         )
     run = find_run(subject)
     default = "latex" if out is not None and out.suffix == ".tex" else "markdown"
-    text = writers[form or default](description.describe(run.network() if run else load_network(subject), run))
+    with notes_for(DataWarning):
+        described = description.describe(run.network() if run else load_network(subject), run)
+    text = writers[form or default](described)
     if out is None:
         print(text.rstrip("\n"))
     else:

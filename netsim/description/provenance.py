@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netsim.data.dataset import MEMORY
 from netsim.description.document import Table, plain
-from netsim.errors import DataError
+from netsim.errors import DataError, DataWarning, warn_user
 from netsim.runs.folder import RunFolder
 from netsim.runs.plugins import changed_plugins
 
@@ -49,7 +49,7 @@ def metrics_of(run: RunFolder) -> pd.DataFrame:
 
 
 def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None, planned: int = 0) -> list[Fact]:
-    """Return facts of a training of `planned` epochs from its metrics, or the reason why they are unreadable.
+    """Return facts of a training of `planned` epochs from its metrics. Warn if the metrics are damaged.
 
     `epoch`, counted from 1, is the epoch of the weights. The default is the best. The metrics of a running training may
     be newer or older than the weights.
@@ -59,7 +59,10 @@ def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None, p
     try:
         table = read()
     except DataError as error:
-        return [Fact("metrics", str(error))]
+        if isinstance(error.__cause__, FileNotFoundError):  # no epoch has ended
+            return [Fact("metrics", str(error))]
+        warn_user(str(error), DataWarning)
+        return [Fact("metrics", "not readable")]
     chosen = epoch or int(table["epoch"].iloc[best_epoch(table)])
     facts = [Fact("epochs", f"{len(table):,}" + (f" of {planned:,}, so far" if len(table) < planned else ""))]
     if "validation_strict_accuracy" in table:

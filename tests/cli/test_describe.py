@@ -59,6 +59,15 @@ def test_a_run_needs_no_weights(netsim: Netsim, run: Path) -> None:
     assert "no such file; a run has it after its first epoch" in done.out
 
 
+def test_damaged_metrics_are_a_note(netsim: Netsim, run: Path) -> None:
+    (run / "metrics.csv").write_text("no metrics\n")
+    done = netsim("describe", run)
+    assert done.code == 0
+    assert "| **Metrics** | not readable |" in done.out
+    (line,) = done.err.splitlines()
+    assert "metrics.csv: contains no metrics of a training" in line
+
+
 def test_whatever_a_record_holds_becomes_text(netsim: Netsim, run: Path) -> None:
     record = {"seed": 3, "started": {"a": [1, None]}, "versions": "| x |", "machine": ["\ud800", "$"]}
     record |= {"command": ["| y |", "\ud800"], "data_dir": "**b**"}
