@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,9 @@ def dendrogram_figure(
     with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
         ink = f"#{int(255 * float(INK)):02x}" + 2 * f"{int(255 * float(INK)):02x}"
         names = [class_name(label, classes) for label in leaves]
-        hierarchy.dendrogram(links, labels=names, ax=axes, link_color_func=lambda _: ink, color_threshold=0)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Attempting to set identical low and high ylims")  # limits are set below
+            hierarchy.dendrogram(links, labels=names, ax=axes, link_color_func=lambda _: ink, color_threshold=0)
         axes.tick_params(axis="x", length=0, labelsize=axes.yaxis.get_ticklabels()[0].get_fontsize())
         low, high = links[:, 2].min(), links[:, 2].max()
         span = (high - low) or high or 1.0

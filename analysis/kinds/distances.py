@@ -114,7 +114,8 @@ def spike_train_distances(
         pairs          int64        number of pairs
         distance       float64      mean over pairs, dimensionless
         low, high      float64      bounds of its 95 % confidence interval
-        nearest        float64      fraction with the label of its nearest neighbour; missing without labels
+        nearest        float64      fraction with the label of its nearest neighbour; missing without labels, or if all
+                       distances are equal
         =============  ===========  ==================================================================
 
     Raises
@@ -144,7 +145,9 @@ def spike_train_distances(
             nearest = np.nan
             if chosen.labels is not None and chosen.presentations > 1:
                 others = matrix + np.where(np.eye(len(matrix), dtype=bool), np.inf, 0.0)
-                nearest = (tag[others.argmin(axis=1)] == tag).mean()
+                apart = matrix[np.triu_indices(len(matrix), 1)]
+                all_tie = len(apart) > 1 and np.ptp(apart) == 0
+                nearest = np.nan if all_tie else (tag[others.argmin(axis=1)] == tag).mean()
             for which in ("all", "within", "between") if chosen.labels is not None else ("all",):
                 mean, low, high, pairs = mean_over_pairs(matrix, tag, which, generator)
                 rows.append(

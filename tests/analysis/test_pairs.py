@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from netsim.analysis import (
+    analyse,
     comparison_figure,
     label_clustering,
     paired_comparison,
@@ -145,6 +148,19 @@ def test_clustering_is_that_of_scipy_and_finds_labels_that_are_apart() -> None:
         [[matrix[labels == a][:, labels == b].mean() if a != b else 0 for b in range(3)] for a in range(3)]
     )
     np.testing.assert_allclose(table["distance"], hierarchy.linkage(squareform(means), "average")[:, 2])
+
+
+@pytest.mark.parametrize("latency", [5.0, np.inf])
+def test_equal_presentations_have_no_nearest_and_draw_without_warnings(latency: float) -> None:
+    labels = np.repeat([0, 1], 5)
+    spikes = Spikes.of_layers([LayerSpikes.of_latencies("any", np.full((10, 4), latency))], labels)
+    table = spike_train_distances(spikes)
+    assert table["nearest"].isna().all()
+    assert (table["distance"] == 0).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in ("clustering", "selectivity", "distances"):
+            analyse(spikes, name).figure()
 
 
 def test_comparison_is_paired() -> None:
