@@ -125,7 +125,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         NetsimError
             If the network does not fit the data.
         """
-        kind = getattr(X, "dtype", None)  # determines the largest intensity
+        kinds: Any = getattr(X, "dtypes", getattr(X, "dtype", None))  # determine the largest intensity
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -139,7 +139,9 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
                 f"network: has {network.outputs} output neurons for {len(self.classes_)} classes; give one for each"
             )
         self.class_prior_ = np.bincount(codes) / len(codes)
-        images = network.encoder.prepare(X.astype(np.uint8) if kind == np.uint8 else X)
+        images = network.encoder.prepare(
+            X.astype(np.uint8) if all(kind == np.uint8 for kind in np.atleast_1d(kinds)) else X
+        )
         self.intensity_max_ = network.encoder.largest(images)
         settings = dataclasses.replace(network.training, batch=min(network.training.batch, len(X)))
         self.network_ = dataclasses.replace(network, training=settings)

@@ -112,6 +112,7 @@ def _from_planes(rows: np.ndarray) -> np.ndarray:
 
 def _checked(labels: np.ndarray, path: str) -> np.ndarray:
     """Return labels, or raise DataError if one is not a class number."""
-    if labels.min(initial=0) < 0 or labels.max(initial=0) >= len(CLASSES):
-        raise DataError(f"{path}: has the label {labels.max()}, and classes are numbered 0 to 9; download it again")
+    wrong = labels[(labels < 0) | (labels >= len(CLASSES))]
+    if wrong.size:
+        raise DataError(f"{path}: has the label {wrong[0]}, and classes are numbered 0 to 9; download it again")
     return labels

@@ -107,7 +107,8 @@ def test_images_may_be_brighter_than_those_that_were_learned_from() -> None:
     assert np.isfinite(cross_val_score(model, rows, labels[:200], cv=2, error_score="raise")).all()
     with pytest.raises(DataError, match="intensities from -20"):
         model.predict(-bright)
-    assert model.fit(images[:200].astype(np.uint8), labels[:200]).intensity_max_ == 255
+    for few in (images[:200].astype(np.uint8), pd.DataFrame(images[:200].astype(np.uint8))):
+        assert model.fit(few, labels[:200]).intensity_max_ == 255
 
 
 def test_a_network_is_not_given_by_its_name() -> None:

@@ -126,6 +126,12 @@ def test_a_pickle_executes_nothing(tmp_path: Path) -> None:
         (_binary, "test_batch.bin", b"", "has 0 bytes, no multiple of 3,073"),
         (_binary, "data_batch_2.bin", b"12", "has 2 bytes, no multiple of 3,073"),
         (_binary, "data_batch_2.bin", b"\x0b" * 3073, "has the label 11, and classes are numbered 0 to 9"),
+        (
+            _python,
+            "test_batch",
+            pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1, -1]}),
+            "has the label -1, and classes are numbered 0 to 9",
+        ),
         (_python, "test_batch", b"no pickle", "is not a Python batch of CIFAR-10"),
         (
             _python,
