@@ -28,6 +28,7 @@ _FIRE = 0.6  # target fraction of hidden neurons that fire in their window
 _AT_ONSET = 0.03  # largest fraction of neurons that fire at the onset; of outputs, if they have no biases
 _OUTPUTS_AT = 0.4  # target time of output spikes, as a fraction of the output window
 _FREE_AT = 1.5  # target time of neurons without a window, in encoding windows
+_LEAKY_AT = 0.75  # the same for neurons that leak, which forget early spikes
 _FREE_SPREAD = 0.2  # target standard deviation of their latencies, in encoding windows
 _SWING = 0.5  # largest standard deviation of potentials, as a fraction of the span of the window
 _ENOUGH = 0.75  # fraction of the target that must fire without biases
@@ -157,6 +158,8 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
         spread = _spread_of_outputs(network)
         begin = _spikes_from(network)
         later = any(begin[each.name] > 0 and not each.dynamics.onset > 0 for each in chosen)
+        leaks = any(each.dynamics.rates is not None for each in chosen)
+        leaky = rf" (${number(_LEAKY_AT)}{GAP}{T_MAX}$ if their potentials leak)" * leaks
         after = " after spikes can reach them (onsets and mean delays on the slowest way)" * later
         text.append(
             f"Before the first update, {names(population.name for population in chosen)} are fitted one after another,"
@@ -164,7 +167,7 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
             f" seed. All drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}."
             f" The equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the"
             f" hidden neurons with a window fires in it, in time for a target, and at most {_AT_ONSET:g} at its onset."
-            rf" Half of the others fire by ${number(_FREE_AT)}{GAP}{T_MAX}${after}, with a standard deviation of"
+            rf" Half of the others fire by ${number(_FREE_AT)}{GAP}{T_MAX}${leaky}{after}, with a standard deviation of"
             rf" at most ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of"
             f" their window, with a standard deviation of at most {number(spread)} ms in a presentation."
         )
@@ -203,7 +206,7 @@ class _Window(NamedTuple):
             span = neurons.drive * float(neurons.by_constant(np.array(end - times.onset))) / neurons.tau
             spread = min(spread, (end - times.onset) / 5)
             return cls(np.append(before, after), _TIMES - 1, 0.5 if output else _FIRE, span, times.onset, spread)
-        latest = _FREE_AT * t_max + _spikes_from(network)[population.name]
+        latest = (_FREE_AT if neurons.rates is None else _LEAKY_AT) * t_max + _spikes_from(network)[population.name]
         last = min(latest, end if end < network.duration else 0.75 * end)
         share = _FIRE if end < network.duration and not output else 0.5
         if not output:

@@ -203,6 +203,18 @@ def test_outputs_without_biases_do_not_begin_at_their_onset(regime: str) -> None
         assert health.silent < 0.75, seed
 
 
+@pytest.mark.parametrize("tau", [4.0, 16.0])
+def test_neurons_that_leak_fire_before_they_forget_early_spikes(tau: float) -> None:
+    """They fired long after the last stimulus spike, and all outputs fell silent in the second epoch."""
+    leaky = Neurons("free", threshold=0.25, tau=tau, family="leaky", bias=True)
+    layers = [netsim.Layer("hidden", Dense(60), leaky), netsim.Layer("output", Dense(10), leaky)]
+    training = Training("digits", batch=20, validation=360)
+    network = Network.chain("leaky", IntensityEncoder((8, 8, 1), T_MAX), layers, 6 * T_MAX, training=training)
+    latencies = fitted(network)[2]
+    for name in ("hidden", "output"):
+        assert 0.3 * T_MAX < np.median(latencies[name]) < T_MAX, name
+
+
 @pytest.mark.parametrize("per", ["axon", "synapse", None])
 def test_outputs_without_a_window_wait_for_delayed_spikes(per: Literal["axon", "synapse"] | None) -> None:
     """They would fire by their biases alone, before spikes of the hidden population arrive."""
