@@ -379,7 +379,7 @@ class _Opened:
             for option, value in (given | {"--engine": self.engine, "--dt": self.dt}).items():
                 if value:
                     raise SpecificationError(option, f"has no meaning for {name}, a file of spikes; remove it")
-            with progress_bar() as progress:
+            with notes_for(DataWarning), progress_bar() as progress:
                 progress.add_task(f"reading {path.name}", total=None)
                 spikes = read_recording(path, **self.trials) if self.trials else read_spikes(path)
             if not spikes.complete:

@@ -171,6 +171,9 @@ def test_a_column_that_is_no_time_is_noticed(nwb: str) -> None:
         netsim.errors.DataWarning, match="no unit fires in any of 4 trials; check that 'number' is a time"
     ):
         netsim.read_recording(nwb, "number", (0.0, 50.0))
+    done = CliRunner().invoke(app, ["analyse", "psth", nwb, "--event", "number"], catch_exceptions=False)
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("no unit fires in any of 4 trials; check that 'number' is a time, and the window")
 
 
 def test_nwb_is_read(nwb: str) -> None:
