@@ -95,9 +95,10 @@ class ExperimentFolder:
                 content = _read(file, remedy)
                 if (content.get("condition"), content.get("seed")) != (unit.condition, unit.seed):
                     raise RunError(f"{file}: is not the unit {unit}; choose another --out")
-                rows[number] = content.get("rows")
-                if not isinstance(rows[number], list) or not all(isinstance(row, dict) for row in rows[number]):
+                found = content.get("rows")
+                if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
                     raise RunError(f"{file}: is damaged (it has no rows); {remedy}")
+                rows[number] = found
         return rows
 
     def _file(self, number: int) -> Path:

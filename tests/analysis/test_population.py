@@ -61,7 +61,7 @@ def test_a_neuron_that_always_fires_at_the_same_time_is_left_out(latency: float)
         )
         for latencies in (varied, np.column_stack([np.full(100, latency), varied]))
     ]
-    pd.testing.assert_frame_equal(*tables)
+    pd.testing.assert_frame_equal(tables[0], tables[1])
     assert np.isfinite(tables[0]["fisher"]).all()
 
 

@@ -416,4 +416,4 @@ def test_what_cannot_be_built_is_refused(small: Network) -> None:
     for copies in (0, 2.5):
         for make in (Brian2Engine, build_network):
             with pytest.raises(SpecificationError, match=f"copies: must be an integer >= 1, not {copies}"):
-                make(small, dt=1.0, copies=copies)  # type: ignore[operator]
+                make(small, dt=1.0, copies=copies)  # type: ignore[arg-type]

@@ -308,9 +308,10 @@ def test_magnitudes_at_the_bounds_simulate_without_warnings() -> None:
 
 @pytest.mark.parametrize("name", ["tau", "tau_syn"])
 def test_time_constants_of_leaky_neurons_are_resolved_by_exact_times(name: str) -> None:
-    assert Neurons(family="leaky", **{"tau": 1.0, name: 1e-6}).rates is not None
+    given: dict[str, Any] = {"family": "leaky", "tau": 1.0}
+    assert Neurons(**given | {name: 1e-6}).rates is not None
     with pytest.raises(SpecificationError, match=f"neurons.{name}: must be at least 1e-06 ms"):
-        Neurons(family="leaky", **{"tau": 1.0, name: 1e-9})
+        Neurons(**given | {name: 1e-9})
 
 
 def test_any_step_above_0_is_one() -> None:
