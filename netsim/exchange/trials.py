@@ -189,9 +189,10 @@ def _numbered(labels: Any, count: int, name: str) -> tuple[np.ndarray | None, tu
 
 def _trains(recording: Any) -> list[np.ndarray]:
     """Return the spike times of each unit. Refuse the times of a single unit, which would count as units."""
-    if not isinstance(recording, Iterable) or any(np.ndim(train) == 0 for train in recording):
+    trains = list(recording) if isinstance(recording, Iterable) else [0.0]
+    if any(np.ndim(train) == 0 for train in trains):
         raise DataError("recording: must have an array of times for each unit; put the times of one unit in a list")
-    return [_times(train, "recording") for train in recording]
+    return [_times(train, "recording") for train in trains]
 
 
 def _times(given: Any, name: str) -> np.ndarray:

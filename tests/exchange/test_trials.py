@@ -55,6 +55,7 @@ def blocks() -> tuple[Any, Any]:
 def test_arrays_are_cut() -> None:
     spikes = netsim.cut_trials(TRAINS, EVENTS, window=(0.0, 50.0), labels=[1, 0, 1])
     assert spikes["units"].tolist() == FIRST
+    assert netsim.cut_trials(iter(TRAINS), EVENTS, window=(0.0, 50.0))["units"].tolist() == FIRST
     assert (spikes.labels.tolist(), spikes.classes) == ([1, 0, 1], ())  # type: ignore[union-attr]
     assert spikes.windows == {"units": (0.0, 50.0)}
     before = netsim.cut_trials(TRAINS[:1], EVENTS, window=(-10.0, 10.0))
