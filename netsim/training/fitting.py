@@ -159,7 +159,7 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
         begin = _spikes_from(network)
         later = any(begin[each.name] > 0 and not each.dynamics.onset > 0 for each in chosen)
         leaks = any(each.dynamics.rates is not None for each in chosen)
-        leaky = rf" (${number(_LEAKY_AT)}{GAP}{T_MAX}$ if their potentials leak)" * leaks
+        leaky = rf" or, if their potentials leak, by ${number(_LEAKY_AT)}{GAP}{T_MAX}$" * leaks
         after = " after spikes can reach them (onsets and mean delays on the slowest way)" * later
         text.append(
             f"Before the first update, {names(population.name for population in chosen)} are fitted one after another,"
