@@ -166,9 +166,12 @@ class Targets(_Named, Protocol):
     follows_loss : bool
         Whether displacements are the negative gradient of the loss with respect to the latencies, up to a factor. Only
         then does the model description call the learning step a gradient of this loss.
+    settings : tuple of str
+        Keys of `netsim.Learning` that only these targets use. Training warns if they are set for other targets.
     """
 
     follows_loss: ClassVar[bool] = False
+    settings: ClassVar[tuple[str, ...]] = ()
 
     def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """Return displacements and losses.

@@ -40,7 +40,7 @@ from netsim.training.callbacks import Callbacks, Progress
 from netsim.training.checkpoint import epoch_score
 from netsim.training.loop import CHECKPOINT_SECONDS, training_conversation
 from netsim.training.rehearsal import rehearse_training
-from netsim.training.starting import check_settings, resume_training
+from netsim.training.starting import check_settings, resume_training, without_effect
 from netsim.weights.initial import known_weights
 from netsim.weights.synapses import drawn_alike
 
@@ -240,6 +240,8 @@ def open_training(
         for names in drawn_alike(network):
             alike = f"{' and '.join(names)} have the same synapses, being drawn with the same seed"
             on_warning(f"{network.name}: {alike}; give them different ones, unless that is meant")
+        for idle in without_effect(network) if targets is None else ():
+            on_warning(f"{network.name}: {idle}; remove it")
     splits = load_splits(network, data, data_dir, on_progress)
     if not splits.dataset.has_labels:
         raise DataError(f"{splits.dataset.name}: has no labels to learn from; give some with the samples")

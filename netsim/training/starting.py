@@ -11,8 +11,8 @@ from netsim.learning import Constraint, Learner, Optimizer
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.runs.folder import RunFolder
 from netsim.runs.pretraining import Pretrained, load_pretrained
-from netsim.seams import learners, optimizers
-from netsim.specification import Network
+from netsim.seams import learners, optimizers, targets
+from netsim.specification import Learning, Network
 from netsim.specification.checks import require
 from netsim.specification.traits import has_bias
 from netsim.training import checkpoint
@@ -101,6 +101,20 @@ def fit_state(
     state.fitted = {"scales": fitted.scales, "rates": fitted.rates, "biases": biases}
     state.to_fit = False
     return fitted
+
+
+def without_effect(network: Network) -> list[str]:
+    """Return the settings of learning that were changed but have no effect, each with the reason."""
+    learning, found = network.learning, dict[str, str]()
+    if targets.is_own(learning.targets):  # targets of the user may use any setting
+        others = [entry for name, entry in targets.items() if name != learning.targets]
+        keys = {key for entry in others for key in getattr(entry, "settings", ())}
+        found = dict.fromkeys(keys, f"with the targets {learning.targets}")
+    if not network.weighting.is_binary:
+        found["clip"] = "on real weights"
+    default = Learning()
+    changed = [key for key in sorted(found) if getattr(learning, key) != getattr(default, key)]
+    return [f"learning.{key} has no effect {found[key]}" for key in changed]
 
 
 def check_settings(network: Network, learner: Learner | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import netsim
 from netsim.errors import RunError, SpecificationError
 from netsim.learning import OutputDisplacement, Targets
 from netsim.training.checkpoint import read_checkpoint
+from netsim.training.starting import without_effect
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +97,23 @@ def test_projections_that_draw_the_same_synapses_are_noted() -> None:
     with pytest.warns(UserWarning, match="drawn: first and second have the same synapses, being drawn") as seen:
         _open(network=network)
     assert {each.filename for each in seen} == {__file__}  # not a line of netsim
+
+
+@pytest.mark.parametrize(
+    ("given", "keys"),
+    [
+        ({"targets": "relative", "sharpness": 24.0, "margin": 2.0}, ["sharpness"]),
+        ({"margin": 2.0, "clip": 1.5, "label_smoothing": 0.05}, ["clip", "margin"]),
+        ({}, []),
+    ],
+)
+def test_settings_without_effect_are_noted(given: dict[str, Any], keys: list[str]) -> None:
+    network = dataclasses.replace(_digits(), learning=netsim.Learning(**given))
+    assert [line.split()[0] for line in without_effect(network)] == [f"learning.{key}" for key in keys]
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        _open(network=network)
+    assert [str(each.message).split()[1] for each in seen] == [f"learning.{key}" for key in keys]
 
 
 def test_patience_is_checked() -> None:

@@ -28,6 +28,7 @@ class Relative(Targets):
     """
 
     follows_loss: ClassVar[bool] = True
+    settings: ClassVar[tuple[str, ...]] = ("margin",)
     t_max: float
     margin: float
     end: float

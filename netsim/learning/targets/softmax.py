@@ -24,6 +24,7 @@ class Softmax(Targets):
     """
 
     follows_loss: ClassVar[bool] = True
+    settings: ClassVar[tuple[str, ...]] = ("sharpness", "label_smoothing")
     t_max: float
     sharpness: float
     end: float
