@@ -22,7 +22,7 @@ from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.targets import codegen_targets
 
 from netsim.data.latencies import Latencies
-from netsim.errors import SpecificationError
+from netsim.errors import DataError, SpecificationError
 from netsim.models.competition import Competition
 from netsim.models.machine_code import machine_code_has_place
 from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
@@ -190,7 +190,16 @@ class NetworkModel:
             default all are silent, for other inputs.
         silenced : dict of ndarray of bool, shape ``([copies,] *population)``, optional
             Neurons that cannot fire, by population.
+
+        Raises
+        ------
+        SpecificationError
+            If a population does not exist.
+        DataError
+            If latencies are NaN.
         """
+        if stimuli is not None and np.isnan(stimuli).any():
+            raise DataError("stimuli: contain NaN; use inf for silence")
         silenced = silenced or {}
         for name in silenced:
             self.specification.population(name)

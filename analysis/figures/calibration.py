@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, panel_above
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, panel_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def reliability_diagram(
             axis.set_major_formatter(PercentFormatter(1.0))
         named = "confidence" if sharpness is None else f"confidence, softmax of sharpness {sharpness:g}"
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=named, ylabel="accuracy")
-        axes.legend(loc="lower right", borderaxespad=0.2, handletextpad=0.2, frameon=True, edgecolor="none")
-        shares = panel_above(axes, 0.5)
+        legend_above(axes, -0.05, 2, borderaxespad=0.6, columnspacing=1.0, handletextpad=0.2)
+        shares = panel_above(axes, 0.5, gap=0.34)
         shares.bar(table["from"], count / count.sum(), 1 / bins, align="edge", color="0.7")
         shares.yaxis.set_major_formatter(PercentFormatter(1.0))
         shares.set_ylabel("share")

@@ -147,7 +147,7 @@ def decoding_over_time(
         raise DataError(f"spikes: a label has {fewest} presentations, fewer than the {folds} folds; give more")
     generator = np.random.default_rng([seed, 1])
     shuffled = generator.permutation(tag)
-    parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(tag, tag))
+    parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32).split(tag, tag))
     chance = float(np.bincount(tag).max() / len(tag))
     rows = []
     for position, layer in enumerate(chosen.layers()):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from netsim.data.dataset import MEMORY, Dataset, Part, class_names, class_numbers
+from netsim.data.dataset import MEMORY, Dataset, Part, class_names, class_numbers, in_order
 from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
@@ -58,7 +58,8 @@ def make_dataset(
     name : str
         Name in descriptions and reports.
     classes : sequence of str, optional
-        Names of the labels 0, 1, ... The default is the sorted words, or the numbers.
+        Names of the labels 0, 1, ... The default is the sorted words, or the numbers. Words such as
+        ``22.5``, if all are numbers, are sorted as numbers.
     intensity_max : float, optional
         Images only: intensity of the earliest spike. The default is 255 for unsigned bytes, otherwise the largest
         intensity in `training`.
@@ -206,7 +207,7 @@ def _check_index(samples: Any, labels: Any, part: str) -> None:
 
 
 class _Codes:
-    """Labels as numbers of classes. Words are numbered in alphabetical order of the training labels."""
+    """Labels as numbers of classes. Words are numbered in the order of `in_order` of the training labels."""
 
     def __init__(self, given: tuple[str, ...] | None) -> None:
         self._given = given
@@ -257,7 +258,7 @@ class _Codes:
         except UnicodeDecodeError as error:
             raise DataError(f"{part}: contains a label of bytes that are not UTF-8; give words") from error
         if part == "training":
-            self.classes = self._given or tuple(sorted(set(words)))
+            self.classes = self._given or in_order(words)
         return class_numbers(words, self.classes, f"{part}:")
 
 

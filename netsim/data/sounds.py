@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from netsim.data.archives import archived, read_file
-from netsim.data.dataset import Dataset, check_samples
+from netsim.data.dataset import Dataset, check_samples, in_order
 from netsim.data.making import make_dataset
 from netsim.data.selection import Selection
 from netsim.data.source import OnProgress
@@ -119,7 +119,7 @@ def sound_dataset(
 
     order = np.random.default_rng(ORDER_SEED).permutation(len(sounds)).tolist()
     training, test = _parted(name, [sounds[index] for index in order], selection)
-    classes = sorted({sound.fields[CLASS] for sound in training})
+    classes = in_order(sound.fields[CLASS] for sound in training)
     share = read(test) if test else TEST_SHARE
     made = make_dataset(read(training), encoder, share, name=_plain(name), classes=classes)
     return dataclasses.replace(made, name=name, origin=origin)

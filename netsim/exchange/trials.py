@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from netsim.data.dataset import class_numbers, in_order
 from netsim.errors import DataError, DataWarning, nearest, warn_user
 from netsim.exchange.presentations import PICOSECOND, reading
 from netsim.specification.checks import carries_unit, check_unitless, finite, path_in, require
@@ -183,8 +184,9 @@ def _numbered(labels: Any, count: int, name: str) -> tuple[np.ndarray | None, tu
         raise DataError(f"{name}: has events whose label is missing; leave them out, or choose other labels")
     if given.dtype.kind in "iuf" and (given == np.floor(given)).all() and (given >= 0).all():
         return given.astype(np.int64), ()
-    classes, numbers = np.unique(given.astype(str), return_inverse=True)
-    return numbers, tuple(map(str, classes))
+    words = given.astype(str).tolist()
+    classes = in_order(words)
+    return class_numbers(words, classes, f"{name}: the label"), classes
 
 
 def _trains(recording: Any) -> list[np.ndarray]:

@@ -341,7 +341,7 @@ class View:
         given = self.to_dict()
         if given.keys() - {"index", "dt"}:
             return f"netsim explore {shlex.quote(name)} --state {self.to_text()}"
-        grid = "" if self.dt is None else f" --dt {self.dt:g}"
+        grid = "" if self.dt is None else f" --dt {np.format_float_positional(self.dt, trim='-')}"
         return f"netsim simulate {shlex.quote(name)} --index {self.index}{grid}"
 
 

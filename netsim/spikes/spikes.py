@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsim.data.dataset import class_numbers
+from netsim.data.dataset import class_numbers, in_order
 from netsim.deprecation import warn
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError, SpecificationError
@@ -144,7 +144,7 @@ class Spikes(Mapping[str, np.ndarray]):
         indices : ndarray of int, shape (presentations,), optional
             The default counts from 0.
         classes : sequence of str
-            Names of the labels 0, 1, ... The default for words is the sorted words.
+            Names of the labels 0, 1, ... The default for words is the sorted words, or numbers in words in their order.
         shapes : mapping, optional
             The default is (neurons,) for each population.
         **more
@@ -180,7 +180,7 @@ class Spikes(Mapping[str, np.ndarray]):
         names = np.arange(count) if indices is None else _whole(np.asarray(indices), "indices")
         tags = None if labels is None else np.asarray(labels)
         if tags is not None and all(isinstance(label, str) for label in tags.tolist()):
-            classes = tuple(classes if len(classes) else np.unique(tags).tolist())
+            classes = tuple(classes if len(classes) else in_order(tags.tolist()))
             tags = class_numbers(tags.tolist(), classes, "labels:")
         elif tags is not None:
             tags = _whole(tags, "labels")

@@ -114,7 +114,12 @@ def without_effect(network: Network) -> list[str]:
         found["clip"] = "on real weights"
     default = Learning()
     changed = [key for key in sorted(found) if getattr(learning, key) != getattr(default, key)]
-    return [f"learning.{key} has no effect {found[key]}" for key in changed]
+    slopes = [
+        f"neurons.crossing_slope of {name} has no effect in {neurons.regime}, where the drive determines the slope"
+        for name, neurons in ((population.name, population.dynamics) for population in network.integrating)
+        if neurons.gated and neurons.crossing_slope is not None
+    ]
+    return [f"learning.{key} has no effect {found[key]}" for key in changed] + slopes
 
 
 def check_settings(network: Network, learner: Learner | None) -> None:

@@ -50,6 +50,8 @@ def test_a_layer_knows_the_label_when_its_spikes_tell_it() -> None:
     assert accuracy.iloc[-1] < 0.7  # all have fired: whether they did tells nothing
     bits = table.loc[table["accuracy"] == 1, "information_bits"]
     assert (bits > 0.97).all()
+    large = decoding_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), times=2, seed=2**40)
+    assert large["accuracy"].between(0, 1).all()
     with pytest.raises(DataError, match="a label has 40 presentations, fewer than the 41 folds"):
         decoding_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), folds=41)
 

@@ -138,6 +138,15 @@ def test_words_are_those_of_the_training() -> None:
         make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["hamm"]))
 
 
+def test_numbers_in_words_are_classes_in_their_order() -> None:
+    degrees = np.array(["112.5", "22.5", "90"])[np.arange(len(IMAGES)) % 3]
+    assert make_dataset((IMAGES, degrees), ENCODER, (IMAGES[:1], ["90"])).classes == ("22.5", "90", "112.5")
+    mixed = np.array(["90", "22.5", "none"])[np.arange(len(IMAGES)) % 3]
+    assert make_dataset((IMAGES, mixed), ENCODER, (IMAGES[:1], ["90"])).classes == ("22.5", "90", "none")
+    undefined = np.array(["9", "10", "nan"])[np.arange(len(IMAGES)) % 3]
+    assert make_dataset((IMAGES, undefined), ENCODER, (IMAGES[:1], ["9"])).classes == ("10", "9", "nan")
+
+
 NUMBERS = np.arange(600) % 11
 AS_WORDS = NUMBERS.astype(str)  # of which 10 comes before 2
 

@@ -11,6 +11,7 @@ from brian2.groups.group import CodeRunner
 
 from netsim.engines import Batch, Recorded
 from netsim.engines.brian2.engine import Brian2Engine
+from netsim.errors import DataError
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -92,6 +93,14 @@ def test_a_network_that_is_used_alone_afterwards_has_nothing_off(
     model.network.run(model.duration)
     for ours, theirs in zip(model.latencies().values(), expected.values(), strict=True):
         np.testing.assert_array_equal(ours[0], theirs[0])
+
+
+def test_a_network_that_is_used_alone_refuses_latencies_that_are_not_numbers(
+    network: Network, weights: Weights, stimuli: np.ndarray
+) -> None:
+    model = Brian2Engine(network, 1.0, target="numpy", copies=1).model_for(Batch(stimuli[:1], weights))
+    with pytest.raises(DataError, match="stimuli: contain NaN; use inf for silence"):
+        model.begin(np.full_like(stimuli[0], np.nan))
 
 
 def _is_off(part: BrianObject) -> bool:

@@ -61,6 +61,8 @@ def test_arrays_are_cut() -> None:
     before = netsim.cut_trials(TRAINS[:1], EVENTS, window=(-10.0, 10.0))
     assert before["units"].tolist() == [[13.0], [15.0], [0.0 + np.inf]]
     assert before.labels is None
+    turned = netsim.cut_trials(TRAINS, EVENTS, window=(0.0, 50.0), labels=[112.5, 22.5, 112.5])
+    assert (turned.labels.tolist(), turned.classes) == ([1, 0, 1], ("22.5", "112.5"))  # type: ignore[union-attr]
     overlapping = netsim.cut_trials(TRAINS[:1], [0.0, 2.0], window=(0.0, 50.0))
     assert overlapping["units"].tolist() == [[3.0], [1.0]]
     table = netsim.analyse(spikes, "psth", bin_ms=10.0).table

@@ -263,6 +263,17 @@ def test_a_neuron_learns_few_patterns_and_not_many() -> None:
             assert not many["solved"]
 
 
+def test_a_load_makes_the_nearest_whole_number_of_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0.29 · 100 is slightly less than 29 in binary numbers."""
+    seen = []
+    monkeypatch.setattr("netsim.experiments.kinds.tempotron._fires", lambda *given: seen.append(len(given[2])) or 0)
+    one = TINY | {"afferents": 100, "loads": [0.29], "epochs": 300}
+    made = make_experiment("tempotron", True, one)
+    condition = next(condition for condition in made.conditions() if not condition["step"])
+    made.measure(Unit(condition, 0))
+    assert seen == [29]
+
+
 def test_verdicts_of_the_tempotron() -> None:
     made = Tempotron(windows=(250.0, 500.0))
 

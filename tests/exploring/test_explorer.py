@@ -301,6 +301,7 @@ def test_the_program_and_the_command_give_the_same() -> None:
         for name, latencies in explorer.show(view).spikes.items():
             np.testing.assert_array_equal(spaces["spikes"][name], latencies)
     assert View(index=4).command("digits") == "netsim simulate digits --index 4"
+    assert View(dt=0.30000007).command("digits") == "netsim simulate digits --index 0 --dt 0.30000007"
     state = changed.command("digits").split()[-1]
     assert View.of_text(state).to_text() == state
 

@@ -116,6 +116,16 @@ def test_settings_without_effect_are_noted(given: dict[str, Any], keys: list[str
     assert [str(each.message).split()[1] for each in seen] == [f"learning.{key}" for key in keys]
 
 
+def test_a_slope_at_threshold_without_effect_is_noted() -> None:
+    network, named = _digits(), "neurons.crossing_slope of hidden has no effect in phased"
+    hidden = dataclasses.replace(network.population("hidden").dynamics, crossing_slope=0.1)
+    populations = [
+        dataclasses.replace(each, neurons=hidden) if each.name == "hidden" else each for each in network.populations
+    ]
+    (line,) = without_effect(dataclasses.replace(network, populations=tuple(populations)))
+    assert line.startswith(named)
+
+
 def test_patience_is_checked() -> None:
     with pytest.raises(SpecificationError, match=r"^patience: "):
         netsim.EarlyStopping(0)

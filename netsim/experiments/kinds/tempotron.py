@@ -91,7 +91,7 @@ class Tempotron(Experiment):
         window, step = unit.condition["window"], unit.condition["step"]
         psp, tau, length = _response(unit.condition["shape"], window)
         generator = np.random.default_rng(unit.seed)
-        most = int(self.loads[-1] * self.afferents)
+        most = round(self.loads[-1] * self.afferents)
         latencies = window * generator.random((most, self.afferents))
         labels = generator.random(most) < 0.5
         weights = generator.normal(0.0, 0.05, self.afferents)
@@ -105,7 +105,7 @@ class Tempotron(Experiment):
             rows.append(row)
             if not solved:
                 continue
-            count, moved = int(load * self.afferents), np.zeros(self.afferents)
+            count, moved = round(load * self.afferents), np.zeros(self.afferents)
             for epoch in range(self.epochs):
                 order = generator.permutation(count)
                 errors = learn_epoch(
