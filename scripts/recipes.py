@@ -29,10 +29,8 @@ def accuracy(regime: str, hidden: tuple[int, ...], rate: float, sharpness: float
     learning = {"rate": rate, "sharpness": sharpness}
     network = stimulus_driven("recipe", regime, hidden, 10, learning, epochs=EPOCHS, batch=50, validation=IMAGES // 20)
     mnist = load_dataset("mnist")
-    learned, held_out = slice(0, IMAGES), slice(-HELD_OUT, None)
-    training, validation = (
-        (np.asarray(mnist.train_images[part]), mnist.train_labels[part]) for part in (learned, held_out)
-    )
+    parts = slice(0, IMAGES), slice(-HELD_OUT, None)
+    training, validation = ((np.asarray(mnist.train_images[part]), mnist.train_labels[part]) for part in parts)
     data = make_dataset(training, network.encoder, validation, name="recipe", intensity_max=mnist.intensity_max)
     with tempfile.TemporaryDirectory() as folder:
         model = netsim.train(network, Path(folder) / "run", seed=0, data=data)

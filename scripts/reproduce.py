@@ -48,9 +48,7 @@ PAPER = {
     "rcsnn-fashion-free-clock": "92.8",
     "bcsnn-mnist-free": "≈ 98.6",
     "bcsnn-fashion-free": "≈ 92.0",
-    "deep-fashion": "–",
-    "deep-fashion-free": "–",
-    "deep-mnist": "–",
+    **dict.fromkeys(("deep-fashion", "deep-fashion-free", "deep-mnist"), "–"),
     "deep-cifar10": "– (JPEG copies)",
     "mlp-mnist": "(S4NN 97.4)",
     "mlp-fashion": "(S4NN 88.0)",
@@ -130,9 +128,7 @@ def results_table(results: list[Result]) -> str:
         has_validation = all(VALIDATION in result for result in runs)
         validated = f"{100 * mean(lambda result: result[VALIDATION]):.2f}" if has_validation else "–"
         latency = mean(lambda result: result["test"]["mean_decision_latency_ms"])
-        rates = [
-            f"{100 * statistics.mean(figures[rate] for figures in test):.2f}" for rate in ("tie_rate", "silent_rate")
-        ]
+        rates = [f"{100 * statistics.mean(each[rate] for each in test):.2f}" for rate in ("tie_rate", "silent_rate")]
         seeds = ", ".join(str(result["record"]["seed"]) for result in runs)
         accuracy = f"**{statistics.mean(strict):.2f}{spread}**"
         return [
@@ -193,9 +189,8 @@ def activity_table(results: list[Result]) -> str:
         spikes = ", ".join(f"{layer} {each:,.0f}" for layer, each in test["spikes_per_presentation"].items())
         return [name, spikes, f"{sum(test['synaptic_operations_per_presentation'].values()) / 1e6:.2f} M"]
 
-    return markdown(
-        ("preset", "spikes", "operations"), [cells(name, runs[0]["test"]) for name, runs in by_row(results)]
-    )
+    rows = [cells(name, runs[0]["test"]) for name, runs in by_row(results)]
+    return markdown(("preset", "spikes", "operations"), rows)
 
 
 def costs_table(results: list[Result]) -> str:
@@ -239,9 +234,7 @@ def main(
     seed: Annotated[list[int] | None, typer.Option(help="Seed; repeatable.")] = None,
     runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = RUNS,
     data_dir: Annotated[str | None, typer.Option(help="Where the data sets lie.")] = None,
-    to_ship: Annotated[
-        bool, typer.Option("--ship", help="Write RESULTS.md, and the weights into the package.")
-    ] = False,
+    to_ship: Annotated[bool, typer.Option("--ship", help="Write RESULTS.md and the package's weights.")] = False,
     evaluate: Annotated[bool, typer.Option("--evaluate", help="Measure the package's weights.")] = False,
 ) -> None:
     """Train, test and tabulate."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -191,10 +193,10 @@ class Thinned(_Timed):
 
 
 class ManyNeurons:
-    """Processor time of two equal populations with a hundred synapses onto every neuron."""
+    """Processor time of two equal populations with a hundred synapses onto every neuron, and as many back in a loop."""
 
     number, repeat, rounds, warmup_time, timeout, timer = 1, 3, 1, 0, 1800, time.process_time
-    params: ClassVar = [[10_000, 100_000, 1_000_000], ["phased", "free"]]
+    params: ClassVar = [[10_000, 100_000, 1_000_000], ["phased", "free", "loop"]]
     param_names: ClassVar = ["neurons", "regime"]
 
     def setup(self, count: int, regime: str) -> None:
@@ -206,10 +208,6 @@ class ManyNeurons:
         self.engine = netsim.make_engine("event", which, precision="single")
         self.stimuli = np.random.default_rng(0).uniform(0, 64, (32, side, side, 1))
         self.time_alone()
-
-    def time_draw(self, *_: object) -> None:
-        """Draw the weights."""
-        netsim.initial_weights(self.which, 0)
 
     def time_first(self, *_: object) -> None:
         """Run the first presentation of an engine."""
@@ -228,10 +226,19 @@ class ManyNeurons:
         """Measure the peak memory of 32 presentations."""
         self.time_batch()
 
-    def peakmem_step(self, *_: object) -> None:
-        """Measure the peak memory of a training step of 32 presentations."""
+    @cached_property
+    def step(self) -> calls.Call:
+        """A training step of 32 presentations."""
         images = calls.random_images(32, self.stimuli[0].size, shape=self.stimuli[0].shape)
-        calls.training(self.which, self.weights, images, LABELS[:32])()
+        return calls.training(self.which, self.weights, images, LABELS[:32])
+
+    def time_step(self, *_: object) -> None:
+        """Run a training step. The first also lists synapses."""
+        self.step()
+
+    def peakmem_step(self, *_: object) -> None:
+        """Measure the peak memory of a training step."""
+        self.step()
 
 
 def listed(regime: str, shape: tuple[int, ...], *rules: netsim.Connectivity) -> netsim.Network:
@@ -243,4 +250,6 @@ def listed(regime: str, shape: tuple[int, ...], *rules: netsim.Connectivity) -> 
         if regime == "phased":
             neurons = netsim.Neurons("phased", threshold=2.0, tau=64.0, onset=onset, end=onset + 128.0, drive=1.0)
         layers.append(netsim.Layer(f"layer{depth}", rule, neurons))
-    return netsim.Network.chain("listed", netsim.IntensityEncoder(shape, 64.0), tuple(layers), duration=512.0)
+    made = netsim.Network.chain("listed", netsim.IntensityEncoder(shape, 64.0), tuple(layers), duration=512.0)
+    back = [netsim.Projection("layer1", "layer0", netsim.Random(indegree=100, seed=4))] if regime == "loop" else []
+    return replace(made, projections=(*made.projections, *back))

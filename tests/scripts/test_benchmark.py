@@ -215,8 +215,13 @@ def test_benchmarks_of_asv_can_be_called(name: str) -> None:
     curve.time_call(*GROWTH[name])
 
 
-def test_many_neurons_are_presented() -> None:
+@pytest.mark.parametrize("regime", ["free", "loop"])
+def test_many_neurons_are_presented_and_learn(regime: str) -> None:
     growth = importlib.import_module("benchmarks.growth")
     curve = growth.ManyNeurons()
-    curve.setup(2000, "free")
-    curve.time_batch(2000, "free")
+    curve.setup(2000, regime)
+    assert any(map(curve.which.is_recurrent, curve.which.projections)) == (regime == "loop")
+    curve.time_batch(2000, regime)
+    before = {name: array.copy() for name, array in curve.weights.items()}
+    curve.time_step(2000, regime)
+    assert all((curve.weights[name] != array).any() for name, array in before.items())
