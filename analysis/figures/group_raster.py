@@ -122,7 +122,7 @@ def _output_groups(spikes: pd.DataFrame) -> list[tuple[str, object, pd.DataFrame
     return [
         ("other neurons", "0.72", spikes[~is_label & ~before]),
         ("label's neuron", blue, spikes[is_label]),
-        ("others that are first or tied", orange, spikes[before]),
+        ("others before it or with it", orange, spikes[before]),
     ]
 
 

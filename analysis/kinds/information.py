@@ -197,11 +197,10 @@ def _discoveries(table: pd.DataFrame, shuffles: int) -> pd.Series:
         if (rows["p"] < least * 1.5).any() and rates[rows.index].min() > _ALPHA:
             lacking[f"{code} of {layer}"] = math.ceil(len(rows) / _ALPHA)
     if lacking:
-        few = (
-            f"information: {shuffles} shuffles cannot give p below {least:.2g}, too large for a false discovery rate of"
-        )
         name = max(lacking, key=lambda each: lacking[each])
-        warn_user(f"{few} {_ALPHA:g} ({name}); set shuffles={lacking[name]}", DataWarning)
+        few = f"{shuffles} shuffles give p of at least {least:.2g}, and by chance one of many neurons has that"
+        more = f"set shuffles={lacking[name]} for a false discovery rate of {_ALPHA:g}"
+        warn_user(f"information: {few} ({name}); {more}", DataWarning)
     return rates
 
 

@@ -122,7 +122,7 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
         histograms[layer.name].add(layer, tag[first : first + layer.presentations])
     longest = max((histogram.last for histogram in histograms.values()), default=0.0)
     if 0 < longest < bin_ms:
-        long = f"must be at most {longest:g} ms, as long as the presentation, not {bin_ms:g}"
+        long = f"{bin_ms:g} ms is longer than a presentation ({longest:g} ms); narrow bins, or give latencies in ms"
         raise SpecificationError("psth: setting bin_ms", long)
     shown = np.bincount(tag, minlength=len(labels))
     parts = []
@@ -169,7 +169,10 @@ class _Histogram:
     def _widen(self) -> None:
         bins = max(1, math.ceil(self.last / self._bin_ms - 1e-9))
         if bins > _MOST_BINS:
-            raise SpecificationError("psth: setting bin_ms", f"makes {bins:,} bins; choose wider bins")
+            raise SpecificationError(
+                "psth: setting bin_ms",
+                f"makes {bins:,} bins up to the last spike ({self.last:g} ms); correct it, or widen bins",
+            )
         self._sums = np.pad(self._sums, ((0, 0), (0, 0), (0, bins + 1 - self._sums.shape[2])))
 
     def add(self, layer: LayerSpikes, tag: np.ndarray) -> None:

@@ -249,7 +249,7 @@ class _Codes:
             if part == "training":
                 self.classes = self._given or tuple(map(str, range(largest + 1)))
             return array.astype(np.int64)
-        missing = [number for number, word in enumerate(array.tolist()) if word is None or word != word]
+        missing = [number for number, word in enumerate(array.tolist()) if word in (None, "", b"") or word != word]
         if array.dtype.kind not in "bUSO" or missing:
             where = f"; sample {missing[0]} has none" if missing else ""
             raise DataError(f"{part}: labels must be whole numbers or words, without missing values{where}")

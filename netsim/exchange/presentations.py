@@ -182,7 +182,8 @@ def check_latencies(path: Path, latencies: np.ndarray) -> None:
     if np.isnan(latencies).any():
         raise DataError(f"{path}: has NaN among the times; leave out silent neurons")
     if (latencies < 0).any():
-        raise DataError(f"{path}: has negative times; time starts at 0 with the presentation")
+        negative = f"has negative times, such as {latencies[latencies < 0][0]:g} ms"
+        raise DataError(f"{path}: {negative}; count them from the start of the presentation")
 
 
 def first_spikes(
@@ -276,7 +277,7 @@ def whole_numbers(path: Path, name: str, values: np.ndarray, least: int | None =
     array = np.asarray(values)
     whole = array.dtype.kind in "iu" or (array.dtype.kind == "f" and (array == np.floor(array)).all())
     if not whole or (array.size and not (array.max() < _LARGEST and array.min() > -_LARGEST)):
-        raise DataError(f"{path}: {name} must contain integers")
+        raise DataError(f"{path}: {name} must contain integers; correct the column")
     if least is not None and (array < least).any():
-        raise DataError(f"{path}: {name} must be {least} or more, not {array.min()}")
+        raise DataError(f"{path}: {name} must be {least} or more, not {array.min()}; correct the column")
     return array.astype(np.int64)

@@ -24,6 +24,8 @@ _LABELS = "labels"
 """Word for the labels of an event of Neo itself."""
 _UNSAFE = {"NeoMatlabIO": "SciPy can crash on a damaged file", "PickleIO": "it can run any program"}
 _SECONDS = 1000.0  # ms
+_OVERLAPPING = 10
+"""Events this much closer than trials are long suggest another unit of time."""
 
 
 class _Part(NamedTuple):
@@ -49,7 +51,8 @@ def cut_trials(
     """Cut recorded spike trains into trials, and return the first spike of each unit in each trial.
 
     A trial is the time from `window[0]` to `window[1]` after an event. Latencies count from the begin of this window. A
-    unit without a spike in it is silent. Trials may overlap.
+    unit without a spike in it is silent. Trials may overlap. A `netsim.errors.DataWarning` tells if they share most
+    of their spikes, or if no unit fires in any.
 
     Parameters
     ----------
@@ -135,11 +138,7 @@ def read_recording(
     """
     file = path_in(path, "path")
     read = _read_nwb if file.suffix == ".nwb" else _read_neo
-    spikes = _cut(read(file, event, label), window, str(file))
-    if not spikes.layer(UNITS).latencies.size:
-        silent = f"no unit fires in any of {spikes.presentations} trials"
-        warn_user(f"{file}: {silent}; check that {event!r} is a time, and the window", DataWarning)
-    return spikes
+    return _cut(read(file, event, label), window, str(file))
 
 
 def _cut(recorded: _Recording, window: tuple[float, float], name: str) -> Spikes:
@@ -156,8 +155,21 @@ def _cut(recorded: _Recording, window: tuple[float, float], name: str) -> Spikes
         raise DataError(f"{name}: has no units; choose a file of sorted spikes")
     latencies = np.concatenate([_first_spikes(part, begin, end) for part in recorded.parts])
     labels, classes = _numbered(recorded.labels, len(latencies), name)
+    _warn(recorded, latencies, end - begin, name)
     layer = LayerSpikes.of_latencies(UNITS, latencies, window=(0.0, end - begin))
     return Spikes.of_layers([layer], labels=labels, classes=classes)
+
+
+def _warn(recorded: _Recording, latencies: np.ndarray, length: float, name: str) -> None:
+    """Warn if no unit fires, or if events are much closer than trials are long, as in another unit of time."""
+    if np.isinf(latencies).all():
+        check = "check the window, and that events are times on the clock of the spikes (ms)"
+        warn_user(f"{name}: no unit fires in any of {len(latencies)} trials; {check}", DataWarning)
+        return
+    gaps = np.concatenate([np.diff(np.sort(part.events)) for part in recorded.parts])
+    if len(gaps) > 1 and (gap := float(np.median(gaps))) < length / _OVERLAPPING:
+        what = f"trials of {length:g} ms share most of their spikes, because events are {gap:.3g} ms apart (median)"
+        warn_user(f"{name}: {what}; check the window, and that times are in ms", DataWarning)
 
 
 def _first_spikes(part: _Part, begin: float, end: float) -> np.ndarray:

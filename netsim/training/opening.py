@@ -261,6 +261,13 @@ def open_training(
     else:
         for part, stimuli in (("training", training), ("validation", validation)):
             stimuli.check_encoded(f"{splits.dataset.name} {part}")
+        classes = len(splits.dataset.classes)
+        if limit is None and len(training) < classes:
+            few = f"only {len(training)} training {splits.dataset.noun} for {classes} classes"
+            on_warning(f"{splits.dataset.name}: {few}; lower training.validation, or give more")
+        if network.outputs > classes:
+            idle = f"has {network.outputs} output neurons for {classes} classes, so that some are always wrong"
+            on_warning(f"{network.name}: {idle}; make one for each class")
         if pretrained is not None:
             learned = {"learned_before": pretrained.learned, "parent": pretrained.parent}
             begun_with |= {name: value for name, value in learned.items() if value}

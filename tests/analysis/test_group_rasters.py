@@ -43,7 +43,7 @@ def test_output_spikes_are_told_apart(network: Network, frame: pd.DataFrame) -> 
     assert drawn(axes) == {
         "label's neuron": [[45.0, 3.0], [50.0, 0.0], [50.0, 1.0]],
         "other neurons": [[50.0, 3.0], [52.0, 0.0], [55.0, 3.0], [60.0, 0.0]],
-        "others that are first or tied": [[44.0, 0.0], [50.0, 1.0], [50.0, 2.0], [55.0, 2.0]],
+        "others before it or with it": [[44.0, 0.0], [50.0, 1.0], [50.0, 2.0], [55.0, 2.0]],
     }
     assert axes.get_xlabel() == "time in the presentation (ms)"
     assert axes.get_ylabel() == "5 presentations by label"

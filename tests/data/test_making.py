@@ -147,6 +147,11 @@ def test_numbers_in_words_are_classes_in_their_order() -> None:
     assert make_dataset((IMAGES, undefined), ENCODER, (IMAGES[:1], ["9"])).classes == ("10", "9", "nan")
 
 
+def test_an_empty_label_is_missing() -> None:
+    with pytest.raises(DataError, match="training: labels must be .* without missing values; sample 1 has none"):
+        make_dataset((IMAGES[:3], ["a", "", "b"]), ENCODER, (IMAGES[:1], ["a"]))
+
+
 NUMBERS = np.arange(600) % 11
 AS_WORDS = NUMBERS.astype(str)  # of which 10 comes before 2
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from netsim.engines import make_engine
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, DataWarning, SpecificationError
 from netsim.exchange import export, read_spikes, read_stimuli
 from netsim.exchange.spikes import parquet
 from netsim.runs.model import load_model
@@ -114,11 +114,11 @@ def test_a_plain_table_without_layers_and_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "row", "message"),
     [
-        ("neuron", "", "neuron is not a number in row 2 below the heading: 'nan'"),
-        ("neuron,y,x,channel", ",0,1,0", "neuron is not a number in row 2"),
-        ("y,x,channel", "0,,1", "x is not a number in row 2"),
-        ("y,x,channel", ",1,", "(y|channel) is not a number in row 2"),
-        ("y,x,channel", ",,", "y is not a number in row 2"),
+        ("neuron", "", "neuron is missing in row 2 below the heading"),
+        ("neuron,y,x,channel", ",0,1,0", "neuron is missing in row 2"),
+        ("y,x,channel", "0,,1", "x is missing in row 2"),
+        ("y,x,channel", ",1,", "(y|channel) is missing in row 2"),
+        ("y,x,channel", ",,", "y is missing in row 2"),
     ],
 )
 def test_a_spike_says_which_neuron_fired(columns: str, row: str, message: str, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def _renamed(path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("presentation,label,neuron,latency_ms\n0,1,1,2\n1,,2,2\n", "label is not a number in row 2"),
+        ("presentation,label,neuron,latency_ms\n0,1,1,2\n1,,2,2\n", "label is missing in row 2"),
         ("presentation,neuron\n0,1\n", "lacks the column latency_ms"),
         ("presentation,neuron,latency_ms\n0,1,x\n", "latency_ms is not a number"),
         ("presentation,neuron,latency_ms\n0,1,-2\n", "negative times"),
@@ -203,3 +203,42 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(DataError, match="cannot be read as a table of spikes"):
         read_spikes(tmp_path / "broken.parquet")
+
+
+def test_labels_may_be_words(tmp_path: Path) -> None:
+    path = tmp_path / "spikes.csv"
+    path.write_text("presentation,label,neuron,latency_ms\n4,go,0,1\n4,go,1,1\n7,stop,0,1\n8,go,0,3\n")
+    spikes = read_spikes(path)
+    assert (spikes.require_labels().tolist(), tuple(spikes.classes)) == ([0, 1, 0], ("go", "stop"))
+    path.write_text("presentation,label,neuron,latency_ms\n4,go,0,1\n7,,0,1\n")
+    with pytest.raises(DataError, match="label is missing in row 2 below the heading; give it, or leave out the row"):
+        read_spikes(path)
+
+
+def test_words_and_numbers_in_other_parts_of_a_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "spikes.csv"
+    rows = [f"{number},{'a' if number < 150_000 else 3},0,1" for number in range(300_000)]
+    path.write_text("\n".join(["presentation,label,neuron,latency_ms", *rows]))
+    with pytest.raises(DataError, match="label is not a number|has words and numbers as labels"):
+        read_spikes(path)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_later_spikes_of_a_neuron_are_noted(ordered: bool, tmp_path: Path) -> None:
+    path = tmp_path / "spikes.csv"
+    rows = ["0,2,5.0", "0,2,4.0", "1,2,3.0", "1,0,3.0", "1,2,9.0"]
+    rows = rows if ordered else rows[::-1]
+    path.write_text("\n".join(["presentation,neuron,latency_ms", *rows]))
+    noted = "2 of 5 spikes of spikes are not the first of their neuron in a presentation, and are left out"
+    with pytest.warns(DataWarning, match=noted):
+        latencies = read_spikes(path)["spikes"]
+    assert latencies[:, 2].tolist() == [4.0, 3.0]
+    with pytest.warns(DataWarning, match=noted):
+        list(read_spikes(path).parts())
+
+
+def test_other_separators_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "spikes.csv"
+    path.write_text("presentation;neuron;latency_ms\n0;1;2\n")
+    with pytest.raises(DataError, match="columns that other marks than commas separate; separate them by commas"):
+        read_spikes(path)

@@ -69,6 +69,15 @@ def test_arrays_are_cut() -> None:
     assert table["end_ms"].max() == 50.0
 
 
+def test_times_of_another_unit_or_clock_are_noticed() -> None:
+    with pytest.warns(netsim.errors.DataWarning, match="recording: no unit fires in any of 2 trials; check the window"):
+        netsim.cut_trials(TRAINS, [1e5, 2e5], window=(0.0, 50.0))
+    seconds = [train / 1000 for train in TRAINS]
+    shared = r"recording: trials of 50 ms share most of their spikes, because events are 0.\d+ ms apart \(median\)"
+    with pytest.warns(netsim.errors.DataWarning, match=shared):
+        netsim.cut_trials(seconds, EVENTS / 1000, window=(0.0, 50.0))
+
+
 def test_neo_is_cut_like_arrays() -> None:
     block, cue = blocks()
     for recording, events, labels in (
@@ -171,12 +180,12 @@ def test_units_of_brian2_are_refused(name: str) -> None:
 
 def test_a_column_that_is_no_time_is_noticed(nwb: str) -> None:
     with pytest.warns(
-        netsim.errors.DataWarning, match="no unit fires in any of 4 trials; check that 'number' is a time"
+        netsim.errors.DataWarning, match="no unit fires in any of 4 trials; check the window, and that events are times"
     ):
         netsim.read_recording(nwb, "number", (0.0, 50.0))
     done = CliRunner().invoke(app, ["analyse", "psth", nwb, "--event", "number"], catch_exceptions=False)
     (line,) = done.stderr.splitlines()
-    assert line.endswith("no unit fires in any of 4 trials; check that 'number' is a time, and the window")
+    assert "no unit fires in any of 4 trials; check the window, and that events are times on the clock" in line
 
 
 def test_nwb_is_read(nwb: str) -> None:

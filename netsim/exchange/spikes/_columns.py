@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.errors import DataError
+from netsim.data.dataset import class_numbers, in_order
+from netsim.errors import DataError, DataWarning, warn_user
 from netsim.exchange import presentations
 from netsim.exchange.spikes._rows import AXES, Rows, check_columns, check_one_label
 
@@ -49,15 +51,18 @@ def read_columns(path: Path, parts_of: Callable[[Path], PartsOf]) -> Spikes:
             with presentations.reading(path, "a table of spikes"):  # does not cover the use of the part
                 part = next(parts, None)
             if part is None:
+                table.warn_of_later()
                 return
             yield part
 
     def load(name: str) -> LayerSpikes:
         with presentations.reading(path, "a table of spikes"):
-            return table.whole(name)
+            whole = table.whole(name)
+        table.warn_of_later()
+        return whole
 
     shapes = {name: (layer.size,) for name, layer in survey.layers.items()}
-    return Spikes(shapes, load, survey.numbers, survey.labels, complete=False, stream=stream)
+    return Spikes(shapes, load, survey.numbers, survey.labels, survey.classes, complete=False, stream=stream)
 
 
 @dataclass
@@ -84,6 +89,8 @@ class _Survey:
 
     numbers: np.ndarray
     labels: np.ndarray | None
+    classes: tuple[str, ...]
+    """Names of the labels, if they are words."""
     layers: dict[str, _Layer]
     rows: int
 
@@ -91,7 +98,7 @@ class _Survey:
 def _survey(path: Path, parts: Iterable[pd.DataFrame], axes: list[str]) -> _Survey:
     """Scan a table once."""
     layers: dict[str, _Layer] = {}
-    names, tags = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    names, tags = [np.empty(0, np.int64)], list[np.ndarray]()
     order: dict[str, int] = {}
     seen, unlabelled = 0, 0
     for table in parts:
@@ -115,16 +122,23 @@ def _survey(path: Path, parts: Iterable[pd.DataFrame], axes: list[str]) -> _Surv
             _note(layer, numbers[chosen], latencies, coordinates)
     every = np.concatenate(names)
     unique, first = np.unique(every, return_index=True)
-    labels = None
+    labels, classes = None, tuple[str, ...]()
     if not unlabelled and seen:
+        if len({tag.dtype.kind for tag in tags if tag.size}) > 1:
+            raise DataError(f"{path}: has words and numbers as labels; give all as words, or all as numbers from 0")
         tag = np.concatenate(tags)
         labels = tag[first]
         check_one_label(path, tag, labels[np.searchsorted(unique, every)])
+        if labels.dtype.kind == "U":
+            classes = in_order(labels.tolist())
+            labels = class_numbers(labels.tolist(), classes, f"{path}: the label")
     for name, layer in layers.items():
         presentations.check_size(path, name, layer.size)
         if not layer.spikes:
             layer.window = (0.0, 0.0)
-    return _Survey(unique, labels, {name: layers[name] for name in sorted(layers, key=order.__getitem__)}, seen)
+    return _Survey(
+        unique, labels, classes, {name: layers[name] for name in sorted(layers, key=order.__getitem__)}, seen
+    )
 
 
 def _note(layer: _Layer, numbers: np.ndarray, latencies: np.ndarray, coordinates: Sequence[np.ndarray]) -> None:
@@ -163,6 +177,8 @@ class _Table:
     axes: list[str]
     tables: Callable[[], Iterator[pd.DataFrame]]
     survey: _Survey
+    later: Counter[str] = field(default_factory=Counter)
+    """Spikes of each layer in the last pass that are not the first of their neuron in a presentation."""
 
     def whole(self, name: str) -> LayerSpikes:
         """Read a whole layer into memory."""
@@ -184,7 +200,9 @@ class _Table:
         for _, columns in self._columns({name}):
             begin, end = end, end + len(columns[0])
             rows[begin:end], neurons[begin:end], latencies[begin:end] = columns
-        return LayerSpikes.of_columns(name, layer.size, count, rows, neurons, latencies, layer.window, observed=True)
+        whole = LayerSpikes.of_columns(name, layer.size, count, rows, neurons, latencies, layer.window, observed=True)
+        self.later[name] = layer.spikes - len(whole.latencies)
+        return whole
 
     def parts(self, names: Sequence[str], progress: Progress) -> Iterator[tuple[int, LayerSpikes]]:
         """Yield layers in parts, see `netsim.Spikes.parts`. Layers with unordered presentations are one part."""
@@ -200,6 +218,7 @@ class _Table:
     ) -> Iterator[tuple[int, LayerSpikes]]:
         """Yield parts of layers with ordered presentations, in a single pass."""
         kept: dict[str, list[np.ndarray]] = {}  # spikes of the last presentation, which may continue
+        self.later.clear()
         for name, columns in self._columns(names, progress):
             if name in kept:
                 columns = [np.concatenate(both) for both in zip(kept[name], columns, strict=True)]
@@ -211,6 +230,14 @@ class _Table:
         for name, columns in kept.items():
             yield self._part(name, columns)
 
+    def warn_of_later(self) -> None:
+        """Warn of layers with spikes that are not the first of their neuron in a presentation."""
+        for name, number in self.later.items():
+            if number:
+                count = f"{number:,} of {self.survey.layers[name].spikes:,} spikes of {name}"
+                left_out = "are not the first of their neuron in a presentation, and are left out"
+                warn_user(f"{self.path}: {count} {left_out}", DataWarning)
+
     def _part(self, name: str, columns: Sequence[np.ndarray]) -> tuple[int, LayerSpikes]:
         from netsim.spikes import LayerSpikes
 
@@ -219,6 +246,7 @@ class _Table:
         first, count = (int(rows[0]), int(rows[-1] - rows[0]) + 1) if len(rows) else (0, 0)
         rows = rows - first
         part = LayerSpikes.of_columns(name, layer.size, count, rows, neurons, latencies, layer.window, observed=True)
+        self.later[name] += len(rows) - len(part.latencies)
         return first, part
 
     def _columns(

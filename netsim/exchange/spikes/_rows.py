@@ -21,8 +21,11 @@ AXES = ("y", "x", "channel")
 def check_columns(path: Path, names: Collection[str]) -> None:
     """Raise DataError if a required column is missing."""
     missing = [name for name in ("presentation", "latency_ms") if name not in names]
+    if missing and any(mark in name for name in names for mark in ";\t"):
+        raise DataError(f"{path}: has columns that other marks than commas separate; separate them by commas")
     if missing:
-        raise DataError(f"{path}: lacks the column {' and '.join(missing)}; add it, or correct its name")
+        lacks = "the column" if len(missing) == 1 else "the columns"
+        raise DataError(f"{path}: lacks {lacks} {' and '.join(missing)}; add what is missing, or correct the heading")
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,16 @@ class Rows:
             wrong &= needed | values.notna().to_numpy()
         if wrong.any():
             row = int(wrong.argmax())
-            where = f"in row {self.before + row + 1} below the heading: {str(values.iloc[row])!r}"
-            raise DataError(f"{self.path}: {name} is not a number {where}; correct it")
+            self._require_value(name, row)
+            raise DataError(f"{self._at(name, 'not a number', row)}: {str(values.iloc[row])!r}; correct it")
         return numbers
+
+    def _at(self, name: str, fault: str, row: int) -> str:
+        return f"{self.path}: {name} is {fault} in row {self.before + row + 1} below the heading"
+
+    def _require_value(self, name: str, row: int) -> None:
+        if self.table[name].isna().iloc[row]:
+            raise DataError(f"{self._at(name, 'missing', row)}; give it, or leave out the row")
 
     def whole(self, name: str, least: int | None = 0, needed: np.ndarray | None = None) -> np.ndarray:
         """Return a column of integers of at least `least`. Empty cells become 0."""
@@ -68,15 +78,20 @@ class Rows:
         presentations.check_latencies(self.path, latencies)
         return latencies
 
-    def labels(self, words: bool = False) -> np.ndarray | None:
-        """Return the labels as numbers or, if allowed, `words`. None without labels. Some empty cells are an error."""
+    def labels(self) -> np.ndarray | None:
+        """Return the labels as numbers, or as words if no label is a number. None without labels.
+
+        Some empty cells are an error.
+        """
         import pandas as pd
 
         if "label" not in self.table or (len(self.table) and self.table["label"].isna().all()):
             return None
         values = self.table["label"]
-        if words and not values.isna().any() and pd.to_numeric(values, errors="coerce").isna().all():
-            return values.astype(str).to_numpy(str)
+        if len(values):
+            self._require_value("label", int(values.isna().argmax()))
+            if pd.to_numeric(values, errors="coerce").isna().all():
+                return values.astype(str).to_numpy(str)
         return self.whole("label")
 
     def coordinates(self, names: Sequence[str], fired: np.ndarray) -> list[np.ndarray]:

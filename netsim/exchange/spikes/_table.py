@@ -73,7 +73,7 @@ def read(
         check_columns(path, table.columns)
         rows = Rows(path, table)
         indices, positions = np.unique(rows.presentations(), return_inverse=True)
-        labels = _labels(path, rows.labels(words=True), positions, len(indices))
+        labels = _labels(path, rows.labels(), positions, len(indices))
         chosen = np.ones(len(table), dtype=bool)
         if "layer" in table.columns:
             # Parquet also lists layers that never fired

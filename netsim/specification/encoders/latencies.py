@@ -51,7 +51,8 @@ class LatencyEncoder(Encoder):
         if (first := times.min(initial=0.0)) < 0:
             raise DataError(f"latencies: begin at {first:g} ms; a presentation begins at 0")
         if (last := times.max(where=np.isfinite(times), initial=0.0)) > self.t_max:
-            raise DataError(f"latencies: go up to {last:g} ms; lengthen encoder.t_max, which is {self.t_max:g}")
+            remedy = f"lengthen encoder.t_max ({self.t_max:g} ms), or give latencies in ms"
+            raise DataError(f"latencies: go up to {last:g} ms; {remedy}")
         if times.dtype == np.float64:
             return times
         latencies = times.astype(np.float64)
