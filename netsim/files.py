@@ -78,11 +78,8 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
 
 def _unwritten(what: str, error: OSError) -> RunError:
     """Return the error for a file or folder that cannot be written."""
-    remedy = (
-        "make its folder, or choose another"
-        if isinstance(error, FileNotFoundError)
-        else "choose another folder, or free some space"
-    )
+    lacking = isinstance(error, FileNotFoundError)
+    remedy = "make its folder, or choose another" if lacking else "choose another folder, or free some space"
     return RunError(f"{what} ({error.strerror or error}); {remedy}")
 
 

@@ -169,10 +169,8 @@ class _Histogram:
     def _widen(self) -> None:
         bins = max(1, math.ceil(self.last / self._bin_ms - 1e-9))
         if bins > _MOST_BINS:
-            raise SpecificationError(
-                "psth: setting bin_ms",
-                f"makes {bins:,} bins up to the last spike ({self.last:g} ms); correct it, or widen bins",
-            )
+            many = f"makes {bins:,} bins up to the last spike ({self.last:g} ms); correct it, or widen bins"
+            raise SpecificationError("psth: setting bin_ms", many)
         self._sums = np.pad(self._sums, ((0, 0), (0, 0), (0, bins + 1 - self._sums.shape[2])))
 
     def add(self, layer: LayerSpikes, tag: np.ndarray) -> None:

@@ -148,7 +148,7 @@ def test_numbers_in_words_are_classes_in_their_order() -> None:
 
 
 def test_an_empty_label_is_missing() -> None:
-    with pytest.raises(DataError, match="training: labels must be .* without missing values; sample 1 has none"):
+    with pytest.raises(DataError, match=r"training: labels must be .* without missing values; sample 1 has none"):
         make_dataset((IMAGES[:3], ["a", "", "b"]), ENCODER, (IMAGES[:1], ["a"]))
 
 

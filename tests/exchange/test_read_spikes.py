@@ -219,7 +219,7 @@ def test_words_and_numbers_in_other_parts_of_a_file_are_refused(tmp_path: Path) 
     path = tmp_path / "spikes.csv"
     rows = [f"{number},{'a' if number < 150_000 else 3},0,1" for number in range(300_000)]
     path.write_text("\n".join(["presentation,label,neuron,latency_ms", *rows]))
-    with pytest.raises(DataError, match="label is not a number|has words and numbers as labels"):
+    with pytest.raises(DataError, match=r"label is not a number|has words and numbers as labels"):
         read_spikes(path)
 
 
