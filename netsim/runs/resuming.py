@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from netsim.errors import RunError
-from netsim.files import read_text
-from netsim.runs.folder import LARGEST_METRICS, RunFolder
+from netsim.runs.folder import RunFolder
 from netsim.runs.plugins import Plugin, changed_plugins, names_of
 from netsim.seams import schedules
 from netsim.specification import Network
@@ -47,24 +46,23 @@ def resumable(
 
 
 def extend(
-    folder: RunFolder, former: Network, network: Network, stimuli: int, on_warning: Callable[[str], None]
+    folder: RunFolder, former: Network, network: Network, stimuli: int, finished: int, on_warning: Callable[[str], None]
 ) -> None:
-    """Extend a run to the epochs of a network. Warn if a training of this length from the start had other rates."""
+    """Extend a run with some finished epochs to the epochs of a network.
+
+    Warn if a training of this length from the start had other rates.
+    """
     path, epochs = folder.path, network.training.epochs
     exact = not folder.checkpoint.exists() or _rates_agree(former, network, stimuli)
     if not exact:
         depends = f"{path}: its schedule {network.learning.schedule} depends on the"
-        if _finished_epochs(folder) < former.training.epochs:
+        if finished < former.training.epochs:
             first = f"finish its {former.training.epochs} epochs with --resume before you extend it"
             raise RunError(f"{depends} epochs; {first}")
         differ = f"so the weights will differ from those of {epochs} epochs from the start"
         on_warning(f"{depends} number of epochs, {differ}")
     with folder.lock():
         folder.extend(former, network, exact)
-
-
-def _finished_epochs(folder: RunFolder) -> int:
-    return len(read_text(folder.metrics, LARGEST_METRICS).splitlines()) - 1 if folder.metrics.exists() else 0
 
 
 def _rates_agree(former: Network, network: Network, stimuli: int) -> bool:

@@ -4,6 +4,7 @@ No random state is stored. Every draw comes from a generator seeded by (seed, pu
 position determines the next draws.
 """
 
+import contextlib
 import json
 import os
 import zlib
@@ -220,15 +221,27 @@ def _last_whole(
 def read_checkpoint(network: Network, path: Path, optimizer: Optimizer | None = None) -> TrainingState:
     """Read a state into `optimizer`. Raise RunError for damaged files, or files of other networks."""
     try:
-        arrays = read_arrays(path)
-        checksum = arrays.pop("checksum", None)
-        if checksum is None or checksum.dtype != np.uint32 or checksum.shape or checksum != _checksum(arrays):
-            raise RunError(f"{path}: is damaged (its checksum differs); restore it from a copy, or train again")
-        return _state(network, arrays, str(path), optimizer)
+        return _state(network, _whole_arrays(path), str(path), optimizer)
     except DataError as error:
         raise RunError(str(error)) from error
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(f"{path}: is not a checkpoint of {network.name}; resume its own network") from error
+
+
+def finished_epochs(run: RunFolder) -> int:
+    """Return the number of epochs in the last checkpoint that is not damaged, 0 without one."""
+    for path in (run.checkpoint, run.previous_checkpoint):
+        with contextlib.suppress(DataError, RunError, OSError, KeyError, ValueError):
+            return int(json.loads(str(_whole_arrays(path)["position"]))["epoch"])
+    return 0
+
+
+def _whole_arrays(path: Path) -> dict[str, np.ndarray]:
+    arrays = read_arrays(path)
+    checksum = arrays.pop("checksum", None)
+    if checksum is None or checksum.dtype != np.uint32 or checksum.shape or checksum != _checksum(arrays):
+        raise RunError(f"{path}: is damaged (its checksum differs); restore it from a copy, or train again")
+    return arrays
 
 
 def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimizer: Optimizer | None) -> TrainingState:

@@ -37,7 +37,7 @@ from netsim.specification import Network
 from netsim.specification.checks import check_function, check_kind, limit_in, path_in, require, whole
 from netsim.spikes.batches import BATCH
 from netsim.training.callbacks import Callbacks, Progress
-from netsim.training.checkpoint import epoch_score
+from netsim.training.checkpoint import epoch_score, finished_epochs
 from netsim.training.loop import CHECKPOINT_SECONDS, training_conversation
 from netsim.training.rehearsal import rehearse_training
 from netsim.training.starting import check_settings, resume_training, without_effect
@@ -256,7 +256,7 @@ def open_training(
         if change := change_of_data(begun, about_data):
             raise RunError(f"{change}; restore the data, or choose another --out")
         if former != network:
-            extend(begun, former, network, len(training), on_warning)
+            extend(begun, former, network, len(training), finished_epochs(begun), on_warning)
         folder = begun
     else:
         for part, stimuli in (("training", training), ("validation", validation)):

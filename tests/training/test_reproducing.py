@@ -83,6 +83,11 @@ def test_an_unfinished_run_is_extended_only_if_that_is_exact() -> None:
     netsim.train("digits", "run", callbacks=stop, **SMALL)
     with pytest.raises(RunError, match="finish its 2 epochs with --resume before you extend it"):
         netsim.train("run", epochs=3, resume=True)
+    netsim.train("digits", "damaged", **SMALL)
+    checkpoint = Path("damaged", "checkpoint.npz")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])  # the checkpoint before has finished fewer epochs
+    with pytest.raises(RunError, match="finish its 2 epochs with --resume before you extend it"):
+        netsim.train("damaged", epochs=3, resume=True)
     settings = SMALL["settings"] | {"learning.schedule": "constant"}
     netsim.train("digits", "constant", callbacks=stop, limit=40, settings=settings)
     netsim.train("constant", epochs=3, resume=True)
