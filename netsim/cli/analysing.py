@@ -387,6 +387,9 @@ class _Opened:
                     f"{name}: a table of spikes omits neurons after the last that fired, and"
                     " presentations without a spike; they are not counted"
                 )
+            if spikes.classes:
+                numbered = ", ".join(f"{number} {word}" for number, word in enumerate(spikes.classes[:_ROWS_SHOWN]))
+                note(f"{name}: tables number the labels: {numbered}")
             return _Subject(_without_suffix(path, suffixes), None, None, spikes)
         if path.is_file() and path.suffix != ".toml":
             kinds = f"is not a file of spikes, which end in {', '.join(suffixes)}"
