@@ -28,7 +28,9 @@ def run(*arguments: str) -> str:
 
 def test_words_as_labels_and_later_spikes_of_a_file_are_noted() -> None:
     rows = [f"{number},{'go' if number % 2 else 'stop'},0,{number % 5}" for number in range(40)]
-    Path("own.csv").write_text("\n".join(["presentation,label,neuron,latency_ms", *rows, "39,go,0,9"]))
+    Path("own.csv").write_text(
+        "\n".join(["presentation,label,neuron,latency_ms", *rows, "39,go,0,9"]), encoding="utf-8"
+    )
     done = RUNNER.invoke(app, ["analyse", "selectivity", "own.csv", "--out", "own-table.csv"])
     assert done.exit_code == 0, done.output
     assert "own.csv: tables number the labels: 0 go, 1 stop\n" in done.stderr
