@@ -28,7 +28,7 @@ def projection_table(network: Network) -> pd.DataFrame:
         synapses        int   number of synapses
         sign            str   ``any``, ``excitatory``, ``inhibitory``, or ``both`` if each weight
                               has a fixed sign
-        delay           str   ``none``, ``fixed``, ``drawn`` or ``learned``
+        delay           str   ``none``, a time such as ``2 ms``, ``drawn`` or ``learned``
         recurrent       bool  the projection is part of a loop
         ==============  ====  ===================================================================
 
@@ -80,5 +80,5 @@ def _sign(network: Network, projection: Projection) -> str:
 
 def _delay(projection: Projection) -> str:
     if projection.delays is None:
-        return "fixed" if projection.delay else "none"
+        return f"{projection.delay:g} ms" if projection.delay else "none"
     return "learned" if projection.delays.learned else "drawn"

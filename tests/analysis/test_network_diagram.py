@@ -54,7 +54,7 @@ def test_levels_signs_and_delays_of_projections(network: Network) -> None:
     assert table["recurrent"].tolist() == [source in "ei" and target in "ei" for source, target in table.index]
     delays = table["delay"]
     assert [delays[key] for key in (("stimulus", "e"), ("e", "i"), ("i", "e"), ("i", "i"))] == [
-        "fixed",
+        "2 ms",
         "learned",
         "drawn",
         "none",
