@@ -44,7 +44,7 @@ class Timed(NamedTuple):
 
 
 def draw_growth(page: Path, path: Path) -> None:
-    """Draw the table of what the cost grows with: a panel for each quantity, with labels at the lines."""
+    """Draw the table of what the cost grows with: a panel for each quantity, and lines with label and final slope."""
     import matplotlib.pyplot as plt
 
     rows = re.findall(
@@ -57,10 +57,10 @@ def draw_growth(page: Path, path: Path) -> None:
             ends = []
             for _, of, values, times in (row for row in rows if row[0] == title):
                 label, colour, marker = _LOOKS[of]
-                x = [float(value.replace(",", "")) for value in values.split(";")]
-                y = [float(value) for value in times.split(";")]
+                x, y = ([float(each.replace(",", "")) for each in some.split(";")] for some in (values, times))
                 axes.plot(x, y, marker=marker, color=colour, markersize=3.5, linewidth=1.2)
-                ends.append((y[-1], label, colour, x[-1]))
+                slope = math.log(y[-1] / y[-3]) / math.log(x[-1] / x[-3])
+                ends.append((y[-1], f"{label}, {slope:.1f}".replace("-0.0", "0.0"), colour, x[-1]))
             axes.set(xscale="log", yscale="log", xlabel=title)
             for axis, numbers in ((axes.xaxis, EngFormatter(sep="")), (axes.yaxis, "{x:g}")):
                 axis.set_major_locator(LogLocator(10, numticks=6))
