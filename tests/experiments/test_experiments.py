@@ -265,8 +265,13 @@ def test_a_neuron_learns_few_patterns_and_not_many() -> None:
 
 def test_a_load_makes_the_nearest_whole_number_of_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
     """0.29 · 100 is slightly less than 29 in binary numbers."""
-    seen = []
-    monkeypatch.setattr("netsim.experiments.kinds.tempotron._fires", lambda *given: seen.append(len(given[2])) or 0)
+    seen: list[int] = []
+
+    def fires(network: netsim.Network, weights: np.ndarray, latencies: np.ndarray, step: float) -> np.ndarray:
+        seen.append(len(latencies))
+        return np.zeros(len(latencies), bool)
+
+    monkeypatch.setattr("netsim.experiments.kinds.tempotron._fires", fires)
     one = TINY | {"afferents": 100, "loads": [0.29], "epochs": 300}
     made = make_experiment("tempotron", True, one)
     condition = next(condition for condition in made.conditions() if not condition["step"])
