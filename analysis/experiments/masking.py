@@ -73,7 +73,7 @@ def summary(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
                 (
                     str(network),
                     f"{strength:g}",
-                    *(interval(point).shown("{:.1f}") for point in points),
+                    *(interval(point).of_fraction(100).shown("{:.1f}") for point in points),
                     asymptote(table, network, strength).shown("{:.0f}"),
                     interval(_unmasked(table, network, "latency", 1)).shown("{:.0f}"),
                 )
@@ -89,7 +89,7 @@ def draw(table: pd.DataFrame) -> Figure:
             axes.axvspan(*_PUBLISHED, color="0.9", zorder=0, label="published asymptote")
             for strength, style in zip(strengths, styles(len(strengths)), strict=True):
                 curves = _curves(table, network, strength)
-                estimates = [interval(curves[late]) for late in curves]
+                estimates = [interval(curves[late]).of_fraction(100) for late in curves]
                 bars(
                     axes,
                     curves.columns.to_numpy(float).tolist(),

@@ -43,7 +43,10 @@ def experiment_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def interval(values: Any, level: float = 0.95) -> Interval:
-    """Return the mean of values and its confidence interval, without missing values."""
+    """Return the mean of values and its confidence interval, without missing values.
+
+    The interval of fractions may exceed 1, see `percentage`.
+    """
     given = np.asarray(values, float)
     given = given[np.isfinite(given)]
     if not len(given):

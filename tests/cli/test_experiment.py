@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from netsim.seams import experiments
@@ -82,6 +83,9 @@ def test_the_experiment_of_the_page(netsim: Netsim) -> None:
     record = json.loads(Path("here/experiment.json").read_text(encoding="utf-8"))
     assert [(each["seam"], each["name"]) for each in record["plugins"]] == [("experiment", "jitter")]
     assert record["plugins"][0]["sha256"]
+    assert "The preset `yin-yang`." in Path("here/page.md").read_text("utf-8")
+    table = pd.DataFrame({"jitter": [2.0, 2.0], "accuracy": [0.9, 1.0]})
+    assert experiments["jitter"]().means(table)[2.0].high == 100  # type: ignore[attr-defined]
 
 
 def test_a_notebook_is_written_and_nothing_is_run(netsim: Netsim) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import netsim
+from netsim.analysis.experiments.masking import summary
 from netsim.analysis.experiments.reaction_time import diffusion, pieron
 from netsim.analysis.experiments.tables import experiment_table
 from netsim.experiments.kinds.at_once import AtOnce
@@ -85,6 +86,22 @@ def test_verdicts_of_masking() -> None:
     assert outcome([0.3, 0.6, 0.9], [0.6, 0.3, 0.9]) == "reproduced"
     assert outcome([0.3, 0.6, 0.9], [0.3, 0.6, 0.9]) == "not reproduced"
     assert outcome([0.6, 0.3, 0.9], [0.6, 0.3, 0.9]) == "not reproduced"
+
+
+def test_masking_shows_no_accuracy_above_100_percent() -> None:
+    rows = [
+        {
+            "network": "free",
+            "strength": strength,
+            "asynchrony": late,
+            "seed": seed,
+            "accuracy": accuracy,
+            "latency": 20.0,
+        }
+        for strength, late in ((0.0, None), (1.0, 0.0), (1.0, 20.0))
+        for seed, accuracy in enumerate((0.9, 1.0))
+    ]
+    assert summary(experiment_table(rows))[0][2:6] == ("95.0 [31.5, 100.0]",) * 4
 
 
 def test_layers_at_once_are_compared_with_layers_in_turn(images: str) -> None:

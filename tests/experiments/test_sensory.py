@@ -72,6 +72,14 @@ def test_odours_at_tiny_settings(responses: str) -> None:
     assert "pip install drosolf" not in result.page
 
 
+def test_odours_show_no_accuracy_above_100_percent() -> None:
+    rows = [
+        {"code": FIRST, "level": 0.0, "jitter": 1.0, "seed": seed, "accuracy": accuracy, "earliest": 3.0}
+        for seed, accuracy in enumerate((0.9, 1.0))
+    ]
+    assert Odours().compared(experiment_table(rows))[2] == "95.0 [31.5, 100.0] % of 110 odours"
+
+
 def test_verdicts_of_odours() -> None:
     def outcome(first: float) -> str:
         rows: list[dict[str, Any]] = [

@@ -129,11 +129,11 @@ class Odours(Experiment):
 
     def compared(self, table: pd.DataFrame) -> list[str]:
         from netsim.analysis.experiments.odours import advantage, of_code
-        from netsim.analysis.experiments.tables import interval
+        from netsim.analysis.experiments.tables import interval, percentage
 
         wider = advantage(table, self.jitter, FIRST, EXACT, _TOLD_APART)
         earliest = interval(of_code(table, FIRST).groupby("seed")["earliest"].min())
-        accuracy = interval(100 * of_code(table, FIRST, level=0.0, jitter=1.0)["accuracy"])
+        accuracy = percentage(of_code(table, FIRST, level=0.0, jitter=1.0)["accuracy"])
         return [
             wider.shown("{:+.2f}", "decades more than counts without noise", "not measured"),
             f"{earliest.shown()} ms",
