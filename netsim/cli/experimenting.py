@@ -134,7 +134,7 @@ def run(
 def list_experiments(as_json: bool) -> None:
     """Print all experiments, each with its question and its duration."""
     rows = [
-        {"experiment": name, "question": each.question, "duration": each.duration, "quick": each.quick_duration}
+        {"experiment": name, "question": each.summary, "duration": each.duration, "quick": each.quick_duration}
         for name, each in experiments.items()
     ]
     if as_json:

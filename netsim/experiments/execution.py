@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import time
-import traceback
 import uuid
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.errors import NetsimError, RunError
+from netsim.errors import RunError
+from netsim.experiments.checks import rows_of
 from netsim.experiments.experiment import Experiment, Row, Unit
 from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, connect, lost, workers_of
 
@@ -39,6 +37,8 @@ def measured(
     ------
     RunError
         If a unit fails by an error of another library, or the workers are lost.
+    SpecificationError
+        If the rows of a unit do not fit a table.
     """
     if workers is None or not units:
         for number, unit in units:
@@ -46,20 +46,6 @@ def measured(
         return
     with connect(workers if isinstance(workers, str) else None, 1 if isinstance(workers, str) else workers) as client:
         yield from _over_workers(client, experiment, units)
-
-
-def rows_of(experiment: Experiment, unit: Unit) -> list[Row]:
-    """Return the rows of a unit as read back from JSON."""
-    try:
-        rows: list[Row] = json.loads(json.dumps(list(experiment.measure(unit)), allow_nan=False))
-    except (NetsimError, MemoryError):
-        raise
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(last.filename).name}, line {last.lineno}"
-        failed = f"{experiment.name}: failed at {unit} ({type(error).__name__}: {error}; {where})"
-        raise RunError(failed) from error
-    return rows
 
 
 def _over_workers(client: Client, experiment: Experiment, units: Sequence[tuple[int, Unit]]) -> Iterator[Measured]:

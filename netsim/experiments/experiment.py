@@ -104,8 +104,8 @@ class Experiment(ABC):
     question: ClassVar[str]
     summary: ClassVar[str]
     """The question, for lists in help texts."""
-    duration: ClassVar[str]
-    quick_duration: ClassVar[str]
+    duration: ClassVar[str] = "not measured"
+    quick_duration: ClassVar[str] = "not measured"
     order: ClassVar[int] = 1000
     quick: ClassVar[Mapping[str, Any]] = {}
     default_seeds: ClassVar[int] = LEAST_SEEDS

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from netsim.experiments.checks import compared_of, results_of
 from netsim.experiments.experiment import LEAST_SEEDS, Experiment, Verdict
 from netsim.reporting.article import Article, Block, Code, Drawing, Listing, Section
 from netsim.reporting.tables import Table
@@ -18,12 +19,12 @@ def make_page(
     experiment: Experiment, table: pd.DataFrame, verdict: Verdict, record: Mapping[str, Any], file: str, png: bytes
 ) -> Article:
     """Return the page of an experiment with the figure `file` (PNG)."""
-    results = experiment.results(table)
+    results = results_of(experiment, table)
     seeds = record["seeds"]
     settings = Table(("setting", "value"), tuple((name, _shown(value)) for name, value in experiment.settings.items()))
     controls = tuple(
         (control.quantity, control.value, ours, control.source, "yes" if control.read else "no, recalled")
-        for control, ours in zip(experiment.controls, experiment.compared(table), strict=True)
+        for control, ours in zip(experiment.controls, compared_of(experiment, table), strict=True)
     )
     protocol: list[Block] = [
         *experiment.protocol(),

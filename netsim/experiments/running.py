@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.experiments.tables import experiment_table
 from netsim.errors import SpecificationError
+from netsim.experiments.checks import check_columns, check_description, conditions_of, figure_of, verdict_of
 from netsim.experiments.execution import measured
 from netsim.experiments.experiment import LEAST_SEEDS, Experiment, Row, Unit, Verdict
 from netsim.experiments.folder import RECORD, ExperimentFolder
@@ -109,9 +110,10 @@ def experiment(
     Raises
     ------
     SpecificationError
-        If the experiment or a setting does not exist, or a value does not fit.
+        If the experiment or a setting does not exist, or a value does not fit. If a method of the experiment returns
+        something else than it must.
     RunError
-        If the folder exists already, or contains another experiment.
+        If the folder exists already, or contains another experiment. If a unit, the verdict or the figure fails.
     DataError
         If the data set is not found.
 
@@ -125,21 +127,23 @@ def experiment(
     (['triangle'], True)
     """
     chosen = make_experiment(name, quick, settings)
+    if resume and out is None:
+        raise SpecificationError("resume", "needs out, the folder of the experiment to continue")
+    folder = None if out is None else ExperimentFolder(path_in(out, "out"))
     count = chosen.default_seeds if seeds is None else whole(seeds, "seeds")
     require(count <= MOST_SEEDS, "seeds", f"must be at most {MOST_SEEDS}, not {count}")
     require(isinstance(workers, int | str | None), "workers", "must be a number of processes or an address")
     if isinstance(workers, int):
         whole(workers, "workers")
-    if resume and out is None:
-        raise SpecificationError("resume", "needs out, the folder of the experiment to continue")
     data_folder = None if data_dir is None else str(path_in(data_dir, "data_dir").resolve())
     numbers = range(count)
-    units = [Unit(condition, seed, data_folder) for seed in numbers for condition in chosen.conditions()]
-    if out is None:
+    check_description(chosen)
+    conditions = conditions_of(chosen)
+    units = [Unit(dict(condition), seed, data_folder) for seed in numbers for condition in conditions]
+    if folder is None:
         record = {"quick": quick, "settings": chosen.settings, "seeds": list(numbers), **describe_run(0)}
         rows = _measure(chosen, units, workers, progress, {}, lambda number, unit, rows: None)
-        return _finish(chosen, rows, record)[0]
-    folder = ExperimentFolder(path_in(out, "out"))
+        return _finish(chosen, experiment_table(rows), record)[0]
     folder.check(chosen, numbers, resume)
     make_folder(folder.path)
     with lock_folder(folder.path) as check_lock:
@@ -165,9 +169,13 @@ def _measure(
 ) -> list[Row]:
     """Return the rows of all units, in order. Units in `kept` are not measured again."""
     measured_rows = dict(kept)
+    columns: dict[str, str] = {}
+    for number, rows in kept.items():
+        check_columns(f"{experiment.name}: measure, at {units[number]}", rows, columns)
     progress(len(measured_rows), len(units), "")
     ahead = [(number, unit) for number, unit in enumerate(units) if number not in measured_rows]
     for number, rows in measured(experiment, ahead, workers):
+        check_columns(f"{experiment.name}: measure, at {units[number]}", rows, columns)
         keep(number, units[number], rows)
         measured_rows[number] = rows
         progress(len(measured_rows), len(units), str(units[number]))
@@ -179,14 +187,13 @@ def _measure(
 
 
 def _finish(
-    experiment: Experiment, rows: Sequence[Row], record: Mapping[str, Any]
+    experiment: Experiment, table: pd.DataFrame, record: Mapping[str, Any]
 ) -> tuple[ExperimentResult, str, bytes]:
     """Return the result, and its page as HTML and its figure as PNG."""
     import matplotlib.pyplot as plt
 
-    table = experiment_table(rows)
     verdict = _judged(experiment, table, record)
-    figure = experiment.draw(table)
+    figure = figure_of(experiment, table)
     try:
         picture = io.BytesIO()
         figure.savefig(picture, format="png", dpi=200)
@@ -199,7 +206,7 @@ def _finish(
 
 def _judged(experiment: Experiment, table: pd.DataFrame, record: Mapping[str, Any]) -> Verdict:
     """Return the verdict. With too few seeds, nothing counts as reproduced. The reason says what is no evidence."""
-    verdict = experiment.verdict(table)
+    verdict = verdict_of(experiment, table)
     if record["quick"]:
         verdict = Verdict(verdict.outcome, f"A quick run is no evidence. {verdict.reason}")
     if len(record["seeds"]) < LEAST_SEEDS:
@@ -213,7 +220,7 @@ def _write(
     """Write all files of a finished experiment. The record, with checksums, comes last."""
     from netsim.spikes.files import write_table
 
-    result, html, picture = _finish(experiment, rows, record)
+    result, html, picture = _finish(experiment, experiment_table(rows), record)
     tables = ["results.csv", *(["results.parquet"] if find_spec("pyarrow") else [])]
 
     def fill(hidden: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Any
 from netsim.errors import SpecificationError, nearest
 from netsim.experiments.experiment import Experiment
 from netsim.seams import experiments
+from netsim.specification.checks import require
 
 
 def make_experiment(name: str, quick: bool = False, given: Mapping[str, Any] | None = None) -> Experiment:
@@ -17,9 +18,12 @@ def make_experiment(name: str, quick: bool = False, given: Mapping[str, Any] | N
     Raises
     ------
     SpecificationError
-        If the experiment or a setting does not exist, or a value does not fit.
+        If the experiment, a setting or a method of the experiment does not exist, or a value does not fit.
     """
     kind: type[Experiment] = experiments.require(name)
+    texts = [each for each in ("question", "controls", "references") if not hasattr(kind, each)]
+    lacking = [*texts, *sorted(kind.__abstractmethods__)]
+    require(not lacking, f"experiment {name!r}", f"has no {', '.join(lacking)}; define what is missing in its class")
     defaults = {field.name: field.default for field in fields(kind)}
     chosen = {**(kind.quick if quick else {}), **(given or {})}
     for key, value in chosen.items():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import FrozenInstanceError
+from collections.abc import Callable, Sequence
+from dataclasses import FrozenInstanceError, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ import netsim
 from netsim.analysis.experiments.dale import draw as draw_dale
 from netsim.analysis.experiments.tables import experiment_table, interval, mean, percentage
 from netsim.errors import RunError, SpecificationError
-from netsim.experiments.execution import _over_workers, rows_of
-from netsim.experiments.experiment import Experiment, Unit
+from netsim.experiments.execution import _over_workers
+from netsim.experiments.experiment import Control, Experiment, Results, Unit, Verdict
 from netsim.experiments.kinds._tempotron_rule import arrivals, learn_epoch
 from netsim.experiments.kinds.dale import Dale, inhibitory_share
 from netsim.experiments.kinds.delays import LearnedDelays
@@ -199,6 +199,124 @@ def test_another_experiment_is_not_resumed(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
+@dataclass(frozen=True)
+class Own(Experiment):
+    """An experiment of a user, whose units take no time."""
+
+    question = "How many?"
+    controls = (Control("number", "1", "a paper", True),)
+    references = ("A paper.",)
+
+    def conditions(self) -> Sequence[dict[str, Any]]:
+        return [{"level": level} for level in (0, 1)]
+
+    def measure(self, unit: Unit) -> list[dict[str, Any]]:
+        return [{"number": unit.seed}]
+
+    def draw(self, table: pd.DataFrame) -> Any:
+        return plt.figure()
+
+    def results(self, table: pd.DataFrame) -> Results:
+        return Results(("rows>",), ((str(len(table)),),))
+
+    def compared(self, table: pd.DataFrame) -> Sequence[str]:
+        return ["1"]
+
+    def verdict(self, table: pd.DataFrame) -> Verdict:
+        return Verdict("reproduced", "As published.")
+
+    def model(self) -> Sequence[str]:
+        return ["A model."]
+
+    def protocol(self) -> Sequence[str]:
+        return ["A protocol."]
+
+    def caption(self) -> str:
+        return "A caption."
+
+
+def _own(**changed: Any) -> type[Experiment]:
+    """Return the class with methods that return, or attributes that are, something else."""
+    attributes = {
+        key: (lambda self, *given, value=value: value() if callable(value) else value)
+        if callable(vars(Own)[key])
+        else value
+        for key, value in changed.items()
+    }
+    return type("Changed", (Own,), {"__module__": __name__, **attributes})
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"conditions": []}, r"own: conditions: must return a list of at least one condition, each a dict, not \[\]"),
+        ({"conditions": [{"a": 1}, {"a": 1.0}]}, "own: conditions: contains {'a': 1.0} twice; remove one"),
+        ({"conditions": [{"seed": 1}]}, "own: conditions: must not contain 'seed'; rename it"),
+        ({"conditions": [{"a": (1, 2)}]}, r"'a' must be a number, a word, a truth value or None, not \(1, 2\)"),
+        ({"conditions": [{"a": 1}, {"a": "no"}]}, "own: conditions: 'a' is a word here and a number elsewhere"),
+        ({"question": None}, "own: question: must be text, not None"),
+        ({"controls": Control("a", "1", "b", True)}, "own: controls: must be a tuple of Control, not Control"),
+        ({"references": "A paper."}, "own: references: must be a list of texts, not 'A paper.'"),
+        ({"model": "A model."}, "own: model: must be a list of texts, not 'A model.'"),
+    ],
+)
+def test_an_own_experiment_is_checked_before_it_starts(
+    registered: Callable[..., None], tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    registered(experiments, "own", _own(**changed))
+    with pytest.raises(SpecificationError, match=message):
+        netsim.experiment("own", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_own_experiment_needs_all_methods(registered: Callable[..., None]) -> None:
+    class Short(Experiment):
+        controls = ()
+
+    registered(experiments, "short", Short)
+    with pytest.raises(
+        SpecificationError, match=r"experiment 'short': has no question, references, caption, compared, .*; define"
+    ):
+        make_experiment("short")
+    assert (Short.summary, Short.duration) == ("", "not measured")  # which lists show
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"number": 1}, "must return a list of at least one row, each a dict, not {'number': 1}"),
+        (None, "must return a list of at least one row, each a dict, not None"),
+        ([], r"must return a list of at least one row, each a dict, not \[\]"),
+        ([{"number": float("nan")}], "'number' must be finite, not nan; return None for a missing value"),
+        ([{"number": np.float32("inf")}], "'number' must be finite, not inf"),
+        ([{"number": np.zeros(2)}], r"'number' must be a number, a word, a truth value or None, not array"),
+        ([{1: 2}], "must have words as keys, not 1"),
+        ([{"number": 1}, {"level": 5}], "returned the row entry 'level' = 5, but its condition is 0; rename it"),
+        ([{"seed": 7}], "returned the row entry 'seed' = 7, but its condition is 0; rename it"),
+        ([{"number": 1}, {"number": True}], "'number' is a truth value here and a number elsewhere"),
+    ],
+)
+def test_rows_are_checked_before_a_unit_is_kept(
+    registered: Callable[..., None], tmp_path: Path, rows: Any, message: str
+) -> None:
+    registered(experiments, "own", _own(measure=rows))
+    with pytest.raises(SpecificationError, match=f"own: measure, at level 0, seed 0: {message}"):
+        netsim.experiment("own", out=tmp_path / "out")
+    assert not list((tmp_path / "out" / "units").iterdir())
+
+
+def test_numpy_scalars_are_numbers(registered: Callable[..., None], tmp_path: Path) -> None:
+    row = {"a": np.float32(0.5), "b": np.int64(2), "c": np.True_, "d": None, "level": np.int8(1)}
+    registered(experiments, "own", _own(measure=[row], conditions=[{"level": np.int16(1)}]))
+    result = netsim.experiment("own", seeds=1, out=tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "units" / "0001.json").read_text()) == {
+        "condition": {"level": 1},
+        "seed": 0,
+        "rows": [{"a": 0.5, "b": 2, "c": True, "d": None, "level": 1}],
+    }
+    assert list(result.table) == ["level", "seed", "a", "b", "c", "d"]
+
+
 class _Gone:
     """A client, and a future, of a scheduler that is gone."""
 
@@ -370,18 +488,6 @@ def test_an_experiment_that_fails_says_at_which_unit(registered: Callable[..., N
         RunError, match=rf"failing: failed at shape triangle, .*, seed 0 \(ValueError: out of luck; {place}\)"
     ):
         netsim.experiment("failing", out=tmp_path / "out")
-
-
-def test_rows_must_fit_json() -> None:
-    class Endless(Tempotron):
-        name = "endless"
-
-        def measure(self, unit: Unit) -> list[dict[str, Any]]:
-            return [{"load": float("inf")}]
-
-    with pytest.raises(RunError, match="endless: failed at"):
-        rows_of(Endless(), Unit({}, 0))
-    assert issubclass(Endless, Experiment)
 
 
 @pytest.mark.nightly
