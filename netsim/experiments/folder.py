@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from netsim.errors import DataError, RunError
+from netsim.errors import DataError, RunError, warn_user
 from netsim.experiments.experiment import Experiment, Row, Unit
 from netsim.files import make_folder, read_text, remove_half_written, write_json
 from netsim.runs.folder import LOCK, changed_versions, describe_run
@@ -47,11 +47,13 @@ class ExperimentFolder:
             if record.get(key) != value:
                 former = _difference(record.get(key), value)
                 raise RunError(f"{self.path}: was started with other {key} ({former}); choose another --out")
-        if changed := changed_plugins(record.get("plugins", []), "the start of the experiment"):
-            raise RunError(f"{self.path}: {changed}; restore it, or begin again with another --out")
 
-    def begin(self, experiment: Experiment, seeds: Sequence[int], quick: bool) -> dict[str, Any]:
-        """Write the record of a new experiment, or extend the record of a resumed experiment."""
+    def begin(self, experiment: Experiment, seeds: Sequence[int], quick: bool, kept: int, units: int) -> dict[str, Any]:
+        """Write the record of a new experiment, or extend the record of a resumed experiment.
+
+        A changed plug-in may judge the rows of all `units`, but rows of two plug-ins may not mix. So RunError is raised
+        if only some units are `kept`.
+        """
         make_folder(self.path / _UNITS)
         now = describe_run(seeds[0])
         if self.record_file.exists():
@@ -59,6 +61,14 @@ class ExperimentFolder:
             surroundings = {key: now[key] for key in ("started", "netsim", "git_revision", "versions", "machine")}
             changed = changed_versions(record)
             entry = {**surroundings, **({"changed": changed} if changed else {})}
+            if not kept:
+                record |= _plugin(experiment)
+            if plugin := changed_plugins(record.get("plugins", []), "the start of the experiment"):
+                if kept < units:
+                    restore = "restore it to measure the other units, or begin again with another --out"
+                    raise RunError(f"{self.path}: {plugin}; {restore}")
+                entry["changed_plugins"] = plugin
+                warn_user(f"{self.path}: {plugin}; only verdict, figure and page are made again")
             record["resumed"] = [*record.get("resumed", []), entry]
         else:
             del now["seed"]

@@ -71,6 +71,8 @@ def cautions(record: Mapping[str, Any]) -> list[str]:
         lines.append("This is a quick run with a reduced budget. It shows the protocol. Its verdict is no evidence.")
     if (count := len(record["seeds"])) < LEAST_SEEDS:
         lines.append(f"Only {count} seed{'s' * (count > 1)}: the intervals need at least {LEAST_SEEDS}.")
+    if changed := (record.get("resumed") or [{}])[-1].get("changed_plugins"):
+        lines.append(f"{changed}. The rows are from before this change; verdict, figure and page are from after it.")
     return lines
 
 

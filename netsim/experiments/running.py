@@ -148,13 +148,14 @@ def experiment(
     make_folder(folder.path)
     with lock_folder(folder.path) as check_lock:
         folder.check(chosen, numbers, resume)
-        record = folder.begin(chosen, numbers, quick)
+        kept = folder.kept(units)
+        record = folder.begin(chosen, numbers, quick, len(kept), len(units))
 
         def keep(number: int, unit: Unit, rows: Sequence[Row]) -> None:
             check_lock()
             folder.keep(number, unit, rows)
 
-        rows = _measure(chosen, units, workers, progress, folder.kept(units), keep)
+        rows = _measure(chosen, units, workers, progress, kept, keep)
         check_lock()
         return _write(chosen, rows, record, folder)
 
@@ -217,21 +218,27 @@ def _judged(experiment: Experiment, table: pd.DataFrame, record: Mapping[str, An
 def _write(
     experiment: Experiment, rows: Sequence[Row], record: dict[str, Any], folder: ExperimentFolder
 ) -> ExperimentResult:
-    """Write all files of a finished experiment. The record, with checksums, comes last."""
+    """Write all files of an experiment: the table before it is judged, and the record, with checksums, last."""
     from netsim.spikes.files import write_table
 
-    result, html, picture = _finish(experiment, experiment_table(rows), record)
+    table = experiment_table(rows)
     tables = ["results.csv", *(["results.parquet"] if find_spec("pyarrow") else [])]
 
-    def fill(hidden: Path) -> list[Path]:
+    def fill_tables(hidden: Path) -> list[Path]:
         for name in tables:
-            write_table(result.table, hidden / name)
+            write_table(table, hidden / name)
+        return [hidden / name for name in tables]
+
+    files = write_together(folder.path, fill_tables)
+    result, html, picture = _finish(experiment, table, record)
+
+    def fill_page(hidden: Path) -> list[Path]:
         (hidden / f"{experiment.name}.png").write_bytes(picture)
         (hidden / "page.md").write_text(result.page, encoding="utf-8", newline="\n")
         (hidden / "page.html").write_text(html, encoding="utf-8", newline="\n")
-        return [hidden / name for name in (*tables, f"{experiment.name}.png", "page.md", "page.html")]
+        return [hidden / name for name in (f"{experiment.name}.png", "page.md", "page.html")]
 
-    files = write_together(folder.path, fill)
+    files += write_together(folder.path, fill_page)
     verdict = {"outcome": result.verdict.outcome, "reason": result.verdict.reason}
     record |= {"verdict": verdict, "sha256": {file.name: file_sha256(file) for file in files}}
     folder.write_record(record)

@@ -173,12 +173,6 @@ def test_another_experiment_is_not_resumed(tmp_path: Path) -> None:
         netsim.experiment("tempotron", settings=TINY, seeds=2, **given)
     record = tmp_path / "out" / "experiment.json"
     begun = record.read_text()
-    plugin = {"module": __name__, "file": __file__, "sha256": "0" * 64}
-    record.write_text(json.dumps(json.loads(begun) | {"plugins": [plugin]}))
-    with pytest.raises(
-        RunError, match=r"test_experiments\.py has changed since the start of the experiment: sha256 0000"
-    ):
-        netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
     record.write_text("{")
     with pytest.raises(RunError, match=r"experiment\.json: is damaged .*; restore it, or choose another --out"):
         netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
@@ -315,6 +309,64 @@ def test_numpy_scalars_are_numbers(registered: Callable[..., None], tmp_path: Pa
         "rows": [{"a": 0.5, "b": 2, "c": True, "d": None, "level": 1}],
     }
     assert list(result.table) == ["level", "seed", "a", "b", "c", "d"]
+
+
+def _fails() -> None:
+    json.loads("lost")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"verdict": "reproduced"}, r"own: verdict: must return Verdict\(outcome, reason\) .*, not 'reproduced'"),
+        ({"verdict": Verdict("good", "")}, "an outcome of 'reproduced', 'not reproduced', 'beyond', not Verdict"),  # type: ignore[arg-type]
+        ({"draw": None}, "own: draw: must return a matplotlib Figure, not None"),
+        ({"compared": []}, r"own: compared: must be a list of 1 texts, not \[\]"),
+        ({"compared": [90.0]}, "own: compared: must be a list of 1 texts, not .90.0."),
+        ({"results": None}, r"own: results: must return Results\(headings, rows\), not None"),
+        ({"results": Results(("a", "b"), (("1",),))}, "own: results: must be a list of 2 texts, not .'1',."),
+        (
+            {"verdict": _fails},
+            r"own: failed in verdict \(JSONDecodeError: .*; test_experiments.py, line \d+\); correct it,",
+        ),
+    ],
+)
+def test_the_table_is_written_before_it_is_judged(
+    registered: Callable[..., None], tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    out = tmp_path / "out"
+    registered(experiments, "own", _own(**changed))
+    with pytest.raises((SpecificationError, RunError), match=message):
+        netsim.experiment("own", out=out)
+    assert len(pd.read_csv(out / "results.csv")) == 2 * 5
+    assert not (out / "page.md").exists()
+    registered(experiments, "own", Own)
+    assert netsim.experiment("own", out=out, resume=True).verdict.outcome == "reproduced"
+    assert (out / "page.md").exists()
+
+
+def test_a_changed_plugin_judges_all_rows_or_measures_all(registered: Callable[..., None], tmp_path: Path) -> None:
+    registered(experiments, "own", Own)
+    given: dict[str, Any] = {"name": "own", "out": tmp_path / "out"}
+    netsim.experiment(**given)
+    record = tmp_path / "out" / "experiment.json"
+    before = json.loads(record.read_text())
+    now = before["plugins"]
+    record.write_text(json.dumps(before | {"plugins": [now[0] | {"sha256": "0" * 64}]}))
+    changed = r"test_experiments\.py has changed since the start of the experiment: sha256 0000"
+    with pytest.warns(UserWarning, match=rf"{changed}.*; only verdict, figure and page are made again"):
+        result = netsim.experiment(**given, resume=True)
+    assert re.match(f".*{changed}", result.record["resumed"][0]["changed_plugins"])
+    assert "The rows are from before this change" in result.page
+    units = sorted((tmp_path / "out" / "units").iterdir())
+    units[3].unlink()
+    with pytest.raises(RunError, match=rf"{changed}.*; restore it to measure the other units, or begin again with"):
+        netsim.experiment(**given, resume=True)
+    for unit in units:
+        unit.unlink(missing_ok=True)
+    result = netsim.experiment(**given, resume=True)
+    assert result.record["plugins"] == now
+    assert "The rows are from before this change" not in result.page
 
 
 class _Gone:
