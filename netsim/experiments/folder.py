@@ -35,18 +35,27 @@ class ExperimentFolder:
 
     def check(self, experiment: Experiment, seeds: Sequence[int], resume: bool) -> None:
         """Raise RunError for a folder with other files, or with another experiment to resume."""
-        if not self.path.exists() or (self.path.is_dir() and {each.name for each in self.path.iterdir()} <= {LOCK}):
+        if not self.path.exists() or self._is_new():
             return
         if not self.record_file.is_file():
             raise RunError(f"{self.path}: exists already, and is no experiment; choose another --out")
         if not resume:
             raise RunError(f"{self.path}: exists already; choose another --out, or continue it with --resume")
         record = self.record()
-        now = {"experiment": experiment.name, "settings": experiment.settings, "seeds": list(seeds)}
+        now = {"experiment": experiment.name, "settings": experiment.settings}
         for key, value in now.items():
             if record.get(key) != value:
                 former = _difference(record.get(key), value)
                 raise RunError(f"{self.path}: was started with other {key} ({former}); choose another --out")
+        begun = self.seeds()
+        if list(seeds)[: len(begun)] != begun:
+            fewer = f"was started with other seeds ({begun}, now {list(seeds)})"
+            raise RunError(f"{self.path}: {fewer}; give --seeds {len(begun)} or more, or choose another --out")
+
+    def seeds(self) -> list[int]:
+        """Return the seeds of the experiment in the folder. Empty if there is none."""
+        seeds = self.record().get("seeds") if self.record_file.is_file() else None
+        return seeds if isinstance(seeds, list) else []
 
     def begin(self, experiment: Experiment, seeds: Sequence[int], quick: bool, kept: int, units: int) -> dict[str, Any]:
         """Write the record of a new experiment, or extend the record of a resumed experiment.
@@ -55,6 +64,7 @@ class ExperimentFolder:
         if only some units are `kept`.
         """
         make_folder(self.path / _UNITS)
+        remove_half_written(self.record_file)
         now = describe_run(seeds[0])
         if self.record_file.exists():
             record = self.record()
@@ -69,6 +79,11 @@ class ExperimentFolder:
                     raise RunError(f"{self.path}: {plugin}; {restore}")
                 entry["changed_plugins"] = plugin
                 warn_user(f"{self.path}: {plugin}; only verdict, figure and page are made again")
+            if record.get("seeds") != list(seeds):
+                entry["seeds"] = [record.get("seeds"), list(seeds)]
+                record |= {"seeds": list(seeds), "command": now["command"]}
+                for key in ("verdict", "sha256"):
+                    record.pop(key, None)
             record["resumed"] = [*record.get("resumed", []), entry]
         else:
             del now["seed"]
@@ -110,6 +125,14 @@ class ExperimentFolder:
                     raise RunError(f"{file}: is damaged (it has no rows); {remedy}")
                 rows[number] = found
         return rows
+
+    def _is_new(self) -> bool:
+        """True for a folder of an experiment that ended before its record was written."""
+        if not self.path.is_dir():
+            return False
+        names = {path.name for path in self.path.iterdir() if not path.match(f".{self.record_file.stem}.*.json")}
+        units = self.path / _UNITS
+        return names <= {LOCK, _UNITS} and (_UNITS not in names or (units.is_dir() and not any(units.iterdir())))
 
     def _file(self, number: int) -> Path:
         return self.path / _UNITS / f"{number + 1:04d}.json"

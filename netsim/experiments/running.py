@@ -88,7 +88,8 @@ def experiment(
     quick : bool
         Use settings that take minutes. They show the protocol, not the result.
     seeds : int, optional
-        Number of seeds. The default is the number of the experiment, at least five.
+        Number of seeds. The default is the number of the experiment, at least five. A resumed experiment keeps its
+        number by default, and can have more.
     settings : mapping, optional
         Settings that differ from the defaults, such as ``{"depths": [2, 4]}``.
     out : str or Path, optional
@@ -130,7 +131,8 @@ def experiment(
     if resume and out is None:
         raise SpecificationError("resume", "needs out, the folder of the experiment to continue")
     folder = None if out is None else ExperimentFolder(path_in(out, "out"))
-    count = chosen.default_seeds if seeds is None else whole(seeds, "seeds")
+    begun = len(folder.seeds()) if folder and resume else 0
+    count = begun or chosen.default_seeds if seeds is None else whole(seeds, "seeds")
     require(count <= MOST_SEEDS, "seeds", f"must be at most {MOST_SEEDS}, not {count}")
     require(isinstance(workers, int | str | None), "workers", "must be a number of processes or an address")
     if isinstance(workers, int):

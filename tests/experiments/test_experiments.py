@@ -169,8 +169,6 @@ def test_another_experiment_is_not_resumed(tmp_path: Path) -> None:
     netsim.experiment("tempotron", settings=TINY, seeds=1, **given)
     with pytest.raises(RunError, match=r"other settings \(epochs 20, now 30\); choose another --out"):
         netsim.experiment("tempotron", settings=TINY | {"epochs": 30}, seeds=1, **given)
-    with pytest.raises(RunError, match=r"other seeds \(\[0\], now \[0, 1\]\)"):
-        netsim.experiment("tempotron", settings=TINY, seeds=2, **given)
     record = tmp_path / "out" / "experiment.json"
     begun = record.read_text()
     record.write_text("{")
@@ -367,6 +365,35 @@ def test_a_changed_plugin_judges_all_rows_or_measures_all(registered: Callable[.
     result = netsim.experiment(**given, resume=True)
     assert result.record["plugins"] == now
     assert "The rows are from before this change" not in result.page
+
+
+def test_an_experiment_is_extended_by_seeds(registered: Callable[..., None], tmp_path: Path) -> None:
+    registered(experiments, "own", Own)
+    given: dict[str, Any] = {"name": "own", "out": tmp_path / "out", "resume": True}
+    netsim.experiment(**given, seeds=2)
+    done: list[int] = []
+    result = netsim.experiment(**given, seeds=3, progress=lambda now, *_: done.append(now))
+    assert done == [4, 5, 6]
+    assert list(result.table["seed"]) == [0, 0, 1, 1, 2, 2]
+    assert result.record["seeds"] == [0, 1, 2]
+    assert result.record["resumed"][0]["seeds"] == [[0, 1], [0, 1, 2]]
+    assert "Seeds: 0, 1, 2." in result.page
+    assert netsim.experiment(**given).record["seeds"] == [0, 1, 2]
+    with pytest.raises(RunError, match=r"other seeds \(\[0, 1, 2\], now \[0, 1\]\); give --seeds 3 or more, or choose"):
+        netsim.experiment(**given, seeds=2)
+
+
+def test_a_start_that_was_killed_before_its_record_is_resumed(registered: Callable[..., None], tmp_path: Path) -> None:
+    registered(experiments, "own", Own)
+    (tmp_path / "units").mkdir()
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".experiment.0123.json").touch()
+    netsim.experiment("own", out=tmp_path, seeds=1, resume=True)
+    assert not (tmp_path / ".experiment.0123.json").exists()
+    assert json.loads((tmp_path / "experiment.json").read_text())["seeds"] == [0]
+    (tmp_path / "experiment.json").unlink()
+    with pytest.raises(RunError, match="exists already, and is no experiment"):
+        netsim.experiment("own", out=tmp_path, resume=True)
 
 
 class _Gone:
