@@ -61,7 +61,15 @@ class Condition:
         """Return changed weights of the projections. Biases, which are currents, stay unchanged.
 
         Weights with a fixed sign are cut at 0 if a change would reverse the sign.
+
+        Raises
+        ------
+        SpecificationError
+            If the study has no scope, so that no projection is chosen.
         """
+        if not self.layers:
+            none = "has no projections to change; register the study with scope=PROJECTIONS of netsim.studies.study"
+            raise SpecificationError("change_kernels", none)
         from netsim.weights.layout import kernel_name
         from netsim.weights.signs import bound_to_signs
 
@@ -130,7 +138,7 @@ class Study:
     order : int
         Sort key of lists.
     scope : Scope, optional
-        Parts that can be disturbed separately.
+        Parts that the study disturbs, together or separately: the `layers` of a `Condition`. Empty without a scope.
     control : str
         Label of the control, which is presented at the same levels; empty without control.
     reads_once : bool
@@ -184,6 +192,11 @@ class Study:
         self._check(does)
         studies.add(self.name, replace(self, does=does), does.__module__)
         return does
+
+    def _require(self, fits: bool, must: str, made: object) -> None:
+        """Raise SpecificationError, with the name of the study, unless its function returned what it must."""
+        if not fits:
+            raise SpecificationError(f"study {self.name!r}", f"must return {must}, not {made}")
 
     def _check(self, function: Callable[..., Any]) -> None:
         if self.takes is None:
@@ -278,12 +291,22 @@ class StimulusStudy(Study):
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
         """Return the function that makes a batch. Each batch has independent draws."""
+        import numpy as np
+
         from netsim.engines import Batch
         from netsim.numerics.draws import Purpose, generator_for
         from netsim.studies.stimuli import transformed
 
         height, width, channels = condition.network.encoder.coded_shape
-        transform = self.does(condition.level, (width, height, channels))
+        does = self.does(condition.level, (width, height, channels))
+        must = "a function that returns events, an array with the fields x, y, t and p"
+        self._require(callable(does), must, type(does).__name__)
+
+        def transform(events: np.ndarray) -> np.ndarray:
+            changed = does(events)
+            are_events = isinstance(changed, np.ndarray) and set("xytp") <= set(changed.dtype.names or ())
+            self._require(are_events, must, f"one that returns {type(changed).__name__}")
+            return changed
 
         def make(stimuli: np.ndarray, first: int) -> Batch:
             generator = generator_for(Purpose.STUDIED_STIMULI, condition.seed, first)
@@ -330,9 +353,9 @@ class ImageStudy(Study):
             degraded = np.empty(images.shape)
             shares = images / largest
             for number, image in enumerate(self.degrade(condition, shares, stimuli.labels, generators)):
-                if np.shape(image) != images.shape[1:] or not np.isfinite(image).all():
-                    wrong = f"must return a finite image of shape {images.shape[1:]}, not {np.shape(image)}"
-                    raise SpecificationError(f"study {self.name!r}", wrong)
+                must = f"a finite image of shape {images.shape[1:]}"
+                self._require(np.shape(image) == images.shape[1:], must, f"{np.shape(image)}")
+                self._require(bool(np.isfinite(image).all()), must, "one with NaN or infinity")
                 degraded[number] = np.clip(image, 0.0, 1.0) * largest
             latencies = encoder.with_constant(encoder.latencies(degraded, largest))
             return Batch(latencies, condition.weights)
@@ -342,7 +365,10 @@ class ImageStudy(Study):
 
 @dataclass(frozen=True)
 class NetworkStudy(Study):
-    """Study of disturbed networks: its function maps a `Condition` to `Changes`, as does `does_control`."""
+    """Study of disturbed networks: its function maps a `Condition` to `Changes`, as does `does_control`.
+
+    The function may change the weights of its condition in place, because they are a copy.
+    """
 
     takes: ClassVar[tuple[str, ...] | None] = ("condition",)
     does_control: Callable[[Condition], Changes] | None = None
@@ -358,8 +384,13 @@ class NetworkStudy(Study):
         from netsim.engines import Batch
 
         does: Any = self.does_control if is_control else self.does
-        changed = {"weights": condition.weights} | does(condition)
-        return lambda stimuli, _: Batch(stimuli, **changed)
+        weights = {name: values.copy() for name, values in condition.weights.items()}
+        changed = does(replace(condition, weights=weights))
+        must = "a dict of weights, silenced, thresholds or delays, such as condition.change_kernels(...)"
+        self._require(isinstance(changed, dict), must, type(changed).__name__)
+        unknown = changed.keys() - {"weights", "silenced", "thresholds", "delays"}
+        self._require(not unknown, must, ", ".join(map(repr, unknown)))
+        return lambda stimuli, _: Batch(stimuli, **{"weights": weights} | changed)
 
 
 @dataclass(frozen=True)

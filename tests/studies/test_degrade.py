@@ -86,6 +86,9 @@ def test_a_study_of_ones_own_receives_network_image_and_generator() -> None:
     studies._entries["inverted"] = ImageStudy("inverted", "", "", (1.0,), does=lambda *_: np.zeros(3))
     with pytest.raises(SpecificationError, match=r"must return a finite image of shape \(8, 8, 1\), not \(3,\)"):
         netsim.study("digits", "inverted", [1.0], [0], limit=10)
+    studies._entries["inverted"] = ImageStudy("inverted", "", "", (1.0,), does=lambda *_: np.full((8, 8, 1), np.nan))
+    with pytest.raises(SpecificationError, match=r"image of shape \(8, 8, 1\), not one with NaN or infinity$"):
+        netsim.study("digits", "inverted", [1.0], [0], limit=10)
 
 
 def test_what_cannot_be_degraded_is_refused() -> None:

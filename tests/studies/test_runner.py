@@ -15,14 +15,14 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 from netsim.measuring.evaluation import evaluate
 from netsim.runs.model import Model, load_model
 from netsim.seams import studies
 from netsim.specification import Network
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
-from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
+from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy, Scope, StimulusStudy, Study
 from netsim.weights.layout import Weights
 
 DETERMINISTIC = [name for name, described in studies.items() if not described.random]
@@ -195,3 +195,53 @@ def test_levels_that_are_not_neutral_are_all_simulated(
     assert figures(same) == figures(undisturbed)
     assert inverted["same_decisions"] < 1
     assert without["silent_rate"] > undisturbed["silent_rate"] or without["same_decisions"] < 1
+
+
+def _own(does: Any, kind: type[Study] = NetworkStudy, scope: Scope | None = PROJECTIONS) -> Study:
+    does.__module__ = __name__
+    return kind("own", "a study of one's own", "level", (0.5, 2.0), random=False, scope=scope, does=does)
+
+
+def test_a_change_in_place_stays_in_its_level(
+    run: Callable[..., Any], registered: Callable[..., None], weights: Weights
+) -> None:
+    def in_place(condition: Condition) -> Changes:
+        def scale(kernel: np.ndarray) -> np.ndarray:
+            kernel *= condition.level
+            return kernel
+
+        return condition.change_kernels(scale)
+
+    def of_a_copy(condition: Condition) -> Changes:
+        return condition.change_kernels(lambda kernel: condition.level * kernel)
+
+    before = {name: values.copy() for name, values in weights.items()}
+    registered(studies, "own", _own(of_a_copy))
+    expected = run("own")
+    registered(studies, "own", _own(in_place))
+    assert run("own") == expected
+    np.testing.assert_equal(weights, before)
+
+
+def test_kernels_without_a_scope_are_refused(run: Callable[..., Any], registered: Callable[..., None]) -> None:
+    registered(studies, "own", _own(lambda condition: condition.change_kernels(np.sign), scope=None))
+    with pytest.raises(SpecificationError, match=r"^change_kernels: has no projections .* with scope=PROJECTIONS"):
+        run("own")
+
+
+@pytest.mark.parametrize(
+    ("kind", "made", "said"),
+    [
+        (NetworkStudy, None, "a dict of weights, silenced, thresholds or delays, such as .*, not NoneType"),
+        (NetworkStudy, {"weight": {}}, "a dict of weights, .*, not 'weight'"),
+        (StimulusStudy, None, "a function that returns events, an array with the fields x, y, t and p, not NoneType"),
+        (StimulusStudy, lambda events: None, "a function that returns events, .*, not one that returns NoneType"),
+        (StimulusStudy, lambda events: events["t"], "a function that returns events, .*, not one that returns ndarray"),
+    ],
+)
+def test_a_study_that_returns_something_else_is_refused(
+    kind: type[Study], made: Any, said: str, run: Callable[..., Any], registered: Callable[..., None]
+) -> None:
+    registered(studies, "own", _own(lambda *_: made, kind, None))
+    with pytest.raises(SpecificationError, match=rf"^study 'own': must return {said}$"):
+        run("own")
