@@ -199,7 +199,7 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the file is missing or contains no metrics.
+        If the file is missing, contains no metrics or has an incomplete row.
 
     Examples
     --------
@@ -209,7 +209,8 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     [1, 2, 3]
     """
     try:
-        frame = read_exactly(table_text(path))
+        text = table_text(path)
+        frame = read_exactly(text)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a run has it after its first epoch") from error
     except (OSError, ValueError) as error:
@@ -217,6 +218,8 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     needed = {"epoch", "training_strict_accuracy"}
     if not needed <= set(frame.columns) or frame.empty or frame.select_dtypes("number").shape != frame.shape:
         raise DataError(f"{path}: contains no metrics of a training; give the metrics.csv of a run")
+    if not text.getvalue().endswith("\n") or frame.isna().any(axis=None):
+        raise DataError(f"{path}: is damaged (a row is incomplete); restore it from a copy, or train again")
     fractions = [
         name for name in frame.columns if name.startswith(_SHARES) or name.endswith(("_accuracy", "_tie_rate"))
     ]

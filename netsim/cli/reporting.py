@@ -11,6 +11,7 @@ from netsim.cli.terminal import data_progress, new_table, note, notes_for, print
 from netsim.data import loading
 from netsim.data.places import DATA_FOLDER, remember_folder
 from netsim.errors import DataWarning, SpecificationError
+from netsim.seams import figures
 
 
 def models(as_json: options.Json = False) -> None:
@@ -95,6 +96,7 @@ def report(
     The event engine measures everything, except for runs of an engine from a plug-in.
     Use --split validation while you still choose between networks.
     """
+    from netsim.description.provenance import UNREADABLE
     from netsim.reporting.making import report as make_report
     from netsim.reporting.making import with_engine_of_reports
     from netsim.reporting.page import engine_caution
@@ -132,8 +134,9 @@ def report(
         )
     if caution := engine_caution(content):
         note(caution)
+    warned = UNREADABLE in content.trained
     for picture in content.pictures:
-        if picture.reason:
+        if picture.reason and not (warned and figures[picture.kind].of_training):
             note(f"{picture.kind}: not drawn ({picture.reason})")
     if as_json:
         training = network.training

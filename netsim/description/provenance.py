@@ -28,6 +28,10 @@ class Fact(NamedTuple):
     is_code: bool = False
 
 
+UNREADABLE = Fact("metrics", "not readable")
+"""Fact of damaged metrics, about which `training_facts` has warned."""
+
+
 def provenance_table(run: RunFolder) -> Table:
     """Return seed, data, versions, revision, machine, command, plug-ins and training of a run."""
     record = run.record()
@@ -62,7 +66,7 @@ def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None, p
         if isinstance(error.__cause__, FileNotFoundError):  # no epoch has ended
             return [Fact("metrics", str(error))]
         warn_user(str(error), DataWarning)
-        return [Fact("metrics", "not readable")]
+        return [UNREADABLE]
     chosen = epoch or int(table["epoch"].iloc[best_epoch(table)])
     facts = [Fact("epochs", f"{len(table):,}" + (f" of {planned:,}, so far" if len(table) < planned else ""))]
     if "validation_strict_accuracy" in table:

@@ -129,6 +129,14 @@ def test_other_files_are_no_metrics(tmp_path: Path, text: str) -> None:
         metrics_table(tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize("lost", range(1, 12))
+def test_a_row_that_was_cut_off_is_no_metrics(tmp_path: Path, lost: int) -> None:
+    text = "epoch,training_strict_accuracy,validation_strict_accuracy\n1,0.5,0.25\n2,0.5,0.125\n"
+    (tmp_path / "metrics.csv").write_text(text[:-lost])
+    with pytest.raises(DataError, match=r"metrics\.csv: is damaged \(a row is incomplete\); restore it from a copy"):
+        metrics_table(tmp_path / "metrics.csv")
+
+
 @pytest.mark.parametrize("accuracy", ["-0.5", "97.0", "1e300", "inf"])
 def test_fractions_out_of_bounds_are_no_metrics(tmp_path: Path, accuracy: str) -> None:
     text = f"epoch,training_strict_accuracy,validation_strict_accuracy\n1,0.5,{accuracy}\n"

@@ -45,6 +45,18 @@ def test_a_report_shows_the_presentation_that_is_asked_for(
     assert "Every spike of presentation 7," in Path("seventh.html").read_text(encoding="utf-8")
 
 
+def test_damaged_metrics_are_named_once(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("pictures", "page"):
+        monkeypatch.setattr(f"netsim.reporting.{module}.sections", lambda: {"Training": ["learning"]})
+    text = (run / "metrics.csv").read_text()
+    (run / "metrics.csv").write_text(text[:-20])
+    done = netsim("report", run, "--limit", 20)
+    assert done.code == 0
+    (line,) = done.err.splitlines()
+    assert line.endswith("metrics.csv: is damaged (a row is incomplete); restore it from a copy, or train again")
+    netsim("plot", "learning", run).refused("metrics.csv: is damaged")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
