@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from netsim.analysis.analyses import Analysed, Analysis
 from netsim.analysis.studies import join_networks, members_of_subjects, part_of
 from netsim.data.stimuli import Stimuli
@@ -155,7 +157,11 @@ def analyse(
     supplied |= {"seed": seed, "progress": progress}
     given |= {what: value for what, value in supplied.items() if entry.takes(what)}
     assert entry.measure is not None
-    return Analysed(name, entry.measure(**given), classes)
+    table = entry.measure(**given)
+    if not isinstance(table, pd.DataFrame):
+        must = f"must return a table, a pandas.DataFrame, not {type(table).__name__}"
+        raise SpecificationError(f"analysis {name!r}", must)
+    return Analysed(name, table, classes)
 
 
 def _opened(subject: Subject | Spikes) -> Model | Spikes:

@@ -541,7 +541,11 @@ def draw_figure(name: str, source: Source, choice: Choice) -> Drawn:
     assert entry.draw is not None
     try:
         with theme(choice.palette):
-            return entry.draw(source, replace(choice, limit=limit, width=choice.width or entry.width))
+            drawn = entry.draw(source, replace(choice, limit=limit, width=choice.width or entry.width))
+        if not isinstance(drawn, Drawn):
+            must = "must return netsim.analysis.Drawn, a figure with its table"
+            raise SpecificationError(f"figure {name!r}", f"{must}, not {type(drawn).__name__}")
+        return drawn
     except BaseException:
         for number in set(plt.get_fignums()) - before:
             plt.close(number)

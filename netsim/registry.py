@@ -116,6 +116,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         if self._included.get(name, module) != module:
             reason = f"is an entry of netsim; choose another name in {module}"
             raise SpecificationError(f"{self.seam} {name!r}", reason)
+        if lacking := sorted(getattr(entry, "__abstractmethods__", ())):
+            raise SpecificationError(f"{self.seam} {name!r}", f"lacks {', '.join(lacking)}; define it in {module}")
         former = self._modules.setdefault(name, module)
         if former != module:
             raise SpecificationError(
@@ -170,6 +172,11 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def is_own(self, name: str) -> bool:
         """True if netsim includes an entry. The entry is not imported."""
         return name in self._included
+
+    @property
+    def foreign(self) -> set[str]:
+        """Names of the imported entries from outside netsim."""
+        return {*self._entries} - {*self._included}
 
     @property
     def _names(self) -> set[str]:

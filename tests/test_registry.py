@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+import netsim
 from netsim.errors import SpecificationError
 from netsim.registry import Registry
-from netsim.seams import schedules
+from netsim.seams import encoders, schedules
 
 
 def _registry(points: dict[str, str] | None = None, **settings: Any) -> Registry[Any]:
@@ -60,6 +61,21 @@ def test_nobody_else_takes_the_name_of_an_entry_of_netsim() -> None:
         with pytest.raises(SpecificationError, match=r"'cosine': is an entry of netsim; choose another name in mine"):
             known.add("cosine", lambda progress: 1.0, "mine")
     assert schedules["cosine"](0.0) == 1.0
+
+
+def test_a_class_with_abstract_methods_is_no_entry() -> None:
+    class Own(netsim.Encoder):
+        """Lacks a text."""
+
+        def latencies(self, samples: Any, intensity_max: float | None) -> Any:
+            return samples
+
+        def stimuli_text(self) -> str:
+            return ""
+
+    with pytest.raises(SpecificationError, match=r"^encoder 'own': lacks code_text; define it in mine$"):
+        encoders.add("own", Own, "mine")
+    assert "own" not in encoders
 
 
 def test_two_modules_cannot_have_one_name() -> None:

@@ -16,6 +16,7 @@ from netsim.errors import NetsimError, SpecificationError
 from netsim.files import open_regular
 from netsim.runs.plugin_copies import LARGEST, remember
 from netsim.runs.plugin_imports import Imports
+from netsim.seams import SEAMS
 
 _loaded: dict[str, tuple[Path, dict[str, Any]]] = {}
 """Path and `_checksums` of the loaded files, by module name."""
@@ -39,8 +40,8 @@ def load_plugin(path: str | Path) -> ModuleType:
     Raises
     ------
     SpecificationError
-        If the file cannot be read or run, its name or an import conflicts with another module, or it has changed since
-        it was loaded.
+        If the file cannot be read or run, registers nothing, its name or an import conflicts with another module, or it
+        has changed since it was loaded.
 
     Examples
     --------
@@ -96,17 +97,25 @@ def _run(name: str, path: Path, content: bytes, imports: Imports) -> ModuleType:
     """Run a file as a module. Remove it again if it fails."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
-    module, before = importlib.util.module_from_spec(spec), set(sys.modules)
+    module, before, known = importlib.util.module_from_spec(spec), set(sys.modules), _registered()
     sys.modules[name] = module  # needed by dataclasses
     sys.meta_path.insert(0, imports)  # remains for imports within functions
     try:
         exec(compile(content, str(path), "exec"), module.__dict__)  # the same bytes as the checksum's
+        if _registered() == known:
+            nothing = 'registers nothing; add a decorator, such as @netsim.seams.schedules.register("name")'
+            raise SpecificationError(f"plug-in {path}", nothing)
     except BaseException:
         sys.meta_path.remove(imports)
         for each in {name, *imports.names} - before:
             sys.modules.pop(each, None)
         raise
     return module
+
+
+def _registered() -> set[tuple[str, str]]:
+    """Return seam and name of each registered entry from outside netsim."""
+    return {(registry.seam, name) for registry in SEAMS for name in registry.foreign}
 
 
 def _check_unchanged(name: str, where: str) -> None:

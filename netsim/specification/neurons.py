@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.reprs import short_repr
 from netsim.seams import families, regimes
-from netsim.specification.checks import check_choice, check_magnitudes, check_numbers, check_types, require
+from netsim.specification.checks import check_choice, check_magnitudes, check_numbers, check_types, finite, require
 from netsim.specification.families import Rates
 from netsim.specification.scale import Scale
 
@@ -81,6 +81,10 @@ class Neurons:
         check_magnitudes(self, "neurons", ("threshold", "tau", "drive", *given))
         regimes[self.regime].check(self.onset, self.drive)
         families[self.family].check(self)
+        rates: object = self.rates
+        fit = isinstance(rates, Rates) and all(finite(rate) and rate >= 0 for rate in rates)
+        must = f"rates must return netsim.specification.Rates of two finite numbers >= 0, or None, not {rates!r}"
+        require(rates is None or fit, f"family {self.family!r}", must)
 
     @property
     def rates(self) -> Rates | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import inspect
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +117,7 @@ def test_some_layers_and_presentations_only(spikes: Spikes) -> None:
     assert table.loc[table["neuron"].notna() & table["label"].isna(), "presentations"].unique().tolist() == [6]
 
 
-def test_settings_are_checked(spikes: Spikes) -> None:
+def test_settings_are_checked(spikes: Spikes, registered: Callable[..., None]) -> None:
     assert analyses["psth"].settings == {"bin_ms": 1.0}
     assert len(analyse(spikes, "psth", bin_ms=25).table) < len(analyse(spikes, "psth").table)
     with pytest.raises(SpecificationError, match="setting bins_ms: is not known; did you mean 'bin_ms'"):
@@ -127,6 +129,9 @@ def test_settings_are_checked(spikes: Spikes) -> None:
     assert listed.checked({"which": [3, 4]}) == {"which": (3, 4)}
     with pytest.raises(SpecificationError, match=r"listed: setting which: must be a list such as \[1, 2\], not 3"):
         listed.checked({"which": 3})
+    registered(analyses, "listed", dataclasses.replace(listed, measure=lambda spikes: None))
+    with pytest.raises(SpecificationError, match=r"^analysis 'listed': must return a table, .*, not NoneType$"):
+        analyse(spikes, "listed")
     settings: dict[str, dict[str, Any]] = {
         "psth": {"bin_ms": 0.0},
         "strength": {"groups": 1},

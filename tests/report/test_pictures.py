@@ -6,15 +6,16 @@ import dataclasses
 import html
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source, plot
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, Recorded, make_engine
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.reporting import Picture, draw_pictures
 from netsim.reporting.pictures import in_rows, sections
@@ -118,6 +119,18 @@ def test_figures_of_decisions_need_labels(silent_source: Source) -> None:
     for kind in ("confusion", "decision-time", "calibration", "errors", "displacements"):
         assert reasons.pop(kind) == "stimuli: have no labels, but this figure needs them; give labelled stimuli"
     assert set(reasons) == {"latencies", "group-raster"}
+
+
+def test_a_figure_of_ones_own_that_returns_nothing(silent_source: Source, registered: Callable[..., None]) -> None:
+    def draw(source: Source, choice: Choice) -> Any:
+        choice.new_figure(height=2.0)
+
+    registered(figures, "mine", Plot("mine", "of mine", draw=draw))
+    with pytest.raises(
+        SpecificationError, match=r"^figure 'mine': must return netsim\.analysis\.Drawn, .* not NoneType"
+    ):
+        plot(silent_source, "mine")
+    assert plt.get_fignums() == []
 
 
 def test_a_figure_of_ones_own_that_fails_does_not_take_the_others_with_it(

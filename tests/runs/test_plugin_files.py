@@ -272,13 +272,21 @@ def test_a_module_beside_a_file_that_python_finds_elsewhere_is_refused(tmp_path:
     other.mkdir()
     for folder, name in ((tmp_path, "first"), (other, "second")):
         (folder / "shared_constants.py").write_text("VALUE = 0.5")
-        (folder / f"{name}.py").write_text("import shared_constants")
+        (folder / f"{name}.py").write_text("import shared_constants\n" + TEXT)
     try:
         load_plugin(tmp_path / "first.py")
         with pytest.raises(SpecificationError, match="imports shared_constants, which exists in its folder and"):
             load_plugin(other / "second.py")
     finally:
         _forget()
+
+
+def test_a_file_that_registers_nothing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "half_rate.py"
+    path.write_text("from netsim.seams import schedules\n\n\ndef halves(done):\n    return 0.5\n")
+    with pytest.raises(SpecificationError, match=r"half_rate\.py: registers nothing; add a decorator, such as @netsim"):
+        load_plugin(path)
+    assert "half_rate" not in sys.modules
 
 
 def test_a_script_is_known_by_its_checksum_whatever_lies_beside_it(

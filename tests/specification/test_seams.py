@@ -1,7 +1,8 @@
 """A postsynaptic potential and a regime from elsewhere: simulated, written, read and described by what they say."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ import pytest
 import netsim
 from netsim.description.neurons import neurons_table
 from netsim.errors import SpecificationError
-from netsim.seams import psps, regimes
-from netsim.specification import PSP, Dense, IntensityEncoder, Layer, Network, Neurons, Regime
+from netsim.seams import families, psps, regimes
+from netsim.specification import PSP, Dense, Family, IntensityEncoder, Layer, Network, Neurons, Rates, Regime
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -89,6 +90,20 @@ def test_mistakes_are_named(make: object, message: str) -> None:
     with pytest.raises(SpecificationError) as caught:
         make()  # type: ignore[operator]
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("made", [(0.1, 0.2), Rates(-0.1, 0.2), Rates(0.1, np.nan)])
+def test_rates_of_a_family_are_checked(made: Any, registered: Callable[..., None]) -> None:
+    class Odd(Family):
+        """A family with these rates."""
+
+        @classmethod
+        def rates(cls, neurons: Any) -> Any:
+            return made
+
+    registered(families, "odd", Odd)
+    with pytest.raises(SpecificationError, match=r"^family 'odd': rates must return netsim\.specification\.Rates of"):
+        Neurons(family="odd")
 
 
 def test_ratios_are_written_as_fractions_and_numbers_to_the_last_digit() -> None:
