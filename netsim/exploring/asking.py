@@ -65,7 +65,7 @@ def _read(name: str, kind: Any, value: Any) -> Any:
     if get_origin(kind) is Literal:
         fits, need = value in get_args(kind), f"one of {', '.join(get_args(kind))}"
     elif kind is int:
-        fits, need = type(value) is int and 0 <= value < LARGEST, "a whole number that is not negative"
+        fits, need = type(value) is int and 0 <= value < LARGEST, "a whole number from 0 to 2^31 - 1"
     else:
         fits, need = type(value) is kind, {str: "text", bool: "true or false"}[kind]
     if not fits:

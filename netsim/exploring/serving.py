@@ -195,6 +195,8 @@ class Serving:
         import uvicorn
 
         self.explorer = explorer
+        if view is not None:
+            view.stimulus(explorer.stimuli)  # refuses a stimulus that does not exist
         self._socket = _listening(port)
         port, token = self._socket.getsockname()[1], secrets.token_urlsafe(24)
         state = f"#{view.to_text()}" if view else ""
@@ -269,6 +271,8 @@ def explore(
 
     Raises
     ------
+    DataError
+        If the stimulus of the view does not exist.
     RunError
         If the extra ``explore`` is not installed, or the port is in use.
 

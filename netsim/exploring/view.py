@@ -100,9 +100,9 @@ class View:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        for name, least in (("index", 0), ("seed", 0)):
+        for name in ("index", "seed"):
             value = getattr(self, name)
-            _require(_is_whole(value) and least <= value < 2**53, name, "a whole number that is not negative", value)
+            _require(_is_whole(value) and 0 <= value < 2**53, name, "a whole number from 0 to 2^53 - 1", value)
         for name, (low, high) in _BOUNDS.items():
             value = getattr(self, name)
             _require(finite(value) and low <= value <= high, name, f"a number from {low:g} to {high:g}", value)

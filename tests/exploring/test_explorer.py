@@ -17,6 +17,7 @@ import pytest
 
 import netsim
 from netsim.data.stimuli import UNLABELLED
+from netsim.errors import DataError
 from netsim.exploring import Explorer, View
 from netsim.exploring.asking import questions
 from netsim.exploring.explorer import SupersededError, decision_of
@@ -346,6 +347,7 @@ def test_an_engine_changes_every_batch(looped: Explorer) -> None:
         ({"drawing": 3}, "base64"),
         ({"contrast": float("nan")}, "contrast"),
         ({"contrast": "x"}, "contrast"),
+        ({"contrast": True}, "contrast"),
         ({"occluded": [0.5]}, "occluded"),
         ({"occluded": [0.5, 9]}, "occluded"),
         ({"dt": -1}, "dt"),
@@ -507,6 +509,17 @@ def test_seeds_are_repeated(looped: Explorer) -> None:
     answer = repeats(looped, View(index=1, noise=0.3), 3)
     views = [looped.show(View(index=1, noise=0.3, seed=seed)) for seed in range(3)]
     assert answer["choices"] == [decision_of(each.spikes)["choice"] for each in views]
+
+
+@pytest.mark.parametrize("count", [0, 101, 1_000_000])
+def test_too_many_repetitions_are_refused(looped: Explorer, count: int) -> None:
+    with pytest.raises(DataError, match=f"^question: count must be from 1 to 100, not {count}$"):
+        repeats(looped, View(), count)
+
+
+def test_bounds_of_whole_numbers_are_named() -> None:
+    with pytest.raises(DataError, match=r"^state\.seed: must be a whole number from 0 to 2\^53 - 1"):
+        View(seed=2**53)
 
 
 def test_every_question_is_described() -> None:

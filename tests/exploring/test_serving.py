@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import netsim
+from netsim.errors import DataError
 from netsim.exploring import Explorer, View, serving
 from netsim.exploring.asking import questions
 
@@ -244,6 +245,11 @@ def test_it_listens_on_the_loopback_interface_alone() -> None:
         served.close()
     with socket.socket() as free:
         assert free.connect_ex(("127.0.0.1", int(match[1])))
+
+
+def test_a_view_of_no_stimulus_is_not_served() -> None:
+    with pytest.raises(DataError, match=r"^index: is 360; there are stimuli 0 to 359$"):
+        netsim.explore("digits", view=View(index=360))
 
 
 def test_addresses_differ() -> None:
