@@ -502,10 +502,11 @@ def plot(
     """
     from netsim.specification.checks import whole
 
-    known = {each.name for each in fields(Choice)} - {"index"}
+    known = {each.name for each in fields(Choice)} - {"index"} | {"presentation"}
     for choice in choices:
         if choice not in known:
-            raise SpecificationError(f"plot: {choice}", f"is not known{nearest(choice, known)}")
+            hint = nearest("presentation" if choice == "index" else choice, known)  # index is its name in the command
+            raise SpecificationError(f"plot: {choice}", f"is not known{hint}")
     presentation = whole(presentation, "presentation", least=0)
     for choice, least in {"limit": 1, "count": 1, "channel": 0}.items():
         if choices.get(choice) is not None:

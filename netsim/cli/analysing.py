@@ -341,7 +341,9 @@ class _Subject:
         assert self.model is not None
         shown = self.stimuli().first(limit)
         how: dict[str, Any] = {"engine": self.engine(), "workers": distribution, "progress": progress}
-        return present(self.model, shown, populations=layers, disturbance=self.changed, seed=seed, **how)
+        if self.changed is not None:
+            how |= {"disturbance": self.changed, "seed": seed}
+        return present(self.model, shown, populations=layers, **how)
 
     def engine(self) -> Engine:
         from netsim.engines import engine_of

@@ -25,7 +25,7 @@ UNLABELLED = -1  # label of stimuli without a class
 _BATCH = 500  # stimuli per check
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # comparing arrays yields no truth value
 class Stimuli:
     """Images or recordings with labels, and the encoder that converts them to latencies.
 
@@ -172,7 +172,7 @@ class SpikeStimuli(Stimuli):
         return self.images[self._rows_of(positions(chosen, len(self), "chosen"))]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Splits:
     """Stimuli for training, validation and test, and their data set.
 

@@ -15,10 +15,10 @@ from netsim.description.structure import connectivity_table, populations_table
 from netsim.learning import Learner
 from netsim.learning.protocol import EXACTNESS
 from netsim.runs.folder import RunFolder
+from netsim.runs.model import Subject, open_model
 from netsim.runs.plugins import foreign_engine, handed_in
 from netsim.seams import engines, families, learners, optimizers, targets
 from netsim.specification import Network
-from netsim.specification.checks import check_kind
 from netsim.specification.phrases import counted, distinct, grouped, in_ms, names
 from netsim.specification.summary import summarise
 from netsim.specification.traits import has_delays, has_relays, in_loops, is_chain, unless_all
@@ -30,15 +30,16 @@ _INTRODUCTION = (
 )
 
 
-def describe(network: Network, run: RunFolder | None = None, provenance: bool = True) -> Description:
+def describe(network: Subject, run: RunFolder | None = None, provenance: bool = True) -> Description:
     """Describe a network in tables.
 
     Parameters
     ----------
-    network : Network
+    network : Network, Model, str or Path
+        A network, a model, or the name of a run, preset or TOML file.
     run : RunFolder, optional
-        Run that trained the network. Objects that were passed to the training in Python are named instead of the
-        entries of the specification.
+        Run that trained the network, by default the run of the model. Objects that were passed to the training in
+        Python are named instead of the entries of the specification.
     provenance : bool
         Add the provenance of the run.
 
@@ -49,17 +50,21 @@ def describe(network: Network, run: RunFolder | None = None, provenance: bool = 
 
     Raises
     ------
+    SpecificationError
+        If the name does not exist, or `network` has another type.
     RunError
         If the record of the run is missing or damaged.
 
     Examples
     --------
     >>> import netsim
-    >>> description = netsim.describe(netsim.load_preset("digits"))
+    >>> description = netsim.describe("digits")
     >>> netsim.to_markdown(description).splitlines()[0]
     '# Model description: `digits`'
     """
-    check_kind(network, Network, "network", "such as that of a model")
+    if not isinstance(network, Network):
+        model = open_model(network)
+        network, run = model.network, run or model.run
     learner = learners[network.learning.learner]
     record = {} if run is None else run.record()
     plugins = record.get("plugins", [])

@@ -186,8 +186,9 @@ def single_batch(batch: Batch) -> Conversation[Latencies]:
 
 def check_record(network: Network, record: Sequence[Recorded]) -> None:
     """Refuse to record a neuron that does not exist or has no potential."""
-    if not isinstance(record, Sequence):
-        raise SpecificationError("record", f"must be a sequence of netsim.Recorded, not {type(record).__name__}")
+    if not isinstance(record, Sequence) or isinstance(record, str | Recorded):
+        need = f"must be a sequence of netsim.Recorded, not {type(record).__name__}"
+        raise SpecificationError("record", f'{need}; give [netsim.Recorded("hidden", 3)]')
     for each in record:
         if not (isinstance(each, tuple | list) and len(each) == 2 and isinstance(each[1], int | np.integer)):
             raise SpecificationError(f"record {each!r}", 'must be neurons, such as netsim.Recorded("hidden", 3)')

@@ -40,9 +40,9 @@ def require(condition: bool, where: str, message: str) -> None:
 
 
 def finite(value: float) -> bool:
-    """Return whether a value is a finite number."""
+    """Return whether a value is a finite number, which a boolean is not."""
     kinds = int | float | np.integer | np.floating
-    return isinstance(value, kinds) and abs(plain_number(value)) <= sys.float_info.max
+    return isinstance(value, kinds) and not isinstance(value, bool) and abs(plain_number(value)) <= sys.float_info.max
 
 
 def is_name(word: object) -> bool:

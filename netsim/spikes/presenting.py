@@ -55,7 +55,7 @@ def present(
     disturbance : tuple of str and float, optional
         Name of a study and its level, such as ``("lesion-neurons", 0.5)``.
     seed : int
-        Seed of the disturbance.
+        Seed of the disturbance. It has no effect without a disturbance.
     record : sequence of Recorded
         Neurons whose potentials are recorded. Ignored with an `engine`, which defines its recorded neurons.
     workers : int, str or Distribution, optional
@@ -74,7 +74,7 @@ def present(
     DataError
         If an index has no stimulus, or there are no stimuli.
     SpecificationError
-        If a population, study or neuron does not exist, or the level is out of bounds.
+        If a population, study or neuron does not exist, the level is out of bounds, or `seed` has no effect.
     RunError
         If no `engine` is given for a model that was trained with an engine object.
 
@@ -96,6 +96,7 @@ def present(
     if not len(stimuli):
         raise DataError("stimuli: there are none to present; give at least one stimulus")
     indices, seed = _chosen(index, limit, len(stimuli)), whole(seed, "seed", least=0)
+    require(disturbance is not None or seed == 0, "seed", "has no effect without a disturbance; leave it out")
     shown = stimuli.pick(indices)
     simulator = model.make_engine(record) if engine is None else engine
     batch = as_they_are(model.weights)

@@ -98,6 +98,8 @@ def make_plan(
         levels = [plain_number(level) for level in levels]
         require(len(levels) > 0, "levels", "are empty; give at least one level, or leave levels out")
     for level in levels:
+        is_number = isinstance(level, int | float) and not isinstance(level, bool)
+        require(is_number, "levels", f"must be numbers, not {level!r}")
         chosen.check_level(network, level)
     require(isinstance(seeds, Iterable), "seeds", f"must be a sequence of seeds, such as range(5), not {seeds!r}")
     drawn = [whole(seed, "seeds", least=0) for seed in seeds]

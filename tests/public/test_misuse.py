@@ -318,10 +318,35 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         SpecificationError,
         "record 'hidden:3': must be neurons",
     ),
-    "a model for a network": (
-        lambda: loose.describe(MODEL),
+    "neurons to record without a list": (
+        lambda: loose.present(MODEL, TEST, record="hidden:3"),
         SpecificationError,
-        "network: must be a Network, such as that of a model, not Model",
+        r'record: must be a sequence of netsim.Recorded, not str; give \[netsim.Recorded\("hidden", 3\)\]',
+    ),
+    "a neuron to record without a list": (
+        lambda: loose.present(MODEL, TEST, record=loose.Recorded("hidden", 3)),
+        SpecificationError,
+        "record: must be a sequence of netsim.Recorded, not Recorded; give",
+    ),
+    "a seed without a disturbance": (
+        lambda: loose.present(MODEL, TEST, seed=3),
+        SpecificationError,
+        "seed: has no effect without a disturbance; leave it out",
+    ),
+    "a truth value for a level": (
+        lambda: loose.present(MODEL, TEST, disturbance=("lesion-neurons", True)),
+        SpecificationError,
+        "disturbance: must be a study and a level",
+    ),
+    "weights to describe": (
+        lambda: loose.describe(MODEL.weights),
+        SpecificationError,
+        "model: must be a model, such as .*, not dict",
+    ),
+    "an index to draw": (
+        lambda: loose.plot(MODEL, "raster", index=3),
+        SpecificationError,
+        "plot: index: is not known; did you mean 'presentation'",
     ),
     "a name for a model": (
         lambda: loose.plot(3, "confusion"),
@@ -572,6 +597,18 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 def test_indices_may_come_one_by_one() -> None:
     assert loose.present(MODEL, TEST, index=(index for index in (3, 1)), engine=ENGINE).indices.tolist() == [3, 1]
+
+
+def test_a_description_is_that_of_a_name_or_of_a_model() -> None:
+    expected = loose.describe(MODEL.network)
+    assert loose.describe("digits") == loose.describe(MODEL) == expected
+
+
+def test_what_holds_arrays_is_equal_to_itself_alone() -> None:
+    splits = loose.load_splits(MODEL.network)
+    for each, other in ((MODEL, loose.load_model("digits")), (TEST, splits.test), (splits, MODEL.splits())):
+        assert each == each
+        assert each != other
 
 
 def test_a_name_alone_is_a_list_of_it() -> None:
