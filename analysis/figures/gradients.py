@@ -156,7 +156,7 @@ def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     >>> stimuli = model.splits().test.first(20)
     >>> ax = analysis.gradient_figure(analysis.gradient_table(model.network, model.weights, stimuli, samples=4))
     >>> ax.get_ylabel()
-    'gradient by the learner'
+    'gradient by the learner / same maximum'
     """
     import numpy as np
 
@@ -177,7 +177,7 @@ def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
             most = max(most, float(np.abs(gradient).max() / largest))
         most *= 1.08
         axes.set(xlim=(-most, most), ylim=(-most, most), aspect="equal")
-        axes.set(xlabel="finite difference of the loss", ylabel="gradient by the learner")
+        axes.set(xlabel="finite difference / its maximum in the layer", ylabel="gradient by the learner / same maximum")
         legend_above(axes, -0.16, 2, title="correlation, ×ratio", handletextpad=0.1, columnspacing=0.8)
     return axes
 

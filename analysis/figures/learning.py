@@ -141,7 +141,7 @@ def _epochs(axes: Axes, frame: pd.DataFrame) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     first, last = frame["epoch"].min(), frame["epoch"].max()
     axes.set_xlim(first - 0.5 * (first == last), last + 0.5 * (first == last))
 

@@ -328,8 +328,8 @@ def _in_few_letters(rule: str) -> str:
     rank=5,
     title="The network",
     caption=(
-        "Populations with their shapes, and projections with their rules and synapses. Numbers refer to the list."
-        " Projections that end in a dot are inhibitory."
+        "Populations with their shapes, and projections with their rules and synapses. Numbers, if any, refer to the"
+        " list. Projections that end in a dot are inhibitory."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

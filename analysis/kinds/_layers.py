@@ -108,14 +108,17 @@ def draw_lines(
     return axes
 
 
-def draw_intervals(axes: Axes, groups: Sequence[str], series: Sequence[tuple[Any, ...]]) -> None:
-    """Draw a row per group, with a mark and an interval for each series (label, middle, low, high)."""
+def draw_intervals(axes: Axes, groups: Sequence[str], series: Sequence[tuple[Any, ...]]) -> list[np.ndarray]:
+    """Draw a row per group, with a mark and an interval for each series (label, middle, low, high).
+
+    Return the heights of the marks of each series.
+    """
     rows = np.arange(len(groups), dtype=float)
     offsets = np.linspace(-0.22, 0.22, len(series)) if len(series) > 1 else [0.0]
-    for (label, middle, low, high), offset, colour, marker in zip(
-        series, offsets, colours(len(series)), markers(len(series)), strict=True
+    heights = [rows - offset for offset in offsets]
+    for (label, middle, low, high), at, colour, marker in zip(
+        series, heights, colours(len(series)), markers(len(series)), strict=True
     ):
-        at = rows - offset
         axes.hlines(at, low, high, color=colour, linewidth=1.2, zorder=4)
         axes.plot(
             middle,
@@ -133,3 +136,4 @@ def draw_intervals(axes: Axes, groups: Sequence[str], series: Sequence[tuple[Any
     axes.tick_params(axis="y", length=0)
     if len(series) > 1:
         legend_above(axes, 0.0, len(series), columnspacing=1.0, handletextpad=0.2)
+    return heights

@@ -31,7 +31,7 @@ def information_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     """Draw the information of neurons about the label in latency, rank and silence, for each layer.
 
     Marks are medians over neurons, and lines cover the middle 90 %. The mean of shuffled labels is subtracted. The
-    grey tick is the 95th percentile of neurons with shuffled labels. Values below it may be chance.
+    grey tick of a code is the 95th percentile of neurons with shuffled labels. Values below it may be chance.
 
     Parameters
     ----------
@@ -63,10 +63,12 @@ def information_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
             groups = neurons[neurons["code"] == code].groupby("layer", observed=True)["corrected_shuffle"]
             quantiles = [groups.quantile(share).reindex(names).to_numpy() for share in (0.5, 0.05, 0.95)]
             series.append((code, *quantiles))
-        draw_intervals(axes, names, series)
         control = neurons.assign(excess=neurons["control_95"] - neurons["control_mean"])
-        chance = control.groupby("layer", observed=True)["excess"].quantile(0.95).reindex(names)
-        axes.plot(chance, range(len(names)), "|", color=FAINT, markersize=14, label="chance", zorder=1)
+        chance = control.groupby(["code", "layer"], observed=True)["excess"].quantile(0.95)
+        for code, heights in zip(CODES, draw_intervals(axes, names, series), strict=True):
+            label = "chance" if code == CODES[0] else ""
+            ticks = [chance.get((code, name), np.nan) for name in names]
+            axes.plot(ticks, heights, "|", color=FAINT, markersize=6, label=label, zorder=1)
         axes.set_xlabel("information about the label (bits per neuron)")
         axes.axvline(0, color=FAINT, linewidth=0.5, zorder=0)
         axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=4, borderpad=0.2, handletextpad=0.2)

@@ -129,7 +129,7 @@ def test_settings_are_checked(spikes: Spikes, registered: Callable[..., None]) -
     assert listed.checked({"which": [3, 4]}) == {"which": (3, 4)}
     with pytest.raises(SpecificationError, match=r"listed: setting which: must be a list such as \[1, 2\], not 3"):
         listed.checked({"which": 3})
-    registered(analyses, "listed", dataclasses.replace(listed, measure=lambda spikes: None))
+    registered(analyses, "listed", dataclasses.replace(listed, measure=lambda spikes: draw))  # None
     with pytest.raises(SpecificationError, match=r"^analysis 'listed': must return a table, .*, not NoneType$"):
         analyse(spikes, "listed")
     settings: dict[str, dict[str, Any]] = {

@@ -84,6 +84,8 @@ def test_the_figure_shows_each_layer_relative_to_its_largest_difference() -> Non
     first, second = (np.column_stack(line.get_data()) for line in axes.lines[1:])
     np.testing.assert_allclose(first, [[0.25, 0.5], [0.5, 1.0], [-1.0, -2.0]])
     np.testing.assert_allclose(second, [[1 / 3, 1 / 3], [2 / 3, 2 / 3], [1.0, 1.0]])
+    assert axes.get_xlabel() == "finite difference / its maximum in the layer"
+    assert axes.get_ylabel() == "gradient by the learner / same maximum"
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["a: 1.000, ×2.00", "b: 1.000, ×1.00"]

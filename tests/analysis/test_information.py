@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from netsim.analysis import information_over_time, label_information
+from netsim.analysis import information_figure, information_over_time, label_information
 from netsim.analysis.kinds._information import (
     equal_bins,
     panzeri_treves_bias,
@@ -169,3 +169,18 @@ def test_information_over_time_never_falls() -> None:
     latency = whole[(whole["code"] == "latency") & whole["neuron"].notna()]
     assert table["mean_bits"].iloc[-1] == pytest.approx(latency["corrected_pt"].mean())
     assert table["fired"].is_monotonic_increasing
+
+
+def test_each_code_has_its_own_chance() -> None:
+    generator, labels = np.random.default_rng(3), np.arange(60) % 3
+    times = np.where(generator.random((60, 5)) < 0.3, np.inf, generator.uniform(0, 20, (60, 5)))
+    table = label_information(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), shuffles=20)
+    lines = information_figure(table).lines
+    marks = {str(line.get_label()): line.get_ydata() for line in lines}
+    ticks = [line for line in lines if line.get_marker() == "|"]
+    neurons = table[table["neuron"].notna()]
+    for code, tick in zip(("latency", "rank", "silence"), ticks, strict=True):
+        np.testing.assert_array_equal(tick.get_ydata(), marks[code])
+        rows = neurons[neurons["code"] == code]
+        assert tick.get_xdata() == pytest.approx([(rows["control_95"] - rows["control_mean"]).quantile(0.95)])
+    assert [str(tick.get_label()) for tick in ticks if not str(tick.get_label()).startswith("_")] == ["chance"]

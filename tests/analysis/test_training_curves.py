@@ -95,6 +95,7 @@ def test_one_epoch_is_a_point(frame: pd.DataFrame) -> None:
     axes = learning_curves(frame.head(1))
     assert axes.lines[0].get_marker() == "."
     assert axes.get_xlim() == (0.5, 1.5)
+    assert [tick for tick in axes.get_xticks() if 0.5 <= tick <= 1.5] == [1.0]
 
 
 def test_bad_tables_are_refused(frame: pd.DataFrame) -> None:
