@@ -25,6 +25,10 @@ _LARGEST = 2.0**53  # a float holds all integers below
 _MOST_NEURONS = 2**31  # neurons of a layer, whose numbers are int32
 
 
+REPEATED = "are not the first of their neuron in a presentation, and are left out"
+"""What is said of spikes after the first."""
+
+
 @dataclass(frozen=True, eq=False)
 class Presentations:
     """Latencies of one layer in some presentations.
@@ -105,7 +109,7 @@ class Presentations:
         times = self.latencies[np.isfinite(self.latencies)]
         count = times.size + self.repeated + self.outside
         counted = {
-            "are not the first of their neuron in a presentation, and are left out": self.repeated,
+            REPEATED: self.repeated,
             "are in no presentation, and are left out": self.outside,
         }
         if network is not None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from netsim.data.dataset import class_numbers, in_order
 from netsim.errors import DataError, DataWarning, nearest, warn_user
 from netsim.exchange.presentations import PICOSECOND, reading
 from netsim.specification.checks import carries_unit, check_unitless, finite, path_in, require
@@ -154,10 +153,10 @@ def _cut(recorded: _Recording, window: tuple[float, float], name: str) -> Spikes
     if not len(recorded.parts[0].trains):
         raise DataError(f"{name}: has no units; choose a file of sorted spikes")
     latencies = np.concatenate([_first_spikes(part, begin, end) for part in recorded.parts])
-    labels, classes = _numbered(recorded.labels, len(latencies), name)
+    labels = _labels(recorded.labels, len(latencies), name)
     _warn(recorded, latencies, end - begin, name)
     layer = LayerSpikes.of_latencies(UNITS, latencies, window=(0.0, end - begin))
-    return Spikes.of_layers([layer], labels=labels, classes=classes)
+    return Spikes.of_layers([layer], labels=labels)
 
 
 def _warn(recorded: _Recording, latencies: np.ndarray, length: float, name: str) -> None:
@@ -185,20 +184,18 @@ def _first_spikes(part: _Part, begin: float, end: float) -> np.ndarray:
     return latencies
 
 
-def _numbered(labels: Any, count: int, name: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Return labels as numbers, and the names of the numbers if they were words."""
+def _labels(labels: Any, count: int, name: str) -> np.ndarray | None:
+    """Return labels as whole numbers, or else as words."""
     if labels is None:
-        return None, ()
+        return None
     given = np.asarray(labels)
     if given.shape != (count,):
         raise DataError(f"{name}: has labels of shape {given.shape} for {count} events; give one for each")
     if any(each is None or each != each for each in given.tolist()):  # NaN differs from itself
         raise DataError(f"{name}: has events whose label is missing; leave them out, or choose other labels")
     if given.dtype.kind in "iuf" and (given == np.floor(given)).all() and (given >= 0).all():
-        return given.astype(np.int64), ()
-    words = given.astype(str).tolist()
-    classes = in_order(words)
-    return class_numbers(words, classes, f"{name}: the label"), classes
+        return given.astype(np.int64)
+    return given.astype(str)
 
 
 def _trains(recording: Any) -> list[np.ndarray]:

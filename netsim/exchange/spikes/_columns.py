@@ -235,8 +235,7 @@ class _Table:
         for name, number in self.later.items():
             if number:
                 count = f"{number:,} of {self.survey.layers[name].spikes:,} spikes of {name}"
-                left_out = "are not the first of their neuron in a presentation, and are left out"
-                warn_user(f"{self.path}: {count} {left_out}", DataWarning)
+                warn_user(f"{self.path}: {count} {presentations.REPEATED}", DataWarning)
 
     def _part(self, name: str, columns: Sequence[np.ndarray]) -> tuple[int, LayerSpikes]:
         from netsim.spikes import LayerSpikes
