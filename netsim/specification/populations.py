@@ -258,6 +258,11 @@ class Projection:
         return 0.0 if isinstance(self.delay, Delays) else self.delay
 
     @property
+    def shortest_delay(self) -> float:
+        """Shortest possible delay of a spike (ms)."""
+        return self.delay.shortest if isinstance(self.delay, Delays) else self.delay
+
+    @property
     def learns_delays(self) -> bool:
         """Whether training changes the delays."""
         return self.delays is not None and self.delays.learned

@@ -20,8 +20,9 @@ from netsim.files import Digest, file_sha256, read_text, write_text
 from netsim.registry import Registry
 from netsim.seams import connectivities, encoders, feedbacks, psps, scopes
 from netsim.specification import PSP, Encoder, Layer, Network, Neurons, Population, Projection
+from netsim.specification.chains import expand_layers
 from netsim.specification.checks import check_choice, check_kind
-from netsim.specification.network import check_psp, expand_layers
+from netsim.specification.consistency import check_takes_psp
 from netsim.specification.populations import key_of_ends
 
 Part = TypeVar("Part")
@@ -85,7 +86,7 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     targets = {population.name: population for population in network.integrating}
     for part, (target, where) in zip([*listed, *between], ends, strict=True):
         if "psp" in part and target in targets:  # a network does not tell a given ramp from the default
-            check_psp(targets[target], where)
+            check_takes_psp(targets[target], where)
     return network
 
 

@@ -16,8 +16,8 @@ from netsim.measuring.potentials import Synaptic
 from netsim.seams import optimizers, targets
 from netsim.specification import InitialWeights, Network, Neurons, Population, Projection
 from netsim.specification.grid import population_times
-from netsim.specification.network import STIMULUS
 from netsim.specification.phrases import GAP, T_MAX, names, number
+from netsim.specification.populations import STIMULUS
 from netsim.specification.traits import has_bias
 from netsim.training.measured_rates import STEP, STIMULI, describe_measured_rates, measured_rates
 from netsim.weights.binary import forward_weights
