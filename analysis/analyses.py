@@ -141,7 +141,7 @@ class Analysis:
         return settings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # comparing tables yields no truth value
 class Analysed:
     """The result of an analysis.
 

@@ -28,7 +28,7 @@ _VISIBLE = 1e-7
 """Least response that is measured, as a share of the potential; rounding is far below."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # comparing arrays yields no truth value
 class Response:
     """Response of a neuron's potential to one spike, and its approximation.
 

@@ -20,7 +20,7 @@ from netsim.weights.layout import Weights
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # comparing arrays yields no truth value
 class Batch:
     """Presentations that share their weights.
 

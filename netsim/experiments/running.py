@@ -31,7 +31,7 @@ OnUnit = Callable[[int, int, str], None]
 MOST_SEEDS = 1000
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)  # comparing tables yields no truth value
 class ExperimentResult:
     """The result of an experiment.
 

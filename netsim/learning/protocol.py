@@ -42,7 +42,7 @@ class OutputDisplacement(NamedTuple):
         return short_repr(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # comparing arrays yields no truth value
 class BatchGradients:
     """Results of a learner for a batch.
 

@@ -1,8 +1,9 @@
 """Run studies: present the stimuli under each condition, and compare decisions with the undisturbed network."""
 
-from collections.abc import Callable
+import reprlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from netsim.measuring.metrics import decide, decision_figures
 from netsim.runs.model import Model
 from netsim.seams import studies
 from netsim.specification import Network
+from netsim.specification.checks import require
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import BATCH, Distribution, MakeBatch, Presented, as_they_are, present_parts, serial
 from netsim.studies.plans import Plan
@@ -19,6 +21,8 @@ from netsim.studies.study import Condition, Study
 
 EngineAt = Callable[[float], Engine]
 Row = dict[str, Any]
+_NEEDED = {"kind", "condition", "layer", "level", "presentations", "strict_accuracy"}
+"""Entries that tables of studies need."""
 
 
 @dataclass
@@ -62,7 +66,7 @@ class StudyRunner:
         self.stimuli.check_labels(self.network.outputs)
         study: Study = studies[self.plan.study]
         if study.of_simulation:
-            return cast(list[Row], study.does(self))
+            return _rows_of(study.name, study.does(self))
         engine = self.engine_at(self.network.training.dt)
         stimuli = self.stimuli if study.needs_stimuli else None
         undisturbed = self.present(engine)
@@ -124,6 +128,15 @@ class StudyRunner:
             "same_decisions": float((made.choice == expected.choice).mean()),
             "latency_difference_ms": float(difference.mean()) if both.any() else None,
         }
+
+
+def _rows_of(study: str, found: Any) -> list[Row]:
+    """Return the rows of a simulation study. Raise SpecificationError unless `StudyRunner.row` may have made them."""
+    rows = list(found) if isinstance(found, Iterable) else []
+    fits = rows and all(isinstance(row, Mapping) and row.keys() >= _NEEDED for row in rows)
+    must = f"must return a list of rows from runner.row, not {reprlib.repr(found)}"
+    require(bool(fits), f"study {study!r}", must)
+    return rows
 
 
 def _mean_latency(latencies: np.ndarray) -> float | None:

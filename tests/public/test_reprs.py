@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from html.parser import HTMLParser
 from pathlib import Path
@@ -97,6 +98,12 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         *netsim.seams.SEAMS,
     ]
     return {f"{type(value).__name__}-{number}": value for number, value in enumerate(made)}
+
+
+def test_objects_with_arrays_are_compared_without_an_error(objects: dict[str, Any]) -> None:
+    for made in objects.values():
+        if not isinstance(made, tuple | np.ndarray):
+            assert isinstance(made == copy.copy(made), bool), made
 
 
 def test_every_public_object_is_short(objects: dict[str, Any]) -> None:

@@ -22,7 +22,16 @@ from netsim.seams import studies
 from netsim.specification import Network
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
-from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy, Scope, StimulusStudy, Study
+from netsim.studies.study import (
+    PROJECTIONS,
+    Changes,
+    Condition,
+    NetworkStudy,
+    Scope,
+    SimulationStudy,
+    StimulusStudy,
+    Study,
+)
 from netsim.weights.layout import Weights
 
 DETERMINISTIC = [name for name, described in studies.items() if not described.random]
@@ -237,6 +246,9 @@ def test_kernels_without_a_scope_are_refused(run: Callable[..., Any], registered
         (StimulusStudy, None, "a function that returns events, an array with the fields x, y, t and p, not NoneType"),
         (StimulusStudy, lambda events: None, "a function that returns events, .*, not one that returns NoneType"),
         (StimulusStudy, lambda events: events["t"], "a function that returns events, .*, not one that returns ndarray"),
+        (SimulationStudy, None, "a list of rows from runner.row, not None"),
+        (SimulationStudy, [], r"a list of rows from runner.row, not \[\]"),
+        (SimulationStudy, [{"level": 1.0}], "a list of rows from runner.row, not .*level.*"),
     ],
 )
 def test_a_study_that_returns_something_else_is_refused(

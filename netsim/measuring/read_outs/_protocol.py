@@ -17,7 +17,7 @@ from netsim.spikes import Conditions
 from netsim.weights.layout import Weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # comparing arrays yields no truth value
 class Outputs:
     """Output population in some presentations, as the input of read-outs.
 
