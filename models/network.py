@@ -292,7 +292,7 @@ def build_network(
     dt = specification.check_dt(dt)
     check_size(copies, "copies")
     for population in specification.integrating:
-        _check_decay(population, dt)
+        _check_decay(population, f"{specification.key_of(population)}.neurons", dt)
     clock = Clock(dt * ms, name="netsim_clock")
     if target is None and prefs.codegen.target == "auto" and specification.synapses <= _NOT_WORTH_COMPILING:
         target = "numpy"
@@ -321,14 +321,14 @@ def build_network(
     return model
 
 
-def _check_decay(population: Population, dt: float) -> None:
+def _check_decay(population: Population, where: str, dt: float) -> None:
     """Refuse a grid on which Brian2's exact solution of a decay overflows, so that neurons would be silent."""
     rates = population.dynamics.rates
     fastest = 0.0 if rates is None else max(rates.leak, rates.decay)
     if dt * fastest > _LARGEST_DECAY:
         short = f"has a time constant of {1 / fastest:g} ms, too short for steps of {dt:g} ms in Brian2"
         remedy = f"choose steps of at most {_LARGEST_DECAY / fastest:g} ms, a longer constant or the engine event"
-        raise SpecificationError(f"populations.{population.name}.neurons", f"{short}; {remedy}")
+        raise SpecificationError(where, f"{short}; {remedy}")
 
 
 def code_object_class(target: Target | None) -> type[CodeObject] | None:
