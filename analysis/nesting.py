@@ -84,6 +84,7 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
             square = between / len(means) + np.nan_to_num(stimuli) ** 2
             freedom = (len(means) - 1) * (square * len(means) / between) ** 2
             half = stdtrit(freedom, 0.975) * np.sqrt(square)
-            row |= {"low": mean - half, "high": mean + half}
+            bounds = (0.0, 1.0) if part["of"].iloc[0] in SHARES else (-np.inf, np.inf)
+            row |= {"low": max(mean - half, bounds[0]), "high": min(mean + half, bounds[1])}
         rows.append(row)
     return named(pd.DataFrame(rows))

@@ -17,11 +17,12 @@ class Interval(NamedTuple):
     seeds: int
 
     def shown(self, number: str = "{:.2f}", unit: str = "", missing: str = "none") -> str:
-        """Mean, bounds and unit as text; `missing` without values."""
+        """Mean, bounds and unit as text; `missing` without values. Equal seeds have no interval, as one seed."""
         if self.seeds == 0:
             return missing
-        mean = number.format(self.mean)
-        shown = mean if np.isnan(self.low) else f"{mean} [{number.format(self.low)}, {number.format(self.high)}]"
+        shown = number.format(self.mean)
+        if self.low < self.high:
+            shown += f" [{number.format(self.low)}, {number.format(self.high)}]"
         return f"{shown} {unit}".rstrip()
 
     def of_fraction(self, scale: float = 1.0) -> "Interval":

@@ -11,7 +11,7 @@ from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import ordered_layers, percentile_interval
 from netsim.analysis.kinds.similarity import same_presentations
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, markers, plain
-from netsim.errors import DataError
+from netsim.errors import DataError, DataWarning, warn_user
 from netsim.measuring.metrics import decide
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
@@ -159,7 +159,8 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     Raises
     ------
     DataError
-        If the presentations differ, or the two have no layer in common.
+        If the presentations differ, or the two have no layer in common. A `netsim.errors.DataWarning` names layers
+        that are left out because they have different numbers of neurons.
 
     Examples
     --------
@@ -174,12 +175,12 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     from scipy import stats
 
     spikes, against = same_presentations(spikes, against)
-    shared = [name for name, size in spikes.sizes.items() if against.sizes.get(name) == size]
+    shared = _shared(spikes, against)
     if not shared:
         raise DataError("against: has no layer of the same name and size; compare networks with a layer in common")
     generator = np.random.default_rng(seed)
     last = list(spikes.sizes)[-1]
-    ours, theirs = (_measured(each.only(shared), last, spikes.labels, progress) for each in (spikes, against))
+    ours, theirs = (_measured(each, shared, last, spikes.labels, progress) for each in (spikes, against))
     rows = []
     for name in shared:
         for measure, value in ours[name].items():
@@ -193,11 +194,23 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     return table.assign(layer=ordered_layers(table["layer"], spikes))
 
 
+def _shared(spikes: Spikes, against: Spikes) -> dict[str, int]:
+    """Return the number of neurons of layers in both. A file without silent neurons may have fewer than the layer."""
+    shared, complete = {}, spikes.complete and against.complete
+    for name, size in spikes.sizes.items():
+        other = against.sizes.get(name, 0)
+        if other and complete and other != size:
+            warn_user(f"{name}: has {size} and {other} neurons, so it is not compared", DataWarning)
+        elif other:
+            shared[name] = max(size, other)
+    return shared
+
+
 def _measured(
-    spikes: Spikes, last: str, labels: np.ndarray | None, progress: Progress
+    spikes: Spikes, sizes: dict[str, int], last: str, labels: np.ndarray | None, progress: Progress
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return each measure of each layer per presentation, NaN if undefined. The layer `last` decides."""
-    count = spikes.presentations
+    """Return each measure of each layer in `sizes` per presentation, NaN if undefined. The layer `last` decides."""
+    spikes, count = spikes.only([*sizes]), spikes.presentations
     measured = {name: {"fired": np.zeros(count), "latency": np.full(count, np.nan)} for name in spikes.sizes}
     if last in measured:
         measured[last]["decision_latency"] = np.full(count, np.nan)
@@ -205,7 +218,7 @@ def _measured(
             measured[last]["correct"] = np.zeros(count)
     for first, layer in spikes.parts(progress):
         part, values = slice(first, first + layer.presentations), measured[layer.name]
-        values["fired"][part] = layer.counts / layer.size
+        values["fired"][part] = layer.counts / sizes[layer.name]
         values["latency"][part] = layer.mean_latencies()
         if layer.name == last:
             made = decide(layer.dense())

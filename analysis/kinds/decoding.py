@@ -83,7 +83,8 @@ def decoding_over_time(
 
     The network does not use this decoder. The accuracy measures the information in a layer, not the read-out of the
     network. ``information_bits`` is the mutual information of label and decoded label, corrected for the bias of
-    Panzeri and Treves. It is a lower bound of the information in the layer. The control uses shuffled labels.
+    Panzeri and Treves. It estimates a lower bound of the information in the layer. If all labels are decoded, the
+    correction may exceed their entropy slightly. The control uses shuffled labels.
 
     Parameters
     ----------

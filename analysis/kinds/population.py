@@ -168,7 +168,7 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
                 "control_sd": control[1],
                 "signal_correlation": signal[0],
                 "fisher": together,
-                "fisher_low": low[1],
+                "fisher_low": max(low[1], min(together, 0.0)),
                 "fisher_high": high[1],
                 "fisher_independent": independent,
             }

@@ -158,7 +158,7 @@ class _Histogram:
     """Binned spikes of a layer, as sums over the presentations of each label.
 
     Bins extend to the `last` known time. The last bin ends at `end`, unless spikes occur after it. An extra bin
-    collects spikes on the last bound. `rates` merges it with the last bin, and needs products of adjacent bins for it.
+    collects spikes at `end`. `rates` merges it with the last bin, and needs products of adjacent bins for it.
     """
 
     def __init__(self, neurons: int, last: float, end: float, bin_ms: float, labels: int) -> None:
@@ -167,7 +167,9 @@ class _Histogram:
         self._widen()
 
     def _widen(self) -> None:
-        bins = max(1, math.ceil(self.last / self._bin_ms - 1e-9))
+        bins = self.last / self._bin_ms
+        # without a known end, a spike on the last bound has a bin of its own, as all others on a bound
+        bins = max(1, math.ceil(bins - 1e-9)) if self._end < np.inf else math.floor(bins + 1e-9) + 1
         if bins > _MOST_BINS:
             many = f"makes {bins:,} bins up to the last spike ({self.last:g} ms); correct it, or widen bins"
             raise SpecificationError("psth: setting bin_ms", many)

@@ -74,6 +74,13 @@ def similarity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     return axes
 
 
+def _with_ties(matrix: np.ndarray) -> np.ndarray:
+    """Return dissimilarities in which only rounding errors differ no more, so that their ranks are tied."""
+    most = matrix.max()
+    rounded: np.ndarray = np.round(matrix / most, 7) if most > 0 else matrix
+    return rounded
+
+
 @Analysis(
     "similarity", "whether layers, or two models, represent presentations alike (RSA)", similarity_figure, order=120
 )
@@ -165,7 +172,7 @@ def representational_similarity(
         raise DataError("spikes: have one layer and no labels, so nothing is compared; give two layers, or labels")
     for prefix, part in sources:
         for layer in part.layers():
-            matrices[prefix + layer.name] = dissimilarity(layer)
+            matrices[prefix + layer.name] = _with_ties(dissimilarity(layer))
             progress(len(matrices), total)
     if chosen.labels is not None:
         _, tag = positions(chosen.labels)

@@ -141,6 +141,7 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
                 mean = known.mean() if len(known) else np.nan
                 sd = known.std(ddof=1) if len(known) > 1 else np.nan
                 low, high = student_interval(np.array(mean), np.array(sd), np.array(len(known)))
+                low, high = np.clip([low, high], 0.0, 1.0)
                 row |= {f"{what}_sparseness": mean, f"{what}_low": float(low), f"{what}_high": float(high)}
             rows.append(row)
     table = pd.DataFrame(rows)

@@ -182,14 +182,15 @@ def sweep(
     from netsim.analysis.members import PLAN, TABLE
     from netsim.runs.folder import check_free, is_free
     from netsim.spikes.files import records
+    from netsim.sweeps.execution import place_runs
     from netsim.sweeps.plan import read_plan
 
     options.check_workers(scheduler, workers)
     plan = read_plan(plan_file)
-    if only_list:
-        print_plan(plan, as_json)
-        return
     folder = out or Path("sweeps") / plan_file.stem
+    if only_list:
+        print_plan(plan, place_runs(plan, folder if resume else None), as_json)
+        return
     if not resume:
         check_free(folder)
     elif not ((folder / PLAN).exists() or is_free(folder)):
@@ -258,16 +259,17 @@ def train_plan(
         return sweep_table(plan.keys, ended_runs(runs, outcomes))
 
 
-def print_plan(plan: Plan, as_json: bool) -> None:
-    """Print the planned runs."""
+def print_plan(plan: Plan, runs: Mapping[str, PlannedRun], as_json: bool) -> None:
+    """Print the planned runs, by name of their folder."""
     from netsim.specification.keys import shown
 
     if as_json:
-        terminal.print_json({"runs": [{"seed": run.seed, "settings": run.settings} for run in plan.runs]})
+        listed = [{"run": name, "seed": run.seed, "settings": run.settings} for name, run in runs.items()]
+        terminal.print_json({"runs": listed})
         return
-    table = terminal.new_table("run>", *plan.keys, "seed>")
-    for number, run in enumerate(plan.runs, 1):
-        table.add_row(str(number), *(shown(run.settings[key]) for key in plan.keys), str(run.seed))
+    table = terminal.new_table("run", *plan.keys, "seed>")
+    for name, run in runs.items():
+        table.add_row(name, *(shown(run.settings[key]) for key in plan.keys), str(run.seed))
     terminal.print_table(table)
 
 

@@ -77,34 +77,35 @@ class Dataset:
     coding: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        where = self.name if self.origin == MEMORY else self.origin
         for split, (images, labels) in self.parts.items():
             if len(images.shape) != 4 or images.dtype.kind not in "uif" or 0 in images.shape:
                 raise DataError(
-                    f"{self.origin}: {split} {self.samples} must be numbers of shape (samples, height, width,"
+                    f"{where}: {split} {self.samples} must be numbers of shape (samples, height, width,"
                     f" channels), not {images.dtype} of shape {images.shape}"
                 )
             if labels.ndim != 1 or len(labels) != len(images):
                 raise DataError(
-                    f"{self.origin}: contains {len(images)} {split} {self.samples} but {labels.size} {split} labels;"
+                    f"{where}: contains {len(images)} {split} {self.samples} but {labels.size} {split} labels;"
                     f" give one label for each"
                 )
             if self.has_labels and (labels.min() < 0 or labels.max() >= len(self.classes)):
                 raise DataError(
-                    f"{self.origin}: {split} labels range from {labels.min()} to {labels.max()},"
+                    f"{where}: {split} labels range from {labels.min()} to {labels.max()},"
                     f" but there are only {len(self.classes)} classes, counted from 0; correct labels or classes"
                 )
             if not self.has_labels and labels.max() >= 0:
                 raise DataError(
-                    f"{self.origin}: {split} labels range up to {labels.max()}, but there are no classes; name them"
+                    f"{where}: {split} labels range up to {labels.max()}, but there are no classes; name them"
                 )
             # the encoder checks samples in a file when they are presented
             if isinstance(images, np.ndarray) and images.max() > (self.intensity_max or np.inf):
                 raise DataError(
-                    f"{self.origin}: {split} images have intensities above {self.intensity_max:g}; raise intensity_max"
+                    f"{where}: {split} images have intensities above {self.intensity_max:g}; raise intensity_max"
                 )
             if images.shape[1:] != self.shape:
                 raise DataError(
-                    f"{self.origin}: training {self.samples} have shape {self.shape},"
+                    f"{where}: training {self.samples} have shape {self.shape},"
                     f" {split} {self.samples} {images.shape[1:]}; both must have the same shape"
                 )
 

@@ -25,6 +25,7 @@ from netsim.specification.checks import check_kind, check_unitless, check_unmask
 SPLIT_SEED = 2021
 _MOST_CLASSES = 100_000  # larger labels are probably not class numbers
 _BATCH = 256  # samples per step; bounds memory
+_FEW = 0.1  # share of samples that may be training samples too without a warning; many data sets have a few
 
 
 def make_dataset(
@@ -75,7 +76,8 @@ def make_dataset(
     ------
     DataError
         If samples or labels do not fit the encoder or each other, or all samples are silent. A
-        `netsim.errors.DataWarning` reports some silent samples, and events that come too late.
+        `netsim.errors.DataWarning` reports some silent samples, events that come too late, and in memory also test and
+        validation samples that are training samples too.
     RunError
         If `file` exists already or cannot be written.
 
@@ -141,6 +143,7 @@ def make_dataset(
                 coding=encoder.coding(),
             )
             if file is None:
+                _warn_of_shared(made)
                 return made
             write_dataset(made, path)
     except OSError as error:
@@ -148,6 +151,17 @@ def make_dataset(
             raise
         raise RunError(f"{path}: cannot be written ({error.strerror or error}); choose another file") from error
     return dataclasses.replace(read_dataset(path), reference=str(path.resolve()))
+
+
+def _warn_of_shared(made: Dataset) -> None:
+    """Warn if many test or validation samples are training samples too."""
+    training, *others = made.parts.items()
+    known = {hash(sample.tobytes()) for sample in training[1][0]}
+    for part, (samples, _) in others:
+        shared = sum(hash(sample.tobytes()) in known for sample in samples)
+        if shared > max(1, _FEW * len(samples)):
+            seen = f"{shared} of {len(samples)} {part} {made.samples} are training {made.samples} too"
+            warn_user(f"{made.name}: {seen}, so that their accuracy is no measure; give others", DataWarning)
 
 
 class _Largest:

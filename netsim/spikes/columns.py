@@ -62,7 +62,10 @@ class LayerSpikes:
 
     @classmethod
     def of_latencies(cls, name: str, latencies: np.ndarray, window: tuple[float, float] | None = None) -> LayerSpikes:
-        """Convert latencies (ms, ``inf`` = silent) of shape (presentations, ...). By default, observe the window."""
+        """Convert latencies (ms, ``inf`` = silent) of shape (presentations, ...). By default, observe the window.
+
+        Raise a DataError for spikes outside a given window.
+        """
         check_array(latencies, f"{name}: latencies")
         if not latencies.size or not latencies.ndim:
             raise DataError(
@@ -75,6 +78,10 @@ class LayerSpikes:
             raise DataError(f"{name}: latencies contain NaN or negative times; inf is silence")
         if window is not None:
             require(window[0] <= window[1], f"{name}: window", f"must not end before it begins, not {window}")
+            earliest, latest = observed_window(times)
+            if len(times) and not window[0] <= earliest <= latest <= window[1]:
+                outside = f"spikes from {earliest:g} to {latest:g} ms are outside the window {window}"
+                raise DataError(f"{name}: {outside}; give a window in ms that includes all spikes, or none")
         starts = np.concatenate([[0], np.cumsum(fired.sum(axis=1), dtype=np.int64)])
         neurons = np.nonzero(fired)[1].astype(np.int32)
         return cls(name, flat.shape[1], window or observed_window(times), starts, neurons, times, window is None)

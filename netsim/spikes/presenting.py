@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -173,6 +174,10 @@ def _columns(
 ) -> tuple[int, dict[str, LayerSpikes], list[Potential]]:
     """Return the spikes of some populations as columns, and the recorded potentials."""
     first, latencies = presented.first, presented.latencies
-    columns = {name: LayerSpikes.of_latencies(name, latencies[name], window) for name, window in windows.items()}
+    columns = {
+        # a grid or a disturbance may move spikes out of the window
+        name: replace(LayerSpikes.of_latencies(name, latencies[name]), window=window, observed=False)
+        for name, window in windows.items()
+    }
     potentials = [each._replace(presentation=each.presentation + first) for each in engine.potentials]
     return first, columns, potentials

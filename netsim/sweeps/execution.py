@@ -50,16 +50,15 @@ class SweepCallbacks:
     """Called with a line about a problem that was repaired in a run."""
 
 
-def place_runs(plan: Plan, folder: Path) -> dict[str, PlannedRun]:
+def place_runs(plan: Plan, folder: Path | None) -> dict[str, PlannedRun]:
     """Return the runs by folder name, in the order of the plan. Runs keep their folder, new runs get new numbers.
 
-    The `folder` of the sweep may contain runs that are not in the plan. A damaged run raises an error.
+    The `folder` of the sweep, if any, may contain runs that are not in the plan. A damaged run raises an error.
     """
-    taken, begun = _run_names(folder), {}
-    for name in taken:
-        run = open_run(folder / name)
+    taken, begun = [] if folder is None else _run_names(folder), {}
+    for run in [] if folder is None else [open_run(folder / name) for name in taken]:
         record = run.record()
-        begun[run.network(), record["seed"], record.get("limit")] = name
+        begun[run.network(), record["seed"], record.get("limit")] = run.path.name
     numbers = (f"{number:04d}" for number in range(1, len(taken) + len(plan.runs) + 1))
     free = (name for name in numbers if name not in taken)
     return {begun.get((run.network, run.seed, plan.limit)) or next(free): run for run in plan.runs}
@@ -218,7 +217,8 @@ def _train_run(
         record = {"command": command}
         training = open_training(path, run.network, run.seed, limit, data_dir, resume=is_run(path), record=record)
         callbacks = Callbacks(
-            on_epoch=lambda metrics: publish(metrics["epoch"]), on_warning=lambda text: worker.log_event(job, text)
+            on_epoch=lambda metrics: publish(metrics["epoch"]),
+            on_warning=lambda text: worker.log_event(job, f"{path.name}: {text}"),
         )
         history = training.train(callbacks, cancelled)
         return Outcome(training_figures(history))

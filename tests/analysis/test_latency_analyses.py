@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,11 +82,20 @@ def test_a_homogeneous_rate_is_the_same_in_each_bin(bin_ms: float, edges: list[f
 
 
 def test_the_last_bin_is_whole_where_nobody_says_when_a_layer_ends() -> None:
-    times = np.array([[0.5, 2.001]])
-    for layer in (LayerSpikes.of_latencies("any", times), LayerSpikes.of_latencies("any", times, window=(0.0, 2.0))):
+    observed = LayerSpikes.of_latencies("any", np.array([[0.5, 2.001]]))
+    for layer in (observed, dataclasses.replace(observed, window=(0.0, 2.0), observed=False)):
         table = first_spike_psth(Spikes.of_layers([layer]))
         assert table["end_ms"].tolist() == [1.0, 2.0, 3.0]
         np.testing.assert_allclose(table["rate_hz"], [500.0, 0.0, 500.0])
+
+
+def test_a_spike_on_the_bound_of_a_bin_begins_it() -> None:
+    """On a grid all spikes are on bounds. Only a known end of the window belongs to the bin before."""
+    times = np.array([[7.0, 8.0, 9.0]])
+    rates = first_spike_psth(Spikes.of_layers([LayerSpikes.of_latencies("any", times)]))["rate_hz"]
+    np.testing.assert_allclose(rates, [0.0] * 7 + [1000 / 3] * 3)
+    within = LayerSpikes.of_latencies("any", times, window=(0.0, 9.0))
+    np.testing.assert_allclose(first_spike_psth(Spikes.of_layers([within]))["rate_hz"][7:], [1000 / 3, 2000 / 3])
 
 
 def test_bins_that_are_wider_than_the_presentation_are_refused(spikes: Spikes) -> None:

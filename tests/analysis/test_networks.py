@@ -151,10 +151,18 @@ def test_variance_is_split_between_networks_draws_and_stimuli() -> None:
     assert row["sd_stimuli"] == pytest.approx(np.sqrt(0.7 * 0.3 / 400))
     square = 0.04 / 3 + 0.7 * 0.3 / 400
     half = stats.t.ppf(0.975, 2 * (square * 3 / 0.04) ** 2) * np.sqrt(square)
-    assert (row["low"], row["high"]) == pytest.approx((0.7 - half, 0.7 + half))
+    assert (row["low"], row["high"]) == pytest.approx((0.7 - half, 1.0))  # 0.7 + half is more than a fraction can be
     (other,) = analysis.nested_intervals(table.rename(columns={"accuracy": "latency"})).to_dict("records")
     (over,) = analysis.over_networks(table.rename(columns={"accuracy": "latency"})).to_dict("records")
     assert (other["low"], other["high"]) == pytest.approx((over["low"], over["high"]))
+
+
+def test_nested_intervals_of_fractions_are_fractions() -> None:
+    (row,) = analysis.nested_intervals(_table({"a": 0.0, "b": 0.02}, 1)).to_dict("records")
+    assert row["low"] == 0.0
+    assert 0.02 < row["high"] < 1.0
+    (row,) = analysis.nested_intervals(_table({"a": 0.97, "b": 1.0}, 1)).to_dict("records")
+    assert row["high"] == 1.0
 
 
 def test_equal_or_single_values_have_no_nested_interval() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from netsim.analysis import (
     spike_train_distances,
 )
 from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
-from netsim.errors import DataError
+from netsim.errors import DataError, DataWarning
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Spikes
 
@@ -103,6 +104,16 @@ def test_similarity_is_the_correlation_of_dissimilarities() -> None:
     assert table.loc[("one", "two"), "low"] < expected < table.loc[("one", "two"), "high"]
     other = representational_similarity(spikes, spikes, measure="van-rossum").set_index(["first", "second"])
     assert other.loc[("one", "other:one"), "rho"] == pytest.approx(1.0)
+
+
+def test_equal_dissimilarities_are_tied() -> None:
+    """Of a few neurons many pairs have the same dissimilarity, which rounding errors must not order."""
+    times = np.random.default_rng(5).permuted(np.tile(np.arange(4.0), (2, 30, 1)), axis=2)
+    layers = [LayerSpikes.of_latencies(name, each) for name, each in zip(("one", "two"), times, strict=True)]
+    pairs = np.triu_indices(30, 1)
+    exact = [(np.round(10 * rank_distance(layer)) / 10)[pairs] for layer in layers]  # multiples of 1/5
+    (rho,) = representational_similarity(Spikes.of_layers(layers))["rho"]
+    assert rho == pytest.approx(stats.spearmanr(*exact).statistic, abs=1e-12)
 
 
 @pytest.mark.parametrize("measure", ["rank", "van-rossum", "victor-purpura"])
@@ -209,3 +220,20 @@ def test_the_figure_of_a_comparison_names_each_layer_once() -> None:
     axes = comparison_figure(table.assign(effect=0.5, effect_low=0.1, effect_high=0.9))
     assert [text.get_text() for text in axes.get_yticklabels()] == ["one", "two"]
     assert axes.get_yticks().tolist() == [0.5, 2.0]
+
+
+def test_a_file_without_the_last_neurons_is_compared() -> None:
+    """A table of spikes does not tell how many neurons there are, and the last of one of the two may be silent."""
+    times = np.random.default_rng(7).uniform(10, 30, (20, 3))
+    whole = Spikes.of_layers([LayerSpikes.of_latencies("hidden", times)])
+    times[:, 2] = np.inf
+    silent = Spikes.of_layers([LayerSpikes.of_latencies("hidden", times)])
+    cut = Spikes.of_layers([LayerSpikes.of_latencies("hidden", times[:, :2])])
+    expected = paired_comparison(whole, silent)
+    pd.testing.assert_frame_equal(
+        paired_comparison(replace(whole, complete=False), replace(cut, complete=False)), expected
+    )
+    other = Spikes.of_layers([*cut.layers(), LayerSpikes.of_latencies("output", times)])
+    with pytest.warns(DataWarning, match="^hidden: has 2 and 3 neurons, so it is not compared"):
+        table = paired_comparison(other, Spikes.of_layers([*whole.layers(), LayerSpikes.of_latencies("output", times)]))
+    assert set(table["layer"]) == {"output"}

@@ -156,3 +156,5 @@ def test_what_is_no_latency_is_refused(latencies: Any, message: str) -> None:
 def test_a_window_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(SpecificationError, match=r"one: window: must not end before it begins, not \(5\.0, 1\.0\)"):
         LayerSpikes.of_latencies("one", np.ones((3, 2)), window=(5.0, 1.0))
+    with pytest.raises(DataError, match=r"one: spikes from 1 to 9 ms are outside the window \(2, 5\); give a"):
+        LayerSpikes.of_latencies("one", np.array([[1.0, 9.0]]), window=(2, 5))

@@ -340,12 +340,25 @@ def test_options_that_do_not_go_together(netsim: Netsim, run: Path) -> None:
 def test_the_list_of_runs(netsim: Netsim) -> None:
     Path("plan.toml").write_text('base = "digits"\nseeds = [7]\ngrid.learning.rate = [0.125, 0.25]', encoding="utf-8")
     assert netsim("sweep", "plan.toml", "--list", "--json").json() == {
-        "runs": [{"seed": 7, "settings": {"learning.rate": rate}} for rate in (0.125, 0.25)]
+        "runs": [
+            {"run": name, "seed": 7, "settings": {"learning.rate": rate}}
+            for name, rate in (("0001", 0.125), ("0002", 0.25))
+        ]
     }
     out = netsim("sweep", "plan.toml", "--list").out
     assert "learning.rate" in out
     assert "0.125" in out
+    assert "0001" in out
     assert os.listdir() == ["plan.toml"]
+
+
+def test_the_list_of_runs_names_the_folders_of_earlier_runs(netsim: Netsim) -> None:
+    base = 'base = "digits"\nlimit = 20\noverrides.training.epochs = 1\ngrid.learning.rate = '
+    Path("plan.toml").write_text(f"{base}[0.25]", encoding="utf-8")
+    assert netsim("sweep", "plan.toml", "--workers", 1).code == 0
+    Path("plan.toml").write_text(f"{base}[0.125, 0.25]", encoding="utf-8")
+    runs = netsim("sweep", "plan.toml", "--list", "--resume", "--json").json()["runs"]
+    assert {each["settings"]["learning.rate"]: each["run"] for each in runs} == {0.25: "0001", 0.125: "0002"}
 
 
 def test_the_test_images_are_not_touched(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -69,7 +70,10 @@ def simulation() -> Spikes:
     latencies["hidden"][:] = np.inf
     for population in network.populations:
         latencies[population.name][2] = np.inf
-    layers = [LayerSpikes.of_latencies(name, times, network.firing_window(name)) for name, times in latencies.items()]
+    layers = [
+        replace(LayerSpikes.of_latencies(name, times), window=network.firing_window(name), observed=False)
+        for name, times in latencies.items()
+    ]
     labels, indices = np.array([1, 0, 2, 1]), np.array([7, 3, 0, 12])
     return Spikes.of_layers(layers, labels, indices, shapes=network.shapes, model=Model(network, {}))
 

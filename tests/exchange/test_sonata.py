@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from netsim.errors import DataError
-from netsim.exchange import export, read_stimuli
+from netsim.exchange import export, read_spikes, read_stimuli
 from netsim.spikes import Spikes
 
 h5py = pytest.importorskip("h5py", reason="SONATA needs h5py, of the extra 'exchange'")
@@ -52,6 +52,13 @@ def test_presentations_lie_beside_the_spikes(file: Path) -> None:
         assert group["label"][:].tolist() == [1, 0, 2, 1]
         assert tuple(content["spikes/stimulus"].attrs["shape"]) == (4, 5, 2)
         assert json.loads(content["simulation"][()]) == {"weights": "trained"}
+
+
+def test_layers_keep_their_order(file: Path) -> None:
+    assert [*read_spikes(file).sizes] == LAYERS
+    with h5py.File(file, "r+") as content:
+        del content["spikes/conv"].attrs["position"]
+    assert [*read_spikes(file).sizes] == sorted(LAYERS)
 
 
 def _foreign(nodes: list[int], times: list[float], population: str = "lgn", units: str | None = None) -> Path:

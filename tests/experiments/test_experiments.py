@@ -100,6 +100,7 @@ def test_intervals_are_those_of_student() -> None:
     assert result.seeds == 3
     assert (result.low, result.high) == pytest.approx((low, high))
     assert interval([2.0]).shown() == "2.00"
+    assert interval([2.0, 2.0]).shown() == "2.00"  # equal seeds are no certainty
     assert percentage(pd.Series([0.9, 1.0])).shown() == "95.00 [31.47, 100.00]"
     assert interval([]).shown() == "none"
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from netsim.spikes import Spikes
 
 _MILLISECONDS = np.bytes_(b"ms")  # of fixed length, because HDF5 can hang on other strings in damaged files
+_POSITION = "position"
+"""Attribute of a population: its place in the order of layers, which HDF5 does not keep."""
 _SORTING = {"none": 0, "by_id": 1, "by_time": 2}
 
 
@@ -50,8 +52,10 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
     def fill(file: h5py.File) -> None:
         file.attrs["magic"] = np.uint32(0x0A7A)
         file.attrs["version"] = np.array((0, 1), np.uint32)
-        for name, latencies in chosen.items():
-            _write_population(file.create_group(f"spikes/{name}"), latencies, bounds)
+        for position, (name, latencies) in enumerate(chosen.items()):
+            group = file.create_group(f"spikes/{name}")
+            group.attrs[_POSITION] = position
+            _write_population(group, latencies, bounds)
         group = file.create_group("presentations")
         for name, values in trials(spikes, bounds).items():
             group[name] = values
@@ -105,6 +109,7 @@ def read_spikes(path: Path) -> Spikes:
     """Read the spikes of all populations. See `netsim.exchange.read_spikes`.
 
     The attribute ``shape`` of a population defines its neurons. The default is up to the highest number that fires.
+    The attribute ``position`` defines the order of layers. Without it they are in the order of their names.
     """
     import h5py
 
@@ -140,7 +145,10 @@ def _populations(path: Path, file: h5py.File) -> list[str]:
 
     if not isinstance(file.get("spikes"), h5py.Group):
         raise DataError(f"{path}: has no spikes; SONATA stores them in /spikes/<population>")
-    return [name for name, group in file["spikes"].items() if isinstance(group, h5py.Group)]
+    populations = {name: group for name, group in file["spikes"].items() if isinstance(group, h5py.Group)}
+    if not all(_POSITION in group.attrs for group in populations.values()):
+        return list(populations)
+    return sorted(populations, key=lambda name: int(populations[name].attrs[_POSITION]))
 
 
 def _trains(path: Path, population: h5py.Group) -> tuple[np.ndarray, np.ndarray]:

@@ -183,7 +183,9 @@ def fitted(given: Any, shape: Shape, samples: str) -> np.ndarray:
     check_unmasked(given, f"{samples}:")
     try:
         array = np.asarray(given)
-        if array.dtype == object:
+        if array.dtype == object and array.ndim > 1:  # a table whose columns have several types
+            array = _as_numbers(array, samples)
+        elif array.dtype == object:
             array = np.stack([np.asarray(sample) for sample in given])
     except (ValueError, TypeError) as error:
         raise DataError(f"{samples}: are not of one shape ({error})") from error
@@ -201,6 +203,16 @@ def fitted(given: Any, shape: Shape, samples: str) -> np.ndarray:
             " encoder.shape, or transpose or reshape them"
         )
     return array.reshape(len(array), *shape)
+
+
+def _as_numbers(array: np.ndarray, samples: str) -> np.ndarray:
+    """Return an array of objects as floats. Raise DataError for words, which NumPy would convert too."""
+    if words := any(isinstance(value, str | bytes) for value in array.flat):
+        array = array.astype(str)
+    try:
+        return array if words else array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{samples}: must be numbers; {_no_number(array)}") from error
 
 
 def _no_number(array: np.ndarray) -> str:
