@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.errors import DataError
+from netsim.errors import DataError, DataWarning, warn_user
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import (
     Presentations,
@@ -109,7 +109,8 @@ def read_spikes(path: Path) -> Spikes:
     """Read the spikes of all populations. See `netsim.exchange.read_spikes`.
 
     The attribute ``shape`` of a population defines its neurons. The default is up to the highest number that fires.
-    The attribute ``position`` defines the order of layers. Without it they are in the order of their names.
+    The attribute ``position`` defines the order of layers. Without it, they are in the order of their names, and a
+    `netsim.errors.DataWarning` names the last.
     """
     import h5py
 
@@ -120,7 +121,11 @@ def read_spikes(path: Path) -> Spikes:
         trials = check_trials(path, _trials(file))
         starts, stops = trials["start_time"], trials["stop_time"]
         layers, complete = [], True
-        for name in _populations(path, file):
+        names = _populations(path, file)
+        if len(names) > 1 and _POSITION not in file["spikes"][names[0]].attrs:
+            order = f"the file does not say which layer is last, so that {names[-1]} counts as the output"
+            warn_user(f"{path}: {order}; export it again, or do not compare decisions", DataWarning)
+        for name in names:
             population = file["spikes"][name]
             nodes, times = _trains(path, population)
             inside, rows, latencies = spikes_in_trials(path, times, starts, stops, 1.0)
