@@ -122,9 +122,7 @@ def read_spikes(path: Path) -> Spikes:
         starts, stops = trials["start_time"], trials["stop_time"]
         layers, complete = [], True
         names = _populations(path, file)
-        if len(names) > 1 and _POSITION not in file["spikes"][names[0]].attrs:
-            order = f"the file does not say which layer is last, so that {names[-1]} counts as the output"
-            warn_user(f"{path}: {order}; export it again, or do not compare decisions", DataWarning)
+        ordered = len(names) < 2 or all(_POSITION in file["spikes"][name].attrs for name in names)
         for name in names:
             population = file["spikes"][name]
             nodes, times = _trains(path, population)
@@ -142,7 +140,10 @@ def read_spikes(path: Path) -> Spikes:
         if not layers:
             raise DataError(f"{path}: has no spikes; SONATA stores them in /spikes/<population>")
         spikes = Spikes.of_layers(layers, labels_of(path, trials), indices_of(path, trials))
-        return replace(spikes, complete=complete)
+    if not ordered:
+        order = f"the file does not say which layer is last, so that {names[-1]} counts as the output"
+        warn_user(f"{path}: {order}; export it again, or do not compare decisions", DataWarning)
+    return replace(spikes, complete=complete)
 
 
 def _populations(path: Path, file: h5py.File) -> list[str]:
