@@ -82,7 +82,15 @@ class Analysis:
     __repr__ = short_repr
 
     def __call__(self, measure: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
-        """Register the analysis with the function that makes its table."""
+        """Register the analysis with the function that makes its table.
+
+        Raise SpecificationError if the other function, which draws the table, does not accept `ax`.
+        """
+        try:
+            inspect.signature(self.draw).bind(None, ax=None)
+        except TypeError as error:
+            draws = f"needs a function that draws, with the parameters frame, ax=None and palette=None ({error})"
+            raise SpecificationError(f"analysis {self.name!r}", draws) from error
         analyses.add(self.name, replace(self, measure=measure), measure.__module__)
         return measure
 

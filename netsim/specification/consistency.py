@@ -42,12 +42,13 @@ def completed(network: Wiring) -> Iterator[Projection]:
                 raise SpecificationError(f"{where}.{end}", f"{name!r} is no population{hint}")
         receives = "is the stimulus, which receives nothing; name a population"
         require(projection.target != STIMULUS, f"{where}.target", receives)
-    names, by_target = set(), by_end(network.projections, "target")
+    given, names, by_target = {each.name for each in network.projections}, set(), by_end(network.projections, "target")
     for population in network.populations:
         incoming = by_target.get(population.name, ())
         require(bool(incoming), f"populations.{population.name}", "has no incoming projection; add one")
         for number, projection in enumerate(incoming):
-            name = projection.name or (f"{projection.source}_to_{population.name}" if number else population.name)
+            further = number > 0 or population.name in given
+            name = projection.name or (f"{projection.source}_to_{population.name}" if further else population.name)
             require(name not in names, "projections.name", f"{name!r} is used twice; each needs its own")
             names.add(name)
             yield _fitted(network, replace(projection, name=name))

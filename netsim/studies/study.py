@@ -65,7 +65,7 @@ class Condition:
         Raises
         ------
         SpecificationError
-            If the study has no scope, so that no projection is chosen.
+            If the study has no scope, so that no projection is chosen, or the weights change their shape.
         """
         if not self.layers:
             none = "has no projections to change; register the study with scope=PROJECTIONS of netsim.studies.study"
@@ -76,7 +76,12 @@ class Condition:
         changed = {}
         for projection in map(self.network.projection, self.layers):
             name = kernel_name(projection)
-            changed[name] = bound_to_signs(change(self.weights[name]), self.network.weight_signs(projection))
+            made, shape = change(self.weights[name]), self.weights[name].shape
+            got = getattr(made, "shape", type(made).__name__)
+            if got != shape:
+                wrong = f"must keep the shape {shape} of the weights of {projection.name}, not return {got}"
+                raise SpecificationError("change_kernels", wrong)
+            changed[name] = bound_to_signs(made, self.network.weight_signs(projection))
         return {"weights": self.weights | changed}
 
     def some(self, count: int) -> np.ndarray:

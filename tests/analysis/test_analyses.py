@@ -213,3 +213,9 @@ def test_silence_is_no_fault(name: str, labels: np.ndarray) -> None:
         made = analyse(spikes, name, spikes if entry.takes("against") else None)
     assert len(made.table)
     plt.close(made.figure())
+
+
+def test_a_function_that_cannot_draw_is_refused() -> None:
+    with pytest.raises(SpecificationError, match=r"^analysis 'own': needs a function that draws, with the .* ax=None"):
+        Analysis("own", "an analysis of one's own", lambda frame: frame)(lambda spikes: pd.DataFrame())
+    assert "own" not in analyses

@@ -31,6 +31,7 @@ from netsim.specification import (
     Neurons,
     Pooling,
     Population,
+    Projection,
     Scale,
     Training,
     Weighting,
@@ -381,3 +382,11 @@ def test_fields_of_another_type_are_refused(make: Any, message: str) -> None:
     with pytest.raises(SpecificationError) as caught:
         make()
     assert str(caught.value).startswith(message)
+
+
+def test_a_name_of_its_own_avoids_names_that_are_given() -> None:
+    network = load_preset("digits")
+    skip = Projection("stimulus", "output", Dense())
+    for projections in ((skip, *network.projections), (*network.projections, skip)):
+        made = dataclasses.replace(network, projections=projections)
+        assert {each.name for each in made.projections} == {"hidden", "output", "stimulus_to_output"}

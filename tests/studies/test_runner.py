@@ -238,6 +238,15 @@ def test_kernels_without_a_scope_are_refused(run: Callable[..., Any], registered
         run("own")
 
 
+@pytest.mark.parametrize("change", [lambda kernel: kernel[..., :1], lambda kernel: None])
+def test_kernels_of_another_shape_are_refused(
+    change: Callable[[np.ndarray], Any], run: Callable[..., Any], registered: Callable[..., None]
+) -> None:
+    registered(studies, "own", _own(lambda condition: condition.change_kernels(change)))
+    with pytest.raises(SpecificationError, match=r"^change_kernels: must keep the shape \(.*\) of the weights of \w+"):
+        run("own")
+
+
 @pytest.mark.parametrize(
     ("kind", "made", "said"),
     [
