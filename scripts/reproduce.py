@@ -49,7 +49,7 @@ PAPER = {
     "bcsnn-mnist-free": "≈ 98.6",
     "bcsnn-fashion-free": "≈ 92.0",
     **dict.fromkeys(("deep-fashion", "deep-fashion-free", "deep-mnist"), "–"),
-    "deep-cifar10": "– (JPEG copies)",
+    **dict.fromkeys(("deep-cifar10", "deep-cifar10-free"), "– (JPEG copies)"),
     "mlp-mnist": "(S4NN 97.4)",
     "mlp-fashion": "(S4NN 88.0)",
     "sparse-mnist": "(S4NN 97.4)",

@@ -172,7 +172,7 @@ def test_an_index_is_of_whole_numbers(file: Path) -> None:
 
 def _with(simulation: Spikes, outputs: np.ndarray) -> Spikes:
     """The same with other output latencies."""
-    layer = LayerSpikes.of_latencies("output", outputs, simulation.layer("output").window)
+    layer = LayerSpikes.of_latencies("output", outputs)
     return dataclasses.replace(simulation, load=lambda name: layer if name == "output" else simulation.load(name))
 
 

@@ -55,6 +55,7 @@ def test_presets_are_those_promised() -> None:
         "deep-fashion-free",
         "deep-mnist",
         "deep-cifar10",
+        "deep-cifar10-free",
         "leaky-mnist",
         "leaky-yin-yang",
     }

@@ -23,7 +23,7 @@ def _simulation() -> Spikes:
     layers = []
     for name, shape in network.shapes.items():
         times = np.where(generator.random((3, *shape)) < 0.5, generator.uniform(0, 64, (3, *shape)), np.inf)
-        layers.append(LayerSpikes.of_latencies(name, times, network.firing_window(name)))
+        layers.append(LayerSpikes.of_latencies(name, times))
     labels, indices = np.array([1, 0, 2]), np.array([7, 3, 0])
     return Spikes.of_layers(layers, labels, indices, shapes=network.shapes, model=netsim.Model(network, {}))
 
