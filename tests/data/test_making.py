@@ -613,7 +613,7 @@ def test_samples_of_text_are_refused_by_name(samples: Any, message: str) -> None
 
 
 @pytest.mark.parametrize("kind", ["Float64", "object", "mixed"])
-def test_tables_of_several_types_of_numbers_are_numbers(kind: str) -> None:
+def test_tables_of_several_types_of_numbers_are_numbers(kind: Any) -> None:
     table = pd.DataFrame({"a": [1.5, 0.0], "b": [0.0, 1.0]})
     given = table.assign(b=table["b"] > 0) if kind == "mixed" else table.astype(kind)
     np.testing.assert_array_equal(IntensityEncoder((1, 2, 1), 4.0).prepare(given).reshape(2, 2), table)
