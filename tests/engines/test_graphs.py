@@ -176,7 +176,7 @@ IN, OUT = Projection("stimulus", "hidden", Dense()), Projection("hidden", "outpu
         ),
         ((IN,), "populations.output: has no incoming projection"),
         ((IN, Projection("stimulus", "output", Dense())), "populations.hidden: has no outgoing projection"),
-        ((IN, OUT, dataclasses.replace(OUT, name="hidden")), "projections.name: 'hidden' is used twice"),
+        (tuple(dataclasses.replace(each, name="one") for each in (IN, OUT)), "projections.name: 'one' is used twice"),
         (
             (IN, dataclasses.replace(OUT, delay=50.0)),
             "projections.hidden_to_output.delay: 50.0 ms is not shorter than the",
