@@ -75,7 +75,7 @@ def similarity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
 
 
 def _with_ties(matrix: np.ndarray) -> np.ndarray:
-    """Return dissimilarities in which only rounding errors differ no more, so that their ranks are tied."""
+    """Return rounded dissimilarities. Those that differ only by rounding errors become equal, with tied ranks."""
     most = matrix.max()
     rounded: np.ndarray = np.round(matrix / most, 7) if most > 0 else matrix
     return rounded

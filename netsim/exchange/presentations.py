@@ -26,7 +26,7 @@ _MOST_NEURONS = 2**31  # neurons of a layer, whose numbers are int32
 
 
 REPEATED = "are not the first of their neuron in a presentation, and are left out"
-"""What is said of spikes after the first."""
+"""Warning about later spikes of a neuron in a presentation."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What a network must fulfil as a whole. Each message names the part and a remedy."""
+"""Checks of a whole network. Each message names the part and a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network consists of, and what follows from it: order, shapes, signs, synapses and firing windows."""
+"""Look-ups in a network: its parts, their order, shapes and signs, synapses, and firing windows."""
 
 from __future__ import annotations
 

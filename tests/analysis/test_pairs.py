@@ -107,7 +107,7 @@ def test_similarity_is_the_correlation_of_dissimilarities() -> None:
 
 
 def test_equal_dissimilarities_are_tied() -> None:
-    """Of a few neurons many pairs have the same dissimilarity, which rounding errors must not order."""
+    """With few neurons, many pairs have equal dissimilarities. Rounding errors must not order them."""
     times = np.random.default_rng(5).permuted(np.tile(np.arange(4.0), (2, 30, 1)), axis=2)
     layers = [LayerSpikes.of_latencies(name, each) for name, each in zip(("one", "two"), times, strict=True)]
     pairs = np.triu_indices(30, 1)
