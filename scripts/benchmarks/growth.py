@@ -1,10 +1,6 @@
-"""Scaling of the cost with spikes, neurons, synapses, batch, threads and time steps.
+"""Scaling of the cost with spikes, neurons, synapses, populations, batch, threads and time steps.
 
-    cd scripts/benchmarks && asv machine --yes
-    asv run --python same --set-commit-hash $(git rev-parse HEAD) --bench growth    # or growth.Threads
-    asv show $(git rev-parse HEAD); asv publish && asv preview      # tables, and curves in a browser
-
-Each benchmark has its own process. A sample is one batch of 64 stimuli by default.
+`docs/results/speed.md` has the commands. Each benchmark has its own process. A sample is a batch of 64 stimuli.
 """
 
 from __future__ import annotations
@@ -119,6 +115,18 @@ class Synapses(_Timed):
     def setup(self, side: int, regime: str) -> None:
         """Prepare a dense layer."""
         self.present(one_dense(regime, side), side**2 // 2)
+
+
+class Populations(_Timed):
+    """Populations of a chain of a hundred neurons each. The time is that of the processor."""
+
+    timer = time.process_time
+    params: ClassVar = [[2, 4, 8, 16, 32, 64], ["phased", "free"]]
+    param_names: ClassVar = ["populations", "regime"]
+
+    def setup(self, count: int, regime: str) -> None:
+        """Prepare dense layers."""
+        self.present(listed(regime, (10, 10, 1), *[netsim.Dense(100)] * count), 50)
 
 
 def _series(count: int) -> dict[str, Callable[[], calls.Call]]:
@@ -250,6 +258,6 @@ def listed(regime: str, shape: tuple[int, ...], *rules: netsim.Connectivity) -> 
         if regime == "phased":
             neurons = netsim.Neurons("phased", threshold=2.0, tau=64.0, onset=onset, end=onset + 128.0, drive=1.0)
         layers.append(netsim.Layer(f"layer{depth}", rule, neurons))
-    made = netsim.Network.chain("listed", netsim.IntensityEncoder(shape, 64.0), tuple(layers), duration=512.0)
+    made = netsim.Network.chain("listed", netsim.IntensityEncoder(shape, 64.0), tuple(layers), 128.0 * (len(rules) + 1))
     back = [netsim.Projection("layer1", "layer0", netsim.Random(indegree=100, seed=4))] if regime == "loop" else []
     return replace(made, projections=(*made.projections, *back))

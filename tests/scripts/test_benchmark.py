@@ -198,6 +198,7 @@ GROWTH = {
     "ActiveInputs": (1, "phased, step"),
     "Neurons": (8, "free"),
     "Synapses": (7, "phased"),
+    "Populations": (2, "free"),
     "Batches": (1, "phased"),
     "Threads": (1, "phased"),
     "TimeSteps": (8.0, "event"),
