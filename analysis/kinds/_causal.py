@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.runs.model import Model
-from netsim.specification import STIMULUS, Connections, Population, Projection
+from netsim.specification import STIMULUS, Connections, Network, Population, Projection
 from netsim.spikes.spikes import Progress, Spikes
 from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import kernel_name
@@ -39,22 +39,21 @@ class Causes(NamedTuple):
     synapses: np.ndarray
 
 
+def refuse_loops(network: Network) -> None:
+    """Raise DataError if the network has loops."""
+    if loops := [each.name for each in network.projections if network.is_recurrent(each)]:
+        raise DataError(f"causal-pieces: does not support loops ({', '.join(loops)}); choose a network without them")
+
+
 def causes(spikes: Spikes, progress: Progress) -> Iterator[tuple[str, Causes]]:
     """Yield the causes of the spikes of each population, from first to last.
 
     A presynaptic spike is a direct cause if its synapse has a weight, and its postsynaptic potential is not zero when
     the neuron fires, or when its gate closes before. Relays depend on the earliest spike of their field. The causal
-    path of a spike is its causal set with the causal paths of all spikes in it.
-
-    Raises
-    ------
-    DataError
-        If the network has loops.
+    path of a spike is its causal set with the causal paths of all spikes in it. The network has no loops.
     """
     model = spikes.known_model
     network = model.network
-    if loops := [each.name for each in network.projections if network.is_recurrent(each)]:
-        raise DataError(f"causal-pieces: does not support loops ({', '.join(loops)}); choose a network without them")
     count = spikes.presentations
     inputs = np.arange(1, int(np.prod(network.encoder.shape)) + 1, dtype=np.uint64)
     paths = {STIMULUS: np.broadcast_to(_mixed(inputs), (count, len(inputs)))}

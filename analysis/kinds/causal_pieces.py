@@ -8,7 +8,7 @@ import numpy as np
 
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
-from netsim.analysis.kinds._causal import causes, distinct
+from netsim.analysis.kinds._causal import causes, distinct, refuse_loops
 from netsim.analysis.kinds._layers import draw_intervals, layer_names, nullable, ordered_layers
 from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
 from netsim.data.stimuli import Stimuli
@@ -132,6 +132,7 @@ def causal_pieces(
     """
     import pandas as pd
 
+    refuse_loops(model.network)
     spikes = present(model, stimuli, engine=engine, workers=workers)
     parts = []
     for name, result in causes(spikes, progress):

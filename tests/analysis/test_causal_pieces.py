@@ -91,7 +91,8 @@ def test_paths_are_those_that_are_written_out(network: Network) -> None:
             assert row["sets"] <= row["pieces"]
 
 
-def test_loops_are_refused() -> None:
+def test_loops_are_refused_before_stimuli_are_presented(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsim.analysis.kinds.causal_pieces.present", None)
     base = small("free")
     loop = netsim.Projection("hidden", "hidden", Dense(), name="loop")
     with pytest.raises(DataError, match=r"does not support loops \(loop\); choose"):

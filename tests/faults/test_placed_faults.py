@@ -54,6 +54,7 @@ def test_faults_that_cannot_be_tried_are_told(placed_faults: Any, changes: dict[
     assert said in line
 
 
+@pytest.mark.nightly  # runs pytest three times
 def test_a_copy_with_the_fault_is_tested_and_mended(placed_faults: Any, tmp_path: Path) -> None:
     """What is named fails with the fault, and succeeds with a change of no importance."""
     placed_faults.shutil.copytree(placed_faults.ROOT / "netsim", tmp_path / "netsim")

@@ -26,7 +26,7 @@ READERS = (
 EXAMPLES = {
     **dict.fromkeys(("sonata", "nwb", "nir", "analysed sonata"), 4),
     **dict.fromkeys(("nirdata", "nir loop", "sonata network", "edges sonata", "analysed nwb"), 3),
-    **{"run": 25, "sweep table": 15, "analysed csv": 15, "analysed parquet": 15},
+    **{"run": 10, "sweep table": 8, "analysed csv": 8, "analysed parquet": 8},
 }
 """Fewer than of the others, where a file takes long."""
 
@@ -41,7 +41,7 @@ def fuzzing(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_damaged_files_are_read_or_refused(
     reader: str, fuzzing: Any, tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
-    seed(5)(fuzzing.check_of(fuzzing.READERS[reader], tmp_path, EXAMPLES.get(reader, 30)))()
+    seed(5)(fuzzing.check_of(fuzzing.READERS[reader], tmp_path, EXAMPLES.get(reader, 15)))()
 
 
 def test_every_reader_reads_what_is_not_damaged(fuzzing: Any, tmp_path: Path) -> None:

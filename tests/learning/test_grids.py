@@ -105,7 +105,7 @@ def _learns_delays(network: Network) -> Network:
     propagation=st.sampled_from(["slope", "causal"]),
     targets=st.sampled_from(["softmax", "relative"]),
 )
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_a_grid_teaches_what_whole_steps_teach(
     drawn: ModuleType, family: str, precision: type, seed: int, dt: float, **learning: Any
 ) -> None:
