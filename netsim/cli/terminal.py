@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _AT_ONSET, _TIED = 0.5, 0.2
 """Fractions of neurons at the onset, and of tied presentations, above which the progress shows them."""
+_AGAIN_SECONDS = 0.05
 INTERRUPTED = 130  # exit code that shells give to a command stopped by Ctrl-C
 COMPILING = "compiling loops to machine code, which may take a minute or more"
 """Note while numba compiles. Brian2 compiles too, but does not report it."""
@@ -151,17 +153,37 @@ def data_progress() -> Iterator[OnProgress]:
 def ended_as_by_ctrl_c() -> Iterator[None]:
     """Let SIGTERM and SIGHUP raise KeyboardInterrupt, which undoes half-finished work and prints a line.
 
-    Signals that ``nohup`` ignores stay ignored.
+    Signals that ``nohup`` ignores stay ignored. An interrupt within a callback of compiled code, which discards
+    exceptions, is raised again.
     """
     ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     mine = [end for end in ends if signal.getsignal(end) == signal.SIG_DFL]
     for end in mine:
         signal.signal(end, signal.default_int_handler)
+    hook = sys.unraisablehook
+
+    def interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            timer = threading.Timer(_AGAIN_SECONDS, _interrupt_main_thread)
+            timer.daemon = True
+            timer.start()
+        else:
+            hook(lost)
+
+    sys.unraisablehook = interrupt_again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for end in mine:
             signal.signal(end, signal.SIG_DFL)
+
+
+def _interrupt_main_thread() -> None:
+    if hasattr(signal, "pthread_kill"):  # also wakes the thread up
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

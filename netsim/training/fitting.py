@@ -28,7 +28,7 @@ _FIRE = 0.6  # target fraction of hidden neurons that fire in their window
 _AT_ONSET = 0.03  # largest fraction of neurons that fire at the onset; of outputs, if they have no biases
 _OUTPUTS_AT = 0.4  # target time of output spikes, as a fraction of the output window
 _FREE_AT = 1.5  # target time of neurons without a window, in encoding windows
-_LEAKY_AT = 0.75  # the same for neurons that leak, which forget early spikes
+_LEAKY_AT = 0.75  # the same for neurons that leak, which forget early spikes, and hear only from such neurons
 _FREE_SPREAD = 0.2  # target standard deviation of their latencies, in encoding windows
 _SWING = 0.5  # largest standard deviation of potentials, as a fraction of the span of the window
 _ENOUGH = 0.75  # fraction of the target that must fire without biases
@@ -158,8 +158,9 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
         spread = _spread_of_outputs(network)
         begin = _spikes_from(network)
         later = any(begin[each.name] > 0 and not each.dynamics.onset > 0 for each in chosen)
-        leaks = any(each.dynamics.rates is not None for each in chosen)
-        leaky = rf" or, if their potentials leak, by ${number(_LEAKY_AT)}{GAP}{T_MAX}$" * leaks
+        late = _late(network)
+        leaks = any(each.name not in late and not each.dynamics.onset > 0 for each in chosen)
+        leaky = rf" or, if they and all neurons before them leak, by ${number(_LEAKY_AT)}{GAP}{T_MAX}$" * leaks
         after = " after spikes can reach them (onsets and mean delays on the slowest way)" * later
         text.append(
             f"Before the first update, {names(population.name for population in chosen)} are fitted one after another,"
@@ -206,13 +207,25 @@ class _Window(NamedTuple):
             span = neurons.drive * float(neurons.by_constant(np.array(end - times.onset))) / neurons.tau
             spread = min(spread, (end - times.onset) / 5)
             return cls(np.append(before, after), _TIMES - 1, 0.5 if output else _FIRE, span, times.onset, spread)
-        latest = (_FREE_AT if neurons.rates is None else _LEAKY_AT) * t_max + _spikes_from(network)[population.name]
+        aim = _FREE_AT if population.name in _late(network) else _LEAKY_AT
+        latest = aim * t_max + _spikes_from(network)[population.name]
         last = min(latest, end if end < network.duration else 0.75 * end)
         share = _FIRE if end < network.duration and not output else 0.5
         if not output:
             spread = _FREE_SPREAD * t_max
         steps = np.linspace(0.0, last, _TIMES + 1)[1:]
         return cls(np.append(steps, steps + last), _TIMES - 1, share, neurons.threshold, -1.0, spread)
+
+
+def _late(network: Network) -> set[str]:
+    """Return populations without a window that do not leak, and those that hear from them, directly or not."""
+    late: set[str] = set()
+    for component in network.components:
+        own = [each for each in component if not (each.integrates and each.dynamics.onset > 0)]
+        sources = {projection.source for each in own for projection in network.incoming(each.name)}
+        if sources & late or any(each.integrates and each.dynamics.rates is None for each in own):
+            late |= {each.name for each in own}
+    return late
 
 
 def _heard_until(network: Network, population: Population) -> float:

@@ -153,6 +153,29 @@ def test_signals_do_not_reach_workers_while_they_start() -> None:
     assert (started.stdout, started.stderr) == ("[0, 0, 0] True\n", "")
 
 
+LOST = """
+import ctypes, signal, time
+from netsim.cli.terminal import ended_as_by_ctrl_c
+
+@ctypes.CFUNCTYPE(None)
+def callback():
+    signal.raise_signal(signal.SIGINT)
+
+try:
+    with ended_as_by_ctrl_c():
+        callback()
+        time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_in_a_callback_of_compiled_code_is_not_lost() -> None:
+    """Numba and LLVM call Python, and discard what it raises."""
+    started = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=50)
+    assert (started.stdout, started.stderr) == ("interrupted\n", "")
+
+
 IMPORTING = """
 import builtins, sys
 find = builtins.__import__

@@ -268,6 +268,14 @@ def test_a_neuron_that_fires_twice_is_named() -> None:
         engine.present(Batch(_stimuli(), _weights(_network())))
 
 
+def test_potentials_that_become_nan_are_refused() -> None:
+    """As the exact solution of equal time constants does, whose neurons seemed silent."""
+    custom = Own()
+    custom.hidden.v = np.nan
+    with pytest.raises(DataError, match=r"^hidden: v becomes NaN, as in the exact solution of equal time constants"):
+        custom.engine().present(Batch(_stimuli(), _weights(_network())))
+
+
 def test_a_presentation_in_which_no_neuron_fires_twice_is_not_refused_for_an_earlier_one() -> None:
     engine, weights = Own(refractory="1*ms").engine(), _weights(_network())
     with pytest.raises(DataError, match="fired twice"):

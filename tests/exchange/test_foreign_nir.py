@@ -74,7 +74,7 @@ def test_a_chain_of_layers_becomes_a_network() -> None:
     assert imported.record == {}
     assert imported.assumed == (
         "one spike per neuron",
-        "a time step of 1 ms",
+        "a time step of 1 ms, which r of IF stands for, so that a spike adds its weight",
         "images coded in 64 ms",
         "presentations of 256 ms",
         "pooling of the earliest spike",
@@ -240,6 +240,12 @@ def _negative_threshold(graph: Any) -> Any:
     return graph
 
 
+def _negative_resistances(graph: Any) -> Any:
+    for name in ("2.IF", "6.IF"):
+        graph.nodes[name].r[:] = -1
+    return graph
+
+
 def _padded_sums(graph: Any) -> Any:
     graph.nodes["3.SumPool2d"].padding = np.array([1, 0])
     return graph
@@ -264,6 +270,7 @@ def _uneven_padding(graph: Any) -> Any:
         (_convolution_last, "the last layer is the output and must be dense"),
         (_infinite, "contains NaN"),
         (_negative_threshold, "threshold: must be positive"),
+        (_negative_resistances, "node '6.IF': has a resistance r that is not above 0"),
         (_padded_sums, "node '3.SumPool2d': has padding"),
         (_uneven_padding, r"node '1.Conv2d': has the padding \(1, 2\)"),
         (lambda _: _vision(groups=2), "node '1.Conv2d': has groups"),

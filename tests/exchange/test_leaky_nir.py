@@ -13,7 +13,16 @@ from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError
 from netsim.exchange.networks._graph import from_graph, to_graph
-from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons
+from netsim.specification import (
+    Convolution,
+    Dense,
+    IntensityEncoder,
+    Layer,
+    Network,
+    Neurons,
+    Population,
+    Projection,
+)
 from netsim.weights.initial import initial_weights
 
 
@@ -40,6 +49,21 @@ def test_leaky_networks_come_back_exactly() -> None:
     assert np.unique(node.tau_mem).tolist() == [0.01]
     assert np.unique(node.tau_syn).tolist() == np.unique(node.w_in).tolist() == [0.004]
     np.testing.assert_array_equal(node.v_leak[:, 0, 0], weights["maps.bias"])
+    back = from_graph(graph, "leaky.nir")
+    assert back.network == network
+    for name, array in weights.items():
+        np.testing.assert_array_equal(back.weights[name], array)
+
+
+def test_maps_that_become_a_vector_keep_their_biases() -> None:
+    """They raised a ValueError of numpy."""
+    leaky = Neurons(threshold=0.2, tau=10.0, family="leaky", tau_syn=4.0, bias=True)
+    populations = (Population("maps", (2, 2, 3), leaky), Population("output", (3,), leaky))
+    projections = (Projection("stimulus", "maps", Dense()), Projection("maps", "output", Dense()))
+    network = Network("leaky", IntensityEncoder((2, 3, 1), 20.0), populations, projections, 80.0)
+    weights = _weights(network)
+    graph = to_graph(network, weights)
+    np.testing.assert_array_equal(graph.nodes["maps_neurons"].v_leak, np.repeat(weights["maps.bias"], 4))
     back = from_graph(graph, "leaky.nir")
     assert back.network == network
     for name, array in weights.items():

@@ -483,6 +483,10 @@ def _bias(graph: Any) -> None:
     graph.nodes["narrow_synapses"].bias[0] = 1
 
 
+def _time_constant(graph: Any) -> None:
+    graph.nodes["hidden_neurons"].metadata["tau_ms"] = 99.0
+
+
 def _specification(graph: Any) -> None:
     metadata = graph.metadata["netsim"]
     metadata["specification"] = metadata["specification"].replace("threshold", "treshold")
@@ -506,6 +510,7 @@ def _long_record(graph: Any) -> None:
         (_fewer_weights, r"no node hidden_synapses with weight of shape \(8, 8\)"),
         (_not_finite, "hidden.kernel contains NaN or infinity"),
         (_bias, "narrow_synapses has another bias"),
+        (_time_constant, "hidden_neurons has another tau_ms in its metadata than its specification"),
         (_specification, "treshold.*did you mean 'layers.conv.neurons.threshold'"),
         (_record, "metadata that netsim does not write"),
         (_long_record, "metadata that netsim does not write"),

@@ -114,6 +114,20 @@ def test_a_plain_table_without_layers_and_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("neuron", "latency", "message"),
+    [
+        (5000, 2.5, r"hidden has the neurons 0 to 5,000, but only 2 spikes; if the numbers are identifiers"),
+        (1, 0.0025, r"all latencies are below 1 ms; latency_ms is in ms, so multiply seconds by 1000"),
+    ],
+)
+def test_likely_mistakes_of_a_table_are_noticed(neuron: int, latency: float, message: str, tmp_path: Path) -> None:
+    row = f",hidden,{neuron},{latency}\n"
+    (tmp_path / "own.csv").write_text(f"presentation,layer,neuron,latency_ms\n0{row}1{row}", encoding="utf-8")
+    with pytest.warns(DataWarning, match=message):
+        read_spikes(tmp_path / "own.csv")
+
+
+@pytest.mark.parametrize(
     ("columns", "row", "message"),
     [
         ("neuron", "", "neuron is missing in row 2 below the heading"),

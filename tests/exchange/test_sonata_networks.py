@@ -221,9 +221,25 @@ def _delay(file: Any) -> None:
     file["edges/output/0/conduction_delay"][0] += 1.0
 
 
+def _common_delay(file: Any) -> None:
+    file["edges/conv/0/conduction_delay"][:] += 1.0
+
+
+def _nan(file: Any) -> None:
+    file["edges/e/0/syn_weight"][0] = np.nan
+
+
+def _group_index(file: Any) -> None:
+    index = file["edges/e/edge_group_index"]
+    index[:] = index[:][::-1]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (_common_delay, "has the delay .* ms in network.toml, but another conduction_delay; change both, or give"),
+        (_nan, "e.kernel contains NaN"),
+        (_group_index, "e has an edge_group_index in another order than its edges"),
         (_weight, "has different syn_weight for synapses that share one in the network; make them equal"),
         (_edge, "e has other edges than network.toml"),
         (_fraction, "e/source_node_id must contain integers"),

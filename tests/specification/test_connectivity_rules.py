@@ -21,6 +21,7 @@ from netsim.errors import SpecificationError
 from netsim.files import file_sha256
 from netsim.seams import connectivities
 from netsim.specification import (
+    Connections,
     Connectivity,
     Convolution,
     Dense,
@@ -284,7 +285,8 @@ def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path) -> None:
         ("0,1\n1,1\n", "file: .* needs a line with the names pre, post and, if there are weights, weight"),
         ("pre,post,weight\n0,1,nan\n", "file: .* has weights that are NaN or infinite"),
         ("pre,post\n0,1.5\n", "file: .* cannot be read as a list of edges"),
-        ("pre,post\n0\n", "file: .* cannot be read as a list of edges"),
+        ("pre,post\n0\n", "file: .* has 1 values in line 2, but 2 columns"),
+        ("pre,post,weight\n0,1,1.0\n1,1,0,5\n", "file: .* has 4 values in line 3, but 3 columns; write decimals with"),
         ("pre,post,delay\n0,1,5.0\n", "file: .* has other columns than pre, post and weight: 'delay'; leave them out"),
         ("pre,post,weight,weight\n0,1,1,2\n", "file: .* columns than pre, post and weight: 'weight'; leave them out"),
         (None, "file: .* does not exist"),
@@ -305,6 +307,36 @@ def test_lists_that_cannot_be(content: str | None, message: str, tmp_path: Path)
     with pytest.raises(SpecificationError, match=message) as caught:
         network_from_dict(table)
     assert "\n" not in str(caught.value)
+
+
+def test_names_of_columns_may_have_quotes(tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text('"post","pre","weight"\n1,0,0.5\n')
+    rule = EdgeList(2, str(tmp_path / "edges.csv"))
+    assert rule.connections((4,), (2,)).post.tolist() == [1]
+    np.testing.assert_array_equal(rule.known_weights((4,), (2,)), [0.5])
+
+
+def test_delays_that_are_not_read_are_noticed(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = _write_sonata(tmp_path / "edges.h5", {"one": ([0, 1], [1, 1], [1.0, 2.0])})
+    with h5py.File(path, "r+") as file:
+        file["edges/one/0/delay"] = [0.0, 1.5]
+    with pytest.warns(UserWarning, match=r"delays of edges are not read; .* PROJECTION.delay"):
+        EdgeList(2, str(path)).connections((4,), (2,))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (([0.7, 1.9], [0, 1], [0, 1]), "in pre"),
+        (([0, 1], [2**32, 1], [0, 1]), "in post"),
+        (([0, 1], [0, 1], [0, np.nan]), "in weight"),
+        (([0, 1], [0], [0, 1]), "has 2, 1 and 2 entries in pre, post and weight"),
+    ],
+)
+def test_indices_that_are_none_are_refused(arrays: tuple[Any, Any, Any], message: str) -> None:
+    with pytest.raises(SpecificationError, match=message):
+        Connections.of(*map(np.array, arrays))
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -215,6 +215,23 @@ def test_neurons_that_leak_fire_before_they_forget_early_spikes(tau: float) -> N
         assert 0.3 * T_MAX < np.median(latencies[name]) < T_MAX, name
 
 
+def test_neurons_that_leak_wait_for_sources_without_a_leak() -> None:
+    """Their biases alone made all outputs fire at once, before any source, with weights of thousands."""
+    leaky = Neurons("free", threshold=0.3, tau=T_MAX, family="leaky", tau_syn=8.0, bias=True)
+    layers = [
+        netsim.Layer("hidden", Dense(60), Neurons("free", threshold=1.0, tau=T_MAX, bias=True)),
+        netsim.Layer("second", Dense(60), leaky),
+        netsim.Layer("output", Dense(10), leaky),
+    ]
+    training = Training("digits", batch=20, validation=360)
+    network = Network.chain("mixed", IntensityEncoder((8, 8, 1), T_MAX), layers, 6 * T_MAX, training=training)
+    _, weights, latencies = fitted(network)
+    for name in ("second", "output"):
+        assert T_MAX < np.median(latencies[name]) < 2 * T_MAX, name
+        assert latencies[name].std() > 0.1, name
+        assert abs(weights[f"{name}.kernel"]).max() < 10, name
+
+
 @pytest.mark.parametrize("per", ["axon", "synapse", None])
 def test_outputs_without_a_window_wait_for_delayed_spikes(per: Literal["axon", "synapse"] | None) -> None:
     """They would fire by their biases alone, before spikes of the hidden population arrive."""

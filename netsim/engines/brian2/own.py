@@ -234,8 +234,14 @@ class OwnNetwork:
     def latencies(self) -> dict[str, np.ndarray]:
         """Return first-spike latencies (ms) by population, with a first axis of copies.
 
-        Raise DataError if a neuron has fired twice.
+        Raise DataError if a neuron has fired twice, or a potential is NaN.
         """
+        for name in self.groups.keys() - {STIMULUS}:
+            variable = self.name_of_potential(name)
+            stored = isinstance(self.groups[name].variables.get(variable), ArrayVariable)
+            if stored and np.isnan(self.potential(name)).any():
+                cause = "as in the exact solution of equal time constants; change a parameter, or the method to 'euler'"
+                raise DataError(f"{name}: {variable} becomes NaN, {cause}")
         if self._twice is not None:
             name, neuron = self._twice
             raise DataError(

@@ -34,7 +34,7 @@ from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 _T_MAX, _DURATION = 64.0, 256.0
 ASSUMED = (
     "one spike per neuron",
-    "a time step of 1 ms",
+    "a time step of 1 ms, which r of IF stands for, so that a spike adds its weight",
     f"images coded in {_T_MAX:g} ms",
     f"presentations of {_DURATION:g} ms",
 )
@@ -111,7 +111,10 @@ def _layers(chain: Sequence[tuple[str, Any]], origin: str) -> tuple[tuple[Layer,
             _refuse(origin, name, f"{node_type.__name__} {why}")
     if waiting is not None:
         _refuse(origin, waiting[0], "is not followed by IF, so that nothing spikes; add IF after it")
-    if len({float(node.r.flat[0]) for _, node in chain if isinstance(node, nir.IF | nir.LIF)}) > 1:
+    resistances = {float(node.r.flat[0]): name for name, node in chain if isinstance(node, nir.IF | nir.LIF)}
+    if negative := [name for resistance, name in resistances.items() if not resistance > 0]:
+        _refuse(origin, negative[0], "has a resistance r that is not above 0; reverse the weights before it instead")
+    if len(resistances) > 1:
         raise DataError(f"{origin}: has IF with different r; all must have the same, because r is the time step")
     if (
         len({isinstance(node, nir.CubaLIF) for _, node in chain if isinstance(node, nir.IF | nir.LIF | nir.CubaLIF)})

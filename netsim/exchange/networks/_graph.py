@@ -153,7 +153,8 @@ def _leaky_node(network: Network, population: Population, layout: Layout, weight
     resistance = 1 / (rates.leak * neurons.tau)
     bias = np.zeros(shape)
     if population.has_bias:
-        bias = np.broadcast_to(weights[bias_name(population)].reshape(-1, *(1 for _ in shape[1:])), shape).astype(float)
+        shared_by = population.size // population.maps
+        bias = np.repeat(weights[bias_name(population)].astype(float), shared_by).reshape(shape)
     node = nir.CubaLIF(
         tau_syn=np.full(shape, 1 / (1000 * rates.decay)),
         tau_mem=np.full(shape, 1 / (1000 * rates.leak)),
@@ -261,6 +262,13 @@ def _check_same(graph: nir.NIRGraph, expected: nir.NIRGraph, origin: str) -> Non
         for key, value in node.to_dict().items():
             if key != "metadata" and not _close(actual.get(key), value):
                 raise DataError(f"{origin}: {name} has another {key} than its specification; export it again")
+        told = getattr(graph.nodes[name], "metadata", None) or {}
+        for key, value in node.metadata.items():
+            derived = key == "kernel" or isinstance(value, dict)  # the nodes have the weights
+            if key in told and not derived and not _close(told[key], value):
+                raise DataError(
+                    f"{origin}: {name} has another {key} in its metadata than its specification; export it again"
+                )
 
 
 def _close(actual: Any, expected: Any) -> bool:

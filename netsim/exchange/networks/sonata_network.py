@@ -301,6 +301,9 @@ def _read_weights(path: Path, network: Network) -> Weights:
         for name, group in file["edges"].items():
             for end in ("source_node_id", "target_node_id"):
                 whole_numbers(path, f"{name}/{end}", group[end][:])
+            if "edge_group_index" in group and (np.diff(group["edge_group_index"][:].astype(np.int64)) != 1).any():
+                order = "in another order than its edges, which libsonata ignores; write the attributes in that order"
+                raise DataError(f"{path}: {name} has an edge_group_index {order}")
     nodes = libsonata.NodeStorage(str(path / NODES))
     edges = libsonata.EdgeStorage(str(path / EDGES))
     if nodes.population_names != set(network.shapes) or edges.population_names != {p.name for p in network.projections}:
@@ -328,9 +331,14 @@ def _read_weights(path: Path, network: Network) -> Weights:
             values = stored_edges.get_attribute("syn_weight", every)[order]
             into = np.zeros(network.weight_shape(projection)) if of_none["weights"] is None else of_none["weights"]
             weights[kernel_name(projection)] = _shared(path, "syn_weight", values, of_weight, into)
+        delays = stored_edges.get_attribute("conduction_delay", every)[order]
         if projection.delays is None:
+            if (delays != projection.common_delay).any():
+                one = f"has the delay {projection.common_delay:g} ms in {SPECIFICATION}, but another conduction_delay"
+                remedy = f"change both, or give the projection a delay per axon or per synapse in {SPECIFICATION}"
+                raise DataError(f"{path}: {projection.name} {one}; {remedy}")
             continue
-        delays, shape = stored_edges.get_attribute("conduction_delay", every)[order], network.delay_shape(projection)
+        shape = network.delay_shape(projection)
         if projection.is_delayed_per("axon"):
             source = nodes.open_population(projection.source)
             into = source.get_attribute(f"delay_{projection.name}", source.select_all()).reshape(shape)
@@ -350,7 +358,7 @@ def _shared(path: Path, name: str, values: np.ndarray, numbers: np.ndarray, into
     written = np.array(into, np.float64)
     flat = written.reshape(-1)
     flat[numbers] = values
-    if not np.array_equal(flat[numbers], values):
+    if not np.array_equal(flat[numbers], values, equal_nan=True):
         raise DataError(f"{path}: has different {name} for synapses that share one in the network; make them equal")
     return written
 

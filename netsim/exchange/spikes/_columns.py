@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PartsOf = tuple[Sequence[str], Callable[[list[str]], Iterator[Any]]]
 """The columns of a table, and a function that yields some of them in consecutive blocks of rows."""
+_MANY = 1000  # neurons of a layer from which on a gap in their numbers is noticed
 _ONLY_LAYER = "spikes"  # name of the layer in a table without layers
 
 
@@ -43,6 +44,7 @@ def read_columns(path: Path, parts_of: Callable[[Path], PartsOf]) -> Spikes:
         wanted = [*(["layer"] if "layer" in columns else []), "presentation", *axes, "latency_ms"]
         labels = ["label"] if "label" in columns else []
         survey = _survey(path, parts([*labels, *wanted]), axes)
+    _warn_of_mistakes(path, survey.layers)
     table = _Table(path, axes, lambda: parts(wanted), survey)
 
     def stream(names: Sequence[str], progress: Progress) -> Iterator[tuple[int, LayerSpikes]]:
@@ -63,6 +65,18 @@ def read_columns(path: Path, parts_of: Callable[[Path], PartsOf]) -> Spikes:
 
     shapes = {name: (layer.size,) for name, layer in survey.layers.items()}
     return Spikes(shapes, load, survey.numbers, survey.labels, survey.classes, complete=False, stream=stream)
+
+
+def _warn_of_mistakes(path: Path, layers: Mapping[str, _Layer]) -> None:
+    """Warn of identifiers instead of numbers of neurons, and of seconds instead of ms."""
+    for name, layer in layers.items():
+        if layer.size > _MANY and layer.spikes < layer.size / 10:
+            few = f"{name} has the neurons 0 to {layer.size - 1:,}, but only {layer.spikes:,} spikes"
+            warn_user(f"{path}: {few}; if the numbers are identifiers, number the neurons from 0", DataWarning)
+    if layers and 0 < max(layer.window[1] for layer in layers.values()) < 1:
+        warn_user(
+            f"{path}: all latencies are below 1 ms; latency_ms is in ms, so multiply seconds by 1000", DataWarning
+        )
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Files of edges: SONATA (HDF5) and CSV."""
 
+import re
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
@@ -24,6 +25,7 @@ class Edges(NamedTuple):
     pre: np.ndarray
     post: np.ndarray
     weight: np.ndarray | None
+    has_delays: bool = False
 
 
 def checksum(file: str) -> str:
@@ -56,6 +58,9 @@ def read_edges(file: str, population: str, sha256: str) -> Edges:
     except DataError as error:
         raise SpecificationError("file", str(error)) from error
     except Exception as error:  # a damaged file can raise any exception in a library
+        if found := re.search(r"requires (\d+) columns but (\d+) were found at row (\d+)", str(error)):
+            line = f"{file} has {found[2]} values in line {int(found[3]) + 1}, but {found[1]} columns"
+            raise SpecificationError("file", f"{line}; write decimals with a point") from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SpecificationError(
             "file", f"{file} cannot be read as a list of edges ({reason}); write it again"
@@ -69,6 +74,9 @@ def read_edges(file: str, population: str, sha256: str) -> Edges:
         require(
             bool(np.isfinite(edges.weight).all()), "file", f"{file} has weights that are NaN or infinite; correct them"
         )
+    if edges.has_delays:
+        remedy = "give the projection delay = { per = 'synapse' } and write them into its weights as PROJECTION.delay"
+        warnings.warn(f"{file}: delays of edges are not read; {remedy}", stacklevel=2)
     return edges
 
 
@@ -77,24 +85,22 @@ def _read_csv(path: Path, population: str) -> Edges:
     with open_regular(path, LARGEST_TABLE) as file:
         stream = bounded_lines(path, file)
         heading = stream.readline(1000).decode("utf-8-sig").strip()
-        names = [name.strip() for name in heading.split(",")]
+        names = [name.strip().strip('"') for name in heading.split(",")]
         need = "needs a line with the names pre, post and, if there are weights, weight above its columns"
         require({"pre", "post"} <= set(names), "file", f"{path} {need}, not {heading!r}")
         others = [name for column, name in enumerate(names) if name not in _COLUMNS or name in names[:column]]
         listed = ", ".join(map(repr, others))
         require(not others, "file", f"{path} has other columns than pre, post and weight: {listed}; leave them out")
-        chosen = [name for name in _COLUMNS if name in names]
         with warnings.catch_warnings():
             warnings.simplefilter("error", DeprecationWarning)  # earlier versions of numpy truncate fractions
             table = np.loadtxt(
                 stream,
-                [(name, _COLUMNS[name]) for name in chosen],
+                [(name, _COLUMNS[name]) for name in names],
                 delimiter=",",
-                usecols=[names.index(name) for name in chosen],
                 ndmin=1,
                 encoding="utf-8",
             )
-    return Edges(table["pre"], table["post"], table["weight"] if "weight" in chosen else None)
+    return Edges(table["pre"], table["post"], table["weight"] if "weight" in names else None)
 
 
 def _read_sonata(path: Path, population: str) -> Edges:
@@ -115,7 +121,9 @@ def _read_sonata(path: Path, population: str) -> Edges:
         require(chosen in names, "population", f"{chosen!r} is not in {path}, which has {known}")
         group = file["edges"][chosen]
         pre, post = (_whole(group, f"{end}_node_id", path) for end in ("source", "target"))
-        return Edges(pre, post, _sonata_weights(group, path))
+        given = [f"{number}/{name}" for number in _groups(group) for name in ("delay", "conduction_delay")]
+        delayed = any(name in group and bool(group[name][:].any()) for name in given)
+        return Edges(pre, post, _sonata_weights(group, path), delayed)
 
 
 def _whole(group: "h5py.Group", name: str, path: Path) -> np.ndarray:
@@ -127,9 +135,14 @@ def _whole(group: "h5py.Group", name: str, path: Path) -> np.ndarray:
     return numbers
 
 
+def _groups(group: "h5py.Group") -> list[str]:
+    """Return the names of the groups of attributes of edges."""
+    return [name for name in group if name.isdecimal()]
+
+
 def _sonata_weights(group: "h5py.Group", path: Path) -> np.ndarray | None:
     """Return the attribute ``syn_weight`` of all edges. Edges with weights must belong to one group."""
-    groups = [name for name in group if name.isdecimal()]
+    groups = _groups(group)
     with_weights = [name for name in groups if "syn_weight" in group[name]]
     if not with_weights:
         return None

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 
 from netsim.reprs import short_repr
-from netsim.specification.checks import Shape, plain_numbers, require
+from netsim.specification.checks import Shape, plain_numbers, require, whole_numbers
 
 
 class Connections(NamedTuple):
@@ -50,9 +50,24 @@ class Connections(NamedTuple):
         >>> Connections.of(np.array([1, 0]), np.array([0, 1]), np.array([0, 1])).pre
         array([0, 1], dtype=int32)
         """
-        pre, post, weight = (np.asarray(array, np.int32).ravel() for array in (pre, post, weight))
+        arrays = {"pre": pre, "post": post, "weight": weight}
+        pre, post, weight = (_indices(name, array) for name, array in arrays.items())
+        alike = f"has {pre.size}, {post.size} and {weight.size} entries in pre, post and weight; list as many in each"
+        require(pre.size == post.size == weight.size, "Connections.of", alike)
         order = np.lexsort((post, pre))
         return cls(pre[order], post[order], weight[order])
+
+
+def _indices(name: str, given: np.ndarray) -> np.ndarray:
+    """Return indices as 32-bit integers. Raise a SpecificationError if they are no such numbers."""
+    array = np.asarray(given).ravel()
+    if array.dtype == np.int32:
+        return array
+    numbers = whole_numbers(array)
+    most = np.iinfo(np.int32).max
+    small = numbers is not None and (not numbers.size or (numbers.min() >= -1 and numbers.max() <= most))
+    require(small, "Connections.of", f"needs whole numbers from -1 to {most:,} in {name}")
+    return np.asarray(numbers, np.int32)
 
 
 class Window(NamedTuple):
