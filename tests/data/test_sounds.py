@@ -19,7 +19,7 @@ from netsim.analysis import plot
 from netsim.data.loading import listed_datasets, load_dataset, where
 from netsim.data.selection import split_name
 from netsim.data.stimuli import load_splits
-from netsim.errors import DataError
+from netsim.errors import DataError, DataWarning
 from netsim.runs.model import load_model
 from netsim.specification import Dense, Layer, MelEncoder, Network, Neurons, Training
 
@@ -136,6 +136,12 @@ def test_sounds_that_do_not_fit(by_class: Path, write: Write) -> None:
     wavfile.write(by_class / "low" / "0.wav", 8000, np.zeros(0, np.int16))
     with pytest.raises(DataError, match=r"0\.wav: (contains no samples|is not a WAV file)"):
         load_dataset(by_class, encoder=ENCODER)
+
+
+def test_files_beside_the_folders_of_classes_are_noticed(by_class: Path) -> None:
+    (by_class / "loose.wav").write_bytes(b"")
+    with pytest.warns(DataWarning, match=r"are not read \(1, such as loose.wav\); move each into the folder"):
+        load_dataset(str(by_class), encoder=ENCODER)
 
 
 def test_a_folder_without_classes(by_name: Path, tmp_path: Path) -> None:

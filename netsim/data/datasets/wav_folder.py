@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from netsim.data.places import Place, user_folder
 from netsim.data.source import OnProgress, Source
-from netsim.errors import DataError
+from netsim.errors import DataError, DataWarning, warn_user
 from netsim.seams import datasets
 
 if TYPE_CHECKING:
@@ -55,6 +55,11 @@ class WavFolder(Source):
         if not sounds:
             remedy = f"put the files into a folder per class, or write {folder}/{{class}}_{{}}.wav"
             raise DataError(f"{folder}: has no WAV file with a class, as in {pattern}; {remedy}")
+        if pattern == _BY_FOLDER and (beside := _sounds_in(folder)):
+            left = (
+                f"{folder}: files beside the folders of the classes are not read ({len(beside)}, such as {beside[0]})"
+            )
+            warn_user(f"{left}; move each into the folder of its class", DataWarning)
         return sound_dataset(folder.resolve().name, str(folder), sounds, split_name(name)[1], encoder, on_progress)
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
@@ -99,15 +104,15 @@ def _contains_sounds(folder: Path) -> bool:
         names = sorted(os.listdir(folder))
     except (OSError, ValueError):  # a null byte in the name
         return False
-    if any(name.lower().endswith(_SUFFIX) for name in names):
-        return True
-    for name in names:
-        try:
-            if any(inner.lower().endswith(_SUFFIX) for inner in os.listdir(folder / name)):
-                return True
-        except OSError:
-            continue
-    return False
+    return bool(_sounds_in(folder)) or any(_sounds_in(folder / name) for name in names)
+
+
+def _sounds_in(folder: Path) -> list[str]:
+    """Return the names of WAV files in a folder, sorted."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.lower().endswith(_SUFFIX))
+    except OSError:
+        return []
 
 
 datasets.add("wav-folder", WavFolder(), __name__)
