@@ -118,15 +118,18 @@ def sound_dataset(
             on_progress(f"reading {name}", done, len(sounds))
 
     order = np.random.default_rng(ORDER_SEED).permutation(len(sounds)).tolist()
-    training, test = _parted(name, [sounds[index] for index in order], selection)
+    training, test = parted(name, [sounds[index] for index in order], selection)
     classes = in_order(sound.fields[CLASS] for sound in training)
     share = read(test) if test else TEST_SHARE
     made = make_dataset(read(training), encoder, share, name=_plain(name), classes=classes)
     return dataclasses.replace(made, name=name, origin=origin)
 
 
-def _parted(name: str, sounds: Sequence[Sound], selection: Selection | None) -> tuple[list[Sound], list[Sound]]:
-    """Return training and test sounds. Without a selection there are no test sounds."""
+def parted(name: str, sounds: Sequence[Sound], selection: Selection | None) -> tuple[list[Sound], list[Sound]]:
+    """Return training and test sounds. Without a selection there are no test sounds.
+
+    Raise DataError if the selection has another field, or an unknown value.
+    """
     if selection is None:
         return list(sounds), []
     fields = [field for field in sounds[0].fields if field != CLASS]

@@ -138,6 +138,14 @@ def test_sounds_that_do_not_fit(by_class: Path, write: Write) -> None:
         load_dataset(by_class, encoder=ENCODER)
 
 
+def test_the_list_of_data_sets_knows_selections(by_name: Path) -> None:
+    pattern = f"{by_name}/{{class}}_{{speaker}}_{{}}.wav"
+    for selection, note in (("speaker=anna", ""), ("speaker=x", "no sound has speaker = x"), ("n=1", "has no field n")):
+        (place,) = where(f"{pattern}:{selection}")
+        assert place.found == (not note)
+        assert place.note.startswith(note)
+
+
 def test_files_beside_the_folders_of_classes_are_noticed(by_class: Path) -> None:
     (by_class / "loose.wav").write_bytes(b"")
     with pytest.warns(DataWarning, match=r"are not read \(1, such as loose.wav\); move each into the folder"):

@@ -64,11 +64,17 @@ class WavFolder(Source):
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """Return the folder."""
-        from netsim.data.sounds import in_folder
+        from netsim.data.selection import split_name
+        from netsim.data.sounds import in_folder, parted
 
         folder, pattern = _parts(name)
-        found = bool(in_folder(folder, pattern))
-        return [Place("folder", folder, found, "" if found else f"lacks files such as {pattern}")]
+        if not (sounds := in_folder(folder, pattern)):
+            return [Place("folder", folder, False, f"lacks files such as {pattern}")]
+        try:
+            parted(name, sounds, split_name(name)[1])
+        except DataError as error:
+            return [Place("folder", folder, False, str(error).removeprefix(f"{name}: "))]
+        return [Place("folder", folder, True)]
 
     def remedy(self, name: str) -> str:
         """Name the files that the folder needs."""
