@@ -260,3 +260,14 @@ def test_defaults_of_another_encoder_may_be_written_down() -> None:
     table = network_to_dict(load_preset("digits"))
     written = {"kind": "intensity", "windows": 1, "polarity": "separate", "origin": "recording"}
     assert network_from_dict(table | {"encoder": table["encoder"] | written}) == load_preset("digits")
+
+
+def test_rows_of_a_table_are_coded_as_samples() -> None:
+    """Numpy stretched some shapes, and raised an error of its own for others."""
+    rows = np.random.default_rng(0).normal(size=(5, 3))
+    encoder = PopulationEncoder.of(rows, neurons=4)
+    expected = encoder.latencies(rows.reshape(5, 1, 3, 1))
+    assert expected.shape == (5, 1, 3, 4)
+    np.testing.assert_array_equal(encoder.latencies(rows), expected)
+    with pytest.raises(DataError, match="shape"):
+        encoder.latencies(rows[:, :1])

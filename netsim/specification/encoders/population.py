@@ -128,7 +128,7 @@ class PopulationEncoder(Encoder):
             raise DataError(
                 "images: the encoder takes rows of tables, which have no intensities; leave out intensity_max"
             )
-        rows = np.asarray(samples, dtype=np.float64)
+        rows = np.asarray(self.prepare(samples), dtype=np.float64)
         if not np.isfinite(rows).all():
             raise DataError("tables: contain NaN or infinity; fill or leave out such rows")
         low, high = np.array(self.low)[:, None], np.array(self.high)[:, None]
