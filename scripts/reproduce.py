@@ -48,7 +48,7 @@ PAPER = {
     "rcsnn-fashion-free-clock": "92.8",
     "bcsnn-mnist-free": "≈ 98.6",
     "bcsnn-fashion-free": "≈ 92.0",
-    **dict.fromkeys(("deep-fashion", "deep-fashion-free", "deep-mnist"), "–"),
+    **dict.fromkeys(("deep-fashion", "deep-fashion-free", "deep-mnist", "deep-mnist-binary"), "–"),
     **dict.fromkeys(("deep-cifar10", "deep-cifar10-free"), "– (JPEG copies)"),
     "mlp-mnist": "(S4NN 97.4)",
     "mlp-fashion": "(S4NN 88.0)",

@@ -107,7 +107,8 @@ def main(
             print(f"left out: {error}", file=sys.stderr)
             continue
         print(name, *(f"{value:.1f}" for value in rows[name].values()), file=sys.stderr, flush=True)
-    table = pd.DataFrame.from_dict(rows, orient="index")
+    columns = ["exact", *(each.heading for each in DISTURBANCES)]
+    table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
     if presets:
         print(table_of(table))
     else:

@@ -54,6 +54,7 @@ def test_presets_are_those_promised() -> None:
         "deep-fashion",
         "deep-fashion-free",
         "deep-mnist",
+        "deep-mnist-binary",
         "deep-cifar10",
         "deep-cifar10-free",
         "leaky-mnist",
@@ -64,7 +65,7 @@ def test_presets_are_those_promised() -> None:
         network = load_preset(name)
         assert network.name == name
         assert network.outputs == (3 if name.endswith("yin-yang") else 10)
-        binary = name.startswith("b")
+        binary = name.startswith("b") or name.endswith("binary")
         assert network.weighting.kind == ("binary" if binary else "real")
         regimes = {population.dynamics.regime for population in network.integrating}
         free = "-free" in name or "leaky" in name or name == "yin-yang"
