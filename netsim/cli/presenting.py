@@ -149,6 +149,8 @@ def compare(
 
     They agree if three conditions hold. 99.99 % of neurons and presentations have the same step, silence included. No
     step differs by more than one. All stimuli and decisions are the same.
+
+    To compare two networks, use ``netsim analyse comparison A --against B``.
     """
     from netsim.measuring.comparison import REQUIRED
     from netsim.measuring.comparison import compare as compare_engines

@@ -88,8 +88,10 @@ def write_notebook(experiment: Experiment, path: Path, quick: bool = False, seed
     Raises
     ------
     RunError
-        If the file exists already.
+        If the file exists already, or its name does not end in ``.ipynb``.
     """
+    if path.suffix != ".ipynb":
+        raise RunError(f"{path}: is no name of a notebook; end it in .ipynb")
     if path.exists():
         raise RunError(f"{path}: exists already; choose another file for --notebook")
     make_folder(path.parent)

@@ -95,6 +95,7 @@ def test_a_notebook_is_written_and_nothing_is_run(netsim: Netsim) -> None:
     assert "settings=settings, seeds=5)" in Path("mine.ipynb").read_text("utf-8")
     assert [path.name for path in Path().iterdir()] == ["mine.ipynb"]
     netsim("experiment", "tempotron", "--notebook", "mine.ipynb").refused("mine.ipynb: exists already")
+    netsim("experiment", "tempotron", "--notebook", "mine.txt").refused("mine.txt: is no name of a notebook; end it")
     done = netsim("experiment", "tempotron", "--seeds", 3, "--notebook", "three.ipynb", "--json")
     assert done.json() == {"experiment": "tempotron", "files": ["three.ipynb"]}
     assert "settings=settings, seeds=3)" in Path("three.ipynb").read_text("utf-8")
