@@ -73,6 +73,7 @@ def test_every_picture_is_drawn_by_a_command(monkeypatch: pytest.MonkeyPatch) ->
         "concepts/learning_rule/gradients.png",  # the program of the page, for all rows of its table
         "concepts/sparsity/activity.png",  # two sweeps and the program of the page
         "howto/brian2_models/psp.png",  # the program of the page
+        "results/accuracy/yin-yang.png",  # netsim experiment delays, see the page
         "results/robustness/lost.png",  # scripts/robustness.py
         "howto/sweeps/threshold.png",  # a sweep and the program of the page
         *(f"howto/experiments/{name}.png" for name in experiments),
