@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, SpecificationError, warn_user
 from netsim.files import LARGEST_TABLE, bounded_lines, file_sha256, open_regular
 from netsim.specification.checks import require, whole_numbers
 
@@ -76,7 +76,7 @@ def read_edges(file: str, population: str, sha256: str) -> Edges:
         )
     if edges.has_delays:
         remedy = "give the projection delay = { per = 'synapse' } and write them into its weights as PROJECTION.delay"
-        warnings.warn(f"{file}: delays of edges are not read; {remedy}", stacklevel=2)
+        warn_user(f"{file}: delays of edges are not read; {remedy}")
     return edges
 
 
