@@ -48,7 +48,9 @@ PAPER = {
     "rcsnn-fashion-free-clock": "92.8",
     "bcsnn-mnist-free": "≈ 98.6",
     "bcsnn-fashion-free": "≈ 92.0",
-    **dict.fromkeys(("deep-fashion", "deep-fashion-free", "deep-mnist", "deep-mnist-binary"), "–"),
+    **dict.fromkeys(
+        ("deep-fashion", "deep-fashion-binary", "deep-fashion-free", "deep-mnist", "deep-mnist-binary"), "–"
+    ),
     **dict.fromkeys(("deep-cifar10", "deep-cifar10-free"), "– (JPEG copies)"),
     "mlp-mnist": "(S4NN 97.4)",
     "mlp-fashion": "(S4NN 88.0)",
@@ -141,9 +143,8 @@ def results_table(results: list[Result]) -> str:
     all_learned = [name for name, runs in by_row(results) if not any(VALIDATION in result for result in runs)]
     if all_learned:
         table += (
-            f"\n\n{', '.join(all_learned)} learned from all training images. The number of epochs and all other"
-            " settings were\nchosen with some images set aside. The weights of the last epoch of the final training"
-            " were tested."
+            f"\n\n{', '.join(all_learned)} learned from all training images.\nSettings were chosen with some images set"
+            " aside, or taken from other rows. The weights of the last epoch were tested."
         )
     return table
 

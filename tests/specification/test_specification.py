@@ -52,6 +52,7 @@ def test_presets_are_those_promised() -> None:
         "bcsnn-fashion-free",
         "rcsnn-fashion-free-clock",
         "deep-fashion",
+        "deep-fashion-binary",
         "deep-fashion-free",
         "deep-mnist",
         "deep-mnist-binary",
