@@ -118,7 +118,7 @@ class Synapses(_Timed):
 
 
 class Populations(_Timed):
-    """Populations of a chain of a hundred neurons each. The time is that of the processor."""
+    """Processor time of a chain of populations with a hundred neurons each."""
 
     timer = time.process_time
     params: ClassVar = [[2, 4, 8, 16, 32, 64], ["phased", "free"]]

@@ -237,11 +237,9 @@ class OwnNetwork:
         Raise DataError if a neuron has fired twice, or a potential is NaN.
         """
         for name in self.groups.keys() - {STIMULUS}:
-            variable = self.name_of_potential(name)
-            stored = isinstance(self.groups[name].variables.get(variable), ArrayVariable)
-            if stored and np.isnan(self.potential(name)).any():
+            if self._stores_potential(name) and np.isnan(self.potential(name)).any():
                 cause = "as in the exact solution of equal time constants; change a parameter, or the method to 'euler'"
-                raise DataError(f"{name}: {variable} becomes NaN, {cause}")
+                raise DataError(f"{name}: {self.name_of_potential(name)} becomes NaN, {cause}")
         if self._twice is not None:
             name, neuron = self._twice
             raise DataError(
@@ -261,13 +259,16 @@ class OwnNetwork:
         """Return the variable with the potential of a population."""
         return self._potentials.get(population, "v")
 
+    def _stores_potential(self, population: str) -> bool:
+        variables = self.groups[population].variables
+        return isinstance(variables.get(self.name_of_potential(population)), ArrayVariable)
+
     def _check_potential(self, population: str, required: bool) -> None:
         """Refuse a potential that Brian2 does not store. Models without potentials called v are fine until recorded."""
         group, name = self.groups[population], self.name_of_potential(population)
-        stored = isinstance(group.variables.get(name), ArrayVariable)
         computed = " (it is a subexpression)" * (name in group.variables)
         wrong = f"{name!r} is no state variable of {group.name}{computed}; name another"
-        _require(stored or not required, f"potentials.{population}", wrong)
+        _require(self._stores_potential(population) or not required, f"potentials.{population}", wrong)
 
     def unit_of_response(self, projection: Projection) -> str:
         """Return the unit of a potential for a weight of 1, such as ``V per pA``, or an empty text."""
