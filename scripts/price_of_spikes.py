@@ -1,6 +1,7 @@
 """Measure the cost of spiking: compare a preset with an equally trained network of rectified linear units.
 
     python scripts/price_of_spikes.py rcsnn-mnist deep-mnist     # needs torch: pip install 'netsim-snn[bench]'
+    python scripts/price_of_spikes.py deep-cifar10 --folder DIR  # an interrupted training continues
 
 docs/results/accuracy.md says what both trainings share. A price on activity and the revival of silent neurons apply
 only to spikes and have no counterpart. The script refuses presets with other settings.
@@ -8,10 +9,12 @@ only to spikes and have no counterpart. The script refuses presets with other se
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import math
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,8 +23,10 @@ from command import run
 
 import netsim
 from netsim.data.augmentation import augment
-from netsim.errors import SpecificationError
+from netsim.errors import RunError, SpecificationError
+from netsim.files import write_atomically
 from netsim.seams import schedules
+from netsim.specification.toml import dumps_network
 from netsim.training.loop import generator_of_batch, order_of_presentations, share_kept
 
 torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
@@ -32,6 +37,7 @@ NORMAL_95 = 1.96
 def main(
     rows: Annotated[list[str], typer.Argument(help="Preset with trained weights; repeatable.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the dense network.")] = 0,
+    folder: Annotated[Path | None, typer.Option(help="Store each epoch here, and continue from it.")] = None,
 ) -> None:
     """Train a dense network for each preset, and compare the decisions of both on the test stimuli.
 
@@ -44,7 +50,7 @@ def main(
             raise SpecificationError(row, "has no trained weights to compare with")
         check(model.network)
         splits = netsim.load_splits(model.network)
-        test, (best, validation, choices) = splits.test, trained(model.network, splits, seed)
+        test, (best, validation, choices) = splits.test, trained(model.network, splits, seed, folder)
         spiking, dense = decided(model, test), choices == test.labels
         price = dense.astype(float) - spiking
         half_width = NORMAL_95 * price.std() / math.sqrt(len(price))
@@ -64,7 +70,7 @@ def check(network: netsim.Network) -> None:
         "weighting": network.weighting.is_binary,
         "training.jitter": network.training.jitter > 0,
         "encoder.constant": bool(network.encoder.constant),
-        "learning.optimizer": network.learning.optimizer != "adam",
+        "learning.optimizer": network.learning.optimizer not in {"adam", "weight-norm"},
         "learning.targets": network.learning.targets != "softmax",
     }
     for setting, given in left_out.items():
@@ -92,7 +98,32 @@ def dense_network(network: netsim.Network) -> Any:
     dense = nn.Sequential(*modules[:-1])  # the largest output decides, whatever its sign
     height, width, channels = network.encoder.shape
     dense(torch.zeros(1, channels, height, width))  # initialises lazy layers
+    if network.learning.optimizer == "weight-norm":
+        for projection, module in zip(network.weighted, weighted_modules(dense), strict=True):
+            with torch.no_grad():  # the spread of initial weights sets how far a step turns them
+                module.weight.normal_(0, projection.initial.spread / math.sqrt(module.weight[0].numel()))
+            if projection.target != network.output.name:
+                nn.utils.parametrizations.weight_norm(module)
+                nn.utils.parametrize.register_parametrization(module, "weight", _centred(nn))
     return dense
+
+
+def weighted_modules(dense: Any) -> list[Any]:
+    """Return the modules of a dense network that have weights."""
+    return [module for module in dense if hasattr(module, "weight")]
+
+
+def _centred(nn: Any) -> Any:
+    """Return a module that subtracts the mean of each unit's weights."""
+
+    class Centred(nn.Module):  # type: ignore[misc]
+        """Weights minus their mean."""
+
+        def forward(self, weights: Any) -> Any:
+            """Return weights with a mean of zero."""
+            return weights - weights.mean(tuple(range(1, weights.ndim)), keepdim=True)
+
+    return Centred()
 
 
 def adam(dense: Any, learning: netsim.Learning) -> Any:
@@ -104,15 +135,26 @@ def adam(dense: Any, learning: netsim.Learning) -> Any:
     return torch.optim.AdamW(groups, lr=learning.rate, betas=(learning.momentum, 0.999))
 
 
-def trained(network: netsim.Network, splits: netsim.Splits, seed: int) -> tuple[int, float, np.ndarray]:
+def trained(
+    network: netsim.Network, splits: netsim.Splits, seed: int, folder: Path | None = None
+) -> tuple[int, float, np.ndarray]:
     """Train a dense network. Return best epoch, validation accuracy (%), and decisions on the test stimuli."""
     torch.manual_seed(seed)
     dense, learning, settings = dense_network(network), network.learning, network.training
     optimizer, training = adam(dense, learning), splits.training
     mean = {name: array.clone() for name, array in dense.state_dict().items()}
     best: tuple[tuple[float, float], int, dict[str, Any]] = ((-1.0, -math.inf), 0, mean)
-    batches, done = math.ceil(len(training) / settings.batch), 0
-    for epoch in range(settings.epochs):
+    batches, first = math.ceil(len(training) / settings.batch), 0
+    stored = folder / f"{network.name}-seed{seed}.pt" if folder else None
+    if stored and stored.exists():
+        state = torch.load(stored)
+        if state["network"] != dumps_network(network):
+            raise RunError(f"{stored}: belongs to other settings of {network.name}; choose another folder")
+        dense.load_state_dict(state["weights"])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["draws"])
+        mean, best, first = state["mean"], state["best"], state["epochs"]
+    for epoch in range(first, settings.epochs):
         dense.train()
         order = order_of_presentations(seed, epoch, len(training))
         for number in range(batches):
@@ -120,13 +162,13 @@ def trained(network: netsim.Network, splits: netsim.Splits, seed: int) -> tuple[
             generator = generator_of_batch(seed, epoch, number)
             drawn = (settings.flips, settings.shift, settings.occlusion)
             times = augment(training.latencies(chosen), generator, *drawn)
+            done = epoch * batches + number
             for group in optimizer.param_groups:
                 group["lr"] = learning.rate * schedules[learning.schedule](done / batches / settings.epochs)
             optimizer.zero_grad()
             _loss(network, dense(_intensities(network, times)), training.labels[chosen]).backward()
             optimizer.step()
-            done += 1
-            keep = share_kept(learning.averaging, done) if learning.averaging else 0.0
+            keep = share_kept(learning.averaging, done + 1) if learning.averaging else 0.0
             with torch.no_grad():
                 for name, array in dense.state_dict().items():
                     mean[name].lerp_(array, 1 - keep)
@@ -137,6 +179,11 @@ def trained(network: netsim.Network, splits: netsim.Splits, seed: int) -> tuple[
         print(f"epoch {epoch + 1} of {settings.epochs}, validation {score[0]:.4f}", file=sys.stderr)
         if score > best[0]:
             best = score, epoch + 1, {name: array.clone() for name, array in mean.items()}
+        if stored:
+            state = {"network": dumps_network(network), "epochs": epoch + 1, "mean": mean, "best": best}
+            state |= {"weights": dense.state_dict(), "optimizer": optimizer.state_dict()}
+            state |= {"draws": torch.get_rng_state()}
+            write_atomically(stored, functools.partial(torch.save, state))
     validation = 100 * best[0][0] if len(splits.validation) else math.nan
     return best[1], validation, presented(dense, best[2], network, splits.test)[0]
 

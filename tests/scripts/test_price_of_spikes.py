@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import netsim
-from netsim.errors import SpecificationError
+from netsim.errors import RunError, SpecificationError
 from netsim.weights.layout import weight_shapes
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +83,55 @@ def test_weights_decay_and_biases_do_not(price: Any, torch: Any) -> None:
     optimizer.step()
     for parameter, was in zip(dense.parameters(), before, strict=True):
         torch.testing.assert_close(parameter.detach(), was * (0.95 if parameter.ndim > 1 else 1.0))
+
+
+def test_hidden_weights_are_normalised_as_in_the_preset(price: Any, torch: Any) -> None:
+    network = netsim.load_preset("deep-cifar10")
+    torch.manual_seed(0)
+    dense = price.dense_network(network)
+    *hidden, output = price.weighted_modules(dense)
+    assert len(hidden) == 7
+    for module in hidden:
+        weights = module.weight.detach().flatten(1)
+        torch.testing.assert_close(weights.mean(1), torch.zeros(len(weights)), atol=1e-6, rtol=0)
+        lengths = module.parametrizations.weight.original0.detach().flatten()
+        centred = weights.norm(dim=1) / lengths  # without the mean of 27 weights or more
+        assert 0.8 < centred.min() <= centred.max() <= 1 + 1e-6
+        assert lengths.mean().item() == pytest.approx(1.2, rel=0.06)
+    assert output.weight.std().item() == pytest.approx(1 / 16, rel=0.1)
+    assert not hasattr(output, "parametrizations")
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "weight-norm"])
+def test_an_interrupted_training_continues_to_the_bit(
+    price: Any, torch: Any, optimizer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    network = _yin_yang(monkeypatch, epochs=3).network
+    learning = dataclasses.replace(network.learning, optimizer=optimizer)
+    layers = [
+        dataclasses.replace(population, dropout=0.1) if population.name == "hidden" else population
+        for population in network.populations
+    ]
+    network = dataclasses.replace(network, learning=learning, populations=tuple(layers))
+    splits = netsim.load_splits(network)
+    at_once = price.trained(network, splits, 0)
+    presented, calls = price.presented, iter(range(2))
+
+    def interrupted(*arguments: Any) -> Any:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return presented(*arguments)
+
+    monkeypatch.setattr(price, "presented", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        price.trained(network, splits, 0, tmp_path)
+    monkeypatch.setattr(price, "presented", presented)
+    best, validation, choices = price.trained(network, splits, 0, tmp_path)
+    assert (best, validation) == at_once[:2]
+    assert (choices == at_once[2]).all()
+    longer = dataclasses.replace(network, training=dataclasses.replace(network.training, epochs=4))
+    with pytest.raises(RunError, match="belongs to other settings of yin-yang; choose another folder"):
+        price.trained(longer, splits, 0, tmp_path)
 
 
 def test_without_validation_the_last_epoch_is_tested(
