@@ -34,10 +34,9 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
     rows.append(("Learning rate", schedule))
     if settings.fitted:
         rows.append(("Fitting", describe_fit(network, not foreign_engine(network, plugins))))
+    rows += filter(None, (constraint.describe(network) for constraint in constraints_of(network)))
     if handed := handed_in(plugins, constraints):
         rows.append(("After each step", not_told(handed)))
-    else:
-        rows += filter(None, (constraint.describe(network) for constraint in constraints_of(network)))
     if settings.averaging:
         rows.append((
             "Averaging",

@@ -80,8 +80,8 @@ def training_conversation(
     learner : Learner, optional
         The default is the learner of the network's settings.
     constraints : sequence of Constraint, optional
-        Constraints on the weights, enforced after every step in this order. The default is
-        `netsim.learning.constraints.constraints_of` of the network.
+        More constraints on the weights. They are enforced after every step, in this order, after those of the network
+        (`netsim.learning.constraints.constraints_of`).
     targets : Targets, optional
         Targets of the output neurons, for the learner of the settings. A `learner` has its own targets.
     by_equation : bool
@@ -130,7 +130,7 @@ def training_conversation(
     if not state.history and not state.batch:  # a started training continues unchanged
         check_settings(network, learner)
     learner = chosen_learner(network, learner, targets)
-    constraints = constraints_of(network) if constraints is None else constraints
+    constraints = [*constraints_of(network), *(constraints or ())]
     if state.to_fit:
         yield from fit_state(network, constraints, training, state, seed, by_equation)
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)

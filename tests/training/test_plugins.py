@@ -215,7 +215,18 @@ def test_constraints_hold_after_every_step(random_stimuli: MakeStimuli, register
         _trained(_network(), random_stimuli, constraints=[Quantised()]),
     ):
         assert (weights["output.kernel"] % 0.25 == 0).all()
-    assert (_trained(_network(balanced=True), random_stimuli, constraints=[])["output.kernel"] % 0.25 != 0).any()
+
+
+def test_constraints_from_python_are_added_to_those_of_the_network(random_stimuli: MakeStimuli) -> None:
+    class Halved(Quantised):
+        def enforce(self, weights: Weights) -> None:
+            weights["output.kernel"] *= 0.5
+
+    network = _network(balanced=True)
+    for own in ([], [Halved()]):
+        kernel = _trained(network, random_stimuli, constraints=own)["output.kernel"]
+        np.testing.assert_allclose(kernel.mean(axis=0), 0, atol=1e-6)
+    assert not _same(_trained(network, random_stimuli, constraints=[Halved()]), _trained(network, random_stimuli))
 
 
 def _digits(**learning: Any) -> Network:
