@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from netsim.specification import STIMULUS, Encoder, Network, Shape
 
 if TYPE_CHECKING:
     from netsim.data.stimuli import Stimuli
+    from netsim.spikes import LayerSpikes
 
 PICOSECOND = 9  # decimals of a ms
 _MOST_TIMES = 2**29  # 4 GiB
@@ -27,6 +28,7 @@ _MOST_NEURONS = 2**31  # neurons of a layer, whose numbers are int32
 
 REPEATED = "are not the first of their neuron in a presentation, and are left out"
 """Warning about later spikes of a neuron in a presentation."""
+OUTSIDE = "are in no presentation, and are left out"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +91,7 @@ class Presentations:
             which = f"presentation {self.indices[wrong][0]} has the label {labels[wrong][0]}"
             remedy = f"{network.name} has output neurons 0 to {network.outputs - 1}; correct or leave out the label"
             raise DataError(f"{self.name}: {which}, but {remedy}")
-        self._warn(network)
+        self._warn(encoder, network)
         return SpikeStimuli(self.latencies, labels, None, encoder, tuple(classes))
 
     def _numbered(self, classes: Sequence[str]) -> np.ndarray:
@@ -104,21 +106,18 @@ class Presentations:
 
         return class_numbers(self.labels.tolist(), classes, f"{self.name}: the label")
 
-    def _warn(self, network: Network | None) -> None:
+    def _warn(self, encoder: Encoder, network: Network | None) -> None:
         """Warn about spikes that are left out or late. Other code rejects spikes after the presentation."""
         times = self.latencies[np.isfinite(self.latencies)]
         count = times.size + self.repeated + self.outside
-        counted = {
-            REPEATED: self.repeated,
-            "are in no presentation, and are left out": self.outside,
-        }
+        counted = {REPEATED: self.repeated, OUTSIDE: self.outside}
         if network is not None:
             end = network.encoder.t_max
             late = f"come after the encoding window of {end:g} ms, and may have no effect"
             counted[late] = int(np.count_nonzero((times > end) & (times < network.duration)))
-        parts = [f"{number:,} of {count:,} spikes {what}" for what, number in counted.items() if number]
-        if parts:
-            warn_user(f"{self.name}: {'; '.join(parts)}", DataWarning)
+        warn_left_out(self.name, count, counted)
+        if encoder.t_max > 1:
+            warn_of_seconds(self.name, times.max(initial=0))
 
 
 @contextmanager
@@ -181,6 +180,31 @@ def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) 
     return numbers
 
 
+def warn_left_out(name: str, count: int, counted: Mapping[str, int]) -> None:
+    """Warn how many of `count` spikes something is true of, by what it is."""
+    parts = [f"{number:,} of {count:,} spikes {what}" for what, number in counted.items() if number]
+    if parts:
+        warn_user(f"{name}: {'; '.join(parts)}", DataWarning)
+
+
+def warn_of_dropped(path: Path, count: int, within: int, layers: Iterable[LayerSpikes]) -> None:
+    """Warn how many spikes of a recording layers do not have. `within` of `count` are in presentations."""
+    kept = sum(len(layer.latencies) for layer in layers)
+    warn_left_out(str(path), count, {REPEATED: within - kept, OUTSIDE: count - within})
+
+
+def warn_of_seconds(name: str, latest: float) -> None:
+    """Warn if the latest latency (ms) is so early that latencies are probably in seconds."""
+    if 0 < latest < 1:
+        remedy = "latencies are in ms, so multiply seconds by 1000"
+        warn_user(f"{name}: all latencies are below 1 ms; {remedy}", DataWarning)
+
+
+def rounding(*times: Any) -> np.ndarray:
+    """Return how far sums and differences of recorded times (ms) may be off: a quarter of 1 ps, more for late times."""
+    return np.maximum(0.25 * 10.0**-PICOSECOND, 4 * np.spacing(sum(map(np.abs, times), 0.0)))
+
+
 def check_latencies(path: Path, latencies: np.ndarray) -> None:
     """Raise DataError unless latencies count from the start of the presentation."""
     if np.isnan(latencies).any():
@@ -225,23 +249,26 @@ def spikes_in_trials(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut a recording into its presentations.
 
-    Times, starts and stops count from the start of the recording, in units of 1/`per_ms` ms. A spike at the stop does
-    not belong to the presentation. The result is: indices of the spikes in presentations, their presentations, and
-    their latencies (ms), rounded to 1 ps so that times on a grid are restored exactly.
+    Times, starts and stops count from the start of the recording, in units of 1/`per_ms` ms. A spike at the start
+    belongs to the presentation, and a spike at the stop does not, with all times equal but for `rounding`. The result
+    is: indices of the spikes in presentations, their presentations, and their latencies (ms), rounded to 1 ps so that
+    times on a grid are restored exactly.
     """
     if not (times >= 0).all() or not (starts >= 0).all():  # NaN fails as well
         raise DataError(f"{path}: has NaN or negative times; time starts at 0 with the recording")
     order = np.argsort(starts, kind="stable")
     begin, end = starts[order], stops[order]
-    overlap = end[:-1] - begin[1:] > per_ms * 10.0**-PICOSECOND  # smaller overlaps are rounding errors
+    overlap = end[:-1] - begin[1:] > 2 * per_ms * rounding(end[:-1] / per_ms)
     if not (end >= begin).all() or overlap.any():
         raise DataError(f"{path}: has presentations that overlap or stop before they start; correct their times")
-    position = np.searchsorted(begin, times, side="right") - 1
+    slack = per_ms * rounding(times / per_ms)
+    position = np.searchsorted(begin, times + slack, side="right") - 1
     inside = position >= 0
-    inside[inside] = times[inside] < end[position[inside]]
+    inside[inside] = (times + slack)[inside] < end[position[inside]]
     spikes = np.flatnonzero(inside)
-    position = position[spikes]
-    return spikes, order[position], np.round((times[spikes] - begin[position]) / per_ms, PICOSECOND)
+    position, since = position[spikes], times[spikes] - begin[position[spikes]]
+    latencies = np.where(since > slack[spikes], np.round(since / per_ms, PICOSECOND), 0.0)
+    return spikes, order[position], latencies
 
 
 def cut_recording(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netsim.errors import DataError
+from netsim.exchange.presentations import rounding
 from netsim.specification import Shape
 
 if TYPE_CHECKING:
@@ -78,10 +79,11 @@ def judged(spikes: Spikes) -> dict[str, np.ndarray]:
 def session_times(latencies: np.ndarray, bounds: np.ndarray, per_ms: float) -> np.ndarray:
     """Return spike times in a session, shape (presentations, neurons), from latencies (ms) and bounds of `session`.
 
-    Times are smaller than the stop, also after rounding. ``inf`` is silent.
+    Times are smaller than the stop by more than `rounding`, so that they are read as before it. ``inf`` is silent.
     """
     flat = latencies.reshape(len(latencies), -1)
-    times = np.minimum(bounds[:-1, np.newaxis] + flat * per_ms, np.nextafter(bounds[1:], -np.inf)[:, np.newaxis])
+    latest = bounds[1:] - 1.5 * per_ms * rounding(bounds[1:] / per_ms)
+    times = np.minimum(bounds[:-1, np.newaxis] + flat * per_ms, latest[:, np.newaxis])
     times[np.isinf(flat)] = np.inf
     return times
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from netsim.errors import DataError, DataWarning, nearest, warn_user
-from netsim.exchange.presentations import PICOSECOND, reading
-from netsim.specification.checks import carries_unit, check_unitless, finite, path_in, require
+from netsim.exchange.presentations import PICOSECOND, reading, rounding
+from netsim.specification.checks import carries_unit, check_unitless, check_unmasked, finite, path_in, require
 
 if TYPE_CHECKING:
     from netsim.spikes import Spikes
@@ -50,7 +50,8 @@ def cut_trials(
     """Cut recorded spike trains into trials, and return the first spike of each unit in each trial.
 
     A trial is the time from `window[0]` to `window[1]` after an event. Latencies count from the begin of this window. A
-    unit without a spike in it is silent. Trials may overlap. A `netsim.errors.DataWarning` tells if they share most
+    spike at the begin counts and one at the end does not, with times compared but for rounding. A unit without a spike
+    is silent. Trials may overlap. A `netsim.errors.DataWarning` tells if they share most
     of their spikes, or if no unit fires in any.
 
     Parameters
@@ -95,8 +96,7 @@ def cut_trials(
     """
     recorded = _of_neo(recording, events, labels, "recording") if _is_neo(recording) else None
     if recorded is None:
-        times = _times(events.times if _is_neo(events) else events, "events")
-        tags = _labels_of_event(events, labels, "events") if _is_neo(events) else labels
+        times, tags = _times_and_labels(events, labels, "events")
         recorded = _Recording([_Part(_trains(recording), times)], tags)
     return _cut(recorded, window, "recording")
 
@@ -173,14 +173,13 @@ def _warn(recorded: _Recording, latencies: np.ndarray, length: float, name: str)
 
 def _first_spikes(part: _Part, begin: float, end: float) -> np.ndarray:
     """Return the latency of each unit after the begin of each trial (ms), shape (events, units)."""
-    starts = part.events + begin
+    starts, slack = part.events + begin, rounding(part.events, begin, end)
     latencies = np.empty((len(starts), len(part.trains)))
     for unit, train in enumerate(part.trains):
         ordered = np.append(np.sort(train), np.inf)
-        first = ordered[np.searchsorted(ordered, starts)]
-        with np.errstate(invalid="ignore"):
-            since = np.round(first - starts, PICOSECOND)
-        latencies[:, unit] = np.where(since < end - begin, since, np.inf)
+        since = ordered[np.searchsorted(ordered, starts - slack)] - starts
+        rounded = np.where(since > slack, np.round(since, PICOSECOND), 0.0)
+        latencies[:, unit] = np.where(since < end - begin - slack, rounded, np.inf)
     return latencies
 
 
@@ -216,6 +215,9 @@ def _times(given: Any, name: str) -> np.ndarray:
         except ValueError as error:
             raise DataError(f"{name}: must be times ({error})") from error
     check_unitless(given, f"{name}:")
+    check_unmasked(given, f"{name}:", "leave masked times out")
+    if (kind := np.asarray(given).dtype).kind in "bmM":
+        raise DataError(f"{name}: must be times in ms as numbers, not {kind}")
     try:
         times = np.asarray(given, dtype=float).ravel()
     except (TypeError, ValueError) as error:
@@ -232,6 +234,8 @@ def _is_neo(value: Any) -> bool:
 
 def _of_neo(recording: Any, events: Any, label: Any, name: str) -> _Recording:
     """Return trains and events of a block, a segment or a list of spike trains."""
+    if type(recording).__name__ == "SpikeTrain":
+        raise DataError(f"{name}: is a single spike train; put it in a list")
     segments = getattr(recording, "segments", None) or [recording]
     units = [getattr(segment, "spiketrains", segment) for segment in segments]
     if len({len(trains) for trains in units}) != 1:
@@ -244,9 +248,8 @@ def _of_neo(recording: Any, events: Any, label: Any, name: str) -> _Recording:
     if not isinstance(events, str):
         if apart:
             raise DataError(f"{name}: has segments that overlap in time; give one segment, or the name of an event")
-        if not _is_neo(events):
-            return _Recording([_Part(joined, _times(events, "events"))], label)
-        return _Recording([_Part(joined, _times(events.times, "events"))], _labels_of_event(events, label, name))
+        times, tags = _times_and_labels(events, label, name)
+        return _Recording([_Part(joined, times)], tags)
     known = [[*getattr(segment, "events", ()), *getattr(segment, "epochs", ())] for segment in segments]
     chosen = [[each for each in in_segment if each.name == events] for in_segment in known]
     if not any(chosen):
@@ -254,8 +257,8 @@ def _of_neo(recording: Any, events: Any, label: Any, name: str) -> _Recording:
         raise DataError(
             f"{name}: has no event or epoch {events!r}{nearest(events, names) if names else '; it has none'}"
         )
-    times = [_times([each.times for each in in_segment], name) for in_segment in chosen]
-    parts = list(map(_Part, of_units, times)) if apart else [_Part(joined, np.concatenate(times))]
+    of_segments = [_times([each.times for each in in_segment], name) for in_segment in chosen]
+    parts = list(map(_Part, of_units, of_segments)) if apart else [_Part(joined, np.concatenate(of_segments))]
     if not isinstance(label, str):
         return _Recording(parts, label)
     return _Recording(parts, np.concatenate([_annotation(each, label, name) for each in chain(*chosen)]))
@@ -275,8 +278,15 @@ def _overlap(segments: Sequence[Any]) -> bool:
     return bool((np.round(starts[order][1:] - stops[order][:-1], PICOSECOND) < 0).any())
 
 
-def _labels_of_event(event: Any, label: Any, name: str) -> Any:
-    return _annotation(event, label, name) if isinstance(label, str) else label
+def _times_and_labels(events: Any, label: Any, name: str) -> tuple[np.ndarray, Any]:
+    """Return times of events (ms) and their labels, from numbers, an event of Neo or a list of such events."""
+    if not _is_neo(events):
+        return _times(events, "events"), label
+    listed = list(events) if isinstance(events, list | tuple) else [events]
+    times = np.concatenate([_times(each.times, "events") for each in listed])
+    if not isinstance(label, str):
+        return times, label
+    return times, np.concatenate([_annotation(each, label, name) for each in listed])
 
 
 def _annotation(event: Any, label: str, name: str) -> np.ndarray:
@@ -312,8 +322,18 @@ def _read_nwb(path: Path, event: str, label: str | None) -> _Recording:
         for column in (event, *([label] if label else [])):
             if column not in file.trials.colnames:
                 raise DataError(f"{path}: the trials have no column {column!r}{nearest(column, file.trials.colnames)}")
-        times = np.asarray(file.trials[event].data[:], dtype=float) * _SECONDS
+        times = _column(path, event, file.trials[event])
+        if times.dtype.kind not in "iuf":
+            raise DataError(f"{path}: the column {event!r} of the trials has no times; choose a column of times in s")
         happened = np.isfinite(times)
-        tags = np.asarray(file.trials[label].data[:])[happened] if label else None
+        tags = _column(path, label, file.trials[label])[happened] if label else None
         trains = [np.asarray(file.units["spike_times"][unit]) * _SECONDS for unit in range(len(file.units))]
-        return _Recording([_Part(trains, times[happened])], tags)
+        return _Recording([_Part(trains, times[happened] * _SECONDS)], tags)
+
+
+def _column(path: Path, name: str, column: Any) -> np.ndarray:
+    """Return a column of trials. Refuse one with lists of values, whose own data are positions in these lists."""
+    if hasattr(column, "target") or np.ndim(values := column.data[:]) != 1:
+        one = "must have one value per trial, not a list; choose another column, or use netsim.cut_trials"
+        raise DataError(f"{path}: the column {name!r} of the trials {one}")
+    return np.asarray(values)

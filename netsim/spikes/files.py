@@ -4,6 +4,7 @@ import gzip
 import importlib.util
 import io
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -82,10 +83,18 @@ def table_text(path: str | Path) -> io.StringIO:
 
 
 def read_exactly(text: Any, **options: Any) -> pd.DataFrame:
-    """Read CSV with exact numbers. `options` are options of `pandas.read_csv`."""
+    """Read CSV with exact numbers. `options` are options of `pandas.read_csv`.
+
+    Raise a ParserError of pandas if a row has more values than the heading.
+    """
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # exact is the default from pandas 3.1
         options["float_precision"] = "round_trip"
-    return pd.read_csv(text, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:  # by default, pandas takes surplus first values as names of the rows
+            return pd.read_csv(text, index_col=False, **options)
+        except pd.errors.ParserWarning as warning:
+            raise pd.errors.ParserError("rows have more values than the heading has columns") from warning
 
 
 def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:

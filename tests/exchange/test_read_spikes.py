@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from netsim.errors import DataError, DataWarning, SpecificationError
 from netsim.exchange import export, read_spikes, read_stimuli
 from netsim.exchange.spikes import parquet
 from netsim.runs.model import load_model
+from netsim.specification import IntensityEncoder
 from netsim.spikes import Spikes
 from netsim.spikes.presenting import present
 
@@ -117,7 +119,7 @@ def test_a_plain_table_without_layers_and_labels(tmp_path: Path) -> None:
     ("neuron", "latency", "message"),
     [
         (5000, 2.5, r"hidden has the neurons 0 to 5,000, but only 2 spikes; if the numbers are identifiers"),
-        (1, 0.0025, r"all latencies are below 1 ms; latency_ms is in ms, so multiply seconds by 1000"),
+        (1, 0.0025, r"all latencies are below 1 ms; latencies are in ms, so multiply seconds by 1000"),
     ],
 )
 def test_likely_mistakes_of_a_table_are_noticed(neuron: int, latency: float, message: str, tmp_path: Path) -> None:
@@ -125,6 +127,44 @@ def test_likely_mistakes_of_a_table_are_noticed(neuron: int, latency: float, mes
     (tmp_path / "own.csv").write_text(f"presentation,layer,neuron,latency_ms\n0{row}1{row}", encoding="utf-8")
     with pytest.warns(DataWarning, match=message):
         read_spikes(tmp_path / "own.csv")
+
+
+def test_a_stimulus_in_seconds_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("presentation,neuron,latency_ms\n0,1,0.0025\n", encoding="utf-8")
+    read = read_stimuli(tmp_path / "own.csv", (1, 1, 2))
+    with pytest.warns(DataWarning, match="all latencies are below 1 ms"):
+        read.stimuli(IntensityEncoder((1, 1, 2), t_max=16.0))
+    read.stimuli(IntensityEncoder((1, 1, 2), t_max=1.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("presentation,neuron,latency_ms\n0,1,3,9\n1,2,4,9\n", "rows have more values than the heading has columns"),
+        ("presentation,layer,neuron,latency_ms\n0,a,1,3\n1,,2,4\n", "layer is missing in row 2 below the heading"),
+    ],
+)
+def test_rows_that_do_not_fit_the_heading_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        read_spikes(path)
+    with pytest.raises(DataError, match=message):
+        read_stimuli(path, (1, 1, 4))
+
+
+def test_spikes_that_are_left_out_of_nwb_are_counted(tmp_path: Path) -> None:
+    pynwb = pytest.importorskip("pynwb", reason="needs pynwb, of the extra exchange")
+    file = pynwb.NWBFile("a recording", "id", datetime.now(UTC))
+    starts = 0.1 * np.arange(10)
+    for start in starts:
+        file.add_trial(start_time=start, stop_time=start + 0.1)
+    file.add_unit(spike_times=[*(number / 10 for number in range(10)), 0.95, 5.0, 6.0])
+    with pynwb.NWBHDF5IO(tmp_path / "session.nwb", "w") as stream:
+        stream.write(file)
+    with pytest.warns(DataWarning, match="1 of 13 spikes are not the first .*; 2 of 13 spikes are in no presentation"):
+        spikes = read_spikes(tmp_path / "session.nwb")
+    assert (spikes["units"] == 0).all()  # rounding moves no spike to the trial before
 
 
 @pytest.mark.parametrize(

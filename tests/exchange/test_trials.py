@@ -69,6 +69,19 @@ def test_arrays_are_cut() -> None:
     assert table["end_ms"].max() == 50.0
 
 
+@pytest.mark.parametrize("hours", [0, 1, 40])
+def test_rounding_decides_no_spike_at_the_borders_of_a_trial(hours: int) -> None:
+    """On a grid of 0.1 ms, in seconds as in files, the begin belongs to a trial and the end does not."""
+    generator = np.random.default_rng(0)
+    events = 3600 * hours + 10 + 2 * np.arange(200) + generator.integers(0, 9999, 200) / 10_000
+    begins = (events - 0.25).round(4)
+    trains = [begins, (events + 0.15).round(4), (events + 0.05).round(4)]
+    spikes = netsim.cut_trials([1000 * train for train in trains], 1000 * events, window=(-250.0, 150.0))
+    assert (spikes["units"][:, 0] == 0).all()
+    assert np.isinf(spikes["units"][:, 1]).all()
+    np.testing.assert_allclose(spikes["units"][:, 2], 300, atol=1e-6)
+
+
 def test_times_of_another_unit_or_clock_are_noticed() -> None:
     with pytest.warns(netsim.errors.DataWarning, match="recording: no unit fires in any of 2 trials; check the window"):
         netsim.cut_trials(TRAINS, [1e5, 2e5], window=(0.0, 50.0))
@@ -120,6 +133,30 @@ def test_what_does_not_fit_is_refused(given: dict[str, Any], message: str) -> No
     arguments: dict[str, Any] = {"recording": TRAINS, "events": EVENTS}
     with pytest.raises((DataError, SpecificationError), match=message):
         netsim.cut_trials(**arguments | given)
+
+
+def test_neo_may_be_lists_of_events_but_not_a_single_train() -> None:
+    block, cue = blocks()
+    trains = block.segments[0].spiketrains
+    for recording in (TRAINS, list(trains)):
+        spikes = netsim.cut_trials(recording, [cue[:2], cue[2:]], (0.0, 50.0), "side")
+        np.testing.assert_array_equal(spikes["units"], FIRST)
+        assert (spikes.labels.tolist(), spikes.classes) == ([0, 1, 0], ("left", "right"))  # type: ignore[union-attr]
+    with pytest.raises(DataError, match=r"^recording: is a single spike train; put it in a list$"):
+        netsim.cut_trials(trains[0], EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        (np.ma.array([1.0, 2.0], mask=[True, False]), "is a masked array.*leave masked times out"),
+        (np.array([5000], "timedelta64[us]"), r"must be times in ms as numbers, not timedelta64\[us\]"),
+        (np.array([False, True]), "must be times in ms as numbers, not bool"),
+    ],
+)
+def test_what_is_no_time_is_refused(times: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=f"^recording: {message}"):
+        netsim.cut_trials([times], [0.0])
 
 
 def test_labels_of_an_array_count_once_in_several_segments() -> None:
@@ -186,6 +223,26 @@ def test_a_column_that_is_no_time_is_noticed(nwb: str) -> None:
     done = CliRunner().invoke(app, ["analyse", "psth", nwb, "--event", "number"], catch_exceptions=False)
     (line,) = done.stderr.splitlines()
     assert "no unit fires in any of 4 trials; check the window, and that events are times on the clock" in line
+
+
+@pytest.mark.parametrize("column", ["licks", "correct", "side"])
+def test_columns_without_one_time_for_each_trial_are_refused(column: str, tmp_path: Path) -> None:
+    pynwb = pytest.importorskip("pynwb", reason="needs pynwb, of the extra exchange")
+    file = pynwb.NWBFile("a recording", "id", datetime.now(UTC))
+    file.add_trial_column("licks", "times of licks (s)", index=True)
+    file.add_trial_column("correct", "whether the choice is right")
+    file.add_trial_column("side", "left or right")
+    file.add_trial(start_time=1.0, stop_time=2.0, licks=[1.02, 1.3], correct=True, side="left")
+    file.add_trial(start_time=2.0, stop_time=3.0, licks=[2.1], correct=False, side="right")
+    file.add_unit(spike_times=[1.0, 1.05, 2.2])
+    with pynwb.NWBHDF5IO(tmp_path / "session.nwb", "w") as stream:
+        stream.write(file)
+    what = "must have one value per trial" if column == "licks" else "has no times"
+    with pytest.raises(DataError, match=f"the column '{column}' of the trials {what}"):
+        netsim.read_recording(tmp_path / "session.nwb", event=column)
+    if column == "licks":
+        with pytest.raises(DataError, match=f"the column '{column}' of the trials {what}"):
+            netsim.read_recording(tmp_path / "session.nwb", label=column)
 
 
 def test_nwb_is_read(nwb: str) -> None:

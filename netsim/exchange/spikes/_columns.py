@@ -73,10 +73,7 @@ def _warn_of_mistakes(path: Path, layers: Mapping[str, _Layer]) -> None:
         if layer.size > _MANY and layer.spikes < layer.size / 10:
             few = f"{name} has the neurons 0 to {layer.size - 1:,}, but only {layer.spikes:,} spikes"
             warn_user(f"{path}: {few}; if the numbers are identifiers, number the neurons from 0", DataWarning)
-    if layers and 0 < max(layer.window[1] for layer in layers.values()) < 1:
-        warn_user(
-            f"{path}: all latencies are below 1 ms; latency_ms is in ms, so multiply seconds by 1000", DataWarning
-        )
+    presentations.warn_of_seconds(str(path), max((layer.window[1] for layer in layers.values()), default=0.0))
 
 
 @dataclass

@@ -76,6 +76,8 @@ class Rows:
         """Return latencies (ms). ``inf`` is no spike."""
         latencies = self.numbers("latency_ms").astype(np.float64, copy=False)
         presentations.check_latencies(self.path, latencies)
+        if "layer" in self.table and (nameless := self.table["layer"].isna().to_numpy() & np.isfinite(latencies)).any():
+            self._require_value("layer", int(nameless.argmax()))
         return latencies
 
     def labels(self) -> np.ndarray | None:

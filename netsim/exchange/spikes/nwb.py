@@ -26,6 +26,7 @@ from netsim.exchange.presentations import (
     labels_of,
     neuron_numbers,
     spikes_in_trials,
+    warn_of_dropped,
     whole_numbers,
 )
 from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, coordinates_of, session, session_times, to_json, trials
@@ -205,7 +206,9 @@ def read_spikes(path: Path) -> Spikes:
             size = check_size(path, name, max(int(numbers.max(initial=-1)) + 1, len(units)))
             columns = rows[chosen], neuron_of[unit_of[chosen]], latencies[chosen]
             layers.append(LayerSpikes.of_columns(name, size, len(starts), *columns))
-        return Spikes.of_layers(layers, labels_of(path, trials), indices_of(path, trials))
+        spikes = Spikes.of_layers(layers, labels_of(path, trials), indices_of(path, trials))
+    warn_of_dropped(path, len(recorded.times), len(inside), layers)
+    return spikes
 
 
 def _neurons(

@@ -25,6 +25,7 @@ from netsim.exchange.presentations import (
     labels_of,
     neuron_numbers,
     spikes_in_trials,
+    warn_of_dropped,
     whole_numbers,
 )
 from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, session, session_times, to_json, trials
@@ -120,13 +121,14 @@ def read_spikes(path: Path) -> Spikes:
     with reading_hdf5(path, "SONATA"), h5py.File(path, "r") as file:
         trials = check_trials(path, _trials(file))
         starts, stops = trials["start_time"], trials["stop_time"]
-        layers, complete = [], True
+        layers, complete, count, within = [], True, 0, 0
         names = _populations(path, file)
         ordered = len(names) < 2 or all(_POSITION in file["spikes"][name].attrs for name in names)
         for name in names:
             population = file["spikes"][name]
             nodes, times = _trains(path, population)
             inside, rows, latencies = spikes_in_trials(path, times, starts, stops, 1.0)
+            count, within = count + len(times), within + len(inside)
             shape = population.attrs.get("shape")
             known = None if shape is None else whole_numbers(path, f"shape of {name}", shape, None).tolist()
             size = int(nodes.max(initial=-1)) + 1 if known is None else math.prod(known)
@@ -140,6 +142,7 @@ def read_spikes(path: Path) -> Spikes:
         if not layers:
             raise DataError(f"{path}: has no spikes; SONATA stores them in /spikes/<population>")
         spikes = Spikes.of_layers(layers, labels_of(path, trials), indices_of(path, trials))
+    warn_of_dropped(path, count, within, layers)
     if not ordered:
         order = f"the file does not say which layer is last, so that {names[-1]} counts as the output"
         warn_user(f"{path}: {order}; export it again, or do not compare decisions", DataWarning)
