@@ -57,10 +57,19 @@ class Shown(NamedTuple):
 
 
 class Decisions(NamedTuple):
-    """Decisions about several test stimuli, and their leads (ms) over the next output."""
+    """Decisions about several test stimuli, and their leads (ms) over the next output. Tied decisions have no lead."""
 
     choice: np.ndarray
     lead: np.ndarray
+
+    @property
+    def tied(self) -> np.ndarray:
+        """Whether the first two outputs fire at the same time."""
+        return np.asarray(self.lead == 0)
+
+    def differing(self, other: Decisions) -> int:
+        """Return how many decisions differ. A tie differs from a decision."""
+        return int(((self.choice != other.choice) | (self.tied != other.tied)).sum())
 
 
 class Recent:
@@ -194,10 +203,10 @@ class Explorer:
         view, count = replace(view, index=0, drawing="", switched=()), min(count, len(self.stimuli), MOST)
         return self._decisions.get((view.to_text(), count), lambda: self._decide(view, count))
 
-    def right(self, choice: np.ndarray) -> np.ndarray:
-        """Return whether decisions about the first test stimuli are right. Without a label, none is."""
-        labels = self.stimuli.labels[: len(choice)]
-        return np.asarray((choice == labels) & (labels >= 0))
+    def right(self, decisions: Decisions) -> np.ndarray:
+        """Return whether decisions about the first test stimuli are right. Ties and stimuli without a label are not."""
+        labels = self.stimuli.labels[: len(decisions.choice)]
+        return np.asarray((decisions.choice == labels) & (labels >= 0) & ~decisions.tied)
 
     def _decide(self, view: View, count: int) -> Decisions:
         outputs = self.present_outputs(view, view.change_stimuli(self.stimuli.pick(np.arange(count))))

@@ -37,7 +37,7 @@ class Comparison:
     largest_difference_steps : float
         Largest difference (steps), or ``inf`` if a neuron fired on a single engine.
     same_decisions : float
-        Fraction of presentations with equal decisions.
+        Fraction of presentations with equal decisions. A tie differs from a decision without one.
     presentations : int
     dt : float
         Time grid (ms).
@@ -166,12 +166,16 @@ def compare(
 def _compare(first: Engine, second: Engine, presented: Presented) -> _Same:
     """Compare the latencies of a batch with the latencies of the first engine."""
     ours, theirs, output = first.present(presented.batch), presented.latencies, second.network.output.name
+    for engine, latencies in ((first, ours), (second, theirs)):
+        if missing := [name for name in second.network.shapes if np.isnan(latencies[name]).any()]:
+            raise DataError(f"{type(engine).__name__}: returned NaN as latencies of {missing[0]}; inf is silence")
+    here, there = (decide(np.round(latencies[output] / second.dt)) for latencies in (ours, theirs))
     steps = {name: _step_differences(ours[name], theirs[name], second.dt) for name in second.network.shapes}
     return _Same(
         Counter({name: int((each == 0).sum()) for name, each in steps.items()}),
         Counter({name: each.size for name, each in steps.items()}),
         max(float(each.max()) for each in steps.values()),
-        int((decide(ours[output]).choice == decide(theirs[output]).choice).sum()),
+        int(((here.choice == there.choice) & (here.tied == there.tied)).sum()),
     )
 
 

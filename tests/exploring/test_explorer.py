@@ -233,6 +233,19 @@ def test_right_decisions_are_counted(looped: Explorer) -> None:
     assert answer["count"] == 5
 
 
+def test_ties_are_not_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    explorer = Explorer(*images())
+    outputs = np.full((6, 4), np.inf)
+    outputs[np.arange(6), explorer.stimuli.labels] = 5.0
+    tied = outputs.copy()
+    tied[4, :] = 5.0
+    monkeypatch.setattr(explorer, "present_outputs", lambda view, _: tied if view.silenced else outputs)
+    answer = accuracy(explorer, View(silenced={"output": (0,)}), View(), 6)
+    assert answer == {"count": 6, "right": 5, "against": 6, "changed": 1}
+    assert search(explorer, View(), "wrong")["index"] is None
+    assert search(explorer, View(silenced={"output": (0,)}), "wrong")["index"] == 4
+
+
 def test_a_newer_question_ends_an_older_one(looped: Explorer) -> None:
     asked = iter([False, True])
     with pytest.raises(SupersededError):

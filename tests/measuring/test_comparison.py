@@ -11,6 +11,7 @@ import pytest
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Latencies, make_engine
 from netsim.engines.event.engine import EventEngine
+from netsim.errors import DataError
 from netsim.measuring.comparison import REQUIRED, Comparison, compare
 from netsim.runs.model import Model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
@@ -72,6 +73,36 @@ def test_one_neuron_differs(shift: float, steps: float, random_stimuli: Callable
         figures = json.loads(json.dumps(result.to_dict(), allow_nan=False))
         assert figures["agrees"] is False
         assert figures["required"] == REQUIRED
+
+
+class _Written(EventEngine):
+    """An event engine whose outputs 0 and 1 fire first, at given times."""
+
+    outputs = (60.0, 70.0)
+
+    def present(self, batch: Batch) -> Latencies:
+        latencies = super().present(batch)
+        latencies["output"][:] = [*self.outputs, np.inf, np.inf]
+        return latencies
+
+
+@pytest.mark.parametrize(("second", "same"), [(60.0 + DT, 1), (60.0, 0), (60.0 + 1e-9, 0)])
+def test_a_tie_differs_from_a_decision(second: float, same: int, random_stimuli: Callable[..., Stimuli]) -> None:
+    engines = _Written(NETWORK, dt=DT), _Written(NETWORK, dt=DT)
+    engines[0].outputs = (60.0, 60.0 + DT)
+    engines[1].outputs = (60.0, second)
+    stimuli = random_stimuli(NETWORK.encoder, 5, 4)
+    result = compare(Model(NETWORK, initial_weights(NETWORK, 0)), stimuli, engines=engines)
+    assert (result.same_decisions, result.agrees) == (same, bool(same))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_nan_is_no_latency(which: int, random_stimuli: Callable[..., Stimuli]) -> None:
+    engines = _Written(NETWORK, dt=DT), _Written(NETWORK, dt=DT)
+    engines[which].outputs = (60.0, np.nan)
+    stimuli = random_stimuli(NETWORK.encoder, 5, 4)
+    with pytest.raises(DataError, match=r"^_Written: returned NaN as latencies of output; inf is silence$"):
+        compare(Model(NETWORK, initial_weights(NETWORK, 0)), stimuli, engines=engines)
 
 
 def test_a_rounding_error_is_no_difference(random_stimuli: Callable[..., Stimuli]) -> None:

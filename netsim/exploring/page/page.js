@@ -37,7 +37,7 @@ const refresh = newest(async (isOld) => {
 
 function inWords({ choice, tied, latency, margin, label, grid }) {
   if (choice < 0) return "no output fires";
-  const right = label === null ? "" : choice === label ? " ✓" : ` ✗ (label ${className(label)})`;
+  const right = label === null ? "" : choice === label ? (tied ? " ✗" : " ✓") : ` ✗ (label ${className(label)})`;
   const tie = tied ? ", tied" : margin === null ? ", alone" : `, ${rounded(margin)} ms before the next`;
   return `decides ${className(choice)}${right} at ${latency.toFixed(2)} ms${tie}${grid ? ` (grid of ${grid} ms)` : ""}`;
 }

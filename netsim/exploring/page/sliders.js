@@ -93,7 +93,7 @@ async function repeat() {
   const { choices, margins, label } = found, counts = new Map(), leads = margins.filter((each) => each !== null);
   for (const each of choices) counts.set(each, (counts.get(each) ?? 0) + 1);
   const sorted = [...counts].sort((a, b) => b[1] - a[1]).map(([each, times]) => `${className(each)} ${times}×`).join(", ");
-  const right = label === null || label < 0 ? "" : ` ${choices.filter((each) => each === label).length} of ${choices.length} are right.`;
+  const right = label === null || label < 0 ? "" : ` ${choices.filter((each, k) => each === label && margins[k] !== 0).length} of ${choices.length} are right.`;
   const mean = leads.reduce((sum, each) => sum + each, 0) / leads.length;
   const spread = Math.sqrt(leads.reduce((sum, each) => sum + (each - mean) ** 2, 0) / Math.max(leads.length - 1, 1));
   const lead = leads.length ? ` Lead over the next output: ${rounded(mean)} ms, SD ${rounded(spread)} ms.` : "";

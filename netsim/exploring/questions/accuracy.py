@@ -11,8 +11,8 @@ from netsim.exploring.view import View
 def accuracy(explorer: Explorer, view: View, against: View, count: int) -> dict[str, int]:
     """Return how many of the first test stimuli two views decide correctly, and how many decisions differ.
 
-    Drawings and switched pixels are not part of it.
+    Ties are errors. Drawings and switched pixels are not part of it.
     """
-    now, then = (explorer.decisions(each, count).choice for each in (view, against))
-    right, before = (int(explorer.right(choice).sum()) for choice in (now, then))
-    return {"count": len(now), "right": right, "against": before, "changed": int((now != then).sum())}
+    now, then = (explorer.decisions(each, count) for each in (view, against))
+    right, before = (int(explorer.right(decisions).sum()) for decisions in (now, then))
+    return {"count": len(now.choice), "right": right, "against": before, "changed": now.differing(then)}

@@ -24,11 +24,12 @@ def search(
     is None if there is no such decision. `rank` counts from 1.
     """
     quiet = {name: level for name, level in view.studies.items() if not disturbs_stimulus(name)}
-    choice, lead = explorer.decisions(replace(view, noise=0.0, seed=view.seed if quiet else 0, studies=quiet), MOST)
-    labels = explorer.stimuli.labels[: len(choice)]
-    among = np.ones(len(choice), bool) if label is None else labels == label
+    decisions = explorer.decisions(replace(view, noise=0.0, seed=view.seed if quiet else 0, studies=quiet), MOST)
+    lead = decisions.lead
+    labels = explorer.stimuli.labels[: len(lead)]
+    among = np.ones(len(lead), bool) if label is None else labels == label
     if which == "wrong":
-        indices = np.flatnonzero(among & (labels >= 0) & ~explorer.right(choice))
+        indices = np.flatnonzero(among & (labels >= 0) & ~explorer.right(decisions))
         after = int(np.searchsorted(indices, view.index, side="right"))
     else:
         indices = np.argsort(lead, kind="stable")
