@@ -116,7 +116,7 @@ def weighted_modules(dense: Any) -> list[Any]:
 def _centred(nn: Any) -> Any:
     """Return a module that subtracts the mean of each unit's weights."""
 
-    class Centred(nn.Module):  # type: ignore[misc]
+    class Centred(nn.Module):
         """Weights minus their mean."""
 
         def forward(self, weights: Any) -> Any:

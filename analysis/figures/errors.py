@@ -141,7 +141,9 @@ def _lines(errors: pd.DataFrame, classes: Sequence[str]) -> int:
 
 def _drawn_size(network: Network) -> tuple[float, float]:
     """Width and height of a stimulus's picture (pixels of its longer side)."""
-    height, width, _ = network.encoder.shape
+    height, width, channels = network.encoder.shape
+    if height == width == 1:  # channels side by side
+        width = channels
     return max(width, height / _LONGEST), max(height, width / _LONGEST)
 
 
@@ -160,7 +162,10 @@ def _cell(network: Network, lines: int, columns: int, inches: float) -> tuple[fl
 
 
 def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Network) -> list[np.ndarray]:
-    """Pictures of stimuli, from 1 for the earliest spike to 0 for silence, averaged over channels."""
+    """Pictures of stimuli, from 1 for the earliest spike to 0 for silence.
+
+    They are averaged over channels. Channels of a stimulus without space are side by side.
+    """
     if not presentations:
         return []
     require(spikes, ("presentation", "layer", "channel", "y", "x", "latency_ms"), "spike")
@@ -177,7 +182,7 @@ def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Networ
         index = tuple(stimulus[axis].to_numpy(dtype=np.int64) for axis in ("y", "x", "channel"))
         # the latest spikes must differ from silence
         picture[index] = 1 - 0.95 * stimulus["latency_ms"].to_numpy() / network.encoder.t_max
-        pictures.append(picture.mean(axis=2))
+        pictures.append(picture[0] if picture.shape[:2] == (1, 1) else picture.mean(axis=2))
     return pictures
 
 
@@ -192,7 +197,7 @@ def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Networ
     title="The most confident errors",
     caption=(
         "The confidence is the time from the first to the second output spike. A stimulus is drawn as it was"
-        " presented: the darker, the earlier. {count:,} presentations."
+        " presented: the darker, the earlier, on average over channels. {count:,} presentations."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

@@ -34,8 +34,8 @@ def gradient_table(
     """Compare the learner's gradients with central differences of the mean loss, for sampled weights.
 
     The event engine presents the stimuli at exact times in double precision, for any ``training.dt``. The learner can
-    differ from the difference where a spike appears or vanishes within the step, and where its step is not a gradient,
-    for example with ``derivative = "linear"``.
+    differ from the difference where a spike appears or vanishes within the step, and where its step is not a gradient:
+    with ``derivative = "linear"``, and with ``edges = "return"``, which also moves weights of silent neurons.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     """Draw gradients over finite differences, relative to the largest difference of each layer.
 
     On the line, the learner follows the gradient. The legend shows correlation and ratio of gradient to difference
-    (slope through 0).
+    (slope through 0). Weights of a layer without any difference have no effect on the loss.
 
     Parameters
     ----------
@@ -171,7 +171,8 @@ def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
             with np.errstate(invalid="ignore", divide="ignore"):
                 alike = np.corrcoef(gradient, difference)[0, 1]
                 ratio = (gradient * difference).sum() / np.square(difference).sum()
-            text = f"{in_legend(layer)}: {alike:.3f}, ×{ratio:.2f}"
+            figures = f"{alike:.3f}, ×{ratio:.2f}" if difference.any() else "no effect"
+            text = f"{in_legend(layer)}: {figures}"
             look: dict[str, Any] = {"color": colour, "markersize": 3, "markeredgewidth": 0, "alpha": 0.7}
             axes.plot(difference / largest, gradient / largest, marker, **look, linestyle="", label=text)
             most = max(most, float(np.abs(gradient).max() / largest))

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from netsim.specification import Network
 
 _MOST_COLOURS = 8  # largest number of neurons with a colour each
-_HALF_TICK = 0.8  # rows; marks overlap their neighbours, so that they stay visible
+_HALF_TICK = 0.8  # rows; many rows overlap their neighbours, so that marks stay visible
+_HALF_OF_FEW = 0.42  # rows
+_FEW = 80  # presentations
 _RASTERISE = 3000  # spikes above which SVG and PDF embed a bitmap
 
 
@@ -85,6 +87,7 @@ def group_raster(
     start, end = network.firing_window(name)
     first, last = (spikes["latency_ms"].min(), spikes["latency_ms"].max()) if len(spikes) else (start, end)
     margin = 0.04 * (last - first) or 1.0
+    half = _HALF_OF_FEW if len(presentations) <= _FEW else _HALF_TICK
     with drawing(ax, COLUMN_WIDTH, 3.4, palette) as axes:
         groups = _output_groups(spikes) if name == network.output.name and not neurons else _by_neuron(spikes, name)
         for text, colour, group in groups:
@@ -95,7 +98,7 @@ def group_raster(
                 "zorder": 2,
             }
             times, row = group["latency_ms"], group["row"]
-            axes.vlines(times, row - _HALF_TICK, row + _HALF_TICK, label=text, **look)
+            axes.vlines(times, row - half, row + half, label=text, **look)
         _mark_labels(axes, presentations, classes)
         axes.set_xlim(max(start, first) - margin, min(end, last) + margin)
         axes.set_ylim(len(presentations) - 0.5, -0.5)

@@ -431,9 +431,8 @@ class _Opened:
             else:
                 initial = weights_before_learning(chosen.model, self.seed)
                 if initial is None:
-                    raise SpecificationError(
-                        f"--against {name}", f"{chosen.name} was not trained from weights drawn here; use STUDY=LEVEL"
-                    )
+                    drawn = f"{chosen.name} was not trained from weights drawn here"
+                    raise SpecificationError(f"--against {name}", f"{drawn}; give the run or preset that it began with")
                 changed.model = replace(chosen.model, weights=initial)
             return changed
         other = self.subject(name)

@@ -75,6 +75,11 @@ def draw_pictures(
             continue
         step(name)
         pictures.append(_picture(name, source, folder, index, limit))
+    drawn = {picture.kind for picture in pictures if not picture.reason}
+    for name in set(figures) - drawn:  # of an earlier report
+        for suffix in ("png", "svg"):
+            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+            (folder / f"{name}-column.{suffix}").unlink(missing_ok=True)
     return pictures
 
 

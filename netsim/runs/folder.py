@@ -167,7 +167,7 @@ class RunFolder:
         """Read `weights` and their epoch, see `read_weights_of_epoch`. `netsim.files.read_arrays` explains `digest`."""
         self.check_synapses(network)
         if not self.best.exists():
-            raise RunError(f"{self.path}: has no best.npz, so no epoch was finished; continue with --resume")
+            raise RunError(f"{self.path}: has no best.npz, the weights of its best epoch; continue with --resume")
         return read_weights_of_epoch(network, self.best, digest)
 
     def check_synapses(self, network: Network) -> None:

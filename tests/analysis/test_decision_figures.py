@@ -27,6 +27,7 @@ from netsim.analysis import (
 )
 from netsim.engines import Latencies
 from netsim.errors import DataError
+from netsim.models.presets import load_preset
 from netsim.seams import figures
 from netsim.specification import Dense, LatencyEncoder, Layer, Network
 
@@ -187,6 +188,18 @@ def test_captions_of_flat_stimuli_lie_between_the_pictures(shape: tuple[int, int
     for first, second in itertools.combinations(captions, 2):
         assert not first.overlaps(second)
     assert all(1 / 5 < box.width / box.height < 5 for box in boxes)  # wide enough and high enough to be seen
+
+
+def test_stimuli_without_space_show_their_channels(frame: pd.DataFrame) -> None:
+    point = load_preset("yin-yang")
+    silent = {name: np.full((len(frame), *shape), np.inf) for name, shape in point.shapes.items()}
+    times = np.random.default_rng(0).uniform(0, point.encoder.t_max, (len(frame), 1, 1, point.encoder.shape[2]))
+    numbers = frame["presentation"].to_list()
+    axes = error_gallery(frame, spike_table(point, silent | {"stimulus": times}, indices=numbers), point)
+    wrong = confident_errors(frame, len(frame))["presentation"]
+    for image, presentation in zip(axes.images, wrong, strict=True):
+        expected = 1 - 0.95 * times[numbers.index(presentation), 0] / point.encoder.t_max
+        np.testing.assert_allclose(np.asarray(image.get_array()), expected)
 
 
 def test_no_errors_are_said_to_be_none(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:

@@ -89,5 +89,8 @@ def test_the_figure_shows_each_layer_relative_to_its_largest_difference() -> Non
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["a: 1.000, ×2.00", "b: 1.000, ×1.00"]
+    legend = gradient_figure(frame.assign(difference=[*difference[:3], 0, 0, 0])).get_legend()
+    assert legend is not None
+    assert legend.get_texts()[1].get_text() == "b: no effect"
     with pytest.raises(DataError, match="lacks the column gradient"):
         gradient_figure(frame.drop(columns="gradient"))

@@ -51,6 +51,15 @@ def test_output_spikes_are_told_apart(network: Network, frame: pd.DataFrame) -> 
     np.testing.assert_array_equal(axes.get_yticks(), [0.5, 2.0, 3.5])
 
 
+def test_marks_of_few_presentations_stay_in_their_rows(network: Network, frame: pd.DataFrame) -> None:
+    ends = [
+        segment[:, 1]
+        for lines in group_raster(frame, network).collections
+        for segment in lines.get_segments()  # type: ignore[attr-defined]
+    ]
+    assert all(np.ptp(rows) < 1 for rows in ends)
+
+
 def test_classes_name_the_labels(network: Network, frame: pd.DataFrame) -> None:
     axes = group_raster(frame, network, classes=["cat", "dog", "cow"])
     assert [text.get_text() for text in axes.get_yticklabels()] == ["cat", "dog", "cow"]

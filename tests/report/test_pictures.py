@@ -50,6 +50,16 @@ def test_every_figure_has_its_place() -> None:
     assert sorted(shown) == sorted(name for name in figures if figures.is_own(name) and name not in slow)
 
 
+def test_figures_of_an_earlier_report_are_removed(silent_source: Source, tmp_path: Path) -> None:
+    for name in ("learning.png", "learning.svg", "learning-column.svg", "notes.png"):
+        (tmp_path / name).write_text("of another model", encoding="utf-8")
+    pictures = draw_pictures(silent_source, tmp_path, limit=1)
+    drawn = {picture.kind for picture in pictures if picture.uri}
+    assert drawn
+    assert {path.name.partition(".")[0].removesuffix("-column") for path in tmp_path.iterdir()} == drawn | {"notes"}
+    assert [path.name for path in tmp_path.iterdir() if path.read_bytes().startswith(b"of another")] == ["notes.png"]
+
+
 def test_what_cannot_be_drawn_says_why(silent_source: Source) -> None:
     Path("metrics.csv").write_text(
         "epoch,training_strict_accuracy,validation_strict_accuracy\n1,good,bad\n", encoding="utf-8"
