@@ -43,6 +43,8 @@ def main(
 
     The interval covers the draw of paired stimuli, but not the effect of another seed.
     """
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
     print("row,seed,best_epoch,dense_validation,dense_test,spiking_test,price,half_width_95")
     for row in rows:
         model = netsim.load_model(row)

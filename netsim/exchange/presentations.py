@@ -258,7 +258,7 @@ def spikes_in_trials(
         raise DataError(f"{path}: has NaN or negative times; time starts at 0 with the recording")
     order = np.argsort(starts, kind="stable")
     begin, end = starts[order], stops[order]
-    overlap = end[:-1] - begin[1:] > 2 * per_ms * rounding(end[:-1] / per_ms)
+    overlap = end[:-1] - begin[1:] > 4 * per_ms * rounding(end[:-1] / per_ms)
     if not (end >= begin).all() or overlap.any():
         raise DataError(f"{path}: has presentations that overlap or stop before they start; correct their times")
     slack = per_ms * rounding(times / per_ms)

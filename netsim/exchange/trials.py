@@ -200,7 +200,7 @@ def _labels(labels: Any, count: int, name: str) -> np.ndarray | None:
 def _trains(recording: Any) -> list[np.ndarray]:
     """Return the spike times of each unit. Refuse the times of a single unit, which would count as units."""
     trains = list(recording) if isinstance(recording, Iterable) else [0.0]
-    if any(np.ndim(train) == 0 for train in trains):
+    if not all(isinstance(train, list | tuple) or np.ndim(train) for train in trains):
         raise DataError("recording: must have an array of times for each unit; put the times of one unit in a list")
     return [_times(train, "recording") for train in trains]
 
@@ -216,12 +216,13 @@ def _times(given: Any, name: str) -> np.ndarray:
             raise DataError(f"{name}: must be times ({error})") from error
     check_unitless(given, f"{name}:")
     check_unmasked(given, f"{name}:", "leave masked times out")
-    if (kind := np.asarray(given).dtype).kind in "bmM":
-        raise DataError(f"{name}: must be times in ms as numbers, not {kind}")
     try:
-        times = np.asarray(given, dtype=float).ravel()
+        array = np.asarray(given)
+        times = array.astype(float).ravel()
     except (TypeError, ValueError) as error:
         raise DataError(f"{name}: must be times in ms ({error})") from error
+    if array.dtype.kind in "bmM":
+        raise DataError(f"{name}: must be times in ms as numbers, not {array.dtype}")
     if not np.isfinite(times).all():
         raise DataError(f"{name}: has times that are missing or infinite; leave them out")
     return times

@@ -63,7 +63,7 @@ def draw_pictures(
 
     Figures as wide as a page are also saved as ``NAME-column``. `index` is the stimulus of figures of one presentation,
     and `limit` the largest number of presentations in others. `step` is called with the name of each figure before it
-    is drawn.
+    is drawn. Figures of an earlier report in `folder` are removed.
     """
     if not 0 <= index < len(source.stimuli):
         raise DataError(f"stimulus {index}: does not exist; there are 0 to {len(source.stimuli) - 1}")

@@ -122,6 +122,7 @@ def test_neo_is_cut_like_arrays() -> None:
         ({"labels": [1.0, np.nan, 0.0]}, "recording: has events whose label is missing"),
         ({"labels": ["left", None, "left"]}, "recording: has events whose label is missing"),
         ({"recording": np.array([3.0, 105.0])}, "recording: must have an array of times for each unit"),
+        ({"recording": [[1.0, [2.0, 3.0]]]}, "recording: must be times in ms"),
         ({"recording": 5}, "recording: must have an array of times for each unit"),
         ({"window": ("0", "50")}, r"window: must be two times in ms, .*, not \('0', '50'\)"),
         ({"window": (0.0, 50.0, 100.0)}, "window: must be two times in ms"),
