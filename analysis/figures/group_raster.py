@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from netsim.specification import Network
 
 _MOST_COLOURS = 8  # largest number of neurons with a colour each
-_HALF_TICK = 0.8  # rows; many rows overlap their neighbours, so that marks stay visible
+_FEW = 80  # presentations whose marks are long enough within their rows
 _HALF_OF_FEW = 0.42  # rows
-_FEW = 80  # presentations
+_HALF_TICK = 0.8  # rows, of more presentations; marks overlap their neighbours, so that they stay visible
 _RASTERISE = 3000  # spikes above which SVG and PDF embed a bitmap
 
 

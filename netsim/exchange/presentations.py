@@ -181,7 +181,7 @@ def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) 
 
 
 def warn_left_out(name: str, count: int, counted: Mapping[str, int]) -> None:
-    """Warn how many of `count` spikes something is true of, by what it is."""
+    """Warn of spikes. `counted` has how many of `count` there are of each kind, by words about them."""
     parts = [f"{number:,} of {count:,} spikes {what}" for what, number in counted.items() if number]
     if parts:
         warn_user(f"{name}: {'; '.join(parts)}", DataWarning)
@@ -249,10 +249,10 @@ def spikes_in_trials(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut a recording into its presentations.
 
-    Times, starts and stops count from the start of the recording, in units of 1/`per_ms` ms. A spike at the start
-    belongs to the presentation, and a spike at the stop does not, with all times equal but for `rounding`. The result
-    is: indices of the spikes in presentations, their presentations, and their latencies (ms), rounded to 1 ps so that
-    times on a grid are restored exactly.
+    Times, starts and stops count from the start of the recording, in units of 1/`per_ms` ms. Times that
+    differ by less than `rounding` are equal. A spike at the start belongs to the presentation, and a spike at the stop
+    does not. The result is: indices of the spikes in presentations, their presentations, and their latencies (ms),
+    rounded to 1 ps so that times on a grid are restored exactly.
     """
     if not (times >= 0).all() or not (starts >= 0).all():  # NaN fails as well
         raise DataError(f"{path}: has NaN or negative times; time starts at 0 with the recording")

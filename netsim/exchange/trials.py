@@ -50,9 +50,9 @@ def cut_trials(
     """Cut recorded spike trains into trials, and return the first spike of each unit in each trial.
 
     A trial is the time from `window[0]` to `window[1]` after an event. Latencies count from the begin of this window. A
-    spike at the begin counts and one at the end does not, with times compared but for rounding. A unit without a spike
-    is silent. Trials may overlap. A `netsim.errors.DataWarning` tells if they share most
-    of their spikes, or if no unit fires in any.
+    spike at the begin belongs to the trial, and a spike at the end does not. Rounding errors of times do not matter. A
+    unit without a spike is silent. Trials may overlap. A `netsim.errors.DataWarning` tells if they share most of their
+    spikes, or if no unit fires in any.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from netsim.engines import Batch, Engine, Recorded, make_engine
 from netsim.errors import DataError, NetsimError, SpecificationError
 from netsim.exploring.asking import Reply, answer, number
 from netsim.exploring.view import Changed, View, sample_of
-from netsim.measuring.metrics import decide
+from netsim.measuring.metrics import Decisions, decide
 from netsim.runs.model import Model, Subject, open_model
 from netsim.specification import Network
 from netsim.spikes import Spikes
@@ -56,20 +56,11 @@ class Shown(NamedTuple):
         return float(self.spikes[neuron.layer].ravel()[neuron.neuron])
 
 
-class Decisions(NamedTuple):
-    """Decisions about several test stimuli, and their leads (ms) over the next output. Tied decisions have no lead."""
+class Decided(NamedTuple):
+    """Decisions about several test stimuli, and their leads (ms) over the next output."""
 
-    choice: np.ndarray
+    decisions: Decisions
     lead: np.ndarray
-
-    @property
-    def tied(self) -> np.ndarray:
-        """Whether the first two outputs fire at the same time."""
-        return np.asarray(self.lead == 0)
-
-    def differing(self, other: Decisions) -> int:
-        """Return how many decisions differ. A tie differs from a decision."""
-        return int(((self.choice != other.choice) | (self.tied != other.tied)).sum())
 
 
 class Recent:
@@ -198,23 +189,22 @@ class Explorer:
         make = partial(make_engine, view.engine, network, grid, record=self._outputs)
         return self._engines.get((view.engine, view.regime, grid), make)
 
-    def decisions(self, view: View, count: int) -> Decisions:
+    def decisions(self, view: View, count: int) -> Decided:
         """Return decisions about the first test stimuli with the changes of a view, without a drawing."""
         view, count = replace(view, index=0, drawing="", switched=()), min(count, len(self.stimuli), MOST)
         return self._decisions.get((view.to_text(), count), lambda: self._decide(view, count))
 
     def right(self, decisions: Decisions) -> np.ndarray:
         """Return whether decisions about the first test stimuli are right. Ties and stimuli without a label are not."""
-        labels = self.stimuli.labels[: len(decisions.choice)]
-        return np.asarray((decisions.choice == labels) & (labels >= 0) & ~decisions.tied)
+        return decisions.strictly_correct(self.stimuli.labels[: len(decisions.choice)])
 
-    def _decide(self, view: View, count: int) -> Decisions:
+    def _decide(self, view: View, count: int) -> Decided:
         outputs = self.present_outputs(view, view.change_stimuli(self.stimuli.pick(np.arange(count))))
         ordered = np.sort(outputs, axis=1)
         second = ordered[:, 1] if outputs.shape[1] > 1 else np.full(len(ordered), np.inf)
         lead = np.full(len(ordered), np.inf)
         np.subtract(second, ordered[:, 0], out=lead, where=np.isfinite(ordered[:, 0]))
-        return Decisions(decide(outputs).choice, lead)
+        return Decided(decide(outputs), lead)
 
     def neuron(self, layer: str, neuron: int) -> Recorded:
         """Return a neuron. Raise an error if it does not exist."""

@@ -175,7 +175,7 @@ def _compare(first: Engine, second: Engine, presented: Presented) -> _Same:
         Counter({name: int((each == 0).sum()) for name, each in steps.items()}),
         Counter({name: each.size for name, each in steps.items()}),
         max(float(each.max()) for each in steps.values()),
-        int(((here.choice == there.choice) & (here.tied == there.tied)).sum()),
+        int(here.same(there).sum()),
     )
 
 

@@ -1,7 +1,7 @@
 """Decisions and rates, computed from latencies. The first output spike decides."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -47,6 +47,10 @@ class Decisions(NamedTuple):
     def strictly_correct(self, labels: np.ndarray) -> np.ndarray:
         """Compare the choices with labels. Ties and silence are errors."""
         return self.correct(labels) & ~self.tied
+
+    def same(self, other: Self) -> np.ndarray:
+        """Compare with other decisions about the same presentations. A tie differs from a decision without one."""
+        return (self.choice == other.choice) & (self.tied == other.tied)
 
 
 def decide(outputs: np.ndarray) -> Decisions:

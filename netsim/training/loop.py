@@ -80,8 +80,8 @@ def training_conversation(
     learner : Learner, optional
         The default is the learner of the network's settings.
     constraints : sequence of Constraint, optional
-        More constraints on the weights. They are enforced after every step, in this order, after those of the network
-        (`netsim.learning.constraints.constraints_of`).
+        Further constraints on the weights. After every step, those of the network are enforced first
+        (`netsim.learning.constraints.constraints_of`), then these in this order.
     targets : Targets, optional
         Targets of the output neurons, for the learner of the settings. A `learner` has its own targets.
     by_equation : bool

@@ -179,7 +179,7 @@ def open_training(
     on_progress : callable
         Called with (text, done, total) while recordings are converted.
     learner, optimizer, constraints, targets : Learner, Optimizer, sequence of Constraint, Targets, optional
-        Replacements for parts of the network's settings. Constraints are added to those of the network.
+        Replacements for parts of the network's settings. Constraints are added to those of the network instead.
     engine : Engine, optional
         Replacement for the engine of the settings, for example a `netsim.brian2_engine`. Its network must have the same
         shapes.

@@ -13,6 +13,6 @@ def accuracy(explorer: Explorer, view: View, against: View, count: int) -> dict[
 
     Ties are errors. Drawings and switched pixels are not part of it.
     """
-    now, then = (explorer.decisions(each, count) for each in (view, against))
+    now, then = (explorer.decisions(each, count).decisions for each in (view, against))
     right, before = (int(explorer.right(decisions).sum()) for decisions in (now, then))
-    return {"count": len(now.choice), "right": right, "against": before, "changed": now.differing(then)}
+    return {"count": len(now.choice), "right": right, "against": before, "changed": int((~now.same(then)).sum())}

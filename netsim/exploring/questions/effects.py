@@ -78,12 +78,12 @@ def effects(
 
 def _accuracy(explorer: Explorer, view: View, layer: str, numbers: np.ndarray, count: int) -> dict[str, Any]:
     """Return right and changed decisions of the first test stimuli, with all maps and without each."""
-    before, lost = explorer.decisions(view, count), view.maps.get(layer, ())
+    before, lost = explorer.decisions(view, count).decisions, view.maps.get(layer, ())
     right, changed = [], []
     for number in numbers.tolist():
         without = replace(view, maps={**view.maps, layer: (*lost, number)})
-        after = explorer.decisions(without, count)
+        after = explorer.decisions(without, count).decisions
         right.append(int(explorer.right(after).sum()))
-        changed.append(after.differing(before))
+        changed.append(int((~after.same(before)).sum()))
     right_before = int(explorer.right(before).sum())
     return {"count": len(before.choice), "before": right_before, "right": right, "changed": changed}

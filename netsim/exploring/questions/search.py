@@ -24,8 +24,8 @@ def search(
     is None if there is no such decision. `rank` counts from 1.
     """
     quiet = {name: level for name, level in view.studies.items() if not disturbs_stimulus(name)}
-    decisions = explorer.decisions(replace(view, noise=0.0, seed=view.seed if quiet else 0, studies=quiet), MOST)
-    lead = decisions.lead
+    still = replace(view, noise=0.0, seed=view.seed if quiet else 0, studies=quiet)
+    decisions, lead = explorer.decisions(still, MOST)
     labels = explorer.stimuli.labels[: len(lead)]
     among = np.ones(len(lead), bool) if label is None else labels == label
     if which == "wrong":
