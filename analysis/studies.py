@@ -249,7 +249,8 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         wrong_latency_ms          float64      mean decision latency of wrong decisions (ms)
         accuracy_change           float64      strict accuracy minus that of the undisturbed network
         same_decisions            float64      fraction with the decision of the undisturbed network; for
-                                               ``time-step``, of the network with exact times
+                                               ``time-step``, of the network with exact times;
+                                               a tie differs from a decision without one
         latency_difference_ms     float64      mean absolute difference of the decision latency from the
                                                undisturbed network (ms), if both decide
         ========================  ===========  =============================================================

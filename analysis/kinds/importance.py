@@ -147,7 +147,7 @@ def ablation_importance(
         accuracy_loss      float64  strict accuracy of the intact network minus accuracy without the unit
         low, high          float64  bounds of its 95 % confidence interval
         p                  float64  McNemar's exact test
-        same_decisions     float64  fraction of presentations with the same decision
+        same_decisions     float64  fraction of presentations with the same decision; a tie is another
         latency_change_ms  float64  mean change of the decision latency (ms), if both decide
         loss_per_spike     float64  ``accuracy_loss`` divided by ``spikes``; missing without spikes
         =================  =======  ==================================================================
@@ -226,7 +226,7 @@ def _lost(fired: np.ndarray, before: Decisions, after: Decisions, labels: np.nda
         "low": low,
         "high": high,
         "p": stats.binomtest(lost, lost + won).pvalue if lost + won else 1.0,
-        "same_decisions": float((after.choice == before.choice).mean()),
+        "same_decisions": float(after.same(before).mean()),
         "latency_change_ms": float((after.latency - before.latency)[both].mean()) if both.any() else np.nan,
         "loss_per_spike": loss / spikes if spikes else np.nan,
     }

@@ -125,7 +125,7 @@ class StudyRunner:
             "right_latency_ms": _mean_latency(made.latency[right]),
             "wrong_latency_ms": _mean_latency(made.latency[~right]),
             "accuracy_change": float(right.mean() - expected.strictly_correct(self.stimuli.labels).mean()),
-            "same_decisions": float((made.choice == expected.choice).mean()),
+            "same_decisions": float(made.same(expected).mean()),
             "latency_difference_ms": float(difference.mean()) if both.any() else None,
         }
 

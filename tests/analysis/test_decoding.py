@@ -91,7 +91,7 @@ def test_importance_is_what_a_lesion_does() -> None:
         after = decide(engine.present(Batch(shown, model.weights, silenced))["output"])
         right = before.strictly_correct(stimuli.labels).mean() - after.strictly_correct(stimuli.labels).mean()
         assert row["accuracy_loss"] == pytest.approx(right)
-        assert row["same_decisions"] == (after.choice == before.choice).mean()
+        assert row["same_decisions"] == after.same(before).mean()
         assert row["latency_change_ms"] == pytest.approx((after.latency - before.latency).mean())
         assert row["low"] <= row["accuracy_loss"] <= row["high"]
     with pytest.raises(SpecificationError, match="nosuch"):

@@ -76,20 +76,21 @@ def test_the_first_row_is_the_evaluation(
 def test_a_row_compares_all_decisions_and_the_latencies_where_both_decide(
     network: Network, weights: Weights, stimuli: Stimuli
 ) -> None:
-    """Earlier and later decisions do not cancel; one that is lost or new is another decision."""
+    """Earlier and later decisions do not cancel; one that is lost, new or tied is another decision."""
     silent = [np.inf] * 3
-    before = np.array([[10.0, 20.0, 30.0], [20.0, 10.0, 30.0], [10.0, 20.0, 30.0], silent, silent])
-    after = np.array([[12.0, 20.0, 30.0], [20.0, 7.0, 30.0], silent, [5.0, np.inf, np.inf], silent])
+    before = np.array([[10.0, 20.0, 30.0], [20.0, 10.0, 30.0], [10.0, 20.0, 30.0], silent, silent, [10.0, 20.0, 30.0]])
+    after = np.array([[12.0, 20.0, 30.0], [20.0, 7.0, 30.0], silent, [5.0, np.inf, np.inf], silent, [10.0, 10.0, 30.0]])
     plan, model = make_plan(network, "weight-noise", levels=[0.5]), Model(network, weights)
-    labels = stimuli.first(5).labels
-    runner = StudyRunner(plan, model, stimuli.first(5), lambda dt: EventEngine(network, dt=dt))
+    labels = stimuli.first(6).labels
+    runner = StudyRunner(plan, model, stimuli.first(6), lambda dt: EventEngine(network, dt=dt))
     row = runner.row(after, before, "disturbed", 0.5, "hidden", 3)
-    assert row["latency_difference_ms"] == pytest.approx((2 + 3) / 2)
-    assert row["same_decisions"] == pytest.approx(3 / 5)
+    assert row["latency_difference_ms"] == pytest.approx((2 + 3 + 0) / 3)
+    assert row["same_decisions"] == pytest.approx(3 / 6)
     right = [(outputs.argmin(axis=1) == labels) & np.isfinite(outputs).any(axis=1) for outputs in (after, before)]
+    right[0][5] = False
     assert row["accuracy_change"] == pytest.approx(right[0].mean() - right[1].mean())
-    assert row["mean_decision_latency_ms"] == pytest.approx((12 + 7 + 5) / 3)
-    assert row["silent_rate"] == pytest.approx(2 / 5)
+    assert row["mean_decision_latency_ms"] == pytest.approx((12 + 7 + 5 + 10) / 4)
+    assert row["silent_rate"] == pytest.approx(2 / 6)
     assert (row["condition"], row["layer"], row["level"], row["seed"]) == ("disturbed", "hidden", 0.5, 3)
 
 
