@@ -69,6 +69,16 @@ def test_arrays_are_cut() -> None:
     assert table["end_ms"].max() == 50.0
 
 
+@pytest.mark.parametrize("name", ["trials.csv", "trials.csv.gz", "trials.parquet"])
+def test_silent_trials_and_words_come_back_from_a_file(name: str, tmp_path: Path) -> None:
+    """A trial in which no unit fires is a row with the latency inf, and labels are their words."""
+    trials = netsim.cut_trials(TRAINS[::-1], EVENTS, window=(0.0, 50.0), labels=["left", "right", "left"])
+    netsim.export(trials, tmp_path / name)
+    back = netsim.read_spikes(tmp_path / name)
+    assert back["units"].tolist() == [row[::-1] for row in FIRST]
+    assert [back.classes[label] for label in back.labels] == ["left", "right", "left"]  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("hours", [0, 1, 40])
 def test_rounding_decides_no_spike_at_the_borders_of_a_trial(hours: int) -> None:
     """On a grid of 0.1 ms, in seconds as in files, the begin belongs to a trial and the end does not."""

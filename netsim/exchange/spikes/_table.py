@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from netsim.exchange import presentations
-from netsim.exchange.spikes._rows import Rows, check_columns, check_one_label
+from netsim.exchange.spikes._rows import AXES, Rows, check_columns, check_one_label
 from netsim.exchange.trains import chosen_layers, to_json
 from netsim.files import open_regular
 
@@ -35,7 +36,9 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
 
     table = spikes.table()
     table["layer"] = table["layer"].cat.set_categories(list(chosen_layers(spikes, layers)))
-    table = table[table["layer"].notna()]
+    table = _with_silent(table[table["layer"].notna()], spikes)
+    if record is None and spikes.labels is not None and spikes.classes:
+        table["label"] = table["label"].map(dict(enumerate(spikes.classes)))
     if record is None or path.suffix == ".parquet":
         write_table(table, path, None if record is None else {"netsim": to_json(record)})
         provenance(path).unlink(missing_ok=True)  # of the file that this one replaces
@@ -48,6 +51,29 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
         return files
 
     write_together(path.parent, both)
+
+
+def _with_silent(table: pd.DataFrame, spikes: Spikes) -> pd.DataFrame:
+    """Add a row with the latency ``inf`` for each presentation without a spike, so that a reader can count them."""
+    import pandas as pd
+
+    silent = ~np.isin(spikes.indices, table["presentation"])
+    if not silent.any():
+        return table
+    first = table["layer"].cat.categories[0]
+    shape = spikes.shapes[first]
+    rows = pd.DataFrame(
+        {
+            "presentation": spikes.indices[silent],
+            "label": None if spikes.labels is None else spikes.labels[silent],
+            "layer": first,
+            **{axis: size - 1 for axis, size in zip(AXES[-len(shape) :], shape, strict=True)},
+            "neuron": math.prod(shape) - 1,
+            "latency_ms": np.inf,
+        }
+    )
+    joined = pd.concat([table, rows.reindex(columns=table.columns).astype(table.dtypes)])
+    return joined.sort_values("presentation", kind="stable", ignore_index=True)
 
 
 def provenance(path: Path) -> Path:
