@@ -57,8 +57,12 @@ def place_runs(plan: Plan, folder: Path | None) -> dict[str, PlannedRun]:
     """
     taken, begun = [] if folder is None else _run_names(folder), {}
     for run in [] if folder is None else [open_run(folder / name) for name in taken]:
-        record = run.record()
-        begun[run.network(), record["seed"], record.get("limit")] = run.path.name
+        try:
+            record = run.record()
+            begun[run.network(), record["seed"], record.get("limit")] = run.path.name
+        except NetsimError as error:
+            anew = f"if {run.path} is moved away, --resume trains this run anew"
+            raise RunError(f"{error} ({anew})") from error
     numbers = (f"{number:04d}" for number in range(1, len(taken) + len(plan.runs) + 1))
     free = (name for name in numbers if name not in taken)
     return {begun.get((run.network, run.seed, plan.limit)) or next(free): run for run in plan.runs}

@@ -69,11 +69,17 @@ def test_a_run_on_other_stimuli_is_another_run(tmp_path: Path) -> None:
     assert list(place_runs(plan, tmp_path)) == ["0002"]
 
 
-def test_a_damaged_run_is_named(tmp_path: Path) -> None:
-    plan = _plan([0.1], [0])
-    _begin(tmp_path / "0001", plan.runs[0]).record_file.write_text("{")
-    with pytest.raises(RunError, match=r"0001/run.json: is not JSON"):
+@pytest.mark.parametrize(("damaged", "problem"), [("run.json", "is not JSON"), ("network.toml", "is not TOML")])
+def test_a_damaged_run_is_named(damaged: str, problem: str, tmp_path: Path) -> None:
+    """Once the run is moved away, the rest of the sweep continues."""
+    plan = _plan([0.1, 0.2], [0])
+    folder = _begin(tmp_path / "0001", plan.runs[0]).path
+    _begin(tmp_path / "0002", plan.runs[1])
+    (folder / damaged).write_text("{")
+    with pytest.raises(RunError, match=rf"0001/{damaged}: {problem}.* \(if .*/0001 is moved away, --resume"):
         place_runs(plan, tmp_path)
+    folder.rename(tmp_path.with_name(f"{tmp_path.name}-away"))
+    assert list(place_runs(plan, tmp_path)) == ["0001", "0002"]
 
 
 def test_a_run_is_finished_with_its_last_epoch(tmp_path: Path) -> None:
