@@ -68,7 +68,7 @@ def package(tmp_path: Path) -> Path:
 
 FORKING = """
 import json, os, sys, traceback
-import numba, numpy, platformdirs, scipy.linalg.cython_blas, threadpoolctl
+import numba, numpy, platformdirs, threadpoolctl
 
 for line in sys.stdin:
     program, environment = json.loads(line)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import os
-import subprocess
-import sys
 import threading
 import time
-from typing import Any
 
 import numpy as np
 import pytest
@@ -46,36 +42,6 @@ def test_long_arrays_are_covered_once(count: int, size: int) -> None:
     parts = over_elements(count, lambda part: part, size)
     assert [index for part in parts for index in range(count)[part]] == list(range(count))
     assert max((part.stop - part.start for part in parts), default=0) * size <= max(10**6, size)
-
-
-PRODUCTS = """
-import numpy as np
-from threadpoolctl import threadpool_info
-from netsim.errors import NetsimError
-from netsim.numerics.threads import over_presentations
-from netsim.numerics.field_products import multiply_fields
-
-def work(part):
-    multiply_fields(np.ones((1, 1, 1, 4)), np.ones((4, 2)), 1, 1, 0, np.empty((1, 1, 1, 2)))
-    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-
-print(over_presentations(1, work))
-"""
-
-
-def _printed(program: str) -> Any:
-    """What a program prints where products have two threads of their own, as a Python value."""
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
-    completed = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True
-    )
-    return ast.literal_eval(completed.stdout)
-
-
-def test_a_part_has_one_thread_for_its_products() -> None:
-    """Those of numpy, and those of compiled code, which may come from another library that is loaded late."""
-    (numbers,) = _printed(PRODUCTS)
-    assert set(numbers) == {1}
 
 
 def test_results_come_in_the_order_of_the_presentations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,82 +129,3 @@ def test_what_is_no_number_of_threads_is_refused(given: str, monkeypatch: pytest
     monkeypatch.setenv("NETSIM_THREADS", given)
     with pytest.raises(NetsimError, match="NETSIM_THREADS: must be a number of threads from 1 to 1024"):
         threads()
-
-
-OVERLAPPING = """
-import threading
-from netsim.numerics.threads import _controller, over_presentations
-
-def numbers():
-    return [library["num_threads"] for library in _controller().info() if library["user_api"] == "blas"]
-
-first_works, second_works, first_ended = threading.Event(), threading.Event(), threading.Event()
-
-def first(part):
-    first_works.set()
-    assert second_works.wait(60)
-
-def second(part):
-    second_works.set()
-    assert first_ended.wait(60)
-    return numbers()
-
-def begin(work):
-    thread = threading.Thread(target=lambda: found.extend(over_presentations(1, work)))
-    thread.start()
-    return thread
-
-found = [numbers()]
-one = begin(first)
-assert first_works.wait(60)
-other = begin(second)
-one.join(60)
-first_ended.set()
-other.join(60)
-over_presentations(1, lambda part: None)
-print([*found, numbers()])
-"""
-
-
-FORKED = """
-import os, threading, warnings
-from netsim.numerics.threads import _controller, over_presentations
-
-warnings.simplefilter("ignore")
-
-def numbers():
-    return [library["num_threads"] for library in _controller().info() if library["user_api"] == "blas"]
-
-begun, ended = threading.Event(), threading.Event()
-
-def wait(part):
-    begun.set()
-    assert ended.wait(60)
-
-thread = threading.Thread(target=over_presentations, args=[1, wait])
-thread.start()
-assert begun.wait(60)
-child = os.fork()
-if not child:
-    (during,) = over_presentations(1, lambda part: numbers())
-    print([during, numbers()], flush=True)
-    os._exit(0)
-os.waitpid(child, 0)
-ended.set()
-thread.join()
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-def test_a_forked_process_gives_the_threads_of_products_back_that_another_thread_had_taken() -> None:
-    limited, after = _printed(FORKED)
-    assert set(limited) == {1}
-    assert set(after) == {2}
-
-
-def test_the_threads_of_products_are_given_back_whoever_ends_first() -> None:
-    """Two threads of a user overlap: the second began while the first had taken the library's own threads."""
-    before, none, limited, after = _printed(OVERLAPPING)
-    assert set(before) == set(after) == {2}
-    assert none is None
-    assert set(limited) == {1}

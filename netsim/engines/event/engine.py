@@ -181,7 +181,7 @@ class EventEngine:
             for members, run in zip(self._members, runs, strict=True):
                 counted |= self._fire(members, run, outcome, counted, late, silenced)
 
-        over_presentations(count, present_part, products=False)
+        over_presentations(count, present_part)
         return latencies
 
     def _prepared(self, batch: Batch) -> tuple[dict[str, np.ndarray], list[Run]]:

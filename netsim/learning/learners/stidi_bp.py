@@ -114,8 +114,6 @@ class STiDiBP(Learner):
         self._recurrent = {projection.name for projection in network.projections if network.is_recurrent(projection)}
         self._backwards = [(component, self._loop(component)) for component in reversed(network.components)]
         self._feeds_back = any(projection.feedback is not None for projection in network.projections)
-        # loops and feedback weights need a matrix product even for a single presentation
-        self._multiplies = bool(self._recurrent) or self._feeds_back
         self._causal = network.learning.propagation == "causal"
         self._outputs = network.outputs
         by_synapse = [projection for projection in network.projections if projection.is_delayed_per("synapse")]
@@ -191,7 +189,7 @@ class STiDiBP(Learner):
                 sent = {name: steps_of(times, self._dt) for name, times in sent.items()}
             return self._learn_part(sent, wanted[part], synapses)
 
-        parts = over_presentations(len(labels), learn_part, products=len(labels) > 1 or self._multiplies)
+        parts = over_presentations(len(labels), learn_part)
         # times in encoding windows, mean over presentations
         scale = 1.0 / (self.network.encoder.t_max**2 * len(labels))
         scales = dict.fromkeys(map(delay_name, self.network.delayed), dtype.type(scale))
@@ -416,7 +414,8 @@ class STiDiBP(Learner):
         assert projection.feedback is not None
         if projection.feedback.direct:
             back = self._weights_back(projection, synapses, (source[0].size, output.shape[1]))
-            return np.asarray((output @ back.T).reshape(source.shape) * np.isfinite(source))
+            # a matrix product of a library would have threads of its own
+            return np.asarray(np.einsum("bo,so->bs", output, back).reshape(source.shape) * np.isfinite(source))
         static, back = dataclasses.replace(projection, plastic=False), self._weights_back(projection, synapses)
         synapses = synapses._replace(weights=synapses.weights | {kernel_name(projection): back})
         return self._step_of_weights(static, source, latency, signal, synapses).displacement
