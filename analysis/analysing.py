@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from netsim.analysis.analyses import Analysed, Analysis
-from netsim.analysis.studies import join_networks, members_of_subjects, part_of
+from netsim.analysis.studies import join_networks, members_of_subjects, of_network, part_of
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
 from netsim.engines import Engine
@@ -110,7 +110,7 @@ def analyse(
         for number, (member, label, group) in enumerate(members):
             report = part_of(progress, number, len(members))
             made = analyse(member, name, against, progress=report, **how, **settings).table
-            tables.append(made.assign(network=label, group=group))
+            tables.append(of_network(made, label, group))
         return Analysed(name, join_networks(tables))
     subject = _opened(members[0][0])
     against = None if against is None else _opened(against)

@@ -16,14 +16,15 @@ SHARES = ("accuracy", "strict_accuracy", "tie_rate", "silent_rate", "same_decisi
 
 
 def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
-    r"""Split the variance of a table into networks, draws and stimuli, and give an interval that includes all three.
+    r"""Split the variance of a table into networks, draws and stimuli, with an interval over them.
 
     A network :math:`i` has the value :math:`y_{ij} = \mu + a_i + b_{ij}` in draw :math:`j`. The variances of :math:`a`
     and :math:`b` are estimated by analysis of variance. For equal numbers of draws, these are the estimates of a mixed
     model with a random intercept for each network (REML), unless the estimate between networks is negative. Then
     ``sd_networks`` is 0. All networks and draws share their stimuli, so averages over networks do not average over
-    stimuli. The interval therefore adds the binomial variance of a fraction of the presentations, which is an upper
-    bound. It is Student's t interval with the degrees of freedom of Satterthwaite (1946, Biometrics Bull 2:110-114).
+    stimuli. The interval of a fraction of the presentations therefore adds its binomial variance, which is an upper
+    bound. The intervals of other measures, such as latencies and changes, hold for these stimuli. Intervals are
+    Student's t with the degrees of freedom of Satterthwaite (1946, Biometrics Bull 2:110-114).
 
     Parameters
     ----------
@@ -43,8 +44,9 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
         sd_draws     float64  standard deviation between draws of a network; missing for one draw
         sd_stimuli   float64  standard deviation over other stimuli; missing if the measure is no
                               fraction of presentations
-        low, high    float64  95 % confidence interval for other networks, draws and stimuli;
-                              missing for one network, and if all values are equal
+        low, high    float64  95 % confidence interval for other networks and draws, and for other
+                              stimuli unless ``sd_stimuli`` is missing; missing for one network, and
+                              if all values are equal
         ===========  =======  =====================================================================
 
     Raises

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, inches, plain
-from netsim.errors import DataError
+from netsim.errors import DataError, DataWarning, warn_user
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 _KEYS = (
-    *("group", "condition", "layer", "level", "measure", "code"),
+    *("group", "strength_group", "condition", "layer", "level", "measure", "code"),
     *("pairs_of", "first", "second", "step", "time_ms", "label", "other"),
 )
 """Columns that networks have in common, and that tell rows apart. Neurons and draws are averaged within a network."""
@@ -24,6 +23,7 @@ _NOT_MEASURED = {
     # integers, which a CSV file with missing values turns into floats
     *(*_KEYS, "neuron", "seed", "preferred", "patterns"),
     *("low", "high", "p", "q", "chance", "end_ms", "bin_ms", "window_ms", "control_95", "effect"),
+    *("pc1", "pc2", "pc3"),  # the sign of a principal component has no meaning
 }
 _BOUNDS = ("_low", "_high")
 _MOST_ROWS = 24
@@ -123,9 +123,11 @@ def compare_networks(frame: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame
     import pandas as pd
     from scipy import stats
 
-    (values, keys), (others, other_keys) = long_table(frame), long_table(against)
-    if both := sorted(set(values["network"]) & set(others["network"])):
+    for table in (frame, against):
+        _check_networks(table)
+    if both := sorted(set(frame["network"]) & set(against["network"])):
         raise DataError(f"{both[0]}: is in both groups; a network belongs to one of them")
+    (values, keys), (others, other_keys) = map(long_table, _at_common_times(frame, against))
     by = [*(key for key in keys if key in other_keys), "of"]
     texts = [_joined(part[by]) for part in (values, others)]
     rows: list[dict[str, Any]] = []
@@ -146,6 +148,9 @@ def compare_networks(frame: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame
         rows.append(row)
     if not rows:
         raise DataError("table: both groups have no rows in common; compare tables of the same analysis")
+    if lost := sorted(set(texts[0]) ^ set(texts[1])):
+        only = f"{len(lost)} are in one group only, such as {lost[0]!r}, and are left out"
+        warn_user(f"table: of {len(set(texts[0]) | set(texts[1]))} rows, {only}", DataWarning)
     table = pd.DataFrame(rows)
     table["q"], known = np.nan, table["p"].notna()
     if known.any():
@@ -221,17 +226,9 @@ def long_table(frame: pd.DataFrame, draws: bool = False) -> tuple[pd.DataFrame, 
 
     With `draws`, each draw (column ``seed``) has a value of its own.
     """
-    from pandas.api.types import is_numeric_dtype
-
-    if "network" not in frame:
-        raise DataError("table: lacks the column network; give several networks")
-    for name in ("neuron", "label"):
-        if name in frame and frame[name].isna().any():
-            frame = frame[frame[name].isna()]
-    keys = [key for key in _KEYS if key in frame and frame[key].notna().any()]
-    # joins of a clustering have numbers, which mean other labels in each network
-    keys = [key for key in keys if key not in ("first", "second") or not is_numeric_dtype(frame[key])]
-    frame = _with_common_times(frame, [key for key in keys if key != "time_ms"])
+    _check_networks(frame)
+    frame = _with_common_times(_over_all(frame))
+    keys = _keys(frame)
     measures = [name for name in frame if _is_measure(frame, str(name))]
     of_draws = ["seed"] if draws and "seed" in frame else []
     long = frame.melt(["network", *of_draws, *keys], measures, var_name="of", value_name="value")
@@ -240,10 +237,42 @@ def long_table(frame: pd.DataFrame, draws: bool = False) -> tuple[pd.DataFrame, 
     return means, keys
 
 
-def _with_common_times(frame: pd.DataFrame, others: Sequence[str]) -> pd.DataFrame:
+def _check_networks(frame: pd.DataFrame) -> None:
+    if "network" not in frame:
+        raise DataError("table: lacks the column network; give several networks")
+
+
+def _over_all(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows over all neurons and labels, if there are any, or else all rows."""
+    for name in ("neuron", "label"):
+        if name in frame and frame[name].isna().any():
+            frame = frame[frame[name].isna()]
+    return frame
+
+
+def _keys(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the key columns."""
+    from pandas.api.types import is_numeric_dtype
+
+    keys = [key for key in _KEYS if key in frame and frame[key].notna().any()]
+    # joins of a clustering have numbers, which mean other labels in each network
+    return [key for key in keys if key not in ("first", "second") or not is_numeric_dtype(frame[key])]
+
+
+def _at_common_times(frame: pd.DataFrame, against: pd.DataFrame) -> list[pd.DataFrame]:
+    """Replace times that differ between the networks of two groups by their means."""
+    import pandas as pd
+
+    groups = [_over_all(each) for each in (frame, against)]
+    both = _with_common_times(pd.concat(groups, ignore_index=True))
+    return [both.iloc[: len(groups[0])], both.iloc[len(groups[0]) :]]
+
+
+def _with_common_times(frame: pd.DataFrame) -> pd.DataFrame:
     """Replace times that differ between networks by their means: the first times, the second times, and so on."""
     if "time_ms" not in frame or len({tuple(times) for _, times in frame.groupby("network")["time_ms"]}) == 1:
         return frame
+    others = [key for key in _keys(frame) if key != "time_ms"]
     repetition = frame.groupby(["network", *others], dropna=False, observed=True).cumcount()
     by = [*(frame[key] for key in others), repetition]
     return frame.assign(time_ms=frame.groupby(by, dropna=False, observed=True)["time_ms"].transform("mean"))

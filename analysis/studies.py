@@ -161,12 +161,16 @@ def run_studies(
 ) -> list[pd.DataFrame]:
     """Run the study of each network, and return a table of each, with the columns ``network`` and ``group``."""
     counts = [each.plan.passes * len(each.stimuli) for each in chosen]
-    frames = []
-    for number, (model, plan, stimuli, engine_at, name, group) in enumerate(chosen):
+    runners = []
+    for number, (model, plan, stimuli, engine_at, _, _) in enumerate(chosen):
+        if len(chosen) > 1 and studies[plan.study].reads_once and not plan.levels:
+            own = "has other levels in each network by default; give the same levels to all, such as times in ms"
+            raise SpecificationError(plan.study, own)
         advance = after(progress, sum(counts[:number]), sum(counts))
-        runner = StudyRunner(plan, model, stimuli, engine_at, advance, distribution)
-        frames.append(study_table(runner.run()).assign(network=name, group=group))
-    return frames
+        runners.append(StudyRunner(plan, model, stimuli, engine_at, advance, distribution))
+        runners[-1].check()  # before the first network is presented
+    tables = [study_table(runner.run()) for runner in runners]
+    return [of_network(table, each.name, each.group) for table, each in zip(tables, chosen, strict=True)]
 
 
 def members_of_subjects(subjects: Subject | Sequence[Subject]) -> list[tuple[Subject, str, str]]:
@@ -194,6 +198,13 @@ def members_of_subjects(subjects: Subject | Sequence[Subject]) -> list[tuple[Sub
     if twice := named_twice([name for _, name, _ in members]):
         raise DataError(f"{twice}: is given twice; a network counts once")
     return members
+
+
+def of_network(table: pd.DataFrame, name: str, group: str) -> pd.DataFrame:
+    """Return the table with the columns ``network`` and ``group``, which tell it from those of other networks."""
+    if taken := [column for column in ("network", "group") if column in table]:
+        raise DataError(f"table: has a column {taken[0]} of its own, so networks cannot be told apart; rename it")
+    return table.assign(network=name, group=group)
 
 
 def join_networks(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -427,19 +438,22 @@ def _study_of(frame: pd.DataFrame) -> Study:
 def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Return mean and bounds of a measure at each level."""
     presentations = int(rows["presentations"].max() if len(rows) else 1)
-    if "network" in rows and rows["network"].nunique() > 1:  # each network counts once
+    several = "network" in rows and rows["network"].nunique() > 1
+    if several:  # each network counts once
         rows = rows.groupby(["level", "network"], observed=True)[measure].mean().reset_index()
     groups = rows.groupby("level")[measure]
     summary = pd.DataFrame({"mean": groups.mean(), "count": groups.count()})
     half = stdtrit(summary["count"].clip(lower=2) - 1, 0.975) * groups.std() / np.sqrt(summary["count"])
     least = 0.0 if measure in _SHARES | _TIMES else -np.inf
-    summary["low"], summary["high"] = (summary["mean"] - half).clip(lower=least), summary["mean"] + half
-    if measure in _SHARES:
+    most = 1.0 if measure in _SHARES else np.inf
+    summary["low"] = (summary["mean"] - half).clip(lower=least)
+    summary["high"] = (summary["mean"] + half).clip(upper=most)
+    if measure in _SHARES and not several:
         low, high = wilson_interval(summary["mean"].to_numpy(), presentations)
         single = (summary["count"] == 1) | (half <= _ABSOLUTE_ROUNDING)  # equal values say nothing about other stimuli
         summary["low"] = summary["low"].where(~single, low)
-        summary["high"] = summary["high"].where(~single, high).clip(upper=1)
-    else:
+        summary["high"] = summary["high"].where(~single, high)
+    else:  # equal values say nothing about other networks
         summary.loc[half <= _ABSOLUTE_ROUNDING, ["low", "high"]] = np.nan
     return summary.reset_index()
 

@@ -199,6 +199,14 @@ def make_folder(folder: Path) -> None:
         raise RunError(f"{folder}: cannot be created ({error.strerror}); choose another folder") from error
 
 
+def check_folder(folder: Path) -> None:
+    """Raise RunError if a folder cannot be created. Nothing is left of it."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    make_folder(folder)
+    for each in missing:
+        each.rmdir()
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically."""
     write_atomically(path, lambda stream: stream.write(content))

@@ -67,9 +67,8 @@ def pieron(levels: pd.Series, latencies: pd.Series) -> tuple[float, float, float
 
 
 def _intact(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of intact images, if these were among the contrasts."""
-    rows = table[table["manipulation"] == "contrast"]
-    return rows[rows["level"] == rows["level"].max()]
+    """The rows of intact images."""
+    return table[(table["manipulation"] == "contrast") & (table["level"] == 1)]
 
 
 def _slope(rows: pd.DataFrame) -> float:

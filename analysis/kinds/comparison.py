@@ -179,7 +179,7 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     if not shared:
         raise DataError("against: has no layer of the same name and size; compare networks with a layer in common")
     generator = np.random.default_rng(seed)
-    last = list(spikes.sizes)[-1]
+    last = _deciding(spikes, against)
     ours, theirs = (_measured(each, shared, last, spikes.labels, progress) for each in (spikes, against))
     rows = []
     for name in shared:
@@ -192,6 +192,18 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     if known.any():
         table.loc[known, "q"] = stats.false_discovery_control(table.loc[known, "p"], method="by")
     return table.assign(layer=ordered_layers(table["layer"], spikes))
+
+
+def _deciding(spikes: Spikes, against: Spikes) -> str | None:
+    """Return the layer that decides: the output of the network, or the last layer of both if there is none."""
+    if model := spikes.model or against.model:
+        return model.network.output.name
+    last, other = (list(each.sizes)[-1] for each in (spikes, against))
+    if last == other:
+        return last
+    end = f"the last layers are {last} and {other}, so no layer is taken for the output"
+    warn_user(f"{end}; decisions are not compared", DataWarning)
+    return None
 
 
 def _shared(spikes: Spikes, against: Spikes) -> dict[str, int]:
@@ -207,12 +219,12 @@ def _shared(spikes: Spikes, against: Spikes) -> dict[str, int]:
 
 
 def _measured(
-    spikes: Spikes, sizes: dict[str, int], last: str, labels: np.ndarray | None, progress: Progress
+    spikes: Spikes, sizes: dict[str, int], last: str | None, labels: np.ndarray | None, progress: Progress
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return each measure of each layer in `sizes` per presentation, NaN if undefined. The layer `last` decides."""
     spikes, count = spikes.only([*sizes]), spikes.presentations
     measured = {name: {"fired": np.zeros(count), "latency": np.full(count, np.nan)} for name in spikes.sizes}
-    if last in measured:
+    if last is not None and last in measured:
         measured[last]["decision_latency"] = np.full(count, np.nan)
         if labels is not None:
             measured[last]["correct"] = np.zeros(count)

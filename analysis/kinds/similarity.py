@@ -170,6 +170,8 @@ def representational_similarity(
     total = sum(len(part.sizes) for _, part in sources)
     if total == 1 and chosen.labels is None:
         raise DataError("spikes: have one layer and no labels, so nothing is compared; give two layers, or labels")
+    if LABELS in chosen.sizes and chosen.labels is not None:
+        raise DataError(f"spikes: have a layer {LABELS}, the name of the labels in the table; rename the layer")
     for prefix, part in sources:
         for layer in part.layers():
             matrices[prefix + layer.name] = _with_ties(dissimilarity(layer))

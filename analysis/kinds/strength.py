@@ -92,7 +92,7 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
 
         =================  ===========  ================================================================
         layer              categorical  ordered from first to last, without the stimulus
-        group              int64        from 0, the weakest, to the strongest
+        strength_group     int64        from 0, the weakest, to the strongest
         strength           float64      mean strength of the group, dimensionless
         presentations      int64        presentations of the group in which the layer fires
         latency_ms         float64      mean over presentations of the layer's mean latency (ms)
@@ -150,7 +150,7 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
             pd.DataFrame(
                 {
                     "layer": [name] * groups,
-                    "group": np.arange(groups),
+                    "strength_group": np.arange(groups),
                     "strength": by["strength"].mean().to_numpy(),
                     "presentations": count,
                     "latency_ms": middle,

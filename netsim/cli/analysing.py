@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
@@ -126,11 +126,16 @@ with intervals over networks. With --against RUN it has the differences of two g
 effect and test.
     """
     from netsim.analysis.members import members_of
+    from netsim.analysis.style import theme
     from netsim.specification.keys import parse_settings
 
     entry = analyses.require(kind)
     question = _Question(kind, entry.checked(parse_settings(settings or ())), layer, limit, seed)
     size = inches(width or 0.0, "--width")
+    with theme(palette):  # raises an error for an unknown palette
+        pass
+    for path in out or ():
+        _check_suffix(path)
     members, rivals = members_of(subjects), members_of(against or ())
     if len(members) > 1 or len(rivals) > 1:
         of_trials = {"--event": event is not None, "--label": label is not None, "--window": window != DEFAULT_WINDOW}
@@ -147,19 +152,16 @@ effect and test.
         raise SpecificationError("--against", f"is needed by {kind}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL")
     import matplotlib.pyplot as plt
 
-    from netsim.analysis.style import theme
-    from netsim.files import write_each
-
-    with theme(palette):  # raises an error for an unknown palette
-        pass
-    for path in out or ():
-        _check_suffix(path)
     if event is None and (label is not None or window != DEFAULT_WINDOW):
         raise SpecificationError("--window" if label is None else "--label", "needs --event, the event of a recording")
     trials = None if event is None else {"event": event, "window": window, "label": label}
     opened = _Opened(split, dataset, data_dir, engine, dt, seed, trials)
     chosen = opened.subject(subject)
     other = None if against_name is None else opened.other(against_name, chosen)
+    folder = (
+        chosen.model.run.subfolder("analysis") if chosen.model and chosen.model.run else Path(f"analysis-{chosen.name}")
+    )
+    files = _files(out, folder, kind, layer)
     with (
         options.distributed_over(scheduler, workers) as distribution,
         progress_bar() as progress,
@@ -172,13 +174,9 @@ effect and test.
 
         result = question.ask(chosen, other, distribution, advance)
         figure = result.figure(size, palette)
-    folder = (
-        chosen.model.run.subfolder("analysis") if chosen.model and chosen.model.run else Path(f"analysis-{chosen.name}")
-    )
-    files = _files(out, folder, kind, layer)
     record = question.record(chosen) | {"against": against_name} | ({"trials": trials} if trials else {})
     full_record = opened.record_of(chosen, subject, [(analyses, kind)], **record)
-    write_each(files, lambda path: _write(path, result.table, figure, full_record))
+    _write_all(files, lambda path: _write(path, result.table, figure, full_record))
     plt.close(figure)
     if as_json:
         from netsim.spikes.files import records
@@ -255,9 +253,7 @@ def _analyse_networks(
     import matplotlib.pyplot as plt
 
     from netsim.analysis.networks import compare_networks, networks_figure, over_networks
-    from netsim.analysis.studies import join_networks
-    from netsim.analysis.style import theme
-    from netsim.files import write_each
+    from netsim.analysis.studies import join_networks, of_network
     from netsim.spikes import no_progress  # the bar counts networks
     from netsim.spikes.files import records
 
@@ -267,14 +263,14 @@ def _analyse_networks(
     if question.entry.needs_other and not each_against:
         remedy = "give --against initial or --against STUDY=LEVEL, which compare each network with itself"
         raise SpecificationError("--against", f"{kind} compares networks in pairs; {remedy}")
-    for path in out or ():
-        _check_suffix(path)
     named = {each.name: opened.subject(each.name) for group in groups for each in group}
     if files := [name for name, subject in named.items() if subject.model is None]:
         raise SpecificationError(files[0], "is no network; several subjects must be runs, presets or sweeps")
     options.check_different({name: subject.model for name, subject in named.items() if subject.model})
     tables: list[list[Any]] = [[], []]
     full_records = []
+    folder = Path(subjects[0], "analysis") if len(subjects) == 1 else Path("analysis-networks")
+    paths = _files(out, folder, kind, question.layers)
     with (
         options.distributed_over(scheduler, workers) as distribution,
         progress_bar() as progress,
@@ -286,19 +282,16 @@ def _analyse_networks(
                 subject = named[member.name]
                 other = opened.other(each_against, subject) if each_against else None
                 analysed = question.ask(subject, other, distribution, no_progress)
-                frames.append(analysed.table.assign(network=member.name, group=member.settings))
+                frames.append(of_network(analysed.table, member.name, member.settings))
                 record = question.record(subject) | {"against": each_against or None}
                 full_records.append(opened.record_of(subject, member.name, [(analyses, kind)], **record))
                 progress.advance(task)
     table = join_networks(tables[0])
     summary = compare_networks(table, join_networks(tables[1])) if tables[1] else over_networks(table)
-    with theme(palette):
-        figure = cast("Figure", networks_figure(summary, palette=palette, width=size).figure)
-    folder = Path(subjects[0], "analysis") if len(subjects) == 1 else Path("analysis-networks")
-    paths = _files(out, folder, kind, question.layers)
+    figure = cast("Figure", networks_figure(summary, palette=palette, width=size).figure)
     written = next((path for path in paths if path.name.endswith(_TABLES)), paths[0])
     paths.append(written.with_name(f"{_without_suffix(written, _TABLES)}-networks.csv"))
-    write_each(
+    _write_all(
         paths,
         lambda path: _write(
             path, summary if path.name == paths[-1].name else table, figure, {"networks": full_records}
@@ -461,12 +454,23 @@ def _check_suffix(path: Path) -> None:
 
 
 def _files(out: list[Path] | None, folder: Path, kind: str, layers: list[str] | None) -> list[Path]:
-    """Return the files to write, after making their folders."""
+    """Return the files to write. Raise RunError if a folder of theirs cannot be created."""
+    from netsim.files import check_folder
+
     stem = options.file_stem(kind, layers)
     files = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
     for path in files:
-        options.make_folder(path.parent)
+        check_folder(path.parent)
     return files
+
+
+def _write_all(files: list[Path], write: Callable[[Path], None]) -> None:
+    """Write each file, all or none, after making their folders."""
+    from netsim.files import make_folder, write_each
+
+    for path in files:
+        make_folder(path.parent)
+    write_each(files, write)
 
 
 def _with_table(files: list[Path]) -> list[Path]:

@@ -75,9 +75,10 @@ def study(
 and STUDY.json, a record of what was simulated. Chosen layers follow the name, as in STUDY-LAYER.csv.
 
     Each of several networks counts once: the table has a row per network, and intervals are over networks. \
-STUDY-networks.csv splits the variance into networks, draws and stimuli, with an interval over all three. The rows of \
-accuracy_change say how much accuracy is lost. With --against, STUDY-comparison.csv has the differences of two groups \
-of networks, with interval, effect and test, and STUDY-against.csv the rows of the second group.
+STUDY-networks.csv splits the variance into networks, draws and stimuli. Its intervals include stimuli if the measure \
+is a fraction of presentations. The rows of accuracy_change say how much accuracy is lost. With --against, \
+STUDY-comparison.csv has the differences of two groups of networks, with interval, effect and test, and \
+STUDY-against.csv the rows of the second group.
     """
     from netsim.analysis.members import members_of
     from netsim.analysis.nesting import nested_intervals

@@ -140,7 +140,7 @@ class Spikes(Mapping[str, np.ndarray]):
         ----------
         layers : iterable of LayerSpikes
         labels : ndarray of int or str, shape (presentations,), optional
-            Words, or whole numbers with -1 for no label. The default is no labels.
+            Words, or whole numbers from 0. The default is no labels.
         indices : ndarray of int, shape (presentations,), optional
             The default counts from 0.
         classes : sequence of str
@@ -158,7 +158,7 @@ class Spikes(Mapping[str, np.ndarray]):
         ------
         DataError
             If the populations, labels or indices have different numbers of presentations, or labels are neither whole
-            numbers nor words.
+            numbers from 0 nor words.
 
         Examples
         --------
@@ -184,6 +184,9 @@ class Spikes(Mapping[str, np.ndarray]):
             tags = class_numbers(tags.tolist(), classes, "labels:")
         elif tags is not None:
             tags = _whole(tags, "labels")
+            if tags.min(initial=0) < 0:
+                few = "leave out the presentations without a label, or give no labels"
+                raise DataError(f"labels: must be numbers from 0, not {tags.min()}; {few}")
         return cls(shapes, named.__getitem__, names, tags, classes, **more)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:

@@ -55,6 +55,11 @@ class StudyRunner:
         """The undisturbed network."""
         return self.model.network
 
+    def check(self) -> None:
+        """Raise an error if the stimuli do not suit the network or the study."""
+        self.stimuli.check_labels(self.network.outputs)
+        studies[self.plan.study].check_stimuli(self.stimuli, self.plan.curves)
+
     def run(self) -> list[Row]:
         """Return the rows for `netsim.analysis.study_table`. The first row is undisturbed.
 
@@ -62,8 +67,10 @@ class StudyRunner:
         ------
         DataError
             If a stimulus has no label.
+        SpecificationError
+            If the stimuli do not suit the study.
         """
-        self.stimuli.check_labels(self.network.outputs)
+        self.check()
         study: Study = studies[self.plan.study]
         if study.of_simulation:
             return _rows_of(study.name, study.does(self))

@@ -6,7 +6,7 @@ Heavy modules are imported only when a study runs, so that lists of studies are 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
@@ -248,6 +248,9 @@ class Study:
         if self.is_grid:
             network.check_dt(level)
 
+    def check_stimuli(self, stimuli: Stimuli, curves: Mapping[str, Sequence[str]]) -> None:
+        """Raise SpecificationError if the stimuli do not suit the curves. Most studies take any stimuli."""
+
     def curves(self, network: Network, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
         """Return the layers that are disturbed together, by name of the curve."""
         if self.is_spatial and 1 in network.encoder.shape[:2]:
@@ -330,6 +333,13 @@ class ImageStudy(Study):
 
     takes: ClassVar[tuple[str, ...] | None] = ("network", "image", "level", "generator")
 
+    def curves(self, network: Network, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+        """Return the one curve, after a check that stimuli of the network are images."""
+        if network.encoder.samples != "images":
+            needs = f"needs images, and the stimuli of {network.name} are {network.encoder.samples}"
+            raise SpecificationError(f"study {self.name!r}", f"{needs}; choose another study, such as spike-jitter")
+        return super().curves(network, layers)
+
     def degrade(
         self, condition: Condition, images: np.ndarray, labels: np.ndarray, generators: Sequence[np.random.Generator]
     ) -> Iterable[np.ndarray]:
@@ -347,9 +357,6 @@ class ImageStudy(Study):
         from netsim.numerics.draws import Purpose, generator_for
 
         encoder = condition.network.encoder
-        if encoder.samples != "images":
-            needs = f"needs images, and the stimuli of {condition.network.name} are {encoder.samples}"
-            raise SpecificationError(f"study {self.name!r}", f"{needs}; choose another study, such as spike-jitter")
 
         def make(stimuli: Stimuli, first: int) -> Batch:
             images, largest = stimuli.intensities(), stimuli.intensity_max or 1.0

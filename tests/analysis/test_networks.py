@@ -12,7 +12,9 @@ from scipy import stats
 import netsim
 from netsim import analysis
 from netsim.analysis.members import members_of
-from netsim.errors import DataError, RunError
+from netsim.analysis.studies import of_network
+from netsim.errors import DataError, DataWarning, RunError, SpecificationError
+from netsim.specification.keys import with_settings
 
 VALUES = {"a": 0.5, "b": 0.7, "c": 0.9}
 
@@ -69,6 +71,75 @@ def test_neurons_are_averaged_and_times_are_aligned() -> None:
     assert table["networks"].tolist() == [2, 2]
     assert table["time_ms"].tolist() == [11.0, 12.0]
     assert table["mean"].tolist() == [12.5, 12.5]
+
+
+def _at_times(network: str, layers: tuple[str, ...], first: float) -> list[dict[str, object]]:
+    return [
+        {"network": network, "layer": layer, "time_ms": first + step, "bits": first + step}
+        for layer in layers
+        for step in range(2)
+    ]
+
+
+def test_times_are_aligned_between_two_groups() -> None:
+    """Each network has times of its own, so that no time is in both groups."""
+    ours, theirs = (
+        pd.DataFrame([row for name, first in networks for row in _at_times(name, ("hidden", "output"), first)])
+        for networks in ((("a", 10.0), ("b", 12.0)), (("c", 11.25), ("d", 14.25)))
+    )
+    table = analysis.compare_networks(ours, theirs)
+    assert table["layer"].tolist() == ["hidden", "hidden", "output", "output"]
+    assert table["time_ms"].tolist() == [11.875, 12.875] * 2
+    assert table["difference"].tolist() == [-1.75] * 4
+
+
+def test_rows_of_one_group_alone_are_counted() -> None:
+    ours, theirs = _at_times("a", ("hidden", "extra"), 5.0), _at_times("b", ("hidden",), 5.0)
+    with pytest.warns(DataWarning, match=r"of 4 rows, 2 are in one group only, such as 'extra, 5.0, bits', and are"):
+        table = analysis.compare_networks(pd.DataFrame(ours), pd.DataFrame(theirs))
+    assert table["layer"].tolist() == ["hidden", "hidden"]
+
+
+def test_groups_of_strength_stay_apart_and_signs_of_components_are_not_averaged() -> None:
+    models = [netsim.load_model("digits", seed=seed) for seed in range(2)]
+    table = analysis.over_networks(netsim.analyse(models, "strength", limit=40, groups=4).table)
+    of_hidden = table[(table["layer"] == "hidden") & (table["measure"] == "strength")]
+    assert of_hidden["strength_group"].tolist() == [0, 1, 2, 3]
+    assert of_hidden["mean"].is_monotonic_increasing
+    table = netsim.analyse(models, "trajectories", limit=40, times=3, populations=["output"]).table
+    assert {"pc1", "share1"} <= set(table)
+    assert not {"pc1", "pc2", "pc3"} & set(analysis.over_networks(table)["measure"])
+
+
+def test_a_table_with_a_column_of_networks_of_its_own_is_refused() -> None:
+    with pytest.raises(DataError, match="has a column group of its own"):
+        of_network(pd.DataFrame({"group": [1]}), "digits", "")
+
+
+def test_equal_networks_have_no_interval_in_the_table_of_a_study() -> None:
+    models = [netsim.load_model("digits", seed=seed) for seed in range(3)]
+    table = netsim.study(models, "early-readout", levels=[0.0, 200.0], limit=20)
+    silent = table[table["level"] == 0]
+    assert (silent["accuracy"] == 0).all()
+    assert silent[["low", "high"]].isna().all(axis=None)
+    with pytest.raises(SpecificationError, match="early-readout: has other levels in each network by default"):
+        netsim.study(models, "early-readout", limit=20)
+
+
+def test_stimuli_that_do_not_suit_the_last_network_are_refused_before_the_first_is_presented() -> None:
+    small = with_settings(netsim.load_preset("digits"), {"layers.output.size": 3})
+    models = [netsim.load_model("digits"), netsim.Model(small, netsim.initial_weights(small, 0))]
+    presented: list[int] = []
+    with pytest.raises(DataError, match="label"):
+        netsim.study(
+            models,
+            "spike-deletion",
+            levels=[0.5],
+            stimuli=models[0].splits().test,
+            limit=20,
+            progress=lambda done, total: presented.append(done),
+        )
+    assert presented == []
 
 
 def test_a_table_from_a_file_has_the_same_measures(tmp_path: Path) -> None:

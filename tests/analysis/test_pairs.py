@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+import netsim
 from netsim.analysis import (
     analyse,
     comparison_figure,
@@ -144,6 +145,27 @@ def test_labels_of_either_say_what_is_correct(times: np.ndarray) -> None:
     assert "correct" in expected["measure"].tolist()
     pd.testing.assert_frame_equal(paired_comparison(without, both), expected)
     pd.testing.assert_frame_equal(paired_comparison(both, without), expected)
+
+
+def test_decisions_are_those_of_the_output_alone(times: np.ndarray) -> None:
+    """A hidden layer decides nothing, though it is the last layer that both have."""
+    spikes, lesioned = (
+        netsim.present("digits", limit=5, populations=["hidden"], disturbance=disturbance)
+        for disturbance in (None, ("lesion-neurons", 0.5))
+    )
+    assert set(paired_comparison(spikes, lesioned)["measure"]) == {"fired", "latency"}
+    hidden, output = (LayerSpikes.of_latencies(name, times) for name in ("hidden", "output"))
+    whole, part = Spikes.of_layers([hidden, output]), Spikes.of_layers([hidden])
+    with pytest.warns(DataWarning, match="last layers are output and hidden, .* decisions are not compared"):
+        assert set(paired_comparison(whole, part)["measure"]) == {"fired", "latency"}
+    assert "decision_latency" in set(paired_comparison(whole, whole)["measure"])
+
+
+def test_a_layer_with_the_name_of_the_labels_is_refused(times: np.ndarray) -> None:
+    layers = [LayerSpikes.of_latencies(name, times) for name in ("a", "labels")]
+    assert len(representational_similarity(Spikes.of_layers(layers))) == 1
+    with pytest.raises(DataError, match="have a layer labels, the name of the labels in the table; rename the layer"):
+        representational_similarity(Spikes.of_layers(layers, labels=np.arange(6) % 2))
 
 
 def test_clustering_is_that_of_scipy_and_finds_labels_that_are_apart() -> None:

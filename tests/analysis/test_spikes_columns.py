@@ -97,6 +97,8 @@ def test_what_does_not_fit_is_refused() -> None:
     layer = LayerSpikes.of_latencies("one", np.ones((3, 2)))
     with pytest.raises(DataError, match=r"labels: have shape \(2,\) for 3 presentations"):
         Spikes.of_layers([layer], labels=np.array([0, 1]))
+    with pytest.raises(DataError, match=r"labels: must be numbers from 0, not -1; leave out the presentations without"):
+        Spikes.of_layers([layer], labels=np.array([0, -1, 1]))
     with pytest.raises(DataError, match="indices: must be whole numbers, without"):
         Spikes.of_layers([layer], indices=np.array([0.5, 1.0, 2.0]))
     with pytest.raises(DataError, match="layer other: does not exist; choose one of one"):
@@ -108,7 +110,7 @@ def test_what_does_not_fit_is_refused() -> None:
 @pytest.mark.parametrize(
     ("given", "numbers", "classes"),
     [
-        ([2.0, 0.0, -1.0], [2, 0, -1], ()),
+        ([2.0, 0.0, 1.0], [2, 0, 1], ()),
         ([True, False, True], [1, 0, 1], ()),
         (["left", "right", "left"], [0, 1, 0], ("left", "right")),
         (np.array(["b", "a", "b"], dtype=object), [1, 0, 1], ("a", "b")),

@@ -114,6 +114,21 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(arguments: tuple[
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.parametrize("subjects", [("digits",), ("digits", "yin-yang")])
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [(("--out", "file/psth.png"), "file: cannot be created"), (("--palette", "nosuch"), "palette 'nosuch'")],
+)
+def test_files_that_cannot_be_written_are_noticed_before_the_analysis(
+    subjects: tuple[str, ...], option: tuple[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("file").touch()
+    monkeypatch.setattr("netsim.analysis.analysing.analyse", lambda *_, **__: pytest.fail("analysed"))
+    done = RUNNER.invoke(app, ["analyse", "psth", *subjects, *option])
+    assert isinstance(done.exception, NetsimError)
+    assert message in str(done.exception)
+
+
 def test_names_keep_their_dots() -> None:
     spikes = netsim_package.present("digits", limit=5)
     for day in (1, 2):

@@ -8,6 +8,8 @@ import netsim
 from netsim.analysis.experiments.masking import summary
 from netsim.analysis.experiments.reaction_time import diffusion, pieron
 from netsim.analysis.experiments.tables import experiment_table
+from netsim.errors import SpecificationError
+from netsim.experiments.experiment import Unit
 from netsim.experiments.kinds.at_once import AtOnce
 from netsim.experiments.kinds.masking import LATERAL, Masking
 from netsim.experiments.kinds.reaction_time import ReactionTime
@@ -40,6 +42,14 @@ def test_reaction_times_are_measured_for_all_manipulations(images: str) -> None:
     assert [axes.get_xlabel() for axes in result.figure().axes][:3] == [
         *("contrast", "strength of the evidence", "pixel noise, SD")
     ]
+
+
+def test_reaction_times_refuse_settings_before_a_network_learns() -> None:
+    with pytest.raises(SpecificationError, match="contrasts: must contain 1, the intact images"):
+        netsim.experiment("reaction-time", settings={"contrasts": [0.2, 0.5]})
+    made = ReactionTime(classes=(2, 11), dataset="digits")
+    with pytest.raises(SpecificationError, match="classes: must be at most 10"):
+        made.data(Unit({"classes": 2}, 0), np.random.default_rng(0))
 
 
 def test_full_contrast_and_full_strength_leave_images_alone() -> None:

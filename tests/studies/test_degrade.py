@@ -12,7 +12,7 @@ import netsim
 from netsim.errors import SpecificationError
 from netsim.seams import studies
 from netsim.studies.kinds.degrade import DEGRADATIONS
-from netsim.studies.study import Condition, ImageStudy
+from netsim.studies.study import ImageStudy
 
 IMAGE = np.random.default_rng(0).random((12, 10, 2))
 OTHER = np.random.default_rng(1).random((12, 10, 2))
@@ -91,14 +91,18 @@ def test_a_study_of_ones_own_receives_network_image_and_generator() -> None:
         netsim.study("digits", "inverted", [1.0], [0], limit=10)
 
 
+def _not_begun(done: int, total: int) -> None:
+    raise AssertionError("stimuli were presented before the refusal")
+
+
 def test_what_cannot_be_degraded_is_refused() -> None:
     with pytest.raises(SpecificationError, match="'blr': is not known; did you mean 'blur'"):
         netsim.study("digits", "degrade", layers=["contrast+blr"], limit=10)
     with pytest.raises(SpecificationError, match="needs stimuli of two labels"):
-        netsim.study("digits", "degrade", [0.5], [0], layers=["morph"], limit=1)
+        netsim.study("digits", "degrade", [0.5], [0], layers=["contrast", "morph"], limit=1, progress=_not_begun)
     network = netsim.load_preset("rcsnn-nmnist")
     with pytest.raises(SpecificationError, match="needs images, and the stimuli of rcsnn-nmnist are recordings"):
-        studies["degrade"].stimuli_batch(Condition(network, {}, ("blur",), 0.5, 0), False)
+        studies["degrade"].curves(network, ["blur"])
     with pytest.raises(SpecificationError, match="run it as a study"):
         netsim.present("digits", limit=2, disturbance=("degrade", 0.5))
     with pytest.raises(SpecificationError, match="level 2"):

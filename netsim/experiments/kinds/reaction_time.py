@@ -75,6 +75,12 @@ class ReactionTime(Experiment):
     test_images: int = setting(2000)
     rate: float = setting(0.1, above=0)
 
+    def check(self) -> None:
+        from netsim.errors import SpecificationError
+
+        if 1.0 not in self.contrasts:
+            raise SpecificationError("contrasts", "must contain 1, the intact images, which other rows refer to")
+
     def conditions(self) -> Sequence[Condition]:
         return [{"classes": number} for number in self.classes]
 
@@ -106,7 +112,7 @@ class ReactionTime(Experiment):
         from netsim.errors import SpecificationError
 
         known = load_dataset(self.dataset, data_dir=unit.data_dir)
-        if unit.condition["classes"] > len(known.classes):
+        if max(self.classes) > len(known.classes):
             raise SpecificationError("classes", f"must be at most {len(known.classes)}, those of {self.dataset}")
         chosen = np.random.default_rng([unit.seed, 1]).permutation(len(known.classes))[: unit.condition["classes"]]
         numbers = np.full(len(known.classes), -1)

@@ -128,7 +128,7 @@ class Retinal(Experiment):
             accuracies[NETWORK] = [
                 spiking_accuracy(model, (_spikes(each[ABSOLUTE], silent), labels)) for each in tested
             ]
-        shifts = {contrast: _shifts(retina, drive, contrast) for contrast in self.contrasts}
+        shifts = {contrast: _shifts(retina, drive, contrast) for contrast, _ in tests}
         return [
             {
                 "code": code,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +12,7 @@ from netsim.studies.study import Condition, ImageStudy
 if TYPE_CHECKING:
     import numpy as np
 
+    from netsim.data.stimuli import Stimuli
     from netsim.specification import Network
 
 _BLUR = 4.0  # SD of the Gaussian at level 1 (pixels)
@@ -62,11 +63,17 @@ class _Degrade(ImageStudy):
 
     def curves(self, network: Network, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
         """Return the degradations that are applied one after the other, by name of the curve."""
+        super().curves(network, None)
         curves = {name: tuple(name.split("+")) for name in layers or DEGRADATIONS}
         for name in [part for parts in curves.values() for part in parts]:
             if name not in DEGRADATIONS:
                 raise SpecificationError(f"degradation {name!r}", f"is not known{nearest(name, DEGRADATIONS)}")
         return curves
+
+    def check_stimuli(self, stimuli: Stimuli, curves: Mapping[str, Sequence[str]]) -> None:
+        """Refuse morphs of stimuli with one label."""
+        if (stimuli.labels == stimuli.labels[0]).all() and any("morph" in names for names in curves.values()):
+            raise SpecificationError("degradation 'morph'", "needs stimuli of two labels; present more stimuli")
 
     def degrade(
         self, condition: Condition, images: np.ndarray, labels: np.ndarray, generators: Sequence[np.random.Generator]
@@ -78,8 +85,6 @@ class _Degrade(ImageStudy):
         assert stimuli is not None
         for image, label, generator in zip(images, labels, generators, strict=True):
             others = np.flatnonzero(stimuli.labels != label)
-            if "morph" in condition.layers and not len(others):
-                raise SpecificationError("degradation 'morph'", "needs stimuli of two labels; present more stimuli")
             other, drawn = image, generator.choice(others) if len(others) else 0
             if "morph" in condition.layers:
                 other = stimuli.pick(np.array([drawn])).intensities()[0] / (stimuli.intensity_max or 1.0)
