@@ -12,7 +12,7 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.targets import codegen_targets
 
 from netsim.data.latencies import Latencies
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, SpecificationError, nearest
 from netsim.models.competition import Competition
 from netsim.models.machine_code import machine_code_has_place
 from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
@@ -30,7 +30,7 @@ from netsim.models.synapses import connect, pooling_synapses, set_lags, shared_k
 from netsim.models.windows import Windows
 from netsim.specification import STIMULUS, Connections, Population, Projection, grid
 from netsim.specification import Network as Specification
-from netsim.specification.checks import check_size
+from netsim.specification.checks import check_size, require
 from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
 
@@ -145,7 +145,11 @@ class NetworkModel:
         self.set_delays({})
 
     def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
-        """Write thresholds by population, of the population's shape. Others keep the threshold of the population."""
+        """Write thresholds by population, of the population's shape. Others keep the threshold of the population.
+
+        Raises SpecificationError if a population does not exist or does not integrate.
+        """
+        _check_names("thresholds", thresholds, [each.name for each in self.specification.integrating])
         for population in self.specification.integrating:
             common = population.dynamics.threshold
             given = np.broadcast_to(thresholds.get(population.name, common), (self.copies, *population.shape))
@@ -158,10 +162,15 @@ class NetworkModel:
 
         The network must be built with delays. They are added to the delay of the projection, and the sum is rounded to
         the nearest step. Delays of synapses are rounded separately.
+
+        Raises SpecificationError if a projection does not exist, or the network was built without delays.
         """
+        _check_names("delays", delays, [each.name for each in self.specification.projections])
         for projection in self.specification.projections:
             synapses = self.synapses[projection.name]
             if "lag" not in synapses.variables:
+                built = "cannot be set, because the network has none; build it with with_delays=True"
+                require(projection.name not in delays, f"delays of {projection.name}", built)
                 continue
             shape = (self.copies, *self.specification.shapes[projection.source])
             steps = grid.nearest_steps(axonal_delay(projection, self.delays, delays), self.dt)
@@ -403,6 +412,11 @@ class _Builder:
         apart = model.specification.population(projection.target).dynamics.rates is None
         current = "recurrent" if apart and model.specification.is_recurrent(projection) else "current"
         return weighted_synapses(name, source, target, projection.psp, steps, lag, kernel, self.common, current)
+
+
+def _check_names(what: str, given: Mapping[str, np.ndarray], known: Sequence[str]) -> None:
+    for name in given:
+        require(name in known, f"{what} of {name!r}", f"cannot be set{nearest(name, known)}")
 
 
 def _side_by_side(single: Connections, source: tuple[int, ...], shape: tuple[int, ...], copies: int) -> Connections:

@@ -12,7 +12,7 @@ from netsim.engines import Batch, Conversation, Engine, Latencies
 from netsim.errors import DataError, SpecificationError, warn_user
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population, Projection
-from netsim.specification.checks import finite
+from netsim.specification.checks import finite, require
 from netsim.weights.initial import first_weights
 
 _ROUNDS, _HALVINGS = 6, 14  # maximum corrections of the spread, bisections of the bias or mean
@@ -20,6 +20,7 @@ _LEAST, _MOST = 2.0**-60, 2.0**60  # of a bias, mean or spread, in the unit of t
 _NEAR = 4.0  # factor within which the first guess of the spread meets the wanted quartiles
 _QUARTILES = (0.25, 0.5, 0.75)
 _APART, _OUTPUTS_APART = 0.4, 0.1  # default distances of the quartiles, in encoding windows
+_OF_WINDOW = 0.4  # default median in a firing window, as a fraction of the window
 _ARRIVED = 0.9  # fraction of the sources' spikes that arrive by the default median
 _PER_QUARTILES = 3.0  # latencies that the softmax tells apart, per distance of the output quartiles
 _TIMES = 400  # samples of the response to a spike
@@ -107,7 +108,8 @@ def calibrate(
     latency, quartiles : float or mapping
         Median, and distance of the quartiles (ms), for all integrating populations or by name. By default, 90 % of
         the sources' spikes have arrived by the median, but it is not after the peak of the response to their early
-        quartile. The default distance is 0.4 encoding windows, and 0.1 for outputs.
+        quartile, unless the neurons cannot fire before. The default distance is 0.4 encoding windows, and 0.1 for
+        outputs.
     seed : int
         Seed of the test weights.
 
@@ -147,6 +149,9 @@ def calibrate(
         quartiles = {name: share * network.encoder.t_max for name, share in shares.items()}
     if not len(stimuli):
         raise DataError("stimuli: are empty; give at least one stimulus")
+    for population in network.integrating:
+        losers = "keep most neurons silent, so that no median is known; calibrate without winners, and add them again"
+        require(population.winners is None, f"{network.key_of(population)}.winners", losers)
     wanted = {} if latency is None else _by_population(network, latency, "latency")
     apart = _by_population(network, quartiles, "quartiles")
     network = _telling_apart(network, apart[network.output.name])
@@ -170,20 +175,28 @@ def _calibrated(
             continue
         name = population.name
         late, peak = _arrivals(network, population, (yield _trial(network, stimuli, seed)))
-        wanted, apart = latency.get(name, min(late, peak)), quartiles[name]
-        if wanted > peak:
+        apart = quartiles[name]
+        wanted = latency.get(name, max(min(late, peak), _in_window(network, population, apart)))
+        if name in latency and wanted > peak:
             passed = f"a spike at the early quartile of its sources has its largest effect at {peak:.3g} ms"
             warn_user(f"{name}: {passed}, before the median of {wanted:g} ms; choose an earlier latency")
         network = yield from _guessed(network, population, stimuli, wanted, apart, seed)
-        for _ in range(_ROUNDS):
-            network, activity = yield from _timed(network, population, stimuli, wanted, seed)
+        kept = None
+        for _ in range(_ROUNDS + 1):
+            timed, activity = yield from _timed(network, population, stimuli, wanted, seed)
             width = activity.late - activity.early
             factor = apart / width if 0 < width < np.inf else 2.0 if width == 0 else 0.5
+            if abs(activity.median - wanted) > apart:  # the spread alone decides when neurons fire
+                if kept is not None:
+                    break
+                factor = 0.25
+            else:
+                kept = timed
             if abs(factor - 1) < 0.05:
                 break
-            spread = network.incoming(name)[0].initial.spread
-            network = _with_initial(network, population, spread=spread * float(np.clip(factor, 0.25, 4.0)))
-        network, _ = yield from _timed(network, population, stimuli, wanted, seed)
+            spread = timed.incoming(name)[0].initial.spread
+            network = _with_initial(timed, population, spread=spread * float(np.clip(factor, 0.25, 4.0)))
+        network = kept or timed
     latencies = yield _trial(network, stimuli, seed)  # again at the end, because loops change earlier populations
     activities = (_activity(population, latencies) for population in network.integrating)
     return Calibration(network, tuple(activities))
@@ -203,6 +216,12 @@ def _arrivals(network: Network, population: Population, latencies: Latencies) ->
         late = max(late, last + projection.mean_delay)
         peak = min(peak, early + projection.mean_delay + _rise(network, population, projection))
     return late, peak
+
+
+def _in_window(network: Network, population: Population, apart: float) -> float:
+    """Return a median (ms) before which neurons with a window can hardly fire with quartiles this far apart."""
+    start, end = network.firing_window(population.name)
+    return start + max(apart, _OF_WINDOW * (end - start) if population.dynamics.gated else 0.0) if start else 0.0
 
 
 def _rise(network: Network, population: Population, projection: Projection) -> float:
@@ -302,6 +321,8 @@ def _with_initial(network: Network, population: Population, **values: float) -> 
             changes: dict[str, Any] = dict(values)
             if projection.name != first and "bias" in changes:
                 changes["bias"] = 0.0
+            if projection.connectivity.known_weights(*network.ends(projection)) is not None:
+                changes = {key: value for key, value in changes.items() if key == "bias"}
             projection = dataclasses.replace(projection, initial=dataclasses.replace(projection.initial, **changes))
         projections.append(projection)
     return dataclasses.replace(network, projections=tuple(projections))

@@ -1,6 +1,7 @@
 """Recognition of leaky neurons in Brian2 networks of users, which netsim then solves without a time step."""
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -199,7 +200,7 @@ def _effect(model: OwnNetwork, projection: Projection, cell: _Cell) -> tuple[flo
     _require(isinstance(owner, b2.Synapses), where, "has its weights in a group; only those in Synapses are recognised")
     variable, unit, _ = model.kernels[projection.name]
     events = [pathway.code for pathway in owner._pathways]
-    lines = [line for code in events for line in str(code).splitlines() if line.strip()]
+    lines = [line.strip() for code in events for line in re.split(r"[\n;]", str(code)) if line.strip()]
     remedy = f"family leaky needs one statement such as current_post += {variable.name}"
     _require(len(lines) == 1 and owner.pre is owner._pathways[0], where, f"{owner.name} runs {lines}; {remedy}")
     silent = not owner.equations.diff_eq_names and not any("summed" in each.flags for each in owner.equations.values())
@@ -207,10 +208,10 @@ def _effect(model: OwnNetwork, projection: Projection, cell: _Cell) -> tuple[flo
     changed, operator, expression, _ = parse_statement(lines[0])
     current = changed.removesuffix("_post")
     known = operator in ("+=", "-=") and current in cell.currents
-    _require(known, where, f"{lines[0].strip()!r} adds to none of {', '.join(cell.currents)}; {remedy}")
+    _require(known, where, f"{lines[0]!r} adds to none of {', '.join(cell.currents)}; {remedy}")
     coefficients = _linear_in_synapses(model, owner, expression, variable.name, where)
     strength = coefficients.pop(variable.name, 0.0) * (1 if operator == "+=" else -1)
-    _require(not any(coefficients.values()), where, f"{lines[0].strip()!r} adds more than the weight; {remedy}")
+    _require(not any(coefficients.values()), where, f"{lines[0]!r} adds more than the weight; {remedy}")
     tau, coupling = cell.currents[current]
     delays = np.unique(owner.pre.variables["delay"].get_value())
     several = f"{owner.name} has delays from {delays.min() * 1e3:g} to {delays.max() * 1e3:g} ms; give all the same"
@@ -276,6 +277,7 @@ def _coefficients(
     owner: Any, extent: slice, namespace: Mapping[str, Any], code: str, moving: Iterable[str], label: str, where: str
 ) -> dict[str, float]:
     moving = list(moving)
+    code = re.sub(r"\bint\(not_refractory\)", "1", code)  # "unless refractory" holds until the only spike of a neuron
     expression = str_to_sympy(code, owner.variables)
     names = sorted(str(symbol) for symbol in expression.free_symbols)
     known = owner.resolve_all({name for name in names if name not in moving} & get_identifiers(code), namespace)

@@ -178,7 +178,8 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
     responses = tuple(_respond(engine, projection, weights, breakpoints) for projection in network.weighted)
     fitted = {response.projection: response.psp for response in responses}
     projections = tuple(
-        dataclasses.replace(each, psp=fitted[each.name]) if each.name in fitted else each
+        # the response begins with the delay of the synapses
+        dataclasses.replace(each, psp=fitted[each.name], delay=0.0) if each.name in fitted else each
         for each in network.projections
     )
     learning = dataclasses.replace(network.learning, derivative="linear")

@@ -85,9 +85,16 @@ def _why_not_fitted(network: Network) -> str:
     from netsim.weights.initial import projections_with_initial
 
     given = projections_with_initial(network, network.projections)
-    keys = ["learning.fitted = false"] * (not network.learning.fitted) + [f"initial of {names(given)}"] * bool(given)
+    keys = ["learning.fitted = false"] * (not network.learning.fitted)
+    keys += [f"initial of {names(given)}"] if given else []
+    if network.weighting.is_binary:
+        return "binary weights are not fitted; choose initial yourself"
+    if network.training.pretrained:
+        return f"the training begins with the weights of {network.training.pretrained}"
     if keys:
         return f"remove {' and '.join(keys)}, then run --fix again"
+    if any(network.weight_signs(each) is not None for each in network.weighted):
+        return "weights with signs are balanced as they are drawn, so no distribution gives the fitted weights"
     return (
         "weights are static or listed, or the engine has neurons of its own, for which netsim.calibrate finds weights"
     )

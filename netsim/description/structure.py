@@ -84,6 +84,8 @@ def _notes(network: Network) -> Iterator[str]:
     signed = {each.name: network.weight_signs(each) is not None for each in network.weighted}
     incoming = [network.incoming(population.name) for population in network.integrating]
     mixed = any(len({signed[each.name] for each in projections}) == 2 for projections in incoming)
+    meant = any(signed[each.name] and each.initial.mean for each in network.weighted)
+    apart = " or ".join(["without a fixed sign"] * mixed + ["with a mean $a$ other than 0"] * meant)
     delays = (
         " Delays are drawn independently and cut to the range in the table; synapses that share a weight share a delay."
     )
@@ -91,7 +93,7 @@ def _notes(network: Network) -> Iterator[str]:
         " Then weights with the wrong sign are set to 0, and the others are scaled. Onto neurons that receive both"
         r" signs, weights cancel on average, and their sum has the variance $\sigma^2$. Onto neurons that receive one"
         r" sign, they add up to $\sigma$ on average."
-    ) + " Weights without a fixed sign are neither scaled nor counted there." * mixed
+    ) + f" Weights {apart} are neither scaled nor counted there." * bool(apart)
     yield (
         f"Initial weights{other} are drawn independently, {drawn}.{signs if any(signed.values()) else ''}"
         f"{delays if network.delayed else ''}{_biases(network)}"

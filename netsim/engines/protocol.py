@@ -266,8 +266,8 @@ def _check_latencies(network: Network, stimuli: np.ndarray) -> None:
         raise DataError("stimuli: contain NaN; use inf for silence")
     if (stimuli < 0).any():
         raise DataError("stimuli: contain negative latencies; time starts at 0 ms with the presentation")
-    late = f"contain latencies after the end of the presentation ({network.duration} ms)"
-    raise DataError(f"stimuli: {late}; use inf for silence")
+    late = f"contain latencies at or after the end of the presentation ({network.duration} ms)"
+    raise DataError(f"stimuli: {late}; use inf for silence, or choose a longer duration")
 
 
 @compiled

@@ -222,5 +222,7 @@ def _check_feedback(network: Wiring, projection: Projection, feedback: Feedback)
     require(projection.source != STIMULUS, where, from_stimulus)
     weighted = bool(network.weight_shape(projection))
     require(weighted, where, "has no meaning where there are no weights; remove it")
+    nothing = "is in units of initial.spread, which is 0, so that nothing is handed back; give a spread"
+    require(projection.initial.spread > 0, where, nothing)
     across = feedback.direct and network.is_recurrent(projection)
     require(not across, where, "passes all targets by, which has no meaning within a loop; take random")

@@ -174,6 +174,8 @@ class Network(Wiring):
             f"must be a time in ms of at least encoder.t_max ({self.encoder.t_max} ms), not {self.duration}",
         )
         check_magnitudes(self, "", ["duration"])
+        late = f"has a spike at the end of the presentation ({self.duration} ms); choose a longer duration"
+        require(self.duration not in self.encoder.constant, "encoder.constant", late)
         require(
             math.prod(self.encoder.shape) <= LARGEST,
             "encoder.shape",

@@ -102,7 +102,7 @@ class Learning:
     weight_decay : float
         Decoupled decay of weights per unit of learning rate. Biases do not decay.
     clip : float
-        Binary weights: bound on the latent weights, in standard deviations of the initial draw.
+        Binary weights: bound on the latent weights, in standard deviations of the initial draw beyond its mean.
     balanced : bool
         After each step, shift the (latent) incoming weights of each map or dense neuron to a mean of zero. Excitation
         and inhibition then balance, and fewer neurons fall silent forever.

@@ -21,7 +21,7 @@ from netsim.specification.populations import STIMULUS
 from netsim.specification.traits import has_bias
 from netsim.training.measured_rates import STEP, STIMULI, describe_measured_rates, measured_rates
 from netsim.weights.binary import forward_weights
-from netsim.weights.initial import projections_with_initial
+from netsim.weights.initial import projections_with_initial, sign_factors
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
 _FIRE = 0.6  # target fraction of hidden neurons that fire in their window
@@ -38,6 +38,7 @@ _HALVINGS = 12
 _DECADES = 4.0  # search range of scales, in decades up and down
 _SEARCHED = 200  # maximum number of neurons per population in the search of scales
 _ROUNDS_OF_LOOPS = 3
+_AS_FITTED = 0.02  # largest relative difference of weights that are drawn as a proposal says, beyond its rounding
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,46 @@ class Fitted:
 def proposed(network: Network, fitted: Fitted) -> dict[str, InitialWeights]:
     """Return distributions close to the fitted weights, by projection, for a specification.
 
-    A specification has one bias per population: the mean of the fitted biases.
+    A specification has one bias per population: the mean of the fitted biases. Signs balance weights as they are drawn.
+    A population has no proposal if this undoes the fit.
     """
-    distributions = {}
+    distributions: dict[str, InitialWeights] = {}
     for population in network.integrating:
+        incoming, own = network.incoming(population.name), dict[str, InitialWeights]()
         bias = fitted.biases.get(bias_name(population))
-        for projection in network.incoming(population.name):
+        for projection in incoming:
             if (scale := fitted.scales.get(kernel_name(projection))) is not None:
                 initial = projection.initial
-                begin = float(f"{bias.mean():.3g}") if bias is not None else initial.bias
+                begin = initial.bias
+                if bias is not None:  # the first projection determines the bias, to which static ones add theirs
+                    begin = float(f"{bias.mean() - sum(each.initial.bias for each in incoming):.3g}") + begin
                 spread = float(f"{initial.spread * scale:.3g}")
-                distributions[projection.name] = replace(initial, spread=spread, bias=begin)
-                bias = None  # the first projection determines the bias
+                own[projection.name] = replace(initial, spread=spread, bias=begin)
+                bias = None
+        if _are_drawn_as_fitted(network, population, own, fitted):
+            distributions |= own
     return distributions
+
+
+def _are_drawn_as_fitted(
+    network: Network, population: Population, own: Mapping[str, InitialWeights], fitted: Fitted
+) -> bool:
+    """Return whether weights with signs keep the size of the fit if they are drawn from other distributions."""
+    name, changed = population.name, []
+    for projection in network.projections:
+        changed.append(replace(projection, initial=own.get(projection.name, projection.initial)))
+    before = np.array(sign_factors(network, name))
+    after = np.array(sign_factors(replace(network, projections=tuple(changed)), name))
+    for projection in network.incoming(name):
+        signs, scale = network.weight_signs(projection), fitted.scales.get(kernel_name(projection), 1.0)
+        if signs is None or not projection.initial.spread:
+            continue
+        exist = np.array([(signs > 0).any(), (signs < 0).any()])
+        spread = own.get(projection.name, projection.initial).spread
+        grown = after * spread / (before * projection.initial.spread * scale)
+        if (np.abs(grown[exist] - 1) > _AS_FITTED).any():
+            return False
+    return True
 
 
 def is_fitted(network: Network, population: Population) -> bool:

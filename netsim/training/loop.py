@@ -37,7 +37,7 @@ from netsim.training.checkpoint import (
     write_epochs,
 )
 from netsim.training.revival import revive
-from netsim.training.starting import check_settings, fit_state
+from netsim.training.starting import changed_at_once, check_settings, fit_state
 from netsim.training.watching import Watch
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients
 from netsim.weights.delays import delay_rates
@@ -131,6 +131,9 @@ def training_conversation(
         check_settings(network, learner)
     learner = chosen_learner(network, learner, targets)
     constraints = [*constraints_of(network), *(constraints or ())]
+    if network.training.pretrained and not state.history and not state.batch:
+        for change in changed_at_once(constraints, state.weights):
+            callbacks.on_warning(f"{network.training.pretrained}: {change}")
     if state.to_fit:
         yield from fit_state(network, constraints, training, state, seed, by_equation)
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
@@ -148,7 +151,7 @@ def training_conversation(
         if epoch_score(metrics) > state.best:
             state.best = epoch_score(metrics)
             state.best_weights = {name: array.copy() for name, array in kept.items()}
-        revive(network, state, seed)
+        revive(network, constraints, state, seed)
         state.epoch, state.batch, state.totals = state.epoch + 1, 0, EpochTotals()
         session.save()
         if run is not None:

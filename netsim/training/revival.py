@@ -1,9 +1,11 @@
 """Revival of neurons that hardly fire."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from netsim.learning.protocol import Constraint
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.specification import Network
 from netsim.training.checkpoint import TrainingState
@@ -13,17 +15,19 @@ from netsim.weights.initial import draw
 from netsim.weights.layout import bias_name, kernel_name, log_scale_name
 
 
-def revive(network: Network, state: TrainingState, seed: int) -> None:
+def revive(network: Network, constraints: Sequence[Constraint], state: TrainingState, seed: int) -> None:
     """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch, and reset biases."""
     threshold = network.learning.revive_below * state.totals.presentations
     generator = generator_for(Purpose.REVIVAL, seed, state.epoch)
+    redrawn: list[tuple[str, Any]] = []  # name and indices of the redrawn values
     for population in network.integrating[:-1]:
         name = population.name
         incoming = network.incoming(name)
         if name not in state.totals.fired or not all(projection.plastic for projection in incoming):
             continue
         silent = np.flatnonzero(state.totals.fired[name] < threshold)
-        redrawn: list[tuple[str, Any]] = []  # name and indices of the redrawn values
+        if not silent.size:
+            continue
         for projection in incoming:
             kernel, incoming_weights = state.weights[kernel_name(projection)], Incoming(network, projection)
             receivers = incoming_weights.in_maps(silent)
@@ -40,6 +44,8 @@ def revive(network: Network, state: TrainingState, seed: int) -> None:
             bias = biases.get(bias_name(population), network.initial_bias(population))
             state.weights[bias_name(population)][silent] = bias
             redrawn.append((bias_name(population), silent))
-        if state.mean is not None:
-            for array, where in redrawn:
-                state.mean[array][where] = state.weights[array][where]
+    for constraint in constraints if redrawn else ():
+        constraint.enforce(state.weights)
+    if state.mean is not None:
+        for array, where in redrawn:
+            state.mean[array][where] = state.weights[array][where]

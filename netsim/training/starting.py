@@ -21,6 +21,9 @@ from netsim.training.fitting import Fitted, fit
 from netsim.training.measured_rates import STIMULI
 from netsim.weights.binary import with_log_scales
 from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
+
+_CONSIDERABLE = 0.01  # relative change of an array
 
 
 def start_training(
@@ -101,6 +104,20 @@ def fit_state(
     state.fitted = {"scales": fitted.scales, "rates": fitted.rates, "biases": biases}
     state.to_fit = False
     return fitted
+
+
+def changed_at_once(constraints: Sequence[Constraint], weights: Weights) -> list[str]:
+    """Return which weights, such as pretrained ones, the constraints change considerably before anything is learned."""
+    kept, found = {name: array.copy() for name, array in weights.items()}, []
+    for constraint in constraints:
+        before = {name: array.copy() for name, array in kept.items()}
+        constraint.enforce(kept)
+        for name, array in kept.items():
+            share = np.linalg.norm(array - before[name]) / (np.linalg.norm(before[name]) or np.inf)
+            if share > _CONSIDERABLE:
+                rule = f"the constraint {type(constraint).__name__.lower()} changes {name} by {share:.0%}"
+                found.append(f"{rule} at the first step; leave out its setting to keep the weights")
+    return found
 
 
 def without_effect(network: Network) -> list[str]:

@@ -84,7 +84,7 @@ def draw(network: Network, projection: Projection, generator: np.random.Generato
     """Draw weights of a projection: all, or the weights at the index `where`.
 
     Weights of the wrong sign become 0, as after each step of a training. Other weights are multiplied by
-    `sign_factors`.
+    `sign_factors`, unless their distribution has a mean.
     """
     inputs, initial = network.fan_in(projection), projection.initial
     deviation, whole = initial.spread / math.sqrt(inputs), network.weight_shape(projection)
@@ -95,7 +95,10 @@ def draw(network: Network, projection: Projection, generator: np.random.Generato
         return drawn
     excitatory, inhibitory = sign_factors(network, projection.target)
     chosen = np.broadcast_to(signs, whole)[where]
-    return bound_to_signs(drawn, chosen) * np.where(chosen > 0, excitatory, np.where(chosen < 0, inhibitory, 1.0))
+    signed = bound_to_signs(drawn, chosen)
+    if initial.mean:
+        return signed
+    return signed * np.where(chosen > 0, excitatory, np.where(chosen < 0, inhibitory, 1.0))
 
 
 def sign_factors(network: Network, name: str) -> tuple[float, float]:
@@ -103,13 +106,13 @@ def sign_factors(network: Network, name: str) -> tuple[float, float]:
 
     With both signs, the less frequent sign is scaled up. The mean sum of a neuron's weights is then zero, and the
     variance of the sum equals the variance without signs. With a single sign, the mean sum equals that standard
-    deviation. Projections without signs are ignored.
+    deviation. Projections without signs are ignored, as are those whose distribution has a mean.
     """
     variance = 0.0
     sums, variances = np.zeros(2), np.zeros(2)
     for projection in network.incoming(name):
         signs = network.weight_signs(projection)
-        if signs is None:
+        if signs is None or projection.initial.mean:
             continue
         inputs = network.fan_in(projection)
         counts = inputs * np.array([(signs > 0).mean(), (signs < 0).mean()])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import netsim
@@ -133,6 +135,41 @@ def test_default_medians_wait_for_the_sources_while_their_effect_rises(
     texts = [str(each.message) for each in warned]
     assert [text.partition(":")[0] for text in texts] == ["hidden", "output"]
     assert all(text.endswith("before the median of 40 ms; choose an earlier latency") for text in texts)
+
+
+def test_excitatory_populations_fire_when_they_were_asked_to(random_stimuli: Callable[..., netsim.Stimuli]) -> None:
+    """They have no bias, and a wide spread of positive weights alone would make them fire too early."""
+    network = _network(False)
+    excited = tuple(dataclasses.replace(each, sign="excitatory") for each in network.projections)
+    network = dataclasses.replace(network, projections=excited)
+    engine, stimuli = netsim.make_engine("event", network), random_stimuli(network.encoder, 30, 4)
+    result = netsim.calibrate(engine, network, stimuli, {"hidden": 24.0, "output": 40.0}, 4.0)
+    assert [each.median for each in result.activity] == pytest.approx([24.0, 40.0], abs=4.0)
+
+
+def test_default_medians_are_within_the_windows() -> None:
+    network = netsim.load_preset("digits")
+    stimuli = netsim.load_splits(network).training.first(20)
+    for activity in netsim.calibrate(netsim.make_engine("event", network), network, stimuli).activity:
+        start, end = network.firing_window(activity.population)
+        assert start < activity.early < activity.late < end
+
+
+def test_winners_and_listed_weights(tmp_path: Path, random_stimuli: Callable[..., netsim.Stimuli]) -> None:
+    """Winners leave no median; weights of a file stay as they are, and the bias alone sets the time."""
+    network = _network(True)
+    stimuli = random_stimuli(network.encoder, 10, 4)
+    competing = dataclasses.replace(network.populations[0], winners=netsim.PopulationWinners(3))
+    changed = dataclasses.replace(network, populations=(competing, network.populations[1]))
+    with pytest.raises(SpecificationError, match=r"layers\.hidden\.winners: keep most neurons silent"):
+        netsim.calibrate(netsim.make_engine("event", changed), changed, stimuli)
+    edges = pd.DataFrame({"pre": np.repeat(np.arange(36), 40), "post": np.tile(np.arange(40), 36)})
+    edges.assign(weight=np.random.default_rng(0).normal(0, 0.1, len(edges))).to_csv(tmp_path / "edges.csv", index=False)
+    listed = netsim.EdgeList(40, str(tmp_path / "edges.csv"))
+    first = dataclasses.replace(network.projections[0], connectivity=listed, initial=netsim.InitialWeights())
+    changed = dataclasses.replace(network, projections=(first, network.projections[1]))
+    result = netsim.calibrate(netsim.make_engine("event", changed), changed, stimuli, 24.0)
+    assert result.activity[0].median == pytest.approx(24.0, abs=0.5)
 
 
 def test_the_softmax_tells_calibrated_outputs_apart(random_stimuli: Callable[..., netsim.Stimuli]) -> None:

@@ -157,6 +157,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"start": 0.1}, "v starts at 0.1, rests at 0"),
     ({"refractory": 5 * b2.ms}, "may fire repeatedly"),
     ({"equations": PLAIN.replace("+ bias", "+ 2*bias")}, "give the unit 0.5 to the bias"),
+    ({"on_pre": "current_post += w; v_post += 0.0*w"}, "family leaky needs one statement such as current_post"),
     ({"equations": PLAIN.replace("/tau ", "/(tau*factor) ") + "factor : 1\n"}, "give all neurons the same"),
 ]
 
@@ -169,6 +170,12 @@ def test_one_line_names_the_difference(given: dict[str, Any], message: str) -> N
     with pytest.raises(SpecificationError, match=message.replace("(", r"\(")) as raised:
         netsim.match_family(engine)
     assert "\n" not in str(raised.value)
+
+
+def test_refractory_neurons_that_stand_still_are_recognised() -> None:
+    """Each neuron fires once, so what happens after its spike does not matter."""
+    assert netsim.match_family(_engine(equations=PLAIN.replace("/tau : 1", "/tau : 1 (unless refractory)", 1)))
+    assert "(unless refractory)" in PLAIN.replace("/tau : 1", "/tau : 1 (unless refractory)", 1)
 
 
 def test_projections_with_other_currents_differ_in_one_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from functools import cache
 
@@ -73,6 +74,15 @@ def test_the_response_is_that_of_the_equations() -> None:
     assert second.psp.kernel[0][0] >= 4.0
     assert "hidden: peak 0.2171 per weight of 1 at 6.25 ms" in repr(fit)
     assert "largest error" in fit._repr_html_()
+
+
+def test_a_delay_counts_once() -> None:
+    """The response begins with the delay of the synapses, whatever the network says of it."""
+    engine = _engine(delay=5.0)
+    late = tuple(dataclasses.replace(each, delay=5.0 * (each.name == "output")) for each in engine.network.projections)
+    engine.network = dataclasses.replace(engine.network, projections=late)
+    network = netsim.fit_psp(engine).network
+    assert network.projections == _fit_of_delayed().network.projections
 
 
 def test_more_breakpoints_fit_better() -> None:

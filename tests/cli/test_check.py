@@ -136,6 +136,12 @@ def test_a_network_that_is_fitted_gets_a_proposal(netsim: Netsim, tmp_path: Path
 def test_without_a_proposal_the_check_says_what_to_remove(netsim: Netsim, run: Path) -> None:
     shown = netsim("check", "digits", "--set", "learning.fitted=false", "--fix", "--limit", 5).out
     assert "to propose: remove learning.fitted = false and initial of `output`, then run --fix again" in shown
+    default = f"layers.output.initial.spread={package.InitialWeights().spread}"
+    real = ("check", "digits", "--set", default)
+    shown = netsim(*real, "--set", "learning.fitted=false", "--fix", "--limit", 5).out
+    assert "to propose: remove learning.fitted = false, then run --fix again" in shown
+    shown = netsim(*real, "--set", "weighting.kind=binary", "--fix", "--limit", 5).out
+    assert "to propose: binary weights are not fitted; choose initial yourself" in shown
     assert "the weights are trained; check the preset or TOML file" in netsim("check", run, "--fix", "--limit", 5).out
 
 

@@ -484,7 +484,7 @@ def test_a_conversation_that_presents_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stimulus", "message"), [(math.nan, "NaN"), (-1.0, "negative"), (100.0, "after the end of the presentation")]
+    ("stimulus", "message"), [(math.nan, "NaN"), (-1.0, "negative"), (100.0, "at or after the end of the presentation")]
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 def test_stimuli_that_are_no_latencies(stimulus: float, message: str, dtype: type) -> None:

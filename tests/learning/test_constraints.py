@@ -18,6 +18,7 @@ from netsim.learning.constraints.bound import Bound
 from netsim.learning.constraints.sign import Sign
 from netsim.specification import (
     Dense,
+    InitialWeights,
     IntensityEncoder,
     Layer,
     Network,
@@ -66,11 +67,21 @@ def test_weights_that_are_balanced_have_a_mean_of_zero(small_network: Callable[.
 
 def test_latent_weights_are_bounded_by_their_initial_spread(small_network: Callable[..., Network]) -> None:
     network = dataclasses.replace(small_network(clip=0.5), weighting=Weighting("binary"))
+    mean = network.projection("hidden").initial.mean
     (bound,) = constraints_of(network)
     weights = initial_weights(network, 0)
     bound.enforce(weights)
-    assert np.abs(weights["hidden.kernel"]).max() == pytest.approx(0.5 * 1.5 / np.sqrt(48))
-    assert np.abs(weights["conv.kernel"]).max() == pytest.approx(0.5 * 1.5 / np.sqrt(18))
+    assert np.abs(weights["hidden.kernel"]).max() == pytest.approx(0.5 * 1.5 / np.sqrt(48) + mean / 48)
+    assert np.abs(weights["conv.kernel"]).max() == pytest.approx(0.5 * 1.5 / np.sqrt(18) + mean / 18)
+
+
+def test_weights_that_are_drawn_around_a_mean_are_within_their_bounds() -> None:
+    layers = [Layer("output", Dense(5), initial=InitialWeights(mean=10.0, spread=0.0))]
+    binary = Network.chain("b", IntensityEncoder((4, 4, 1), 16.0), layers, 64.0, weighting=Weighting("binary"))
+    (bound,) = constraints_of(binary)
+    weights = initial_weights(binary, 0)
+    bound.enforce(weights)
+    np.testing.assert_array_equal(weights["output.kernel"], 10.0 / 16)
 
 
 def test_signs_are_kept(small_network: Callable[..., Network]) -> None:

@@ -15,7 +15,16 @@ from netsim.errors import SpecificationError
 from netsim.learning import BatchGradients
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.seams import feedbacks
-from netsim.specification import Delays, DirectFeedback, Feedback, Network, RandomFeedback, Shape, SignFeedback
+from netsim.specification import (
+    Delays,
+    DirectFeedback,
+    Feedback,
+    InitialWeights,
+    Network,
+    RandomFeedback,
+    Shape,
+    SignFeedback,
+)
 from netsim.specification.toml import network_from_dict, network_to_dict
 from netsim.weights.initial import initial_weights
 
@@ -56,6 +65,15 @@ def test_by_the_weights_all_is_as_without(
     assert usual.gradients.keys() == same.gradients.keys()
     for name, gradient in usual.gradients.items():
         np.testing.assert_array_equal(gradient, same.gradients[name])
+
+
+@pytest.mark.parametrize("feedback", [RandomFeedback(), SignFeedback(), DirectFeedback()])
+def test_feedback_without_a_size_is_refused(small_network: Callable[..., Network], feedback: Feedback) -> None:
+    network = _with(small_network("phased", convolutional=False), feedback, "output")
+    equal = InitialWeights(mean=1.0, spread=0.0)
+    projections = tuple(dataclasses.replace(each, initial=equal) for each in network.projections)
+    with pytest.raises(SpecificationError, match=r"feedback: is in units of initial.spread, which is 0"):
+        dataclasses.replace(network, projections=projections)
 
 
 @pytest.mark.parametrize("feedback", [RandomFeedback(7), SignFeedback(), DirectFeedback(7)])

@@ -96,6 +96,13 @@ def test_what_it_cannot_learn_is_refused() -> None:
         STDP(network(), winners=0)
     with pytest.raises(SpecificationError, match=r'learning.optimizer: must be "sgd" with the learner stdp'):
         STDP.from_network(dataclasses.replace(network(), learning=Learning(learner="stdp")))
+    with pytest.raises(SpecificationError, match='must be "sgd" with the learner stdp, not "weight-norm"'):
+        STDP.from_network(dataclasses.replace(network(), learning=Learning(learner="stdp", optimizer="weight-norm")))
+    with pytest.raises(SpecificationError, match=r"layers\.hidden: has inhibitory weights, .* set plastic = false"):
+        STDP.from_network(network(sign="inhibitory"))
+    STDP.from_network(network(sign="excitatory"))
+    with pytest.raises(SpecificationError, match=r"layers\.hidden\.dropout: scales weights beyond 1"):
+        STDP.from_network(network(dropout=0.5))
 
 
 def test_spikes_of_a_grid_are_ordered_by_their_steps() -> None:

@@ -201,6 +201,12 @@ def test_what_cannot_be_built_is_refused(specification: Network, weights: Weight
         build_network(specification, {name: array for name, array in weights.items() if name != "conv.kernel"})
     with pytest.raises(SpecificationError, match="'cnov'"):
         model.begin(silenced={"cnov": np.zeros(1, bool)})
+    with pytest.raises(SpecificationError, match="thresholds of 'cnov': cannot be set; did you mean 'conv'"):
+        model.set_thresholds({"cnov": np.ones(1)})
+    with pytest.raises(SpecificationError, match="delays of 'cnov': cannot be set; did you mean 'conv'"):
+        model.set_delays({"cnov": np.ones(1)})
+    with pytest.raises(SpecificationError, match=r"delays of conv: cannot be set, .* with_delays=True"):
+        model.set_delays({"conv": np.ones((6, 6, 2))})
 
 
 def test_a_second_network_needs_no_compiling(specification: Network, model: NetworkModel) -> None:

@@ -77,6 +77,10 @@ def test_contrast_does_not_count_and_its_sign_is_the_cell() -> None:
         (lambda: OnOffEncoder((4, 4, 2), ratio=1.0), r"encoder.ratio: must be above 1, not 1.0"),
         (lambda: OnOffEncoder((4, 4, 2), threshold=0.0), r"encoder.threshold: must lie between 0 and 1, not 0.0"),
         (lambda: IntensityEncoder((4, 4, 2), 5.0, constant=(6.0,)), r"encoder.constant: must be times from 0 to t_max"),
+        (
+            lambda: Network.chain("c", IntensityEncoder((4, 4, 2), 5.0, constant=(5.0,)), [Layer("o", Dense(2))], 5.0),
+            r"encoder.constant: has a spike at the end of the presentation \(5.0 ms\); choose a longer duration",
+        ),
         (lambda: IntensityEncoder((4, 4, 1), 5.0, constant=(1.0,)), r"encoder.shape: has 1 channels, all taken by"),
     ],
 )

@@ -31,7 +31,7 @@ from netsim.specification import (
 from netsim.training.checking import weights_before_learning
 from netsim.training.fitting import Fitted, _Potentials, fit
 from netsim.training.loop import training_conversation
-from netsim.training.starting import start_training
+from netsim.training.starting import fit_state, start_training
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -166,6 +166,46 @@ def test_what_a_specification_says_of_weights_stays(tmp_path: Path) -> None:
         np.testing.assert_array_equal(weights[name], drawn[name])
     assert {"inhibitory.kernel", "inhibitory_to_output.kernel"} <= result.scales.keys()
     assert "output.bias" in result.biases
+
+
+def _joined(*onto_output: Projection, neurons: Neurons) -> Network:
+    """Populations of excitatory and inhibitory neurons that converge on the output."""
+    populations = tuple(Population(name, (size,), neurons) for name, size in (("e", 40), ("i", 20), ("output", 10)))
+    first = [Projection("stimulus", name, Dense(size), sign="excitatory") for name, size in (("e", 40), ("i", 20))]
+    training = Training("digits", validation=100, epochs=1)
+    encoder = IntensityEncoder((8, 8, 1), 16.0)
+    return Network("joined", encoder, populations, (*first, *onto_output), 64.0, training=training)
+
+
+def test_a_proposal_keeps_what_signs_would_undo() -> None:
+    """The fit weakens inhibition, which a draw of both signs balances again."""
+    onto = [
+        Projection("e", "output", Dense(10), sign="excitatory", name="excited"),
+        Projection("i", "output", Dense(10), sign="inhibitory", name="inhibited"),
+    ]
+    network = _joined(*onto, neurons=Neurons("free", 1.0, 16.0))
+    checked = netsim.check(network)
+    assert "e" in checked.proposed
+    changed = (
+        dataclasses.replace(each, initial=checked.proposed.get(each.name, each.initial)) for each in network.projections
+    )
+    again = netsim.check(dataclasses.replace(network, projections=tuple(changed)))
+    for before, after in zip(checked.populations, again.populations, strict=True):
+        assert after.median_ms == pytest.approx(before.median_ms, rel=0.05)
+        assert after.silent == pytest.approx(before.silent, abs=0.02)
+
+
+def test_a_proposal_counts_the_biases_of_static_projections() -> None:
+    onto = [
+        Projection("e", "output", Dense(10), name="learned"),
+        Projection("i", "output", Dense(10), name="static", plastic=False, initial=InitialWeights(bias=0.5)),
+    ]
+    network = _joined(*onto, neurons=Neurons("free", 1.0, 16.0, bias=True))
+    proposed = netsim.check(network).proposed
+    state = start_training(network, 0)
+    stimuli = netsim.load_splits(network).training
+    fitted = netsim.make_engine("event", network).run(fit_state(network, [], stimuli, state, 0))
+    assert proposed["learned"].bias + 0.5 == pytest.approx(fitted.biases["output.bias"].mean(), rel=0.01)
 
 
 @pytest.mark.parametrize("regime", REGIMES)

@@ -14,15 +14,26 @@ from netsim.data.loading import load_dataset
 from netsim.data.packed import write_dataset
 from netsim.description.provenance import record_facts
 from netsim.errors import RunError, SpecificationError
+from netsim.learning.constraints import constraints_of
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.model import load_model
 from netsim.runs.pretraining import load_pretrained
-from netsim.specification import Dense, EdgeList, IntensityEncoder, Layer, Network, Neurons, Training, Weighting
+from netsim.specification import (
+    Dense,
+    EdgeList,
+    IntensityEncoder,
+    Layer,
+    Learning,
+    Network,
+    Neurons,
+    Training,
+    Weighting,
+)
 from netsim.training.callbacks import Callbacks
 from netsim.training.checking import weights_before_learning
 from netsim.training.opening import TrainingRun, open_training
-from netsim.training.starting import start_training
+from netsim.training.starting import changed_at_once, start_training
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
 from netsim.weights.transfer import weights_sha256
@@ -58,6 +69,23 @@ def test_training_begins_with_the_weights_as_they_fed_forward(weighting: Weighti
         np.testing.assert_array_equal(array, expected[name].astype(np.float32))
     begun["hidden.kernel"][:] = 0
     assert (start_training(_network(), seed).weights["hidden.kernel"] != 0).any()
+
+
+def test_constraints_that_change_the_weights_at_once_are_told() -> None:
+    """The mean of the biases of a trained output is not that of its distribution."""
+    network = _before()
+    weights = initial_weights(network, 1)
+    weights["output.bias"] += 0.5
+    shutil.rmtree("before")
+    create_run("before", network, describe_run(1), weights)
+    for centred in (True, False):
+        changed = _network(learning=Learning(centred_outputs=centred))
+        state = start_training(changed, 0)
+        told = changed_at_once(constraints_of(changed), state.weights)
+        assert [text.partition(" by ")[0] for text in told if "bias" in text] == [
+            "the constraint centre changes output.bias"
+        ] * centred
+        np.testing.assert_allclose(state.weights["output.bias"], weights["output.bias"])  # as they are
 
 
 def test_a_data_set_is_the_same_under_another_name(tmp_path: Path) -> None:

@@ -439,6 +439,20 @@ def test_redrawn_binary_weights_begin_with_their_own_scale(random_stimuli: MakeS
         np.testing.assert_allclose(np.exp(weights["hidden.log_scale"][:5]), redrawn, rtol=1e-5)
 
 
+def test_the_mean_of_redrawn_neurons_keeps_the_constraints(random_stimuli: MakeStimuli) -> None:
+    """A fitted bias can exceed what `rest_below` allows, and the mean of the weights is what is stored."""
+    network = _changed(
+        _network(learning=_drawn(rate=1e-9, revive_below=0.99, averaging=0.9)),
+        lambda layer: dataclasses.replace(layer, rest_below=0.1 if layer.name == "hidden" else None),
+    )
+    state = start_training(network, 0)
+    state.fitted = {"biases": {"hidden.bias": 5.0}}
+    _train(network, random_stimuli, state=state)
+    assert state.mean is not None
+    assert state.weights["hidden.bias"].max() < 5.0
+    np.testing.assert_allclose(state.mean["hidden.bias"], state.weights["hidden.bias"])
+
+
 def test_static_weights_are_not_redrawn(random_stimuli: MakeStimuli) -> None:
     network = _network(learning=_drawn(rate=0.001, revive_below=0.01))
     network = _changed(network, lambda layer: dataclasses.replace(layer, plastic=layer.name == "conv"))

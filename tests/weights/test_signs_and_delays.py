@@ -120,6 +120,14 @@ def test_one_sign_alone_adds_up_to_a_standard_deviation() -> None:
     assert sums.mean() == pytest.approx(math.sqrt(2), rel=0.01)
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.01])
+def test_a_mean_of_the_specification_is_kept(spread: float) -> None:
+    layers = [Layer("output", Dense(10), sign="excitatory", initial=InitialWeights(mean=6.4, spread=spread))]
+    network = Network.chain("excited", IntensityEncoder((8, 8, 1), 16.0), layers, 64.0)
+    sums = initial_weights(network, 0)["output.kernel"].sum(axis=0)
+    np.testing.assert_allclose(sums, 6.4, atol=5 * spread)
+
+
 def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
     """Of each layer as many fire as a normal law of potentials has it, whose mean the balance of weights bounds.
 

@@ -28,7 +28,8 @@ class Bound(Constraint):
         clip, bounds = network.learning.clip, {}
         for projection in network.weighted:
             if projection.plastic:
-                bound = clip * projection.initial.spread / math.sqrt(network.fan_in(projection))
+                initial, inputs = projection.initial, network.fan_in(projection)
+                bound = clip * initial.spread / math.sqrt(inputs) + abs(initial.mean) / inputs
                 bounds[kernel_name(projection)] = bound
         return cls(bounds)
 

@@ -9,6 +9,7 @@ from netsim.errors import SpecificationError
 from netsim.learning.protocol import EXACTNESS, BatchGradients, Learner, Row
 from netsim.seams import learners, optimizers
 from netsim.specification import Network, Projection, Shape
+from netsim.specification.checks import require
 from netsim.specification.grid import nearest_step, steps_of
 from netsim.weights.delays import ON_TIME, Delayed
 from netsim.weights.layout import Weights, kernel_name
@@ -97,11 +98,24 @@ class STDP(Learner):
 
     @classmethod
     def from_network(cls, network: Network) -> Self:
-        """See `Learner`; refuses an optimizer that makes steps of one size from gradients of any size."""
-        if optimizers[network.learning.optimizer].normalises:
+        """See `Learner`.
+
+        Refuses an optimizer that makes steps of one size from gradients of any size, and settings that take weights
+        out of the range from 0 to 1.
+        """
+        optimizer = optimizers[network.learning.optimizer]
+        if optimizer.normalises or optimizer is optimizers["weight-norm"]:
             wrong = f'must be "sgd" with the learner stdp, not "{network.learning.optimizer}"'
             raise SpecificationError("learning.optimizer", wrong)
-        return cls(network)
+        made = cls(network)
+        for projection in made._learning:
+            signs = network.weight_signs(projection)
+            negative = "has inhibitory weights, but stdp learns weights from 0 to 1; set plastic = false"
+            require(signs is None or not (signs < 0).any(), network.key_of(projection), negative)
+        scaled = "scales weights beyond 1, where the steps of stdp turn round; remove it"
+        for population in network.populations:
+            require(not population.dropout, f"{network.key_of(population)}.dropout", scaled)
+        return made
 
     def learn(
         self, latencies: Mapping[str, np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
