@@ -74,6 +74,8 @@ def check(network: netsim.Network) -> None:
         "encoder.constant": bool(network.encoder.constant),
         "learning.optimizer": network.learning.optimizer not in {"adam", "weight-norm"},
         "learning.targets": network.learning.targets != "softmax",
+        "training.pretrained": bool(network.training.pretrained),
+        "winners": any(each.winners is not None for each in network.populations),
     }
     for setting, given in left_out.items():
         if given:

@@ -85,7 +85,7 @@ def raster(
     require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     spikes, presentation = one_presentation(frame, presentation)
     check_layers(spikes, network)
-    other = None if against is None else _missing(one_presentation(against, None)[0], spikes)
+    other = None if against is None or against.empty else _missing(one_presentation(against, None)[0], spikes)
     with drawing(ax, 7.0, 0.9 + 0.62 * len(network.shapes), palette) as axes:
         for name, shape, bottom, colour in draw_bands(axes, network, _GAP, 0.12):
             layer = spikes[spikes["layer"] == name]

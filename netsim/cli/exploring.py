@@ -50,7 +50,8 @@ def explore(
     previous = {each: signal.signal(each, _give_up) for each in (signal.SIGINT, signal.SIGTERM)}
     served = None
     try:
-        served = serve(chosen, stimuli, view=view, port=port, name=model)
+        drawn = seed if chosen.origin == "initial" else 0
+        served = serve(chosen, stimuli, view=view, port=port, name=model, seed=drawn)
         for each in previous:
             # an exception could leave a lock taken that closing needs
             signal.signal(each, served.stop)

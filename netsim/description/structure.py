@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from netsim.description.document import Table
-from netsim.specification import STIMULUS, Network, Projection
+from netsim.specification import STIMULUS, Network, Population, Projection
 from netsim.specification.phrases import DELAY, dimensions, distinct, names, number, root
 from netsim.specification.traits import shares_weights
 
@@ -35,6 +35,8 @@ def populations_table(network: Network) -> Table:
     elements = {STIMULUS: "Stimulus neurons, which fire as in table E"}
     for each in network.populations:
         elements[each.name] = f"Integrating neurons, `{each.dynamics.regime}`" if each.integrates else "Pooling neurons"
+        if each.integrates and each.signs is not None:
+            elements[each.name] += f"; {_inhibitory(each)}"
     rows = (
         (f"`{name}`", elements[name], dimensions(shape), f"{math.prod(shape):,}")
         for name, shape in network.shapes.items()
@@ -42,6 +44,15 @@ def populations_table(network: Network) -> Table:
     note = "Shapes are rows, columns and maps (channels, for the stimulus), or the number of neurons."
     columns = {"Name": 0.2, "Elements": 0.4, "Shape": 0.24, "Neurons": 0.16}
     return Table("B", "Populations", tuple(rows), columns, (note,))
+
+
+def _inhibitory(population: Population) -> str:
+    """Return which neurons of a population are inhibitory, and which excitatory."""
+    assert population.signs is not None
+    count, what = int((population.signs < 0).sum()), "maps" if len(population.shape) == 3 else "neurons"
+    if count in (0, population.maps):
+        return f"all {what} are {'inhibitory' if count else 'excitatory'}"
+    return f"the last {count} {what} are inhibitory, the others excitatory"
 
 
 def connectivity_table(network: Network) -> Table:

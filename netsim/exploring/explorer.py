@@ -95,6 +95,8 @@ class Explorer:
         The default is the test stimuli of the model's data set.
     name : str, optional
         Name of the model in programs and commands. The default is the name or the run folder of the model.
+    seed : int
+        Seed of initial weights in programs and commands.
 
     Examples
     --------
@@ -106,7 +108,7 @@ class Explorer:
     'output'
     """
 
-    def __init__(self, model: Subject, stimuli: Stimuli | None = None, name: str | None = None) -> None:
+    def __init__(self, model: Subject, stimuli: Stimuli | None = None, name: str | None = None, seed: int = 0) -> None:
         self.model = open_model(model)
         self.network = self.model.network
         self.stimuli = self.model.splits().test if stimuli is None else stimuli
@@ -114,7 +116,7 @@ class Explorer:
             raise DataError("stimuli: there are none to explore; give at least one stimulus")
         run = self.model.run
         given = str(model) if isinstance(model, str | Path) else self.network.name if run is None else str(run.path)
-        self.name = name or given
+        self.name, self.seed = name or given, seed
         outputs = self.network.output
         racing = range(outputs.size if outputs.size <= _RACING else 0)
         self._outputs = tuple(Recorded(outputs.name, neuron) for neuron in racing)

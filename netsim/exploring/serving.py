@@ -247,7 +247,13 @@ class Serving:
 
 
 def explore(
-    model: Subject, stimuli: Stimuli | None = None, *, view: View | None = None, port: int = 0, name: str | None = None
+    model: Subject,
+    stimuli: Stimuli | None = None,
+    *,
+    view: View | None = None,
+    port: int = 0,
+    name: str | None = None,
+    seed: int = 0,
 ) -> Serving:
     """Serve a page on this machine that shows single presentations, and what changes them.
 
@@ -263,6 +269,8 @@ def explore(
         Port on the loopback interface. The default is any free port.
     name : str, optional
         Name of the model in the programs and commands that the page shows.
+    seed : int
+        Seed of initial weights in these.
 
     Returns
     -------
@@ -283,7 +291,7 @@ def explore(
     >>> served.close()  # doctest: +SKIP
     """
     check_installed()
-    return Serving(Explorer(model, stimuli, name), view, port)
+    return Serving(Explorer(model, stimuli, name, seed), view, port)
 
 
 def check_installed() -> None:

@@ -326,23 +326,27 @@ class View:
         model = replace(model, network=self.network(model.network))
         return present(model, shown, index=[index], engine=self.make_engine(model.network, record))
 
-    def python(self, name: str) -> str:
-        """Return the program that presents this view. `name` is a run, preset or TOML file."""
-        given = self.to_dict()
-        if not given.keys() - {"index"}:
-            return f"import netsim\n\nspikes = netsim.present({name!r}, index=[{self.index}])\n"
-        arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
-        return f"import netsim\n\nspikes = netsim.View({arguments}).present({name!r})\n"
+    def python(self, name: str, seed: int = 0) -> str:
+        """Return the program that presents this view. `name` is a run, preset or TOML file.
 
-    def command(self, name: str) -> str:
-        """Return the command that presents this view, or that opens the explorer with it."""
+        `seed` is that of initial weights.
+        """
+        given = self.to_dict()
+        model = f"netsim.load_model({name!r}, seed={seed})" if seed else repr(name)
+        if not given.keys() - {"index"}:
+            return f"import netsim\n\nspikes = netsim.present({model}, index=[{self.index}])\n"
+        arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
+        return f"import netsim\n\nspikes = netsim.View({arguments}).present({model})\n"
+
+    def command(self, name: str, seed: int = 0) -> str:
+        """Return the command that presents this view, or that opens the explorer with it. See `python`."""
         import shlex
 
-        given = self.to_dict()
+        given, drawn = self.to_dict(), f" --seed {seed}" if seed else ""
         if given.keys() - {"index", "dt"}:
-            return f"netsim explore {shlex.quote(name)} --state {self.to_text()}"
+            return f"netsim explore {shlex.quote(name)} --state {self.to_text()}{drawn}"
         grid = "" if self.dt is None else f" --dt {np.format_float_positional(self.dt, trim='-')}"
-        return f"netsim simulate {shlex.quote(name)} --index {self.index}{grid}"
+        return f"netsim simulate {shlex.quote(name)} --index {self.index}{grid}{drawn}"
 
 
 class Changed:

@@ -109,7 +109,7 @@ class Wiring:
     def is_recurrent(self, projection: Projection) -> bool:
         """Return whether a projection is part of a loop, for example from a population onto itself.
 
-        In every regime, its current counts from the onset of the target.
+        In every regime, its current counts from the onset of the target, unless its neurons leak.
         """
         source = self._component_of.get(projection.source)
         return source is not None and source == self._component_of[projection.target]

@@ -182,3 +182,12 @@ def test_in_a_panel_of_60_mm_nothing_lies_on_anything_else(network: Network, fra
     assert right.x1 <= figure.bbox.x1 + 1
     names = [text.get_window_extent() for text in panels[0].get_yticklabels()]
     assert all(above.y0 >= below.y1 for below, above in itertools.pairwise(names))
+
+
+def test_a_presentation_without_spikes_may_be_compared(network: Network, frame: pd.DataFrame) -> None:
+    """Then all spikes are new."""
+    alone = raster(frame, network, presentation=10)
+    compared = raster(frame, network, presentation=10, against=frame[:0])
+    assert len(drawn(compared)) == len(drawn(alone))
+    for one, other in zip(drawn(alone), drawn(compared), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -282,6 +282,19 @@ def test_presets_tell_their_sizes(name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.25, "the last 5 neurons are inhibitory, the others excitatory"), (1.0, "all neurons are inhibitory")],
+)
+def test_populations_say_which_neurons_are_inhibitory(share: float, text: str) -> None:
+    layers = [Layer("hidden", Dense(20), inhibitory=share), Layer("output", Dense(2))]
+    network = Network.chain("dale", IntensityEncoder((4, 4, 1), 16.0), layers, 64.0)
+    table = next(each for each in describe(network).tables if each.letter == "B")
+    elements = {row[0]: row[1] for row in table.rows}
+    assert elements["`hidden`"] == f"Integrating neurons, `{network.population('hidden').dynamics.regime}`; {text}"
+    assert "inhibitory" not in elements["`output`"]
+
+
 def test_a_graph_tells_every_projection(networks: dict[str, Network]) -> None:
     description = describe(networks["graph"])
     connectivity = next(table for table in description.tables if table.letter == "C")

@@ -111,6 +111,17 @@ def test_means_are_worked_into_the_weights_behind_them(kernel: int, stride: int,
     np.testing.assert_allclose(_convolved(picture, weight, window.stride, window.padding), expected)
 
 
+def test_means_of_means_and_padding_in_words_are_refused() -> None:
+    generator = np.random.default_rng(0)
+    pool = nir.AvgPool2d(np.full(2, 3), np.full(2, 3), np.zeros(2, int))
+    conv, end = _conv(generator, 1, 0), (_neurons(3, 2, 3), nir.Output(np.array([3, 2, 3])))
+    with pytest.raises(DataError, match=r"is followed by the AvgPool2d .*; merge both into one"):
+        from_graph(_averaged(1, 1, pool, conv, *end), "file")
+    conv.padding = "same"
+    with pytest.raises(DataError, match="has the padding 'same'; one integer"):
+        from_graph(_averaged(3, 3, conv, *end), "file")
+
+
 def _convolved(picture: np.ndarray, weight: np.ndarray, stride: int, padding: int) -> np.ndarray:
     padded = np.pad(picture, [(0, 0), (padding, padding), (padding, padding)])
     return np.einsum("cyxij,mcij->myx", _fields(padded, weight.shape[2:], stride), weight)

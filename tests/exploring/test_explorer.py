@@ -315,6 +315,10 @@ def test_the_program_and_the_command_give_the_same() -> None:
         for name, latencies in explorer.show(view).spikes.items():
             np.testing.assert_array_equal(spaces["spikes"][name], latencies)
     assert View(index=4).command("digits") == "netsim simulate digits --index 4"
+    assert View(index=4).command("digits", seed=3) == "netsim simulate digits --index 4 --seed 3"
+    drawn = Explorer(netsim.load_model("digits", seed=3), name="digits", seed=3)
+    exec(View(index=4).python(drawn.name, drawn.seed), spaces)
+    np.testing.assert_array_equal(spaces["spikes"]["output"], drawn.show(View(index=4)).spikes["output"])
     assert View(dt=0.30000007).command("digits") == "netsim simulate digits --index 0 --dt 0.30000007"
     state = changed.command("digits").split()[-1]
     assert View.of_text(state).to_text() == state

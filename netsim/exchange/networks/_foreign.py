@@ -132,6 +132,8 @@ def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: st
     sides, average = np.array(shape[:2]), None
     for name, node in chain:
         if isinstance(node, nir.AvgPool2d):
+            if average is not None:
+                _refuse(origin, average[0], f"is followed by the AvgPool2d {name!r}; merge both into one")
             average = (name, *_sides(name, node, origin))
             if np.any((sides - average[1]) % average[2]):
                 _refuse(
@@ -172,7 +174,7 @@ def _padding(node: nir.Conv2d) -> Any:
 
 def _conv_of_means(node: nir.Conv2d, pool: str, size: int, step: int, origin: str) -> nir.Conv2d:
     """Return a convolution of the inputs of an AvgPool2d with this size and stride."""
-    padding = np.asarray(_padding(node))
+    padding = np.asarray(_single("padding", _padding(node), pool, origin))
     if np.any(padding != 0) and size > step:
         _refuse(origin, pool, "overlaps, and is followed by padding, which netsim cannot represent; remove the padding")
     maps, channels, kernel, _ = node.weight.shape

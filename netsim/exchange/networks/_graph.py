@@ -115,8 +115,8 @@ def _synapses_node(
     if network.neurons(projection.target).rates is None:
         metadata["psp"] = projection.psp.shape
         metadata["psp_breakpoints"] = np.array(projection.psp.kernel)  # delay in ms, change of slope
-    if network.is_recurrent(projection):
-        metadata["counts_from_ms"] = network.neurons(projection.target).onset
+        if network.is_recurrent(projection):
+            metadata["counts_from_ms"] = network.neurons(projection.target).onset
     if projection.is_delayed_per("synapse"):
         delays = weights[delay_name(projection)]
         metadata["delay_ms"] = delays  # shape of the weights in netsim

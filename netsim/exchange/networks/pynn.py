@@ -66,8 +66,8 @@ def _check_loop(network: Network, projection: Projection, weights: Weights, path
         return
     onset, gate = target.dynamics.onset, target.dynamics.gate
     if network.firing_window(projection.source)[0] < onset:
-        lack = f"gets input of a loop before its onset ({onset:g} ms), which counts from then on"
-        raise DataError(f"{path}: {target.name} {lack}; PyNN has no such synapse; export the network as nir")
+        lack = f"gets input of a loop before its onset ({onset:g} ms), which is not exported to PyNN"
+        raise DataError(f"{path}: {target.name} {lack}; export the network as nir")
     for each in network.incoming(target.name):
         if network.is_recurrent(each) or gate == math.inf:
             continue

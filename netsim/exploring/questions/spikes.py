@@ -37,8 +37,8 @@ def spikes(explorer: Explorer, view: View, against: View | None = None) -> Reply
         ],
         "samples": [[len(times) for times, _ in each] for each in traces],
         "sample": None if shown.sample is None else _levels(shown.sample),
-        "python": view.python(explorer.name),
-        "command": view.command(explorer.name),
+        "python": view.python(explorer.name, explorer.seed),
+        "command": view.command(explorer.name, explorer.seed),
     }
     text = json.dumps(header, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
