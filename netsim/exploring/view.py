@@ -326,22 +326,26 @@ class View:
         model = replace(model, network=self.network(model.network))
         return present(model, shown, index=[index], engine=self.make_engine(model.network, record))
 
-    def python(self, name: str, seed: int = 0) -> str:
+    def python(self, name: str | None, seed: int = 0) -> str:
         """Return the program that presents this view. `name` is a run, preset or TOML file.
 
-        `seed` is that of initial weights.
+        Without a name, the program has variables for the model and the stimuli. `seed` is that of initial weights.
         """
         given = self.to_dict()
         model = f"netsim.load_model({name!r}, seed={seed})" if seed else repr(name)
+        if name is None:
+            model = "model, stimuli"
         if not given.keys() - {"index"}:
             return f"import netsim\n\nspikes = netsim.present({model}, index=[{self.index}])\n"
         arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
         return f"import netsim\n\nspikes = netsim.View({arguments}).present({model})\n"
 
-    def command(self, name: str, seed: int = 0) -> str:
+    def command(self, name: str | None, seed: int = 0) -> str:
         """Return the command that presents this view, or that opens the explorer with it. See `python`."""
         import shlex
 
+        if name is None:
+            return "# none, because the model or its stimuli exist in your program only"
         given, drawn = self.to_dict(), f" --seed {seed}" if seed else ""
         if given.keys() - {"index", "dt"}:
             return f"netsim explore {shlex.quote(name)} --state {self.to_text()}{drawn}"

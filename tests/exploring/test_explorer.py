@@ -104,6 +104,22 @@ def test_programs_name_the_file_of_a_path(tmp_path: Path) -> None:
     assert Explorer("digits").name == Explorer(netsim.load_model("digits")).name == "digits"
 
 
+def test_programs_have_variables_for_objects() -> None:
+    """No name stands for a network object, drawn weights or stimuli of a program."""
+    model = netsim.load_model("digits", seed=1)
+    stimuli = model.splits().training.first(5)
+    for explorer in (Explorer(model), Explorer("digits", stimuli), Explorer(model.network)):
+        assert not explorer.is_named
+    spaces: dict[str, Any] = {"model": model, "stimuli": stimuli}
+    for view in (View(index=2), View(index=2, contrast=0.8)):
+        exec(view.python(None), spaces)
+        expected = Explorer(model, stimuli).show(view).spikes
+        np.testing.assert_array_equal(spaces["spikes"]["output"], expected["output"])
+    assert View().command(None).startswith("# none")
+    assert Explorer("digits").is_named
+    assert Explorer(model, stimuli, name="digits").is_named
+
+
 def test_changes_are_counted(looped: Explorer) -> None:
     view = View(silenced={"loop": (1, 2)}, maps={"maps": (0,)}, studies={"weight-noise": 0.1}, threshold=1.1)
     header, (shown, other) = _read(looped, spikes_of(looped, view, view.unchanged).content)

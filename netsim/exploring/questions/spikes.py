@@ -28,6 +28,7 @@ def spikes(explorer: Explorer, view: View, against: View | None = None) -> Reply
     numbers of samples of the outputs.
     """
     shown, other = explorer.show(view), explorer.show(view.unchanged if against is None else against)
+    name = explorer.name if explorer.is_named else None
     traces = [[reduced(each.time, each.potential) for each in state.spikes.potentials] for state in (shown, other)]
     header = {
         "decision": decision_of(shown.spikes),
@@ -37,8 +38,8 @@ def spikes(explorer: Explorer, view: View, against: View | None = None) -> Reply
         ],
         "samples": [[len(times) for times, _ in each] for each in traces],
         "sample": None if shown.sample is None else _levels(shown.sample),
-        "python": view.python(explorer.name, explorer.seed),
-        "command": view.command(explorer.name, explorer.seed),
+        "python": view.python(name, explorer.seed),
+        "command": view.command(name, explorer.seed),
     }
     text = json.dumps(header, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
