@@ -30,7 +30,8 @@ def models(as_json: options.Json = False) -> None:
         counts = (f"{row[count]:,}" for count in ("neurons", "synapses", "parameters"))
         table.add_row(name, row["regime"], *counts)
         layers = textwrap.fill(row["architecture"], 35, initial_indent="  ", subsequent_indent="    ")
-        table.add_row(layers, "" if row["weights"] == "real" else row["weights"])
+        weights = "" if row["weights"] == "real" else row["weights"]
+        table.add_row(layers, "\n" * layers.count("\n") + weights)  # beside the end of the layers
     print_table(table)
     if any(trained.values()):
         print("* comes with trained weights")
