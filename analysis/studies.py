@@ -201,7 +201,7 @@ def members_of_subjects(subjects: Subject | Sequence[Subject]) -> list[tuple[Sub
 
 
 def of_network(table: pd.DataFrame, name: str, group: str) -> pd.DataFrame:
-    """Return the table with the columns ``network`` and ``group``, which tell it from those of other networks."""
+    """Add the columns ``network`` and ``group`` to the table of one network, so that several can be joined."""
     if taken := [column for column in ("network", "group") if column in table]:
         raise DataError(f"table: has a column {taken[0]} of its own, so networks cannot be told apart; rename it")
     return table.assign(network=name, group=group)

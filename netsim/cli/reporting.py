@@ -31,7 +31,7 @@ def models(as_json: options.Json = False) -> None:
         table.add_row(name, row["regime"], *counts)
         layers = textwrap.fill(row["architecture"], 35, initial_indent="  ", subsequent_indent="    ")
         weights = "" if row["weights"] == "real" else row["weights"]
-        table.add_row(layers, "\n" * layers.count("\n") + weights)  # beside the end of the layers
+        table.add_row(layers, "\n" * layers.count("\n") + weights)  # in the last line of the layers
     print_table(table)
     if any(trained.values()):
         print("* comes with trained weights")

@@ -117,9 +117,9 @@ class Explorer:
         run = self.model.run
         given = str(model) if isinstance(model, str | Path) else self.network.name if run is None else str(run.path)
         self.name, self.seed = name or given, seed
-        """The name, which programs and commands have if `is_named`, and the seed of initial weights."""
-        by_name = stimuli is None and (isinstance(model, str | Path) or run is not None)
-        self.is_named = name is not None or by_name
+        has_source = isinstance(model, str | Path) or run is not None
+        self.is_named = name is not None or (stimuli is None and has_source)
+        """Whether `name` stands for the model and its stimuli in a program."""
         outputs = self.network.output
         racing = range(outputs.size if outputs.size <= _RACING else 0)
         self._outputs = tuple(Recorded(outputs.name, neuron) for neuron in racing)

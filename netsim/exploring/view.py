@@ -329,7 +329,7 @@ class View:
     def python(self, name: str | None, seed: int = 0) -> str:
         """Return the program that presents this view. `name` is a run, preset or TOML file.
 
-        Without a name, the program has variables for the model and the stimuli. `seed` is that of initial weights.
+        Without a name, the program uses the variables `model` and `stimuli`. `seed` is the seed of the initial weights.
         """
         given = self.to_dict()
         model = f"netsim.load_model({name!r}, seed={seed})" if seed else repr(name)

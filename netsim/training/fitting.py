@@ -76,16 +76,15 @@ def proposed(network: Network, fitted: Fitted) -> dict[str, InitialWeights]:
     distributions: dict[str, InitialWeights] = {}
     for population in network.integrating:
         incoming, own = network.incoming(population.name), dict[str, InitialWeights]()
+        static = sum(each.initial.bias for each in incoming)  # projections that are fitted have no bias of their own
         bias = fitted.biases.get(bias_name(population))
         for projection in incoming:
             if (scale := fitted.scales.get(kernel_name(projection))) is not None:
                 initial = projection.initial
-                begin = initial.bias
-                if bias is not None:  # the first projection determines the bias, to which static ones add theirs
-                    begin = float(f"{bias.mean() - sum(each.initial.bias for each in incoming):.3g}") + begin
+                begin = 0.0 if bias is None else float(f"{bias.mean() - static:.3g}")
                 spread = float(f"{initial.spread * scale:.3g}")
                 own[projection.name] = replace(initial, spread=spread, bias=begin)
-                bias = None
+                bias = None  # the first projection determines the bias
         if _are_drawn_as_fitted(network, population, own, fitted):
             distributions |= own
     return distributions
@@ -95,18 +94,17 @@ def _are_drawn_as_fitted(
     network: Network, population: Population, own: Mapping[str, InitialWeights], fitted: Fitted
 ) -> bool:
     """Return whether weights with signs keep the size of the fit if they are drawn from other distributions."""
-    name, changed = population.name, []
-    for projection in network.projections:
-        changed.append(replace(projection, initial=own.get(projection.name, projection.initial)))
-    before = np.array(sign_factors(network, name))
-    after = np.array(sign_factors(replace(network, projections=tuple(changed)), name))
-    for projection in network.incoming(name):
+    initial = {each.name: own.get(each.name, each.initial) for each in network.projections}
+    changed = replace(
+        network, projections=tuple(replace(each, initial=initial[each.name]) for each in network.projections)
+    )
+    before, after = (np.array(sign_factors(each, population.name)) for each in (network, changed))
+    for projection in network.incoming(population.name):
         signs, scale = network.weight_signs(projection), fitted.scales.get(kernel_name(projection), 1.0)
         if signs is None or not projection.initial.spread:
             continue
         exist = np.array([(signs > 0).any(), (signs < 0).any()])
-        spread = own.get(projection.name, projection.initial).spread
-        grown = after * spread / (before * projection.initial.spread * scale)
+        grown = after * initial[projection.name].spread / (before * projection.initial.spread * scale)
         if (np.abs(grown[exist] - 1) > _AS_FITTED).any():
             return False
     return True

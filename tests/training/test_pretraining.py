@@ -72,7 +72,7 @@ def test_training_begins_with_the_weights_as_they_fed_forward(weighting: Weighti
 
 
 def test_constraints_that_change_the_weights_at_once_are_told() -> None:
-    """The mean of the biases of a trained output is not that of its distribution."""
+    """Training moves the mean of the output's biases away from the initial one."""
     network = _before()
     weights = initial_weights(network, 1)
     weights["output.bias"] += 0.5
