@@ -73,6 +73,7 @@ def check(network: netsim.Network) -> None:
         "training.jitter": network.training.jitter > 0,
         "encoder.constant": bool(network.encoder.constant),
         "learning.optimizer": network.learning.optimizer not in {"adam", "weight-norm"},
+        "learning.fitted": network.learning.fitted,
         "learning.targets": network.learning.targets != "softmax",
         "training.pretrained": bool(network.training.pretrained),
         "winners": any(each.winners is not None for each in network.populations),

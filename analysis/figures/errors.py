@@ -127,7 +127,7 @@ def error_gallery(
         axes.set_axis_off()
         wrong = len(confident_errors(decisions, len(decisions)))
         axes.set_title(
-            f"{len(errors)} of {wrong} errors\nlabel → decision, time to the second output spike"
+            f"{len(errors)} of {wrong} confident errors\nlabel → decision, time to the second output spike"
             if len(errors)
             else f"no confident errors in {len(decisions):,} presentations"
         )

@@ -113,7 +113,8 @@ def gradient_table(
         alive = generator.permutation(np.flatnonzero(gradient))[:samples]
         chosen += [(layer, name, int(index), float(gradient[index])) for index in alive]
     if not chosen:
-        raise DataError(f"{network.name}: no weight has a gradient; netsim check says which populations are silent")
+        cause = "one output neuron alone has no softmax loss" if network.outputs == 1 else "silent populations"
+        raise DataError(f"{network.name}: no weight has a gradient, perhaps because of {cause}; see netsim check")
     rows = []
     for done, (layer, name, index, expected) in enumerate(chosen, 1):
         change = step * float(np.sqrt(np.square(doubled[name]).mean()) or 1.0)

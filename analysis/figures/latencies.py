@@ -26,6 +26,7 @@ def latency_histograms(
     bin_ms: float | None = None,
     ax: Axes | None = None,
     palette: Palette = None,
+    presentations: int | None = None,
 ) -> Axes:
     """Draw the population rate of every layer over the presentation, with the stimulus at the bottom.
 
@@ -44,6 +45,8 @@ def latency_histograms(
         Axes to draw into; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As for `netsim.analysis.theme`.
+    presentations : int, optional
+        Number of presentations. The default counts those with a spike, because a spike table has no row for others.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def latency_histograms(
     if not width > 0:
         raise DataError(f"bin_ms: must be a positive time in ms, not {bin_ms}")
     edges = np.arange(math.ceil(network.duration / width) + 1) * width
-    presentations = frame["presentation"].nunique()
+    presentations = presentations or frame["presentation"].nunique()
     with drawing(ax, FULL_WIDTH, 0.7 + 0.55 * len(network.shapes), palette) as axes:
         for name, shape, bottom, colour in draw_bands(axes, network, _GAP, 0.1):
             neurons = math.prod(shape)
@@ -110,4 +113,5 @@ def latency_histograms(
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     height = 0.7 + 0.5 * len(source.network.shapes)
-    return choice.drawn(source.spikes(choice.limit), latency_histograms, height, network=source.network)
+    table, count = source.spikes(choice.limit), min(choice.limit or source.count, source.count)
+    return choice.drawn(table, latency_histograms, height, network=source.network, presentations=count)

@@ -97,11 +97,11 @@ class _Incoming:
         ``-inf`` are targets that do not fire.
         """
         possible = np.flatnonzero(np.isfinite(sent)[self.pre] & np.isfinite(until)[self.post])
-        ages = until[self.post[possible]] - sent[self.pre[possible]] - self.delay[possible]
+        arrivals, ends = sent[self.pre[possible]] + self.delay[possible], until[self.post[possible]]
+        arrived = arrivals <= ends
         if self.psp is None:
-            return possible[ages >= 0]
-        arrived = ages >= 0
-        possible, ages = possible[arrived], ages[arrived]
+            return possible[arrived]
+        possible, ages = possible[arrived], (ends - arrivals)[arrived]
         return possible[self.psp.potential(ages) != 0]
 
     def sums(self, causal: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -218,11 +218,18 @@ def representational_similarity(
 def same_presentations(spikes: Spikes, against: Spikes) -> tuple[Spikes, Spikes]:
     """Return both with the same labels, or raise DataError if they belong to different presentations."""
     if spikes.presentations != against.presentations or (spikes.indices != against.indices).any():
-        counts = f"has {against.presentations} presentations, the subject has {spikes.presentations}"
-        raise DataError(f"against: {counts}; both need the same presentations")
+        (theirs, ours) = (_listed(each.indices) for each in (against, spikes))
+        raise DataError(f"against: has the presentations {theirs}, the subject has {ours}; both need the same ones")
     if spikes.labels is None or against.labels is None:
         labels = against.labels if spikes.labels is None else spikes.labels
         return replace(spikes, labels=labels), replace(against, labels=labels)
     if (spikes.labels != against.labels).any():
         raise DataError("against: labels the same presentations differently; compare spikes of the same data set")
     return spikes, against
+
+
+def _listed(indices: np.ndarray) -> str:
+    """Write the first and the last numbers of presentations, and how many there are."""
+    few = 4
+    shown = ", ".join(map(str, indices[:few])) + (f" … {indices[-1]}" if len(indices) > few else "")
+    return f"{shown} ({len(indices):,})"

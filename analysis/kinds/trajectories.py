@@ -12,6 +12,7 @@ from netsim.analysis.frames import class_name, require
 from netsim.analysis.kinds._layers import SILENT, each_layer, layer_names, nullable, ordered_layers, positions
 from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colours, drawing, plain
 from netsim.errors import DataError, SpecificationError
+from netsim.specification import STIMULUS
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def trajectory_figure(
 ) -> Axes:
     """Draw the path of each label in the plane of the first two components.
 
-    The layer is the last before the output, or the only layer of the table. A ring marks the start of the paths. The
-    labels are written at the time at which the paths are farthest apart.
+    The layer is the last before the output, or the only layer of the table besides the stimulus. A ring marks the start
+    of the paths. The labels are written at the time at which the paths are farthest apart.
 
     Parameters
     ----------
@@ -55,7 +56,8 @@ def trajectory_figure(
     import pandas as pd
 
     require(frame, ("layer", "time_ms", "pc1", "pc2", "share1", "share2"), "trajectory")
-    name = layer_names(frame)[-2:][0]
+    layers = layer_names(frame)
+    name = ([each for each in layers if each != STIMULUS] or layers)[-2:][0]
     rows = frame[frame["layer"] == name]
     paths = [(label, path) for label, path in rows.groupby("label", dropna=False)]
     spread = rows.groupby("time_ms")[["pc1", "pc2"]].std().sum(axis=1)

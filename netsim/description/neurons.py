@@ -127,7 +127,7 @@ def _synaptic_current(network: Network) -> str:
     for text, chosen in by_current.items():
         arrival = f"$t_i + {DELAY}$" if has_delays(network) else "$t_i$"
         bias = (
-            "; $b_j$: learned current of a map or dense neuron"
+            "; $b_j$: constant current of a map or dense neuron"
             if any(population.has_bias for population in chosen)
             else "; $b_j = 0$"
         )
@@ -143,7 +143,7 @@ def _current_of_lines(network: Network) -> str:
     biased = [population for population in network.integrating if population.has_bias]
     bias, arrival, delay = "", "t_i", ""
     if biased:
-        bias = f"; $b_j$: learned current of a map or dense neuron{unless_all(biased, network.integrating)}"
+        bias = f"; $b_j$: constant current of a map or dense neuron{unless_all(biased, network.integrating)}"
     if has_delays(network):
         arrival, delay = f"t_i + {DELAY}", f"; ${DELAY}$: conduction delay (table C)"
     return (

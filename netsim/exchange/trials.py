@@ -293,10 +293,12 @@ def _times_and_labels(events: Any, label: Any, name: str) -> tuple[np.ndarray, A
 def _annotation(event: Any, label: str, name: str) -> np.ndarray:
     if label == _LABELS:
         return np.asarray(event.labels)
-    if label not in event.array_annotations:
-        known = [_LABELS, *map(str, event.array_annotations)]
+    arrays = {key: value for key, value in event.annotations.items() if np.shape(value) == (len(event),)}
+    arrays |= event.array_annotations  # MATLAB files of Neo lack these
+    if label not in arrays:
+        known = [_LABELS, *map(str, arrays)]
         raise DataError(f"{name}: the event has no annotation {label!r}{nearest(label, known)}")
-    return np.asarray(event.array_annotations[label])
+    return np.asarray(arrays[label])
 
 
 def _read_neo(path: Path, event: str, label: str | None) -> _Recording:

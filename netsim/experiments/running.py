@@ -121,7 +121,7 @@ def experiment(
     Examples
     --------
     >>> import netsim
-    >>> small = {"afferents": 10, "epochs": 20, "loads": [0.5, 1.0], "windows": [100.0], "steps": []}
+    >>> small = {"afferents": 10, "epochs": 20, "loads": [0.5, 1.0], "windows": [100.0]}
     >>> small |= {"shapes": ["triangle"], "steps": [16.0]}
     >>> result = netsim.experiment("tempotron", quick=True, seeds=2, settings=small)
     >>> sorted(set(result.table["shape"])), result.verdict.outcome in ("reproduced", "not reproduced", "beyond")

@@ -168,7 +168,7 @@ class Explorer:
     def present_batch(self, view: View, batch: Batch, layer: str) -> np.ndarray:
         """Present a changed batch of the stimulus of a view, and return the latencies of one population."""
         stimuli, index = view.stimulus(self.stimuli)
-        engine = Changed(self.engine_of(view), lambda _: batch)
+        engine = Changed(self.engine_of(view), lambda *_: batch)
         chosen, count = self.model_of(view), len(batch.stimuli)
         spikes = present(
             chosen, stimuli, index=[index] * count, engine=engine, populations=[layer], progress=self.check_newest

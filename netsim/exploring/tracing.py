@@ -10,8 +10,8 @@ from heapq import heappop, heappush
 import numpy as np
 
 from netsim.engines import Batch, Recorded
-from netsim.engines.event.potentials import causes_of
-from netsim.specification import STIMULUS, Network
+from netsim.engines.event.potentials import arrivals_at, causes_of
+from netsim.specification import STIMULUS, Connections, Network
 
 
 def shares_of(
@@ -49,7 +49,7 @@ def shares_of(
     shares: dict[Recorded, float] = defaultdict(float, {neuron: 1.0})
     largest: dict[Recorded, Recorded] = {}
     traced: dict[int, float] = {}
-    relayed: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    relayed: dict[str, Connections] = {}
 
     def latency(of: Recorded) -> float:
         return float(spikes[of.layer].ravel()[of.neuron])
@@ -66,14 +66,10 @@ def shares_of(
         go_on()
         parts: list[tuple[Recorded, float]] = []
         if not network.population(last.layer).integrates:
-            (projection,) = network.incoming(last.layer)
             if last.layer not in relayed:
-                relayed[last.layer] = network.connections(projection)[:2]
-            pre, post = relayed[last.layer]
-            inputs = pre[post == last.neuron]
-            times = spikes[projection.source].ravel()[inputs]
-            if np.isfinite(times).any():
-                parts.append((Recorded(projection.source, int(inputs[np.argmin(times)])), 1.0))
+                relayed[last.layer] = network.connections(network.incoming(last.layer)[0])
+            layer, inputs, _ = arrivals_at(network, batch, spikes, last, dt, relayed[last.layer])
+            parts += [(Recorded(layer, int(first)), 1.0) for first in inputs[:1]]
         else:
             time = latency(last)
             time = time if math.isfinite(time) else network.firing_window(last.layer)[1]

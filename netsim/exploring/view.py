@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -221,8 +222,11 @@ class View:
         changed[:, for_axes[0], for_axes[1]] = silence
         return changed
 
-    def change(self, network: Network, batch: Batch) -> Batch:
-        """Return a batch with the changes of this view, except changes of intensities."""
+    def change(self, network: Network, batch: Batch, first: int = 0) -> Batch:
+        """Return a batch with the changes of this view, except changes of intensities.
+
+        `first` is the position of the batch's first stimulus, which determines its draws.
+        """
         encoder = network.encoder
         for name in sorted(self.studies, key=lambda name: (not disturbs_stimulus(name), name)):
             study, level = studies.require(name), self.studies[name]
@@ -230,7 +234,7 @@ class View:
                 continue
             labels = np.full(len(batch.stimuli), UNLABELLED)
             make = study.batches(network, batch.weights, level, self.seed)
-            made = make(SpikeStimuli(batch.stimuli, labels, None, encoder), 0)
+            made = make(SpikeStimuli(batch.stimuli, labels, None, encoder), first)
             parts = {part: getattr(batch, part) | getattr(made, part) for part in ("thresholds", "delays")}
             lost = {name: mask | batch.silenced.get(name, False) for name, mask in made.silenced.items()}
             parts["silenced"] = batch.silenced | lost
@@ -300,7 +304,7 @@ class View:
         """
         if engine is None:
             engine = make_engine(self.engine, network, self.grid(network), record=record)
-        return Changed(engine, lambda batch: self.change(network, batch))
+        return Changed(engine, partial(self.change, network))
 
     def grid(self, network: Network) -> float:
         """Return the time grid (ms), 0 for exact times."""
@@ -361,7 +365,7 @@ class Changed:
     engine : Engine
         Presents the changed batches.
     change : callable
-        Returns the changed batch, such as `View.change`.
+        Returns the changed batch, from a batch and the number of stimuli that the conversation presented before.
 
     Attributes
     ----------
@@ -369,7 +373,7 @@ class Changed:
         The latest changed batch.
     """
 
-    def __init__(self, engine: Engine, change: Callable[[Batch], Batch]) -> None:
+    def __init__(self, engine: Engine, change: Callable[[Batch, int], Batch]) -> None:
         self.network, self.dt = engine.network, engine.dt
         self.solves_equation = getattr(engine, "solves_equation", False)
         self.batch: Batch | None = None
@@ -389,7 +393,7 @@ class Changed:
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch with the changes."""
-        self.batch = self._change(batch)
+        self.batch = self._change(batch, 0)
         return self._engine.present(self.batch)
 
     def run(self, conversation: Conversation[Result]) -> Result:
@@ -397,10 +401,12 @@ class Changed:
         return self._engine.run(self._changing(conversation))
 
     def _changing(self, conversation: Conversation[Result]) -> Conversation[Result]:
+        done = 0
         try:
             batch = next(conversation)
             while True:
-                self.batch = self._change(batch)
+                self.batch = self._change(batch, done)
+                done += len(batch.stimuli)
                 latencies = yield self.batch
                 batch = conversation.send(latencies)
         except StopIteration as stop:

@@ -50,7 +50,7 @@ class PopulationHealth(NamedTuple):
     lower_quartile_ms, median_ms, upper_quartile_ms : float
         Quartiles of the latencies of neurons that fired (ms), or NaN if none fired.
     excitation, inhibition : float
-        Mean sums of the positive and of the negative weights onto a neuron.
+        Mean sums of the positive and of the negative weights onto a neuron, without padding.
     inhibitory : float or None
         Fraction of inhibitory neurons, or None if neurons have no sign.
     """

@@ -23,6 +23,7 @@ from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Model, load_model
 from netsim.seams import analyses
 from netsim.spikes import LayerSpikes, Spikes
+from netsim.spikes.presenting import present
 
 
 def tuned(seed: int, labels: np.ndarray) -> Spikes:
@@ -192,7 +193,7 @@ def test_what_an_analysis_cannot_tell_is_refused(spikes: Spikes, labels: np.ndar
         analyse(spikes, "comparison")
     with pytest.raises(DataError, match="does not compare"):
         analyse(spikes, "latencies", spikes)
-    with pytest.raises(DataError, match="both need the same presentations"):
+    with pytest.raises(DataError, match="both need the same ones"):
         analyse(spikes, "comparison", spikes.head(5))
     with pytest.raises(DataError, match="differently"):
         analyse(spikes, "comparison", Spikes.of_layers(list(spikes.layers()), labels[::-1]))
@@ -219,3 +220,15 @@ def test_a_function_that_cannot_draw_is_refused() -> None:
     with pytest.raises(SpecificationError, match=r"^analysis 'own': needs a function that draws, with the .* ax=None"):
         Analysis("own", "an analysis of one's own", lambda frame: frame)(lambda spikes: pd.DataFrame())
     assert "own" not in analyses
+
+
+def test_other_presentations_are_named() -> None:
+    spikes, other = (present("digits", index=index) for index in ([5, 9, 11], [0, 1, 2, 3, 4, 6]))
+    named = r"against: has the presentations 0, 1, 2, 3 … 6 \(6\), the subject has 5, 9, 11 \(3\)"
+    with pytest.raises(DataError, match=named):
+        analyse(spikes, "comparison", other)
+
+
+def test_trajectories_do_not_draw_the_stimulus() -> None:
+    found = analyse("digits", "trajectories", populations=["stimulus", "hidden"], limit=40)
+    assert found.figure().axes[0].get_title(loc="left").startswith("hidden")

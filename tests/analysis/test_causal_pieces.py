@@ -10,6 +10,7 @@ import pytest
 
 import netsim
 from netsim.analysis.kinds._causal import causes
+from netsim.data.stimuli import SpikeStimuli
 from netsim.errors import DataError
 from netsim.specification import Delays, Dense, LatencyEncoder, Layer, Network, Neurons, Pooling
 from netsim.spikes import Spikes
@@ -101,3 +102,39 @@ def test_loops_are_refused_before_stimuli_are_presented(monkeypatch: pytest.Monk
             "causal-pieces",
             stimuli=netsim.Stimuli(np.zeros((3, 2, 2, 1)), np.zeros(3, np.int64), None, base.encoder),
         )
+
+
+def test_potentials_that_are_over_are_no_causes() -> None:
+    """Triangles rarely end at exactly 0, because of rounding."""
+    triangle = netsim.PSP("triangle", rise=3.0, fall=7.0)
+    since = np.random.default_rng(0).uniform(10.0, 60.0, 1000)
+    assert not triangle.potential(since).any()
+    neurons = Neurons("free", threshold=1.0, tau=3.0)
+    network = Network.chain(
+        "n", LatencyEncoder((1, 1, 6), 60.0), (Layer("out", Dense(1), neurons, psp=triangle),), 128.0
+    )
+    generator = np.random.default_rng(1)
+    latencies = np.array([0.0, 11.0, 22.0, 33.0, 44.0, 44.0]) + generator.uniform(0.0, 0.1, (20, 6))
+    model = netsim.Model(network, {"out.kernel": np.full((6, 1), 0.6)})
+    stimuli = SpikeStimuli(latencies.reshape(20, 1, 1, 6), np.full(20, -1), None, network.encoder)
+    ((_, found),) = causes(netsim.present(model, stimuli), no_progress)
+    assert (found.sizes == 2).all()
+    assert len(np.unique(found.sets)) == 1
+
+
+def test_a_delayed_relay_has_the_cause_that_arrives_when_it_fires() -> None:
+    projections = (
+        netsim.Projection("stimulus", "pool", Pooling(2), delay=0.3),
+        netsim.Projection("pool", "out", Dense(2)),
+    )
+    populations = (
+        netsim.Population("pool", (2, 2, 1), None),
+        netsim.Population("out", (2,), Neurons("free", 1.0, 8.0)),
+    )
+    network = Network("n", LatencyEncoder((4, 4, 1), 64.0), populations, projections, duration=256.0)
+    latencies = np.random.default_rng(0).uniform(0.0, 64.0, (100, 4, 4, 1))
+    stimuli = SpikeStimuli(latencies, np.full(100, -1), None, network.encoder)
+    model = netsim.Model(network, {"out.kernel": np.ones((4, 2))})
+    name, found = next(causes(netsim.present(model, stimuli), no_progress))
+    assert name == "pool"
+    assert (found.sizes == 1).all()

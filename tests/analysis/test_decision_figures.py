@@ -167,7 +167,7 @@ def test_errors_are_drawn_with_their_stimuli(network: Network, frame: pd.DataFra
         np.testing.assert_array_equal(shown > 0, np.isfinite(times))
         order = np.argsort(times[np.isfinite(times)])
         assert (np.diff(shown[np.isfinite(times)][order]) <= 0).all()
-    assert axes.get_title(loc="left").startswith("2 of 2 errors\n")
+    assert axes.get_title(loc="left").startswith("2 of 2 confident errors\n")
 
 
 @pytest.mark.parametrize("shape", [(2, 12, 1), (1, 30, 1), (1, 784, 1), (20, 2, 1), (700, 1, 1)])

@@ -71,3 +71,14 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
     other = Network.chain("other", network.encoder, (Layer("output", Dense(4)),), 64.0)
     with pytest.raises(DataError, match="has the layer conv, hidden, pool, which other does not have"):
         latency_histograms(frame, other)
+
+
+def test_silent_presentations_count(network: Network, latencies: Latencies) -> None:
+    """They have no row in a spike table."""
+    for times in latencies.values():
+        times[1:] = np.inf
+    count = len(latencies["output"])
+    axes = latency_histograms(spike_table(network, latencies), network, presentations=count)
+    assert axes.get_title(loc="left").startswith(f"{count} presentations")
+    share = np.isfinite(latencies["conv"]).mean()
+    assert f"{share:.1%} fired" in axes.texts[1].get_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from netsim.specification import (
     PopulationWinners,
     Projection,
 )
+from netsim.spikes import LayerSpikes, Spikes
 from netsim.weights.delays import initial_delays
 from netsim.weights.layout import Weights, weight_shapes
 
@@ -154,3 +156,17 @@ def test_another_folder_is_not_replaced() -> None:
     Path("mine.pynn").mkdir()
     with pytest.raises(RunError, match="another folder, not a PyNN program"):
         netsim.export("digits", "mine.pynn")
+
+
+def test_the_program_reads_silent_presentations() -> None:
+    """Tables of netsim mark them by a row with the latency inf."""
+    network = _in_turn("phased")
+    generator = np.random.default_rng(0)
+    latencies = generator.uniform(0.0, 16.0, (3, *network.encoder.shape))
+    latencies[1] = np.inf
+    layer = LayerSpikes.of_latencies("stimulus", latencies, (0.0, 16.0))
+    export(Spikes.of_layers([layer]), "stimuli.csv")
+    export(Model(network, _weights(network)), "network.pynn")
+    read = runpy.run_path("network.pynn/run.py")["read_stimuli"]("stimuli.csv")
+    assert [len(stimulus) for stimulus in read.values()] == [20, 0, 20]
+    assert read["2"] == dict(enumerate(latencies[2].ravel().tolist()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -298,3 +299,29 @@ def test_other_separators_are_named(tmp_path: Path) -> None:
     path.write_text("presentation;neuron;latency_ms\n0;1;2\n")
     with pytest.raises(DataError, match="columns that other marks than commas separate; separate them by commas"):
         read_spikes(path)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    "classes", [("yin", "yang", "dot"), ("1", "2", "3"), ("None", "left", "right"), ("a", "b", "c"), ("+", "-", "0 ")]
+)
+def test_labels_keep_their_numbers(classes: tuple[str, ...], suffix: str, tmp_path: Path) -> None:
+    """Names are written only if they are numbered in the same way when they are read."""
+    model = load_model("yin-yang")
+    spikes = dataclasses.replace(present(model, index=range(20)), classes=classes)
+    export(spikes, tmp_path / f"spikes.{suffix}")
+    found = read_spikes(tmp_path / f"spikes.{suffix}")
+    assert spikes.labels is not None
+    assert found.labels is not None
+    assert found.labels.tolist() == spikes.labels.tolist()
+    assert found.classes == (classes if classes == ("a", "b", "c") else ())
+
+
+def test_layers_have_the_order_of_the_fullest_presentation(tmp_path: Path) -> None:
+    table = present("digits", index=range(4)).table()
+    early = (table["presentation"] == 0) & (table["layer"] == "hidden")
+    table[~early].to_csv(tmp_path / "spikes.csv", index=False)
+    found = read_spikes(tmp_path / "spikes.csv")
+    assert list(found) == ["stimulus", "hidden", "output"]
+    expected = table.loc[(table["layer"] == "hidden") & ~early, "latency_ms"]
+    np.testing.assert_array_equal(np.sort(found.layer("hidden").latencies), np.sort(expected))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.data.stimuli import UNLABELLED
+from netsim.data.stimuli import UNLABELLED, SpikeStimuli
 from netsim.errors import DataError
 from netsim.exploring import Explorer, View
 from netsim.exploring.asking import questions
@@ -37,6 +37,7 @@ from netsim.exploring.view import Changed
 from netsim.measuring.metrics import decide
 from netsim.seams import studies
 from netsim.studies.study import ImageStudy
+from netsim.weights.delays import initial_delays
 from tests.exploring.networks import images, recordings
 
 
@@ -95,6 +96,43 @@ def test_lesions_of_several_studies_add_up(looped: Explorer) -> None:
     both = View(studies=levels).change(looped.network, batch).silenced["maps"]
     assert (alone[0] != alone[1]).any()
     np.testing.assert_array_equal(both, alone[0] | alone[1])
+
+
+def test_many_stimuli_have_the_noise_of_present(looped: Explorer) -> None:
+    """Stimuli in different batches have different draws."""
+    stimuli = looped.stimuli.pick(np.zeros(300, int))
+    view = View(studies={"spike-jitter": 0.3}, seed=5)
+    outputs = looped.present_outputs(view, stimuli)
+    expected = netsim.present(looped.model, stimuli, disturbance=("spike-jitter", 0.3), seed=5).outputs
+    np.testing.assert_array_equal(outputs, expected)
+    assert len(np.unique(outputs, axis=0)) > 250
+
+
+def test_a_relay_is_caused_by_the_spike_that_arrives_first() -> None:
+    delay = netsim.Delays("axon", mean=8.0, spread=8.0)
+    projections = (
+        netsim.Projection("stimulus", "pool", netsim.Pooling(2), delay=delay),
+        netsim.Projection("pool", "output", netsim.Dense(2)),
+    )
+    neurons = netsim.Neurons("free", 0.1, 8.0)
+    populations = (netsim.Population("pool", (2, 2, 1), None), netsim.Population("output", (2,), neurons))
+    network = netsim.Network("n", netsim.LatencyEncoder((4, 4, 1), 16.0), populations, projections, duration=128.0)
+    latencies = np.random.default_rng(0).uniform(0.0, 16.0, (5, 4, 4, 1))
+    stimuli = SpikeStimuli(latencies, np.full(5, -1), None, network.encoder)
+    model = netsim.Model(network, netsim.initial_weights(network, 0) | initial_delays(network, 0))
+    explorer = Explorer(model, stimuli)
+    late = model.weights["pool.delay"].ravel()
+    pre, post, _ = network.connections(network.projections[0])
+    for index in range(5):
+        spikes = explorer.show(View(index=index)).spikes
+        for neuron in range(4):
+            inputs = pre[post == neuron]
+            arrivals = latencies[index].ravel()[inputs] + late[inputs]
+            (cause,) = causes(explorer, View(index=index), "pool", neuron)["causes"]
+            assert cause["neurons"][0] == inputs[arrivals.argmin()]
+            assert cause["times"][0] == spikes["pool"].ravel()[neuron]
+            chain = shares(explorer, View(index=index), "pool", neuron)["chain"]
+            assert chain[-1]["neuron"] == inputs[arrivals.argmin()]
 
 
 def test_programs_name_the_file_of_a_path(tmp_path: Path) -> None:

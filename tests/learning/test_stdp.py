@@ -72,7 +72,8 @@ def test_it_trains_from_settings_within_bounds() -> None:
     data = netsim.make_dataset((10 * generator.random((40, 4)), np.arange(40) % 2), made.encoder, name="random")
     stimuli = netsim.load_splits(made, data).training
     state = netsim.start_training(made, seed=0)
-    before = state.weights["hidden.kernel"].copy()
+    start = {name: values.copy() for name, values in state.weights.items()}
+    before = start["hidden.kernel"]
     assert before.max() > 1
     quiet = netsim.Callbacks(on_warning=lambda text: None)  # the loss is flat
     conversation = netsim.training_conversation(made, stimuli, stimuli.first(0), state, 0, callbacks=quiet)
@@ -85,6 +86,8 @@ def test_it_trains_from_settings_within_bounds() -> None:
     assert "STDP of the earliest neurons" in text
     assert "Unsupervised, between batches" in text
     assert "are cut to [0, 1]" in text
+    assert "those onto the output and all biases keep their values" in text
+    assert (state.weights["output.kernel"] == start["output.kernel"]).all()
 
 
 def test_what_it_cannot_learn_is_refused() -> None:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.protocol import Batch, Potential, Recorded
-from netsim.specification import Network, Projection
+from netsim.specification import Connections, Network, Projection
 from netsim.specification.grid import breakpoint_steps, on_grid, population_steps, population_times, step_at_or_after
+from netsim.specification.psps import rounded_sum
 from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import bias_name, kernel_name
 
@@ -95,9 +96,32 @@ def causes_of(
             built = np.maximum(time - np.maximum(starts, times.onset), 0.0)
         else:
             built = np.maximum(min(time, times.gate) - starts, 0.0)
-        potentials = (synapses.jumps * built).sum(axis=1) / population.dynamics.tau
+        potentials = rounded_sum(synapses.jumps * built) / population.dynamics.tau
         causes.append(Cause(synapses.source, synapses.pre, arrivals, potentials, synapses.weights))
     return causes
+
+
+def arrivals_at(
+    network: Network,
+    batch: Batch,
+    latencies: Mapping[str, np.ndarray],
+    relay: Recorded,
+    dt: float = 0.0,
+    connections: Connections | None = None,
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """Return the source of a relay, its input neurons, and when their spikes arrive (ms), in the first presentation.
+
+    Inputs are sorted by time, and silent ones are left out. The relay fires with the first. Pass `connections` of the
+    relay's projection for many relays, because listing them takes time.
+    """
+    (projection,) = network.incoming(relay.layer)
+    pre, post, _ = connections or network.connections(projection)
+    pre = pre[post == relay.neuron]
+    shape = network.shapes[projection.source]
+    late = np.broadcast_to(on_grid(axonal_delay(projection, batch.weights, batch.delays), dt), shape).ravel()
+    arrivals = latencies[projection.source][0].ravel()[pre].astype(np.float64) + late[pre]
+    order = np.argsort(arrivals, kind="stable")[: int(np.isfinite(arrivals).sum())]
+    return projection.source, pre[order], arrivals[order]
 
 
 class _Inputs(NamedTuple):

@@ -162,7 +162,9 @@ def read_stimuli(path: str) -> dict[str, dict[int, float]]:
     with Path(path).open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["layer"] == STIMULUS:
-                stimuli[row["presentation"]][int(row["neuron"])] = float(row["latency_ms"])
+                stimulus, latency = stimuli[row["presentation"]], float(row["latency_ms"])
+                if np.isfinite(latency):  # a silent presentation has a row with inf
+                    stimulus[int(row["neuron"])] = latency
     return stimuli
 
 

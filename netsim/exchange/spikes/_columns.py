@@ -172,7 +172,7 @@ def _by_layer(table: pd.DataFrame, order: dict[str, int]) -> Iterator[tuple[str,
         if len(table):
             yield _ONLY_LAYER, np.ones(len(table), dtype=bool)
         return
-    code, names = _layers(table["layer"])
+    code, names = _layers(table)
     for position, name in enumerate(names):
         order.setdefault(name, len(order))
         chosen = code == position
@@ -284,11 +284,22 @@ class _Table:
             progress(done, self.survey.rows)
 
 
-def _layers(column: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """Return the layer of each row as a position in a list of names. A categorical keeps its order."""
+def _layers(table: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """Return the layer of each row as a position in a list of names.
+
+    A categorical keeps its order. Words have the order of the presentation with most layers, because layers may be
+    silent in the first one.
+    """
     import pandas as pd
 
+    column = table["layer"]
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy(), [str(name) for name in column.cat.categories]
     codes, names = pd.factorize(column)
-    return codes, [str(name) for name in names]
+    pairs = pd.DataFrame({"presentation": table["presentation"], "code": codes}).query("code >= 0").drop_duplicates()
+    if pairs.empty:
+        return codes, []
+    fullest = pairs.groupby("presentation", sort=False).size().idxmax()
+    first = pairs.loc[pairs["presentation"] == fullest, "code"].to_list()
+    order = np.array(list(dict.fromkeys([*first, *range(len(names))])))
+    return np.where(codes < 0, -1, np.argsort(order)[codes]), [str(names[code]) for code in order]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from netsim.data.dataset import in_order
 from netsim.exchange import presentations
 from netsim.exchange.spikes._rows import AXES, Rows, check_columns, check_one_label
 from netsim.exchange.trains import chosen_layers, to_json
@@ -37,7 +39,7 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
     table = spikes.table()
     table["layer"] = table["layer"].cat.set_categories(list(chosen_layers(spikes, layers)))
     table = _with_silent(table[table["layer"].notna()], spikes)
-    if record is None and spikes.labels is not None and spikes.classes:
+    if record is None and _words_number_equally(spikes):
         table["label"] = table["label"].map(dict(enumerate(spikes.classes)))
     if record is None or path.suffix == ".parquet":
         write_table(table, path, None if record is None else {"netsim": to_json(record)})
@@ -51,6 +53,19 @@ def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapp
         return files
 
     write_together(path.parent, both)
+
+
+def _words_number_equally(spikes: Spikes) -> bool:
+    """Return whether a reader of the names of classes would give the labels the same numbers."""
+    import pandas as pd
+
+    if spikes.labels is None or not spikes.classes:
+        return False
+    used = [spikes.classes[label] for label in np.unique(spikes.labels)]
+    text = io.StringIO(pd.Series(used).to_csv(index=False))
+    are_words = pd.read_csv(text).iloc[:, 0].to_list() == used and all(word[:1].isalpha() for word in used)
+    numbers = pd.to_numeric(pd.Series(used), errors="coerce")
+    return are_words and bool(numbers.isna().all()) and in_order(used) == spikes.classes
 
 
 def _with_silent(table: pd.DataFrame, spikes: Spikes) -> pd.DataFrame:

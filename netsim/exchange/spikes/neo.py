@@ -83,8 +83,9 @@ def to_session(
     """Return spikes as a block with one segment of consecutive presentations, with a spike train per neuron.
 
     The epoch ``presentations`` has their times, and the annotations of `to_block`'s segments as arrays.
-    `neo.utils.cut_segment_by_epoch` restores these segments. Neo includes both ends of a slice, so a presentation ends
-    1 ps before the next starts.
+    `neo.utils.cut_segment_by_epoch` restores these segments from its array annotations. MATLAB files of Neo lack array
+    annotations, so the same arrays are also plain annotations. Neo includes both ends of a slice, so a presentation
+    ends 1 ps before the next starts.
     """
     import neo
 
@@ -96,6 +97,7 @@ def to_session(
     labels = np.array([str(index) for index in spikes.indices])
     durations = np.full(len(labels), length)
     epoch = neo.Epoch(bounds[:-1], durations, labels, units="ms", name="presentations", **named)
+    epoch.array_annotate(**named)
     segment.epochs.append(epoch)
     where = {name: values.tolist() for name, values in _where(chosen).items()}
     times = np.concatenate([session_times(latencies, bounds, per_ms=1.0) for latencies in chosen.values()], axis=1).T

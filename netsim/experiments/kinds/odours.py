@@ -55,7 +55,7 @@ class Odours(Experiment):
     levels: tuple[float, ...] = setting(
         (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0), least=-6, most=6, ascending=True
     )
-    jitters: tuple[float, ...] = setting((0.1, 0.3, 1.0, 2.0, 5.0), least=0, below=1e3, ascending=True)
+    jitters: tuple[float, ...] = setting((0.1, 0.3, 1.0, 2.0, 5.0), above=0, below=1e3, ascending=True)
     jitter: float = setting(1.0, least=0, below=1e3)
     fluctuation: float = setting(0.05, least=0, below=1e3)
     highest: float = setting(300.0, above=0, below=1e6)

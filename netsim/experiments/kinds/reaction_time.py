@@ -104,7 +104,7 @@ class ReactionTime(Experiment):
         return rows
 
     def data(self, unit: Unit, generator: np.random.Generator) -> Dataset:
-        """Return the images of some classes, drawn for each seed, with as many training images for any number."""
+        """Return the images of some classes, drawn for each seed, with at most `images` for training."""
         import numpy as np
 
         from netsim.data.loading import load_dataset
@@ -205,8 +205,8 @@ class ReactionTime(Experiment):
 
     def protocol(self) -> list[str]:
         return [
-            f"Each network learns some classes of {self.dataset}, which are drawn for each seed, from {self.images:,}"
-            " images whatever their number. Then it sees test images at reduced contrast (intensities times a factor),"
+            f"Each network learns some classes of {self.dataset}, which are drawn for each seed, from up to"
+            f" {self.images:,} images. Then it sees test images at reduced contrast (intensities times a factor),"
             " with normal pixel noise (SD as a share of the largest intensity), and mixed with an image of another"
             " class. A mixture of strength S has the weights (1 + S)/2 and (1 - S)/2, and the label of the first.",
             "Latencies are medians over test images, except where the page says otherwise. Skewness is that of the"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from netsim.engines import Recorded
-from netsim.engines.event.potentials import Cause, causes_of, potential_traces
+from netsim.engines.event.potentials import Cause, arrivals_at, causes_of, potential_traces
 from netsim.exploring.asking import number, questions
 from netsim.exploring.explorer import Explorer, Shown
 from netsim.exploring.questions.spikes import reduced
@@ -40,7 +40,8 @@ def causes(explorer: Explorer, view: View, layer: str, neuron: int) -> dict[str,
         answer |= {"lesioned": True, "otherwise": number(_latency_without_lesion(explorer, view, shown, chosen))}
     if shown.network.population(layer).integrates:
         return answer | _of_potential(shown, chosen, latency, view.grid(explorer.network))
-    return answer | {"causes": [_of_relay(shown, chosen)], "rest": None}
+    arrived = arrivals_at(shown.network, shown.batch, shown.spikes, chosen, view.grid(explorer.network))
+    return answer | {"causes": [_cause(*arrived, None)], "rest": None}
 
 
 def _of_potential(shown: Shown, neuron: Recorded, latency: float, dt: float) -> dict[str, Any]:
@@ -80,15 +81,6 @@ def _of_potential(shown: Shown, neuron: Recorded, latency: float, dt: float) -> 
         "reached": reached,
         "rest": reached - total,  # constant current and drive
     }
-
-
-def _of_relay(shown: Shown, neuron: Recorded) -> dict[str, Any]:
-    (projection,) = shown.network.incoming(neuron.layer)
-    pre, post, _ = shown.network.connections(projection)
-    inputs = pre[post == neuron.neuron]
-    times = shown.spikes[projection.source].ravel()[inputs]
-    order = np.argsort(times, kind="stable")[: int(np.isfinite(times).sum())]
-    return _cause(projection.source, inputs[order], times[order], None)
 
 
 def _is_lesioned(shown: Shown, neuron: Recorded) -> bool:

@@ -172,7 +172,11 @@ class STDP(Learner):
     @classmethod
     def rule(cls, network: Network) -> Sequence[Row]:
         """See `Learner`."""
-        return [("Rule", cls.describe(network)), (EXACTNESS, "the step is the gradient of no loss")]
+        return [
+            ("Rule", cls.describe(network)),
+            ("What changes", "plastic weights, but those onto the output and all biases keep their values"),
+            (EXACTNESS, "the step is the gradient of no loss"),
+        ]
 
 
 def winners_of(latencies: np.ndarray, most: int, radius: int) -> list[tuple[int, float]]:
