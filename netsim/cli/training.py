@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from netsim.sweeps.execution import Outcome, SweepCallbacks
     from netsim.sweeps.plan import Plan, PlannedRun
+    from netsim.training.beginnings import Beginning
     from netsim.training.reproducing import Reproduction
 
 _ROWS_SHOWN = 20
@@ -44,7 +45,8 @@ def train(
         int | None, Option(min=2, metavar="N", help="Train on the first N images, validate on up to N/5.")
     ] = None,
     seed: Annotated[
-        int | None, Option(min=0, metavar="N", help="Seed of every random draw; by default 0, or the resumed run's.")
+        int | None,
+        Option(min=0, metavar="N", help="Seed of every random draw; by default 0. RUN --resume keeps its seed."),
     ] = None,
     out: Annotated[
         Path | None, Option(metavar="RUN", help="New run folder; by default runs/PRESET-seedN or RUN-continued.")
@@ -84,7 +86,7 @@ def train(
     with terminal.data_progress() as on_progress:
         run = open_training(path, network, seed, limit, data_dir, resume, on_progress, on_warning=terminal.note)
     if begins.parent is not None:
-        terminal.note(f"{path}: begins with the best weights of {begins.parent}")
+        terminal.note(f"{path}: begins with the best weights of {begins.parent}{_inherited(begins, limit)}")
     try:
         with (
             terminal.interrupt_noted() as interrupted,
@@ -106,6 +108,11 @@ def train(
     else:
         print(f"kept: epoch {figures['best_epoch']}, the last one; no stimuli were set aside for validation")
     print(f"run folder: {path}")
+
+
+def _inherited(begins: Beginning, limit: int | None) -> str:
+    """Return the limit that a training takes over from a run, for a message."""
+    return f", and has its limit of {limit} training stimuli" if limit is not None and limit == begins.limit else ""
 
 
 def reproduce(

@@ -64,7 +64,7 @@ def load_dataset(
             loaded = source.load_as_needed(name, data_dir, encoder)
         else:
             loaded = source.load(name, data_dir, encoder, on_progress)
-        return dataclasses.replace(loaded, reference=source.lasting_name(name))
+        return dataclasses.replace(loaded, reference=loaded.reference or source.lasting_name(name))
     folder = user_folder(name)
     if folder.name != name or os.path.exists(folder):
         if not os.path.exists(folder):

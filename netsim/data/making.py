@@ -263,7 +263,7 @@ class _Codes:
             if part == "training":
                 self.classes = self._given or tuple(map(str, range(largest + 1)))
             return array.astype(np.int64)
-        missing = [number for number, word in enumerate(array.tolist()) if word in (None, "", b"") or word != word]
+        missing = [number for number, word in enumerate(array.tolist()) if _is_missing(word)]
         if array.dtype.kind not in "bUSO" or missing:
             where = f"; sample {missing[0]} has none" if missing else ""
             raise DataError(f"{part}: labels must be whole numbers or words, without missing values{where}")
@@ -274,6 +274,14 @@ class _Codes:
         if part == "training":
             self.classes = self._given or in_order(words)
         return class_numbers(words, self.classes, f"{part}:")
+
+
+def _is_missing(word: Any) -> bool:
+    """Return whether a label is empty, NaN, or NA of pandas, which has no truth value."""
+    try:
+        return word in (None, "", b"") or bool(word != word)
+    except TypeError:
+        return True
 
 
 def _telling(array: np.ndarray, given: Any) -> Any:

@@ -104,6 +104,8 @@ class Learner(_Named, Protocol):
     ----------
     supervised : bool
         Whether it learns from labels, as the model description says.
+    settings : tuple of str
+        Keys of `netsim.Learning` that only this learner uses. Training warns if they are set for other learners.
 
     Examples
     --------
@@ -116,6 +118,7 @@ class Learner(_Named, Protocol):
     """
 
     supervised: ClassVar[bool] = True
+    settings: ClassVar[tuple[str, ...]] = ()
 
     def learn(
         self, latencies: Mapping[str, np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME

@@ -88,7 +88,7 @@ class Model:
         network : Network, optional
             The default is the model's network. Another network may name another data set.
         data_dir : str, optional
-            The default is the model's data folder.
+            The default is the model's data folder, for its own data set.
         on_progress, as_needed
             See `netsim.load_splits`.
         on_warning : callable
@@ -104,9 +104,10 @@ class Model:
         >>> netsim.load_model("digits").splits().test
         Stimuli(360 of shape (8, 8, 1), 10 classes, IntensityEncoder)
         """
-        splits = load_splits(
-            network or self.network, None, data_dir or self.data_dir, on_progress, as_needed, presented=True
-        )
+        network = network or self.network
+        if data_dir is None and network.training.dataset == self.network.training.dataset:
+            data_dir = self.data_dir  # of the model's own data
+        splits = load_splits(network, None, data_dir, on_progress, as_needed, presented=True)
         if change := self.change_of(splits.dataset, network):
             on_warning(change)
         return splits

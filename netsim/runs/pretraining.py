@@ -40,10 +40,11 @@ class Pretrained:
     def check_unseen(self, network: Network, dataset: Dataset) -> None:
         """Raise SpecificationError for weights that learned from validation stimuli of the network.
 
-        Data sets are identified by checksum.
+        Data sets are identified by checksum, and those of presets by name.
         """
         if dataset.validation is None:
-            _check_unseen(network, [seen for seen in self.learned if seen.get("sha256") == dataset.sha256])
+            given = (dataset.sha256, dataset.name)
+            _check_unseen(network, [seen for seen in self.learned if seen.get("sha256", seen["dataset"]) in given])
 
 
 def load_pretrained(network: Network) -> Pretrained | None:

@@ -14,8 +14,8 @@ from netsim.specification.toml import network_to_dict
 
 _SECTIONS = ("training", "learning", "weighting")
 _MOST_VALUES = 8
-_NUMBERS = re.compile(r"\[\n(?: +[-+.\de]+,\n)+ *\]")
-"""A list of numbers over several lines."""
+_NUMBERS = re.compile(r"\[\n(?: +[-+.\de]+,\n){1,20} *\]")
+"""A list of a few numbers over several lines."""
 
 
 def editable(network: Network, command: str) -> str:

@@ -21,7 +21,7 @@ from netsim.registry import Registry
 from netsim.seams import connectivities, encoders, feedbacks, psps, scopes
 from netsim.specification import PSP, Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.specification.chains import expand_layers
-from netsim.specification.checks import check_choice, check_kind
+from netsim.specification.checks import check_choice, check_kind, plain_number, require
 from netsim.specification.consistency import check_takes_psp
 from netsim.specification.populations import key_of_ends
 
@@ -31,7 +31,8 @@ _ENCODER = ("kind", "intensity")  # the default encoder
 _FORMER_RULE = "kind"
 """Former key of a layer for ``rule``."""
 _RELAYS = "relays"
-LARGEST_FILE = 250_000
+LARGEST_FILE = 1_000_000
+"""Largest TOML file (bytes). A population code of 20,000 columns fits."""
 _MOST_DOTS = 100
 _DEEPEST = 20
 
@@ -318,8 +319,15 @@ def write_network(network: Network, path: str | Path) -> None:
 
 
 def dumps_network(network: Network) -> str:
-    """Return the TOML text of a specification, with all settings of learning and training."""
-    return tomli_w.dumps(network_to_dict(network, complete=True))
+    """Return the TOML text of a specification, with all settings of learning and training.
+
+    Raise a SpecificationError if the text would be too long to be read.
+    """
+    text = tomli_w.dumps(network_to_dict(network, complete=True))
+    size = len(text.encode("utf-8"))
+    large = f"takes {size:,} bytes as TOML; at most {LARGEST_FILE:,} can be read, so use fewer columns or lists"
+    require(size <= LARGEST_FILE, network.name, large)
+    return text
 
 
 def _chosen(registry: Registry[Any], table: dict[str, Any], key: str, where: str) -> Any:
@@ -466,6 +474,7 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     """Check a TOML value against a type hint. Convert lists to tuples, and integers to floats where needed."""
     if dataclasses.is_dataclass(value):
         return value
+    value = plain_number(value)
     origin = typing.get_origin(hint)
     if origin is types.UnionType or origin is typing.Union:
         options = [option for option in typing.get_args(hint) if option is not types.NoneType]
@@ -503,6 +512,8 @@ def _to_dict(part: Any, *without: str, defaults: bool = False) -> dict[str, Any]
             default = field.default_factory()
         if field.name in without or value is None or (value == default and not defaults):
             continue
+        if default is None and _follows(part, field.name):
+            continue
         if dataclasses.is_dataclass(value):
             value = _to_dict(value)
         elif isinstance(value, tuple):
@@ -511,3 +522,11 @@ def _to_dict(part: Any, *without: str, defaults: bool = False) -> dict[str, Any]
             raise SpecificationError(field.name, "is NaN; give a number")
         table[field.name] = value
     return table
+
+
+def _follows(part: Any, name: str) -> bool:
+    """Return whether a value follows from others, as the stride of pooling from its size, so that it can change."""
+    try:
+        return bool(dataclasses.replace(part, **{name: None}) == part)
+    except SpecificationError:
+        return False

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,11 +74,13 @@ def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
     if limit is not None:
         check_size(limit, "limit", least=2)
     require("grid" not in table or "random" not in table, "random", "cannot be combined with grid; leave one out")
-    overrides = dict(_flat(_table(table, "overrides"), "overrides"))
+    overrides = _by_key(_flat(_table(table, "overrides"), "overrides"))
     combinations = _drawn(_table(table, "random")) if "random" in table else _grid(_table(table, "grid"))
     keys = tuple(combinations[0])
     for key in keys:
         require(key not in overrides, f"overrides.{key}", "is swept too; remove it from one of the two")
+    for outer, inner in itertools.permutations([*overrides, *keys], 2):
+        require(not inner.startswith(f"{outer}."), inner, f"is given inside {outer} too; remove one")
     seeds = _seeds(table.get("seeds", [0]))
     _check_count(len(combinations) * len(seeds))
     runs: dict[tuple[Network, int], PlannedRun] = {}
@@ -126,9 +128,18 @@ def _flat(
             yield key, value
 
 
+def _by_key(pairs: Iterable[tuple[str, Any]]) -> Settings:
+    """Return keys with their values. Refuse a key that is given twice, quoted and nested."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        require(key not in found, key, "is given twice; remove one")
+        found[key] = value
+    return found
+
+
 def _grid(table: dict[str, Any]) -> list[Settings]:
     """Return all combinations of values. The last key varies fastest."""
-    values = dict(_flat(table, "grid"))
+    values = _by_key(_flat(table, "grid"))
     for key, choices in values.items():
         _check_choices(choices, f"grid.{key}")
     _check_count(math.prod(map(len, values.values())))
@@ -146,7 +157,7 @@ def _drawn(table: dict[str, Any]) -> list[Settings]:
     check_size(count, "random.count")
     check_size(seed, "random.seed", least=0)
     _check_count(count)
-    draws = dict(_flat(table, "random", lambda value: not any(isinstance(inner, dict) for inner in value.values())))
+    draws = _by_key(_flat(table, "random", lambda value: not any(isinstance(inner, dict) for inner in value.values())))
     require(len(draws) > 0, "random", 'needs keys to draw, for example "learning.rate" = { loguniform = [1e-4, 1e-2] }')
     for key, draw in draws.items():
         _check_draw(draw, f"random.{key}")

@@ -56,10 +56,14 @@ def beginning_of(name: str, settings: Mapping[str, Any] | None = None, resume: b
         if settings:
             first = next(iter(settings))
             new = f"leave out --resume to train a new run that begins with the weights of {name}"
-            raise RunError(f"{name}: cannot be resumed with another {first}; {new}")
+            remedy = "--epochs extends it" if first == "training.epochs" else new
+            raise RunError(f"{name}: cannot be resumed with another {first}; {remedy}")
         return Beginning(network, run.path, record["seed"], record.get("limit"), data_dir)
     network = with_settings(network, settings)
+    if network.training.dataset != run.network().training.dataset:
+        data_dir = None  # the folder of the run's own data
     if "training.pretrained" not in settings:
         network = dataclasses.replace(network, training=dataclasses.replace(network.training, pretrained=name))
+    parent = run.path if network.training.pretrained == name else None
     path = Path(f"{without_separator(name)}-continued")
-    return Beginning(network, path, 0, record.get("limit"), data_dir, run.path)
+    return Beginning(network, path, 0, record.get("limit"), data_dir, parent)

@@ -11,7 +11,7 @@ from netsim.deprecation import former
 from netsim.engines import Conversation
 from netsim.runs.model import Model, load_model
 from netsim.specification import Network
-from netsim.specification.checks import path_in, require
+from netsim.specification.checks import check_function, check_kind, path_in, require
 from netsim.specification.keys import with_settings
 from netsim.training.beginnings import Beginning, beginning_of
 from netsim.training.callbacks import Callbacks
@@ -53,13 +53,14 @@ def train(
     out : str or Path, optional
         New run folder; by default ``runs/NETWORK-seedN``, or ``RUN-continued``.
     seed : int, optional
-        Seed of every random draw; by default 0, or the seed of the run to resume.
+        Seed of every random draw; by default 0. A run that is resumed by its name keeps its seed.
     epochs : int, optional
         By default as the network's ``training`` says. A larger number than that of the run to resume extends the run.
     settings : mapping, optional
         Values in place of the network's own, by dotted keys such as ``learning.rate``.
     limit : int, optional
-        Number of training stimuli, from the first. Validation uses up to a fifth of this number.
+        Number of training stimuli, from the first. Validation uses up to a fifth of this number. The default is all,
+        or the limit of the run whose weights the training begins with.
     data : Dataset, optional
         Your own data, see `netsim.make_dataset`. The default is the data set of the network.
     data_dir : str, optional
@@ -98,7 +99,10 @@ def train(
     ...     model.origin, model.epoch
     ('run', 1)
     """
+    check_kind(settings if settings is not None else {}, Mapping, "settings", 'such as {"learning.rate": 0.1}')
     given = dict(settings or {})
+    check_kind(callbacks if callbacks is not None else Callbacks(), Callbacks, "callbacks")
+    check_function(interrupted, "interrupted", "nothing")
     if epochs is not None:
         require("training.epochs" not in given, "epochs", "is given by settings too; leave one out")
     if isinstance(network, Network):

@@ -115,7 +115,7 @@ def _small(name: str = "x", size: int = 1, side: int = 1) -> str:
         ("x = { " + "'.'." * 50_000 + "b = 1 }", "more than 100 dots"),
         ("a = " + "[" * 50 + "]" * 50, "nested deeper"),
         ('name = "a"\n' * 2, "is not TOML"),
-        ("x = 1\n" + "#" * 1_000_000, "is larger than 250000 bytes"),
+        ("x = 1\n" + "#" * 1_000_000, "is larger than 1000000 bytes"),
         ("\x00", "is not TOML"),
         ('[[layers]]\nname = "a\\nb\\u001b[2J"\nrule = []', r"layers.a b\x1b[2J.rule: must be one of"),
         ("layers = [{rule = {a = 1}}]", "rule: must be one of"),

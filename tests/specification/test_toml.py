@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import netsim.models
@@ -21,10 +22,20 @@ from netsim.specification import (
     Network,
     Neurons,
     Pooling,
+    PopulationEncoder,
     Scale,
     Weighting,
 )
-from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict, read_network, write_network
+from netsim.specification.editing import editable
+from netsim.specification.keys import with_settings
+from netsim.specification.toml import (
+    dumps_network,
+    loads_toml,
+    network_from_dict,
+    network_to_dict,
+    read_network,
+    write_network,
+)
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -182,3 +193,31 @@ def test_files_of_earlier_versions_are_read_with_a_warning() -> None:
         layer["kind"] = layer.pop("rule")
     with pytest.warns(FormerWarning, match="the key kind is now called rule"):
         assert network_from_dict(table) == network
+
+
+def test_many_columns_are_read_back() -> None:
+    """A file that is written can be read, and one that could not be is not written."""
+    rows = np.random.default_rng(0).normal(size=(4, 24000))
+
+    def of(columns: int) -> Network:
+        encoder = PopulationEncoder.of(rows[:, :columns], neurons=3, t_max=16.0)
+        return Network.chain("wide", encoder, (Layer("output", Dense(2), Neurons("free", 1.0, 16.0)),), 64.0)
+
+    assert network_from_dict(loads_toml(dumps_network(of(8000)), "wide")) == of(8000)
+    with pytest.raises(SpecificationError, match=r"wide: takes 1,\d+,\d+ bytes as TOML; at most 1,000,000"):
+        dumps_network(of(24000))
+    edited = editable(of(120), "netsim train wide.toml")
+    assert network_from_dict(loads_toml(edited, "edited")) == of(120)
+
+
+def test_a_stride_follows_the_size_of_a_field() -> None:
+    network = load_preset("rcsnn-mnist")
+    assert "stride" not in network_to_dict(network)["layers"][1]
+    (projection,) = with_settings(network, {"layers.pool1.size": 3}).incoming("pool1")
+    assert projection.connectivity == Pooling(3, 3)
+
+
+def test_settings_may_be_numpy_numbers() -> None:
+    given = {"training.epochs": np.int64(3), "learning.rate": np.float32(0.1)}
+    changed = with_settings(load_preset("digits"), given)
+    assert (changed.training.epochs, changed.learning.rate) == (3, 0.1)

@@ -268,3 +268,17 @@ def test_a_further_projection_onto_a_layer_does_not_have_its_name(tmp_path: Path
     plan = {"base": "own.toml", "grid": {"projections.output.delay": [2.0]}}
     with pytest.raises(SpecificationError, match=r"there is no projection 'output'; .*output_to_output"):
         plan_from_dict(plan, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[overrides.training]\nepochs = 1\n[grid]\ntraining = [{ validation = 10 }]", "given inside training too"),
+        ('[grid]\n"learning.rate" = [0.1]\n[grid.learning]\nrate = [0.2, 0.3]', "learning.rate: is given twice"),
+        ('[grid]\nlearning = [{ rate = 0.1 }]\n"learning.momentum" = [0.5]', "given inside learning too"),
+    ],
+)
+def test_a_key_is_not_given_in_two_places(text: str, message: str) -> None:
+    """The later place replaced the earlier one without a word."""
+    with pytest.raises(SpecificationError, match=message):
+        _plan(f'base = "digits"\n{text}')

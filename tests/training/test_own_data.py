@@ -13,6 +13,7 @@ import pytest
 
 from netsim.analysis import analyse
 from netsim.data.dataset import described
+from netsim.data.loading import load_dataset
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
 from netsim.data.stimuli import Stimuli
@@ -20,13 +21,16 @@ from netsim.description.provenance import record_facts
 from netsim.engines import make_engine
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.measuring.evaluation import evaluate
+from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.model import Model, change_of_data, load_model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training
 from netsim.spikes.presenting import present
+from netsim.training.beginnings import beginning_of
 from netsim.training.loop import training_conversation
 from netsim.training.opening import TrainingRun, open_training
 from netsim.training.starting import start_training
+from netsim.training.training import train
 from netsim.weights.initial import initial_weights
 
 GENERATOR = np.random.default_rng(8)
@@ -246,3 +250,40 @@ def test_a_pretrained_run_is_looked_for_where_the_command_runs(tmp_path: Path, m
     monkeypatch.chdir(tmp_path / "elsewhere")
     with pytest.raises(SpecificationError, match=r"first is neither a preset nor a run folder seen from .*elsewhere"):
         open_training("../second", fine, resume=True)
+
+
+def test_a_file_found_in_a_data_folder_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    write_dataset(make_dataset((IMAGES, LABELS), NETWORK.encoder, name="mine"), tmp_path / "data" / "mine.npz")
+    monkeypatch.chdir(tmp_path)
+    data = load_dataset("mine.npz", data_dir="data")
+    assert data.reference == str(tmp_path / "data" / "mine.npz")
+    found = train(NETWORK, "run", epochs=1, data=data)
+    assert len(found.splits().test) == len(data.test_labels)
+
+
+def test_another_data_set_is_not_looked_for_in_the_folder_of_the_run(run: Path) -> None:
+    """The run keeps its own data, and other data sets lie elsewhere."""
+    model = load_model(run)
+    network = dataclasses.replace(
+        load_preset("digits"), training=dataclasses.replace(NETWORK.training, dataset="digits", validation=9)
+    )
+    assert len(model.splits(network).test) == 360
+    begun = beginning_of(str(run), {"training.dataset": "mnist"})
+    assert begun.data_dir is None
+    assert beginning_of(str(run)).data_dir is not None
+
+
+def test_a_limit_that_leaves_out_classes_is_noticed(tmp_path: Path) -> None:
+    order = np.argsort(LABELS, kind="stable")
+    data = make_dataset((IMAGES[order], LABELS[order]), NETWORK.encoder, name="sorted")
+    with pytest.warns(UserWarning, match="the first 20 training images lack 2 of 3 classes; shuffle them"):
+        open_training(tmp_path / "run", NETWORK, limit=20, data=data)
+
+
+def test_wrong_callbacks_leave_no_run(tmp_path: Path) -> None:
+    data = make_dataset((IMAGES, LABELS), NETWORK.encoder, name="mine")
+    for wrong in ({"callbacks": print}, {"interrupted": 3}, {"settings": ["learning.rate=0.1"]}):
+        with pytest.raises(SpecificationError, match=next(iter(wrong))):
+            train(NETWORK, tmp_path / "run", data=data, **wrong)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()

@@ -18,7 +18,7 @@ from netsim.learning.constraints import constraints_of
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.model import load_model
-from netsim.runs.pretraining import load_pretrained
+from netsim.runs.pretraining import Pretrained, load_pretrained
 from netsim.specification import (
     Dense,
     EdgeList,
@@ -222,3 +222,14 @@ def test_listed_weights_of_the_wrong_sign_leave_no_run(tmp_path: Path) -> None:
     with pytest.raises(SpecificationError, match=remedy):
         open_training(tmp_path / "run", network)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_preset_knows_its_data_by_another_path(tmp_path: Path) -> None:
+    """The folder of a known data set has its name, and the preset has no checksum."""
+    pretrained = Pretrained({}, [{"dataset": "digits", "validation": 100}])
+    digits = load_dataset("digits")
+    training = Training(dataset=str(tmp_path / "digits"), validation=200, pretrained="digits")
+    network = dataclasses.replace(load_preset("digits"), training=training)
+    with pytest.raises(SpecificationError, match=r"set training\.validation to 100 or less"):
+        pretrained.check_unseen(network, digits)
+    pretrained.check_unseen(network, dataclasses.replace(digits, name="others"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ class Packed(Source):
         """True if the name ends in ``.npz``."""
         return name.endswith(".npz")
 
-    def lasting_name(self, name: str) -> str:
+    def lasting_name(self, name: str | Path) -> str:
         """Return the absolute path."""
         return str(user_folder(name).resolve())
 
@@ -43,7 +44,7 @@ class Packed(Source):
         places = _unopened(name, data_dir)
         for location in places:
             if location.path.is_file():
-                return read_dataset(location.path)
+                return dataclasses.replace(read_dataset(location.path), reference=self.lasting_name(location.path))
         looked = " or ".join(str(location.path) for location in places)
         where = "" if looked == name else f" (looked for {looked})"
         raise DataError(f"{name}: no such file{where}; {self.remedy(name)}")

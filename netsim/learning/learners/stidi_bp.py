@@ -7,7 +7,7 @@ incoming synapses, and sends displacements to their sources. The rule is local: 
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -91,6 +91,11 @@ class STiDiBP(Learner):
     >>> sorted(learner.learn(spikes, spikes.labels, model.weights).gradients)
     ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
+
+    settings: ClassVar[tuple[str, ...]] = (
+        *("derivative", "propagation", "normalised", "activity", "edges"),
+        *("sharpness", "label_smoothing", "margin"),  # of its targets
+    )
 
     def __init__(self, network: Network, targets: Targets | None = None) -> None:
         self.network = network
