@@ -152,7 +152,11 @@ def calibrate(
     for population in network.integrating:
         losers = "keep most neurons silent, so that no median is known; calibrate without winners, and add them again"
         require(population.winners is None, f"{network.key_of(population)}.winners", losers)
+        _check_knob(network, population)
     wanted = {} if latency is None else _by_population(network, latency, "latency")
+    for name, time in wanted.items():
+        end = network.firing_window(name)[1]
+        require(time < end, "latency", f"of {name} must be before the end of its window, {end:g} ms, not {time:g}")
     apart = _by_population(network, quartiles, "quartiles")
     network = _telling_apart(network, apart[network.output.name])
     return engine.run(_calibrated(network, stimuli.latencies(np.arange(len(stimuli))), wanted, apart, seed))
@@ -312,6 +316,25 @@ def _activity(population: Population, latencies: Latencies) -> Activity:
     return Activity(population.name, float(np.isfinite(times).mean()), early, median, late)
 
 
+def _is_inhibitory(network: Network, projection: Projection) -> bool:
+    signs = network.weight_signs(projection)
+    return signs is not None and bool((signs < 0).all())
+
+
+def _check_knob(network: Network, population: Population) -> None:
+    """Refuse a population whose latencies no mean of weights and no bias can set."""
+    if population.has_bias:
+        return
+    where, remedy, free = network.key_of(population), "give its neurons a bias, or calibrate the others by hand", False
+    for projection in network.incoming(population.name):
+        signs = network.weight_signs(projection)
+        mixed = signs is not None and (signs < 0).any() and not (signs < 0).all()
+        require(not mixed, where, f"has excitatory and inhibitory sources in {projection.name}; {remedy}")
+        known = projection.connectivity.known_weights(*network.ends(projection)) is not None
+        free |= not known and not _is_inhibitory(network, projection)
+    require(free, where, f"has no excitatory weights that are drawn; {remedy}")
+
+
 def _with_initial(network: Network, population: Population, **values: float) -> Network:
     """Return the network with other initial weights onto a population. The first projection sets its bias."""
     first = network.incoming(population.name)[0].name
@@ -323,6 +346,8 @@ def _with_initial(network: Network, population: Population, **values: float) -> 
                 changes["bias"] = 0.0
             if projection.connectivity.known_weights(*network.ends(projection)) is not None:
                 changes = {key: value for key, value in changes.items() if key == "bias"}
+            elif _is_inhibitory(network, projection):
+                changes.pop("mean", None)  # a positive mean would leave no inhibition
             projection = dataclasses.replace(projection, initial=dataclasses.replace(projection.initial, **changes))
         projections.append(projection)
     return dataclasses.replace(network, projections=tuple(projections))

@@ -191,7 +191,8 @@ def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, 
     where = f"{projection.name}: the potential of {projection.target}"
     tau = engine.network.neurons(projection.target).tau
     time, without = _trace(engine, projection, weights, 0.0)
-    step = STEP
+    signs = engine.network.weight_signs(projection)
+    step = STEP if signs is None else STEP * float(_of_probe(engine.network, projection, signs) or 1.0)
     for _ in range(_TRIALS):
         _, potential = _trace(engine, projection, weights, step)
         shared = min(len(potential), len(without))
@@ -208,7 +209,7 @@ def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, 
     if not response.any():
         raise DataError(f"{where} does not respond to a spike; check potentials in netsim.brian2_engine")
     time, response = time[:shared], response / step
-    if engine.network.weight_signs(projection) is None:
+    if signs is None:
         _compare_signs(where, response, _trace(engine, projection, weights, -step)[1], without, step)
     unit = engine.model.unit_of_response(projection)
     return Response(projection.name, time, response, _fit(time, response * tau, breakpoints), tau, unit)
@@ -231,9 +232,9 @@ def _compare_signs(where: str, response: np.ndarray, weaker: np.ndarray, without
 def _trace(
     engine: OwnBrian2Engine, projection: Projection, weights: Weights, step: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return times (ms) and potential of a neuron until it fires, if the first synapse is stronger by `step`."""
+    """Return times (ms) and potential of a neuron until it fires, if the probed synapse is stronger by `step`."""
     network = engine.network
-    pre, post, index = (int(array[0]) for array in network.connections(projection))
+    pre, post, index = _probed(network, projection)
     kernel = weights[kernel_name(projection)].copy()
     kernel.ravel()[index] += step
     recorder = OwnBrian2Engine(network, engine.model, [Recorded(projection.target, post)])
@@ -246,6 +247,24 @@ def _trace(
     (trace,) = recorder.potentials
     before = trace.time <= latencies[projection.target].reshape(-1)[post]
     return trace.time[before], trace.potential[before]
+
+
+def _probed(network: Network, projection: Projection) -> tuple[int, int, int]:
+    """Return source, target and weight of the synapse to measure: the first one between two neurons.
+
+    The source is made to fire, so a synapse of a neuron onto itself shows no response.
+    """
+    pre, post, index = network.connections(projection)
+    apart = np.flatnonzero(pre != post) if projection.source == projection.target else np.arange(len(pre))
+    if not len(apart):
+        itself = "connects neurons to themselves only, whose response a spike of theirs hides"
+        raise DataError(f"{projection.name}: {itself}; give its psp, and fit the network without it")
+    return int(pre[apart[0]]), int(post[apart[0]]), int(index[apart[0]])
+
+
+def _of_probe(network: Network, projection: Projection, signs: np.ndarray) -> int:
+    """Return the sign of the weight that is measured."""
+    return int(np.broadcast_to(signs, network.weight_shape(projection)).ravel()[_probed(network, projection)[2]])
 
 
 def _fit(time: np.ndarray, response: np.ndarray, breakpoints: int) -> PSP:

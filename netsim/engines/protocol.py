@@ -245,7 +245,7 @@ def copy_stimuli(network: Network, stimuli: np.ndarray, part: slice, copy: np.nd
     function only copies, because `checked_batch` has checked them.
     """
     if not is_compiled_for(stimuli.dtype):
-        copy[part] = stimuli[part]
+        copy[part] = stimuli[part] + stimuli.dtype.type(0.0)
         return
     values, duration = stimuli[part].reshape(-1), stimuli.dtype.type(network.duration)
     if _copy_latencies(values, duration, copy[part].reshape(-1)) != values.size:
@@ -272,12 +272,12 @@ def _check_latencies(network: Network, stimuli: np.ndarray) -> None:
 
 @compiled
 def _copy_latencies(values: np.ndarray, duration: float, copy: np.ndarray) -> int:
-    """Copy values, and count the valid latencies."""
+    """Copy values, and count the valid latencies. A negative zero becomes a zero, because loops sort times by bits."""
     # a loop with an early exit would not be vectorised
-    count = 0
+    count, zero = 0, values.dtype.type(0.0)
     for k in range(len(values)):
         count += (values[k] >= 0) & ((values[k] < duration) | (values[k] == np.inf))
-        copy[k] = values[k]
+        copy[k] = values[k] + zero
     return count
 
 

@@ -95,8 +95,6 @@ class Experiment(ABC):
         Sort key in lists.
     quick : mapping
         Settings of ``--quick`` that differ from the defaults.
-    default_seeds : int
-        Number of seeds, starting at 0.
     controls : tuple of Control
     references : tuple of str
     """
@@ -108,7 +106,6 @@ class Experiment(ABC):
     quick_duration: ClassVar[str] = "not measured"
     order: ClassVar[int] = 1000
     quick: ClassVar[Mapping[str, Any]] = {}
-    default_seeds: ClassVar[int] = LEAST_SEEDS
     controls: ClassVar[tuple[Control, ...]]
     references: ClassVar[tuple[str, ...]]
 

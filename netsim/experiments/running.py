@@ -132,7 +132,7 @@ def experiment(
         raise SpecificationError("resume", "needs out, the folder of the experiment to continue")
     folder = None if out is None else ExperimentFolder(path_in(out, "out"))
     begun = len(folder.seeds()) if folder and resume else 0
-    count = begun or chosen.default_seeds if seeds is None else whole(seeds, "seeds")
+    count = begun or LEAST_SEEDS if seeds is None else whole(seeds, "seeds")
     require(count <= MOST_SEEDS, "seeds", f"must be at most {MOST_SEEDS}, not {count}")
     require(isinstance(workers, int | str | None), "workers", "must be a number of processes or an address")
     if isinstance(workers, int):

@@ -77,6 +77,7 @@ def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) 
     >>> netsim.read_weights(model.network, "digits.npz")["output.bias"].shape
     (10,)
     """
+    floats = {}
     for name, array in weights.items():
         check_unmasked(array, f"{path}: is not written, because {name}")
         numbers = np.asarray(array)
@@ -84,4 +85,5 @@ def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) 
             raise DataError(
                 f"{path}: is not written, because {name} contains NaN, infinity or other than numbers; replace them"
             )
-    write_arrays(Path(path), weights if epoch is None else {**weights, _EPOCH: np.array(epoch, np.int64)})
+        floats[name] = numbers if numbers.dtype.kind == "f" else numbers.astype(np.float64)  # as readers expect
+    write_arrays(Path(path), floats if epoch is None else {**floats, _EPOCH: np.array(epoch, np.int64)})

@@ -180,3 +180,34 @@ def test_the_softmax_tells_calibrated_outputs_apart(random_stimuli: Callable[...
     assert "learning.sharpness: 24" in repr(result)
     sharp = dataclasses.replace(network, learning=dataclasses.replace(network.learning, sharpness=50.0))
     assert netsim.calibrate(engine, sharp, stimuli).network.learning.sharpness == 50.0
+
+
+def test_inhibition_stays(random_stimuli: Callable[..., netsim.Stimuli]) -> None:
+    """A common positive mean would leave none of it."""
+    neurons = netsim.Neurons("free", threshold=1.0, tau=24.0)
+    populations = [netsim.Population(name, (20,), neurons) for name in ("e", "i")]
+    projections = (
+        netsim.Projection("stimulus", "e", netsim.Dense()),
+        netsim.Projection("stimulus", "i", netsim.Dense()),
+        netsim.Projection("e", "output", netsim.Dense(), sign="excitatory"),
+        netsim.Projection("i", "output", netsim.Dense(), sign="inhibitory", name="inhibition"),
+    )
+    encoder = netsim.IntensityEncoder((6, 6, 1), 16.0)
+    output = netsim.Population("output", (4,), neurons)
+    network = netsim.Network("ei", encoder, (*populations, output), projections, 64.0)
+    stimuli = random_stimuli(encoder, 20, 4)
+    found = netsim.calibrate(netsim.make_engine("event", network), network, stimuli).network
+    weights = netsim.initial_weights(found, 0)
+    assert (weights["inhibition.kernel"] < 0).mean() > 0.4
+    assert (weights["output.kernel"] > 0).mean() > 0.4
+    inhibited = dataclasses.replace(projections[2], sign="inhibitory")
+    network = dataclasses.replace(network, projections=(*projections[:2], inhibited, projections[3]))
+    with pytest.raises(SpecificationError, match=r"populations\.output: has no excitatory weights that are drawn"):
+        netsim.calibrate(netsim.make_engine("event", network), network, stimuli)
+
+
+def test_a_latency_after_the_window_is_refused(random_stimuli: Callable[..., netsim.Stimuli]) -> None:
+    network = _network(True)
+    engine, stimuli = netsim.make_engine("event", network), random_stimuli(network.encoder, 10, 4)
+    with pytest.raises(SpecificationError, match="latency: of hidden must be before the end of its window, 60 ms"):
+        netsim.calibrate(engine, network, stimuli, {"hidden": 70.0, "output": 75.0})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from functools import cache
+from typing import Any
 
 import brian2 as b2
 import matplotlib.pyplot as plt
@@ -181,3 +182,33 @@ def test_unequal_effects_of_both_signs_are_reported() -> None:
         assert len(texts) == (not equal)
         assert equal or "with 0.25 times the effect of a positive one" in texts[0]
         assert equal or "scale one of both in your equations, by 4, or" in texts[0]
+
+
+def _own(recurrent: bool, **first: Any) -> OwnBrian2Engine:
+    common = {"threshold": "v > 1", "refractory": "True", "method": "exact"}
+    equations = LEAKY.replace("tau_s", f"({TAU_S}*ms)").replace("/tau :", f"/({TAU}*ms) :")
+    groups = {"stimulus": b2.SpikeGeneratorGroup(4, [], [] * b2.ms), "cells": b2.NeuronGroup(3, equations, **common)}
+    synapses = {"cells": b2.Synapses(groups["stimulus"], groups["cells"], "w : 1", on_pre="current_post += w")}
+    projections = [netsim.Projection("stimulus", "cells", netsim.Dense(), **first)]
+    if recurrent:
+        synapses["loop"] = b2.Synapses(groups["cells"], groups["cells"], "w : 1", on_pre="current_post += w")
+        projections.append(netsim.Projection("cells", "cells", netsim.Dense(), name="loop"))
+    for each in synapses.values():
+        each.connect()
+    populations = (netsim.Population("cells", (3,)),)
+    encoder = netsim.IntensityEncoder((2, 2, 1), 10.0)
+    network = netsim.Network("own", encoder, populations, tuple(projections), 60.0)
+    return netsim.brian2_engine(network, b2.Network(*groups.values(), *synapses.values()), groups, synapses)
+
+
+def test_inhibitory_synapses_are_measured() -> None:
+    (response,) = netsim.fit_psp(_own(recurrent=False, sign="inhibitory")).responses
+    np.testing.assert_allclose(response.potential, _expected(response.time - DT), atol=2e-3)
+
+
+def test_a_synapse_between_two_neurons_of_a_loop_is_measured() -> None:
+    """The first one connects a neuron to itself, which a spike resets."""
+    _, response = netsim.fit_psp(_own(recurrent=True)).responses
+    assert response.projection == "loop"
+    peak = response.potential.max()
+    assert peak == pytest.approx(_expected(np.arange(0, 40, 0.1)).max(), rel=0.02)

@@ -50,7 +50,6 @@ def test_every_experiment_says_what_it_is() -> None:
         assert made.duration
         assert made.quick_duration
         assert make_experiment(name, quick=True) != made
-        assert made.default_seeds >= 5
         assert len({str(condition) for condition in made.conditions()}) == len(made.conditions())
         for text in (*made.model(), *made.protocol(), *made.caveats(), made.caption(), *made.references):
             assert text.endswith((".", ")")), text

@@ -399,3 +399,19 @@ def test_weights_of_any_layout_teach_the_same(
     expected, learned = (learner.learn(latencies, LABELS[:count], each).gradients for each in (weights, given))
     for name, gradient in expected.items():
         np.testing.assert_array_equal(learned[name], gradient)
+
+
+def test_arrays_of_other_shapes_are_refused() -> None:
+    """The loops would read beyond the array."""
+    network = load_preset("digits")
+    weights = initial_weights(network, 0)
+    latencies = EventEngine(network).present(Batch(np.zeros((2, 8, 8, 1)), weights))
+    labels, learner = np.zeros(2, int), STiDiBP(network)
+    for wrong in ({"output.kernel": weights["output.kernel"][:2]}, {"output.kernel": weights["output.kernel"].T}):
+        with pytest.raises(DataError, match=r"weights: output\.kernel has shape"):
+            learner.learn(latencies, labels, weights | wrong)
+    for name, times in (("hidden", latencies["hidden"][:, :5]), ("output", latencies["output"][:1])):
+        with pytest.raises(DataError, match=f"latencies: {name} must have the shape"):
+            learner.learn(dict(latencies) | {name: times}, labels, weights)
+    with pytest.raises(DataError, match="latencies: stimulus must have the shape"):
+        learner.learn({name: times for name, times in latencies.items() if name != "stimulus"}, labels, weights)

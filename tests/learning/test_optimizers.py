@@ -256,3 +256,27 @@ def test_a_training_and_a_file_have_weights_that_learn(tmp_path: Path, monkeypat
         for name, array in weights.items():
             assert array.flags.c_contiguous
             np.testing.assert_allclose(array, drawn[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "weight-norm"])
+def test_gradients_of_other_shapes_are_refused(name: str) -> None:
+    """The loops would read beyond the array."""
+    network = load_preset("digits")
+    changed = dataclasses.replace(network, learning=dataclasses.replace(network.learning, optimizer=name))
+    weights = initial_weights(changed, 0)
+    optimizer = optimizers[name].from_network(changed)
+    optimizer.begin(weights)
+    before = {key: array.copy() for key, array in weights.items()}
+    for key, shape in (("output.kernel", (10, 200)), ("output.kernel", (3, 10)), ("other", (3,))):
+        with pytest.raises(DataError, match=f"gradients: {key} has the shape"):
+            optimizer.step(weights, {key: np.ones(shape)}, 1.0)
+    for key, array in weights.items():
+        np.testing.assert_array_equal(array, before[key])
+
+
+def test_whole_numbers_are_written_as_floats(tmp_path: Path) -> None:
+    network = load_preset("digits")
+    whole = {name: np.ones(shape, np.int64) for name, shape in weight_shapes(network).items()}
+    write_weights(whole, tmp_path / "weights.npz")
+    for name, array in read_weights(network, tmp_path / "weights.npz").items():
+        np.testing.assert_array_equal(array, whole[name])

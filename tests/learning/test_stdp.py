@@ -36,6 +36,19 @@ def test_weights_of_the_winner_change_by_the_order_of_spikes() -> None:
     assert not learner.loss(latencies["output"], np.zeros(1, int)).any()
 
 
+def test_delays_of_a_batch_count() -> None:
+    made = network()
+    weights = {"hidden.kernel": np.full((4, 3), 0.8), "output.kernel": np.zeros((3, 2))}
+    sent, fired = np.array([[[[2.0, 4.0, 6.0, np.inf]]]]), np.array([[np.inf, 5.0, np.inf]])
+    latencies = {"stimulus": sent, "hidden": fired, "output": np.full((1, 2), np.inf)}
+    learner = STDP(made, 0.1, 0.05, winners=1)
+    changes = []
+    for late in ({}, {"hidden": np.full((1, 1, 4), 2.0)}):
+        changes.append(-learner.learn(latencies, np.zeros(1, int), weights, late).gradients["hidden.kernel"][:, 1])
+    np.testing.assert_allclose(changes[0], np.array([0.1, 0.1, -0.05, -0.05]) * 0.16)
+    np.testing.assert_allclose(changes[1], np.array([0.1, -0.05, -0.05, -0.05]) * 0.16)
+
+
 def test_synapses_of_a_kernel_add_up() -> None:
     """Compared with a loop over positions."""
     generator = np.random.default_rng(0)
@@ -95,8 +108,9 @@ def test_what_it_cannot_learn_is_refused() -> None:
         STDP(network(delay=Delays("synapse", mean=1.0, spread=0.1, longest=5.0)))
     with pytest.raises(SpecificationError, match=r"potentiation: must be in \[0, 1\], not 2"):
         STDP(network(), potentiation=2.0)
-    with pytest.raises(SpecificationError, match="winners: must be at least 1"):
-        STDP(network(), winners=0)
+    for wrong in ({"winners": 0}, {"winners": 2.5}, {"radius": -1}, {"potentiation": "x"}):
+        with pytest.raises(SpecificationError, match=f"^{next(iter(wrong))}: must be"):
+            STDP(network(), **wrong)  # type: ignore[arg-type]
     with pytest.raises(SpecificationError, match=r'learning.optimizer: must be "sgd" with the learner stdp'):
         STDP.from_network(dataclasses.replace(network(), learning=Learning(learner="stdp")))
     with pytest.raises(SpecificationError, match='must be "sgd" with the learner stdp, not "weight-norm"'):

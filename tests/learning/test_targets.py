@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import netsim
+from netsim.errors import SpecificationError
 from netsim.learning.targets.relative import Relative
 from netsim.learning.targets.softmax import Softmax
 
@@ -54,3 +58,10 @@ def test_relative_targets() -> None:
     np.testing.assert_allclose(result.displacement[1], [2.0, 0.0, 3.0, 0.0])  # the label is first already
     np.testing.assert_allclose(result.displacement[2], [0.0, 0.0, -4.0, 0.0])  # nobody fired
     np.testing.assert_allclose(result.loss, [0.5 * (4 + 16 + 9) / 100, 0.5 * (4 + 9) / 100, 0.5 * 16 / 100])
+
+
+def test_a_margin_is_within_the_presentation() -> None:
+    network = netsim.load_preset("digits")
+    wide = dataclasses.replace(network.learning, targets="relative", margin=500.0)
+    with pytest.raises(SpecificationError, match=r"learning\.margin: must be less than the end of the output window"):
+        Relative.from_network(dataclasses.replace(network, learning=wide))

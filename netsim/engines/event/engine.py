@@ -27,6 +27,7 @@ from netsim.engines.event.sparse import RelayStage, SparseStage
 from netsim.engines.event.sweep import Sweep
 from netsim.engines.event.windows import FirstSpikes, convert, in_type
 from netsim.engines.protocol import Result, check_record, checked_batch, copy_stimuli, presenting_alone
+from netsim.numerics.compilation import is_compiled_for
 from netsim.numerics.compiling import helped_by
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
@@ -160,6 +161,9 @@ class EventEngine:
             check_weights(network, batch.weights, "weights")
         elif not batch.weights_checked:
             check_values(network, batch.weights, "weights")
+        if odd := [name for name, array in batch.weights.items() if not is_compiled_for(array.dtype)]:
+            doubled = {name: batch.weights[name].astype(np.float64) for name in odd}
+            batch = dataclasses.replace(batch, weights={**batch.weights, **doubled})
         with contextlib.nullcontext() if self._made else helped_by(self._rehearsal(batch)):
             latencies = self._spikes(batch)
         self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
@@ -181,7 +185,8 @@ class EventEngine:
             for members, run in zip(self._members, runs, strict=True):
                 counted |= self._fire(members, run, outcome, counted, late, silenced)
 
-        over_presentations(count, present_part)
+        if count:
+            over_presentations(count, present_part)
         return latencies
 
     def _prepared(self, batch: Batch) -> tuple[dict[str, np.ndarray], list[Run]]:

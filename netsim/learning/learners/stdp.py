@@ -9,9 +9,9 @@ from netsim.errors import SpecificationError
 from netsim.learning.protocol import EXACTNESS, BatchGradients, Learner, Row
 from netsim.seams import learners, optimizers
 from netsim.specification import Network, Projection, Shape
-from netsim.specification.checks import require
-from netsim.specification.grid import nearest_step, steps_of
-from netsim.weights.delays import ON_TIME, Delayed
+from netsim.specification.checks import check_size, finite, require
+from netsim.specification.grid import nearest_steps, steps_of
+from netsim.weights.delays import ON_TIME, Delayed, axonal_delay
 from netsim.weights.layout import Weights, kernel_name
 
 
@@ -83,10 +83,10 @@ class STDP(Learner):
         if delayed is not None:
             raise SpecificationError(f"projections.{delayed}.delay", "must be one time for all axons with stdp")
         for name, value in (("potentiation", potentiation), ("depression", depression)):
-            if not 0 <= value <= 1:
+            if not (finite(value) and 0 <= value <= 1):
                 raise SpecificationError(name, f"must be in [0, 1], not {value}")
-        if winners < 1 or radius < 0:
-            raise SpecificationError("winners", f"must be at least 1, and radius at least 0, not {winners}, {radius}")
+        check_size(winners, "winners")
+        check_size(radius, "radius", least=0)
         self.network = network
         self.potentiation, self.depression = potentiation, depression
         self.winners, self.radius = winners, radius
@@ -124,7 +124,10 @@ class STDP(Learner):
         gradients = {}
         for projection in self._learning:
             kernel = weights[kernel_name(projection)]
-            change = self._change(projection, latencies, kernel.ravel())
+            delay = np.broadcast_to(
+                axonal_delay(projection, weights, delays), self.network.shapes[projection.source]
+            ).ravel()
+            change = self._change(projection, latencies, kernel.ravel(), delay)
             gradients[kernel_name(projection)] = (-change / len(labels)).reshape(kernel.shape).astype(kernel.dtype)
         return BatchGradients(gradients, np.zeros(len(labels)))
 
@@ -132,19 +135,21 @@ class STDP(Learner):
         """Return zeros: STDP descends no loss."""
         return np.zeros(len(labels))
 
-    def _change(self, projection: Projection, latencies: Mapping[str, np.ndarray], weights: np.ndarray) -> np.ndarray:
-        """Return the sum of the changes of all weights of a projection."""
-        dt, delay = self.network.training.dt, projection.common_delay
+    def _change(
+        self, projection: Projection, latencies: Mapping[str, np.ndarray], weights: np.ndarray, delay: np.ndarray
+    ) -> np.ndarray:
+        """Return the sum of the changes of all weights of a projection, whose axons have delays (ms)."""
+        dt = self.network.training.dt
         source, target = (latencies[name].astype(float) for name in (projection.source, projection.target))
         if dt:  # like the engine, which counts steps
-            source, target, delay = steps_of(source, dt), steps_of(target, dt), nearest_step(delay, dt)
+            source, target, delay = steps_of(source, dt), steps_of(target, dt), nearest_steps(delay, dt)
         pre, weight, starts = self._synapses[projection.name]
         total = np.zeros(len(weights))
-        for sent, fired in zip(source.reshape(len(source), -1), target, strict=True):
+        for sent, fired in zip(source.reshape(len(source), len(delay)), target, strict=True):
             for winner, time in winners_of(fired, self.winners, self.radius):
                 span = slice(starts[winner], starts[winner + 1])
                 indices = weight[span]
-                in_time = sent[pre[span]] + delay <= time
+                in_time = sent[pre[span]] + delay[pre[span]] <= time
                 w = weights[indices].astype(float)
                 total[indices] += np.where(in_time, self.potentiation, -self.depression) * w * (1 - w)
         return total

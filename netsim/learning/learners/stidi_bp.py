@@ -23,13 +23,14 @@ from netsim.learning.loops import Loop, LoopSpikes
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.learning.sparse import current_before, earliest_sparse, step_sparse
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
+from netsim.numerics.compilation import is_compiled_for
 from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
 from netsim.seams import learners
 from netsim.specification import STIMULUS, Network, Population, Projection, Rates, Shape
 from netsim.specification.grid import nearest_steps, population_steps, population_times, psp_in_steps, steps_of
 from netsim.weights.delays import ON_TIME, Delayed, axonal_delays, synaptic_delay
-from netsim.weights.layout import Weights, bias_name, delay_name, kernel_name
+from netsim.weights.layout import Weights, bias_name, check_shapes, delay_name, have_shapes, kernel_name, weight_shapes
 from netsim.weights.sparse import matrix_of
 
 
@@ -121,6 +122,7 @@ class STiDiBP(Learner):
         self._feeds_back = any(projection.feedback is not None for projection in network.projections)
         self._causal = network.learning.propagation == "causal"
         self._outputs = network.outputs
+        self._shapes = weight_shapes(network)
         by_synapse = [projection for projection in network.projections if projection.is_delayed_per("synapse")]
         listed = [
             projection
@@ -173,12 +175,15 @@ class STiDiBP(Learner):
     def learn(
         self, latencies: Mapping[str, np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
-        """See `Learner`. Raise DataError if a label is not the number of an output neuron."""
+        """See `Learner`. Raise DataError if weights or latencies have another shape, or a label is no output neuron."""
+        self._check_batch(latencies, weights)
         labels, outputs = np.asarray(labels), latencies[self.network.output.name]
         one_each = labels.dtype.kind in "iu" and labels.shape == outputs.shape[:1] and labels.size > 0
         if not one_each or not 0 <= labels.min() <= labels.max() < self._outputs:
             raise DataError(f"labels: must be from 0 to {self._outputs - 1}, one per presentation, to learn from")
-        dtype = weights[kernel_name(self.network.weighted[0])].dtype.newbyteorder("=")
+        if not all(is_compiled_for(array.dtype) for array in weights.values()):
+            weights = {name: array.astype(np.float64) for name, array in weights.items()}
+        dtype = weights[kernel_name(self.network.weighted[0])].dtype
         self._check_steps(dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # training checks the results
             wanted, loss = self.targets.displacement(outputs.astype(dtype, copy=False), labels)
@@ -205,6 +210,16 @@ class STiDiBP(Learner):
             if name in parts[0].gradients
         }
         return BatchGradients(gradients, loss, [part.displacements for part in parts])
+
+    def _check_batch(self, latencies: Mapping[str, np.ndarray], weights: Weights) -> None:
+        """Refuse arrays of other shapes, because compiled loops do not check bounds."""
+        if not have_shapes(weights, self._shapes):
+            check_shapes(self.network, weights, "weights")
+        count = np.shape(latencies.get(STIMULUS))[:1]
+        for name, shape in self.network.shapes.items():
+            given = np.shape(latencies.get(name))
+            if given != (*count, *shape) or not count:
+                raise DataError(f"latencies: {name} must have the shape {(*count, *shape)}, not {given}")
 
     def _within_window(self, wanted: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         """Remove displacements of outputs that point out of their window, past its onset or its end."""

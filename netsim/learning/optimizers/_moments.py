@@ -48,6 +48,7 @@ class MomentOptimizer(Optimizer):
         self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
     ) -> None:
         """See `Optimizer`."""
+        check_gradients(weights, gradients)
         self.state["steps"] += 1
         for name, gradient in gradients.items():
             weight = weights[name]
@@ -60,6 +61,14 @@ class MomentOptimizer(Optimizer):
         self, weight: np.ndarray, gradient: Gradient, moments: Sequence[np.ndarray], rate: float, decay: float
     ) -> None:
         """Move one array of weights, and its moments, in place."""
+
+
+def check_gradients(weights: Weights, gradients: Weights) -> None:
+    """Raise DataError for gradients of unknown weights or of other shapes: compiled loops do not check bounds."""
+    for name, gradient in gradients.items():
+        if name not in weights or np.shape(gradient) != weights[name].shape:
+            needed = f"the weights have {weights[name].shape}" if name in weights else "there is no such weight"
+            raise DataError(f"gradients: {name} has the shape {np.shape(gradient)}, but {needed}")
 
 
 def shrinkage(network: Network) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from netsim.learning.optimizers._moments import check_gradients
 from netsim.learning.optimizers.adam import Adam
 from netsim.seams import optimizers
 from netsim.specification import Network, Projection
@@ -101,6 +102,7 @@ class WeightNorm(Adam):
         self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
     ) -> None:
         """See `Optimizer`."""
+        check_gradients(weights, gradients)
         moved, slopes, learns = dict(weights), dict(gradients), [name for name in self.kernels if name in gradients]
         for name in learns:
             norm_name = _norm_name(name)

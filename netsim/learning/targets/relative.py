@@ -9,6 +9,7 @@ from netsim.learning.protocol import OutputDisplacement, Targets
 from netsim.learning.targets import output_end
 from netsim.seams import targets
 from netsim.specification import Network
+from netsim.specification.checks import require
 from netsim.specification.phrases import END, GAP, T_MAX, in_ms
 
 
@@ -35,7 +36,10 @@ class Relative(Targets):
 
     @classmethod
     def from_network(cls, network: Network) -> Self:
-        """See `Targets`."""
+        """See `Targets`. Refuse a margin with which the target of a silent output lies before the presentation."""
+        end, margin = output_end(network), network.learning.margin
+        late = f"must be less than the end of the output window ({end:g} ms), not {margin:g}"
+        require(margin < end, "learning.margin", late)
         return cls(network.encoder.t_max, network.learning.margin, output_end(network))
 
     def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
