@@ -362,7 +362,8 @@ def _latencies(samples: np.ndarray, encoder: Encoder, intensity_max: float | Non
 
 def _batches(content: Any, part: str) -> Iterator[tuple[Any, Any]]:
     """Yield batches of samples, and labels or None, from any supported form of data."""
-    if isinstance(content, tuple) and len(content) == 2 and not all(isinstance(item, tuple) for item in content):
+    are_pairs = isinstance(content, tuple) and all(isinstance(item, tuple) and len(item) == 2 for item in content)
+    if isinstance(content, tuple) and len(content) == 2 and not are_pairs:
         yield content
         return
     if hasattr(content, "shape"):

@@ -249,6 +249,8 @@ def _put(table: dict[str, Any], key: str, value: Any) -> None:
         require(len(path) > 1, key, f"is a whole {part}; name one of its keys, for example layers.hidden.dropout")
         if path[1] not in known:
             hint = nearest(path[1], map(str, known), f"{path[0]}.", "".join(f".{step}" for step in [*path[2:], last]))
+            if path[0] == "layers" and path[1] in _named(table, "populations"):
+                hint = f", because this network is no chain; name populations.{path[1]} or projections.{path[1]}"
             raise SpecificationError(key, f"there is no {part} {path[1]!r}{hint}")
         container, path = known[path[1]], path[2:]
     for step in path:

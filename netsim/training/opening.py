@@ -269,7 +269,8 @@ def open_training(
             on_warning(f"{splits.dataset.name}: {few}; shuffle them, or leave out the limit")
         if limit is None and len(training) < classes:
             few = f"only {len(training)} training {splits.dataset.noun} for {classes} classes"
-            on_warning(f"{splits.dataset.name}: {few}; lower training.validation, or give more")
+            remedy = "lower training.validation, or give more" if len(splits.validation) else "give more"
+            on_warning(f"{splits.dataset.name}: {few}; {remedy}")
         if network.outputs > classes:
             idle = f"has {network.outputs} output neurons for {classes} classes, so that some are always wrong"
             on_warning(f"{network.name}: {idle}; make one for each class")

@@ -153,7 +153,7 @@ def compare_runs(run: RunFolder, again: RunFolder) -> Reproduction:
         for name in row.keys() & new.keys() - _DURATIONS:
             if row[name] != new[name]:
                 first.setdefault(name, epoch)
-    for name in rows[0] if len(rows) != len(new_rows) else ():
+    for name in rows[0].keys() - _DURATIONS - {"epoch"} if len(rows) != len(new_rows) else ():
         first.setdefault(name, min(len(rows), len(new_rows)) + 1)
     names = [name for name in rows[0] if name in first]
     metrics = {name: first[name] for name in names}

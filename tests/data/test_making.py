@@ -645,3 +645,13 @@ def test_missing_labels_of_pandas_are_named(dtype: str) -> None:
     images = np.random.default_rng(0).random((6, 2, 2))
     with pytest.raises(DataError, match=r"training: labels must be whole numbers or words.*sample 2 has none"):
         make_dataset((images, pd.Series(given * 2, dtype=dtype)), IntensityEncoder((2, 2, 1), 16.0), name="n")
+
+
+def test_two_tuples_are_samples_and_labels() -> None:
+    """As ``tuple(zip(*pairs))`` gives them."""
+    images = np.random.default_rng(0).random((6, 2, 2))
+    pairs = [(image, number % 2) for number, image in enumerate(images)]
+    encoder = IntensityEncoder((2, 2, 1), 16.0)
+    made, expected = (make_dataset(form, encoder, name="n") for form in (tuple(zip(*pairs, strict=True)), pairs))
+    np.testing.assert_array_equal(made.train_images, expected.train_images)
+    np.testing.assert_array_equal(made.train_labels, expected.train_labels)

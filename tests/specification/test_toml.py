@@ -221,3 +221,10 @@ def test_settings_may_be_numpy_numbers() -> None:
     given = {"training.epochs": np.int64(3), "learning.rate": np.float32(0.1)}
     changed = with_settings(load_preset("digits"), given)
     assert (changed.training.epochs, changed.learning.rate) == (3, 0.1)
+
+
+def test_the_keys_of_a_network_that_is_no_chain_are_named() -> None:
+    network = load_preset("ei-mnist")
+    name = network.populations[0].name
+    with pytest.raises(SpecificationError, match=rf"no layer '{name}', because .* name populations\.{name} or"):
+        with_settings(network, {f"layers.{name}.dropout": 0.1})

@@ -17,6 +17,7 @@ from netsim.learning.optimizers.sgd import SGD
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run, open_run
 from netsim.training.opening import open_training
+from netsim.training.reproducing import compare_runs
 from netsim.weights.files import read_weights_of_epoch, write_weights
 from netsim.weights.initial import initial_weights
 
@@ -119,3 +120,11 @@ def test_what_cannot_be_reproduced_is_refused() -> None:
     with pytest.raises(RunError, match="handed: was trained with the optimizer 'SGD'"):
         netsim.reproduce("handed")
     assert np.all([not Path(f"{name}-reproduced").exists() for name in ("begun", "imported", "handed")])
+
+
+def test_durations_of_runs_of_other_lengths_are_not_compared() -> None:
+    netsim.train("digits", "run", **SMALL)
+    netsim.train("digits", "longer", epochs=3, limit=40, settings={"training.batch": 20})
+    differ = compare_runs(open_run("run"), open_run("longer")).metrics
+    assert "training_loss" in differ
+    assert not {"epoch", "training_seconds", "validation_seconds"} & set(differ)
