@@ -23,7 +23,7 @@ Row = dict[str, Any]
 """A row of the table, ready for JSON. Missing values are None."""
 Outcome = Literal["reproduced", "not reproduced", "beyond"]
 LEAST_SEEDS = 5
-"""Minimum number of seeds for a verdict."""
+"""Minimum number of seeds for a verdict, and the default."""
 
 
 @dataclass(frozen=True)
