@@ -128,8 +128,12 @@ def without_effect(network: Network) -> list[str]:
         keys = {key for entry in others for key in getattr(entry, "settings", ())}
         found = dict.fromkeys(keys, f"with the targets {learning.targets}")
     if learners.is_own(learning.learner):
-        others = [entry for name, entry in learners.items() if name != learning.learner]
-        keys = {key for entry in others for key in getattr(entry, "settings", ())}
+        keys = {
+            key
+            for name, entry in learners.items()
+            if name != learning.learner
+            for key in getattr(entry, "settings", ())
+        }
         found |= dict.fromkeys(keys, f"with the learner {learning.learner}")
     if not network.weighting.is_binary:
         found["clip"] = "on real weights"

@@ -641,7 +641,8 @@ def test_test_samples_that_are_training_samples_are_noticed() -> None:
 
 @pytest.mark.parametrize("dtype", ["string", "boolean", "Int64", "category"])
 def test_missing_labels_of_pandas_are_named(dtype: str) -> None:
-    given: list[Any] = {"boolean": [True, False, None], "Int64": [1, 2, None]}.get(dtype, ["a", "b", None])
+    by_type: dict[str, list[Any]] = {"boolean": [True, False, None], "Int64": [1, 2, None]}
+    given = by_type.get(dtype, ["a", "b", None])
     images = np.random.default_rng(0).random((6, 2, 2))
     with pytest.raises(DataError, match=r"training: labels must be whole numbers or words.*sample 2 has none"):
         make_dataset((images, pd.Series(given * 2, dtype=dtype)), IntensityEncoder((2, 2, 1), 16.0), name="n")

@@ -161,6 +161,7 @@ def test_trials_are_cut_by_the_labels_of_a_stored_session(simulation: Spikes) ->
     export(simulation, "spikes.mat", "neo")
     for block in (neo.io.NeoMatlabIO("spikes.mat").read_block(), _session(simulation)):
         trials = netsim.cut_trials(block, events="presentations", labels="label", window=(0.0, 64.0))
+        assert trials.labels is not None
         assert trials.labels.tolist() == [1, 0, 2, 1]
 
 

@@ -110,7 +110,7 @@ def test_what_it_cannot_learn_is_refused() -> None:
         STDP(network(), potentiation=2.0)
     for wrong in ({"winners": 0}, {"winners": 2.5}, {"radius": -1}, {"potentiation": "x"}):
         with pytest.raises(SpecificationError, match=f"^{next(iter(wrong))}: must be"):
-            STDP(network(), **wrong)  # type: ignore[arg-type]
+            STDP(network(), **wrong)
     with pytest.raises(SpecificationError, match=r'learning.optimizer: must be "sgd" with the learner stdp'):
         STDP.from_network(dataclasses.replace(network(), learning=Learning(learner="stdp")))
     with pytest.raises(SpecificationError, match='must be "sgd" with the learner stdp, not "weight-norm"'):

@@ -285,5 +285,5 @@ def test_wrong_callbacks_leave_no_run(tmp_path: Path) -> None:
     data = make_dataset((IMAGES, LABELS), NETWORK.encoder, name="mine")
     for wrong in ({"callbacks": print}, {"interrupted": 3}, {"settings": ["learning.rate=0.1"]}):
         with pytest.raises(SpecificationError, match=next(iter(wrong))):
-            train(NETWORK, tmp_path / "run", data=data, **wrong)  # type: ignore[arg-type]
+            train(NETWORK, tmp_path / "run", data=data, **wrong)
     assert not (tmp_path / "run").exists()

@@ -215,10 +215,11 @@ class STiDiBP(Learner):
         """Refuse arrays of other shapes, because compiled loops do not check bounds."""
         if not have_shapes(weights, self._shapes):
             check_shapes(self.network, weights, "weights")
-        count = np.shape(latencies.get(STIMULUS))[:1]
+        shapes = {name: np.shape(times) for name, times in latencies.items()}
+        count = shapes.get(STIMULUS, ())[:1]
         for name, shape in self.network.shapes.items():
-            given = np.shape(latencies.get(name))
-            if given != (*count, *shape) or not count:
+            if not count or shapes.get(name) != (*count, *shape):
+                given = shapes.get(name, "missing")
                 raise DataError(f"latencies: {name} must have the shape {(*count, *shape)}, not {given}")
 
     def _within_window(self, wanted: np.ndarray, outputs: np.ndarray) -> np.ndarray:
