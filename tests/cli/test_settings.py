@@ -187,12 +187,13 @@ def test_a_run_is_continued_as_a_new_one_that_records_its_parent(netsim: Netsim,
     before = (run / "best.npz").read_bytes()
     done = netsim("train", "run", "--set", "learning.rate=0.0001", "--epochs", 1)
     assert done.code == 0
-    assert "run-continued: begins with the best weights of run" in done.err
+    limit = RunFolder(run).record()["limit"]
+    assert f"run-continued: begins with the best weights of run, and has its limit of {limit} training" in done.err
     new = RunFolder(Path("run-continued"))
     parent = new.record()["parent"]
     assert parent["run"] == "run"
     assert parent["weights_sha256"] == package.load_model("./run").sha256
-    assert new.record()["limit"] == RunFolder(run).record()["limit"]
+    assert new.record()["limit"] == limit
     assert (new.network().learning.rate, new.network().training.pretrained) == (0.0001, "run")
     assert (run / "best.npz").read_bytes() == before
     assert "Begins with the weights of" in netsim("describe", "run-continued").out

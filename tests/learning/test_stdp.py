@@ -10,6 +10,7 @@ from netsim import Dense, LatencyEncoder, Layer, Learning, Network, Neurons, Tra
 from netsim.errors import SpecificationError
 from netsim.learning.learners.stdp import STDP, winners_of
 from netsim.specification import Convolution, Delays
+from netsim.training.starting import without_effect
 
 
 def network(**hidden: object) -> Network:
@@ -133,3 +134,13 @@ def test_spikes_of_a_grid_are_ordered_by_their_steps() -> None:
         latencies = {"stimulus": sent, "hidden": fired, "output": np.full((1, 2), np.inf)}
         gradients = STDP(made, 0.1, 0.05, winners=1).learn(latencies, np.zeros(1, int), weights).gradients
         np.testing.assert_allclose(-gradients["hidden.kernel"][:, 1], 0.1 * 0.8 * 0.2)
+
+
+def test_settings_of_the_other_learner_are_told() -> None:
+    made = network()
+    assert not without_effect(made)
+    learning = dataclasses.replace(made.learning, label_smoothing=0.1, edges="pass")
+    assert without_effect(dataclasses.replace(made, learning=learning)) == [
+        "learning.edges has no effect with the learner stdp",
+        "learning.label_smoothing has no effect with the learner stdp",
+    ]
