@@ -11,7 +11,7 @@ from netsim.errors import DataError
 from netsim.runs.model import Model
 from netsim.specification import STIMULUS, Connections, Network, Population, Projection
 from netsim.spikes.spikes import Progress, Spikes
-from netsim.weights.delays import axonal_delay, synaptic_delay
+from netsim.weights.delays import delay_of_each, synaptic_delay
 from netsim.weights.layout import kernel_name
 
 _NUMBER, _FIRST, _SECOND = (np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
@@ -82,8 +82,7 @@ class _Incoming:
         self.psp = projection.psp if weighted else None
         self.source = projection.source
         self.ends = np.searchsorted(listed.post[order], np.arange(population.size + 1))
-        shape = model.network.shapes[projection.source]
-        delay = np.broadcast_to(axonal_delay(projection, model.weights, {}), shape).ravel()[self.pre]
+        delay = delay_of_each(model.network, projection, model.weights, {})[self.pre]
         if (of_synapses := synaptic_delay(projection, model.weights)) is not None:
             delay = delay + of_synapses.ravel()[listed.weight[order]]
         self.delay = delay

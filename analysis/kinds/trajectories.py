@@ -27,8 +27,8 @@ def trajectory_figure(
 ) -> Axes:
     """Draw the path of each label in the plane of the first two components.
 
-    The layer is the last before the output, or the only layer of the table besides the stimulus. A ring marks the start
-    of the paths. The labels are written at the time at which the paths are farthest apart.
+    The layer is the last before the output, or the only one. The stimulus is drawn only if it is alone. A ring marks
+    the start of the paths. The labels are written where the paths are farthest apart.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -186,15 +186,25 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
     return PSPFit(dataclasses.replace(network, projections=projections, learning=learning), responses)
 
 
+class _Probe(NamedTuple):
+    """A synapse: the numbers of its neurons, and of its weight in the flat kernel."""
+
+    pre: int
+    post: int
+    weight: int
+
+
 def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, breakpoints: int) -> Response:
     """Present with and without the synapse, and fit the difference."""
     where = f"{projection.name}: the potential of {projection.target}"
     tau = engine.network.neurons(projection.target).tau
-    time, without = _trace(engine, projection, weights, 0.0)
-    signs = engine.network.weight_signs(projection)
-    step = STEP if signs is None else STEP * float(_of_probe(engine.network, projection, signs) or 1.0)
+    probe = _probed(engine.network, projection)
+    time, without = _trace(engine, projection, probe, weights, 0.0)
+    signs, step = engine.network.weight_signs(projection), STEP
+    if signs is not None and np.broadcast_to(signs, weights[kernel_name(projection)].shape).ravel()[probe.weight] < 0:
+        step = -STEP
     for _ in range(_TRIALS):
-        _, potential = _trace(engine, projection, weights, step)
+        _, potential = _trace(engine, projection, probe, weights, step)
         shared = min(len(potential), len(without))
         response = potential[:shared] - without[:shared]
         if len(potential) < len(without):  # so strong that it makes the neuron fire
@@ -210,7 +220,7 @@ def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, 
         raise DataError(f"{where} does not respond to a spike; check potentials in netsim.brian2_engine")
     time, response = time[:shared], response / step
     if signs is None:
-        _compare_signs(where, response, _trace(engine, projection, weights, -step)[1], without, step)
+        _compare_signs(where, response, _trace(engine, projection, probe, weights, -step)[1], without, step)
     unit = engine.model.unit_of_response(projection)
     return Response(projection.name, time, response, _fit(time, response * tau, breakpoints), tau, unit)
 
@@ -230,27 +240,26 @@ def _compare_signs(where: str, response: np.ndarray, weaker: np.ndarray, without
 
 
 def _trace(
-    engine: OwnBrian2Engine, projection: Projection, weights: Weights, step: float
+    engine: OwnBrian2Engine, projection: Projection, probe: _Probe, weights: Weights, step: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return times (ms) and potential of a neuron until it fires, if the probed synapse is stronger by `step`."""
     network = engine.network
-    pre, post, index = _probed(network, projection)
     kernel = weights[kernel_name(projection)].copy()
-    kernel.ravel()[index] += step
-    recorder = OwnBrian2Engine(network, engine.model, [Recorded(projection.target, post)])
-    engine.model.also = {projection.source: np.array([pre], np.int32)}
+    kernel.ravel()[probe.weight] += step
+    recorder = OwnBrian2Engine(network, engine.model, [Recorded(projection.target, probe.post)])
+    engine.model.also = {projection.source: np.array([probe.pre], np.int32)}
     try:
         silent = np.full((1, *network.encoder.shape), np.inf)
         latencies = recorder.present(Batch(silent, weights | {kernel_name(projection): kernel}))
     finally:
         engine.model.also = {}
     (trace,) = recorder.potentials
-    before = trace.time <= latencies[projection.target].reshape(-1)[post]
+    before = trace.time <= latencies[projection.target].reshape(-1)[probe.post]
     return trace.time[before], trace.potential[before]
 
 
-def _probed(network: Network, projection: Projection) -> tuple[int, int, int]:
-    """Return source, target and weight of the synapse to measure: the first one between two neurons.
+def _probed(network: Network, projection: Projection) -> _Probe:
+    """Return the synapse to measure: the first one between two neurons.
 
     The source is made to fire, so a synapse of a neuron onto itself shows no response.
     """
@@ -259,12 +268,7 @@ def _probed(network: Network, projection: Projection) -> tuple[int, int, int]:
     if not len(apart):
         itself = "connects neurons to themselves only, whose response a spike of theirs hides"
         raise DataError(f"{projection.name}: {itself}; give its psp, and fit the network without it")
-    return int(pre[apart[0]]), int(post[apart[0]]), int(index[apart[0]])
-
-
-def _of_probe(network: Network, projection: Projection, signs: np.ndarray) -> int:
-    """Return the sign of the weight that is measured."""
-    return int(np.broadcast_to(signs, network.weight_shape(projection)).ravel()[_probed(network, projection)[2]])
+    return _Probe(*(int(each[apart[0]]) for each in (pre, post, index)))
 
 
 def _fit(time: np.ndarray, response: np.ndarray, breakpoints: int) -> PSP:

@@ -48,7 +48,7 @@ def in_folder(folder: Path, pattern: str) -> list[Sound]:
     return [
         Sound(str(path), match.groupdict(), partial(read_file, path))
         for path, match in matches
-        if match and not path.is_dir() and not path.name.startswith(".")  # macOS writes ._NAME beside NAME
+        if match and not path.is_dir() and not path.name.startswith(".")  # such as ._0.wav of macOS
     ]
 
 

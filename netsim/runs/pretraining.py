@@ -40,7 +40,7 @@ class Pretrained:
     def check_unseen(self, network: Network, dataset: Dataset) -> None:
         """Raise SpecificationError for weights that learned from validation stimuli of the network.
 
-        Data sets are identified by checksum, and those of presets by name.
+        A checksum identifies the data of runs. Presets have none, so the name of their data decides.
         """
         if dataset.validation is None:
             given = (dataset.sha256, dataset.name)

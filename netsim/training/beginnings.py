@@ -59,8 +59,8 @@ def beginning_of(name: str, settings: Mapping[str, Any] | None = None, resume: b
             remedy = "--epochs extends it" if first == "training.epochs" else new
             raise RunError(f"{name}: cannot be resumed with another {first}; {remedy}")
         return Beginning(network, run.path, record["seed"], record.get("limit"), data_dir)
-    network = with_settings(network, settings)
-    if network.training.dataset != run.network().training.dataset:
+    own_data, network = network.training.dataset, with_settings(network, settings)
+    if network.training.dataset != own_data:
         data_dir = None  # the folder of the run's own data
     if "training.pretrained" not in settings:
         network = dataclasses.replace(network, training=dataclasses.replace(network.training, pretrained=name))

@@ -1,6 +1,7 @@
 """The state before the first batch: initial weights, fitted to the network, and checks of the settings."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from netsim.engines import Conversation
 from netsim.errors import warn_user
 from netsim.learning import Constraint, Learner, Optimizer
 from netsim.numerics.draws import Purpose, generator_for
+from netsim.registry import Registry
 from netsim.runs.folder import RunFolder
 from netsim.runs.pretraining import Pretrained, load_pretrained
 from netsim.seams import learners, optimizers, targets
@@ -120,21 +122,23 @@ def changed_at_once(constraints: Sequence[Constraint], weights: Weights) -> list
     return found
 
 
+def _settings(registry: Registry[Any], without: str = "") -> set[str]:
+    """Return the keys of `Learning` that only one entry uses, of all entries but one."""
+    others = (entry for name, entry in registry.items() if name != without)
+    return {key for entry in others for key in getattr(entry, "settings", ())}
+
+
+def _of_others(registry: Registry[Any], chosen: str, what: str) -> dict[str, str]:
+    """Return the settings of the other entries, and why they have no effect. An entry of the user may use any."""
+    return dict.fromkeys(_settings(registry, chosen), f"with the {what} {chosen}") if registry.is_own(chosen) else {}
+
+
 def without_effect(network: Network) -> list[str]:
     """Return the settings of learning that were changed but have no effect, each with the reason."""
-    learning, found = network.learning, dict[str, str]()
-    if targets.is_own(learning.targets):  # targets of the user may use any setting
-        others = [entry for name, entry in targets.items() if name != learning.targets]
-        keys = {key for entry in others for key in getattr(entry, "settings", ())}
-        found = dict.fromkeys(keys, f"with the targets {learning.targets}")
-    if learners.is_own(learning.learner):
-        keys = {
-            key
-            for name, entry in learners.items()
-            if name != learning.learner
-            for key in getattr(entry, "settings", ())
-        }
-        found |= dict.fromkeys(keys, f"with the learner {learning.learner}")
+    learning = network.learning
+    found = _of_others(targets, learning.targets, "targets") | _of_others(learners, learning.learner, "learner")
+    if not getattr(learners[learning.learner], "supervised", True):
+        found |= dict.fromkeys(_settings(targets), f"with the learner {learning.learner}")
     if not network.weighting.is_binary:
         found["clip"] = "on real weights"
     default = Learning()

@@ -25,6 +25,11 @@ def axonal_delay(projection: Projection, weights: Weights, late: Delayed) -> np.
     return np.asarray(constant + late.get(projection.name, 0.0))
 
 
+def delay_of_each(network: Network, projection: Projection, weights: Weights, late: Delayed) -> np.ndarray:
+    """Return `axonal_delay` of each neuron of the source, in a flat array."""
+    return np.broadcast_to(axonal_delay(projection, weights, late), network.shapes[projection.source]).ravel()
+
+
 def axonal_delays(network: Network, weights: Weights, late: Delayed) -> dict[str, np.ndarray]:
     """Return `axonal_delay` by projection, for all projections with a delay."""
     delayed = (each for each in network.projections if each.delay != 0.0 or each.name in late)

@@ -9,7 +9,7 @@ from netsim.engines.protocol import Batch, Potential, Recorded
 from netsim.specification import Connections, Network, Projection
 from netsim.specification.grid import breakpoint_steps, on_grid, population_steps, population_times, step_at_or_after
 from netsim.specification.psps import rounded_sum
-from netsim.weights.delays import axonal_delay, synaptic_delay
+from netsim.weights.delays import delay_of_each, synaptic_delay
 from netsim.weights.layout import bias_name, kernel_name
 
 _SAMPLES = 401
@@ -117,8 +117,7 @@ def arrivals_at(
     (projection,) = network.incoming(relay.layer)
     pre, post, _ = connections or network.connections(projection)
     pre = pre[post == relay.neuron]
-    shape = network.shapes[projection.source]
-    late = np.broadcast_to(on_grid(axonal_delay(projection, batch.weights, batch.delays), dt), shape).ravel()
+    late = on_grid(delay_of_each(network, projection, batch.weights, batch.delays), dt)
     arrivals = latencies[projection.source][0].ravel()[pre].astype(np.float64) + late[pre]
     order = np.argsort(arrivals, kind="stable")[: int(np.isfinite(arrivals).sum())]
     return projection.source, pre[order], arrivals[order]
@@ -162,8 +161,7 @@ def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) ->
     inputs = []
     for projection in network.incoming(population.name):
         pre, weight = _synapses(network, projection, batch.weights[kernel_name(projection)], recorded.neuron)
-        late = axonal_delay(projection, batch.weights, batch.delays)
-        late = np.broadcast_to(on_grid(late, dt), network.shapes[projection.source]).ravel()[pre]
+        late = on_grid(delay_of_each(network, projection, batch.weights, batch.delays), dt)[pre]
         delay = synaptic_delay(projection, batch.weights)
         if delay is not None:
             late = late + on_grid(_synapses(network, projection, delay, recorded.neuron)[1], dt)

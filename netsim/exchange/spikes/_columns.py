@@ -127,6 +127,8 @@ def _survey(path: Path, parts: Iterable[pd.DataFrame], axes: list[str]) -> _Surv
         names.append(numbers[new])
         latencies = rows.latencies()
         columns = [latencies, *rows.coordinates(axes, np.isfinite(latencies))]
+        for name in _in_fullest(table):
+            order.setdefault(name, len(order))
         for name, chosen in _by_layer(table, order):
             latencies, *coordinates = (column[chosen] for column in columns)
             layer = layers.setdefault(name, _Layer(np.ones(len(axes), np.int64)))
@@ -172,7 +174,7 @@ def _by_layer(table: pd.DataFrame, order: dict[str, int]) -> Iterator[tuple[str,
         if len(table):
             yield _ONLY_LAYER, np.ones(len(table), dtype=bool)
         return
-    code, names = _layers(table)
+    code, names = _layers(table["layer"])
     for position, name in enumerate(names):
         order.setdefault(name, len(order))
         chosen = code == position
@@ -284,22 +286,27 @@ class _Table:
             progress(done, self.survey.rows)
 
 
-def _layers(table: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
-    """Return the layer of each row as a position in a list of names.
-
-    A categorical keeps its order. Words have the order of the presentation with most layers, because layers may be
-    silent in the first one.
-    """
+def _layers(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Return the layer of each row as a position in a list of names. A categorical keeps its order."""
     import pandas as pd
 
-    column = table["layer"]
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy(), [str(name) for name in column.cat.categories]
     codes, names = pd.factorize(column)
-    pairs = pd.DataFrame({"presentation": table["presentation"], "code": codes}).query("code >= 0").drop_duplicates()
+    return codes, [str(name) for name in names]
+
+
+def _in_fullest(table: pd.DataFrame) -> list[str]:
+    """Return the layers of the presentation with most layers, because layers may be silent in the first one.
+
+    Return none for a categorical, which has an order of its own.
+    """
+    import pandas as pd
+
+    if "layer" not in table or isinstance(table["layer"].dtype, pd.CategoricalDtype):
+        return []
+    pairs = table[["presentation", "layer"]].dropna().drop_duplicates()
     if pairs.empty:
-        return codes, []
+        return []
     fullest = pairs.groupby("presentation", sort=False).size().idxmax()
-    first = pairs.loc[pairs["presentation"] == fullest, "code"].to_list()
-    order = np.array(list(dict.fromkeys([*first, *range(len(names))])))
-    return np.where(codes < 0, -1, np.argsort(order)[codes]), [str(names[code]) for code in order]
+    return [str(name) for name in pairs.loc[pairs["presentation"] == fullest, "layer"]]

@@ -11,7 +11,7 @@ from netsim.seams import learners, optimizers
 from netsim.specification import Network, Projection, Shape
 from netsim.specification.checks import check_size, finite, require
 from netsim.specification.grid import nearest_steps, steps_of
-from netsim.weights.delays import ON_TIME, Delayed, axonal_delay
+from netsim.weights.delays import ON_TIME, Delayed, delay_of_each
 from netsim.weights.layout import Weights, kernel_name
 
 
@@ -124,9 +124,7 @@ class STDP(Learner):
         gradients = {}
         for projection in self._learning:
             kernel = weights[kernel_name(projection)]
-            delay = np.broadcast_to(
-                axonal_delay(projection, weights, delays), self.network.shapes[projection.source]
-            ).ravel()
+            delay = delay_of_each(self.network, projection, weights, delays)
             change = self._change(projection, latencies, kernel.ravel(), delay)
             gradients[kernel_name(projection)] = (-change / len(labels)).reshape(kernel.shape).astype(kernel.dtype)
         return BatchGradients(gradients, np.zeros(len(labels)))

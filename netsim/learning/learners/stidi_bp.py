@@ -93,10 +93,7 @@ class STiDiBP(Learner):
     ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
 
-    settings: ClassVar[tuple[str, ...]] = (
-        *("derivative", "propagation", "normalised", "activity", "edges"),
-        *("sharpness", "label_smoothing", "margin"),  # of its targets
-    )
+    settings: ClassVar[tuple[str, ...]] = ("derivative", "propagation", "normalised", "activity", "edges")
 
     def __init__(self, network: Network, targets: Targets | None = None) -> None:
         self.network = network
