@@ -10,6 +10,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, plain
+from netsim.numerics.groups import starts_of
 from netsim.spikes.columns import LayerSpikes, order_within
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
@@ -179,7 +180,7 @@ def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
 
 def _grouped(latencies: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
     """Number, mean, median, standard deviation and interquartile range (ms) of consecutive sorted groups."""
-    begin = np.concatenate([[0], np.cumsum(counts)])
+    begin = starts_of(counts)
     fired, several = counts > 0, counts > 1
     total, squares = np.zeros((2, len(counts)))
     total[fired] = np.add.reduceat(latencies, begin[:-1][fired]) if fired.any() else 0.0

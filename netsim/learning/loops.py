@@ -13,6 +13,7 @@ import numpy as np
 
 from netsim.learning.flow import kernel_slope_after
 from netsim.numerics.compilation import compiled
+from netsim.numerics.groups import starts_of
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.specification import Network, Population, Projection
 from netsim.weights.layout import Weights, kernel_name
@@ -103,7 +104,7 @@ class Loop:
         self._order = np.argsort(pre, kind="stable")
         self._post, self._rows = np.concatenate(posts)[self._order], np.concatenate(rows)[self._order]
         size = sum(population.size for population in component)
-        self._first = np.concatenate([[0], np.cumsum(np.bincount(pre, minlength=size))]).astype(np.int64)
+        self._first = starts_of(np.bincount(pre, minlength=size))
 
     def displacements(
         self,

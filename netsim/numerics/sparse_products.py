@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.groups import starts_of
 from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, store, total
 
 _SUMMED = 64
@@ -47,7 +48,7 @@ def sparse_matrix(pre: np.ndarray, post: np.ndarray, weight: np.ndarray, sources
 
 
 def _side(ends: np.ndarray, opposite: np.ndarray, order: np.ndarray, neurons: int) -> Side:
-    first = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=neurons))])
+    first = starts_of(np.bincount(ends, minlength=neurons))
     # unsigned indices need no check
     narrowest = np.uint16 if opposite.size and opposite.max() < 2**16 else np.uint32
     return Side(first.astype(np.uint64), opposite.astype(narrowest), order.astype(np.uint32))

@@ -13,6 +13,7 @@ from numba.extending import register_jitable
 
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.numerics.compilation import compiled, compiled_in_place
+from netsim.numerics.groups import starts_of
 from netsim.numerics.order import in_order_of_time
 from netsim.numerics.vectors import (
     broadcast,
@@ -55,7 +56,7 @@ def silencing(clock: Clock, population: Population) -> Callable[[np.ndarray], No
     scopes = winners.scopes(population.shape).ravel()
     neurons = np.argsort(scopes, kind="stable")
     in_place = np.array_equal(neurons, np.arange(neurons.size))
-    firsts = np.concatenate([[0], np.cumsum(np.bincount(scopes))])
+    firsts = starts_of(np.bincount(scopes))
     dynamics, instant = clock.dynamics(population), clock.dtype.type(clock.tie)
 
     def silence(spikes: np.ndarray) -> None:

@@ -19,6 +19,7 @@ from netsim.engines.event.sparse import Synapses, by_line, lags_of, lay_out_syna
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
 from netsim.engines.event.windows import biases
 from netsim.numerics.compilation import compiled, compiled_in_place
+from netsim.numerics.groups import starts_of
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.sparse_products import picked
 from netsim.numerics.vectors import below, lowest, plus, rounded_up, store, vectors_of, where_at_least
@@ -178,9 +179,14 @@ class ComponentStage:
             each["drive"].astype(real),
             each["gated"],
             (each["threshold"] * EQUAL).astype(real),
-            _firsts(leaving, self.size),
+            starts_of(np.bincount(leaving, minlength=self.size)),
             lines[order],
-            Contest(scope, most, _firsts(np.concatenate(neurons), self.size), np.concatenate(counted)),
+            Contest(
+                scope,
+                most,
+                starts_of(np.bincount(np.concatenate(neurons), minlength=self.size)),
+                np.concatenate(counted),
+            ),
             np.argsort(each["onset"], kind="stable"),
             int(each["end"].argmax()),
             scopes,
@@ -192,11 +198,6 @@ class ComponentStage:
         begins = np.zeros(self.layout.post.size + 1, bool)
         begins[self.layout.first] = True
         return bool((begins[1:-1] | (self.layout.post[1:] > self.layout.post[:-1])).all())
-
-
-def _firsts(owners: np.ndarray, size: int) -> np.ndarray:
-    """Return the start of each owner's entries in an array sorted by owner, and the end of the last."""
-    return np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=size))]).astype(np.int64)
 
 
 class _State(NamedTuple):

@@ -14,6 +14,7 @@ import numpy as np
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases, convert, in_type
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.groups import starts_of
 from netsim.numerics.lines import abreast_of, bend, places_of
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.psp import Breakpoints
@@ -227,7 +228,7 @@ def lay_out_synapses(
         offset += math.prod(network.weight_shape(projection) or (0,))
         psp = clock.breakpoints(projection)
         delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp
-    first = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
+    first = starts_of(np.concatenate(counts))
     places = np.concatenate(posts).view(np.uint32)
     return Synapses(first, places, np.concatenate(weights), np.concatenate(psps), delays, changes), lines
 

@@ -13,6 +13,7 @@ from numba.extending import register_jitable
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, WindowStage, convert, in_type
 from netsim.numerics.compilation import compiled_with
+from netsim.numerics.groups import starts_of
 from netsim.numerics.order import in_order_of_time
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.threads import over_elements
@@ -167,7 +168,7 @@ def fields_of(window: Window) -> Fields:
     order = np.argsort(pixel, kind="stable")  # fields of a pixel stay in order
     positions = np.add.outer(row * columns, column).ravel()[order]
     pixels = np.add.outer(line * window.size, place).ravel()[order]
-    first = np.concatenate([[0], np.cumsum(np.bincount(pixel, minlength=height * width))])
+    first = starts_of(np.bincount(pixel, minlength=height * width))
     return Fields(first.astype(np.uint64), positions.astype(np.uint32), pixels.astype(np.uint32))
 
 

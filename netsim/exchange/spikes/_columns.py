@@ -15,6 +15,7 @@ from netsim.data.dataset import class_numbers, in_order
 from netsim.errors import DataError, DataWarning, warn_user
 from netsim.exchange import presentations
 from netsim.exchange.spikes._rows import AXES, Rows, check_columns, check_one_label
+from netsim.numerics.groups import starts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,8 +208,8 @@ class _Table:
                 begin, end = end, end + len(part.latencies)
                 counts[first : first + part.presentations] = part.counts
                 neurons[begin:end], latencies[begin:end] = part.neurons, part.latencies
-            starts = np.concatenate([[0], np.cumsum(counts)])
-            return LayerSpikes(name, layer.size, layer.window, starts, neurons[:end], latencies[:end], observed=True)
+            kept = starts_of(counts), neurons[:end], latencies[:end]
+            return LayerSpikes(name, layer.size, layer.window, *kept, observed=True)
         rows = np.empty(layer.spikes, np.int32)
         for _, columns in self._columns({name}):
             begin, end = end, end + len(columns[0])
