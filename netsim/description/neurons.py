@@ -215,8 +215,9 @@ def _time(network: Network) -> str:
                 f"No time step: {between}. A neuron fires where this sum meets the threshold, computed to rounding;"
                 " events are processed in order of time."
             )
+        gate = f" ${GATE}$," if any(population.dynamics.gated for population in network.integrating) else ""
         return (
-            f"Steps of ${in_ms(dt)}$, with exact integration between steps: {between}. ${ONSET}$,"
+            f"Steps of ${in_ms(dt)}$, with exact integration between steps: {between}. ${ONSET}$,{gate}"
             f" ${END}$ and $T$ move to the first step at or after them; stimulus latencies and delays to the nearest"
             " step, halves up (a spike that would fall on $T$ is left out). A neuron fires in the first step with"
             rf" $v_j \geq (1 - {number(TOLERANCE)}){GAP}\theta$."

@@ -11,7 +11,7 @@ from netsim.runs.plugins import foreign_engine, handed_in
 from netsim.seams import constraints, optimizers, schedules
 from netsim.specification import Network, Projection
 from netsim.specification.phrases import DELAY, GAP, counted, grouped, names, number
-from netsim.specification.traits import has_bias, is_chain, onto
+from netsim.specification.traits import has_bias, is_chain, onto, unless_all
 from netsim.training.fitting import describe_fit
 from netsim.weights.layout import projections_with_learned_scales
 
@@ -46,14 +46,18 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
         ))  # fmt: skip
     if any(population.dropout for population in network.populations):
         rows.append(("Dropout", _dropout(network)))
-    if settings.revive_below and len(network.integrating) > 1:
+    revived = [each for each in network.integrating[:-1] if all(p.plastic for p in network.incoming(each.name))]
+    if settings.revive_below and revived:
+        which = unless_all(revived, network.integrating[:-1])
+        factor = ", times the factor of the fit" * settings.fitted
+        biases = " Their biases begin anew as well." * has_bias(network)
         separate_scales = projections_with_learned_scales(network) and not network.weighting.shares_scale
         scales = r", and $\alpha$ with them" if separate_scales else ""
         rows.append((
             "Revival",
-            "After each epoch, the incoming weights of every hidden map or dense neuron that fired in less than a"
-            f" fraction ${number(settings.revive_below)}$ of its presentations are drawn anew (table C)"
-            f"{scales}; a map fires when one of its neurons does.",
+            f"After each epoch, the incoming weights of every hidden map or dense neuron{which} that fired in less than"
+            f" a fraction ${number(settings.revive_below)}$ of its presentations are drawn anew (table C{factor})"
+            f"{scales}; a map fires when one of its neurons does.{biases}",
         ))  # fmt: skip
     rows += [("Training", _training(network, record)), ("Arithmetic", _arithmetic(network))]
     return Table("G2", "Plasticity: optimization", tuple(rows))
@@ -100,7 +104,7 @@ def _learned(network: Network) -> str:
 
 
 def _static(static: list[Projection], network: Network) -> str:
-    kept = "that the training begins with" if network.training.pretrained else "that are drawn (table C)"
+    kept = "that the training begins with" if network.training.pretrained else "of table C"
     weights = "real-valued weights" if network.weighting.is_binary else "weights"
     return f"The {weights} {onto(static, network)} stay those {kept}; what changes weights changes the others."
 
@@ -136,8 +140,10 @@ def _training(network: Network, record: Mapping[str, Any]) -> str:
         if "data" not in record:
             kept = f"{kept[:-1]}, unless the data set has validation stimuli of its own, which then choose the epoch."
     if settings.pretrained:  # replaces the weights of table C
-        biases = " and biases" if has_bias(network) else ""
-        begins = f"The training begins with the weights{biases} of the trained network `{settings.pretrained}`. "
+        parts = ["weights", *["biases"] * has_bias(network), *["delays"] * bool(network.delayed)]
+        begins = f"The training begins with the {names(parts)} of the trained network `{settings.pretrained}`. "
+    if record.get("limit") is not None and record.get("validation"):
+        kept = f"The first {record['validation']:,} of them choose the epoch: {kept[0].lower()}{kept[1:]}"
     return (
         f"{begins}{counted(settings.epochs, 'epoch')}, in batches of $N = {settings.batch}$, in a new random order each"
         f" time. {validation} {kept} Test stimuli are not used."

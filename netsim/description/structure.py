@@ -80,6 +80,8 @@ def _connection(network: Network, projection: Projection) -> tuple[str, ...]:
     if not shape:
         return (*cells, "none", "", "")
     weights = f"{math.prod(shape):,}{', shared' if shares_weights(network, projection) else ''}"
+    if projection.connectivity.known_weights(*network.ends(projection)) is not None:
+        return (*cells, weights, f"{network.fan_in(projection):,}", "as listed")
     drawn = rf"{initial.distribution}, $a = {number(initial.mean)}$, $\sigma = {root(initial.spread)}$"
     return (*cells, weights, f"{network.fan_in(projection):,}", drawn)
 
@@ -90,26 +92,28 @@ def _notes(network: Network) -> Iterator[str]:
         "normal": r"normally with mean $a / n$ and standard deviation $\sigma / \sqrt{n}$",
         "uniform": r"uniformly from $a / n - \sqrt{3} \sigma / \sqrt{n}$ to $a / n + \sqrt{3} \sigma / \sqrt{n}$",
     }
-    other = " other than pretrained ones (table G2)" if network.training.pretrained else ""
-    drawn = " or ".join(ways[way] for way in distinct(each.initial.distribution for each in network.weighted))
+    other = given = " other than pretrained ones (table G2)" if network.training.pretrained else ""
+    known = [each for each in network.weighted if each.connectivity.known_weights(*network.ends(each)) is not None]
+    random = [each for each in network.weighted if each not in known]
+    drawn = " or ".join(ways[way] for way in distinct(each.initial.distribution for each in random))
     signed = {each.name: network.weight_signs(each) is not None for each in network.weighted}
     incoming = [network.incoming(population.name) for population in network.integrating]
     mixed = any(len({signed[each.name] for each in projections}) == 2 for projections in incoming)
     meant = any(signed[each.name] and each.initial.mean for each in network.weighted)
     apart = " or ".join(["without a fixed sign"] * mixed + ["with a mean $a$ other than 0"] * meant)
     delays = (
-        " Delays are drawn independently and cut to the range in the table; synapses that share a weight share a delay."
+        f" Delays{given} are drawn independently and cut to the range in the table; synapses that share a weight share"
+        " a delay."
     )
     signs = (
         " Then weights with the wrong sign are set to 0, and the others are scaled. Onto neurons that receive both"
         r" signs, weights cancel on average, and their sum has the variance $\sigma^2$. Onto neurons that receive one"
         r" sign, they add up to $\sigma$ on average."
     ) + f" Weights {apart} are neither scaled nor counted there." * bool(apart)
-    yield (
-        f"Initial weights{other} are drawn independently, {drawn}.{signs if any(signed.values()) else ''}"
-        f"{delays if network.delayed else ''}{_biases(network)}"
-        f"{_loops(network)}"
-    )
+    if known:
+        other += " that are not listed"
+    begin = f"Initial weights{other} are drawn independently, {drawn}.{signs * any(signed.values())}" if random else ""
+    yield f"{begin}{delays * bool(network.delayed)}{_biases(network, given)}{_loops(network)}".strip()
 
 
 def _loops(network: Network) -> str:
@@ -118,10 +122,10 @@ def _loops(network: Network) -> str:
     return f" Part of loops: {names(loops)}." if loops else " No synapses within a layer, and none back."
 
 
-def _biases(network: Network) -> str:
+def _biases(network: Network, given: str) -> str:
     """Return a sentence on initial biases, or an empty text."""
     begin = {each.name: number(network.initial_bias(each)) for each in network.populations if each.has_bias}
     values = distinct(begin.values())
     if len(values) > 1:
         values = [f"{value} in `{name}`" for name, value in begin.items()]
-    return f" Biases begin at {', '.join(values)}." if values else ""
+    return f" Biases{given} begin at {', '.join(values)}." if values else ""

@@ -23,6 +23,7 @@ from netsim.specification.toml import loads_toml, network_from_dict, network_to_
 Settings = dict[str, Any]
 """Values by dotted keys of a specification, such as ``learning.rate``."""
 
+_CHANGED = "; changed: "
 _MOST_TOLD = 3  # differing settings per message
 _NAMED = {"layers": "layer", "populations": "population", "projections": "projection"}
 _PARTS: dict[str, type] = {"layers": Layer, "populations": Population, "projections": Projection}
@@ -86,8 +87,10 @@ def shown(value: Any) -> str:
 
 
 def flat_settings(network: Network) -> Settings:
-    """Return the settings of a network that differ from the defaults, by dotted keys."""
-    return _flat(network_to_dict(network))
+    """Return the settings of a network that differ from the defaults, by dotted keys. The description is none."""
+    settings = _flat(network_to_dict(network))
+    settings.pop("description", None)
+    return settings
 
 
 def _flat(settings: Any, prefix: str = "") -> Settings:
@@ -142,17 +145,29 @@ def with_settings(network: Network, settings: Mapping[str, Any]) -> Network:
 def network_with(table: Mapping[str, Any], settings: Mapping[str, Any]) -> Network:
     """Return the network of a nested dictionary with other values for some settings, which stays as it is.
 
+    The description names these settings, because it may contradict them.
+
     Raises SpecificationError. If a key is unknown, the message names the nearest key with its full path.
     """
     changed = copy.deepcopy(dict(table))
     for key, value in settings.items():
         _put(changed, key, value)
     try:
-        return network_from_dict(changed)
+        network = network_from_dict(changed)
     except SpecificationError:
         for key in settings:
             _check_key(table, key)
         raise
+    if "description" in settings:
+        return network
+    return dataclasses.replace(network, description=_with_changes(network.description, settings))
+
+
+def _with_changes(description: str, keys: Iterable[str]) -> str:
+    """Return a description with the keys of settings that were changed now or before."""
+    text, _, before = description.partition(_CHANGED)
+    changed = ", ".join(sorted({*before.split(", "), *keys} - {"", "name"}))
+    return f"{text}{_CHANGED}{changed}" if text and changed else description
 
 
 def _check_key(table: Mapping[str, Any], key: str) -> None:

@@ -51,7 +51,7 @@ class Network(Wiring):
     weighting, learning, training
         Settings of weights, learning and training: `Weighting`, `Learning` and `Training`.
     description : str
-        One line for lists of presets.
+        One line for lists of presets. Networks are equal even if their descriptions differ.
 
     Raises
     ------
@@ -84,7 +84,7 @@ class Network(Wiring):
     weighting: Weighting = field(default_factory=Weighting)
     learning: Learning = field(default_factory=Learning)
     training: Training = field(default_factory=Training)
-    description: str = ""
+    description: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         lines = [f"{name} {shape}: {text}" for name, shape, text in self._rows()]

@@ -8,6 +8,7 @@ import math
 import re
 import typing
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from netsim.specification import (
     PSP,
     Connectivity,
     Dense,
+    EdgeList,
     Encoder,
     InitialWeights,
     IntensityEncoder,
@@ -312,6 +314,17 @@ def test_a_graph_tells_every_projection(networks: dict[str, Network]) -> None:
     assert r"t \geq t_i + e_{ij} + d_k" in _cells(description, "D1")["Synaptic current"]
     assert r"\varepsilon(L_j - t_i - e_{ij})" in _cells(description, "G1")["Gradient"]
     assert "the weights of `output`, and" in _cells(description, "G2")["Dropout"]
+
+
+def test_listed_weights_are_not_said_to_be_drawn(tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text("pre,post,weight\n0,1,0.5\n1,0,0.5\n")
+    layer = Layer("output", EdgeList(2, str(tmp_path / "edges.csv")), plastic=False)
+    network = Network.chain("listed", IntensityEncoder((2, 1, 1), 16.0), [layer], 64.0)
+    description = describe(network)
+    connectivity = next(table for table in description.tables if table.letter == "C")
+    assert connectivity.rows[0][-1] == "as listed"
+    assert "drawn" not in " ".join(connectivity.notes)
+    assert "stay those of table C" in _cells(description, "G2")["Static weights"]
 
 
 def test_weights_of_any_sign_are_told_beside_signed_ones(networks: dict[str, Network]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,18 @@ def test_settings_may_be_numpy_numbers() -> None:
     given = {"training.epochs": np.int64(3), "learning.rate": np.float32(0.1)}
     changed = with_settings(load_preset("digits"), given)
     assert (changed.training.epochs, changed.learning.rate) == (3, 0.1)
+
+
+def test_a_description_names_the_settings_that_it_may_contradict(tmp_path: Path) -> None:
+    digits = load_preset("digits")
+    changed = with_settings(digits, {"layers.hidden.size": 30, "name": "small"})
+    assert changed.description == f"{digits.description}; changed: layers.hidden.size"
+    again = with_settings(changed, {"learning.rate": 0.1, "layers.hidden.size": 20})
+    assert again.description == f"{digits.description}; changed: layers.hidden.size, learning.rate"
+    assert with_settings(digits, {"learning.rate": 0.1, "description": "mine"}).description == "mine"
+    assert with_settings(dataclasses.replace(digits, description=""), {"learning.rate": 0.1}).description == ""
+    assert network_from_dict(network_to_dict(again)).description == again.description
+    assert dataclasses.replace(digits, description="another") == digits
 
 
 def test_the_keys_of_a_network_that_is_no_chain_are_named() -> None:
