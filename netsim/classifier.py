@@ -148,7 +148,16 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         stimuli = self._stimuli(X, codes)
         state = start_training(self.network_, self.seed_)
         engine = make_engine(settings.engine, self.network_, settings.dt, precision=settings.precision)
-        engine.run(training_conversation(self.network_, stimuli, stimuli, state, self.seed_))
+        engine.run(
+            training_conversation(
+                self.network_,
+                stimuli,
+                stimuli,
+                state,
+                self.seed_,
+                by_equation=getattr(engine, "solves_equation", False),
+            )
+        )
         assert state.best_weights is not None
         self.weights_ = forward_weights(self.network_, state.best_weights)
         self.history_ = state.history

@@ -111,10 +111,10 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
         _sync_names(path.parent)
     except OSError as error:
-        if older.exists() and not path.exists():
-            os.replace(older, path)
         raise _unwritten(f"{path}: cannot be written", error) from error
     finally:
+        if older.exists() and not path.exists():
+            os.replace(older, path)
         for folder in (temporary, older):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -144,7 +144,7 @@ def differences(frozen: dict[str, np.ndarray], computed: dict[str, np.ndarray]) 
         if before.shape != now.shape:
             lines.append(f"{name}: {before.size} values before, {now.size} now")
             continue
-        same = (before == now) | (np.abs(np.where(np.isinf(before), 0.0, before) - now) <= BOUNDS[name.split()[0]])
+        same = np.isclose(before, now, rtol=0.0, atol=BOUNDS[name.split()[0]])
         if not same.all():
             first = int(np.flatnonzero(~same)[0])
             count = f"{np.count_nonzero(~same)} of {same.size} values"

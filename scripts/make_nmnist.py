@@ -158,7 +158,7 @@ def main(
     mnist = load_dataset("mnist", data_dir)
     camera = Camera(seed)
     shutil.rmtree(unfinished, ignore_errors=True)
-    constants = ("SENSOR", "SACCADES", "SACCADE_MS", "THRESHOLD", "THRESHOLD_SPREAD", "UNLIT", "NOISE_HZ")
+    constants = ("SENSOR", "SACCADES", "SACCADE_MS", "THRESHOLD", "THRESHOLD_SPREAD", "UNLIT", "NOISE_HZ", "START")
     settings = {"made by": "netsim, scripts/make_nmnist.py", "seed": seed, "training": training, "test": test}
     settings |= {name.lower(): globals()[name] for name in constants}
     try:

@@ -153,8 +153,9 @@ def made_table(results: list[Result]) -> str:
     """Return the table of commands and settings of each row."""
 
     def cells(preset: str, result: Result) -> list[object]:
-        revision, seed = result["record"]["git_revision"], result["record"]["seed"]
-        short = "none" if revision is None else revision[:10] + ("+" if revision.endswith("+") else "")
+        record, seed = result["record"], result["record"]["seed"]
+        revisions = dict.fromkeys(each["git_revision"] or "none" for each in (record, *record.get("resumed", [])))
+        short = ", ".join(each[:10] + "+" * each.endswith("+") for each in revisions)
         command = f"`python scripts/reproduce.py {preset} --seed {seed}`"
         return [preset, seed, command, result["epochs"], result["best_epoch"], f"{result['minutes']:.0f}", short]
 

@@ -25,7 +25,7 @@ def training_record(run: RunFolder) -> Result:
     """Return the record of a training from the files of its run."""
     history, record = records(metrics_table(run.metrics)), run.record()
     figures = training_figures(history)
-    kept = ("seed", "git_revision", "machine", "versions", "pretrained_sha256")
+    kept = ("seed", "git_revision", "machine", "versions", "pretrained_sha256", "resumed", "extended")
     return {
         "record": {key: record[key] for key in kept if key in record},
         **{key: figures[key] for key in ("epochs", "best_epoch", VALIDATION) if key in figures},

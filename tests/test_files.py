@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import pickle
 import zipfile
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from netsim.errors import DataError, NetsimError, RunError
-from netsim.files import make_private, read_arrays, write_arrays, write_atomically, write_each, write_text
+from netsim.files import make_private, read_arrays, write_arrays, write_atomically, write_each, write_folder, write_text
 
 
 def test_arrays_come_back_to_the_bit(tmp_path: Path) -> None:
@@ -54,6 +55,22 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
         write_atomically(path, interrupt)
     assert path.read_text() == "before"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_an_interrupted_write_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, replace, calls = tmp_path / "folder", os.replace, itertools.count(1)
+    write_folder(folder, lambda path: (path / "file").write_text("before"))
+
+    def interrupted(*arguments: Path) -> None:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        replace(*arguments)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(folder, lambda path: (path / "file").write_text("after"))
+    assert (folder / "file").read_text() == "before"
+    assert os.listdir(tmp_path) == ["folder"]
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -313,8 +313,13 @@ def first_of(stimuli: Stimuli, limit: int | None) -> Stimuli:
     """Return the first or all stimuli, ready for presentation."""
     if limit is None:
         return stimuli
+    from netsim.data.stimuli import lost_classes
+
+    part = stimuli.first(limit)
+    if lost := lost_classes(stimuli, part):
+        note(f"the first {len(part)} stimuli lack {lost}; shuffle the data, or leave out --limit")
     with data_progress() as on_progress:
-        return stimuli.first(limit).prepare(on_progress)
+        return part.prepare(on_progress)
 
 
 def check_split(split: str) -> None:

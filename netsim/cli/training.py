@@ -228,9 +228,12 @@ def train_plan(
     from netsim.specification.toml import LARGEST_FILE
     from netsim.sweeps.execution import ended_runs, finished_runs, other_runs, place_runs, train_runs
 
-    runs = place_runs(plan, folder)
-    outcomes = finished_runs(runs, folder)
-    waiting = {name: run for name, run in runs.items() if name not in outcomes}
+    def place() -> tuple[dict[str, PlannedRun], dict[str, Outcome], dict[str, PlannedRun]]:
+        runs = place_runs(plan, folder)
+        outcomes = finished_runs(runs, folder)
+        return runs, outcomes, {name: run for name, run in runs.items() if name not in outcomes}
+
+    runs, outcomes, waiting = place()
     if others := other_runs(runs, folder):
         terminal.note(
             f"{folder}: runs that this plan does not have: {len(others)}, from {others[0]}; they stay in their folders,"
@@ -252,6 +255,7 @@ def train_plan(
             client = stack.enter_context(options.dask_client(scheduler, workers or min(threads(), len(waiting))))
         options.make_folder(folder)
         check_lock = stack.enter_context(lock_folder(folder))
+        runs, outcomes, waiting = place()  # another sweep may have ended meanwhile
         write_text(folder / PLAN, read_text(plan_file, LARGEST_FILE))
         table = write_results()
         if not waiting:

@@ -148,6 +148,14 @@ def check_labels(what: str, labels: np.ndarray, outputs: int) -> None:
         raise DataError(f"{what}: include a stimulus {which}; labels from 0 to {outputs - 1} are needed here")
 
 
+def lost_classes(whole: Stimuli, part: Stimuli) -> str:
+    """Return how many classes a part lacks that the whole has, or an empty text. A small part cannot have all."""
+    present, remaining = np.unique(whole.labels), np.unique(part.labels)
+    if len(remaining) == len(present) or len(part) < 5 * len(present):
+        return ""
+    return f"{len(present) - len(remaining)} of {len(present)} classes"
+
+
 def _check_coded(encoder: Encoder, coded: Any, count: int) -> None:
     """Raise DataError, with the encoder's name, unless its latencies are valid and within its window."""
     where, shape = type(encoder).__name__, (count, *encoder.coded_shape)

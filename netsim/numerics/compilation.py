@@ -112,8 +112,8 @@ def _keep(dispatcher: Any, folder: Path) -> None:
         return loaded
 
     def save_overload(signature: Any, *arguments: Any) -> None:
-        if _stamps() == _AT_START:  # a source that changed may be newer than the running code
-            with contextlib.suppress(Exception):  # usually a full disk
+        with contextlib.suppress(Exception):  # a full disk, or a source that was removed
+            if _stamps() == _AT_START:  # a source that changed may be newer than the running code
                 _store_apart(stored)
                 save(signature, *arguments)
         release(named(signature))

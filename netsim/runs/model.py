@@ -12,7 +12,7 @@ from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Splits, load_splits
 from netsim.engines import Engine, Recorded, engine_of
 from netsim.errors import RunError, SpecificationError, warn_user
-from netsim.models.presets import trained_weights_file
+from netsim.models.presets import preset_names, trained_weights_file
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
 from netsim.runs.names import find_run, load_network
@@ -216,7 +216,7 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
         origin = "imported" if "imported" in record else "run"
         return Model(network, weights, origin, run, run.data_dir(), digest.hexdigest(), epoch)
     network = load_network(name)
-    trained = None if name.endswith(".toml") else trained_weights_file(name)
+    trained = trained_weights_file(name) if name in preset_names() else None
     if trained is None:
         return Model(network, first_weights(network, seed), "initial")
     return Model(network, read_packed(network, trained, digest), "trained", sha256=digest.hexdigest())

@@ -24,11 +24,11 @@ def network_named(name: str) -> Network:
 
 def network_file(name: str) -> Path:
     """Return the TOML file of a preset or of this name. Raises SpecificationError unless `name` looks like a file."""
-    if name.endswith(".toml") or os.path.isfile(name):  # also accepts text that no file name can contain
-        return Path(name)
     names = preset_names()
     if name in names:
         return preset_file(name)
+    if name.endswith(".toml") or os.path.isfile(name):  # also accepts text that no file name can contain
+        return Path(name)
     if os.path.isdir(name) and is_run(name):
         file = Path(name) / "network.toml"
         options = f"give {file}, or continue the run: netsim train {name} --resume"

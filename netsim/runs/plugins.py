@@ -132,6 +132,7 @@ def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
                 yield registry, registry.name_of(type(part))
     for population in network.integrating:
         yield seams.regimes, population.dynamics.regime
+        yield seams.families, population.dynamics.family
     yield seams.engines, training.engine
     if (source := find_source(training.dataset)) is not None:
         yield seams.datasets, seams.datasets.name_of(source)

@@ -37,12 +37,15 @@ class Pretrained:
         """A checksum that identifies the weights in the record of a run."""
         return weights_sha256(self.weights)
 
-    def check_unseen(self, network: Network, dataset: Dataset) -> None:
+    def check_unseen(self, network: Network, dataset: Dataset | None = None) -> None:
         """Raise SpecificationError for weights that learned from validation stimuli of the network.
 
-        A checksum identifies the data of runs. Presets have none, so the name of their data decides.
+        A checksum identifies the data of runs. Presets have none, so the name of their data decides. It also decides
+        without a `dataset`.
         """
-        if dataset.validation is None:
+        if dataset is None:
+            _check_unseen(network, [seen for seen in self.learned if seen["dataset"] == network.training.dataset])
+        elif dataset.validation is None:
             given = (dataset.sha256, dataset.name)
             _check_unseen(network, [seen for seen in self.learned if seen.get("sha256", seen["dataset"]) in given])
 
@@ -50,9 +53,8 @@ class Pretrained:
 def load_pretrained(network: Network) -> Pretrained | None:
     """Return the weights of ``training.pretrained``, or None if it is empty.
 
-    Raise SpecificationError if the preset or run does not exist, is not trained, or has weights of other shapes. Also
-    raise it if the weights have learned from validation stimuli of the network. Raise RunError or DataError for damaged
-    files.
+    Raise SpecificationError if the preset or run does not exist, is not trained, or has weights of other shapes. Raise
+    RunError or DataError for damaged files.
     """
     name, where = network.training.pretrained, "training.pretrained"
     if not name:
@@ -66,7 +68,6 @@ def load_pretrained(network: Network) -> Pretrained | None:
         raise SpecificationError(where, f"{name} has not learned anything; train it first")
     weights = transferred(model.network, model.weights, name, network, where)
     learned = learned_from(model)
-    _check_unseen(network, [seen for seen in learned if seen["dataset"] == network.training.dataset])
     parent = {"run" if model.run else "preset": name, "epoch": model.epoch, "weights_sha256": model.sha256}
     return Pretrained(weights, learned, {key: value for key, value in parent.items() if value is not None})
 

@@ -356,8 +356,6 @@ class ImageStudy(Study):
         from netsim.engines import Batch
         from netsim.numerics.draws import Purpose, generator_for
 
-        encoder = condition.network.encoder
-
         def make(stimuli: Stimuli, first: int) -> Batch:
             images, largest = stimuli.intensities(), stimuli.intensity_max or 1.0
             numbers = range(first, first + len(images))
@@ -369,7 +367,7 @@ class ImageStudy(Study):
                 self._require(np.shape(image) == images.shape[1:], must, f"{np.shape(image)}")
                 self._require(bool(np.isfinite(image).all()), must, "one with NaN or infinity")
                 degraded[number] = np.clip(image, 0.0, 1.0) * largest
-            latencies = encoder.with_constant(encoder.latencies(degraded, largest))
+            latencies = stimuli.encoder.with_constant(stimuli.encoder.latencies(degraded, largest))
             return Batch(latencies, condition.weights)
 
         return make

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.errors import NetsimError, RunError
+from netsim.errors import NetsimError, RunError, one_line
 from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.runs.plugins import changed_plugins
 from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, lost, workers_of
@@ -236,5 +236,4 @@ def _train_run(
 
 def _one_line(error: Exception) -> str:
     """Return an error in one line, with its type unless it is an error of netsim."""
-    text = str(error) if isinstance(error, NetsimError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+    return one_line(str(error) if isinstance(error, NetsimError) else f"{type(error).__name__}: {error}")

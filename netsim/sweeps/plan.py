@@ -184,7 +184,8 @@ def _check_draw(draw: Any, where: str) -> None:
         isinstance(values, list)
         and len(values) == 2
         and all(isinstance(value, numbers) and not isinstance(value, bool) and finite(value) for value in values)
-        and values[0] < values[1],
+        and values[0] < values[1]
+        and finite(values[1] - values[0]),
         where,
         f"must be {'two integers' if distribution == 'integers' else 'two numbers'} [least, largest], not {values!r}",
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from netsim.errors import RunError
-from netsim.files import without_separator
 from netsim.runs.names import find_run, network_file
 from netsim.specification import Network
 from netsim.specification.keys import read_with_settings, with_settings
@@ -59,11 +58,13 @@ def beginning_of(name: str, settings: Mapping[str, Any] | None = None, resume: b
             remedy = "--epochs extends it" if first == "training.epochs" else new
             raise RunError(f"{name}: cannot be resumed with another {first}; {remedy}")
         return Beginning(network, run.path, record["seed"], record.get("limit"), data_dir)
+    if Path(name).name in ("", ".."):  # such as the current folder, which has no name to append to
+        name = str(Path(name).resolve())
     own_data, network = network.training.dataset, with_settings(network, settings)
     if network.training.dataset != own_data:
         data_dir = None  # the folder of the run's own data
     if "training.pretrained" not in settings:
         network = dataclasses.replace(network, training=dataclasses.replace(network.training, pretrained=name))
     parent = run.path if network.training.pretrained == name else None
-    path = Path(f"{without_separator(name)}-continued")
+    path = Path(f"{Path(name)}-continued")
     return Beginning(network, path, 0, record.get("limit"), data_dir, parent)

@@ -182,7 +182,7 @@ def resume_state(
     """
     run.check_synapses(network)
     state = _last_whole(network, run, warn, optimizer)
-    for path in (run.checkpoint, run.best, run.metrics):
+    for path in (run.checkpoint, run.previous_checkpoint, run.best, run.metrics, run.record_file):
         remove_half_written(path)
     if state is None:
         if run.best.exists() or run.metrics.exists():

@@ -8,12 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from netsim.data.dataset import Dataset, check_name, described
 from netsim.data.packed import SUFFIX
 from netsim.data.source import OnProgress, ignore_progress
-from netsim.data.stimuli import Stimuli, load_splits
+from netsim.data.stimuli import Stimuli, load_splits, lost_classes
 from netsim.engines import Engine, make_engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, RunError, SpecificationError, warn_user
@@ -264,7 +262,7 @@ def open_training(
         for part, stimuli in (("training", training), ("validation", validation)):
             stimuli.check_encoded(f"{splits.dataset.name} {part}")
         classes = len(splits.dataset.classes)
-        if limit is not None and (lost := _lost_classes(splits.training, training)):
+        if limit is not None and (lost := lost_classes(splits.training, training)):
             few = f"the first {len(training)} training {splits.dataset.noun} lack {lost}"
             on_warning(f"{splits.dataset.name}: {few}; shuffle them, or leave out the limit")
         if limit is None and len(training) < classes:
@@ -295,14 +293,6 @@ def open_training(
     run = TrainingRun(folder, network, seed, training, validation, chosen_engine, *parts)
     run._recorded.update(vars(run))
     return run
-
-
-def _lost_classes(whole: Stimuli, part: Stimuli) -> str:
-    """Return how many classes a part lacks that the whole has, or an empty text. A small part cannot have all."""
-    present, remaining = np.unique(whole.labels), np.unique(part.labels)
-    if len(remaining) == len(present) or len(part) < 5 * len(present):
-        return ""
-    return f"{len(present) - len(remaining)} of {len(present)} classes"
 
 
 def _checked_record(record: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -59,7 +59,8 @@ def start_training(
     >>> state.weights["hidden.kernel"].shape
     (64, 200)
     """
-    pretrained = pretrained or load_pretrained(network)
+    if pretrained is None and (pretrained := load_pretrained(network)) is not None:
+        pretrained.check_unseen(network)
     first = initial_weights(network, seed) if pretrained is None else pretrained.weights
     dtype = np.float32 if network.training.precision == "single" else np.float64
     weights = with_log_scales(network, {name: np.array(array, dtype, order="C") for name, array in first.items()})

@@ -67,7 +67,9 @@ def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) 
     Raises
     ------
     DataError
-        If a weight is not finite, or the file cannot be written.
+        If a weight is not finite.
+    RunError
+        If the file cannot be written.
 
     Examples
     --------

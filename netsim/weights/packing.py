@@ -36,7 +36,7 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
         packed[f"{projection.name}.signs"] = np.packbits(kernel.ravel() > 0)
         _, scale = Incoming(network, projection).extremes(np.abs(kernel))
         scale = scale.astype(np.float32)
-        packed[f"{projection.name}.scale"] = scale[:1] if network.weighting.shares_scale else scale
+        packed[f"{projection.name}.scale"] = scale.max(keepdims=True) if network.weighting.shares_scale else scale
     return packed
 
 

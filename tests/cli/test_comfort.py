@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import netsim as package
 from netsim.cli import app
-from netsim.cli.options import GROUPS
+from netsim.cli.options import GROUPS, first_of
 from netsim.data.loading import where
 from netsim.data.places import remember_folder, remembered_folder
+from netsim.data.stimuli import load_splits
 from netsim.models.presets import load_preset
 from netsim.runs.folder import is_run
 from netsim.training.opening import open_training
@@ -66,3 +68,16 @@ def test_options_come_in_groups_of_one_order(netsim: Callable, command: str) -> 
     assert begins == sorted(begins)
     for option, group in (("--dataset", 1), ("--engine", 2), ("--out", 3), ("--json", 3)):
         assert option in printed[begins[group] :].partition("╰")[0]
+
+
+def test_a_limit_that_leaves_out_classes_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    stimuli = load_splits(load_preset("digits")).test
+    in_order = stimuli.pick(np.argsort(stimuli.labels, kind="stable"))
+    lost = 10 - len(np.unique(in_order.labels[:60]))
+    assert len(first_of(in_order, 60)) == 60
+    assert capsys.readouterr().err == (
+        f"the first 60 stimuli lack {lost} of 10 classes; shuffle the data, or leave out --limit\n"
+    )
+    first_of(in_order, 40)  # too few for ten classes
+    first_of(stimuli, 200)
+    assert capsys.readouterr().err == ""

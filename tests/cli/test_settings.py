@@ -20,6 +20,7 @@ from netsim.runs.folder import RunFolder
 from netsim.specification.editing import editable
 from netsim.specification.keys import known_keys, parse_settings
 from netsim.specification.toml import loads_toml, network_from_dict, network_to_dict, read_network
+from netsim.training.beginnings import beginning_of
 
 Netsim = Callable[..., Any]
 SMALL = ("--limit", 40, "--set", "training.epochs=2", "--set", "training.batch=20")
@@ -199,6 +200,15 @@ def test_a_run_is_continued_as_a_new_one_that_records_its_parent(netsim: Netsim,
     assert "Begins with the weights of" in netsim("describe", "run-continued").out
     again = netsim("train", "run", "--set", "learning.rate=0.0001", "--epochs", 1)
     again.refused("run-continued: exists already")
+
+
+@pytest.mark.parametrize("name", [".", "../run/", "../run/."])
+def test_a_run_is_continued_beside_it(run: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run)
+    begin = beginning_of(name)
+    assert begin.path is not None
+    assert begin.path.resolve() == Path("../run-continued").resolve()
+    assert Path(begin.network.training.pretrained).resolve() == Path.cwd()
 
 
 def test_python_has_the_same(tmp_path: Path) -> None:

@@ -204,6 +204,11 @@ def test_what_is_changed_while_it_runs_is_not_kept(package: Path) -> None:
     assert _run(package)[1] == "0"
 
 
+def test_a_source_that_disappears_while_it_runs_stops_nothing(package: Path) -> None:
+    removed = f"import os\nos.remove({str(package / 'numerics' / 'order.py')!r})"
+    assert _run(package, PROGRAM.replace("print", f"{removed}\nprint"))[:2] == ["42", "0"]
+
+
 def test_few_folders_stay(package: Path) -> None:
     older = [package / "__pycache__" / f"netsim-kernels-{number}" for number in range(5)]
     for number, folder in enumerate(older):

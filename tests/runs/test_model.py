@@ -15,6 +15,7 @@ from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.model import load_model
 from netsim.runs.names import load_network
+from netsim.specification.toml import dumps_network
 from netsim.training.checking import weights_before_learning
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
@@ -28,6 +29,15 @@ def test_a_folder_hides_neither_a_preset_nor_a_data_set(tmp_path: Path) -> None:
     assert with_options(load_preset("digits"), dataset="./mnist").training.dataset == str(tmp_path / "mnist")
     with pytest.raises(RunError, match="is not a run folder"):
         load_model("./digits")
+
+
+def test_a_file_hides_no_preset_and_has_none_of_its_weights(tmp_path: Path) -> None:
+    for name in ("digits", "mlp-mnist", "own"):
+        (tmp_path / name).write_text(dumps_network(load_preset("yin-yang")))
+    (tmp_path / "own.npz").write_bytes(b"another file")
+    assert load_model("digits").network == load_preset("digits")
+    assert load_model(Path("mlp-mnist")).origin == "initial"
+    assert load_model(tmp_path / "own").origin == "initial"
 
 
 def test_a_trained_preset_brings_its_weights() -> None:

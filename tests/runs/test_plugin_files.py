@@ -23,8 +23,8 @@ from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run, open_run
 from netsim.runs.plugin_files import load_plugin
 from netsim.runs.plugin_imports import Imports
-from netsim.seams import connectivities, schedules
-from netsim.specification import Connections, Dense, Shape
+from netsim.seams import connectivities, families, schedules
+from netsim.specification import Connections, Dense, Layer, Neurons, Shape
 from netsim.specification.toml import dumps_network
 from netsim.training.opening import open_training
 from netsim.weights.initial import initial_weights
@@ -36,6 +36,19 @@ schedules.add("halves", lambda done: 0.5, __name__)
 HELPED = """
 
 schedules.add("halves", rate, __name__)
+"""
+FAMILY = """import netsim
+from netsim.specification import Family, Rates
+
+
+@netsim.seams.families.register("lasting")
+class Lasting(Family):
+    regimes = ("free", "staggered")
+    phrase = "integrators of exponential currents"
+
+    @classmethod
+    def rates(cls, neurons):
+        return Rates(leak=0.0, decay=1.0 / (neurons.tau_syn or neurons.tau))
 """
 RING = """from dataclasses import dataclass
 
@@ -105,6 +118,22 @@ def test_a_run_needs_the_file_again_and_says_which(plugin: Path, tmp_path: Path)
     assert f"has changed since the training: sha256 {digest} then and" in described
     with pytest.raises(RunError, match=rf"run: {plugin} has changed since the training"):
         CliRunner().invoke(app, [*command, "--resume", f"--plugin={plugin}"], catch_exceptions=False)
+
+
+def test_a_family_of_a_file_is_recorded(tmp_path: Path) -> None:
+    file = tmp_path / "own_family.py"
+    file.write_text(FAMILY)
+    load_plugin(file)
+    try:
+        digits = load_preset("digits")
+        neurons = Neurons(family="lasting", tau=10.0, tau_syn=5.0)
+        network = digits.with_layers([Layer("output", Dense(10), neurons)])
+        (plugin,) = open_training(tmp_path / "run", network, limit=100).folder.record()["plugins"]
+        assert (plugin["seam"], plugin["name"], plugin["module"]) == ("family", "lasting", "own_family")
+    finally:
+        families._entries.pop("lasting", None)
+        families._modules.pop("lasting", None)
+        _forget()
 
 
 def _train(tmp_path: Path, plugin: Path) -> list[str]:

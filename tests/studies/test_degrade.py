@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,14 @@ def test_contrast_delays_decisions_and_right_and_wrong_make_the_mean() -> None:
     again = table[(table["layer"] == "blur+noise") & (table["level"] == 0.5)]
     assert same["strict_accuracy"].iloc[-1] == again["strict_accuracy"].iloc[0]
     assert len(netsim.analysis.study_panels(table).axes) == 4
+
+
+def test_images_are_encoded_as_the_stimuli_are() -> None:
+    network = netsim.load_preset("digits")
+    stimuli = netsim.load_splits(network).test.first(20)
+    sooner = dataclasses.replace(stimuli, encoder=netsim.IntensityEncoder(network.encoder.shape, t_max=8.0))
+    table = netsim.study("digits", "degrade", [0.0, 1e-9], [0], layers=["contrast"], stimuli=sooner)
+    assert table["mean_decision_latency_ms"].max() == pytest.approx(table["mean_decision_latency_ms"].min(), abs=1e-6)
 
 
 def test_a_morph_does_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) -> None:

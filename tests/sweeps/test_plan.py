@@ -190,6 +190,7 @@ def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
         ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.uniform = [0, inf]', ["learning.rate.uniform"]),
         ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.loguniform = [0, 1]', ["must be positive"]),
         ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.integers = [0.5, 1]', ["two integers"]),
+        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.uniform = [-1e308, 1e308]', ["two numbers"]),
         ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.choice = []', ["list of values"]),
         (f'base = "digits"\ngrid.learning.rate = {list(range(1, 200))}\nseeds = {list(range(100))}', ["19,900 runs"]),
         ('base = "digits"\nrandom.count = 10000000000\nrandom.learning.rate.choice = [1]', ["10,000,000,000 runs"]),

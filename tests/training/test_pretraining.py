@@ -167,7 +167,7 @@ def test_without_a_name_weights_are_drawn() -> None:
 def test_whose_weights_do_not_do(changes: dict[str, Any], message: str) -> None:
     _before(**changes)
     with pytest.raises(SpecificationError, match=rf"^training\.pretrained: before .*{message}"):
-        load_pretrained(_network())
+        start_training(_network(), 0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from netsim.errors import DataError
 from netsim.files import read_arrays
 from netsim.models.presets import load_preset, preset_names, trained_weights_file
-from netsim.specification import Connectivity, IntensityEncoder, Layer, Network, Random, Shape, Weighting
+from netsim.specification import Connectivity, EdgeList, IntensityEncoder, Layer, Network, Random, Shape, Weighting
 from netsim.specification.connectivity import PerSynapse
 from netsim.specification.connectivity._per_synapse import sorted_pairs
 from netsim.weights.binary import forward_weights
@@ -47,6 +47,18 @@ def test_binary_weights_are_stored_as_bits(scale: Literal["channel", "layer"]) -
     for name, array in forward_weights(network, weights).items():
         np.testing.assert_allclose(result[name], array, rtol=1e-7)
     assert set(np.unique(np.sign(result["hidden.kernel"]))) == {-1.0, 1.0}
+
+
+def test_the_common_scale_is_not_that_of_a_neuron_without_synapses(tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text("pre,post\n0,1\n1,2\n3,1\n")
+    layers = [Layer("hidden", EdgeList(3, str(tmp_path / "edges.csv")))]
+    network = Network.chain(
+        "gap", IntensityEncoder((2, 2, 1), 16.0), layers, 64.0, weighting=Weighting("binary", "layer")
+    )
+    weights = initial_weights(network, 0)
+    again = unpack(network, pack(network, weights), "here")["hidden.kernel"]
+    np.testing.assert_allclose(again, forward_weights(network, weights)["hidden.kernel"], rtol=1e-6)
+    assert again.all()
 
 
 def test_weights_of_another_network_are_refused() -> None:
