@@ -28,9 +28,10 @@ from netsim.models.machine_code import machine_code_has_place
 from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import connect, pooling_synapses, set_lags, shared_kernel, weighted_synapses
 from netsim.models.windows import Windows
-from netsim.specification import STIMULUS, Connections, Population, Projection, grid
+from netsim.specification import STIMULUS, Connections, Population, Projection, Shape, grid
 from netsim.specification import Network as Specification
-from netsim.specification.checks import check_size, require
+from netsim.specification.checks import check_array, check_size, require
+from netsim.weights.conditions import check_delays, check_thresholds
 from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
 
@@ -141,15 +142,17 @@ class NetworkModel:
             if population.has_bias:
                 bias = np.broadcast_to(weights[bias_name(population)], (self.copies, *population.shape))
                 self.neurons[population.name].variables["bias"].set_value(bias.ravel())
-        self.delays.update({name: weights[name] for name in map(delay_name, self.specification.delayed)})
+        self.delays.update({name: weights[name].copy() for name in map(delay_name, self.specification.delayed)})
         self.set_delays({})
 
     def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
         """Write thresholds by population, of the population's shape. Others keep the threshold of the population.
 
-        Raises SpecificationError if a population does not exist or does not integrate.
+        Raises SpecificationError if a population does not exist or does not integrate. Raises DataError for thresholds
+        of another shape, or that are not positive.
         """
         _check_names("thresholds", thresholds, [each.name for each in self.specification.integrating])
+        check_thresholds(self.specification, thresholds)
         for population in self.specification.integrating:
             common = population.dynamics.threshold
             given = np.broadcast_to(thresholds.get(population.name, common), (self.copies, *population.shape))
@@ -163,9 +166,11 @@ class NetworkModel:
         The network must be built with delays. They are added to the delay of the projection, and the sum is rounded to
         the nearest step. Delays of synapses are rounded separately.
 
-        Raises SpecificationError if a projection does not exist, or the network was built without delays.
+        Raises SpecificationError if a projection does not exist, or the network was built without delays. Raises
+        DataError for delays of another shape, or below 0.
         """
         _check_names("delays", delays, [each.name for each in self.specification.projections])
+        check_delays(self.specification, delays)
         for projection in self.specification.projections:
             synapses = self.synapses[projection.name]
             if "lag" not in synapses.variables:
@@ -205,13 +210,17 @@ class NetworkModel:
         SpecificationError
             If a population does not exist.
         DataError
-            If latencies are NaN.
+            If latencies are NaN or negative, or an array has another shape.
         """
-        if stimuli is not None and np.isnan(stimuli).any():
-            raise DataError("stimuli: contain NaN; use inf for silence")
+        if stimuli is not None:
+            self._check_shape("stimuli:", stimuli, self.specification.shapes[STIMULUS])
+            if np.isnan(stimuli).any():
+                raise DataError("stimuli: contain NaN; use inf for silence")
+            if (stimuli < 0).any():
+                raise DataError("stimuli: contain negative latencies; time starts at 0 ms with the presentation")
         silenced = silenced or {}
-        for name in silenced:
-            self.specification.population(name)
+        for name, neurons in silenced.items():
+            self._check_shape(f"silenced: {name}", neurons, self.specification.population(name).shape, "b")
         for group in self.neurons.values():
             state = _AT_THE_START | {"start": self.network.t_}
             for name in state.keys() & group.variables.keys():
@@ -230,6 +239,13 @@ class NetworkModel:
             else:
                 mute = np.broadcast_to(silenced.get(name, False), (self.copies, *shape))
                 variables["silenced"].set_value(mute.ravel())
+
+    def _check_shape(self, what: str, values: np.ndarray, shape: Shape, kinds: str = "iuf") -> None:
+        """Refuse an array of another shape, with or without copies."""
+        check_array(values, what, kinds)
+        if values.shape not in (shape, (self.copies, *shape)):
+            needed = f"{shape} or {(self.copies, *shape)}"
+            raise DataError(f"{what} must have the shape {needed}, not {values.shape}")
 
     def potential(self, population: str) -> np.ndarray:
         """Return the current potentials of a population, of all copies consecutively."""

@@ -15,6 +15,7 @@ from netsim.numerics.compilation import compiled, is_compiled_for
 from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
 from netsim.specification.checks import check_array, check_kind, check_unmasked
+from netsim.weights.conditions import check_delays, check_thresholds
 from netsim.weights.layout import Weights
 
 Result = TypeVar("Result")
@@ -210,17 +211,10 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
     _check_shape(network, batch.stimuli)
     if not (values_later and is_compiled_for(batch.stimuli.dtype)):
         _check_latencies(network, batch.stimuli)
-    for name, thresholds in batch.thresholds.items():
-        network.neurons(name)
-        _check_values("thresholds", name, thresholds, network.shapes[name])
-        if not (thresholds > 0).all():
-            raise DataError(f"thresholds: {name} contains values that are not positive; use positive thresholds")
-    for name, delays in batch.delays.items():
-        projection = network.projection(name)
-        network.neurons(projection.target)
-        _check_values("delays", name, delays, network.shapes[projection.source])
-        if not (delays >= 0).all():
-            raise DataError(f"delays: {name} contains negative delays; a spike cannot arrive before it is sent")
+    check_thresholds(network, batch.thresholds)
+    for name in batch.delays:
+        network.neurons(network.projection(name).target)
+    check_delays(network, batch.delays)
     silenced = {}
     for name, given in batch.silenced.items():
         check_unmasked(given, f"silenced: {name}")
@@ -236,6 +230,31 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
             raise DataError(f"silenced: {name} has shape {neurons.shape}, but {shape} is needed")
         silenced[name] = np.broadcast_to(neurons.astype(bool, copy=False), every)
     return replace(batch, silenced=silenced) if silenced else batch
+
+
+def check_latencies(shapes: Mapping[str, Shape], latencies: Mapping[str, np.ndarray], count: int | None = None) -> int:
+    """Return the number of presentations of latencies such as an engine returns.
+
+    Raise DataError unless the latencies have these shapes, are times from 0 ms or ``inf``, and are of `count`
+    presentations.
+    """
+    if not isinstance(latencies, Mapping):
+        kind = type(latencies).__name__
+        raise DataError(f"latencies: must be a mapping from population name to array, as an engine returns, not {kind}")
+    if set(latencies) != set(shapes):
+        raise DataError(f"latencies: are of {', '.join(latencies)}, but {', '.join(shapes)} are needed")
+    arrays = {name: latencies[name] for name in shapes}
+    for name, array in arrays.items():
+        check_array(array, f"latencies of {name}:")
+    if count is None:
+        count = max(len(array) if array.ndim else 0 for array in arrays.values())
+    for name, array in arrays.items():
+        needed = (count, *shapes[name])
+        if array.shape != needed:
+            raise DataError(f"latencies of {name}: have shape {array.shape}, but {needed} is needed")
+        if not array.min(initial=0) >= 0:  # also NaN
+            raise DataError(f"latencies of {name}: contain NaN or negative times; a silent neuron has the latency inf")
+    return count
 
 
 def copy_stimuli(network: Network, stimuli: np.ndarray, part: slice, copy: np.ndarray) -> None:
@@ -279,11 +298,3 @@ def _copy_latencies(values: np.ndarray, duration: float, copy: np.ndarray) -> in
         count += (values[k] >= 0) & ((values[k] < duration) | (values[k] == np.inf))
         copy[k] = values[k] + zero
     return count
-
-
-def _check_values(what: str, name: str, values: np.ndarray, shape: Shape) -> None:
-    check_array(values, f"{what}: {name}")
-    if values.shape != shape:
-        raise DataError(f"{what}: {name} has shape {values.shape}, {shape} is needed")
-    if not np.isfinite(values).all():
-        raise DataError(f"{what}: {name} contains NaN or infinity; use finite numbers")

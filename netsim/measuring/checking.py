@@ -166,7 +166,7 @@ def _quartiles(latencies: np.ndarray) -> tuple[float, float, float]:
 
 
 def _sums_of_weights(network: Network, population: Population, weights: Weights) -> tuple[float, float]:
-    """Return mean sums of positive and of negative weights per neuron, over neurons with inputs."""
+    """Return mean sums of positive and of negative weights per neuron."""
     sums = np.zeros(2)
     for projection in network.incoming(population.name):
         kernel = weights[kernel_name(projection)]

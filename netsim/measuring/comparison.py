@@ -11,6 +11,7 @@ import numpy as np
 from netsim.data.stimuli import Stimuli
 from netsim.deprecation import former
 from netsim.engines import Engine, make_engine
+from netsim.engines.protocol import check_latencies
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import decide
 from netsim.reprs import short_repr
@@ -18,7 +19,7 @@ from netsim.runs.model import Model, Subject, open_model
 from netsim.specification import STIMULUS
 from netsim.specification.checks import check_kind, limit_in, require
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.batches import OnPresented, Presented, as_they_are, present_parts
+from netsim.spikes.batches import OnPresented, Presented, as_they_are, check_engine, present_parts
 from netsim.weights.layout import Weights
 
 REQUIRED = 0.9999  # minimum agreement
@@ -142,6 +143,8 @@ def compare(
     pair = isinstance(engines, tuple | list) and len(engines) == 2
     require(pair, "engines", f"must be a pair of engines, such as (first, second), not {engines!r}")
     first, second = engines
+    check_engine(first)
+    check_engine(second)
     if not first.dt == second.dt > 0:
         grids = f"are {first.dt:g} and {second.dt:g} ms; engines are compared in steps of a common time grid"
         raise SpecificationError("dt", f"{grids}, so make both with the same dt")
@@ -166,9 +169,7 @@ def compare(
 def _compare(first: Engine, second: Engine, presented: Presented) -> _Same:
     """Compare the latencies of a batch with the latencies of the first engine."""
     ours, theirs, output = first.present(presented.batch), presented.latencies, second.network.output.name
-    for engine, latencies in ((first, ours), (second, theirs)):
-        if missing := [name for name in second.network.shapes if np.isnan(latencies[name]).any()]:
-            raise DataError(f"{type(engine).__name__}: returned NaN as latencies of {missing[0]}; inf is silence")
+    check_latencies(second.network.shapes, ours, len(presented.stimuli))
     here, there = (decide(np.round(latencies[output] / second.dt)) for latencies in (ours, theirs))
     steps = {name: _step_differences(ours[name], theirs[name], second.dt) for name in second.network.shapes}
     return _Same(

@@ -243,6 +243,8 @@ def _evaluate_spikes(spikes: Spikes, read_outs: Sequence[str]) -> Evaluation:
     labels, conditions = spikes.labels, spikes.conditions
     if labels is None:
         raise DataError("spikes: have no labels to evaluate; present labelled stimuli")
+    if not spikes.presentations:
+        raise DataError("spikes: have no presentations; at least one is needed")
     check_labels("spikes", labels, network.outputs)
     spikes.require_all()
     for name in read_outs:

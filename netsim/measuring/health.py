@@ -122,7 +122,7 @@ class Health:
         onset, late = {}, {}
         for name, times in self.times.items():
             onset[name] = self._share_at(latencies[name], times.onset)
-            possible = deadlines[name].min() < times.end
+            possible = deadlines[name].min() < times.end - self.dt
             late[name] = _share_from(latencies[name], deadlines[name]) if possible else 0.0
         output = latencies[self.network.output.name]
         return BatchHealth(silent_fractions(self.network, latencies), onset, late, decide(output))
@@ -172,7 +172,7 @@ class Health:
         delays = [step * self.dt for step in steps] or [delay for delay, _ in projection.psp.kernel]
         changes = [change for _, change in projection.psp.kernel]
         effect = min((delay for delay, change in zip(delays, changes, strict=True) if change), default=0.0)
-        return (times.gate if gated else times.end) - effect
+        return (times.gate if gated else times.end - self.dt) - effect
 
     def delays(self, projection: Projection, weights: Weights) -> np.ndarray:
         """Return the delays of axons (ms) on the time grid, in the shape of the source or ``()``."""

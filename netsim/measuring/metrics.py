@@ -8,6 +8,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.specification import Network
+from netsim.specification.checks import check_array
 from netsim.spikes import Spikes
 
 Z_975 = 1.959963984540054
@@ -68,7 +69,7 @@ def decide(outputs: np.ndarray) -> Decisions:
     Raises
     ------
     DataError
-        If a latency is NaN, or `outputs` has another shape.
+        If a latency is NaN or negative, or `outputs` has another shape.
 
     Examples
     --------
@@ -82,12 +83,13 @@ def decide(outputs: np.ndarray) -> Decisions:
     >>> decisions.strictly_correct(np.array([1, 0, 0]))
     array([ True, False, False])
     """
+    check_array(outputs, "outputs:")
     if np.ndim(outputs) != 2 or np.shape(outputs)[1] == 0:
         expected = "latencies (ms) of shape (presentations, outputs) are needed"
         raise DataError(f"outputs: have the shape {np.shape(outputs)}; {expected}")
     first = outputs.min(axis=1)
-    if np.isnan(first).any():
-        raise DataError("outputs: contain NaN; a latency is a time in ms, or inf for a silent neuron")
+    if not (first >= 0).all():  # also NaN
+        raise DataError("outputs: contain NaN or negative times; a latency is in ms, or inf for a silent neuron")
     fired = np.isfinite(first)
     choice = np.where(fired, outputs.argmin(axis=1), -1)
     tied = fired & ((outputs == first[:, None]).sum(axis=1) > 1)
@@ -128,7 +130,7 @@ def latency_text(latency: float, digits: int = 2) -> str:
 
 
 def presentation_records(spikes: Spikes) -> list[dict[str, object]]:
-    """Return label, decision and number of spikes of each presentation, ready for JSON."""
+    """Return label, decision and number of spikes (with the stimulus) of each presentation, ready for JSON."""
     decisions = decide(spikes.outputs)
     counts = sum(layer.counts for layer in spikes.layers())
     fired = decisions.choice >= 0

@@ -125,6 +125,11 @@ def compiled_so_far() -> tuple[int, float]:
     return _WATCH.loops, _WATCH.seconds
 
 
+def working_time() -> float:
+    """Return a time (s) for differences, as `time.perf_counter`, without the time spent on compiling."""
+    return time.perf_counter() - compiled_so_far()[1]
+
+
 @contextmanager
 def when_compiling(function: Callable[[], None]) -> Iterator[None]:
     """Call a function whenever a loop begins to be compiled, in any thread, instead of logging one line.

@@ -17,7 +17,7 @@ from netsim.runs.folder import describe_run
 from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import engines
 from netsim.specification import Network
-from netsim.specification.checks import limit_in
+from netsim.specification.checks import limit_in, path_in, whole
 from netsim.spikes import Progress, no_progress
 
 
@@ -86,14 +86,14 @@ def report(
     >>> report.evaluation.presentations
     20
     """
-    path, opened, limit = Path(path), open_model(model, seed), limit_in(limit)
+    path, opened, limit = path_in(path, "path"), open_model(model, seed), limit_in(limit)
     if path.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"{path}", "must end in .html")
     measured = network or with_engine_of_reports(opened)
     splits = splits or opened.splits(measured)
     stimuli = splits.of(split, measured.training.validation)
     part = stimuli.first(limit)
-    if not 0 <= presentation < len(stimuli):
+    if not 0 <= whole(presentation, "presentation", least=0) < len(stimuli):
         raise DataError(f"presentation {presentation}: does not exist; there are 0 to {len(stimuli) - 1}")
     folder = path.with_name(f"{path.stem}-figures")
     make_folder(folder)

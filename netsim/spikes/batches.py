@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Conversation, Engine, Latencies
-from netsim.errors import SpecificationError
+from netsim.engines.protocol import check_latencies
+from netsim.specification import Shape
 from netsim.specification.checks import check_function, require
 from netsim.spikes.spikes import Progress, no_progress
 from netsim.weights.layout import Weights
@@ -46,6 +47,7 @@ Read = Callable[[Engine, Presented], Part]
 
 
 def presenting(
+    shapes: Mapping[str, Shape],
     parts: Iterable[Stimuli],
     batch: MakeBatch,
     read: Callable[[Presented], Part],
@@ -56,6 +58,8 @@ def presenting(
 
     Parameters
     ----------
+    shapes : mapping of tuple
+        Shapes of the populations.
     parts : iterable of Stimuli
     batch : callable
         Makes the batch of a part, from its stimuli and the index of the first.
@@ -73,16 +77,14 @@ def presenting(
 
     Raises
     ------
-    SpecificationError
-        If the engine returns no mapping, as engines for earlier versions do.
+    DataError
+        If the engine returns latencies of other populations or shapes, or NaN or negative times.
     """
     results, done = [], 0
     for part in parts:
         made = batch(part, first + done)
         latencies = yield made
-        if not isinstance(latencies, Mapping):
-            kind = type(latencies).__name__
-            raise SpecificationError("engine", f"must return a mapping from population name to latencies, not {kind}")
+        check_latencies(shapes, latencies, len(part))
         results.append(read(Presented(part, first + done, made, latencies)))
         done += len(part)
         progress(done)
@@ -110,10 +112,17 @@ class Serial:
         self, engine: Engine, parts: Sequence[Stimuli], batch: MakeBatch, read: Read[Part], progress: OnPresented
     ) -> list[Part]:
         """Run the loop on the engine."""
-        return engine.run(presenting(parts, batch, partial(read, engine), progress))
+        return engine.run(presenting(engine.network.shapes, parts, batch, partial(read, engine), progress))
 
 
 serial: Distribution = Serial()
+
+
+def check_engine(engine: Any) -> None:
+    """Raise SpecificationError for anything but an engine."""
+    fits = callable(getattr(engine, "run", None)) and not isinstance(engine, type)
+    example = 'such as netsim.make_engine("event", network)'
+    require(fits, "engine", f"must be an engine, {example}, not {type(engine).__name__}")
 
 
 def in_parts(stimuli: Stimuli, size: int) -> list[Stimuli]:
@@ -163,9 +172,7 @@ def present_parts(
     list
         Results of `read`, one per part, in order.
     """
-    fits = callable(getattr(engine, "run", None)) and not isinstance(engine, type)
-    example = 'such as netsim.make_engine("event", network)'
-    require(fits, "engine", f"must be an engine, {example}, not {type(engine).__name__}")
+    check_engine(engine)
     check_function(progress, "progress", "how many are done, and of how many")
     parts = in_parts(stimuli, size or distribution.size)
     return distribution(engine, parts, batch, read, lambda done: progress(done, len(stimuli)))

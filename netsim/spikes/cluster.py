@@ -280,5 +280,5 @@ def _present_part(part: Stimuli, first: int, job: str, engine: Engine, batch: Ma
     if job not in _engines:
         _engines.clear()
     kept = _engines.setdefault(job, engine)
-    (result,) = kept.run(presenting([part], batch, partial(read, kept), first=first))
+    (result,) = kept.run(presenting(kept.network.shapes, [part], batch, partial(read, kept), first=first))
     return result

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netsim.errors import DataError
+from netsim.numerics.groups import starts_of
 from netsim.reprs import short_repr
 from netsim.specification.checks import check_array, require
 
@@ -77,12 +78,15 @@ class LayerSpikes:
         if not (flat[~fired] == np.inf).all() or times.min(initial=0.0) < 0:
             raise DataError(f"{name}: latencies contain NaN or negative times; inf is silence")
         if window is not None:
+            window = _window(name, window)
             require(window[0] <= window[1], f"{name}: window", f"must not end before it begins, not {window}")
             earliest, latest = observed_window(times)
             if len(times) and not window[0] <= earliest <= latest <= window[1]:
-                outside = f"spikes from {earliest:g} to {latest:g} ms are outside the window {window}"
+                outside = (
+                    f"spikes from {earliest:g} to {latest:g} ms are outside the window ({window[0]:g}, {window[1]:g})"
+                )
                 raise DataError(f"{name}: {outside}; give a window in ms that includes all spikes, or none")
-        starts = np.concatenate([[0], np.cumsum(fired.sum(axis=1), dtype=np.int64)])
+        starts = starts_of(fired.sum(axis=1))
         neurons = np.nonzero(fired)[1].astype(np.int32)
         return cls(name, flat.shape[1], window or observed_window(times), starts, neurons, times, window is None)
 
@@ -101,7 +105,7 @@ class LayerSpikes:
         """Convert one entry per spike, in any order. Only a neuron's first spike in a presentation counts.
 
         Presentations are indices below `count`, and latencies are finite (ms). The default window spans all entries.
-        `observed` marks a given window as observed.
+        `observed` marks a given window as observed. Arrays that are in order are kept, not copied.
         """
         observed, window = observed or window is None, window or observed_window(latencies)
         key = presentations.astype(np.int64)
@@ -121,8 +125,7 @@ class LayerSpikes:
                 order = np.lexsort((latencies, key))[new]
             presentations, neurons, latencies = presentations[order], neurons[order], latencies[order]
         del key
-        counts = np.bincount(presentations, minlength=count)
-        starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        starts = starts_of(np.bincount(presentations, minlength=count))
         times = latencies.astype(np.float64, copy=False)
         return cls(name, size, window, starts, neurons.astype(np.int32, copy=False), times, observed)
 
@@ -142,7 +145,7 @@ class LayerSpikes:
         return np.repeat(np.arange(self.presentations, dtype=np.int32), self.counts)
 
     def parts(self) -> Iterator[tuple[int, LayerSpikes]]:
-        """Yield consecutive presentations with about a million spikes, and the index of the first presentation."""
+        """Yield at most 1,024 consecutive presentations with about a million spikes, and the index of the first."""
         for first, last in blocks(self.starts):
             begin, end = self.starts[first], self.starts[last]
             part = slice(begin, end)
@@ -150,7 +153,7 @@ class LayerSpikes:
             yield first, replace(self, starts=starts, neurons=self.neurons[part], latencies=self.latencies[part])
 
     def by_neuron(self, values: np.ndarray) -> Iterator[NeuronSpikes]:
-        """Yield a value per spike, grouped by neuron, for consecutive neurons with about a million spikes."""
+        """Yield a value per spike, grouped by neuron, for at most 1,024 neurons with about a million spikes."""
         columns = self.matrix(values).tocsc()
         for first, last in blocks(columns.indptr):
             part = slice(columns.indptr[first], columns.indptr[last])
@@ -196,22 +199,21 @@ class LayerSpikes:
         starts = self.starts.astype(np.int32) if self.starts[-1] < 2**31 else self.starts
         return sparse.csr_array((values, self.neurons, starts), shape=(self.presentations, self.size))
 
-    def dense(self, chosen: np.ndarray | None = None) -> np.ndarray:
-        """Return latencies (ms, ``inf`` = silent) of chosen presentations, shape (presentations, neurons)."""
-        part = self if chosen is None else self.pick(chosen)
-        if part.presentations * self.size > _MOST_DENSE:
+    def dense(self) -> np.ndarray:
+        """Return latencies (ms, ``inf`` = silent), shape (presentations, neurons)."""
+        if self.presentations * self.size > _MOST_DENSE:
             raise DataError(
-                f"{self.name}: {part.presentations:,} presentations of {self.size:,} neurons are too many to compare"
+                f"{self.name}: {self.presentations:,} presentations of {self.size:,} neurons are too many to compare"
                 " at once; choose fewer"
             )
-        latencies = np.full((part.presentations, self.size), np.inf)
-        latencies[part.rows, part.neurons] = part.latencies
+        latencies = np.full((self.presentations, self.size), np.inf)
+        latencies[self.rows, self.neurons] = self.latencies
         return latencies
 
     def pick(self, chosen: np.ndarray) -> LayerSpikes:
         """Return the presentations at these indices, in this order."""
         counts = self.counts[chosen]
-        starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        starts = starts_of(counts)
         spikes = np.arange(starts[-1]) + np.repeat(self.starts[:-1][chosen] - starts[:-1], counts)
         return replace(self, starts=starts, neurons=self.neurons[spikes], latencies=self.latencies[spikes])
 
@@ -265,6 +267,15 @@ def order_within(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return order
 
 
+def _window(name: str, given: Any) -> tuple[float, float]:
+    """Return the two times of a window (ms)."""
+    try:
+        begin, end = map(float, given)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: window must be two times in ms, (begin, end), not {given!r}") from error
+    return begin, end
+
+
 def observed_window(latencies: np.ndarray) -> tuple[float, float]:
     """Return the earliest and the latest spike (ms), for an unknown firing window."""
     return (float(latencies.min()), float(latencies.max())) if len(latencies) else (0.0, 0.0)
@@ -278,7 +289,7 @@ def joined(presentations: int, parts: Iterable[tuple[int, LayerSpikes]]) -> Laye
         pieces.append(part)
     return replace(
         pieces[0],
-        starts=np.concatenate([[0], np.cumsum(counts)]),
+        starts=starts_of(counts),
         neurons=np.concatenate([part.neurons for part in pieces]),
         latencies=np.concatenate([part.latencies for part in pieces]),
     )

@@ -13,6 +13,7 @@ import pandas as pd
 
 from netsim.errors import DataError
 from netsim.files import read_text, write_atomically
+from netsim.specification.checks import check_kind, path_in
 from netsim.spikes.units import described
 
 _LARGEST_TEXT = 256 * 2**20
@@ -40,7 +41,7 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
     Raises
     ------
     DataError
-        If the suffix is not supported, or Parquet is chosen without the package pyarrow.
+        If the suffix is not supported, two columns have one name, or Parquet is chosen without the package pyarrow.
     RunError
         If the file cannot be written.
 
@@ -50,8 +51,11 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
     >>> spikes = netsim.present("digits", limit=40)
     >>> netsim.analysis.write_table(spikes.table(), "spikes.csv")
     """
-    path = Path(path)
+    path = path_in(path, "path")
+    check_kind(frame, pd.DataFrame, "frame")
     check_table_suffix(path)
+    if not frame.columns.is_unique:
+        raise DataError(f"{path}: two columns have one name; rename one")
 
     def write(stream: BinaryIO) -> None:
         if path.suffix == ".parquet":

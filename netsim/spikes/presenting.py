@@ -46,7 +46,7 @@ def present(
     stimuli : Stimuli, optional
         The default is the test stimuli of the model's data set.
     index : sequence of int, optional
-        Indices of the stimuli to present. The default is all.
+        Indices of the stimuli to present. The default is all. Tables and files need each index once.
     limit : int, optional
         Maximum number of stimuli to present, from the first.
     populations : sequence of str, optional
@@ -89,6 +89,7 @@ def present(
     model = open_model(model)
     network = model.network
     names = list(network.shapes) if populations is None else names_in(populations, "populations")
+    require(bool(names), "populations", "is empty; name one at least, or leave it out for all")
     for name in names:
         network.position(name)
     if stimuli is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
 from netsim.runs.model import Model
 from netsim.specification import Network, Shape
-from netsim.specification.checks import names_in, positions, whole_numbers
+from netsim.specification.checks import names_in, positions, whole, whole_numbers
 from netsim.spikes.columns import LayerSpikes, joined
 
 if TYPE_CHECKING:
@@ -168,7 +169,10 @@ class Spikes(Mapping[str, np.ndarray]):
         >>> Spikes.of_layers([layer], labels=np.array([0, 1])).presentations
         2
         """
+        layers = list(layers)
         named = {layer.name: layer for layer in layers}
+        if len(named) < len(layers):
+            raise DataError("layers: two have one name; give each population once")
         counts = {layer.presentations for layer in named.values()}
         if len(counts) != 1:
             raise DataError(f"layers: have {sorted(counts)} presentations; give at least one, all with the same number")
@@ -176,7 +180,12 @@ class Spikes(Mapping[str, np.ndarray]):
         for what, given in (("labels", labels), ("indices", indices)):
             if given is not None and np.shape(given) != (count,):
                 raise DataError(f"{what}: have shape {np.shape(given)} for {count} presentations; give one each")
-        shapes = {name: (layer.size,) if shapes is None else shapes[name] for name, layer in named.items()}
+        shapes = {
+            name: (layer.size,) if shapes is None else tuple(shapes.get(name, ())) for name, layer in named.items()
+        }
+        for name, layer in named.items():
+            if math.prod(shapes[name]) != layer.size or not shapes[name]:
+                raise DataError(f"shapes: {name} has {layer.size} neurons, not the shape {shapes[name]}")
         names = np.arange(count) if indices is None else _whole(np.asarray(indices), "indices")
         tags = None if labels is None else np.asarray(labels)
         if tags is not None and all(isinstance(label, str) for label in tags.tolist()):
@@ -328,8 +337,8 @@ class Spikes(Mapping[str, np.ndarray]):
         >>> [(first, part.counts.tolist()) for first, part in Spikes.of_layers([layer]).parts()]
         [(0, [1, 2])]
         """
-        for first, whole in self._whole_parts(progress):
-            for further, part in whole.parts():
+        for first, spikes in self._whole_parts(progress):
+            for further, part in spikes.parts():
                 yield first + further, part
 
     def _whole_parts(self, progress: Progress) -> Iterator[tuple[int, LayerSpikes]]:
@@ -373,11 +382,11 @@ class Spikes(Mapping[str, np.ndarray]):
 
     def head(self, count: int) -> Spikes:
         """Return the first `count` presentations, or all."""
-        return self if count >= self.presentations else self.pick(np.arange(count))
+        return self if whole(count, "count", least=0) >= self.presentations else self.pick(np.arange(count))
 
     def sample(self, most: int, seed: int = 0) -> Spikes:
         """Return at most `most` presentations, drawn without replacement, with labels as balanced as possible."""
-        if most >= self.presentations:
+        if whole(most, "most", least=0) >= self.presentations:
             return self
         labels = np.zeros(self.presentations) if self.labels is None else self.labels
         return self.pick(even_sample(labels, most, seed))

@@ -7,6 +7,7 @@ import pandas as pd
 
 from netsim.data.stimuli import UNLABELLED
 from netsim.engines import Potential
+from netsim.engines.protocol import check_latencies
 from netsim.errors import DataError
 from netsim.specification import Network, Shape
 
@@ -69,8 +70,9 @@ def table_of(
 ) -> pd.DataFrame:
     """Return `spike_table` for populations of these shapes."""
     names, sizes = list(shapes), shapes.values()
+    latencies = dict(latencies) if isinstance(latencies, Mapping) else latencies  # `Spikes` make an array at each look
     count = check_latencies(shapes, latencies)
-    layers = [np.asarray(latencies[name]) for name in names]
+    layers = [latencies[name] for name in names]
     numbers = per_presentation("indices", indices, count)
     if len(np.unique(numbers)) < count:
         raise DataError("indices: contain a number twice; give each presentation a different number")
@@ -144,7 +146,7 @@ def potential_table(potentials: Sequence[Potential], indices: Integers | None = 
             raise DataError(
                 f"indices: {len(indices)} given, but presentation {len(numbers) - 1} was recorded; give one for each"
             )
-        numbers = np.asarray(indices, dtype=np.int64)
+        numbers = per_presentation("indices", indices, len(indices))
     samples = [len(trace.time) for trace in potentials]
     return pd.DataFrame(
         {
@@ -163,24 +165,6 @@ def _in_order(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     times = latencies[fired]
     order = np.argsort(times, kind="stable")
     return fired[order].astype(np.int32), times[order].astype(np.float64)
-
-
-def check_latencies(shapes: Mapping[str, Shape], latencies: Mapping[str, np.ndarray]) -> int:
-    """Return the number of presentations, or raise DataError unless the latencies have these shapes."""
-    if not isinstance(latencies, Mapping):
-        kind = type(latencies).__name__
-        raise DataError(f"latencies: must be a mapping from population name to array, as an engine returns, not {kind}")
-    if set(latencies) != set(shapes):
-        raise DataError(f"latencies: are of {', '.join(latencies)}, but {', '.join(shapes)} are needed")
-    counts = {len(latencies[name]) for name in shapes}
-    count = max(counts)
-    for name, shape in shapes.items():
-        array = latencies[name]
-        if array.shape != (count, *shape):
-            raise DataError(f"latencies of {name}: have shape {array.shape}, but {(count, *shape)} is needed")
-        if np.isnan(array).any():
-            raise DataError(f"latencies of {name}: contain NaN; a silent neuron has the latency inf")
-    return count
 
 
 def per_presentation(what: str, values: Integers | None, count: int) -> np.ndarray:

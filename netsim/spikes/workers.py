@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
+import numpy as np
+
 from netsim.specification.checks import require, whole
 from netsim.spikes.batches import Distribution, serial
 
@@ -18,7 +20,7 @@ def distribution_of(workers: Workers) -> Iterator[Distribution]:
     """Yield the distribution over `workers`, and stop its processes at the end."""
     if workers is None:
         yield serial
-    elif isinstance(workers, int | str):
+    elif isinstance(workers, int | np.integer | str):
         from netsim.spikes.cluster import OverWorkers, connect
 
         count = 1 if isinstance(workers, str) else whole(workers, "workers", least=1)

@@ -18,7 +18,7 @@ from netsim.learning.elementwise import update_ema
 from netsim.learning.gradients import arrays_of
 from netsim.measuring.health import BatchHealth
 from netsim.measuring.metrics import decide
-from netsim.numerics.clock import working_time
+from netsim.numerics.compiling import working_time
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.runs.folder import RunFolder
 from netsim.seams import learners, schedules
@@ -210,7 +210,8 @@ class _Session:
         order = order_of_presentations(self.seed, self.state.epoch, len(self.stimuli))
         self._saved = time.monotonic()
         left = range(self.state.batch * size, len(order), size)
-        yield from presenting((self.stimuli.pick(order[k : k + size]) for k in left), self._batch, self._learn)
+        parts = (self.stimuli.pick(order[k : k + size]) for k in left)
+        yield from presenting(self.network.shapes, parts, self._batch, self._learn)
 
     def _batch(self, stimuli: Stimuli, first: int) -> Batch:
         """Augment stimuli and draw the dropout of the batch."""
@@ -405,7 +406,7 @@ def _validate(
 
     batch = as_they_are(forward_weights(network, weights))
     totals = np.zeros(4)
-    for sums in (yield from presenting(in_parts(stimuli, BATCH), batch, read)):
+    for sums in (yield from presenting(network.shapes, in_parts(stimuli, BATCH), batch, read)):
         totals += sums
     loss, accuracy, strict_accuracy, tie_rate = (totals / len(stimuli)).tolist()
     return ValidationFigures(loss, accuracy, strict_accuracy, tie_rate, working_time() - began)

@@ -137,7 +137,7 @@ def test_entry_points_name_all_that_the_page_adds(outside: Path) -> None:
     program = """
 import sys
 from netsim.seams import SEAMS
-names = "row-kernels inverse read-out weight-scale gaps lines ahead first-spike".split()
+names = "row-kernels inverse read-out weight-scale late-input salt lasting gaps lines ahead first-spike".split()
 print(*(name for name in names if not any(name in registry for registry in SEAMS)), "outside" in sys.modules)
 """
     environment = os.environ | {"PYTHONPATH": str(outside)}

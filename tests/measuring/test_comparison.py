@@ -101,7 +101,9 @@ def test_nan_is_no_latency(which: int, random_stimuli: Callable[..., Stimuli]) -
     engines = _Written(NETWORK, dt=DT), _Written(NETWORK, dt=DT)
     engines[which].outputs = (60.0, np.nan)
     stimuli = random_stimuli(NETWORK.encoder, 5, 4)
-    with pytest.raises(DataError, match=r"^_Written: returned NaN as latencies of output; inf is silence$"):
+    with pytest.raises(
+        DataError, match=r"^latencies of output: contain NaN or negative times; a silent neuron .* inf$"
+    ):
         compare(Model(NETWORK, initial_weights(NETWORK, 0)), stimuli, engines=engines)
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Latencies, make_engine
-from netsim.errors import SpecificationError
+from netsim.errors import DataError, SpecificationError
 from netsim.measuring.evaluation import evaluate
 from netsim.runs.model import Model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
@@ -69,7 +69,7 @@ def test_an_engine_for_an_earlier_version_is_refused_in_one_line(random_stimuli:
     present = engine.present
     engine.present = lambda batch: list(present(batch).values())
     model = Model(network, engine.weights)
-    with pytest.raises(SpecificationError, match=r"engine: must return a mapping from population name to .*, not list"):
+    with pytest.raises(DataError, match=r"latencies: must be a mapping from population name to array, .*, not list"):
         evaluate(model, random_stimuli(network.encoder, 5, 4), engine=engine)
 
 

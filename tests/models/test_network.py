@@ -207,6 +207,22 @@ def test_what_cannot_be_built_is_refused(specification: Network, weights: Weight
         model.set_delays({"cnov": np.ones(1)})
     with pytest.raises(SpecificationError, match=r"delays of conv: cannot be set, .* with_delays=True"):
         model.set_delays({"conv": np.ones((6, 6, 2))})
+    stimulus = np.full(specification.shapes["stimulus"], np.inf)
+    for stimuli, message in (
+        (stimulus.tolist(), "must be a numpy array, not list"),
+        (stimulus[:1], "must have the shape"),
+        (np.full_like(stimulus, -3.0), "contain negative latencies"),
+    ):
+        with pytest.raises(DataError, match=f"^stimuli: {message}"):
+            model.begin(stimuli)
+    with pytest.raises(DataError, match=r"^silenced: output must have the shape \(4,\) or \(1, 4\), not \(3,\)"):
+        model.begin(stimulus, {"output": np.zeros(3, bool)})
+    with pytest.raises(DataError, match="thresholds: output contains NaN or infinity"):
+        model.set_thresholds({"output": np.full(4, np.nan)})
+    with pytest.raises(DataError, match="thresholds: output contains values that are not positive"):
+        model.set_thresholds({"output": np.zeros(4)})
+    with pytest.raises(DataError, match="delays: conv contains negative delays"):
+        model.set_delays({"conv": np.full(specification.shapes["stimulus"], -5.0)})
 
 
 def test_a_second_network_needs_no_compiling(specification: Network, model: NetworkModel) -> None:

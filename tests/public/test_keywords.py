@@ -10,7 +10,7 @@ import pytest
 
 import netsim as package
 from netsim.errors import DataWarning
-from netsim.numerics import clock
+from netsim.numerics import compiling
 from netsim.training import training
 
 netsim: Any = package
@@ -56,6 +56,6 @@ def test_warnings_point_at_the_line_of_the_user() -> None:
 
 
 def test_time_of_compiling_is_no_working_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock.time, "perf_counter", lambda: 100.0)
-    monkeypatch.setattr(clock, "compiled_so_far", lambda: (3, 40.0))
-    assert clock.working_time() == 60.0
+    monkeypatch.setattr(compiling.time, "perf_counter", lambda: 100.0)
+    monkeypatch.setattr(compiling, "compiled_so_far", lambda: (3, 40.0))
+    assert compiling.working_time() == 60.0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import netsim
@@ -34,6 +35,31 @@ def _latencies() -> Any:
 @cache
 def _spikes() -> Any:
     return loose.present(MODEL, TEST)
+
+
+def _recorded() -> Any:
+    return loose.present(MODEL, TEST, limit=1, record=[loose.Recorded("hidden", 3)]).potentials
+
+
+@dataclass
+class _Returning:
+    """An engine that changes the latencies of the hidden neurons, or leaves them out."""
+
+    change: Callable[[np.ndarray], np.ndarray] | None
+    network: Any = MODEL.network
+    dt: float = ENGINE.dt
+
+    def run(self, conversation: Any) -> Any:
+        answer = None
+        while True:
+            try:
+                batch = conversation.send(answer)
+            except StopIteration as end:
+                return end.value
+            answer = dict(ENGINE.present(batch))
+            hidden = answer.pop("hidden")
+            if self.change is not None:
+                answer["hidden"] = self.change(hidden)
 
 
 def _chain(layers: Any = (), encoder: Any = ENCODER, **settings: Any) -> Any:
@@ -205,6 +231,16 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: loose.STiDiBP(MODEL.network).learn(_latencies(), np.zeros((4, 1), int), MODEL.weights),
         DataError,
         "labels: must be from 0 to 9, one per presentation",
+    ),
+    "the loss of the last output by -1": (
+        lambda: loose.STiDiBP(MODEL.network).loss(_latencies()["output"], np.full(4, -1)),
+        DataError,
+        "labels: must be from 0 to 9, one per presentation",
+    ),
+    "a step before the begin": (
+        lambda: loose.seams.optimizers["adam"].from_network(MODEL.network).step(MODEL.weights, {}, rate=0.1),
+        DataError,
+        r"Adam: has no moments yet; call begin\(weights\) before the first step",
     ),
     "decisions against a column": (
         lambda: loose.decide(_latencies()["output"]).strictly_correct(np.zeros((4, 1), int)),
@@ -509,6 +545,91 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: loose.analysis.spike_table(MODEL.network, list(_latencies().values())),
         DataError,
         "latencies: must be a mapping from population name to array, as an engine returns, not list",
+    ),
+    "outputs in a list": (
+        lambda: loose.decide([[1.0, 2.0]]),
+        DataError,
+        "outputs: must be a numpy array, not list",
+    ),
+    "decisions before the start": (
+        lambda: loose.decide(np.array([[-np.inf, 1.0]])),
+        DataError,
+        "outputs: contain NaN or negative times",
+    ),
+    "latencies before the start": (
+        lambda: loose.analysis.spike_table(MODEL.network, _latencies() | {"output": np.full((4, 10), -1.0)}),
+        DataError,
+        "latencies of output: contain NaN or negative times",
+    ),
+    "an engine that returns NaN": (
+        lambda: loose.evaluate(MODEL, TEST, engine=_Returning(lambda latencies: latencies * np.nan)),
+        DataError,
+        "latencies of hidden: contain NaN or negative times",
+    ),
+    "an engine that returns too many presentations": (
+        lambda: loose.present(MODEL, TEST, engine=_Returning(lambda latencies: np.repeat(latencies, 2, axis=0))),
+        DataError,
+        r"latencies of hidden: have shape \(40, 200\), but \(20, 200\) is needed",
+    ),
+    "an engine that returns other populations": (
+        lambda: loose.evaluate(MODEL, TEST, engine=_Returning(None)),
+        DataError,
+        "latencies: are of stimulus, output, but stimulus, hidden, output are needed",
+    ),
+    "names of engines": (
+        lambda: loose.compare(MODEL, TEST, engines=("event", "brian2")),
+        SpecificationError,
+        "engine: must be an engine",
+    ),
+    "no population": (
+        lambda: loose.present(MODEL, TEST, populations=[]),
+        SpecificationError,
+        "populations: is empty",
+    ),
+    "the first -1 presentations": (
+        lambda: _spikes().head(-1),
+        SpecificationError,
+        "count: must be an integer >= 0, not -1",
+    ),
+    "spikes of no presentation": (
+        lambda: loose.evaluate(_spikes().head(0)),
+        DataError,
+        "spikes: have no presentations",
+    ),
+    "a population twice": (
+        lambda: loose.spikes.Spikes.of_layers([_spikes().layer("hidden")] * 2),
+        DataError,
+        "layers: two have one name",
+    ),
+    "a shape of other neurons": (
+        lambda: loose.spikes.Spikes.of_layers([_spikes().layer("hidden")], shapes={"hidden": (3, 4)}),
+        DataError,
+        r"shapes: hidden has 200 neurons, not the shape \(3, 4\)",
+    ),
+    "a window of one time": (
+        lambda: loose.spikes.LayerSpikes.of_latencies("hidden", _latencies()["hidden"], window=5.0),
+        DataError,
+        r"hidden: window must be two times in ms, \(begin, end\), not 5.0",
+    ),
+    "two columns of one name": (
+        lambda: loose.analysis.write_table(pd.DataFrame([[1, 2]], columns=["k", "k"]), "table.csv"),
+        DataError,
+        "table.csv: two columns have one name",
+    ),
+    "rows for a table": (
+        lambda: loose.analysis.write_table([[1, 2]], "table.csv"),
+        SpecificationError,
+        "frame: must be a DataFrame",
+    ),
+    "presentations of potentials by fractions": (
+        lambda: loose.analysis.potential_table(_recorded(), [1.7]),
+        DataError,
+        "indices: must be 1 integers",
+    ),
+    "a report nowhere": (
+        lambda: loose.report(MODEL, None),
+        SpecificationError,
+        "path: must",
     ),
     "stimuli for spikes": (
         lambda: loose.analyse(_spikes(), "comparison", _spikes(), stimuli=TEST),

@@ -1,6 +1,7 @@
 """The engine that runs the Brian2 network of a specification, with all presentations in one long run."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from netsim.engines import Batch, Potential, Recorded
 from netsim.engines.brian2.conversation import ClockDriven, quiet_brian2
@@ -56,6 +57,10 @@ class Brian2Engine(ClockDriven):
         self._target = target
         self._with_delays = False
         self._model: NetworkModel | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # for another process, which builds its own Brian2 network
+        return vars(self) | {"_model": None, "_with_delays": False, "potentials": []}
 
     def __repr__(self) -> str:
         return f"Brian2Engine({self.network.name!r}, dt={self.dt:g})"

@@ -174,10 +174,8 @@ class STiDiBP(Learner):
     ) -> BatchGradients:
         """See `Learner`. Raise DataError if weights or latencies have another shape, or a label is no output neuron."""
         self._check_batch(latencies, weights)
-        labels, outputs = np.asarray(labels), latencies[self.network.output.name]
-        one_each = labels.dtype.kind in "iu" and labels.shape == outputs.shape[:1] and labels.size > 0
-        if not one_each or not 0 <= labels.min() <= labels.max() < self._outputs:
-            raise DataError(f"labels: must be from 0 to {self._outputs - 1}, one per presentation, to learn from")
+        outputs = latencies[self.network.output.name]
+        labels = self._checked_labels(labels, outputs)
         if not all(is_compiled_for(array.dtype) for array in weights.values()):
             weights = {name: array.astype(np.float64) for name, array in weights.items()}
         dtype = weights[kernel_name(self.network.weighted[0])].dtype
@@ -219,6 +217,14 @@ class STiDiBP(Learner):
                 given = shapes.get(name, "missing")
                 raise DataError(f"latencies: {name} must have the shape {(*count, *shape)}, not {given}")
 
+    def _checked_labels(self, labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Return the labels of some presentations. A negative label would count from the last output neuron."""
+        labels = np.asarray(labels)
+        one_each = labels.dtype.kind in "iu" and labels.shape == outputs.shape[:1] and labels.size > 0
+        if not one_each or not 0 <= labels.min() <= labels.max() < self._outputs:
+            raise DataError(f"labels: must be from 0 to {self._outputs - 1}, one per presentation, to learn from")
+        return labels
+
     def _within_window(self, wanted: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         """Remove displacements of outputs that point out of their window, past its onset or its end."""
         times = population_times(self.network, self.network.output, self._dt)
@@ -227,8 +233,8 @@ class STiDiBP(Learner):
         return np.where(past_onset | past_end, wanted.dtype.type(0), wanted)
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """See `Learner`."""
-        return self.targets.displacement(outputs, labels).loss
+        """See `Learner`. Raise DataError if a label is no output neuron."""
+        return self.targets.displacement(outputs, self._checked_labels(labels, outputs)).loss
 
     @classmethod
     def summary(cls, network: Network) -> str:

@@ -47,8 +47,8 @@ class MomentOptimizer(Optimizer):
     def step(
         self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
     ) -> None:
-        """See `Optimizer`."""
-        check_gradients(weights, gradients)
+        """See `Optimizer`. Raise DataError for gradients of other shapes, or before `begin`."""
+        self.check_step(weights, gradients)
         self.state["steps"] += 1
         for name, gradient in gradients.items():
             weight = weights[name]
@@ -56,19 +56,20 @@ class MomentOptimizer(Optimizer):
             decay = own_rate * self.weight_decay if name.endswith(".kernel") else 0.0
             self.move(weight, gradient, [self.state[f"{moment}.{name}"] for moment in self.moments], own_rate, decay)
 
+    def check_step(self, weights: Weights, gradients: Weights) -> None:
+        """Raise DataError before `begin`, or for gradients of other shapes: compiled loops do not check bounds."""
+        if not self.state:
+            raise DataError(f"{type(self).__name__}: has no moments yet; call begin(weights) before the first step")
+        for name, gradient in gradients.items():
+            if name not in weights or np.shape(gradient) != weights[name].shape:
+                needed = f"the weights have {weights[name].shape}" if name in weights else "there is no such weight"
+                raise DataError(f"gradients: {name} has the shape {np.shape(gradient)}, but {needed}")
+
     @abstractmethod
     def move(
         self, weight: np.ndarray, gradient: Gradient, moments: Sequence[np.ndarray], rate: float, decay: float
     ) -> None:
         """Move one array of weights, and its moments, in place."""
-
-
-def check_gradients(weights: Weights, gradients: Weights) -> None:
-    """Raise DataError for gradients of unknown weights or of other shapes: compiled loops do not check bounds."""
-    for name, gradient in gradients.items():
-        if name not in weights or np.shape(gradient) != weights[name].shape:
-            needed = f"the weights have {weights[name].shape}" if name in weights else "there is no such weight"
-            raise DataError(f"gradients: {name} has the shape {np.shape(gradient)}, but {needed}")
 
 
 def shrinkage(network: Network) -> tuple[str, str]:

@@ -6,7 +6,6 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from netsim.learning.optimizers._moments import check_gradients
 from netsim.learning.optimizers.adam import Adam
 from netsim.seams import optimizers
 from netsim.specification import Network, Projection
@@ -101,8 +100,8 @@ class WeightNorm(Adam):
     def step(
         self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
     ) -> None:
-        """See `Optimizer`."""
-        check_gradients(weights, gradients)
+        """See `Optimizer`. Raise DataError for gradients of other shapes, or before `begin`."""
+        self.check_step(weights, gradients)
         moved, slopes, learns = dict(weights), dict(gradients), [name for name in self.kernels if name in gradients]
         for name in learns:
             norm_name = _norm_name(name)
