@@ -122,7 +122,7 @@ class Health:
         onset, late = {}, {}
         for name, times in self.times.items():
             onset[name] = self._share_at(latencies[name], times.onset)
-            possible = deadlines[name].min() < times.end - self.dt
+            possible = deadlines[name].min() < times.end
             late[name] = _share_from(latencies[name], deadlines[name]) if possible else 0.0
         output = latencies[self.network.output.name]
         return BatchHealth(silent_fractions(self.network, latencies), onset, late, decide(output))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,24 @@ def test_the_neuron_that_fires_first_decides(fitted: SpikingClassifier) -> None:
     np.testing.assert_allclose(np.log(shares[:, 1] / shares[:, 0]), evidence[:, 1] - evidence[:, 0], atol=1e-9)
     assert list(fitted.get_feature_names_out()) == ["latency_0", "latency_1", "latency_2"]
     assert fitted.score(X[1::2], Y[1::2]) > 0.9
+
+
+class _Foreign:
+    """An engine that does not say that it solves the equation of the network."""
+
+    def __init__(self, name: str, network: netsim.Network, dt: float, **options: Any) -> None:
+        self.network, self.dt, self._engine = network, dt, netsim.make_engine(name, network, dt, **options)
+
+    def run(self, conversation: Any) -> Any:
+        return self._engine.run(conversation)
+
+
+def test_the_equation_of_another_engine_is_not_fitted(
+    fitted: SpikingClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netsim.classifier.make_engine", _Foreign)
+    other = SpikingClassifier(epochs=1, random_state=0).fit(X[::2], Y[::2])
+    assert fitted.history_[0]["training_loss"] != other.history_[0]["training_loss"]
 
 
 def test_silence_is_the_most_frequent_class(fitted: SpikingClassifier) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import signal
 import subprocess
 import sys
@@ -261,6 +262,15 @@ def test_a_conversation_writes_weights_between_batches(small: Network) -> None:
         assert_equal(answer, Latencies(first))
         fresh["hidden.kernel"] *= 1.5
     assert not np.array_equal(answers[0]["hidden"], answers[2]["hidden"][:2])
+
+
+def test_a_used_engine_can_be_given_to_another_process(small: Network) -> None:
+    engine = Brian2Engine(small, 1.0)
+    batch = Batch(np.zeros((1, *small.encoder.shape)), initial_weights(small, 0))
+    latencies = engine.present(batch)
+    again = pickle.loads(pickle.dumps(engine)).present(batch)
+    for name, times in latencies.items():
+        np.testing.assert_array_equal(again[name], times)
 
 
 def test_a_conversation_may_return_at_once(small: Network) -> None:

@@ -127,6 +127,15 @@ def test_current_within_a_loop_counts_until_the_end() -> None:
     assert until == {"a": 10.0, "a_to_a": 30.0, "output": 30.0}
 
 
+@pytest.mark.parametrize(("dt", "late"), [(0.0, 0.0), (1.0, 0.5)])
+def test_a_spike_in_the_last_step_of_a_window_is_too_late(dt: float, late: float) -> None:
+    """On a grid, the target cannot fire after this step. At exact times it can."""
+    layers = [netsim.Layer(name, netsim.Dense(2), netsim.Neurons("free", 1.0, 10.0)) for name in ("hidden", "output")]
+    network = netsim.Network.chain("free", ENCODER, layers, 32.0)
+    latencies = _latencies([[30.0, 31.0]], [[SILENT, SILENT]])
+    assert Health(network, dt).measure(latencies, _weights(network)).late["hidden"] == late
+
+
 def test_a_psp_that_sets_in_later_brings_the_deadline_forward() -> None:
     psp = netsim.PSP("breakpoints", breakpoints=((0.0, 0.0), (4.0, 1.0)))
     network = _network(output={"psp": psp})
