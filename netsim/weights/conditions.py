@@ -10,7 +10,7 @@ from netsim.specification.checks import check_array
 
 
 def check_thresholds(network: Network, thresholds: Mapping[str, np.ndarray]) -> None:
-    """Refuse thresholds of other populations or shapes, and values that are not positive."""
+    """Refuse unknown populations, and thresholds that are not positive or have another shape."""
     for name, values in thresholds.items():
         network.neurons(name)
         _check_values("thresholds", name, values, network.shapes[name])
@@ -19,7 +19,7 @@ def check_thresholds(network: Network, thresholds: Mapping[str, np.ndarray]) -> 
 
 
 def check_delays(network: Network, delays: Mapping[str, np.ndarray]) -> None:
-    """Refuse delays of other projections or shapes than those of their sources, and negative delays."""
+    """Refuse unknown projections, negative delays, and delays that do not have the shape of their source."""
     for name, values in delays.items():
         _check_values("delays", name, values, network.shapes[network.projection(name).source])
         if not (values >= 0).all():
