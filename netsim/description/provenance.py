@@ -68,7 +68,7 @@ def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None, p
         warn_user(str(error), DataWarning)
         return [UNREADABLE]
     chosen = epoch or int(table["epoch"].iloc[best_epoch(table)])
-    facts = [Fact("epochs", f"{len(table):,}" + (f" of {planned:,}, so far" if len(table) < planned else ""))]
+    facts = [Fact("epochs", f"{len(table):,}" + (f" of {planned:,} planned" if len(table) < planned else ""))]
     if "validation_strict_accuracy" in table:
         accuracy = table.loc[table["epoch"] == chosen, "validation_strict_accuracy"]
         known = "not written yet" if accuracy.empty else f"{accuracy.iloc[0]:.2%} (a tie is an error)"

@@ -213,7 +213,8 @@ def _augmentation(network: Network) -> str:
         )
     if settings.jitter:
         ways.append(
-            f"with normal jitter of spike times with a standard deviation of ${in_ms(settings.jitter)}$, none before 0"
+            f"with normal jitter of spike times with a standard deviation of ${in_ms(settings.jitter)}$ (times below 0"
+            f" become 0, spikes at or after $T$ are removed)"
         )
     return f"In training, each stimulus anew: {'; '.join(ways)}" if ways else "None"
 

@@ -41,7 +41,8 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
     Raises
     ------
     DataError
-        If the suffix is not supported, two columns have one name, or Parquet is chosen without the package pyarrow.
+        If the suffix is not supported, two columns have one name, Parquet cannot store a column, or Parquet is chosen
+        without the package pyarrow.
     RunError
         If the file cannot be written.
 
@@ -62,7 +63,10 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
             import pyarrow
             import pyarrow.parquet
 
-            packed = pyarrow.Table.from_pandas(frame, preserve_index=False)
+            try:
+                packed = pyarrow.Table.from_pandas(frame, preserve_index=False)
+            except pyarrow.ArrowException as error:
+                raise DataError(f"{path}: Parquet cannot store these columns ({error.args[0]}); write .csv") from error
             columns = described(packed.schema.names)
             fields = [field.with_metadata(columns.get(field.name)) for field in packed.schema]
             texts = {"columns": json.dumps(columns), "PANDAS_ATTRS": json.dumps({"columns": columns})}

@@ -66,7 +66,7 @@ def test_the_duration_of_a_training_is_that_of_training_and_validation(
     assert {fact.name: fact.value for fact in training_facts(lambda: table)}["duration"] == expected
 
 
-@pytest.mark.parametrize(("planned", "expected"), [(0, "2"), (2, "2"), (1_000, "2 of 1,000, so far")])
+@pytest.mark.parametrize(("planned", "expected"), [(0, "2"), (2, "2"), (1_000, "2 of 1,000 planned")])
 def test_a_training_that_goes_on_says_how_far_it_is(planned: int, expected: str) -> None:
     table = pd.DataFrame({"epoch": [1, 2], "validation_strict_accuracy": [0.5, 0.75], "validation_loss": [1.0, 0.5]})
     assert training_facts(lambda: table, planned=planned)[0].value == expected

@@ -212,6 +212,7 @@ def test_parameters_stand_below_their_headings() -> None:
     assert "from $-2$ to $2$" in augmentation
     assert "a square of 5 by 5 pixels" in augmentation
     assert r"a standard deviation of $0.25 \text{ ms}$" in augmentation
+    assert r"spikes at or after $T$ are removed" in augmentation
     assert "4 epochs, in batches of $N = 70$" in _cells(describe(network), "G2")["Training"]
 
 

@@ -616,6 +616,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         DataError,
         "table.csv: two columns have one name",
     ),
+    "numbers and words in a column of Parquet": (
+        lambda: loose.analysis.write_table(pd.DataFrame({"k": [1, "x"]}), "table.parquet"),
+        DataError,
+        r"table.parquet: Parquet cannot store these columns \(Could not convert 'x'.*\); write .csv",
+    ),
     "rows for a table": (
         lambda: loose.analysis.write_table([[1, 2]], "table.csv"),
         SpecificationError,

@@ -276,6 +276,13 @@ def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path) -> None:
         EdgeList(2, str(path), "no").connections((2, 1, 1), (2,))
 
 
+def test_other_files_than_csv_and_sonata_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "edges.parquet"
+    path.write_bytes(b"PAR1 and more")
+    with pytest.raises(SpecificationError, match=r"edges\.parquet is neither CSV nor HDF5; write the edges as"):
+        EdgeList(2, str(path)).connections((2, 1, 1), (2,))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -112,6 +112,7 @@ def _read_sonata(path: Path, population: str) -> Edges:
     from netsim.hdf5 import check_hdf5
 
     check_hdf5(path)
+    require(h5py.is_hdf5(path), "file", f"{path} is neither CSV nor HDF5; write the edges as .csv or SONATA")
     with h5py.File(path, "r") as file:
         require(isinstance(file.get("edges"), h5py.Group), "file", f"{path} has no group /edges, as SONATA files have")
         names = list(file["edges"])
