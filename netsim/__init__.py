@@ -17,6 +17,6 @@ import lazy_loader
 
 from netsim.keywords import with_hints
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __getattr__, __dir__, __all__ = with_hints(lazy_loader.attach_stub(__name__, __file__), __name__)
