@@ -10,7 +10,6 @@ import pandas as pd
 from netsim.analysis.analyses import Analysed, Analysis
 from netsim.analysis.studies import join_networks, members_of_subjects, of_network, part_of
 from netsim.data.stimuli import Stimuli
-from netsim.deprecation import former
 from netsim.engines import Engine
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Model, Subject, open_model
@@ -22,19 +21,6 @@ from netsim.spikes.spikes import refuse_for_spikes
 from netsim.spikes.workers import Workers
 
 
-def _former(name: str, subject: Model | Spikes, *args: Any, **kwargs: Any) -> Analysed:
-    names = ("against", "stimuli", "populations", "limit", "engine", "seed", "progress")
-    given = dict(zip(names, args, strict=False)) | kwargs
-    if "layers" in given:
-        given["populations"] = given.pop("layers")
-    return analyse(subject, name, **{key: value for key, value in given.items() if value is not None})
-
-
-@former(
-    lambda *args: len(args) > 1 and isinstance(args[1], Model | Spikes),
-    _former,
-    "netsim.analyse(subject, name, ...)",
-)
 def analyse(
     subject: Subject | Spikes | Sequence[Subject],
     name: str,

@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.networks import RELATIVE_ROUNDING, long_table, named
+from netsim.analysis.networks import RELATIVE_ROUNDING, SHARES, long_table, named
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SHARES = ("accuracy", "strict_accuracy", "tie_rate", "silent_rate", "same_decisions")
-"""Columns that are fractions of presentations."""
 
 
 def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:

@@ -27,6 +27,8 @@ _NOT_MEASURED = {
 }
 _BOUNDS = ("_low", "_high")
 _MOST_ROWS = 24
+SHARES = ("accuracy", "strict_accuracy", "tie_rate", "silent_rate", "same_decisions")
+"""Columns that are fractions of presentations."""
 RELATIVE_ROUNDING = 1e-12
 """Largest relative spread of equal values that were rounded differently."""
 
@@ -76,7 +78,9 @@ def over_networks(frame: pd.DataFrame) -> pd.DataFrame:
     table = grouped.agg(networks="count", mean="mean", sd="std").reset_index()
     half = stdtrit(np.maximum(table["networks"], 2) - 1, 0.975) * table["sd"] / np.sqrt(table["networks"])
     half = half.where(half > RELATIVE_ROUNDING * table["mean"].abs())  # equal values say nothing about other networks
-    table["low"], table["high"] = table["mean"] - half, table["mean"] + half
+    is_share = table["of"].isin([*SHARES, "fired"])
+    table["low"] = (table["mean"] - half).clip(lower=np.where(is_share, 0.0, -np.inf))
+    table["high"] = (table["mean"] + half).clip(upper=np.where(is_share, 1.0, np.inf))
     return named(table)
 
 

@@ -19,7 +19,6 @@ from netsim.analysis.gallery import Choice
 from netsim.analysis.members import members_of, named_twice
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, inches, note_at, theme
 from netsim.data.stimuli import Stimuli
-from netsim.deprecation import former
 from netsim.engines import make_engine
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import wilson_interval
@@ -53,18 +52,6 @@ _ABSOLUTE_ROUNDING = 1e-12
 """Largest half-width of an interval of equal values that were rounded differently, in the unit of the measure."""
 
 
-def _former(
-    name: str,
-    model: Model,
-    stimuli: Stimuli,
-    levels: Sequence[float] | None = None,
-    seeds: Sequence[int] = range(5),
-    layers: Sequence[str] | None = None,
-) -> pd.DataFrame:
-    return study(model, name, levels, seeds, stimuli=stimuli, layers=layers)
-
-
-@former(lambda *args: len(args) > 1 and isinstance(args[1], Model), _former, "netsim.study(model, name, ...)")
 def study(
     model: Subject | Sequence[Subject],
     name: str,

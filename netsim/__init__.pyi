@@ -17,10 +17,6 @@ from .data.stimuli import Splits as Splits
 from .data.stimuli import Stimuli as Stimuli
 from .data.stimuli import event_stimuli as event_stimuli
 from .data.stimuli import load_splits as load_splits
-from .deprecated import draw as draw
-from .deprecated import export_network as export_network
-from .deprecated import simulate as simulate
-from .deprecated import write_report as write_report
 from .description import describe as describe
 from .description import to_latex as to_latex
 from .description import to_markdown as to_markdown

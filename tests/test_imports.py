@@ -17,7 +17,6 @@ FLOORS = (
     *(
         "errors",
         "keywords",
-        "deprecation",
         "files",
         "current_folder",
         "registry",
@@ -29,7 +28,7 @@ FLOORS = (
     ),
     *("data", "models", "engines", "learning", "runs", "spikes", "measuring", "training", "classifier", "studies"),
     *("analysis", "calibration", "exchange", "description", "reporting", "sweeps", "experiments", "exploring"),
-    *("deprecated", "cli", "__main__"),
+    *("cli", "__main__"),
 )
 """Rooms from the ground up."""
 

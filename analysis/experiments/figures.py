@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from netsim.analysis.experiments.tables import Interval, intervals
+from netsim.analysis.experiments.tables import Interval, interval
 from netsim.analysis.style import FULL_WIDTH, colours, theme
 
 MARKERS = ("o", "s", "^", "D", "v")
@@ -51,9 +51,12 @@ def bars(axes: Axes, places: Sequence[float], estimates: Sequence[Interval], **s
 
 
 def curve(axes: Axes, rows: pd.DataFrame, x: str, y: str, scale: float = 1.0, **style: Any) -> None:
-    """Draw means of a column over seeds, times `scale`, against another column, in the order of the rows."""
-    means = intervals(rows.assign(value=scale * rows[y].astype(float)), [x], "value")
-    estimates = [Interval(*row) for row in means[[*Interval._fields]].itertuples(index=False)]
-    if y == "accuracy":
-        estimates = [each.of_fraction(scale) for each in estimates]
-    bars(axes, list(means[x]), estimates, **style)
+    """Draw means of a column over seeds, times `scale`, against another column, in the order of the rows.
+
+    With a scale of 100, the column has fractions, and intervals stay within 0 and 100 %.
+    """
+    groups: Any = rows.groupby(x, sort=False)[y]
+    means = {at: interval(scale * values.astype(float)) for at, values in groups}
+    if y == "accuracy" or scale == 100:
+        means = {at: mean.of_fraction(scale) for at, mean in means.items()}
+    bars(axes, list(means), list(means.values()), **style)

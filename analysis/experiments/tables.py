@@ -64,13 +64,6 @@ def percentage(fractions: pd.Series) -> Interval:
     return interval(100 * fractions.astype(float)).of_fraction(100)
 
 
-def intervals(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataFrame:
-    """Mean, bounds and number of values of a column over the rows of each group, in the order of the table."""
-    groups = table.groupby(list(by), sort=False, dropna=False)[column]
-    rows = [{**dict(zip(by, key, strict=True)), **interval(values)._asdict()} for key, values in groups]
-    return pd.DataFrame(rows, columns=[*by, *Interval._fields])
-
-
 def by_seed(table: pd.DataFrame, **condition: Any) -> pd.DataFrame:
     """The first row of each seed, where columns have the values of a condition; indexed by seed."""
     rows = table

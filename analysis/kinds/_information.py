@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsim.spikes.columns import order_within
-
 
 def entropies(counts: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
     """Plug-in estimate of Shannon's entropy (bits) of counts along some axes.
@@ -95,13 +93,9 @@ def equal_bins(values: np.ndarray, counts: np.ndarray, bins: int) -> np.ndarray:
 
     Groups are consecutive and have these counts.
     """
-    order = order_within(values, counts)
-    value, size = values[order], np.repeat(counts, counts)
-    begin = np.repeat(np.cumsum(counts) - counts, counts)
-    position = np.arange(len(order))
-    new = position == begin
-    new[1:] |= value[1:] != value[:-1]
-    first_equal = np.maximum.accumulate(np.where(new, position, 0))
-    bin_of = np.empty(len(order), np.int64)
-    bin_of[order] = (first_equal - begin) * bins // size
+    import pandas as pd
+
+    size = np.repeat(counts, counts)
+    groups = pd.Series(values).groupby(np.repeat(np.arange(len(counts)), counts))
+    bin_of: np.ndarray = (groups.rank("min").to_numpy() - 1).astype(np.int64) * bins // size
     return bin_of

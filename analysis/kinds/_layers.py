@@ -83,8 +83,6 @@ def draw_lines(
     y: str,
     ax: Axes | None,
     palette: Any,
-    low: str = "low",
-    high: str = "high",
     size: tuple[float, float] = (3.35, 2.4),
     step: bool = False,
 ) -> Axes:
@@ -94,9 +92,15 @@ def draw_lines(
     with drawing(ax, *size, palette) as axes:
         for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
             rows = frame[frame["layer"] == name]
-            if low in rows:
+            if "low" in rows:
                 axes.fill_between(
-                    rows[x], rows[low], rows[high], color=colour, alpha=0.2, linewidth=0, step="post" if step else None
+                    rows[x],
+                    rows["low"],
+                    rows["high"],
+                    color=colour,
+                    alpha=0.2,
+                    linewidth=0,
+                    step="post" if step else None,
                 )
             draw: Any = axes.step if step else axes.plot
             extra = {"label": in_legend(name)} | ({"where": "post"} if step else {})

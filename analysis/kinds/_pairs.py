@@ -21,23 +21,14 @@ def overlap_sums(layer: LayerSpikes, similarity: Callable[[np.ndarray], np.ndarr
 
     `similarity` maps differences of latencies (ms, at least 0). The shape is (presentations, presentations).
     """
-    count, sums = layer.presentations, np.zeros((layer.presentations, layer.presentations))
-    fired = np.flatnonzero(layer.counts)
-    latency_of = np.full(layer.size, np.inf)
-    for row in range(count):
-        begin, end = layer.starts[row], layer.starts[row + 1]
-        if begin == end:
-            continue
-        neurons = layer.neurons[begin:end]
-        latency_of[neurons] = layer.latencies[begin:end]
-        later = layer.starts[row]  # spikes of this and all later presentations
-        apart = np.abs(latency_of[layer.neurons[later:]] - layer.latencies[later:])
+    latencies, sums = layer.dense(), np.zeros((layer.presentations, layer.presentations))
+    for row, times in enumerate(latencies):
+        fired = np.isfinite(times)
+        apart = np.abs(latencies[row:, fired] - times[fired])
         both = np.isfinite(apart)
-        alike = np.zeros(len(apart))
+        alike = np.zeros(apart.shape)
         alike[both] = similarity(apart[both])
-        rest = fired[fired >= row]
-        sums[row, rest] = np.add.reduceat(alike, layer.starts[rest] - later)
-        latency_of[neurons] = np.inf
+        sums[row, row:] = alike.sum(axis=1)
     whole: np.ndarray = sums + np.triu(sums, 1).T
     return whole
 

@@ -12,7 +12,6 @@ from netsim.analysis.kinds._layers import (
     draw_intervals,
     each_layer,
     layer_names,
-    nullable,
     ordered_layers,
     percentile_interval,
     positions,
@@ -141,9 +140,7 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
                 pair = {"label": labels[first], "other": labels[second], "pairs": int(count), "correlation": mean}
                 rows.append({"layer": layer.name, "pairs_of": "labels", **pair, "low": np.nan, "high": np.nan})
     table = pd.DataFrame(rows)
-    for name in ("label", "other"):
-        missing = table[name].isna()
-        table[name] = nullable(table[name].where(~missing, 0).astype(np.int64).to_numpy(), missing.to_numpy())
+    table = table.astype({"label": "Int64", "other": "Int64"})
     return table.assign(layer=ordered_layers(table["layer"], spikes))
 
 

@@ -188,7 +188,7 @@ def representational_similarity(
         first, second = drawn[upper[0]], drawn[upper[1]]
         distinct = first != second
         ranks = stats.rankdata(stacked[:, first[distinct], second[distinct]], axis=1)
-        ranks -= ranks.mean(axis=1, keepdims=True)
+        ranks -= (ranks.shape[1] + 1) / 2  # the mean of ranks, also of none
         norm = np.linalg.norm(ranks, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             result: np.ndarray = (ranks @ ranks.T) / np.outer(norm, norm)

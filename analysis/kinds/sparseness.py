@@ -11,7 +11,6 @@ from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import (
     draw_intervals,
     layer_names,
-    nullable,
     ordered_layers,
     positions,
     student_interval,
@@ -145,6 +144,5 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
                 row |= {f"{what}_sparseness": mean, f"{what}_low": float(low), f"{what}_high": float(high)}
             rows.append(row)
     table = pd.DataFrame(rows)
-    missing = table["label"].isna()
-    table["label"] = nullable(table["label"].where(~missing, 0).astype(np.int64).to_numpy(), missing.to_numpy())
+    table = table.astype({"label": "Int64"})
     return table.assign(layer=ordered_layers(table["layer"], spikes))

@@ -436,7 +436,9 @@ def from_elsewhere(
     entries: Sequence[tuple[Registry[Any], str]], others: Sequence[dict[str, Any]] = ()
 ) -> dict[str, Any]:
     """Return the record of plug-ins, from entries and others. Empty without plug-ins."""
-    origins = [dataclasses.asdict(known.origin(name)) for known, name in entries if not known.is_own(name)]
+    from netsim.runs.plugins import plugin_record
+
+    origins = [plugin_record(known.origin(name)) for known, name in entries if not known.is_own(name)]
     return {"plugins": [*others, *origins]} if others or origins else {}
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.deprecation import former
 from netsim.errors import DataError, SpecificationError
 from netsim.exchange.formats import Imported as Imported
 from netsim.exchange.formats import NetworkFormat as NetworkFormat
@@ -27,21 +26,6 @@ if TYPE_CHECKING:
     from netsim.spikes import Spikes
 
 
-def _former(
-    to: str,
-    simulation: Spikes,
-    path: str | Path,
-    layers: Sequence[str] | None = None,
-    record: Mapping[str, Any] | None = None,
-) -> None:
-    export(simulation, path, to, populations=layers, record=record)
-
-
-@former(
-    lambda *args: len(args) > 1 and isinstance(args[1], Mapping),  # spikes
-    _former,
-    "netsim.export(spikes, path)",
-)
 def export(
     subject: Subject | Spikes,
     path: str | Path,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from netsim.errors import DataError, RunError, warn_user
 from netsim.experiments.experiment import Experiment, Row, Unit
 from netsim.files import make_folder, read_text, remove_half_written, write_json
 from netsim.runs.folder import LOCK, changed_versions, describe_run
-from netsim.runs.plugin_files import file_of
-from netsim.runs.plugins import changed_plugins
+from netsim.runs.plugins import changed_plugins, plugin_record
 from netsim.seams import experiments
 
 RECORD = "experiment.json"
@@ -161,5 +159,4 @@ def _plugin(experiment: Experiment) -> dict[str, Any]:
     """Return the origin of an experiment from a plug-in."""
     if experiments.is_own(experiment.name):
         return {}
-    origin = asdict(experiments.origin(experiment.name))
-    return {"plugins": [origin | ({} if origin["distribution"] else file_of(origin["module"]))]}
+    return {"plugins": [plugin_record(experiments.origin(experiment.name))]}

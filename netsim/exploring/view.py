@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,7 @@ class View:
         for name in ("index", "seed"):
             value = getattr(self, name)
             _require(_is_whole(value) and 0 <= value < 2**53, name, "a whole number from 0 to 2^53 - 1", value)
+            object.__setattr__(self, name, int(value))
         for name, (low, high) in _BOUNDS.items():
             value = getattr(self, name)
             _require(finite(value) and low <= value <= high, name, f"a number from {low:g} to {high:g}", value)
@@ -121,7 +123,7 @@ class View:
             _is_whole(each) and each >= 0 for each in self.switched
         )
         _require(listed, "switched", "a list of whole numbers", self.switched)
-        object.__setattr__(self, "switched", tuple(self.switched))
+        object.__setattr__(self, "switched", tuple(map(int, self.switched)))
         for name, sort in (("studies", "levels by study"), ("silenced", "neurons by population"), ("maps", "maps")):
             _require(isinstance(getattr(self, name), Mapping), name, sort, getattr(self, name))
         for name, level in self.studies.items():
@@ -130,6 +132,8 @@ class View:
             for name, chosen in getattr(self, which).items():
                 whole = isinstance(chosen, list | tuple) and all(_is_whole(each) and each >= 0 for each in chosen)
                 _require(whole, f"{which}.{name}", "a list of whole numbers", chosen)
+            chosen_by_name = {name: tuple(map(int, chosen)) for name, chosen in getattr(self, which).items()}
+            object.__setattr__(self, which, chosen_by_name)
 
     @classmethod
     def of_dict(cls, state: Any) -> View:
@@ -458,7 +462,7 @@ def _listed(numbers: Sequence[int]) -> str:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _require(fits: bool, name: str, need: str, value: object) -> None:

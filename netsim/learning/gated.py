@@ -16,10 +16,8 @@ from netsim.learning.fields import (
     propagate,
 )
 from netsim.learning.gradients import Deferred, Factors, LayerStep
-from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import integrate, multiply_by_slope
 from netsim.numerics.sparse_products import SparseMatrix, add_outer_products, add_products, picked
-from netsim.numerics.vectors import broadcast, lanes_of, load, store
 from netsim.specification import Neurons, Projection, Window
 
 
@@ -49,9 +47,7 @@ def step_gated(
     limit = dtype.type(gate)
     bias = propagated = None
     if neurons.bias:
-        bias = np.empty(maps, dtype)
-        sum_over_positions(signal.reshape(-1, maps), bias)
-        bias *= limit * per_drive
+        bias = signal.reshape(-1, maps).sum(axis=0) * (limit * per_drive)
     if downward:
         propagated = np.empty(times.shape, dtype)
         propagate(signal, weights, window, times, limit, propagated)
@@ -68,23 +64,6 @@ def step_gated(
         else:
             gradients = Factors(inputs.reshape(len(inputs), -1), displacement.reshape(len(displacement), -1))
     return LayerStep(gradients, bias, propagated)
-
-
-@compiled
-def sum_over_positions(rows: np.ndarray, total: np.ndarray) -> None:
-    """Write the column sums of a matrix, shape (positions, maps)."""
-    flat, count, lanes = rows.reshape(-1), len(total), lanes_of(rows)
-    in_vectors = count - count % lanes
-    for first in range(0, in_vectors, lanes):
-        sums = broadcast(rows.dtype.type(0))
-        for index in range(first, len(flat), count):
-            sums = sums + load(flat, index)
-        store(total, first, sums)
-    for m in range(in_vectors, count):
-        rest = rows.dtype.type(0)
-        for index in range(m, len(flat), count):
-            rest += flat[index]
-        total[m] = rest
 
 
 def step_gated_sparse(

@@ -184,23 +184,11 @@ def total_gradient(shares: Sequence[Any], scale: np.floating) -> Any:
 
     def add(total: np.ndarray, *others: np.ndarray) -> None:
         for other in others:
-            _add(total, other)
-        _scale(total, scale)
+            np.add(total, other, out=total)
+        np.multiply(total, scale, out=total)
 
     over_arrays(flat, add)
     return flat[0].reshape(first.shape)
-
-
-@compiled
-def _add(total: np.ndarray, other: np.ndarray) -> None:
-    for k in range(len(total)):
-        total[k] += other[k]
-
-
-@compiled
-def _scale(total: np.ndarray, scale: float) -> None:
-    for k in range(len(total)):
-        total[k] *= scale
 
 
 def sum_of(share: np.ndarray | Deferred) -> np.ndarray:

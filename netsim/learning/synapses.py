@@ -92,13 +92,7 @@ def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
 @compiled
 def keep_movable(displacement: np.ndarray, latency: np.ndarray, onset: float, price: float) -> None:
     """Add the price (ms) of a spike to displacements of neurons that fired after `onset` (ms), and clear the others."""
-    lanes = lanes_of(latency)
-    whole = len(latency) // lanes * lanes
-    first, never, nothing = broadcast(onset), broadcast(latency.dtype.type(np.inf)), broadcast(latency.dtype.type(0))
-    for k in range(0, whole, lanes):
-        time, moved = load(latency, k), load(displacement, k) + broadcast(price)
-        store(displacement, k, where_at_least(first, time, nothing, where_at_least(time, never, nothing, moved)))
-    for k in range(whole, len(latency)):
+    for k in range(len(latency)):
         displacement[k] = displacement[k] + price if onset < latency[k] < np.inf else 0
 
 

@@ -4,23 +4,21 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.deprecation import former
 from netsim.engines import Engine, make_engine
 from netsim.engines.protocol import check_latencies
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import decide
 from netsim.reprs import short_repr
-from netsim.runs.model import Model, Subject, open_model
+from netsim.runs.model import Subject, open_model
 from netsim.specification import STIMULUS
 from netsim.specification.checks import check_kind, limit_in, require
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.batches import OnPresented, Presented, as_they_are, check_engine, present_parts
-from netsim.weights.layout import Weights
+from netsim.spikes.batches import Presented, as_they_are, check_engine, present_parts
 
 REQUIRED = 0.9999  # minimum agreement
 
@@ -83,19 +81,6 @@ class _Same(NamedTuple):
     decisions: int
 
 
-def _former(
-    first: Engine, second: Engine, weights: Weights, stimuli: Stimuli, progress: OnPresented | None = None
-) -> Comparison:
-    report = progress or (lambda done: None)
-    how: dict[str, Any] = {"engines": (first, second), "progress": lambda done, total: report(done)}
-    return compare(Model(second.network, weights), stimuli, **how)
-
-
-@former(
-    lambda *args: bool(args) and hasattr(args[0], "present"),
-    _former,
-    "netsim.compare(model, stimuli, engines=(first, second))",
-)
 def compare(
     model: Subject,
     stimuli: Stimuli | None = None,

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli, check_labels
-from netsim.deprecation import former
 from netsim.engines import Engine
 from netsim.errors import DataError
 from netsim.measuring.advice import advise_on_counts
@@ -141,21 +140,6 @@ class Evaluation:
         }
 
 
-def _former(engine: Engine, weights: Weights, stimuli: Stimuli, *args: Any, **kwargs: Any) -> Evaluation:
-    names = ("progress", "distribution", "read_outs")
-    given = dict(zip(names, args, strict=False)) | kwargs
-    if "distribution" in given:
-        given["workers"] = given.pop("distribution")
-    if report := given.pop("progress", None):
-        given["progress"] = lambda done, total: report(done)
-    return evaluate(Model(engine.network, weights), stimuli, engine=engine, **given)
-
-
-@former(
-    lambda *args: bool(args) and hasattr(args[0], "present"),
-    _former,
-    "netsim.evaluate(model, stimuli, engine=engine)",
-)
 def evaluate(
     model: Subject | Spikes,
     stimuli: Stimuli | None = None,

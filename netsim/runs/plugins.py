@@ -11,7 +11,7 @@ from netsim.data.loading import find_source
 from netsim.engines import Engine
 from netsim.errors import RunError, SpecificationError
 from netsim.learning import Constraint, Learner, Optimizer, Targets
-from netsim.registry import Registry
+from netsim.registry import Origin, Registry
 from netsim.runs.plugin_copies import copy_of, is_known
 from netsim.runs.plugin_files import file_of, load_plugin
 from netsim.specification import Network
@@ -36,13 +36,21 @@ def plugins_of(
 
     Objects replace the parts that the network's settings name.
     """
-    plugins = [asdict(registry.origin(name)) for registry, name in _entries(network) if not registry.is_own(name)]
+    plugins = [
+        plugin_record(registry.origin(name)) for registry, name in _entries(network) if not registry.is_own(name)
+    ]
     handed: list[tuple[Registry[Any], Any]] = [(seams.learners, learner), (seams.optimizers, optimizer)]
     handed += [(seams.constraints, constraint) for constraint in constraints]
     handed += [(seams.targets, targets), (seams.engines, engine)]
-    plugins += [asdict(registry.origin_of(made)) | {"handed_in": True} for registry, made in handed if made is not None]
-    plugins = [plugin | ({} if plugin["distribution"] else file_of(plugin["module"])) for plugin in plugins]
+    plugins += [
+        plugin_record(registry.origin_of(made)) | {"handed_in": True} for registry, made in handed if made is not None
+    ]
     return [plugin for number, plugin in enumerate(plugins) if plugin not in plugins[:number]]
+
+
+def plugin_record(origin: Origin) -> dict[str, Any]:
+    """Return the record of a plug-in: origin, and the file and checksum of a module without a distribution."""
+    return asdict(origin) | ({} if origin.distribution else file_of(origin.module))
 
 
 def names_of(plugins: Iterable[Mapping[str, Any]]) -> str:

@@ -14,11 +14,11 @@ from typing import Any
 
 from netsim.errors import SpecificationError, nearest
 from netsim.registry import Registry
-from netsim.seams import connectivities, encoders, engines, feedbacks, learners, optimizers, psps, schedules, scopes
+from netsim.seams import connectivities, encoders, engines, learners, optimizers, schedules
 from netsim.seams import targets as target_rules
 from netsim.specification import Layer, Learning, Network, Population, Projection, Training, Weighting
 from netsim.specification.checks import require
-from netsim.specification.toml import loads_toml, network_from_dict, network_to_dict, read_table
+from netsim.specification.toml import OPTIONAL, loads_toml, network_from_dict, network_to_dict, read_table
 
 Settings = dict[str, Any]
 """Values by dotted keys of a specification, such as ``learning.rate``."""
@@ -30,10 +30,8 @@ _PARTS: dict[str, type] = {"layers": Layer, "populations": Population, "projecti
 _SECTIONS: dict[str, type] = {"learning": Learning, "training": Training, "weighting": Weighting}
 _CHOSEN: dict[str, tuple[Registry[Any], str]] = {
     "connectivity": (connectivities, "rule"),
-    "psp": (psps, "shape"),
-    "feedback": (feedbacks, "kind"),
-    "winners": (scopes, "scope"),
     "encoder": (encoders, "kind"),
+    **{key: (registry, named_by) for key, (registry, named_by, _) in OPTIONAL.items()},
 }
 """Fields that are entries of a registry, with the registry and the key of the entry's name."""
 _NAMES: dict[str, Registry[Any]] = {

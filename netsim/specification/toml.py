@@ -27,6 +27,12 @@ from netsim.specification.populations import key_of_ends
 
 Part = TypeVar("Part")
 
+OPTIONAL: dict[str, tuple[Registry[Any], str, str]] = {
+    "psp": (psps, "shape", 'shape = "plateau", rise = 8.0'),
+    "feedback": (feedbacks, "kind", 'kind = "random", seed = 1'),
+    "winners": (scopes, "scope", 'scope = "map", first = 1'),
+}
+"""Optional parts that are entries of a registry, with the registry, the key of the entry's name, and an example."""
 _ENCODER = ("kind", "intensity")  # the default encoder
 _FORMER_RULE = "kind"
 """Former key of a layer for ``rule``."""
@@ -156,40 +162,32 @@ def network_to_dict(network: Network, *, complete: bool = False) -> dict[str, An
         table["layers"] = [
             {"name": layer.name}
             | _chosen_table(connectivities, "rule", layer.connectivity)
-            | _to_dict(layer, "connectivity", "psp", "feedback", "winners")
-            | _psp_to_dict(layer)
-            | _feedback_to_dict(layer)
-            | _winners_to_dict(layer)
+            | _to_dict(layer, "connectivity", *OPTIONAL)
+            | _chosen_parts(layer)
             for layer in layers
         ]
         return table
     table["populations"] = [
         _to_dict(population, "winners")
         | ({} if population.integrates else {"neurons": _RELAYS})
-        | _winners_to_dict(population)
+        | _chosen_parts(population)
         for population in network.populations
     ]
     table["projections"] = [
         {"name": projection.name, "source": projection.source, "target": projection.target}
         | {"connectivity": _chosen_table(connectivities, "rule", projection.connectivity)}
         | _to_dict(projection, "connectivity", "psp", "feedback")
-        | _psp_to_dict(projection)
-        | _feedback_to_dict(projection)
+        | _chosen_parts(projection)
         for projection in network.projections
     ]
     return table
 
 
-def _psp_to_dict(part: Layer | Projection) -> dict[str, Any]:
-    return {"psp": _chosen_table(psps, "shape", part.psp)} if part.psp != PSP() else {}
-
-
-def _feedback_to_dict(part: Layer | Projection) -> dict[str, Any]:
-    return {"feedback": _chosen_table(feedbacks, "kind", part.feedback)} if part.feedback is not None else {}
-
-
-def _winners_to_dict(part: Layer | Population) -> dict[str, Any]:
-    return {"winners": _chosen_table(scopes, "scope", part.winners)} if part.winners is not None else {}
+def _chosen_parts(part: Layer | Population | Projection) -> dict[str, Any]:
+    """Return the tables of the optional parts of a layer, a population or a projection."""
+    parts = {key: getattr(part, key, None) for key in OPTIONAL}
+    kept = {key: entry for key, entry in parts.items() if entry is not None and entry != PSP()}
+    return {key: _chosen_table(*OPTIONAL[key][:2], entry) for key, entry in kept.items()}
 
 
 def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -348,7 +346,8 @@ def _encoder(table: Any) -> Encoder:
     for name, other in encoders.items():
         for field in dataclasses.fields(other):
             known.append(field.name)
-            if table.pop(field.name, field.default) != field.default:
+            value = table.pop(field.name, field.default)
+            if (tuple(value) if isinstance(value, list) else value) != field.default:
                 meaning = f'has a meaning for {other.samples}, kind = "{name}"'
                 raise SpecificationError(f"encoder.{field.name}", meaning)
     _check_keys(Encoder, table, "encoder", known)
@@ -364,21 +363,16 @@ def _layer(table: dict[str, Any], position: int) -> Layer:
     make = _chosen(connectivities, table, "rule", where)
     # name unknown keys of layers before missing keys of connectivities
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
-    settings = {"connectivity": make()} | _psp(table, where) | _feedback(table, where) | _winners(table, where)
+    settings = {"connectivity": make()} | _optional(table, where)
     return _build(Layer, table | settings, where)
 
 
 def _population(table: dict[str, Any], position: int) -> Population:
     relays = table.get("neurons") == _RELAYS
     where = f"populations.{table.get('name', f'[{position}]')}"
-    table = table | _winners(table, where)
+    table = table | _optional(table, where)
     population = _build(Population, table | {"neurons": {}} if relays else table, where)
     return dataclasses.replace(population, neurons=None) if relays else population
-
-
-def _winners(table: dict[str, Any], where: str) -> dict[str, Any]:
-    """Return the winners of a layer or a population, if its table has any."""
-    return _optional(table, "winners", scopes, "scope", 'scope = "map", first = 1', where)
 
 
 def _projection(table: dict[str, Any], position: int) -> Projection:
@@ -391,34 +385,23 @@ def _projection(table: dict[str, Any], position: int) -> Projection:
     rule, inner = dict(rule), f"{where}.connectivity"
     make = _chosen(connectivities, rule, "rule", inner)
     _check_keys(make.args[0], rule, inner, ["rule"])
-    return _build(Projection, table | {"connectivity": make()} | _psp(table, where) | _feedback(table, where), where)
+    return _build(Projection, table | {"connectivity": make()} | _optional(table, where), where)
 
 
-def _psp(table: dict[str, Any], where: str) -> dict[str, Any]:
-    """Return the postsynaptic potential of a layer or a projection, if its table has one."""
-    if isinstance(table.get("psp"), dict):
-        table = table | {"psp": {"shape": "ramp"} | table["psp"]}
-    return _optional(table, "psp", psps, "shape", 'shape = "plateau", rise = 8.0', where)
-
-
-def _feedback(table: dict[str, Any], where: str) -> dict[str, Any]:
-    """Return the feedback of a layer or a projection, if its table has any."""
-    return _optional(table, "feedback", feedbacks, "kind", 'kind = "random", seed = 1', where)
-
-
-def _optional(
-    table: dict[str, Any], key: str, registry: Registry[Any], named_by: str, example: str, where: str
-) -> dict[str, Any]:
-    """Return the registry entry that a table has under a key, if any."""
-    if key not in table:
-        return {}
-    chosen, inner = table[key], f"{where}.{key}"
-    if not isinstance(chosen, dict):
-        raise SpecificationError(inner, f"must be a table such as {{ {example} }}, not {chosen!r}")
-    chosen = dict(chosen)
-    make = _chosen(registry, chosen, named_by, inner)
-    _check_keys(make.args[0], chosen, inner, [named_by])
-    return {key: make()}
+def _optional(table: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the registry entries that a table has under the keys of optional parts."""
+    made = {}
+    for key, (registry, named_by, example) in OPTIONAL.items():
+        if key not in table:
+            continue
+        chosen, inner = table[key], f"{where}.{key}"
+        if not isinstance(chosen, dict):
+            raise SpecificationError(inner, f"must be a table such as {{ {example} }}, not {chosen!r}")
+        chosen = ({"shape": "ramp"} if key == "psp" else {}) | chosen
+        make = _chosen(registry, chosen, named_by, inner)
+        _check_keys(make.args[0], chosen, inner, [named_by])
+        made[key] = make()
+    return made
 
 
 def _check_keys(cls: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> None:

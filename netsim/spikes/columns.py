@@ -163,23 +163,9 @@ class LayerSpikes:
 
     def ranks(self) -> np.ndarray:
         """Return the rank of each spike within its presentation, from 1. Ties share their mean rank, float64."""
-        ranks = np.empty(len(self.latencies))
-        for first, part in self.parts():
-            begin = self.starts[first]
-            ranks[begin : begin + len(part.latencies)] = part._ranks_of_part()
-        return ranks
+        import pandas as pd
 
-    def _ranks_of_part(self) -> np.ndarray:
-        order = order_within(self.latencies, self.counts)
-        rows, times = self.rows, self.latencies[order]
-        first = np.ones(len(times), dtype=bool)
-        first[1:] = (np.diff(rows) > 0) | (np.diff(times) > 0)
-        group = np.cumsum(first) - 1
-        begin = np.flatnonzero(first)
-        last = np.append(begin[1:], len(times)) - 1
-        ranks = np.empty(len(times))
-        ranks[order] = ((begin + last) / 2)[group] - self.starts[rows] + 1
-        return ranks
+        return pd.Series(self.latencies).groupby(self.rows).rank().to_numpy(np.float64)
 
     def earliness(self) -> np.ndarray:
         """Return the earliness of each spike, from 1 at the onset of the window to 0 at its end, float64."""

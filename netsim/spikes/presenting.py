@@ -6,12 +6,10 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from netsim.data.stimuli import UNLABELLED, Stimuli
-from netsim.deprecation import warn
 from netsim.engines import Engine, Potential, Recorded
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Subject, open_model
@@ -126,25 +124,6 @@ def present(
         ),
         potentials=[potential for _, _, potentials in parts for potential in potentials],
     )
-
-
-def _of(
-    cls: type[Spikes],
-    model: Subject,
-    stimuli: Stimuli | None = None,
-    layers: Sequence[str] | None = None,
-    engine: Engine | None = None,
-    progress: Progress = no_progress,
-    disturbance: tuple[str, float] | None = None,
-    seed: int = 0,
-) -> Spikes:
-    """Deprecated. Use `netsim.present`."""
-    warn("Spikes.of", "netsim.present(model, stimuli)")
-    how: dict[str, Any] = {"engine": engine, "progress": progress, "disturbance": disturbance, "seed": seed}
-    return present(model, stimuli, populations=layers, **how)
-
-
-Spikes.of = classmethod(_of)  # type: ignore[attr-defined]
 
 
 def _chosen(index: Sequence[int] | None, limit: int | None, count: int) -> np.ndarray:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netsim.data.dataset import class_numbers, in_order
-from netsim.deprecation import warn
-from netsim.engines import Latencies, Potential
+from netsim.engines import Potential
 from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
 from netsim.runs.model import Model
@@ -252,18 +251,6 @@ class Spikes(Mapping[str, np.ndarray]):
         self._check([self.network.output.name])
         return self[self.network.output.name]
 
-    @property
-    def numbers(self) -> np.ndarray:
-        """Deprecated name of `indices`."""
-        warn("Spikes.numbers", "Spikes.indices")
-        return self.indices
-
-    @property
-    def latencies(self) -> Latencies:
-        """All latencies (ms). Deprecated, because spikes are a mapping."""
-        warn("Spikes.latencies", "the spikes themselves, a mapping: spikes[name]")
-        return Latencies(self)
-
     def table(self) -> pd.DataFrame:
         """Return one row per spike, sorted by presentation, layer, latency and neuron.
 
@@ -429,11 +416,9 @@ def refuse_for_spikes(**given: object) -> None:
 
 def even_sample(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Return indices of at most `most` presentations, with labels as balanced as possible."""
+    import pandas as pd
+
     order = np.random.default_rng(seed).permutation(len(labels))
     # the first presentation of each label, then the second of each, and so on
-    tags = labels[order]
-    turn = np.empty(len(tags), np.int64)
-    by_label = np.argsort(tags, kind="stable")
-    _, begin, counts = np.unique(tags[by_label], return_index=True, return_counts=True)
-    turn[by_label] = np.arange(len(tags)) - np.repeat(begin, counts)
+    turn = pd.Series(order).groupby(labels[order]).cumcount()
     return np.sort(order[np.argsort(turn, kind="stable")][:most])

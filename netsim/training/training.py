@@ -6,29 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from netsim.data.dataset import Dataset
-from netsim.data.stimuli import Stimuli
-from netsim.deprecation import former
-from netsim.engines import Conversation
 from netsim.runs.model import Model, load_model
 from netsim.specification import Network
 from netsim.specification.checks import check_function, check_kind, path_in, require
 from netsim.specification.keys import with_settings
 from netsim.training.beginnings import Beginning, beginning_of
 from netsim.training.callbacks import Callbacks
-from netsim.training.checkpoint import TrainingState
-from netsim.training.loop import training_conversation
 from netsim.training.opening import open_training
 
 
-def _former(*args: Any, **kwargs: Any) -> Conversation[TrainingState]:
-    return training_conversation(*args, **kwargs)
-
-
-@former(
-    lambda *args: len(args) > 1 and isinstance(args[1], Stimuli),
-    _former,
-    "netsim.training_conversation(network, ...), or netsim.train(network)",
-)
 def train(
     network: Network | str | Path,
     out: str | Path | None = None,

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.numerics.compilation import compiled_with, is_compiled_for
 from netsim.specification import Network, Population, Projection, Shape
 from netsim.specification.checks import check_unmasked
 from netsim.weights.signs import contradict, sign_words
@@ -139,18 +138,4 @@ def check_values(network: Network, weights: Weights, origin: str) -> None:
 
 def all_finite(array: np.ndarray) -> bool:
     """True if all values are finite."""
-    values = array.reshape(-1)
-    if is_compiled_for(values.dtype) and _finite(values):
-        return True
-    # confirm failures without reordered sums; numpy also handles half precision
-    return bool(np.isfinite(values).all())
-
-
-@compiled_with(fastmath={"reassoc"})
-def _finite(values: np.ndarray) -> bool:
-    # x - x is 0 for finite x, NaN otherwise. reassoc allows partial sums, so that the loop is vectorised, unlike a loop
-    # that ends early. nnan or ninf would remove the check.
-    total = values.dtype.type(0)
-    for k in range(len(values)):
-        total += values[k] - values[k]
-    return bool(total == 0)
+    return bool(np.isfinite(array).all())

@@ -232,3 +232,10 @@ def test_other_presentations_are_named() -> None:
 def test_trajectories_do_not_draw_the_stimulus() -> None:
     found = analyse("digits", "trajectories", populations=["stimulus", "hidden"], limit=40)
     assert found.figure().axes[0].get_title(loc="left").startswith("hidden")
+
+
+def test_similarity_of_few_presentations_has_no_warning() -> None:
+    """Some bootstrap draws of four presentations contain a single one, and so no pairs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(analyse(present(load_model("digits"), limit=4), "similarity").table)

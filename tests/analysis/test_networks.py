@@ -33,6 +33,9 @@ def test_an_interval_is_over_networks_not_over_draws() -> None:
     for draws in (3, 30):
         (row,) = analysis.over_networks(_table(VALUES, draws).query("seed < 3")).to_dict("records")
         assert (row["measure"], row["networks"]) == ("accuracy", 3)
+        assert (row["mean"], row["low"], row["high"]) == pytest.approx((0.7, expected[0], 1.0))  # a fraction
+        latencies = _table(VALUES, draws).query("seed < 3").rename(columns={"accuracy": "latency"})
+        (row,) = analysis.over_networks(latencies).to_dict("records")
         assert (row["mean"], row["low"], row["high"]) == pytest.approx((0.7, *expected))
 
 
@@ -228,7 +231,9 @@ def test_variance_is_split_between_networks_draws_and_stimuli() -> None:
     assert (other["low"], other["high"]) == pytest.approx((over["low"], over["high"]))
 
 
-def test_nested_intervals_of_fractions_are_fractions() -> None:
+def test_intervals_of_fractions_are_fractions() -> None:
+    (row,) = analysis.over_networks(_table({"a": 0.9, "b": 0.99, "c": 1.0}, 1)).to_dict("records")
+    assert (row["low"] < 0.9, row["high"]) == (True, 1.0)
     (row,) = analysis.nested_intervals(_table({"a": 0.0, "b": 0.02}, 1)).to_dict("records")
     assert row["low"] == 0.0
     assert 0.02 < row["high"] < 1.0

@@ -601,3 +601,10 @@ def test_every_question_is_described() -> None:
 def test_changes_have_units() -> None:
     view = View(studies={"spike-jitter": 5.0, "weight-noise": 0.1}, delay=2.0)
     assert view.changes == "spike-jitter 5 ms, weight-noise 0.1, delay 2 ms"
+
+
+def test_views_accept_whole_numbers_of_numpy() -> None:
+    numbers = np.array([3, 4])
+    view = View(index=numbers[0], switched=tuple(numbers), silenced={"hidden": tuple(numbers)})
+    assert view == View(index=3, switched=(3, 4), silenced={"hidden": (3, 4)})
+    assert View.of_text(view.to_text()) == view

@@ -9,22 +9,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from netsim.learning.gated import step_gated, step_gated_sparse, sum_over_positions
+from netsim.learning.gated import step_gated, step_gated_sparse
 from netsim.learning.gradients import Factors, sum_of
 from netsim.numerics.sparse_products import sparse_matrix
 from netsim.specification import PSP, Convolution, Dense, Neurons, Projection
 
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("columns", [1, 2, 16, 32, 33, 70])
-@pytest.mark.parametrize("rows", [0, 1, 12])
-def test_sums_are_those_of_the_columns(rows: int, columns: int, dtype: str) -> None:
-    values: np.ndarray = np.arange(rows * columns).reshape(rows, columns).astype(dtype)
-    total = np.full(columns, np.nan, values.dtype)
-    sum_over_positions(values, total)
-    assert total.tolist() == values.sum(axis=0).tolist()
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -64,7 +64,5 @@ def test_examples_run(module: ModuleType, only_pictures: Callable[..., None]) ->
 
 @pytest.mark.parametrize("module", [netsim, netsim.analysis], ids=lambda module: module.__name__)
 def test_every_public_object_has_an_example(module: ModuleType) -> None:
-    """Names of the version before aside, which are to be forgotten."""
     public = {name: getattr(module, name) for name in module.__all__}
-    named = {name: value for name, value in public.items() if _module_of(value) != "netsim.deprecated"}
-    assert [name for name, value in named.items() if ">>> " not in (value.__doc__ or "")] == []
+    assert [name for name, value in public.items() if ">>> " not in (value.__doc__ or "")] == []

@@ -102,7 +102,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "latencies to analyse": (
         lambda: loose.analyse(_latencies(), "psth"),
         SpecificationError,
-        "model: must be a model, .* not Latencies",
+        "model: must be a model, .* not dict",
     ),
     "samples to compare engines with": (
         lambda: loose.compare(MODEL, TIMES),

@@ -271,3 +271,10 @@ def test_rows_of_a_table_are_coded_as_samples() -> None:
     np.testing.assert_array_equal(encoder.latencies(rows), expected)
     with pytest.raises(DataError, match="shape"):
         encoder.latencies(rows[:, :1])
+
+
+def test_defaults_of_other_encoders_are_accepted() -> None:
+    network = load_preset("digits")
+    table = network_to_dict(network)
+    table["encoder"] |= {"windows": 1, "thresholds": [8.0], "constant": []}
+    assert network_from_dict(table) == network

@@ -68,7 +68,13 @@ class Stages:
             state = start_training(network, seed)
             learner = STDP(network, 0.04, 0.03, *_WINNERS[layer])
             conversation = training_conversation(
-                network, stimuli, stimuli.first(0), state, seed, callbacks=Callbacks(on_warning=_quiet), learner=learner
+                network,
+                stimuli,
+                stimuli.first(0),
+                state,
+                seed,
+                callbacks=Callbacks(on_warning=lambda text: None),
+                learner=learner,
             )
             make_engine("event", network, precision="single").run(conversation)
             self.weights.append(state.weights)
@@ -171,7 +177,3 @@ def _pooled(latencies: np.ndarray) -> np.ndarray:
     squares = latencies[:, : rows * _POOL, : columns * _POOL].reshape(count, rows, _POOL, columns, _POOL, maps)
     earliest: np.ndarray = squares.min(axis=(2, 4))
     return earliest
-
-
-def _quiet(text: str) -> None:
-    """Say nothing: the loss is flat, because STDP has none."""

@@ -117,7 +117,12 @@ class FeedbackAlignment(Experiment):
 
         engine = make_engine("event", network, precision=network.training.precision)
         conversation = training_conversation(
-            network, training, validation, state, unit.seed, callbacks=Callbacks(on_batch=probe, on_warning=_quiet)
+            network,
+            training,
+            validation,
+            state,
+            unit.seed,
+            callbacks=Callbacks(on_batch=probe, on_warning=lambda text: None),
         )
         engine.run(conversation)
         assert state.best_weights is not None
@@ -267,7 +272,3 @@ def _angle(first: np.ndarray, second: np.ndarray) -> float | None:
 
     norms = float(np.linalg.norm(first) * np.linalg.norm(second))
     return float(np.degrees(np.arccos(np.clip(first @ second / norms, -1, 1)))) if norms else None
-
-
-def _quiet(text: str) -> None:
-    """Say nothing: some conditions are meant to learn badly."""
