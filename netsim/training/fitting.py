@@ -29,6 +29,7 @@ _AT_ONSET = 0.03  # largest fraction of neurons that fire at the onset; of outpu
 _OUTPUTS_AT = 0.4  # target time of output spikes, as a fraction of the output window
 _FREE_AT = 1.5  # target time of neurons without a window, in encoding windows
 _LEAKY_AT = 0.75  # the same for neurons that leak and so forget early spikes, if all neurons before them leak
+_LATEST = 0.75  # latest target time of neurons without a window, as a fraction of the presentation
 _FREE_SPREAD = 0.2  # target standard deviation of their latencies, in encoding windows
 _SWING = 0.5  # largest standard deviation of potentials, as a fraction of the span of the window
 _ENOUGH = 0.75  # fraction of the target that must fire without biases
@@ -181,23 +182,15 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
     )
     text, biased = [], has_bias(network)
     if chosen:
-        spread = _spread_of_outputs(network)
-        begin = _spikes_from(network)
-        later = any(begin[each.name] > 0 and not each.dynamics.onset > 0 for each in chosen)
-        late = _late(network)
-        leaks = any(each.name not in late and not each.dynamics.onset > 0 for each in chosen)
-        leaky = rf" or, if they and all neurons before them leak, by ${number(_LEAKY_AT)}{GAP}{T_MAX}$" * leaks
-        after = " after spikes can reach them (onsets and mean delays on the slowest way)" * later
-        text.append(
-            f"Before the first update, {names(population.name for population in chosen)} are fitted one after another,"
-            f" in the order of spikes (loops in {_ROUNDS_OF_LOOPS} turns), with {STIMULI} training stimuli drawn by the"
-            f" seed. All drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}."
-            f" The equations of the neurons, at {_TIMES} times of their window, decide: a share of {_FIRE:g} of the"
-            f" hidden neurons with a window fires in it, in time for a target, and at most {_AT_ONSET:g} at its onset."
-            rf" Half of the others fire by ${number(_FREE_AT)}{GAP}{T_MAX}${leaky}{after}, with a standard deviation of"
-            rf" at most ${number(_FREE_SPREAD)}{GAP}{T_MAX}$. Half of the outputs fire by a share of {_OUTPUTS_AT:g} of"
-            f" their window, with a standard deviation of at most {number(spread)} ms in a presentation."
+        one_by_one = f"are fitted one after another, in the order of spikes (loops in {_ROUNDS_OF_LOOPS} turns)"
+        sentences = (
+            f"Before the first update, {names(population.name for population in chosen)}"
+            f" {one_by_one if len(chosen) > 1 else 'is fitted'}, with {STIMULI} training stimuli drawn by the seed.",
+            f"All drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}.",
+            f"The equations of the neurons, at {_TIMES} times of their window, decide.",
+            *_described_targets(network, chosen),
         )
+        text.append(" ".join(sentences))
     if optimizers[network.learning.optimizer].normalises:
         text.append(
             f"The learning rate of the weights onto a population{' and of its biases' * biased} is multiplied by"
@@ -207,6 +200,42 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
             f" {_LEAST_REACH:g} of what it would be if all sources fired at 0 ms)."
         )
     return "\n".join(text) or "Nothing is fitted: initial weights and rates are given"
+
+
+def _described_targets(network: Network, chosen: Sequence[Population]) -> list[str]:
+    """Describe the times of `_Window` for populations that are fitted, in sentences."""
+    output, sentences = network.output, []
+    windowless = [each for each in chosen if not each.dynamics.onset > 0]
+    hidden = [each for each in chosen if each is not output]
+    if any(each not in windowless for each in hidden):
+        sentences.append(
+            f"A share of {_FIRE:g} of the hidden neurons with a window fires in it, in time for a target, and at most"
+            f" {_AT_ONSET:g} at its onset."
+        )
+    if windowless:
+        begin, late = _spikes_from(network), _late(network)
+        leaks = any(each.name not in late for each in windowless)
+        leaky = rf" or, if they and all neurons before them leak, by ${number(_LEAKY_AT)}{GAP}{T_MAX}$" * leaks
+        later = any(begin[each.name] > 0 for each in windowless)
+        after = " after spikes can reach them (onsets and mean delays on the slowest way)" * later
+        limited = any(_heard_until(network, each) < network.duration for each in windowless if each is not output)
+        sooner = f" (with a delay or a gate after them, a share of {_FIRE:g}, in time for a target)" * limited
+        sentences.append(
+            f"Half of the neurons without a window fire by ${number(_FREE_AT)}{GAP}{T_MAX}${leaky}{after}, and not"
+            f" later than a share of {_LATEST:g} of the presentation{sooner}."
+        )
+    if any(each in windowless for each in hidden):
+        sentences.append(
+            "The latencies of such hidden neurons have a standard deviation of at most"
+            rf" ${number(_FREE_SPREAD)}{GAP}{T_MAX}$ over stimuli."
+        )
+    if output in chosen:
+        by = f"Half of the outputs fire by a share of {_OUTPUTS_AT:g} of their window, with latencies that have"
+        sentences.append(
+            f"{'The latencies of outputs have' if output in windowless else by} a standard deviation of at most"
+            f" {number(_spread_of_outputs(network))} ms in a presentation."
+        )
+    return sentences
 
 
 class _Window(NamedTuple):
@@ -235,7 +264,7 @@ class _Window(NamedTuple):
             return cls(np.append(before, after), _TIMES - 1, 0.5 if output else _FIRE, span, times.onset, spread)
         aim = _FREE_AT if population.name in _late(network) else _LEAKY_AT
         latest = aim * t_max + _spikes_from(network)[population.name]
-        last = min(latest, end if end < network.duration else 0.75 * end)
+        last = min(latest, end if end < network.duration else _LATEST * end)
         share = _FIRE if end < network.duration and not output else 0.5
         if not output:
             spread = _FREE_SPREAD * t_max
@@ -274,18 +303,31 @@ def _heard_until(network: Network, population: Population) -> float:
 def _spikes_from(network: Network) -> dict[str, float]:
     """Return when spikes can begin to reach each population (ms).
 
-    Onsets and mean delays on the slowest way count. Loops count only from populations with an onset.
+    Onsets and mean delays on the slowest way count. Loops count from populations with an onset, and for populations
+    that hear nothing else.
     """
     begin = {STIMULUS: 0.0}
     for component in network.components:
-        for population in component:
-            ways = [0.0]
-            for projection in network.incoming(population.name):
-                onset = 0.0 if projection.source == STIMULUS else network.firing_window(projection.source)[0]
-                if onset > 0 or not network.is_recurrent(projection):
-                    ways.append(max(onset, begin.get(projection.source, 0.0)) + projection.mean_delay)
-            begin[population.name] = max(ways)
+        waiting = list(component)
+        while waiting:
+            ways = {each.name: _ways(network, each, begin) for each in waiting}
+            # in a loop, populations that hear from outside come first
+            reached = [each for each in waiting if ways[each.name]] or waiting
+            begin |= {each.name: max(ways[each.name], default=0.0) for each in reached}
+            waiting = [each for each in waiting if each.name not in begin]
     return begin
+
+
+def _ways(network: Network, population: Population, begin: Mapping[str, float]) -> list[float]:
+    """Return when spikes can begin to reach a population, by each source that counts (ms)."""
+    outer, inner = list[float](), list[float]()
+    for projection in network.incoming(population.name):
+        source = projection.source
+        onset = 0.0 if source == STIMULUS else network.firing_window(source)[0]
+        if onset > 0 or source in begin:
+            arrival = max(onset, begin.get(source, 0.0)) + projection.mean_delay
+            (outer if onset > 0 or not network.is_recurrent(projection) else inner).append(arrival)
+    return outer or inner
 
 
 def _spread_of_outputs(network: Network) -> float:

@@ -29,7 +29,7 @@ from netsim.specification import (
     Weighting,
 )
 from netsim.training.checking import weights_before_learning
-from netsim.training.fitting import Fitted, _Potentials, fit
+from netsim.training.fitting import Fitted, _Potentials, describe_fit, fit
 from netsim.training.loop import training_conversation
 from netsim.training.starting import fit_state, start_training
 from netsim.weights.initial import initial_weights
@@ -289,6 +289,48 @@ def test_outputs_without_a_window_wait_for_delayed_spikes(per: Literal["axon", "
         return float((latencies["hidden"].reshape(len(decided), -1) + delay < decided).mean())
 
     assert heard(8.0) > 0.9 * heard(0.0)
+
+
+def test_populations_that_only_a_loop_reaches_wait_for_it() -> None:
+    """The inhibitory population fired by its biases alone, with far larger weights than without the loop."""
+
+    def weights_onto_inhibition(back: bool) -> float:
+        populations = (
+            Population("excitatory", (40,), neurons("free", 1), inhibitory=0.0),
+            Population("inhibitory", (10,), neurons("free", 1), inhibitory=1.0),
+            Population("output", (10,), neurons("free", 3)),
+        )
+        ends = [
+            ("stimulus", "excitatory"),
+            ("excitatory", "inhibitory"),
+            ("excitatory", "output"),
+            ("inhibitory", "output"),
+        ]
+        projections = tuple(
+            Projection(source, target, Random(probability=0.3, seed=1), delay=2.0)
+            for source, target in [*ends, *([("inhibitory", "excitatory")] if back else [])]
+        )
+        training = Training("digits", validation=180)
+        network = Network(
+            "loop", IntensityEncoder((8, 8, 1), T_MAX), populations, projections, 120.0, training=training
+        )
+        _, weights, latencies = fitted(network)
+        assert np.median(latencies["inhibitory"]) > np.median(latencies["excitatory"])
+        return float(abs(weights["inhibitory.kernel"]).mean())
+
+    assert weights_onto_inhibition(True) < 4 * weights_onto_inhibition(False)
+
+
+def test_what_a_description_says_of_the_fit_is_what_is_done() -> None:
+    """Outputs without a window have no share of it, and outputs that are not fitted are not mentioned."""
+    free, phased = (describe_fit(graph(regime)) for regime in ("free", "phased"))
+    assert "Half of the neurons without a window fire by $1.5" in free
+    assert "of their window, with" not in free
+    assert "The latencies of outputs have a standard deviation" in free
+    assert "Half of the outputs fire by a share of 0.4 of their window" in phased
+    assert "without a window" not in phased
+    centred = dataclasses.replace(graph("phased"), learning=Learning(centred_outputs=True))
+    assert "outputs" not in describe_fit(centred)
 
 
 def test_outputs_that_only_synapses_reach_are_not_left_silent() -> None:

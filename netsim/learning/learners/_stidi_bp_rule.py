@@ -142,11 +142,11 @@ def _hidden_displacement(network: Network) -> str:
         silenced = any(population.dropout or population.winners is not None for population in hidden)
         only = " Populations with dropout or competition are left out." if silenced else ""
         if late:
-            text += f"\nA neuron that fired at ${ONSET}$ keeps a displacement $\\Delta_j > 0${where}."
+            text += f"\nException: a neuron that fired at ${ONSET}$ keeps a displacement $\\Delta_j > 0${where}."
         text += (
-            "\nA silent neuron receives a displacement $\\Delta_j < 0$ from its targets as if it had fired: with the"
-            f" latest spike of its population, and before {_deadlines(network)}. The weights onto the targets do not"
-            f" learn from it.{only}"
+            "\nException: a silent neuron keeps a displacement $\\Delta_j < 0$. Its targets send it as if it had fired"
+            f" with the latest spike of its population, and before {_deadlines(network)}. The weights onto the targets"
+            f" do not learn from it.{only}"
         )
     return text
 
