@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def psp_fits(
-    names: Sequence[str], times: Sequence[np.ndarray], responses: Sequence[np.ndarray], fits: Sequence[np.ndarray]
+    names: Sequence[str],
+    times: Sequence[np.ndarray],
+    responses: Sequence[np.ndarray],
+    fits: Sequence[np.ndarray],
+    units: Sequence[str],
 ) -> Figure:
     """Draw responses and their fits over time, one panel per projection.
 
@@ -24,6 +28,8 @@ def psp_fits(
         Names of the projections.
     times, responses, fits : sequence of ndarray, shape (samples,)
         Times after the presynaptic spike (ms), and potentials per weight.
+    units : sequence of str
+        Units of the potentials, such as ``V per pA``; empty without units.
 
     Returns
     -------
@@ -34,10 +40,12 @@ def psp_fits(
     with theme():
         size = (COLUMN_WIDTH, 1.7 * len(names))
         figure, panels = plt.subplots(len(names), squeeze=False, sharex=True, figsize=size, layout="constrained")
-        for axes, name, time, response, fit in zip(panels[:, 0], names, times, responses, fits, strict=True):
+        for axes, name, time, response, fit, unit in zip(
+            panels[:, 0], names, times, responses, fits, units, strict=True
+        ):
             axes.plot(time, response, color=FAINT, linewidth=2.5, label="response")
             axes.plot(time, fit, linewidth=1.0, label="piecewise-linear stand-in")
-            axes.set(ylabel="potential per weight", title=plain(name))
+            axes.set(ylabel=f"potential ({unit})" if unit else "potential per weight", title=plain(name))
         panels[0, 0].legend()
         panels[-1, 0].set(xlabel="time after the presynaptic spike (ms)")
     return figure

@@ -344,6 +344,8 @@ def study_figure(
             mark: dict[str, Any] = {"markersize": 3.5, "markeredgecolor": "white", "markeredgewidth": 0.5}
             mark |= {"color": colour, "linewidth": 1.4, "label": label, "zorder": 3}
             axes.plot(levels, summary["mean"], study.marker + "-", **mark)
+            if len(summary) == 1:  # a band has no width
+                axes.vlines(levels, summary["low"], summary["high"], color=colour, linewidth=1.0, zorder=2)
             equal = _summary(control[control["layer"] == curve], measure)
             if len(equal):
                 label = study.control if curve == curves[-1] else ""
@@ -358,6 +360,8 @@ def study_figure(
             axes.xaxis.set_major_locator(FixedLocator(sorted(disturbed["level"].unique())))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_locator(NullLocator())
+        if disturbed["level"].nunique() == 1:
+            axes.set_xticks(disturbed["level"].unique())
         if measure in _SHARES:
             low, high = axes.get_ylim()
             # a smaller range would exaggerate small differences

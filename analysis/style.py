@@ -136,6 +136,16 @@ def colours(count: int) -> list[tuple[float, float, float]]:
     return [known[position % len(known)] for position in range(count)]
 
 
+def layer_colours(names: Sequence[str]) -> list[tuple[float, float, float]]:
+    """Return the colours of layers in network order. As in rasters, the stimulus is dark and takes no colour."""
+    from matplotlib.colors import to_rgb
+
+    from netsim.specification import STIMULUS
+
+    hues = iter(colours(len(names)))
+    return [to_rgb(INK) if name == STIMULUS else next(hues) for name in names]
+
+
 def markers(count: int) -> str:
     """Return `count` markers. After the last marker the first follows."""
     return (_MARKERS * count)[:count]

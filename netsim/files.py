@@ -70,15 +70,15 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
         temporary = None
         _sync_names(path.parent)
     except OSError as error:
-        raise _unwritten(f"{path}: cannot be written", error) from error
+        raise _unwritten(f"{path}: cannot be written", error, path.parent) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
 
 
-def _unwritten(what: str, error: OSError) -> RunError:
-    """Return the error for a file or folder that cannot be written."""
-    lacking = isinstance(error, FileNotFoundError)
+def _unwritten(what: str, error: OSError, folder: Path) -> RunError:
+    """Return the error for a file that cannot be written, or for its folder."""
+    lacking = isinstance(error, FileNotFoundError) and not folder.exists()
     remedy = "make its folder, or choose another" if lacking else "choose another folder, or free some space"
     return RunError(f"{what} ({error.strerror or error}); {remedy}")
 
@@ -111,7 +111,7 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
         _sync_names(path.parent)
     except OSError as error:
-        raise _unwritten(f"{path}: cannot be written", error) from error
+        raise _unwritten(f"{path}: cannot be written", error, path.parent) from error
     finally:
         if older.exists() and not path.exists():
             os.replace(older, path)
@@ -136,7 +136,7 @@ def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list
         raise RunError(str(error).replace(str(hidden), str(folder))) from error
     except OSError as error:
         where = folder.absolute()  # the user may have named a file
-        raise _unwritten(f"{where}: cannot be written to", error) from error
+        raise _unwritten(f"{where}: cannot be written to", error, where) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return [path for _, path in written]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.style import colours, drawing, in_legend, is_narrow, legend_above, markers, plain
+from netsim.analysis.style import colours, drawing, in_legend, is_narrow, layer_colours, legend_above, markers, plain
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes
 
@@ -90,7 +90,7 @@ def draw_lines(
     names = layer_names(frame)
     dashes = ["-", "--", "-.", ":"]
     with drawing(ax, *size, palette) as axes:
-        for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
+        for position, (name, colour) in enumerate(zip(names, layer_colours(names), strict=True)):
             rows = frame[frame["layer"] == name]
             if "low" in rows:
                 axes.fill_between(

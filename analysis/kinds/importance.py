@@ -11,7 +11,7 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import layer_names
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, markers
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing, in_legend, layer_colours, markers
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import Z_975, Decisions, decide
 from netsim.spikes.spikes import Progress, even_sample, no_progress
@@ -63,7 +63,7 @@ def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     require(frame, ("layer", "unit", "accuracy_loss", "low", "high"), "importance")
     names = layer_names(frame)
     with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
-        for name, colour, marker in zip(names, colours(len(names)), markers(len(names)), strict=True):
+        for name, colour, marker in zip(names, layer_colours(names), markers(len(names)), strict=True):
             every = frame[frame["layer"] == name].sort_values("accuracy_loss", ascending=False)
             rows = every.head(_MOST)
             position = np.arange(1, len(rows) + 1) + 0.6 * (names.index(name) / len(names) - 0.5 + 0.5 / len(names))

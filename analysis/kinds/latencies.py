@@ -9,7 +9,7 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, plain
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing, layer_colours, plain
 from netsim.numerics.groups import starts_of
 from netsim.spikes.columns import LayerSpikes, order_within
 from netsim.spikes.spikes import Progress, Spikes, no_progress
@@ -50,7 +50,7 @@ def reliability_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     neurons = frame[frame["neuron"].notna() & frame["label"].isna()]
     names = layer_names(neurons)
     with drawing(ax, COLUMN_WIDTH, 0.7 + 0.3 * len(names), palette) as axes:
-        for row, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
+        for row, (name, colour) in enumerate(zip(names, layer_colours(names), strict=True)):
             shown = neurons[neurons["layer"] == name]
             medians = shown["median_ms"].dropna().to_numpy()
             if len(medians):

@@ -52,7 +52,8 @@ def psth_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = 
     require(frame, ("layer", "time_ms", "end_ms", "rate_hz", "low", "high"), "PSTH")
     shown = frame[frame["label"].isna()]
     last = shown.groupby("layer", observed=True, sort=False).tail(1)
-    shown = pd.concat([shown, last.assign(time_ms=last["end_ms"])])  # end of the last bin
+    after = last.assign(time_ms=last["end_ms"], rate_hz=0.0, low=0.0, high=0.0)
+    shown = pd.concat([shown, after])
     axes = draw_lines(shown, "time_ms", "rate_hz", ax, palette, size=(FULL_WIDTH, 2.4), step=True)
     axes.set(xlabel="time in the presentation (ms)", ylabel="rate (spikes/s and neuron)")
     axes.set_ylim(bottom=0)

@@ -10,7 +10,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import layer_names, nullable, ordered_layers, positions
 from netsim.analysis.kinds._sparseness import ResponseSums, treves_rolls
-from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, in_legend
+from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing, in_legend, layer_colours
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def selectivity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     require(frame, ("layer", "selectivity"), "selectivity")
     names = layer_names(frame)
     with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
-        for name, colour in zip(names, colours(len(names)), strict=True):
+        for name, colour in zip(names, layer_colours(names), strict=True):
             values = np.sort(frame.loc[frame["layer"] == name, "selectivity"].dropna().to_numpy())
             if len(values):
                 share = np.arange(1, len(values) + 1) / len(values)

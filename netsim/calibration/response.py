@@ -100,7 +100,8 @@ class PSPFit:
         """
         fits = self.responses
         names, times = [each.projection for each in fits], [each.time for each in fits]
-        return psp_fits(names, times, [each.potential for each in fits], [each.fitted for each in fits])
+        units = [each.unit for each in fits]
+        return psp_fits(names, times, [each.potential for each in fits], [each.fitted for each in fits], units)
 
     def _peaks(self) -> Iterator[tuple[Response, float, str]]:
         for each in self.responses:

@@ -60,7 +60,8 @@ class Tally:
             if window := encoder.window_text():
                 remedy = 'lengthen encoder.t_max, or set encoder.origin to "first-event"'
                 raise DataError(f"{name}: no recording has an event in {window}; {remedy}")
-            raise DataError(f"{name}: no sample has a spike of a stimulus neuron; give samples that are not all silent")
+            remedy = "give samples that are not all silent, or an encoder that covers their values"
+            raise DataError(f"{name}: no sample has a spike of a stimulus neuron; {remedy}")
         self.warn(name, encoder)
 
     def warn(self, name: str, encoder: Encoder) -> None:

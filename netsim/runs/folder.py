@@ -398,7 +398,7 @@ def check_free(path: str | Path, is_trained: bool = True) -> None:
     """Raise RunError unless the path is free. The message suggests to resume if `is_trained`."""
     if not is_free(path):
         resumes = is_trained and Path(path).is_dir()
-        resume = ", or resume the training in it (--resume; in Python resume=True)" if resumes else ""
+        resume = ", or continue in it (--resume; in Python resume=True)" if resumes else ""
         raise RunError(f"{path}: exists already; choose another folder (--out){resume}")
 
 

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from scipy import stats
 
 from netsim.analysis import study_figure, study_panels, study_table
@@ -109,6 +109,15 @@ def test_a_curve_is_the_mean_and_its_band_the_confidence_interval(make: Callable
     edges = np.asarray(band.get_paths()[0].vertices)
     at_first = edges[np.isclose(edges[:, 0], 1.0), 1]
     np.testing.assert_allclose([at_first.min(), at_first.max()], [low, high])
+
+
+def test_a_single_level_has_a_bar_and_a_tick(make: Callable[..., pd.DataFrame]) -> None:
+    frame = make("weight-noise", seeds=4)
+    axes = study_figure(frame[frame["level"].isna() | (frame["level"] == 1.0)])
+    (bar,) = [part for part in axes.collections if isinstance(part, LineCollection)]
+    low, high = frame.loc[frame["level"] == 1.0, ["low", "high"]].iloc[0]
+    np.testing.assert_allclose(bar.get_segments()[0], [[1.0, low], [1.0, high]])
+    assert axes.get_xticks().tolist() == [1.0]
 
 
 @pytest.mark.parametrize("seeds", [1, 4])

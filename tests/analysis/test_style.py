@@ -15,8 +15,10 @@ import seaborn as sns
 
 import netsim.analysis
 from netsim.analysis import save_figure, silent_curves, spikes_per_layer, theme
-from netsim.analysis.style import COLUMN_WIDTH, PALETTE, inches
+from netsim.analysis.figures._layers import _layer_colours
+from netsim.analysis.style import COLUMN_WIDTH, PALETTE, inches, layer_colours
 from netsim.errors import DataError, RunError, SpecificationError
+from netsim.specification import STIMULUS
 
 BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
@@ -150,3 +152,11 @@ def test_a_width_is_a_name_or_inches() -> None:
         drawn.figure(width=85)
     with pytest.raises(SpecificationError, match="is in inches"):
         netsim.plot("digits", "raster", width=85)
+
+
+def test_layers_have_the_same_colours_in_analyses_and_rasters() -> None:
+    network = netsim.load_preset("digits")
+    names = [STIMULUS, "hidden", "output"]
+    with theme():
+        assert layer_colours(names) == [_layer_colours(network)[name] for name in names]
+        assert layer_colours(names[1:]) == layer_colours(names)[1:]

@@ -616,6 +616,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         DataError,
         "table.csv: two columns have one name",
     ),
+    "too few neurons per column": (
+        lambda: loose.PopulationEncoder.of(np.eye(4), neurons=2),
+        SpecificationError,
+        "neurons: must be an integer >= 3, not 2",
+    ),
     "numbers and words in a column of Parquet": (
         lambda: loose.analysis.write_table(pd.DataFrame({"k": [1, "x"]}), "table.parquet"),
         DataError,

@@ -10,7 +10,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.seams import encoders
-from netsim.specification.checks import check_numbers, require
+from netsim.specification.checks import check_numbers, require, whole
 from netsim.specification.encoders._protocol import Encoder, Shape
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms, number
 
@@ -114,7 +114,7 @@ class PopulationEncoder(Encoder):
             raise DataError(f"table: {where} contains NaN or infinity; fill or leave out such rows")
         low, high = array.min(axis=0), array.max(axis=0)
         low, high = np.where(low == high, [low - 0.5, high + 0.5], [low, high])
-        shape = (1, array.shape[1], neurons)
+        shape = (1, array.shape[1], whole(neurons, "neurons", least=3))
         return cls(shape, t_max, tuple(low.tolist()), tuple(high.tolist()), **settings)
 
     @property
