@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -49,6 +50,13 @@ def test_studies_of_other_packages(netsim: Netsim, run: Path, install: Callable[
     ]
     assert Path("here/weight-decay-output.svg").exists()
     netsim("study", "weight-decays", run).refused("did you mean 'weight-decay'?")
+
+
+def test_the_file_of_a_study_is_recorded_with_its_checksum(netsim: Netsim, run: Path) -> None:
+    Path("decay.py").write_text(OWN, encoding="utf-8")
+    done = netsim("study", "weight-decay", run, "--plugin", "decay.py", "--limit", 20, "--out", "here", "--json").json()
+    (plugin,) = done["plugins"]
+    assert plugin["sha256"] == hashlib.sha256(Path("decay.py").read_bytes()).hexdigest()
 
 
 def test_help_imports_nothing_heavy() -> None:
