@@ -40,9 +40,8 @@ def psp_fits(
     with theme():
         size = (COLUMN_WIDTH, 1.7 * len(names))
         figure, panels = plt.subplots(len(names), squeeze=False, sharex=True, figsize=size, layout="constrained")
-        for axes, name, time, response, fit, unit in zip(
-            panels[:, 0], names, times, responses, fits, units, strict=True
-        ):
+        curves = zip(panels[:, 0], names, times, responses, fits, units, strict=True)
+        for axes, name, time, response, fit, unit in curves:
             axes.plot(time, response, color=FAINT, linewidth=2.5, label="response")
             axes.plot(time, fit, linewidth=1.0, label="piecewise-linear stand-in")
             axes.set(ylabel=f"potential ({unit})" if unit else "potential per weight", title=plain(name))

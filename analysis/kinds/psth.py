@@ -53,7 +53,7 @@ def psth_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = 
     shown = frame[frame["label"].isna()]
     last = shown.groupby("layer", observed=True, sort=False).tail(1)
     after = last.assign(time_ms=last["end_ms"], rate_hz=0.0, low=0.0, high=0.0)
-    shown = pd.concat([shown, after])
+    shown = pd.concat([shown, after])  # lines return to 0 at the end of the last bin
     axes = draw_lines(shown, "time_ms", "rate_hz", ax, palette, size=(FULL_WIDTH, 2.4), step=True)
     axes.set(xlabel="time in the presentation (ms)", ylabel="rate (spikes/s and neuron)")
     axes.set_ylim(bottom=0)

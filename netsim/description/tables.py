@@ -214,7 +214,7 @@ def _augmentation(network: Network) -> str:
     if settings.jitter:
         ways.append(
             f"with normal jitter of spike times with a standard deviation of ${in_ms(settings.jitter)}$ (times below 0"
-            f" become 0, spikes at or after $T$ are removed)"
+            " become 0, spikes at or after $T$ are removed)"
         )
     return f"In training, each stimulus anew: {'; '.join(ways)}" if ways else "None"
 

@@ -73,7 +73,7 @@ class Stages:
                 stimuli.first(0),
                 state,
                 seed,
-                callbacks=Callbacks(on_warning=lambda text: None),
+                callbacks=Callbacks(on_warning=lambda text: None),  # the loss is flat, because STDP has none
                 learner=learner,
             )
             make_engine("event", network, precision="single").run(conversation)

@@ -122,7 +122,7 @@ class FeedbackAlignment(Experiment):
             validation,
             state,
             unit.seed,
-            callbacks=Callbacks(on_batch=probe, on_warning=lambda text: None),
+            callbacks=Callbacks(on_batch=probe, on_warning=lambda text: None),  # some conditions learn badly
         )
         engine.run(conversation)
         assert state.best_weights is not None
