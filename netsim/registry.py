@@ -118,6 +118,12 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             raise SpecificationError(f"{self.seam} {name!r}", reason)
         if lacking := sorted(getattr(entry, "__abstractmethods__", ())):
             raise SpecificationError(f"{self.seam} {name!r}", f"lacks {', '.join(lacking)}; define it in {module}")
+        if self._order:
+            try:
+                self._order(entry)
+            except AttributeError as error:
+                reason = f"lacks {error.name}; in {module}, register an object of the type that netsim.seams names"
+                raise SpecificationError(f"{self.seam} {name!r}", reason) from None
         former = self._modules.setdefault(name, module)
         if former != module:
             raise SpecificationError(

@@ -78,6 +78,12 @@ def test_a_class_with_abstract_methods_is_no_entry() -> None:
     assert "own" not in encoders
 
 
+def test_an_entry_that_cannot_be_listed_is_refused() -> None:
+    with pytest.raises(SpecificationError, match=r"^study 'own': lacks order; in mine, register an object of the type"):
+        netsim.seams.studies.add("own", object(), "mine")  # type: ignore[arg-type]
+    assert "own" not in netsim.seams.studies
+
+
 def test_two_modules_cannot_have_one_name() -> None:
     registry = _registry()
     registry.add("mine", 1, "one")
