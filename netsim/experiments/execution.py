@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from netsim.errors import RunError
 from netsim.experiments.checks import rows_of
 from netsim.experiments.experiment import Experiment, Row, Unit
-from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, connect, lost, workers_of
+from netsim.spikes.cluster import Inbox, check_worker, connect, lost, workers_of
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_POLL_SECONDS = 0.5
 Measured = tuple[int, list[Row]]
 """Index of a unit, and its rows."""
 
@@ -50,10 +47,9 @@ def measured(
 
 def _over_workers(client: Client, experiment: Experiment, units: Sequence[tuple[int, Unit]]) -> Iterator[Measured]:
     """Submit at most one unit per worker, because Dask blames all waiting units for the death of a worker."""
-    ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+    inbox = Inbox(client, experiment.name, ", and continue with --resume")
     waiting: dict[Future[Any], int] = {}
     ahead = list(units)
-    alive = time.monotonic()
     job = f"netsim-experiment-{uuid.uuid4().hex}"
     try:
         while ahead or waiting:
@@ -61,17 +57,12 @@ def _over_workers(client: Client, experiment: Experiment, units: Sequence[tuple[
                 number, unit = ahead.pop(0)
                 future = client.submit(_on_worker, experiment, unit, key=f"{job}-{number}", pure=False)
                 waiting[future] = number
-                future.add_done_callback(ended.put)
-            try:
-                future = ended.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                alive = alive if all_lost(client) else time.monotonic()
-                if time.monotonic() - alive > LOST_SECONDS:
-                    raise RunError(f"{experiment.name}: the workers died and did not come back; {MEMORY}") from None
+                future.add_done_callback(inbox.put)
+            ended = inbox.get()
+            if ended is None:
                 continue
-            alive = time.monotonic()
             try:
-                yield waiting.pop(future), future.result()
+                yield waiting.pop(ended), ended.result()
             except Exception as error:
                 if lost(error) is None:
                     raise

@@ -31,17 +31,17 @@ from netsim.runs.plugin_files import load_plugin, loaded_plugins
 from netsim.spikes.batches import SHARE, MakeBatch, OnPresented, Part, Read, presenting
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, Worker
+    from distributed import Client, Worker
 
 _CONNECT_SECONDS = 10
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.2
 _START_SECONDS = 120
 _NOT_STARTED = (OSError, ValueError, TypeError, RuntimeError, AssertionError)
 """Exceptions of distributed. It raises AssertionError if a thread does not start within ten seconds."""
-LOST_SECONDS = 60.0
+_LOST_SECONDS = 60.0
 """Seconds that dead workers may be away. They restart unless memory is short."""
 _ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-MEMORY = "is there memory for them? Choose fewer --workers, or a higher limit"
+_MEMORY = "is there memory for them? Choose fewer --workers, or a higher limit"
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 client.sync(offload, int)  # start the scheduler's thread now; tasks would hang without it
         except _NOT_STARTED as error:
             raise RunError(
-                f"workers: {workers} did not start ({str(error) or type(error).__name__}); {MEMORY}"
+                f"workers: {workers} did not start ({str(error) or type(error).__name__}); {_MEMORY}"
             ) from error
         stack.enter_context(_plugins(client))
         try:
@@ -185,11 +185,6 @@ def check_worker() -> None:
         raise RunError(f"a worker has {count} threads; start workers with one: dask worker ADDRESS --nthreads 1")
 
 
-def all_lost(client: Client) -> bool:
-    """True if all workers of this machine are gone. A scheduler may get new workers at any time."""
-    return client.cluster is not None and not client.scheduler_info()["workers"]
-
-
 def workers_of(client: Client) -> dict[str, int]:
     """Return workers and their threads: none if the scheduler is gone, which cancels its tasks."""
     try:
@@ -207,24 +202,45 @@ def lost(error: BaseException) -> str | None:
     return "the scheduler or its workers were lost" if isinstance(error, CancelledError) else None
 
 
-def _as_they_end(client: Client, futures: Sequence[Future[Part]]) -> Iterator[Future[Part]]:
-    """Yield futures as they finish. Raise RunError if this machine's workers die and do not return."""
-    ended: queue.SimpleQueue[Future[Part]] = queue.SimpleQueue()
-    for future in futures:
-        future.add_done_callback(ended.put)
-    alive = time.monotonic()
-    for _ in futures:
-        while True:
-            try:
-                future = ended.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                alive = alive if all_lost(client) else time.monotonic()
-                if time.monotonic() - alive > LOST_SECONDS:
-                    raise RunError(f"presenting on workers: they died and did not restart; {MEMORY}") from None
-            else:
-                break
-        alive = time.monotonic()
-        yield future
+class Inbox:
+    """Messages of Dask workers, such as their finished futures.
+
+    Parameters
+    ----------
+    client : Client
+    sender : str
+        Name of the work, for the error if the workers are lost.
+    remedy : str
+        Added to that error.
+    """
+
+    def __init__(self, client: Client, sender: str, remedy: str = "") -> None:
+        self._client = client
+        self._error = f"{sender}: the workers died and did not come back; {_MEMORY}{remedy}"
+        self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._alive = time.monotonic()
+
+    def put(self, message: Any) -> None:
+        """Add a message. Any thread may call it."""
+        self._messages.put(message)
+
+    def get(self) -> Any:
+        """Return the next message, or None if none comes in a moment.
+
+        Raises
+        ------
+        RunError
+            If the workers of this machine die and do not return. A scheduler may get new workers at any time.
+        """
+        try:
+            message = self._messages.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            message = None
+        if message is not None or self._client.cluster is None or self._client.scheduler_info()["workers"]:
+            self._alive = time.monotonic()
+        elif time.monotonic() - self._alive > _LOST_SECONDS:
+            raise RunError(self._error)
+        return message
 
 
 class OverWorkers:
@@ -253,12 +269,16 @@ class OverWorkers:
             _present_part, parts, firsts[:-1], job=job, engine=engine, batch=everywhere, read=read, pure=False
         )
         sizes = {future.key: len(part) for future, part in zip(futures, parts, strict=True)}
-        done = 0
-        for future in _as_they_end(client, futures):
-            if future.status != "finished":
-                break
-            done += sizes[future.key]
-            progress(done)
+        inbox, done = Inbox(client, "presenting on workers"), 0
+        for future in futures:
+            future.add_done_callback(inbox.put)
+        while done < firsts[-1]:
+            ended = inbox.get()
+            if ended is not None:
+                if ended.status != "finished":
+                    break
+                done += sizes[ended.key]
+                progress(done)
         try:
             return client.gather(futures)
         except Exception as error:

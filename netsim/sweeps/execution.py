@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 from netsim.errors import NetsimError, RunError, one_line
 from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.runs.plugins import changed_plugins
-from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, lost, workers_of
+from netsim.spikes.cluster import Inbox, check_worker, lost, workers_of
 from netsim.sweeps.plan import Plan, PlannedRun
 from netsim.training.callbacks import Callbacks
 from netsim.training.opening import open_training, training_figures
 
 if TYPE_CHECKING:
     from distributed import Client, Future
-
-_POLL_SECONDS = 0.2
-"""Interval of polls for Ctrl-C (s)."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +123,8 @@ def train_runs(
     the same, and KeyboardInterrupt is raised. Other parameters are as for `netsim.training.opening.open_training`.
     """
     job = f"netsim-sweep-{uuid.uuid4().hex}"
-    messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    client.subscribe_topic(job, lambda event: messages.put(event[1]))
+    inbox = Inbox(client, str(folder), ", and continue with --resume")
+    client.subscribe_topic(job, lambda event: inbox.put(event[1]))
     waiting: dict[Future[Outcome], str] = {}
     ahead = dict(runs)
 
@@ -140,33 +135,25 @@ def train_runs(
             given = (folder.resolve() / name, ahead.pop(name), limit, data_dir, list(command), job)
             future = client.submit(_train_run, *given, key=f"{job}-{name}", pure=False)
             waiting[future] = name
-            future.add_done_callback(messages.put)
+            future.add_done_callback(inbox.put)
 
     hand_out()
     under_way: dict[str, str] = {}  # workers of running trainings
-    stopping, alive = False, time.monotonic()
+    stopping = False
     while waiting or ahead or (stopping and under_way):
         if interrupted() and not stopping:
             stopping = True
             client.cancel(list(waiting))
             waiting.clear()
             ahead.clear()
-        try:
-            message = messages.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            alive = alive if all_lost(client) else time.monotonic()
+        message = inbox.get()
+        if message is None:
             if stopping:  # a dead worker sends no message
                 present = workers_of(client)
                 under_way = {name: worker for name, worker in under_way.items() if worker in present}
-                continue
-            if time.monotonic() - alive > LOST_SECONDS:
-                away = f"{folder}: the workers died and did not come back"
-                raise RunError(f"{away}; {MEMORY}, and continue with --resume") from None
-            if ahead:
+            elif ahead:
                 hand_out()
-            continue
-        alive = time.monotonic()
-        if isinstance(message, str):
+        elif isinstance(message, str):
             callbacks.on_warning(message)
         elif isinstance(message, dict):
             name, epoch = message["run"], message["epoch"]

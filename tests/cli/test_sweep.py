@@ -243,7 +243,7 @@ def test_a_run_that_its_workers_die_of_leaves_the_others_alone(netsim: Netsim, d
 def test_ctrl_c_and_resume(
     netsim: Netsim, scheduler: str, trained_alone: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("netsim.sweeps.execution._POLL_SECONDS", 0.01)
+    monkeypatch.setattr("netsim.spikes.cluster._POLL_SECONDS", 0.01)
     Path("long.toml").write_text(LONG, encoding="utf-8")
     presser = _when_under_way(Path("sweeps/long/0001"), lambda: signal.raise_signal(signal.SIGINT))
     done = netsim("sweep", "long.toml", "--scheduler", scheduler)

@@ -13,7 +13,6 @@ import pytest
 from netsim.errors import DataError, RunError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
-from netsim.sweeps import execution
 from netsim.sweeps.execution import SweepCallbacks, finished_runs, other_runs, place_runs, train_runs
 from netsim.sweeps.plan import Plan, PlannedRun, plan_from_dict
 from netsim.training.opening import training_figures
@@ -137,7 +136,7 @@ class _Workerless:
 
 def test_a_sweep_whose_workers_do_not_come_back_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under a limit of memory they die as they start."""
-    monkeypatch.setattr(execution, "LOST_SECONDS", 0.5)
+    monkeypatch.setattr("netsim.spikes.cluster._LOST_SECONDS", 0.5)
     silent = SweepCallbacks(lambda *news: None, lambda *news: None, lambda news: None)
     runs = {"0001": PlannedRun({}, 0, load_preset("digits"))}
     client: Any = _Workerless()
