@@ -12,7 +12,7 @@ from netsim.analysis.studies import join_networks, members_of_subjects, of_netwo
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import DataError, SpecificationError
-from netsim.runs.model import Model, Subject, open_model
+from netsim.runs.model import Model, Subject, open_model, stimuli_for
 from netsim.seams import analyses
 from netsim.specification.checks import check_kind, limit_in, names_in, whole
 from netsim.spikes import Progress, Spikes, no_progress
@@ -101,7 +101,7 @@ def analyse(
     subject = _opened(members[0][0])
     against = None if against is None else _opened(against)
     if stimuli is not None:
-        check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
+        check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
     populations = None if populations is None else names_in(populations, "populations")
     limit, seed = limit_in(limit), whole(seed, "seed", least=0)
     given: dict[str, Any] = entry.checked(settings)
@@ -112,8 +112,7 @@ def analyse(
     _refuse_idle(entry, subject, against, stimuli, populations, engine, workers)
 
     def shown(model: Model) -> Stimuli:
-        chosen = model.splits().test if stimuli is None else stimuli
-        return chosen.first(entry.presentations if limit is None else limit)
+        return stimuli_for(model, stimuli, entry.presentations if limit is None else limit)
 
     def spikes_of(source: Model | Spikes, simulator: Engine | None = None) -> Spikes:
         if not isinstance(source, Spikes):

@@ -23,9 +23,9 @@ from netsim.engines import make_engine
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import wilson_interval
 from netsim.models.presets import preset_names
-from netsim.runs.model import Model, Subject, open_model
+from netsim.runs.model import Model, Subject, open_model, stimuli_for
 from netsim.seams import studies
-from netsim.specification.checks import check_kind, limit_in
+from netsim.specification.checks import limit_in
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import Distribution, serial
 from netsim.spikes.workers import Workers, distribution_of
@@ -120,11 +120,7 @@ def study(
         if engine is None:
             opened.check_engine()
         plan = make_plan(opened.network, name, levels, seeds, layers)
-        shown = opened.splits().test if stimuli is None else stimuli
-        check_kind(shown, Stimuli, "stimuli", "such as model.splits().test")
-        shown = shown.first(limit)
-        if not len(shown):
-            raise DataError("stimuli: are empty; give at least one stimulus")
+        shown = stimuli_for(opened, stimuli, limit)
         engine_at = partial(make_engine, engine or opened.network.training.engine, opened.network)
         chosen.append(StudyOfNetwork(opened, plan, shown, engine_at, label, group))
     with distribution_of(workers) as distribution:

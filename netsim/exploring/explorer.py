@@ -21,7 +21,7 @@ from netsim.errors import DataError, NetsimError, SpecificationError
 from netsim.exploring.asking import Reply, answer, number
 from netsim.exploring.view import Changed, View, sample_of
 from netsim.measuring.metrics import Decisions, decide
-from netsim.runs.model import Model, Subject, open_model
+from netsim.runs.model import Model, Subject, open_model, stimuli_for
 from netsim.specification import Network
 from netsim.spikes import Spikes
 from netsim.spikes.presenting import present
@@ -111,9 +111,7 @@ class Explorer:
     def __init__(self, model: Subject, stimuli: Stimuli | None = None, name: str | None = None, seed: int = 0) -> None:
         self.model = open_model(model)
         self.network = self.model.network
-        self.stimuli = self.model.splits().test if stimuli is None else stimuli
-        if not len(self.stimuli):
-            raise DataError("stimuli: there are none to explore; give at least one stimulus")
+        self.stimuli = stimuli_for(self.model, stimuli)
         run = self.model.run
         given = str(model) if isinstance(model, str | Path) else self.network.name if run is None else str(run.path)
         self.name, self.seed = name or given, seed

@@ -18,7 +18,7 @@ from netsim.engines import Batch, Conversation, Engine, Latencies, Potential, Re
 from netsim.engines.protocol import Result
 from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
-from netsim.runs.model import Subject, open_model
+from netsim.runs.model import Subject, open_model, stimuli_for
 from netsim.seams import engines, regimes, studies
 from netsim.specification import STIMULUS, Network
 from netsim.specification.checks import finite
@@ -330,7 +330,7 @@ class View:
             One presentation.
         """
         model = open_model(model)
-        shown, index = self.stimulus(model.splits().test if stimuli is None else stimuli)
+        shown, index = self.stimulus(stimuli_for(model, stimuli))
         model = replace(model, network=self.network(model.network))
         return present(model, shown, index=[index], engine=self.make_engine(model.network, record))
 

@@ -11,12 +11,12 @@ import numpy as np
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine, make_engine
 from netsim.engines.protocol import check_latencies
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import SpecificationError
 from netsim.measuring.metrics import decide
 from netsim.reprs import short_repr
-from netsim.runs.model import Subject, open_model
+from netsim.runs.model import Subject, open_model, stimuli_for
 from netsim.specification import STIMULUS
-from netsim.specification.checks import check_kind, limit_in, require
+from netsim.specification.checks import limit_in, require
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import Presented, as_they_are, check_engine, present_parts
 
@@ -133,12 +133,7 @@ def compare(
     if not first.dt == second.dt > 0:
         grids = f"are {first.dt:g} and {second.dt:g} ms; engines are compared in steps of a common time grid"
         raise SpecificationError("dt", f"{grids}, so make both with the same dt")
-    if stimuli is None:
-        stimuli = model.splits().test
-    check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
-    stimuli = stimuli.first(limit)
-    if not len(stimuli):
-        raise DataError("stimuli: there are none to compare engines with; give at least one")
+    stimuli = stimuli_for(model, stimuli, limit)
     parts = present_parts(second, stimuli, as_they_are(model.weights), partial(_compare, first), progress)
     same, total = sum((part.same for part in parts), Counter()), sum((part.total for part in parts), Counter())
     return Comparison(

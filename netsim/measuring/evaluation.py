@@ -26,10 +26,10 @@ from netsim.measuring.metrics import (
 )
 from netsim.measuring.read_outs import Outputs
 from netsim.reprs import WIDTH, brief, html_table, limited
-from netsim.runs.model import Model, Subject, open_model
+from netsim.runs.model import Model, Subject, open_model, stimuli_for
 from netsim.seams import read_outs as known_read_outs
 from netsim.specification import Network
-from netsim.specification.checks import check_kind, limit_in, names_in
+from netsim.specification.checks import limit_in, names_in
 from netsim.specification.grid import population_times
 from netsim.spikes import Progress, Spikes, no_progress
 from netsim.spikes.batches import Presented, as_they_are, present_parts
@@ -195,12 +195,7 @@ def evaluate(
         refuse_for_spikes(stimuli=stimuli, engine=engine, workers=workers)
         return _evaluate_spikes(model if limit is None else model.head(limit), read_outs)
     model = open_model(model)
-    if stimuli is None:
-        stimuli = model.splits().test
-    check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
-    stimuli = stimuli.first(limit)
-    if not len(stimuli):
-        raise DataError("stimuli: there are none to evaluate; give at least one")
+    stimuli = stimuli_for(model, stimuli, limit)
     stimuli.check_labels(model.network.outputs)
     engine = model.make_engine() if engine is None else engine
     for name in read_outs:

@@ -9,9 +9,9 @@ from typing import Any
 
 from netsim.data.dataset import IDENTITY, Dataset, described
 from netsim.data.source import OnProgress, ignore_progress
-from netsim.data.stimuli import Splits, load_splits
+from netsim.data.stimuli import Splits, Stimuli, load_splits
 from netsim.engines import Engine, Recorded, engine_of
-from netsim.errors import RunError, SpecificationError, warn_user
+from netsim.errors import DataError, RunError, SpecificationError, warn_user
 from netsim.models.presets import preset_names, trained_weights_file
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
@@ -19,7 +19,7 @@ from netsim.runs.names import find_run, load_network
 from netsim.runs.plugins import handed_in
 from netsim.seams import engines
 from netsim.specification import Network
-from netsim.specification.checks import whole
+from netsim.specification.checks import check_kind, whole
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import first_weights
 from netsim.weights.layout import Weights
@@ -255,3 +255,21 @@ def open_model(subject: Subject, seed: int = 0) -> Model:
         return load_model(subject, seed)
     such = 'such as netsim.load_model("digits"), a Network, or the name of a run, preset or TOML file'
     raise SpecificationError("model", f"must be a model, {such}, not {type(subject).__name__}")
+
+
+def stimuli_for(model: Model, stimuli: Stimuli | None, limit: int | None = None) -> Stimuli:
+    """Return the first `limit` stimuli that are given, by default of the test stimuli of the model's data set.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    SpecificationError
+        If `stimuli` are of another kind.
+    """
+    if stimuli is None:
+        stimuli = model.splits().test
+    check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
+    if not len(stimuli):
+        raise DataError("stimuli: there are none; give at least one stimulus")
+    return stimuli.first(limit)

@@ -12,9 +12,9 @@ import numpy as np
 from netsim.data.stimuli import UNLABELLED, Stimuli
 from netsim.engines import Engine, Potential, Recorded
 from netsim.errors import DataError, SpecificationError
-from netsim.runs.model import Subject, open_model
+from netsim.runs.model import Subject, open_model, stimuli_for
 from netsim.seams import studies
-from netsim.specification.checks import check_kind, finite, limit_in, names_in, require, whole
+from netsim.specification.checks import finite, limit_in, names_in, require, whole
 from netsim.spikes.batches import BATCH, Presented, as_they_are, present_parts
 from netsim.spikes.columns import LayerSpikes, joined
 from netsim.spikes.spikes import Conditions, Progress, Spikes, no_progress
@@ -90,11 +90,7 @@ def present(
     require(bool(names), "populations", "is empty; name one at least, or leave it out for all")
     for name in names:
         network.position(name)
-    if stimuli is None:
-        stimuli = model.splits().test
-    check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
-    if not len(stimuli):
-        raise DataError("stimuli: there are none to present; give at least one stimulus")
+    stimuli = stimuli_for(model, stimuli)
     indices, seed = _chosen(index, limit, len(stimuli)), whole(seed, "seed", least=0)
     require(disturbance is not None or seed == 0, "seed", "has no effect without a disturbance; leave it out")
     shown = stimuli.pick(indices)

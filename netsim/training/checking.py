@@ -11,13 +11,13 @@ import numpy as np
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine
-from netsim.errors import DataError, warn_user
+from netsim.errors import warn_user
 from netsim.learning.constraints import constraints_of
 from netsim.measuring.checking import Check, check_latencies
-from netsim.runs.model import Model, Subject, load_model
+from netsim.runs.model import Model, Subject, load_model, stimuli_for
 from netsim.runs.names import find_run, load_network
 from netsim.specification import InitialWeights, Network
-from netsim.specification.checks import check_kind, whole
+from netsim.specification.checks import whole
 from netsim.spikes import Progress, no_progress
 from netsim.spikes.batches import as_they_are, present_parts
 from netsim.training.checkpoint import TrainingState
@@ -91,11 +91,7 @@ def check(
     """
     limit = whole(limit, "limit", least=1)
     known, state = _begun(model, seed)
-    if stimuli is None:
-        stimuli = training_stimuli(known)
-    check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).training")
-    if not len(stimuli):
-        raise DataError("stimuli: there are none to check a network with; give at least one")
+    stimuli = stimuli_for(known, training_stimuli(known) if stimuli is None else stimuli)
     engine = engine or known.make_engine()
     known, initial = (known, {}) if state is None else _fitted(known, state, stimuli, engine, seed)
     stimuli = stimuli.first(limit)

@@ -243,7 +243,7 @@ def test_a_model_is_checked_with_its_own_weights() -> None:
 
 
 def test_what_cannot_be_checked_is_refused() -> None:
-    with pytest.raises(DataError, match="there are none to check a network with"):
+    with pytest.raises(DataError, match="there are none; give at least one"):
         netsim.check("digits", netsim.load_splits(netsim.load_preset("digits")).test.first(1).pick(np.array([], int)))
     with pytest.raises(SpecificationError, match="limit"):
         netsim.check("digits", limit=0)
