@@ -108,7 +108,7 @@ def _export_network(
     """Write a network. Return a summary as a dictionary and in words."""
     from netsim.exchange import export as write
     from netsim.runs.folder import describe_run
-    from netsim.specification.summary import architecture
+    from netsim.specification.summary import architecture, summarise
 
     trained = chosen.run.record() if chosen.run else None
     same = network.training.dataset == chosen.network.training.dataset
@@ -118,7 +118,7 @@ def _export_network(
     options.make_folder(path.parent)
     options.note_initial_weights(subject, chosen, seed)
     write(replace(chosen, network=network), path, to, record=record)
-    parameters = sum(array.size for array in chosen.weights.values())
+    parameters = summarise(network)["parameters"]
     known = network_formats[to]
     missing = list(known.without_primitive(network))
     if missing:
@@ -142,7 +142,7 @@ def import_network(
     """
     from netsim.exchange import import_network as read
     from netsim.runs.folder import create_run, describe_run
-    from netsim.specification.summary import architecture
+    from netsim.specification.summary import architecture, summarise
 
     imported = read(file)
     network, weights = imported.network, imported.weights
@@ -152,7 +152,7 @@ def import_network(
     data = _data_of(imported.record)
     known = {"data": data} if data else {}
     record = describe_run(seed, imported=str(file.resolve()), exported=imported.record, **known)
-    parameters = sum(array.size for array in weights.values())
+    parameters = summarise(network)["parameters"]
     run = create_run(out or Path("runs") / f"{network.name}-imported", network, record, weights)
     if imported.assumed:
         note(f"{file}: made by another tool; assumed: {', '.join(imported.assumed)}; {run.network_file} can be edited")
