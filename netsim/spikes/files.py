@@ -4,6 +4,7 @@ import gzip
 import importlib.util
 import io
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,15 +21,16 @@ _LARGEST_TEXT = 256 * 2**20
 """Maximum bytes of a text table."""
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 """Characters that begin a formula in spreadsheets."""
+_NUMBER = re.compile(r"[+-]\d+(\.\d+)?")
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write a table as CSV or Parquet, depending on the suffix.
 
     CSV stores numbers exactly and missing values as empty fields. An apostrophe precedes words that a spreadsheet would
-    run as a formula. Parquet also stores the types. Its columns carry their unit and description as metadata of the
-    Arrow schema. Pandas reads them as ``DataFrame.attrs["columns"]``, and other tools as the entry ``columns`` of the
-    file.
+    run as a formula, but not numbers such as -45. Parquet also stores the types. Its columns carry their unit and
+    description as metadata of the Arrow schema. Pandas reads them as ``DataFrame.attrs["columns"]``, and other tools as
+    the entry ``columns`` of the file.
 
     Parameters
     ----------
@@ -116,7 +118,7 @@ def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_formula(word: Any) -> bool:
-    return isinstance(word, str) and word.startswith(_FORMULA)
+    return isinstance(word, str) and word.startswith(_FORMULA) and not _NUMBER.fullmatch(word)
 
 
 def _quoted(word: Any) -> Any:

@@ -196,6 +196,12 @@ def test_a_spreadsheet_runs_no_cell() -> None:
     assert lines[0].endswith(",-4")
 
 
+def test_signed_numbers_are_no_formulas() -> None:
+    write_table(pd.DataFrame({"orientation": ["-45", "+22.5", "-45+A1", "-"]}), "words.csv")
+    written = Path("words.csv").read_text(encoding="utf-8")
+    assert written.split() == ["orientation", "-45", "+22.5", "'-45+A1", "'-"]
+
+
 @pytest.mark.parametrize("kind", ["object", "category", "string"])
 def test_a_spreadsheet_runs_no_word_of_any_type(kind: str) -> None:
     words = pd.Series(["=1+1", "'=1+1", "a", "=1+1", None], dtype=kind)
