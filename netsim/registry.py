@@ -10,11 +10,13 @@ package adds an entry with an entry point of the group ``netsim.<seam>``, or by 
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import pkgutil
+import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeVar, cast
 
 from netsim.errors import SpecificationError, nearest
@@ -224,7 +226,25 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         if point is not None and point.dist is not None:
             distributions = [point.dist.name]
         else:
-            distributions = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
+            distributions = _distributions().get(module.partition(".")[0], [])
         for distribution in distributions:
             return Origin(self.seam, name, module, distribution, importlib.metadata.version(distribution))
         return Origin(self.seam, name, module, None, None)
+
+
+def _distributions() -> Mapping[str, list[str]]:
+    """Return the installed distributions of each top-level module. They are read again when a folder has changed."""
+    return _distributions_in(tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+@lru_cache(maxsize=1)
+def _distributions_in(folders: tuple[tuple[str, int], ...]) -> Mapping[str, list[str]]:
+    """Return the same for folders and the times at which they changed. Reading all metadata takes long."""
+    return importlib.metadata.packages_distributions()
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder or ".").st_mtime_ns
+    except OSError:
+        return 0
