@@ -8,6 +8,7 @@ A spike adds its weight to ``I``.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +20,16 @@ GRID_TOLERANCE = 1e-9
 LONG = np.longdouble
 
 
+def _kernel(tau: Any, syn: Any, since: Any) -> Any:
+    """The potential that a weight of 1 gives some time after its spike."""
+    if tau == syn:
+        return since / tau * np.exp(-since / tau)
+    # expm1 of the smaller exponent, for time constants near each other
+    if np.max(since, initial=0) * (1 / syn - 1 / tau) > 1000:
+        return syn / (tau - syn) * (np.exp(-since / tau) - np.exp(-since / syn))
+    return syn / (tau - syn) * np.exp(-since / syn) * np.expm1(since * (1 / syn - 1 / tau))
+
+
 def _terms(neurons: Neurons, arrivals: list[Any], bias: float, onset: Any, at: np.ndarray) -> tuple[Any, Any]:
     """The potential and its slope at times, with spikes at these very times counted."""
     tau, syn = LONG(neurons.tau), LONG(neurons.tau_syn or neurons.tau)
@@ -27,18 +38,25 @@ def _terms(neurons: Neurons, arrivals: list[Any], bias: float, onset: Any, at: n
     weight = np.array([weight for _, weight, *_ in arrivals], LONG)
     since = at[:, None] - sent
     counts, since = since >= 0, np.maximum(since, 0)
-    leaving, fading = np.exp(-since / tau), np.exp(-since / syn)
-    if tau == syn:
-        kernel = since / tau * leaving
-    else:
-        # expm1 of the smaller exponent, for time constants near each other
-        kernel = syn / (tau - syn) * fading * np.expm1(since * (1 / syn - 1 / tau))
-        if since.max(initial=0) * (1 / syn - 1 / tau) > 1000:
-            kernel = syn / (tau - syn) * (leaving - fading)
+    kernel, fading = _kernel(tau, syn, since), np.exp(-since / syn)
     open_for = np.maximum(at - LONG(onset), 0)
     v = (kernel * counts) @ weight - LONG(bias) * np.expm1(-at / tau) - LONG(neurons.drive) * np.expm1(-open_for / tau)
     current = (fading * counts) @ weight + LONG(bias) + LONG(neurons.drive) * (at >= LONG(onset))
     return v, (current - v) / tau
+
+
+def _between(neurons: Neurons, v: Any, slope: Any, bias: float, begin: Any) -> Callable[[Any], Any]:
+    """The potential and its slope after `begin` as functions of time, after the onset and without further spikes."""
+    tau, syn = LONG(neurons.tau), LONG(neurons.tau_syn or neurons.tau)
+    constant = LONG(bias) + LONG(neurons.drive)
+    synaptic = slope * tau + v - constant
+
+    def at(time: Any) -> tuple[Any, Any]:
+        since = time - begin
+        moved = v * np.exp(-since / tau) + synaptic * _kernel(tau, syn, since) - constant * np.expm1(-since / tau)
+        return moved, (synaptic * np.exp(-since / syn) + constant - moved) / tau
+
+    return at
 
 
 def potential(neurons: Neurons, arrivals: list[Any], bias: float, at: np.ndarray, dt: float = 0.0) -> np.ndarray:
@@ -60,21 +78,16 @@ def first_spike(neurons: Neurons, arrivals: list[Any], bias: float, end: float) 
         most = v[k] + after[k] * (right - left) if rises and not still else v[k + 1]
         if most < neurons.threshold:
             continue
-        known = [arrival for arrival in arrivals if arrival[0] <= left]
-
-        def of_interval(time: Any, known: list[Any] = known) -> tuple[Any, Any]:
-            v, slope = _terms(neurons, known, bias, neurons.onset, np.array([time]))
-            return v[0], slope[0]
-
+        of_interval = _between(neurons, v[k], after[k], bias, left)
         low, high = left, right
-        if rises != still:
+        if v[k + 1] < neurons.threshold:  # only before a maximum can it be higher
             begin, until = left, right
             for _ in range(70):
                 middle = (begin + until) / 2
-                begin, until = (middle, until) if (of_interval(middle)[1] > 0) == rises else (begin, middle)
-            low, high = (left, until) if rises else (begin, right)
-        if of_interval(high)[0] < neurons.threshold:
-            continue
+                begin, until = (middle, until) if of_interval(middle)[1] > 0 else (begin, middle)
+            high = until
+            if of_interval(high)[0] < neurons.threshold:
+                continue
         for _ in range(70):
             middle = (low + high) / 2
             low, high = (low, middle) if of_interval(middle)[0] >= neurons.threshold else (middle, high)
