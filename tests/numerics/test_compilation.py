@@ -70,6 +70,7 @@ FORKING = """
 import json, os, sys, traceback
 import numba, numpy, platformdirs, threadpoolctl
 
+numba.njit(lambda number: 2 * number)(1)
 for line in sys.stdin:
     program, environment = json.loads(line)
     child = os.fork()
@@ -94,7 +95,7 @@ for line in sys.stdin:
 
 @functools.cache
 def _forking() -> subprocess.Popen[str]:
-    """A process without netsim that imported numba once, which takes longer than what most programs do."""
+    """A process without netsim that imported numba and compiled once, which takes longer than what most programs do."""
     pipe = subprocess.PIPE
     process = subprocess.Popen([sys.executable, "-c", FORKING], stdin=pipe, stdout=pipe, text=True)
     atexit.register(process.communicate)
