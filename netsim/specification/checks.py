@@ -29,6 +29,7 @@ _BOUNDS = {
     "in [0, 1)": lambda value: 0 <= value < 1,
     "in [0, 1]": lambda value: 0 <= value <= 1,
 }
+_NUMBERS = (int, float, np.integer, np.floating)
 _SMALLEST, _LARGEST = 1e-30, 1e30
 """Magnitudes of physical quantities, whose products and squares stay finite in double precision."""
 
@@ -41,8 +42,8 @@ def require(condition: bool, where: str, message: str) -> None:
 
 def finite(value: float) -> bool:
     """Return whether a value is a finite number, which a boolean is not."""
-    kinds = int | float | np.integer | np.floating
-    return isinstance(value, kinds) and not isinstance(value, bool) and abs(plain_number(value)) <= sys.float_info.max
+    is_number = isinstance(value, _NUMBERS) and not isinstance(value, bool)
+    return is_number and abs(plain_number(value)) <= sys.float_info.max
 
 
 def is_name(word: object) -> bool:
@@ -86,7 +87,8 @@ def check_types(part: Any, where: str) -> None:
             if listed is not None:
                 object.__setattr__(part, name, listed)
             numbers = listed is not None and all(type(each) in (int, float) for each in listed)
-            require(numbers or choices != (float, ...), field, f"must be a sequence of numbers, not {value!r}")
+            if not numbers and choices == (float, ...):
+                raise SpecificationError(field, f"must be a sequence of numbers, not {value!r}")
         elif choices:
             check_choice(value, choices, field)
         elif not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):

@@ -51,7 +51,7 @@ def completed(network: Wiring) -> Iterator[Projection]:
             name = projection.name or (f"{projection.source}_to_{population.name}" if further else population.name)
             require(name not in names, "projections.name", f"{name!r} is used twice; each needs its own")
             names.add(name)
-            yield _fitted(network, replace(projection, name=name))
+            yield _fitted(network, projection if projection.name == name else replace(projection, name=name))
 
 
 def _fitted(network: Wiring, projection: Projection) -> Projection:
@@ -69,7 +69,8 @@ def _fitted(network: Wiring, projection: Projection) -> Projection:
     weights = math.prod(shape) if shape else 0
     size = f"has {neurons:,} neurons and {weights:,} weights; at most {LARGEST:,} of each are possible"
     require(max(neurons, weights) <= LARGEST, network.key_of(network.population(onto)), size)
-    return replace(projection, connectivity=connectivity)
+    unchanged = connectivity is projection.connectivity
+    return projection if unchanged else replace(projection, connectivity=connectivity)
 
 
 def check_consistent(network: Wiring) -> None:

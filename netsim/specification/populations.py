@@ -284,7 +284,8 @@ class Projection:
 
 def check_psp(psp: object, where: str) -> None:
     """Refuse a value that is not a postsynaptic potential."""
-    require(isinstance(psp, PSP), f"{where}.psp", f'must be a PSP, for example PSP("plateau", rise=8.0), not {psp!r}')
+    if not isinstance(psp, PSP):
+        raise SpecificationError(f"{where}.psp", f'must be a PSP, for example PSP("plateau", rise=8.0), not {psp!r}')
 
 
 def key_of_ends(source: str, target: str, name: str) -> str:
