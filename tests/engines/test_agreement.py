@@ -24,7 +24,17 @@ def identical_and_largest(first: Latencies, second: Latencies) -> tuple[float, f
     return float(same.mean()), float(np.abs(a[~same] - b[~same]).max(initial=0.0))
 
 
+# each alone has its own equation in all of these: the oracle, and a simulation step by step
+USUAL = [("free", "ramp"), ("staggered", "plateau"), ("phased", "triangle"), ("free", "breakpoints")]
+PAIRS = [
+    pytest.param(regime, psp, marks=[] if (regime, psp) in USUAL else pytest.mark.nightly)
+    for regime in ("free", "staggered", "phased")
+    for psp in ("ramp", "plateau", "triangle", "breakpoints")
+]
+
+
 @pytest.mark.parametrize("dt", [pytest.param(1.0, marks=pytest.mark.nightly), 0.3])
+@pytest.mark.parametrize(("regime", "psp"), PAIRS, indirect=True)
 def test_engines_agree_on_a_grid(
     layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, dt: float
 ) -> None:
@@ -41,6 +51,9 @@ def test_engines_agree_on_a_grid(
     np.testing.assert_array_equal(event["output"].argmin(axis=1), brian2["output"].argmin(axis=1))
 
 
+@pytest.mark.parametrize(
+    "regime", ["free", pytest.param("staggered", marks=pytest.mark.nightly), "phased"], indirect=True
+)
 def test_clock_driven_times_converge_to_the_exact_ones(
     layered: MakeNetwork, random_batch: MakeBatch, regime: str
 ) -> None:

@@ -56,7 +56,21 @@ def test_the_event_engine_gives_the_times_of_the_oracle(
     assert any((a != b).any() for a, b in zip(latencies.values(), engine.present(plain).values(), strict=True))
 
 
-@pytest.mark.parametrize("part", ["thresholds", "delays", "both"])
+# of one regime each alone, of all regimes both
+PARTS = [
+    pytest.param(regime, part, marks=[] if regime == "free" or part == "both" else pytest.mark.nightly)
+    for regime in ("free", "staggered", "phased")
+    for part in ("thresholds", "delays", "both")
+]
+PHASED = pytest.mark.parametrize(
+    "regime",
+    [*(pytest.param(name, marks=pytest.mark.nightly) for name in ("free", "staggered")), "phased"],
+    indirect=True,
+)
+"""The regime with all times of neurons; the others by night."""
+
+
+@pytest.mark.parametrize(("regime", "part"), PARTS, indirect=["regime"])
 def test_both_engines_agree(layered: MakeNetwork, random_batch: MakeBatch, regime: str, part: str) -> None:
     network = layered(regime, PSP("triangle", rise=5.2, fall=9.1))
     batch = heterogeneous(network, random_batch(network, 12, seed=22))
@@ -73,6 +87,7 @@ def engines(network: Network) -> list[EventEngine | Brian2Engine]:
     return [EventEngine(network), EventEngine(network, dt=1.0), Brian2Engine(network, 1.0, target="numpy", copies=3)]
 
 
+@PHASED
 def test_those_of_the_specification_change_nothing(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:
     network = layered(regime, PSP("plateau", rise=7.3))
     batch = random_batch(network, 5, seed=23)
@@ -130,6 +145,7 @@ def test_a_spike_arrives_when_it_is_due() -> None:
         np.testing.assert_allclose(engine.present(batch)["output"], [[16.0, 11.0, math.inf]])
 
 
+@PHASED
 def test_recorded_potentials_show_late_spikes(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:
     network = layered(regime, PSP("plateau", rise=7.3))
     batch = heterogeneous(network, random_batch(network, 2, seed=25))

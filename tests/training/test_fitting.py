@@ -357,7 +357,7 @@ def trained(network: Network, seed: int = 0) -> tuple[list[float], float]:
 
 
 def test_a_network_whose_outputs_all_tied_learns() -> None:
-    epochs = Training("digits", epochs=4, batch=20, validation=180)
+    epochs = Training("digits", epochs=2, batch=20, validation=180)
     as_before = dataclasses.replace(graph("phased", learning=Learning(fitted=False, edges="pass")), training=epochs)
     before = trained(as_before)[1]
     now_ties, now = trained(dataclasses.replace(graph("phased"), training=epochs))
@@ -390,7 +390,7 @@ def leaky_rates(unit: b2.Quantity, weight: float, current: float) -> dict[str, f
     engine = netsim.brian2_engine(
         network, simulation, groups, {"cells": (synapses, "w", unit)}, {"cells": ("bias", unit)}
     )
-    stimuli = np.random.default_rng(0).uniform(0.0, T_MAX, (5, 2, 2, 1))
+    stimuli = np.random.default_rng(0).uniform(0.0, T_MAX, (2, 2, 2, 1))
     return engine.run(fit(network, weights, stimuli, by_equation=False)).rates
 
 
