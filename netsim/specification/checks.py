@@ -147,7 +147,7 @@ def plain_number(value: Any) -> Any:
 
 
 def _is_scalar(value: Any) -> bool:
-    return isinstance(value, np.generic | np.ndarray) and value.ndim == 0 and not carries_unit(value)
+    return isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0 and not carries_unit(value)
 
 
 @functools.cache  # evaluating annotations is slow

@@ -155,15 +155,32 @@ NEVER_ALONE |= {"EventEncoder.constant"}  # takes a channel from the polarities
 """Fields that others have to change with."""
 
 
+_KNOWN: dict[str, list[tuple[str, Network]]] = {}
+
+
+def _all_variants(network: Network) -> list[tuple[str, Network]]:
+    """All variants of one of the networks, which takes seconds, made once."""
+    if network.name not in _KNOWN:
+        _KNOWN[network.name] = list(_variants(network))
+    return _KNOWN[network.name]
+
+
+def _texts(network: Network) -> list[Any]:
+    """All that the description of a network says, without its layout."""
+    description = describe(network)
+    tables = [(table.letter, table.title, table.headings, table.rows, table.notes) for table in description.tables]
+    return [description.title, description.introduction, *tables]
+
+
 def test_every_changed_field_changes_the_text(network: Network) -> None:
-    text = to_markdown(describe(network))
+    texts = _texts(network)
     tried = 0
-    for name, changed in _variants(network):
+    for name, changed in _all_variants(network):
         meaning = WITHOUT_MEANING.get(name)
         if meaning is not None and meaning(network, changed):
             continue
         tried += 1
-        assert to_markdown(describe(changed)) != text, f"{name} is not told"
+        assert _texts(changed) != texts, f"{name} is not told"
     assert tried > 80
 
 
@@ -171,7 +188,7 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
     changed = {
         name
         for network in networks.values()
-        for name, new in _variants(network)
+        for name, new in _all_variants(network)
         if name not in WITHOUT_MEANING or not WITHOUT_MEANING[name](network, new)
     }
     types: set[Any] = {
