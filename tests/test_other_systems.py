@@ -10,11 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import netsim
 
 REPOSITORY = Path(__file__).parents[1]
-IMPORTING = """
-import importlib, os, signal
+EXTRAS = {"h5py", "libsonata", "neo", "nir", "pyarrow", "pynwb", "starlette", "uvicorn", "distributed", "dask"}
+PROGRAM = """
+import contextlib, importlib, io, os, shlex, signal, sys
 from pathlib import Path
 
 def hidden(name):
@@ -24,22 +27,7 @@ def hidden(name):
         return True
     return False
 
-assert hidden("resource") and hidden("fcntl") and not Path("/proc/self/status").exists()
-assert not hasattr(os, "fork") and not hasattr(os, "sched_getaffinity") and not hasattr(signal, "pthread_sigmask")
-count, missing = 0, set()
-for name in {names!r}:
-    try:
-        importlib.import_module(name)
-        count += 1
-    except ModuleNotFoundError as error:
-        missing.add(str(error.name).partition(".")[0])
-print(count, *missing)
-"""
-EXTRAS = {"h5py", "libsonata", "neo", "nir", "pyarrow", "pynwb", "starlette", "uvicorn", "distributed", "dask"}
-COMMANDS = """
-import contextlib, io, shlex, sys
-
-def main():
+def commands():
     from netsim.cli import main as run
     from netsim.reporting import page, pictures
 
@@ -52,8 +40,21 @@ def main():
         except SystemExit as end:
             print(end.code, line, flush=True)
 
+def modules():
+    count, missing = 0, set()
+    for name in {names!r}:
+        try:
+            importlib.import_module(name)
+            count += 1
+        except ModuleNotFoundError as error:
+            missing.add(str(error.name).partition(".")[0])
+    print(count, *missing)
+
 if __name__ == "__main__":
-    main()
+    assert hidden("resource") and hidden("fcntl") and not Path("/proc/self/status").exists()
+    assert not hasattr(os, "fork") and not hasattr(os, "sched_getaffinity") and not hasattr(signal, "pthread_sigmask")
+    commands()
+    modules()
 """
 KINDS = """\
 netsim models
@@ -75,15 +76,6 @@ netsim report run --limit 20
 netsim describe run"""
 
 
-def _run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    paths = [str(Path(__file__).parent / "other_systems"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    file = folder / "program.py"
-    file.write_text(program, encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNDEFAULTENCODING": "1"}
-    command = [sys.executable, str(file)]
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, encoding="utf-8", check=False)
-
-
 def _modules() -> list[str]:
     """Name all modules of the package."""
     folders = {"netsim": "netsim", "models": "netsim.models", "analysis": "netsim.analysis"}
@@ -95,17 +87,26 @@ def _modules() -> list[str]:
     return sorted(named - {"netsim.__main__"})
 
 
-def test_every_module_is_imported(tmp_path: Path) -> None:
-    modules = _modules()
-    done = _run(IMPORTING.format(names=modules), tmp_path)
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """The end of the program: what it printed is a line for each command, and one for the modules."""
+    folder = tmp_path_factory.mktemp("other_systems")
+    paths = [str(Path(__file__).parent / "other_systems"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    file = folder / "program.py"
+    file.write_text(PROGRAM.format(commands=KINDS, names=_modules()), encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNDEFAULTENCODING": "1"}
+    command = [sys.executable, str(file)]
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, encoding="utf-8", check=False)
+
+
+def test_every_module_is_imported(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stderr
-    count, *missing = done.stdout.split()
+    count, *missing = done.stdout.splitlines()[-1].split()
     assert set(missing) <= EXTRAS
-    assert missing or int(count) == len(modules)
+    assert missing or int(count) == len(_modules())
 
 
-def test_a_command_of_every_kind_runs(tmp_path: Path) -> None:
-    done = _run(COMMANDS.format(commands=KINDS), tmp_path)
-    assert done.stdout.splitlines() == [f"0 {command}" for command in KINDS.splitlines()], done.stderr
+def test_a_command_of_every_kind_runs(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.stdout.splitlines()[:-1] == [f"0 {command}" for command in KINDS.splitlines()], done.stderr
     package = str(Path(netsim.__file__).parent)
     assert [line for line in done.stderr.splitlines() if "EncodingWarning" in line and package in line] == []

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,26 +37,30 @@ class Stripes(Source):
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> dict[str, str]:
-    """The environment of a process that has the package."""
+def installed(tmp_path: Path) -> Path:
+    """The folder of the package."""
     site = tmp_path / "site"
     information = site / "stripes-1.0.dist-info"
     information.mkdir(parents=True)
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: stripes\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[netsim.data_set]\nstripes = stripes:SOURCE\n")
     (site / "stripes.py").write_text(MODULE + "\nSOURCE = Stripes()\n")
-    return os.environ | {"PYTHONPATH": str(site), "COLUMNS": "200"}
+    return site
 
 
-def test_it_is_offered_trained_on_and_evaluated(installed: dict[str, str], tmp_path: Path) -> None:
-    def netsim(*arguments: str) -> str:
-        command = [sys.executable, "-m", "netsim", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=installed, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert "tonic:NAME, or stripes." in netsim("train", "--help")
-    assert json.loads(netsim("data", "--json"))["stripes"][0]["found"]
+def test_it_is_offered_trained_on_and_evaluated(
+    installed: Path, tmp_path: Path, in_one_process: Callable[..., Any]
+) -> None:
     (tmp_path / "network.toml").write_text(dumps_network(load_preset("digits")))
-    netsim("train", "network.toml", "--dataset", "stripes", "--limit", "300", "--epochs", "1", "--out", "run")
-    assert json.loads(netsim("evaluate", "run", "--json"))["strict_accuracy"] == 1.0
+    helped, found, trained, evaluated = in_one_process(
+        installed,
+        "netsim train --help",
+        "netsim data --json",
+        "netsim train network.toml --dataset stripes --limit 300 --epochs 1 --out run",
+        "netsim evaluate run --json",
+        folder=tmp_path,
+    ).values()
+    assert "tonic:NAME, or stripes." in helped.printed
+    assert json.loads(found.printed)["stripes"][0]["found"]
+    trained.check()
+    assert json.loads(evaluated.printed)["strict_accuracy"] == 1.0

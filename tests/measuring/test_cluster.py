@@ -52,8 +52,14 @@ def test_workers_of_this_machine_are_for_its_user_alone() -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs masks of signals")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-@pytest.mark.parametrize("step", ["__init__", "__exit__"])
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        *(("__init__", "SIGINT"), ("__exit__", "SIGTERM")),
+        *(pytest.param("__init__", name, marks=pytest.mark.nightly) for name in ("SIGTERM", "SIGHUP")),
+        *(pytest.param("__exit__", name, marks=pytest.mark.nightly) for name in ("SIGINT", "SIGHUP")),
+    ],
+)
 def test_a_cluster_is_started_and_closed_as_a_whole(step: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else workers stay, which ignore SIGTERM, and Python waits for them at its end.
 

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsim.errors import SpecificationError
@@ -95,6 +95,7 @@ def test_the_same_run_is_trained_once() -> None:
     ]
 
 
+@settings(max_examples=30)  # each draws nine networks
 @given(
     seed=st.integers(0, 10**6),
     least=st.floats(1e-6, 0.5),
