@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -15,8 +16,9 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_commands() -> None:
-    """The first three commands, but for the installation, run as they stand; less is trained."""
+def test_commands(only_pictures: Callable[..., None]) -> None:
+    """The first three commands, but for the installation, run as they stand; less is trained and drawn."""
+    only_pictures("raster")
     (block,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
     install, train, report = (shlex.split(line.removeprefix("$ "), comments=True) for line in block.splitlines())
     assert install == ["pip", "install", "--no-compile", "."]
