@@ -215,6 +215,8 @@ def measure(
     for number in range(max(rounds, most)):
         if number >= rounds:
             repeated = _imprecise(measured)
+            if not repeated:
+                break
             known += len(repeated)
         for name in [name for name in measured if name in repeated]:
             done += 1
