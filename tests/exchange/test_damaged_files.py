@@ -33,6 +33,7 @@ def _refused(name: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.usefixtures("scanned_here")
 @pytest.mark.parametrize(("to", "name"), CHECKED)
 def test_cut_short(to: str, name: str, simulation: Spikes) -> None:
     _need(to)
@@ -61,7 +62,7 @@ def test_changed_bytes_are_read_or_refused(to: str, name: str, simulation: Spike
     export(simulation, name, to, populations=["stimulus"])
     whole = Path(name).read_bytes()
     generator = np.random.default_rng(0)
-    for _ in range(6):
+    for _ in range(3):  # more in tests/hostile/fuzz.py
         changed = bytearray(whole)
         for position in generator.integers(0, len(whole), 20):
             changed[position] = generator.integers(0, 256)

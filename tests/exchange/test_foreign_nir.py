@@ -308,6 +308,7 @@ def whole() -> bytes:
     return Path("whole.nir").read_bytes()
 
 
+@pytest.mark.usefixtures("scanned_here")
 def test_no_file_or_another_one(whole: bytes) -> None:
     with pytest.raises(DataError, match=r"nosuch.nir: no such file"):
         import_network("nosuch.nir")
@@ -340,7 +341,7 @@ def test_changed_bytes_are_read_or_refused(whole: bytes, monkeypatch: pytest.Mon
 
 
 def test_hdf5_does_not_hang_on_damaged_strings(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netsim.hdf5._SECONDS", 2)
+    monkeypatch.setattr("netsim.hdf5._SECONDS", 1)
     changed = bytearray(whole)
     heap = whole.index(b"GCOL")  # where HDF5 keeps strings: objects of an index, 6 other bytes and their size
     position = heap + 16

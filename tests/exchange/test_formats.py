@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import subprocess
 import sys
@@ -14,8 +13,6 @@ import pytest
 
 import netsim
 from netsim.errors import DataError
-
-Run = Callable[..., dict[str, Any]]
 
 SPIKES = '''
 """Spikes as JSON."""
@@ -86,39 +83,49 @@ plain = other_networks
 HEAVY = SPIKES.replace('(".json",), write, read', '(".heavy",), write, read, ("no_such_package",)')
 
 
-@pytest.fixture
-def run(tmp_path: Path, in_one_process: Run) -> Run:
-    """A function that runs commands where another package is installed: how they end, by command."""
-    folder = tmp_path / "site"
+COMMANDS = (
+    "netsim export --help",
+    "netsim export digits --to json --limit 2 --layer stimulus spikes.json --json",
+    "netsim simulate digits --stimuli spikes.json --limit 2 --out out --json",
+    "netsim import --help",
+    "netsim export digits --to plain network.plain",
+    "netsim import network.plain --out back --json",
+    "netsim export digits --to heavy spikes.heavy",
+    "netsim export digits --to pdf spikes.pdf",
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the commands run."""
+    return tmp_path_factory.mktemp("made")
+
+
+@pytest.fixture(scope="module")
+def ended(made: Path, tmp_path_factory: pytest.TempPathFactory, in_one_process: Callable[..., Any]) -> list[Any]:
+    """How all commands end where another package is installed."""
+    folder = tmp_path_factory.mktemp("other") / "site"
     (folder / "other-1.0.dist-info").mkdir(parents=True)
     (folder / "other-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (folder / "other-1.0.dist-info" / "entry_points.txt").write_text(POINTS)
     for name, text in {"spikes": SPIKES, "networks": NETWORKS, "heavy": HEAVY}.items():
         (folder / f"other_{name}.py").write_text(text)
-    return functools.partial(in_one_process, folder)
+    return [*in_one_process(folder, *COMMANDS, folder=made).values()]
 
 
-def test_spikes(run: Run) -> None:
-    shown, exported, simulated = run(
-        "netsim export --help",
-        "netsim export digits --to json --limit 2 --layer stimulus spikes.json --json",
-        "netsim simulate digits --stimuli spikes.json --limit 2 --out out --json",
-    ).values()
+def test_spikes(ended: list[Any], made: Path) -> None:
+    shown, exported, simulated = ended[:3]
     assert "• json: latencies as JSON (.json)" in shown.printed
     assert json.loads(exported.printed)["kind"] == "json"
     simulated.check()
-    times = json.loads(Path("spikes.json").read_text(encoding="utf-8"))["stimulus"]
+    times = json.loads((made / "spikes.json").read_text(encoding="utf-8"))["stimulus"]
     fired = sum(time < float("inf") for row in times for line in row for (time,) in line)
-    written = Path("out/spikes.csv").read_text(encoding="utf-8").splitlines()
+    written = (made / "out/spikes.csv").read_text(encoding="utf-8").splitlines()
     assert sum(",stimulus," in line for line in written) == fired > 0
 
 
-def test_networks(run: Run) -> None:
-    shown, exported, imported = run(
-        "netsim import --help",
-        "netsim export digits --to plain network.plain",
-        "netsim import network.plain --out back --json",
-    ).values()
+def test_networks(ended: list[Any]) -> None:
+    shown, exported, imported = ended[3:6]
     assert "• plain: a table (.plain)" in shown.printed
     assert "pynn" not in shown.printed  # only writes
     exported.check()
@@ -127,10 +134,8 @@ def test_networks(run: Run) -> None:
     assert (answer["network"], answer["assumed"]) == ("digits", ["all"])
 
 
-def test_what_they_need_is_named(run: Run) -> None:
-    missing, unknown = run(
-        "netsim export digits --to heavy spikes.heavy", "netsim export digits --to pdf spikes.pdf"
-    ).values()
+def test_what_they_need_is_named(ended: list[Any]) -> None:
+    missing, unknown = ended[6:]
     message = "netsim: spikes.heavy: the format heavy needs no_such_package; pip install no_such_package\n"
     assert missing.err == message
     known = "known are nwb, sonata, neo, nirdata, csv, parquet, heavy, json, nir, sonata-network, pynn, plain"

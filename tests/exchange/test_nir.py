@@ -115,7 +115,7 @@ def _same_bits(first: Weights, second: Weights) -> bool:
 
 
 @given(_networks(), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_networks_come_back_with_the_same_spikes(network: Network, seed: int) -> None:
     weights = _drawn_weights(network, seed)
     buffer = io.BytesIO()

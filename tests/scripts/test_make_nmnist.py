@@ -6,7 +6,7 @@ import importlib
 import io
 import json
 import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -160,28 +160,26 @@ def test_recordings_are_found_by_tonic(tmp_path: Path) -> None:
         np.testing.assert_array_equal(events, camera.record(images.astype(np.uint8)[3] / 255, 3, not train))
 
 
-def _run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, SCRIPT, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        check=False,
-    )
+def _code(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
+    """Run the program. Return its exit code, or the message with which it ends."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    return ended.value.code
 
 
-def test_mistakes_are_named(tmp_path: Path) -> None:
+def test_mistakes_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "NMNIST").mkdir()
-    done = _run(tmp_path)
-    assert done.returncode == 1
-    assert done.stderr == f"make_nmnist: {tmp_path}/NMNIST: exists already; move it away or choose another folder\n"
-    done = _run(tmp_path / "new", "--data-dir", tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.startswith("make_nmnist: mnist: not found in")
+    said = f"make_nmnist: {tmp_path}/NMNIST: exists already; move it away or choose another folder"
+    assert _code(monkeypatch, tmp_path) == said
+    said = str(_code(monkeypatch, tmp_path / "new", "--data-dir", tmp_path))
+    assert said.startswith("make_nmnist: mnist: not found in")
     assert not (tmp_path / "new").exists()
-    done = _run(tmp_path / "new", "--training", 9999)
-    assert done.returncode == 2
-    assert "--training" in done.stderr
+    assert _code(monkeypatch, tmp_path / "new", "--training", 9999) == 2
+    assert "--training" in capsys.readouterr().err
 
 
 def test_mnist_becomes_nmnist(idx_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
