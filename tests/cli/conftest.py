@@ -113,3 +113,9 @@ def no_leftovers() -> Callable[[Path], None]:
         assert stray == []
 
     return check
+
+
+@pytest.fixture
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are empty files, in tests of what stands beside them; drawing takes longer than the rest of a command."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)
