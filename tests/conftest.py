@@ -260,6 +260,14 @@ def brian2_compiles_nothing() -> Iterator[None]:
 
 
 @pytest.fixture
+def scanned_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files in HDF5 are scanned in this process, for another one takes longer to start than the scan."""
+    pytest.importorskip("h5py", reason="files in HDF5 need h5py, of the extra 'exchange'")
+    for module in ("netsim.hdf5", "netsim.exchange.hdf5"):
+        monkeypatch.setattr(f"{module}.check_hdf5", importlib.import_module("netsim.hdf5").scan)
+
+
+@pytest.fixture
 def only_pictures(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A function that names the figures of reports; drawing all takes seconds."""
 

@@ -59,6 +59,7 @@ def test_settings_and_json() -> None:
     assert {row["time_ms"] for row in answer["table"]} == {0.0, 64.0}
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_file_of_spikes_is_analysed_and_compared() -> None:
     RUNNER.invoke(app, ["export", "digits", "spikes.nwb", "--to", "nwb", "--limit", "12"], catch_exceptions=False)
     run("synchrony", "spikes.nwb", "--layer", "hidden", "--out", "file.csv", "--out", "file.json")
@@ -70,6 +71,7 @@ def test_a_file_of_spikes_is_analysed_and_compared() -> None:
     assert (pd.read_csv("same.csv")["difference"].abs() < 1e-9).all()
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_lesion_and_the_weights_before_learning() -> None:
     run("comparison", "digits", "--limit", "20", "--against", "lesion-neurons=1", "--out", "lesion.csv")
     table = pd.read_csv("lesion.csv").set_index(["layer", "measure"])
@@ -129,6 +131,7 @@ def test_files_that_cannot_be_written_are_noticed_before_the_analysis(
     assert message in str(done.exception)
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_names_keep_their_dots() -> None:
     spikes = netsim_package.present("digits", limit=5)
     for day in (1, 2):
@@ -150,6 +153,7 @@ def test_help_lists_every_analysis_with_its_settings() -> None:
     assert "tau_ms=5, cost_per_ms=0.2, sample=300" in done.stdout
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_the_table_lies_next_to_a_figure_that_is_named(netsim: Callable[..., Any], run: Path) -> None:
     assert netsim("analyse", "psth", run, "--limit", 20, "--out", "a.png").code == 0
     assert {path.name for path in Path().glob("a.*")} == {"a.png", "a.csv"}

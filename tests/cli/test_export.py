@@ -15,6 +15,8 @@ import pytest
 from netsim.files import file_sha256
 from netsim.seams import spike_formats
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 Netsim = Callable[..., Any]
 FILES = [(to, f"spikes{known.suffixes[0]}") for to, known in spike_formats.items()]
 

@@ -21,11 +21,13 @@ from netsim.training.opening import open_training
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 Netsim = Callable[..., Any]
 
 
 @pytest.fixture
-def exported(netsim: Netsim, run: Path) -> Path:
+def exported(netsim: Netsim, run: Path, scanned_here: None) -> Path:
     """A small run as a NIR file."""
     assert netsim("export", run, "--to", "nir", "network.nir").code == 0
     return Path("network.nir")
@@ -77,6 +79,7 @@ def test_a_run_goes_out_and_comes_back_with_the_same_spikes(
     assert "| **Imported from** | " in netsim("describe", "back").out
 
 
+@pytest.mark.usefixtures("scanned_here")
 def test_a_preset_gives_its_run_its_name(netsim: Netsim) -> None:
     done = netsim("export", "digits", "--to", "nir", "--seed", 3, "network.nir")
     assert done.out == "network.nir: 8x8-200-10, 15,010 parameters\n"
@@ -146,6 +149,7 @@ def test_an_imported_run_is_not_gone_on_with(netsim: Netsim, exported: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["network.nir", "network.sonata"])
+@pytest.mark.usefixtures("scanned_here")
 def test_an_imported_network_knows_what_it_learned_from(name: str, netsim: Netsim) -> None:
     generator = np.random.default_rng(5)
     words = np.array(["ham", "spam"])[np.arange(40) % 2]

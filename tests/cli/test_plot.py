@@ -91,8 +91,10 @@ def test_figures_of_a_run(netsim: Netsim, run: Path, name: str) -> None:
     assert not plt.get_fignums()
 
 
-@pytest.mark.parametrize(("width", "millimetres"), [("column", 85), ("page", 180)])
-@pytest.mark.parametrize("name", ["latencies", "confusion"])
+@pytest.mark.parametrize(
+    ("name", "width", "millimetres"),
+    [("latencies", "column", 85), ("confusion", "column", 85), ("latencies", "page", 180)],
+)
 def test_figures_have_the_width_of_a_page_or_column(
     netsim: Netsim, run: Path, name: str, width: str, millimetres: float
 ) -> None:
@@ -117,6 +119,7 @@ def test_the_table_is_what_is_drawn(netsim: Netsim, run: Path) -> None:
     assert frame["latency_ms"].mean() == pytest.approx(evaluation["mean_decision_latency_ms"])
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_displacements_shrink_with_learning(netsim: Netsim, run: Path) -> None:
     netsim("plot", "displacements", run, "--out", "a.png", "--table", "a.csv", "--limit", 100)
     frame = pd.read_csv("a.csv")
@@ -125,6 +128,7 @@ def test_displacements_shrink_with_learning(netsim: Netsim, run: Path) -> None:
     assert size["trained"] < size["initial"]
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_untrained_presets_have_no_before_and_after(netsim: Netsim) -> None:
     done = netsim("plot", "displacements", "digits", "--limit", 5, "--seed", 3, "--table", "a.csv")
     assert done.code == 0
@@ -138,29 +142,33 @@ def test_the_diagram_says_nothing_of_weights_that_it_does_not_show(netsim: Netsi
     assert (done.code, done.err) == (0, "")
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_chosen_neurons(netsim: Netsim, run: Path) -> None:
     chosen = ("--neuron", "hidden:3", "--neuron", "hidden:5", "--out", "a.png", "--table", "a.csv")
-    for name in ("potentials", "group-raster"):
-        assert netsim("plot", name, run, *chosen).code == 0
+    for name, limit in (("potentials", ()), ("group-raster", ("--limit", 100))):
+        assert netsim("plot", name, run, *chosen, *limit).code == 0
         frame = pd.read_csv("a.csv")
         assert set(frame["layer"]) == {"hidden"}
         assert set(frame["neuron"]) <= {3, 5}
-    netsim("plot", "group-raster", run, "--layer", "hidden", "--out", "a.png", "--table", "a.csv")
+    netsim("plot", "group-raster", run, "--layer", "hidden", "--limit", 20, "--out", "a.png", "--table", "a.csv")
     assert pd.read_csv("a.csv")["neuron"].nunique() > 10
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_figures_of_layers_have_names_of_their_own(netsim: Netsim, run: Path) -> None:
     for layer in ("hidden", "output"):
         files = [str(run / "figures" / f"group-raster-{layer}.{suffix}") for suffix in ("png", "svg")]
-        assert netsim("plot", "group-raster", run, "--layer", layer).out.split() == files
+        assert netsim("plot", "group-raster", run, "--layer", layer, "--limit", 20).out.split() == files
     assert len(os.listdir(run / "figures")) == 4
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_presentations_are_chosen_by_index(netsim: Netsim, run: Path) -> None:
     netsim("plot", "raster", run, "--index", 7, "--out", "a.png", "--table", "a.csv")
     assert set(pd.read_csv("a.csv")["presentation"]) == {7}
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_potentials_are_by_default_of_the_first_and_of_the_label(netsim: Netsim, run: Path) -> None:
     netsim("plot", "potentials", run, "--index", 4, "--out", "a.png", "--table", "potentials.csv")
     netsim("plot", "raster", run, "--index", 4, "--out", "a.png", "--table", "spikes.csv")
@@ -170,6 +178,7 @@ def test_potentials_are_by_default_of_the_first_and_of_the_label(netsim: Netsim,
     assert set(pd.read_csv("potentials.csv")["neuron"]) == expected
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_brian2_draws_the_same_on_the_same_grid(netsim: Netsim, run: Path) -> None:
     for engine in ("event", "brian2"):
         command = ("plot", "spikes", run, "--limit", 3, "--dt", 1, "--engine", engine)

@@ -32,7 +32,7 @@ EXAMPLES = {
 
 
 @pytest.fixture
-def fuzzing(monkeypatch: pytest.MonkeyPatch) -> Any:
+def fuzzing(monkeypatch: pytest.MonkeyPatch, scanned_here: None) -> Any:
     monkeypatch.syspath_prepend(str(HERE))
     return importlib.import_module("fuzzing")
 
