@@ -142,7 +142,7 @@ def test_the_learner_agrees_with_finite_differences(drawn: ModuleType, regime: s
     assert ((latencies > network.neurons("output").onset) & np.isfinite(latencies)).all()
     compared = dict.fromkeys(weights, 0)
     for name, array in weights.items():
-        for position in generator.permutation(array.size)[:12]:
+        for position in generator.permutation(array.size)[:8]:
             where = np.unravel_index(position, array.shape)
             (more, same), (less, others) = (loss(name, where, step) for step in (1e-6, -1e-6))
             if (same != others).any():

@@ -160,11 +160,11 @@ def test_of_neurons_at_their_own_thresholds_the_lowest_number_wins(
 ) -> None:
     """All reach what is threshold to them at once, 10 or 15 ms after the input: neither is further above it."""
     onset, drive, delay = (0.0, 0.0, 10.0) if regime == "free" else (20.0, 0.4, 15.0)
-    population = Population("output", (4,), Neurons(regime, 0.7, 10.0, onset, 50.0, drive), winners=PopulationWinners())
+    population = Population("output", (4,), Neurons(regime, 0.7, 10.0, onset, 28.0, drive), winners=PopulationWinners())
     late = Delays("synapse", 0.0, 0.0) if kind == "synaptic" else 0.0
     forward = Projection("stimulus", "output", Random(4, 1.0) if kind == "listed" else Dense(), delay=late)
     projections = (forward, LATERAL) if kind == "loop" else (forward,)
-    network = Network("x", IntensityEncoder((1, 1, 1), 20.0), (population,), projections, 60.0)
+    network = Network("x", IntensityEncoder((1, 1, 1), 20.0), (population,), projections, 30.0)
     shapes = weight_shapes(network)
     engines: list[Engine] = [EventEngine(network, dt=dt)]
     if dt:

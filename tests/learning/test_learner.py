@@ -86,7 +86,7 @@ def test_exact_derivative_agrees_with_finite_differences(
     small_network: Callable[..., Network], stimuli: np.ndarray, regime: str, shape: str, convolutional: bool
 ) -> None:
     network = small_network(regime, PSPS[shape], convolutional, derivative="exact", sharpness=2.0)
-    assert _check_against_finite_differences(network, stimuli, samples=25) > 10
+    assert _check_against_finite_differences(network, stimuli, samples=12) > 10
 
 
 def test_the_exact_derivative_counts_the_constant_current(

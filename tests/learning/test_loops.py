@@ -147,15 +147,6 @@ def test_the_learner_agrees_with_finite_differences(
     assert np.isfinite(latencies["output"]).all()
     assert (latencies["output"] > network.neurons("output").onset).all()
     gradients = learner.learn(latencies, labels, weights).gradients
-    compared = dict.fromkeys(gradients, 0)
-    for name, gradient in gradients.items():
-        for position in generator.permutation(gradient.size)[:24]:
-            where = np.unravel_index(position, gradient.shape)
-            numeric = _numeric(engine, learner, weights, stimuli, labels, name, where)
-            if numeric is not None:
-                assert 2.0 * gradient[where] == pytest.approx(numeric, rel=1e-3, abs=1e-7), (name, where)
-                compared[name] += abs(numeric) > 1e-6
-    assert sum(compared.values()) > 40
     through: tuple[str, ...] = (
         "e_to_e.kernel",
         "e_to_e.delay",
@@ -167,6 +158,15 @@ def test_the_learner_agrees_with_finite_differences(
     if later:  # inhibitory neurons fire before excitatory ones begin, and nothing but the weights says how they act
         through = ("i_to_e.kernel", "e_to_e.kernel", "e_to_e.delay", "e.kernel", "output_to_output.kernel")
         np.testing.assert_array_equal(gradients["i.bias"], 0.0)
+    compared = dict.fromkeys(gradients, 0)
+    for name, gradient in gradients.items():
+        for position in generator.permutation(gradient.size)[: 24 if name in through else 8]:
+            where = np.unravel_index(position, gradient.shape)
+            numeric = _numeric(engine, learner, weights, stimuli, labels, name, where)
+            if numeric is not None:
+                assert 2.0 * gradient[where] == pytest.approx(numeric, rel=1e-3, abs=1e-7), (name, where)
+                compared[name] += abs(numeric) > 1e-6
+    assert sum(compared.values()) > 40
     assert all(compared[name] for name in through), compared
 
 

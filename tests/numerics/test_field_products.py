@@ -67,7 +67,7 @@ def test_sums_are_those_of_all_inputs(case: Case) -> None:
 
 
 @given(products())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_neither_the_way_nor_presentations_beside_it_change_a_bit(
     case: Case,
 ) -> None:
@@ -98,7 +98,7 @@ def _of_three_and_of_eight(framed: np.ndarray, fields: np.ndarray, weights: np.n
         store(vectors[3 + n], 0, total)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.nightly)])
 def test_as_many_fields_at_once_as_registers_hold_have_the_same_sums(dtype: type) -> None:
     """A processor takes but one of the two; fields of two lines of six numbers, in maps whose lines have ten."""
     generator, lanes = np.random.default_rng(0), lanes_of(dtype())
