@@ -87,7 +87,7 @@ def test_a_delay_counts_once() -> None:
 
 
 def test_more_breakpoints_fit_better() -> None:
-    few = netsim.fit_psp(_engine(), 3).responses[0]
+    (few,) = netsim.fit_psp(_own(recurrent=False), 3).responses
     assert len(few.psp.kernel) == 3
     assert few.error > _fit_of_delayed().responses[0].error
 
