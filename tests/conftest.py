@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import importlib.util
@@ -24,6 +25,7 @@ import pytest
 from hypothesis import settings
 
 from netsim.data.stimuli import Stimuli
+from netsim.files import open_regular
 from netsim.numerics import compiling
 from netsim.registry import Registry
 from netsim.runs import plugin_files
@@ -261,10 +263,17 @@ def brian2_compiles_nothing() -> Iterator[None]:
 
 @pytest.fixture
 def scanned_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files in HDF5 are scanned in this process, for another one takes longer to start than the scan."""
-    pytest.importorskip("h5py", reason="files in HDF5 need h5py, of the extra 'exchange'")
-    for module in ("netsim.hdf5", "netsim.exchange.hdf5"):
-        monkeypatch.setattr(f"{module}.check_hdf5", importlib.import_module("netsim.hdf5").scan)
+    """HDF5 files are checked in this process, because another one takes longer to start than most tests."""
+    with contextlib.suppress(ImportError):
+        from netsim import hdf5
+        from netsim.exchange import hdf5 as exchanged
+
+        def scan(path: Path) -> None:
+            with open_regular(path):
+                hdf5.scan(path)
+
+        for module in (hdf5, exchanged):
+            monkeypatch.setattr(module, "check_hdf5", scan)
 
 
 @pytest.fixture

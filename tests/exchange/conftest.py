@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim.files import open_regular
 from netsim.runs.model import Model
 from netsim.seams import connectivities
 from netsim.specification import (
@@ -47,21 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents and item.path.name != "test_tools.py":
             for filters in (*reversed(EXPECTED), "error"):
                 item.add_marker(pytest.mark.filterwarnings(filters), append=False)
-
-
-@pytest.fixture
-def scanned_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """HDF5 files are checked in this process: the start of another one takes longer than most tests."""
-    with contextlib.suppress(ImportError):
-        from netsim import hdf5
-        from netsim.exchange import hdf5 as exchanged
-
-        def scan(path: Path) -> None:
-            with open_regular(path):
-                hdf5.scan(path)
-
-        for module in (hdf5, exchanged):
-            monkeypatch.setattr(module, "check_hdf5", scan)
 
 
 @pytest.fixture(autouse=True)

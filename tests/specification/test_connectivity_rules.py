@@ -251,12 +251,10 @@ def test_a_relative_path_of_a_list_counts_from_the_network_if_nothing_else_is_th
 
 @pytest.mark.parametrize("name", ["source_node_id", "target_node_id", "edge_group_index"])
 @pytest.mark.parametrize("value", [0.5, np.nan, np.inf])
-def test_numbers_of_sonata_that_are_no_whole_ones_are_refused(
-    name: str, value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("scanned_here")
+def test_numbers_of_sonata_that_are_no_whole_ones_are_refused(name: str, value: float, tmp_path: Path) -> None:
     import h5py
 
-    monkeypatch.setattr("netsim.hdf5.check_hdf5", lambda path: None)  # it starts a process, and has tests of its own
     path = _write_sonata(tmp_path / "edges.h5", {"edges": ([0, 3], [0, 1], [1.0, 2.0])})
     for number in (1.0, value):
         with h5py.File(path, "r+") as file:
@@ -268,8 +266,8 @@ def test_numbers_of_sonata_that_are_no_whole_ones_are_refused(
         EdgeList(2, str(path)).connections((2, 2, 1), (2,))
 
 
-def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netsim.hdf5.check_hdf5", lambda path: None)  # it starts a process, and has tests of its own
+@pytest.mark.usefixtures("scanned_here")
+def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path) -> None:
     path = _write_sonata(tmp_path / "edges.h5", {"one": ([0, 0], [1, 1], None), "other": ([1], [0], [1.0])})
     rule = EdgeList(2, str(path), "one")  # two synapses between the same neurons
     network = Network.chain("listed", IntensityEncoder((2, 1, 1), 5.0), [Layer("output", rule)], 20.0)
