@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import gc
 import importlib.util
@@ -13,7 +12,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -264,7 +263,7 @@ def brian2_compiles_nothing() -> Iterator[None]:
 @pytest.fixture
 def scanned_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """HDF5 files are checked in this process, because another one takes longer to start than most tests."""
-    with contextlib.suppress(ImportError):
+    with suppress(ImportError):
         from netsim import hdf5
         from netsim.exchange import hdf5 as exchanged
 

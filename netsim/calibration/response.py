@@ -11,9 +11,10 @@ from scipy.optimize import minimize
 from netsim.analysis.psp_fits import psp_fits
 from netsim.engines.brian2.own import OwnBrian2Engine
 from netsim.engines.protocol import Batch, Recorded
-from netsim.errors import DataError, SpecificationError, warn_user
+from netsim.errors import DataError, warn_user
 from netsim.reprs import html_table, limited, short_repr
 from netsim.specification import PSP, Network, Projection
+from netsim.specification.checks import whole
 from netsim.weights.layout import Weights, check_weights, kernel_name, weight_shapes
 
 if TYPE_CHECKING:
@@ -170,8 +171,7 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
     >>> [response.projection for response in fit.responses]
     ['cells']
     """
-    if breakpoints < 2:
-        raise SpecificationError("breakpoints", f"must be at least 2, not {breakpoints}")
+    breakpoints = whole(breakpoints, "breakpoints", least=2)
     network = engine.network
     if weights is None:
         weights = {name: np.zeros(shape) for name, shape in weight_shapes(network).items()}

@@ -17,7 +17,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.files import check_expansion, open_regular, write_atomically
-from netsim.specification.checks import check_array
+from netsim.specification.checks import check_array, path_in
 
 MOST_DIMENSIONS = 4
 LARGEST_CONTENT = 4 * 2**30  # bytes of elements per file
@@ -77,7 +77,7 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
     >>> import netsim
     >>> netsim.write_idx("labels.gz", np.arange(10, dtype=np.uint8))
     """
-    path = Path(path)
+    path = path_in(path, "path")
     check_array(array, f"{path}: the array")
     if array.dtype != np.uint8:
         raise DataError(f"{path}: needs an array of uint8, not {array.dtype}; scale it to 0..255 and convert it")

@@ -105,6 +105,7 @@ def make_dataset(
     path, of_samples = path_in(tempfile.gettempdir() if file is None else file, "file"), list[OSError]()
     if file is not None and os.path.lexists(path):
         raise RunError(f"{file}: exists already, and runs may refer to it; choose another file or remove it")
+    intensity_max = plain_number(intensity_max)
     if intensity_max is not None and not (finite(intensity_max) and intensity_max > 0):
         raise DataError(f"intensity_max: must be positive, not {intensity_max}")
     names = None if classes is None else class_names(classes)

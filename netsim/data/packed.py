@@ -11,6 +11,7 @@ import numpy as np
 from netsim.data.dataset import Dataset, Part, check_name
 from netsim.data.stored import StoredArray, store_arrays, stored_arrays
 from netsim.errors import DataError
+from netsim.specification.checks import path_in
 
 SUFFIX = ".npz"
 _ABOUT = "about"
@@ -51,7 +52,7 @@ def write_dataset(dataset: Dataset, path: str | Path) -> Path:
     """
     if not isinstance(dataset, Dataset):
         raise DataError(f"write_dataset: needs a Dataset and then a path, not {type(dataset).__name__} first")
-    path = Path(path)
+    path = path_in(path, "path")
     if path.suffix != SUFFIX:
         raise DataError(f"{path}: the name of a data set's file must end in {SUFFIX}; rename it")
     check_name(dataset.name, str(path))

@@ -370,6 +370,7 @@ def load_splits(
     >>> len(splits.training), len(splits.validation), len(splits.test)
     (1257, 180, 360)
     """
+    check_kind(network, Network, "network", 'such as netsim.load_preset("digits")')
     if isinstance(dataset, Dataset):
         data = dataset
     else:

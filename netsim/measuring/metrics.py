@@ -8,7 +8,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.specification import Network
-from netsim.specification.checks import check_array
+from netsim.specification.checks import check_array, whole_numbers
 from netsim.spikes import Spikes
 
 Z_975 = 1.959963984540054
@@ -40,7 +40,9 @@ class Decisions(NamedTuple):
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
         """Compare the choices with labels, with ties broken towards the lowest number. Silence is an error."""
-        labels = np.asarray(labels)
+        given, labels = np.asarray(labels), whole_numbers(np.asarray(labels))
+        if labels is None:
+            raise DataError(f"labels: must be numbers of output neurons, not {given.dtype}; number the classes from 0")
         if labels.shape != self.choice.shape:
             raise DataError(f"labels: have shape {labels.shape}; give one for each decision, {self.choice.shape}")
         return (self.choice == labels) & (self.choice >= 0)

@@ -21,7 +21,7 @@ from netsim.registry import Registry
 from netsim.seams import connectivities, encoders, feedbacks, psps, scopes
 from netsim.specification import PSP, Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.specification.chains import expand_layers
-from netsim.specification.checks import check_choice, check_kind, plain_number, require
+from netsim.specification.checks import check_choice, check_kind, path_in, plain_number, require
 from netsim.specification.consistency import check_takes_psp
 from netsim.specification.populations import key_of_ends
 
@@ -152,6 +152,7 @@ def network_to_dict(network: Network, *, complete: bool = False) -> dict[str, An
     >>> table["encoder"]["shape"], table["layers"][0]["name"]
     ([8, 8, 1], 'hidden')
     """
+    check_kind(network, Network, "network", 'such as netsim.load_preset("digits")')
     table = _to_dict(network, "populations", "projections")
     if complete:
         table |= {name: _to_dict(getattr(network, name), defaults=True) for name in ("learning", "training")}
@@ -313,7 +314,7 @@ def write_network(network: Network, path: str | Path) -> None:
     >>> print(open("mine.toml").read().splitlines()[0])
     name = "digits"
     """
-    write_text(Path(path), dumps_network(network))
+    write_text(path_in(path, "path"), dumps_network(network))
 
 
 def dumps_network(network: Network) -> str:

@@ -259,6 +259,8 @@ def _window(name: str, given: Any) -> tuple[float, float]:
         begin, end = map(float, given)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name}: window must be two times in ms, (begin, end), not {given!r}") from error
+    if not (np.isfinite(begin) and np.isfinite(end)):
+        raise DataError(f"{name}: window must be two finite times in ms, not {given!r}")
     return begin, end
 
 

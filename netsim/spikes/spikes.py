@@ -15,7 +15,7 @@ from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
 from netsim.runs.model import Model
 from netsim.specification import Network, Shape
-from netsim.specification.checks import names_in, positions, whole, whole_numbers
+from netsim.specification.checks import names_in, positions, require, whole, whole_numbers
 from netsim.spikes.columns import LayerSpikes, joined
 
 if TYPE_CHECKING:
@@ -346,6 +346,7 @@ class Spikes(Mapping[str, np.ndarray]):
     def only(self, populations: Sequence[str]) -> Spikes:
         """Return some populations, in the order of the network."""
         chosen = names_in(populations, "populations")
+        require(bool(chosen), "populations", "is empty; name one at least")
         self._check(chosen)
         return replace(self, shapes={name: shape for name, shape in self.shapes.items() if name in chosen})
 
@@ -373,6 +374,7 @@ class Spikes(Mapping[str, np.ndarray]):
 
     def sample(self, most: int, seed: int = 0) -> Spikes:
         """Return at most `most` presentations, drawn without replacement, with labels as balanced as possible."""
+        seed = whole(seed, "seed", least=0)
         if whole(most, "most", least=0) >= self.presentations:
             return self
         labels = np.zeros(self.presentations) if self.labels is None else self.labels

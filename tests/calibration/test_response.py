@@ -117,7 +117,7 @@ def test_the_operating_point_is_where_it_is_asked_for() -> None:
 def test_what_does_not_respond_is_named() -> None:
     with pytest.raises(DataError, match=r"^hidden: the potential of hidden does not respond to a spike"):
         netsim.fit_psp(_engine(connected=False))
-    with pytest.raises(SpecificationError, match=r"^breakpoints: must be at least 2, not 1$"):
+    with pytest.raises(SpecificationError, match=r"^breakpoints: must be an integer >= 2, not 1$"):
         netsim.fit_psp(_engine(), 1)
 
 

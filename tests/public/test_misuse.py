@@ -97,7 +97,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "samples to study with": (
         lambda: loose.study(MODEL, "lesion-neurons", stimuli=(TIMES, [0, 1, 2, 3])),
         SpecificationError,
-        r"stimuli: must be a Stimuli, such as model.splits\(\).test, not tuple",
+        r"stimuli: must be a Stimuli, such as netsim.load_splits\(network\).test, not tuple",
     ),
     "latencies to analyse": (
         lambda: loose.analyse(_latencies(), "psth"),
@@ -392,7 +392,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "nothing to study with": (
         lambda: loose.study(MODEL, "lesion-neurons", [0.5], stimuli=TEST.first(0)),
         DataError,
-        "stimuli: are empty",
+        "stimuli: there are none",
     ),
     "a level instead of levels": (
         lambda: loose.study(MODEL, "lesion-neurons", 0.5, stimuli=TEST),
@@ -646,6 +646,56 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         SpecificationError,
         "stimuli: have no effect",
     ),
+    "a table with a mask": (
+        lambda: loose.PopulationEncoder.of(np.ma.masked_equal([[1, 2], [-999, 5]], -999)),
+        DataError,
+        "table: is a masked array",
+    ),
+    "words for numbers of outputs": (
+        lambda: loose.decide(_spikes().outputs).correct(_spikes().labels.astype(str)),
+        DataError,
+        "labels: must be numbers of output neurons, not <U",
+    ),
+    "a sample without a seed": (
+        lambda: _spikes().sample(5, seed=None),
+        SpecificationError,
+        "seed: must be an integer >= 0, not None",
+    ),
+    "a window without an end": (
+        lambda: loose.spikes.LayerSpikes.of_latencies("hidden", _latencies()["hidden"], window=(0, np.inf)),
+        DataError,
+        "hidden: window must be two finite times in ms",
+    ),
+    "spikes of no population": (
+        lambda: _spikes().only([]),
+        SpecificationError,
+        "populations: is empty",
+    ),
+    "a name for a network to write": (
+        lambda: loose.write_network("digits", "network.toml"),
+        SpecificationError,
+        "network: must be a Network",
+    ),
+    "stimuli of a name": (
+        lambda: loose.load_splits("digits"),
+        SpecificationError,
+        "network: must be a Network",
+    ),
+    "a number for the file of a network": (
+        lambda: loose.write_network(MODEL.network, 3),
+        SpecificationError,
+        "path: must be",
+    ),
+    "a number for the file of an array": (
+        lambda: loose.write_idx(3, np.zeros(3, np.uint8)),
+        SpecificationError,
+        "path: must be",
+    ),
+    "a number for the file of a data set": (
+        lambda: loose.write_dataset(loose.load_dataset("digits"), 3),
+        SpecificationError,
+        "path: must be",
+    ),
 }
 
 
@@ -720,6 +770,9 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert loose.PopulationEncoder((1, 1, 4), low=table, high=table + 1).low == (float(table[0]),)
     assert loose.IntensityEncoder(np.array([8, 8, 1]), t_max=np.float64(16)) == ENCODER
     assert loose.MapWinners(first=np.int64(2)).first == 2
+    images = np.arange(256).reshape(4, 8, 8)
+    own = loose.make_dataset((images, [0, 1, 0, 1]), ENCODER, intensity_max=images.max())
+    assert type(own.intensity_max) is int
     assert loose.RandomFeedback(seed=np.int64(2)).seed == 2
     assert loose.load_model("digits", seed=np.int64(1)).weights.keys() == MODEL.weights.keys()
     shown = loose.present(MODEL, TEST, index=np.flatnonzero(TEST.labels == TEST.labels[0]), engine=ENGINE)

@@ -10,7 +10,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.seams import encoders
-from netsim.specification.checks import check_numbers, require, whole
+from netsim.specification.checks import check_numbers, check_unitless, check_unmasked, require, whole
 from netsim.specification.encoders._protocol import Encoder, Shape
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms, number
 
@@ -102,6 +102,8 @@ class PopulationEncoder(Encoder):
         DataError
             If the table is not a table of finite numbers.
         """
+        check_unmasked(table, "table:")
+        check_unitless(table, "table:")
         try:
             array = np.asarray(table, dtype=np.float64)
         except (ValueError, TypeError) as error:
