@@ -57,12 +57,13 @@ def test_missing_or_no_such_file(to: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("to", "name"), [(to, name) for to, name in FILES if to != "nwb"])
-def test_changed_bytes_are_read_or_refused(to: str, name: str, simulation: Spikes) -> None:
+@pytest.mark.parametrize("files", [3, pytest.param(6, marks=pytest.mark.nightly)])
+def test_changed_bytes_are_read_or_refused(to: str, name: str, files: int, simulation: Spikes) -> None:
     _need(to)
     export(simulation, name, to, populations=["stimulus"])
     whole = Path(name).read_bytes()
     generator = np.random.default_rng(0)
-    for _ in range(3):  # more in tests/hostile/fuzz.py
+    for _ in range(files):
         changed = bytearray(whole)
         for position in generator.integers(0, len(whole), 20):
             changed[position] = generator.integers(0, 256)
