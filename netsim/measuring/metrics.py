@@ -40,12 +40,13 @@ class Decisions(NamedTuple):
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
         """Compare the choices with labels, with ties broken towards the lowest number. Silence is an error."""
-        given, labels = np.asarray(labels), whole_numbers(np.asarray(labels))
-        if labels is None:
+        given = np.asarray(labels)
+        numbers = whole_numbers(given)
+        if numbers is None:
             raise DataError(f"labels: must be numbers of output neurons, not {given.dtype}; number the classes from 0")
-        if labels.shape != self.choice.shape:
-            raise DataError(f"labels: have shape {labels.shape}; give one for each decision, {self.choice.shape}")
-        return (self.choice == labels) & (self.choice >= 0)
+        if numbers.shape != self.choice.shape:
+            raise DataError(f"labels: have shape {numbers.shape}; give one for each decision, {self.choice.shape}")
+        return (self.choice == numbers) & (self.choice >= 0)
 
     def strictly_correct(self, labels: np.ndarray) -> np.ndarray:
         """Compare the choices with labels. Ties and silence are errors."""
