@@ -11,6 +11,7 @@ from netsim.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+_LONGEST_NAME = 24  # letters that fit beside an axis
 _WORDS = ("layer", "kind", "condition")  # columns that hold no numbers
 
 
@@ -32,7 +33,8 @@ def require(
     if missing:
         raise DataError(f"table: lacks the column {', '.join(missing)}; a {what} table is needed")
     if rows and frame.empty:
-        raise DataError(f"table: has no rows; a {what} table with at least one row is needed")
+        why = ", because no neuron fires" if what == "spike" else ""
+        raise DataError(f"table: has no rows{why}; a {what} table with at least one row is needed")
     for name in sorted(set(columns) - set(_WORDS)):
         values = frame[name]
         if len(frame) and not (is_numeric_dtype(values) or is_bool_dtype(values)):
@@ -52,5 +54,6 @@ def one_presentation(frame: pd.DataFrame, presentation: int | None) -> tuple[pd.
 
 
 def class_name(label: int, classes: Sequence[str]) -> str:
-    """Return the name of a label for a figure, or the label itself if it has no name."""
-    return plain(classes[label] if 0 <= label < len(classes) else label)
+    """Return the name of a label for a figure, or the label itself if it has no name. Long names lose their middle."""
+    name = str(classes[label]) if 0 <= label < len(classes) else str(label)
+    return plain(name if len(name) <= _LONGEST_NAME else f"{name[:11]}…{name[-12:]}")

@@ -88,6 +88,7 @@ def theme(palette: Palette = None) -> Iterator[None]:
         **sns.axes_style("ticks"),
         **sns.plotting_context("paper", font_scale=0.85),  # 8 points, as journals require
         "legend.title_fontsize": 7.5,
+        "axes.formatter.limits": (-5, 9),  # a power of ten above an axis would hide what is written there
         "axes.titlelocation": "left",
         "axes.titlesize": 8.5,
         "axes.prop_cycle": _cycle(palette),

@@ -65,6 +65,7 @@ def reliability_diagram(
 
     from netsim.analysis.decision_tables import calibration_table
     from netsim.measuring.metrics import wilson_interval
+    from netsim.specification.phrases import counted
 
     table = calibration_table(decisions, bins)
     count = table["presentations"].to_numpy()
@@ -95,7 +96,7 @@ def reliability_diagram(
         shares.bar(table["from"], count / count.sum(), 1 / bins, align="edge", color="0.7")
         shares.yaxis.set_major_formatter(PercentFormatter(1.0))
         shares.set_ylabel("share")
-        shares.set_title(f"{count.sum():,} presentations\nexpected calibration error {error:.2%}")
+        shares.set_title(f"{counted(int(count.sum()), 'presentation')}\nexpected calibration error {error:.2%}")
     return axes
 
 
@@ -109,7 +110,7 @@ def reliability_diagram(
     caption=(
         "The confidence is that of a softmax over negative output latencies, with the sharpness of the training's"
         " targets. On the diagonal it equals the accuracy; above it the network is underconfident. Bars are shares of"
-        " presentations, error bars 95% confidence intervals. {count:,} presentations."
+        " presentations, error bars 95% confidence intervals. {presentations}."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from netsim.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+_MOST_NAMES = {"short": 22, "long": 12}  # more of these beside an axis overlap
 
 
 def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None) -> Axes:
@@ -51,6 +54,8 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     import numpy as np
     from matplotlib.colors import PowerNorm
 
+    from netsim.specification.phrases import counted
+
     require(frame, ("label", "decision", "correct"), "decision")
     labels = frame["label"].to_numpy(dtype=np.int64)
     decisions = frame["decision"].astype("Int64").to_numpy(dtype=np.int64, na_value=-1)
@@ -61,7 +66,7 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     np.add.at(counts, (labels, np.where(decisions < 0, size, decisions)), 1)
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [class_name(label, classes) for label in range(size)]
-    with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH * 0.95) as axes:
+    with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH * _high(size)) as axes:
         # a square-root scale makes rare errors visible
         image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 100), aspect="equal")
         if size <= 20:  # numbers in smaller cells are illegible
@@ -69,19 +74,26 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
             for row, column in np.argwhere(counts):
                 colour = "white" if share[row, column] > 40 else INK
                 axes.text(column, row, str(counts[row, column]), color=colour, **look)
-        long = max(map(len, names)) > 2
-        axes.set_xticks(range(size + 1), [*names, "silent"], rotation=90 if long else 0)
+        step = math.ceil(size / _MOST_NAMES["short" if max(map(len, names)) < 5 else "long"])
+        long = max(map(len, names)) > 2 or size > 10
+        shown = range(0, size - step + 1, step)  # the last is not next to "silent"
+        axes.set_xticks([*shown, size], [*(names[label] for label in shown), "silent"], rotation=90 if long else 0)
         if not long:
             axes.get_xticklabels()[-1].set_rotation(90)
-        axes.set_yticks(range(size), names)
+        axes.set_yticks(shown, [names[label] for label in shown])
         axes.tick_params(length=0)
         axes.axvline(size - 0.5, color=INK, linewidth=0.6)
         axes.spines[:].set(visible=True, linewidth=0.6)
         colour_bar(axes, image, 1.03, 0.035, "share of the label (%)", ticks=[0, 1, 10, 25, 50, 100])
         accuracy, strict = float((labels == decisions).mean()), float(frame["correct"].mean())
-        title = f"{len(frame):,} presentations\naccuracy {accuracy:.2%}, strict {strict:.2%}"
+        title = f"{counted(len(frame), 'presentation')}\naccuracy {accuracy:.2%}, strict {strict:.2%}"
         axes.set(xlabel="decision", ylabel="label", title=title)
     return axes
+
+
+def _high(size: int) -> float:
+    """Return height / width, so that the cells of a matrix of `size` rows are squares."""
+    return 0.3 + 0.72 * size / (size + 1)
 
 
 @Plot(
@@ -91,8 +103,9 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     section="Decisions",
     rank=10,
     title="Confusion matrix",
-    caption="Labels against decisions in {count:,} presentations; the last column counts those without a decision.",
+    caption="Labels against decisions in {presentations}; the last column counts those without a decision.",
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     table = source.decisions(choice.limit)
-    return choice.drawn(table, confusion_matrix, min(choice.width, 5.0) * 0.95, classes=source.classes)
+    size = max(len(source.classes), source.network.outputs)
+    return choice.drawn(table, confusion_matrix, min(choice.width, 5.0) * _high(size), classes=source.classes)

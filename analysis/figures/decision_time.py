@@ -74,6 +74,9 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set(xlim=(times[0], times[-1]), ylim=(0, 1.03))
         axes.set(xlabel="time of read-out (ms)", ylabel="decided correctly")
+        if not len(latencies):
+            axes.set_xticks([])
+            note_at(axes, "no presentation is decided", (0.5, 0.5), (0, 0), horizontalalignment="center")
         _draw_errors(axes, times, decided - correct, count, red)
     return axes
 
@@ -83,6 +86,7 @@ def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, c
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     from netsim.measuring.metrics import wilson_interval
+    from netsim.specification.phrases import counted
 
     low, high = wilson_interval(wrong, count)
     errors = panel_above(axes, 0.6)
@@ -93,7 +97,7 @@ def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, c
     errors.yaxis.set_major_locator(MaxNLocator(3))
     errors.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     errors.set_ylabel("decided\nwrongly")
-    errors.set_title(f"{count:,} presentations")
+    errors.set_title(counted(count, "presentation"))
 
 
 @Plot(
@@ -105,7 +109,7 @@ def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, c
     title="Accuracy against decision time",
     caption=(
         "Accuracy if the network is read out at a time t. A presentation is right if its first output spike came by t"
-        " and is the label's alone. Bands are 95% confidence intervals. {count:,} presentations."
+        " and is the label's alone. Bands are 95% confidence intervals. {presentations}."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

@@ -98,7 +98,7 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pa
     title="Displacements",
     caption=(
         "Actual against target latencies of the output neurons. On the diagonal nothing is left to learn."
-        " {count:,} presentations."
+        " {presentations}."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

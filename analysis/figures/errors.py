@@ -103,6 +103,8 @@ def error_gallery(
     >>> type(ax).__name__
     'Axes'
     """
+    from netsim.measuring.metrics import latency_text
+
     errors = confident_errors(decisions, count)
     width, height = _drawn_size(network)
     pictures = _stimuli(spikes, errors["presentation"].to_list(), network)
@@ -120,7 +122,7 @@ def error_gallery(
             axes.add_patch(outline(left, top, width, height))
             names = f"{class_name(label, classes)}{between}{class_name(decision, classes)}"
             look: dict[str, Any] = {"fontsize": 6.5, "color": INK, "verticalalignment": "bottom", "linespacing": 1.1}
-            axes.text(left, top - 0.03 * height, f"{names}\n{gap:.1f} ms", **look)
+            axes.text(left, top - 0.03 * height, f"{names}\n{latency_text(gap, 1)}", **look)
         axes.set_xlim(-0.02 * width, columns * across - 0.1 * width)
         axes.set_ylim((rows - 1) * down + height * 1.02, height - down)
         axes.set_aspect("equal")
@@ -197,7 +199,7 @@ def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Networ
     title="The most confident errors",
     caption=(
         "The confidence is the time from the first to the second output spike. A stimulus is drawn as it was"
-        " presented: the darker, the earlier, on average over channels. {count:,} presentations."
+        " presented: the darker, the earlier, on average over channels. {presentations}."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

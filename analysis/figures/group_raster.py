@@ -73,6 +73,8 @@ def group_raster(
     """
     import numpy as np
 
+    from netsim.specification.phrases import counted
+
     require(frame, ("presentation", "label", "layer", "neuron", "latency_ms"), "spike")
     name = layer or network.output.name
     if name not in network.shapes:
@@ -103,7 +105,7 @@ def group_raster(
         axes.set_xlim(max(start, first) - margin, min(end, last) + margin)
         axes.set_ylim(len(presentations) - 0.5, -0.5)
         axes.set_xlabel("time (ms)" if is_tiny(axes) else "time in the presentation (ms)")
-        axes.set_ylabel(f"{len(presentations):,} presentations by label")
+        axes.set_ylabel(f"{counted(len(presentations), 'presentation')} by label")
         if len(groups) > 1:
             names = [class_name(int(label), classes) for label in presentations["label"].unique()]
             words = sum(len(text) for text, *_ in groups)
@@ -160,8 +162,7 @@ def _mark_labels(axes: Axes, presentations: pd.DataFrame, classes: Sequence[str]
     rank=70,
     title="Raster of the output layer",
     caption=(
-        "One row per presentation, {count:,} in all, sorted by label. If the label's neuron fires first, its row has no"
-        " orange mark."
+        "{presentations}, a row each, sorted by label. If the label's neuron fires first, its row has no orange mark."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

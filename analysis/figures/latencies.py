@@ -67,6 +67,9 @@ def latency_histograms(
     """
     import numpy as np
 
+    from netsim.measuring.metrics import latency_text
+    from netsim.specification.phrases import counted
+
     require(frame, ("presentation", "layer", "latency_ms"), "spike")
     check_layers(frame, network)
     window = network.encoder.t_max
@@ -89,11 +92,11 @@ def latency_histograms(
                 median = float(np.median(latencies))
                 axes.plot([median, median], [bottom, bottom + 1.06], color=INK, linewidth=0.8, zorder=4)
                 share = len(latencies) / (presentations * neurons)
-                note = f"median {median:.1f} ms\npeak {rate.max():.3g} /s\n{share:.1%} fired"
+                note = f"median {latency_text(median, 1)}\npeak {rate.max():.3g} /s\n{share:.1%} fired"
             note_beside(axes, bottom + 0.5, note)
         axes.set(xlim=(0, network.duration), ylim=(-0.08, bottom + 1.08))
         axes.set(xlabel="latency (ms)", ylabel="rate, scaled to its peak")
-        axes.set_title(f"{presentations:,} presentations, bins of {width:g} ms")
+        axes.set_title(f"{counted(presentations, 'presentation')}, bins of {width:g} ms")
     return axes
 
 
@@ -108,7 +111,7 @@ def latency_histograms(
     title="Latencies",
     caption=(
         "The population rate of each layer, scaled to its peak, with the median latency, the peak (spikes per second"
-        " and neuron) and the share of neurons that fire in a presentation. {count:,} presentations."
+        " and neuron) and the share of neurons that fire in a presentation. {presentations}."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

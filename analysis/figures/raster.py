@@ -134,6 +134,8 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
     import numpy as np
     import pandas as pd
 
+    from netsim.measuring.metrics import latency_text
+
     bottom = len(network.populations) * (1 + _GAP)
     output = spikes[spikes["layer"] == network.output.name]
     if output.empty:
@@ -144,7 +146,7 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
         names = ", ".join(_named(winner, classes) for winner in winners)
         axes.axvline(first, color=INK, linewidth=0.8, linestyle=":", zorder=3)
         times, middles = np.full(len(winners), first), _tick(winners, network.outputs, bottom)[1]
-        text = f"{'decision' if len(winners) == 1 else 'tie'}: {names} at {first:.1f} ms"
+        text = f"{'decision' if len(winners) == 1 else 'tie'}: {names} at {latency_text(first, 1)}"
         axes.plot(times, middles, "o", markersize=3.5, color=INK, zorder=5, label=text)
     label = pd.NA if spikes.empty else spikes["label"].iloc[0]
     if not pd.isna(label) and label < network.outputs:
@@ -153,7 +155,9 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
             latencies if len(latencies) else [network.duration],
             _tick(np.array([label]), network.outputs, bottom)[1],
         )
-        text = f"label: {_named(label, classes)} " + (f"at {latencies[0]:.1f} ms" if len(latencies) else "(silent)")
+        text = f"label: {_named(label, classes)} " + (
+            f"at {latency_text(latencies[0], 1)}" if len(latencies) else "(silent)"
+        )
         ring: dict[str, Any] = {"markersize": 7, "markerfacecolor": "none", "markeredgecolor": INK, "clip_on": False}
         axes.plot(time, middle, "o", label=text, zorder=4, **ring)
     legend_above(axes, 0.0, 1 if is_narrow(axes) else 2, borderaxespad=0, handlelength=1)

@@ -88,7 +88,7 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
     section="Activity",
     rank=80,
     title="Spikes per layer",
-    caption="Mean and 90% range over {count:,} presentations, and the number of neurons in the layer.",
+    caption="Mean and 90% range over {presentations}, and the number of neurons in the layer.",
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     from netsim.analysis.decision_tables import spike_count_table

@@ -14,6 +14,7 @@ from netsim.analysis.kinds._layers import draw_lines, ordered_layers, positions
 from netsim.analysis.style import FAINT, Palette
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import wilson_interval
+from netsim.specification.phrases import counted
 from netsim.spikes.columns import observed_window
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
@@ -145,7 +146,9 @@ def decoding_over_time(
     labels, tag = positions(chosen.require_labels())
     fewest = np.bincount(tag).min()
     if fewest < folds:
-        raise DataError(f"spikes: a label has {fewest} presentations, fewer than the {folds} folds; give more")
+        raise DataError(
+            f"spikes: a label has {counted(fewest, 'presentation')}, fewer than the {folds} folds; give more"
+        )
     generator = np.random.default_rng([seed, 1])
     shuffled = generator.permutation(tag)
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32).split(tag, tag))

@@ -13,6 +13,7 @@ from netsim.analysis.kinds._layers import positions
 from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
 from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colour_bar, drawing, plain
 from netsim.errors import DataError, SpecificationError
+from netsim.specification.phrases import counted
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
@@ -156,9 +157,8 @@ def representational_similarity(
         spikes, against = same_presentations(spikes, against)
     chosen = spikes.sample(sample, seed)
     if chosen.presentations < 4:
-        raise DataError(
-            f"spikes: have {chosen.presentations} presentations; at least 4 are needed to compare dissimilarities"
-        )
+        few = counted(chosen.presentations, "presentation")
+        raise DataError(f"spikes: have {few}; at least 4 are needed to compare dissimilarities")
     matrices: dict[str, np.ndarray] = {}
 
     def dissimilarity(layer: LayerSpikes) -> np.ndarray:
@@ -199,7 +199,8 @@ def representational_similarity(
     draws = np.array([correlations(generator.integers(0, count, count)) for _ in range(_DRAWS)])
     low, high = np.full((2, *rho.shape), np.nan)
     defined = np.isfinite(draws).any(axis=0)  # undefined if all presentations of a layer are equal
-    low[defined], high[defined] = np.nanquantile(draws[:, defined], [0.025, 0.975], axis=0)
+    if defined.any():
+        low[defined], high[defined] = np.nanquantile(draws[:, defined], [0.025, 0.975], axis=0)
     rows = [
         {
             "first": names[i],

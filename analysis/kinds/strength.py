@@ -105,7 +105,7 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
     Raises
     ------
     DataError
-        If the spikes lack the stimulus.
+        If the spikes lack the stimulus, or have one presentation.
     SpecificationError
         If `groups` is below 2 or above the number of presentations.
 
@@ -121,6 +121,8 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
 
     if _STIMULUS not in spikes.sizes:
         raise DataError("spikes: have no layer stimulus, which defines the strength; present with the stimulus")
+    if spikes.presentations < 2:
+        raise DataError("spikes: have 1 presentation; at least 2 are needed to compare strengths")
     if not 2 <= groups <= spikes.presentations:
         allowed = f"must be 2 to {spikes.presentations}, the number of presentations"
         raise SpecificationError("strength: setting groups", allowed)

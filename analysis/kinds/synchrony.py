@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _PER_MS = 10**9  # times are compared in whole ps, so that times on a grid are exact
 _BLOCK = 2**20  # spikes processed together
+_MOST_GROUPS = 2**11  # with more groups or very late spikes, whole ps exceed 64 bits, and a multiple of ten is the unit
 _DRAWS = 500
 
 
@@ -175,9 +177,11 @@ def layer_synchrony(
 def _close_pairs(layer: LayerSpikes, groups: np.ndarray | np.int64, window: int, count: int) -> np.ndarray:
     """Count the pairs of spikes of each group that are at most `window` apart (ps)."""
     pairs = np.zeros(count, np.int64)
-    keys = np.round(layer.latencies * _PER_MS).astype(np.int64)
+    longest = float(layer.latencies.max(initial=0.0)) * _PER_MS
+    unit = 10.0 ** max(0, math.ceil(math.log10(max(longest * max(count, _MOST_GROUPS) / 2**61, 1.0))))
+    keys = np.round(layer.latencies * (_PER_MS / unit)).astype(np.int64)
     latest = int(keys.max(initial=0))
-    window = min(window, latest)  # a longer one has the same pairs, and could exceed 64 bits
+    window = min(round(window / unit), latest)  # a longer one has the same pairs, and could exceed 64 bits
     span = latest + window + 1  # separates groups by more than the window
     keys += groups * np.int64(span)
     keys.sort()

@@ -10,6 +10,7 @@ import numpy as np
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Conversation, Engine, Latencies
 from netsim.errors import DataError, SpecificationError, warn_user
+from netsim.measuring.metrics import latency_text
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population, Projection
 from netsim.specification.checks import finite, require
@@ -73,7 +74,12 @@ class Calibration:
 
     def _rows(self) -> list[tuple[str, str, str, str]]:
         return [
-            (each.population, f"{each.fired:.0%}", f"{each.median:.1f} ms", f"{each.early:.1f} to {each.late:.1f} ms")
+            (
+                each.population,
+                f"{each.fired:.0%}",
+                latency_text(each.median, 1),
+                f"{latency_text(each.early, 1).removesuffix(' ms')} to {latency_text(each.late, 1)}",
+            )
             for each in self.activity
         ]
 

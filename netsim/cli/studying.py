@@ -228,6 +228,8 @@ def write_study(
 
 def print_levels(frame: pd.DataFrame) -> None:
     """Print one line per curve and level: means over seeds, with the interval of the accuracy."""
+    from netsim.measuring.metrics import latency_text
+
     accuracy = ("accuracy,\nstrict>", "95 % interval>")  # lines of 80 columns keep intervals whole
     several = "network" in frame
     by = [*(["group"] if "group" in frame else []), "condition", "layer", "level"]
@@ -248,6 +250,6 @@ def print_levels(frame: pd.DataFrame) -> None:
             f"{row['strict_accuracy']:.2%}",
             "" if math.isnan(row["low"]) else f"{row['low']:.2%} to {row['high']:.2%}",
             f"{row['same_decisions']:.2%}",
-            "" if math.isnan(change) else f"{change:.2f} ms",
+            "" if math.isnan(change) else latency_text(change),
         )
     print_table(table)

@@ -13,6 +13,7 @@ from netsim.measuring.health import Health, PopulationHealth, ProjectionHealth, 
 from netsim.measuring.metrics import latency_text
 from netsim.reprs import html_table, limited
 from netsim.specification import InitialWeights, Network, Population, Projection
+from netsim.specification.phrases import counted
 from netsim.weights.layout import Weights, kernel_name
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Check:
         return [finding.text for finding in self.findings]
 
     def __repr__(self) -> str:
-        head = f"Check of {self.network!r}, {self.presentations:,} presentations"
+        head = f"Check of {self.network!r}, {counted(self.presentations, 'presentation')}"
         return limited([f"{head}:", *(f"  {line}" for line in self.advice)] if self.advice else [f"{head}: {NOTHING}"])
 
     def _repr_html_(self) -> str:

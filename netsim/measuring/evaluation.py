@@ -31,6 +31,7 @@ from netsim.seams import read_outs as known_read_outs
 from netsim.specification import Network
 from netsim.specification.checks import limit_in, names_in
 from netsim.specification.grid import population_times
+from netsim.specification.phrases import counted
 from netsim.spikes import Progress, Spikes, no_progress
 from netsim.spikes.batches import Presented, as_they_are, present_parts
 from netsim.spikes.spikes import refuse_for_spikes
@@ -101,7 +102,7 @@ class Evaluation:
         spikes = ", ".join(f"{name} {count:.4g}" for name, count in self.spikes_per_presentation.items())
         return limited(
             [
-                f"Evaluation, {self.presentations:,} presentations:",
+                f"Evaluation, {counted(self.presentations, 'presentation')}:",
                 f"  strict accuracy {self.strict_accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}),"
                 f" {self.tie_rate:.2%} tied, {self.silent_rate:.2%} silent",
                 *([timing] if self.silent_rate < 1 else []),

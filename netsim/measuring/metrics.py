@@ -128,8 +128,15 @@ def timing_figures(decisions: Decisions, onset: float) -> dict[str, float]:
 
 
 def latency_text(latency: float, digits: int = 2) -> str:
-    """Return a latency (ms) for a table. NaN is the latency of no spike."""
-    return "none" if np.isnan(latency) else f"{latency:.{digits}f} ms"
+    """Return a latency (ms) for a table or figure. NaN is the latency of no spike.
+
+    Short times have two significant digits, and times of more than 100 s are whole ms.
+    """
+    if np.isnan(latency):
+        return "none"
+    if 0 < abs(latency) < 10.0 ** (1 - digits):
+        return f"{latency:.2g} ms"
+    return f"{latency:.{digits}f} ms" if abs(latency) < 1e5 else f"{latency:,.0f} ms"
 
 
 def presentation_records(spikes: Spikes) -> list[dict[str, object]]:

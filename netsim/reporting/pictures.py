@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from netsim.analysis.gallery import Choice, Source, draw_figure, figures
 from netsim.analysis.style import COLUMN_WIDTH, save_figure, theme
 from netsim.errors import DataError
+from netsim.specification.phrases import counted
 from netsim.specification.traits import shares_weights
 
 _LARGEST_SVG = 400_000  # bytes; larger figures are embedded as PNG
@@ -99,7 +100,12 @@ def _picture(name: str, source: Source, folder: Path, index: int, limit: int | N
     presented = min(filter(None, (plot.presentations, limit, len(source.stimuli))))
     first = source.network.weighted[0]
     weights = "Kernels" if shares_weights(source.network, first) else "Receptive fields"
-    named = {"index": index, "count": presented, "layer": first.name, "weights": weights}
+    named = {
+        "index": index,
+        "presentations": counted(presented, "presentation"),
+        "layer": first.name,
+        "weights": weights,
+    }
     title, caption = plot.title.format(**named), plot.caption.format(**named)
     alt = f"{title}: {plot.summary}"
     choice = Choice(index=index, limit=presented)

@@ -206,6 +206,9 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
     >>> model.origin, model.network.outputs
     ('trained', 10)
     """
+    if not isinstance(name, str | os.PathLike):
+        given = f"must be a preset, a TOML file or a run, not a {type(name).__name__}"
+        raise SpecificationError("name", f"{given}; other functions, such as present, take networks and models")
     name = name if isinstance(name, str) else os.path.join(os.curdir, name)  # a path never names a preset
     seed = whole(seed, "seed", least=0)
     run, digest = find_run(name), hashlib.sha256()

@@ -16,6 +16,7 @@ from netsim.reprs import short_repr
 from netsim.runs.model import Model
 from netsim.specification import Network, Shape
 from netsim.specification.checks import names_in, positions, require, whole, whole_numbers
+from netsim.specification.phrases import counted
 from netsim.spikes.columns import LayerSpikes, joined
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class Spikes(Mapping[str, np.ndarray]):
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{name} {tuple(shape)}" for name, shape in self.shapes.items())
-        return f"Spikes({self.presentations:,} presentations: {layers})"
+        return f"Spikes({counted(self.presentations, 'presentation')}: {layers})"
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return the latencies of a population (ms), shape (presentations, \\*population), ``inf`` = silent."""
@@ -390,7 +391,7 @@ class Spikes(Mapping[str, np.ndarray]):
         if self.labels is None:
             raise DataError("spikes: have no labels, but this analysis needs them; present labelled stimuli")
         if len(np.unique(self.labels)) < 2:
-            raise DataError(f"spikes: have {len(np.unique(self.labels))} labels; at least 2 are needed")
+            raise DataError(f"spikes: have {counted(len(np.unique(self.labels)), 'label')}; at least 2 are needed")
         return self.labels
 
     def _check(self, names: Sequence[str]) -> None:

@@ -167,7 +167,7 @@ class Study:
     level: str
     levels: tuple[float, ...] = ()
     least: float = 0.0
-    most: float = 1e6
+    most: float = 1e12
     neutral: float | None = None
     whole: bool = False
     in_windows: bool = False

@@ -123,6 +123,14 @@ def test_windows_beyond_the_last_spike_have_all_pairs(spikes: Spikes) -> None:
     assert row[["coincidence", "across"]].tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1e9])
+def test_the_same_in_other_units_is_as_synchronous(times: np.ndarray, spikes: Spikes, scale: float) -> None:
+    scaled = Spikes.of_layers([LayerSpikes.of_latencies("any", times * scale)], spikes.labels)
+    columns = ["pairs", "coincidence", "across"]
+    expected = layer_synchrony(spikes, window_ms=1.5)[columns]
+    assert layer_synchrony(scaled, window_ms=1.5 * scale)[columns].equals(expected)
+
+
 def test_one_presentation_has_no_interval() -> None:
     layer = LayerSpikes.of_latencies("any", np.array([[1.0, 1.5, 4.0], [2.0, np.inf, np.inf]]))
     row = layer_synchrony(Spikes.of_layers([layer])).iloc[0]

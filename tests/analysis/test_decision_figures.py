@@ -68,7 +68,24 @@ def test_confusion_reads_a_table_from_a_file(frame: pd.DataFrame, tmp_path: Path
 
 
 def test_many_classes_have_no_numbers(frame: pd.DataFrame) -> None:
-    assert not confusion_matrix(frame, classes=[str(label) for label in range(30)]).texts
+    axes = confusion_matrix(frame, classes=[str(label) for label in range(30)])
+    assert not axes.texts
+    shown = [text.get_text() for text in axes.get_yticklabels()]
+    assert shown == [str(label) for label in range(0, 30, 2)]
+    assert [text.get_text() for text in axes.get_xticklabels()] == [*shown, "silent"]
+
+
+@pytest.mark.parametrize("size", [1, 4, 11, 60, 150])
+def test_labels_of_a_confusion_matrix_do_not_overlap(size: int) -> None:
+    table = pd.DataFrame({"label": np.arange(size), "decision": np.arange(size), "correct": True})
+    axes = confusion_matrix(table, classes=[f"class {label} of a long list of many" for label in range(size)])
+    axes.figure.canvas.draw()
+    matrix = axes.get_window_extent()
+    assert matrix.width / (size + 1) == pytest.approx(matrix.height / size)
+    boxes = [text.get_window_extent() for text in axes.get_xticklabels()]
+    assert all(left.x1 <= right.x0 + 2 for left, right in itertools.pairwise(boxes))
+    assert axes.get_yticklabels()[0].get_text() == "class 0 of …list of many"
+    assert axes.get_title(loc="left").startswith("1 presentation\n" if size == 1 else f"{size} presentations")
 
 
 def test_accuracy_counts_what_is_decided_by_then(frame: pd.DataFrame) -> None:
@@ -93,8 +110,11 @@ def test_accuracy_counts_what_is_decided_by_then(frame: pd.DataFrame) -> None:
 
 def test_a_silent_network_decides_nothing(network: Network) -> None:
     frame = decision_table(network, np.full((3, 4), np.inf), [0, 1, 2])
-    for line in accuracy_over_time(frame).lines:
+    axes = accuracy_over_time(frame)
+    for line in axes.lines:
         assert not np.any(line.get_ydata())
+    assert "no presentation is decided" in {text.get_text() for text in axes.texts}
+    assert not len(axes.get_xticks())
     assert confident_errors(frame).empty
 
 

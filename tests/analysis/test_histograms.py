@@ -73,6 +73,11 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
         latency_histograms(frame, other)
 
 
+def test_spikes_of_a_silent_network_are_missing_with_a_reason(network: Network, frame: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="has no rows, because no neuron fires"):
+        latency_histograms(frame.head(0), network)
+
+
 def test_silent_presentations_count(network: Network, latencies: Latencies) -> None:
     """They have no row in a spike table."""
     for times in latencies.values():

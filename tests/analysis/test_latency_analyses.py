@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from netsim.analysis import first_spike_psth, latency_against_strength, latency_statistics, psth_figure
-from netsim.errors import SpecificationError
+from netsim.errors import DataError, SpecificationError
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Spikes
 
@@ -104,6 +104,11 @@ def test_bins_that_are_wider_than_the_presentation_are_refused(spikes: Spikes) -
     assert len(first_spike_psth(spikes, bin_ms=60.0)) == 5
     with pytest.raises(SpecificationError, match=r"setting bin_ms: 60\.5 ms is longer than a presentation \(60 ms\)"):
         first_spike_psth(spikes, bin_ms=60.5)
+
+
+def test_one_presentation_has_no_groups_of_strength(spikes: Spikes) -> None:
+    with pytest.raises(DataError, match="have 1 presentation; at least 2"):
+        latency_against_strength(spikes.pick(np.array([0])))
 
 
 def test_silent_inputs_are_of_no_strength() -> None:

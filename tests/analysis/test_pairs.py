@@ -196,6 +196,12 @@ def test_equal_presentations_have_no_nearest_and_draw_without_warnings(latency: 
             analyse(spikes, name).figure()
 
 
+def test_layers_that_are_equal_in_all_presentations_are_similar_to_nothing() -> None:
+    equal = LayerSpikes.of_latencies("equal", np.ones((6, 3)))
+    table = representational_similarity(Spikes.of_layers([equal, replace(equal, name="other")]))
+    assert table[["rho", "low", "high"]].isna().all(axis=None)
+
+
 def test_comparison_is_paired() -> None:
     generator = np.random.default_rng(6)
     labels = generator.integers(0, 3, 40)

@@ -117,6 +117,12 @@ def test_the_latency_of_no_spike_is_none() -> None:
     assert (latency_text(np.nan), latency_text(1.234), latency_text(1.234, 1)) == ("none", "1.23 ms", "1.2 ms")
 
 
+def test_short_and_long_latencies_have_the_digits_that_tell_something() -> None:
+    texts = [latency_text(time, 1) for time in (0.0, 0.0421, 0.5, 99_999.0, 7.2e6, np.inf)]
+    assert texts == ["0.0 ms", "0.042 ms", "0.5 ms", "99999.0 ms", "7,200,000 ms", "inf ms"]
+    assert [latency_text(time) for time in (0.0421, 0.11)] == ["0.042 ms", "0.11 ms"]
+
+
 def test_spikes_and_silence_are_counted_by_layer() -> None:
     latencies = _latencies(4)
     counts = {name: int(spikes.sum()) for name, spikes in neuron_spikes(latencies).items()}

@@ -40,6 +40,11 @@ def test_a_file_hides_no_preset_and_has_none_of_its_weights(tmp_path: Path) -> N
     assert load_model(tmp_path / "own").origin == "initial"
 
 
+def test_a_network_is_no_name_of_a_model() -> None:
+    with pytest.raises(SpecificationError, match="must be a preset, a TOML file or a run, not a Network"):
+        load_model(load_preset("digits"))  # type: ignore[arg-type]
+
+
 def test_a_trained_preset_brings_its_weights() -> None:
     assert load_model("mlp-mnist").origin == "trained"
     assert load_model("digits").origin == "initial"

@@ -72,7 +72,7 @@ def test_projections_and_populations_are_chosen_by_name() -> None:
         ("spike-jitter", {"levels": [float("nan")]}, ["level nan"]),
         ("spike-jitter", {"levels": [True]}, ["levels: must be numbers, not True"]),
         ("spike-jitter", {"levels": ["a"]}, ["levels: must be numbers, not 'a'"]),
-        ("weight-noise", {"levels": [float("inf")]}, ["level inf", "from 0 to 1e+06"]),
+        ("weight-noise", {"levels": [float("inf")]}, ["level inf", "from 0 to 1e+12"]),
         ("spurious-spikes", {"levels": [1e3]}, ["level 1000", "from 0 to 100"]),
         ("spike-jitter", {"layers": ["conv"]}, ["'conv'", "spike-jitter does not disturb single layers"]),
         ("weight-noise", {"seeds": [2**64]}, ["seed 18446744073709551616", "2^63 - 1"]),
