@@ -13,7 +13,8 @@ from netsim.errors import DataError, SpecificationError, warn_user
 from netsim.measuring.metrics import latency_text
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population, Projection
-from netsim.specification.checks import finite, require
+from netsim.specification.checks import check_kind, finite, require
+from netsim.spikes.batches import check_engine
 from netsim.weights.initial import first_weights
 
 _ROUNDS, _HALVINGS = 6, 14  # maximum corrections of the spread, bisections of the bias or mean
@@ -149,6 +150,8 @@ def calibrate(
     >>> [round(activity.median) for activity in calibration.activity]
     [24, 24]
     """
+    check_engine(engine)
+    check_kind(network, Network, "network")
     if quartiles is None:
         shares = dict.fromkeys((each.name for each in network.integrating), _APART)
         shares[network.output.name] = _OUTPUTS_APART

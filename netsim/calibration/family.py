@@ -18,6 +18,7 @@ from brian2.utils.stringtools import get_identifiers
 from netsim.engines.brian2.own import OwnBrian2Engine, OwnNetwork, extent_of, root_of
 from netsim.errors import SpecificationError
 from netsim.specification import PSP, Network, Neurons, Population, Projection, Scale
+from netsim.specification.checks import check_kind
 
 _SAME = 1e-9
 """Relative difference up to which two constants are equal."""
@@ -103,6 +104,7 @@ def match_family(engine: OwnBrian2Engine) -> Network:
     >>> exact.projection("cells").delay
     2.0
     """
+    check_kind(engine, OwnBrian2Engine, "engine", "from netsim.brian2_engine")
     network, model = engine.network, engine.model
     _check_objects(model)
     populations, projections = [], {}

@@ -14,7 +14,7 @@ from netsim.engines.protocol import Batch, Recorded
 from netsim.errors import DataError, warn_user
 from netsim.reprs import html_table, limited, short_repr
 from netsim.specification import PSP, Network, Projection
-from netsim.specification.checks import whole
+from netsim.specification.checks import check_kind, whole
 from netsim.weights.layout import Weights, check_weights, kernel_name, weight_shapes
 
 if TYPE_CHECKING:
@@ -172,6 +172,7 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
     ['cells']
     """
     breakpoints = whole(breakpoints, "breakpoints", least=2)
+    check_kind(engine, OwnBrian2Engine, "engine", "from netsim.brian2_engine")
     network = engine.network
     if weights is None:
         weights = {name: np.zeros(shape) for name, shape in weight_shapes(network).items()}

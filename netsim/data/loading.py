@@ -12,10 +12,11 @@ from netsim.data.places import Place, cache_folder, user_folder
 from netsim.data.source import OnProgress, Source, ignore_progress
 from netsim.errors import DataError, nearest
 from netsim.seams import datasets
+from netsim.specification import Encoder
+from netsim.specification.checks import check_kind, path_in
 
 if TYPE_CHECKING:
     from netsim.data.dataset import Dataset
-    from netsim.specification import Encoder
 
 
 def load_dataset(
@@ -57,7 +58,11 @@ def load_dataset(
     >>> netsim.load_dataset("digits").name
     'digits'
     """
+    path_in(name_or_path, "name_or_path")
     name = str(name_or_path)
+    data_dir = None if data_dir is None else path_in(data_dir, "data_dir")
+    if encoder is not None:
+        check_kind(encoder, Encoder, "encoder", "that of the network")
     source = find_source(name)
     if source is not None:
         if as_needed:

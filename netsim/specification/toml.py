@@ -251,7 +251,7 @@ def read_toml(path: str | Path, digest: Digest | None = None) -> dict[str, Any]:
 
     Raise a SpecificationError if the file cannot be read, is large, or is not TOML.
     """
-    path = Path(path)
+    path = path_in(path, "path")
     try:
         text = read_text(path, LARGEST_FILE)
     except DataError as error:
@@ -320,12 +320,13 @@ def write_network(network: Network, path: str | Path) -> None:
 def dumps_network(network: Network) -> str:
     """Return the TOML text of a specification, with all settings of learning and training.
 
-    Raise a SpecificationError if the text would be too long to be read.
+    Raise a SpecificationError if the text could not be read, for example because it is too long.
     """
     text = tomli_w.dumps(network_to_dict(network, complete=True))
     size = len(text.encode("utf-8"))
     large = f"takes {size:,} bytes as TOML; at most {LARGEST_FILE:,} can be read, so use fewer columns or lists"
     require(size <= LARGEST_FILE, network.name, large)
+    loads_toml(text, network.name)  # raises if a description or an integer could not be read
     return text
 
 

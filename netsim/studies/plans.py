@@ -97,6 +97,8 @@ def make_plan(
         require(iterable, "levels", f"must be a sequence of levels, such as [0.1, 0.5], not {levels!r}")
         levels = [plain_number(level) for level in levels]
         require(len(levels) > 0, "levels", "are empty; give at least one level, or leave levels out")
+    layers = None if layers is None else names_in(layers, "layers")
+    require(layers is None or len(layers) > 0, "layers", "are empty; give at least one layer, or leave layers out")
     for level in levels:
         is_number = isinstance(level, int | float) and not isinstance(level, bool)
         require(is_number, "levels", f"must be numbers, not {level!r}")
@@ -107,5 +109,5 @@ def make_plan(
         require(seed < 2**63, f"seed {seed}", "must be a whole number from 0 to 2^63 - 1")
     require(len(set(drawn)) == len(drawn), "seeds", f"must be different, because equal seeds draw equally: {drawn}")
     require(bool(drawn) or not chosen.random, "seeds", f"are missing; {study} draws at random, give at least one")
-    curves = chosen.curves(network, None if layers is None else names_in(layers, "layers"))
+    curves = chosen.curves(network, layers)
     return Plan(study, tuple(sorted(set(map(float, levels)))), tuple(drawn) if chosen.random else (), curves)

@@ -41,6 +41,13 @@ def _recorded() -> Any:
     return loose.present(MODEL, TEST, limit=1, record=[loose.Recorded("hidden", 3)]).potentials
 
 
+def _with_feedback(seed: int) -> Any:
+    network = MODEL.network
+    *others, last = network.projections
+    learned = dataclasses.replace(last, feedback=loose.RandomFeedback(seed=seed))
+    return dataclasses.replace(network, projections=[*others, learned])
+
+
 @dataclass
 class _Returning:
     """An engine that changes the latencies of the hidden neurons, or leaves them out."""
@@ -695,6 +702,56 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: loose.write_dataset(loose.load_dataset("digits"), 3),
         SpecificationError,
         "path: must be",
+    ),
+    "a network where an engine is calibrated": (
+        lambda: loose.calibrate(MODEL.network, ENGINE, TEST),
+        SpecificationError,
+        "engine: must be an engine",
+    ),
+    "a name where a network is calibrated": (
+        lambda: loose.calibrate(ENGINE, "digits", TEST),
+        SpecificationError,
+        "network: must be a Network",
+    ),
+    "an engine without Brian2 equations to fit": (
+        lambda: loose.fit_psp(ENGINE),
+        SpecificationError,
+        "engine: must be an OwnBrian2Engine, from netsim.brian2_engine",
+    ),
+    "an engine without Brian2 equations to match": (
+        lambda: loose.match_family(ENGINE),
+        SpecificationError,
+        "engine: must be an OwnBrian2Engine, from netsim.brian2_engine",
+    ),
+    "the name of an encoder": (
+        lambda: loose.load_dataset("digits", encoder="mel"),
+        SpecificationError,
+        "encoder: must be an Encoder",
+    ),
+    "a number for a folder of data": (
+        lambda: loose.load_dataset("digits", data_dir=3),
+        SpecificationError,
+        "data_dir: must be a path",
+    ),
+    "a network without a file": (
+        lambda: loose.read_network(None),
+        SpecificationError,
+        "path: must be a path",
+    ),
+    "no layers to disturb": (
+        lambda: loose.study(MODEL, "weight-noise", layers=[], stimuli=TEST),
+        SpecificationError,
+        "layers: are empty",
+    ),
+    "a description that could not be read": (
+        lambda: loose.write_network(dataclasses.replace(MODEL.network, description="." * 101), "network.toml"),
+        SpecificationError,
+        "more than 100 dots",
+    ),
+    "a seed that could not be read": (
+        lambda: loose.write_network(_with_feedback(2**63), "network.toml"),
+        SpecificationError,
+        "integer of more than 64 bits",
     ),
 }
 

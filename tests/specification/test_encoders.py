@@ -131,6 +131,7 @@ def test_receptive_fields_of_a_population_code() -> None:
     table_of = {"encoder": {"kind": "population", "shape": [1, 2, 6], "low": [0, -5], "high": [1, 5], "t_max": 20.0}}
     assert network_from_dict(network_to_dict(load_preset("digits")) | table_of).encoder == encoder
     assert PopulationEncoder.of([[1.0], [1.0]]).low == (0.5,)
+    assert PopulationEncoder.of([[1e17], [1e17]]).low < (1e17,)
     for wrong, message in (([["a"]], "numbers"), ([[np.nan]], "infinity")):
         with pytest.raises(DataError, match=message):
             PopulationEncoder.of(wrong)
