@@ -56,6 +56,15 @@ def test_missing_or_no_such_file(to: str, name: str) -> None:
     _refused(name)
 
 
+@pytest.mark.parametrize(("to", "name"), FILES)
+def test_whole_files_pass_the_check_in_a_process_of_its_own(to: str, name: str, simulation: Spikes) -> None:
+    """Other tests of HDF5 files check them in their own process, which is faster."""
+    _need(to)
+    export(simulation, name, to, populations=["stimulus"])
+    expected = np.isfinite(simulation["stimulus"]).sum()
+    assert np.isfinite(read_stimuli(name, SHAPE).latencies).sum() == expected
+
+
 @pytest.mark.parametrize(("to", "name"), [(to, name) for to, name in FILES if to != "nwb"])
 @pytest.mark.parametrize("files", [3, pytest.param(6, marks=pytest.mark.nightly)])
 def test_changed_bytes_are_read_or_refused(to: str, name: str, files: int, simulation: Spikes) -> None:
