@@ -12,11 +12,10 @@ from netsim.data.places import Place, cache_folder, user_folder
 from netsim.data.source import OnProgress, Source, ignore_progress
 from netsim.errors import DataError, nearest
 from netsim.seams import datasets
-from netsim.specification import Encoder
-from netsim.specification.checks import check_kind, path_in
 
 if TYPE_CHECKING:
     from netsim.data.dataset import Dataset
+    from netsim.specification import Encoder
 
 
 def load_dataset(
@@ -58,9 +57,11 @@ def load_dataset(
     >>> netsim.load_dataset("digits").name
     'digits'
     """
-    path_in(name_or_path, "name_or_path")
-    name = str(name_or_path)
-    data_dir = None if data_dir is None else path_in(data_dir, "data_dir")
+    from netsim.specification import Encoder
+    from netsim.specification.checks import check_kind, require
+
+    name, kind = str(name_or_path), type(data_dir).__name__
+    require(isinstance(data_dir, str | os.PathLike | None), "data_dir", f"must be a path, not {kind}")
     if encoder is not None:
         check_kind(encoder, Encoder, "encoder", "that of the network")
     source = find_source(name)

@@ -76,15 +76,16 @@ def _ask_as_nobody(addresses: list[str], processes: list[int], seconds: int) -> 
     return answers
 
 
-def test_another_user_gets_nothing_from_workers_of_this_machine() -> None:
+def test_another_user_gets_nothing_from_workers_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither in plain text nor with a key of one's own; and the key is nowhere to be read."""
-    before = set(Path(tempfile.gettempdir()).iterdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # other processes make folders in the shared one
     with connect(workers=1) as client:
         info = client.scheduler_info()
         addresses = [info["address"], *info["workers"]]
         answers = _ask_as_nobody(addresses, [os.getpid(), *client.run(os.getpid).values()], 1)
-        made = set(Path(tempfile.gettempdir()).iterdir()) - before
-        scratch = [folder for folder in made if folder.name.startswith("netsim-")]
+        scratch = list(tmp_path.glob("netsim-*"))
         assert scratch
         assert all(folder.stat().st_mode & 0o077 == 0 for folder in scratch)
         assert client.submit(int, 3).result() == 3  # it goes on all the while
