@@ -100,7 +100,7 @@ def analyse(
         return Analysed(name, join_networks(tables))
     subject = _opened(members[0][0])
     against = None if against is None else _opened(against)
-    if stimuli is not None:
+    if stimuli is not None:  # before the check of what has no effect
         check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
     populations = None if populations is None else names_in(populations, "populations")
     limit, seed = limit_in(limit), whole(seed, "seed", least=0)

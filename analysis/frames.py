@@ -33,7 +33,7 @@ def require(
     if missing:
         raise DataError(f"table: lacks the column {', '.join(missing)}; a {what} table is needed")
     if rows and frame.empty:
-        why = ", because no neuron fires" if what == "spike" else ""
+        why = ", because no neuron fires or all rows are filtered out" if what == "spike" else ""
         raise DataError(f"table: has no rows{why}; a {what} table with at least one row is needed")
     for name in sorted(set(columns) - set(_WORDS)):
         values = frame[name]

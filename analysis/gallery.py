@@ -383,8 +383,9 @@ class Plot:
     rank : int
         Sort key of the sections and figures of a report.
     title, caption : str
-        Texts of the report. They may contain the fields ``index`` (stimulus), ``count`` (presentations), ``layer``
-        (first layer with weights) and ``weights`` (the word "Kernels" or "Receptive fields").
+        Texts of the report. They may contain the fields ``index`` (stimulus), ``count`` (of presentations),
+        ``presentations`` (such as "1,000 presentations"), ``layer`` (first layer with weights) and ``weights`` (the
+        word "Kernels" or "Receptive fields").
     draw : callable, optional
         Function that draws the figure; the decorator sets it.
 
@@ -426,7 +427,7 @@ def _source_of(
     progress: Progress,
 ) -> Iterator[Source]:
     """The data of a figure of the subject."""
-    from netsim.runs.model import open_model
+    from netsim.runs.model import open_model, stimuli_for
     from netsim.spikes import Spikes
     from netsim.spikes.spikes import refuse_for_spikes
     from netsim.spikes.workers import distribution_of
@@ -443,8 +444,10 @@ def _source_of(
         yield replace(source, recorded=subject)
     else:
         with distribution_of(workers) as distribution:
-            load = None if stimuli is None else lambda: stimuli
-            yield replace(Source.of(open_model(subject), load, progress=progress), distribution=distribution)
+            model = open_model(subject)
+            given = None if stimuli is None else stimuli_for(model, stimuli)
+            source = Source.of(model, None if given is None else lambda: given, progress=progress)
+            yield replace(source, distribution=distribution)
 
 
 def _refuse(reason: str) -> Any:

@@ -86,7 +86,8 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
         axes.spines[:].set(visible=True, linewidth=0.6)
         colour_bar(axes, image, 1.03, 0.035, "share of the label (%)", ticks=[0, 1, 10, 25, 50, 100])
         accuracy, strict = float((labels == decisions).mean()), float(frame["correct"].mean())
-        title = f"{counted(len(frame), 'presentation')}\naccuracy {accuracy:.2%}, strict {strict:.2%}"
+        between = ", " if max(map(len, names)) <= 12 else "\n"  # long names leave little width
+        title = f"{counted(len(frame), 'presentation')}\naccuracy {accuracy:.2%}{between}strict {strict:.2%}"
         axes.set(xlabel="decision", ylabel="label", title=title)
     return axes
 

@@ -170,7 +170,9 @@ def ablation_importance(
     """
     import pandas as pd
 
-    network = model.network
+    from netsim.runs.model import stimuli_for
+
+    network, stimuli = model.network, stimuli_for(model, stimuli)
     stimuli.check_labels(network.outputs)
     if units < 1:
         raise SpecificationError("importance: setting units", f"must be at least 1, not {units}")

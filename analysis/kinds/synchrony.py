@@ -177,9 +177,10 @@ def layer_synchrony(
 def _close_pairs(layer: LayerSpikes, groups: np.ndarray | np.int64, window: int, count: int) -> np.ndarray:
     """Count the pairs of spikes of each group that are at most `window` apart (ps)."""
     pairs = np.zeros(count, np.int64)
-    longest = float(layer.latencies.max(initial=0.0)) * _PER_MS
-    unit = 10.0 ** max(0, math.ceil(math.log10(max(longest * max(count, _MOST_GROUPS) / 2**61, 1.0))))
-    keys = np.round(layer.latencies * (_PER_MS / unit)).astype(np.int64)
+    longest = float(layer.latencies.max(initial=1.0))
+    power = max(0, math.ceil(math.log10(longest) + math.log10(_PER_MS * max(count, _MOST_GROUPS) / 2**61)))
+    unit = 10.0**power
+    keys = np.round(layer.latencies / unit * _PER_MS).astype(np.int64)
     latest = int(keys.max(initial=0))
     window = min(round(window / unit), latest)  # a longer one has the same pairs, and could exceed 64 bits
     span = latest + window + 1  # separates groups by more than the window

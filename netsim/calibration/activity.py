@@ -10,7 +10,7 @@ import numpy as np
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Conversation, Engine, Latencies
 from netsim.errors import DataError, SpecificationError, warn_user
-from netsim.measuring.metrics import latency_text
+from netsim.measuring.metrics import latency_text, range_text
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population, Projection
 from netsim.specification.checks import check_kind, finite, require
@@ -79,7 +79,7 @@ class Calibration:
                 each.population,
                 f"{each.fired:.0%}",
                 latency_text(each.median, 1),
-                f"{latency_text(each.early, 1).removesuffix(' ms')} to {latency_text(each.late, 1)}",
+                range_text(each.early, each.late, 1),
             )
             for each in self.activity
         ]
@@ -152,6 +152,7 @@ def calibrate(
     """
     check_engine(engine)
     check_kind(network, Network, "network")
+    check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).training")
     if quartiles is None:
         shares = dict.fromkeys((each.name for each in network.integrating), _APART)
         shares[network.output.name] = _OUTPUTS_APART

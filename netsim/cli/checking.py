@@ -103,6 +103,7 @@ def _why_not_fitted(network: Network) -> str:
 def print_check(model: str, origin: str, result: Check) -> None:
     """Show a check as tables, and what to change."""
     from netsim.measuring.checking import NOTHING
+    from netsim.measuring.metrics import latency_text, range_text
 
     grid = f"dt = {result.dt:g} ms" if result.dt else "exact times"
     weights = "initial weights" if origin == "initial" else "trained weights"
@@ -110,11 +111,11 @@ def print_check(model: str, origin: str, result: Check) -> None:
     table = new_table("population", "silent>", "at onset>", "too late>", "median latency>", "quartiles>", fold=0)
     for health in result.populations:
         fires = not math.isnan(health.median_ms)
-        quartiles = f"{_time(health.lower_quartile_ms)} to {_time(health.upper_quartile_ms)}"
+        quartiles = range_text(health.lower_quartile_ms, health.upper_quartile_ms)
         table.add_row(
             health.population,
             *(f"{share:.1%}" for share in (health.silent, health.at_onset, health.too_late)),
-            *([f"{_time(health.median_ms)} ms", f"{quartiles} ms"] if fires else []),
+            *([latency_text(health.median_ms), quartiles] if fires else []),
         )
     print_table(table)
     table = new_table("weights onto", "excitation>", "inhibition>", "its neurons,\ninhibitory>", fold=0)
@@ -132,7 +133,3 @@ def print_check(model: str, origin: str, result: Check) -> None:
         f" decided at the onset of the window in {result.onset_rate:.1%}"
     )
     print(*(result.advice or [NOTHING]), sep="\n")
-
-
-def _time(latency: float) -> str:
-    return f"{latency:.2f}"

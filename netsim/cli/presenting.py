@@ -213,7 +213,7 @@ def simulate(
     as_json: options.Json = False,
 ) -> None:
     """Present stimuli, and write their spikes and potentials as tables and rasters."""
-    from netsim.measuring.metrics import presentation_records
+    from netsim.measuring.metrics import latency_text, presentation_records
     from netsim.spikes.presenting import present
 
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
@@ -245,7 +245,7 @@ def simulate(
             str(row["index"]),
             "" if row["label"] is None else str(row["label"]),
             "silent" if row["decision"] is None else str(row["decision"]) + (" (tied)" if row["tied"] else ""),
-            "" if latency is None else f"{latency:.3f} ms",
+            "" if latency is None else latency_text(latency, 3),
             f"{row['spikes']:,}",
         )
     print_table(table)

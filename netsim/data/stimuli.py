@@ -266,7 +266,7 @@ class EventView:
     """
 
     def __init__(self, stimuli: Stimuli, transform: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
-        check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
+        check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
         height, width, channels = stimuli.encoder.shape
         self.stimuli = stimuli
         self.transform = transform

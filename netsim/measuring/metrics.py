@@ -1,5 +1,6 @@
 """Decisions and rates, computed from latencies. The first output spike decides."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
@@ -39,17 +40,20 @@ class Decisions(NamedTuple):
         return short_repr(self)
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
-        """Compare the choices with labels, with ties broken towards the lowest number. Silence is an error."""
+        """Compare the choices with labels, with ties broken towards the lowest number. Silence is an error.
+
+        Raise DataError for labels that are no whole numbers, or not one for each decision.
+        """
         given = np.asarray(labels)
-        numbers = whole_numbers(given)
+        numbers = whole_numbers(given.astype(np.int64) if given.dtype == bool else given)
         if numbers is None:
-            raise DataError(f"labels: must be numbers of output neurons, not {given.dtype}; number the classes from 0")
+            raise DataError(f"labels: must be whole numbers, not {given.dtype}; number the classes from 0")
         if numbers.shape != self.choice.shape:
             raise DataError(f"labels: have shape {numbers.shape}; give one for each decision, {self.choice.shape}")
         return (self.choice == numbers) & (self.choice >= 0)
 
     def strictly_correct(self, labels: np.ndarray) -> np.ndarray:
-        """Compare the choices with labels. Ties and silence are errors."""
+        """Compare the choices with labels, as `correct`. Ties and silence are errors."""
         return self.correct(labels) & ~self.tied
 
     def same(self, other: Self) -> np.ndarray:
@@ -130,13 +134,19 @@ def timing_figures(decisions: Decisions, onset: float) -> dict[str, float]:
 def latency_text(latency: float, digits: int = 2) -> str:
     """Return a latency (ms) for a table or figure. NaN is the latency of no spike.
 
-    Short times have two significant digits, and times of more than 100 s are whole ms.
+    A time that is too short for so many digits after the point has two significant digits. A time of 100 s or more is
+    in whole ms.
     """
     if np.isnan(latency):
         return "none"
     if 0 < abs(latency) < 10.0 ** (1 - digits):
-        return f"{latency:.2g} ms"
+        return f"{latency:.{1 - math.floor(math.log10(float(f'{abs(latency):.1e}')))}f} ms"
     return f"{latency:.{digits}f} ms" if abs(latency) < 1e5 else f"{latency:,.0f} ms"
+
+
+def range_text(low: float, high: float, digits: int = 2) -> str:
+    """Return two latencies (ms) like `latency_text`, with the unit once."""
+    return f"{latency_text(low, digits).removesuffix(' ms')} to {latency_text(high, digits)}"
 
 
 def presentation_records(spikes: Spikes) -> list[dict[str, object]]:

@@ -102,14 +102,16 @@ def _picture(name: str, source: Source, folder: Path, index: int, limit: int | N
     weights = "Kernels" if shares_weights(source.network, first) else "Receptive fields"
     named = {
         "index": index,
+        "count": presented,
         "presentations": counted(presented, "presentation"),
         "layer": first.name,
         "weights": weights,
     }
-    title, caption = plot.title.format(**named), plot.caption.format(**named)
-    alt = f"{title}: {plot.summary}"
     choice = Choice(index=index, limit=presented)
+    title = caption = alt = plot.title
     try:
+        title, caption = plot.title.format(**named), plot.caption.format(**named)
+        alt = f"{title}: {plot.summary}"
         uri, width, height = _drawn(name, source, choice, folder / name)
         narrow = ""
         if plot.width > COLUMN_WIDTH:

@@ -261,7 +261,7 @@ def open_model(subject: Subject, seed: int = 0) -> Model:
 
 
 def stimuli_for(model: Model, stimuli: Stimuli | None, limit: int | None = None) -> Stimuli:
-    """Return the first `limit` stimuli that are given, by default of the test stimuli of the model's data set.
+    """Return the first `limit` of the given stimuli, or of the test stimuli of the model's data set.
 
     Raises
     ------

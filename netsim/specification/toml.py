@@ -322,11 +322,17 @@ def dumps_network(network: Network) -> str:
 
     Raise a SpecificationError if the text could not be read, for example because it is too long.
     """
-    text = tomli_w.dumps(network_to_dict(network, complete=True))
+    table = network_to_dict(network, complete=True)
+    description = network.description
+    dots = max(line.count(".") for line in description.split("\n"))
+    require(dots <= _MOST_DOTS, "description", f"has a line with {dots} dots; at most {_MOST_DOTS} can be read")
+    encodable = description.isprintable() or description.encode("utf-8", "ignore").decode() == description
+    require(encodable, "description", "contains half a character (a lone surrogate), which no file can; remove it")
+    text = tomli_w.dumps(table)
     size = len(text.encode("utf-8"))
     large = f"takes {size:,} bytes as TOML; at most {LARGEST_FILE:,} can be read, so use fewer columns or lists"
     require(size <= LARGEST_FILE, network.name, large)
-    loads_toml(text, network.name)  # raises if a description or an integer could not be read
+    loads_toml(text, network.name)  # raises for integers of more than 64 bits
     return text
 
 

@@ -123,7 +123,7 @@ def test_windows_beyond_the_last_spike_have_all_pairs(spikes: Spikes) -> None:
     assert row[["coincidence", "across"]].tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1e9])
+@pytest.mark.parametrize("scale", [1e-3, 1e9, 1e100])
 def test_the_same_in_other_units_is_as_synchronous(times: np.ndarray, spikes: Spikes, scale: float) -> None:
     scaled = Spikes.of_layers([LayerSpikes.of_latencies("any", times * scale)], spikes.labels)
     columns = ["pairs", "coincidence", "across"]

@@ -84,6 +84,7 @@ def test_labels_of_a_confusion_matrix_do_not_overlap(size: int) -> None:
     assert matrix.width / (size + 1) == pytest.approx(matrix.height / size)
     boxes = [text.get_window_extent() for text in axes.get_xticklabels()]
     assert all(left.x1 <= right.x0 + 2 for left, right in itertools.pairwise(boxes))
+    assert axes._left_title.get_window_extent().x1 <= axes.figure.bbox.x1  # type: ignore[attr-defined]
     assert axes.get_yticklabels()[0].get_text() == "class 0 of …list of many"
     assert axes.get_title(loc="left").startswith("1 presentation\n" if size == 1 else f"{size} presentations")
 

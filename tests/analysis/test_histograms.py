@@ -74,7 +74,7 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
 
 
 def test_spikes_of_a_silent_network_are_missing_with_a_reason(network: Network, frame: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="has no rows, because no neuron fires"):
+    with pytest.raises(DataError, match="has no rows, because no neuron fires or all rows are filtered out"):
         latency_histograms(frame.head(0), network)
 
 

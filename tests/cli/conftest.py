@@ -117,5 +117,5 @@ def no_leftovers() -> Callable[[Path], None]:
 
 @pytest.fixture
 def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are empty files, in tests of what stands beside them; drawing takes longer than the rest of a command."""
+    """Save figures as empty files, in tests that read only tables. Drawing takes longer than the rest of a command."""
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **options: None)

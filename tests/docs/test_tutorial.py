@@ -43,9 +43,9 @@ def test_a_lesson_runs(
     only_pictures: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if lesson != "publish":  # in which the report is the subject
+    if lesson != "publish":  # whose subject is the report
         only_pictures("confusion")
-    if lesson == "perturb_and_analyse":  # in which the training is no subject
+    if lesson == "perturb_and_analyse":  # whose subject is not the training
         monkeypatch.setattr(netsim, "train", functools.partial(netsim.train, epochs=2))
     names = _run(DOCS / "tutorial" / f"{lesson}.md", capsys)
     if lesson == "own_data":

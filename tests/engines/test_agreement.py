@@ -24,7 +24,7 @@ def identical_and_largest(first: Latencies, second: Latencies) -> tuple[float, f
     return float(same.mean()), float(np.abs(a[~same] - b[~same]).max(initial=0.0))
 
 
-# each alone has its own equation in all of these: the oracle, and a simulation step by step
+# every regime and every PSP occurs once; other tests compare all pairs with the oracle
 USUAL = [("free", "ramp"), ("staggered", "plateau"), ("phased", "triangle"), ("free", "breakpoints")]
 PAIRS = [
     pytest.param(regime, psp, marks=[] if (regime, psp) in USUAL else pytest.mark.nightly)

@@ -56,7 +56,7 @@ def test_the_event_engine_gives_the_times_of_the_oracle(
     assert any((a != b).any() for a, b in zip(latencies.values(), engine.present(plain).values(), strict=True))
 
 
-# of one regime each alone, of all regimes both
+# free: thresholds, delays and both; other regimes: both
 PARTS = [
     pytest.param(regime, part, marks=[] if regime == "free" or part == "both" else pytest.mark.nightly)
     for regime in ("free", "staggered", "phased")

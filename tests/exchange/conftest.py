@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _scanned_here(request: pytest.FixtureRequest) -> None:
-    """Damaged files may crash HDF5, so that their tests choose for themselves."""
+    """Check HDF5 files in this process, except in tests of damaged files, which may crash HDF5."""
     if request.path.name not in ("test_damaged_files.py", "test_foreign_nir.py"):
         request.getfixturevalue("scanned_here")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -56,13 +57,18 @@ def test_missing_or_no_such_file(to: str, name: str) -> None:
     _refused(name)
 
 
-@pytest.mark.parametrize(("to", "name"), FILES)
-def test_whole_files_pass_the_check_in_a_process_of_its_own(to: str, name: str, simulation: Spikes) -> None:
+@pytest.mark.parametrize(("to", "name"), [("nwb", "spikes.nwb"), ("sonata", "spikes.h5")])
+def test_whole_files_pass_the_check_in_a_process_of_its_own(
+    to: str, name: str, simulation: Spikes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Other tests of HDF5 files check them in their own process, which is faster."""
     _need(to)
     export(simulation, name, to, populations=["stimulus"])
+    started, run = list[object](), subprocess.run
+    monkeypatch.setattr("netsim.hdf5.subprocess.run", lambda *given, **how: started.append(given) or run(*given, **how))
     expected = np.isfinite(simulation["stimulus"]).sum()
     assert np.isfinite(read_stimuli(name, SHAPE).latencies).sum() == expected
+    assert started
 
 
 @pytest.mark.parametrize(("to", "name"), [(to, name) for to, name in FILES if to != "nwb"])

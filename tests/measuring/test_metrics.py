@@ -15,6 +15,7 @@ from netsim.measuring.metrics import (
     decide,
     latency_text,
     neuron_spikes,
+    range_text,
     silent_fractions,
     synaptic_operations,
     timing_figures,
@@ -119,8 +120,15 @@ def test_the_latency_of_no_spike_is_none() -> None:
 
 def test_short_and_long_latencies_have_the_digits_that_tell_something() -> None:
     texts = [latency_text(time, 1) for time in (0.0, 0.0421, 0.5, 99_999.0, 7.2e6, np.inf)]
-    assert texts == ["0.0 ms", "0.042 ms", "0.5 ms", "99999.0 ms", "7,200,000 ms", "inf ms"]
-    assert [latency_text(time) for time in (0.0421, 0.11)] == ["0.042 ms", "0.11 ms"]
+    assert texts == ["0.0 ms", "0.042 ms", "0.50 ms", "99999.0 ms", "7,200,000 ms", "inf ms"]
+    assert [latency_text(time) for time in (0.0421, 0.0999, 0.11)] == ["0.042 ms", "0.10 ms", "0.11 ms"]
+    assert [latency_text(time, 1) for time in (0.996, 1.0, 1e-7)] == ["1.0 ms", "1.0 ms", "0.00000010 ms"]
+    assert range_text(0.25, 31.0, 1) == "0.25 to 31.0 ms"
+
+
+def test_labels_of_two_classes_may_be_booleans() -> None:
+    decisions = decide(np.array([[1.0, 2.0], [3.0, 1.0]]))
+    assert decisions.correct(np.array([False, True])).tolist() == [True, True]
 
 
 def test_spikes_and_silence_are_counted_by_layer() -> None:

@@ -144,7 +144,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "latencies as a view of events": (
         lambda: loose.EventView(TIMES),
         SpecificationError,
-        r"stimuli: must be a Stimuli, such as model.splits\(\).test, not ndarray",
+        r"stimuli: must be a Stimuli, such as netsim.load_splits\(network\).test, not ndarray",
     ),
     "a word for an encoder of events": (
         lambda: loose.event_stimuli([], "events"),
@@ -661,7 +661,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "words for numbers of outputs": (
         lambda: loose.decide(_spikes().outputs).correct(_spikes().labels.astype(str)),
         DataError,
-        "labels: must be numbers of output neurons, not <U",
+        "labels: must be whole numbers, not <U",
     ),
     "a sample without a seed": (
         lambda: _spikes().sample(5, seed=None),
@@ -733,6 +733,31 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         SpecificationError,
         "data_dir: must be a path",
     ),
+    "stimuli of a name to calibrate": (
+        lambda: loose.calibrate(ENGINE, MODEL.network, "digits"),
+        SpecificationError,
+        "stimuli: must be a Stimuli",
+    ),
+    "a number for stimuli to draw": (
+        lambda: loose.plot(MODEL, "raster", stimuli=3),
+        SpecificationError,
+        "stimuli: must be a Stimuli",
+    ),
+    "no stimuli to draw": (
+        lambda: loose.plot(MODEL, "confusion", stimuli=TEST.first(0)),
+        DataError,
+        "stimuli: there are none",
+    ),
+    "a number for stimuli whose units are lesioned": (
+        lambda: loose.analysis.ablation_importance(MODEL, 3),
+        SpecificationError,
+        "stimuli: must be a Stimuli",
+    ),
+    "half a character in a description": (
+        lambda: loose.write_network(dataclasses.replace(MODEL.network, description="\ud800"), "network.toml"),
+        SpecificationError,
+        "description: contains half a character",
+    ),
     "a network without a file": (
         lambda: loose.read_network(None),
         SpecificationError,
@@ -746,7 +771,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a description that could not be read": (
         lambda: loose.write_network(dataclasses.replace(MODEL.network, description="." * 101), "network.toml"),
         SpecificationError,
-        "more than 100 dots",
+        "description: has a line with 101 dots",
     ),
     "a seed that could not be read": (
         lambda: loose.write_network(_with_feedback(2**63), "network.toml"),

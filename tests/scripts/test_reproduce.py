@@ -128,12 +128,13 @@ def test_an_ablation_is_trained_once(
     import ablations
 
     monkeypatch.setenv("NETSIM_DATA", str(idx_data))
+    assert ablations.base("free").training.validation == 5000
     monkeypatch.setattr(ablations, "IMAGES", 200)
-    monkeypatch.setattr(ablations, "ABLATIONS", {"phased": ("phased", {"training": {"epochs": 1, "validation": 500}})})
+    monkeypatch.setattr(ablations, "ABLATIONS", {"phased": ("phased", {"training": {"epochs": 1}})})
     ablations.main(tmp_path)
     assert capsys.readouterr().err == "phased\n"
     result = json.loads((tmp_path / "phased" / "result.json").read_text())
-    assert result["validation"]["presentations"] == 500
+    assert result["validation"]["presentations"] == 5000
     assert result["epochs"] == 1
     ablations.main(tmp_path)
     assert capsys.readouterr().err == ""

@@ -46,8 +46,9 @@ def _output_alone(network: Network) -> Network:
     return dataclasses.replace(network, projections=(dataclasses.replace(hidden, plastic=False), output))
 
 
-@pytest.mark.parametrize("made_worse", [_slower, _output_alone])
-def test_worse_learning_would_be_noticed(made_worse: Callable[[Network], Network], tmp_path: Path) -> None:
-    """With one seed, of which the loss is nearest to the mean otherwise."""
-    (loss,) = _losses(made_worse(load_preset("digits")), tmp_path, seeds=[1])
-    assert loss > BOUND
+@pytest.mark.parametrize(("made_worse", "seeds"), [(_slower, SEEDS), (_output_alone, [1])])
+def test_worse_learning_would_be_noticed(
+    made_worse: Callable[[Network], Network], seeds: Sequence[int], tmp_path: Path
+) -> None:
+    """One seed suffices where learning is much worse. The usual loss of seed 1 is nearest to the mean."""
+    assert np.mean(_losses(made_worse(load_preset("digits")), tmp_path, seeds)) > BOUND

@@ -81,7 +81,7 @@ class PopulationEncoder(Encoder):
     def of(cls, table: Any, neurons: int = 8, t_max: float = 64.0, **settings: Any) -> PopulationEncoder:
         """Make an encoder with the ranges of the columns of a table, for example of the training data.
 
-        A constant column has a range of length 1 around its value (more above 10¹⁵).
+        A constant column has a range of length 1 around its value (more above 4·10¹⁵).
 
         Parameters
         ----------
@@ -115,7 +115,8 @@ class PopulationEncoder(Encoder):
             where = f"row {row}, column {getattr(table, 'columns', range(array.shape[1]))[column]!r}"
             raise DataError(f"table: {where} contains NaN or infinity; fill or leave out such rows")
         low, high = array.min(axis=0), array.max(axis=0)
-        half = np.where(low == high, np.maximum(0.5, np.spacing(np.abs(low))), 0.0)
+        with np.errstate(over="ignore"):
+            half = np.where(low == high, np.maximum(0.5, np.spacing(np.abs(low))), 0.0)
         low, high = low - half, high + half
         shape = (1, array.shape[1], whole(neurons, "neurons", least=3))
         return cls(shape, t_max, tuple(low.tolist()), tuple(high.tolist()), **settings)
