@@ -129,7 +129,7 @@ def calibrate(
     DataError
         If a population cannot fire at the wanted time, or there are no stimuli.
     SpecificationError
-        If a mapping lacks an integrating population, or a time is not above 0.
+        If an argument has the wrong type, a mapping lacks an integrating population, or a time is not above 0.
 
     Warns
     -----

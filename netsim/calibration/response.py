@@ -141,7 +141,7 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
     DataError
         If a potential does not respond, or neurons fire too early at the operating point.
     SpecificationError
-        If there are too few breakpoints.
+        If there are too few breakpoints, or the engine is not from `brian2_engine`.
 
     Warns
     -----

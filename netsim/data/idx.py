@@ -70,6 +70,8 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
         If the array has another type, too many dimensions or more than 4 GiB.
     RunError
         If the file cannot be written.
+    SpecificationError
+        If `path` is not a path.
 
     Examples
     --------

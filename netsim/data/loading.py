@@ -50,6 +50,8 @@ def load_dataset(
     ------
     DataError
         If the data set is missing or unusable.
+    SpecificationError
+        If `data_dir` is not a path, or `encoder` is not an encoder.
 
     Examples
     --------

@@ -41,6 +41,8 @@ def write_dataset(dataset: Dataset, path: str | Path) -> Path:
         If `dataset` is not a data set, or a name is not valid.
     RunError
         If the file cannot be written.
+    SpecificationError
+        If `path` is not a path.
 
     Examples
     --------

@@ -362,6 +362,8 @@ def load_splits(
     ------
     DataError
         If the data set is missing, damaged, or does not fit the network.
+    SpecificationError
+        If `network` is not a network.
 
     Examples
     --------

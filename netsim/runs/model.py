@@ -198,7 +198,7 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
     Raises
     ------
     SpecificationError, RunError, DataError
-        If `name` does not exist, or its files are damaged.
+        If `name` does not exist or is not a name, or its files are damaged.
 
     Examples
     --------

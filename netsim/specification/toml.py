@@ -307,6 +307,11 @@ def write_network(network: Network, path: str | Path) -> None:
     path : str or Path
         An existing file is replaced.
 
+    Raises
+    ------
+    SpecificationError
+        If `network` is not a network, `path` is not a path, or the file could not be read back.
+
     Examples
     --------
     >>> import netsim

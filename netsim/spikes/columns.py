@@ -65,7 +65,7 @@ class LayerSpikes:
     def of_latencies(cls, name: str, latencies: np.ndarray, window: tuple[float, float] | None = None) -> LayerSpikes:
         """Convert latencies (ms, ``inf`` = silent) of shape (presentations, ...). By default, observe the window.
 
-        Raise a DataError for spikes outside a given window.
+        Raise a DataError for spikes outside a given window, and for windows that are not two finite times.
         """
         check_array(latencies, f"{name}: latencies")
         if not latencies.size or not latencies.ndim:

@@ -345,7 +345,10 @@ class Spikes(Mapping[str, np.ndarray]):
                 yield int(low), part.pick(cut[low:high] - first)
 
     def only(self, populations: Sequence[str]) -> Spikes:
-        """Return some populations, in the order of the network."""
+        """Return some populations, in the order of the network.
+
+        Raise SpecificationError if none is named, and an error for unknown names.
+        """
         chosen = names_in(populations, "populations")
         require(bool(chosen), "populations", "is empty; name one at least")
         self._check(chosen)
@@ -374,7 +377,10 @@ class Spikes(Mapping[str, np.ndarray]):
         return self if whole(count, "count", least=0) >= self.presentations else self.pick(np.arange(count))
 
     def sample(self, most: int, seed: int = 0) -> Spikes:
-        """Return at most `most` presentations, drawn without replacement, with labels as balanced as possible."""
+        """Return at most `most` presentations, drawn without replacement, with labels as balanced as possible.
+
+        Raise SpecificationError unless `most` and `seed` are whole numbers from 0.
+        """
         seed = whole(seed, "seed", least=0)
         if whole(most, "most", least=0) >= self.presentations:
             return self
