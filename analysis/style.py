@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, SpecificationError, warn_user
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,6 +104,25 @@ def theme(palette: Palette = None) -> Iterator[None]:
     }
     with plt.style.context([settings, *_asked_for()], after_reset=True):
         yield
+
+
+@contextmanager
+def missing_letters() -> Iterator[None]:
+    """Join matplotlib's warnings of letters that a font lacks in one, with the remedy."""
+    letters: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph ")
+        yield
+    for each in caught:
+        found = re.match(r"Glyph (\d+) .* missing from", str(each.message))
+        if found is None:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+        else:
+            letters.append(chr(int(found[1])))
+    if letters:
+        distinct = "".join(dict.fromkeys(letters))
+        remedy = "install one, and set font.family in matplotlib's rcParams or in a file that MATPLOTLIBRC names"
+        warn_user(f"figures: the font lacks the letters {distinct} and shows boxes; {remedy}")
 
 
 def _asked_for() -> list[Path]:
@@ -291,7 +312,7 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(file_format)
     # a layout engine keeps everything inside the figure, and the width stays that of the column
     box = None if whole.get_layout_engine() is not None else "tight"
-    with theme():
+    with theme(), missing_letters():
         write_atomically(
             path, lambda stream: whole.savefig(stream, format=file_format, dpi=dpi, metadata=metadata, bbox_inches=box)
         )

@@ -89,6 +89,11 @@ class Dataset:
                     f"{where}: contains {len(images)} {split} {self.samples} but {labels.size} {split} labels;"
                     f" give one label for each"
                 )
+            if self.has_labels and labels.max() < 0:
+                raise DataError(
+                    f"{where}: {split} {self.samples} have no labels, but there are classes; give labels for all"
+                    " samples, or for none and no classes"
+                )
             if self.has_labels and (labels.min() < 0 or labels.max() >= len(self.classes)):
                 raise DataError(
                     f"{where}: {split} labels range from {labels.min()} to {labels.max()},"

@@ -230,6 +230,11 @@ class _Codes:
         self.classes: tuple[str, ...] = ()
 
     @property
+    def are_given(self) -> bool:
+        """True if the user named the classes."""
+        return self._given is not None
+
+    @property
     def are_counted(self) -> bool:
         """True if the largest label defines the number of classes."""
         return self._words is False and self._given is None
@@ -248,6 +253,9 @@ class _Codes:
 
     def encode(self, labels: list[np.ndarray], part: str) -> np.ndarray:
         """Return the class numbers. Training labels define the classes unless the user did."""
+        if part != "training" and not self.classes:
+            both = "give labels for both, or (X, None) for both"
+            raise DataError(f"{part}: has labels, but the training samples have none; {both}")
         array = np.concatenate(labels)
         if array.ndim != 1:
             raise DataError(f"{part}: has labels of shape {array.shape}; one number or word each is needed")
@@ -264,7 +272,7 @@ class _Codes:
             if part == "training":
                 self.classes = self._given or tuple(map(str, range(largest + 1)))
             return array.astype(np.int64)
-        missing = [number for number, word in enumerate(array.tolist()) if _is_missing(word)]
+        missing = [number for number, word in enumerate(array.tolist()) if is_missing(word)]
         if array.dtype.kind not in "bUSO" or missing:
             where = f"; sample {missing[0]} has none" if missing else ""
             raise DataError(f"{part}: labels must be whole numbers or words, without missing values{where}")
@@ -277,7 +285,7 @@ class _Codes:
         return class_numbers(words, self.classes, f"{part}:")
 
 
-def _is_missing(word: Any) -> bool:
+def is_missing(word: Any) -> bool:
     """Return whether a label is empty, NaN, or NA of pandas, which has no truth value."""
     try:
         return word in (None, "", b"") or bool(word != word)
@@ -439,6 +447,8 @@ def _kept(
     finally:
         if spool is not None:
             spool.close()
+    if part == "training" and not labels and codes.are_given:
+        raise DataError("classes: are given, but the training samples have no labels; give labels, or no classes")
     numbers = codes.encode(labels, part) if labels else np.full(count, UNLABELLED, dtype=np.int64)
     return whole, numbers
 

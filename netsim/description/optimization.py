@@ -16,8 +16,11 @@ from netsim.training.fitting import describe_fit
 from netsim.weights.layout import projections_with_learned_scales
 
 
-def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
-    """Describe how gradients change weights, and for how long. The record of a run may be empty."""
+def optimization_table(network: Network, record: Mapping[str, Any], finished: int | None = None) -> Table:
+    """Describe how gradients change weights, and for how long. The record of a run may be empty.
+
+    `finished` is the number of epochs that the run has finished, if known.
+    """
     settings, plugins = network.learning, record.get("plugins", [])
     optimizer = optimizers[settings.optimizer].describe(network)
     if handed := handed_in(plugins, optimizers):
@@ -33,7 +36,7 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
     rows.append(("Optimizer", f"{optimizer}. $x$: {_learned(network)}; $g$: its gradient"))
     rows.append(("Learning rate", schedule))
     if settings.fitted:
-        rows.append(("Fitting", describe_fit(network, not foreign_engine(network, plugins))))
+        rows.append(("Fitting", describe_fit(network, not foreign_engine(network, plugins), record.get("training"))))
     rows += filter(None, (constraint.describe(network) for constraint in constraints_of(network)))
     if handed := handed_in(plugins, constraints):
         rows.append(("After each step", not_told(handed)))
@@ -59,7 +62,7 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
             f" a fraction ${number(settings.revive_below)}$ of its presentations are drawn anew (table C{factor})"
             f"{scales}; a map fires when one of its neurons does.{biases}",
         ))  # fmt: skip
-    rows += [("Training", _training(network, record)), ("Arithmetic", _arithmetic(network))]
+    rows += [("Training", _training(network, record, finished)), ("Arithmetic", _arithmetic(network))]
     return Table("G2", "Plasticity: optimization", tuple(rows))
 
 
@@ -122,7 +125,7 @@ def _dropout(network: Network) -> str:
     return text
 
 
-def _training(network: Network, record: Mapping[str, Any]) -> str:
+def _training(network: Network, record: Mapping[str, Any], finished: int | None) -> str:
     settings, begins = network.training, ""
     validation = (
         f"{settings.validation:,} of the training stimuli are set aside for validation, the same for all"
@@ -144,8 +147,13 @@ def _training(network: Network, record: Mapping[str, Any]) -> str:
         begins = f"The training begins with the {names(parts)} of the trained network `{settings.pretrained}`. "
     if record.get("limit") is not None and record.get("validation"):
         kept = f"The first {record['validation']:,} of them choose the epoch: {kept[0].lower()}{kept[1:]}"
+    epochs = counted(settings.epochs, "epoch")
+    if finished is not None and finished < settings.epochs:
+        epochs = f"{finished:,} of {settings.epochs:,} planned epochs"
+    if record.get("limit") is not None and record.get("training"):
+        validation = f"{validation} Only {record['training']:,} of the other stimuli are learned from."
     return (
-        f"{begins}{counted(settings.epochs, 'epoch')}, in batches of $N = {settings.batch}$, in a new random order each"
+        f"{begins}{epochs}, in batches of $N = {settings.batch}$, in a new random order each"
         f" time. {validation} {kept} Test stimuli are not used."
     )
 

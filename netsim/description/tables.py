@@ -10,8 +10,9 @@ from netsim import __version__
 from netsim.description.document import Description, Table, plain
 from netsim.description.neurons import neurons_table, parameters_table, stand_in
 from netsim.description.optimization import not_told, optimization_table
-from netsim.description.provenance import provenance_table
+from netsim.description.provenance import metrics_of, provenance_table
 from netsim.description.structure import connectivity_table, populations_table
+from netsim.errors import DataError
 from netsim.learning import Learner
 from netsim.learning.protocol import EXACTNESS
 from netsim.runs.folder import RunFolder
@@ -86,7 +87,7 @@ def describe(network: Subject, run: RunFolder | None = None, provenance: bool = 
         _input(network),
         _measurements(network),
         Table("G1", "Plasticity: learning rule", rule),
-        optimization_table(network, record),
+        optimization_table(network, record, None if run is None else _finished(run)),
     ]
     if run is not None and provenance:
         tables.append(provenance_table(run))
@@ -119,6 +120,14 @@ def _potentials(network: Network) -> str:
     if len(onto_lines) == len(network.weighted):
         return lines
     return f"{lines}{'e' if lines else 'E'}xponentially decaying currents, "
+
+
+def _finished(run: RunFolder) -> int | None:
+    """Return how many epochs a run has finished, or None if its metrics cannot be read."""
+    try:
+        return len(metrics_of(run))
+    except DataError:  # the table of provenance warns
+        return None
 
 
 def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping[str, Any]]) -> Table:

@@ -187,10 +187,12 @@ def _labels(labels: Any, count: int, name: str) -> np.ndarray | None:
     """Return labels as whole numbers, or else as words."""
     if labels is None:
         return None
+    from netsim.data.making import is_missing
+
     given = np.asarray(labels)
     if given.shape != (count,):
         raise DataError(f"{name}: has labels of shape {given.shape} for {count} events; give one for each")
-    if any(each is None or each != each for each in given.tolist()):  # NaN differs from itself
+    if any(map(is_missing, given.tolist())):
         raise DataError(f"{name}: has events whose label is missing; leave them out, or choose other labels")
     if given.dtype.kind in "iuf" and (given == np.floor(given)).all() and (given >= 0).all():
         return given.astype(np.int64)

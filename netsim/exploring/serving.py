@@ -197,9 +197,9 @@ class Serving:
         self.explorer = explorer
         if view is not None:
             view.stimulus(explorer.stimuli)  # refuses a stimulus that does not exist
+        state = f"#{view.to_text()}" if view else ""
         self._socket = _listening(port)
         port, token = self._socket.getsockname()[1], secrets.token_urlsafe(24)
-        state = f"#{view.to_text()}" if view else ""
         self.address = f"http://{LOOPBACK}:{port}/{token}/{state}"
         config = uvicorn.Config(
             application(explorer, token, port),

@@ -21,7 +21,7 @@ from netsim.reprs import short_repr
 from netsim.runs.model import Subject, open_model, stimuli_for
 from netsim.seams import engines, regimes, studies
 from netsim.specification import STIMULUS, Network
-from netsim.specification.checks import finite
+from netsim.specification.checks import finite, plain_number, plain_numbers
 from netsim.spikes import Spikes
 from netsim.spikes.presenting import present
 
@@ -102,6 +102,7 @@ class View:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         for name in ("index", "seed"):
             value = getattr(self, name)
             _require(_is_whole(value) and 0 <= value < 2**53, name, "a whole number from 0 to 2^53 - 1", value)
@@ -118,7 +119,7 @@ class View:
         centre = self.occluded
         _require(isinstance(centre, list | tuple) and len(centre) == 2, "occluded", "two numbers", centre)
         _require(all(finite(part) and 0 <= part <= 1 for part in centre), "occluded", "two numbers from 0 to 1", centre)
-        object.__setattr__(self, "occluded", tuple(centre))
+        object.__setattr__(self, "occluded", tuple(map(plain_number, centre)))
         listed = isinstance(self.switched, list | tuple) and all(
             _is_whole(each) and each >= 0 for each in self.switched
         )
@@ -128,6 +129,7 @@ class View:
             _require(isinstance(getattr(self, name), Mapping), name, sort, getattr(self, name))
         for name, level in self.studies.items():
             _require(finite(level), f"studies.{name}", "a number", level)
+        object.__setattr__(self, "studies", {name: plain_number(level) for name, level in self.studies.items()})
         for which in ("silenced", "maps"):
             for name, chosen in getattr(self, which).items():
                 whole = isinstance(chosen, list | tuple) and all(_is_whole(each) and each >= 0 for each in chosen)

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from netsim.analysis.gallery import Choice, Source, draw_figure, figures
-from netsim.analysis.style import COLUMN_WIDTH, save_figure, theme
+from netsim.analysis.style import COLUMN_WIDTH, missing_letters, save_figure, theme
 from netsim.errors import DataError
 from netsim.specification.phrases import counted
 from netsim.specification.traits import shares_weights
@@ -144,6 +144,6 @@ def _drawn(name: str, source: Source, choice: Choice, path: Path) -> tuple[str, 
 def _outlined(figure: Figure) -> bytes:
     """Return an SVG with letters as outlines, which does not depend on installed fonts."""
     stream = io.BytesIO()
-    with theme(), plt.rc_context({"svg.fonttype": "path"}):
+    with theme(), missing_letters(), plt.rc_context({"svg.fonttype": "path"}):
         figure.savefig(stream, format="svg", dpi=300, metadata={"Date": None})
     return stream.getvalue()

@@ -19,7 +19,7 @@ from netsim.specification.grid import population_times
 from netsim.specification.phrases import GAP, T_MAX, names, number
 from netsim.specification.populations import STIMULUS
 from netsim.specification.traits import has_bias
-from netsim.training.measured_rates import STEP, STIMULI, describe_measured_rates, measured_rates
+from netsim.training.measured_rates import STEP, describe_measured_rates, measured_rates, stimuli_text
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import projections_with_initial, sign_factors
 from netsim.weights.layout import Weights, bias_name, kernel_name
@@ -169,12 +169,12 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray, by_equation: bo
     return fitted
 
 
-def describe_fit(network: Network, by_equation: bool = True) -> str:
-    """Describe the fit, for the model description. `by_equation` is as in `fit`."""
+def describe_fit(network: Network, by_equation: bool = True, stimuli: int | None = None) -> str:
+    """Describe the fit, for the model description. `by_equation` is as in `fit`, `stimuli` as in `stimuli_text`."""
     if network.weighting.is_binary:
         return "None: weights are binary"
     if not by_equation:
-        return describe_measured_rates(network)
+        return describe_measured_rates(network, stimuli)
     chosen = (
         []
         if network.training.pretrained
@@ -182,10 +182,11 @@ def describe_fit(network: Network, by_equation: bool = True) -> str:
     )
     text, biased = [], has_bias(network)
     if chosen:
-        one_by_one = f"are fitted one after another, in the order of spikes (loops in {_ROUNDS_OF_LOOPS} turns)"
+        in_turns = f" (loops in {_ROUNDS_OF_LOOPS} turns)" * any(map(network.is_recurrent, network.projections))
+        one_by_one = f"are fitted one after another, in the order of spikes{in_turns}"
         sentences = (
             f"Before the first update, {names(population.name for population in chosen)}"
-            f" {one_by_one if len(chosen) > 1 else 'is fitted'}, with {STIMULI} training stimuli drawn by the seed.",
+            f" {one_by_one if len(chosen) > 1 else 'is fitted'}, with {stimuli_text(stimuli)}.",
             f"All drawn weights onto a population are multiplied by one factor{', and biases are set' * biased}.",
             f"The equations of the neurons, at {_TIMES} times of their window, decide.",
             *_described_targets(network, chosen),

@@ -191,7 +191,9 @@ class _Session:
     def __post_init__(self) -> None:
         begins = not self.state.epoch and not self.state.batch
         how = f"netsim check {self.run.network_file}" if self.run else "netsim.check(network)"
-        self.watch = Watch(self.network, self.callbacks.on_warning, begins, how)
+        self.watch = Watch(
+            self.network, self.callbacks.on_warning, begins, how, getattr(self.learner, "supervised", True)
+        )
 
     def steps(self, epochs: int) -> int:
         """Return the number of steps in `epochs` epochs."""

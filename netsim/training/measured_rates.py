@@ -46,16 +46,24 @@ def measured_rates(network: Network, weights: Weights, stimuli: np.ndarray) -> C
     return rates
 
 
-def describe_measured_rates(network: Network) -> str:
-    """Describe the measured rates, for the model description."""
+def stimuli_text(training: int | None) -> str:
+    """Describe the stimuli of the fit, of so many training stimuli, or of an unknown number."""
+    if training is not None and training <= STIMULI:
+        return f"all {training} training stimuli"
+    fewer = ", or all if there are fewer" * (training is None)
+    return f"{STIMULI} training stimuli drawn by the seed{fewer}"
+
+
+def describe_measured_rates(network: Network, stimuli: int | None = None) -> str:
+    """Describe the measured rates, for the model description. `stimuli` is as in `stimuli_text`."""
     drawn = "Initial weights are not fitted, because the engine does not solve the equations of this description"
     if network.training.pretrained or not optimizers[network.learning.optimizer].normalises:
         return drawn
     biased = has_bias(network)
     least, most = _MEASURED
     return (
-        f"{drawn}. Before the first update, learning rates are measured with {STIMULI} training stimuli drawn by the"
-        f" seed. All weights of a projection{' or all biases of a population' * biased} grow by the same amount, until"
+        f"{drawn}. Before the first update, learning rates are measured with {stimuli_text(stimuli)}."
+        f" All weights of a projection{' or all biases of a population' * biased} grow by the same amount, until"
         f" the spikes of the target shift by {least:g} to {most:g} of $t$ in the mean. $t$ is the median latency of the"
         " population since its onset. Only neurons that fire with and without the change count. The learning rate is"
         rf" multiplied by ${number(STEP)}{GAP}n{GAP}t / s$. $s$ is the shift per unit of weight. $n$ is the"

@@ -50,12 +50,15 @@ class Watch:
         Whether the next batch is the first, whose activity comes from the initial weights.
     check : str
         Command that checks the network.
+    supervised : bool
+        Whether the network learns from labels. If not, loss and accuracy tell nothing about the learning.
     """
 
     network: Network
     warn: Callable[[str], None]
     begins: bool
     check: str = "netsim.check(network)"
+    supervised: bool = True
     _said: set[tuple[str, str]] = field(default_factory=set)
     _first: list[Latencies] = field(default_factory=list)
     _streaks: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -78,12 +81,14 @@ class Watch:
         return health
 
     def epoch(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Warn about a flat loss at chance accuracy, and populations at the edges of their windows.
+        """Warn about a flat loss at chance accuracy, a fallen accuracy, and populations at the edges of their windows.
 
         `history` has the metrics of all epochs.
         """
         rows, chance = history[-FLAT_EPOCHS:], 1 / self.network.outputs
         self._watch_edges(rows)
+        if not self.supervised or self.network.outputs == 1:
+            return
         self._watch_fall(history)
         losses = [row["training_loss"] for row in rows]
         flat = max(losses) - min(losses) <= _FLAT * max(map(abs, losses))

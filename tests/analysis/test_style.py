@@ -141,6 +141,15 @@ def test_names_of_a_table_are_shown_letter_by_letter(tmp_path: Path) -> None:
         assert html.unescape((tmp_path / "figure.svg").read_text(encoding="utf-8")).count(f"{name}<") == 1
 
 
+def test_letters_that_the_font_lacks_are_named_once(tmp_path: Path) -> None:
+    figure, axes = plt.subplots()
+    axes.set_title("日本語, 日本語")
+    with pytest.warns(UserWarning, match="the font lacks the letters 日本語 and shows boxes; install one") as warned:
+        save_figure(figure, tmp_path / "figure.png")
+    plt.close(figure)
+    assert len(warned) == 1
+
+
 def test_a_width_is_a_name_or_inches() -> None:
     assert (inches("column"), inches("page"), inches(0), inches(3.5)) == (COLUMN_WIDTH, inches("full"), 0, 3.5)
     refused: list[float | str] = [85, 0.01, -3.0, float("nan"), "wide"]

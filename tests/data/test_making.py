@@ -404,7 +404,12 @@ def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
         ({"training": (IMAGES[:1], [0])}, "contains one sample"),
         ({"training": ([], []), "encoder": EventEncoder((2, 2, 1), 16.0)}, "training: contains no samples"),
         ({"test": 1.5}, "must be between 0 and 1"),
-        ({"test": (IMAGES, None)}, "test labels range from -1 to -1"),
+        ({"test": (IMAGES, None)}, "test images have no labels, but there are classes; give labels for all"),
+        (
+            {"training": (IMAGES, None), "test": (IMAGES, LABELS)},
+            "test: has labels, but the training samples have none",
+        ),
+        ({"training": (IMAGES, None), "classes": ["a", "b"]}, "classes: are given, but the training samples have no"),
         ({"name": "../a"}, "is not a valid name for a .*data set"),
         ({"classes": ("a", "b")}, "labels range from 0 to 2, but there are only 2 classes"),
     ],

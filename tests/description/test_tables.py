@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import netsim
 from netsim.description import Description, describe, to_markdown
 from netsim.description.optimization import optimization_table
 from netsim.engines.protocol import EngineEntry
@@ -42,6 +43,7 @@ from netsim.specification import (
     Training,
     Weighting,
 )
+from netsim.training.fitting import describe_fit
 
 _PSPS = (PSP(), PSP("plateau", 3.0), PSP("triangle", 3.0, 4.0), PSP("breakpoints", breakpoints=((1.0, 2.0),)))
 
@@ -423,6 +425,24 @@ def test_rates_of_a_foreign_engine_are_measured(mixed: Network) -> None:
     assert "learning rates are measured" in foreign
     assert "equations of the neurons" not in foreign
     assert "measured" not in measured
+
+
+def test_loops_take_turns_and_few_stimuli_are_all_used(mixed: Network) -> None:
+    chain = load_preset("digits")
+    texts = [describe_fit(network, stimuli=count) for network, count in ((chain, 40), (chain, None), (mixed, 500))]
+    assert "with all 40 training stimuli." in texts[0]
+    assert "with 100 training stimuli drawn by the seed, or all if there are fewer." in texts[1]
+    assert ["turns" in text for text in texts] == [False, False, any(map(mixed.is_recurrent, mixed.projections))]
+
+
+def test_a_run_that_stopped_early_has_the_epochs_and_stimuli_that_it_used(tmp_path: Path) -> None:
+    preset = load_preset("digits")
+    network = dataclasses.replace(preset, training=dataclasses.replace(preset.training, epochs=9, validation=60))
+    stops = netsim.Callbacks(stop=lambda progress: len(progress) == 2)
+    netsim.open_training(tmp_path / "run", network, limit=40).train(stops)
+    training = _cells(netsim.describe(tmp_path / "run", provenance=False), "G2")["Training"]
+    assert training.startswith("2 of 9 planned epochs, in batches of")
+    assert "Only 40 of the other stimuli are learned from." in training
 
 
 def test_units_are_printed(networks: dict[str, Network]) -> None:

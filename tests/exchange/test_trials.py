@@ -101,6 +101,12 @@ def test_times_of_another_unit_or_clock_are_noticed() -> None:
         netsim.cut_trials(seconds, EVENTS / 1000, window=(0.0, 50.0))
 
 
+@pytest.mark.parametrize("labels", [["a", None, "b"], [1.0, np.nan, 2.0], pd.Series(["a", pd.NA, "b"], dtype="string")])
+def test_missing_labels_are_refused(labels: Any) -> None:
+    with pytest.raises(DataError, match="has events whose label is missing"):
+        netsim.cut_trials(TRAINS, EVENTS, window=(0.0, 50.0), labels=labels)
+
+
 def test_neo_is_cut_like_arrays() -> None:
     block, cue = blocks()
     for recording, events, labels in (

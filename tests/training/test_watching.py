@@ -155,6 +155,17 @@ def test_a_loss_that_is_flat_at_chance_is_told() -> None:
         assert len(messages) == warned
 
 
+def test_a_learner_without_labels_and_a_single_output_are_not_judged_by_labels() -> None:
+    flat = [{"training_loss": 0.0, "training_strict_accuracy": 0.3}] * 5
+    fallen = [{"training_loss": 1.0, "training_strict_accuracy": share} for share in (0.9, 0.3, 0.3, 0.3)]
+    for history in (flat, fallen):
+        watch, messages = _watch(_network())
+        watch.epoch(history)
+        assert messages
+        unsupervised = dataclasses.replace(_watch(_network())[0], supervised=False, warn=pytest.fail)
+        unsupervised.epoch(history)
+
+
 def test_a_run_says_which_file_to_check(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
     network = _network(netsim.InitialWeights(bias=5.0))
     messages: list[str] = []
