@@ -108,16 +108,19 @@ def gradient_table(
 
     generator, chosen = np.random.default_rng(seed), []
     for layer in layers or known:
-        name = kernel_name(network.projection(layer))
+        projection = network.projection(layer)
+        name = kernel_name(projection)
         gradient = factor * np.asarray(learned[name]).ravel()
-        alive = generator.permutation(np.flatnonzero(gradient))[:samples]
-        chosen += [(layer, name, int(index), float(gradient[index])) for index in alive]
+        change = step * float(np.sqrt(np.square(doubled[name]).mean()) or 1.0)
+        has_signs = exact.weight_signs(exact.projection(layer)) is not None
+        keeps_sign = np.abs(doubled[name].ravel()) > change if has_signs else True
+        alive = generator.permutation(np.flatnonzero((gradient != 0) & keeps_sign))[:samples]
+        chosen += [(layer, name, int(index), change, float(gradient[index])) for index in alive]
     if not chosen:
         cause = "one output neuron alone has no softmax loss" if network.outputs == 1 else "silent populations"
         raise DataError(f"{network.name}: no weight has a gradient, perhaps because of {cause}; see netsim check")
     rows = []
-    for done, (layer, name, index, expected) in enumerate(chosen, 1):
-        change = step * float(np.sqrt(np.square(doubled[name]).mean()) or 1.0)
+    for done, (layer, name, index, change, expected) in enumerate(chosen, 1):
         difference = (loss(name, index, change) - loss(name, index, -change)) / (2 * change)
         rows.append((layer, index, expected, difference))
         progress(done, len(chosen))

@@ -68,7 +68,7 @@ def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
             rows = every.head(_MOST)
             position = np.arange(1, len(rows) + 1) + 0.6 * (names.index(name) / len(names) - 0.5 + 0.5 / len(names))
             axes.vlines(position, 100 * rows["low"], 100 * rows["high"], color=colour, linewidth=0.9)
-            label = in_legend(name if len(rows) == len(every) else f"{name}, {len(rows)} of {len(every)}")
+            label = in_legend(name if len(rows) == len(every) else f"{name}, {len(rows)} of {len(every)} silenced")
             axes.plot(position, 100 * rows["accuracy_loss"], marker, color=colour, markersize=3.5, label=label)
         axes.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -11,7 +11,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
 from netsim.analysis.networks import RELATIVE_ROUNDING
-from netsim.analysis.style import FAINT, Palette, drawing
+from netsim.analysis.style import FAINT, Palette, drawing, legend_above
 from netsim.errors import SpecificationError
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
@@ -62,7 +62,7 @@ def population_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
         draw_intervals(axes, names, series)
         axes.axvline(0, color=FAINT, linewidth=0.5, zorder=0)
         axes.set_xlabel("correlation of pairs of neurons")
-        axes.legend(loc="best", borderpad=0.2)
+        legend_above(axes, 0.0, 2, handlelength=1.0)
     return axes
 
 

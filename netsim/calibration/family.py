@@ -78,7 +78,8 @@ def match_family(engine: OwnBrian2Engine) -> Network:
     Raises
     ------
     SpecificationError
-        If the engine is not from `brian2_engine`, or the model differs from the family. The message names the population or projection, and the difference.
+        If the engine is not from `brian2_engine`, or the model differs from the family. The message names the
+        population or projection, and the difference.
 
     References
     ----------

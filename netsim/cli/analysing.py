@@ -12,7 +12,7 @@ from typer import Argument, Option
 from netsim.analysis.style import check_suffix, inches, save_figure
 from netsim.cli import options
 from netsim.cli.terminal import note, notes_for, print_json, print_table, progress_bar
-from netsim.errors import DataWarning, SpecificationError
+from netsim.errors import DataError, DataWarning, SpecificationError
 from netsim.seams import analyses, spike_formats
 
 if TYPE_CHECKING:
@@ -363,7 +363,8 @@ class _Opened:
 
     def subject(self, name: str) -> _Subject:
         path = Path(name)
-        suffixes = sorted({suffix for known in spike_formats.values() for suffix in known.suffixes})
+        readable = [known for known in spike_formats.values() if known.read_spikes]
+        suffixes = sorted({suffix for known in readable for suffix in known.suffixes})
         if self.trials and not path.is_file():
             raise SpecificationError("--event", f"needs a recording, but {name} is no file")
         if self.trials or (path.is_file() and path.name.endswith(tuple(suffixes))):
@@ -386,6 +387,8 @@ class _Opened:
                 numbered = ", ".join(f"{number} {word}" for number, word in enumerate(spikes.classes[:_ROWS_SHOWN]))
                 note(f"{name}: tables number the labels: {numbered}")
             return _Subject(_without_suffix(path, suffixes), None, None, spikes)
+        if not path.exists() and path.name.endswith(tuple(suffixes)):
+            raise DataError(f"{name}: no such file; check its path")
         if path.is_file() and path.suffix != ".toml":
             kinds = f"is not a file of spikes, which end in {', '.join(suffixes)}"
             raise SpecificationError(name, f"{kinds}; for a recording of another format add --event")

@@ -98,6 +98,7 @@ def report(
     Use --split validation while you still choose between networks.
     """
     from netsim.description.provenance import UNREADABLE
+    from netsim.files import check_folder
     from netsim.reporting.making import report as make_report
     from netsim.reporting.making import with_engine_of_reports
     from netsim.reporting.page import engine_caution
@@ -116,7 +117,7 @@ def report(
     folder = page.with_name(f"{page.stem}-figures")
     if chosen.run and not out:
         chosen.run.subfolder(folder.name)
-    options.make_folder(folder)
+    check_folder(folder)
     options.note_initial_weights(subject, chosen, seed)
     with notes_for(DataWarning), progress_bar() as progress:
         task = progress.add_task("evaluating", total=None)

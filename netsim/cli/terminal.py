@@ -89,7 +89,7 @@ def print_table(table: Table) -> None:
     from rich.console import Console
 
     # wide enough for any table; text from files is not markup
-    Console(width=None if sys.stdout.isatty() else 140, markup=False, emoji=False).print(table)
+    Console(width=None if sys.stdout.isatty() else 250, markup=False, emoji=False).print(table)
 
 
 def progress_bar() -> ProgressBar:

@@ -213,7 +213,9 @@ def sweep(
         print(f"{len(table)} runs: {folder / TABLE}")
     if len(failed):
         run, error = failed.iloc[0][["run", "error"]]
-        terminal.fail(f"{len(failed)} of {len(table)} runs failed, --resume tries them again; {run}: {error}")
+        diverged = failed["error"].str.contains("diverged").all()
+        again = "because of the swept values" if diverged else "--resume tries them again"
+        terminal.fail(f"{len(failed)} of {len(table)} runs failed, {again}; {run}: {error}")
 
 
 def train_plan(

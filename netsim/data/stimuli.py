@@ -94,9 +94,20 @@ class Stimuli:
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Return the latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
         chosen = positions(chosen, len(self), "chosen")
-        coded = self.encoder.latencies(self.images[self._rows_of(chosen)], self.intensity_max)
+        coded = self._encoded(self.images[self._rows_of(chosen)], chosen)
         _check_coded(self.encoder, coded, len(chosen))
         return self.encoder.with_constant(coded)
+
+    def _encoded(self, samples: Any, chosen: np.ndarray) -> np.ndarray:
+        """Return the latencies of samples. A DataError names the first that cannot be encoded, from 0 in its file."""
+        try:
+            return self.encoder.latencies(samples, self.intensity_max)
+        except DataError as error:
+            if len(samples) == 1:
+                raise DataError(f"sample {self._rows_of(chosen)[0]}: {error}") from error
+            for row in range(len(samples)):
+                self._encoded(samples[row : row + 1], chosen[row : row + 1])
+            raise
 
     def intensities(self) -> np.ndarray:
         """Return all images as they are, shape (stimuli, height, width, channels).

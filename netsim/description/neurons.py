@@ -47,7 +47,7 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
             rf"$t_j$ is the first $t$ with ${ONSET} \leq t < {END}$ and $v_j(t) \geq \theta$. A neuron without such a"
             r" $t$ is silent, $t_j = \infty$; a neuron fires at most once in a presentation.",
         ),
-        ("Regime", "\n".join(f"`{regime}`: {_summary(regimes[regime])}" for regime in by_regime)),
+        ("Regime", "\n".join(f"`{name}`: {_summary(regimes[name], of, looped)}" for name, of in by_regime.items())),
     ]
     competing = grouped(
         (population for population in network.populations if population.winners is not None),
@@ -87,13 +87,19 @@ def _current(regime: type[Regime]) -> str:
     return rf"{synaptic} + D{GAP}[t \geq {ONSET}]" if regime.has_drive else synaptic
 
 
-def _summary(regime: type[Regime]) -> str:
-    """Describe the regime of neurons in a clause."""
+def _summary(regime: type[Regime], chosen: Sequence[Population], looped: Sequence[Population]) -> str:
+    """Describe the regime of some populations in a clause. Those in `looped` receive a recurrent current."""
     if regime.gated:
+        moved = [population.name for population in chosen if population in looped]
+        also = ""
+        if moved:
+            also = (
+                f"; the recurrent current $R_j$ moves that of {names(moved)} too, so that this form does not hold there"
+            )
         return (
             rf"a neuron integrates until its onset, where the gate closes, ${GATE} = {ONSET}$; from there the drive $D$"
             rf" alone moves its potential, so that $t_j = {ONSET} + \max(0,{GAP}\tau (\theta - v_j({ONSET})) / D)$ if"
-            rf" that is before ${END}$"
+            rf" that is before ${END}${also}"
         )
     fires = "all layers run at once; a neuron may fire whenever it is at threshold"
     if regime.has_onset:

@@ -123,6 +123,16 @@ def import_network(path: str | Path) -> Imported:
     return imported
 
 
+def _unreadable(path: Path, what: str) -> str:
+    """Return why a file is not read by the attribute `what` of a format, and which files are."""
+    readable = [known for known in spike_formats.values() if getattr(known, what)]
+    suffixes = ", ".join(suffix for known in readable for suffix in known.suffixes)
+    for name, known in spike_formats.items():
+        if not getattr(known, what) and path.name.endswith(tuple(known.suffixes)):
+            return f"{path}: netsim cannot read spikes of the format {name}; use a file that ends in {suffixes}"
+    return f"{path}: cannot be read as spikes; the name of a file must end in one of {suffixes}"
+
+
 def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentations:
     """Read one layer, as `read_stimuli` does. `shape` may also be (neurons,).
 
@@ -131,8 +141,7 @@ def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentatio
     path = path_in(path, "path")
     read = reader(path, spike_formats)
     if read is None:
-        suffixes = ", ".join(suffix for known in spike_formats.values() if known.read for suffix in known.suffixes)
-        raise DataError(f"{path}: cannot be read as spikes; the name of a file must end in one of {suffixes}")
+        raise DataError(_unreadable(path, "read"))
     presentations: Presentations = replace(read(path, layer, shape), name=str(path))
     if not len(presentations.latencies):
         raise DataError(f"{path}: has no presentations; a spike file with at least one is needed")
@@ -208,8 +217,7 @@ def read_spikes(path: str | Path) -> Spikes:
     path = path_in(path, "path")
     read = reader(path, spike_formats, what="read_spikes")
     if read is None:
-        known = [suffix for each in spike_formats.values() if each.read_spikes for suffix in each.suffixes]
-        raise DataError(f"{path}: cannot be read as spikes; the name of a file must end in one of {', '.join(known)}")
+        raise DataError(_unreadable(path, "read_spikes"))
     spikes: Spikes = read(path)
     if not spikes.presentations:
         raise DataError(f"{path}: has no presentations; a spike file with at least one is needed")

@@ -79,7 +79,10 @@ def advise(
         incoming = [arrivals for arrivals in projections if arrivals.target == name]
         findings += [_too_late(network, arrivals) for arrivals in incoming if arrivals.projection in late]
         if health.silent == 1 and not follows[name]:
-            findings.append(Finding("silent", name, _silence(network, population, health, "no neuron fires")))
+            # inhibition from neurons that never fire silences nothing
+            is_inhibited = not any(arrivals.source in dead for arrivals in incoming)
+            text = _silence(network, population, health, "no neuron fires", is_inhibited)
+            findings.append(Finding("silent", name, text))
         elif health.silent > MOSTLY_SILENT and not follows[name] and not silences_on_purpose(network, population):
             few = f"{health.silent:.0%} of neurons are silent"
             findings.append(Finding("mostly silent", name, _silence(network, population, health, few)))
@@ -155,8 +158,10 @@ def _same_time(population: Population, health: PopulationHealth) -> str:
     return f"{fact}; {weaker(population)}, or let its input arrive before its window opens"
 
 
-def _silence(network: Network, population: Population, health: PopulationHealth, fact: str) -> str:
-    if -health.inhibition > _OUTWEIGHS * health.excitation:
+def _silence(
+    network: Network, population: Population, health: PopulationHealth, fact: str, is_inhibited: bool = True
+) -> str:
+    if is_inhibited and -health.inhibition > _OUTWEIGHS * health.excitation:
         inhibition = f"inhibitory weights onto a neuron sum to {health.inhibition:.3g}"
         sums = f"{inhibition}, excitatory ones to {health.excitation:.3g}"
         return f"{population.name}: {fact}: {sums}; weaken inhibition, or strengthen excitation"

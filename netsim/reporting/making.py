@@ -1,6 +1,7 @@
 """Measure, draw and write a report in one call."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from netsim.data.stimuli import Splits
 from netsim.description.provenance import training_facts
 from netsim.engines import engine_of
 from netsim.errors import DataError, SpecificationError
-from netsim.files import make_folder
+from netsim.files import check_folder, make_folder
 from netsim.measuring.evaluation import evaluate
 from netsim.reporting.page import Report, write_report
 from netsim.reporting.pictures import draw_pictures
@@ -96,10 +97,19 @@ def report(
     if not 0 <= whole(presentation, "presentation", least=0) < len(stimuli):
         raise DataError(f"presentation {presentation}: does not exist; there are 0 to {len(stimuli) - 1}")
     folder = path.with_name(f"{path.stem}-figures")
-    make_folder(folder)
+    check_folder(folder)
     presented = replace(opened, network=measured)
     evaluation = evaluate(presented, part, engine=engine_of(measured), progress=progress)
     source = Source.of(presented, lambda: stimuli, seed, progress, lambda record: engine_of(measured, record))
+    was_missing = not folder.exists()
+    make_folder(folder)
+    try:
+        pictures = draw_pictures(source, folder, presentation, limit, drawing)
+    except BaseException:
+        if was_missing:
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+        raise
     content = Report(
         name=name or opened.network.name,
         subject=opened,
@@ -108,7 +118,7 @@ def report(
         split=split,
         available=len(stimuli),
         evaluation=evaluation,
-        pictures=draw_pictures(source, folder, presentation, limit, drawing),
+        pictures=pictures,
         folder=folder.name,
         made=describe_run(seed),
         trained=training_facts(lambda: source.learning, opened.epoch, measured.training.epochs) if opened.run else (),

@@ -286,7 +286,7 @@ def lock_folder(path: Path) -> Iterator[Callable[[], None]]:
         raise RunError(f"{path}: is in use by another process; wait for it or choose another --out") from error
     except (OSError, NotImplementedError) as error:  # NotImplementedError: the drive has no locks
         reason = getattr(error, "strerror", None) or str(error)
-        raise RunError(f"{path}: cannot be written ({reason}); choose another --out") from error
+        raise RunError(f"{path}: cannot be written ({reason}); make it writable, or choose another --out") from error
     try:
 
         def check() -> None:

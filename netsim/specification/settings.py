@@ -240,6 +240,7 @@ class Training:
     def __post_init__(self) -> None:
         check_choice(self.engine, engines, "training.engine")
         check_types(self, "training")
+        require(self.dataset.strip() != "", "training.dataset", "must name a data set, a file or a folder")
         check_numbers(self, "training", ["dt", "jitter"], "a time >= 0 ms")
         remedy = f"the engine {self.engine} needs a time step; give dt in ms, for example 1.0"
         require(self.dt > 0 or engines[self.engine].exact, "training.dt", remedy)

@@ -77,6 +77,9 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     populations = tuple(_population(part, position) for position, part in enumerate(_tables(table, "populations")))
     between = _tables(table, "projections")
     projections = tuple(_projection(part, position) for position, part in enumerate(between))
+    if not layers and not populations and "base" in table:
+        plan = "is not one of a network, but of the plan of a sweep; train the plan with netsim sweep"
+        raise SpecificationError("base", plan)
     if not layers and not populations:
         raise SpecificationError("layers", "needs at least one [[layers]] table")
     if layers and populations:

@@ -105,8 +105,9 @@ def _are_drawn_as_fitted(
         if signs is None or not projection.initial.spread:
             continue
         exist = np.array([(signs > 0).any(), (signs < 0).any()])
-        grown = after * initial[projection.name].spread / (before * projection.initial.spread * scale)
-        if (np.abs(grown[exist] - 1) > _AS_FITTED).any():
+        wanted = before[exist] * projection.initial.spread * scale
+        drawn = after[exist] * initial[projection.name].spread
+        if (np.abs(drawn - wanted) > _AS_FITTED * np.abs(wanted)).any():
             return False
     return True
 

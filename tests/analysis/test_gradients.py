@@ -64,6 +64,17 @@ def test_weights_of_a_layer_may_be_equal(model: netsim.Model, weight: float) -> 
     np.testing.assert_allclose(table["gradient"], table["difference"], rtol=1e-3, atol=1e-9)
 
 
+def test_weights_keep_the_sign_of_their_neuron(model: netsim.Model) -> None:
+    """Training clips weights of the wrong sign to 0, and a difference around 0 needs both signs."""
+    hidden, output = model.network.populations
+    signed = dataclasses.replace(model.network, populations=[dataclasses.replace(hidden, inhibitory=0.2), output])
+    weights = netsim.initial_weights(signed, 0)
+    weights["output.kernel"].ravel()[::2] = 0
+    table = gradient_table(signed, weights, model.splits().test.first(20), samples=8, layers=["output"])
+    assert len(table) == 8
+    assert (table["weight"] % 2 == 1).all()
+
+
 def test_layers_without_learning_weights_are_refused(model: netsim.Model) -> None:
     with pytest.raises(DataError, match="layer pool: has no weights that learn; choose one of hidden, output"):
         gradient_table(model.network, model.weights, model.splits().test.first(1), layers=["pool"])

@@ -108,7 +108,7 @@ def test_a_training_whose_stimuli_are_refused_leaves_nothing(netsim: Netsim) -> 
         package.write_network(package.Network.chain("mine", encoder, layers, 100.0, training=settings), "mine.toml")
         done = netsim("train", "mine.toml", "--out", "mine")
         if t_max < 50:
-            done.refused("mine training: latencies: go up to", "lengthen encoder.t_max")
+            done.refused("mine training: sample 0: latencies: go up to", "lengthen encoder.t_max")
             assert not Path("mine").exists()
     assert done.code == 0
 

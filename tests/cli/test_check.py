@@ -78,6 +78,9 @@ def test_what_a_training_refuses_the_check_refuses(netsim: Netsim) -> None:
 
 
 def test_what_is_no_network_is_refused(netsim: Netsim) -> None:
+    netsim("analyse", "psth", "none.nwb").refused("none.nwb: no such file; check its path")
+    Path("plan.toml").write_text('base = "digits"\n[grid]\nlearning.rate = [0.1]\n', encoding="utf-8")
+    netsim("check", "plan.toml").refused("plan.toml: base: is not one of a network, but of the plan of a sweep")
     netsim("check", "digit").refused("digit", "is neither a run folder nor a preset nor a TOML file")
     netsim("check", "digits", "--limit", 0).refused("--limit")
     netsim("check", "digits", "--dt", -1).refused("--dt")

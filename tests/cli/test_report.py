@@ -33,6 +33,16 @@ def test_a_report_gives_the_figures_of_evaluate(netsim: Netsim, run: Path, monke
     assert sorted(run.rglob("*")) == before
 
 
+def test_an_interrupted_report_leaves_nothing(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*given: Any) -> None:
+        assert Path("papers/digits-figures").is_dir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("netsim.reporting.making.draw_pictures", interrupt)
+    assert netsim("report", run, "--limit", 5, "--out", "papers/digits.html").code == 130
+    assert list(Path("papers").iterdir()) == []
+
+
 def test_a_report_shows_the_presentation_that_is_asked_for(
     netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

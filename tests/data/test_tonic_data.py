@@ -351,7 +351,11 @@ def test_without_splits_a_fifth_is_kept_for_the_test(monkeypatch: pytest.MonkeyP
         (4, {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), np.zeros(2))}, "its label is array"),
         (4, {"__getitem__": lambda self, index: ({"events": 1}, 0)}, "yields dict, but events"),
         (4, {"__getitem__": lambda self, index: (np.zeros((1, 4)), 0)}, "recording 3: events: lack the field x, y, t"),
-        (4, {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), -1)}, "train labels range from -1"),
+        (
+            4,
+            {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), -1)},
+            "train recordings have no labels",
+        ),
         (4, {"__getitem__": lambda self, index: [][index]}, "cannot be read .IndexError"),
         (4, {"__getitem__": lambda self, index: __import__("aedat_" + "none")}, "needs the library aedat_none"),
     ],

@@ -445,6 +445,13 @@ def test_a_run_that_stopped_early_has_the_epochs_and_stimuli_that_it_used(tmp_pa
     assert "Only 40 of the other stimuli are learned from." in training
 
 
+def test_a_recurrent_current_moves_potentials_after_the_onset() -> None:
+    loop = describe(load_preset("ei-mnist"), provenance=False)
+    chain = describe(load_preset("digits"), provenance=False)
+    assert "the recurrent current $R_j$ moves that of" in _cells(loop, "D1")["Regime"]
+    assert "R_j" not in _cells(chain, "D1")["Regime"]
+
+
 def test_units_are_printed(networks: dict[str, Network]) -> None:
     leaky = networks["leaky"]
     layers = leaky.layers()

@@ -138,7 +138,7 @@ def test_many_parts_point_to_the_fast_way(simulation: Spikes, monkeypatch: pytes
 
 def test_it_is_not_read_back(simulation: Spikes) -> None:
     export(simulation, "spikes.mat", "neo", populations=["output"])
-    with pytest.raises(DataError, match=r"spikes\.mat: cannot be read as spikes; .* one of \.nwb, \.h5"):
+    with pytest.raises(DataError, match=r"spikes\.mat: netsim cannot read spikes of the format neo; .* \.nwb, \.h5"):
         read_stimuli("spikes.mat", (4, 5, 2))
 
 

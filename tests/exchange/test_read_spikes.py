@@ -255,7 +255,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_spikes(3)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="no such file"):
         read_spikes(tmp_path / "nosuch.nwb")
-    with pytest.raises(DataError, match=r"must end in one of \.nwb"):
+    with pytest.raises(DataError, match=r"cannot read spikes of the format neo; use a file that ends in \.nwb"):
         read_spikes(tmp_path / "spikes.mat")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(DataError, match="cannot be read as a table of spikes"):

@@ -168,6 +168,26 @@ def test_inhibition_that_silences_is_named() -> None:
     assert "nan" not in health._repr_html_()
 
 
+def test_inhibition_from_silent_neurons_is_no_cause_of_silence() -> None:
+    high = {"regime": "free", "tau": 4.0}
+    populations = [
+        netsim.Population("e", (4,), netsim.Neurons(threshold=40.0, **high), inhibitory=0.0),
+        netsim.Population("i", (2,), netsim.Neurons(threshold=1.0, **high), inhibitory=1.0),
+        netsim.Population("output", (2,), netsim.Neurons(threshold=1.0, **high)),
+    ]
+    initial = {"i": netsim.InitialWeights(mean=-9.0, spread=0.1), "e": netsim.InitialWeights(mean=0.1, spread=0.01)}
+    pairs = [("stimulus", "e"), ("e", "i"), ("i", "e"), ("e", "output")]
+    projections = [
+        netsim.Projection(source, target, netsim.Dense(), initial=initial.get(source, netsim.InitialWeights(mean=0.1)))
+        for source, target in pairs
+    ]
+    network = netsim.Network("loop", ENCODER, populations, projections, 60.0)
+    stimuli = netsim.Stimuli(np.full((10, 2, 2, 1), 255, np.uint8), np.zeros(10, int), 255, ENCODER)
+    (advice,) = netsim.check(network, stimuli).advice
+    assert advice.startswith("e: no neuron fires; ")
+    assert "lower its threshold (now 40)" in advice
+
+
 def test_a_population_at_its_onset() -> None:
     health = _checked(_network(), hidden__kernel=10.0, output__kernel=[[1.0, 2.0]] * 2)
     hidden, output = health.populations

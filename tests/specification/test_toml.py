@@ -127,6 +127,7 @@ def test_projections_beside_layers_are_part_of_the_network() -> None:
             ("t_max = 16.0", 't_max = 16.0\nkind = "event"'),
             "encoder.kind: must be one of intensity, events, ",
         ),
+        (('dataset = "digits"', 'dataset = ""'), "training.dataset: must name a data set, a file or a folder"),
         (("[training]", "[trainings]"), "trainings: is not a key here; did you mean 'training'?"),
         (("[training]", "= broken"), "is not TOML"),
         (("dt = 1.0", "dt = 20.0"), "training.dt: 20.0 ms is larger than the encoding window of 16.0 ms"),
