@@ -49,7 +49,7 @@ _TIMES = {
 }
 _MEASURES = _SHARES | _TIMES | {"accuracy_change": "change of accuracy (fraction)"}
 _ABSOLUTE_ROUNDING = 1e-12
-_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
+_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0}
 """Largest half-width of an interval of equal values that were rounded differently, in the unit of the measure."""
 
 
@@ -455,4 +455,4 @@ def _mark_undisturbed(axes: Axes, frame: pd.DataFrame, measure: str, rises: bool
     axes.axhline(value, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
     anchor = {"xycoords": axes.get_yaxis_transform(), "horizontalalignment": ("left", "right")[side]}
     looks = {"fontsize": 6.5, "bbox": _PAPER, "zorder": 4, **anchor}
-    note_at(axes, f"undisturbed {value:.2%}", (side, value), (2 - 2 * side, 1.5), **looks)
+    note_at(axes, f"undisturbed {value:.2%}", (side, value), (2 - 2 * side, 2.5), **looks)

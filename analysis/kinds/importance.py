@@ -56,7 +56,7 @@ def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     >>> table = netsim.analyse("digits", "importance", units=3, limit=40).table
     >>> ax = netsim.analysis.importance_figure(table)
     >>> ax.get_xlabel()
-    'neuron or map, by importance'
+    'silenced neuron or map, by importance'
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -68,12 +68,13 @@ def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
             rows = every.head(_MOST)
             position = np.arange(1, len(rows) + 1) + 0.6 * (names.index(name) / len(names) - 0.5 + 0.5 / len(names))
             axes.vlines(position, 100 * rows["low"], 100 * rows["high"], color=colour, linewidth=0.9)
-            label = in_legend(name if len(rows) == len(every) else f"{name}, {len(rows)} of {len(every)} silenced")
+            label = in_legend(name if len(rows) == len(every) else f"{name}, {len(rows)} of {len(every)}")
             axes.plot(position, 100 * rows["accuracy_loss"], marker, color=colour, markersize=3.5, label=label)
         axes.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(
-            xlabel="neuron or map, by importance", ylabel="loss of strict accuracy if\nsilenced (percentage points)"
+            xlabel="silenced neuron or map, by importance",
+            ylabel="loss of strict accuracy if\nsilenced (percentage points)",
         )
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderpad=0.2, handletextpad=0.1)
     return axes
