@@ -67,7 +67,7 @@ def test_weights_of_a_layer_may_be_equal(model: netsim.Model, weight: float) -> 
 def test_weights_keep_the_sign_of_their_neuron(model: netsim.Model) -> None:
     """Training clips weights of the wrong sign to 0, and a difference around 0 needs both signs."""
     hidden, output = model.network.populations
-    signed = dataclasses.replace(model.network, populations=[dataclasses.replace(hidden, inhibitory=0.2), output])
+    signed = dataclasses.replace(model.network, populations=(dataclasses.replace(hidden, inhibitory=0.2), output))
     weights = netsim.initial_weights(signed, 0)
     weights["output.kernel"].ravel()[::2] = 0
     table = gradient_table(signed, weights, model.splits().test.first(20), samples=8, layers=["output"])

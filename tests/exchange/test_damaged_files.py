@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,12 @@ def test_whole_files_pass_the_check_in_a_process_of_its_own(
     _need(to)
     export(simulation, name, to, populations=["stimulus"])
     started, run = list[object](), subprocess.run
-    monkeypatch.setattr("netsim.hdf5.subprocess.run", lambda *given, **how: started.append(given) or run(*given, **how))
+
+    def run_and_note(*given: Any, **how: Any) -> Any:
+        started.append(given)
+        return run(*given, **how)
+
+    monkeypatch.setattr("netsim.hdf5.subprocess.run", run_and_note)
     expected = np.isfinite(simulation["stimulus"]).sum()
     assert np.isfinite(read_stimuli(name, SHAPE).latencies).sum() == expected
     assert started

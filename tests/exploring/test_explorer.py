@@ -99,12 +99,8 @@ def test_lesions_of_several_studies_add_up(looped: Explorer) -> None:
 
 
 def test_numbers_of_numpy_are_python_numbers_in_programs_and_links() -> None:
-    many = View(
-        contrast=np.float32(0.5),
-        delay=np.int64(2),
-        occluded=(np.float64(0.1), 0.2),
-        studies={"dropout": np.float64(0.1)},
-    )  # type: ignore[arg-type]
+    studied: Any = {"contrast": np.float32(0.5), "delay": np.int64(2), "studies": {"dropout": np.float64(0.1)}}
+    many = View(occluded=(np.float64(0.1), 0.2), **studied)
     assert View.of_text(many.to_text()) == View(contrast=0.5, delay=2, occluded=(0.1, 0.2), studies={"dropout": 0.1})
     assert "np." not in many.python("digits")
 

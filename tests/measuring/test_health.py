@@ -169,18 +169,18 @@ def test_inhibition_that_silences_is_named() -> None:
 
 
 def test_inhibition_from_silent_neurons_is_no_cause_of_silence() -> None:
-    high = {"regime": "free", "tau": 4.0}
-    populations = [
-        netsim.Population("e", (4,), netsim.Neurons(threshold=40.0, **high), inhibitory=0.0),
-        netsim.Population("i", (2,), netsim.Neurons(threshold=1.0, **high), inhibitory=1.0),
-        netsim.Population("output", (2,), netsim.Neurons(threshold=1.0, **high)),
-    ]
+    high, low = netsim.Neurons("free", 40.0, 4.0), netsim.Neurons("free", 1.0, 4.0)
+    populations = (
+        netsim.Population("e", (4,), high, inhibitory=0.0),
+        netsim.Population("i", (2,), low, inhibitory=1.0),
+        netsim.Population("output", (2,), low),
+    )
     initial = {"i": netsim.InitialWeights(mean=-9.0, spread=0.1), "e": netsim.InitialWeights(mean=0.1, spread=0.01)}
     pairs = [("stimulus", "e"), ("e", "i"), ("i", "e"), ("e", "output")]
-    projections = [
+    projections = tuple(
         netsim.Projection(source, target, netsim.Dense(), initial=initial.get(source, netsim.InitialWeights(mean=0.1)))
         for source, target in pairs
-    ]
+    )
     network = netsim.Network("loop", ENCODER, populations, projections, 60.0)
     stimuli = netsim.Stimuli(np.full((10, 2, 2, 1), 255, np.uint8), np.zeros(10, int), 255, ENCODER)
     (advice,) = netsim.check(network, stimuli).advice

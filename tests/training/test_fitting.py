@@ -199,14 +199,14 @@ def test_a_proposal_keeps_what_signs_would_undo() -> None:
 def test_strong_inhibition_of_ones_own_leaves_the_proposal_without_warnings() -> None:
     neurons = Neurons("free", 1.0, 16.0)
     sizes = (("e", 40, 0.0), ("i", 20, 1.0), ("output", 10, None))
-    populations = [Population(name, (size,), neurons, inhibitory=share) for name, size, share in sizes]
+    populations = tuple(Population(name, (size,), neurons, inhibitory=share) for name, size, share in sizes)
     strong = InitialWeights(mean=-400.0, spread=1.0)
-    projections = [
+    projections = (
         Projection("stimulus", "e", Dense(40)),
         Projection("e", "i", Dense(20)),
         Projection("i", "e", Dense(40), initial=strong, delay=1.0),
         Projection("e", "output", Dense(10)),
-    ]
+    )
     training = Training("digits", validation=100, epochs=1)
     network = Network("loop", IntensityEncoder((8, 8, 1), 16.0), populations, projections, 64.0, training=training)
     with warnings.catch_warnings():
