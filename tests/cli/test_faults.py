@@ -86,7 +86,7 @@ def test_folders_that_may_not_be_written_to(
     monkeypatch.chdir(open_folder)
     commands = {
         "train digits --epochs 1 --limit 100 --out new": "new: cannot be created (Permission denied); choose another",
-        "train digits --epochs 2 --limit 300 --out run --resume": "run: cannot be written (Permission denied); make it writable",
+        "train digits --epochs 2 --limit 300 --out run --resume": "run: cannot be written (Permission denied); make it",
         "simulate run --out figures": "figures: cannot be created (Permission denied); choose another folder",
         "export run --to csv --index 0 spikes.csv": f"{open_folder}: cannot be written to (Permission denied)",
     }
