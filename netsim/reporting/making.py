@@ -101,14 +101,14 @@ def report(
     presented = replace(opened, network=measured)
     evaluation = evaluate(presented, part, engine=engine_of(measured), progress=progress)
     source = Source.of(presented, lambda: stimuli, seed, progress, lambda record: engine_of(measured, record))
-    was_missing = not folder.exists()
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     make_folder(folder)
     try:
         pictures = draw_pictures(source, folder, presentation, limit, drawing)
     except BaseException:
-        if was_missing:
-            with suppress(OSError):  # not empty
-                folder.rmdir()
+        with suppress(OSError):  # not empty
+            for each in missing:
+                each.rmdir()
         raise
     content = Report(
         name=name or opened.network.name,
