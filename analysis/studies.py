@@ -49,8 +49,9 @@ _TIMES = {
 }
 _MEASURES = _SHARES | _TIMES | {"accuracy_change": "change of accuracy (fraction)"}
 _ABSOLUTE_ROUNDING = 1e-12
-_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0}
 """Largest half-width of an interval of equal values that were rounded differently, in the unit of the measure."""
+_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0}
+"""Background of a text that may lie over a curve."""
 
 
 def study(

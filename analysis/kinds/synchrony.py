@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 _PER_MS = 10**9  # times are compared in whole ps, so that times on a grid are exact
 _BLOCK = 2**20  # spikes processed together
-_MOST_GROUPS = 2**11  # with more groups or very late spikes, whole ps exceed 64 bits, and a multiple of ten is the unit
+_MOST_GROUPS = (
+    2**11
+)  # with more groups, or very late spikes, ps need more than 64 bits, and 10, 100, ... ps are the unit
 _DRAWS = 500
 
 

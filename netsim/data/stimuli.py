@@ -103,6 +103,8 @@ class Stimuli:
         try:
             return self.encoder.latencies(samples, self.intensity_max)
         except DataError as error:
+            if str(error).startswith("intensity_max:"):  # concerns all samples
+                raise
             if len(samples) == 1:
                 raise DataError(f"sample {self._rows_of(chosen)[0]}: {error}") from error
             for row in range(len(samples)):

@@ -151,7 +151,7 @@ def _training(network: Network, record: Mapping[str, Any], finished: int | None)
     if finished is not None and finished < settings.epochs:
         epochs = f"{finished:,} of {settings.epochs:,} planned epochs"
     if record.get("limit") is not None and record.get("training"):
-        validation = f"{validation} Only {record['training']:,} of the other stimuli are learned from."
+        kept = f"{kept} The network learns from {record['training']:,} training stimuli."
     return (
         f"{begins}{epochs}, in batches of $N = {settings.batch}$, in a new random order each"
         f" time. {validation} {kept} Test stimuli are not used."

@@ -185,10 +185,10 @@ def _first_spikes(part: _Part, begin: float, end: float) -> np.ndarray:
 
 def _labels(labels: Any, count: int, name: str) -> np.ndarray | None:
     """Return labels as whole numbers, or else as words."""
-    if labels is None:
-        return None
     from netsim.data.making import is_missing
 
+    if labels is None:
+        return None
     given = np.asarray(labels)
     if given.shape != (count,):
         raise DataError(f"{name}: has labels of shape {given.shape} for {count} events; give one for each")

@@ -334,7 +334,7 @@ def dumps_network(network: Network) -> str:
     description = network.description
     dots = max(line.count(".") for line in description.split("\n"))
     require(dots <= _MOST_DOTS, "description", f"has a line with {dots} dots; at most {_MOST_DOTS} can be read")
-    encodable = description.isprintable() or description.encode("utf-8", "ignore").decode() == description
+    encodable = description.encode("utf-8", "ignore").decode() == description
     require(encodable, "description", "contains half a character (a lone surrogate), which no file can; remove it")
     text = tomli_w.dumps(table)
     size = len(text.encode("utf-8"))

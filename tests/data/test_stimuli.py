@@ -80,6 +80,17 @@ def test_stimuli_in_a_file_are_read_as_they_are_needed(tmp_path: Path) -> None:
     assert len(pickle.dumps(stimuli)) < 1000
 
 
+def test_a_sample_that_cannot_be_encoded_is_named_by_its_number_in_the_file() -> None:
+    images = np.full((8, 2, 2, 1), 0.5)
+    images[5, 0, 0] = np.nan
+    encoder = IntensityEncoder((2, 2, 1), 16.0)
+    picked = Stimuli(images, np.zeros(8, int), 1.0, encoder).pick(np.array([7, 2, 5]))
+    with pytest.raises(DataError, match=r"^sample 5: images: contain NaN"):
+        picked.latencies(np.arange(3))
+    with pytest.raises(DataError, match=r"^intensity_max: must be positive"):
+        Stimuli(images, np.zeros(8, int), 0.0, encoder).latencies(np.arange(3))
+
+
 def test_tonics_transforms_on_the_way_in() -> None:
     class Flipped:
         sensor_size = (5, 4, 2)

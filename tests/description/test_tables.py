@@ -442,7 +442,7 @@ def test_a_run_that_stopped_early_has_the_epochs_and_stimuli_that_it_used(tmp_pa
     netsim.open_training(tmp_path / "run", network, limit=40).train(stops)
     training = _cells(netsim.describe(tmp_path / "run", provenance=False), "G2")["Training"]
     assert training.startswith("2 of 9 planned epochs, in batches of")
-    assert "Only 40 of the other stimuli are learned from." in training
+    assert "The network learns from 40 training stimuli." in training
 
 
 def test_a_recurrent_current_moves_potentials_after_the_onset() -> None:
