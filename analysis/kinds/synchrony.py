@@ -17,7 +17,7 @@ from netsim.analysis.kinds._layers import (
     percentile_interval,
     positions,
 )
-from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing
 from netsim.errors import SpecificationError
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
@@ -36,6 +36,8 @@ _DRAWS = 500
 
 def synchrony_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the fraction of coincident spike pairs of each layer, within and across presentations.
+
+    Texts state the excess of each layer with its 95 % confidence interval.
 
     Parameters
     ----------
@@ -58,19 +60,32 @@ def synchrony_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
     >>> ax.get_xlabel()
     'share of spike pairs within 1 ms'
     """
-    require(frame, ("layer", "coincidence", "low", "high", "across"), "synchrony")
+    require(
+        frame, ("layer", "coincidence", "low", "high", "across", "excess", "excess_low", "excess_high"), "synchrony"
+    )
     names = layer_names(frame)
     rows = frame.set_index("layer")
-    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
+    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.4 * len(names), palette) as axes:
         across = rows.loc[names, "across"].to_numpy()
         series: list[tuple[Any, ...]] = [
             ("same presentation", *(rows.loc[names, column].to_numpy() for column in ("coincidence", "low", "high"))),
             ("across presentations", across, across, across),
         ]
         draw_intervals(axes, names, series)
+        excess = zip(*(rows.loc[names, column] for column in ("excess", "excess_low", "excess_high")), strict=True)
+        looks: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center"}
+        for row, values in enumerate(excess):
+            axes.text(1.0, row - 0.45, _excess_text(*values), fontsize="small", color=FAINT, **looks)
+        axes.set_ylim(-0.7, len(names) - 0.6)
         axes.set_xlabel(f"share of spike pairs within {frame['window_ms'].iloc[0]:g} ms")
         axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))  # an axis from 0 would hide differences
     return axes
+
+
+def _excess_text(excess: float, low: float, high: float) -> str:
+    if math.isnan(excess):
+        return "no pairs across presentations"
+    return f"excess {excess:+.2g}" + ("" if math.isnan(low) else f" [{low:+.2g}, {high:+.2g}]")
 
 
 @Analysis("synchrony", "whether neurons of a layer fire together", synchrony_figure, order=90)
@@ -82,10 +97,13 @@ def layer_synchrony(
     ``coincidence`` is the fraction of spike pairs in the same presentation that are at most :math:`\delta` apart.
     ``across`` is the same fraction for pairs of different neurons in different presentations of a label. It is the
     shift predictor of Perkel, Gerstein and Moore (1967, Biophys J 7:419-440) over all shifts, and measures the effect
-    of the label alone. ``excess`` is the difference. If it is positive, neurons fire together more often than the label
-    explains.
+    of the label alone. Each label has the same weight in both fractions: its number of spike pairs within
+    presentations. ``excess`` is the difference. If its interval lies above 0, neurons fire together more often than the
+    label explains. Labels with a single presentation have no pairs across, and do not count in ``across`` and
+    ``excess``.
 
-    All pairs are counted. Bounds are 95 % percentile intervals over 500 bootstrap draws of presentations.
+    All pairs are counted. The interval of ``coincidence`` is a percentile interval over 500 bootstrap draws of
+    presentations. The interval of ``excess`` uses the jackknife over presentations and Student's t.
 
     The analysis needs all spikes of a layer. It reads one layer of a file at a time.
 
@@ -111,9 +129,12 @@ def layer_synchrony(
         pairs        int64        number of spike pairs in the same presentation
         jitter_ms    float64      mean standard deviation of latencies within a presentation (ms)
         coincidence  float64      fraction of pairs within the window; missing without a pair
-        low, high    float64      bounds of its 95 % confidence interval
+        low, high    float64      bounds of its 95 % confidence interval (bootstrap)
         across       float64      the same fraction for different presentations of a label
         excess       float64      ``coincidence`` - ``across``
+        excess_low   float64      lower bound of the 95 % confidence interval of the excess
+                                  (jackknife); missing for fewer than two presentations
+        excess_high  float64      upper bound of this interval
         ===========  ===========  ===============================================================
 
     Raises
@@ -140,25 +161,14 @@ def layer_synchrony(
     window = round(window_ms * _PER_MS)
     rows = []
     for layer in each_layer(spikes, progress):
-        counts = layer.counts
-        pairs = counts * (counts - 1) // 2
-        close, jitter = np.zeros(spikes.presentations, np.int64), np.full(spikes.presentations, np.nan)
+        jitter = np.full(spikes.presentations, np.nan)
         for first, part in layer.parts():
-            rows_of = slice(first, first + part.presentations)
-            close[rows_of] = _close_pairs(part, part.rows, window, part.presentations)
-            jitter[rows_of] = _deviations(part)
-        # all pairs of a label, minus pairs in the same presentation and pairs of the same neuron
-        possible, near = -int(pairs.sum()), -int(close.sum())
-        for label in range(int(tag.max(initial=0)) + 1):
-            part = layer.pick(np.flatnonzero(tag == label))
-            of_neuron = np.bincount(part.neurons, minlength=layer.size)
-            spikes_of_label = len(part.latencies)
-            possible += spikes_of_label * (spikes_of_label - 1) // 2 - int((of_neuron * (of_neuron - 1) // 2).sum())
-            near += int(_close_pairs(part, np.int64(0), window, 1).sum())
-            near -= int(_close_pairs(part, part.neurons, window, layer.size).sum())
+            jitter[first : first + part.presentations] = _deviations(part)
+        counted = _count(layer, tag, window)
+        close, pairs = counted[:2]
         share = close.sum() / pairs.sum() if pairs.sum() else np.nan
-        across = near / possible if possible > 0 else np.nan
         low, high = _bootstrap(close, pairs, generator)
+        across, excess, excess_low, excess_high = _excess(counted, tag)
         rows.append(
             {
                 "layer": layer.name,
@@ -169,31 +179,91 @@ def layer_synchrony(
                 "low": low,
                 "high": high,
                 "across": across,
-                "excess": share - across,
+                "excess": excess,
+                "excess_low": excess_low,
+                "excess_high": excess_high,
             }
         )
     table = pd.DataFrame(rows)
     return table.assign(layer=ordered_layers(table["layer"], spikes))
 
 
-def _close_pairs(layer: LayerSpikes, groups: np.ndarray | np.int64, window: int, count: int) -> np.ndarray:
-    """Count the pairs of spikes of each group that are at most `window` apart (ps)."""
-    pairs = np.zeros(count, np.int64)
+def _count(layer: LayerSpikes, tag: np.ndarray, window: int) -> np.ndarray:
+    """Count the pairs of spikes that each presentation is part of.
+
+    Returns
+    -------
+    ndarray of int64, shape (4, presentations)
+        Coincident pairs and all pairs within the presentation, then coincident pairs and all pairs of different neurons
+        with other presentations of the label.
+    """
+    counted = np.zeros((4, len(tag)), np.int64)
+    for label in range(int(tag.max(initial=0)) + 1):
+        chosen = np.flatnonzero(tag == label)
+        part = layer.pick(chosen)
+        rows, counts = part.rows, part.counts
+        of_neuron = np.bincount(part.neurons, minlength=layer.size)
+        together = _neighbours(part, rows, window)
+        apart = _neighbours(part, np.int64(0), window) - together - _neighbours(part, part.neurons, window)
+        others = len(rows) - counts[rows] - (of_neuron[part.neurons] - 1)
+        counted[0, chosen] = np.bincount(rows, together, len(chosen)) // 2
+        counted[1, chosen] = counts * (counts - 1) // 2
+        counted[2, chosen] = np.bincount(rows, apart, len(chosen))
+        counted[3, chosen] = np.bincount(rows, others, len(chosen))
+    return counted
+
+
+def _neighbours(layer: LayerSpikes, groups: np.ndarray | np.int64, window: int) -> np.ndarray:
+    """Count the other spikes of its group that are at most `window` apart (ps) from each spike."""
+    count = int(np.max(groups, initial=0)) + 1
     longest = float(layer.latencies.max(initial=1.0))
     power = max(0, math.ceil(math.log10(longest) + math.log10(_PER_MS * max(count, _MOST_GROUPS) / 2**61)))
     unit = 10.0**power
     keys = np.round(layer.latencies / unit * _PER_MS).astype(np.int64)
     latest = int(keys.max(initial=0))
     window = min(round(window / unit), latest)  # a longer one has the same pairs, and could exceed 64 bits
-    span = latest + window + 1  # separates groups by more than the window
-    keys += groups * np.int64(span)
-    keys.sort()
+    keys += groups * np.int64(latest + window + 1)  # separates groups by more than the window
+    order = np.argsort(keys)
+    keys = keys[order]
+    neighbours = np.empty(len(keys), np.int64)
     for begin in range(0, len(keys), _BLOCK):
         some = keys[begin : begin + _BLOCK]
         until = np.searchsorted(keys, some + window, side="right")
-        later = until - np.arange(begin + 1, begin + 1 + len(some))
-        pairs += np.bincount(some // span, later, minlength=count).astype(np.int64)
-    return pairs
+        neighbours[order[begin : begin + _BLOCK]] = until - np.searchsorted(keys, some - window, side="left") - 1
+    return neighbours
+
+
+def _excess(counted: np.ndarray, tag: np.ndarray) -> tuple[float, float, float, float]:
+    """Return the coincidences across presentations, their excess, and the bounds of its 95 % jackknife interval.
+
+    `counted` is that of `_count`. Labels have the weight of their pairs within presentations in all of them.
+    """
+    from scipy.special import stdtrit
+
+    halves = np.array([[1.0], [1.0], [0.5], [0.5]])  # both presentations of a pair across count it
+    totals = halves * np.stack([np.bincount(tag, values) for values in counted])
+    expected, known = _expected(totals)
+    if not known.sum() > 0:
+        return (np.nan,) * 4
+    across, surplus = expected.sum() / known.sum(), np.where(known > 0, totals[0], 0.0) - expected
+    excess = surplus.sum() / known.sum()
+    of_label, weight = _expected(totals[:, tag] - counted)  # the label of each presentation, without it
+    of_label = np.where(weight > 0, totals[0, tag] - counted[0], 0.0) - of_label
+    weights = known.sum() - known[tag] + weight
+    some = ((counted[1] > 0) | (counted[3] > 0)) & (weights > 0)
+    left_out = (surplus.sum() - surplus[tag] + of_label)[some] / weights[some]
+    count = len(left_out)
+    if count < 2:
+        return across, excess, np.nan, np.nan
+    half = stdtrit(count - 1, 0.975) * np.sqrt((count - 1) * left_out.var())
+    return across, excess, excess - half, excess + half
+
+
+def _expected(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coincidences that each label has by chance, and its weight: 0 if no presentations can be compared."""
+    _, pairs, near, possible = totals
+    known = np.where(possible > 0, pairs, 0.0)
+    return np.divide(near * known, possible, out=np.zeros(len(near)), where=possible > 0), known
 
 
 def _deviations(layer: LayerSpikes) -> np.ndarray:

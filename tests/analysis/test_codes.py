@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from netsim.analysis import label_selectivity, layer_synchrony, population_sparseness, rank_order_correlation
+from netsim.analysis import (
+    label_selectivity,
+    layer_synchrony,
+    population_sparseness,
+    rank_order_correlation,
+    synchrony_figure,
+)
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Spikes
 
@@ -104,15 +110,13 @@ def test_the_bounds_of_sparseness() -> None:
 def test_coincidences_are_counted_pair_by_pair(times: np.ndarray, labels: np.ndarray, spikes: Spikes) -> None:
     row = layer_synchrony(spikes, window_ms=1.0).iloc[0]
     fired = [(p, n, times[p, n]) for p, n in zip(*np.nonzero(np.isfinite(times)), strict=True)]
-    same, across = [], []
-    for (p, n, t), (q, m, s) in combinations(fired, 2):
-        if p == q:
-            same.append(abs(t - s) <= 1.0)
-        elif n != m and labels[p] == labels[q]:
-            across.append(abs(t - s) <= 1.0)
+    same = [abs(t - s) <= 1.0 for (p, _, t), (q, _, s) in combinations(fired, 2) if p == q]
     assert row["pairs"] == len(same)
     assert row["coincidence"] == pytest.approx(np.mean(same))
-    assert row["across"] == pytest.approx(np.mean(across))
+    one = layer_synchrony(spikes.pick(np.flatnonzero(labels == 1))).iloc[0]
+    fired = [(p, n, t) for p, n, t in fired if labels[p] == 1]
+    pairs = [(a, b) for a, b in combinations(fired, 2) if a[0] != b[0] and a[1] != b[1]]
+    assert one["across"] == pytest.approx(np.mean([abs(a[2] - b[2]) <= 1.0 for a, b in pairs]))
     assert row["low"] <= row["coincidence"] <= row["high"]
     sd = [row[np.isfinite(row)].std(ddof=1) for row in times if np.isfinite(row).sum() > 1]
     assert row["jitter_ms"] == pytest.approx(np.mean(sd))
@@ -146,3 +150,47 @@ def test_neurons_with_a_common_shift_are_synchronous_and_independent_ones_are_no
     excess = layer_synchrony(Spikes.of_layers([common, alone])).set_index("layer")["excess"]
     assert excess["common"] > 0.5
     assert abs(excess["alone"]) < 0.02
+
+
+def test_the_excess_weights_labels_as_the_coincidence_and_its_interval_is_the_jackknife(
+    times: np.ndarray, labels: np.ndarray
+) -> None:
+    unequal = np.where(labels == 1, 0, labels)
+    unequal[0] = 7  # a label with one presentation has no pairs across
+    table = layer_synchrony(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], unequal), window_ms=1.0)
+
+    def excess(kept: np.ndarray) -> float:
+        difference = weights = 0.0
+        for label in (0, 2):
+            chosen = [p for p in kept if unequal[p] == label]
+            alone = [Spikes.of_layers([LayerSpikes.of_latencies("any", times[chosen])])]
+            row = layer_synchrony(alone[0], window_ms=1.0).iloc[0]
+            difference += row["pairs"] * (row["coincidence"] - row["across"])
+            weights += row["pairs"]
+        return difference / weights
+
+    everything = np.arange(18)
+    assert table["excess"][0] == pytest.approx(excess(everything))
+    paired = [p for p in range(1, 18) if np.isfinite(times[p]).any()]
+    left_out = np.array([excess(np.delete(everything, p)) for p in paired])
+    count = len(paired) + (np.isfinite(times[0]).sum() > 1)  # deleting the lone label changes nothing
+    left_out = np.append(left_out, [excess(everything)] * (count - len(paired)))
+    error = np.sqrt((count - 1) * left_out.var())
+    bounds = stats.t.interval(0.95, count - 1, excess(everything), error)
+    np.testing.assert_allclose(table[["excess_low", "excess_high"]].to_numpy()[0], bounds)
+    (text,) = synchrony_figure(table).texts
+    assert text.get_text() == f"excess {excess(everything):+.2g} [{bounds[0]:+.2g}, {bounds[1]:+.2g}]"
+
+
+def test_independent_neurons_have_no_excess_with_labels_of_unequal_size() -> None:
+    """Labels 160/40 with jitters of 1 and 8 ms: a weight by n^2 gives -0.064."""
+    labels = np.repeat([0, 1], [160, 40])
+    rows = []
+    for seed in range(25):
+        noise = np.random.default_rng(seed).normal(0, np.where(labels == 0, 1.0, 8.0)[:, None], (200, 6))
+        layer = LayerSpikes.of_latencies("any", 60 + noise)
+        rows.append(layer_synchrony(Spikes.of_layers([layer], labels)).iloc[0])
+    excess = np.array([row["excess"] for row in rows])
+    assert abs(excess.mean()) < 3 * stats.sem(excess)
+    assert abs(excess.mean()) < 0.01
+    assert sum(row["excess_low"] <= 0 <= row["excess_high"] for row in rows) >= 21
