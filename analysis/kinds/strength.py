@@ -9,8 +9,9 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_lines, ordered_layers, student_interval
+from netsim.analysis.networks import RELATIVE_ROUNDING
 from netsim.analysis.style import Palette, legend_above
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, DataWarning, SpecificationError, warn_user
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def strength_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     require(frame, ("layer", "strength", "latency_ms", "low", "high", "rho"), "strength")
     means = frame.groupby("layer", observed=True)["latency_ms"].transform("mean")
     shown = {column: frame[column] - means for column in ("latency_ms", "low", "high")}
-    names = [f"{name} (ρ = {rho:.2f})" for name, rho in zip(frame["layer"], frame["rho"], strict=True)]
+    texts = ["undefined" if np.isnan(rho) else f"= {rho:.2f}" for rho in frame["rho"]]
+    names = [f"{name} (ρ {text})" for name, text in zip(frame["layer"], texts, strict=True)]
     table = frame.assign(layer=names, **shown)
     axes = draw_lines(table.drop(columns=["low", "high"]), "strength", "latency_ms", ax, palette)
     step = float(np.ptp(frame["strength"])) or 1.0
@@ -135,6 +137,10 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
         means[layer.name][part] = layer.mean_latencies()
         if layer.name == _STIMULUS:
             strength[part] = np.bincount(layer.rows, layer.earliness(), layer.presentations) / layer.size
+    strength = _without_rounding(strength, 1.0)
+    if np.ptp(strength) == 0:
+        note = f"is {strength[0]:.3g} in all presentations, so its correlation with latencies is undefined"
+        warn_user(f"strength of the stimulus: {note}", DataWarning)
     order = np.argsort(strength, kind="stable")
     group_of = np.empty(spikes.presentations, np.int64)
     group_of[order] = np.arange(spikes.presentations) * groups // spikes.presentations
@@ -142,7 +148,8 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
     parts = []
     for name, size in others.sizes.items():
         mean, fired = means[name], counts[name] > 0
-        rho, bounds = _spearman(strength[fired], mean[fired])
+        latest = float(mean[fired].max(initial=0.0))
+        rho, bounds = _spearman(strength[fired], _without_rounding(mean[fired], latest or 1.0))
         table = pd.DataFrame({"group": group_of, "strength": strength, "ms": mean, "share": counts[name] / size})
         by = table.groupby("group")
         count = by["ms"].count().to_numpy()
@@ -167,6 +174,12 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
         )
     table = pd.concat(parts, ignore_index=True)
     return table.assign(layer=ordered_layers(table["layer"], others))
+
+
+def _without_rounding(values: np.ndarray, scale: float) -> np.ndarray:
+    """Round values to the digits that sums of numbers up to `scale` keep, so that equal values have equal ranks."""
+    rounded: np.ndarray = np.round(values / scale / RELATIVE_ROUNDING) * RELATIVE_ROUNDING * scale
+    return rounded
 
 
 def _spearman(first: np.ndarray, second: np.ndarray) -> tuple[float, tuple[float, float]]:

@@ -9,8 +9,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from netsim.analysis import first_spike_psth, latency_against_strength, latency_statistics, psth_figure
-from netsim.errors import DataError, SpecificationError
+from netsim.analysis import (
+    first_spike_psth,
+    latency_against_strength,
+    latency_statistics,
+    psth_figure,
+    strength_figure,
+)
+from netsim.errors import DataError, DataWarning, SpecificationError
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Spikes
 
@@ -109,6 +115,22 @@ def test_bins_that_are_wider_than_the_presentation_are_refused(spikes: Spikes) -
 def test_one_presentation_has_no_groups_of_strength(spikes: Spikes) -> None:
     with pytest.raises(DataError, match="have 1 presentation; at least 2"):
         latency_against_strength(spikes.pick(np.array([0])))
+
+
+def test_a_strength_that_differs_by_rounding_errors_has_no_correlation() -> None:
+    """Pairs of inputs x and 1 - x, with the sum 1: the computed means differ in their last digit."""
+    generator = np.random.default_rng(3)
+    half = generator.uniform(0, 1, (60, 2))
+    stimulus = 30 * np.hstack([half, 1 - half])
+    late = LayerSpikes.of_latencies("late", 40 + generator.normal(0, 2, (60, 3)))
+    spikes = Spikes.of_layers([LayerSpikes.of_latencies("stimulus", stimulus, (0.0, 30.0)), late])
+    assert 0 < np.ptp((1 - stimulus / 30).mean(axis=1)) < 1e-15
+    with pytest.warns(DataWarning, match="is 0.5 in all presentations, so its correlation with latencies is undefined"):
+        table = latency_against_strength(spikes, groups=3)
+    assert table[["rho", "rho_low", "rho_high"]].isna().all(axis=None)
+    legend = strength_figure(table).get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["late (ρ undefined)"]
 
 
 def test_silent_inputs_are_of_no_strength() -> None:
