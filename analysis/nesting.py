@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.networks import RELATIVE_ROUNDING, SHARES, long_table, named
+from netsim.analysis.networks import RELATIVE_ROUNDING, SHARES, include_stimuli, long_table, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +19,10 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
     and :math:`b` are estimated by analysis of variance. For equal numbers of draws, these are the estimates of a mixed
     model with a random intercept for each network (REML), unless the estimate between networks is negative. Then
     ``sd_networks`` is 0. All networks and draws share their stimuli, so averages over networks do not average over
-    stimuli. The interval of a fraction of the presentations therefore adds its binomial variance, which is an upper
-    bound. The intervals of other measures, such as latencies and changes, hold for these stimuli. Intervals are
-    Student's t with the degrees of freedom of Satterthwaite (1946, Biometrics Bull 2:110-114).
+    stimuli. The intervals are Student's t with one degree of freedom less than networks. To the interval of a fraction
+    of the presentations, the Wilson interval of the presentations is added in quadrature (Zou and Donner 2008, Stat Med
+    27:1693-1702), so it is never narrower than either. Its variance is an upper bound, because networks agree on some
+    stimuli. The intervals of other measures, such as latencies and changes, hold for these stimuli.
 
     Parameters
     ----------
@@ -80,10 +81,10 @@ def nested_intervals(frame: pd.DataFrame) -> pd.DataFrame:
         row |= {"sd_networks": np.sqrt(max(between - inside, 0.0)) if len(means) > 1 else np.nan}
         row |= {"sd_draws": within, "sd_stimuli": stimuli, "low": np.nan, "high": np.nan}
         if len(means) > 1 and np.sqrt(between) > RELATIVE_ROUNDING * abs(mean):
-            square = between / len(means) + np.nan_to_num(stimuli) ** 2
-            freedom = (len(means) - 1) * (square * len(means) / between) ** 2
-            half = stdtrit(freedom, 0.975) * np.sqrt(square)
-            bounds = (0.0, 1.0) if part["of"].iloc[0] in SHARES else (-np.inf, np.inf)
-            row |= {"low": max(mean - half, bounds[0]), "high": min(mean + half, bounds[1])}
+            half = stdtrit(len(means) - 1, 0.975) * np.sqrt(between / len(means))
+            bounds = (mean - half, mean + half)
+            if part["of"].iloc[0] in SHARES:
+                bounds = include_stimuli(mean, half, presentations if presentations > 0 else np.inf)
+            row |= dict(zip(("low", "high"), bounds, strict=True))
         rows.append(row)
     return named(pd.DataFrame(rows))

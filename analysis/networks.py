@@ -9,6 +9,7 @@ import numpy as np
 
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, inches, plain
 from netsim.errors import DataError, DataWarning, warn_user
+from netsim.measuring.metrics import wilson_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +83,16 @@ def over_networks(frame: pd.DataFrame) -> pd.DataFrame:
     table["low"] = (table["mean"] - half).clip(lower=np.where(is_share, 0.0, -np.inf))
     table["high"] = (table["mean"] + half).clip(upper=np.where(is_share, 1.0, np.inf))
     return named(table)
+
+
+def include_stimuli(mean: Any, half: Any, presentations: float) -> tuple[Any, Any]:
+    """Return the bounds of a fraction that include other stimuli, from the half-width for the same stimuli.
+
+    The half-widths add in quadrature to the parts of the Wilson interval on their side (Zou and Donner 2008, Stat Med
+    27:1693-1702). So the result is never narrower than either interval.
+    """
+    low, high = wilson_interval(mean, presentations)
+    return np.maximum(mean - np.hypot(half, mean - low), 0.0), np.minimum(mean + np.hypot(half, high - mean), 1.0)
 
 
 def compare_networks(frame: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame:

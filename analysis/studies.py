@@ -17,11 +17,11 @@ from scipy.special import stdtrit
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
 from netsim.analysis.members import members_of, named_twice
+from netsim.analysis.networks import include_stimuli
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, inches, note_at, theme
 from netsim.data.stimuli import Stimuli
 from netsim.engines import make_engine
 from netsim.errors import DataError, SpecificationError
-from netsim.measuring.metrics import wilson_interval
 from netsim.models.presets import preset_names
 from netsim.runs.model import Model, Subject, open_model, stimuli_for
 from netsim.seams import studies
@@ -47,7 +47,11 @@ _TIMES = {
     "wrong_latency_ms": "decision latency if wrong (ms)",
     "latency_difference_ms": "mean absolute change of latency (ms)",
 }
-_MEASURES = _SHARES | _TIMES | {"accuracy_change": "change of accuracy (fraction)"}
+_CHANGES = {
+    "accuracy_change": "change of accuracy (fraction)",
+    "latency_change_ms": "mean change of latency (ms)",
+}
+_MEASURES = _SHARES | _TIMES | _CHANGES
 _ABSOLUTE_ROUNDING = 1e-12
 """Largest half-width of an interval of equal values that were rounded differently, in the unit of the measure."""
 _PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0}
@@ -237,7 +241,8 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         accuracy                  float64      fraction; a tie goes to the lowest neuron
         strict_accuracy           float64      fraction; a tie is an error
         low, high                 float64      95 % confidence interval of the mean strict accuracy over the
-                                               rows of the same condition, layer and level, see `study_figure`
+                                               rows of the same condition, layer and level, for other draws or
+                                               networks and other stimuli, see `study_figure`
         tie_rate                  float64      fraction of presentations with several first output spikes
         silent_rate               float64      fraction of presentations without an output spike
         mean_decision_latency_ms  float64      latency of the first output spike (ms); missing if there was none
@@ -249,6 +254,8 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
                                                a tie differs from a decision without one
         latency_difference_ms     float64      mean absolute difference of the decision latency from the
                                                undisturbed network (ms), if both decide
+        latency_change_ms         float64      mean change of the decision latency (ms), if both decide;
+                                               negative if decisions are earlier
         ========================  ===========  =============================================================
 
     Examples
@@ -264,7 +271,7 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         "layer": "object",
         "seed": "Int64",
         "presentations": "int64",
-        **dict.fromkeys(("level", *_TIMES), "float64"),
+        **dict.fromkeys(("level", *_TIMES, "latency_change_ms"), "float64"),
     }
     frame = pd.DataFrame(list(rows))
     return _with_interval(frame.astype({name: kind for name, kind in types.items() if name in frame}))
@@ -288,10 +295,10 @@ def study_figure(
 ) -> Axes:
     """Draw a measure against the level of disturbance, one curve per choice of layers.
 
-    A curve is the mean over seeds. Its band is the 95 % confidence interval (Student's t). With a single seed, or equal
-    values for all seeds, the band of a fraction is the Wilson interval of the presentations. Of several networks, the
-    curve is the mean and the band the interval over networks; groups of a sweep have a curve each. The dotted line is
-    the undisturbed network, the dashed line is the control.
+    A curve is the mean over seeds. Its band is the 95 % confidence interval (Student's t). The band of a fraction also
+    includes other stimuli: the Wilson interval of the presentations is added in quadrature. Bands of times and changes
+    hold for these stimuli. With several networks, the curve is the mean and the band the interval over networks, and
+    groups of a sweep have a curve each. The dotted line is the undisturbed network, the dashed line is the control.
 
     Parameters
     ----------
@@ -433,16 +440,13 @@ def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     groups = rows.groupby("level")[measure]
     summary = pd.DataFrame({"mean": groups.mean(), "count": groups.count()})
     half = stdtrit(summary["count"].clip(lower=2) - 1, 0.975) * groups.std() / np.sqrt(summary["count"])
-    least = 0.0 if measure in _SHARES | _TIMES else -np.inf
-    most = 1.0 if measure in _SHARES else np.inf
-    summary["low"] = (summary["mean"] - half).clip(lower=least)
-    summary["high"] = (summary["mean"] + half).clip(upper=most)
-    if measure in _SHARES and not several:
-        low, high = wilson_interval(summary["mean"].to_numpy(), presentations)
-        single = (summary["count"] == 1) | (half <= _ABSOLUTE_ROUNDING)  # equal values say nothing about other stimuli
-        summary["low"] = summary["low"].where(~single, low)
-        summary["high"] = summary["high"].where(~single, high)
-    else:  # equal values say nothing about other networks
+    summary["low"] = (summary["mean"] - half).clip(lower=0.0 if measure in _TIMES else -np.inf)
+    summary["high"] = summary["mean"] + half
+    if measure in _SHARES:
+        summary["low"], summary["high"] = include_stimuli(
+            summary["mean"], half if several else half.fillna(0.0), presentations
+        )
+    if several or measure not in _SHARES:  # equal values say nothing about other networks
         summary.loc[half <= _ABSOLUTE_ROUNDING, ["low", "high"]] = np.nan
     return summary.reset_index()
 

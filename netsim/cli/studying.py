@@ -71,7 +71,7 @@ def study(
 
     {studies}
 
-    Files are STUDY.csv, with one row per level and seed, STUDY.png and .svg, with 95 % confidence bands over seeds, \
+    Files are STUDY.csv, with one row per level and seed, STUDY.png and .svg, with 95 % confidence bands, \
 and STUDY.json, a record of what was simulated. Chosen layers follow the name, as in STUDY-LAYER.csv.
 
     Each of several networks counts once: the table has a row per network, and intervals are over networks. \
@@ -227,20 +227,23 @@ def write_study(
 
 
 def print_levels(frame: pd.DataFrame) -> None:
-    """Print one line per curve and level: means over seeds, with the interval of the accuracy."""
+    """Print one line per curve and level: means over seeds, with the interval of the accuracy.
+
+    The change of latency is signed: negative if decisions are earlier.
+    """
     from netsim.measuring.metrics import latency_text
 
     accuracy = ("accuracy,\nstrict>", "95 % interval>")  # lines of 80 columns keep intervals whole
     several = "network" in frame
     by = [*(["group"] if "group" in frame else []), "condition", "layer", "level"]
     more = [*(["settings"] if "group" in frame else []), *(["networks>"] if several else [])]
-    table = new_table(*more, "", "layer", "level>", *accuracy, "same\ndecisions>", "change of\nlatency>")
+    table = new_table(*more, "", "layer", "level>", *accuracy, "same\ndecisions>", "mean change\nof latency>")
     curves = frame.fillna({"layer": ""}).groupby(by, sort=False, dropna=False, observed=True)
     means = curves.mean(numeric_only=True)
     if several:
         means["networks"] = curves["network"].nunique().to_numpy()
     for row in means.reset_index().to_dict("records"):
-        change = row["latency_difference_ms"]
+        change = row["latency_change_ms"]
         table.add_row(
             *([row["group"]] if "group" in row else []),
             *([str(row["networks"])] if several else []),
@@ -250,6 +253,6 @@ def print_levels(frame: pd.DataFrame) -> None:
             f"{row['strict_accuracy']:.2%}",
             "" if math.isnan(row["low"]) else f"{row['low']:.2%} to {row['high']:.2%}",
             f"{row['same_decisions']:.2%}",
-            "" if math.isnan(change) else latency_text(change),
+            "" if math.isnan(change) else f"{'+' if change > 0 else ''}{latency_text(change)}",
         )
     print_table(table)

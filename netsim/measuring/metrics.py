@@ -167,7 +167,7 @@ def presentation_records(spikes: Spikes) -> list[dict[str, object]]:
     ]
 
 
-def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def wilson_interval(share: np.ndarray, count: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return bounds of the 95 % Wilson confidence interval for fractions of `count` presentations."""
     middle = (share + Z_975**2 / (2 * count)) / (1 + Z_975**2 / count)
     half = Z_975 / (1 + Z_975**2 / count) * np.sqrt(share * (1 - share) / count + Z_975**2 / (4 * count**2))

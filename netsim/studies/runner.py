@@ -119,7 +119,7 @@ class StudyRunner:
         """Return a row of `netsim.analysis.study_table` from latencies of the outputs, disturbed and undisturbed."""
         made, expected = decide(outputs), decide(undisturbed)
         both = np.isfinite(made.latency) & np.isfinite(expected.latency)
-        difference = np.abs(made.latency[both] - expected.latency[both])
+        change = made.latency[both] - expected.latency[both]
         right = made.strictly_correct(self.stimuli.labels)
         return {
             "kind": self.plan.study,
@@ -133,7 +133,8 @@ class StudyRunner:
             "wrong_latency_ms": _mean_latency(made.latency[~right]),
             "accuracy_change": float(right.mean() - expected.strictly_correct(self.stimuli.labels).mean()),
             "same_decisions": float(made.same(expected).mean()),
-            "latency_difference_ms": float(difference.mean()) if both.any() else None,
+            "latency_difference_ms": float(np.abs(change).mean()) if both.any() else None,
+            "latency_change_ms": float(change.mean()) if both.any() else None,
         }
 
 

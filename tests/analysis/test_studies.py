@@ -41,6 +41,7 @@ def row(kind: str, condition: str, layer: str | None, level: float | None, seed:
         "mean_decision_latency_ms": 50.0,
         "same_decisions": 1.0,
         "latency_difference_ms": 0.0,
+        "latency_change_ms": 0.0,
     } | figures
 
 
@@ -105,7 +106,12 @@ def test_a_curve_is_the_mean_and_its_band_the_confidence_interval(make: Callable
     values = np.array([0.9, 0.88, 0.86, 0.84])
     np.testing.assert_allclose(np.asarray(curve.get_ydata())[0], values.mean())
     (band,) = [part for part in axes.collections if isinstance(part, PolyCollection)]
-    low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
+    _, other = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
+    presentations = stats.binomtest(87, 100).proportion_ci(method="wilson")
+    low, high = (
+        values.mean() + side * np.hypot(other - values.mean(), bound - values.mean())
+        for side, bound in zip((-1, 1), presentations, strict=True)
+    )  # other draws and other stimuli
     edges = np.asarray(band.get_paths()[0].vertices)
     at_first = edges[np.isclose(edges[:, 0], 1.0), 1]
     np.testing.assert_allclose([at_first.min(), at_first.max()], [low, high])

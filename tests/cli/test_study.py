@@ -240,11 +240,12 @@ def test_parquet_without_pyarrow_is_refused_at_once(netsim: Netsim, run: Path, m
 
 def test_each_group_has_its_own_number_of_networks(capsys: pytest.CaptureFixture[str]) -> None:
     shared = {"condition": "disturbed", "layer": None, "level": 0.5, "strict_accuracy": 0.9, "low": 0.8, "high": 1.0}
-    shared |= {"same_decisions": 0.9, "latency_difference_ms": 1.0}
+    shared |= {"same_decisions": 0.9, "latency_difference_ms": 2.25, "latency_change_ms": 0.11}
     members = [("one", "a"), ("three", "b"), ("three", "c"), ("three", "d")]
     print_levels(pd.DataFrame([{"group": group, "network": name, **shared} for group, name in members]))
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[:2] for row in rows if row and row[0] in ("one", "three")] == [["one", "1"], ["three", "3"]]
+    assert all(row[-2:] == ["+0.11", "ms"] for row in rows if row and row[0] in ("one", "three"))
 
 
 def test_a_comparison_shows_the_false_discovery_rate(capsys: pytest.CaptureFixture[str]) -> None:

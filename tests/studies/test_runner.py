@@ -85,6 +85,7 @@ def test_a_row_compares_all_decisions_and_the_latencies_where_both_decide(
     runner = StudyRunner(plan, model, stimuli.first(6), lambda dt: EventEngine(network, dt=dt))
     row = runner.row(after, before, "disturbed", 0.5, "hidden", 3)
     assert row["latency_difference_ms"] == pytest.approx((2 + 3 + 0) / 3)
+    assert row["latency_change_ms"] == pytest.approx((2 - 3 + 0) / 3)
     assert row["same_decisions"] == pytest.approx(3 / 6)
     right = [(outputs.argmin(axis=1) == labels) & np.isfinite(outputs).any(axis=1) for outputs in (after, before)]
     right[0][5] = False
@@ -178,8 +179,9 @@ def test_early_read_out_grows_into_the_whole(run: Callable[..., Any]) -> None:
     assert 0 < decided[0] < 0.3
     assert figures(rows[-1]) == figures(whole)
     assert all(row["strict_accuracy"] <= 1 - row["silent_rate"] for row in rows)
-    early = run("early-readout", levels=[0.5])[-1]
+    early, late = run("early-readout", levels=[0.5, 2e6])[1:]
     assert early["silent_rate"] == 1
+    assert figures(late) == figures(whole)
 
 
 def test_levels_that_are_not_neutral_are_all_simulated(
