@@ -56,6 +56,60 @@ def test_a_layer_knows_the_label_when_its_spikes_tell_it() -> None:
         decoding_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), folds=41)
 
 
+def test_a_layer_without_spikes_is_refused() -> None:
+    silent = Spikes.of_layers([LayerSpikes.of_latencies("any", np.full((30, 4), np.inf))], np.arange(30) % 3)
+    with pytest.raises(DataError, match="are empty, because no layer fires"):
+        decoding_over_time(silent)
+
+
+def test_noise_is_decoded_at_chance_and_a_planted_signal_is_found() -> None:
+    """The test is corrected for the times; intervals of noise hold chance. 100 runs of each would take a minute."""
+    labels, excluded, significant = np.arange(120) % 3, 0, np.zeros(2, int)
+    for seed in range(25):
+        noise = np.random.default_rng(seed).normal(20, 3, (120, 8))
+        planted = noise + 4.0 * np.eye(3, 8)[labels]
+        for place, times in enumerate((noise, planted)):
+            layer = LayerSpikes.of_latencies("any", times)
+            table = decoding_over_time(Spikes.of_layers([layer], labels), times=3, shuffles=39, seed=seed)
+            significant[place] += (table["p"] <= 0.05).any()
+            if place == 0:
+                excluded += not table["low"].iloc[-1] <= 1 / 3 <= table["high"].iloc[-1]
+    assert excluded <= 4
+    assert significant[0] <= 4
+    assert significant[1] >= 23
+
+
+def test_p_compares_with_the_largest_accuracy_of_each_shuffle_of_labels_within_folds() -> None:
+    generator = np.random.default_rng(4)
+    labels = np.arange(60) % 3
+    times = generator.normal(20, 3, (60, 5)) + 2.5 * np.eye(3)[labels] @ generator.random((3, 5))
+    layer = LayerSpikes.of_latencies("any", times, window=(0.0, 40.0))
+    table = decoding_over_time(Spikes.of_layers([layer], labels), times=3, shuffles=49, seed=6)
+    parts = list(StratifiedKFold(5, shuffle=True, random_state=6).split(labels, labels))
+    tags = np.tile(labels, (50, 1))
+    shuffler = np.random.default_rng([6, 1])
+    for _, test in parts:
+        tags[1:, test] = shuffler.permuted(tags[1:, test], axis=1)
+        assert (np.sort(tags[:, test], axis=1) == np.sort(labels[test])).all()
+    right = []
+    for time in np.linspace(times.min(), times.max(), 3):
+        states = np.where(times <= time, 1 - times / 40, 0.0).astype(np.float32)
+        right.append([(_cross_validated(states, [tag], parts, 3, 0.1)[0] == tag).mean() for tag in tags])
+    accuracy, null = np.array(right)[:, 0], np.array(right)[:, 1:]
+    np.testing.assert_allclose(table["accuracy"], accuracy)
+    np.testing.assert_allclose(table["control"], null.mean(axis=1))
+    largest = null.max(axis=0)
+    np.testing.assert_allclose(table["p"], [(1 + (largest >= each).sum()) / 50 for each in accuracy])
+    assert set(table["control_95"]) == {np.sort(largest)[46]}
+    design = max(1.0, null[-1].var(ddof=1) / (null[-1].mean() * (1 - null[-1].mean()) / 60))
+    assert design > 1
+    count, z = 60 / design, stats.norm.ppf(0.975)
+    middle, half = accuracy[-1] + z**2 / (2 * count), accuracy[-1] * (1 - accuracy[-1]) / count
+    half = z * np.sqrt(half + z**2 / (4 * count**2))
+    bounds = np.array([middle - half, middle + half]) / (1 + z**2 / count)
+    np.testing.assert_allclose(table[["low", "high"]].to_numpy()[-1], bounds)
+
+
 def test_trajectories_begin_before_the_first_spike_even_if_all_are_at_the_same_time() -> None:
     layer = LayerSpikes.of_latencies("any", np.full((4, 3), 3.0))
     table = population_trajectories(Spikes.of_layers([layer], np.arange(4) % 2), times=4)

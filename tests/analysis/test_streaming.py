@@ -80,7 +80,7 @@ def test_all_analyses_find_the_same_in_a_file(spikes: Spikes, order: str) -> Non
     for name, entry in analyses.items():
         if entry.takes("model"):
             continue
-        small: dict[str, Any] = {"shuffles": 3} if "shuffles" in entry.settings else {}
+        small: dict[str, Any] = {"shuffles": 20} if "shuffles" in entry.settings else {}
         other = read.pick(np.arange(read.presentations)) if entry.needs_other else None
         expected = analyse(spikes, name, spikes if entry.needs_other else None, **small).table
         result = analyse(read, name, other, **small).table
