@@ -84,7 +84,9 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
         axes.tick_params(length=0)
         axes.axvline(size - 0.5, color=INK, linewidth=0.6)
         axes.spines[:].set(visible=True, linewidth=0.6)
-        colour_bar(axes, image, 1.03, 0.035, "share of the label (%)", ticks=[0, 1, 10, 25, 50, 100])
+        if size > 1:  # a single row is too low for a bar, and has its numbers
+            ticks = [0, 1, 10, 25, 50, 100] if size > 4 else [0, 10, 50, 100]
+            colour_bar(axes, image, 1.03, 0.035, "share of the label (%)", ticks=ticks)
         accuracy, strict = float((labels == decisions).mean()), float(frame["correct"].mean())
         between = ", " if max(map(len, names)) <= 12 else "\n"  # long names leave little width
         title = f"{counted(len(frame), 'presentation')}\naccuracy {accuracy:.2%}{between}strict {strict:.2%}"

@@ -189,6 +189,8 @@ def _check_draw(draw: Any, where: str) -> None:
         where,
         f"must be {'two integers' if distribution == 'integers' else 'two numbers'} [least, largest], not {values!r}",
     )
+    if distribution == "integers":
+        require(values[0] >= -(2**63) and values[1] < 2**63, where, f"must fit in 64 bits, not {values!r}")
     require(distribution != "loguniform" or values[0] > 0, where, f"must be positive, not {values!r}")
 
 

@@ -75,7 +75,7 @@ def test_many_classes_have_no_numbers(frame: pd.DataFrame) -> None:
     assert [text.get_text() for text in axes.get_xticklabels()] == [*shown, "silent"]
 
 
-@pytest.mark.parametrize("size", [1, 4, 11, 60, 150])
+@pytest.mark.parametrize("size", [1, 2, 4, 11, 60, 150])
 def test_labels_of_a_confusion_matrix_do_not_overlap(size: int) -> None:
     table = pd.DataFrame({"label": np.arange(size), "decision": np.arange(size), "correct": True})
     axes = confusion_matrix(table, classes=[f"class {label} of a long list of many" for label in range(size)])
@@ -86,6 +86,10 @@ def test_labels_of_a_confusion_matrix_do_not_overlap(size: int) -> None:
     assert all(left.x1 <= right.x0 + 2 for left, right in itertools.pairwise(boxes))
     assert axes._left_title.get_window_extent().x1 <= axes.figure.bbox.x1  # type: ignore[attr-defined]
     assert axes.get_yticklabels()[0].get_text() == "class 0 of …list of many"
+    bars = axes.child_axes
+    assert len(bars) == (size > 1)
+    ticks = [text.get_window_extent() for bar in bars for text in bar.get_yticklabels()]
+    assert all(lower.y1 <= upper.y0 + 2 for lower, upper in itertools.pairwise(ticks))
     assert axes.get_title(loc="left").startswith("1 presentation\n" if size == 1 else f"{size} presentations")
 
 

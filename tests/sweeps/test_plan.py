@@ -48,6 +48,18 @@ def test_a_grid_is_every_combination_with_every_seed() -> None:
         assert run.network.training.epochs == 2
 
 
+@pytest.mark.parametrize(("values", "fits"), [([0, 2**63 - 1], True), ([0, 2**63], False), ([-(2**63) - 1, 3], False)])
+def test_wide_ranges_of_integers_fit_in_64_bits_or_are_refused(values: list[int], fits: bool) -> None:
+    table = {"base": "digits", "random": {"count": 3, "training.batch": {"integers": values}}}
+    if fits:
+        drawn = [run.settings["training.batch"] for run in plan_from_dict(table, Path()).runs]
+        assert all(0 <= each < 2**63 for each in drawn)
+        assert max(drawn) > 2**53
+    else:
+        with pytest.raises(SpecificationError, match=r"integers: must fit in 64 bits"):
+            plan_from_dict(table, Path())
+
+
 def test_keys_may_be_quoted_or_nested() -> None:
     quoted = _plan('base = "digits"\n[grid]\n"learning.rate" = [0.1]\n"layers.hidden.size" = [20, 30]')
     dotted = _plan('base = "digits"\ngrid.learning.rate = [0.1]\ngrid.layers.hidden.size = [20, 30]')
