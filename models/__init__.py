@@ -5,8 +5,4 @@ Brian2 is imported on first use of `build_network` or `NetworkModel`.
 
 import lazy_loader
 
-from netsim.current_folder import guard
-
-guard()
-
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

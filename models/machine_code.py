@@ -3,12 +3,9 @@
 import os
 import tempfile
 from functools import cache
-from pathlib import Path
 
 from brian2 import prefs
 from brian2.codegen.runtime.cython_rt.extension_manager import get_cython_cache_dir
-
-from netsim.files import make_private
 
 _ENOUGH = 2**16  # bytes; a full disk has less
 
@@ -19,14 +16,9 @@ def machine_code_has_place() -> bool:
 
     Without a home folder Brian2 would write to the current folder, and load code from it. The compiler uses the folder
     of temporary files, and prints a long error if it is full.
-
-    Raises
-    ------
-    NetsimError
-        If others may write to Brian2's folder, because Brian2 runs machine code from it.
     """
     folder = get_cython_cache_dir()
-    if folder is None or (_is_private(os.path.expanduser(folder)) and _can_be_written(_compilers_folder())):
+    if folder is None or (_can_be_written(os.path.expanduser(folder)) and _can_be_written(_compilers_folder())):
         return True
     prefs.codegen.target = "numpy"
     return False
@@ -38,17 +30,6 @@ def _compilers_folder() -> str:
         return tempfile.gettempdir()
     except OSError:
         return ""
-
-
-def _is_private(folder: str) -> bool:
-    """Return whether a folder is writable. Raise NetsimError if others may write to it."""
-    if not os.path.isabs(folder):
-        return False
-    try:
-        make_private(Path(folder), "CYTHON_CACHE_DIR")
-    except OSError:
-        return False
-    return _can_be_written(folder)
 
 
 def _can_be_written(folder: str) -> bool:

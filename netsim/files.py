@@ -1,6 +1,5 @@
-"""Files that are written completely or not at all: to a temporary file, synced, renamed."""
+"""Files that are written completely or not at all: to a temporary file, then renamed."""
 
-import errno
 import glob
 import hashlib
 import io
@@ -10,7 +9,6 @@ import os
 import secrets
 import shutil
 import stat
-import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,13 +60,10 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
         os.close(os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         temporary = hidden
         write(temporary)
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
         if keep is not None and path.exists():
             _link(path, keep)
         os.replace(temporary, path)
         temporary = None
-        _sync_names(path.parent)
     except OSError as error:
         raise _unwritten(f"{path}: cannot be written", error, path.parent) from error
     finally:
@@ -109,7 +104,6 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
         if path.exists():
             os.replace(path, older)
         os.replace(temporary, path)
-        _sync_names(path.parent)
     except OSError as error:
         raise _unwritten(f"{path}: cannot be written", error, path.parent) from error
     finally:
@@ -131,7 +125,6 @@ def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list
         _refuse_folders([path for _, path in written])
         for file, path in written:
             os.replace(file, path)
-        _sync_names(folder)
     except RunError as error:
         raise RunError(str(error).replace(str(hidden), str(folder))) from error
     except OSError as error:
@@ -168,21 +161,6 @@ def _refuse_folders(paths: Sequence[Path]) -> None:
     for path in paths:
         if path.is_dir():
             raise RunError(f"{path}: is a folder; remove it, or choose another name")
-
-
-def _sync_names(folder: Path) -> None:
-    """Make renamings survive a power failure, if the system can sync folders."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # Windows, or a folder without permission to list it
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # some network drives cannot sync folders
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def remove_half_written(path: Path) -> None:
@@ -225,48 +203,6 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], keep: Path | None = None) -> None:
     """Write named arrays to an uncompressed ``.npz`` atomically. `write_atomically` explains `keep`."""
     write_atomically(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays), keep)
-
-
-def make_private(folder: Path, choice: str) -> Path:
-    """Create a folder for code, and its parents. Return its path without links.
-
-    Raises NetsimError if another user can write to any of them, and OSError if the folder cannot be created. The
-    superuser and users who can write to this user's home folder are allowed. `choice` names the setting of the folder.
-    """
-    path, home = folder.resolve(), Path(os.path.expanduser("~"))
-    home = home.resolve() if home.is_absolute() else home  # relative for a user without a home folder
-    for part in (*reversed(path.parents), path):
-        part.mkdir(mode=0o700, exist_ok=True)
-        if not home.is_relative_to(part):
-            _refuse_shared(part, part == path, choice)
-    return path
-
-
-def _refuse_shared(folder: Path, is_last: bool, choice: str) -> None:
-    if sys.platform == "win32" or not hasattr(os, "geteuid"):  # a new folder is as private there as its parent
-        return
-    state = folder.stat()
-    if state.st_uid not in (0, os.geteuid()):
-        raise NetsimError(f"{folder}: belongs to another user, who could insert code; choose another {choice}")
-    writers = stat.S_IWOTH | (0 if _is_private(state.st_gid, state.st_uid) else stat.S_IWGRP)
-    is_sticky = bool(state.st_mode & stat.S_ISVTX)  # others may only add files, which the next iteration checks
-    if state.st_mode & writers and (is_last or not is_sticky):
-        remedy = f"choose another {choice}, or run chmod go-w if you trust its content"
-        raise NetsimError(f"{folder}: other users can write to it and insert code; {remedy}")
-
-
-def _is_private(group: int, user: int) -> bool:
-    """True if a group belongs to a single user, as many systems create for each user."""
-    if sys.platform == "win32":
-        return True
-    import grp
-    import pwd
-
-    try:
-        name, listed = pwd.getpwuid(user).pw_name, grp.getgrgid(group)
-    except KeyError:
-        return False
-    return listed.gr_name == name and set(listed.gr_mem) <= {name}
 
 
 @contextmanager

@@ -25,7 +25,6 @@ from hypothesis import settings
 
 from netsim.data.stimuli import Stimuli
 from netsim.files import open_regular
-from netsim.numerics import compiling
 from netsim.registry import Registry
 from netsim.runs import plugin_files
 from netsim.seams import SEAMS
@@ -49,8 +48,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keep compiled modules in a run of several processes, because each of their programs imports hundreds."""
     if config.getoption("numprocesses", None):
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    if hasattr(config, "workerinput"):  # the other workers use the cores
-        compiling._second_process = lambda rehearsal, claims: None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,8 +13,8 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 
-from netsim.errors import DataError, NetsimError, RunError
-from netsim.files import make_private, read_arrays, write_arrays, write_atomically, write_each, write_folder, write_text
+from netsim.errors import DataError, RunError
+from netsim.files import read_arrays, write_arrays, write_atomically, write_each, write_folder, write_text
 
 
 def test_arrays_come_back_to_the_bit(tmp_path: Path) -> None:
@@ -176,53 +176,3 @@ def test_damage_anywhere_is_refused_or_harmless(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(DataError):
             read_arrays(path)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
-def test_a_private_folder_is_made_of_private_ones(tmp_path: Path) -> None:
-    before = os.umask(0)
-    try:
-        assert make_private(tmp_path / "a" / "b", "CHOICE") == (tmp_path / "a" / "b").resolve()
-    finally:
-        os.umask(before)
-    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b")} == {0o700}
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
-def test_a_group_of_one_user_is_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many systems make a group for each user, and new folders can be written by it."""
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a").chmod(0o775)
-    owner = (tmp_path / "a").stat().st_uid
-    user = type("User", (), {"pw_name": "ada"})
-    monkeypatch.setattr("pwd.getpwuid", {owner: user}.__getitem__)
-    for name, members, private in (
-        ("ada", [], True),
-        ("ada", ["ada"], True),
-        ("ada", ["bob"], False),
-        ("lab", [], False),
-    ):
-        group = type("Group", (), {"gr_name": name, "gr_mem": members})
-        monkeypatch.setattr("grp.getgrgid", lambda number, group=group: group)
-        if private:
-            make_private(tmp_path / "a", "CHOICE")
-        else:
-            with pytest.raises(
-                NetsimError, match=r"a: other users can write to it .* choose another CHOICE, or run chmod"
-            ):
-                make_private(tmp_path / "a", "CHOICE")
-    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
-    with pytest.raises(NetsimError, match="other users can write to it"):
-        make_private(tmp_path / "a", "CHOICE")
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
-def test_whoever_may_write_to_the_home_folder_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    tmp_path.chmod(0o777)
-    monkeypatch.setenv("HOME", str(home))
-    make_private(home / "cache", "CHOICE")
-    monkeypatch.setenv("HOME", os.devnull)
-    with pytest.raises(NetsimError, match="other users can write to it"):
-        make_private(home / "cache", "CHOICE")

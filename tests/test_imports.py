@@ -18,7 +18,6 @@ FLOORS = (
         "errors",
         "keywords",
         "files",
-        "current_folder",
         "registry",
         "seams",
         "numerics",

@@ -24,7 +24,6 @@ from netsim.cli.reporting import data, describe, models, report
 from netsim.cli.studying import study
 from netsim.cli.terminal import INTERRUPTED, drop_output, ended_as_by_ctrl_c, fail, notes_for
 from netsim.cli.training import reproduce, sweep, train
-from netsim.current_folder import guard
 from netsim.errors import FormerWarning, NetsimError
 
 app = typer.Typer(
@@ -72,8 +71,7 @@ for _command in _COMMANDS:
 
 
 def _prepare_process() -> None:
-    """Block code from the current folder, fix the settings of figures, and print in any encoding."""
-    guard()
+    """Fix the settings of figures, and print in any encoding."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  open until exit

@@ -243,7 +243,7 @@ def trouble(network: Network, silent: Mapping[str, float], onset: Mapping[str, f
 @contextmanager
 def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Callbacks]:
     """Show the progress of a training, and a line for each finished epoch."""
-    from netsim.numerics.compiling import announcement, when_compiling
+    from netsim.numerics.compiling import ANNOUNCEMENT, when_compiling
     from netsim.training.callbacks import Callbacks
     from netsim.training.checkpoint import is_validated
     from netsim.training.opening import seconds_of
@@ -255,7 +255,7 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
     def on_compile() -> None:
         nonlocal figures, compiling
         if not compiling and not progress.console.is_terminal:
-            print_line(f"netsim: {announcement()}")
+            print_line(f"netsim: {ANNOUNCEMENT}")
         figures, compiling = COMPILING, True
 
     def on_batch(report: Progress) -> None:

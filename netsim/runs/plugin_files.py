@@ -1,7 +1,4 @@
-"""Python files that register entries in seams. netsim loads only files that the user names, and copies of these files.
-
-See `netsim.runs.plugin_copies`.
-"""
+"""Python files that register entries in seams. netsim loads only files that the user names."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from typing import Any
 
 from netsim.errors import NetsimError, SpecificationError
 from netsim.files import open_regular
-from netsim.runs.plugin_copies import LARGEST, remember
+from netsim.runs.plugin_copies import LARGEST
 from netsim.runs.plugin_imports import Imports
 from netsim.seams import SEAMS
 
@@ -81,7 +78,6 @@ def load_plugin(path: str | Path) -> ModuleType:
             where, f"cannot be loaded ({type(error).__name__}: {error}{at}); correct the file"
         ) from error
     _loaded[name] = (path, _checksums(path, content, imports))
-    remember({"module": name, **_loaded[name][1]})
     return module
 
 
@@ -99,14 +95,14 @@ def _run(name: str, path: Path, content: bytes, imports: Imports) -> ModuleType:
     assert spec is not None
     module, before, known = importlib.util.module_from_spec(spec), set(sys.modules), _registered()
     sys.modules[name] = module  # needed by dataclasses
-    sys.meta_path.insert(0, imports)  # remains for imports within functions
+    sys.path.insert(0, str(path.parent))  # as for a script; remains for imports within functions
     try:
         exec(compile(content, str(path), "exec"), module.__dict__)  # the same bytes as the checksum's
         if _registered() == known:
             nothing = 'registers nothing; add a decorator, such as @netsim.seams.schedules.register("name")'
             raise SpecificationError(f"plug-in {path}", nothing)
     except BaseException:
-        sys.meta_path.remove(imports)
+        sys.path.remove(str(path.parent))
         for each in {name, *imports.names} - before:
             sys.modules.pop(each, None)
         raise

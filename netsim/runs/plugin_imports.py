@@ -1,4 +1,4 @@
-"""Imports of a Python file from its folder, with checksums."""
+"""Files that a Python file imports from its folder, with checksums."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import ast
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 _NETSIM = __name__.partition(".")[0]
 
 
 class Imports:
-    """Finder for the modules that a file imports from its folder, directly or through each other.
+    """Modules that a file imports from its folder, directly or through each other.
 
     Parameters
     ----------
@@ -38,12 +36,6 @@ class Imports:
         self.names: list[str] = []
         """Names of the modules and packages."""
         self._follow(content, path)
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """See `importlib.abc.MetaPathFinder`."""
-        return PathFinder.find_spec(name, [str(self.folder)]) if name in self.names else None
 
     def elsewhere(self) -> str | None:
         """Return the first name that Python imports from another place, or None."""

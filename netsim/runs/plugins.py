@@ -12,8 +12,8 @@ from netsim.engines import Engine
 from netsim.errors import RunError, SpecificationError
 from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.registry import Origin, Registry
-from netsim.runs.plugin_copies import copy_of, is_known
-from netsim.runs.plugin_files import file_of, load_plugin
+from netsim.runs.plugin_copies import copy_of
+from netsim.runs.plugin_files import file_of
 from netsim.specification import Network
 
 Plugin = dict[str, Any]
@@ -69,10 +69,10 @@ def are_plugins(content: Any) -> bool:
 
 
 def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str, copies: Path) -> None:
-    """Load the plug-ins of a run, and raise RunError if one is missing. Objects (``handed_in``) are ignored.
+    """Raise RunError if a plug-in of a run is not registered. Objects (``handed_in``) are ignored.
 
-    A plug-in that is not registered is loaded from the folder with the run's `copies`, if this user has run it before.
-    The message names the run (`where`), all missing plug-ins, and their packages or files.
+    The message names the run (`where`), all missing plug-ins, and their packages or files, or their `copies` in the
+    run's folder. netsim never runs a copy by itself.
     """
     registries = {registry.seam: registry for registry in seams.SEAMS}
     lacking: dict[str, list[Mapping[str, Any]]] = {}
@@ -83,8 +83,6 @@ def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str, copies: Path
         try:
             registry = registries[plugin["seam"]]
             copy = None if plugin["name"] in registry else copy_of(plugin, copies)
-            if copy is not None and is_known(plugin):
-                load_plugin(copy)
             registry[plugin["name"]]
         except (KeyError, SpecificationError) as error:
             reason = f" ({error})" if isinstance(error, SpecificationError) else ""
@@ -92,7 +90,7 @@ def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str, copies: Path
             file = plugin.get("file") or "FILE"
             remedy = f"install {package}" if package else f"give --plugin {file}, or import it in Python first"
             if copy is not None:
-                remedy = f"the run keeps a copy, which has not run on this machine: read it, then give --plugin {copy}"
+                remedy = f"the run contains a copy: read it, then give --plugin {copy}"
             lacking.setdefault(f"which cannot be loaded{reason}; {remedy}", []).append(plugin)
     if lacking:
         raise RunError(f"{where}: {'; '.join(f'needs {names_of(those)}, {why}' for why, those in lacking.items())}")

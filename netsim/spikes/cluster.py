@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.current_folder import guard
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import RunError
@@ -170,7 +169,6 @@ def dask_setup(worker: Worker) -> None:
     The worker's thread starts here, so that a worker without enough memory fails at once. Otherwise, Dask would wait
     for its task forever.
     """
-    guard()
     worker.executors["default"].submit(int).result()
     for end in _ENDS:
         signal.signal(end, signal.SIG_IGN)

@@ -2,9 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,8 @@ from netsim.data.packed import SUFFIX
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits, lost_classes
 from netsim.engines import Engine, make_engine
-from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, RunError, SpecificationError, warn_user
 from netsim.learning import Constraint, Learner, Optimizer, Targets
-from netsim.numerics.compiling import helped_by
 from netsim.numerics.threads import threads
 from netsim.reprs import short_repr
 from netsim.runs.folder import (
@@ -35,11 +31,9 @@ from netsim.runs.resuming import extend, resumable
 from netsim.seams import optimizers
 from netsim.specification import Network
 from netsim.specification.checks import check_function, check_kind, limit_in, path_in, require, whole
-from netsim.spikes.batches import BATCH
 from netsim.training.callbacks import Callbacks, Progress
 from netsim.training.checkpoint import epoch_score, finished_epochs
 from netsim.training.loop import CHECKPOINT_SECONDS, training_conversation
-from netsim.training.rehearsal import rehearse_training
 from netsim.training.starting import check_settings, resume_training, without_effect
 from netsim.weights.initial import known_weights
 from netsim.weights.synapses import drawn_alike
@@ -131,17 +125,7 @@ class TrainingRun:
                 self.targets,
                 getattr(self.engine, "solves_equation", False),
             )
-            # objects of users are not called with made-up spikes
-            own = any(part is not None for part in (self.learner, self.constraints, self.targets))
-            alone = own or type(self.engine) is not EventEngine
-            with nullcontext() if alone else helped_by(self._rehearsal()):
-                return self.engine.run(conversation).history
-
-    def _rehearsal(self) -> Callable[[], None]:
-        """Return the function with which a second process compiles the loops of this training."""
-        size = self.network.training.batch
-        training, validation = self.training.first(2 * size), self.validation.first(BATCH)
-        return partial(rehearse_training, self.network, training, validation)
+            return self.engine.run(conversation).history
 
 
 def open_training(

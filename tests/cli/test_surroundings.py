@@ -17,51 +17,6 @@ from netsim.data.places import cache_folder, data_folders
 from netsim.errors import DataError
 
 Netsim = Callable[..., Any]
-GUARDED = "import sys; from netsim.current_folder import guard; guard(); import {library}"
-
-
-def _import_refused(library: str) -> str:
-    """The last line of the import of a library in a process of its own, in the current folder."""
-    command = [sys.executable, "-P", "-c", GUARDED.format(library=library)]
-    tried = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert tried.returncode == 1
-    return tried.stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    ("library", "file"),
-    [("brian2", "brian_preferences"), ("numba", ".numba_config.yaml"), ("matplotlib", "matplotlibrc")],
-)
-def test_a_file_of_the_current_folder_that_a_library_would_run_or_fail_over_is_refused(library: str, file: str) -> None:
-    Path(file).write_bytes(b"codegen.target = open('ran', 'w')\n\xff")
-    assert file in _import_refused(library)
-    assert os.listdir() == [file]
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_settings_that_never_come_are_not_waited_for() -> None:
-    os.mkfifo("matplotlibrc")
-    assert "matplotlibrc: is not a regular file" in _import_refused("matplotlib")
-
-
-def test_a_command_says_so_in_one_line_and_runs_no_module_of_the_current_folder() -> None:
-    Path("brian_preferences").write_text("codegen.target = open('ran', 'w')\n", encoding="utf-8")
-    for module in ("multiprocessing", "signal", "random"):
-        Path(f"{module}.py").write_text("open('ran', 'w')", encoding="utf-8")
-    before = sorted(os.listdir())
-    program = "import sys; sys.argv = ['netsim', *sys.argv[1:]]; from netsim.cli import main; main()"
-    command = [sys.executable, "-P", "-c", program, "simulate", "digits", "--engine", "brian2"]
-    completed = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert (completed.returncode, completed.stdout) == (1, "")
-    assert completed.stderr.splitlines()[-1].startswith(
-        "netsim: brian_preferences: brian2 would run code from this file"
-    )
-    assert "Traceback" not in completed.stderr
-    assert sorted(os.listdir()) == before
-    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import random'])"
-    prepared = f"from netsim.cli import _prepare_process; _prepare_process(); {child}"
-    subprocess.run([sys.executable, "-P", "-c", prepared], check=True, timeout=120)
-    assert sorted(os.listdir()) == before
 
 
 def test_settings_of_matplotlib_change_no_figure_unless_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:

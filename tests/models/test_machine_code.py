@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from netsim.errors import NetsimError, SpecificationError
-from netsim.models.machine_code import _can_be_written, machine_code_has_place
+from netsim.errors import SpecificationError
+from netsim.models.machine_code import _can_be_written
 from netsim.models.network import code_object_class
 
 
@@ -29,16 +28,3 @@ def test_a_disk_with_little_left_is_no_place(
     with largest_file(1000):
         assert not _can_be_written(str(tmp_path))
     assert not _can_be_written("relative")
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
-def test_a_folder_that_others_may_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Brian2 runs the machine code that it finds there, by names that everybody can compute."""
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    shared.chmod(0o777)
-    monkeypatch.setattr("netsim.models.machine_code.get_cython_cache_dir", lambda: str(shared / "brian_extensions"))
-    with pytest.raises(NetsimError, match=r"shared: other users can write to it .* another CYTHON_CACHE_DIR"):
-        machine_code_has_place.__wrapped__()
-    shared.chmod(0o755)
-    assert machine_code_has_place.__wrapped__()

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.numerics.compilation import _keep, compiled, compiled_in_place, compiled_sources
+from netsim.numerics.compilation import compiled, compiled_in_place, compiled_sources
 
 PACKAGE = Path(netsim.__file__).parent
 CALLEE = """
@@ -181,33 +181,10 @@ print(loops, seconds > 0)
     assert second == ["0", "False"]
 
 
-def test_users_whose_machine_code_cannot_be_kept_are_told(package: Path) -> None:
-    program = """
-from netsim.numerics import compiling
-compiling.keep_in(lambda: None)
-print(compiling.announcement())
-"""
-    assert "set NUMBA_CACHE_DIR" in " ".join(_run(package, program))
-
-
 def test_a_change_of_other_sources_compiles_nothing(package: Path) -> None:
     _run(package)
     (package / "other.py").write_text("", encoding="utf-8")
     assert _run(package)[1] == "1"
-
-
-def test_what_is_changed_while_it_runs_is_not_kept(package: Path) -> None:
-    """The machine code could be of either source."""
-    callee = package / "numerics" / "callee.py"
-    change = f"open({str(callee)!r}, 'a', encoding='utf-8').write('#')"
-    assert _run(package, f"import netsim.numerics.compilation\n{change}\n{PROGRAM}")[:2] == ["42", "0"]
-    callee.write_text(CALLEE, encoding="utf-8")
-    assert _run(package)[1] == "0"
-
-
-def test_a_source_that_disappears_while_it_runs_stops_nothing(package: Path) -> None:
-    removed = f"import os\nos.remove({str(package / 'numerics' / 'order.py')!r})"
-    assert _run(package, PROGRAM.replace("print", f"{removed}\nprint"))[:2] == ["42", "0"]
 
 
 def test_few_folders_stay(package: Path) -> None:
@@ -238,19 +215,6 @@ def test_other_compiled_code_stays_where_it_is(package: Path, tmp_path: Path) ->
         assert Path(theirs).parent == package / ".cache" / "numba"
 
 
-@pytest.mark.parametrize(
-    "content", [None, *(pytest.param(content, marks=pytest.mark.nightly) for content in (b"", b"\x80"))]
-)  # half of it, empty, garbled
-def test_a_damaged_file_is_made_anew(package: Path, content: bytes | None) -> None:
-    _run(package)
-    for suffix in (".nbi", ".nbc"):
-        for path in _kept(package)[0].rglob(f"*{suffix}"):
-            whole = path.read_bytes()
-            path.write_bytes(whole[: len(whole) // 2] if content is None else content)
-        assert _run(package)[:2] == ["42", "0"], suffix
-    assert _run(package)[:2] == ["42", "1"]
-
-
 def _blocked(package: Path) -> None:
     """Let nobody, not even the root user, write beside the sources."""
     shutil.rmtree(package / "__pycache__", ignore_errors=True)  # of compiled modules
@@ -274,45 +238,6 @@ def _refused(package: Path, **environment: str) -> str:
     return errors.splitlines()[-1]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
-def test_machine_code_is_not_kept_where_others_may_write(package: Path, tmp_path: Path) -> None:
-    """The names of folders and files there follow from what everybody has, and numba unpickles what they hold."""
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    shared.chmod(0o777)
-    for cache in (shared, shared / "own"):
-        said = _refused(package, NUMBA_CACHE_DIR=str(cache))
-        assert f"{shared}: other users can write to it and insert code; choose another NUMBA_CACHE" in said
-    assert not list(shared.iterdir())
-    shared.chmod(0o1777)  # as the folder of temporary files: others can come first, but replace nothing
-    *_, folder = _run(package, NUMBA_CACHE_DIR=str(shared))
-    kept = Path(folder).parent
-    assert kept.parent == shared
-    assert kept.stat().st_mode & 0o077 == 0
-    kept.chmod(0o777)
-    assert f"{kept}: other users can write to it" in _refused(package, NUMBA_CACHE_DIR=str(shared))
-    kept.chmod(0o700)
-    assert _run(package, NUMBA_CACHE_DIR=str(shared))[1] == "1"
-    _blocked(package)
-    shared.chmod(0o777)
-    assert "choose another XDG_CACHE_HOME" in _refused(package, XDG_CACHE_HOME=str(shared), HOME=os.devnull)
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives files away, as the superuser can")
-def test_machine_code_of_another_user_is_not_loaded(package: Path, tmp_path: Path) -> None:
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    shared.chmod(0o1777)
-    *_, folder = _run(package, NUMBA_CACHE_DIR=str(shared))
-    kept = Path(folder).parent
-    os.chown(kept, 65534, 65534)
-    said = f"{kept}: belongs to another user, who could insert code; choose another NUMBA_CACHE_DIR"
-    assert said in _refused(package, NUMBA_CACHE_DIR=str(shared))
-    link = tmp_path / "link"
-    link.symlink_to(shared)
-    assert said in _refused(package, NUMBA_CACHE_DIR=str(link))
-
-
 @pytest.mark.nightly
 def test_without_any_place_nothing_is_kept(package: Path) -> None:
     _blocked(package)
@@ -320,15 +245,6 @@ def test_without_any_place_nothing_is_kept(package: Path) -> None:
     unknown = "import os, pwd\ndel os.environ['HOME']\npwd.getpwuid = {}.__getitem__\n"
     assert _run(package, unknown + PROGRAM) == ["42", "0", "None"]
     assert not Path("~").exists()
-
-
-@pytest.mark.nightly
-@pytest.mark.usefixtures("resource")
-def test_a_full_disk_is_no_error(package: Path) -> None:
-    full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-    assert _run(package, full + PROGRAM)[:2] == ["42", "0"]
-    assert _run(package)[:2] == ["42", "0"]
-    assert _run(package)[:2] == ["42", "1"]
 
 
 def test_netsim_itself_imports_no_compiler(package: Path) -> None:
@@ -407,13 +323,3 @@ def _names(*nodes: ast.AST) -> set[str]:
 
 def _twice(number: float) -> float:
     return 2 * number
-
-
-def test_two_processes_never_store_into_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both read the index before either writes it, so that numba gives both the same number."""
-    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._load_index", lambda self: {})
-    loop: Any = numba.njit(_twice)
-    _keep(loop, tmp_path)
-    loop(np.float32(1))
-    loop(1.0)
-    assert len(list(tmp_path.rglob("*.nbc"))) == 2

@@ -9,8 +9,7 @@ grid, the same computation counts in whole steps and rounds spike times up, like
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -28,18 +27,12 @@ from netsim.engines.event.sweep import Sweep
 from netsim.engines.event.windows import FirstSpikes, convert, in_type
 from netsim.engines.protocol import Result, check_record, checked_batch, copy_stimuli, presenting_alone
 from netsim.numerics.compilation import is_compiled_for
-from netsim.numerics.compiling import helped_by
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
 from netsim.specification.grid import stimuli_on_grid
 from netsim.weights.delays import axonal_delays
 from netsim.weights.layout import Weights, check_values, check_weights, have_shapes, weight_shapes
-
-REHEARSED = 50
-"""Presentations of a rehearsal. Batches of few presentations run other code."""
-FEW, SOME, MOST = 0.1, 0.5, 0.9
-"""Shares of neurons that fire in a rehearsal. Few spikes run other code than many."""
 
 
 class Stage(Protocol):
@@ -164,8 +157,7 @@ class EventEngine:
         if odd := [name for name, array in batch.weights.items() if not is_compiled_for(array.dtype)]:
             doubled = {name: batch.weights[name].astype(np.float64) for name in odd}
             batch = dataclasses.replace(batch, weights={**batch.weights, **doubled})
-        with contextlib.nullcontext() if self._made else helped_by(self._rehearsal(batch)):
-            latencies = self._spikes(batch)
+        latencies = self._spikes(batch)
         self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
         return latencies
 
@@ -218,22 +210,6 @@ class EventEngine:
                 multiply(times.reshape(-1), self.dt, outcome[name].reshape(-1))
         return spikes
 
-    def _rehearsal(self, batch: Batch) -> Callable[[], None]:
-        """Return the function with which a second process compiles the loops of this engine."""
-        few = dataclasses.replace(batch, stimuli=batch.stimuli[:REHEARSED], silenced={})
-        return partial(rehearse_engine, self.network, self.dt, self.precision, few, (FEW, SOME, MOST))
-
-    def rehearse(self, batch: Batch, latencies: Latencies) -> None:
-        """Compute populations from made-up latencies, from the last to the first, to compile their code.
-
-        The presenting process computes recurrent components, because their code compiles longest.
-        """
-        late, runs = self._prepared(checked_batch(self.network, batch, values_later=True))
-        counted = {name: self._clock.count(times) for name, times in latencies.items()}
-        for members, stage, run in reversed([*zip(self._members, self._stages, runs, strict=True)]):
-            if isinstance(stage, _Alone):
-                self._fire(members, run, latencies, counted, late, {})
-
     @property
     def _stages(self) -> list[ComponentStage | _Alone]:
         """Stages by component of the network, made at the first use.
@@ -278,21 +254,3 @@ class EventEngine:
         if window is None:
             return ClosedFormSum if gated else SparseStage
         return ClosedForm if gated else Sweep
-
-
-def rehearse_engine(network: Network, dt: float, precision: str, batch: Batch, shares: Sequence[float]) -> None:
-    """Compile the loops of the engine for a batch like this, in another order than presenting does."""
-    engine = EventEngine(network, dt, precision)
-    for share in shares:
-        engine.rehearse(batch, made_up_latencies(engine, len(batch.stimuli), share))
-
-
-def made_up_latencies(engine: EventEngine, count: int, share: float) -> Latencies:
-    """Draw latencies within the firing windows, for this share of all neurons. The other neurons are silent."""
-    network, generator, latencies = engine.network, np.random.default_rng(0), {}
-    for name, shape in network.shapes.items():
-        onset, end = network.firing_window(name)
-        times = generator.uniform(onset, end, (count, *shape))
-        times = np.ceil(times / engine.dt) * engine.dt if engine.dt else times
-        latencies[name] = np.where(generator.random(times.shape) < share, times, np.inf).astype(engine._clock.dtype)
-    return Latencies(latencies)
