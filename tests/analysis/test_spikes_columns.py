@@ -44,6 +44,13 @@ def test_ranks_are_those_of_scipy(latencies: np.ndarray) -> None:
     np.testing.assert_allclose(layer.ranks(), np.concatenate(expected) if len(layer.latencies) else [])
 
 
+def test_earliness_falls_from_the_onset_to_the_end_of_the_window() -> None:
+    latencies = np.array([[4.0, 9.0, np.inf], [np.inf, 5.0, 12.0]])
+    layer = LayerSpikes.of_latencies("any", latencies, (4.0, 14.0))
+    np.testing.assert_allclose(layer.earliness(), [1.0, 0.5, 0.9, 0.2])
+    np.testing.assert_allclose(layer.mean_latencies(), [6.5, 8.5])
+
+
 def test_the_first_of_several_spikes_of_a_neuron_counts() -> None:
     layer = LayerSpikes.of_columns("any", 2, 1, np.array([0, 0, 0]), np.array([1, 1, 0]), np.array([5.0, 4.0, 9.0]))
     np.testing.assert_array_equal(layer.dense(), [[9.0, 4.0]])

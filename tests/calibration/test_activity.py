@@ -130,6 +130,11 @@ def test_default_medians_wait_for_the_sources_while_their_effect_rises(
     engine = netsim.make_engine("event", network)
     (peaked, _) = netsim.calibrate(engine, network, stimuli).activity
     assert peaked.median == pytest.approx(early + 4.0, abs=0.2)
+    for psp, expected in ((netsim.PSP("ramp"), arrived + 7.0), (short, early + 4.0 + 7.0)):
+        first_one = dataclasses.replace(network.projections[0], psp=psp, delay=netsim.Delays("axon", mean=7.0))
+        late = dataclasses.replace(network, projections=(first_one, *network.projections[1:]))
+        (delayed, _) = netsim.calibrate(netsim.make_engine("event", late), late, stimuli).activity
+        assert delayed.median == pytest.approx(expected, abs=0.2)
     with pytest.warns(UserWarning, match="choose an earlier latency") as warned:
         netsim.calibrate(engine, network, stimuli, {"hidden": 40.0, "output": 40.0})
     texts = [str(each.message) for each in warned]

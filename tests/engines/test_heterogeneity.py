@@ -145,6 +145,19 @@ def test_a_spike_arrives_when_it_is_due() -> None:
         np.testing.assert_allclose(engine.present(batch)["output"], [[16.0, 11.0, math.inf]])
 
 
+def test_leaky_neurons_reach_their_own_thresholds() -> None:
+    """A bias of 2 gives v = 2·(1 - exp(-t/10 ms)); a grid rounds crossings up."""
+    neurons = Neurons(threshold=1.0, tau=10.0, family="leaky", bias=True)
+    network = Network.chain("one", IntensityEncoder((1, 1, 1), 20.0), (Layer("output", Dense(3), neurons),), 60.0)
+    weights = {"output.kernel": np.zeros((1, 3)), "output.bias": np.full(3, 2.0)}
+    thresholds = np.array([0.4, 1.0, 1.7])
+    batch = Batch(np.full((1, 1, 1, 1), 3.0), weights, thresholds={"output": thresholds})
+    exact = -10 * np.log(1 - thresholds / 2)
+    np.testing.assert_allclose(EventEngine(network).present(batch)["output"], [exact])
+    for dt in (0.5, 4.0):
+        np.testing.assert_allclose(EventEngine(network, dt=dt).present(batch)["output"], [dt * np.ceil(exact / dt)])
+
+
 @PHASED
 def test_recorded_potentials_show_late_spikes(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:
     network = layered(regime, PSP("plateau", rise=7.3))

@@ -52,12 +52,26 @@ def test_reaction_times_refuse_settings_before_a_network_learns() -> None:
         made.data(Unit({"classes": 2}, 0), np.random.default_rng(0))
 
 
-def test_full_contrast_and_full_strength_leave_images_alone() -> None:
-    made = ReactionTime(contrasts=(1.0,), noises=(0.0,), strengths=(1.0,))
-    network = made.network(10)
-    test = netsim.Stimuli(np.arange(12.0).reshape(3, 2, 2, 1), np.array([0, 1, 1]), 255.0, network.encoder, ("a", "b"))
-    for _, _, shown in made.stimuli(test, np.random.default_rng(0)):
-        np.testing.assert_array_equal(shown.images, test.images)
+def test_images_are_weakened_made_noisy_and_mixed_with_another_class() -> None:
+    made = ReactionTime(contrasts=(0.3, 1.0), noises=(0.0, 0.2), strengths=(0.4, 1.0))
+    a, b, c = images = np.array([[10.0, 20.0, 250.0], [70.0, 110.0, 0.0], [50.0, 90.0, 130.0]]).reshape(3, 1, 3, 1)
+    test = netsim.Stimuli(images, np.array([0, 1, 1]), 255.0, made.network(2).encoder, ("a", "b"))
+    shown = {each[:2]: np.asarray(each[2].images) for each in made.stimuli(test, np.random.default_rng(4))}
+    assert list(shown) == [
+        *(("contrast", level) for level in (0.3, 1.0)),
+        *(("noise", level) for level in (0.0, 0.2)),
+        *(("strength", level) for level in (0.4, 1.0)),
+    ]
+    for unchanged in ("contrast", 1.0), ("noise", 0.0), ("strength", 1.0):
+        np.testing.assert_allclose(shown[unchanged], images)
+    np.testing.assert_allclose(shown["contrast", 0.3], 0.3 * images)
+    draws = np.random.default_rng(4)
+    draws.standard_normal(images.shape)  # of the level 0
+    noisy = images + 0.2 * 255 * draws.standard_normal(images.shape)
+    np.testing.assert_allclose(shown["noise", 0.2], np.clip(noisy, 0, 255))
+    first, second, third = shown["strength", 0.4]  # 0.7 of the image and 0.3 of one of the other class
+    assert np.allclose(first, 0.7 * a + 0.3 * b) or np.allclose(first, 0.7 * a + 0.3 * c)
+    np.testing.assert_allclose([second, third], [0.7 * b + 0.3 * a, 0.7 * c + 0.3 * a])
 
 
 def test_masks_come_after_their_targets(images: str) -> None:

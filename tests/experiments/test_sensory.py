@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import netsim
 from netsim.analysis.experiments.tables import experiment_table
@@ -14,7 +15,7 @@ from netsim.data.places import data_folders
 from netsim.errors import DataError
 from netsim.experiments.kinds._multi_spike import all_spikes
 from netsim.experiments.kinds._receptors import FILE, ODOURS, RECEPTORS, Kinetics, receptor_responses
-from netsim.experiments.kinds._retina_model import Retina, drawn_images, drives, ranks, relative
+from netsim.experiments.kinds._retina_model import SIDE, Retina, drawn_images, drives, ranks, relative
 from netsim.experiments.kinds.causal_pieces import CausalPieces
 from netsim.experiments.kinds.information import Information, _information
 from netsim.experiments.kinds.odours import COUNT, EXACT, FIRST, Odours
@@ -99,12 +100,42 @@ def test_cells_of_the_retina() -> None:
     drive = drives(images, 2)
     half = drive.shape[1] // 2
     assert (np.minimum(drive[:, :half], drive[:, half:]) == 0).all()  # on or off
-    latencies = Retina(6, 10.0, 5.0, 0.1, 10.0).latencies(drive)
+    retina = Retina(6, 10.0, 5.0, 0.1, 8.0)
+    latencies = retina.latencies(drive)
     np.testing.assert_array_equal(np.isfinite(latencies), drive > 0.1)
+    late = np.where(np.arange(2 * half) < half, 5.0, 0.0)  # of on cells
+    reached = drive * stats.gamma(6, scale=10.0).cdf(latencies - late)  # the response of six filters to a step
+    np.testing.assert_allclose(reached[drive > 0.1], 0.1)
+    np.testing.assert_allclose(retina.counts(drive), np.where(drive > 0.1, 8 * drive - 0.8, 0.0))
     shifted = relative(latencies + 7.0, 99.0)
     np.testing.assert_allclose(shifted, relative(latencies, 99.0))
     np.testing.assert_array_equal(ranks(latencies + 7.0), ranks(latencies))
     assert relative(np.full((1, 3), np.inf), 99.0).tolist() == [[99.0] * 3]
+    trials = np.array([[7.0, np.inf, 2.0, 3.0], [1.0, 5.0, np.inf, np.inf]])
+    assert relative(trials, 99.0).tolist() == [[4.0, 99.0, -1.0, 0.0], [-2.0, 2.0, 99.0, 99.0]]
+    assert ranks(trials).tolist() == [[3.0, 4.0, 1.0, 2.0], [1.0, 2.0, 3.5, 3.5]]
+
+
+def test_a_cell_of_the_retina_sees_a_centre_minus_a_surround() -> None:
+    def weight(sd: float, *offsets: int) -> float:
+        line = np.exp(-(np.arange(-round(4 * sd), round(4 * sd) + 1.0) ** 2) / (2 * sd**2))
+        return float(np.prod([np.exp(-(each**2) / (2 * sd**2)) / line.sum() for each in offsets]))
+
+    image = np.zeros((1, SIDE, SIDE))
+    image[0, 10, 27], image[0, 29, 9] = 3.0, -5.0  # cells are at 9 and 27
+    (drive,) = drives(image, 2)
+    on, off = (amount * (weight(1.5, 0, at) - weight(4.0, 0, at)) for amount, at in ((3.0, 1), (5.0, 2)))
+    surround = np.array([3.0 * weight(4.0, 1, 18), 3.0 * weight(4.0, 17, 18)])
+    assert surround.max() < 1e-3 * min(on, off)
+    np.testing.assert_allclose(drive[[1, 6]], [on, off], rtol=1e-3)
+    assert drive[[5, 2]].tolist() == [0.0, 0.0]
+
+
+def test_amplitudes_of_drawn_images_fall_with_frequency() -> None:
+    images = drawn_images(np.random.default_rng(1), 400)
+    amplitudes = np.abs(np.fft.fft2(images)).mean(axis=0)
+    for y, x, times in ((0, 3, 3), (4, 0, 4), (3, 4, 5)):
+        assert amplitudes[y, x] == pytest.approx(amplitudes[0, 1] / times, rel=0.1)
 
 
 def test_retina_at_tiny_settings() -> None:

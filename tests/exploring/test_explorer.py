@@ -98,6 +98,23 @@ def test_lesions_of_several_studies_add_up(looped: Explorer) -> None:
     np.testing.assert_array_equal(both, alone[0] | alone[1])
 
 
+def test_a_view_changes_the_thresholds_and_delays_that_a_batch_has(looped: Explorer) -> None:
+    network, generator = looped.network, np.random.default_rng(1)
+    own, late = generator.uniform(0.5, 2.0, (6, 6, 3)), generator.uniform(0.0, 4.0, (12,))
+    stimuli = looped.stimuli.latencies(np.arange(1))
+    batch = netsim.Batch(stimuli, looped.model.weights, thresholds={"maps": own}, delays={"output": late})
+    changed = View(threshold=1.5, delay=3.0).change(network, batch)
+    expected = {"maps": 1.5 * own, "loop": np.full(12, 1.5), "output": np.full(4, 1.5)}
+    assert changed.thresholds.keys() == expected.keys()
+    for name, thresholds in expected.items():
+        np.testing.assert_allclose(changed.thresholds[name], thresholds)
+    np.testing.assert_allclose(changed.delays["output"], late + 3)
+    np.testing.assert_allclose(changed.delays["maps"], np.full((8, 8, 1), 3.0))
+    same = View(studies={"weight-noise": 0.1}).change(network, batch)
+    np.testing.assert_array_equal(same.thresholds["maps"], own)
+    np.testing.assert_array_equal(same.delays["output"], late)
+
+
 def test_numbers_of_numpy_are_python_numbers_in_programs_and_links() -> None:
     studied: Any = {"contrast": np.float32(0.5), "delay": np.int64(2), "studies": {"dropout": np.float64(0.1)}}
     many = View(occluded=(np.float64(0.1), 0.2), **studied)
@@ -543,6 +560,7 @@ def test_the_deciding_neuron_costs_most_of_the_lead(looped: Explorer) -> None:
         assert (each["added"] is not None) == (each["layer"] == "loop" and each["neuron"] in added)
         if each["added"] is not None:
             assert each["added"] == added[each["neuron"]]
+            assert each["rank"] == 1 + sum(other > each["added"] for other in added.values())
 
 
 def test_nothing_decides_without_an_output_spike(looped: Explorer) -> None:
