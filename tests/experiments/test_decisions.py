@@ -28,22 +28,6 @@ def test_laws_are_found_in_latencies_that_follow_them() -> None:
     assert explained == pytest.approx(1)
 
 
-def test_reaction_times_are_measured_for_all_manipulations(images: str) -> None:
-    given = {"dataset": images, "classes": [2, 4], "images": 40, "epochs": 1, "hidden": 10, "test_images": 20}
-    result = netsim.experiment("reaction-time", quick=True, seeds=1, settings=given)
-    table = result.table
-    counts = table.groupby(["classes", "seed"])["manipulation"].value_counts().unstack()
-    assert (counts["contrast"] == 7).all()
-    assert (counts["strength"] == 6).all()
-    assert table["accuracy"].between(0, 1).all()
-    assert {"Holds", "Does"} & set(result.verdict.reason.split())
-    early = table[table["manipulation"] == "deadline, contrast 1"].sort_values("level")
-    assert all(group["decided"].is_monotonic_increasing for _, group in early.groupby(["classes", "seed"]))
-    assert [axes.get_xlabel() for axes in result.figure().axes][:3] == [
-        *("contrast", "strength of the evidence", "pixel noise, SD")
-    ]
-
-
 def test_reaction_times_refuse_settings_before_a_network_learns() -> None:
     with pytest.raises(SpecificationError, match="contrasts: must contain 1, the intact images"):
         netsim.experiment("reaction-time", settings={"contrasts": [0.2, 0.5]})
@@ -72,23 +56,6 @@ def test_images_are_weakened_made_noisy_and_mixed_with_another_class() -> None:
     first, second, third = shown["strength", 0.4]  # 0.7 of the image and 0.3 of one of the other class
     assert np.allclose(first, 0.7 * a + 0.3 * b) or np.allclose(first, 0.7 * a + 0.3 * c)
     np.testing.assert_allclose([second, third], [0.7 * b + 0.3 * a, 0.7 * c + 0.3 * a])
-
-
-def test_masks_come_after_their_targets(images: str) -> None:
-    given = {"dataset": images, "images": 40, "epochs": 1, "test_images": 8, "asynchronies": [0, 40], "strengths": [1]}
-    result = netsim.experiment("masking", quick=True, seeds=1, settings={**given, "networks": ["phased", LATERAL]})
-    strengths = result.table.groupby("network")["strength"].apply(list)
-    assert strengths["phased"] == strengths[LATERAL] == [0.0, 1.0, 1.0]
-    assert [axes.get_title(loc="left") for axes in result.figure().axes] == ["phased", LATERAL]
-    made = Masking(asynchronies=(0.0, 40.0), strengths=(1.0,))
-    network = made.network("free")
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1)).astype(np.uint8)
-    test = netsim.Stimuli(pixels, np.zeros(3, int), 255.0, network.encoder, tuple("abcdefghij"))
-    target, early, late = (shown.latencies(np.arange(3)) for _, _, shown in made.stimuli(test, 256.0, seed=0))
-    assert (early <= target).all()
-    assert (late <= target).all()
-    assert ((late == target) | (late >= 40)).all()
-    assert (early < late).any()
 
 
 def test_verdicts_of_masking() -> None:
@@ -126,14 +93,6 @@ def test_masking_shows_no_accuracy_above_100_percent() -> None:
         for seed, accuracy in enumerate((0.9, 1.0))
     ]
     assert summary(experiment_table(rows))[0][2:6] == ("95.0 [31.5, 100.0]",) * 4
-
-
-def test_layers_at_once_are_compared_with_layers_in_turn(images: str) -> None:
-    given = {"dataset": images, "hidden": [12], "images": 40, "epochs": 1, "test_images": 20, "jitters": [0, 8]}
-    table = netsim.experiment("at-once", quick=True, seeds=1, settings=given).table
-    assert set(table["run"]) == {"at once", "staggered", "in turn", "in turn, run at once"}
-    assert (table["spikes_to_decision"] <= table["spikes"]).all()
-    assert (table["operations_to_decision"] <= table["operations"]).all()
 
 
 def test_verdicts_of_layers_at_once() -> None:

@@ -17,7 +17,6 @@ from distributed import CancelledError
 from scipy import stats
 
 import netsim
-from netsim.analysis.experiments.dale import draw as draw_dale
 from netsim.analysis.experiments.tables import experiment_table, interval, mean, percentage
 from netsim.errors import RunError, SpecificationError
 from netsim.experiments.execution import _over_workers
@@ -29,7 +28,6 @@ from netsim.experiments.kinds.tempotron import Tempotron
 from netsim.experiments.settings import make_experiment
 from netsim.files import file_sha256
 from netsim.seams import experiments
-from netsim.specification.summary import summarise
 from tests.experiments.tiny import TINY as ALL
 from tests.experiments.tiny import tiny_settings
 
@@ -509,39 +507,6 @@ def test_verdicts_of_dale() -> None:
     assert outcome(0.985, 0.985, 0.960) == "not reproduced"
     assert inhibitory_share("none") is None
     assert inhibitory_share("75/25") == 0.25
-
-
-def test_dale_keeps_the_signs_and_measures_all_layers(images: str) -> None:
-    given = {"dataset": images, "depths": [2], "width": 12, "images": 48, "epochs": 1, "test_images": 20}
-    result = netsim.experiment("dale", quick=True, settings=given, seeds=2)
-    table = result.table
-    assert len(table) == 3 * 2 * 3  # constraints, seeds, layers with the output
-    assert table[["accuracy", "firing"]].apply(lambda column: column.between(0, 1).all()).all()
-    assert (table["inhibition"].dropna() > 0).all()
-    assert result.page.count("not measured") == 4  # no published depth is among them
-    network = make_experiment("dale", given=given).network(2, 0.25)  # type: ignore[attr-defined]
-    assert [network.weight_signs(projection) is None for projection in network.projections] == [True, False, False]
-    figure = draw_dale(table, {(2, "none"): (0.9, 0.95)})
-    assert [axes.get_ylabel() for axes in figure.axes] == [
-        *("test accuracy (%)", "neurons that fire (%)", "inhibition / excitation")
-    ]
-
-
-def test_delays_learn_beside_weights_or_alone() -> None:
-    made = LearnedDelays()
-    learned = {each: made.network("yin-yang", 20, each) for each in ("weights", "delays", "both")}
-    counts = {each: summarise(network)["parameters"] for each, network in learned.items()}
-    assert counts["weights"] == counts["delays"]
-    assert abs(counts["both"] - counts["weights"]) <= 10  # half as many biases
-    assert [each.plastic for each in learned["delays"].projections] == [False, False]
-    result = netsim.experiment(
-        "delays", quick=True, seeds=1, settings={"datasets": ["yin-yang"], "sizes": [6], "epochs": 1}
-    )
-    drawn = result.table.dropna(subset="share")
-    assert drawn.groupby("learned")["share"].sum().to_dict() == pytest.approx({"both": 1.0, "delays": 1.0})
-    assert result.table["accuracy"].between(0, 1).all()
-    left, right = result.figure().axes
-    assert (left.get_ylabel(), right.get_xlabel()) == ("test accuracy (%)", "learned delay (ms)")
 
 
 def test_verdicts_of_delays() -> None:

@@ -3,24 +3,8 @@
 import numpy as np
 import pytest
 
-import netsim
 from netsim.analysis.experiments.tables import experiment_table
-from netsim.experiments.experiment import Unit
 from netsim.experiments.kinds.feedback import FeedbackAlignment, _angle
-
-
-def test_feedback_is_compared_with_the_exact_gradient(images: str) -> None:
-    given = {"datasets": [images], "depths": [2], "width": 8, "images": 40, "epochs": 1}
-    given |= {"test_images": 20, "validation": 10}
-    table = netsim.experiment("feedback", quick=True, seeds=1, settings=given).table
-    assert set(table["feedback"]) == {"exact", "random", "sign", "direct", "frozen"}
-    angles = table.dropna(subset="angle")
-    assert set(angles["feedback"]) == {"random", "sign", "direct"}
-    assert set(angles["layer"]) == {1, 2}
-    assert angles["angle"].between(0, 180).all()
-    made = FeedbackAlignment(width=8)
-    frozen = made.network(Unit({"dataset": images, "depth": 2, "feedback": "frozen"}, 0))
-    assert [each.plastic for each in frozen.projections] == [False, False, True]
 
 
 def test_angles_are_those_of_geometry() -> None:

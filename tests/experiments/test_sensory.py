@@ -64,15 +64,6 @@ def test_recorded_odours_are_those_of_the_package() -> None:
     assert (recorded.min(), recorded.max()) == (-52.0, 288.0)
 
 
-def test_odours_at_tiny_settings(responses: str) -> None:
-    given = {"levels": [0.0], "jitters": [1.0], "trials": 2, "hidden": 4, "epochs": 1}
-    result = netsim.experiment("odours", quick=True, seeds=1, settings=given, data_dir=responses)
-    assert len(result.table) == 4
-    assert result.table["accuracy"].between(0, 1).all()
-    assert len(result.figure().axes) == 3
-    assert "pip install drosolf" not in result.page
-
-
 def test_odours_show_no_accuracy_above_100_percent() -> None:
     rows = [
         {"code": FIRST, "level": 0.0, "jitter": 1.0, "seed": seed, "accuracy": accuracy, "earliest": 3.0}
@@ -138,15 +129,6 @@ def test_amplitudes_of_drawn_images_fall_with_frequency() -> None:
         assert amplitudes[y, x] == pytest.approx(amplitudes[0, 1] / times, rel=0.1)
 
 
-def test_retina_at_tiny_settings() -> None:
-    given = {"contrasts": [0.5, 1.0], "shared": [10.0], "images": 4, "trials": 4, "hidden": 4, "epochs": 1}
-    result = netsim.experiment("retina", quick=True, seeds=1, settings=given)
-    assert len(result.table) == 5 * 3
-    assert result.table["accuracy"].between(0, 1).all()
-    assert "not measured" not in result.page
-    assert len(result.figure().axes) == 3
-
-
 def test_a_contrast_at_which_no_cell_fires_has_no_shift() -> None:
     given = {"contrasts": [0.001], "shared": [10.0], "images": 4, "trials": 4, "hidden": 4, "epochs": 1}
     table = netsim.experiment("retina", quick=True, seeds=1, settings=given).table
@@ -167,15 +149,6 @@ def test_verdicts_of_the_retina() -> None:
         return Retinal().verdict(experiment_table(rows)).outcome
 
     assert [outcome(0.1), outcome(0.5), outcome(0.8)] == ["not reproduced", "not reproduced", "reproduced"]
-
-
-def test_causal_pieces_at_tiny_settings() -> None:
-    given = {"means": [0.0], "spreads": [0.1, 0.8, 3.2], "size": 4, "epochs": 1, "stimuli": 60}
-    result = netsim.experiment("causal-pieces", quick=True, seeds=1, settings=given)
-    assert len(result.table) == 3
-    assert result.table["firing"].between(0, 1).all()
-    assert result.table["pieces"].between(0, 60).all()
-    assert len(result.figure().axes) == 3
 
 
 def test_verdicts_of_causal_pieces() -> None:
@@ -212,14 +185,6 @@ def test_information_of_what_is_known() -> None:
     expected = (np.log2(9), -(share * np.log2(share) + (1 - share) * np.log2(1 - share)), 0.0)
     result = [_information(responses[:, [neuron]], stimuli) for neuron in range(3)]
     np.testing.assert_allclose(result, expected, atol=0.01)
-
-
-def test_information_at_tiny_settings() -> None:
-    given = {"dispersions": [2.5], "drives": [2.0], "neurons": 3, "afferents": 10, "trials": 5}
-    result = netsim.experiment("information", quick=True, seeds=1, settings=given)
-    assert result.table["same_first"].tolist() == [1.0]
-    assert "not measured" not in result.page
-    assert len(result.figure().axes) == 3
 
 
 def test_verdicts_of_information() -> None:

@@ -2,21 +2,9 @@
 
 import numpy as np
 
-import netsim
 from netsim.analysis.experiments.tables import experiment_table
 from netsim.experiments.kinds._stdp_stages import Stages, _inhibited, _pooled
 from netsim.experiments.kinds.stdp import DeepSTDP
-
-
-def test_stdp_is_compared_with_shuffled_weights(images: str) -> None:
-    given = {"dataset": images, "learned": [20], "maps": [3, 4], "images": 40, "test_images": 20}
-    result = netsim.experiment("stdp", quick=True, seeds=1, settings=given)
-    measured = result.table[result.table["kernels"] != "weight"]
-    assert measured.groupby("kernels").size().to_dict() == {"learned": 3, "none": 1, "shuffled": 3}
-    assert measured["accuracy"].between(0, 1).all()
-    weights = result.table["weight"].dropna()
-    assert len(weights) == 3 * 25
-    assert weights.between(-1, 1).all()
 
 
 def test_shuffled_kernels_are_as_active_and_as_strong() -> None:
