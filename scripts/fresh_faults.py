@@ -1,0 +1,165 @@
+"""Place faults on lines drawn at random, one at a time, and see whether a test fails.
+
+    python scripts/fresh_faults.py --faults 100 --seed 30 --out fresh.jsonl   # draws, tries, and continues `out`
+    python scripts/fresh_faults.py --faults 100 --seed 30 --list              # shows the draw only
+
+Lines are drawn evenly among those of netsim, models and analysis that compute numbers: arithmetic, comparisons,
+signs, indices and axes. Each has one fault: another operator or comparison, a sign or term less, another constant or
+axis. Tests have no part in the draw. They are chosen afterwards: files that name what the module or its importers
+define, those that name most of it first. A fault survives if none of them fails, so they must pass without it. Faults
+of compiled loops come last, because all loops compile again. tests/faults/placed_faults.py tries faults that were
+written by hand, and scripts/mutate.py changes the modules that determine results with cosmic-ray.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "faults"))
+from placed_faults import PACKAGES, outcome  # noqa: E402
+
+TESTS = 12
+"""Files of tests that are run for a fault."""
+TEXTS = (ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set)
+SWAPS: dict[type, tuple[type, ...]] = {
+    **{ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div,), ast.Div: (ast.Mult,)},
+    **{ast.FloorDiv: (ast.Mult,), ast.Mod: (ast.FloorDiv,), ast.Pow: (ast.Mult,), ast.MatMult: ()},
+    **{ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.GtE), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.LtE)},
+    **{ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,)},
+}
+
+
+def faults_of(node: ast.expr, inside: bool) -> Iterator[ast.expr]:
+    """Yield an expression with a fault. Constants count `inside` of a computation only."""
+    if isinstance(node, ast.BinOp) and type(node.op) in SWAPS and not any(isinstance(n, TEXTS) for n in ast.walk(node)):
+        for swap in SWAPS[type(node.op)]:
+            yield ast.BinOp(node.left, swap(), node.right)
+        yield node.left
+        if isinstance(node.op, ast.Add | ast.Mult):
+            yield node.right
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in SWAPS:
+        for swap in SWAPS[type(node.ops[0])]:
+            yield ast.Compare(node.left, [swap()], node.comparators)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield node.operand
+    elif isinstance(node, ast.Call) and (axes := [k for k in node.keywords if k.arg == "axis"]):
+        if isinstance(axes[0].value, ast.Constant) and isinstance(axes[0].value.value, int):
+            others = [k for k in node.keywords if k.arg != "axis"]
+            other = ast.Constant(0 if axes[0].value.value else 1)
+            yield ast.Call(node.func, node.args, [*others, ast.keyword("axis", other)])
+    elif isinstance(node, ast.Constant) and inside and type(node.value) in (int, float):
+        yield ast.Constant(node.value + 1 if isinstance(node.value, int) or not node.value else node.value * 1.25)
+
+
+def places(source: str) -> dict[int, list[tuple[ast.expr, ast.expr]]]:
+    """Return expressions and their faults by line."""
+    found: dict[int, list[tuple[ast.expr, ast.expr]]] = {}
+
+    def visit(node: ast.AST, inside: bool) -> None:
+        texts = isinstance(node, ast.Compare | ast.BinOp) and any(
+            isinstance(each, ast.Constant) and isinstance(each.value, str | bytes | None) for each in ast.walk(node)
+        )
+        if isinstance(node, ast.Raise | ast.Assert | ast.arguments | ast.JoinedStr):
+            return
+        if isinstance(node, ast.expr) and not texts:
+            for fault in faults_of(node, inside):
+                found.setdefault(node.lineno, []).append((node, fault))
+        for child in ast.iter_child_nodes(node):
+            annotation = child is getattr(node, "annotation", None) or child is getattr(node, "returns", None)
+            if not annotation:
+                visit(child, isinstance(node, ast.BinOp | ast.Compare | ast.Subscript | ast.Slice | ast.UnaryOp))
+
+    visit(ast.parse(source), False)
+    return found
+
+
+def draw(count: int, seed: int) -> list[dict[str, Any]]:
+    """Return faults on lines that are drawn at random, those of compiled files last."""
+    files = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    sources = {path: path.read_text("utf-8") for path in files}
+    lines = [(path, line, each) for path, source in sources.items() for line, each in sorted(places(source).items())]
+    generator, faults = np.random.default_rng(seed), []
+    for number in generator.choice(len(lines), count, replace=False).tolist():
+        path, line, candidates = lines[number]
+        node, fault = candidates[int(generator.integers(len(candidates)))]
+        source = sources[path].encode().splitlines(keepends=True)
+        begins = [0, *np.cumsum([len(each) for each in source]).tolist()]
+        ends = (node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
+        begin, end = (begins[row - 1] + column for row, column in ends)
+        old = sources[path].encode()
+        new = (old[:begin] + f"({ast.unparse(fault)})".encode() + old[end:]).decode()
+        shown = f"{old[begin:end].decode()}  ->  {ast.unparse(fault)}"
+        loops = bool(re.search("numba|compilation import", sources[path]))
+        name = str(path.relative_to(ROOT))
+        faults.append({"file": name, "line": line, "fault": shown, "old": sources[path], "new": new, "loops": loops})
+    return sorted(faults, key=lambda fault: fault["loops"])
+
+
+def tests_of(file: str) -> list[str]:
+    """Return files of tests, those first that name most of what a module or its importers define."""
+    module = re.sub(r"(/__init__)?\.py$", "", file)
+    names = _names(ROOT / file)
+    dotted = module.replace("/", ".") if module.startswith("netsim") else "netsim." + module.replace("/", ".")
+    importers = [p for package in PACKAGES for p in (ROOT / package).rglob("*.py") if dotted in p.read_text("utf-8")]
+    further = {name for path in importers for name in _names(path)} - names
+    folder, scores = Path(module).parts[1], dict[str, float]()
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        text = path.read_text("utf-8")
+        words = set(re.findall(r"[\w-]+", text))
+        score = 3.0 * (dotted in text) + len(words & names) + 0.1 * min(len(words & further), 20)
+        score += 0.5 * (folder in path.parts) if score else 0.2 * (folder in path.parts)
+        if score and "faults" not in path.parts:
+            scores[str(path.relative_to(ROOT))] = score
+    return sorted(scores, key=lambda name: (-scores[name], name))[:TESTS]
+
+
+def _names(path: Path) -> set[str]:
+    """Return what a module defines, and the words of its registrations."""
+    text, stem = path.read_text("utf-8"), path.stem.strip("_")
+    defined = re.findall(r"^(?:def|class) (\w+)|register\(\"([\w-]+)|^@Analysis\(\s*\"([\w-]+)", text, re.MULTILINE)
+    return {name for names in defined for name in names if len(name) > 3} | {stem.replace("_", "-"), stem} - {"init"}
+
+
+def main(
+    faults: Annotated[int, typer.Option(min=1, help="How many are drawn.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+    out: Annotated[Path, typer.Option(help="Results, one line of JSON each.")] = Path("fresh-faults.jsonl"),
+    part: Annotated[str, typer.Option(help="Every second one, for two processes: 0/2 or 1/2.")] = "0/1",
+    only_list: Annotated[bool, typer.Option("--list", help="Show the draw only.")] = False,
+) -> None:
+    """Draw faults, try those that `out` lacks, and report which survive."""
+    first, step = map(int, part.split("/"))
+    drawn = draw(faults, seed)[first::step]
+    done = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    with tempfile.TemporaryDirectory() as folder:
+        for package, target in PACKAGES.items():
+            shutil.copytree(ROOT / package, Path(folder, target), ignore=shutil.ignore_patterns("__pycache__"))
+        for fault in drawn:
+            key = {name: fault[name] for name in ("file", "line", "fault")}
+            if only_list or any(key.items() <= each.items() for each in done):
+                print(*key.values(), sep=": ")
+                continue
+            tests = tests_of(fault["file"])
+            result = outcome(fault, ["-m", "not slow and not nightly", *tests], Path(folder))
+            done.append(key | {"result": result, "tests": tests})
+            with out.open("a") as file:
+                file.write(json.dumps(done[-1]) + "\n")
+            print(*key.values(), result, sep=": ", flush=True)
+    killed = sum(each["result"] == "killed" for each in done)
+    print(f"{killed} of {len(done)} killed" if done else f"{len(drawn)} drawn")
+
+
+if __name__ == "__main__":
+    typer.run(main)
