@@ -260,8 +260,24 @@ def test_shares_are_followed_to_the_stimulus(looped: Explorer, layer: str) -> No
     shown = looped.show(View())
     neuron = int(np.argmin(shown.spikes[layer].ravel()))
     answer = shares(looped, View(), layer, neuron)
-    assert 0 < sum(map(abs, answer["shares"])) <= 1 + 1e-9
-    assert np.isfinite(shown.spikes["stimulus"].ravel()[answer["neurons"]]).all()
+    expected: dict[int, float] = {}
+    parts: dict[tuple[str, int], list[tuple[tuple[str, int], float]]] = {}
+
+    def follow(place: tuple[str, int], share: float) -> None:
+        """Each neuron hands on its share in proportion to potentials; a relay hands all to its earliest input."""
+        if place not in parts:
+            given = [each for each in causes(looped, View(), *place)["causes"] if each["neurons"]]
+            inputs = [(each["source"], source) for each in given for source in each["neurons"]]
+            added = [1.0] if place[0] == "pooled" else [value for each in given for value in each["potentials"]]
+            total = sum(map(abs, added))
+            parts[place] = [(source, value / total) for source, value in zip(inputs, added, strict=False)]
+        if place[0] == "stimulus":
+            expected[place[1]] = expected.get(place[1], 0.0) + share
+        for source, part in parts[place]:
+            follow(source, share * part)
+
+    follow((layer, neuron), 1.0)
+    assert dict(zip(answer["neurons"], answer["shares"], strict=True)) == pytest.approx(expected)
     first, second = answer["chain"][:2]
     assert (first["layer"], first["neuron"]) == (layer, neuron)
     added = [
@@ -382,6 +398,11 @@ def test_the_plane_of_yin_yang() -> None:
     at = np.round(explorer.stimuli.images[:, 0, 0, :2] * (side - 1)).astype(int)
     there = at[:, 1] % answer["parts"] == 3
     assert (choice[at[there, 1] // answer["parts"], at[there, 0]] == explorer.stimuli.labels[there]).mean() > 0.8
+    assert choice.shape == (4, 64)
+    for row, column in ((0, 5), (2, 40), (3, 63)):
+        x, y = column / 63, (16 * row + 3) / 63
+        point = netsim.Stimuli(np.array([[[[x, y, 1 - x, 1 - y]]]]), np.zeros(1, int), 1.0, explorer.network.encoder)
+        assert choice[row, column] == netsim.decide(netsim.present(explorer.model, point).outputs).choice[0]
 
 
 def test_the_program_and_the_command_give_the_same() -> None:
@@ -405,7 +426,11 @@ def test_the_program_and_the_command_give_the_same() -> None:
 def test_tables_and_figures(looped: Explorer) -> None:
     rows = [*csv.DictReader(io.StringIO(table(looped, View(index=2)).content.decode()))]
     spikes = looped.show(View(index=2)).spikes
-    assert len(rows) == sum(int(np.isfinite(latencies).sum()) for latencies in spikes.values())
+    fired = [
+        (name, k, time) for name in spikes for k, time in enumerate(spikes[name].ravel().tolist()) if time < np.inf
+    ]
+    told = [(row["layer"], int(row["neuron"]), float(row["latency_ms"])) for row in rows]
+    assert sorted(told) == sorted(fired)
     assert {row["presentation"] for row in rows} == {"2"}
     begins: dict[Literal["png", "svg", "pdf"], bytes] = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
     for suffix, begin in begins.items():
@@ -540,8 +565,9 @@ def test_the_table_says_the_changes(looped: Explorer) -> None:
 def test_close_decisions_come_by_their_lead(looped: Explorer) -> None:
     first = search(looped, View(), "close")
     second = search(looped, View(index=first["index"]), "close", again=True)
-    leads = [decision_of(looped.show(View(index=each["index"])).spikes)["margin"] for each in (first, second)]
-    assert leads[0] <= leads[1]
+    outputs = [np.sort(looped.show(View(index=index)).spikes["output"].ravel()) for index in range(6)]
+    order = np.argsort([times[1] - times[0] for times in outputs], kind="stable")
+    assert [each["index"] for each in (first, second)] == order[:2].tolist()
     assert (first["rank"], second["rank"]) == (1, 2)
 
 
@@ -605,6 +631,9 @@ def test_seeds_are_repeated(looped: Explorer) -> None:
     answer = repeats(looped, View(index=1, noise=0.3), 3)
     views = [looped.show(View(index=1, noise=0.3, seed=seed)) for seed in range(3)]
     assert answer["choices"] == [decision_of(each.spikes)["choice"] for each in views]
+    firsts = [np.sort(each.spikes["output"].ravel())[:2] for each in views]
+    assert answer["margins"] == pytest.approx([second - first for first, second in firsts])
+    assert answer["label"] == 1
 
 
 @pytest.mark.parametrize("count", [0, 101, 1_000_000])

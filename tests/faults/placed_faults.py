@@ -81,6 +81,11 @@ def wrong(faults: Sequence[Fault]) -> list[str]:
 
 def outcome(fault: Fault, tests: Sequence[str], copy: Path) -> str:
     """Run tests on the copy with one fault, then remove it. Return killed, survived, or why it is unknown."""
+    return tried(fault, tests, copy)[0]
+
+
+def tried(fault: Fault, tests: Sequence[str], copy: Path, patience: float = PATIENCE) -> tuple[str, str]:
+    """Return `outcome` and the output of pytest."""
     package, _, file = fault["file"].partition("/")
     path, text, compiler = copy / PACKAGES[package] / file, changed(fault), fault.get("jit", True)
     environment = os.environ | {"PYTHONPATH": str(copy), "NUMBA_DISABLE_JIT": "0" if compiler else "1"}
@@ -89,12 +94,13 @@ def outcome(fault: Fault, tests: Sequence[str], copy: Path) -> str:
             environment["NUMBA_CACHE_DIR"] = cache
         path.write_text(text, "utf-8")
         try:
-            run = subprocess.run([*PYTEST, *tests], cwd=ROOT, env=environment, capture_output=True, timeout=PATIENCE)
+            run = subprocess.run([*PYTEST, *tests], cwd=ROOT, env=environment, capture_output=True, timeout=patience)
         except subprocess.TimeoutExpired:
-            return "took too long"
+            return "took too long", ""
         finally:
             shutil.copy2(ROOT / fault["file"], path)
-    return OUTCOMES.get(run.returncode) or f"pytest ended with {run.returncode}: {run.stdout.decode()[-300:]}"
+    said = run.stdout.decode()
+    return OUTCOMES.get(run.returncode) or f"pytest ended with {run.returncode}: {said[-300:]}", said
 
 
 def main(
