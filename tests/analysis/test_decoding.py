@@ -150,6 +150,7 @@ def test_importance_is_what_a_lesion_does() -> None:
         assert row["low"] <= row["accuracy_loss"] <= row["high"]
     with pytest.raises(SpecificationError, match="nosuch"):
         ablation_importance(model, stimuli, layers=["nosuch"])
+    assert ablation_importance(model, stimuli, units=1, sample=1)["same_decisions"].isin([0.0, 1.0]).all()
 
 
 def test_presentations_that_are_right_without_a_neuron_alone_make_it_less_important() -> None:

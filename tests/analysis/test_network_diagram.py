@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from netsim import Convolution, Delays, Dense, IntensityEncoder, Layer, Network, Population, Projection, Random
 from netsim.analysis import network_diagram, projection_table
+from netsim.models.presets import load_preset
 
 
 @pytest.fixture
@@ -38,6 +39,8 @@ def network() -> Network:
 
 def test_levels_signs_and_delays_of_projections(network: Network) -> None:
     table = projection_table(network).set_index(["source", "target"])
+    chain = projection_table(load_preset("digits"))
+    assert chain[["source_level", "target_level"]].to_numpy().tolist() == [[0, 1], [1, 2]]
     assert table["sign"].to_dict() == {
         ("stimulus", "e"): "any",
         ("i", "e"): "inhibitory",

@@ -19,6 +19,7 @@ from netsim.analysis import (
     label_clustering,
     paired_comparison,
     representational_similarity,
+    similarity_figure,
     spike_train_distances,
 )
 from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
@@ -105,6 +106,14 @@ def test_similarity_is_the_correlation_of_dissimilarities() -> None:
     assert table.loc[("one", "two"), "low"] < expected < table.loc[("one", "two"), "high"]
     other = representational_similarity(spikes, spikes, measure="van-rossum").set_index(["first", "second"])
     assert other.loc[("one", "other:one"), "rho"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("count", "numbers"), [(12, 66), (13, 0)])
+def test_the_numbers_of_up_to_twelve_layers_are_written(count: int, numbers: int) -> None:
+    pairs = [(f"l{j}", f"l{k}", j / 20) for j in range(count) for k in range(j + 1, count)]
+    table = pd.DataFrame(pairs, columns=["first", "second", "rho"]).assign(low=0.0, high=1.0)
+    axes = similarity_figure(table)
+    assert len(axes.texts) == numbers
 
 
 def test_equal_dissimilarities_are_tied() -> None:

@@ -90,6 +90,8 @@ def test_times_are_numbers_of_numpy_or_of_each_population(random_stimuli: Callab
     whole: Any = np.int64(5)
     mapped = netsim.calibrate(engine, network, stimuli, dict.fromkeys(names, 20.0), 5.0)
     assert netsim.calibrate(engine, network, stimuli, single, whole) == mapped
+    (narrow, *_) = netsim.calibrate(engine, network, stimuli, 20.0, 0.8).activity
+    assert narrow.late - narrow.early == pytest.approx(0.8, rel=0.2)
     with pytest.raises(
         SpecificationError, match=f"quartiles: has no time for {names[-1]}; name each integrating population"
     ):

@@ -85,6 +85,8 @@ def test_a_model_without_units_is_recognised() -> None:
     )
     assert [exact.projection(name).delay for name in ("hidden", "output")] == [0.0, 2.0]
     assert exact.training.dt == 0
+    slow = netsim.match_family(_engine(tau=3 * b2.second, tau_s=2 * b2.second)).population("hidden").dynamics
+    assert (slow.tau, slow.tau_syn) == (3000.0, 2000.0)
 
 
 def test_a_model_in_millivolts_and_picoamperes_is_recognised() -> None:

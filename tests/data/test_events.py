@@ -48,6 +48,8 @@ def test_the_first_event_of_a_pixel_counts() -> None:
     latencies = events_to_latencies(events, SHAPE)
     assert latencies[2, 1].tolist() == [0.3, 0.5]
     assert np.isfinite(latencies).sum() == 2
+    encoder = EventEncoder(SHAPE, 20.0)
+    np.testing.assert_array_equal(encoder.latencies(encoder.prepare([events])), latencies[None])
 
 
 def test_tonic_bins_events_into_frames() -> None:

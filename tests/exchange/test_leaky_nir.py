@@ -118,6 +118,15 @@ def test_graphs_of_other_tools_become_leaky_networks() -> None:
     assert any("w_in" in text for text in result.assumed)
 
 
+def test_neurons_in_steps_next_to_neurons_in_seconds_are_refused() -> None:
+    graph = _foreign()
+    nodes = {"first": nir.Linear(np.ones((4, 4))), "steps": nir.IF(np.ones(4), np.ones(4)), **graph.nodes}
+    names = ["input", "first", "steps", "fc", "neurons", "output"]
+    mixed = nir.NIRGraph({name: nodes[name] for name in names}, list(zip(names, names[1:], strict=False)))
+    with pytest.raises(DataError, match="has IF or LIF next to CubaLIF; only CubaLIF has a time in seconds"):
+        from_graph(mixed, "other.nir")
+
+
 def test_sonata_refuses_leaky_neurons(tmp_path: Path) -> None:
     network = _network()
     with pytest.raises(DataError, match="family leaky"):

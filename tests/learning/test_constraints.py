@@ -15,6 +15,7 @@ from netsim.errors import SpecificationError
 from netsim.learning.constraints import constraints_of
 from netsim.learning.constraints.balance import Balance
 from netsim.learning.constraints.bound import Bound
+from netsim.learning.constraints.rest import Rest
 from netsim.learning.constraints.sign import Sign
 from netsim.specification import (
     Dense,
@@ -148,6 +149,12 @@ def test_neurons_are_silent_at_rest_and_not_by_a_little_more(neurons: Neurons, p
     assert not fired().any()
     weights["hidden.bias"] = np.where(np.arange(5) < 2, weights["hidden.bias"], weights["hidden.bias"] + 0.001)
     assert fired().tolist() == [False, False, True, True, True]
+
+
+def test_the_margin_of_a_bound_grows_with_it() -> None:
+    weights = {"hidden.bias": np.array([2000.0, 3.0], np.float32)}
+    Rest({"hidden.bias": 1000.0}).enforce(weights)
+    assert weights["hidden.bias"].tolist() == [np.float32(1000 * (1 - 4 * 2**-23)), 3.0]
 
 
 @pytest.mark.parametrize("fraction", [0.25, 0.9])

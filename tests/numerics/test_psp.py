@@ -11,6 +11,11 @@ from netsim.specification import PSP
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]
 
 
+def test_potentials_rise_until_their_last_rising_slope_ends() -> None:
+    late = PSP("breakpoints", breakpoints=((2.0, 0.5), (5.0, -0.7), (9.0, 0.3), (11.0, -0.1)))
+    assert [psp.rises_until for psp in (*PSPS, late)] == [np.inf, 4.0, 4.0, 11.0]
+
+
 @pytest.mark.parametrize("psp", PSPS, ids=["ramp", "plateau", "triangle"])
 @pytest.mark.parametrize("count", [7, 3000])
 def test_potentials_and_slopes_are_those_of_the_psp(psp: PSP, count: int) -> None:

@@ -408,6 +408,8 @@ def test_a_gaussian_is_not_looked_for_where_it_is_nothing() -> None:
     for shape in ((200, 200, 1), (40, 3, 2)):
         result, expected = (each.pairs(shape, (*shape[:2], 1)) for each in (rule, near))
         assert all((first == second).all() for first, second in zip(result, expected, strict=True))
+    alone = Distance(1, 0.05).pairs((5, 4, 1), (5, 4, 1))
+    assert all(ends.tolist() == list(range(20)) for ends in alone)
     wide = Distance(1, radius=5e29)
     with pytest.raises(SpecificationError, match=r"at most 1,048,576 work; give a smaller radius"):
         wide.check((2**63, 4, 1), (2**63, 4, 1))
@@ -439,6 +441,13 @@ def test_too_many_synapses_are_refused_before_memory_is_taken(rule: Connectivity
         assert tracemalloc.get_traced_memory()[1] < 10**6
     finally:
         tracemalloc.stop()
+
+
+def test_as_many_synapses_as_are_allowed_can_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsim.specification.connectivity._per_synapse.MOST_SYNAPSES", 12)
+    Random(3, indegree=4).check_size_of((2, 2, 1), (3,))
+    with pytest.raises(SpecificationError, match="has about 15 synapses; at most 12 can be listed"):
+        Random(5, indegree=3).check_size_of((2, 2, 1), (5,))
 
 
 def test_a_disc_that_reaches_no_neuron_is_refused() -> None:
