@@ -52,6 +52,9 @@ def test_a_layer_knows_the_label_when_its_spikes_tell_it() -> None:
     assert (bits > 0.97).all()
     large = decoding_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), times=2, seed=2**40)
     assert large["accuracy"].between(0, 1).all()
+    noise = Spikes.of_layers([LayerSpikes.of_latencies("any", times[:, :3])], labels)
+    drawn = [decoding_over_time(noise, times=6, seed=seed)["accuracy"].tolist() for seed in (6, 70)]
+    assert drawn[0] != drawn[1]  # other folds
     with pytest.raises(DataError, match="a label has 40 presentations, fewer than the 41 folds"):
         decoding_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), folds=41)
 

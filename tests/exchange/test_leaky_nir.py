@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import nir
@@ -122,7 +123,7 @@ def test_neurons_in_steps_next_to_neurons_in_seconds_are_refused() -> None:
     graph = _foreign()
     nodes = {"first": nir.Linear(np.ones((4, 4))), "steps": nir.IF(np.ones(4), np.ones(4)), **graph.nodes}
     names = ["input", "first", "steps", "fc", "neurons", "output"]
-    mixed = nir.NIRGraph({name: nodes[name] for name in names}, list(zip(names, names[1:], strict=False)))
+    mixed = nir.NIRGraph({name: nodes[name] for name in names}, list(pairwise(names)))
     with pytest.raises(DataError, match="has IF or LIF next to CubaLIF; only CubaLIF has a time in seconds"):
         from_graph(mixed, "other.nir")
 

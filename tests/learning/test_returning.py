@@ -75,6 +75,16 @@ def test_displacements_at_the_edges_are_derivatives_into_the_window(
     assert float(learned(made, weights, unwanted).gradients["hidden.bias"][0]) == 0
 
 
+def test_a_neuron_within_its_window_learns_as_without_return() -> None:
+    weights = weights_with((SILENT + AT_ONSET) / 2)
+    for label in (0, 1):
+        returned, stopped = (
+            learned(network(edges), weights, label).gradients["hidden.bias"] for edges in ("return", "stop")
+        )
+        assert stopped[0] != 0
+        assert returned[0] == stopped[0]
+
+
 @pytest.mark.parametrize("edges", ["stop", "pass"])
 @pytest.mark.parametrize("bias", [SILENT, AT_ONSET])
 def test_neurons_at_the_edges_may_stay_there(edges: Literal["stop", "pass"], bias: float) -> None:
