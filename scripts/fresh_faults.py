@@ -59,8 +59,11 @@ def faults_of(node: ast.expr, inside: bool) -> Iterator[ast.expr]:
             others = [k for k in node.keywords if k.arg != "axis"]
             other = ast.Constant(0 if axes[0].value.value else 1)
             yield ast.Call(node.func, node.args, [*others, ast.keyword("axis", other)])
-    elif isinstance(node, ast.Constant) and inside and type(node.value) in (int, float):
-        yield ast.Constant(node.value + 1 if isinstance(node.value, int) or not node.value else node.value * 1.25)
+    elif isinstance(node, ast.Constant) and inside and not isinstance(node.value, bool):
+        if isinstance(node.value, int) or node.value == 0.0:
+            yield ast.Constant(node.value + 1)
+        elif isinstance(node.value, float):
+            yield ast.Constant(node.value * 1.25)
 
 
 def places(source: str) -> dict[int, list[tuple[ast.expr, ast.expr]]]:

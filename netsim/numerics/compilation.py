@@ -23,6 +23,7 @@ _PACKAGE = Path(__file__).parents[1]
 _PREFIX = "netsim-kernels-"
 # Number of recently used folders that stay, so that undoing a change or switching branches compiles nothing.
 _FOLDERS = 4
+_CONFIG: Any = numba.config
 
 
 def compiled_with(**options: Any) -> Any:
@@ -60,20 +61,20 @@ def is_compiled_for(dtype: np.dtype) -> bool:
 @contextlib.contextmanager
 def _caching_in(folder: Path | None) -> Iterator[None]:
     """Let numba cache the functions that it decorates meanwhile in a folder. Other functions keep its default."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = "" if folder is None else str(folder)
+    before = _CONFIG.CACHE_DIR
+    _CONFIG.CACHE_DIR = "" if folder is None else str(folder)
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = before
+        _CONFIG.CACHE_DIR = before
 
 
 @cache
 def _folder() -> Path | None:
     """Return the cache folder: NUMBA_CACHE_DIR, in the package or in the user's cache. None if none is writable."""
     places = [_PACKAGE / "__pycache__"]
-    if numba.config.CACHE_DIR:
-        places.insert(0, Path(numba.config.CACHE_DIR).absolute())
+    if _CONFIG.CACHE_DIR:
+        places.insert(0, Path(_CONFIG.CACHE_DIR).absolute())
     with contextlib.suppress(RuntimeError):  # a user without a home folder
         places.append(platformdirs.user_cache_path("netsim") / "compiled")
     for base in places:

@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -87,7 +87,7 @@ def test_reaction_times(images: str) -> None:
             if name == "contrast":
                 early = table[table["manipulation"] == f"deadline, contrast {level:g}"].set_index("level")
                 assert list(early.index) == [4.0 * k for k in range(25)]  # up to one and a half windows
-                for deadline, shares in early.iterrows():
+                for deadline, (_, shares) in zip(early.index.to_numpy(), early.iterrows(), strict=True):
                     assert shares["decided"] == np.mean([time <= deadline for time in times])
                     both = [ok and time <= deadline for time, ok in zip(times, right, strict=True)]
                     assert shares["accuracy"] == np.mean(both)
@@ -277,9 +277,9 @@ def test_odours(tmp_path: Any) -> None:
         solved = expected(x)
         assert kinetics.counts(np.array([x]))[0] == pytest.approx(solved.y[1, -1], rel=1e-6)
         assert solved.sol(kinetics.latencies(np.array([x]))[0])[1] == pytest.approx(1.0, rel=1e-5)
-    x = active / (1 - active) * 10**-0.5
-    assert first["earliest"] == pytest.approx(kinetics.latencies(x).min())
-    best = x.max(axis=1)
+    strengths = active / (1 - active) * 10**-0.5
+    assert first["earliest"] == pytest.approx(kinetics.latencies(strengths).min())
+    best = strengths.max(axis=1)
     for row, code, sign in ((first, kinetics.latencies, -1), (exact, lambda x: np.floor(kinetics.counts(x)), 1)):
         pairs = zip(code(best), code(best * 10**0.5), strict=True)  # half a decade apart
         assert row["told_apart"] == pytest.approx(
@@ -287,7 +287,8 @@ def test_odours(tmp_path: Any) -> None:
         )
     assert 0.5 < count["told_apart"] < first["told_apart"]
     generator = np.random.default_rng(3)
-    codes = dataclasses.replace(made, fluctuation=0.2)._responses(generator, kinetics, np.full((3, 4), 2.0), 0.3, 4.0)  # type: ignore[type-var, attr-defined]
+    moving: Any = dataclasses.replace(cast(Any, made), fluctuation=0.2)
+    codes = moving._responses(generator, kinetics, np.full((3, 4), 2.0), 0.3, 4.0)
     draws = np.random.default_rng(3)
     strength = 2 * 10 ** (0.3 + 0.2 * draws.standard_normal((3, 1))) * np.ones(4)
     np.testing.assert_allclose(codes["first spikes"], kinetics.latencies(strength) + 4 * draws.standard_normal((3, 4)))
@@ -378,5 +379,5 @@ def test_stdp(images: str) -> None:
         centred, targets = seen - seen.mean(axis=0), 2.0 * (numbers[0][:, None] == np.arange(10)) - 1
         dual = np.linalg.solve(centred @ centred.T + made.penalty * np.eye(40), targets - targets.mean(axis=0))
         decided = ((shown - seen.mean(axis=0)) @ centred.T @ dual + targets.mean(axis=0)).argmax(axis=1)
-        row = measured[(measured["kernels"] == "learned") & (measured["read_out"] == name)]
-        assert row["accuracy"].tolist() == pytest.approx([np.mean(decided == numbers[1])], abs=0.051)
+        found = measured[(measured["kernels"] == "learned") & (measured["read_out"] == name)]
+        assert found["accuracy"].tolist() == pytest.approx([np.mean(decided == numbers[1])], abs=0.051)

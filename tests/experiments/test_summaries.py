@@ -45,20 +45,28 @@ def _is_mean(found: Interval, values: Sequence[float], level: float = 0.95) -> N
     assert (found.mean, found.low, found.high) == pytest.approx((np.mean(values), low, high))
 
 
-def _bars(axes: Any) -> list[tuple[list[float], list[float], list[float]]]:
+assert_allclose: Any = np.testing.assert_allclose
+
+
+def _bars(axes: Any) -> list[Any]:
     """Return places, heights, and upper ends of the bars of each curve."""
     curves = []
     for container in axes.containers:
         if isinstance(container, ErrorbarContainer):
             line, _, bars = container.lines
             tops = [segment[1][1] for segment in bars[-1].get_segments()]
-            curves.append((list(line.get_xdata()), list(line.get_ydata()), tops))
+            curves.append(tuple(list(np.asarray(each)) for each in (line.get_xdata(), line.get_ydata(), tops)))
     return curves
 
 
 def test_capacities_of_the_tempotron() -> None:
     most = {(100.0, 0): 1.5, (100.0, 1): 2.0, (100.0, 2): 0.0, (400.0, 0): 3.0, (400.0, 1): 2.5, (400.0, 2): 2.5}
-    columns = {"shape": ["triangle"], "window": [100.0, 400.0], "step": [0.0, 8.0], "load": [1.5, 2.0, 2.5, 3.0]}
+    columns: dict[str, Any] = {
+        "shape": ["triangle"],
+        "window": [100.0, 400.0],
+        "step": [0.0, 8.0],
+        "load": [1.5, 2.0, 2.5, 3.0],
+    }
     table = _table(
         3,
         columns,
@@ -74,10 +82,10 @@ def test_capacities_of_the_tempotron() -> None:
     assert {line[4] for line in lines} == {"94.00%"}
     left, middle, right = tempotron.draw(table, "triangle", 400.0, (2.5, 3.5)).axes
     (success,) = (line for line in left.lines if line.get_label() == "triangle")
-    np.testing.assert_allclose(success.get_ydata(), [100, 100, 100, 100 / 3])
+    assert_allclose(success.get_ydata(), [100, 100, 100, 100 / 3])
     (curve,) = _bars(middle)
-    np.testing.assert_allclose(curve[:2], [[100, 400], [3.5 / 3, 8 / 3]])
-    np.testing.assert_allclose(_bars(right)[0][:2], [[8], [6.5 / 3]])
+    assert_allclose(curve[:2], [[100, 400], [3.5 / 3, 8 / 3]])
+    assert_allclose(_bars(right)[0][:2], [[8], [6.5 / 3]])
 
 
 def test_curves_of_masking() -> None:
@@ -116,8 +124,8 @@ def test_curves_of_masking() -> None:
         "30",
     ]
     (axes,) = masking.draw(table).axes
-    np.testing.assert_allclose(_bars(axes)[0][0], [*heights])
-    np.testing.assert_allclose(_bars(axes)[0][1], [39 + 1 / 3, 30 + 1 / 3, 55 + 1 / 3, 85 + 1 / 3, 92 + 1 / 3])
+    assert_allclose(_bars(axes)[0][0], [*heights])
+    assert_allclose(_bars(axes)[0][1], [39 + 1 / 3, 30 + 1 / 3, 55 + 1 / 3, 85 + 1 / 3, 92 + 1 / 3])
 
 
 def test_laws_of_reaction_times() -> None:
@@ -143,7 +151,7 @@ def test_laws_of_reaction_times() -> None:
     predictions, explained = reaction_time.diffusions(table)
     assert set(predictions["classes"]) == {2}
     first = predictions[predictions["seed"] == 0]
-    np.testing.assert_allclose(first["predicted"], first["mean_latency"], rtol=1e-6)
+    assert_allclose(first["predicted"], first["mean_latency"], rtol=1e-6)
     assert explained.seeds == 3
     lines = reaction_time.summary(table)
     assert [line[:3] for line in lines] == [
@@ -154,9 +162,9 @@ def test_laws_of_reaction_times() -> None:
     assert shown == ["81.8", "50.0", f"{62 + 7 * 2**0.5:.1f}", "+7.0", "+1.50"]
     axes = reaction_time.draw(table.assign(decided=1.0)).axes
     correct, errors = _bars(axes[0])[:2]
-    np.testing.assert_allclose(correct[:2], [levels, [62 + 7 * level**-0.5 for level in levels]])
-    np.testing.assert_allclose(errors[1], np.add(correct[1], 7.0))
-    np.testing.assert_allclose(_bars(axes[3])[0][:2], [[2, 4, 8], [63.0, 68.0, 73.0]])
+    assert_allclose(correct[:2], [levels, [62 + 7 * level**-0.5 for level in levels]])
+    assert_allclose(errors[1], np.add(correct[1], 7.0))
+    assert_allclose(_bars(axes[3])[0][:2], [[2, 4, 8], [63.0, 68.0, 73.0]])
 
 
 def test_ranges_of_odours() -> None:
@@ -174,9 +182,9 @@ def test_ranges_of_odours() -> None:
     line = odours.summary(table)[4]
     assert [text.split(" [")[0] for text in line] == ["-1", "1", "b", "41.0", "66.0"]
     left, middle, right = odours.draw(table, 1.0, 0.5, 0.75).axes
-    np.testing.assert_allclose(_bars(left)[0][:2], [[-1, 0, 1, 2], [41, 51, 61, 71]])
-    np.testing.assert_allclose(_bars(middle)[1][1], [66, 76, 86, 96])
-    np.testing.assert_allclose(_bars(right)[0][:2], [[1.0], [51.0]])
+    assert_allclose(_bars(left)[0][:2], [[-1, 0, 1, 2], [41, 51, 61, 71]])
+    assert_allclose(_bars(middle)[1][1], [66, 76, 86, 96])
+    assert_allclose(_bars(right)[0][:2], [[1.0], [51.0]])
 
 
 def test_correlations_of_causal_pieces() -> None:
@@ -198,8 +206,8 @@ def test_correlations_of_causal_pieces() -> None:
     line = [text.split(" [")[0] for text in causal_pieces.summary(table)[5]]
     assert line == ["1", "0.2", "38", "15", f"{100 * rows['accuracy'].mean():.1f}"]
     left, middle, right = causal_pieces.draw(table).axes
-    np.testing.assert_allclose(_bars(left)[0][0], [3, 6, 18, 66])
-    np.testing.assert_allclose(_bars(middle)[1][0], [13, 15, 19, 27])
+    assert_allclose(_bars(left)[0][0], [3, 6, 18, 66])
+    assert_allclose(_bars(middle)[1][0], [13, 15, 19, 27])
     assert _bars(right)[0][1] == pytest.approx([causal_pieces.correlation(table, "pieces").mean])
 
 
@@ -221,9 +229,9 @@ def test_gains_of_spike_times() -> None:
     line = [text.split(" [")[0] for text in information.summary(table)[3]]
     assert line == ["2.5", "2", "6.00", "2.00", "3.77", "0.01", "1.90", "85", "51", "99.8"]
     left, middle, right = information.draw(table, 2.5, 2.0, (44.0, 120.0)).axes
-    np.testing.assert_allclose(_bars(left)[0][1], [(1.5 + 2 * 1.6 + 3 * 1.7) / 3, (1.75 + 2 * 1.85 + 3 * 1.95) / 3])
-    np.testing.assert_allclose(_bars(middle)[0][:2], [[0, 2.5], [60, 85]])
-    np.testing.assert_allclose(_bars(right)[0][:2], [[1, 2], [85, 85]])
+    assert_allclose(_bars(left)[0][1], [(1.5 + 2 * 1.6 + 3 * 1.7) / 3, (1.75 + 2 * 1.85 + 3 * 1.95) / 3])
+    assert_allclose(_bars(middle)[0][:2], [[0, 2.5], [60, 85]])
+    assert_allclose(_bars(right)[0][:2], [[1, 2], [85, 85]])
 
 
 def test_angles_and_gains_of_feedback() -> None:
@@ -240,8 +248,8 @@ def test_angles_and_gains_of_feedback() -> None:
     line = [text.split(" [")[0] for text in feedback.summary(table)[4]]
     assert line == ["mnist", "2", "random", "90.10", "-1.90", "+18.10", "86", "57"]
     left, right = feedback.draw(table).axes
-    np.testing.assert_allclose(_bars(left)[1][:2], [[0, 1], [89.1, 90.1]])
-    np.testing.assert_allclose(_bars(right)[0][:2], [[1, 100], [85.71, 57.0]])
+    assert_allclose(_bars(left)[1][:2], [[0, 1], [89.1, 90.1]])
+    assert_allclose(_bars(right)[0][:2], [[1, 100], [85.71, 57.0]])
 
 
 def test_costs_of_dales_principle() -> None:
@@ -255,12 +263,12 @@ def test_costs_of_dales_principle() -> None:
     line = [text.split(" [")[0] for text in dale.summary(table, "none")[1]]
     assert line == ["2", "75/25", "87.50", "+4.50", "31", "1.70"]  # without the output, layer 3
     left, middle, right = dale.draw(table, {(2, "75/25"): (0.8, 0.9)}).axes
-    np.testing.assert_allclose([each[1] for each in _bars(left)], [[92, 94], [87.5, 89.5]])
-    (star,) = (line for line in left.lines if line.get_marker() == "*" and len(line.get_xdata()))
-    assert star.get_ydata() == pytest.approx([85.0])
+    assert_allclose([each[1] for each in _bars(left)], [[92, 94], [87.5, 89.5]])
+    (star,) = (line for line in left.lines if line.get_marker() == "*" and np.size(line.get_xdata()))
+    assert list(np.asarray(star.get_ydata())) == pytest.approx([85.0])
     assert np.mean([each[0] for each in _bars(left)], axis=0) == pytest.approx([2, 4])
-    np.testing.assert_allclose(_bars(middle)[0][1], [21, 41, 61])
-    np.testing.assert_allclose(_bars(right)[1][1], [1.2, 2.2, 3.2])
+    assert_allclose(_bars(middle)[0][1], [21, 41, 61])
+    assert_allclose(_bars(right)[1][1], [1.2, 2.2, 3.2])
 
 
 def test_gains_of_learned_delays() -> None:
@@ -275,10 +283,11 @@ def test_gains_of_learned_delays() -> None:
     line = [text.split(" [")[0] for text in delays.summary(table)[3]]
     assert line == ["yin-yang", "12", "delays", "1,200", "95.00", "+3.00"]
     left, right = delays.draw(table, 4.0, {"yin-yang": {1000: 97.0}}).axes
-    np.testing.assert_allclose(_bars(left)[1][:2], [[600, 1200], [89, 95]])
-    stairs = right.patches[0].get_data()
-    np.testing.assert_allclose(stairs.values, [20, 70])
-    np.testing.assert_allclose(stairs.edges, [0, 4, 8])
+    assert_allclose(_bars(left)[1][:2], [[600, 1200], [89, 95]])
+    patch: Any = right.patches[0]
+    stairs = patch.get_data()
+    assert_allclose(stairs.values, [20, 70])
+    assert_allclose(stairs.edges, [0, 4, 8])
 
 
 def test_ratios_of_layers_at_once() -> None:
@@ -299,7 +308,7 @@ def test_ratios_of_layers_at_once() -> None:
     left, middle, right = at_once.draw(table).axes
     assert [each[:2] for each in _bars(left)] == [([80.0], [90.0]), ([40.0], [pytest.approx(87.0)])]
     assert _bars(middle)[0][:2] == ([210.0], [90.0])
-    np.testing.assert_allclose(_bars(right)[1][:2], [[0, 8], [87, 79]])
+    assert_allclose(_bars(right)[1][:2], [[0, 8], [87, 79]])
 
 
 def test_accuracies_of_kernels_and_codes() -> None:
@@ -322,8 +331,8 @@ def test_accuracies_of_kernels_and_codes() -> None:
     assert line == ["8000", "learned", "both layers", "96.60", "+7.50"]
     left, right = stdp.draw(table, 98.4, (95.0, 97.0)).axes[:2]
     sheet = np.asarray(left.images[0].get_array())
-    np.testing.assert_allclose(sheet[:2, :5], [[0, 1 / 8, np.nan, 4 / 8, 5 / 8], [2 / 8, 3 / 8, np.nan, 6 / 8, 7 / 8]])
-    np.testing.assert_allclose(_bars(right)[1][:2], [[1000, 8000], [82.1, 89.1]])
+    assert_allclose(sheet[:2, :5], [[0, 1 / 8, np.nan, 4 / 8, 5 / 8], [2 / 8, 3 / 8, np.nan, 6 / 8, 7 / 8]])
+    assert_allclose(_bars(right)[1][:2], [[1000, 8000], [82.1, 89.1]])
     codes = _table(
         2,
         {"noise": [3.0], "code": ["a", "b"], "contrast": [0.5, 1.0], "shared": [0.0, 10.0]},
@@ -333,6 +342,6 @@ def test_accuracies_of_kernels_and_codes() -> None:
     line = [text.split(" [")[0] for text in retina.summary(codes)[5]]
     assert line == ["3", "b", "0.5", "10", "26.0", "5.5"]
     left, middle, right = retina.draw(codes, 3.0).axes
-    np.testing.assert_allclose(_bars(left)[1][:2], [[0.5, 1], [36, 81]])
-    np.testing.assert_allclose(_bars(middle)[0][:2], [[0, 10], [91, 81]])
-    np.testing.assert_allclose(_bars(right)[0][1], [5.5, 2.5])
+    assert_allclose(_bars(left)[1][:2], [[0.5, 1], [36, 81]])
+    assert_allclose(_bars(middle)[0][:2], [[0, 10], [91, 81]])
+    assert_allclose(_bars(right)[0][1], [5.5, 2.5])

@@ -37,10 +37,9 @@ def _suspicious(source: str) -> Iterator[str]:
 BY_NAME = {
     "netsim/runs/plugin_files.py": ["calls exec", "calls compile"],
     "netsim/data/cifar.py": ["imports pickle"],
-    "netsim/numerics/compiling.py": ["imports pickle"],
 }
-"""Allowed are a file that the user named as code (``--plugin FILE``), a reader of pickles that calls only the makers of
-arrays (`tests/data/test_cifar.py`), and an open temporary file with a function for a process's own second process.
+"""Allowed are a file that the user named as code (``--plugin FILE``), and a reader of pickles that calls only the
+makers of arrays (`tests/data/test_cifar.py`).
 """
 
 
