@@ -23,7 +23,7 @@ _KEYS = (
 _NOT_MEASURED = {
     # integers, which a CSV file with missing values turns into floats
     *(*_KEYS, "neuron", "seed", "preferred", "patterns"),
-    *("low", "high", "p", "q", "chance", "end_ms", "bin_ms", "window_ms", "control_95", "effect"),
+    *("low", "high", "p", "p_corrected", "q", "chance", "end_ms", "bin_ms", "window_ms", "control_95", "effect"),
     *("pc1", "pc2", "pc3"),  # the sign of a principal component has no meaning
 }
 _BOUNDS = ("_low", "_high")

@@ -41,6 +41,19 @@ def panzeri_treves_bias(counts: np.ndarray) -> np.ndarray:
     return np.asarray(excess / (2 * np.maximum(presentations, 1) * np.log(2)))
 
 
+def panzeri_treves(counts: np.ndarray) -> np.ndarray:
+    """Information (bits) minus the bias of Panzeri and Treves, from counts of shape (..., labels, responses).
+
+    It is at most the entropy of the labels. It is NaN where responses outnumber the presentations of a label, because
+    the correction then fails.
+    """
+    of_label = counts.sum(axis=-1)
+    occurring = (counts.sum(axis=-2) > 0).sum(axis=-1)
+    fewest = np.where(of_label > 0, of_label, np.iinfo(np.int64).max).min(axis=-1)
+    corrected = np.minimum(plug_in(counts) - panzeri_treves_bias(counts), entropies(of_label, -1))
+    return np.where(occurring <= fewest, corrected, np.nan)
+
+
 def relevant_responses(counts: np.ndarray, possible: np.ndarray) -> np.ndarray:
     """Estimate how many responses have a probability above 0, from counts of shape (cases, responses).
 

@@ -10,6 +10,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
 from netsim.analysis.kinds._pairs import mean_over_pairs, van_rossum, victor_purpura
+from netsim.analysis.networks import RELATIVE_ROUNDING
 from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
@@ -85,7 +86,9 @@ def spike_train_distances(
     distance of a layer is the root of the sum of squares over neurons, the Victor-Purpura distance is the sum.
 
     Bounds are 95 % percentile intervals over 500 bootstrap draws of presentations. ``nearest`` measures how well
-    distances separate labels: the fraction of presentations whose nearest neighbour has the same label.
+    distances separate labels: the fraction of presentations whose nearest neighbour has the same label. If several
+    neighbours are nearest, each counts by its share, so that the order of presentations has no influence. ``chance`` is
+    the expected value with shuffled labels.
 
     Parameters
     ----------
@@ -114,8 +117,9 @@ def spike_train_distances(
         pairs          int64        number of pairs
         distance       float64      mean over pairs, dimensionless
         low, high      float64      bounds of its 95 % confidence interval
-        nearest        float64      fraction with the label of its nearest neighbour; missing without labels, or if all
-                       distances are equal
+        nearest        float64      fraction with the label of its nearest neighbour; missing without
+                                    labels, or if all distances are equal
+        chance         float64      expected ``nearest`` with shuffled labels; missing without labels
         =============  ===========  ==================================================================
 
     Raises
@@ -142,12 +146,11 @@ def spike_train_distances(
     for layer in each_layer(chosen, progress):
         measures = {"van-rossum": van_rossum(layer, tau_ms), "victor-purpura": victor_purpura(layer, cost_per_ms)}
         for measure, matrix in measures.items():
-            nearest = np.nan
+            nearest = chance = np.nan
             if chosen.labels is not None and chosen.presentations > 1:
-                others = matrix + np.where(np.eye(len(matrix), dtype=bool), np.inf, 0.0)
-                apart = matrix[np.triu_indices(len(matrix), 1)]
-                all_tie = len(apart) > 1 and np.ptp(apart) == 0
-                nearest = np.nan if all_tie else (tag[others.argmin(axis=1)] == tag).mean()
+                nearest = _nearest(matrix, tag)
+                counts = np.bincount(tag)
+                chance = (counts * (counts - 1)).sum() / (len(tag) * (len(tag) - 1))
             for which in ("all", "within", "between") if chosen.labels is not None else ("all",):
                 mean, low, high, pairs = mean_over_pairs(matrix, tag, which, generator)
                 rows.append(
@@ -161,7 +164,25 @@ def spike_train_distances(
                         "low": low,
                         "high": high,
                         "nearest": nearest,
+                        "chance": chance,
                     }
                 )
     table = pd.DataFrame(rows)
     return table.assign(layer=ordered_layers(table["layer"], spikes))
+
+
+def _nearest(matrix: np.ndarray, tag: np.ndarray) -> float:
+    """Return the fraction of presentations with the label of the nearest neighbour, or NaN if all distances are equal.
+
+    Neighbours at the same distance, up to rounding, share a presentation. Squares are compared, because the root of a
+    rounding error is large.
+    """
+    square = matrix**2
+    apart = square[np.triu_indices(len(square), 1)]
+    rounding = RELATIVE_ROUNDING * apart.max()
+    if len(apart) > 1 and np.ptp(apart) <= rounding:
+        return float("nan")
+    np.fill_diagonal(square, np.inf)
+    nearest = square <= square.min(axis=1, keepdims=True) + rounding
+    same = nearest & (tag[:, None] == tag)
+    return float((same.sum(axis=1) / nearest.sum(axis=1)).mean())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,9 @@ import numpy as np
 
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
-from netsim.analysis.kinds._information import contingency, equal_bins, panzeri_treves_bias, plug_in, with_silence
+from netsim.analysis.kinds._information import contingency, equal_bins, panzeri_treves, plug_in, with_silence
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, nullable, ordered_layers, positions
+from netsim.analysis.kinds._shuffles import against_shuffles, shuffled_tags
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing
 from netsim.errors import DataWarning, SpecificationError, warn_user
 from netsim.spikes.columns import LayerSpikes
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SILENCE, _COUNT = "silence", "count"
-_ALPHA = 0.05
-"""False discovery rate that shuffles should be able to reach."""
 CODES = ("latency", "rank", _SILENCE)
 
 
@@ -104,12 +102,17 @@ def label_information(
     Bins hold equal numbers of the neuron's spikes.
 
     Estimates of :math:`I` from counts are too large. ``corrected_pt`` subtracts the first-order bias of Panzeri and
-    Treves (1996, Network 7:87-107), with their Bayesian count of responses. ``corrected_shuffle`` subtracts the mean of
-    :math:`I` over shuffled labels. The shuffles are also the control: ``control_95`` is their 95th percentile. ``p`` is
-    :math:`(1 + k) / (1 + n)`, if :math:`k` of :math:`n` shuffles have at least as much information. It cannot be below
-    :math:`1 / (1 + n)`. ``q`` is the false discovery rate over the neurons of a layer (Benjamini and Hochberg 1995,
-    J R Stat Soc B 57:289-300). If too few shuffles make every ``q`` larger than 0.05, a `DataWarning` says how many are
-    needed.
+    Treves (1996, Network 7:87-107), with their Bayesian count of responses. It is at most the entropy of the labels. It
+    is missing where responses outnumber the presentations of a label, because the correction then fails; a
+    `DataWarning` says so. ``corrected_shuffle`` subtracts the mean of :math:`I` over shuffled labels. If presentations
+    are few, trust this column: ``corrected_pt`` of noise is above 0 with fewer than about ten presentations of a label
+    for each response.
+
+    The shuffles are also the null: ``control_95`` is their 95th percentile. ``p`` is :math:`(1 + k) / (1 + n)`, if
+    :math:`k` of :math:`n` shuffles have at least as much information (Phipson and Smyth 2010, Stat Appl Genet Mol Biol
+    9:39). ``p_corrected`` is family-wise over the neurons of a layer, for each code: :math:`k` then counts shuffles in
+    which any neuron has as much (maximum statistic, Westfall and Young 1993). For this, information is measured in
+    standard deviations of the neuron's shuffles. Neither p value can be below :math:`1 / (1 + n)`.
 
     The analysis needs all spikes of a layer. It reads one layer of a file at a time.
 
@@ -137,13 +140,14 @@ def label_information(
         code               str          ``latency``, ``rank`` or ``silence``; in rows of the layer
                                         ``latency``, ``rank`` or ``count``
         information_bits   float64      plug-in estimate (bits)
-        corrected_pt       float64      minus the bias of Panzeri and Treves (bits); may be negative
+        corrected_pt       float64      minus the bias of Panzeri and Treves (bits); may be negative;
+                                        missing with too few presentations
         corrected_shuffle  float64      minus the mean of shuffles (bits); may be negative
         control_mean       float64      mean of shuffles (bits)
         control_95         float64      95th percentile of shuffles (bits)
         p                  float64      fraction of shuffles with at least as much information
-        q                  float64      false discovery rate over the neurons of the layer; missing in
-                                        rows of the layer
+        p_corrected        float64      family-wise over the neurons of the layer; missing in rows of
+                                        the layer
         =================  ===========  ============================================================
 
     Raises
@@ -169,41 +173,28 @@ def label_information(
     import pandas as pd
 
     labels, tag = positions(spikes.require_labels())
-    for name, value in (("bins", bins), ("shuffles", shuffles)):
-        if value < 2:
-            raise SpecificationError(f"information: setting {name}", f"must be at least 2, not {value}")
-    generator = np.random.default_rng(seed)
-    shuffled = np.array([generator.permutation(tag) for _ in range(shuffles)])
+    if bins < 2:
+        raise SpecificationError("information: setting bins", f"must be at least 2, not {bins}")
+    tags = shuffled_tags(tag, shuffles, np.random.default_rng(seed), "information")
     parts = []
     for layer in each_layer(spikes, progress):
         for values, of_layer in _codes(layer, bins):
-            for code, columns in _informed(layer, values, bins, of_layer, [tag, *shuffled], len(labels)).items():
+            for code, columns in _informed(layer, values, bins, of_layer, tags, len(labels)).items():
                 rows = layer.size + 1
                 numbers = nullable(np.append(np.arange(layer.size), 0), np.append(np.zeros(layer.size), 1))
                 parts.append(pd.DataFrame({"layer": [layer.name] * rows, "neuron": numbers, "code": code, **columns}))
     table = pd.concat(parts, ignore_index=True)
     table.loc[table["neuron"].isna() & (table["code"] == _SILENCE), "code"] = _COUNT
-    table["q"] = _discoveries(table, shuffles)
+    unknown = int(table["corrected_pt"].isna().sum())
+    if unknown:
+        fewest = np.bincount(tag).min()
+        warn_user(
+            f"information: corrected_pt is missing in {unknown:,} of {len(table):,} rows, because more different"
+            f" responses occur than a label has presentations ({fewest}); use corrected_shuffle, more presentations or"
+            " fewer bins",
+            DataWarning,
+        )
     return table.assign(layer=ordered_layers(table["layer"], spikes))
-
-
-def _discoveries(table: pd.DataFrame, shuffles: int) -> pd.Series:
-    """Return the false discovery rate of each neuron over its layer and code, and warn if shuffles are too few."""
-    import pandas as pd
-    from scipy import stats
-
-    rates = pd.Series(np.nan, table.index)
-    least, lacking = 1 / (1 + shuffles), {}
-    for (layer, code), rows in table[table["neuron"].notna()].groupby(["layer", "code"], sort=False, observed=True):
-        rates[rows.index] = stats.false_discovery_control(rows["p"])
-        if (rows["p"] < least * 1.5).any() and rates[rows.index].min() > _ALPHA:
-            lacking[f"{code} of {layer}"] = math.ceil(len(rows) / _ALPHA)
-    if lacking:
-        name = max(lacking, key=lambda each: lacking[each])
-        few = f"{shuffles} shuffles give p of at least {least:.2g}, and by chance one of many neurons has that"
-        more = f"set shuffles={lacking[name]} for a false discovery rate of {_ALPHA:g}"
-        warn_user(f"information: {few} ({name}); {more}", DataWarning)
-    return rates
 
 
 def _codes(layer: LayerSpikes, bins: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
@@ -242,12 +233,12 @@ def _informed(
     """Return the columns of each code, first of neurons, then of the layer. Tags after the first are shuffled."""
     presentations = np.bincount(tags[0], minlength=labels)
     information = {name: np.empty((len(tags), layer.size + 1)) for name in of_layer}
-    bias = {name: np.empty(layer.size + 1) for name in of_layer}
+    corrected = {name: np.empty(layer.size + 1) for name in of_layer}
 
     def estimate(name: str, index: slice, position: int, counts: np.ndarray) -> None:
         information[name][position, index] = plug_in(counts)
         if position == 0:
-            bias[name][index] = panzeri_treves_bias(counts)
+            corrected[name][index] = panzeri_treves(counts)
 
     for some in layer.by_neuron(values):
         neurons = len(some.counts)
@@ -265,15 +256,13 @@ def _informed(
             estimate(name, slice(layer.size, None), position, counts)
     columns = {}
     for name in of_layer:
-        true, control = information[name][0], information[name][1:]
-        mean = control.mean(axis=0)
-        as_much = (control >= true - 1e-12).sum(axis=0)
+        of_neurons, of_whole = (against_shuffles(part) for part in np.split(information[name], [layer.size], axis=1))
+        of_whole["p_corrected"][:] = np.nan
+        chance = {key: np.concatenate([of_neurons[key], of_whole[key]]) for key in of_neurons}
         columns[name] = {
-            "information_bits": true,
-            "corrected_pt": true - bias[name],
-            "corrected_shuffle": true - mean,
-            "control_mean": mean,
-            "control_95": np.quantile(control, 0.95, axis=0),
-            "p": (1 + as_much) / (1 + len(control)),
+            "information_bits": information[name][0],
+            "corrected_pt": corrected[name],
+            "corrected_shuffle": information[name][0] - chance["control_mean"],
+            **chance,
         }
     return columns

@@ -10,6 +10,7 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
+from netsim.analysis.kinds._shuffles import dealt, jackknife_half
 from netsim.analysis.networks import RELATIVE_ROUNDING
 from netsim.analysis.style import FAINT, Palette, drawing, legend_above
 from netsim.errors import SpecificationError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _CONDITION = 1e10  # largest condition number of a covariance that is inverted
-_GROUPS = 10  # groups of presentations, each left out once for the intervals
 
 
 def population_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
@@ -87,7 +87,8 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
 
     Intervals are over presentations, for these neurons: a jackknife that leaves out each of ten groups of presentations
     (Shao and Wu 1989, Ann Stat 17:1176-1197), with Student's t. They are missing with fewer than three presentations of
-    a label, or if a measure is missing without a group.
+    a label, or if a measure is missing without a group. The estimate and the lower bound of Fisher information may be
+    negative, because the correction is exact on average.
 
     The information of the whole population about all labels has a bound from decoders, see `decoding_over_time`.
 
@@ -168,7 +169,7 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
                 "control_sd": control[1],
                 "signal_correlation": signal[0],
                 "fisher": together,
-                "fisher_low": max(low[1], min(together, 0.0)),
+                "fisher_low": low[1],
                 "fisher_high": high[1],
                 "fisher_independent": independent,
             }
@@ -214,15 +215,9 @@ def _information(latencies: np.ndarray, tag: np.ndarray, labels: int) -> tuple[f
 
 def _intervals(latencies: np.ndarray, tag: np.ndarray, labels: int) -> tuple[np.ndarray, np.ndarray]:
     """Return lower and upper bounds of the noise correlation and of the Fisher information."""
-    from scipy.special import stdtrit
-
-    counts = np.bincount(tag, minlength=labels)
-    groups = min(_GROUPS, int(counts.min()))
+    turn, groups = dealt(tag)
     if groups < 3 or not latencies.shape[1]:
         return np.full(2, np.nan), np.full(2, np.nan)
-    turn = np.empty(len(tag), dtype=np.int64)  # the presentations of each label are dealt to the groups in turn
-    for label, count in enumerate(counts.tolist()):
-        turn[tag == label] = np.arange(count) % groups
 
     def measures(chosen: np.ndarray) -> list[float]:
         some, tags = latencies[chosen], tag[chosen]
@@ -230,8 +225,7 @@ def _intervals(latencies: np.ndarray, tag: np.ndarray, labels: int) -> tuple[np.
         return [_correlations(noise)[0], _information(some, tags, labels)[0]]
 
     whole, without = measures(turn >= 0), np.array([measures(turn != group) for group in range(groups)])
-    error = np.sqrt((groups - 1) / groups * np.square(without - without.mean(axis=0)).sum(axis=0))
-    half = stdtrit(groups - 1, 0.975) * error
+    half = jackknife_half(without)
     half = np.where(half > RELATIVE_ROUNDING * np.abs(whole), half, np.nan)
     return np.array(whole) - half, np.array(whole) + half
 

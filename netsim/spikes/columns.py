@@ -168,9 +168,14 @@ class LayerSpikes:
         return pd.Series(self.latencies).groupby(self.rows).rank().to_numpy(np.float64)
 
     def earliness(self) -> np.ndarray:
-        """Return the earliness of each spike, from 1 at the onset of the window to 0 at its end, float64."""
+        """Return the earliness of each spike, from 1 at the onset of the window to 0 at its end, float64.
+
+        In a window without a length, which equal latencies have if nothing else is known, each spike is at the onset.
+        """
         start, end = self.window
-        return np.clip((end - self.latencies) / max(end - start, 1e-300), 0.0, 1.0)
+        if end <= start:
+            return np.ones(len(self.latencies))
+        return np.clip((end - self.latencies) / (end - start), 0.0, 1.0)
 
     def mean_latencies(self) -> np.ndarray:
         """Return the mean latency of each presentation (ms), or NaN without spikes, float64."""
