@@ -117,7 +117,7 @@ def label_selectivity(
         preferred            Int64        preferred label, the lowest in a tie; missing if silent
         preferred_response   float64      mean response to it, fraction
         other_response       float64      mean of the mean responses to the other labels
-        selectivity          float64      0 to 1; missing without a response, or with a single label
+        selectivity          float64      0 to 1; missing without a response
         corrected_shuffle    float64      minus the mean of shuffles; may be negative
         control_mean         float64      mean of shuffles
         control_95           float64      95th percentile of shuffles
@@ -191,9 +191,9 @@ def label_selectivity(
 def _contrast(means: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the largest mean response, the mean of the others, and their contrast, from shape (..., labels, neurons).
 
-    The contrast is NaN without a response or with a single label. It is 0 if means differ by rounding only.
+    The contrast is NaN without a response. It is 0 if means differ by rounding only.
     """
-    most, others = means.max(axis=-2), means.shape[-2] - 1
-    other = (means.sum(axis=-2) - most) / others if others else np.full(most.shape, np.nan)
+    most = means.max(axis=-2)
+    other = (means.sum(axis=-2) - most) / (means.shape[-2] - 1)
     contrast = np.divide(most - other, most + other, out=np.full(most.shape, np.nan), where=most > 0)
     return most, other, np.where(contrast <= RELATIVE_ROUNDING, 0.0, contrast)

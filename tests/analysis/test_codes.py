@@ -13,6 +13,7 @@ from netsim.analysis import (
     layer_synchrony,
     population_sparseness,
     rank_order_correlation,
+    selectivity_figure,
     synchrony_figure,
 )
 from netsim.spikes.columns import LayerSpikes
@@ -86,6 +87,42 @@ def test_selectivity_and_lifetime_sparseness_by_hand(times: np.ndarray, labels: 
         assert row["selectivity"] == pytest.approx((means.max() - other) / (means.max() + other))
         ratio = response[:, neuron].mean() ** 2 / (response[:, neuron] ** 2).mean()
         assert row["lifetime_sparseness"] == pytest.approx((1 - ratio) / (1 - 1 / 18))
+
+
+def test_selectivity_of_noise_is_that_of_shuffled_labels() -> None:
+    generator, labels = np.random.default_rng(1), np.arange(120) % 4
+    times = generator.uniform(0, 20, (120, 60))
+    times[:, 0] = 4 + 4 * labels
+    layer = LayerSpikes.of_latencies("any", times, window=(0.0, 20.0))
+    table = label_selectivity(Spikes.of_layers([layer], labels), shuffles=99)
+    noise = table.iloc[1:]
+    assert noise["selectivity"].mean() > 0.05  # noise has a selectivity, which the correction takes off
+    assert abs(noise["corrected_shuffle"].mean()) < 0.01
+    assert (noise["p"] <= 0.05).mean() < 0.12
+    assert (noise["p_corrected"] > 0.05).all()
+    assert table.loc[0, ["p", "p_corrected"]].tolist() == pytest.approx([0.01, 0.01])
+    shuffled = np.random.default_rng(0)  # the null, one shuffle after the other
+    draws = []
+    for _ in range(99):
+        permuted = shuffled.permutation(labels)
+        means = [(20 - times[permuted == label, 7]).mean() for label in range(4)]
+        other = (sum(means) - max(means)) / 3
+        draws.append((max(means) - other) / (max(means) + other))
+    row = table.iloc[7]
+    assert (row["control_mean"], row["control_95"]) == pytest.approx((np.mean(draws), np.quantile(draws, 0.95)))
+    dotted = next(line for line in selectivity_figure(table).lines if line.get_linestyle() == ":")
+    np.testing.assert_array_equal(dotted.get_xdata(), np.sort(table["control_mean"]))
+
+
+@pytest.mark.parametrize("latency", [3.3, 7.1])
+@pytest.mark.parametrize("window", [None, (0.0, 12.7)])
+def test_equal_latencies_have_no_selectivity(latency: float, window: tuple[float, float] | None) -> None:
+    """Means of labels of 3, 7 and 10 presentations differ by rounding."""
+    labels = np.repeat([4, 5, 6], [3, 7, 10])
+    layer = LayerSpikes.of_latencies("any", np.full((20, 2), latency), window=window)
+    table = label_selectivity(Spikes.of_layers([layer], labels), shuffles=19)
+    assert table[["selectivity", "corrected_shuffle"]].to_numpy().tolist() == [[0, 0]] * 2
+    assert (table["preferred"].tolist(), table["p"].tolist(), table["p_corrected"].tolist()) == ([4, 4], [1, 1], [1, 1])
 
 
 def test_sparseness_by_hand(times: np.ndarray, labels: np.ndarray, spikes: Spikes) -> None:

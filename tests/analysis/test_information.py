@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import mutual_info_score
 
-from netsim.analysis import information_figure, information_over_time, label_information
+from netsim.analysis import information_figure, information_over_time, information_time_figure, label_information
 from netsim.analysis.kinds._information import (
     equal_bins,
+    panzeri_treves,
     panzeri_treves_bias,
     plug_in,
     relevant_responses,
 )
+from netsim.analysis.kinds._shuffles import against_shuffles, dealt, jackknife_half
+from netsim.analysis.kinds.information_time import _growth
 from netsim.errors import DataWarning
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Spikes
@@ -135,26 +138,63 @@ def test_information_grows_until_the_last_spike() -> None:
     assert table["mean_bits"].is_monotonic_increasing
     assert table["mean_bits"].iloc[0] < 0.4 < 0.99 < table["mean_bits"].iloc[-1]
     assert (table["control_bits"].abs() < 0.05).all()
+    assert table["p_corrected"].iloc[-1] == pytest.approx(1 / 201)
 
 
 def test_too_few_shuffles_are_said_with_how_many_are_needed() -> None:
-    generator = np.random.default_rng(0)
-    labels = np.arange(200) % 2
-    times = generator.normal(20, 4, (200, 40))
-    times[:, 0] = 10 + 10 * labels  # one neuron of 40 tells the label
-    spikes = Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels)
-    with pytest.warns(DataWarning, match=r"shuffles=\d+") as caught:
-        few = label_information(spikes, shuffles=20)
-    assert few["q"].min() > 0.05
-    needed = int(re.findall(r"shuffles=(\d+)", str(caught[0].message))[0])
+    labels = np.arange(40) % 2
+    spikes = Spikes.of_layers([LayerSpikes.of_latencies("any", 10.0 + 10 * labels[:, None])], labels)
+    with pytest.warns(DataWarning, match=r"18 shuffles give p of at least 0\.053; set shuffles=19 or more"):
+        few = label_information(spikes, shuffles=18)
+    assert few["p"].min() > 0.05
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # rank and silence may need more
-        table = label_information(spikes, shuffles=needed)
-    latency = table[(table["code"] == "latency") & table["neuron"].notna()]
-    assert latency["q"].iloc[0] <= 0.05
-    assert (latency["q"] <= 0.05).sum() == 1
-    assert set(table.loc[table["neuron"].isna(), "code"]) == {"latency", "rank", "count"}
-    assert table.loc[table["neuron"].isna(), "q"].isna().all()
+        warnings.simplefilter("error")
+        enough = label_information(spikes, shuffles=19)
+    assert enough["p_corrected"].min() == pytest.approx(0.05)
+    assert set(enough.loc[enough["neuron"].isna(), "code"]) == {"latency", "rank", "count"}
+    assert enough.loc[enough["neuron"].isna(), "p_corrected"].isna().all()
+
+
+def test_one_of_many_neurons_is_found_after_correction() -> None:
+    """The default number of shuffles has power for any number of neurons, and keeps the level."""
+    labels, found, false = np.arange(100) % 2, 0, 0
+    for seed in range(6):
+        times = np.random.default_rng(seed).uniform(0, 50, (100, 400))
+        times[:, 0] = 10 + 20 * labels
+        table = label_information(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), seed=100 + seed)
+        p = table.loc[(table["code"] == "latency") & table["neuron"].notna(), "p_corrected"]
+        found, false = found + (p.iloc[0] < 0.05), false + (p.iloc[1:] < 0.05).any()
+    assert (found, false <= 2) == (6, True)
+
+
+def test_family_wise_p_values_by_hand() -> None:
+    """Scores in standard deviations of each column; the true row is compared with the largest of each shuffle."""
+    generator = np.random.default_rng(4)
+    values = generator.normal(0, [1.0, 5.0, 0.1], (40, 3))
+    values[0] = [4.0, 3.0, 0.15]
+    columns = against_shuffles(np.column_stack([values, np.full(40, 0.3), np.full(40, np.nan)]))
+    largest = stats.zscore(values, axis=0)[1:].max(axis=1)
+    for position, score in enumerate(stats.zscore(values, axis=0)[0]):
+        at_least = (values[1:, position] >= values[0, position]).sum()
+        assert columns["p"][position] == pytest.approx((1 + at_least) / 40)
+        assert columns["p_corrected"][position] == pytest.approx((1 + (largest >= score).sum()) / 40)
+    assert columns["p"][0] < columns["p"][2] < columns["p"][1]
+    assert (columns["p"][3], columns["p_corrected"][3]) == (1.0, 1.0)  # a constant says nothing
+    assert np.isnan([columns["p"][4], columns["p_corrected"][4]]).all()
+
+
+def test_panzeri_treves_is_missing_where_responses_outnumber_presentations() -> None:
+    generator, labels = np.random.default_rng(0), np.arange(200) % 10
+    layer = LayerSpikes.of_latencies("noise", generator.uniform(0, 50, (200, 300)))
+    with pytest.warns(DataWarning, match=r"corrected_pt is missing in 1 of 903 rows.*presentations \(20\)"):
+        table = label_information(Spikes.of_layers([layer], labels), shuffles=19)
+    missing = table[table["corrected_pt"].isna()]
+    assert missing[["neuron", "code"]].fillna(-1).to_numpy().tolist() == [[-1, "rank"]]
+    assert abs(missing["corrected_shuffle"].iloc[0]) < 0.05
+    counts = np.array([[[4, 0, 0], [0, 3, 0], [0, 0, 5]], [[2, 1, 0], [0, 3, 0], [1, 1, 1]]])
+    assert panzeri_treves(counts).tolist()[0] == pytest.approx(stats.entropy([4, 3, 5], base=2))  # never more
+    assert panzeri_treves(np.insert(counts, 1, 0, axis=1))[1] == panzeri_treves(counts)[1]  # a label that is absent
+    assert np.isnan(panzeri_treves(np.array([[[2, 1, 0], [1, 0, 1]]]))).all()  # 3 responses, 2 presentations
 
 
 def test_information_over_time_never_falls() -> None:
@@ -167,8 +207,57 @@ def test_information_over_time_never_falls() -> None:
     assert (table["mean_bits"].diff().dropna() >= -1e-3).all()
     whole = label_information(spikes, bins=4, shuffles=2)
     latency = whole[(whole["code"] == "latency") & whole["neuron"].notna()]
-    assert table["mean_bits"].iloc[-1] == pytest.approx(latency["corrected_pt"].mean())
+    assert (table["mean_bits"] + table["control_bits"]).iloc[-1] == pytest.approx(latency["information_bits"].mean())
     assert table["fired"].is_monotonic_increasing
+
+
+def test_noise_has_no_information_over_time() -> None:
+    """Few presentations: 10 of each of 10 labels, as many as there are responses."""
+    labels, means, above, found = np.arange(100) % 10, [], 0, 0
+    for seed in range(40):
+        times = np.random.default_rng(seed).uniform(0, 50, (100, 20))
+        noise = Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels)
+        last = information_over_time(noise, times=2, shuffles=39, seed=100 + seed).iloc[-1]
+        means.append(last["mean_bits"])
+        above, found = above + (last["low"] > 0), found + (last["p"] <= 0.05)
+        assert last["low"] < last["mean_bits"] < last["high"]
+        assert last["control_bits"] > 0.4  # which the correction takes off
+    assert np.mean(means) == pytest.approx(0, abs=0.01)
+    assert (above <= 2, found <= 6) == (True, True)
+    planted = Spikes.of_layers([LayerSpikes.of_latencies("any", times + 5 * labels[:, None])], labels)
+    last = information_over_time(planted, times=2, shuffles=39).iloc[-1]
+    assert (last["low"] > 0, last["p_corrected"]) == (True, 1 / 40)
+
+
+def test_information_without_a_group_is_that_of_the_other_presentations() -> None:
+    """The interval comes from each group left out; here computed again from the remaining presentations."""
+    generator, labels = np.random.default_rng(2), np.arange(60) % 3
+    times = np.where(generator.random((60, 2)) < 0.2, np.inf, generator.normal(20 + 6 * labels[:, None], 4, (60, 2)))
+    layer = LayerSpikes.of_latencies("any", times)
+    turn, groups = dealt(labels)
+    assert (groups, np.unique(np.stack([turn, labels]), axis=1, return_counts=True)[1].tolist()) == (10, [2] * 30)
+    shown = np.bincount(turn * 3 + labels).reshape(10, 3)
+    _, without, _ = _growth(layer, np.array([0.0, 100.0]), 4, [turn * 3 + labels], shown)
+    response = np.zeros((60, 2), int)
+    for neuron in range(2):
+        fired = np.isfinite(times[:, neuron])
+        response[fired, neuron] = 1 + equal_bins(times[fired, neuron], np.array([fired.sum()]), 4)
+    for group in range(10):
+        kept = turn != group
+        bits = [mutual_info_score(labels[kept], response[kept, neuron]) / np.log(2) for neuron in range(2)]
+        assert without[0, group].tolist() == pytest.approx([0.0, np.mean(bits)])
+    # the standard error of a mean, left out one by one, is that of the textbook
+    values = generator.normal(size=10)
+    alone = (values.sum() - values) / 9
+    assert jackknife_half(alone) == pytest.approx(stats.t.ppf(0.975, 9) * stats.sem(values))
+
+
+def test_the_figure_over_time_shows_chance() -> None:
+    labels = np.arange(60) % 3
+    times = np.random.default_rng(0).uniform(0, 20, (60, 5))
+    table = information_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), times=4)
+    (line,) = (each for each in information_time_figure(table).lines if each.get_label() == "chance")
+    np.testing.assert_array_equal(line.get_ydata(), table["control_95"] - table["control_bits"])
 
 
 def test_each_code_has_its_own_chance() -> None:

@@ -84,6 +84,16 @@ def test_means_over_pairs_and_nearest(times: np.ndarray) -> None:
     assert table.loc[("victor-purpura", "all"), "nearest"] == (labels[nearest] == labels).mean()
 
 
+def test_equally_near_neighbours_share_a_presentation() -> None:
+    """Times 1, 3, 5 and 9: 3 is as far from 1 as from 5. The order of presentations has no influence."""
+    times, labels = np.array([1.0, 3.0, 5.0, 9.0]), np.array([0, 0, 1, 1])
+    for order in ([0, 1, 2, 3], [2, 1, 0, 3], [3, 2, 1, 0]):
+        spikes = Spikes.of_layers([LayerSpikes.of_latencies("any", times[order, None])], labels[order])
+        table = spike_train_distances(spikes)
+        assert table["nearest"].tolist() == pytest.approx([(1 + 0.5 + 0 + 1) / 4] * 6)
+        assert table["chance"].tolist() == pytest.approx([1 / 3] * 6)
+
+
 def test_dissimilarity_is_that_of_spearman(times: np.ndarray, layer: LayerSpikes) -> None:
     late = np.where(np.isfinite(times), times, 1e6)
     matrix = rank_distance(layer)

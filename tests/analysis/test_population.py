@@ -44,6 +44,19 @@ def test_intervals_contain_the_true_values() -> None:
     assert min(contained.values()) > 52
 
 
+def test_intervals_contain_0_where_labels_do_not_differ() -> None:
+    """Estimates are then negative in about half of the cases, and their interval still has a lower bound below them."""
+    negative = contained = 0
+    for seed in range(40):
+        times = np.random.default_rng(seed).normal(50, 1, (100, 3))
+        row = population_code(
+            Spikes.of_layers([LayerSpikes.of_latencies("any", times, window=(0.0, 100.0))], LABELS[:100])
+        ).iloc[0]
+        assert row["fisher_low"] < row["fisher"] < row["fisher_high"]
+        negative, contained = negative + (row["fisher"] < 0), contained + (row["fisher_low"] < 0 < row["fisher_high"])
+    assert (10 < negative < 35, contained >= 36) == (True, True)
+
+
 def test_the_correction_leaves_nothing_of_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = np.full(2, np.nan)  # intervals take longer than all else
     monkeypatch.setattr("netsim.analysis.kinds.population._intervals", lambda *given: (unknown, unknown))
