@@ -100,7 +100,7 @@ def test_selectivity_of_noise_is_that_of_shuffled_labels() -> None:
     assert abs(noise["corrected_shuffle"].mean()) < 0.01
     assert (noise["p"] <= 0.05).mean() < 0.12
     assert (noise["p_corrected"] > 0.05).all()
-    assert table.loc[0, ["p", "p_corrected"]].tolist() == pytest.approx([0.01, 0.01])
+    assert table[["p", "p_corrected"]].to_numpy()[0].tolist() == pytest.approx([0.01, 0.01])
     shuffled = np.random.default_rng(0)  # the null, one shuffle after the other
     draws = []
     for _ in range(99):
@@ -111,7 +111,7 @@ def test_selectivity_of_noise_is_that_of_shuffled_labels() -> None:
     row = table.iloc[7]
     assert (row["control_mean"], row["control_95"]) == pytest.approx((np.mean(draws), np.quantile(draws, 0.95)))
     dotted = next(line for line in selectivity_figure(table).lines if line.get_linestyle() == ":")
-    np.testing.assert_array_equal(dotted.get_xdata(), np.sort(table["control_mean"]))
+    np.testing.assert_array_equal(dotted.get_xdata(), np.sort(table["control_mean"].to_numpy()))
 
 
 @pytest.mark.parametrize("latency", [3.3, 7.1])

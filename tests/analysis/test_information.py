@@ -163,7 +163,7 @@ def test_one_of_many_neurons_is_found_after_correction() -> None:
         times[:, 0] = 10 + 20 * labels
         table = label_information(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), seed=100 + seed)
         p = table.loc[(table["code"] == "latency") & table["neuron"].notna(), "p_corrected"]
-        found, false = found + (p.iloc[0] < 0.05), false + (p.iloc[1:] < 0.05).any()
+        found, false = found + int(p.iloc[0] < 0.05), false + int((p.iloc[1:] < 0.05).any())
     assert (found, false <= 2) == (6, True)
 
 
