@@ -98,8 +98,10 @@ def information_over_time(
     ``control_bits``. This removes too much where a label leaves fewer responses than chance does.
 
     The interval is over presentations and neurons: Student's t with a jackknife that leaves out each of ten groups of
-    presentations, and Student's t over neurons, added in quadrature. It is missing with fewer than three presentations
-    of a label, for a single neuron, and where all values are equal.
+    presentations, and Student's t over neurons, added in quadrature. Both parts contain the noise of single responses,
+    so the interval of independent neurons is about twice as wide as necessary: use ``p_corrected`` to test for any
+    information. The interval is missing with fewer than three presentations of a label, for a single neuron, and where
+    all values are equal.
 
     The shuffles are the null. ``p`` is :math:`(1 + k) / (1 + n)`, if :math:`k` of :math:`n` shuffles have at least as
     much information in the mean over neurons. ``p_corrected`` is family-wise over the times of a layer (maximum

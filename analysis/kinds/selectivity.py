@@ -85,7 +85,8 @@ def label_selectivity(
 
     The selectivity of noise is above 0, because one label has the largest mean by chance. ``corrected_shuffle``
     subtracts the mean over shuffled labels. The shuffles are also the null of ``p`` and ``p_corrected``, as in
-    `label_information`: ``p_corrected`` is family-wise over the neurons of a layer.
+    `label_information`: ``p_corrected`` is family-wise over the neurons of a layer. Their memory is 8 bytes for each
+    shuffle, label and neuron.
 
     The lifetime sparseness over :math:`n` presentations is
 
