@@ -20,7 +20,7 @@ from netsim.analysis.kinds._layers import (
 )
 from netsim.analysis.kinds._shuffles import against_shuffles, dealt, jackknife_half, shuffled_tags
 from netsim.analysis.networks import RELATIVE_ROUNDING
-from netsim.analysis.style import FAINT, Palette, layer_colours
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing, layer_colours, legend_above
 from netsim.errors import DataError, SpecificationError
 from netsim.spikes.columns import LayerSpikes, observed_window
 from netsim.spikes.spikes import Progress, Spikes, no_progress
@@ -62,15 +62,17 @@ def information_time_figure(frame: pd.DataFrame, ax: Axes | None = None, palette
     """
     columns = ("layer", "time_ms", "mean_bits", "low", "high", "control_bits", "control_95")
     require(frame, columns, "information over time")
-    axes = draw_lines(frame, "time_ms", "mean_bits", ax, palette)
-    axes.axhline(0, color=FAINT, linewidth=0.5, zorder=0)
     names = layer_names(frame)
-    for name, colour in zip(names, layer_colours(names), strict=True):
-        rows = frame[frame["layer"] == name]
-        label = "chance" if name == names[0] else ""
-        chance = rows["control_95"] - rows["control_bits"]
-        axes.plot(rows["time_ms"], chance, ":", color=colour, linewidth=0.9, label=label, zorder=1)
-    axes.set(xlabel="spikes known up to (ms)", ylabel="information about the label\n(bits per neuron, corrected)")
+    with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
+        draw_lines(frame, "time_ms", "mean_bits", axes, palette)
+        axes.axhline(0, color=FAINT, linewidth=0.5, zorder=0)
+        for name, colour in zip(names, layer_colours(names), strict=True):
+            rows = frame[frame["layer"] == name]
+            label = "chance" if name == names[0] else ""
+            chance = rows["control_95"] - rows["control_bits"]
+            axes.plot(rows["time_ms"], chance, ":", color=colour, linewidth=0.9, label=label, zorder=1)
+        legend_above(axes, -0.1, min(4, len(names) + 1), columnspacing=0.8, handlelength=1.6)
+        axes.set(xlabel="spikes known up to (ms)", ylabel="information about the label\n(bits per neuron, corrected)")
     return axes
 
 

@@ -256,7 +256,9 @@ def test_the_figure_over_time_shows_chance() -> None:
     labels = np.arange(60) % 3
     times = np.random.default_rng(0).uniform(0, 20, (60, 5))
     table = information_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), times=4)
-    (line,) = (each for each in information_time_figure(table).lines if each.get_label() == "chance")
+    axes = information_time_figure(table)
+    (line,) = (each for each in axes.lines if each.get_label() == "chance")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["any", "chance"]
     np.testing.assert_array_equal(line.get_ydata(), table["control_95"] - table["control_bits"])
 
 
