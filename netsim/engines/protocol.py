@@ -212,8 +212,6 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
     if not (values_later and is_compiled_for(batch.stimuli.dtype)):
         _check_latencies(network, batch.stimuli)
     check_thresholds(network, batch.thresholds)
-    for name in batch.delays:
-        network.neurons(network.projection(name).target)
     check_delays(network, batch.delays)
     silenced = {}
     for name, given in batch.silenced.items():

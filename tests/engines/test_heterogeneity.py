@@ -193,6 +193,20 @@ def test_values_that_do_not_fit(
             engine.present(batch)
 
 
+def test_delays_of_a_population_name_its_projections() -> None:
+    """A projection of a chain has the name of its target, so delays out of a population look like delays onto it."""
+    network = Network.chain(
+        "chain", IntensityEncoder((2, 3, 1), 20.0), (Layer("hidden", Dense(4)), Layer("output", Dense(5))), duration=60.0
+    )
+    batch = Batch(np.zeros((1, 2, 3, 1)), {"hidden.kernel": np.ones((6, 4)), "output.kernel": np.ones((4, 5))})
+    engine = EventEngine(network)
+    onto = r"hidden has shape \(4,\), \(2, 3, 1\) is needed; it is the projection from stimulus to hidden; .* of output$"
+    with pytest.raises(DataError, match=onto):
+        engine.present(dataclasses.replace(batch, delays={"hidden": np.ones(4)}))
+    with pytest.raises(SpecificationError, match="^delays: 'stimulus': is a population; .* are those of hidden$"):
+        engine.present(dataclasses.replace(batch, delays={"stimulus": np.ones((2, 3, 1))}))
+
+
 @pytest.mark.parametrize("part", ["thresholds", "delays"])
 @pytest.mark.parametrize(("name", "message"), [("pool", "has relays, as pooling does"), ("conv9", "does not exist")])
 def test_layers_without_them(layered: MakeNetwork, random_batch: MakeBatch, part: str, name: str, message: str) -> None:
