@@ -252,9 +252,15 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
             f"{dataset.name}: was made with {made}, which differs in {network.name};"
             " make the data set again, or use these settings in the network"
         )
-    if len(dataset.classes) > network.outputs:
+    classes, outputs = len(dataset.classes), network.outputs
+    if classes == outputs + 1 and min(labels.min(initial=classes) for _, labels in dataset.parts.values()) > 0:
         raise DataError(
-            f"{dataset.name}: has {len(dataset.classes)} classes, {network.name} only {network.outputs} output neurons;"
+            f"{dataset.name}: labels begin with 1, but {network.name} has the outputs 0 to {outputs - 1};"
+            " number labels from 0"
+        )
+    if classes > outputs:
+        raise DataError(
+            f"{dataset.name}: has {classes} classes, {network.name} only {outputs} output neurons;"
             " give the output population one neuron per class"
         )
 

@@ -20,13 +20,16 @@ _MOSTLY = 0.5
 _OUTWEIGHS = 1.5
 """Ratio of summed inhibition to summed excitation above which inhibition is the reported cause of silence."""
 
+_SHORTEST_TAU = 1 / 500
+"""Time constant, in presentations, below which it is reported if it is also below 1 ms."""
+
 
 class Finding(NamedTuple):
     """A problem of activity and its remedy.
 
     Attributes
     ----------
-    kind : {"silent", "mostly silent", "at onset", "same time", "too late", "tied", "decided at onset"}
+    kind : {"in seconds", "silent", "mostly silent", "at onset", "same time", "too late", "tied", "decided at onset"}
     where : str
         Name of the population, or of the projection whose spikes arrive too late.
     text : str
@@ -59,6 +62,8 @@ def advise(
     dt : float
         Time step of the grid (ms), or 0 for exact times.
     """
+    if units := times_in_seconds(network):  # other findings would only be consequences
+        return [Finding("in seconds", name, text) for name, text in units.items()]
     by_name = {health.population: health for health in populations}
     dead = {name for name, share in batch.silent.items() if share == 1}
     late = {arrivals.projection for arrivals in projections if arrivals.too_late > _MOSTLY}
@@ -114,6 +119,8 @@ def advise_on_counts(
     accuracy : float
         Strict accuracy. Mostly silent populations are no problem if it is nearer to 1 than to chance.
     """
+    if units := times_in_seconds(network):
+        return list(units.values())
     works = accuracy - 1 / network.outputs > 1 - accuracy
     dead = {name for name, count in spikes.items() if count == 0}
     lines = []
@@ -129,6 +136,19 @@ def advise_on_counts(
             lines.append(f"{name}: {silent:.0%} of neurons are silent; {stronger(network, population)}")
     if onset_rate > _MOSTLY:
         lines.append(_decided_at_onset(network, onset_rate))
+    return lines
+
+
+def times_in_seconds(network: Network) -> dict[str, str]:
+    """Return a line for each population with a time constant that is probably in seconds, by population."""
+    lines = {}
+    for population in network.integrating:
+        for name in ("tau", "tau_syn"):
+            tau = getattr(population.dynamics, name)
+            if tau is not None and tau < min(1.0, _SHORTEST_TAU * network.duration):
+                where = f"{network.key_of(population)}.neurons.{name}"
+                fact = f"{where}: {tau:g} ms is very short for presentations of {network.duration:g} ms"
+                lines[population.name] = f"{fact}; times are in ms; did you mean {1000 * tau:g}?"
     return lines
 
 

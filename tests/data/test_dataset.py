@@ -215,6 +215,13 @@ def test_data_sets_must_fit_the_network() -> None:
         check_dataset(data, network((3, 2, 1), 2))
     with pytest.raises(DataError, match="has 2 classes, net only 1 output neurons"):
         check_dataset(data, network((2, 2, 1), 1))
+    numbered = dataclasses.replace(
+        data,
+        train_labels=np.ones_like(data.train_labels),
+        test_labels=np.ones_like(data.test_labels),
+    )
+    with pytest.raises(DataError, match="labels begin with 1, but net has the outputs 0 to 0; number labels from 0"):
+        check_dataset(numbered, network((2, 2, 1), 1))
 
 
 @given(n_train=st.integers(1, 500), share=st.floats(0, 1, exclude_max=True))

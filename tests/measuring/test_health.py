@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -158,6 +159,20 @@ def test_a_population_that_is_silent() -> None:
     assert health.advice == [
         "hidden: no neuron fires; raise initial.mean or initial.spread of the projections onto it, or lower its"
         " threshold (now 1e+06)"
+    ]
+
+
+def test_time_constants_in_seconds_are_the_only_finding() -> None:
+    """Other findings follow from them: here all hidden neurons fire at once."""
+    slow = _neurons(10.0, 30.0)
+    layers = [
+        netsim.Layer("hidden", netsim.Dense(2), dataclasses.replace(slow, tau=0.012)),
+        netsim.Layer("output", netsim.Dense(2), dataclasses.replace(_neurons(30.0, 60.0), tau=0.13)),
+    ]
+    health = _checked(netsim.Network.chain("tiny", ENCODER, layers, 60.0), hidden__kernel=1.0)
+    assert [(finding.kind, finding.where) for finding in health.findings] == [("in seconds", "hidden")]
+    assert health.advice == [
+        "layers.hidden.neurons.tau: 0.012 ms is very short for presentations of 60 ms; times are in ms; did you mean 12?"
     ]
 
 
