@@ -98,6 +98,7 @@ def experiment(
         Continue the experiment in the folder, if it exists.
     workers : int or str, optional
         Number of processes for the units, or the address of a Dask scheduler. The default is the current process.
+        A program needs the guard ``if __name__ == "__main__":`` around the call.
     data_dir : str, optional
         Folder of the data set.
     progress : callable

@@ -6,6 +6,7 @@ scheduler for workers of this machine therefore listens on loopback only, with a
 
 from __future__ import annotations
 
+import ast
 import logging
 import queue
 import signal
@@ -17,7 +18,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from multiprocessing import resource_tracker
+from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,6 +74,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
         with client, _plugins(client):
             yield client
         return
+    _check_guard()
     no_pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
     with ExitStack() as stack:
         scratch = stack.enter_context(TemporaryDirectory(prefix="netsim-", ignore_cleanup_errors=True))
@@ -105,6 +109,27 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
         finally:
             with _interrupts_later():
                 stack.close()
+
+
+def _check_guard() -> None:
+    """Raise RunError in a program whose main block is unguarded, because each new process would run it again."""
+    import dask
+
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and not (frame.f_code.co_name == "<module>" and frame.f_globals["__name__"] == "__main__"):
+        frame = frame.f_back
+    forks = dask.config.get("distributed.worker.multiprocessing-method") == "fork"
+    if frame is None or forks or "__file__" not in frame.f_globals:
+        return  # a thread or a notebook, whose processes start without the program
+    try:
+        program = ast.walk(ast.parse(Path(frame.f_globals["__file__"]).read_bytes()))
+    except (OSError, SyntaxError, ValueError):  # an archive or compiled file
+        return
+    tests = [node.test for node in program if isinstance(node, ast.If) and node.lineno <= frame.f_lineno]
+    if not any(isinstance(node, ast.Name) and node.id == "__name__" for test in tests for node in ast.walk(test)):
+        where = f"{frame.f_globals['__file__']}, line {frame.f_lineno}"
+        again = "each worker process would run the program again"
+        raise RunError(f'workers: {where}: {again}; put this line under if __name__ == "__main__":')
 
 
 @contextmanager

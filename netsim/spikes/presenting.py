@@ -59,7 +59,7 @@ def present(
         Neurons whose potentials are recorded. Ignored with an `engine`, which defines its recorded neurons.
     workers : int, str or Distribution, optional
         Number of processes that share the presentations, or the address of a Dask scheduler. The default is this
-        process.
+        process. A program needs the guard ``if __name__ == "__main__":`` around the call.
     progress : callable
         Called with (done, total).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import os
+import runpy
 import signal
 import threading
 from pathlib import Path
@@ -49,6 +50,19 @@ def test_workers_of_this_machine_are_for_its_user_alone() -> None:
         assert set(client.run(threads).values()) == {share}
         assert {worker["nthreads"] for worker in client.scheduler_info()["workers"].values()} == {1}
     assert list(Path().iterdir()) == [foreign]
+
+
+def test_a_program_without_a_guard_is_refused_before_processes_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each process would run it again."""
+    monkeypatch.setattr(distributed, "LocalCluster", lambda **options: pytest.fail("started"))
+    program = Path("program.py")
+    program.write_text("import netsim\nmodel = netsim.load_model('digits')\nnetsim.evaluate(model, workers=2)\n")
+    message = r'program.py, line 3: each worker process .*; put this line under if __name__ == "__main__":$'
+    with pytest.raises(RunError, match=message):
+        runpy.run_path(str(program), run_name="__main__")
+    guarded = "from netsim.spikes.cluster import _check_guard\nif __name__ == '__main__':\n    _check_guard()\n"
+    program.write_text(guarded)
+    runpy.run_path(str(program), run_name="__main__")
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs masks of signals")
