@@ -102,6 +102,17 @@ def test_intervals_are_those_of_student() -> None:
     assert interval([]).shown() == "none"
 
 
+@pytest.mark.parametrize(("shape", "step"), [("ramp", 64.0), ("plateau", 64.0), ("triangle", 200.0)])
+def test_tempotron_ends_after_latencies_that_a_grid_rounds_up(shape: str, step: float) -> None:
+    """Latencies up to 500 ms round to 512 or 600 ms, where the potentials alone would let the presentation end."""
+    small = {"afferents": 30, "shapes": (shape,), "windows": (500.0,), "steps": (step,), "loads": (1.0,), "epochs": 2}
+    (_, condition) = Tempotron(**small).conditions()  # type: ignore[arg-type]
+    (row,) = Tempotron(**{**small, "rate": 1e-9}).measure(Unit(condition, 0))  # type: ignore[arg-type]
+    assert row["load"] == 1.0
+    with pytest.raises(SpecificationError, match="^steps: 600.0 ms is larger than the encoding window of 500.0 ms"):
+        Tempotron(**{**small, "steps": (step, 600.0)})  # type: ignore[arg-type]
+
+
 def test_tempotron_writes_all_files(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     out = tmp_path / "out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,11 @@ class Tempotron(Experiment):
         from netsim.specification.checks import require
 
         require(self.loads[0] * self.afferents >= 1, "loads", "must make at least one pattern")
+        for condition in self.conditions():
+            psp, tau, _ = _response(condition["shape"], condition["window"])
+            network = self.network(psp, tau, condition["window"], _end(**condition))
+            if condition["step"]:
+                network.check_dt(condition["step"], "steps")
 
     def conditions(self) -> Sequence[Condition]:
         exact = [{"shape": shape, "window": window, "step": 0.0} for shape in self.shapes for window in self.windows]
@@ -89,15 +95,14 @@ class Tempotron(Experiment):
         from netsim.experiments.kinds._tempotron_rule import arrivals, learn_epoch
 
         window, step = unit.condition["window"], unit.condition["step"]
-        psp, tau, length = _response(unit.condition["shape"], window)
+        psp, tau, _ = _response(unit.condition["shape"], window)
         generator = np.random.default_rng(unit.seed)
         most = round(self.loads[-1] * self.afferents)
         latencies = window * generator.random((most, self.afferents))
         labels = generator.random(most) < 0.5
         weights = generator.normal(0.0, 0.05, self.afferents)
         kernel = [(_on_grid(delay, step), change / tau) for delay, change in psp.kernel]
-        latencies, end = _on_grid(latencies, step), window + length
-        end = step * float(np.ceil(end / step)) if step else end
+        latencies, end = _on_grid(latencies, step), _end(**unit.condition)
         pieces = arrivals(latencies, kernel, end)
         network, rows, solved = self.network(psp, tau, window, end), [], True
         for load in self.loads:
@@ -228,6 +233,12 @@ def _on_grid(times: Any, step: float) -> Any:
     import numpy as np
 
     return step * np.floor(times / step + 0.5) if step else times
+
+
+def _end(shape: str, window: float, step: float) -> float:
+    """Return the end of a presentation (ms): after the last potential, and on a grid after the last latency."""
+    end = window + _response(shape, window)[2]
+    return max(step * math.ceil(end / step), _on_grid(window, step) + step) if step else end
 
 
 def _fires(network: Network, weights: np.ndarray, latencies: np.ndarray, step: float) -> np.ndarray:
