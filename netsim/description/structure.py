@@ -18,6 +18,10 @@ _IF_ANY: tuple[tuple[str, float, Callable[[Projection], bool], Callable[[Project
 """Optional columns: heading, fraction of the width, whether a projection needs the column, its cell."""
 
 
+_INPUTS = "Inputs $n$: synapses onto a neuron, on average over the target; a kernel counts whole at an edge."
+_ROUNDED_UP = "Initial weights are drawn with $n$ rounded up."
+
+
 def _delay(projection: Projection) -> str:
     """Describe the conduction delays of a projection."""
     delays = projection.delays
@@ -81,9 +85,16 @@ def _connection(network: Network, projection: Projection) -> tuple[str, ...]:
         return (*cells, "none", "", "")
     weights = f"{math.prod(shape):,}{', shared' if shares_weights(network, projection) else ''}"
     if projection.connectivity.known_weights(*network.ends(projection)) is not None:
-        return (*cells, weights, f"{network.fan_in(projection):,}", "as listed")
+        return (*cells, weights, _inputs(network, projection), "as listed")
     drawn = rf"{initial.distribution}, $a = {number(initial.mean)}$, $\sigma = {root(initial.spread)}$"
-    return (*cells, weights, f"{network.fan_in(projection):,}", drawn)
+    return (*cells, weights, _inputs(network, projection), drawn)
+
+
+def _inputs(network: Network, projection: Projection) -> str:
+    """Return the mean number of synapses onto a neuron, not rounded up unless padding counts."""
+    mean = network.synapse_count(projection) / math.prod(network.shapes[projection.target])
+    drawn = network.fan_in(projection)
+    return f"{drawn:,}" if drawn - mean >= 1 or drawn == mean else f"{mean:,.4g}"
 
 
 def _notes(network: Network) -> Iterator[str]:
@@ -114,6 +125,8 @@ def _notes(network: Network) -> Iterator[str]:
         other += " that are not listed"
     begin = f"Initial weights{other} are drawn independently, {drawn}.{signs * any(signed.values())}" if random else ""
     yield f"{begin}{delays * bool(network.delayed)}{_biases(network, given)}{_loops(network)}".strip()
+    if network.weighted:
+        yield f"{_INPUTS}{' ' + _ROUNDED_UP if random else ''}"
 
 
 def _loops(network: Network) -> str:
@@ -124,8 +137,16 @@ def _loops(network: Network) -> str:
 
 def _biases(network: Network, given: str) -> str:
     """Return a sentence on initial biases, or an empty text."""
-    begin = {each.name: number(network.initial_bias(each)) for each in network.populations if each.has_bias}
+    begin = {each.name: _with_unit(each, network.initial_bias(each)) for each in network.populations if each.has_bias}
     values = distinct(begin.values())
     if len(values) > 1:
         values = [f"{value} in `{name}`" for name, value in begin.items()]
     return f" Biases{given} begin at {', '.join(values)}." if values else ""
+
+
+def _with_unit(population: Population, bias: float) -> str:
+    """Return a bias in pA, or in the unit of weights if the population has no physical units."""
+    scale = population.dynamics.scale
+    if scale is not None:
+        return rf"${number(float(f'{bias * scale.current:.12g}'))} \text{{ pA}}$"
+    return f"{number(bias)}{' (in the unit of weights)' if bias else ''}"

@@ -227,12 +227,29 @@ def test_parameters_stand_below_their_headings() -> None:
     row = dict(zip(tables["C"].headings, tables["C"].rows[0], strict=True))
     assert row["Initial weights"] == r"uniform, $a = 0.75$, $\sigma = 2.5$"
     assert (row["Synapses"], row["Inputs $n$"]) == ("600", "20")
+    assert "Inputs $n$: synapses onto a neuron, on average over the target" in " ".join(tables["C"].notes)
     augmentation = _cells(describe(network), "E")["Augmentation"]
     assert "from $-2$ to $2$" in augmentation
     assert "a square of 5 by 5 pixels" in augmentation
     assert r"a standard deviation of $0.25 \text{ ms}$" in augmentation
     assert r"spikes at or after $T$ are removed" in augmentation
     assert "4 epochs, in batches of $N = 70$" in _cells(describe(network), "G2")["Training"]
+
+
+def test_inputs_are_a_mean_and_biases_have_a_unit() -> None:
+    """Seven synapses onto four neurons are 1.75; a current of 1 is 2.5 pA, so a bias of 3 is 7.5 pA."""
+    Path("edges.csv").write_text("pre,post\n0,0\n1,0\n2,1\n3,1\n0,2\n1,3\n2,3\n", encoding="utf-8")
+    neurons = Neurons(bias=True, scale=Scale(potential=0.1, current=2.5, rest=-70.0))
+    layers = (
+        Layer("hidden", EdgeList(4, "edges.csv"), neurons, initial=InitialWeights(bias=3.0)),
+        Layer("output", Dense(2), Neurons(bias=True), initial=InitialWeights(bias=0.5)),
+    )
+    tables = describe(Network.chain("few", IntensityEncoder((2, 2, 1), 8.0), layers, 40.0)).tables
+    (table,) = (each for each in tables if each.letter == "C")
+    assert [row[list(table.headings).index("Inputs $n$")] for row in table.rows] == ["1.75", "4"]
+    notes = " ".join(table.notes)
+    assert r"Biases begin at $7.5 \text{ pA}$ in `hidden`, 0.5 (in the unit of weights) in `output`." in notes
+    assert "Initial weights are drawn with $n$ rounded up." in notes
 
 
 def test_numbers_are_told_to_the_last_digit(mixed: Network) -> None:
