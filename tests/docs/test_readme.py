@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -17,9 +18,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_commands(only_pictures: Callable[..., None]) -> None:
-    """The first three commands, but for the installation, run as they stand; less is trained and drawn."""
+    """Both scripts exist, and the commands after the installation run as they stand; less is trained and drawn."""
     only_pictures("raster")
-    (block,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    scripts, block = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    commands = [shlex.split(line.removeprefix("$ "), comments=True) for line in scripts.splitlines()]
+    assert commands == [["scripts/quickstart.sh"], ["scripts/test.sh"]]
+    assert all(os.access(ROOT / script, os.X_OK) for (script,) in commands)
     install, train, report = (shlex.split(line.removeprefix("$ "), comments=True) for line in block.splitlines())
     assert install == ["pip", "install", "--no-compile", "."]
     for command in (train + ["--limit", "100", "--epochs", "1"], report + ["--limit", "20"]):
