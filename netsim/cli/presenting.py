@@ -41,13 +41,15 @@ def evaluate(
 ) -> None:
     """Measure accuracy, decision latency and spikes. By default the first output spike decides.
 
-    The figures of a run on all stimuli of a split are saved in its folder, as evaluation-SPLIT.json.
+    The figures of a run on all stimuli of a split are saved in its folder, as evaluation-SPLIT.json, with epoch and
+    checksum of the weights. A training that changes these weights removes the file.
 
     Read-outs:
 
     {read_outs}
     """
     from netsim.measuring.evaluation import evaluate as evaluate_network
+    from netsim.runs.folder import WEIGHTS_SHA256
     from netsim.runs.plugins import changed_plugins
 
     names = list(read_outs) if "all" in (read_out or []) else read_out or ["strict"]
@@ -64,7 +66,9 @@ def evaluate(
         how: dict[str, Any] = {"read_outs": names, "workers": distribution, "progress": advance}
         result = evaluate_network(replace(chosen, network=network), stimuli, engine=simulator, **how)
     settings = network.training
-    source = {"subject": model, "weights": chosen.origin, "dataset": settings.dataset, "split": split}
+    source: dict[str, Any] = {"subject": model, "weights": chosen.origin, "dataset": settings.dataset, "split": split}
+    if chosen.run is not None:
+        source |= {"epoch": chosen.epoch, WEIGHTS_SHA256: chosen.sha256}
     figures = source | {"engine": settings.engine, "dt_ms": settings.dt} | result.to_dict()
     if as_json:
         print_json(figures)

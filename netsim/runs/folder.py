@@ -50,6 +50,8 @@ _LARGEST_RECORD = 10_000_000  # bytes
 LARGEST_METRICS = 1_000_000_000
 """Bytes of a file of metrics that is read."""
 _SURROUNDINGS = ("started", "netsim", "git_revision", "versions", "machine")
+WEIGHTS_SHA256 = "weights_sha256"
+"""Key of the checksum of the weights in a saved evaluation."""
 LOCK = ".lock"
 """Name of the lock file in a folder."""
 
@@ -223,6 +225,20 @@ class RunFolder:
         self.check_lock()
         write_json(self.path / name, content)
         return self.path / name
+
+    def remove_stale_evaluations(self) -> list[str]:
+        """Remove saved evaluations of other weights than the current ones. Return a line for each."""
+        lines = []
+        for path in sorted(self.path.glob("evaluation-*.json")):
+            try:
+                saved = json.loads(read_text(path, _LARGEST_RECORD))
+            except (OSError, ValueError, RecursionError, DataError):
+                saved = None
+            if not isinstance(saved, dict) or saved.get(WEIGHTS_SHA256) != file_sha256(self.best):
+                self.check_lock()
+                path.unlink(missing_ok=True)
+                lines.append(f"{path}: removed, because training has changed the weights; evaluate the run again")
+        return lines
 
     def data_dir(self) -> str | None:
         """Return the folder of the run's data: its own data, or the folder given for its training."""

@@ -156,6 +156,8 @@ def training_conversation(
         session.save()
         if run is not None:
             write_epochs(state, run)
+            for line in run.remove_stale_evaluations():
+                callbacks.on_warning(line)
         callbacks.on_epoch(state.history[-1])
     return state
 

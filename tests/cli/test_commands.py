@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import math
 import os
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim import Dense, IntensityEncoder, Network, Population, Projection, write_network
+from netsim import Dense, IntensityEncoder, Network, Population, Projection, open_run, write_network
 from netsim.data import loading
 from netsim.measuring import comparison
 from netsim.measuring.metrics import wilson_interval
@@ -217,6 +218,23 @@ def test_a_partial_evaluation_does_not_replace_a_whole_one(netsim: Netsim, run: 
         done = netsim("evaluate", run, *options)
         assert "not saved" in done.err
         assert (run / "evaluation-test.json").read_bytes() == kept
+
+
+def test_an_evaluation_of_former_weights_is_removed(netsim: Netsim) -> None:
+    """A resumed training that finds better weights removes it; one that keeps the best weights keeps it."""
+    train = ("train", "digits", "--limit", 60, "--out", "run")
+    netsim(*train, "--epochs", 1)
+    evaluated = netsim("evaluate", "run", "--json").json()
+    checksum = hashlib.sha256(Path("run/best.npz").read_bytes()).hexdigest()
+    assert (evaluated["epoch"], evaluated["weights_sha256"]) == (1, checksum)
+    longer = netsim(*train, "--epochs", 3, "--resume")
+    removed = "run/evaluation-test.json: removed, because training has changed the weights; evaluate the run again"
+    assert longer.err.count(removed) == 1
+    assert not Path("run/evaluation-test.json").exists()
+    folder = open_run("run")
+    assert netsim("evaluate", "run", "--json").json()["epoch"] == folder.weights_of_epoch(folder.network())[1] > 1
+    assert folder.remove_stale_evaluations() == []
+    assert Path("run/evaluation-test.json").exists()
 
 
 def test_a_limit_above_the_data_is_all_of_it(netsim: Netsim, run: Path) -> None:
