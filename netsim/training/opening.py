@@ -34,7 +34,7 @@ from netsim.specification.checks import check_function, check_kind, limit_in, pa
 from netsim.training.callbacks import Callbacks, Progress
 from netsim.training.checkpoint import epoch_score, finished_epochs
 from netsim.training.loop import CHECKPOINT_SECONDS, training_conversation
-from netsim.training.starting import check_settings, resume_training, without_effect
+from netsim.training.starting import check_settings, check_training_memory, resume_training, without_effect
 from netsim.weights.initial import known_weights
 from netsim.weights.synapses import drawn_alike
 
@@ -204,6 +204,7 @@ def open_training(
         path_in(data_dir, "data_dir")
     require(isinstance(resume, bool), "resume", f"must be True or False, not {resume!r}")
     network = _with_data(network, data)
+    check_training_memory(network)
     chosen_engine = _engine_of(network, engine)
     check_settings(network, learner)
     seed, limit = whole(seed, "seed", least=0), limit_in(limit)

@@ -22,6 +22,7 @@ from netsim.training.checkpoint import TrainingState
 from netsim.training.fitting import Fitted, fit
 from netsim.training.measured_rates import STIMULI
 from netsim.weights.binary import with_log_scales
+from netsim.weights.footprint import check_memory
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -59,6 +60,7 @@ def start_training(
     >>> state.weights["hidden.kernel"].shape
     (64, 200)
     """
+    check_training_memory(network)
     if pretrained is None and (pretrained := load_pretrained(network)) is not None:
         pretrained.check_unseen(network)
     first = initial_weights(network, seed) if pretrained is None else pretrained.weights
@@ -69,6 +71,15 @@ def start_training(
     optimizer.begin(weights)
     to_fit = pretrained is None and network.learning.fitted and not network.weighting.is_binary
     return TrainingState(weights, optimizer, mean, to_fit=to_fit)
+
+
+def check_training_memory(network: Network) -> None:
+    """Raise SpecificationError if weights, their moments and a batch exceed the memory of this machine."""
+    training = network.training
+    moments = len(getattr(optimizers[network.learning.optimizer], "moments", ()))
+    # latent and best weights, moments and average; initial weights are copied from double precision
+    kept = 2 + moments + (network.learning.averaging > 0)
+    check_memory(network, 1 + kept * (0.5 if training.precision == "single" else 1.0), training.batch)
 
 
 def resume_training(

@@ -14,6 +14,7 @@ from netsim.specification.checks import whole
 from netsim.weights.binary import forward_weights
 from netsim.weights.delays import initial_delays
 from netsim.weights.distributions import DISTRIBUTIONS
+from netsim.weights.footprint import check_memory
 from netsim.weights.layout import Weights, bias_name, kernel_name, weight_shapes
 from netsim.weights.signs import bound_to_signs, contradict, sign_words
 
@@ -34,7 +35,7 @@ def initial_weights(network: Network, seed: int) -> Weights:
     Raises
     ------
     SpecificationError
-        If weights of a connectivity contradict the sign of the projection.
+        If weights of a connectivity contradict the sign of the projection, or exceed the memory.
 
     Examples
     --------
@@ -43,6 +44,7 @@ def initial_weights(network: Network, seed: int) -> Weights:
     >>> weights["hidden.kernel"].shape, weights["hidden.bias"].shape
     ((64, 200), (200,))
     """
+    check_memory(network)
     generator = generator_for(Purpose.WEIGHTS, whole(seed, "seed", least=0))
     weights: Weights = {}
     for population in network.integrating:
