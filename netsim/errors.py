@@ -53,7 +53,7 @@ def _is_of_library(frame: FrameType) -> bool:
 
 
 class FormerWarning(FutureWarning):
-    """A file has the format of an earlier version. The next version may reject it."""
+    """A file or run comes from another version. A later version may reject it, or compute other numbers."""
 
 
 class DataWarning(UserWarning):

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netsim import __version__
 from netsim.data.dataset import IDENTITY, Dataset, described
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Splits, Stimuli, load_splits
 from netsim.engines import Engine, Recorded, engine_of
-from netsim.errors import DataError, RunError, SpecificationError, warn_user
+from netsim.errors import DataError, FormerWarning, RunError, SpecificationError, warn_user
 from netsim.models.presets import preset_names, trained_weights_file
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
@@ -216,6 +217,9 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
         network = run.network()
         kept, epoch = run.weights_of_epoch(network, digest)
         weights, record = forward_weights(network, kept), run.record()
+        if (made_by := record.get("netsim", __version__)) != __version__:
+            other = f"was made by netsim {made_by}, this is {__version__}, which may compute other numbers"
+            warn_user(f"{run.path}: {other}; train it again to compare it with new runs", FormerWarning)
         origin = "imported" if "imported" in record else "run"
         return Model(network, weights, origin, run, run.data_dir(), digest.hexdigest(), epoch)
     network = load_network(name)

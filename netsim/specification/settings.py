@@ -6,7 +6,7 @@ from typing import Any, Literal
 from netsim.registry import Registry
 from netsim.reprs import short_repr
 from netsim.seams import engines, learners, optimizers, schedules, targets
-from netsim.specification.checks import check_choice, check_numbers, check_size, check_types, require
+from netsim.specification.checks import check_choice, check_magnitudes, check_numbers, check_size, check_types, require
 
 MOST_EPOCHS = 1_000_000
 
@@ -41,6 +41,7 @@ class Weighting:
     def __post_init__(self) -> None:
         check_types(self, "weighting")
         check_numbers(self, "weighting", ["scale_rate"], ">= 0")
+        check_magnitudes(self, "weighting", ["scale_rate"])
         for name, default in (("scale", "channel"), ("scale_rate", 0.0)):
             unused = 'has a meaning for binary weights only; leave it out, or say kind = "binary"'
             require(self.is_binary or getattr(self, name) == default, f"weighting.{name}", unused)
@@ -180,6 +181,7 @@ class Learning:
         shares = ("label_smoothing", "momentum", "averaging", "revive_below", "activity")
         check_numbers(self, "learning", shares, "in [0, 1)")
         check_numbers(self, "learning", ["weight_decay"], ">= 0")
+        check_magnitudes(self, "learning", ("sharpness", "margin", "rate", "clip", "weight_decay"))
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import netsim
 from netsim.cli.options import with_options
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
-from netsim.errors import RunError, SpecificationError
+from netsim.errors import FormerWarning, RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.model import load_model
@@ -48,6 +50,20 @@ def test_a_network_is_no_name_of_a_model() -> None:
 def test_a_trained_preset_brings_its_weights() -> None:
     assert load_model("mlp-mnist").origin == "trained"
     assert load_model("digits").origin == "initial"
+
+
+def test_a_run_of_another_version_is_mentioned_once(tmp_path: Path) -> None:
+    network = load_preset("digits")
+    weights = initial_weights(network, 5)
+    create_run(tmp_path / "former", network, describe_run(3) | {"netsim": "0.0.9"}, weights)
+    create_run(tmp_path / "ours", network, describe_run(3), weights)
+    message = f"was made by netsim 0.0.9, this is {netsim.__version__}, which may compute other numbers"
+    with pytest.warns(FormerWarning, match=message) as warned:
+        load_model(tmp_path / "former")
+    assert len(warned) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FormerWarning)
+        load_model(tmp_path / "ours")
 
 
 def test_weights_before_learning_are_those_of_the_seed_of_the_run(tmp_path: Path) -> None:

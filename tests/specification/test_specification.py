@@ -295,6 +295,11 @@ def test_impossible_specifications_name_the_field(make: object, field: str) -> N
         (lambda value: InitialWeights(bias=value), "initial.bias"),
         (lambda value: IntensityEncoder((2, 2, 1), value), "encoder.t_max"),
         (lambda value: _network(duration=value), "duration"),
+        (lambda value: Weighting("binary", scale_rate=value), "weighting.scale_rate"),
+        *(
+            (lambda value, name=name: Learning(**{name: value}), f"learning.{name}")
+            for name in ("rate", "sharpness", "margin", "clip", "weight_decay")
+        ),
     ],
 )
 def test_impossible_magnitudes_name_the_field(make: Callable[[float], object], field: str, value: float) -> None:
