@@ -33,7 +33,9 @@ def check_delays(network: Network, delays: Mapping[str, np.ndarray]) -> None:
 
 def _onward(network: Network, population: str) -> str:
     """Name the weighted projections out of a population or the stimulus. Return an empty text if there are none."""
-    onward = " and ".join(projection.name for projection in network.outgoing(population) if network.weight_shape(projection))
+    onward = " and ".join(
+        projection.name for projection in network.outgoing(population) if network.weight_shape(projection)
+    )
     return f"; delays out of {population} are those of {onward}" if onward else ""
 
 

@@ -196,14 +196,19 @@ def test_values_that_do_not_fit(
 def test_delays_of_a_population_name_its_projections() -> None:
     """A projection of a chain has the name of its target, so delays out of a population look like delays onto it."""
     network = Network.chain(
-        "chain", IntensityEncoder((2, 3, 1), 20.0), (Layer("hidden", Dense(4)), Layer("output", Dense(5))), duration=60.0
+        "chain",
+        IntensityEncoder((2, 3, 1), 20.0),
+        (Layer("hidden", Dense(4)), Layer("output", Dense(5))),
+        duration=60.0,
     )
     batch = Batch(np.zeros((1, 2, 3, 1)), {"hidden.kernel": np.ones((6, 4)), "output.kernel": np.ones((4, 5))})
     engine = EventEngine(network)
-    onto = r"hidden has shape \(4,\), \(2, 3, 1\) is needed; it is the projection from stimulus to hidden; .* of output$"
+    onto = (
+        r"hidden has shape \(4,\), \(2, 3, 1\) is needed; it is the projection from stimulus to hidden; .* of output$"
+    )
     with pytest.raises(DataError, match=onto):
         engine.present(dataclasses.replace(batch, delays={"hidden": np.ones(4)}))
-    with pytest.raises(SpecificationError, match="^delays: 'stimulus': is a population; .* are those of hidden$"):
+    with pytest.raises(SpecificationError, match=r"^delays: 'stimulus': is a population; .* are those of hidden$"):
         engine.present(dataclasses.replace(batch, delays={"stimulus": np.ones((2, 3, 1))}))
 
 

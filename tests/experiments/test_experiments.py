@@ -109,7 +109,7 @@ def test_tempotron_ends_after_latencies_that_a_grid_rounds_up(shape: str, step: 
     (_, condition) = Tempotron(**small).conditions()  # type: ignore[arg-type]
     (row,) = Tempotron(**{**small, "rate": 1e-9}).measure(Unit(condition, 0))  # type: ignore[arg-type]
     assert row["load"] == 1.0
-    with pytest.raises(SpecificationError, match="^steps: 600.0 ms is larger than the encoding window of 500.0 ms"):
+    with pytest.raises(SpecificationError, match=r"^steps: 600.0 ms is larger than the encoding window of 500.0 ms"):
         Tempotron(**{**small, "steps": (step, 600.0)})  # type: ignore[arg-type]
 
 

@@ -56,12 +56,13 @@ def test_a_program_without_a_guard_is_refused_before_processes_start(monkeypatch
     """Each process would run it again."""
     monkeypatch.setattr(distributed, "LocalCluster", lambda **options: pytest.fail("started"))
     program = Path("program.py")
-    program.write_text("import netsim\nmodel = netsim.load_model('digits')\nnetsim.evaluate(model, workers=2)\n")
+    text = "import netsim\nmodel = netsim.load_model('digits')\nnetsim.evaluate(model, workers=2)\n"
+    program.write_text(text, encoding="utf-8")
     message = r'program.py, line 3: each worker process .*; put this line under if __name__ == "__main__":$'
     with pytest.raises(RunError, match=message):
         runpy.run_path(str(program), run_name="__main__")
     guarded = "from netsim.spikes.cluster import _check_guard\nif __name__ == '__main__':\n    _check_guard()\n"
-    program.write_text(guarded)
+    program.write_text(guarded, encoding="utf-8")
     runpy.run_path(str(program), run_name="__main__")
 
 

@@ -172,7 +172,8 @@ def test_time_constants_in_seconds_are_the_only_finding() -> None:
     health = _checked(netsim.Network.chain("tiny", ENCODER, layers, 60.0), hidden__kernel=1.0)
     assert [(finding.kind, finding.where) for finding in health.findings] == [("in seconds", "hidden")]
     assert health.advice == [
-        "layers.hidden.neurons.tau: 0.012 ms is very short for presentations of 60 ms; times are in ms; did you mean 12?"
+        "layers.hidden.neurons.tau: 0.012 ms is very short for presentations of 60 ms; times are in ms;"
+        " did you mean 12?"
     ]
 
 
