@@ -214,6 +214,7 @@ def _growth(
     groups, labels = presentations.shape
     times, rounds = len(moments), min(1 + _ROUNDS, len(tags))
     whole, without = np.zeros((len(tags), times)), np.zeros((rounds, groups, times))
+    rounds = rounds if groups > 1 else 0  # without the only group, nothing is left
     of_neurons = np.zeros((times, layer.size))
     shown = np.concatenate([presentations.sum(axis=0, keepdims=True), presentations.sum(axis=0) - presentations])
     for some in layer.by_neuron(layer.latencies):

@@ -258,7 +258,8 @@ def test_the_figure_over_time_shows_chance() -> None:
     table = information_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), times=4)
     axes = information_time_figure(table)
     (line,) = (each for each in axes.lines if each.get_label() == "chance")
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["any", "chance"]
+    legend = axes.get_legend()
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["any", "chance"]
     np.testing.assert_array_equal(line.get_ydata(), table["control_95"] - table["control_bits"])
 
 
