@@ -1,4 +1,4 @@
-"""Results of the learning step of a projection, and their sum, the gradient of a batch."""
+"""Gradients of parts of a batch, and their sum, the gradient of the batch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -155,21 +155,6 @@ def _subtract(weight: np.ndarray, inputs: np.ndarray, signal: np.ndarray, rate: 
             row = weight[i]
             for k in range(len(carrying)):
                 row[carrying[k]] -= rate * (inputs[i] * values[k])
-
-
-class LayerStep(NamedTuple):
-    """Results of the learning step of a projection.
-
-    The gradient of the kernel (ms²) sums the contribution of each synapse times the postsynaptic signal over
-    presentations and positions. It is None for static synapses. The gradient of the bias, shape (maps,), is the same
-    for the constant current, which acts until the gate or the spike. The displacement (ms) belongs to the presynaptic
-    spikes, has the shape of the source, and is computed on request. The gradient of delays (ms) covers learned delays.
-    """
-
-    kernel_gradient: np.ndarray | Deferred | None
-    bias_gradient: np.ndarray | None
-    displacement: np.ndarray | None
-    delay_gradient: np.ndarray | None = None
 
 
 def total_gradient(shares: Sequence[Any], scale: np.floating) -> Any:

@@ -11,15 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.learning.flow import kernel_slope_after
+from netsim.learning.channels import Channel, Synapses
+from netsim.learning.channels.leaky import Leaky, kernel_slope_after
+from netsim.learning.feedback import Feedback
 from netsim.numerics.compilation import compiled
 from netsim.numerics.groups import starts_of
 from netsim.numerics.order import bits_of, in_order_of_time
-from netsim.specification import Network, Population, Projection
-from netsim.weights.layout import Weights, kernel_name
+from netsim.specification import Network, Population
+from netsim.specification.grid import PopulationTimes
 
 
-class _Synapses(NamedTuple):
+class _Connections(NamedTuple):
     """Synapses of a loop by presynaptic neuron ``i``, starting at entry ``first[i]``.
 
     Each has a postsynaptic neuron, a weight, a delay and the index of its PSP in `after`, `until` and `slopes`.
@@ -35,24 +37,6 @@ class _Synapses(NamedTuple):
     slopes: np.ndarray
 
 
-class LoopSpikes(NamedTuple):
-    """Quantities of the spikes of a loop for the learner, by population.
-
-    Arrays have the shape (presentations, \\*population). The class is not `netsim.spikes.Spikes`, because only the
-    learner uses slopes and windows of single neurons.
-
-    Times and delays are in ms or in steps of a grid. Displacements are in ms. `limits` are latencies clipped to the end
-    of the window. `slopes` are slopes at threshold times ``tau``. `movable` marks neurons whose latency changes with a
-    small change of the potential.
-    """
-
-    latencies: Mapping[str, np.ndarray]
-    limits: Mapping[str, np.ndarray]
-    slopes: Mapping[str, np.ndarray]
-    movable: Mapping[str, np.ndarray]
-    onsets: Mapping[str, float]
-
-
 class Loop:
     """The synapses within a component of a network, whose neurons are of one family.
 
@@ -61,74 +45,66 @@ class Loop:
     network : Network
     component : sequence of Population
         A component with a loop (see `netsim.specification.Network.components`).
-    incoming : mapping of sequence of Projection
-        Projections onto each population, by name. Delays of their PSPs have the unit of times.
-    dt : float
-        Unit of times, a step of a grid (ms), or 0 for ms.
+    channels : sequence of Channel
+        Channels onto its populations.
+    times : mapping of PopulationTimes
+    feedbacks : mapping of Feedback
+        Feedback weights, by projection.
     """
 
     def __init__(
         self,
         network: Network,
         component: Sequence[Population],
-        incoming: Mapping[str, Sequence[Projection]],
-        dt: float = 0.0,
+        channels: Sequence[Channel],
+        times: Mapping[str, PopulationTimes],
+        feedbacks: Mapping[str, Feedback],
     ) -> None:
-        self.names = [population.name for population in component]
-        self.projections = [
-            projection
-            for population in component
-            for projection in incoming[population.name]
-            if network.is_recurrent(projection)
-        ]
-        rates = [network.neurons(projection.target).rates for projection in self.projections]
-        self._rates = np.array([each.per_step(dt) for each in rates if each is not None])
-        offsets = dict(
-            zip(self.names, np.cumsum([0, *(population.size for population in component)]).tolist(), strict=False)
-        )
-        most = max(len(projection.psp.kernel) for projection in self.projections)
-        pieces = np.zeros((3, len(self.projections), most))
-        pres, posts, numbers, rows = [], [], [], []
-        for row, projection in enumerate(self.projections):
-            pre, post, weight = network.connections(projection)
-            slopes = projection.psp.slopes
+        self.names, self._feedbacks = [population.name for population in component], feedbacks
+        self.channels = [channel for channel in channels if channel.recurrent]
+        self._rates = np.array([channel.rates for channel in self.channels if isinstance(channel, Leaky)])
+        self._times = {name: times[name] for name in self.names}
+        self._sizes = [population.size for population in component]
+        offsets = dict(zip(self.names, np.cumsum([0, *self._sizes]).tolist(), strict=False))
+        most = max(len(channel.psp.kernel) for channel in self.channels)
+        pieces = np.zeros((3, len(self.channels), most))
+        projections = {each.name: each for each in network.projections}
+        connections = [network.connections(projections[channel.name]) for channel in self.channels]
+        pres, posts, rows = [], [], []
+        for row, (channel, each) in enumerate(zip(self.channels, connections, strict=True)):
+            slopes = channel.psp.slopes
             pieces[:, row, : len(slopes)] = np.reshape(slopes, (-1, 3)).T
-            pres.append(pre.astype(np.int64) + offsets[projection.source])
-            posts.append(post.astype(np.int64) + offsets[projection.target])
-            numbers.append(weight)
-            rows.append(np.full(pre.size, row))
-        self._pieces = pieces
-        self._own_pre = [network.connections(projection).pre for projection in self.projections]
-        self._numbers = numbers
+            pres.append(each.pre.astype(np.int64) + offsets[channel.source])
+            posts.append(each.post.astype(np.int64) + offsets[channel.target])
+            rows.append(np.full(each.pre.size, row))
+        self._pieces, self._connections = pieces, connections
         pre = np.concatenate(pres)
         self._order = np.argsort(pre, kind="stable")
         self._post, self._rows = np.concatenate(posts)[self._order], np.concatenate(rows)[self._order]
-        size = sum(population.size for population in component)
-        self._first = starts_of(np.bincount(pre, minlength=size))
+        self._first = starts_of(np.bincount(pre, minlength=sum(self._sizes)))
 
-    def displacements(
+    def complete(
         self,
         displacements: Mapping[str, np.ndarray],
-        spikes: LoopSpikes,
-        weights: Weights,
-        axons: Mapping[str, np.ndarray],
-        synapses: Mapping[str, np.ndarray],
-        causal: bool,
+        latencies: Mapping[str, np.ndarray],
+        slopes: Mapping[str, np.ndarray | None],
+        synapses: Mapping[str, Synapses],
     ) -> dict[str, np.ndarray]:
         """Return the displacements (ms) of the loop's spikes, from displacements by targets and later populations.
 
-        `axons` and `synapses` are delays by projection, in the shapes of its source and of its weights. `causal`
-        propagates only by the order of spikes, not by the slope of the PSP.
+        `slopes` are slopes at threshold times ``tau``; neurons in a loop have some.
         """
-        shapes = {name: spikes.latencies[name].shape for name in self.names}
-        dtype = spikes.latencies[self.names[0]].dtype
+        shapes = {name: latencies[name].shape for name in self.names}
+        dtype, causal = latencies[self.names[0]].dtype, self.channels[0].causal
         late, kernels = [], []
-        for projection, pre, number in zip(self.projections, self._own_pre, self._numbers, strict=True):
-            source = shapes[projection.source][1:]
-            delay = np.broadcast_to(axons.get(projection.name, 0.0), source).ravel()[pre]
-            late.append(delay + synapses[projection.name].ravel()[number] if projection.name in synapses else delay)
-            kernels.append(weights[kernel_name(projection)].ravel()[number])
-        connections = _Synapses(
+        for channel, (pre, _, number) in zip(self.channels, self._connections, strict=True):
+            weights, delays, axons = synapses[channel.name]
+            delay = np.broadcast_to(0.0 if axons is None else axons, shapes[channel.source][1:]).ravel()[pre]
+            late.append(delay if delays is None else delay + delays.ravel()[number])
+            if channel.name in self._feedbacks:
+                weights = self._feedbacks[channel.name].weights(weights)
+            kernels.append(weights.ravel()[number])
+        connections = _Connections(
             self._first,
             self._post,
             np.concatenate(kernels)[self._order].astype(dtype),
@@ -136,29 +112,34 @@ class Loop:
             self._rows,
             *self._pieces.astype(dtype),
         )
-        onsets = [np.full(int(np.prod(shapes[name][1:])), spikes.onsets[name], dtype) for name in self.names]
-        handed = self._side_by_side(displacements)
-        of_all = (spikes.latencies, spikes.limits, spikes.slopes, spikes.movable)
-        times, limits, slopes, movable = map(self._side_by_side, of_all)
+        windows = self._times.values()
+        onsets, ends = (
+            np.repeat(np.array(each, dtype), self._sizes)
+            for each in ([window.onset for window in windows], [window.end for window in windows])
+        )
+        handed, times, divisors = map(self._side_by_side, (displacements, latencies, slopes))
+        limits = np.minimum(times, ends)
+        movable = np.isfinite(times) & (times > np.where(onsets > 0, onsets, dtype.type(-1)))
         if len(self._rates):
-            _hand_back_of_flow(connections, self._rates, times, limits, slopes, movable, causal, bits_of(dtype), handed)
+            _hand_back_of_flow(
+                connections, self._rates, times, limits, divisors, movable, causal, bits_of(dtype), handed
+            )
         else:
-            later = np.concatenate(onsets)
-            _hand_back(connections, times, limits, slopes, movable, later, causal, bits_of(dtype), handed)
-        cuts = np.cumsum([int(np.prod(shapes[name][1:])) for name in self.names])[:-1]
-        parts = np.split(handed, cuts, axis=1)
+            _hand_back(connections, times, limits, divisors, movable, onsets, causal, bits_of(dtype), handed)
+        parts = np.split(handed, np.cumsum(self._sizes)[:-1], axis=1)
         return {
             name: np.ascontiguousarray(part).reshape(shapes[name]) for name, part in zip(self.names, parts, strict=True)
         }
 
-    def _side_by_side(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-        flat = [arrays[name].reshape(len(arrays[name]), -1) for name in self.names]
+    def _side_by_side(self, arrays: Mapping[str, np.ndarray | None]) -> np.ndarray:
+        found = [array for name in self.names if (array := arrays[name]) is not None]
+        flat = [array.reshape(len(array), -1) for array in found]
         return np.ascontiguousarray(np.concatenate(flat, axis=1))
 
 
 @compiled
 def _hand_back(
-    synapses: _Synapses,
+    synapses: _Connections,
     times: np.ndarray,
     limits: np.ndarray,
     slopes: np.ndarray,
@@ -194,7 +175,7 @@ def _hand_back(
 
 @compiled
 def _hand_back_of_flow(
-    synapses: _Synapses,
+    synapses: _Connections,
     rates: np.ndarray,
     times: np.ndarray,
     limits: np.ndarray,

@@ -53,3 +53,9 @@ def in_loops(network: Network) -> list[Population]:
         for population in network.populations
         if any(map(network.is_recurrent, network.incoming(population.name)))
     ]
+
+
+def returns(network: Network) -> bool:
+    """Return whether hidden neurons at the edges of their windows are displaced into them."""
+    learning = network.learning
+    return learning.edges == "return" and not learning.normalised and len(network.integrating) > 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.learning.fields import kernel_gradient, propagate
+from netsim.learning.channels.fields import kernel_gradient, propagate
 from netsim.specification import Convolution, Dense, Window
 
 layers = st.builds(

@@ -10,16 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.learning import synapses
+from netsim.learning.channels.channel import Synapses
+from netsim.learning.channels.relay import Relay
+from netsim.learning.channels.window import WindowChannel
 from netsim.learning.gradients import SinglePresentation, sum_of
-from netsim.learning.sparse import earliest_sparse
-from netsim.specification import PSP, Connections, Convolution, Dense, Projection
+from netsim.specification import PSP, Connections, Convolution, Dense, Projection, Window
 
 PSPS = [PSP(), PSP("triangle", rise=9.0, fall=20.0)]
 
 
-def _projection(connectivity: Convolution | Dense, psp: PSP, plastic: bool = True) -> Projection:
-    return Projection("below", "above", connectivity, name="below_to_above", psp=psp, plastic=plastic)
+def _channel(
+    connectivity: Convolution | Dense, psp: PSP, window: Window, causal: bool = False, plastic: bool = True
+) -> WindowChannel:
+    projection = Projection("below", "above", connectivity, name="below_to_above", psp=psp, plastic=plastic)
+    return WindowChannel(projection, window, causal=causal)
 
 
 def _pairs(
@@ -87,7 +91,8 @@ def test_sums_are_those_of_the_definition(
     drawn = np.random.default_rng(seed).normal(size=layer.weight_shape(source, target))
     weights: np.ndarray = drawn.astype(dtype, order)
     window = layer.window(source, target)
-    step = synapses.step_pairwise(_projection(layer, psp), window, times, limits, signal, weights, causal)
+    assert window is not None
+    channel, learned = _channel(layer, psp, window, causal), (times, limits, signal, Synapses(weights))
     # as fields are filled up with zeros, they hold the time that a spike is before the end of all
     seen = oracle.gather_patches(np.where(np.isfinite(times), 100 - times.astype(float), 0), kernel, stride, padding)
     since = limits.reshape(-1, 1, maps).astype(float) - (100 - seen)[:, :, None]
@@ -95,14 +100,13 @@ def test_sums_are_those_of_the_definition(
     potential, slope = _potential(psp, since)
     signals, tolerance = signal.reshape(-1, 1, maps).astype(float), 1e-8 if dtype is np.float64 else 1e-2
     expected = (potential * signals).sum(axis=0).reshape(weights.shape)
-    np.testing.assert_allclose(sum_of(step.kernel_gradient), expected, rtol=0, atol=tolerance)  # type: ignore[arg-type]
-    assert step.bias_gradient is not None
+    np.testing.assert_allclose(sum_of(channel.step(*learned).weights), expected, rtol=0, atol=tolerance)  # type: ignore[arg-type]
     products = signal.astype(float) * limits
-    np.testing.assert_allclose(step.bias_gradient, products.sum(axis=(0, 1, 2)), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(channel.bias(limits, signal), products.sum(axis=(0, 1, 2)), rtol=0, atol=tolerance)
     passed = (since > 0) if causal else slope
     handed = (passed * weights.reshape(1, -1, maps) * signals).sum(axis=2)
     onto = oracle.scatter_patches(handed, times.shape, kernel, stride, padding)
-    np.testing.assert_allclose(step.displacement, onto, rtol=0, atol=tolerance)  # type: ignore[arg-type]
+    np.testing.assert_allclose(channel.back(*learned), onto, rtol=0, atol=tolerance)
 
 
 _ENDING = [PSP("plateau", rise=9.0), PSP("triangle", rise=5.2, fall=9.1), PSP("triangle", rise=7.3, fall=0.9)]
@@ -123,9 +127,9 @@ def test_psps_that_have_ended_hand_down_nothing_at_all(
     weights = np.random.default_rng(1).normal(size=layer.weight_shape(source, target))
     window = layer.window(source, target)
     assert window is not None
-    step = synapses.step_pairwise(_projection(layer, psp), window, times, limits + 90, signal, weights, False)
-    assert sum_of(step.kernel_gradient).any()  # type: ignore[arg-type]
-    assert not step.displacement.any()  # type: ignore[union-attr]
+    channel, learned = _channel(layer, psp, window), (times, limits + 90, signal, Synapses(weights))
+    assert sum_of(channel.step(*learned).weights).any()  # type: ignore[arg-type]
+    assert not channel.back(*learned).any()
 
 
 def test_a_spike_at_the_limit_and_a_map_without_signals_have_no_part() -> None:
@@ -134,9 +138,10 @@ def test_a_spike_at_the_limit_and_a_map_without_signals_have_no_part() -> None:
     signal = np.ones_like(limits)
     signal[..., 1], limits[..., 1] = 0, 100
     window, weights = layer.window(source, target), np.ones((2, 2, 2, 3))
-    step = synapses.step_pairwise(_projection(layer, PSPS[0]), window, times, limits, signal, weights, False)
-    assert not sum_of(step.kernel_gradient).any()  # type: ignore[arg-type]
-    assert not step.displacement.any()  # type: ignore[union-attr]
+    assert window is not None
+    channel, learned = _channel(layer, PSPS[0], window), (times, limits, signal, Synapses(weights))
+    assert not sum_of(channel.step(*learned).weights).any()  # type: ignore[arg-type]
+    assert not channel.back(*learned).any()
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -155,12 +160,11 @@ def test_dense_synapses_learn_by_the_definition(
     since = limits[:, None, :].astype(float) - times[:, :, None]
     potential, slope = _potential(psp, np.where(np.isfinite(since), since, -1.0))
     expected, tolerance = np.einsum("bio,bo->io", potential, signal), 1e-9 if dtype is np.float64 else 1e-3
-    step = synapses.step_pairwise(_projection(layer, psp), window, times, limits, signal, weights, causal)
-    np.testing.assert_allclose(sum_of(step.kernel_gradient), expected, rtol=0, atol=tolerance)  # type: ignore[arg-type]
+    channel, learned = _channel(layer, psp, window, causal), (times, limits, signal, Synapses(weights))
+    np.testing.assert_allclose(sum_of(channel.step(*learned).weights), expected, rtol=0, atol=tolerance)  # type: ignore[arg-type]
     handed = np.einsum("bio,io,bo->bi", (since > 0) if causal else slope, weights, signal)
-    np.testing.assert_allclose(step.displacement, handed, rtol=0, atol=tolerance)  # type: ignore[arg-type]
-    static = _projection(layer, psp, plastic=False)
-    assert synapses.step_pairwise(static, window, times, limits, signal, weights, causal).kernel_gradient is None
+    np.testing.assert_allclose(channel.back(*learned), handed, rtol=0, atol=tolerance)
+    assert _channel(layer, psp, window, causal, plastic=False).step(*learned).weights is None
 
 
 @pytest.mark.parametrize("signals", [0.05, 0.6], ids=["few-signals", "many-signals"])
@@ -169,8 +173,8 @@ def test_a_gradient_of_one_presentation_passes_for_its_array(signals: float) -> 
     layer, weights = Dense(33), np.random.default_rng(1).normal(size=(90, 33))
     window = layer.window((90,), (33,))
     assert window is not None
-    step = synapses.step_pairwise(_projection(layer, PSPS[1]), window, times, limits, signal, weights, False)
-    share = step.kernel_gradient
+    channel, learned = _channel(layer, PSPS[1], window), (times, limits, signal, Synapses(weights))
+    share = channel.step(*learned).weights
     assert share is not None
     assert not isinstance(share, np.ndarray)
     gradient: Any = share.total([share], np.float64(0.37))
@@ -199,5 +203,6 @@ def test_of_equally_early_neurons_a_listed_relay_hands_to_the_one_of_the_lowest_
     source = np.array([[5.0, 3.0, 3.0, 3.0], [4.0, np.inf, 4.0, np.inf]])
     relayed = np.array([[3.0, 3.0, 3.0], [4.0, np.inf, np.inf]])
     values = np.array([[1.0, 10.0, 100.0], [1.0, 10.0, 100.0]])
-    handed = earliest_sparse(connections, values, source, relayed)
+    relay = Relay(Projection("below", "above", Dense(3), name="below_to_above"), connections)
+    handed = relay.back(source, relayed, values, Synapses(np.empty(0)))
     assert handed.tolist() == [[0.0, 11.0, 0.0, 100.0], [1.0, 0.0, 0.0, 0.0]]

@@ -1,15 +1,12 @@
 """The model description of STiDi-BP."""
 
+from netsim.learning.layers import SMALLEST_SLOPE
 from netsim.learning.protocol import EXACTNESS, Row
 from netsim.seams import families, targets
 from netsim.specification import Feedback, Network, Population
 from netsim.specification.families import Described
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, in_ms, names, number
-from netsim.specification.traits import has_bias, has_delays, has_relays, in_loops, shares_weights, unless_all
-
-# Minimum slope at threshold for the exact derivative, as a fraction of the assumed slope. Below it the derivative is
-# bounded, so that one grazing crossing cannot ruin a training.
-SMALLEST_SLOPE = 1e-3
+from netsim.specification.traits import has_bias, has_delays, has_relays, in_loops, returns, shares_weights, unless_all
 
 
 def summary(network: Network) -> str:
@@ -80,12 +77,6 @@ def _edges(network: Network) -> str:
         return ""
     onset = rf"if $t_k \leq {ONSET}$ and $\Delta_k < 0$, or " if network.output.dynamics.onset > 0 else ""
     return rf" $\Delta_k$ is set to 0 {onset}if $t_k \geq {END}$ and $\Delta_k > 0$."
-
-
-def returns(network: Network) -> bool:
-    """Return whether hidden neurons at the edges of their windows are displaced into them."""
-    learning = network.learning
-    return learning.edges == "return" and not learning.normalised and len(network.integrating) > 1
 
 
 def _priced(network: Network) -> bool:
@@ -203,7 +194,7 @@ def _signal(chosen: list[Population], network: Network) -> str:
 def _described(population: Population) -> Described | None:
     """Return the texts of a population's family, or None for piecewise-linear potentials."""
     neurons = population.dynamics
-    return None if neurons.rates is None else families[neurons.family].describe(neurons)
+    return None if families[neurons.family].has_psp else families[neurons.family].describe(neurons)
 
 
 def _assumed_slope(population: Population) -> str:
@@ -271,7 +262,7 @@ def _loops(network: Network) -> str:
     """Return the learning of projections in loops."""
     recurrent = [projection.name for projection in network.projections if network.is_recurrent(projection)]
     order = "Displacements pass from spike to spike in reverse order of time; each is complete before it is passed on."
-    if all(population.dynamics.rates is not None for population in in_loops(network)):
+    if not any(_described(population) is None for population in in_loops(network)):
         return f"{order} Currents of loops count at any time, like others."
     delay = f" - {DELAY}" if has_delays(network) else ""
     until, onset = (rf"\varepsilon({time} - t_i{delay})" for time in (rf"\min(t_j,{GAP}{END})", ONSET))
@@ -285,7 +276,7 @@ def _loops(network: Network) -> str:
 def _propagation(network: Network) -> str:
     if network.learning.propagation == "slope":
         factor = rf"{_slope(network)}$, with $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$"
-        leaking = [population for population in network.integrating if population.dynamics.rates is not None]
+        leaking = [population for population in network.integrating if _described(population) is not None]
         if leaking:
             factor = rf"{_slope(network)}$, with the derivative $\varepsilon'$ of $\varepsilon$"
             lines = [population for population in network.integrating if population not in leaking]

@@ -113,6 +113,8 @@ class Family:
         The family in words.
     steepness : float
         Slope of the potential at threshold that learning assumes without a drive, in ``threshold/tau``.
+    response : str
+        Name of the learner's channels (`netsim.learning.channels.RESPONSES`). ``exponential`` uses the rates.
 
     Examples
     --------
@@ -125,6 +127,7 @@ class Family:
     has_psp: ClassVar[bool] = False
     phrase: ClassVar[str] = ""
     steepness: ClassVar[float] = 1.0
+    response: ClassVar[str] = "exponential"
 
     @classmethod
     def check(cls, neurons: Parameters) -> None:

@@ -14,6 +14,7 @@ class PiecewiseLinear(Family):
     """``u(t) = a + b·t``: a spike changes the slope ``b`` at the breakpoints of its PSP."""
 
     has_psp: ClassVar[bool] = True
+    response: ClassVar[str] = "piecewise-linear"
     phrase: ClassVar[str] = "piecewise-linear potentials"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The local learning step of dense synapses for each pair of spikes, as defined in `netsim.learning.synapses`.
+"""The learning step of dense synapses for each pair of spikes, as defined in `netsim.learning.channels.window`.
 
 The synapses of a presynaptic neuron are contiguous. The loops therefore visit only synapses of neurons that fired,
 without copies. If few postsynaptic neurons carry a signal, the loops visit only these neurons. The gradient is summed
@@ -10,13 +10,12 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from netsim.learning.fields import breakpoints, for_loops, handing_down, list_signals
-from netsim.learning.gradients import LayerStep, SinglePresentation
+from netsim.learning.channels.fields import list_signals
+from netsim.learning.gradients import SinglePresentation
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints, Slopes
 from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import broadcast, lanes_of, load, total, where_at_least
-from netsim.specification import Projection
 
 # Cost of visiting a single neuron with a signal, relative to one neuron in a vectorised visit of all (measured).
 _PER_SIGNAL = 6
@@ -95,23 +94,13 @@ def are_enough(presentations: int, neurons: int, dtype: np.dtype) -> bool:
     return neurons >= lanes_of(dtype) * (1 if presentations == 1 else _PER_INPUT)
 
 
-def step_dense(
-    projection: Projection, source: np.ndarray, limit: np.ndarray, signal: np.ndarray, kernel: np.ndarray, causal: bool
-) -> LayerStep:
-    """Compute the step of dense synapses if `are_enough` is true. See `netsim.learning.synapses.step_pairwise`."""
-    dtype, count = source.dtype, len(source)
-    psp = breakpoints(projection.psp, dtype)
-    times, limits, signals = (np.ascontiguousarray(each, dtype).reshape(count, -1) for each in (source, limit, signal))
-    displacement = None
-    if projection.asks_for_displacement:
-        displacement = np.empty_like(times)
-        slopes = handing_down(projection.psp, causal, dtype)
-        _propagate(times, limits, signals, slopes, for_loops(kernel, dtype), displacement)
-    return LayerStep(
-        PairFactors(times, limits, signals, psp) if projection.plastic else None,
-        np.einsum("bm,bm->m", signals, limits),
-        None if displacement is None else displacement.reshape(source.shape),
-    )
+def displacement_of_dense(
+    times: np.ndarray, limits: np.ndarray, signal: np.ndarray, slopes: Slopes, kernel: np.ndarray
+) -> np.ndarray:
+    """Return the displacement of the source of dense synapses if `are_enough` is true."""
+    displacement = np.empty_like(times)
+    _propagate(times, limits, signal, slopes, kernel, displacement)
+    return displacement
 
 
 class _Carrying(NamedTuple):

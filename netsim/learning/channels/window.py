@@ -1,15 +1,16 @@
-"""The local learning step of the synapses of a projection, for each pair of spikes.
+"""Channels of windows and dense synapses, for each pair of spikes.
 
 Each synapse uses the latencies of its presynaptic and postsynaptic neurons, and the signal of its postsynaptic neuron.
 With the synaptic limit ``L_j = min(t_j, gate)``, the potential of neuron ``j`` depends on weight ``w_ij`` through
 ``PSP(L_j - t_i)``. It depends on the latency of ``i`` through ``-w_ij·PSP'(L_j - t_i)``. If all neurons share one
-limit, as in a gated regime, two products over receptive fields suffice (`netsim.learning.gated`).
+limit, as in a gated regime, two products over receptive fields suffice (`netsim.learning.channels.gated`).
 """
 
 import numpy as np
 
-from netsim.learning.dense import are_enough, step_dense
-from netsim.learning.fields import (
+from netsim.learning.channels.channel import Channel, Step, Synapses
+from netsim.learning.channels.dense import PairFactors, are_enough, displacement_of_dense
+from netsim.learning.channels.fields import (
     breakpoints,
     collect_from_maps,
     contiguous,
@@ -24,7 +25,6 @@ from netsim.learning.fields import (
     offsets_in_frame,
     room_by_map,
 )
-from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints, Slopes
 from netsim.numerics.receptive_fields import gather_field
@@ -32,68 +32,76 @@ from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_l
 from netsim.specification import Projection, Window
 
 
-def step_pairwise(
-    projection: Projection,
-    window: Window,
-    source: np.ndarray,
-    limit: np.ndarray,
-    signal: np.ndarray,
-    kernel: np.ndarray,
-    causal: bool,
-) -> LayerStep:
-    """Visit each pair of a presynaptic and a postsynaptic spike.
+class WindowChannel(Channel):
+    """A window, or dense synapses. Loops visit each pair of a presynaptic and a postsynaptic spike.
 
-    The gradient of a weight is the sum of ``signal_j · PSP(L_j - t_i)``. The displacement of a presynaptic spike is the
-    sum of ``signal_j · w_ij · PSP'(L_j - t_i)``. `causal` propagates only by the order of spikes, not by ``PSP'``.
-
-    `source` are presynaptic latencies (ms) and `limit` the synaptic limits (ms). `signal` is the displacement of
-    postsynaptic neurons divided by ``tau`` times their slope at threshold. All have one row per presentation in the
-    shape of their population. The kernel has the shape (..., maps) or (inputs, neurons).
+    The kernel has the shape (..., maps) or (inputs, neurons).
     """
-    if kernel.ndim == 2 and window.shape[:2] == (1, 1) and are_enough(len(source), window.shape[2], source.dtype):
-        return step_dense(projection, source, limit, signal, kernel, causal)
-    dtype, maps = source.dtype, kernel.shape[-1]
-    psp, slopes = breakpoints(projection.psp, dtype), handing_down(projection.psp, causal, dtype)
-    times = contiguous(source, window.source, dtype)
-    limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
-    weights = for_loops(kernel, dtype).reshape(-1, maps)
-    gradient = displacement = None
-    if projection.plastic:
-        gradient = np.empty_like(weights)
+
+    def __init__(self, projection: Projection, window: Window, gate: float = np.inf, causal: bool = False) -> None:
+        super().__init__(projection, gate, None, causal)
+        self.window = window
+
+    def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:
+        """See `Channel`. Other neurons have 0."""
+        dtype, window = source.dtype, self.window
+        spikes, limits = contiguous(source, window.source, dtype), contiguous(times, window.shape, dtype)
+        current, visited = np.zeros_like(limits), contiguous(asked, window.shape, np.dtype(bool))
+        weights = _by_map(synapses.weights, dtype)
+        _slope_at(spikes, window, breakpoints(self.psp, dtype), limits, visited, weights, current)
+        return current.reshape(times.shape)
+
+    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
+        """See `Channel`."""
+        if not self.plastic:
+            return Step()
+        dtype, window, kernel = source.dtype, self.window, synapses.weights
+        psp, (times, limits, signals) = breakpoints(self.psp, dtype), self._pairs(source, latency, signal)
+        if self._is_dense(source, kernel):
+            times, limits, signals = (each.reshape(len(source), -1) for each in (times, limits, signals))
+            return Step(PairFactors(times, limits, signals, psp))
+        maps = kernel.shape[-1]
+        gradient = np.empty((kernel.size // maps, maps), dtype)
         by_map = room_by_map(maps, window.size, window.size * times.shape[3], times)
         collect_from_maps(by_map, _gather(times, limits, signals, psp, window, by_map), gradient)
-        gradient = gradient.reshape(kernel.shape)
-    if projection.asks_for_displacement:
+        return Step(gradient.reshape(kernel.shape))
+
+    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+        """See `Channel`."""
+        dtype, window, kernel = source.dtype, self.window, for_loops(synapses.weights, source.dtype)
+        slopes, pairs = handing_down(self.psp, self.causal, dtype), self._pairs(source, latency, signal)
+        if self._is_dense(source, kernel):
+            times, limits, signals = (each.reshape(len(source), -1) for each in pairs)
+            return displacement_of_dense(times, limits, signals, slopes, kernel).reshape(source.shape)
+        times, limits, signals = pairs
         displacement = np.empty_like(times)
-        _scatter(lay_out_by_map(weights, window.size, signals), times, limits, signals, slopes, window, displacement)
-        displacement = displacement.reshape(source.shape)
-    return LayerStep(gradient, np.einsum("bijm,bijm->m", signals, limits), displacement)
+        by_map = lay_out_by_map(kernel.reshape(-1, kernel.shape[-1]), window.size, signals)
+        _scatter(by_map, times, limits, signals, slopes, window, displacement)
+        return displacement.reshape(source.shape)
 
+    def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
+        """See `Channel`."""
+        limits, signals = (
+            contiguous(each, self.window.shape, signal.dtype) for each in (self._limits(latency, signal), signal)
+        )
+        return np.einsum("bijm,bijm->m", signals, limits)
 
-def slope_at(
-    projection: Projection, window: Window, source: np.ndarray, times: np.ndarray, kernel: np.ndarray, asked: np.ndarray
-) -> np.ndarray:
-    """Return the synaptic current of requested neurons just before given times (ms), and zero for others.
+    def _pairs(
+        self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return presynaptic times, limits and signals in the shapes of the window."""
+        limits, dtype, window = self._limits(latency, signal), source.dtype, self.window
+        times = contiguous(source, window.source, dtype)
+        return times, contiguous(limits, window.shape, dtype), contiguous(signal, window.shape, dtype)
 
-    See `step_pairwise` for the other parameters.
-    """
-    dtype = source.dtype
-    spikes, limits = contiguous(source, window.source, dtype), contiguous(times, window.shape, dtype)
-    current, visited = np.zeros_like(limits), contiguous(asked, window.shape, np.dtype(bool))
-    _slope_at(spikes, window, breakpoints(projection.psp, dtype), limits, visited, _by_map(kernel, dtype), current)
-    return current.reshape(times.shape)
+    def _is_dense(self, source: np.ndarray, kernel: np.ndarray) -> bool:
+        one = kernel.ndim == 2 and self.window.shape[:2] == (1, 1)
+        return one and are_enough(len(source), self.window.shape[2], source.dtype)
 
 
 def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return contiguous weights of each map, padded with zeros to whole vectors."""
     return in_vectors(kernel.reshape(-1, kernel.shape[-1]).T, dtype)
-
-
-@compiled
-def keep_movable(displacement: np.ndarray, latency: np.ndarray, onset: float, price: float) -> None:
-    """Add the price (ms) of a spike to displacements of neurons that fired after `onset` (ms), and clear the others."""
-    for k in range(len(latency)):
-        displacement[k] = displacement[k] + price if onset < latency[k] < np.inf else 0
 
 
 # Bytes of weights per block; all positions use a block while it is in the cache.

@@ -1,17 +1,17 @@
-"""The local learning step of neurons whose potentials leak (`netsim.specification.families.Rates`).
+"""Channels onto neurons whose potentials leak (`netsim.specification.families.Rates`).
 
-The rule of `netsim.learning.synapses` applies, with another kernel. The potential of neuron ``j`` depends on weight
-``w_ij`` through ``PSP(L_j - t_i)``, and on the latency of ``i`` through ``-w_ij·PSP'(L_j - t_i)``. Both are sums of two
-products of a function of ``t_i`` and a function of ``L_j``, for example of ``exp(leak·t_i)`` and ``exp(-leak·L_j)``.
-Dense projections therefore need exponentials of spikes only, not of pairs of spikes.
+The potential of neuron ``j`` depends on weight ``w_ij`` through ``PSP(L_j - t_i)``, and on the latency of ``i`` through
+``-w_ij·PSP'(L_j - t_i)``. Both are sums of two products of a function of ``t_i`` and a function of ``L_j``, for example
+of ``exp(leak·t_i)`` and ``exp(-leak·L_j)``. Dense projections therefore need exponentials of spikes only, not of pairs
+of spikes.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from netsim.learning.fields import flat, for_loops
-from netsim.learning.gradients import LayerStep
+from netsim.learning.channels.channel import Channel, Step, Synapses
+from netsim.learning.channels.fields import flat, for_loops
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.flows import DOUBLE, by_current
 from netsim.specification import Connections, Projection, Rates
@@ -33,71 +33,104 @@ class _Factors(NamedTuple):
     of_target: np.ndarray
 
 
-def step_flow(
-    projection: Projection,
-    rates: Rates,
-    connections: Connections | None,
-    source: np.ndarray,
-    limit: np.ndarray,
-    signal: np.ndarray,
-    kernel: np.ndarray,
-    causal: bool,
-    delays: np.ndarray | None = None,
-) -> LayerStep:
-    """Compute the step of a projection. Without `connections` it is dense.
+class Leaky(Channel):
+    """Synapses onto leaky neurons. Their currents count at any time. Arithmetic has double precision.
 
-    See `netsim.learning.synapses.step_pairwise` and `netsim.learning.sparse.step_sparse` for other parameters. Times
-    and rates have one unit. Arithmetic has double precision.
+    Parameters
+    ----------
+    projection, causal
+        See `Channel`.
+    rates : Rates
+        Rates of the family, in the unit of times.
+    end : float
+        End of the target's window.
+    connections : Connections, optional
+        None for dense synapses.
+    recurrent : bool
+        Whether the projection is part of a loop.
     """
-    dtype, downward = source.dtype, projection.asks_for_displacement
-    times, limits, signals = flat(source, DOUBLE), flat(limit, DOUBLE), flat(signal, DOUBLE)
-    weights = for_loops(kernel, DOUBLE)
-    displacement = np.zeros(times.shape if downward else (0, 0))
-    of_bias = (signals * rates.constant(limits)).reshape(-1, signal.shape[-1]).sum(axis=0)
-    late = np.empty(0) if delays is None else for_loops(delays, DOUBLE).ravel()
-    of_delays = np.zeros_like(late if projection.learns_delays else late[:0])
-    gradient = np.zeros(kernel.shape if projection.plastic else (0, 0))
-    factors = _factors(rates, times, limits) if connections is None else None
-    if factors is not None:
-        of_target = factors.of_target * signals
-        _step_dense(times, limits, factors.of_source, of_target, signals, weights, causal, gradient, displacement)
-    else:
-        listed = connections or _all_to_all(*kernel.shape)
-        shared = gradient.reshape(-1)
-        _step_listed(
-            listed, rates.leak, rates.decay, times, limits, signals, weights.ravel(), late, causal, shared, of_delays,
-            displacement,
-        )  # fmt: skip
-    return LayerStep(
-        gradient.astype(dtype) if projection.plastic else None,
-        of_bias.astype(dtype),
-        displacement.reshape(source.shape).astype(dtype) if downward else None,
-        None if delays is None or not projection.learns_delays else of_delays.reshape(delays.shape).astype(dtype),
-    )
+
+    def __init__(
+        self,
+        projection: Projection,
+        rates: Rates,
+        end: float,
+        connections: Connections | None,
+        causal: bool = False,
+        recurrent: bool = False,
+    ) -> None:
+        super().__init__(projection, end, None, causal)
+        self.rates, self.connections, self.recurrent = rates, connections, recurrent
+
+    def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:
+        """See `Channel`."""
+        spikes, limits, weights = flat(source, DOUBLE), flat(times, DOUBLE), for_loops(synapses.weights, DOUBLE)
+        slopes, rates = np.zeros(limits.shape), self.rates
+        factors = None if self.connections is not None else _factors(rates, spikes, limits)
+        if factors is not None:
+            _slope_dense(spikes, limits, factors.of_source, factors.of_target, weights, slopes)
+        else:
+            listed, late = self._listed(weights), _delays(synapses)
+            _slope_listed(listed, rates.leak, rates.decay, spikes, limits, weights.ravel(), late, slopes)
+        return slopes.reshape(times.shape).astype(times.dtype)
+
+    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
+        """See `Channel`."""
+        shape = synapses.weights.shape
+        gradient, delays = np.zeros(shape if self.plastic else (0, 0)), np.zeros(shape if self.learns_delays else 0)
+        self._visit(source, latency, signal, synapses, gradient, delays, np.zeros((0, 0)))
+        return Step(
+            gradient.astype(source.dtype) if self.plastic else None,
+            delays.astype(source.dtype) if self.learns_delays else None,
+        )
+
+    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+        """See `Channel`."""
+        displacement = np.zeros((len(source), source[0].size))
+        self._visit(source, latency, signal, synapses, np.zeros((0, 0)), np.zeros(0), displacement)
+        return displacement.reshape(source.shape).astype(source.dtype)
+
+    def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
+        """See `Channel`."""
+        acted = flat(signal, DOUBLE) * self.rates.constant(flat(self._limit(latency), DOUBLE))
+        return np.asarray(acted.reshape(-1, signal.shape[-1]).sum(axis=0).astype(signal.dtype))
+
+    def constant_slope(self, since: np.ndarray) -> np.ndarray | float:
+        """See `Channel`. The effect of a constant current fades."""
+        return np.exp(-self.rates.leak * np.maximum(since, 0)).astype(since.dtype)
+
+    def _visit(
+        self,
+        source: np.ndarray,
+        latency: np.ndarray,
+        signal: np.ndarray,
+        synapses: Synapses,
+        gradient: np.ndarray,
+        delays: np.ndarray,
+        displacement: np.ndarray,
+    ) -> None:
+        """Add to gradients and displacement, unless they are empty."""
+        if not (gradient.size or delays.size or displacement.size):
+            return
+        times, limits, signals = flat(source, DOUBLE), flat(self._limit(latency), DOUBLE), flat(signal, DOUBLE)
+        weights, rates, causal = for_loops(synapses.weights, DOUBLE), self.rates, self.causal
+        factors = None if self.connections is not None else _factors(rates, times, limits)
+        if factors is not None:
+            of_target = factors.of_target * signals
+            _step_dense(times, limits, factors.of_source, of_target, signals, weights, causal, gradient, displacement)
+        else:
+            listed, late, each = self._listed(weights), _delays(synapses), weights.ravel()
+            _step_listed(
+                listed, rates.leak, rates.decay, times, limits, signals, each, late, causal, gradient.reshape(-1),
+                delays.reshape(-1), displacement,
+            )  # fmt: skip
+
+    def _listed(self, weights: np.ndarray) -> Connections:
+        return self.connections or _all_to_all(*weights.shape)
 
 
-def slope_of_flow(
-    rates: Rates,
-    connections: Connections | None,
-    source: np.ndarray,
-    at: np.ndarray,
-    kernel: np.ndarray,
-    delays: np.ndarray | None = None,
-) -> np.ndarray:
-    """Return what a projection adds to the slope of potentials (times `tau`) just before given times, in their shape.
-
-    Without `connections` the projection is dense.
-    """
-    times, limits, weights = flat(source, DOUBLE), flat(at, DOUBLE), for_loops(kernel, DOUBLE)
-    slopes = np.zeros(limits.shape)
-    factors = _factors(rates, times, limits) if connections is None else None
-    if factors is not None:
-        _slope_dense(times, limits, factors.of_source, factors.of_target, weights, slopes)
-    else:
-        listed = connections or _all_to_all(*kernel.shape)
-        late = np.empty(0) if delays is None else for_loops(delays, DOUBLE).ravel()
-        _slope_listed(listed, rates.leak, rates.decay, times, limits, weights.ravel(), late, slopes)
-    return slopes.reshape(at.shape)
+def _delays(synapses: Synapses) -> np.ndarray:
+    return np.empty(0) if synapses.delays is None else for_loops(synapses.delays, DOUBLE).ravel()
 
 
 def _all_to_all(inputs: int, neurons: int) -> Connections:
@@ -108,10 +141,10 @@ def _all_to_all(inputs: int, neurons: int) -> Connections:
 def _factors(rates: Rates, times: np.ndarray, limits: np.ndarray) -> _Factors | None:
     """Return the factors of kernel and slope, or None if they would overflow or nearly cancel."""
     leak, decay = rates
-    latest = max(float(np.where(np.isfinite(each), each, 0).max(initial=0)) for each in (times, limits))
+    sent, until = (np.where(np.isfinite(each), each, 0) for each in (times, limits))
+    latest = max(float(sent.max(initial=0)), float(until.max(initial=0)))
     if max(leak, decay) * latest > _LARGEST_EXPONENT:
         return None
-    sent, until = (np.where(np.isfinite(each), each, 0) for each in (times, limits))
     if leak == decay:
         grown, left = np.exp(leak * sent), np.exp(-leak * until)
         both = sent * grown

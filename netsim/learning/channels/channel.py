@@ -1,0 +1,117 @@
+"""The protocol of channels, which say what a projection contributes to learning.
+
+In the notation of `docs/concepts/learning_rule.md`, neuron ``i`` of the source fires at ``t_i``, and neuron ``j`` of
+the target at ``t_j``. Synapses count until the limit ``L_j``: the gate, or the spike. ``δ_j`` is the signal.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.learning.gradients import Deferred
+from netsim.specification import Projection
+from netsim.weights.layout import delay_name, kernel_name
+
+
+class Synapses(NamedTuple):
+    """The synapses of a projection in a batch.
+
+    `delays` of single synapses have the shape of the weights, `axons` the shape of the source. Both are in the unit of
+    times, and None without such delays.
+    """
+
+    weights: np.ndarray
+    delays: np.ndarray | None = None
+    axons: np.ndarray | None = None
+
+    def arrival(self, sent: np.ndarray, latency: np.ndarray) -> np.ndarray:
+        """Return arrival times of spikes in the dtype of latencies, added in that of sent times, to match relays."""
+        if self.axons is None:
+            return latency
+        return np.ascontiguousarray(sent + self.axons.astype(sent.dtype), latency.dtype)
+
+
+class Step(NamedTuple):
+    """Gradients of a projection, sums over presentations and positions. None if the synapses do not learn.
+
+    The gradient of weights has the unit ms², the gradient of delays of single synapses ms.
+    """
+
+    weights: np.ndarray | Deferred | None = None
+    delays: np.ndarray | None = None
+
+
+class Channel:
+    """A projection as the learner sees it. One subclass for each kind of connectivity and response of the target.
+
+    Arrays of neurons have the shape (presentations, \\*population). Times are in ms or in steps of a grid.
+
+    Parameters
+    ----------
+    projection : Projection
+        The delays of its PSP have the unit of times.
+    gate : float
+        Time until which synapses count, at most.
+    drive : float, optional
+        Drive of gated neurons, whose synapses count until the gate for every neuron. Their signal is in units of the
+        drive, because only the drive moves the potential at the spike. None for neurons without a gate.
+    causal : bool
+        Whether displacements pass back by the order of spikes alone, not by the slope of the PSP.
+    """
+
+    recurrent = False
+    """Whether the projection is part of a loop."""
+
+    def __init__(
+        self, projection: Projection, gate: float = np.inf, drive: float | None = None, causal: bool = False
+    ) -> None:
+        self.name, self.source, self.target = projection.name, projection.source, projection.target
+        self.psp, self.gate, self.drive, self.causal = projection.psp, gate, drive, causal
+        self.plastic, self.asks_for_displacement = projection.plastic, projection.asks_for_displacement
+        self.learns_axons = projection.learns_delays and projection.is_delayed_per("axon")
+        self.learns_delays = projection.learns_delays and not self.learns_axons
+        self.delayed_each = projection.is_delayed_per("synapse")
+        self.kernel, self.delay = kernel_name(projection), delay_name(projection)
+
+    @property
+    def passes_back(self) -> bool:
+        """Return whether the source waits for a displacement. Within a loop, `netsim.learning.loops` passes it."""
+        return self.asks_for_displacement and not self.recurrent
+
+    def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:
+        """Return ``Σ_i w_ij ε'(t_j - t_i)``, the part of ``τ v_j'`` just before given times, of requested neurons.
+
+        0 if the gate has closed.
+        """
+        return 0.0
+
+    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
+        """Return the gradient of the weights, ``Σ δ_j ε(L_j - t_i)``."""
+        return Step()
+
+    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+        """Return the displacement of the source, ``Σ_j w_ij δ_j ε'(L_j - t_i)``."""
+        raise NotImplementedError
+
+    def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
+        """Return the gradient of the biases of the target, ``Σ δ_j L_j``, per map or neuron."""
+        acted = self._per_drive(signal) * self._limit(latency)
+        return np.asarray(acted.reshape(-1, signal.shape[-1]).sum(axis=0))
+
+    def constant_slope(self, since: np.ndarray) -> np.ndarray | float:
+        """Return the part of ``τ v_j'`` of a constant current of 1, a time after its onset."""
+        return 1.0
+
+    def _limit(self, latency: np.ndarray) -> np.ndarray:
+        """Return the limit ``L_j`` of each neuron, or one limit for all."""
+        gate = latency.dtype.type(self.gate)
+        return np.asarray(gate if self.drive is not None else np.minimum(latency, gate))
+
+    def _limits(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
+        """Return the limit of each neuron, in the shape of the signal."""
+        limit = self._limit(latency)
+        return limit if limit.shape == signal.shape else np.broadcast_to(limit, signal.shape)
+
+    def _per_drive(self, signal: np.ndarray) -> np.ndarray:
+        """Return the signal, for gated neurons divided by the drive."""
+        return signal if self.drive is None else signal / signal.dtype.type(self.drive)

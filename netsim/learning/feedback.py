@@ -1,0 +1,48 @@
+"""Feedback weights, which pass displacements back in place of the weights of a projection."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from netsim.learning.channels import Channel, Synapses
+from netsim.specification import Network, Projection, Shape
+
+
+class Feedback:
+    """The feedback weights of a projection (see `netsim.specification.Feedback`).
+
+    Parameters
+    ----------
+    network : Network
+    projection : Projection
+    """
+
+    def __init__(self, network: Network, projection: Projection) -> None:
+        assert projection.feedback is not None
+        self._feedback, self._output = projection.feedback, network.output
+        self._deviation = projection.initial.spread / math.sqrt(network.fan_in(projection))
+        self._position = network.projections.index(projection)
+
+    def weights(self, kernel: np.ndarray, shape: Shape | None = None) -> np.ndarray:
+        """Return the feedback weights, by default in the shape of the weights."""
+        weights = self._feedback.weights(kernel, shape or kernel.shape, self._deviation, self._position)
+        return weights.astype(kernel.dtype)
+
+    def back(
+        self,
+        channel: Channel,
+        source: np.ndarray,
+        latency: np.ndarray,
+        signals: Mapping[str, np.ndarray],
+        synapses: Synapses,
+    ) -> np.ndarray:
+        """Return the displacement of the source, by the signals of all later populations."""
+        if not self._feedback.direct:
+            back = synapses._replace(weights=self.weights(synapses.weights))
+            return channel.back(source, latency, signals[channel.target], back)
+        output, neurons = signals[self._output.name], self._output.dynamics
+        output = output / output.dtype.type(neurons.drive) if neurons.gated else output
+        back_weights = self.weights(synapses.weights, (source[0].size, output.shape[1]))
+        # a matrix product of a library would have threads of its own
+        return np.asarray(np.einsum("bo,so->bs", output, back_weights).reshape(source.shape) * np.isfinite(source))
