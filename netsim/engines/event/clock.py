@@ -18,8 +18,8 @@ from netsim.specification.grid import (
     step_at_or_after,
 )
 
-INSTANT = 1e-9
-"""Interval (ms) within which events count as simultaneous. In single precision, rounding errors replace it."""
+TIE = 1e-9
+"""Interval (ms) within which competing neurons reach threshold together."""
 
 
 class Dynamics(NamedTuple):
@@ -44,8 +44,8 @@ class Clock:
     """Unit and precision of times in the engine. Precision "single" applies only without a grid (`dt` = 0).
 
     `dtype` is the type of the arithmetic, `times` the type of spike times in units of the clock. A presentation ends
-    at `duration`. Events within `instant` are simultaneous. Competing neurons with spikes within `tie` count as
-    reaching threshold together.
+    at `duration`. Events within `instant`, the rounding error of times, are simultaneous. Competing neurons with spikes
+    within `tie` count as reaching threshold together.
     """
 
     def __init__(self, network: Network, dt: float, precision: str) -> None:
@@ -55,9 +55,9 @@ class Clock:
         self.duration = step_at_or_after(network.duration, dt) if dt else network.duration
         # whole numbers with half the bytes
         self.times = np.dtype(np.float32) if dt and self.duration <= 2**24 else self.dtype
-        self.instant = max(INSTANT, 16 * float(np.spacing(self.dtype.type(1))) * network.duration)
+        self.instant = 16 * float(np.spacing(self.dtype.type(1))) * network.duration
         # if single precision separates spikes, the earlier wins, as in double precision with few exceptions
-        self.tie = self.instant if self.dtype == np.float64 else 0.0
+        self.tie = max(TIE, self.instant) if self.dtype == np.float64 else 0.0
 
     def dynamics(self, population: Population) -> Dynamics:
         """Return the parameters of a population's neurons."""

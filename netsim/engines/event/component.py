@@ -287,7 +287,7 @@ def _run(
                 break
             # simultaneous changes of slope do not affect a potential that reaches threshold
             if state.due[1] <= now + instant and state.due[1] < opening:
-                _fire(state.due[1] + tie, members, state, firing, tally, bits, spikes[b])
+                _fire(min(state.due[1] + tie, now + instant), members, state, firing, tally, bits, spikes[b])
                 for neuron in firing:
                     if neuron < 0:
                         break
@@ -455,9 +455,11 @@ def _fire(
     spikes: np.ndarray,
 ) -> None:
     """Fire all due neurons that competition allows. Write them to `firing`, followed by -1."""
-    count, compete = 0, False
+    count, compete, first, owner = 0, False, state.due[1], members.owner[next_due(state.due)]
     while state.due[1] <= until:
         neuron = next_due(state.due)
+        if state.due[1] > first and (members.contest.scope[neuron] < 0 or members.owner[neuron] != owner):
+            break  # only rivals reach threshold together despite different times
         spikes[neuron] = state.due[1]
         state.planned[neuron] = np.inf
         schedule(state.due, neuron, np.inf)

@@ -139,7 +139,17 @@ def _run_flow(
                 break
             # simultaneous changes of currents do not affect a potential that reaches threshold
             if state.due[1] <= now + instant and state.due[1] < opening:
-                _fire(state.due[1] + tie, parameters, members, state, whole_steps, firing, tally, bits, spikes[b])
+                _fire(
+                    min(state.due[1] + tie, now + instant),
+                    parameters,
+                    members,
+                    state,
+                    whole_steps,
+                    firing,
+                    tally,
+                    bits,
+                    spikes[b],
+                )
                 for neuron in firing:
                     if neuron < 0:
                         break
@@ -251,9 +261,11 @@ def _fire(
     spikes: np.ndarray,
 ) -> None:
     """Fire all due neurons that competition allows. Write them to `firing`, followed by -1."""
-    count, compete = 0, False
+    count, compete, first, owner = 0, False, state.due[1], members.owner[next_due(state.due)]
     while state.due[1] <= until:
         neuron = next_due(state.due)
+        if state.due[1] > first and (members.contest.scope[neuron] < 0 or members.owner[neuron] != owner):
+            break  # only rivals reach threshold together despite different times
         spikes[neuron] = state.due[1]
         state.planned[neuron], state.done[neuron] = np.inf, True
         schedule(state.due, neuron, np.inf)

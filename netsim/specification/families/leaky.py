@@ -10,7 +10,7 @@ from netsim.specification.families._protocol import Described, Family, Parameter
 from netsim.specification.phrases import GAP
 
 _SHORTEST = 1e-6
-"""Shortest time constant (ms). The event engine treats events within 1e-9 ms as simultaneous."""
+"""Shortest time constant (ms). Rounding errors of times, up to 1e-12 ms, remain small in comparison."""
 
 
 @families.register("leaky")
