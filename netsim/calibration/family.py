@@ -9,10 +9,13 @@ import brian2 as b2
 import numpy as np
 import sympy
 from brian2.core.variables import ArrayVariable, Constant
-from brian2.groups.group import CodeRunner
+from brian2.equations.equations import PARAMETER
+from brian2.groups.group import CodeRunner, Group
+from brian2.groups.neurongroup import SubexpressionUpdater
 from brian2.input.poissoninput import PoissonInput
 from brian2.parsing.statements import parse_statement
 from brian2.parsing.sympytools import str_to_sympy
+from brian2.synapses.synapses import SummedVariableUpdater
 from brian2.utils.stringtools import get_identifiers
 
 from netsim.engines.brian2.own import OwnBrian2Engine, OwnNetwork, extent_of, root_of
@@ -24,6 +27,7 @@ _SAME = 1e-9
 """Relative difference up to which two constants are equal."""
 _DIGITS = 14
 """Significant digits of parameters; products of units leave rounding errors behind them."""
+_MONITORS = b2.EventMonitor | b2.StateMonitor | b2.PopulationRateMonitor
 _CONSTANT = ""
 """Key of the constant term of a linear equation."""
 
@@ -128,30 +132,67 @@ def match_family(engine: OwnBrian2Engine) -> Network:
 
 
 def _check_objects(model: OwnNetwork) -> None:
-    """Refuse objects that act on the named populations, apart from the named synapses."""
-    roots = {id(root_of(group)): name for name, group in model.groups.items()}
-    named = {id(owner) for owner in model.owners.values()}
-    for each in model.network.objects:
-        target = None
-        if isinstance(each, b2.Synapses) and id(each) not in named:
-            target = root_of(each.target)
-        elif isinstance(each, PoissonInput):
-            target = root_of(each._group)
-        elif type(each) is CodeRunner:  # run_regularly
-            target = root_of(each.group)
-        acts = roots.get(id(target), "the network" if isinstance(each, b2.NetworkOperation) else None)
+    """Refuse objects that act on the named populations and synapses. Monitors and readouts do not act on them."""
+    named = {root_of(group).name: (f"populations.{name}", root_of(group)) for name, group in model.groups.items()}
+    named |= {owner.name: (f"projections.{name}", owner) for name, owner in model.owners.items()}
+    for key, owner in named.values():
+        idle = [part.name for part in (owner, *owner.contained_objects) if not part.active]
+        _require(not idle, key, f"{', '.join(idle)} is not active; set active = True")
+    for each in model.network.sorted_objects:
+        if each.name in named:
+            continue
+        acts = next((named[name][0] for name in _targets(each) if name in named), None)
+        if not isinstance(each, Group | CodeRunner | _MONITORS):
+            acts = "the network"  # its code may do anything
         remedy = "which only Brian2 simulates; remove it, or use netsim.fit_psp"
         _require(acts is None, "simulation", f"{each.name} acts on {acts}, {remedy}")
+
+
+def _targets(each: Any) -> list[str]:
+    """Return the names of the groups and synapses that an object of Brian2 changes, except its own equations."""
+    if isinstance(each, b2.Synapses):
+        codes = [part.code for part in each._pathways]
+        codes += [part.abstract_code for part in each.contained_objects if type(part) is CodeRunner]
+        changes_source = any(name.endswith("_pre") for code in codes for name in _changed(code))
+        return [root_of(each.target).name, *([root_of(each.source).name] if changes_source else [])]
+    if isinstance(each, SummedVariableUpdater):
+        return [root_of(each.target).name]
+    if isinstance(each, PoissonInput):
+        return [root_of(each._group).name]
+    return [root_of(each.group).name] if type(each) is CodeRunner else []  # run_regularly
+
+
+def _changed(code: str | None) -> list[str]:
+    """Return the variables that statements of Brian2 assign."""
+    return [parse_statement(line)[0] for line in _statements(code)]
+
+
+def _statements(code: str | None) -> list[str]:
+    return [line.strip() for line in re.split(r"[\n;]", code or "") if line.strip()]
+
+
+def _check_events(group: b2.NeuronGroup, where: str) -> None:
+    """Refuse events other than spikes, and resets that change more than the neuron that has fired."""
+    for event, code in group.event_codes.items():
+        others = [name for name in _changed(code) if name not in group.equations.diff_eq_names]
+        _require(event == "spike", where, f"runs {code!r} at events {event!r}; the family leaky has only spikes")
+        _require(
+            not others, where, f"the reset {code!r} changes {', '.join(others)}; reset only potential and currents"
+        )
 
 
 def _cell(model: OwnNetwork, population: Population, where: str) -> _Cell:
     """Return the constants of a population, or refuse its equations."""
     group, name = root_of(model.groups[population.name]), model.name_of_potential(population.name)
+    _require(isinstance(group, b2.NeuronGroup), where, f"{group.name} has no equations; give a NeuronGroup")
+    _check_events(group, where)
     substituted = group.equations.get_substituted_expressions(group.variables)
     equations = {each: expression.code for each, expression in substituted if each in group.equations.diff_eq_names}
     remedy = f"name the potential, as in netsim.brian2_engine(..., potentials={{{population.name!r}: 'V'}})"
     _require(name in equations, where, f"{name} has no differential equation; {remedy}")
     bias = model.biases[population.name][1] if population.has_bias else None
+    varies = f"the bias {bias} changes over time; the family leaky needs a parameter, such as {bias} : 1"
+    _require(bias is None or _is_constant(model, group.variables[bias]), where, varies)
     moving = [*equations, *([bias] if bias else [])]
     potential = _linear(model, population, equations[name], moving, f"d{name}/dt", where)
     leak = -potential.pop(name, 0.0)
@@ -183,7 +224,7 @@ def _threshold(model: OwnNetwork, population: Population, potential: str, where:
     """Return the threshold of a population, or refuse another condition than ``v > constant``."""
     group = root_of(model.groups[population.name])
     text = str(group.events["spike"])
-    condition = str_to_sympy(text, group.variables)
+    condition = _parsed(text, group, "threshold", where)
     if isinstance(condition, sympy.StrictLessThan | sympy.LessThan):
         condition = condition.reversed
     above = isinstance(condition, sympy.StrictGreaterThan | sympy.GreaterThan) and str(condition.lhs) == potential
@@ -202,11 +243,11 @@ def _effect(model: OwnNetwork, projection: Projection, cell: _Cell) -> tuple[flo
     where, owner = f"projections.{projection.name}", model.owners[projection.name]
     _require(isinstance(owner, b2.Synapses), where, "has its weights in a group; only those in Synapses are recognised")
     variable, unit, _ = model.kernels[projection.name]
-    events = [pathway.code for pathway in owner._pathways]
-    lines = [line.strip() for code in events for line in re.split(r"[\n;]", str(code)) if line.strip()]
+    lines = [line for pathway in owner._pathways for line in _statements(pathway.code)]
     remedy = f"family leaky needs one statement such as current_post += {variable.name}"
-    _require(len(lines) == 1 and owner.pre is owner._pathways[0], where, f"{owner.name} runs {lines}; {remedy}")
-    silent = not owner.equations.diff_eq_names and not any("summed" in each.flags for each in owner.equations.values())
+    by_spikes = [pathway.prepost == "pre" and pathway.event == "spike" for pathway in owner._pathways] == [True]
+    _require(len(lines) == 1 and by_spikes, where, f"{owner.name} runs {lines}; {remedy}")
+    silent = not any("summed" in each.flags for each in owner.equations.values()) and _is_constant(model, variable)
     _require(silent, where, f"{owner.name} has equations that change over time; the family leaky has constant weights")
     changed, operator, expression, _ = parse_statement(lines[0])
     current = changed.removesuffix("_post")
@@ -216,7 +257,7 @@ def _effect(model: OwnNetwork, projection: Projection, cell: _Cell) -> tuple[flo
     strength = coefficients.pop(variable.name, 0.0) * (1 if operator == "+=" else -1)
     _require(not any(coefficients.values()), where, f"{lines[0]!r} adds more than the weight; {remedy}")
     tau, coupling = cell.currents[current]
-    delays = np.unique(owner.pre.variables["delay"].get_value())
+    delays = np.unique(owner._pathways[0].variables["delay"].get_value())
     several = f"{owner.name} has delays from {delays.min() * 1e3:g} to {delays.max() * 1e3:g} ms; give all the same"
     _require(delays.size <= 1, where, several)
     return strength * unit * coupling, tau, _rounded(float(delays.max(initial=0.0)) * 1e3)
@@ -269,28 +310,54 @@ def _linear(
 ) -> dict[str, float]:
     """Return the coefficients of a linear expression by variable, without zeros. The key of its constant is empty."""
     group, extent = root_of(model.groups[population.name]), extent_of(model.groups[population.name])
-    return _coefficients(group, extent, model.namespace, code, moving, label, where)
+    return _coefficients(model, group, extent, code, moving, label, where)
 
 
 def _linear_in_synapses(model: OwnNetwork, owner: Any, code: str, weight: str, where: str) -> dict[str, float]:
-    return _coefficients(owner, slice(None), model.namespace, code, [weight], "on_pre", where)
+    return _coefficients(model, owner, slice(None), code, [weight], "on_pre", where)
+
+
+def _parsed(code: str, owner: Any, label: str, where: str) -> Any:
+    """Parse an expression of Brian2. Refuse functions, except those that are constant until a neuron fires."""
+    code = re.sub(r"\bint\(\s*not_refractory(_post)?\s*\)", "1", code)  # each neuron has a single spike
+    try:
+        expression = str_to_sympy(code, owner.variables)
+    except (SyntaxError, TypeError, ValueError, NotImplementedError):
+        raise SpecificationError(where, f"{label}: netsim cannot read {code!r}; simplify it") from None
+    random = sorted({name for name in get_identifiers(code) if name in ("rand", "randn", "poisson", "binomial")})
+    _require(not random, where, f"{label} depends on {', '.join(random)}; the family leaky has constant parameters")
+    return expression
+
+
+def _is_constant(model: OwnNetwork, variable: Any) -> bool:
+    """Return whether a variable is a parameter of a named group or synapses, which no equation changes."""
+    if isinstance(variable, Constant):
+        return True
+    owners = {root_of(group).name for group in model.groups.values()} | {each.name for each in model.owners.values()}
+    if not isinstance(variable, ArrayVariable) or variable.owner.name not in owners:
+        return False
+    equations, parts = getattr(variable.owner, "equations", {}), variable.owner.contained_objects
+    updated = [
+        name for each in parts if isinstance(each, SubexpressionUpdater) for name in _changed(each.abstract_code)
+    ]
+    known = variable.name in equations and variable.name not in updated
+    return known and equations[variable.name].type == PARAMETER
 
 
 def _coefficients(
-    owner: Any, extent: slice, namespace: Mapping[str, Any], code: str, moving: Iterable[str], label: str, where: str
+    model: OwnNetwork, owner: Any, extent: slice, code: str, moving: Iterable[str], label: str, where: str
 ) -> dict[str, float]:
     moving = list(moving)
-    code = re.sub(r"\bint\(not_refractory\)", "1", code)  # "unless refractory" holds until the only spike of a neuron
-    expression = str_to_sympy(code, owner.variables)
+    expression = _parsed(code, owner, label, where)
     names = sorted(str(symbol) for symbol in expression.free_symbols)
-    known = owner.resolve_all({name for name in names if name not in moving} & get_identifiers(code), namespace)
+    known = owner.resolve_all({name for name in names if name not in moving} & get_identifiers(code), model.namespace)
     values = {}
     for name in names:
         if name in moving:
             continue
         variable = known.get(name)
-        stays = isinstance(variable, Constant) or (isinstance(variable, ArrayVariable) and name not in ("t", "dt", "i"))
-        _require(stays, where, f"{label} depends on {name}; the family leaky has constant parameters")
+        stays = f"{label} depends on {name}; the family leaky has constant parameters"
+        _require(_is_constant(model, variable), where, stays)
         array = np.ravel(variable.get_value())
         array = array[extent] if isinstance(variable, ArrayVariable) and array.size > 1 else array
         spread = (
