@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import runpy
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import netsim
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, RunError
 from netsim.exchange import export
+from netsim.exchange.networks import _pynn_program
 from netsim.runs.model import Model
 from netsim.specification import (
     PSP,
@@ -170,3 +172,30 @@ def test_the_program_reads_silent_presentations() -> None:
     read = runpy.run_path("network.pynn/run.py")["read_stimuli"]("stimuli.csv")
     assert [len(stimulus) for stimulus in read.values()] == [20, 0, 20]
     assert read["2"] == dict(enumerate(latencies[2].ravel().tolist()))
+
+
+def test_each_time_of_a_grid_is_a_whole_step_in_nest() -> None:
+    """NEST counts thousandths of ms and rounds times up. START * dt + latency was a step late at 11 of 120 times."""
+    late = sum(math.ceil((0.2 + k * 0.1) * 1000) > 100 * (k + 2) for k in range(120))
+    assert late > 0
+    for latency, steps in [(k * 0.1, k) for k in range(120)] + [(0.1 + 0.2, 3)]:
+        assert math.ceil(_pynn_program.fire_at(latency, 0.1, True) * 1000) == 100 * (steps + 2)
+    assert _pynn_program.fire_at(0.123, 0.1, False) == 0.2 + 0.123
+
+
+def test_the_program_tells_how_far_it_rounds_delays(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = _pynn_program.in_steps(np.array([0.0, 0.3, 1.138, 2.25]), 0.1, "late")
+    assert steps.tolist() == [0, 3, 11, 23]
+    printed = "late: 2 of 4 delays rounded to steps of 0.1 ms, by up to 0.05 ms; choose a smaller --dt\n"
+    assert capsys.readouterr().err == printed
+    _pynn_program.in_steps(np.arange(120) * 0.1, 0.1, "late")
+    assert not capsys.readouterr().err
+
+
+def test_synapses_end_at_the_gate_itself() -> None:
+    row = {"name": "cells", "onset": 3.0, "gate": 3.0, "tau": 7.0, "drive": 1.5, "threshold": 2.0, "end": 9.0}
+    network = {"populations": [row], "projections": [], "duration": 9.0}
+    changes = _pynn_program.switches(network, {"cells.bias": np.array([0.25])}, 0.1, on_grid=True)
+    currents = {time: (each["i_offset"].tolist(), each["cm"]) for time, _, each in changes if "cm" in each}
+    assert currents == {0.0: ([0.25], 7.0), 3.0: ([1.5e9], 7e9)}
+    assert [(time, each["v_thresh"]) for time, _, each in changes if "v_thresh" in each] == [(2.9, 2.0)]

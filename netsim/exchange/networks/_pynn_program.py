@@ -23,6 +23,7 @@ import argparse
 import csv
 import importlib
 import json
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ MEMBRANE, SYNAPSE = 1e8, 1e7  # ms; no decay within a presentation, and differen
 START = 2  # steps before the presentation, because sources of NEST do not fire in the first two steps
 FAR = 1e6  # times the threshold, so that no input reaches it
 CLOSED = 1e9  # times the capacitance, so that a synaptic current has no effect
+DIGITS = 9  # decimals of times (ms), so that 3 steps of 0.1 ms are 0.3 and not 0.30000000000000004
 AHEAD = {"nest": 1, "brian2": -1}  # steps; the last potential that `run_until` computes is later by them
 
 
@@ -60,7 +62,8 @@ def build(
     sim: Any, network: dict[str, Any], arrays: Any, dt: float, stimulus: dict[int, float], late: dict[str, int]
 ) -> dict[str, Any]:
     """Return the populations of the network by name. Stimulus latencies (ms) are given by neuron."""
-    times = [[START * dt + stimulus[i]] if i in stimulus else [] for i in range(network[STIMULUS])]
+    on_grid = is_on_grid(sim, network)
+    times = [[fire_at(stimulus[i], dt, on_grid)] if i in stimulus else [] for i in range(network[STIMULUS])]
     populations = {STIMULUS: sim.Population(len(times), sim.SpikeSourceArray(spike_times=times), label=STIMULUS)}
     for each in network["populations"]:
         membrane, synapse = each["tau_m"] or MEMBRANE, synaptic_constant(each)
@@ -70,17 +73,38 @@ def build(
         populations[each["name"]] = sim.Population(each["size"], sim.IF_curr_exp(**cell), label=each["name"])
         populations[each["name"]].initialize(v=0.0)
         populations[each["name"]].record("spikes")
-    relays = {each["name"]: response(each, is_on_grid(sim, network)) for each in network["populations"]}
+    relays = {each["name"]: response(each, on_grid) for each in network["populations"]}
     for each in network["projections"]:
         pre, post, weight, delay = (arrays[f"{each['name']}.{what}"] for what in ("pre", "post", "weight", "delay"))
         between = late[each["target"]] - late[each["source"]] - relays[each["target"]]
         for after, change in each["breakpoints"]:
             for receptor, chosen in (("excitatory", change * weight > 0), ("inhibitory", change * weight < 0)):
                 if chosen.any():
-                    delays = np.maximum(delay[chosen] + after + between * dt, dt)
+                    delays = in_steps(delay[chosen] + after, dt, f"{each['name']}, {receptor}") + between
+                    delays = np.round(np.maximum(delays, 1) * dt, DIGITS)
                     rows = np.column_stack((pre[chosen], post[chosen], change * weight[chosen], delays))
                     connect(sim, populations, each, receptor, rows)
     return populations
+
+
+def steps_of(times: Any, dt: float) -> np.ndarray:
+    """Return the nearest whole steps of times (ms). Halves round up."""
+    return np.floor(np.asarray(times) / dt + 0.5 + 1e-9)
+
+
+def fire_at(latency: float, dt: float, on_grid: bool) -> float:
+    """Return when a source fires (ms): on a grid, at the decimal number of a whole step, because NEST rounds up."""
+    return round(float(START + steps_of(latency, dt)) * dt, DIGITS) if on_grid else START * dt + latency
+
+
+def in_steps(delays: np.ndarray, dt: float, name: str) -> np.ndarray:
+    """Return delays (ms) in whole steps, as simulators round them, and print how much they change."""
+    steps = steps_of(delays, dt)
+    changes = np.abs(steps * dt - delays)
+    if changes.max(initial=0.0) > 1e-6 * dt:
+        moved = f"{(changes > 1e-6 * dt).sum()} of {changes.size} delays rounded to steps of {dt:g} ms"
+        print(f"{name}: {moved}, by up to {changes.max():.3g} ms; choose a smaller --dt", file=sys.stderr)
+    return steps
 
 
 def synaptic_constant(population: dict[str, Any]) -> float:
@@ -143,14 +167,16 @@ def first_spikes(sim: Any, network: dict[str, Any], dt: float, stimulus: dict[in
         (begin[name] + time - ahead, name, changed) for time, name, changed in switches(network, arrays, dt, on_grid)
     ]
     for time, name, changed in sorted(changes, key=lambda change: change[0]):
-        sim.run_until(time)
+        sim.run_until(round(time, DIGITS))
         populations[name].set(**changed)
-    sim.run_until(end)
+    sim.run_until(round(end, DIGITS))
     latencies = {}
     for name, population in populations.items():
         if name != STIMULUS:
             trains = population.get_data("spikes").segments[0].spiketrains
             first = np.array([float(train[0]) - begin[name] if len(train) else np.inf for train in trains])
+            if on_grid:
+                first = np.round(steps_of(first, dt) * dt, DIGITS)
             latencies[name] = np.where(first < network["duration"] - 1e-6, first, np.inf)
     sim.end()
     return latencies
