@@ -239,24 +239,3 @@ def test_simulators_decide_leaky_networks_as_netsim_does(simulator: str, tmp_pat
     both = np.isfinite(hidden) & np.isfinite(exact["hidden"])
     assert both.mean() > 0.2
     assert np.median(np.abs(hidden - exact["hidden"])[both]) < 0.2
-
-
-@pytest.mark.parametrize("extra", [("cells", "cells"), ("stimulus", "output")], ids=["loop", "skip"])
-def test_the_leaky_program_refuses_loops_and_skips(extra: tuple[str, str], tmp_path: Path) -> None:
-    names: dict[str, Any] = {}
-    for program in PROGRAMS:
-        if "import nir\n" in program or "def leaky_first_spikes" in program:
-            exec(program, names)
-    neurons = netsim.Neurons("free", 0.3, 10.0, family="leaky")
-    populations = (netsim.Population("cells", (3,), neurons), netsim.Population("output", (2,), neurons))
-    chain = [("stimulus", "cells"), ("cells", "output")]
-    network = netsim.Network(
-        "graph",
-        netsim.IntensityEncoder((2, 1, 1), 10.0),
-        populations,
-        tuple(netsim.Projection(*ends, netsim.Dense()) for ends in [*chain, extra]),
-        40.0,
-    )
-    netsim.export(netsim.Model(network, netsim.initial_weights(network, 0)), tmp_path / "graph.nir")
-    with pytest.raises(ValueError, match="loops and skips are not supported"):
-        names["leaky_first_spikes"](tmp_path / "graph.nir", np.ones((1, 2)), lambda *_: None, 0.1)
