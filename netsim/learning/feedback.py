@@ -22,7 +22,7 @@ class Feedback:
         assert projection.feedback is not None
         self._feedback, self._output = projection.feedback, network.output
         self._deviation = projection.initial.spread / math.sqrt(network.fan_in(projection))
-        self._position = network.projections.index(projection)
+        self._position = network.canonical.index(projection)
 
     def weights(self, kernel: np.ndarray, shape: Shape | None = None) -> np.ndarray:
         """Return the feedback weights, by default in the shape of the weights."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
@@ -88,19 +88,45 @@ class Wiring:
         >>> [[population.name for population in component] for component in network.components]
         [['e', 'i'], ['output']]
         """
-        numbers = {population.name: number for number, population in enumerate(self.populations)}
-        edges = [
-            (numbers[projection.source], numbers[projection.target])
-            for projection in self.projections
-            if projection.source != STIMULUS
-        ]
-        groups = graph.components(len(numbers), edges)
-        return tuple(tuple(self.populations[number] for number in component) for component in groups)
+        return in_components(self.populations, self.projections)
 
     @cached_property
     def in_order(self) -> tuple[Population, ...]:
         """The populations in the order of propagation: each follows its sources, except in loops."""
         return tuple(population for component in self.components for population in component)
+
+    @cached_property
+    def canonical(self) -> tuple[Projection, ...]:
+        """The projections in the order of random draws, which does not depend on the order in which they are defined.
+
+        Targets are in the order of propagation, and the sources of a target too, after the stimulus. Names decide
+        among populations of a loop, among populations that do not depend on each other, and among projections with
+        the same ends. A chain has the order of its layers.
+
+        Examples
+        --------
+        >>> from netsim import Dense, IntensityEncoder, Network, Population, Projection
+        >>> pairs = [("stimulus", "i"), ("i", "e"), ("e", "i"), ("stimulus", "e"), ("e", "output")]
+        >>> network = Network(
+        ...     "loop",
+        ...     IntensityEncoder((4, 4, 1), t_max=16.0),
+        ...     [Population("i", (5,)), Population("e", (20,)), Population("output", (2,))],
+        ...     [Projection(source, target, Dense()) for source, target in pairs],
+        ...     duration=64.0,
+        ... )
+        >>> [(projection.source, projection.target) for projection in network.canonical]
+        [('stimulus', 'e'), ('i', 'e'), ('stimulus', 'i'), ('e', 'i'), ('e', 'output')]
+        """
+        by_name = sorted(self.populations, key=lambda population: population.name)
+        ordered = [population.name for group in in_components(by_name, self.projections) for population in group]
+        ranks = {name: rank for rank, name in enumerate([STIMULUS, *ordered])}
+
+        def key(projection: Projection) -> tuple[int, int, str]:
+            source, target, name = projection.source, projection.target, projection.name
+            given = "" if name in (target, f"{source}_to_{target}") else name  # the order decides between these two
+            return ranks[target], ranks[source], given
+
+        return tuple(sorted(self.projections, key=key))
 
     @cached_property
     def _component_of(self) -> dict[str, int]:
@@ -311,7 +337,7 @@ class Wiring:
 
     def initial_bias(self, population: Population) -> float:
         """Return the initial constant current of a population's neurons."""
-        return sum(projection.initial.bias for projection in self.incoming(population.name))
+        return math.fsum(projection.initial.bias for projection in self.incoming(population.name))
 
     def window_end(self, population: Population) -> float:
         """Return the end of the firing window of a population (ms)."""
@@ -331,6 +357,16 @@ class Wiring:
         onset, end = self.firing_window(projection.source)
         longest = projection.common_delay if projection.delays is None else projection.delays.longest
         return min(onset + projection.shortest_delay, self.duration), min(end + longest, self.duration)
+
+
+def in_components(
+    populations: Sequence[Population], projections: Iterable[Projection]
+) -> tuple[tuple[Population, ...], ...]:
+    """Return populations in the order of propagation, grouped by loops. The given order decides where both fit."""
+    numbers = {population.name: number for number, population in enumerate(populations)}
+    edges = [(numbers[each.source], numbers[each.target]) for each in projections if each.source != STIMULUS]
+    groups = graph.components(len(numbers), edges)
+    return tuple(tuple(populations[number] for number in component) for component in groups)
 
 
 def by_end(projections: Iterable[Projection], end: Literal["source", "target"]) -> dict[str, tuple[Projection, ...]]:

@@ -20,30 +20,30 @@ def revive(network: Network, constraints: Sequence[Constraint], state: TrainingS
     threshold = network.learning.revive_below * state.totals.presentations
     generator = generator_for(Purpose.REVIVAL, seed, state.epoch)
     redrawn: list[tuple[str, Any]] = []  # name and indices of the redrawn values
+    silent: dict[str, np.ndarray] = {}  # maps or neurons, by population
     for population in network.integrating[:-1]:
         name = population.name
-        incoming = network.incoming(name)
-        if name not in state.totals.fired or not all(projection.plastic for projection in incoming):
+        if name not in state.totals.fired or not all(projection.plastic for projection in network.incoming(name)):
             continue
-        silent = np.flatnonzero(state.totals.fired[name] < threshold)
-        if not silent.size:
-            continue
-        for projection in incoming:
-            kernel, incoming_weights = state.weights[kernel_name(projection)], Incoming(network, projection)
-            receivers = incoming_weights.in_maps(silent)
-            chosen_weights = incoming_weights.of(receivers)
-            scale = state.fitted.get("scales", {}).get(kernel_name(projection), 1.0)
-            kernel[chosen_weights] = draw(network, projection, generator, chosen_weights) * scale
-            redrawn.append((kernel_name(projection), chosen_weights))
-            if log_scale_name(projection) in state.weights and not network.weighting.shares_scale:
-                scales = log_scales(network, projection, kernel)[receivers]
-                state.weights[log_scale_name(projection)][receivers] = scales
-                redrawn.append((log_scale_name(projection), receivers))
-        if population.has_bias:
+        silent[name] = np.flatnonzero(state.totals.fired[name] < threshold)
+        if population.has_bias and silent[name].size:
             biases = state.fitted.get("biases", {})
             bias = biases.get(bias_name(population), network.initial_bias(population))
-            state.weights[bias_name(population)][silent] = bias
-            redrawn.append((bias_name(population), silent))
+            state.weights[bias_name(population)][silent[name]] = bias
+            redrawn.append((bias_name(population), silent[name]))
+    for projection in network.canonical:
+        if projection.target not in silent or not silent[projection.target].size:
+            continue
+        kernel, incoming_weights = state.weights[kernel_name(projection)], Incoming(network, projection)
+        receivers = incoming_weights.in_maps(silent[projection.target])
+        chosen_weights = incoming_weights.of(receivers)
+        scale = state.fitted.get("scales", {}).get(kernel_name(projection), 1.0)
+        kernel[chosen_weights] = draw(network, projection, generator, chosen_weights) * scale
+        redrawn.append((kernel_name(projection), chosen_weights))
+        if log_scale_name(projection) in state.weights and not network.weighting.shares_scale:
+            scales = log_scales(network, projection, kernel)[receivers]
+            state.weights[log_scale_name(projection)][receivers] = scales
+            redrawn.append((log_scale_name(projection), receivers))
     for constraint in constraints if redrawn else ():
         constraint.enforce(state.weights)
     if state.mean is not None:

@@ -49,9 +49,10 @@ def initial_delays(network: Network, seed: int) -> Weights:
     """
     generator = generator_for(Purpose.DELAYS, seed)
     drawn = {}
-    for projection in network.delayed:
+    for projection in network.canonical:
         delays, shape = projection.delays, network.delay_shape(projection)
-        assert delays is not None
+        if delays is None:
+            continue
         values = DISTRIBUTIONS[delays.distribution].draw(generator, delays.mean, delays.spread, shape)
         drawn[delay_name(projection)] = np.clip(values, delays.shortest, network.longest_delay(delays))
     return drawn

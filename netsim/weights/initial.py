@@ -26,7 +26,8 @@ def initial_weights(network: Network, seed: int) -> Weights:
     ----------
     network : Network
     seed : int
-        Equal seeds yield identical weights. Weights that are part of a connectivity are not drawn.
+        Equal seeds yield identical weights, whatever the order of populations and projections. Weights that are part of
+        a connectivity are not drawn.
 
     Returns
     -------
@@ -47,12 +48,11 @@ def initial_weights(network: Network, seed: int) -> Weights:
     check_memory(network)
     generator = generator_for(Purpose.WEIGHTS, whole(seed, "seed", least=0))
     weights: Weights = {}
-    for population in network.integrating:
-        for projection in network.incoming(population.name):
+    for projection in network.canonical:
+        if network.population(projection.target).integrates:
             known = known_weights(network, projection)
-            if known is None:
-                known = draw(network, projection, generator)
-            weights[kernel_name(projection)] = known
+            weights[kernel_name(projection)] = draw(network, projection, generator) if known is None else known
+    for population in network.integrating:
         if population.has_bias:
             weights[bias_name(population)] = np.full(population.maps, network.initial_bias(population), float)
     weights |= initial_delays(network, seed)
@@ -112,8 +112,8 @@ def sign_factors(network: Network, name: str) -> tuple[float, float]:
     """
     variance = 0.0
     sums, variances = np.zeros(2), np.zeros(2)
-    for projection in network.incoming(name):
-        signs = network.weight_signs(projection)
+    for projection in network.canonical:
+        signs = network.weight_signs(projection) if projection.target == name else None
         if signs is None or projection.initial.mean:
             continue
         inputs = network.fan_in(projection)

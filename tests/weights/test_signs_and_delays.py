@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from itertools import pairwise
+from itertools import pairwise, permutations
 from statistics import NormalDist
 from typing import Any
 
@@ -246,3 +246,44 @@ def test_learned_delays_stay_within_their_bounds() -> None:
     weights["layer0.delay"] += np.linspace(-9, 9, 5)
     bounds.enforce(weights)
     assert (weights["layer0.delay"].min(), weights["layer0.delay"].max()) == (1.0, 4.0)
+
+
+def _graph(populations: list[str], pairs: list[tuple[str, str]]) -> Network:
+    """Excitatory and inhibitory neurons in a loop, two populations without order, and skips."""
+    shares = {"e": 0.0, "i": 1.0, "b": 0.2, "a": 0.4}
+    parts = [Population(name, (3 + len(populations),), inhibitory=shares.get(name)) for name in populations]
+    delays = {"a": Delays("axon", 2.0, 0.5), "i": Delays("synapse", 2.0, 0.5)}
+    between = [Projection(*pair, Dense(), delay=delays.get(pair[0], 0.0)) for pair in pairs]
+    between.append(Projection("e", "output", Dense(), initial=InitialWeights(spread=0.3), name="more"))
+    return Network("graph", IntensityEncoder((2, 3, 1), 10.0), tuple(parts), tuple(between), 60.0)
+
+
+def test_draws_do_not_depend_on_the_order_of_populations_and_projections() -> None:
+    """Names depend on it: the first projection onto a population has the name of the population."""
+    pairs = [(source, target) for target in ("e", "i", "b", "a") for source in ("stimulus", "e", "i", "b", "a")]
+    pairs = [pair for pair in pairs if pair[0] in ("stimulus", "e", "i")] + [
+        (source, "output") for source in ("e", "i", "a", "b", "stimulus")
+    ]
+    known: dict[tuple[str, str, bool, str], bytes] = {}
+    generator = np.random.default_rng(4)
+    for populations in permutations(("e", "i", "b", "a")):
+        network = _graph([*populations, "output"], [pairs[k] for k in generator.permutation(len(pairs))])
+        drawn = initial_weights(network, 5)
+        for each in network.projections:
+            for part in ("kernel", "delay"):
+                if f"{each.name}.{part}" in drawn:
+                    key = each.source, each.target, each.name == "more", part
+                    values = drawn[f"{each.name}.{part}"].tobytes()
+                    assert known.setdefault(key, values) == values, key
+    assert len(known) == len(set(known.values())) == 18 + 6  # kernels, and delays
+
+
+def test_draws_follow_the_order_of_propagation_and_of_names() -> None:
+    """The order by hand, which also is the order of a chain: stimulus, e, i, then a, b and the output."""
+    pairs = [("b", "output"), ("i", "e"), ("stimulus", "i"), ("e", "a"), ("a", "output"), ("e", "i"), ("stimulus", "e")]
+    names = [*(("stimulus", "e"), ("i", "e"), ("stimulus", "i"), ("e", "i")), ("e", "a"), ("e", "b")]
+    network = _graph(["b", "i", "a", "e", "output"], [*pairs, ("e", "b")])
+    assert [(each.source, each.target) for each in network.canonical[:6]] == names
+    assert [(each.source, each.target) for each in network.canonical[6:]] == [
+        (source, "output") for source in ("e", "a", "b")
+    ]
