@@ -1,9 +1,11 @@
 """Displacements within a loop, propagated from spike to spike backwards in time.
 
 A spike changes only the latencies of later spikes. The displacement of a neuron is therefore complete once all later
-spikes have propagated theirs. The current of a loop starts at the onset. At the latency ``t_j``, a spike has
-contributed ``PSP(t_j - t_i) - PSP(onset - t_i)``. Slopes follow the same rule. In families that leak, currents count at
-any time.
+spikes have propagated theirs. Silent neurons, and neurons that fired at their onset, receive nothing: small changes do
+not move their latencies, so the derivative is 0. This applies to outputs, too.
+
+The current of a loop starts at the onset. At the latency ``t_j``, a spike has contributed
+``PSP(t_j - t_i) - PSP(onset - t_i)``. Slopes follow the same rule. In families that leak, currents count at any time.
 """
 
 from collections.abc import Mapping, Sequence

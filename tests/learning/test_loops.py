@@ -59,7 +59,7 @@ def _network(
         IntensityEncoder((4, 4, 1), 10.0),
         (
             Population("maps", (4, 4, 2), neurons(1, 0.7)),
-            Population("i", (4,), neurons(2, 0.1)),
+            Population("basket", (4,), neurons(2, 0.1)),
             Population("e", (8,), neurons(2, 1.0, later)),
             # every output fires within its window, for the step of another is a convention, no derivative
             Population("output", (4,), neurons(3, {"free": 12.0, "staggered": 20.0, "phased": 3.0}[regime])),
@@ -68,11 +68,11 @@ def _network(
             Projection("stimulus", "maps", Convolution(2, 3, padding=1), initial=forward),
             Projection("maps", "maps", Convolution(2, 3, padding=1), PLATEAU, LATERAL, Delays("synapse", 0.5, 0.2)),
             Projection("maps", "e", shared, initial=forward, delay=1.3),
-            Projection("i", "e", Dense(), PLATEAU, LATERAL, delay=0.4),
+            Projection("basket", "e", Dense(), PLATEAU, LATERAL, delay=0.4),
             Projection("e", "e", lateral, initial=LATERAL, delay=Delays("axon", 0.7, 0.3, shortest=0.1, learned=True)),
             Projection(
                 "e",
-                "i",
+                "basket",
                 shared,
                 PLATEAU,
                 InitialWeights(mean=2.0),
@@ -150,14 +150,14 @@ def test_the_learner_agrees_with_finite_differences(
     through: tuple[str, ...] = (
         "e_to_e.kernel",
         "e_to_e.delay",
-        "i.delay",
-        "i.kernel",
+        "basket.delay",
+        "basket.kernel",
         "e.kernel",
         "output_to_output.kernel",
     )
     if later:  # inhibitory neurons fire before excitatory ones begin, and nothing but the weights says how they act
-        through = ("i_to_e.kernel", "e_to_e.kernel", "e_to_e.delay", "e.kernel", "output_to_output.kernel")
-        np.testing.assert_array_equal(gradients["i.bias"], 0.0)
+        through = ("basket_to_e.kernel", "e_to_e.kernel", "e_to_e.delay", "e.kernel", "output_to_output.kernel")
+        np.testing.assert_array_equal(gradients["basket.bias"], 0.0)
     compared = dict.fromkeys(gradients, 0)
     for name, gradient in gradients.items():
         for position in generator.permutation(gradient.size)[: 24 if name in through else 8]:
@@ -195,7 +195,7 @@ def test_the_linear_derivative_takes_the_drive_for_the_slope() -> None:
 def test_biases_of_neurons_in_a_loop_alone_learn_as_with_a_projection_from_outside(regime: str) -> None:
     """Of weights that are 0, and stay so."""
     network = _network(regime)
-    outside = Projection("stimulus", "i", Dense(), plastic=False)
+    outside = Projection("stimulus", "basket", Dense(), plastic=False)
     more = dataclasses.replace(network, projections=(*network.projections, outside))
     weights = initial_weights(network, 3)
     both = {name: weights.get(name, np.zeros(shape)) for name, shape in weight_shapes(more).items()}
@@ -203,7 +203,7 @@ def test_biases_of_neurons_in_a_loop_alone_learn_as_with_a_projection_from_outsi
     biases = []
     for shown, of_shown in ((network, weights), (more, both)):
         latencies = EventEngine(shown).present(Batch(stimuli, of_shown))
-        biases.append(STiDiBP(shown).learn(latencies, labels, of_shown).gradients["i.bias"])
+        biases.append(STiDiBP(shown).learn(latencies, labels, of_shown).gradients["basket.bias"])
     assert np.abs(biases[0]).min() > 1e-3
     np.testing.assert_allclose(biases[0], biases[1], rtol=1e-9)
 
@@ -220,3 +220,62 @@ def test_suppressed_neurons_learn_nothing() -> None:
     displacements = STiDiBP(network).learn(latencies, labels, weights).displacements
     assert (displacements[0][suppressed] == 0).all()
     assert (displacements[0][~suppressed] != 0).any()
+
+
+AT_ONSET, WITHIN, SILENT = 2.0, 1.2, -1.0
+"""Biases with which the first output fires at its onset, later, and never."""
+
+
+def _two_outputs(regime: str, edges: Literal["return", "stop", "pass"]) -> Network:
+    onset, drive = (0.0, 0.0) if regime == "free" else (12.0, 1.0)
+    neurons = Neurons(regime, 2.0, 10.0, onset, 40.0, drive=drive, bias=True)
+    projections = (Projection("stimulus", "output", Dense()), Projection("output", "output", Dense()))
+    return Network(
+        "edges",
+        IntensityEncoder((1, 1, 1), 10.0),
+        (Population("output", (2,), neurons),),
+        projections,
+        60.0,
+        learning=Learning(derivative="exact", sharpness=2.0, edges=edges),
+    )
+
+
+@pytest.mark.parametrize("edges", ["return", "stop", "pass"])
+@pytest.mark.parametrize(
+    ("regime", "bias", "label"),
+    [("staggered", AT_ONSET, 0), ("phased", AT_ONSET, 0)]
+    + [(regime, SILENT, 1) for regime in ("free", "staggered", "phased")],
+)
+def test_an_output_at_an_edge_gets_no_displacement_through_a_loop(
+    regime: str, bias: float, label: int, edges: Literal["return", "stop", "pass"]
+) -> None:
+    """Its latency does not move, so it moves no other spike: the derivative is 0. Only its target displaces it."""
+    network = _two_outputs(regime, edges)
+    engine, learner, stimuli = EventEngine(network), STiDiBP(network), np.full((1, 1, 1, 1), 3.0)
+
+    def weights(first: float) -> Weights:
+        lateral = np.array([[0.0, -0.4], [-0.3, 0.0]])
+        kernel, biases = np.array([[0.05, 0.03]]), np.array([first, 0.8])
+        return {"output.kernel": kernel, "output.bias": biases, "output_to_output.kernel": lateral}
+
+    def learned(first: float, label: int) -> tuple[float, float, float]:
+        """The displacement and the gradient of the first output, and the derivative of the loss by its bias."""
+        latencies = [engine.present(Batch(stimuli, weights(first + change))) for change in (0.0, 1e-6, -1e-6)]
+        assert np.isfinite(latencies[0]["output"][0, 1])
+        losses = [float(learner.loss(each["output"], np.array([label]))[0]) for each in latencies]
+        result = learner.learn(latencies[0], np.array([label]), weights(first))
+        gradient = 2.0 * float(result.gradients["output.bias"][0])
+        return float(result.displacements[-1][0, 0]), gradient, (losses[1] - losses[2]) / 2e-6
+
+    displacement, gradient, numeric = learned(bias, label)
+    assert numeric == 0
+    if edges != "pass":  # the target points out of the window
+        assert (displacement, gradient) == (0, 0)
+    # towards the window the target alone displaces it, by 10 ms times the difference of two probabilities
+    times = engine.present(Batch(stimuli, weights(bias)))["output"][0]
+    chances = np.exp(-2.0 * np.minimum(times, 40.0) / 10.0)
+    alone = 10.0 * (chances[0] / chances.sum() - label)
+    assert learned(bias, 1 - label)[0] == pytest.approx(alone, rel=1e-9)
+    _, gradient, numeric = learned(WITHIN, label)
+    assert gradient == pytest.approx(numeric, rel=1e-5)
+    assert abs(numeric) > 1e-6

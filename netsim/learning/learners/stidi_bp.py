@@ -46,6 +46,9 @@ class STiDiBP(Learner):
     breakpoints of PSPs, onsets, gates and ends. A spike that arrives in the step in which its target fires, or its gate
     closes, comes too late: its synapse does not learn from it. Latencies off the grid are used unchanged.
 
+    A neuron that is silent, or fired at its onset, receives no displacement through the projections of a loop, because
+    its latency does not move. An output then keeps the displacement by its target.
+
     Parameters
     ----------
     network : Network
