@@ -19,7 +19,7 @@ from brian2.synapses.synapses import SummedVariableUpdater
 from brian2.utils.stringtools import get_identifiers
 
 from netsim.engines.brian2.own import OwnBrian2Engine, OwnNetwork, extent_of, root_of
-from netsim.errors import SpecificationError
+from netsim.errors import DataWarning, SpecificationError, warn_user
 from netsim.specification import PSP, Network, Neurons, Population, Projection, Scale
 from netsim.specification.checks import check_kind
 
@@ -84,6 +84,12 @@ def match_family(engine: OwnBrian2Engine) -> Network:
     SpecificationError
         If the engine is not from `brian2_engine`, or the model differs from the family. The message names the
         population or projection, and the difference.
+
+    Warns
+    -----
+    netsim.errors.DataWarning
+        If the method of Brian2 makes the potential NaN. ``"exact"`` does so for equal time constants that have
+        different names. The returned network is right.
 
     References
     ----------
@@ -288,11 +294,30 @@ def _neurons(
     above = f"threshold is {cell.threshold:.4g} above rest; neurons must rest below their threshold"
     _require(cell.threshold > 0, f"populations.{population.name}", above)
     tau_syn = None if _equal(tau, cell.tau) else _rounded(tau * 1e3)
+    if tau_syn is None:
+        _warn_of_nan(model, population)
     threshold = _rounded(cell.threshold / scale)
     membrane, physical = _rounded(cell.tau * 1e3), _scale(model, population, cell, scale)
     return Neurons(
         "free", threshold, membrane, bias=population.has_bias, family="leaky", tau_syn=tau_syn, scale=physical
     )
+
+
+def _warn_of_nan(model: OwnNetwork, population: Population) -> None:
+    """Warn if a step of Brian2 is NaN, as its exact solution of equal time constants with different names."""
+    group, extent = root_of(model.groups[population.name]), extent_of(model.groups[population.name])
+    settings = {"threshold": group.events["spike"], "refractory": group._refractory, "method": group.method_choice}
+    one = b2.NeuronGroup(1, group.user_equations, **settings, namespace=group.namespace, dt=group.clock.dt)
+    for name, equation in group.user_equations.items():
+        if equation.type == PARAMETER:
+            values = np.ravel(group.variables[name].get_value())
+            one.variables[name].set_value(values[extent][0] if values.size > 1 else values[0])
+    b2.Network(one).run(group.clock.dt, namespace=model.namespace)
+    variable = model.name_of_potential(population.name)
+    if np.isnan(one.variables[variable].get_value()).any():
+        wrong = f"{variable} becomes NaN in Brian2, whose exact solution divides by the difference of two equal"
+        remedy = "time constants; give both the same name in your equations, or use method='euler'"
+        warn_user(f"populations.{population.name}: {wrong} {remedy}", DataWarning)
 
 
 def _scale(model: OwnNetwork, population: Population, cell: _Cell, scale: float) -> Scale | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import brian2 as b2
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 import netsim
 from netsim.engines.brian2.own import OwnBrian2Engine
-from netsim.errors import SpecificationError
+from netsim.errors import DataError, DataWarning, SpecificationError
 
 pytestmark = pytest.mark.usefixtures("brian2_compiles_nothing")
 
@@ -317,3 +319,33 @@ def test_a_model_that_matches_has_the_spikes_of_brian2(given: dict[str, Any]) ->
     exact = netsim.make_engine("event", netsim.match_family(engine)).present(batch)["cells"]
     np.testing.assert_allclose(exact, 7.20609631 + (2 if "delay" in given else 0), rtol=0, atol=1e-7)
     np.testing.assert_allclose(exact, engine.present(batch)["cells"], rtol=0, atol=0.02)
+
+
+EQUAL = "dv/dt = (I + b - v)/tau_m : 1\ndI/dt = -I/tau_s : 1\nb : 1"
+
+
+@pytest.mark.parametrize(
+    ("method", "equations", "is_nan"),
+    [("exact", EQUAL, True), ("exact", EQUAL.replace("tau_s", "tau_m"), False), ("euler", EQUAL, False)],
+    ids=["NaN", "one name", "euler"],
+)
+def test_equal_time_constants_that_are_nan_in_brian2_warn(method: str, equations: str, is_nan: bool) -> None:
+    """Both remedies give the spike by hand: ``0.1 (1 - e^(-t/5)) + 1.1 s/5 e^(-s/5)`` reaches 0.3, with s = t - 1."""
+    names = {"tau_m": 5 * b2.ms, "tau_s": 5 * b2.ms}
+    engine = _small(equations, bias="b", group={"method": method, "namespace": names})
+    weights = {"cells.kernel": np.full((2, 1), 1.1), "cells.bias": np.full(1, 0.1)}
+    batch = netsim.Batch(np.array([1.0, 6.0]).reshape(1, 1, 2, 1), weights)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        network = netsim.match_family(engine)
+    given = [str(each.message) for each in caught if issubclass(each.category, DataWarning)]
+    assert len(given) == is_nan
+    spike = brentq(lambda t: 0.1 - 0.1 * np.exp(-t / 5) + 0.22 * (t - 1) * np.exp((1 - t) / 5) - 0.3, 1.0, 5.0)
+    exact = netsim.make_engine("event", network).present(batch)["cells"]
+    np.testing.assert_allclose(exact, spike, rtol=1e-9)
+    if is_nan:
+        assert given[0].startswith("populations.cells: v becomes NaN in Brian2")
+        with pytest.raises(DataError, match="v becomes NaN"):
+            engine.present(batch)
+    else:
+        np.testing.assert_allclose(engine.present(batch)["cells"], exact, rtol=0, atol=0.02)
