@@ -12,24 +12,10 @@ from brian2 import BrianObject, Clock, NetworkOperation, NeuronGroup, Synapses
 from netsim.specification import STIMULUS, Network, grid
 
 
-class _Switch:
-    """Replaces the method ``run`` of an object, and calls it while it is on."""
-
-    def __init__(self, part: BrianObject) -> None:
-        self.on = True
-        self._run = part.run
-        part.run = self
-
-    def __call__(self) -> None:
-        if self.on:
-            self._run()
-
-
 class Windows:
     """Switches the objects of a network off and on between the steps of a presentation.
 
-    Brian2 reads ``active`` and ``run`` of its objects when a run begins, but a run contains many presentations. A
-    `_Switch` therefore replaces the method ``run`` of each object that may be idle.
+    Brian2's `run` reads ``active`` of its objects once, when it begins. Engines read it in each step.
 
     Parameters
     ----------
@@ -45,9 +31,9 @@ class Windows:
         self._specification, self._clock, self._neurons, self._synapses = specification, clock, neurons, synapses
         self._watched: frozenset[str] = frozenset()
         self._spans: dict[str, tuple[int, int]] = {}
-        self._turns: dict[int, list[tuple[_Switch, bool]]] = {}
+        self._turns: dict[int, list[tuple[BrianObject, bool]]] = {}
         self._step = 0
-        self._switches: dict[str, _Switch] = {}
+        self._parts: list[BrianObject] = []
 
     def watch(self, populations: Iterable[str]) -> None:
         """Set the populations whose potentials are also needed after the ends of their windows."""
@@ -55,8 +41,9 @@ class Windows:
 
     def begin(self, last: int, steps: int) -> None:
         """Start a presentation of `steps` steps with the last stimulus spike in step `last`. All objects are on."""
-        for switch in self._switches.values():
-            switch.on = True
+        for part in self._parts:
+            part.active = True
+        self._parts = []
         self._turns, self._step = defaultdict(list), 0
         prompt = {name for name, synapses in self._synapses.items() if _is_prompt(synapses)}
         self._spans = self._when_they_fire(last, steps, prompt)
@@ -71,14 +58,7 @@ class Windows:
                 self._let_run(self._neurons[population.name].state_updater, 0, self._spans[population.name][1])
 
     def operation(self) -> NetworkOperation:
-        """Return a new operation that switches objects, for a run. Afterwards all objects have switches."""
-        for group in self._neurons.values():
-            self._switch_of(group.thresholder["spike"])
-        for population in self._specification.integrating:
-            self._switch_of(self._neurons[population.name].state_updater)
-        for synapses in self._synapses.values():
-            for pathway in synapses._pathways:
-                self._switch_of(pathway)
+        """Return a new operation that switches objects in each step."""
         return NetworkOperation(self._switch, clock=self._clock, when="start")
 
     def _when_they_fire(self, last: int, steps: int, prompt: set[str]) -> dict[str, tuple[int, int]]:
@@ -98,21 +78,16 @@ class Windows:
         return spans
 
     def _let_run(self, part: BrianObject, first: int, end: int) -> None:
-        switch = self._switch_of(part)
+        self._parts.append(part)
         if first > 0:
-            self._turns[0].append((switch, False))
-            self._turns[first].append((switch, True))
-        self._turns[end].append((switch, False))
-
-    def _switch_of(self, part: BrianObject) -> _Switch:
-        if part.name not in self._switches:
-            self._switches[part.name] = _Switch(part)
-        return self._switches[part.name]
+            self._turns[0].append((part, False))
+            self._turns[first].append((part, True))
+        self._turns[end].append((part, False))
 
     def _switch(self) -> None:
         if self._step in self._turns:
-            for switch, on in self._turns[self._step]:
-                switch.on = on
+            for part, on in self._turns[self._step]:
+                part.active = on
             for name, (first, end) in self._spans.items():
                 if not first <= self._step < end:  # spikes of its last step would be sent again in each step
                     self._neurons[name].variables["_spikespace"].get_value()[-1] = 0

@@ -99,6 +99,7 @@ from .training.callbacks import Callbacks as Callbacks
 from .training.callbacks import EarlyStopping as EarlyStopping
 from .training.callbacks import Progress as Progress
 from .training.checking import check as check
+from .training.loop import run_training as run_training
 from .training.loop import training_conversation as training_conversation
 from .training.opening import open_training as open_training
 from .training.reproducing import Reproduction as Reproduction

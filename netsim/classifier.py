@@ -21,7 +21,7 @@ from netsim.runs.model import Model
 from netsim.specification import Dense, Layer, Learning, Network, Neurons, PopulationEncoder, Training
 from netsim.specification.checks import check_kind
 from netsim.spikes.presenting import present
-from netsim.training.loop import training_conversation
+from netsim.training.loop import run_training
 from netsim.training.starting import start_training
 from netsim.weights.binary import forward_weights
 
@@ -148,16 +148,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         stimuli = self._stimuli(X, codes)
         state = start_training(self.network_, self.seed_)
         engine = make_engine(settings.engine, self.network_, settings.dt, precision=settings.precision)
-        engine.run(
-            training_conversation(
-                self.network_,
-                stimuli,
-                stimuli,
-                state,
-                self.seed_,
-                by_equation=getattr(engine, "solves_equation", False),
-            )
-        )
+        run_training(engine, self.network_, stimuli, stimuli, state, self.seed_)
         assert state.best_weights is not None
         self.weights_ = forward_weights(self.network_, state.best_weights)
         self.history_ = state.history

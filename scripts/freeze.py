@@ -132,7 +132,7 @@ def _trained(network: netsim.Network, precision: Any, learning: netsim.Learning)
         netsim.Stimuli(images[part], labels[part], 255, network.encoder) for part in (slice(100), slice(100, 120))
     )
     engine, state = netsim.make_engine("event", network, precision=precision), netsim.start_training(network, 0)
-    state = engine.run(netsim.training_conversation(network, training, validation, state, 0))
+    state = netsim.run_training(engine, network, training, validation, state, 0)
     return np.concatenate([state.weights[name].ravel() for name in sorted(state.weights)]).astype(float)
 
 

@@ -27,7 +27,7 @@ from netsim.errors import RunError, SpecificationError
 from netsim.files import write_atomically
 from netsim.seams import schedules
 from netsim.specification.toml import dumps_network
-from netsim.training.loop import generator_of_batch, order_of_presentations, share_kept
+from netsim.training.session import generator_of_batch, order_of_presentations, share_kept
 
 torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 AT_ONCE = 500

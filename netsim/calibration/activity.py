@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Conversation, Engine, Latencies
+from netsim.engines import Batch, Engine, Latencies
 from netsim.errors import DataError, SpecificationError, warn_user
 from netsim.measuring.metrics import latency_text, range_text
 from netsim.reprs import html_table, limited
@@ -169,7 +169,7 @@ def calibrate(
         require(time < end, "latency", f"of {name} must be before the end of its window, {end:g} ms, not {time:g}")
     apart = _by_population(network, quartiles, "quartiles")
     network = _telling_apart(network, apart[network.output.name])
-    return engine.run(_calibrated(network, stimuli.latencies(np.arange(len(stimuli))), wanted, apart, seed))
+    return _calibrated(engine, network, stimuli.latencies(np.arange(len(stimuli))), wanted, apart, seed)
 
 
 def _telling_apart(network: Network, quartiles: float) -> Network:
@@ -181,23 +181,28 @@ def _telling_apart(network: Network, quartiles: float) -> Network:
 
 
 def _calibrated(
-    network: Network, stimuli: np.ndarray, latency: Mapping[str, float], quartiles: Mapping[str, float], seed: int
-) -> Conversation[Calibration]:
+    engine: Engine,
+    network: Network,
+    stimuli: np.ndarray,
+    latency: Mapping[str, float],
+    quartiles: Mapping[str, float],
+    seed: int,
+) -> Calibration:
     """Calibrate populations in order. `latency` is empty, or has a median for each."""
     for population in network.in_order:
         if not population.integrates:
             continue
         name = population.name
-        late, peak = _arrivals(network, population, (yield _trial(network, stimuli, seed)))
+        late, peak = _arrivals(network, population, _trial(engine, network, stimuli, seed))
         apart = quartiles[name]
         wanted = latency.get(name, max(min(late, peak), _in_window(network, population, apart)))
         if name in latency and wanted > peak:
             passed = f"a spike at the early quartile of its sources has its largest effect at {peak:.3g} ms"
             warn_user(f"{name}: {passed}, before the median of {wanted:g} ms; choose an earlier latency")
-        network = yield from _guessed(network, population, stimuli, wanted, apart, seed)
+        network = _guessed(engine, network, population, stimuli, wanted, apart, seed)
         kept = None
         for _ in range(_ROUNDS + 1):
-            timed, activity = yield from _timed(network, population, stimuli, wanted, seed)
+            timed, activity = _timed(engine, network, population, stimuli, wanted, seed)
             width = activity.late - activity.early
             factor = apart / width if 0 < width < np.inf else 2.0 if width == 0 else 0.5
             if abs(activity.median - wanted) > apart:  # the spread alone decides when neurons fire
@@ -211,7 +216,7 @@ def _calibrated(
             spread = timed.incoming(name)[0].initial.spread
             network = _with_initial(timed, population, spread=spread * float(np.clip(factor, 0.25, 4.0)))
         network = kept or timed
-    latencies = yield _trial(network, stimuli, seed)  # again at the end, because loops change earlier populations
+    latencies = _trial(engine, network, stimuli, seed)  # again at the end, because loops change earlier populations
     activities = (_activity(population, latencies) for population in network.integrating)
     return Calibration(network, tuple(activities))
 
@@ -247,14 +252,20 @@ def _rise(network: Network, population: Population, projection: Projection) -> f
 
 
 def _guessed(
-    network: Network, population: Population, stimuli: np.ndarray, wanted: float, apart: float, seed: int
-) -> Conversation[Network]:
+    engine: Engine,
+    network: Network,
+    population: Population,
+    stimuli: np.ndarray,
+    wanted: float,
+    apart: float,
+    seed: int,
+) -> Network:
     """Return the network with a spread of the right order, whatever the unit of the weights."""
-    network, _ = yield from _timed(_with_initial(network, population, spread=0.0), population, stimuli, wanted, seed)
+    network, _ = _timed(engine, _with_initial(network, population, spread=0.0), population, stimuli, wanted, seed)
     spread, factor, before = 1.0, 16.0, 0
     while _LEAST < spread < _MOST and factor > 1.5:
         network = _with_initial(network, population, spread=spread)
-        activity = yield from _measured(network, population, stimuli, seed)
+        activity = _measured(engine, network, population, stimuli, seed)
         width = activity.late - activity.early if np.isfinite(activity.late) else np.inf
         # without synapses the median is as wanted
         strong = not width <= _NEAR * apart or not abs(activity.median - wanted) < wanted / 2
@@ -281,21 +292,21 @@ def _by_population(network: Network, given: float | Mapping[str, float], what: s
 
 
 def _timed(
-    network: Network, population: Population, stimuli: np.ndarray, wanted: float, seed: int
-) -> Conversation[tuple[Network, Activity]]:
+    engine: Engine, network: Network, population: Population, stimuli: np.ndarray, wanted: float, seed: int
+) -> tuple[Network, Activity]:
     """Return the network whose population has the wanted median (ms), by bisection."""
     knob = "bias" if population.has_bias else "mean"
 
-    def in_time(value: float) -> Conversation[bool]:
-        activity = yield from _measured(_with_initial(network, population, **{knob: value}), population, stimuli, seed)
+    def in_time(value: float) -> bool:
+        activity = _measured(engine, _with_initial(network, population, **{knob: value}), population, stimuli, seed)
         return activity.median <= wanted
 
     most = 1.0
-    if (yield from in_time(most)):
-        while most > _LEAST and (yield from in_time(most / 2)):
+    if in_time(most):
+        while most > _LEAST and in_time(most / 2):
             most /= 2
     else:
-        while not (yield from in_time(most)):
+        while not in_time(most):
             most *= 2
             if most > _MOST:
                 raise DataError(
@@ -304,20 +315,20 @@ def _timed(
     least = most / 2 if most > _LEAST else 0.0
     for _ in range(_HALVINGS):
         middle = (least + most) / 2
-        activity = yield from _measured(_with_initial(network, population, **{knob: middle}), population, stimuli, seed)
+        activity = _measured(engine, _with_initial(network, population, **{knob: middle}), population, stimuli, seed)
         least, most = (least, middle) if activity.median <= wanted else (middle, most)
     chosen = _with_initial(network, population, **{knob: most})
-    activity = yield from _measured(chosen, population, stimuli, seed)
+    activity = _measured(engine, chosen, population, stimuli, seed)
     return chosen, activity
 
 
-def _measured(network: Network, population: Population, stimuli: np.ndarray, seed: int) -> Conversation[Activity]:
-    latencies = yield _trial(network, stimuli, seed)
+def _measured(engine: Engine, network: Network, population: Population, stimuli: np.ndarray, seed: int) -> Activity:
+    latencies = _trial(engine, network, stimuli, seed)
     return _activity(population, latencies)
 
 
-def _trial(network: Network, stimuli: np.ndarray, seed: int) -> Batch:
-    return Batch(stimuli, first_weights(network, seed))
+def _trial(engine: Engine, network: Network, stimuli: np.ndarray, seed: int) -> Latencies:
+    return engine.present(Batch(stimuli, first_weights(network, seed)))
 
 
 def _activity(population: Population, latencies: Latencies) -> Activity:

@@ -1,13 +1,8 @@
-"""Engines present stimuli to a network and return first-spike latencies, independently of learning.
-
-A *conversation* is a generator. It yields batches (`Batch`) and receives the latencies of all populations. The engine's
-`run` returns its return value. The same conversation therefore runs on every engine, and a clock-driven engine can run
-it within one long simulation.
-"""
+"""Engines present stimuli to a network and return first-spike latencies, independently of learning."""
 
 from collections.abc import Sequence
 
-from netsim.engines.protocol import Batch, Conversation, Engine, Latencies, Potential, Recorded, check_record
+from netsim.engines.protocol import Batch, Engine, Latencies, Potential, Recorded, check_record
 from netsim.seams import engines
 from netsim.specification import Network
 from netsim.specification.checks import check_choice

@@ -1,24 +1,22 @@
-"""The interface of engines: batches, latencies, potentials and conversations."""
+"""The interface of engines: batches, latencies and potentials."""
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from threading import get_ident
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from netsim.data.latencies import Latencies
-from netsim.errors import DataError, RunError, SpecificationError
+from netsim.errors import DataError, FormerWarning, RunError, SpecificationError, warn_user
 from netsim.numerics.compilation import compiled, is_compiled_for
 from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
 from netsim.specification.checks import check_array, check_kind, check_unmasked
 from netsim.weights.conditions import check_delays, check_thresholds
 from netsim.weights.layout import Weights
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)  # comparing arrays yields no truth value
@@ -66,9 +64,6 @@ class Batch:
         for name in ("weights", "silenced", "thresholds", "delays"):
             if not isinstance(given := getattr(self, name), Mapping):
                 raise DataError(f"{name}: must be a dict of arrays by name, not {type(given).__name__}")
-
-
-Conversation = Generator[Batch, Latencies, Result]
 
 
 class Recorded(NamedTuple):
@@ -124,14 +119,19 @@ class Engine(Protocol):
     """
 
     network: Network
-    dt: float
     potentials: list[Potential]
 
-    def run(self, conversation: Conversation[Result]) -> Result:
-        """Run the generator: present each batch it yields and send the latencies, until it returns."""
+    @property
+    def dt(self) -> float:
+        """Time step of the grid (ms), or 0 for exact times."""
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch and return its latencies."""
+
+
+def solves_equation(engine: Engine) -> bool:
+    """Return whether an engine solves the equation of the specification."""
+    return bool(getattr(engine, "solves_equation", False))
 
 
 class EngineEntry(NamedTuple):
@@ -158,7 +158,7 @@ _PRESENTING: dict[int, list[int]] = {}
 
 @contextmanager
 def presenting_alone(engine: Engine) -> Iterator[None]:
-    """Raise RunError for an engine that is already presenting, in another thread or in its own conversation."""
+    """Raise RunError for an engine that is already presenting, in another thread or within its own presentation."""
     holder = [get_ident()]
     if _PRESENTING.setdefault(id(engine), holder) is not holder:  # atomic between threads
         raise RunError(f"{engine!r}: is presenting already; make an engine for each thread")
@@ -179,10 +179,25 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_other_threads)
 
 
-def single_batch(batch: Batch) -> Conversation[Latencies]:
-    """Present one batch and return its latencies, as a conversation."""
-    latencies = yield batch
-    return latencies
+class RunsConversations:
+    """The former method ``run`` of engines, for one more version."""
+
+    def run(self, conversation: Any) -> Any:
+        """Present each batch that a generator yields, send it the latencies, and return what it returns.
+
+        .. deprecated:: 0.4
+            Call ``present`` in a loop, and `netsim.run_training` for a training.
+        """
+        if callable(conversation):  # of `netsim.training_conversation`, which warns itself
+            return conversation(self)
+        warn_user("engine.run: is a former name; call engine.present for each batch", FormerWarning)
+        with closing(conversation):
+            try:
+                batch = next(conversation)
+                while True:
+                    batch = conversation.send(self.present(batch))  # type: ignore[attr-defined]
+            except StopIteration as stop:
+                return stop.value
 
 
 def check_record(network: Network, record: Sequence[Recorded]) -> None:

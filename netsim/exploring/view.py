@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from netsim.data.stimuli import UNLABELLED, SpikeStimuli, Stimuli
-from netsim.engines import Batch, Conversation, Engine, Latencies, Potential, Recorded, make_engine
-from netsim.engines.protocol import Result
+from netsim.engines import Batch, Engine, Latencies, Potential, Recorded, make_engine
+from netsim.engines.protocol import RunsConversations, solves_equation
 from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
 from netsim.runs.model import Subject, open_model, stimuli_for
@@ -363,7 +363,7 @@ class View:
         return f"netsim simulate {shlex.quote(name)} --index {self.index}{grid}{drawn}"
 
 
-class Changed:
+class Changed(RunsConversations):
     """An engine that changes each batch before it presents it.
 
     Parameters
@@ -371,7 +371,7 @@ class Changed:
     engine : Engine
         Presents the changed batches.
     change : callable
-        Returns the changed batch, from a batch and the number of stimuli that the conversation presented before.
+        Returns the changed batch, from a batch and the number of stimuli that this engine presented before.
 
     Attributes
     ----------
@@ -381,9 +381,9 @@ class Changed:
 
     def __init__(self, engine: Engine, change: Callable[[Batch, int], Batch]) -> None:
         self.network, self.dt = engine.network, engine.dt
-        self.solves_equation = getattr(engine, "solves_equation", False)
+        self.solves_equation = solves_equation(engine)
         self.batch: Batch | None = None
-        self._engine, self._change = engine, change
+        self._engine, self._change, self._done = engine, change, 0
 
     def __repr__(self) -> str:
         return f"Changed({self._engine!r})"
@@ -399,26 +399,9 @@ class Changed:
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch with the changes."""
-        self.batch = self._change(batch, 0)
+        self.batch = self._change(batch, self._done)
+        self._done += len(batch.stimuli)
         return self._engine.present(self.batch)
-
-    def run(self, conversation: Conversation[Result]) -> Result:
-        """Run a conversation. Each batch that it yields is changed."""
-        return self._engine.run(self._changing(conversation))
-
-    def _changing(self, conversation: Conversation[Result]) -> Conversation[Result]:
-        done = 0
-        try:
-            batch = next(conversation)
-            while True:
-                self.batch = self._change(batch, done)
-                done += len(batch.stimuli)
-                latencies = yield self.batch
-                batch = conversation.send(latencies)
-        except StopIteration as stop:
-            return stop.value
-        finally:
-            conversation.close()
 
 
 def sample_of(stimuli: Stimuli) -> np.ndarray:

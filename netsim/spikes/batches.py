@@ -1,21 +1,20 @@
 """The loop that presents stimuli in batches, on any engine, in this process or on workers.
 
-`presenting` is the loop. `present_parts` runs it and reads each batch, so that only one batch of latencies is in
+`present_each` is the loop. `present_parts` runs it and reads each batch, so that only one batch of latencies is in
 memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Conversation, Engine, Latencies
+from netsim.engines import Batch, Engine, Latencies
 from netsim.engines.protocol import check_latencies
-from netsim.specification import Shape
 from netsim.specification.checks import check_function, require
 from netsim.spikes.spikes import Progress, no_progress
 from netsim.weights.layout import Weights
@@ -46,46 +45,25 @@ Read = Callable[[Engine, Presented], Part]
 """Extracts a result from one batch."""
 
 
-def presenting(
-    shapes: Mapping[str, Shape],
+def present_each(
+    engine: Engine,
     parts: Iterable[Stimuli],
     batch: MakeBatch,
-    read: Callable[[Presented], Part],
+    read: Read[Part],
     progress: OnPresented = lambda done: None,
     first: int = 0,
-) -> Conversation[list[Part]]:
-    """Present parts of stimuli in sequence. The generator is a conversation for `Engine.run`.
+) -> list[Part]:
+    """Present parts of stimuli in sequence, and return the results of `read`, one per part.
 
-    Parameters
-    ----------
-    shapes : mapping of tuple
-        Shapes of the populations.
-    parts : iterable of Stimuli
-    batch : callable
-        Makes the batch of a part, from its stimuli and the index of the first.
-    read : callable
-        Called with each `Presented` batch.
-    progress : callable
-        Called with the number of presentations so far.
-    first : int
-        Index of the first stimulus.
-
-    Returns
-    -------
-    list
-        Results of `read`, one per part.
-
-    Raises
-    ------
-    DataError
-        If the engine returns latencies of other populations or shapes, or NaN or negative times.
+    `first` is the index of the first stimulus. Raise DataError if the engine returns latencies of other populations or
+    shapes, or NaN or negative times.
     """
     results, done = [], 0
     for part in parts:
         made = batch(part, first + done)
-        latencies = yield made
-        check_latencies(shapes, latencies, len(part))
-        results.append(read(Presented(part, first + done, made, latencies)))
+        latencies = engine.present(made)
+        check_latencies(engine.network.shapes, latencies, len(part))
+        results.append(read(engine, Presented(part, first + done, made, latencies)))
         done += len(part)
         progress(done)
     return results
@@ -112,7 +90,7 @@ class Serial:
         self, engine: Engine, parts: Sequence[Stimuli], batch: MakeBatch, read: Read[Part], progress: OnPresented
     ) -> list[Part]:
         """Run the loop on the engine."""
-        return engine.run(presenting(engine.network.shapes, parts, batch, partial(read, engine), progress))
+        return present_each(engine, parts, batch, read, progress)
 
 
 serial: Distribution = Serial()
@@ -120,7 +98,7 @@ serial: Distribution = Serial()
 
 def check_engine(engine: Any) -> None:
     """Raise SpecificationError for anything but an engine."""
-    fits = callable(getattr(engine, "run", None)) and not isinstance(engine, type)
+    fits = callable(getattr(engine, "present", None)) and not isinstance(engine, type)
     example = 'such as netsim.make_engine("event", network)'
     require(fits, "engine", f"must be an engine, {example}, not {type(engine).__name__}")
 

@@ -16,7 +16,6 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +29,7 @@ from netsim.engines import Engine
 from netsim.errors import RunError
 from netsim.numerics.threads import threads
 from netsim.runs.plugin_files import load_plugin, loaded_plugins
-from netsim.spikes.batches import SHARE, MakeBatch, OnPresented, Part, Read, presenting
+from netsim.spikes.batches import SHARE, MakeBatch, OnPresented, Part, Read, present_each
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
@@ -323,5 +322,5 @@ def _present_part(part: Stimuli, first: int, job: str, engine: Engine, batch: Ma
     if job not in _engines:
         _engines.clear()
     kept = _engines.setdefault(job, engine)
-    (result,) = kept.run(presenting(kept.network.shapes, [part], batch, partial(read, kept), first=first))
+    (result,) = present_each(kept, [part], batch, read, first=first)
     return result

@@ -11,6 +11,7 @@ import numpy as np
 
 from netsim.data.stimuli import UNLABELLED, Stimuli
 from netsim.engines import Engine, Potential, Recorded
+from netsim.engines.protocol import solves_equation
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Subject, open_model, stimuli_for
 from netsim.seams import studies
@@ -115,9 +116,7 @@ def present(
         shown.classes,
         network.shapes,
         model=model,
-        conditions=Conditions(
-            repr(simulator), simulator.dt, disturbance, seed, getattr(simulator, "solves_equation", False)
-        ),
+        conditions=Conditions(repr(simulator), simulator.dt, disturbance, seed, solves_equation(simulator)),
         potentials=[potential for _, _, potentials in parts for potential in potentials],
     )
 

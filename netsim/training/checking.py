@@ -138,8 +138,7 @@ def _fitted(
     network = known.network
     if not state.to_fit:
         return known, {}
-    by_equation = getattr(engine, "solves_equation", False)
-    fitted = engine.run(fit_state(network, constraints_of(network), stimuli, state, seed, by_equation))
+    fitted = fit_state(engine, network, constraints_of(network), stimuli, state, seed)
     return replace(known, weights=forward_weights(network, state.weights)), proposed(network, fitted)
 
 

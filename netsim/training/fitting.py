@@ -11,7 +11,8 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from netsim.engines import Batch, Conversation
+from netsim.engines import Batch, Engine
+from netsim.engines.protocol import solves_equation
 from netsim.measuring.potentials import Synaptic
 from netsim.seams import optimizers, targets
 from netsim.specification import InitialWeights, Network, Neurons, Population, Projection
@@ -128,26 +129,27 @@ def _is_scaled(network: Network, projection: Projection) -> bool:
     return projection.plastic and projection.connectivity.known_weights(*network.ends(projection)) is None
 
 
-def fit(network: Network, weights: Weights, stimuli: np.ndarray, by_equation: bool = True) -> Conversation[Fitted]:
+def fit(engine: Engine, network: Network, weights: Weights, stimuli: np.ndarray) -> Fitted:
     """Fit the drawn weights of a network, and its learning rates.
+
+    If the engine does not solve the equation of the specification, only learning rates are fitted, to the measured
+    shift of first spikes that a change of the weights causes.
 
     Parameters
     ----------
+    engine : Engine
     network : Network
     weights : dict of ndarray
         Drawn latent weights. They are not changed.
     stimuli : ndarray of float, shape (presentations, height, width, channels)
         Latencies (ms) of some training stimuli.
-    by_equation : bool
-        Whether the engine solves the equation of the specification. Otherwise only learning rates are fitted, to the
-        measured shift of first spikes that a change of the weights causes.
 
     Returns
     -------
     Fitted
     """
-    if not by_equation:
-        return Fitted({}, {}, (yield from measured_rates(network, weights, stimuli)))
+    if not solves_equation(engine):
+        return Fitted({}, {}, measured_rates(engine, network, weights, stimuli))
     weights = {name: array.copy() for name, array in weights.items()}
     fitted = Fitted({}, {}, {})
     for component in network.components:
@@ -155,7 +157,7 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray, by_equation: bo
         incoming = [projection for population in chosen for projection in network.incoming(population.name)]
         loops = any(network.is_recurrent(projection) for projection in incoming)
         for turn in range(_ROUNDS_OF_LOOPS if loops else min(1, len(chosen))):
-            latencies = yield Batch(stimuli, forward_weights(network, weights))
+            latencies = engine.present(Batch(stimuli, forward_weights(network, weights)))
             for population in chosen:
                 # the activity within a loop is unknown at first
                 counted = [
@@ -171,7 +173,10 @@ def fit(network: Network, weights: Weights, stimuli: np.ndarray, by_equation: bo
 
 
 def describe_fit(network: Network, by_equation: bool = True, stimuli: int | None = None) -> str:
-    """Describe the fit, for the model description. `by_equation` is as in `fit`, `stimuli` as in `stimuli_text`."""
+    """Describe the fit, for the model description. `by_equation` means that the engine solves the equation.
+
+    `stimuli` is as in `stimuli_text`.
+    """
     if network.weighting.is_binary:
         return "None: weights are binary"
     if not by_equation:

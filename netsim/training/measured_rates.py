@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.engines import Batch, Conversation
+from netsim.engines import Batch, Engine
 from netsim.seams import optimizers
 from netsim.specification import Network, Population
 from netsim.specification.phrases import GAP, number
@@ -22,7 +22,7 @@ _TRIALS = 12  # presentations with changed weights until a shift can be measured
 _MEASURED = (0.02, 0.2)  # least and most shift of latencies that measures a rate, as a share of the median latency
 
 
-def measured_rates(network: Network, weights: Weights, stimuli: np.ndarray) -> Conversation[dict[str, float]]:
+def measured_rates(engine: Engine, network: Network, weights: Weights, stimuli: np.ndarray) -> dict[str, float]:
     """Return factors of learning rates from measured shifts, so that the unit of weights does not matter.
 
     A step of the optimizer shifts the spikes of each population by the same share of their median latency. Each
@@ -30,16 +30,16 @@ def measured_rates(network: Network, weights: Weights, stimuli: np.ndarray) -> C
     number, which is how changes of as many synapses in random directions add up.
     """
     rates = {}
-    latencies = yield Batch(stimuli, forward_weights(network, weights))
+    latencies = engine.present(Batch(stimuli, forward_weights(network, weights)))
     for population in network.integrating:
         before = latencies[population.name]
         if not np.isfinite(before).any():
             continue
         span = float(np.median(before[np.isfinite(before)])) - population.dynamics.onset
-        trials = _Trials(network, weights, stimuli, population, before, span)
+        trials = _Trials(engine, network, weights, stimuli, population, before, span)
         synapses = trials.synapses()
         for name, count in synapses.items():
-            per_unit = yield from trials.shift_per_unit(name)
+            per_unit = trials.shift_per_unit(name)
             if per_unit > 0:
                 share = count / sum(synapses.values())
                 rates[name] = float(f"{STEP * share * span / per_unit:.3g}")
@@ -74,6 +74,7 @@ def describe_measured_rates(network: Network, stimuli: int | None = None) -> str
 class _Trials(NamedTuple):
     """Presentations with changed weights onto a population."""
 
+    engine: Engine
     network: Network
     weights: Weights
     stimuli: np.ndarray
@@ -90,7 +91,7 @@ class _Trials(NamedTuple):
             synapses[bias_name(population)] = math.sqrt(sum(synapses.values()) or 1.0)
         return synapses
 
-    def shift_per_unit(self, name: str) -> Conversation[float]:
+    def shift_per_unit(self, name: str) -> float:
         """Return how many ms first spikes shift if weights grow by 1. Return 0 if they do not shift."""
         weights, before = self.weights, self.before
         change = float(np.abs(weights[name]).mean()) or 1.0
@@ -98,7 +99,7 @@ class _Trials(NamedTuple):
         for _ in range(_TRIALS):
             changed = weights | {name: (weights[name] + change * stronger).astype(weights[name].dtype)}
             batch = Batch(self.stimuli, forward_weights(self.network, changed))
-            after = (yield batch)[self.population.name]
+            after = self.engine.present(batch)[self.population.name]
             both = np.isfinite(before) & np.isfinite(after)
             shift = float(np.abs(before[both] - after[both]).mean()) if both.any() else np.inf
             if _MEASURED[0] * self.span <= shift <= _MEASURED[1] * self.span:

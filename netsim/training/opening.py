@@ -33,7 +33,7 @@ from netsim.specification import Network
 from netsim.specification.checks import check_function, check_kind, limit_in, path_in, require, whole
 from netsim.training.callbacks import Callbacks, Progress
 from netsim.training.checkpoint import epoch_score, finished_epochs
-from netsim.training.loop import CHECKPOINT_SECONDS, training_conversation
+from netsim.training.loop import CHECKPOINT_SECONDS, run_training
 from netsim.training.starting import check_settings, check_training_memory, resume_training, without_effect
 from netsim.weights.initial import known_weights
 from netsim.weights.synapses import drawn_alike
@@ -75,7 +75,7 @@ class TrainingRun:
         Parameters
         ----------
         callbacks, checkpoint_seconds
-            See `netsim.training_conversation`.
+            See `netsim.run_training`.
         interrupted : callable
             Called after each batch. The training stops if it returns True.
 
@@ -111,21 +111,11 @@ class TrainingRun:
                     raise KeyboardInterrupt  # the loop writes a checkpoint
 
             stoppable = dataclasses.replace(callbacks, on_batch=on_batch)
-            conversation = training_conversation(
-                self.network,
-                self.training,
-                self.validation,
-                state,
-                self.seed,
-                self.folder,
-                stoppable,
-                checkpoint_seconds,
-                self.learner,
-                self.constraints,
-                self.targets,
-                getattr(self.engine, "solves_equation", False),
+            run_training(
+                *(self.engine, self.network, self.training, self.validation, state, self.seed, self.folder),
+                *(stoppable, checkpoint_seconds, self.learner, self.constraints, self.targets),
             )
-            return self.engine.run(conversation).history
+            return state.history
 
 
 def open_training(

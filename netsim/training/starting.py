@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Conversation
+from netsim.engines import Engine
 from netsim.errors import warn_user
 from netsim.learning import Constraint, Learner, Optimizer
 from netsim.numerics.draws import Purpose, generator_for
@@ -97,17 +97,17 @@ def resume_training(
 
 
 def fit_state(
+    engine: Engine,
     network: Network,
     constraints: Sequence[Constraint],
     training: Stimuli,
     state: TrainingState,
     seed: int,
-    by_equation: bool = True,
-) -> Conversation[Fitted]:
+) -> Fitted:
     """Fit drawn weights and learning rates to the network with some training stimuli."""
     some = np.sort(generator_for(Purpose.FITTING, seed).permutation(len(training))[:STIMULI])
     stimuli = training.pick(some)
-    fitted = yield from fit(network, state.weights, stimuli.latencies(np.arange(len(stimuli))), by_equation)
+    fitted = fit(engine, network, state.weights, stimuli.latencies(np.arange(len(stimuli))))
     fitted.apply(state.weights)
     for constraint in constraints:
         constraint.enforce(state.weights)

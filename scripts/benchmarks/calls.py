@@ -68,7 +68,7 @@ def fitted(neurons: netsim.Neurons | None, images: np.ndarray, dtype: type = SIN
         network = network.with_layers([replace(layer, neurons=neurons) for layer in network.layers() or ()])
     weights = netsim.initial_weights(network, 0)
     stimuli = network.encoder.latencies(images, 255)
-    netsim.make_engine("event", network).run(fit(network, weights, stimuli)).apply(weights)
+    fit(netsim.make_engine("event", network), network, weights, stimuli).apply(weights)
     return network, {name: np.ascontiguousarray(array, dtype) for name, array in weights.items()}
 
 

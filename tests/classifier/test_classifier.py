@@ -53,8 +53,8 @@ class _Foreign:
     def __init__(self, name: str, network: netsim.Network, dt: float, **options: Any) -> None:
         self.network, self.dt, self._engine = network, dt, netsim.make_engine(name, network, dt, **options)
 
-    def run(self, conversation: Any) -> Any:
-        return self._engine.run(conversation)
+    def present(self, batch: netsim.Batch) -> Any:
+        return self._engine.present(batch)
 
 
 def test_the_equation_of_another_engine_is_not_fitted(

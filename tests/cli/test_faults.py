@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from netsim.training import loop as training
+from netsim.training import session as training
 
 Netsim = Callable[..., Any]
 SHORT = ("train", "digits", "--epochs", 2, "--limit", 100, "--checkpoint-every", 0, "--out")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from netsim.runs.folder import RunFolder
-from netsim.training import loop as training
+from netsim.training import session as training
 
 Netsim = Callable[..., Any]
 

@@ -25,7 +25,7 @@ from netsim.errors import DataError, NetsimError
 from netsim.runs.model import load_model
 from netsim.specification.connectivity import EdgeList
 from netsim.sweeps.plan import read_plan
-from netsim.training import loop as training
+from netsim.training import session as training
 
 Netsim = Callable[..., Any]
 

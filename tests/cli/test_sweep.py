@@ -68,12 +68,12 @@ from netsim.engines.protocol import EngineEntry
 from netsim.seams import engines
 
 class Dying(EventEngine):
-    def run(self, experiment):
+    def present(self, batch):
         if multiprocessing.parent_process() is not None:
             for death in Path({deaths!r}).iterdir():
                 death.unlink()
                 os.kill(os.getpid(), 9)  # SIGKILL, a name that Windows lacks
-        return super().run(experiment)
+        return super().present(batch)
 
 engines.add(__name__, EngineEntry(Dying, "event-driven", exact=True), __name__)
 """

@@ -18,7 +18,7 @@ FEWER = {
 }
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=["loop", "conversation", "hooks", "optimizer"])
+@pytest.mark.parametrize("program", PROGRAMS, ids=["loop", "engine", "hooks", "optimizer"])
 def test_program(program: str, capsys: pytest.CaptureFixture[str]) -> None:
     for given, fewer in FEWER.items():
         program = program.replace(given, fewer)

@@ -1,4 +1,4 @@
-"""The Brian2 engine against a simulation of the neuron equation step by step, and its conversations."""
+"""The Brian2 engine against a simulation of the neuron equation step by step."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import prefs
+from brian2 import Synapses, prefs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -247,21 +249,15 @@ def test_nothing_leaks_into_the_next_presentation(psp: str) -> None:
     np.testing.assert_array_equal(latencies[3], latencies[0])
 
 
-def test_a_conversation_writes_weights_between_batches(small: Network) -> None:
-    """Also when it changes the arrays of the batch before in place, as an optimizer does."""
+def test_weights_are_those_of_each_batch(small: Network) -> None:
+    """Also if the arrays of the batch before were changed in place, as an optimizer does."""
     engine = Brian2Engine(small, 1.0, target="numpy")
     stimuli = random_stimuli(small, 5, 1)
-    weights = excitable_weights(small, 1)
+    weights, answers = excitable_weights(small, 1), []
     sizes = (2, 0, 3)
-
-    def conversation() -> Generator[Batch, Latencies, list[Latencies]]:
-        answers = []
-        for size in sizes:
-            answers.append((yield Batch(stimuli[:size], weights)))
-            weights["hidden.kernel"] *= 1.5
-        return answers
-
-    answers = engine.run(conversation())
+    for size in sizes:
+        answers.append(engine.present(Batch(stimuli[:size], weights)))
+        weights["hidden.kernel"] *= 1.5
     assert [len(answer["output"]) for answer in answers] == list(sizes)
     fresh = excitable_weights(small, 1)
     for size, answer in zip(sizes, answers, strict=True):
@@ -280,66 +276,37 @@ def test_a_used_engine_can_be_given_to_another_process(small: Network) -> None:
         np.testing.assert_array_equal(again[name], times)
 
 
-def test_a_conversation_may_return_at_once(small: Network) -> None:
-    def conversation() -> Generator[Batch, Latencies, str]:
-        return "nothing to present"
-        yield
-
-    assert Brian2Engine(small, 1.0, target="numpy").run(conversation()) == "nothing to present"
-
-
-@pytest.mark.parametrize("error", [ValueError("of the conversation"), KeyboardInterrupt()])
-def test_what_a_conversation_raises_is_raised_and_the_engine_goes_on(small: Network, error: BaseException) -> None:
+@pytest.mark.parametrize("step", [0, 7, 19])
+def test_what_interrupts_a_step_is_raised_and_the_engine_goes_on(
+    small: Network, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C as well as an error inside of Brian2, in the middle of a presentation."""
     engine = Brian2Engine(small, 1.0, target="numpy", copies=2)
     batch = Batch(random_stimuli(small, 3, 1), excitable_weights(small, 1))
     before = engine.present(batch)
+    for end in (lambda: signal.raise_signal(signal.SIGINT), lambda: dict[str, int]()["inside of Brian2"]):
+        left, run = [3 * 20 + step], Synapses.run
 
-    def conversation() -> Generator[Batch, Latencies, None]:
-        yield batch
-        raise error
+        def ending(self: Synapses, left: list[int] = left, run: Any = run, end: Callable[[], Any] = end) -> None:
+            left[0] -= 1
+            run(self)
+            if not left[0]:
+                end()
 
-    with pytest.raises(type(error)) as caught:
-        engine.run(conversation())
-    assert caught.value is error
-    assert_equal(engine.present(batch), before)
-
-
-def test_ctrl_c_ends_the_run_and_closes_the_conversation(small: Network) -> None:
-    engine = Brian2Engine(small, 1.0, target="numpy", copies=2)
-    batch = Batch(random_stimuli(small, 3, 1), excitable_weights(small, 1))
-    before = engine.present(batch)
-    closed = []
-
-    def conversation() -> Generator[Batch, Latencies, None]:
-        try:
-            while True:
-                yield batch
-                signal.raise_signal(signal.SIGINT)
-        finally:
-            closed.append(True)
-
-    with pytest.raises(KeyboardInterrupt):
-        engine.run(conversation())
-    assert closed
-    assert_equal(engine.present(batch), before)
+        monkeypatch.setattr(Synapses, "run", ending)
+        with pytest.raises((KeyboardInterrupt, KeyError)):
+            engine.present(batch)
+        monkeypatch.undo()
+        assert_equal(engine.present(batch), before)
+    assert not any(thread.name != "MainThread" and not thread.daemon for thread in threading.enumerate())
 
 
-def test_a_bad_batch_is_refused_and_closes_the_conversation(small: Network) -> None:
+def test_a_bad_batch_is_refused(small: Network) -> None:
     engine = Brian2Engine(small, 1.0, target="numpy")
     weights = excitable_weights(small, 1)
     good = random_stimuli(small, 1, 1)
-    closed = []
-
-    def conversation() -> Generator[Batch, Latencies, None]:
-        try:
-            yield Batch(good, weights)
-            yield Batch(np.full_like(good, math.nan), weights)
-        finally:
-            closed.append(True)
-
     with pytest.raises(DataError, match="NaN"):
-        engine.run(conversation())
-    assert closed
+        engine.present(Batch(np.full_like(good, math.nan), weights))
     with pytest.raises(DataError, match=r"hidden\.kernel"):
         engine.present(Batch(good, weights | {"hidden.kernel": np.zeros((1, 1))}))
     with pytest.raises(DataError, match="silenced: hidden"):

@@ -1,4 +1,4 @@
-"""The event engine against the oracle, its invariants, and its conversations."""
+"""The event engine against the oracle, and its invariants."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from netsim.engines.event.clock import Clock
 from netsim.engines.event.closed_form import ClosedForm
 from netsim.engines.event.engine import EventEngine
 from netsim.engines.event.sweep import Sweep
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, FormerWarning, SpecificationError
 from netsim.numerics import threads as parallel
 from netsim.numerics.signs import Signs, by_signs
 from netsim.specification import (
@@ -462,25 +462,19 @@ def test_recorded_potentials_solve_the_equation(
             np.testing.assert_allclose(np.interp(between, trace.time, trace.potential), expected, atol=1e-9)
 
 
-def test_a_conversation_with_the_engine() -> None:
+def test_weights_are_those_of_each_batch_and_the_former_run_presents_each() -> None:
     network = dense_network(inputs=1, size=1)
+    engine = make_engine("event", network)
+    batches = [Batch(np.zeros((1, 1, 1, 1)), {"output.kernel": np.array([[weight]])}) for weight in (1.0, 2.0, 4.0)]
+    assert [engine.present(batch)["output"].item() for batch in batches] == pytest.approx([10.0, 5.0, 2.5])
 
-    def conversation() -> Generator[Batch, Latencies, list[float]]:
-        answers = []
-        for weight in (1.0, 2.0, 4.0):
-            latencies = yield Batch(np.zeros((1, 1, 1, 1)), {"output.kernel": np.array([[weight]])})
-            answers.append(latencies["output"].item())
-        return answers
+    def conversation() -> Generator[Batch, Latencies, float]:
+        first = yield batches[2]
+        second = yield batches[0]
+        return float(second["output"].item() - first["output"].item())
 
-    assert make_engine("event", network).run(conversation()) == pytest.approx([10.0, 5.0, 2.5])
-
-
-def test_a_conversation_that_presents_nothing() -> None:
-    def conversation() -> Generator[Batch, Latencies, str]:
-        return "done"
-        yield
-
-    assert EventEngine(dense_network()).run(conversation()) == "done"
+    with pytest.warns(FormerWarning, match="engine.run: is a former name; call engine.present for each batch"):
+        assert EventEngine(network).run(conversation()) == pytest.approx(7.5)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from netsim.engines import Batch, Conversation, Latencies, Recorded, make_engine
+from netsim.engines import Batch, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, SpecificationError
@@ -37,7 +37,7 @@ from netsim.weights.initial import initial_weights
 
 
 def test_delays_that_learn_change_from_batch_to_batch() -> None:
-    """In one run of Brian2, which prepares its queues of delayed spikes only when a run begins."""
+    """Brian2 prepares its queues of delayed spikes only when a run begins, which the engine does once."""
     network = _two(
         dataclasses.replace(IN, delay=Delays("synapse", 4.0, 3.0, learned=True)),
         dataclasses.replace(OUT, delay=Delays("axon", 3.0, 2.0, longest=30.0, learned=True)),
@@ -47,15 +47,8 @@ def test_delays_that_learn_change_from_batch_to_batch() -> None:
     stimuli = np.random.default_rng(0).uniform(0, 10, (5, 2, 2, 1))
     batches = [Batch(stimuli, weights | initial_delays(network, seed)) for seed in range(3)]
     batches.insert(2, dataclasses.replace(batches[1], delays={"output": np.array([0.0, 3.0, 25.0, 6.0])}))
-
-    def conversation() -> Conversation[list[Latencies]]:
-        answers = []
-        for batch in batches:
-            answers.append((yield batch))
-        return answers
-
-    event = EventEngine(network, dt=0.5).run(conversation())
-    brian2 = Brian2Engine(network, 0.5, target="numpy", copies=2).run(conversation())
+    engines = EventEngine(network, dt=0.5), Brian2Engine(network, 0.5, target="numpy", copies=2)
+    event, brian2 = ([engine.present(batch) for batch in batches] for engine in engines)
     for ours, theirs in zip(event, brian2, strict=True):
         for first, second in zip(ours.values(), theirs.values(), strict=True):
             np.testing.assert_array_equal(np.rint(first / 0.5), np.rint(second / 0.5))

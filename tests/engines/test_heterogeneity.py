@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -104,22 +104,14 @@ def test_those_of_the_specification_change_nothing(layered: MakeNetwork, random_
             np.testing.assert_array_equal(a, b)
 
 
-def test_one_conversation_may_hold_all_of_them(layered: MakeNetwork, random_batch: MakeBatch) -> None:
+def test_one_engine_presents_all_of_them(layered: MakeNetwork, random_batch: MakeBatch) -> None:
     """What one batch changes does not last into the next; Brian2's network is built anew for the first delays."""
     network = layered("staggered", PSP())
     plain = random_batch(network, 4, seed=24)
     both = heterogeneous(network, plain)
     batches = [plain, dataclasses.replace(both, delays={}), both, plain, dataclasses.replace(both, thresholds={})]
-
-    def conversation() -> Generator[Batch, Latencies, list[Latencies]]:
-        answers = []
-        for batch in batches:
-            latencies = yield batch
-            answers.append(latencies)
-        return answers
-
-    event = EventEngine(network, dt=1.0).run(conversation())
-    brian2 = Brian2Engine(network, 1.0, target="numpy", copies=3).run(conversation())
+    engines = EventEngine(network, dt=1.0), Brian2Engine(network, 1.0, target="numpy", copies=3)
+    event, brian2 = ([engine.present(batch) for batch in batches] for engine in engines)
     for ours, theirs in zip(event, brian2, strict=True):
         same_times(ours, theirs)
     same_times(event[0], event[3])

@@ -12,7 +12,7 @@ import brian2 as b2
 import numpy as np
 import pytest
 
-from netsim.engines import Batch, Conversation, Latencies, Recorded, make_engine
+from netsim.engines import Batch, Latencies, Recorded, make_engine
 from netsim.engines.brian2.own import OwnBrian2Engine, brian2_engine
 from netsim.engines.brian2.spikes import Spikes
 from netsim.errors import DataError, RunError, SpecificationError, warn_user
@@ -96,33 +96,53 @@ def test_integrators_by_hand_fire_as_those_of_netsim(copies: int) -> None:
     assert all(trace.potential[0] == 0 and trace.potential.size == 80 for trace in engine.potentials)
 
 
-def test_a_second_thread_leaves_a_conversation_alone() -> None:
+def test_a_second_thread_leaves_a_batch_alone() -> None:
     """It is refused before it touches the state of the network."""
     custom = Own()
     custom.hidden.v = 0.25
-    engine, network = custom.engine(), _network()
     begun, ended = threading.Event(), threading.Event()
-    heard: list[Latencies] = []
 
-    def experiment() -> Conversation[None]:
-        heard.append((yield Batch(_stimuli(), _weights(network))))
+    def wait() -> None:
         begun.set()
         assert ended.wait(60)
-        heard.append((yield Batch(_stimuli(), _weights(network))))
 
-    thread = threading.Thread(target=engine.run, args=[experiment()])
+    custom.network.add(b2.NetworkOperation(wait, dt=20 * b2.ms))
+    engine, batch = custom.engine(), Batch(_stimuli(), _weights(_network()))
+    heard: list[Latencies] = []
+    thread = threading.Thread(target=lambda: heard.append(engine.present(batch)))
     thread.start()
     assert begun.wait(60)
     try:
         with pytest.raises(RunError, match="is presenting already"):
-            engine.present(Batch(_stimuli(), _weights(network)))
+            engine.present(batch)
     finally:
         ended.set()
         thread.join(60)
-    for first, second in zip(*heard, strict=True):
+    for first, second in zip(heard[0].values(), engine.present(batch).values(), strict=True):
         np.testing.assert_array_equal(first, second)
-    assert len(engine.begun) == 10
+    assert len(engine.begun) == 5
     np.testing.assert_array_equal(custom.hidden.v, [0.25] * 3)
+
+
+def test_objects_with_clocks_of_their_own_run_at_their_times() -> None:
+    """Also in presentations that are no whole number of their steps, and if the user changes an object in between."""
+    custom, fine, coarse = Own(), list[float](), list[float]()
+    custom.network.add(
+        b2.NetworkOperation(lambda t: fine.append(t / b2.ms), dt=0.2 * b2.ms),
+        b2.NetworkOperation(lambda t: coarse.append(t / b2.ms), dt=7 * b2.ms),
+    )
+    engine, batch = custom.engine(), Batch(_stimuli()[:3], _weights(_network()))
+    expected = Own().engine().present(batch)
+    for ours, theirs in zip(engine.present(batch).values(), expected.values(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(fine, 0.2 * np.arange(600))
+    np.testing.assert_allclose(coarse, 7 * np.arange(18))
+    np.testing.assert_allclose(engine.begun, [0, 40, 80])
+    custom.first.delay = 2 * b2.ms
+    hidden = engine.present(batch)["hidden"]
+    np.testing.assert_allclose(coarse, 7 * np.arange(35))
+    assert (hidden >= expected["hidden"]).all()
+    assert (hidden > expected["hidden"]).any()
 
 
 def test_shared_weights_and_parts_of_groups() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsim.engines import Batch, Conversation, Engine, Latencies
+from netsim.engines import Batch, Engine, Latencies
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, RunError
@@ -65,14 +65,14 @@ def test_a_stimulus_spike_that_the_grid_moves_to_the_end_takes_place_on_no_engin
 
 @contextmanager
 def _meanwhile(engine: Engine) -> Iterator[list[Latencies]]:
-    """While what is inside happens in this thread, `engine` is in the middle of a conversation in another one."""
+    """While what is inside happens in this thread, `engine` is in the middle of a batch in another one."""
     begun, ended = threading.Event(), threading.Event()
     heard: list[Latencies] = []
 
-    def converse() -> None:
+    def present() -> None:
         heard.append(engine.present(Batch(SlowArray(begun, ended), WEIGHTS)))
 
-    thread = threading.Thread(target=converse)
+    thread = threading.Thread(target=present)
     thread.start()
     assert begun.wait(60)
     try:
@@ -84,7 +84,7 @@ def _meanwhile(engine: Engine) -> Iterator[list[Latencies]]:
 
 
 def _refused_meanwhile(engine: Engine, other: Engine) -> str:
-    """What `other` says in this thread while `engine` is in the middle of a conversation in another one."""
+    """What `other` says in this thread while `engine` is in the middle of a batch in another one."""
     with _meanwhile(engine), pytest.raises(RunError) as refused:
         other.present(Batch(STIMULI, WEIGHTS))
     return str(refused.value)
@@ -118,7 +118,7 @@ def test_an_engine_presents_in_one_thread_at_a_time() -> None:
 
 
 def test_a_process_that_is_forked_meanwhile_presents(forked: Callable[[Callable[[], object]], str]) -> None:
-    """It has none of the other threads, and so none of their conversations, which would never end."""
+    """It has none of the other threads, and so none of their presentations, which would never end."""
     event, clocked = _engines()
     other = Brian2Engine(NETWORK, dt=0.5, target="numpy", copies=2)
     expected = [engine.present(Batch(STIMULI, WEIGHTS)) for engine in (event, clocked, other)]
@@ -159,18 +159,6 @@ def test_a_process_that_is_forked_while_an_engine_is_made_ready_presents(
     finally:
         ended.set()
         thread.join(60)
-
-
-def test_a_process_that_is_forked_within_a_conversation_stays_in_it(
-    forked: Callable[[Callable[[], object]], str],
-) -> None:
-    engine = Brian2Engine(NETWORK, dt=0.5, target="numpy")
-
-    def experiment() -> Conversation[str]:
-        yield Batch(STIMULI, WEIGHTS)
-        return forked(lambda: _error(engine))
-
-    assert "is presenting already" in engine.run(experiment())
 
 
 def _error(engine: Engine) -> RunError:

@@ -90,8 +90,8 @@ def test_it_trains_from_settings_within_bounds() -> None:
     before = start["hidden.kernel"]
     assert before.max() > 1
     quiet = netsim.Callbacks(on_warning=lambda text: None)  # the loss is flat
-    conversation = netsim.training_conversation(made, stimuli, stimuli.first(0), state, 0, callbacks=quiet)
-    netsim.make_engine("event", made).run(conversation)
+    engine = netsim.make_engine("event", made)
+    netsim.run_training(engine, made, stimuli, stimuli.first(0), state, 0, callbacks=quiet)
     after = state.weights["hidden.kernel"]
     assert (after >= 0).all()
     assert (after <= 1).all()

@@ -47,14 +47,6 @@ class _Fixed:
         self.weights = initial_weights(network, 0)
         self.presented = 0
 
-    def run(self, conversation):  # type: ignore[no-untyped-def]
-        try:
-            batch = next(conversation)
-            while True:
-                batch = conversation.send(self.present(batch))
-        except StopIteration as stop:
-            return stop.value
-
     def present(self, batch: Batch) -> Latencies:
         count = len(batch.stimuli)
         latencies = {name: np.full((count, *shape), np.inf) for name, shape in self.network.shapes.items()}

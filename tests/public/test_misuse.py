@@ -56,17 +56,10 @@ class _Returning:
     network: Any = MODEL.network
     dt: float = ENGINE.dt
 
-    def run(self, conversation: Any) -> Any:
-        answer = None
-        while True:
-            try:
-                batch = conversation.send(answer)
-            except StopIteration as end:
-                return end.value
-            answer = dict(ENGINE.present(batch))
-            hidden = answer.pop("hidden")
-            if self.change is not None:
-                answer["hidden"] = self.change(hidden)
+    def present(self, batch: Any) -> Any:
+        answer = dict(ENGINE.present(batch))
+        hidden = answer.pop("hidden")
+        return answer if self.change is None else answer | {"hidden": self.change(hidden)}
 
 
 def _chain(layers: Any = (), encoder: Any = ENCODER, **settings: Any) -> Any:

@@ -12,7 +12,8 @@ import pytest
 from netsim.data.augmentation import jitter
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.description import describe, to_markdown
-from netsim.engines import Batch, make_engine
+from netsim.engines import Batch, Latencies
+from netsim.engines.event.engine import EventEngine
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
 from netsim.specification import (
@@ -27,7 +28,7 @@ from netsim.specification import (
     PopulationEncoder,
 )
 from netsim.specification.toml import network_from_dict, network_to_dict
-from netsim.training.loop import training_conversation
+from netsim.training.loop import run_training
 from netsim.training.starting import start_training
 
 
@@ -136,19 +137,13 @@ def test_a_training_presents_jittered_stimuli_and_constant_spikes() -> None:
     splits = load_splits(network)
     presented = []
 
-    class Engine:
-        def run(self, conversation: Any) -> Any:
-            inner = make_engine("event", network)
-            batch = next(conversation)
-            try:
-                while True:
-                    presented.append(batch.stimuli)
-                    batch = conversation.send(inner.present(Batch(batch.stimuli, batch.weights, batch.silenced)))
-            except StopIteration as stop:
-                return stop.value
+    class Engine(EventEngine):
+        def present(self, batch: Batch) -> Latencies:
+            presented.append(batch.stimuli)
+            return super().present(batch)
 
     chosen = splits.training.first(100)
-    Engine().run(training_conversation(network, chosen, splits.validation.first(50), start_training(network, 0), 0))
+    run_training(Engine(network), network, chosen, splits.validation.first(50), start_training(network, 0), 0)
     stimuli, *_ = presented
     constant = stimuli[..., -1]
     assert abs(constant.mean() - 3.0) < 0.05  # neither moved nor covered, but jittered

@@ -29,7 +29,7 @@ from netsim.training.checkpoint import (
     write_checkpoint,
     write_epochs,
 )
-from netsim.training.loop import training_conversation
+from netsim.training.loop import run_training
 from netsim.training.starting import resume_training, start_training
 
 NETWORK = Network.chain(
@@ -61,7 +61,7 @@ def learn(random_stimuli: Callable[..., Stimuli]) -> Learn:
         network = folder.network()
         engine, state = make_engine("event", network), resume_training(network, folder, 0)
         reports = Callbacks(**callbacks)
-        return engine.run(training_conversation(network, training, validation, state, 0, folder, reports, seconds))
+        return run_training(engine, network, training, validation, state, 0, folder, reports, seconds)
 
     return run
 

@@ -31,7 +31,7 @@ from netsim.specification import (
 )
 from netsim.training.checking import weights_before_learning
 from netsim.training.fitting import Fitted, _Potentials, describe_fit, fit
-from netsim.training.loop import training_conversation
+from netsim.training.loop import run_training
 from netsim.training.starting import fit_state, start_training
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -80,7 +80,7 @@ def stimuli(network: Network) -> np.ndarray:
 def fitted(network: Network, seed: int = 0) -> tuple[Fitted, Weights, Latencies]:
     """What fits, the weights with it, and the latencies that these lead to."""
     engine, weights, presented = netsim.make_engine("event", network), initial_weights(network, seed), stimuli(network)
-    fit_result = engine.run(fit(network, weights, presented))
+    fit_result = fit(engine, network, weights, presented)
     fit_result.apply(weights)
     return fit_result, weights, engine.present(netsim.Batch(presented, weights))
 
@@ -121,7 +121,8 @@ def test_spikes_come_in_time_for_the_gates_of_their_targets() -> None:
 def test_measured_rates_respect_signs() -> None:
     network = graph("free")
     weights, engine = initial_weights(network, 0), netsim.make_engine("event", network)
-    measured = engine.run(fit(network, weights, stimuli(network), by_equation=False))
+    engine.solves_equation = False  # type: ignore[attr-defined]
+    measured = fit(engine, network, weights, stimuli(network))
     assert not measured.scales
     assert set(measured.rates) == set(weights)
     assert all(0 < rate < np.inf for rate in measured.rates.values())
@@ -223,7 +224,7 @@ def test_a_proposal_counts_the_biases_of_static_projections() -> None:
     proposed = netsim.check(network).proposed
     state = start_training(network, 0)
     stimuli = netsim.load_splits(network).training
-    fitted = netsim.make_engine("event", network).run(fit_state(network, [], stimuli, state, 0))
+    fitted = fit_state(netsim.make_engine("event", network), network, [], stimuli, state, 0)
     assert proposed["learned"].bias + 0.5 == pytest.approx(fitted.biases["output.bias"].mean(), rel=0.01)
 
 
@@ -369,8 +370,7 @@ def trained(network: Network, seed: int = 0) -> tuple[list[float], float]:
     """Tie rates and the best strict accuracy by epoch, on validation stimuli."""
     splits, engine = netsim.load_splits(network), netsim.make_engine("event", network, precision="single")
     state = start_training(network, seed)
-    conversation = training_conversation(network, splits.training, splits.validation, state, seed)
-    history = engine.run(conversation).history
+    history = run_training(engine, network, splits.training, splits.validation, state, seed).history
     accuracies = [row["validation_strict_accuracy"] for row in history]
     return [row["validation_tie_rate"] for row in history], max(accuracies)
 
@@ -410,7 +410,7 @@ def leaky_rates(unit: b2.Quantity, weight: float, current: float) -> dict[str, f
         network, simulation, groups, {"cells": (synapses, "w", unit)}, {"cells": ("bias", unit)}
     )
     stimuli = np.random.default_rng(0).uniform(0.0, T_MAX, (2, 2, 2, 1))
-    return engine.run(fit(network, weights, stimuli, by_equation=False)).rates
+    return fit(engine, network, weights, stimuli).rates
 
 
 def test_the_unit_of_weights_of_own_neurons_does_not_matter(brian2_compiles_nothing: None) -> None:
@@ -442,7 +442,7 @@ def test_static_weights_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -
     for inhibition in (0.0, -0.02, 0.02):
         weights["fixed.kernel"][...] = inhibition
         chosen = {name: array.copy() for name, array in weights.items()}
-        result = engine.run(fit(network, chosen, presented))
+        result = fit(engine, network, chosen, presented)
         assert "fixed.kernel" not in result.scales
         result.apply(chosen)
         times = engine.present(netsim.Batch(presented, chosen))["hidden"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.engines import Conversation, Latencies
+from netsim.engines import Latencies
 
 psutil = pytest.importorskip("psutil", reason="comes with distributed")
 
@@ -35,22 +35,20 @@ def measured() -> Callable[[], int]:
     return lambda: int(process.memory_info().rss)
 
 
-def test_one_run_of_brian2_presents_100_000_stimuli(measured: Callable[[], int]) -> None:
+def test_brian2_presents_100_000_stimuli(measured: Callable[[], int]) -> None:
     network, resident = netsim.load_preset("digits"), []
     stimuli = netsim.load_splits(network).training
     weights = [netsim.forward_weights(network, netsim.initial_weights(network, seed)) for seed in (0, 1)]
-
-    def presenting() -> Conversation[tuple[Latencies, Latencies]]:
-        first = netsim.Batch(stimuli.latencies(np.array([0])), weights[0])
-        before = yield first
-        for number in range(1000):
-            chosen = np.arange(100 * number, 100 * number + 100) % len(stimuli)
-            yield netsim.Batch(stimuli.latencies(chosen), weights[number % 2])
-            resident.append(measured())
-        after = yield first
-        return before, after
-
-    check(*netsim.make_engine("brian2", network, dt=1.0).run(presenting()), resident)
+    engine, first = (
+        netsim.make_engine("brian2", network, dt=1.0),
+        netsim.Batch(stimuli.latencies(np.array([0])), weights[0]),
+    )
+    before = engine.present(first)
+    for number in range(1000):
+        chosen = np.arange(100 * number, 100 * number + 100) % len(stimuli)
+        engine.present(netsim.Batch(stimuli.latencies(chosen), weights[number % 2]))
+        resident.append(measured())
+    check(before, engine.present(first), resident)
 
 
 def test_the_event_engine_trains_for_five_epochs(measured: Callable[[], int], idx_data: Path) -> None:
@@ -62,6 +60,5 @@ def test_the_event_engine_trains_for_five_epochs(measured: Callable[[], int], id
     first = netsim.Batch(splits.training.latencies(np.array([0])), weights)
     before = engine.present(first)
     callbacks = netsim.Callbacks(on_batch=lambda _: resident.append(measured()))
-    training = netsim.training_conversation(network, splits.training, splits.validation, state, 0, callbacks=callbacks)
-    engine.run(training)
+    netsim.run_training(engine, network, splits.training, splits.validation, state, 0, callbacks=callbacks)
     check(before, engine.present(first), resident)

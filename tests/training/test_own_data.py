@@ -27,7 +27,7 @@ from netsim.runs.model import Model, change_of_data, load_model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training
 from netsim.spikes.presenting import present
 from netsim.training.beginnings import beginning_of
-from netsim.training.loop import training_conversation
+from netsim.training.loop import run_training
 from netsim.training.opening import TrainingRun, open_training
 from netsim.training.starting import start_training
 from netsim.training.training import train
@@ -235,7 +235,7 @@ def test_a_stimulus_without_a_label_is_neither_learned_from_nor_right() -> None:
     stimuli = Stimuli(IMAGES.reshape(-1, 6, 6, 1), labels, 1.0, NETWORK.encoder)
     state = start_training(NETWORK, 0)
     with pytest.raises(DataError, match="stimuli: include a stimulus without a label; labels from 0 to 2"):
-        make_engine("event", NETWORK).run(training_conversation(NETWORK, stimuli, stimuli.first(5), state, 0))
+        run_training(make_engine("event", NETWORK), NETWORK, stimuli, stimuli.first(5), state, 0)
     silent = {name: np.zeros_like(array) for name, array in initial_weights(NETWORK, 0).items()}
     with pytest.raises(DataError, match="without a label"):
         evaluate(Model(NETWORK, silent), stimuli, engine=make_engine("event", NETWORK))

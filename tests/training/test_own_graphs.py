@@ -8,7 +8,7 @@ import pytest
 
 import netsim
 from netsim.specification import Network
-from netsim.training.loop import training_conversation
+from netsim.training.loop import run_training
 from netsim.training.starting import start_training
 from tests.training.own_graphs import chain, own_graph, reported_graph
 
@@ -22,7 +22,7 @@ def accuracy(network: Network) -> float:
     """The best strict validation accuracy of a training with seed 0."""
     splits, engine = netsim.load_splits(network), netsim.make_engine("event", network, precision="single")
     state = start_training(network, 0)
-    history = engine.run(training_conversation(network, splits.training, splits.validation, state, 0)).history
+    history = run_training(engine, network, splits.training, splits.validation, state, 0).history
     return max(float(row["validation_strict_accuracy"]) for row in history)
 
 

@@ -34,7 +34,7 @@ from netsim.specification.feedback import RandomFeedback
 from netsim.specification.scopes import PopulationWinners
 from netsim.specification.toml import network_from_dict, network_to_dict
 from netsim.training.callbacks import Callbacks
-from netsim.training.loop import training_conversation
+from netsim.training.loop import run_training
 from netsim.training.opening import open_training
 from netsim.training.starting import start_training
 from netsim.weights.delays import ON_TIME, Delayed
@@ -133,7 +133,7 @@ def _network(**learning: Any) -> Network:
 def _trained(network: Network, make: MakeStimuli, optimizer: Any = None, **parts: Any) -> Weights:
     state = start_training(network, 0, optimizer)
     stimuli = make(network.encoder, 60, 4)
-    make_engine("event", network).run(training_conversation(network, stimuli, stimuli, state, 0, **parts))
+    run_training(make_engine("event", network), network, stimuli, stimuli, state, 0, **parts)
     return state.weights
 
 

@@ -39,7 +39,8 @@ from netsim.specification import (
 )
 from netsim.training.callbacks import Callbacks, Progress
 from netsim.training.checkpoint import TrainingState, read_checkpoint
-from netsim.training.loop import dropout_factors, dropout_masks, order_of_presentations, training_conversation
+from netsim.training.loop import run_training
+from netsim.training.session import dropout_factors, dropout_masks, order_of_presentations
 from netsim.training.starting import resume_training, start_training
 from netsim.weights.binary import forward_weights
 
@@ -82,9 +83,7 @@ def _train(
     state = state or start_training(network, seed)
     settings = network.training
     engine = make_engine(settings.engine, network, settings.dt, settings.precision)
-    return engine.run(
-        training_conversation(network, training, validation, state, seed, run, callbacks, checkpoint_seconds)
-    )
+    return run_training(engine, network, training, validation, state, seed, run, callbacks, checkpoint_seconds)
 
 
 class _Watched(EventEngine):
@@ -494,7 +493,7 @@ def test_both_engines_train_to_the_same_weights() -> None:
     for name in ("event", "brian2"):
         state = start_training(network, 0)
         engine = make_engine(name, network, 1.0)
-        engine.run(training_conversation(network, splits.training.first(300), splits.validation.first(20), state, 0))
+        run_training(engine, network, splits.training.first(300), splits.validation.first(20), state, 0)
         weights.append(state.weights)
     for name in weights[0]:
         np.testing.assert_allclose(weights[0][name], weights[1][name], rtol=1e-9, atol=1e-12)
@@ -514,7 +513,7 @@ def test_inputs_at_constant_times_neither_move_nor_are_covered() -> None:
     images = generator.integers(1, 256, (30, 6, 6, 1)).astype(np.uint8)
     stimuli = Stimuli(images, generator.integers(0, 3, 30), 255, encoder)
     engine = _Watched(network)
-    engine.run(training_conversation(network, stimuli, stimuli.first(10), start_training(network, 0), 0))
+    run_training(engine, network, stimuli, stimuli.first(10), start_training(network, 0), 0)
     learned_from = np.concatenate([batch.stimuli for batch in engine.seen[:3]])
     assert len(learned_from) == 30
     assert (learned_from[..., 1:] == (0.0, 5.0)).all()
@@ -546,7 +545,7 @@ def test_the_training_loss_is_the_mean_over_presentations(random_stimuli: MakeSt
     )
     stimuli = random_stimuli(network.encoder, 20, 3)
     engine = EventEngine(network)
-    state = engine.run(training_conversation(network, stimuli, stimuli, start_training(network, 0), 0))
+    state = run_training(engine, network, stimuli, stimuli, start_training(network, 0), 0)
     (metrics,) = state.history
     assert metrics["training_loss"] == pytest.approx(metrics["validation_loss"], rel=1e-6)
     assert metrics["training_strict_accuracy"] == metrics["validation_strict_accuracy"]
@@ -577,7 +576,7 @@ def test_each_batch_of_each_epoch_is_varied_by_draws_of_its_own(varied: dict[str
     image = np.random.default_rng(0).integers(1, 256, (1, 4, 4, 1)).astype(np.uint8)
     stimuli = Stimuli(image.repeat(15, axis=0), np.zeros(15, int), 255, network.encoder)
     engine = _Watched(network)
-    engine.run(training_conversation(network, stimuli, stimuli.first(0), start_training(network, 0), 0))
+    run_training(engine, network, stimuli, stimuli.first(0), start_training(network, 0), 0)
     drawn = [batch.silenced["hidden"] if dropout else batch.stimuli for batch in engine.seen]
     assert len(drawn) == 6
     for first, second in itertools.combinations(drawn, 2):
@@ -588,7 +587,7 @@ def test_each_epoch_presents_all_stimuli_in_an_order_of_its_own(random_stimuli: 
     network = _dense(training=Training(epochs=3, batch=20, validation=0))
     stimuli = random_stimuli(network.encoder, 20, 3)
     engine = _Watched(network)
-    engine.run(training_conversation(network, stimuli, stimuli.first(0), start_training(network, 0), 0))
+    run_training(engine, network, stimuli, stimuli.first(0), start_training(network, 0), 0)
     epochs = [[stimulus.tobytes() for stimulus in batch.stimuli] for batch in engine.seen]
     assert len({tuple(epoch) for epoch in epochs}) == 3
     assert len({tuple(sorted(epoch)) for epoch in epochs}) == 1
@@ -599,7 +598,7 @@ def test_jitter_takes_no_spike_away_before_the_end_of_the_presentation() -> None
     network = _dense(training=Training(epochs=1, batch=20, validation=0, jitter=4.0))
     stimuli = Stimuli(np.ones((20, 4, 4, 1), np.uint8), np.zeros(20, int), 255, network.encoder)
     engine = _Watched(network)
-    engine.run(training_conversation(network, stimuli, stimuli.first(0), start_training(network, 0), 0))
+    run_training(engine, network, stimuli, stimuli.first(0), start_training(network, 0), 0)
     assert np.isfinite(engine.seen[0].stimuli).all()
     assert engine.seen[0].stimuli.max() > network.encoder.t_max
 
@@ -612,7 +611,7 @@ def test_with_dropout_a_step_follows_the_gradient_of_the_loss_without_the_silenc
     stimuli = random_stimuli(network.encoder, 20, 3)
     engine, state = _Watched(network), start_training(network, 0)
     before = {name: array.copy() for name, array in state.weights.items()}
-    engine.run(training_conversation(network, stimuli, stimuli.first(0), state, 0))
+    run_training(engine, network, stimuli, stimuli.first(0), state, 0)
     (batch,) = engine.seen
     labels = stimuli.labels[order_of_presentations(0, 0, 20)]
     learner = STiDiBP(network)
@@ -647,7 +646,7 @@ def test_an_update_has_the_rate_for_the_share_of_updates_done_before_it(
     stimuli = random_stimuli(network.encoder, 20, 3)
     optimizer = Noting(momentum=0.0)
     state = start_training(network, 0, optimizer)
-    EventEngine(network).run(training_conversation(network, stimuli, stimuli.first(0), state, 0))
+    run_training(EventEngine(network), network, stimuli, stimuli.first(0), state, 0)
     assert rates == [0.01 * schedules[schedule](done / 9) for done in range(9)]
 
 
@@ -669,10 +668,9 @@ def test_of_epochs_that_are_equally_good_the_first_is_kept(random_stimuli: MakeS
     state.weights["output.bias"][:] = -100.0
     after: list[float] = []
     callbacks = Callbacks(on_epoch=lambda metrics: after.append(state.weights["output.bias"][0]))
-    conversation = training_conversation(
-        network, stimuli, stimuli, state, 0, callbacks=callbacks, learner=_Drift(network)
+    run_training(
+        EventEngine(network), network, stimuli, stimuli, state, 0, callbacks=callbacks, learner=_Drift(network)
     )
-    EventEngine(network).run(conversation)
     assert len({row["validation_loss"] for row in state.history}) == 1
     assert len(set(after)) == 3
     assert state.best_epoch == 1
@@ -691,7 +689,7 @@ def test_neurons_that_stay_silent_are_redrawn_anew_after_each_epoch_and_outputs_
     outputs = state.weights["output.kernel"].copy()
     hidden = [state.weights["hidden.kernel"].copy()]
     callbacks = Callbacks(on_epoch=lambda metrics: hidden.append(state.weights["hidden.kernel"].copy()))
-    EventEngine(network).run(training_conversation(network, stimuli, stimuli.first(0), state, 0, callbacks=callbacks))
+    run_training(EventEngine(network), network, stimuli, stimuli.first(0), state, 0, callbacks=callbacks)
     for first, second in itertools.combinations(hidden, 2):
         assert (first != second).mean() > 0.99
     np.testing.assert_allclose(state.weights["output.kernel"], outputs, atol=1e-6)
@@ -703,7 +701,7 @@ def test_the_running_mean_keeps_the_constraints_that_the_weights_keep(random_sti
     network = _dense(rate=30.0, averaging=0.9, training=Training(epochs=4, batch=5, precision="double", validation=0))
     network = _changed(network, lambda layer: dataclasses.replace(layer, sign="excitatory"))
     stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
-    EventEngine(network).run(training_conversation(network, stimuli, stimuli.first(0), state, 0))
+    run_training(EventEngine(network), network, stimuli, stimuli.first(0), state, 0)
     for name in ("hidden.kernel", "output.kernel"):
         assert (state.weights[name] == 0).any()
         assert state.current is state.mean
@@ -722,7 +720,7 @@ def test_delays_learn_at_their_own_rate(random_stimuli: MakeStimuli) -> None:
         stimuli, state = random_stimuli(network.encoder, 20, 3), start_training(network, 0)
         before = {name: array.copy() for name, array in state.weights.items()}
         engine = EventEngine(network)
-        engine.run(training_conversation(network, stimuli, stimuli.first(0), state, 0))
+        run_training(engine, network, stimuli, stimuli.first(0), state, 0)
         latencies = engine.present(Batch(stimuli.latencies(np.arange(20)), before))
         gradient = STiDiBP(network).learn(latencies, stimuli.labels, before).gradients["output.delay"]
         change = state.weights["output.delay"] - before["output.delay"]

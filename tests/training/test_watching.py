@@ -45,8 +45,8 @@ def _train(network: netsim.Network, make: MakeStimuli, count: int = 60, **parts:
     state = parts.pop("state", None) or netsim.start_training(network, 0)
     stimuli = make(network.encoder, count, 4)
     callbacks = netsim.Callbacks(on_warning=messages.append)
-    conversation = netsim.training_conversation(network, stimuli, stimuli, state, 0, callbacks=callbacks, **parts)
-    return netsim.make_engine("event", network).run(conversation), messages
+    engine = netsim.make_engine("event", network)
+    return netsim.run_training(engine, network, stimuli, stimuli, state, 0, callbacks=callbacks, **parts), messages
 
 
 def test_a_training_in_which_all_is_well_says_nothing(random_stimuli: MakeStimuli) -> None:
@@ -218,8 +218,8 @@ def test_the_shares_are_means_over_presentations(random_stimuli: MakeStimuli) ->
     learner = _Keeps(network)
     state = netsim.start_training(network, 0)
     stop = netsim.Callbacks(stop=lambda history: bool(history))
-    conversation = netsim.training_conversation(network, stimuli, stimuli, state, 0, callbacks=stop, learner=learner)
-    state = netsim.make_engine("event", network).run(conversation)
+    engine = netsim.make_engine("event", network)
+    state = netsim.run_training(engine, network, stimuli, stimuli, state, 0, callbacks=stop, learner=learner)
     (row,) = state.history
     assert len(learner.ties) == 25
     assert row["onset_hidden"] == pytest.approx(np.mean(learner.shares))

@@ -94,7 +94,7 @@ def test_stimuli_that_should_validate_are_asked_for() -> None:
     stimuli = netsim.load_splits(network).training.first(20)
     state, engine = netsim.start_training(network, seed=0), netsim.make_engine("event", network)
     with pytest.raises(DataError, match=r"^validation: has no stimuli; give at least one, or set training\.validation"):
-        engine.run(netsim.training_conversation(network, stimuli, stimuli.first(0), state, seed=0))
+        netsim.run_training(engine, network, stimuli, stimuli.first(0), state, seed=0)
 
 
 def test_whoever_begins_with_its_weights_has_nothing_unseen_to_validate_with() -> None:
@@ -129,9 +129,9 @@ def test_epochs_that_are_validated_and_others_are_not_compared() -> None:
     stimuli = netsim.load_splits(network).training.first(20)
     state, engine = netsim.start_training(network, seed=0), netsim.make_engine("event", network)
     once = netsim.Callbacks(stop=lambda history: True)
-    engine.run(netsim.training_conversation(network, stimuli, stimuli.first(0), state, seed=0, callbacks=once))
+    netsim.run_training(engine, network, stimuli, stimuli.first(0), state, seed=0, callbacks=once)
     with pytest.raises(SpecificationError, match="epochs with validation stimuli and without cannot be compared"):
-        engine.run(netsim.training_conversation(network, stimuli, stimuli, state, seed=0))
+        netsim.run_training(engine, network, stimuli, stimuli, state, seed=0)
 
 
 def test_weights_of_a_run_with_validation_stimuli_of_its_own_have_not_seen_them() -> None:

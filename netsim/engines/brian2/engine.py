@@ -1,10 +1,11 @@
-"""The engine that runs the Brian2 network of a specification, with all presentations in one long run."""
+"""The engine that runs the Brian2 network of a specification, step by step."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from netsim.engines import Batch, Potential, Recorded
-from netsim.engines.brian2.conversation import ClockDriven, quiet_brian2
+from netsim.engines.brian2.clock_driven import ClockDriven, Presenting, Stepper, quiet_brian2
 from netsim.engines.protocol import check_record
 from netsim.models.network import NetworkModel, Target, build_network, code_object_class
 from netsim.specification import Network
@@ -57,10 +58,11 @@ class Brian2Engine(ClockDriven):
         self._target = target
         self._with_delays = False
         self._model: NetworkModel | None = None
+        self._stepper: Stepper | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # for another process, which builds its own Brian2 network
-        return vars(self) | {"_model": None, "_with_delays": False, "potentials": []}
+        return vars(self) | {"_model": None, "_stepper": None, "_with_delays": False, "potentials": []}
 
     def __repr__(self) -> str:
         return f"Brian2Engine({self.network.name!r}, dt={self.dt:g})"
@@ -73,4 +75,12 @@ class Brian2Engine(ClockDriven):
                 self.network, dt=self.dt, target=self._target, copies=self.copies, with_delays=self._with_delays
             )
             self._model.windows.watch(recorded.layer for recorded in self.record)
+            self._stepper = None
         return self._model
+
+    def prepared(self, model: Presenting) -> AbstractContextManager[Stepper]:
+        """Return the network, which is prepared once, because nobody else changes its objects."""
+        if self._stepper is None:
+            model.network.add(*model.operations())
+            self._stepper = Stepper(model.network, model.namespace)
+        return nullcontext(self._stepper)

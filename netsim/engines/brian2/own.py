@@ -1,6 +1,6 @@
 """A custom Brian2 network as an engine: the group of each population, and the variables with weights.
 
-All presentations happen in one run, which includes your monitors, inputs and further groups.
+All objects run in the presentations: your monitors, inputs and further groups too.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from brian2.core.namespace import get_local_namespace
 from brian2.core.variables import ArrayVariable
 from brian2.groups.subgroup import Subgroup
 
-from netsim.engines.brian2.conversation import ClockDriven
+from netsim.engines.brian2.clock_driven import ClockDriven, Presenting, Stepper
 from netsim.engines.brian2.spikes import Spikes
 from netsim.engines.protocol import Batch, Potential, Recorded, check_record
 from netsim.errors import DataError, SpecificationError, frames_to_user, nearest
@@ -37,7 +37,7 @@ def brian2_engine(
     """Make an engine from your own neuron groups and synapses.
 
     Their equations may be any. The learner assumes the dynamics of `network`. Before each presentation, the state
-    variables of all groups and synapses return to their values at the call of the engine's ``run`` or ``present``.
+    variables of all groups and synapses return to their values at the call of the engine's ``present``.
     Spikes in delayed synapses are dropped. Weights and biases stay. Time and monitors continue. The engine's ``begun``
     has the start times of presentations. Names in equations that groups do not define are looked up where this function
     is called, as in Brian2's ``run``.
@@ -124,14 +124,24 @@ class OwnBrian2Engine(ClockDriven):
 
     @property
     def begun(self) -> np.ndarray:
-        """Start times (ms) of the presentations of the last conversation. Simultaneous presentations start together."""
+        """Start times (ms) of the presentations of the last batch. Simultaneous presentations start together."""
         return np.array(self.model.begun) * 1e3
 
     @contextlib.contextmanager
     def _in_its_state(self) -> Iterator[None]:
-        """Restore the state of before the conversation."""
+        """Restore the state of before the batch."""
         with super()._in_its_state(), self.model.kept_state():
             yield
+
+    @contextlib.contextmanager
+    def prepared(self, model: Presenting) -> Iterator[Stepper]:
+        """Prepare the network for each batch, as Brian2's `run` does, because its user may have changed an object."""
+        operations = model.operations()
+        model.network.add(*operations)
+        try:
+            yield Stepper(model.network, model.namespace)
+        finally:
+            model.network.remove(*operations)
 
 
 class OwnNetwork:

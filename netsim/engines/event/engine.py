@@ -7,14 +7,13 @@ Loops, and competitions that times do not determine, proceed from spike to spike
 grid, the same computation counts in whole steps and rounds spike times up, like a clock-driven engine.
 """
 
-import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import numpy as np
 
-from netsim.engines import Batch, Conversation, Latencies, Potential, Recorded
+from netsim.engines import Batch, Latencies, Potential, Recorded
 from netsim.engines.event.clock import Clock, multiply
 from netsim.engines.event.closed_form import ClosedForm, ClosedFormSum
 from netsim.engines.event.competition import is_decided_by_times, silencing
@@ -25,7 +24,7 @@ from netsim.engines.event.potentials import potential_traces
 from netsim.engines.event.sparse import RelayStage, SparseStage
 from netsim.engines.event.sweep import Sweep
 from netsim.engines.event.windows import FirstSpikes, convert, in_type
-from netsim.engines.protocol import Result, check_record, checked_batch, copy_stimuli, presenting_alone
+from netsim.engines.protocol import RunsConversations, check_record, checked_batch, copy_stimuli, presenting_alone
 from netsim.numerics.compilation import is_compiled_for
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
@@ -88,7 +87,7 @@ def _sources_before(network: Network, population: Population) -> list[tuple[str,
     ]
 
 
-class EventEngine:
+class EventEngine(RunsConversations):
     """Present stimuli event by event. Parameters that do not fit the network raise a SpecificationError.
 
     Parameters
@@ -127,16 +126,6 @@ class EventEngine:
 
     def __repr__(self) -> str:
         return f"EventEngine({self.network.name!r}, dt={self.dt}, precision={self.precision!r})"
-
-    def run(self, conversation: Conversation[Result]) -> Result:
-        """Run a conversation until it returns."""
-        with contextlib.closing(conversation):
-            try:
-                batch = next(conversation)
-                while True:
-                    batch = conversation.send(self.present(batch))
-            except StopIteration as stop:
-                return stop.value
 
     def present(self, batch: Batch) -> Latencies:
         """Return first-spike latencies (ms) of the stimulus and of all populations.

@@ -31,7 +31,7 @@ def all_spikes(network: Network, weights: Weights, latencies: np.ndarray, dt: fl
         warnings.simplefilter("ignore", DeprecationWarning)  # of pyparsing, which Brian2 uses
         import brian2
 
-        from netsim.engines.brian2.conversation import quiet_brian2
+        from netsim.engines.brian2.clock_driven import quiet_brian2
         from netsim.models.network import build_network
 
         count, size = len(latencies), network.output.size

@@ -25,7 +25,7 @@ from netsim.specification import (
 )
 from netsim.spikes.batches import Presented, as_they_are, present_parts
 from netsim.training.callbacks import Callbacks
-from netsim.training.loop import training_conversation
+from netsim.training.loop import run_training
 from netsim.training.starting import start_training
 from netsim.weights.layout import Weights
 
@@ -67,7 +67,8 @@ class Stages:
             stimuli = _stimuli(network, spikes.astype(float))
             state = start_training(network, seed)
             learner = STDP(network, 0.04, 0.03, *_WINNERS[layer])
-            conversation = training_conversation(
+            run_training(
+                make_engine("event", network, precision="single"),
                 network,
                 stimuli,
                 stimuli.first(0),
@@ -76,7 +77,6 @@ class Stages:
                 callbacks=Callbacks(on_warning=lambda text: None),  # the loss is flat, because STDP has none
                 learner=learner,
             )
-            make_engine("event", network, precision="single").run(conversation)
             self.weights.append(state.weights)
 
     def shuffled(self, latencies: np.ndarray, seed: int) -> list[Weights]:

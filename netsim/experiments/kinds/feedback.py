@@ -98,7 +98,7 @@ class FeedbackAlignment(Experiment):
         from netsim.measuring.evaluation import evaluate
         from netsim.runs.model import Model
         from netsim.training.callbacks import Callbacks
-        from netsim.training.loop import training_conversation
+        from netsim.training.loop import run_training
         from netsim.training.starting import start_training
 
         network = self.network(unit)
@@ -116,7 +116,8 @@ class FeedbackAlignment(Experiment):
                 angles.extend(_angles(network, state, validation.first(_PROBES), done))
 
         engine = make_engine("event", network, precision=network.training.precision)
-        conversation = training_conversation(
+        run_training(
+            engine,
             network,
             training,
             validation,
@@ -124,7 +125,6 @@ class FeedbackAlignment(Experiment):
             unit.seed,
             callbacks=Callbacks(on_batch=probe, on_warning=lambda text: None),  # some conditions learn badly
         )
-        engine.run(conversation)
         assert state.best_weights is not None
         model = Model(network, state.best_weights)
         accuracy = evaluate(model, splits.test.first(self.test_images)).strict_accuracy

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from netsim.engines import Engine
+from netsim.engines.protocol import solves_equation
 from netsim.errors import SpecificationError
 from netsim.measuring.potentials import output_potentials
 from netsim.reprs import short_repr
@@ -130,7 +131,7 @@ class ReadOut:
 
     def check(self, engine: Engine) -> None:
         """Raise SpecificationError for an engine that does not provide the potentials."""
-        if not getattr(engine, "solves_equation", False):
+        if not solves_equation(engine):
             self._check(f"{type(engine).__name__} does not declare that it solves the network's equation")
 
     def check_spikes(self, conditions: Conditions | None) -> None:
