@@ -348,16 +348,14 @@ def test_a_diverging_training_stops_and_says_where(
         _train(_network(), random_stimuli)
 
 
-# Brian2 is slow: the largest rate that a precision holds stands for others
+# 1e30 is the largest rate that the settings allow. Brian2 is slow, so that this rate stands for others
 LARGE_RATES = [
-    pytest.param(
-        *(engine, optimizer, precision, rate, weighting),
-        marks=[] if engine == "event" or rate == largest else pytest.mark.nightly,
-    )
+    (engine, optimizer, precision, rate, weighting)
     for engine, optimizer in (("event", "adam"), ("event", "sgd"), ("brian2", "adam"))
-    for precision, largest in (("single", 1e37), ("double", 1.7e308))
-    for rate in (30.0, 1e37, 1e300, 1.7e308)
+    for precision in ("single", "double")
+    for rate in (30.0, 1e30)
     for weighting in (Weighting(), Weighting("binary", scale_rate=10.0))
+    if engine == "event" or rate > 30.0
 ]
 
 
@@ -394,8 +392,7 @@ def test_no_learning_rate_makes_weights_that_are_not_finite(
         assert re.search(r"diverged in (hidden|output) at epoch 1, batch [12]: .*; lower learning.rate", message)
         assert not run.checkpoint.exists()
     else:
-        assert rate < (1e300 if precision == "single" else 1.7e308)
-        assert rate < 1e37 or weighting.kind == "real"
+        assert rate < 1e30 or weighting.kind == "real"
         for weights in (state.weights, run.weights(network)):
             assert all(np.isfinite(array).all() for array in weights.values())
 
