@@ -259,7 +259,8 @@ def test_the_figure_over_time_shows_chance() -> None:
     axes = information_time_figure(table)
     (line,) = (each for each in axes.lines if each.get_label() == "chance")
     legend = axes.get_legend()
-    assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["any", "chance"]
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["any", "chance"]
     np.testing.assert_array_equal(line.get_ydata(), table["control_95"] - table["control_bits"])
 
 
