@@ -12,6 +12,4 @@ Examples
 
 import lazy_loader
 
-from netsim.keywords import with_hints
-
-__getattr__, __dir__, __all__ = with_hints(lazy_loader.attach_stub(__name__, __file__), __name__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,8 +15,6 @@ private and may change in any version.
 
 import lazy_loader
 
-from netsim.keywords import with_hints
-
 __version__ = "0.3.0"
 
-__getattr__, __dir__, __all__ = with_hints(lazy_loader.attach_stub(__name__, __file__), __name__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

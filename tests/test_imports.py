@@ -16,7 +16,6 @@ FLOORS = (
     "reprs",
     *(
         "errors",
-        "keywords",
         "files",
         "registry",
         "seams",

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import netsim
+from netsim.numerics import compiling
 from netsim.numerics.compilation import compiled, compiled_in_place, compiled_sources
 
 PACKAGE = Path(netsim.__file__).parent
@@ -59,7 +60,7 @@ def package(tmp_path: Path) -> Path:
     copy = tmp_path / "site" / "netsim"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PACKAGE / "numerics", copy / "numerics", ignore=ignored)
-    for module in (*PACKAGE.glob("__init__.py*"), PACKAGE / "errors.py", PACKAGE / "files.py", PACKAGE / "keywords.py"):
+    for module in (*PACKAGE.glob("__init__.py*"), PACKAGE / "errors.py", PACKAGE / "files.py"):
         shutil.copy(module, copy)
     (copy / "numerics" / "callee.py").write_text(CALLEE, encoding="utf-8")
     (copy / "numerics" / "caller.py").write_text(CALLER, encoding="utf-8")
@@ -179,6 +180,12 @@ print(loops, seconds > 0)
     assert "once for each kind of network" in first
     assert first.endswith(" True")
     assert second == ["0", "False"]
+
+
+def test_time_of_compiling_is_no_working_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling.time, "perf_counter", lambda: 100.0)
+    monkeypatch.setattr(compiling, "compiled_so_far", lambda: (3, 40.0))
+    assert compiling.working_time() == 60.0
 
 
 def test_a_change_of_other_sources_compiles_nothing(package: Path) -> None:
