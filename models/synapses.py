@@ -11,14 +11,14 @@ import numpy as np
 from brian2 import NeuronGroup, Synapses, linked_var
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
-from netsim.specification import PSP, Connections
+from netsim.specification import Connections, PSPShape
 
 
 def weighted_synapses(
     name: str,
     source: NeuronGroup,
     neurons: NeuronGroup,
-    psp: PSP,
+    psp: PSPShape,
     breakpoints: tuple[int, ...],
     lag: int | None,
     kernel: NeuronGroup | None,

@@ -80,6 +80,7 @@ from .specification import PopulationEncoder as PopulationEncoder
 from .specification import PopulationWinners as PopulationWinners
 from .specification import PositionWinners as PositionWinners
 from .specification import Projection as Projection
+from .specification import PSPShape as PSPShape
 from .specification import Random as Random
 from .specification import RandomFeedback as RandomFeedback
 from .specification import Scale as Scale

@@ -21,7 +21,7 @@ regimes = Registry("regime", "netsim.specification.regimes")
 families = Registry("family", "netsim.specification.families", first="piecewise-linear")
 """`netsim.specification.Family`: how a potential moves between events."""
 psps = Registry("psp", "netsim.specification.psps", first="ramp")
-"""`netsim.specification.PSP`: effect of a spike on a potential."""
+"""`netsim.specification.PSPShape`: effect of a spike on a potential."""
 scopes = Registry("scope", "netsim.specification.scopes")
 """`netsim.specification.Winners`: groups of neurons that compete to fire first."""
 encoders = Registry("encoder", "netsim.specification.encoders", attrgetter("order"))

@@ -12,13 +12,13 @@ from netsim.experiments.experiment import Experiment
 from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.measuring.read_outs import ReadOut
 from netsim.registry import Registry
-from netsim.specification import PSP, Connectivity, Encoder, Family, Feedback, Regime, Winners
+from netsim.specification import Connectivity, Encoder, Family, Feedback, PSPShape, Regime, Winners
 from netsim.studies.study import Study
 
 connectivities: Registry[type[Connectivity]]
 regimes: Registry[type[Regime]]
 families: Registry[type[Family]]
-psps: Registry[type[PSP]]
+psps: Registry[type[PSPShape]]
 scopes: Registry[type[Winners]]
 encoders: Registry[type[Encoder]]
 engines: Registry[EngineEntry]

@@ -17,7 +17,7 @@ from pages import markdown
 from run_records import RUNS, Result, read_records, training_record
 
 import netsim
-from netsim import PSP, InitialWeights, Learning, Network, Neurons, Training, Weighting
+from netsim import PSP, InitialWeights, Learning, Network, Neurons, PSPShape, Training, Weighting
 from netsim.measuring.evaluation import Evaluation
 
 IMAGES, EPOCHS, SEED = 10_000, 6, 0
@@ -39,7 +39,7 @@ def base(
     regime: str,
     neurons: Neurons | None = None,
     initial: InitialWeights | None = None,
-    psp: PSP = PSP(),  # noqa: B008
+    psp: PSPShape = PSP(),  # noqa: B008
     weighting: Weighting = Weighting(),  # noqa: B008
     winners: bool = False,
     dropout: bool = True,

@@ -13,7 +13,7 @@ from netsim.engines.brian2.own import OwnBrian2Engine
 from netsim.engines.protocol import Batch, Recorded
 from netsim.errors import DataError, warn_user
 from netsim.reprs import html_table, limited, short_repr
-from netsim.specification import PSP, Network, Projection
+from netsim.specification import PSP, Network, Projection, PSPShape
 from netsim.specification.checks import check_kind, whole
 from netsim.weights.layout import Weights, check_weights, kernel_name, weight_shapes
 
@@ -40,7 +40,7 @@ class Response:
         Time since the presynaptic spike (ms).
     potential : ndarray of float, shape (samples,)
         Potential per weight, in the unit of the potential.
-    psp : PSP
+    psp : PSPShape
         Piecewise-linear approximation.
     tau : float
         Membrane time constant (ms), the time unit of the slopes.
@@ -51,7 +51,7 @@ class Response:
     projection: str
     time: np.ndarray
     potential: np.ndarray
-    psp: PSP
+    psp: PSPShape
     tau: float
     unit: str = ""
 
@@ -273,7 +273,7 @@ def _probed(network: Network, projection: Projection) -> _Probe:
     return _Probe(*(int(each[apart[0]]) for each in (pre, post, index)))
 
 
-def _fit(time: np.ndarray, response: np.ndarray, breakpoints: int) -> PSP:
+def _fit(time: np.ndarray, response: np.ndarray, breakpoints: int) -> PSPShape:
     """Fit changes of slope and times of breakpoints by least squares."""
     start = max(0, int(np.argmax(np.abs(response) > 1e-6 * np.abs(response).max())) - 1)
     first, last = float(time[start]), float(time[-1])

@@ -43,7 +43,7 @@ from netsim.specification.feedback import DirectFeedback, Feedback, RandomFeedba
 from netsim.specification.network import Network
 from netsim.specification.neurons import Neurons
 from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
-from netsim.specification.psps import PSP
+from netsim.specification.psps import PSP, PSPShape
 from netsim.specification.regimes import Regime
 from netsim.specification.scale import Scale
 from netsim.specification.scopes import (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsim.specification import PSP, Network, Population, Projection
+from netsim.specification import PSP, Network, Population, Projection, PSPShape
 
 # Tolerance of a potential below threshold (in units of the threshold of the population) and of a time before a step (in
 # steps). Sums of slopes reach an equal threshold only up to rounding errors, and the engines round differently.
@@ -97,7 +97,7 @@ def breakpoint_steps(network: Network, projection: Projection, dt: float) -> tup
     return tuple(nearest_step(min(delay, latest), dt) for delay, _ in projection.psp.kernel)
 
 
-def psp_in_steps(network: Network, projection: Projection, dt: float) -> PSP:
+def psp_in_steps(network: Network, projection: Projection, dt: float) -> PSPShape:
     """Return the PSP of a projection with delays in steps of `dt` ms.
 
     Breakpoints on the same step are merged.

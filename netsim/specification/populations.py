@@ -21,7 +21,7 @@ from netsim.specification.connectivity import Connectivity
 from netsim.specification.delays import Delays
 from netsim.specification.feedback import Feedback
 from netsim.specification.neurons import Neurons
-from netsim.specification.psps import PSP
+from netsim.specification.psps import PSP, PSPShape
 from netsim.specification.scopes import Winners
 
 STIMULUS = "stimulus"
@@ -197,7 +197,7 @@ class Projection:
         Names of populations; the source may be ``stimulus``.
     connectivity : Connectivity
         For example `Dense`, `Convolution` or `Pooling`.
-    psp : PSP
+    psp : PSPShape
     initial : InitialWeights
         Distribution of the initial weights. Its bias applies to the target.
     delay : float or Delays
@@ -223,7 +223,7 @@ class Projection:
     source: str
     target: str
     connectivity: Connectivity
-    psp: PSP = field(default_factory=PSP)
+    psp: PSPShape = field(default_factory=PSP)
     initial: InitialWeights = field(default_factory=InitialWeights)
     delay: float | Delays = 0.0
     sign: Literal["any", "excitatory", "inhibitory"] = "any"
@@ -284,7 +284,7 @@ class Projection:
 
 def check_psp(psp: object, where: str) -> None:
     """Refuse a value that is not a postsynaptic potential."""
-    if not isinstance(psp, PSP):
+    if not isinstance(psp, PSPShape):
         raise SpecificationError(f"{where}.psp", f'must be a PSP, for example PSP("plateau", rise=8.0), not {psp!r}')
 
 
@@ -325,7 +325,7 @@ class Layer:
     name: str
     connectivity: Connectivity
     neurons: Neurons | None = None
-    psp: PSP = field(default_factory=PSP)
+    psp: PSPShape = field(default_factory=PSP)
     initial: InitialWeights = field(default_factory=InitialWeights)
     dropout: float = 0.0
     plastic: bool = True

@@ -38,6 +38,7 @@ from netsim.specification import (
     Network,
     Neurons,
     Projection,
+    PSPShape,
     Scale,
     Shape,
     Training,
@@ -56,7 +57,7 @@ def _cells(description: Description, letter: str) -> dict[str, str]:
 
 def _candidates(value: Any, hint: Any) -> tuple[Any, ...]:
     """Other values of a field."""
-    if isinstance(value, PSP):
+    if isinstance(value, PSPShape):
         return _PSPS
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
@@ -95,7 +96,7 @@ def _variants(part: Any) -> Iterator[tuple[str, Any]]:
             changed += _variants(value)
         if isinstance(value, tuple) and dataclasses.is_dataclass(value[0] if value else None):
             changed += _varied(value)
-        elif not dataclasses.is_dataclass(value) or isinstance(value, PSP):
+        elif not dataclasses.is_dataclass(value) or isinstance(value, PSPShape):
             name = f"{type(part).__name__}.{field.name}"
             changed += [(name, new) for new in _candidates(value, hints[field.name]) if new != value]
         for name, new in changed:
@@ -198,7 +199,7 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
     }
     types |= {type(network.encoder) for network in networks.values()}
     types |= {Network, Layer, Projection, Neurons, *psps.values(), InitialWeights, Weighting, Learning, Training}
-    nested = {*types, PSP, Connectivity, Encoder, Neurons | None, Scale | None}
+    nested = {*types, PSPShape, Connectivity, Encoder, Neurons | None, Scale | None}
     fields = {
         f"{part.__name__}.{field.name}"
         for part in types

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from netsim.engines import Batch
-from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling, PSPShape
 from netsim.weights.layout import weight_shapes
 
 
 @pytest.fixture(params=["ramp", "plateau", "triangle", "breakpoints"])
-def psp(request: pytest.FixtureRequest) -> PSP:
+def psp(request: pytest.FixtureRequest) -> PSPShape:
     """Every shape of the postsynaptic potential; no time is a whole number of steps."""
     return {
         "ramp": PSP(),
@@ -34,7 +34,7 @@ def regime(request: pytest.FixtureRequest) -> str:
 def layered() -> Callable[..., Network]:
     """A function that makes a network of convolutions with padding and stride, pooling, and a dense layer."""
 
-    def make(regime: str, psp: PSP, bias: bool = True) -> Network:
+    def make(regime: str, psp: PSPShape, bias: bool = True) -> Network:
         def neurons(onset: float, threshold: float) -> Neurons:
             if regime == "free":
                 return Neurons(threshold=threshold, tau=10.0, end=60.0, bias=bias)

@@ -10,7 +10,7 @@ import pytest
 from netsim.engines import Batch, Latencies
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
-from netsim.specification import PSP, STIMULUS, Network
+from netsim.specification import PSP, STIMULUS, Network, PSPShape
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
@@ -36,7 +36,7 @@ PAIRS = [
 @pytest.mark.parametrize("dt", [pytest.param(1.0, marks=pytest.mark.nightly), 0.3])
 @pytest.mark.parametrize(("regime", "psp"), PAIRS, indirect=True)
 def test_engines_agree_on_a_grid(
-    layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, dt: float
+    layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSPShape, dt: float
 ) -> None:
     network = layered(regime, psp)
     batch = random_batch(network, 40, seed=11)

@@ -22,7 +22,7 @@ from netsim.engines import Batch, Latencies, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.errors import DataError, SpecificationError
 from netsim.models import build_network
-from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling, PSPShape
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -43,7 +43,7 @@ def neurons(regime: str, layer: int) -> Neurons:
     return Neurons(regime, threshold=0.6 + 0.3 * layer, tau=8.0, onset=onset, end=end, drive=0.5, bias=True)
 
 
-def convolutional(regime: str = "free", psp: PSP = PSPS["ramp"]) -> Network:
+def convolutional(regime: str = "free", psp: PSPShape = PSPS["ramp"]) -> Network:
     """Convolution, two pooling layers in a row, two dense layers."""
     return Network.chain(
         "convolutional",

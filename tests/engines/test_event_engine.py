@@ -32,6 +32,7 @@ from netsim.specification import (
     Network,
     Neurons,
     Pooling,
+    PSPShape,
     Weighting,
 )
 from netsim.weights.binary import forward_weights
@@ -41,7 +42,9 @@ MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
 
 
-def dense_network(neurons: Neurons | None = None, inputs: int = 12, size: int = 5, psp: PSP | None = None) -> Network:
+def dense_network(
+    neurons: Neurons | None = None, inputs: int = 12, size: int = 5, psp: PSPShape | None = None
+) -> Network:
     """One dense layer."""
     layer = Layer("output", Dense(size), neurons or Neurons(threshold=1.0, tau=10.0), psp or PSP())
     return Network.chain("dense", IntensityEncoder((1, 1, inputs), 20.0), (layer,), duration=100.0)
@@ -63,7 +66,7 @@ def some_of_each(latencies: Latencies) -> None:
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_exact_times_are_the_oracles(
-    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, bias: bool
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSPShape, bias: bool
 ) -> None:
     network = layered(regime, psp, bias)
     batch = random_batch(network, 6, seed=1)
@@ -74,7 +77,7 @@ def test_exact_times_are_the_oracles(
 
 @pytest.mark.parametrize("dt", [1.0, 0.25, 0.7])
 def test_grid_steps_are_the_oracles(
-    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, dt: float
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSPShape, dt: float
 ) -> None:
     network = layered(regime, psp)
     batch = random_batch(network, 4, seed=2)
@@ -94,7 +97,7 @@ def test_sparse_kernels_give_the_times_of_those_for_windows(
     without_windows: Callable[[Network], Network],
     random_batch: MakeBatch,
     regime: str,
-    psp: PSP,
+    psp: PSPShape,
     dt: float,
     precision: str,
 ) -> None:
@@ -133,7 +136,7 @@ def test_silenced_neurons_never_fire(
 @pytest.mark.parametrize("maps", [16, 17, 33])
 @pytest.mark.parametrize("dt", [0.0, 0.5])
 def test_any_number_of_maps_is_swept(
-    oracle: ModuleType, random_batch: MakeBatch, psp: PSP, regime: str, maps: int, dt: float
+    oracle: ModuleType, random_batch: MakeBatch, psp: PSPShape, regime: str, maps: int, dt: float
 ) -> None:
     """Sweeps take maps in blocks of 16: one that is full, and ones with a rest."""
     free = Neurons(threshold=0.4, tau=10.0)
@@ -184,7 +187,7 @@ def test_weights_that_overflow_give_times_or_silence() -> None:
 
 
 @pytest.mark.parametrize("dt", [0.0, 1.0])
-def test_closed_form_and_sweep_agree(layered: MakeNetwork, random_batch: MakeBatch, psp: PSP, dt: float) -> None:
+def test_closed_form_and_sweep_agree(layered: MakeNetwork, random_batch: MakeBatch, psp: PSPShape, dt: float) -> None:
     network = layered("phased", psp)
     batch = random_batch(network, 20, seed=5)
     latencies = EventEngine(network, dt=dt).present(batch)
@@ -201,7 +204,7 @@ def test_closed_form_and_sweep_agree(layered: MakeNetwork, random_batch: MakeBat
         np.testing.assert_allclose(results[0], spikes, rtol=0, atol=1e-9)
 
 
-def test_single_precision_is_close(layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP) -> None:
+def test_single_precision_is_close(layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSPShape) -> None:
     network = layered(regime, psp)
     batch = random_batch(network, 20, seed=6)
     single = EventEngine(network, precision="single").present(batch)
@@ -429,7 +432,7 @@ def test_any_convolution_is_the_oracles(oracle: ModuleType, data: st.DataObject)
 
 @pytest.mark.parametrize("dt", [0.0, 1.0])
 def test_recorded_potentials_solve_the_equation(
-    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, dt: float
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSPShape, dt: float
 ) -> None:
     network = layered(regime, psp)
     batch = random_batch(network, 3, seed=10)

@@ -7,11 +7,11 @@ import pytest
 
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
-from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, PSPShape
 from netsim.specification.grid import TOLERANCE
 
 
-def _network(psp: PSP, drive: float = 1.0) -> Network:
+def _network(psp: PSPShape, drive: float = 1.0) -> Network:
     def neurons(onset: float) -> Neurons:
         return Neurons("phased", 1.0, tau=10.0, onset=onset, end=onset + 40.0, drive=drive, bias=True)
 

@@ -15,7 +15,7 @@ from netsim.engines import Batch, Latencies, Recorded
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, SpecificationError
-from netsim.specification import PSP, Dense, IntensityEncoder, Layer, Network, Neurons
+from netsim.specification import PSP, Dense, IntensityEncoder, Layer, Network, Neurons, PSPShape
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
@@ -40,7 +40,7 @@ def same_times(latencies: Latencies, expected: Latencies) -> None:
 
 @pytest.mark.parametrize("dt", [0.0, 0.7])
 def test_the_event_engine_gives_the_times_of_the_oracle(
-    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, dt: float
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSPShape, dt: float
 ) -> None:
     network = layered(regime, psp)
     plain = random_batch(network, 4, seed=21)

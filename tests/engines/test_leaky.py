@@ -28,6 +28,7 @@ from netsim.specification import (
     Population,
     PopulationWinners,
     Projection,
+    PSPShape,
 )
 from netsim.specification.toml import network_from_dict
 from netsim.weights.initial import initial_weights
@@ -245,7 +246,7 @@ def _read(**parts: object) -> Network:
     return network_from_dict({"name": "psp", "duration": 80.0, "encoder": {"shape": [2, 2, 1], "t_max": 20.0}, **parts})
 
 
-def _with(psp: PSP) -> Network:
+def _with(psp: PSPShape) -> Network:
     layer = Layer("output", Dense(3), neurons=_neurons(), psp=psp)
     return Network.chain("psp", IntensityEncoder((2, 2, 1), 20.0), [layer], 80.0)
 

@@ -8,16 +8,18 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling, PSPShape
 
 
-def one_synapse(neurons: Neurons, psp: PSP) -> Network:
+def one_synapse(neurons: Neurons, psp: PSPShape) -> Network:
     return Network.chain(
         "one-synapse", IntensityEncoder((1, 1, 1), 20.0), (Layer("output", Dense(1), neurons, psp),), duration=100.0
     )
 
 
-def latency(oracle: ModuleType, neurons: Neurons, psp: PSP, weight: float, dt: float = 0.0, bias: float = 0.0) -> float:
+def latency(
+    oracle: ModuleType, neurons: Neurons, psp: PSPShape, weight: float, dt: float = 0.0, bias: float = 0.0
+) -> float:
     """Latency of a neuron whose only input spikes at 5 ms."""
     weights = {"output.kernel": np.array([[weight]]), "output.bias": np.array([bias])}
     stimulus = np.full((1, 1, 1, 1), 5.0)
@@ -47,7 +49,7 @@ def latency(oracle: ModuleType, neurons: Neurons, psp: PSP, weight: float, dt: f
         (Neurons("phased", threshold=1.0, tau=10.0, onset=8.0, end=16.0, drive=0.5), PSP(), 2.0, math.inf),
     ],
 )
-def test_exact_times(oracle: ModuleType, neurons: Neurons, psp: PSP, weight: float, expected: float) -> None:
+def test_exact_times(oracle: ModuleType, neurons: Neurons, psp: PSPShape, weight: float, expected: float) -> None:
     assert latency(oracle, neurons, psp, weight) == pytest.approx(expected, abs=1e-9)
 
 

@@ -27,6 +27,7 @@ from netsim.specification import (
     Pooling,
     Population,
     Projection,
+    PSPShape,
 )
 from netsim.spikes import LayerSpikes, Spikes
 
@@ -106,7 +107,7 @@ def free_network() -> Callable[..., Network]:
     It has maps, relays, a loop, ends, and delays of all kinds.
     """
 
-    def build(psp: PSP | None = None, **settings: Any) -> Network:
+    def build(psp: PSPShape | None = None, **settings: Any) -> Network:
         free = Neurons("free", threshold=0.8, tau=16.0, end=40.0)
         populations = (
             Population("conv", (4, 5, 2), Neurons("free", threshold=0.5, tau=16.0, bias=True)),

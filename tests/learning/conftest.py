@@ -19,6 +19,7 @@ from netsim.specification import (
     Network,
     Neurons,
     Pooling,
+    PSPShape,
 )
 
 T_MAX = 10.0
@@ -35,7 +36,9 @@ def _neurons(regime: str, depth: int, threshold: float = 1.0) -> Neurons:
 def small_network() -> Callable[..., Network]:
     """A function that makes 8x8x2 - 3C3 - P2 - 6 - 4, or its dense part alone."""
 
-    def make(regime: str = "free", psp: PSP | None = None, convolutional: bool = True, **learning: object) -> Network:
+    def make(
+        regime: str = "free", psp: PSPShape | None = None, convolutional: bool = True, **learning: object
+    ) -> Network:
         psp = psp or PSP()
         initial = InitialWeights(mean=2.0 if regime == "free" else 0.5, spread=1.5)
         parts: list[Layer] = []

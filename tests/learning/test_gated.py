@@ -12,7 +12,7 @@ from netsim.learning.channels.channel import Synapses
 from netsim.learning.channels.gated import GatedList, GatedWindow
 from netsim.learning.gradients import Factors, sum_of
 from netsim.numerics.sparse_products import sparse_matrix
-from netsim.specification import PSP, Convolution, Dense, Projection, Window
+from netsim.specification import PSP, Convolution, Dense, Projection, PSPShape, Window
 
 LATENCY = np.empty(0)
 """Latencies of the target, which have no effect."""
@@ -27,7 +27,7 @@ def _channel(projection: Projection, window: Window | None, causal: bool = False
 
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("psp", PSPS, ids=["ramp", "plateau", "triangle"])
-def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: bool) -> None:
+def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSPShape, causal: bool) -> None:
     generator = np.random.default_rng(5)
     projection, window = Projection("hidden", "output", Dense(3), psp=psp), Dense(3).window((7,), (3,))
     source, kernel, signal = (

@@ -29,6 +29,7 @@ from netsim.specification import (
     OneToOne,
     Population,
     Projection,
+    PSPShape,
     Training,
 )
 from netsim.specification.grid import nearest_steps
@@ -50,7 +51,7 @@ def _at_or_after(time: float, dt: float) -> float:
 def _in_steps(network: Network, dt: float) -> Network:
     """The network that a grid of `dt` ms makes of another, with the step for its ms: all its times are whole."""
 
-    def psp(given: PSP) -> PSP:
+    def psp(given: PSPShape) -> PSPShape:
         if given.shape == "ramp":
             return given
         changes: dict[float, float] = {}
@@ -143,7 +144,7 @@ def test_a_grid_teaches_what_whole_steps_teach(
         np.testing.assert_allclose(unit * np.asarray(learned.gradients[name]), np.asarray(wanted), **close)
 
 
-def _pairs(dt: float, psp: PSP, delay: float = 0.0) -> tuple[Network, Weights]:
+def _pairs(dt: float, psp: PSPShape, delay: float = 0.0) -> tuple[Network, Weights]:
     """Hidden neurons that fire some steps of `dt` ms after their inputs, and two outputs of which one hears them."""
     network = Network(
         "pairs",
@@ -171,7 +172,7 @@ def _pairs(dt: float, psp: PSP, delay: float = 0.0) -> tuple[Network, Weights]:
 @pytest.mark.parametrize("psp", [PSP(), PSP("plateau", rise=3.25)], ids=["ramp", "plateau"])
 @pytest.mark.parametrize("delay", [0.0, 1.45])
 def test_a_spike_that_arrives_in_the_step_in_which_its_target_fires_does_not_count(
-    delay: float, psp: PSP, dt: float
+    delay: float, psp: PSPShape, dt: float
 ) -> None:
     """Without it the engine fires in the same step, and the learner wants nothing of it."""
     network, weights = _pairs(dt, psp, delay)

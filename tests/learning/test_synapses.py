@@ -14,13 +14,13 @@ from netsim.learning.channels.channel import Synapses
 from netsim.learning.channels.relay import Relay
 from netsim.learning.channels.window import WindowChannel
 from netsim.learning.gradients import SinglePresentation, sum_of
-from netsim.specification import PSP, Connections, Convolution, Dense, Projection, Window
+from netsim.specification import PSP, Connections, Convolution, Dense, Projection, PSPShape, Window
 
 PSPS = [PSP(), PSP("triangle", rise=9.0, fall=20.0)]
 
 
 def _channel(
-    connectivity: Convolution | Dense, psp: PSP, window: Window, causal: bool = False, plastic: bool = True
+    connectivity: Convolution | Dense, psp: PSPShape, window: Window, causal: bool = False, plastic: bool = True
 ) -> WindowChannel:
     projection = Projection("below", "above", connectivity, name="below_to_above", psp=psp, plastic=plastic)
     return WindowChannel(projection, window, causal=causal)
@@ -48,7 +48,7 @@ def _pairs(
     return times.astype(dtype), limits.astype(dtype), signal.astype(dtype)
 
 
-def _potential(psp: PSP, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _potential(psp: PSPShape, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What a postsynaptic potential is some time after the spike, and its slope."""
     parts = [(change * np.maximum(since - delay, 0), change * (since > delay)) for delay, change in psp.kernel]
     return sum(part for part, _ in parts), sum(slope for _, slope in parts)  # type: ignore[return-value]
@@ -78,7 +78,7 @@ def test_sums_are_those_of_the_definition(
     presentations: int,
     channels: int,
     share: float,
-    psp: PSP,
+    psp: PSPShape,
     causal: bool,
     order: Literal["C", "F"],
     dtype: type,
@@ -117,7 +117,7 @@ _ENDING = [PSP("plateau", rise=9.0), PSP("triangle", rise=5.2, fall=9.1), PSP("t
 @pytest.mark.parametrize("psp", _ENDING, ids=["plateau", "triangle", "steep"])
 @pytest.mark.parametrize("layer", [Convolution(9, 2), Dense(3), Dense(300)], ids=["maps", "few", "many"])
 def test_psps_that_have_ended_hand_down_nothing_at_all(
-    layer: Convolution | Dense, psp: PSP, signals: float, dtype: type
+    layer: Convolution | Dense, psp: PSPShape, signals: float, dtype: type
 ) -> None:
     """Not even what rounding would leave of changes of slope that sum to 0."""
     source: tuple[int, ...] = (4, 4, 3)
@@ -150,7 +150,7 @@ def test_a_spike_at_the_limit_and_a_map_without_signals_have_no_part() -> None:
 @pytest.mark.parametrize("psp", PSPS, ids=["ramp", "triangle"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dense_synapses_learn_by_the_definition(
-    psp: PSP, neurons: int, signals: float, causal: bool, dtype: type
+    psp: PSPShape, neurons: int, signals: float, causal: bool, dtype: type
 ) -> None:
     layer, source, target = Dense(neurons), (90,), (neurons,)
     times, limits, signal = _pairs(source, target, 0.4, signals, neurons, dtype)

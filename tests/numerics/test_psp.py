@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netsim.numerics.psp import Breakpoints, Slopes, integrate, multiply_by_slope
-from netsim.specification import PSP
+from netsim.specification import PSP, PSPShape
 
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]
 
@@ -18,7 +18,7 @@ def test_potentials_rise_until_their_last_rising_slope_ends() -> None:
 
 @pytest.mark.parametrize("psp", PSPS, ids=["ramp", "plateau", "triangle"])
 @pytest.mark.parametrize("count", [7, 3000])
-def test_potentials_and_slopes_are_those_of_the_psp(psp: PSP, count: int) -> None:
+def test_potentials_and_slopes_are_those_of_the_psp(psp: PSPShape, count: int) -> None:
     source = np.random.default_rng(3).uniform(0, 30, count)
     source[::5] = np.inf
     source[1:3] = 20.0, 16.0  # breakpoints at the gate itself are not counted

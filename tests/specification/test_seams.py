@@ -9,13 +9,13 @@ import pytest
 
 import netsim
 from netsim.description.neurons import neurons_table
-from netsim.errors import SpecificationError
+from netsim.errors import FormerWarning, SpecificationError
 from netsim.seams import families, psps, regimes
-from netsim.specification import PSP, Dense, Family, IntensityEncoder, Layer, Network, Neurons, Rates, Regime
+from netsim.specification import PSP, Dense, Family, IntensityEncoder, Layer, Network, Neurons, PSPShape, Rates, Regime
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Trapezoid(PSP):
+class Trapezoid(PSPShape):
     """It rises, stays and falls."""
 
     step: float = 3.0
@@ -45,6 +45,18 @@ def _network(dt: float = 0.0) -> Network:
     layer = Layer("output", Dense(5), Neurons("delayed", 0.5, tau=4.0, onset=9.0), PSP("trapezoid", step=4.0))
     training = netsim.Training(dt=dt)
     return Network.chain("own", IntensityEncoder((2, 3, 1), 8.0), [layer], 30.0, training=training)
+
+
+def test_a_class_of_earlier_versions_is_a_shape_still() -> None:
+    base: Any = netsim.PSP
+    with pytest.warns(FormerWarning, match="inherit from netsim.PSPShape") as caught:
+
+        class Former(base):
+            kernel = ((0.0, 1.0), (2.0, -1.0))
+
+    assert caught[0].filename == __file__
+    assert Former.__mro__[1] is PSPShape
+    assert dataclasses.dataclass(Former)().potential(np.array([1.0, 5.0])).tolist() == [1.0, 2.0]
 
 
 def test_engines_agree() -> None:

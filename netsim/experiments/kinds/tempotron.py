@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from netsim.specification import PSP, Network
+    from netsim.specification import Network, PSPShape
 
 _RISE, _FALL = 8.0, 32.0
 """Rise and fall of the postsynaptic potentials (ms)."""
@@ -123,7 +123,7 @@ class Tempotron(Experiment):
             solved = row["solved"]
         return rows
 
-    def network(self, psp: PSP, tau: float, window: float, end: float) -> Network:
+    def network(self, psp: PSPShape, tau: float, window: float, end: float) -> Network:
         """Return the network of one neuron for the engine."""
         from netsim.specification import Dense, LatencyEncoder, Layer, Network, Neurons
 
@@ -217,7 +217,7 @@ class Tempotron(Experiment):
         ]
 
 
-def _response(shape: str, window: float) -> tuple[PSP, float, float]:
+def _response(shape: str, window: float) -> tuple[PSPShape, float, float]:
     """Return a PSP, the time constant (ms) that scales its peak to 1, and its duration (ms)."""
     from netsim.specification import PSP
 

@@ -14,7 +14,7 @@ from netsim.numerics.psp import Breakpoints, Slopes
 from netsim.numerics.receptive_fields import copy_line
 from netsim.numerics.transposition import transpose
 from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, lowest, not_zero, store, total
-from netsim.specification import PSP, Window
+from netsim.specification import PSP, PSPShape, Window
 
 # Cost of visiting a single neuron with a signal, relative to one neuron in a vectorised visit of all (measured).
 _PER_SIGNAL = 8
@@ -25,20 +25,20 @@ _PER_TRANSPOSED = 6
 
 
 @cache
-def breakpoints(psp: PSP, dtype: np.dtype) -> Breakpoints:
+def breakpoints(psp: PSPShape, dtype: np.dtype) -> Breakpoints:
     """Return a postsynaptic potential (ms) for compiled loops. The arrays are shared and read-only."""
     return Breakpoints(*np.array(psp.kernel, dtype).T.copy())
 
 
 @cache
-def breakpoints_per_drive(psp: PSP, dtype: np.dtype, drive: float) -> Breakpoints:
+def breakpoints_per_drive(psp: PSPShape, dtype: np.dtype, drive: float) -> Breakpoints:
     """Return the same with slope changes divided by the drive of gated neurons."""
     delays, changes = breakpoints(psp, dtype)
     return Breakpoints(delays, changes * dtype.type(1 / drive))
 
 
 @cache
-def handing_down(psp: PSP, causal: bool, dtype: np.dtype, drive: float = 1.0) -> Slopes:
+def handing_down(psp: PSPShape, causal: bool, dtype: np.dtype, drive: float = 1.0) -> Slopes:
     """Return the factor of displacements in the backward pass: the slope of the PSP over the drive of gated neurons.
 
     If `causal`, only the order of spikes counts, as for a ramp. The arrays are shared and read-only.

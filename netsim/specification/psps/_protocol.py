@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from abc import ABCMeta
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netsim.errors import SpecificationError
+from netsim.errors import FormerWarning, SpecificationError, warn_user
 from netsim.reprs import brief
 from netsim.seams import psps
 from netsim.specification.checks import check_choice, finite, plain_numbers, require
@@ -22,51 +21,19 @@ _LARGEST_DENOMINATOR = 1000
 """Largest denominator of ratios that descriptions write as fractions."""
 
 
-class _ByName(ABCMeta):
-    """Make a call of `PSP` return an instance of the named entry."""
-
-    def __call__(cls, *args: Any, **parameters: Any) -> Any:
-        """Make ``PSP("plateau", rise=8.0)`` an instance of the class registered as ``plateau``."""
-        if cls is not PSP:
-            return super().__call__(*args, **parameters)
-        shape, *values = args or (parameters.pop("shape", "ramp"),)
-        check_choice(shape, psps, "psp.shape")
-        fields = {field.name: field for field in dataclasses.fields(psps[shape])}  # type: ignore[arg-type]
-        require(len(values) <= len(fields), "psp", f"has {len(values)} values; the shape {shape} takes {len(fields)}")
-        parameters |= zip(fields, values, strict=False)
-        for name in parameters:
-            require(name in fields, f"psp.{name}", f"has no meaning for the shape {shape}; remove it")
-        for field in fields.values():
-            if field.name not in parameters and field.default is dataclasses.MISSING:
-                raise SpecificationError(f"psp.{field.name}", f"is missing; the shape {shape} needs it")
-        return psps[shape](**parameters)
-
-
-class PSP(metaclass=_ByName):
-    """A postsynaptic potential of piecewise-linear neurons, given by its name and its parameters.
+class PSPShape:
+    """The shape of a postsynaptic potential (PSP) of piecewise-linear neurons, with its parameters.
 
     Between events the potential of a neuron is ``u(t) = a + b·t``. A spike changes the slope ``b`` at each breakpoint
     of the PSP. A subclass defines the delays and the changes. It is a frozen dataclass of its parameters, registered in
-    `netsim.seams.psps`.
-
-    Parameters
-    ----------
-    shape : str
-        ``ramp`` rises forever with slope 1. ``plateau`` rises for `rise` ms and stays. ``triangle`` rises for `rise` ms
-        and returns to zero within `fall` ms. ``breakpoints`` accepts a list of `breakpoints`, pairs of a delay (ms) and
-        a change of slope.
-    *values, **parameters
-        The parameters of the shape.
+    `netsim.seams.psps`. `netsim.PSP` creates an instance by name.
 
     Examples
     --------
     >>> import netsim
-    >>> netsim.PSP("plateau", rise=8.0)
-    PSP('plateau', rise=8.0)
+    >>> isinstance(netsim.PSP("triangle", rise=2.0, fall=4.0), netsim.PSPShape)
+    True
     """
-
-    def __init__(self, shape: str = "ramp", *values: Any, **parameters: Any) -> None:
-        raise TypeError(f"{type(self).__name__} is no dataclass")  # a dataclass replaces this __init__
 
     def __post_init__(self) -> None:
         plain_numbers(self)
@@ -158,6 +125,54 @@ class PSP(metaclass=_ByName):
         for after, until, slope in self.slopes:
             total += slope * ((since > after) & (since <= until))
         return total
+
+
+def PSP(shape: str = "ramp", *values: Any, **parameters: Any) -> PSPShape:
+    """Create a postsynaptic potential of piecewise-linear neurons from the name of its shape and its parameters.
+
+    Parameters
+    ----------
+    shape : str
+        A name in `netsim.seams.psps`. ``ramp`` rises forever with slope 1. ``plateau`` rises for `rise` ms and stays.
+        ``triangle`` rises for `rise` ms and returns to zero within `fall` ms. ``breakpoints`` accepts a list of
+        `breakpoints`, pairs of a delay (ms) and a change of slope.
+    *values, **parameters
+        The parameters of the shape.
+
+    Returns
+    -------
+    PSPShape
+
+    Raises
+    ------
+    SpecificationError
+        If the shape is not known, or a parameter is missing, unknown or wrong.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.PSP("plateau", rise=8.0)
+    PSP('plateau', rise=8.0)
+    """
+    check_choice(shape, psps, "psp.shape")
+    fields = {field.name: field for field in dataclasses.fields(psps[shape])}  # type: ignore[arg-type]
+    require(len(values) <= len(fields), "psp", f"has {len(values)} values; the shape {shape} takes {len(fields)}")
+    parameters |= zip(fields, values, strict=False)
+    for name in parameters:
+        require(name in fields, f"psp.{name}", f"has no meaning for the shape {shape}; remove it")
+    for field in fields.values():
+        if field.name not in parameters and field.default is dataclasses.MISSING:
+            raise SpecificationError(f"psp.{field.name}", f"is missing; the shape {shape} needs it")
+    return psps[shape](**parameters)
+
+
+def _former_base(bases: tuple[Any, ...]) -> tuple[type]:
+    """Let ``class Own(netsim.PSP)`` of earlier versions inherit from `PSPShape`, with a warning."""
+    warn_user("netsim.PSP: creates a PSP by name since 0.4; inherit from netsim.PSPShape", FormerWarning)
+    return (PSPShape,)
+
+
+vars(PSP)["__mro_entries__"] = _former_base
 
 
 def rounded_sum(parts: np.ndarray) -> np.ndarray:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from netsim.seams import psps
 from netsim.specification.checks import check_types
-from netsim.specification.psps._protocol import PSP
+from netsim.specification.psps._protocol import PSPShape
 
 
 @psps.register("breakpoints")
 @dataclass(frozen=True, repr=False)
-class Breakpoints(PSP):
+class Breakpoints(PSPShape):
     """Change the slope as listed: pairs of an ascending delay after the spike (ms) and a change."""
 
     breakpoints: tuple[tuple[float, float], ...]

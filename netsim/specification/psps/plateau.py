@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from netsim.seams import psps
-from netsim.specification.psps._protocol import PSP
+from netsim.specification.psps._protocol import PSPShape
 
 
 @psps.register("plateau")
 @dataclass(frozen=True, repr=False)
-class Plateau(PSP):
+class Plateau(PSPShape):
     """It rises with slope 1 for `rise` ms, and stays."""
 
     rise: float

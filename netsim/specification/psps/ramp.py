@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from netsim.seams import psps
-from netsim.specification.psps._protocol import PSP
+from netsim.specification.psps._protocol import PSPShape
 
 
 @psps.register("ramp")
 @dataclass(frozen=True, repr=False)
-class Ramp(PSP):
+class Ramp(PSPShape):
     """It rises with slope 1, starting at the spike."""
 
     @property

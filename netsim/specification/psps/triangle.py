@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from netsim.seams import psps
-from netsim.specification.psps._protocol import PSP
+from netsim.specification.psps._protocol import PSPShape
 
 
 @psps.register("triangle")
 @dataclass(frozen=True, repr=False)
-class Triangle(PSP):
+class Triangle(PSPShape):
     """It rises with slope 1 for `rise` ms, and falls back to zero within `fall` ms."""
 
     rise: float
