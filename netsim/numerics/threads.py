@@ -16,7 +16,6 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from netsim.errors import NetsimError
-from netsim.numerics.memory import keep_freed_memory
 
 # Presentations per part: enough for efficient products, few enough to stay near the cache.
 _LARGEST_PART = 50
@@ -30,7 +29,6 @@ Part = TypeVar("Part")
 
 def over_presentations(count: int, work: Callable[[slice], Part], largest: int = _LARGEST_PART) -> list[Part]:
     """Call `work` with slices of at most `largest` presentations on several threads, and return ordered results."""
-    keep_freed_memory()
     _asked_for()  # refuses a wrong number of threads, however small the work
 
     def quiet_work(part: slice) -> Part:
