@@ -51,7 +51,7 @@ def networks() -> dict[str, netsim.Network]:
     return {f"{regime} {psp}": _network(regime, PSPS[psp], n) for n, (regime, psp) in enumerate(combinations)}
 
 
-def _network(regime: str, psp: netsim.PSP, number: int) -> netsim.Network:
+def _network(regime: str, psp: netsim.PSPShape, number: int) -> netsim.Network:
     def neurons(depth: int) -> netsim.Neurons:
         if regime == "free":
             return netsim.Neurons(threshold=0.5, tau=10.0, end=70.0, bias=True)

@@ -22,8 +22,6 @@ from netsim.numerics.vectors import (
     lanes_of,
     load,
     looked_up,
-    lowest,
-    not_zero,
     store,
 )
 
@@ -35,7 +33,7 @@ _SUMS_BYTES = 16384
 # inlined, because it is called once per vector of outputs
 _inlined = compiled_with(fastmath={"contract"}, forceinline=True)
 # unsigned indices need no check
-_ONE = np.uint64(1)
+_ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
 
 class Active(NamedTuple):
@@ -85,29 +83,16 @@ def list_active(maps: np.ndarray, at_once: int) -> Active:
     segments = -(-channels // at_once)
     first = np.empty(presentations * height * width * segments + 1, np.uint64)
     places, values = np.empty(maps.size, np.uint32), np.empty(maps.size, maps.dtype)
-    flat, lanes = maps.reshape(-1), lanes_of(maps)
-    count, segment = np.uint64(0), 0
+    flat, count, segment = maps.reshape(-1), np.uint64(0), 0
     for pixel in range(presentations * height * width):
         begin, start = np.uint64(pixel * channels), np.uint32(pixel % width * channels)
         for left in range(0, channels, at_once):
             first[segment] = count
             segment += 1
-            right = min(left + at_once, channels)
-            k = left
-            while k + lanes <= right:
-                bits = not_zero(load(flat, begin + np.uint64(k)))
-                while bits:
-                    channel = np.uint64(k) + lowest(bits)
-                    bits &= bits - np.uint32(1)
-                    places[count], values[count] = start + channel, flat[begin + channel]
-                    count += _ONE
-                k += lanes
-            while k < right:
+            for k in range(left, min(left + at_once, channels)):  # branch-free, because a branch would be mispredicted
                 value = flat[begin + np.uint64(k)]
-                if value != 0:
-                    places[count], values[count] = start + np.uint32(k), value
-                    count += _ONE
-                k += 1
+                places[count], values[count] = start + np.uint32(k), value
+                count += np.uint64(value != 0)
     first[segment] = count
     return Active(segments, first, places, values)
 
@@ -189,7 +174,7 @@ def add_up_active(
             target += outputs
 
 
-@compiled
+@compiled_with(fastmath={"contract"})
 def add_up_few(
     shape: tuple[int, int, int, int],
     active: Active,
@@ -202,77 +187,38 @@ def add_up_few(
     """Sum by adding whole rows of weights in place, if weights are used too rarely to copy them."""
     presentations, height, width, _ = shape
     _, rows, columns, outputs = products.shape
-    lanes = lanes_of(weights)
-    # the last vector may overlap the one before, with equal sums
-    vectors = -(-outputs // lanes)
-    flat, sums = products.reshape(-1), from_a_line(vectors * lanes, weights)
+    sums = products.reshape(-1, outputs)
     for number in range(presentations * rows * columns):
         b, row, column = number // (rows * columns), number // columns % rows, number % columns
         x = column * stride - padding
         begin, end = max(x, 0), min(x + size, width)
-        sums[:] = 0
+        sums[number] = 0
         for dy in range(size):
             y = row * stride - padding + dy
             if 0 <= y < height and begin < end:
                 line = (b * height + y) * width
                 k, last = active.first[np.uint64(line + begin)], active.first[np.uint64(line + end)]
                 field = np.uint64((dy * size - x) * shape[3])
-                if outputs < lanes:
-                    _add_short_rows(active, k, last, field, weights, sums)
-                else:
-                    _add_rows(active, k, last, field, weights, sums)
-        target = number * outputs
-        if outputs < lanes:
-            for m in range(outputs):
-                flat[target + m] = sums[m]
-        else:
-            for n in range(vectors):
-                store(flat, target + min(n * lanes, outputs - lanes), load(sums, n * lanes))
+                _add_rows(active, k, last, field, weights, sums[number])
 
 
 @compiled_with(fastmath={"contract"})
-def _add_short_rows(active: Active, k: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
+def _add_rows(
+    active: Active, k: np.uint64, last: np.uint64, field: np.uint64, weights: np.ndarray, sums: np.ndarray
+) -> None:
     """Add contributions of active inputs from the k-th to the last. The weights of the field start at row `field`."""
-    for n in range(k, last):
-        value, row = active.values[n], weights[field + active.places[n]]
-        for m in range(len(row)):
-            sums[m] += value * row[m]
-
-
-@compiled_with(fastmath={"contract"})
-def _add_rows(active: Active, first: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
-    """The same for rows of at least one vector, eight at a time, so that sums are seldom moved."""
     _, _, places, values = active
-    flat, outputs, lanes = weights.reshape(-1), weights.shape[1], lanes_of(weights)
-    pitch, end = np.uint64(outputs), np.uint64(outputs - lanes)
-    vectors = -(-outputs // lanes)
-    k, eight = np.uint64(first), np.uint64(8)
-    while k + eight <= last:
-        row, value = np.empty(8, np.uint64), values[k : k + eight]
-        for n in range(8):
-            row[n] = (field + places[k + np.uint64(n)]) * pitch
-        a, b, c, d, e, f, g, h = row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7]
-        of_a, of_b, of_c, of_d = broadcast(value[0]), broadcast(value[1]), broadcast(value[2]), broadcast(value[3])
-        of_e, of_f, of_g, of_h = broadcast(value[4]), broadcast(value[5]), broadcast(value[6]), broadcast(value[7])
-        for n in range(vectors):
-            offset = np.uint64(n * lanes)
-            at = min(offset, end)
-            total = load(sums, offset)
-            total = total + of_a * load(flat, a + at)
-            total = total + of_b * load(flat, b + at)
-            total = total + of_c * load(flat, c + at)
-            total = total + of_d * load(flat, d + at)
-            total = total + of_e * load(flat, e + at)
-            total = total + of_f * load(flat, f + at)
-            total = total + of_g * load(flat, g + at)
-            total = total + of_h * load(flat, h + at)
-            store(sums, offset, total)
-        k += eight
+    while k + _FOUR <= last:  # four at a time, so that sums are seldom moved
+        a, b = weights[field + places[k]], weights[field + places[k + _ONE]]
+        c, d = weights[field + places[k + _TWO]], weights[field + places[k + _THREE]]
+        of_a, of_b, of_c, of_d = values[k], values[k + _ONE], values[k + _TWO], values[k + _THREE]
+        for m in range(len(sums)):
+            sums[m] = sums[m] + of_a * a[m] + of_b * b[m] + of_c * c[m] + of_d * d[m]
+        k += _FOUR
     while k < last:
-        row_of_one, of_one = (field + places[k]) * pitch, broadcast(values[k])
-        for n in range(vectors):
-            offset = np.uint64(n * lanes)
-            store(sums, offset, load(sums, offset) + of_one * load(flat, row_of_one + min(offset, end)))
+        of_a, a = values[k], weights[field + places[k]]
+        for m in range(len(sums)):
+            sums[m] += of_a * a[m]
         k += _ONE
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from netsim.numerics.compilation import compiled
-from netsim.numerics.vectors import below, broadcast, lanes_of, load, lowest
 
 _PER_TIME = 2
 """Classes of equal width per time; most times then have separate classes."""
@@ -47,15 +46,8 @@ def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndar
 @compiled
 def _before(times: np.ndarray, end: float) -> np.ndarray:
     """Return the neurons that fire before `end`, sorted by number."""
-    order, count, lanes = np.empty(times.size, np.int32), np.uint64(0), lanes_of(times)
-    in_vectors, bound = times.size - times.size % lanes, broadcast(end)
-    for begin in range(0, in_vectors, lanes):
-        mask = below(load(times, begin), bound)
-        while mask:
-            order[count] = np.uint32(begin) + lowest(mask)
-            mask &= mask - np.uint32(1)
-            count += np.uint64(1)
-    for i in range(in_vectors, times.size):
+    order, count = np.empty(times.size, np.int32), np.uint64(0)
+    for i in range(times.size):  # branch-free, because a branch would be mispredicted
         order[count] = i
         count += np.uint64(times[i] < end)
     return order[:count]

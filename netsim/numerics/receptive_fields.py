@@ -7,7 +7,6 @@ stride and padding are defined as in `netsim.specification.Convolution`, in neur
 import numpy as np
 
 from netsim.numerics.compilation import compiled
-from netsim.numerics.vectors import broadcast, lanes_of, least, load, not_zero, store, where_at_least
 
 
 @compiled
@@ -48,24 +47,19 @@ def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) 
     """
     presentations, rows, columns, channels = pooled.shape
     _, height, width, _ = latencies.shape
-    times, flat, lanes, target = latencies.reshape(-1), pooled.reshape(-1), lanes_of(latencies), 0
+    times, flat, target = latencies.reshape(-1), pooled.reshape(-1), 0
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
-                field, channel = ((b * height + row * stride) * width + column * stride) * channels, 0
-                while channel + lanes <= channels:
-                    first = load(times, field + channel)
-                    for dy in range(size):
-                        for dx in range(size):
-                            first = least(first, load(times, field + (dy * width + dx) * channels + channel))
-                    store(flat, target + channel, first)
-                    channel += lanes
-                flat[target + channel : target + channels] = np.inf
+                field = ((b * height + row * stride) * width + column * stride) * channels
+                first = flat[target : target + channels]
+                copy_line(times[field : field + channels], first)
                 for dy in range(size):
                     for dx in range(size):
                         index = field + (dy * width + dx) * channels
-                        for single in range(channel, channels):
-                            flat[target + single] = min(flat[target + single], times[index + single])
+                        some = times[index : index + channels]
+                        for channel in range(len(some)):
+                            first[channel] = min(first[channel], some[channel])
                 target += channels
 
 
@@ -80,38 +74,27 @@ def scatter_to_earliest(
     """
     presentations, rows, columns, channels = pooled.shape
     _, height, width, _ = latencies.shape
-    lanes, none = lanes_of(values), values.dtype.type(0)
-    nothing, silent = broadcast(none), broadcast(values.dtype.type(np.inf))
+    none = values.dtype.type(0)
     flat, times, firsts, handed = values.reshape(-1), latencies.reshape(-1), pooled.reshape(-1), scattered.reshape(-1)
-    left, offset = np.empty(lanes, values.dtype), 0
+    left, offset = np.empty(channels, values.dtype), 0
     for b in range(presentations):
         scattered[b] = 0  # one presentation at a time stays in the cache
         for row in range(rows):
             for column in range(columns):
-                field, channel = ((b * height + row * stride) * width + column * stride) * channels, 0
-                while channel + lanes <= channels:
-                    first = load(firsts, offset + channel)
-                    rest = where_at_least(first, silent, nothing, load(flat, offset + channel))
-                    if not_zero(rest):
-                        for dy in range(size):
-                            for dx in range(size):
-                                index = field + (dy * width + dx) * channels + channel
-                                time = load(times, index)
-                                here = where_at_least(first, time, rest, nothing)
-                                store(handed, index, load(handed, index) + here)
-                                rest = where_at_least(first, time, nothing, rest)
-                    channel += lanes
-                # no branch in the innermost loop, to allow vectorisation
-                few, anything = channels - channel, False
-                for k in range(few):
-                    left[k] = flat[offset + channel + k] if firsts[offset + channel + k] < np.inf else none
+                field = ((b * height + row * stride) * width + column * stride) * channels
+                first, value = firsts[offset : offset + channels], flat[offset : offset + channels]
+                anything = False
+                for k in range(len(first)):
+                    left[k] = value[k] if first[k] < np.inf else none
                     anything |= left[k] != 0
                 if anything:
                     for dy in range(size):
                         for dx in range(size):
-                            index = field + (dy * width + dx) * channels + channel
-                            for k in range(few):
-                                is_first = times[index + k] <= firsts[offset + channel + k]
-                                handed[index + k] += left[k] if is_first else none
-                                left[k] = none if is_first else left[k]
+                            index = field + (dy * width + dx) * channels
+                            some, target = times[index : index + channels], handed[index : index + channels]
+                            # no branch in the innermost loop, to allow vectorisation
+                            for k in range(len(first)):
+                                here = left[k] if some[k] <= first[k] else none
+                                target[k] += here
+                                left[k] = none if some[k] <= first[k] else left[k]
                 offset += channels

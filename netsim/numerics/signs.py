@@ -12,20 +12,13 @@ import numpy as np
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.field_loops import Active
 from netsim.numerics.receptive_fields import copy_line
-from netsim.numerics.vectors import (
-    TABLE,
-    broadcast,
-    from_a_line,
-    lanes_of,
-    load,
-    store,
-)
+from netsim.numerics.vectors import TABLE, from_a_line, lanes_of
 
 GROUP = 4
 """Inputs per table: neighbouring channels of a pixel."""
-_CHOICES = np.arange(2 * TABLE)  # a vector contains two tables
-_SIGNS = np.concatenate([np.where(_CHOICES >> bit & 1, 1, -1) for bit in range(GROUP)]).astype(np.float32)
-"""Signs of the inputs of a group in the sums of a table, as consecutive vectors."""
+_CHOICES = np.arange(TABLE)
+_SIGNS = np.array([np.where(_CHOICES >> bit & 1, 1, -1) for bit in range(GROUP)], np.float32)
+"""Signs of the inputs of a group in the sums of a table, shape (inputs, sums)."""
 
 
 class Signs(NamedTuple):
@@ -85,7 +78,7 @@ def active_groups(inputs: np.ndarray) -> np.ndarray:
 @compiled
 def tables_of_all(inputs: np.ndarray) -> np.ndarray:
     """Return the consecutive tables of the groups of flat inputs."""
-    tables = _room(len(inputs) // GROUP, inputs)
+    tables = from_a_line(len(inputs) // GROUP * TABLE, inputs)
     for group in range(len(inputs) // GROUP):
         _add_up_group(inputs, np.uint64(group), tables, np.uint64(group))
     return tables
@@ -95,7 +88,7 @@ def tables_of_all(inputs: np.ndarray) -> np.ndarray:
 def tables_of_active(inputs: np.ndarray, shape: tuple[int, int, int, int], active: Active) -> np.ndarray:
     """Return the tables of active groups. `shape` is the shape of maps of groups."""
     presentations, height, width, groups = shape
-    tables = _room(active.first[-1], inputs)
+    tables = from_a_line(active.first[-1] * TABLE, inputs)
     for pixel in range(presentations * height * width):
         line = np.uint64((pixel - pixel % width) * groups)
         k, last = active.first[pixel], active.first[pixel + 1]
@@ -105,18 +98,12 @@ def tables_of_active(inputs: np.ndarray, shape: tuple[int, int, int, int], activ
     return tables
 
 
-@compiled
-def _room(groups: int, like: np.ndarray) -> np.ndarray:
-    """Allocate tables for `groups` groups, and one vector more."""
-    return from_a_line(groups * TABLE + lanes_of(like), like)
-
-
 @compiled_with(fastmath={"contract"})
 def _add_up_group(inputs: np.ndarray, group: int, tables: np.ndarray, number: int) -> None:
-    """Write the table of a group. It overwrites the start of the next table, which must be written later."""
-    begin, lanes = group * np.uint64(GROUP), np.uint64(lanes_of(inputs))
-    total = load(_SIGNS, np.uint64(0)) * broadcast(inputs[begin])
-    total = total + load(_SIGNS, lanes) * broadcast(inputs[begin + np.uint64(1)])
-    total = total + load(_SIGNS, lanes * np.uint64(2)) * broadcast(inputs[begin + np.uint64(2)])
-    total = total + load(_SIGNS, lanes * np.uint64(3)) * broadcast(inputs[begin + np.uint64(3)])
-    store(tables, number * np.uint64(TABLE), total)
+    """Write the table of a group."""
+    begin = group * np.uint64(GROUP)
+    a, b = inputs[begin], inputs[begin + np.uint64(1)]
+    c, d = inputs[begin + np.uint64(2)], inputs[begin + np.uint64(3)]
+    table = tables[number * np.uint64(TABLE) : (number + np.uint64(1)) * np.uint64(TABLE)]
+    for choice in range(TABLE):
+        table[choice] = _SIGNS[0, choice] * a + _SIGNS[1, choice] * b + _SIGNS[2, choice] * c + _SIGNS[3, choice] * d

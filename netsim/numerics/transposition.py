@@ -1,9 +1,11 @@
-"""Transpose matrices tile by tile. A tile is transposed in registers, one vector at a time."""
+"""Transpose matrices tile by tile, so that both stay in the cache."""
 
 import numpy as np
 
 from netsim.numerics.compilation import compiled
-from netsim.numerics.vectors import TILE, transpose_tile
+
+_TILE = 8
+"""Rows and columns of a tile."""
 
 
 @compiled
@@ -22,13 +24,12 @@ def transpose(
     `own_first`. A pitch is a row stride, in numbers.
     """
     rows, columns = shape
-    in_tiles, tiles_across = rows - rows % TILE, columns - columns % TILE
-    for i in range(0, in_tiles, TILE):
-        for j in range(0, tiles_across, TILE):
-            transpose_tile(numbers, first + i * pitch + j, pitch, target, own_first + j * own_pitch + i, own_pitch)
-        for j in range(tiles_across, columns):
-            for n in range(i, i + TILE):
-                target[own_first + j * own_pitch + n] = numbers[first + n * pitch + j]
-    for i in range(in_tiles, rows):
-        for j in range(columns):
-            target[own_first + j * own_pitch + i] = numbers[first + i * pitch + j]
+    step, own_step = np.uint64(pitch), np.uint64(own_pitch)  # unsigned indices need no check
+    for top in range(0, rows, _TILE):
+        for left in range(0, columns, _TILE):
+            for j in range(left, min(left + _TILE, columns)):
+                onto = target[np.uint64(own_first) + np.uint64(j) * own_step + np.uint64(top) :]
+                start = np.uint64(first) + np.uint64(top) * step + np.uint64(j)
+                for i in range(min(_TILE, rows - top)):
+                    onto[np.uint64(i)] = numbers[start]
+                    start += step

@@ -108,13 +108,6 @@ def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
     return types.void(numbers, types.intp, vector), code
 
 
-def everywhere(builder: Any, vector: Any, number: Any) -> Any:
-    """Emit a vector of an llvmlite type with a number in all lanes."""
-    nothing, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
-    single = builder.insert_element(nothing, number, ir.Constant(index, 0))
-    return builder.shuffle_vector(single, nothing, ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count))
-
-
 def vectors_of(size: int) -> tuple[Any, Any, Any, Any]:
     """Return functions that make vectors of a size in bytes: `lanes_of`, `load`, `broadcast` and `prefetch`."""
 
@@ -153,7 +146,10 @@ def vectors_of(size: int) -> tuple[Any, Any, Any, Any]:
         lanes = Lanes(number, size)
 
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return everywhere(builder, context.get_value_type(lanes), arguments[0])
+            nothing, index = ir.Constant(context.get_value_type(lanes), ir.Undefined), ir.IntType(32)
+            single = builder.insert_element(nothing, arguments[0], ir.Constant(index, 0))
+            zeros = ir.Constant(ir.VectorType(index, lanes.count), [0] * lanes.count)
+            return builder.shuffle_vector(single, nothing, zeros)
 
         return lanes(number), code
 
@@ -197,31 +193,19 @@ def rounded_up(typing: Any, vector: Any) -> Any:
     return vector(vector), code
 
 
+def _mask(builder: Any, comparison: str, first: Any, second: Any) -> Any:
+    """Emit a comparison of two vectors, as an integer with one bit per lane."""
+    lanes = builder.fcmp_ordered(comparison, first, second)
+    return builder.bitcast(lanes, ir.IntType(lanes.type.count))
+
+
 @intrinsic
 def maybe_positive(typing: Any, vector: Any) -> Any:
-    """Return whether any number of a vector may be zero or more: whether any has no negative sign.
-
-    This is faster than a comparison.
-    """
+    """Return whether any number of a vector is zero or more."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        integer = ir.IntType(vector.dtype.bitwidth)
-        bits = builder.bitcast(arguments[0], ir.VectorType(integer, vector.count))
-        count = vector.count
-        while count > vector.count // 4:  # down to one register
-            count //= 2
-            halves = [
-                builder.shuffle_vector(
-                    bits,
-                    ir.Constant(bits.type, ir.Undefined),
-                    ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(first, first + count))),
-                )
-                for first in (0, count)
-            ]
-            bits = builder.and_(*halves)
-        negative = builder.icmp_signed("<", bits, ir.Constant(bits.type, [0] * count))
-        all_negative = ir.Constant(ir.IntType(count), 2**count - 1)
-        return builder.icmp_unsigned("!=", builder.bitcast(negative, ir.IntType(count)), all_negative)
+        bits = _mask(builder, ">=", arguments[0], ir.Constant(arguments[0].type, [0.0] * vector.count))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
 
     return types.boolean(vector), code
 
@@ -231,9 +215,7 @@ def count_at_least(typing: Any, vector: Any, bound: Any) -> Any:
     """Count the lanes of a vector that are at least `bound`."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        reached = builder.fcmp_ordered(">=", *arguments)
-        bits = builder.bitcast(reached, ir.IntType(vector.count))
-        return builder.zext(builder.ctpop(bits), context.get_value_type(types.intp))
+        return builder.zext(builder.ctpop(_mask(builder, ">=", *arguments)), context.get_value_type(types.intp))
 
     return types.intp(vector, vector), code
 
@@ -288,56 +270,12 @@ def _place_of(context: Any, builder: Any, array: Any, numbers: Any, first: Any, 
     return builder.bitcast(builder.gep(data, [first]), vector.as_pointer())
 
 
-TILE = 8
-"""Rows and columns of `transpose_tile`, which use as many registers of 32 bytes in single precision."""
-
-
-@intrinsic
-def transpose_tile(
-    typing: Any, numbers: Any, first: Any, pitch: Any, target: Any, own_first: Any, own_pitch: Any
-) -> Any:
-    """Write `TILE` rows of `TILE` numbers, which start `pitch` apart beginning at `first`, as columns of an array.
-
-    Both are contiguous one-dimensional arrays of one dtype that do not overlap. The rows of the target start
-    `own_pitch` apart beginning at `own_first`. Nothing is checked.
-    """
-    if numbers.dtype != target.dtype:
-        return None
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vector = ir.VectorType(context.get_value_type(numbers.dtype), TILE)
-        alignment = numbers.dtype.bitwidth // 8
-
-        def address(which: int, row: int) -> Any:
-            begin, step = arguments[which + 1 : which + 3]
-            number = builder.add(begin, builder.mul(step, ir.Constant(step.type, row)))
-            return _place_of(context, builder, signature.args[which], arguments[which], number, vector)
-
-        rows = [builder.load(address(0, row), align=alignment) for row in range(TILE)]
-        side = TILE // 2
-        while side:  # swap the two off-diagonal squares of this side within squares of twice the side
-            for row in (row for row in range(TILE) if not row & side):
-                upper, lower = rows[row], rows[row + side]
-                of_upper = [lane if not lane & side else TILE + lane - side for lane in range(TILE)]
-                of_lower = [lane + side if not lane & side else TILE + lane for lane in range(TILE)]
-                for at, chosen in ((row, of_upper), (row + side, of_lower)):
-                    lanes = ir.Constant(ir.VectorType(ir.IntType(32), TILE), chosen)
-                    rows[at] = builder.shuffle_vector(upper, lower, lanes)
-            side //= 2
-        for row, column in enumerate(rows):
-            builder.store(column, address(3, row), align=alignment)
-        return context.get_dummy_value()
-
-    return types.void(numbers, types.intp, types.intp, target, types.intp, types.intp), code
-
-
 @intrinsic
 def not_zero(typing: Any, vector: Any) -> Any:
     """Return a bit mask of nonzero lanes, for at most 32 lanes."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        zero = ir.Constant(arguments[0].type, [0.0] * vector.count)
-        bits = builder.bitcast(builder.fcmp_unordered("!=", arguments[0], zero), ir.IntType(vector.count))
+        bits = builder.not_(_mask(builder, "==", arguments[0], ir.Constant(arguments[0].type, [0.0] * vector.count)))
         return bits if vector.count == 32 else builder.zext(bits, ir.IntType(32))
 
     return types.uint32(vector), code
@@ -348,7 +286,7 @@ def below(typing: Any, vector: Any, bound: Any) -> Any:
     """Return a bit mask of lanes below `bound`, for at most 32 lanes."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        bits = builder.bitcast(builder.fcmp_ordered("<", *arguments), ir.IntType(vector.count))
+        bits = _mask(builder, "<", *arguments)
         return bits if vector.count == 32 else builder.zext(bits, ir.IntType(32))
 
     return types.uint32(vector, vector), code

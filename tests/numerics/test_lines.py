@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from netsim.numerics.lines import abreast_of, bend, places_of
+from netsim.numerics.lines import ABREAST, bend
 
 
 @njit
@@ -20,8 +20,8 @@ def test_lines_are_bent_where_an_event_reaches_them(dtype: type, bound: float) -
     generator = np.random.default_rng(0)
     lines: np.ndarray = generator.normal(0.0, 1.0, (9, 2)).astype(dtype)
     lines[:, 0] -= 20.0
-    numbers = np.array([0, 7, 2, 5, 3, 8, 1, 6, 4], np.uint16)[: abreast_of(lines.itemsize) + 1]
-    places = (numbers * places_of(lines.dtype)).astype(np.uint16)
+    numbers = np.array([0, 7, 2, 5, 3, 8, 1, 6, 4], np.uint16)[: ABREAST + 1]
+    places = (2 * numbers).astype(np.uint16)
     lines[5], lines[3] = (-3.0, 1.0), (-2.0, 1.0)  # at zero at 3 and 2 ms
     weights: np.ndarray = generator.normal(0.0, 1.0, numbers.size).astype(dtype)
     change, now = dtype(0.5), dtype(3.0)

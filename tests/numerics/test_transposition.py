@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsim.numerics.transposition import transpose
-from netsim.numerics.vectors import TILE
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(
-    rows=st.integers(0, 3 * TILE),
-    columns=st.integers(0, 3 * TILE),
+    rows=st.integers(0, 20),
+    columns=st.integers(0, 20),
     gaps=st.tuples(st.integers(0, 3), st.integers(0, 3)),
     firsts=st.tuples(st.integers(0, 5), st.integers(0, 5)),
 )

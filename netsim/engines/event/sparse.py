@@ -15,7 +15,7 @@ from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases, convert, in_type
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.groups import starts_of
-from netsim.numerics.lines import abreast_of, bend, places_of
+from netsim.numerics.lines import ABREAST, bend
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import earliest
@@ -53,8 +53,8 @@ class Rows(NamedTuple):
     """Synapses in blocks of `size` neighbouring neurons, so that reads and writes of a sweep stay in the cache.
 
     A row contains the synapses of a presynaptic neuron within a block. It starts in `post` and `weights` at its entry
-    of `first`, block by block. `post` is the position of a neuron's line within its block, in units of eight bytes.
-    Rows consist of whole vectors of `abreast_of` synapses, each onto a different neuron. They are padded with synapses
+    of `first`, block by block. `post` is the position of a neuron's line within its block, in numbers.
+    Rows consist of whole groups of `ABREAST` synapses, each onto a different neuron. They are padded with synapses
     of weight 0 onto a dummy neuron, the last of a block.
     """
 
@@ -239,8 +239,7 @@ def _in_rows(synapses: Synapses, neurons: int, nothing: int) -> Rows:
     size = min(neurons, max(_BLOCK, -(-_ROW * neurons * sources // max(count, 1))), _LARGEST_BLOCK)
     blocks = -(-neurons // size)
     first = np.zeros(blocks * sources + 1, np.uint64)
-    dtype = synapses.delays.dtype
-    abreast, unit = np.uint64(abreast_of(dtype.itemsize)), places_of(dtype)
+    abreast, unit = np.uint64(ABREAST), 2
     _begin_rows(synapses, size, abreast, np.zeros(neurons, np.uint64), first)
     post, number = np.full(int(first[-1]), size * unit, np.uint16), np.full(int(first[-1]), nothing, np.uint32)
     _fill_rows(synapses, size, unit, abreast, np.zeros(neurons, np.uint64), first[:-1].copy(), post, number)
@@ -343,7 +342,7 @@ def _first_spikes(
     # local names avoid reference counting of tuple members; the end of a row is read repeatedly because a loop of known
     # length would be unrolled, with one more unpredictable branch
     first, posts, weights, size = rows
-    step, abreast = np.uint64(1), np.uint64(abreast_of(bias.itemsize))
+    step, abreast = np.uint64(1), np.uint64(ABREAST)
     sources = (first.size - 1) // (-(-bias.size // size))
     lines = np.zeros(2 * (size + 1), bias.dtype)
     for begin in range(0, bias.size, size):
