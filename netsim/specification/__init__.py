@@ -28,7 +28,6 @@ from netsim.specification.connectivity import (
     Sized,
     Window,
 )
-from netsim.specification.delays import Delays
 from netsim.specification.encoders import (
     Encoder,
     EventEncoder,
@@ -41,11 +40,10 @@ from netsim.specification.encoders import (
 from netsim.specification.families import Family, Rates
 from netsim.specification.feedback import DirectFeedback, Feedback, RandomFeedback, SignFeedback
 from netsim.specification.network import Network
-from netsim.specification.neurons import Neurons
-from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
+from netsim.specification.neurons import Neurons, Scale
+from netsim.specification.populations import STIMULUS, Delays, InitialWeights, Layer, Population, Projection, Shape
 from netsim.specification.psps import PSP, PSPShape
 from netsim.specification.regimes import Regime
-from netsim.specification.scale import Scale
 from netsim.specification.scopes import (
     MapWinners,
     NeighbourhoodWinners,

@@ -13,10 +13,9 @@ from netsim.errors import SpecificationError
 from netsim.specification import graph
 from netsim.specification.checks import require
 from netsim.specification.connectivity import Connections, Window
-from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder
 from netsim.specification.neurons import Neurons
-from netsim.specification.populations import STIMULUS, Population, Projection, Shape, key_of_ends
+from netsim.specification.populations import STIMULUS, Delays, Population, Projection, Shape, key_of_ends
 from netsim.specification.settings import Learning, Training, Weighting
 
 Part = TypeVar("Part", Population, Projection)

@@ -8,7 +8,7 @@ import numpy as np
 
 from netsim.seams import connectivities
 from netsim.specification.connectivity._protocol import Connections, Shape, Window
-from netsim.specification.connectivity._sized import Sized
+from netsim.specification.connectivity._bases import Sized
 
 
 @connectivities.register("dense")

@@ -12,7 +12,7 @@ from netsim.seams import connectivities
 from netsim.specification.checks import check_probability, check_size, require
 from netsim.specification.connectivity._per_synapse import PerSynapse, successes
 from netsim.specification.connectivity._protocol import Shape
-from netsim.specification.connectivity._sized import Sized
+from netsim.specification.connectivity._bases import Sized
 
 
 @connectivities.register("random")
