@@ -18,8 +18,7 @@ import numpy as np
 from netsim.data.archives import archived, read_file
 from netsim.data.dataset import Dataset, check_samples, in_order
 from netsim.data.making import make_dataset
-from netsim.data.selection import Selection
-from netsim.data.source import OnProgress
+from netsim.data.source import OnProgress, Selection
 from netsim.errors import DataError, nearest
 from netsim.specification import Encoder
 

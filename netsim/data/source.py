@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netsim.data.places import Place, check_folder
 from netsim.errors import DataError
@@ -99,3 +100,18 @@ class Source(ABC):
     def fetch(self, name: str, folder: Path, mirrors: Sequence[str] | None, on_progress: OnProgress) -> None:
         """Download the data set into a folder. See `netsim.data.loading.fetch` for parameters and errors."""
         raise NotImplementedError
+
+
+class Selection(NamedTuple):
+    """The test samples: those with one of some values of a field, as in ``spoken-digits:speaker=jackson``."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+def split_name(name: str) -> tuple[str, Selection | None]:
+    """Split ``NAME:field=value,value`` into name and selection. Other names have no selection."""
+    match = re.fullmatch(r"(.+):(\w+)=([^/:]+)", name, re.DOTALL)
+    if match is None:
+        return name, None
+    return match[1], Selection(match[2], tuple(match[3].split(",")))

@@ -17,7 +17,7 @@ from scipy.io import wavfile
 
 from netsim.analysis import plot
 from netsim.data.loading import listed_datasets, load_dataset, where
-from netsim.data.selection import split_name
+from netsim.data.source import split_name
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, DataWarning
 from netsim.runs.model import load_model

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netsim.data.places import Place, data_folders
-from netsim.data.source import OnProgress, Source
+from netsim.data.source import OnProgress, Source, split_name
 from netsim.errors import DataError
 from netsim.seams import datasets
 
@@ -48,7 +48,6 @@ class SpokenDigits(Source):
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
         """Read the recordings from the first folder that contains them."""
-        from netsim.data.selection import split_name
         from netsim.data.sounds import sound_dataset
 
         selection = split_name(name if ":" in name else f"{name}:{OFFICIAL_TEST}")[1]

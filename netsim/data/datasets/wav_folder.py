@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netsim.data.places import Place, user_folder
-from netsim.data.source import OnProgress, Source
+from netsim.data.source import OnProgress, Source, split_name
 from netsim.errors import DataError, DataWarning, warn_user
 from netsim.seams import datasets
 
@@ -47,7 +47,6 @@ class WavFolder(Source):
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
         """Read the sounds. The folder names the data set."""
-        from netsim.data.selection import split_name
         from netsim.data.sounds import in_folder, sound_dataset
 
         folder, pattern = _parts(name)
@@ -64,7 +63,6 @@ class WavFolder(Source):
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """Return the folder."""
-        from netsim.data.selection import split_name
         from netsim.data.sounds import in_folder, parted
 
         folder, pattern = _parts(name)
@@ -83,7 +81,6 @@ class WavFolder(Source):
 
 def _without_selection(name: str) -> str:
     """Return the folder or pattern without the selection of test sounds."""
-    from netsim.data.selection import split_name
 
     return split_name(name)[0]
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from netsim.engines import Batch
 from netsim.errors import DataError
 from netsim.exploring.asking import questions
 from netsim.exploring.explorer import Explorer, decision_of
-from netsim.exploring.trying import outcomes_of, tried
 from netsim.exploring.view import View
+from netsim.measuring.metrics import decide
+from netsim.specification import STIMULUS, Network
+
+PARTS = ("pixels", "neurons", "maps")
+_TOGETHER = 64
+"""Variants of a presentation in one batch, after which a newer question may take over."""
 
 
 class Effects(NamedTuple):
@@ -26,14 +33,14 @@ class Effects(NamedTuple):
 
 
 def effects_of(explorer: Explorer, view: View, layer: str, part: str, rival: int | None) -> Effects | None:
-    """Change each part of a population in turn, see `netsim.exploring.trying`. Without a decision, return None.
+    """Change each part of a population in turn, see `_tried`. Without a decision, return None.
 
     The lead is over the next output, or over a rival.
     """
     shown, outputs = explorer.show(view), explorer.network.outputs
     if rival is not None and rival >= outputs:
         raise DataError(f"question: the rival must be an output from 0 to {outputs - 1}")
-    numbers, batches = tried(shown.network, shown.batch, shown.spikes, layer, part)
+    numbers, batches = _tried(shown.network, shown.batch, shown.spikes, layer, part)
     choice = decision_of(shown.spikes)["choice"]
     if choice < 0:
         return None
@@ -41,7 +48,7 @@ def effects_of(explorer: Explorer, view: View, layer: str, part: str, rival: int
     name, outcomes = shown.network.output.name, []
     for batch in (shown.batch, *batches):
         latencies = explorer.present_batch(view, batch, name)
-        outcomes.append(outcomes_of(latencies, choice, rival, shown.network.duration))
+        outcomes.append(_outcomes(latencies, choice, rival, shown.network.duration))
     before, after = outcomes[0][0], np.concatenate([*outcomes[1:], np.zeros((0, 2))])
     return Effects(choice, float(before[1]), numbers, after[:, 0].astype(int), after[:, 1])
 
@@ -87,3 +94,68 @@ def _accuracy(explorer: Explorer, view: View, layer: str, numbers: np.ndarray, c
         changed.append(int((~after.same(before)).sum()))
     right_before = int(explorer.right(before).sum())
     return {"count": len(before.choice), "before": right_before, "right": right, "changed": changed}
+
+
+def _tried(
+    network: Network, batch: Batch, spikes: Mapping[str, np.ndarray], layer: str, part: str
+) -> tuple[np.ndarray, Iterator[Batch]]:
+    """Return the numbers of the parts to change, and batches with one change each.
+
+    Each pixel of the stimulus is switched: its spike is removed, or a spike at 0 ms is added. Neurons that fire are
+    silenced one by one. The lesion of a silent neuron changes nothing. Maps are silenced with all their neurons, except
+    maps that are silenced already.
+
+    Parameters
+    ----------
+    network, batch, spikes
+        A presented batch of one presentation.
+    layer : str
+        Population, or ``stimulus`` for pixels.
+    part : {"pixels", "neurons", "maps"}
+    """
+    if part not in PARTS or (part == "pixels") != (layer == STIMULUS):
+        raise DataError(f"question: part must be one of {', '.join(PARTS)}, and pixels belong to the stimulus")
+    if part == "pixels":
+        numbers = np.arange(batch.stimuli[0].size)
+        return numbers, (_switched(batch, some) for some in _chunks(numbers))
+    population = network.population(layer)
+    maps = np.arange(population.size) % population.maps
+    if part == "neurons":
+        numbers = np.flatnonzero(np.isfinite(spikes[layer].ravel()))
+    else:
+        silent = np.broadcast_to(batch.silenced.get(layer, False), (1, *population.shape))
+        numbers = np.flatnonzero(~silent.reshape(-1, population.maps).all(axis=0))
+    of = np.arange(population.size) if part == "neurons" else maps
+    return numbers, (
+        _silenced(batch, layer, of[None, :] == some[:, None], population.shape) for some in _chunks(numbers)
+    )
+
+
+def _chunks(numbers: np.ndarray) -> Iterator[np.ndarray]:
+    for first in range(0, len(numbers), _TOGETHER):
+        yield numbers[first : first + _TOGETHER]
+
+
+def _switched(batch: Batch, pixels: np.ndarray) -> Batch:
+    stimuli = np.repeat(batch.stimuli, len(pixels), axis=0)
+    flat = stimuli.reshape(len(pixels), -1)
+    rows = np.arange(len(pixels))
+    flat[rows, pixels] = np.where(np.isfinite(flat[rows, pixels]), np.inf, 0.0)
+    return replace(batch, stimuli=stimuli)
+
+
+def _silenced(batch: Batch, layer: str, masks: np.ndarray, shape: tuple[int, ...]) -> Batch:
+    count = len(masks)
+    silenced = batch.silenced | {layer: masks.reshape(count, *shape) | batch.silenced.get(layer, False)}
+    return replace(batch, stimuli=np.repeat(batch.stimuli, count, axis=0), silenced=silenced)
+
+
+def _outcomes(outputs: np.ndarray, choice: int, rival: int | None, duration: float) -> np.ndarray:
+    """Return the choice of each presentation and the lead of one output, shape (presentations, 2).
+
+    The lead (ms) is the time from the spike of `choice` to the spike of `rival`, by default of the earliest other
+    output. Silent outputs count as if they fired at the end of the presentation.
+    """
+    times = np.minimum(outputs, duration)
+    others = np.delete(times, choice, axis=1).min(axis=1, initial=duration) if rival is None else times[:, rival]
+    return np.stack([decide(outputs).choice, others - times[:, choice]], axis=1)
