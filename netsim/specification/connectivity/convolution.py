@@ -8,9 +8,8 @@ import numpy as np
 
 from netsim.seams import connectivities
 from netsim.specification.checks import check_size, require
-from netsim.specification.connectivity._bases import Mapped
+from netsim.specification.connectivity._bases import Mapped, positions, visits, window_connections
 from netsim.specification.connectivity._protocol import Connections, Shape, Window
-from netsim.specification.connectivity._bases import positions, visits, window_connections
 
 
 @connectivities.register("convolution")
