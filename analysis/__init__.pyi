@@ -72,6 +72,7 @@ from .network_tables import projection_table as projection_table
 from .networks import compare_networks as compare_networks
 from .networks import networks_figure as networks_figure
 from .networks import over_networks as over_networks
+from .shape import draws as draws
 from .studies import study_figure as study_figure
 from .studies import study_panels as study_panels
 from .studies import study_table as study_table

@@ -8,19 +8,36 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from netsim.analysis.shape import Axes, DataFrame, document, tabulated
 from netsim.analysis.style import COLUMN_WIDTH, inches, theme
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import short_repr
 from netsim.seams import analyses
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from netsim.analysis.style import Palette
 
-_SUPPLIED = ("spikes", "against", "model", "stimuli", "layers", "engine", "workers", "seed", "progress")
+_TEXTS = {
+    "spikes": "spikes : Spikes",
+    "against": "against : Spikes\n    Spikes to compare with.",
+    "model": "model : Model",
+    "stimuli": "stimuli : Stimuli",
+    "layers": "layers : sequence of str, optional\n    Names of layers; by default all.",
+    "engine": "engine : Engine, optional\n    By default the engine of the network's ``training``.",
+    "workers": "workers : int, str or Distribution, optional\n    As in `netsim.present`.",
+    "shuffles": "shuffles : int\n    Number of shuffles of the labels.",
+    "seed": "seed : int\n    Seed of all draws, such as samples, shuffles and the bootstrap.",
+    "progress": "progress : callable\n    Called with (done, total).",
+}
+"""Texts of the parameters that many analyses have."""
+_EXAMPLE = """>>> import netsim
+>>> table = netsim.analyse("digits", "{name}", limit=40).table
+>>> ax = netsim.analysis.{draw}(table)
+>>> table.empty or not ax.has_data()
+False"""
+_SUPPLIED = tuple(name for name in _TEXTS if name != "shuffles")
 """Parameters that netsim supplies; all others are settings of the user."""
 _WANTED = {
     int: "a whole number",
@@ -43,7 +60,8 @@ class Analysis:
     - ``seed``, the seed of all draws.
     - ``progress``, called with (done, total).
 
-    Every other parameter is a setting of the user. It needs a default, which is a number or a word.
+    Every other parameter is a setting of the user. It needs a default, which is a number or a word. The function
+    returns a table, or yields its rows as dicts of columns. If it yields, it needs ``spikes`` and the column ``layer``.
 
     Parameters
     ----------
@@ -52,8 +70,8 @@ class Analysis:
     summary : str
         One line for help texts, without a capital and a full stop.
     draw : callable
-        Function of the table, ``ax`` and ``palette`` that draws the table and returns the Axes. It may also take
-        ``classes``, the names of the labels.
+        Function of the table, ``ax`` and ``palette`` that draws the table and returns the Axes, as from `draws`. It may
+        also take ``classes``, the names of the labels.
     order : int
         Sort key of lists.
     presentations : int
@@ -77,12 +95,12 @@ class Analysis:
     presentations: int = 1000
     width: float = COLUMN_WIDTH
     height: float = 2.4
-    measure: Callable[..., pd.DataFrame] | None = None
+    measure: Callable[..., DataFrame] | None = None
 
     __repr__ = short_repr
 
-    def __call__(self, measure: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
-        """Register the analysis with the function that makes its table.
+    def __call__(self, measure: Callable[..., DataFrame]) -> Callable[..., DataFrame]:
+        """Register the analysis with the function that makes its table. Complete the docstrings of both functions.
 
         Raise SpecificationError if the other function, which draws the table, does not accept `ax`.
         """
@@ -91,8 +109,13 @@ class Analysis:
         except TypeError as error:
             draws = f"needs a function that draws, with the parameters frame, ax=None and palette=None ({error})"
             raise SpecificationError(f"analysis {self.name!r}", draws) from error
-        analyses.add(self.name, replace(self, measure=measure), measure.__module__)
-        return measure
+        table_of = tabulated(measure) if inspect.isgeneratorfunction(measure) else measure
+        if measure.__doc__ and self.draw.__doc__ and measure.__module__.startswith(f"{analyses.package}."):
+            example = _EXAMPLE.format(name=self.name, draw=self.draw.__name__)
+            self.draw.__doc__ = document(self.draw, {}, {"Examples": example})
+            table_of.__doc__ = document(measure, _TEXTS, {})
+        analyses.add(self.name, replace(self, measure=table_of), measure.__module__)
+        return table_of
 
     @cached_property
     def _parameters(self) -> Mapping[str, inspect.Parameter]:
@@ -171,7 +194,7 @@ class Analysed:
     """
 
     name: str
-    table: pd.DataFrame
+    table: DataFrame
     classes: Sequence[str] = ()
 
     __repr__ = short_repr

@@ -421,10 +421,7 @@ class Plot:
 
 @contextmanager
 def _source_of(
-    subject: Subject | Source | Spikes,
-    stimuli: Stimuli | None,
-    workers: Workers,
-    progress: Progress,
+    subject: Subject | Source | Spikes, stimuli: Stimuli | None, workers: Workers, progress: Progress
 ) -> Iterator[Source]:
     """The data of a figure of the subject."""
     from netsim.runs.model import open_model, stimuli_for

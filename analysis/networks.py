@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netsim.analysis.shape import documented
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, inches, plain
 from netsim.errors import DataError, DataWarning, warn_user
 from netsim.measuring.metrics import wilson_interval
@@ -173,6 +174,7 @@ def compare_networks(frame: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame
     return named(table)
 
 
+@documented
 def networks_figure(
     frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None, width: float | str = 0.0
 ) -> Axes:
@@ -182,16 +184,8 @@ def networks_figure(
     ----------
     frame : pandas.DataFrame
         As from `over_networks` or `compare_networks`. Of several measures the first is drawn, of many rows the first.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
     width : float or str
         Width of a new figure in inches, ``"column"`` (85 mm) or ``"page"`` (180 mm); 0 is a column.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Examples
     --------

@@ -18,7 +18,8 @@ from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
 from netsim.analysis.members import members_of, named_twice
 from netsim.analysis.networks import include_stimuli
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, inches, note_at, theme
+from netsim.analysis.shape import draws
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, in_legend, inches, note_at, theme
 from netsim.data.stimuli import Stimuli
 from netsim.engines import make_engine
 from netsim.errors import DataError, SpecificationError
@@ -47,10 +48,7 @@ _TIMES = {
     "wrong_latency_ms": "decision latency if wrong (ms)",
     "latency_difference_ms": "mean absolute change of latency (ms)",
 }
-_CHANGES = {
-    "accuracy_change": "change of accuracy (fraction)",
-    "latency_change_ms": "mean change of latency (ms)",
-}
+_CHANGES = {"accuracy_change": "change of accuracy (fraction)", "latency_change_ms": "mean change of latency (ms)"}
 _MEASURES = _SHARES | _TIMES | _CHANGES
 _ABSOLUTE_ROUNDING = 1e-12
 """Largest half-width of an interval of equal values that were rounded differently, in the unit of the measure."""
@@ -290,9 +288,8 @@ def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def study_figure(
-    frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+@draws("study", ("kind", "condition", "layer", "level", "presentations"), height=2.1)
+def study_figure(axes: Axes, frame: pd.DataFrame, measure: str = "strict_accuracy") -> None:
     """Draw a measure against the level of disturbance, one curve per choice of layers.
 
     A curve is the mean over seeds. Its band is the 95 % confidence interval (Student's t). The band of a fraction also
@@ -306,14 +303,6 @@ def study_figure(
         Table of one study, as from `study_table`.
     measure : str
         Column to draw.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------
@@ -330,7 +319,7 @@ def study_figure(
     """
     if measure not in _MEASURES:
         raise DataError(f"measure {measure!r}: cannot be drawn; choose one of {', '.join(_MEASURES)}")
-    require(frame, ("kind", "condition", "layer", "level", "presentations", measure), "study")
+    require(frame, (measure,), "study")
     study = _study_of(frame)
     # a table read from a file has a numeric column if no layer is named
     layers = frame["layer"].astype(object).where(frame["layer"].notna(), "")
@@ -341,41 +330,39 @@ def study_figure(
     if disturbed.empty:
         raise DataError("table: has no disturbed presentations; a study table with at least one level is needed")
     curves = list(disturbed["layer"].unique())
-    with drawing(ax, COLUMN_WIDTH, 2.1, palette) as axes:
-        for curve, colour in zip(curves, colours(len(curves)), strict=True):
-            summary = _summary(disturbed[disturbed["layer"] == curve], measure)
-            levels, label = summary["level"], in_legend(curve) if len(curves) > 1 else study.label
-            axes.fill_between(levels, summary["low"], summary["high"], color=colour, alpha=0.25, linewidth=0, zorder=2)
-            mark: dict[str, Any] = {"markersize": 3.5, "markeredgecolor": "white", "markeredgewidth": 0.5}
-            mark |= {"color": colour, "linewidth": 1.4, "label": label, "zorder": 3}
-            axes.plot(levels, summary["mean"], study.marker + "-", **mark)
-            if len(summary) == 1:  # a band has no width
-                axes.vlines(levels, summary["low"], summary["high"], color=colour, linewidth=1.0, zorder=2)
-            equal = _summary(control[control["layer"] == curve], measure)
-            if len(equal):
-                label = study.control if curve == curves[-1] else ""
-                axes.plot(equal["level"], equal["mean"], "--", color="0.45", linewidth=1.0, label=label, zorder=2)
-        _mark_undisturbed(axes, frame, measure, study.rises)
-        axes.set(xlabel=study.level, ylabel=textwrap.fill(_MEASURES[measure], 20))
-        if study.finish is not None:
-            study.finish(axes, disturbed, measure)
-        if study.is_fraction:
-            axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-        if study.ticks_at_levels:
-            axes.xaxis.set_major_locator(FixedLocator(sorted(disturbed["level"].unique())))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.xaxis.set_minor_locator(NullLocator())
-        if disturbed["level"].nunique() == 1:
-            axes.set_xticks(disturbed["level"].unique())
-        if measure in _SHARES:
-            low, high = axes.get_ylim()
-            # a smaller range would exaggerate small differences
-            axes.set_ylim(0.0 if low < 0.4 else min(low, high - 0.05), min(high, 1.02))
-            axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # whole percents
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        if axes.get_legend_handles_labels()[1]:
-            axes.legend(loc="best", borderpad=0.2)
-    return axes
+    for curve, colour in zip(curves, colours(len(curves)), strict=True):
+        summary = _summary(disturbed[disturbed["layer"] == curve], measure)
+        levels, label = summary["level"], in_legend(curve) if len(curves) > 1 else study.label
+        axes.fill_between(levels, summary["low"], summary["high"], color=colour, alpha=0.25, linewidth=0, zorder=2)
+        mark: dict[str, Any] = {"markersize": 3.5, "markeredgecolor": "white", "markeredgewidth": 0.5}
+        mark |= {"color": colour, "linewidth": 1.4, "label": label, "zorder": 3}
+        axes.plot(levels, summary["mean"], study.marker + "-", **mark)
+        if len(summary) == 1:  # a band has no width
+            axes.vlines(levels, summary["low"], summary["high"], color=colour, linewidth=1.0, zorder=2)
+        equal = _summary(control[control["layer"] == curve], measure)
+        if len(equal):
+            label = study.control if curve == curves[-1] else ""
+            axes.plot(equal["level"], equal["mean"], "--", color="0.45", linewidth=1.0, label=label, zorder=2)
+    _mark_undisturbed(axes, frame, measure, study.rises)
+    axes.set(xlabel=study.level, ylabel=textwrap.fill(_MEASURES[measure], 20))
+    if study.finish is not None:
+        study.finish(axes, disturbed, measure)
+    if study.is_fraction:
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    if study.ticks_at_levels:
+        axes.xaxis.set_major_locator(FixedLocator(sorted(disturbed["level"].unique())))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+    if disturbed["level"].nunique() == 1:
+        axes.set_xticks(disturbed["level"].unique())
+    if measure in _SHARES:
+        low, high = axes.get_ylim()
+        # a smaller range would exaggerate small differences
+        axes.set_ylim(0.0 if low < 0.4 else min(low, high - 0.05), min(high, 1.02))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # whole percents
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(loc="best", borderpad=0.2)
 
 
 def study_panels(frame: pd.DataFrame, width: float | str = COLUMN_WIDTH, palette: Palette = None) -> Figure:

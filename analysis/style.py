@@ -183,7 +183,12 @@ def drawing(ax: Axes | None, width: float, height: float, palette: Palette = Non
 
     if ax is None:
         with theme(palette):
-            yield plt.subplots(figsize=(width, height), layout="constrained")[1]
+            figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+            try:
+                yield axes
+            except BaseException:
+                plt.close(figure)
+                raise
     else:
         with plt.rc_context({"axes.prop_cycle": _cycle(palette)}):
             yield ax

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from netsim.analysis.shape import Axes, DataFrame
 from netsim.analysis.style import INK, colours
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
     from netsim.specification import Network, Shape
 
 Colour = tuple[float, float, float]
 
 
-def check_layers(frame: pd.DataFrame, network: Network) -> None:
+def check_layers(frame: DataFrame, network: Network) -> None:
     """Raise DataError if a spike table has layers that the network lacks."""
     unknown = set(frame["layer"].unique()) - set(network.shapes)
     if unknown:

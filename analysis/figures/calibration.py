@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, panel_above
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import FAINT, colours, legend_above, panel_above
 from netsim.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _HEIGHT = 3.6  # inches
 _FEW = 10  # presentations of a bin below which its accuracy is no evidence
 
 
-def reliability_diagram(
-    decisions: pd.DataFrame,
-    bins: int = 15,
-    sharpness: float | None = None,
-    ax: Axes | None = None,
-    palette: Palette = None,
-) -> Axes:
+@draws("decision", ("confidence", "correct"), of="decision_table", height=_HEIGHT)
+def reliability_diagram(axes: Axes, decisions: DataFrame, bins: int = 15, sharpness: float | None = None) -> None:
     """Draw the accuracy of decisions against their confidence. Ties and silence are errors.
 
     Bars in the upper panel are fractions of presentations. Error bars are 95 % confidence intervals of the accuracy
@@ -31,20 +23,10 @@ def reliability_diagram(
 
     Parameters
     ----------
-    decisions : pandas.DataFrame
-        As from `decision_table`.
     bins : int
         Number of bins, as for `calibration_table`.
     sharpness : float, optional
         Sharpness of the softmax behind the confidence, for the axis label.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------
@@ -73,31 +55,29 @@ def reliability_diagram(
     error = float(np.average(np.abs(accuracy - confidence), weights=count))
     bounds = [wilson_interval(share, each) for share, each in zip(accuracy, count, strict=True)]
     low, high = np.array(bounds).T
-    with drawing(ax, COLUMN_WIDTH, _HEIGHT, palette) as axes:
-        blue = colours(1)[0]
-        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.6, linestyle=":", zorder=2)
-        look: dict[str, Any] = {"markersize": 3.5, "elinewidth": 0.9, "clip_on": False, "zorder": 3, "fmt": "o"}
-        spread = np.maximum([accuracy - low, high - accuracy], 0.0)
-        many = count >= _FEW
-        axes.errorbar(confidence[many], accuracy[many], spread[:, many], label="accuracy", color=blue, **look)
-        if not many.all():  # so few are no evidence
-            few: dict[str, Any] = {
-                "color": "0.6",
-                "markerfacecolor": "white",
-                "label": f"of fewer than {_FEW} presentations",
-            }
-            axes.errorbar(confidence[~many], accuracy[~many], spread[:, ~many], **look, **few)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(PercentFormatter(1.0))
-        named = "confidence" if sharpness is None else f"confidence, softmax of sharpness {sharpness:g}"
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=named, ylabel="accuracy")
-        legend_above(axes, -0.05, 2, borderaxespad=0.6, columnspacing=1.0, handletextpad=0.2)
-        shares = panel_above(axes, 0.5, gap=0.34)
-        shares.bar(table["from"], count / count.sum(), 1 / bins, align="edge", color="0.7")
-        shares.yaxis.set_major_formatter(PercentFormatter(1.0))
-        shares.set_ylabel("share")
-        shares.set_title(f"{counted(int(count.sum()), 'presentation')}\nexpected calibration error {error:.2%}")
-    return axes
+    blue = colours(1)[0]
+    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.6, linestyle=":", zorder=2)
+    look: dict[str, Any] = {"markersize": 3.5, "elinewidth": 0.9, "clip_on": False, "zorder": 3, "fmt": "o"}
+    spread = np.maximum([accuracy - low, high - accuracy], 0.0)
+    many = count >= _FEW
+    axes.errorbar(confidence[many], accuracy[many], spread[:, many], label="accuracy", color=blue, **look)
+    if not many.all():  # so few are no evidence
+        few: dict[str, Any] = {
+            "color": "0.6",
+            "markerfacecolor": "white",
+            "label": f"of fewer than {_FEW} presentations",
+        }
+        axes.errorbar(confidence[~many], accuracy[~many], spread[:, ~many], **look, **few)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0))
+    named = "confidence" if sharpness is None else f"confidence, softmax of sharpness {sharpness:g}"
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=named, ylabel="accuracy")
+    legend_above(axes, -0.05, 2, borderaxespad=0.6, columnspacing=1.0, handletextpad=0.2)
+    shares = panel_above(axes, 0.5, gap=0.34)
+    shares.bar(table["from"], count / count.sum(), 1 / bins, align="edge", color="0.7")
+    shares.yaxis.set_major_formatter(PercentFormatter(1.0))
+    shares.set_ylabel("share")
+    shares.set_title(f"{counted(int(count.sum()), 'presentation')}\nexpected calibration error {error:.2%}")
 
 
 @Plot(

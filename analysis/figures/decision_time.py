@@ -4,42 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, note_at, panel_above
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import FAINT, colours, note_at, panel_above
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _HEIGHT = 2.8  # inches
 
 
-def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws("decision", ("correct", "latency_ms"), of="decision_table", height=_HEIGHT)
+def accuracy_over_time(axes: Axes, frame: DataFrame) -> None:
     """Draw the fractions of presentations that are decided correctly and wrongly at each time of read-out.
 
     A presentation is correct at ``t`` if its first output spike occurs by ``t`` and belongs to the label's neuron
     alone. Ties are errors. Bands are 95 % confidence intervals (Wilson). Errors are rare, so they have a panel and a
     scale of their own.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `decision_table`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    DataError
-        If the table is not a decision table.
 
     Examples
     --------
@@ -55,7 +36,6 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
 
     from netsim.measuring.metrics import wilson_interval
 
-    require(frame, ("correct", "latency_ms"), "decision")
     count = len(frame)
     latencies = np.sort(frame["latency_ms"].dropna().to_numpy())
     right = np.sort(frame.loc[frame["correct"].astype(bool), "latency_ms"].to_numpy())
@@ -65,20 +45,18 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     decided = np.searchsorted(latencies, times, side="right") / count
     correct = np.searchsorted(right, times, side="right") / count
     low, high = wilson_interval(correct, count)
-    with drawing(ax, COLUMN_WIDTH, _HEIGHT, palette) as axes:
-        blue, *_, red = colours(4)
-        axes.fill_between(times, low, high, step="post", color=blue, alpha=0.25, linewidth=0, zorder=1)
-        axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided correctly", zorder=3)
-        axes.axhline(correct[-1], color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
-        note_at(axes, f"{correct[-1]:.2%}", (times[0], correct[-1]), (2, -2), verticalalignment="top")
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set(xlim=(times[0], times[-1]), ylim=(0, 1.03))
-        axes.set(xlabel="time of read-out (ms)", ylabel="decided correctly")
-        if not len(latencies):
-            axes.set_xticks([])
-            note_at(axes, "no presentation is decided", (0.5, 0.5), (0, 0), horizontalalignment="center")
-        _draw_errors(axes, times, decided - correct, count, red)
-    return axes
+    blue, *_, red = colours(4)
+    axes.fill_between(times, low, high, step="post", color=blue, alpha=0.25, linewidth=0, zorder=1)
+    axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided correctly", zorder=3)
+    axes.axhline(correct[-1], color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
+    note_at(axes, f"{correct[-1]:.2%}", (times[0], correct[-1]), (2, -2), verticalalignment="top")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set(xlim=(times[0], times[-1]), ylim=(0, 1.03))
+    axes.set(xlabel="time of read-out (ms)", ylabel="decided correctly")
+    if not len(latencies):
+        axes.set_xticks([])
+        note_at(axes, "no presentation is decided", (0.5, 0.5), (0, 0), horizontalalignment="center")
+    _draw_errors(axes, times, decided - correct, count, red)
 
 
 def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, colour: object) -> None:

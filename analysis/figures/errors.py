@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import class_name, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.shape import documented
 from netsim.analysis.style import FULL_WIDTH, INK, drawing, outline
 from netsim.errors import DataError
 
@@ -57,6 +58,7 @@ def confident_errors(decisions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
     return wrong.sort_values(["gap_ms", "presentation"], ascending=[False, True]).head(count)
 
 
+@documented
 def error_gallery(
     decisions: pd.DataFrame,
     spikes: pd.DataFrame,
@@ -82,12 +84,6 @@ def error_gallery(
         Names of the labels.
     count, columns : int
         Largest number of errors, and pictures per row.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source, no_progress
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, in_legend, legend_above, markers
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, in_legend, legend_above, markers
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
     from netsim.data.stimuli import Stimuli
     from netsim.specification import Network
     from netsim.spikes import Progress
@@ -30,7 +27,7 @@ def gradient_table(
     layers: Sequence[str] | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Compare the learner's gradients with central differences of the mean loss, for sampled weights.
 
     The event engine presents the stimuli at exact times in double precision, for any ``training.dt``. The learner can
@@ -128,29 +125,12 @@ def gradient_table(
     return table.astype({"layer": pd.CategoricalDtype([*(layers or known)], ordered=True)})
 
 
-def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws("gradient", ("layer", "gradient", "difference"), of="gradient_table", height=COLUMN_WIDTH)
+def gradient_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw gradients over finite differences, relative to the largest difference of each layer.
 
     On the line, the learner follows the gradient. The legend shows correlation and ratio of gradient to difference
     (slope through 0). Weights of a layer without any difference have no effect on the loss.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `gradient_table`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    DataError
-        If the table is not a gradient table.
 
     Examples
     --------
@@ -164,27 +144,24 @@ def gradient_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     """
     import numpy as np
 
-    require(frame, ("layer", "gradient", "difference"), "gradient")
     groups = list(frame.groupby("layer", sort=False, observed=True))
-    with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH, palette) as axes:
-        axes.axline((0, 0), slope=1, color=FAINT, linewidth=0.7, linestyle="--", zorder=1)
-        most = 1.0
-        for (layer, rows), colour, marker in zip(groups, colours(len(groups)), markers(len(groups)), strict=True):
-            gradient, difference = rows["gradient"].to_numpy(), rows["difference"].to_numpy()
-            largest = np.abs(difference).max() or 1.0
-            with np.errstate(invalid="ignore", divide="ignore"):
-                alike = np.corrcoef(gradient, difference)[0, 1]
-                ratio = (gradient * difference).sum() / np.square(difference).sum()
-            figures = f"{alike:.3f}, ×{ratio:.2f}" if difference.any() else "no effect"
-            text = f"{in_legend(layer)}: {figures}"
-            look: dict[str, Any] = {"color": colour, "markersize": 3, "markeredgewidth": 0, "alpha": 0.7}
-            axes.plot(difference / largest, gradient / largest, marker, **look, linestyle="", label=text)
-            most = max(most, float(np.abs(gradient).max() / largest))
-        most *= 1.08
-        axes.set(xlim=(-most, most), ylim=(-most, most), aspect="equal")
-        axes.set(xlabel="finite difference / its maximum in the layer", ylabel="gradient by the learner / same maximum")
-        legend_above(axes, -0.16, 2, title="correlation, ×ratio", handletextpad=0.1, columnspacing=0.8)
-    return axes
+    axes.axline((0, 0), slope=1, color=FAINT, linewidth=0.7, linestyle="--", zorder=1)
+    most = 1.0
+    for (layer, rows), colour, marker in zip(groups, colours(len(groups)), markers(len(groups)), strict=True):
+        gradient, difference = rows["gradient"].to_numpy(), rows["difference"].to_numpy()
+        largest = np.abs(difference).max() or 1.0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            alike = np.corrcoef(gradient, difference)[0, 1]
+            ratio = (gradient * difference).sum() / np.square(difference).sum()
+        figures = f"{alike:.3f}, ×{ratio:.2f}" if difference.any() else "no effect"
+        text = f"{in_legend(layer)}: {figures}"
+        look: dict[str, Any] = {"color": colour, "markersize": 3, "markeredgewidth": 0, "alpha": 0.7}
+        axes.plot(difference / largest, gradient / largest, marker, **look, linestyle="", label=text)
+        most = max(most, float(np.abs(gradient).max() / largest))
+    most *= 1.08
+    axes.set(xlim=(-most, most), ylim=(-most, most), aspect="equal")
+    axes.set(xlabel="finite difference / its maximum in the layer", ylabel="gradient by the learner / same maximum")
+    legend_above(axes, -0.16, 2, title="correlation, ×ratio", handletextpad=0.1, columnspacing=0.8)
 
 
 @Plot(

@@ -6,15 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from netsim.analysis.frames import class_name, require
+from netsim.analysis.frames import class_name
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, is_narrow, is_tiny, legend_above
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import FAINT, colours, is_narrow, is_tiny, legend_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
     from netsim.specification import Network
 
 _MOST_COLOURS = 8  # largest number of neurons with a colour each
@@ -24,15 +22,15 @@ _HALF_TICK = 0.8  # rows, of more presentations; marks overlap their neighbours,
 _RASTERISE = 3000  # spikes above which SVG and PDF embed a bitmap
 
 
+@draws("spike", ("presentation", "label", "layer", "neuron", "latency_ms"), height=3.4)
 def group_raster(
-    frame: pd.DataFrame,
+    axes: Axes,
+    frame: DataFrame,
     network: Network,
     layer: str | None = None,
     neurons: Sequence[int] = (),
     classes: Sequence[str] = (),
-    ax: Axes | None = None,
-    palette: Palette = None,
-) -> Axes:
+) -> None:
     """Draw the spikes of a group of neurons over presentations sorted by label, one row per presentation.
 
     In the output layer, colours distinguish the label's neuron, other neurons, and other neurons that fired before it
@@ -49,14 +47,6 @@ def group_raster(
         Neurons of the layer; by default all.
     classes : sequence of str, optional
         Names of the labels.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------
@@ -75,7 +65,6 @@ def group_raster(
 
     from netsim.specification.phrases import counted
 
-    require(frame, ("presentation", "label", "layer", "neuron", "latency_ms"), "spike")
     name = layer or network.output.name
     if name not in network.shapes:
         raise DataError(f"layer {name}: does not exist in {network.name}; choose one of {', '.join(network.shapes)}")
@@ -90,35 +79,28 @@ def group_raster(
     first, last = (spikes["latency_ms"].min(), spikes["latency_ms"].max()) if len(spikes) else (start, end)
     margin = 0.04 * (last - first) or 1.0
     half = _HALF_OF_FEW if len(presentations) <= _FEW else _HALF_TICK
-    with drawing(ax, COLUMN_WIDTH, 3.4, palette) as axes:
-        groups = _output_groups(spikes) if name == network.output.name and not neurons else _by_neuron(spikes, name)
-        for text, colour, group in groups:
-            look: dict[str, Any] = {
-                "color": colour,
-                "linewidth": 1.2,
-                "rasterized": len(group) > _RASTERISE,
-                "zorder": 2,
-            }
-            times, row = group["latency_ms"], group["row"]
-            axes.vlines(times, row - half, row + half, label=text, **look)
-        _mark_labels(axes, presentations, classes)
-        axes.set_xlim(max(start, first) - margin, min(end, last) + margin)
-        axes.set_ylim(len(presentations) - 0.5, -0.5)
-        axes.set_xlabel("time (ms)" if is_tiny(axes) else "time in the presentation (ms)")
-        axes.set_ylabel(f"{counted(len(presentations), 'presentation')} by label")
-        if len(groups) > 1:
-            names = [class_name(int(label), classes) for label in presentations["label"].unique()]
-            words = sum(len(text) for text, *_ in groups)
-            is_tight = is_narrow(axes) and (max(map(len, names)) > 4 or words > 45)  # long names narrow the Axes
-            columns = 1 if is_tiny(axes) else min(2 if is_tight else 4, len(groups))
-            spaces = {"handlelength": 0.8, "columnspacing": 1.0, "handletextpad": 0.4}
-            legend_above(axes, -0.02, columns, title=name, alignment="left", **spaces)
-        else:
-            axes.set_title(groups[0][0])
-    return axes
+    groups = _output_groups(spikes) if name == network.output.name and not neurons else _by_neuron(spikes, name)
+    for text, colour, group in groups:
+        look: dict[str, Any] = {"color": colour, "linewidth": 1.2, "rasterized": len(group) > _RASTERISE, "zorder": 2}
+        times, row = group["latency_ms"], group["row"]
+        axes.vlines(times, row - half, row + half, label=text, **look)
+    _mark_labels(axes, presentations, classes)
+    axes.set_xlim(max(start, first) - margin, min(end, last) + margin)
+    axes.set_ylim(len(presentations) - 0.5, -0.5)
+    axes.set_xlabel("time (ms)" if is_tiny(axes) else "time in the presentation (ms)")
+    axes.set_ylabel(f"{counted(len(presentations), 'presentation')} by label")
+    if len(groups) > 1:
+        names = [class_name(int(label), classes) for label in presentations["label"].unique()]
+        words = sum(len(text) for text, *_ in groups)
+        is_tight = is_narrow(axes) and (max(map(len, names)) > 4 or words > 45)  # long names narrow the Axes
+        columns = 1 if is_tiny(axes) else min(2 if is_tight else 4, len(groups))
+        spaces = {"handlelength": 0.8, "columnspacing": 1.0, "handletextpad": 0.4}
+        legend_above(axes, -0.02, columns, title=name, alignment="left", **spaces)
+    else:
+        axes.set_title(groups[0][0])
 
 
-def _output_groups(spikes: pd.DataFrame) -> list[tuple[str, object, pd.DataFrame]]:
+def _output_groups(spikes: DataFrame) -> list[tuple[str, object, DataFrame]]:
     """Group spikes: other neurons, the label's neuron, and other neurons before the label's or with it."""
     is_label = spikes["neuron"] == spikes["label"]
     of_label = spikes[is_label].set_index("presentation")["latency_ms"]
@@ -131,7 +113,7 @@ def _output_groups(spikes: pd.DataFrame) -> list[tuple[str, object, pd.DataFrame
     ]
 
 
-def _by_neuron(spikes: pd.DataFrame, layer: str) -> list[tuple[str, object, pd.DataFrame]]:
+def _by_neuron(spikes: DataFrame, layer: str) -> list[tuple[str, object, DataFrame]]:
     numbers = sorted(spikes["neuron"].unique())
     if not 1 < len(numbers) <= _MOST_COLOURS:
         what = f"{layer}:{numbers[0]}" if len(numbers) == 1 else f"{layer}, {len(numbers):,} neurons that fired"
@@ -142,7 +124,7 @@ def _by_neuron(spikes: pd.DataFrame, layer: str) -> list[tuple[str, object, pd.D
     ]
 
 
-def _mark_labels(axes: Axes, presentations: pd.DataFrame, classes: Sequence[str]) -> None:
+def _mark_labels(axes: Axes, presentations: DataFrame, classes: Sequence[str]) -> None:
     """Write the name of each label next to its rows, and draw a line between labels."""
     rows = presentations.groupby("label")["row"]
     middles, last = rows.mean(), rows.max()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.shape import documented
 from netsim.analysis.style import COLUMN_WIDTH, colour_bar, drawing, outline, plain
 from netsim.errors import DataError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@documented
 def kernels(
     frame: pd.DataFrame,
     layer: str | None = None,
@@ -40,12 +42,6 @@ def kernels(
         Largest number of maps or neurons to draw.
     columns : int
         Pictures in a row.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------

@@ -8,15 +8,11 @@ import textwrap
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FULL_WIDTH, INK, Palette, colours, drawing, plain
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import COLUMN_WIDTH, FULL_WIDTH, INK, colours, plain
 
 _NUMBERS = ("source_level", "target_level", "synapses")
 _WORDS = ("source", "target", "source_shape", "target_shape", "rule", "sign", "delay")
@@ -51,25 +47,20 @@ class _Arrow(NamedTuple):
     point: _Point
 
 
-def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the populations of a network and the projections between them.
+@draws(
+    "projection",
+    _NUMBERS,
+    of="projection_table",
+    width=lambda frame: _size_of(frame)[0],
+    height=lambda frame: _size_of(frame)[1],
+    words=_WORDS,
+)
+def network_diagram(axes: Axes, frame: DataFrame) -> None:
+    r"""Draw the populations of a network and the projections between them.
 
     The populations of a loop are side by side. Excitatory projections and projections without a sign end in a point,
     inhibitory projections in a dot. Projections are numbered. A list below the diagram gives their rules, numbers of
     synapses, and delays. In a chain, the arrows have these labels, and there is no list.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `projection_table`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`; the first colour is for excitation, the fourth for inhibition.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------
@@ -81,42 +72,39 @@ def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     >>> import netsim
     >>> ax = netsim.analysis.network_diagram(netsim.analysis.projection_table(netsim.load_preset("ei-mnist")))
     >>> [text.get_text() for text in ax.texts][:2]
-    ['stimulus\\n28×28×1', 'excitatory\\n300']
+    ['stimulus\n28×28×1', 'excitatory\n300']
     """
-    require(frame, _NUMBERS, "projection", words=_WORDS)
     boxes = _positions(frame)
-    with drawing(ax, *_size_of(frame), palette) as axes:
-        width = axes.figure.get_figwidth()  # type: ignore[union-attr]
-        scale = _scale(boxes, width)
-        shapes = dict(frame[["source", "source_shape"]].to_numpy()) | dict(frame[["target", "target_shape"]].to_numpy())
-        for name, box in boxes.items():
-            if isinstance(name, str):
-                _draw_box(axes, box, plain(f"{name}\n{shapes[name]}"), scale)
-        chain = _is_chain(frame)
-        for number, (row, arrow) in enumerate(zip(frame.itertuples(), _arrows(frame, boxes), strict=True), start=1):
-            _draw_arrow(axes, arrow, row, "" if chain else str(number), scale)
-            if chain:
-                text = "\n".join(_LABELS.wrap(_described(row)))
-                look: dict[str, Any] = {"va": "center", "fontsize": "small", "color": _colour(row.sign)}
-                axes.text(arrow.corners[0][0] + _MARGIN, sum(y for _, y in arrow.corners) / 2, text, **look)
-        left, line = -width / scale / 2, _LINE / scale
-        columns, lists = _listed(frame, width)
+    width = axes.figure.get_figwidth()  # type: ignore[union-attr]
+    scale = _scale(boxes, width)
+    shapes = dict(frame[["source", "source_shape"]].to_numpy()) | dict(frame[["target", "target_shape"]].to_numpy())
+    for name, box in boxes.items():
+        if isinstance(name, str):
+            _draw_box(axes, box, plain(f"{name}\n{shapes[name]}"), scale)
+    chain = _is_chain(frame)
+    for number, (row, arrow) in enumerate(zip(frame.itertuples(), _arrows(frame, boxes), strict=True), start=1):
+        _draw_arrow(axes, arrow, row, "" if chain else str(number), scale)
         if chain:
-            left = -max(box.half for box in boxes.values()) - _MARGIN
-            axes.set(xlim=(left, left + width / scale))
-        top = -_height_of(boxes) + 2 * _HALF_HEIGHT
-        for column, listed in enumerate(lists):
-            for number, (text, sign) in enumerate(listed):
-                position = left * (1 - 2 * column / columns), top - line * number
-                axes.text(*position, text, va="top", fontsize="x-small", color=_colour(sign))
-        if not chain:
-            axes.set(xlim=(left, -left))
-        axes.set(ylim=(top - line * len(lists[0]), 2 * _HALF_HEIGHT - _MARGIN))
-        axes.set_axis_off()
-    return axes
+            text = "\n".join(_LABELS.wrap(_described(row)))
+            look: dict[str, Any] = {"va": "center", "fontsize": "small", "color": _colour(row.sign)}
+            axes.text(arrow.corners[0][0] + _MARGIN, sum(y for _, y in arrow.corners) / 2, text, **look)
+    left, line = -width / scale / 2, _LINE / scale
+    columns, lists = _listed(frame, width)
+    if chain:
+        left = -max(box.half for box in boxes.values()) - _MARGIN
+        axes.set(xlim=(left, left + width / scale))
+    top = -_height_of(boxes) + 2 * _HALF_HEIGHT
+    for column, listed in enumerate(lists):
+        for number, (text, sign) in enumerate(listed):
+            position = left * (1 - 2 * column / columns), top - line * number
+            axes.text(*position, text, va="top", fontsize="x-small", color=_colour(sign))
+    if not chain:
+        axes.set(xlim=(left, -left))
+    axes.set(ylim=(top - line * len(lists[0]), 2 * _HALF_HEIGHT - _MARGIN))
+    axes.set_axis_off()
 
 
-def _size_of(frame: pd.DataFrame, width: float = 0.0) -> tuple[float, float]:
+def _size_of(frame: DataFrame, width: float = 0.0) -> tuple[float, float]:
     """Return the size (inches) of the diagram. The default width is the column's, or the page's if needed."""
     boxes = _positions(frame)
     width = width or (COLUMN_WIDTH if _scale(boxes, COLUMN_WIDTH) == 1.0 else FULL_WIDTH)
@@ -134,7 +122,7 @@ def _scale(boxes: dict[_Node, _Box], width: float) -> float:
     return min(1.0, width / (2 * max(abs(box.x) + box.half for box in boxes.values()) + 4 * _MARGIN))
 
 
-def _listed(frame: pd.DataFrame, width: float) -> tuple[int, list[list[tuple[str, str]]]]:
+def _listed(frame: DataFrame, width: float) -> tuple[int, list[list[tuple[str, str]]]]:
     """Return the number of columns of the list, and the lines of each column with the projection's sign.
 
     A chain has no list, because its arrows have labels.
@@ -156,13 +144,13 @@ def _described(row: Any) -> str:
     return f"{_in_few_letters(str(row.rule))}: {row.synapses:,} synapses{delays}"
 
 
-def _is_chain(frame: pd.DataFrame) -> bool:
+def _is_chain(frame: DataFrame) -> bool:
     """Return whether each projection leads from one level to the next, and each level has one population."""
     steps = list(zip(frame["source_level"], frame["target_level"], strict=True))
     return sorted(steps) == [(level, level + 1) for level in range(len(steps))]
 
 
-def _chains(frame: pd.DataFrame) -> list[list[_Node]]:
+def _chains(frame: DataFrame) -> list[list[_Node]]:
     """Return the nodes of each projection: its source, gaps in the levels between, its target."""
     ends = frame[["source", "source_level", "target_level", "target"]].to_numpy().tolist()
     return [
@@ -171,7 +159,7 @@ def _chains(frame: pd.DataFrame) -> list[list[_Node]]:
     ]
 
 
-def _levels(frame: pd.DataFrame) -> list[list[_Node]]:
+def _levels(frame: DataFrame) -> list[list[_Node]]:
     """Return populations and gaps by level."""
     levels: dict[_Node, int] = dict(frame[["target", "target_level"]].to_numpy())
     levels |= dict(frame[["source", "source_level"]].to_numpy())
@@ -179,7 +167,7 @@ def _levels(frame: pd.DataFrame) -> list[list[_Node]]:
     return [[node for node in levels if levels[node] == level] for level in sorted(set(levels.values()))]
 
 
-def _positions(frame: pd.DataFrame) -> dict[_Node, _Box]:
+def _positions(frame: DataFrame) -> dict[_Node, _Box]:
     """Position boxes and gaps level by level, each roughly below its sources."""
     half = {
         str(name): _LETTER * max(len(f"{name}"), len(f"{shape}"), 8) / 2 + 0.08
@@ -212,7 +200,7 @@ def _positions(frame: pd.DataFrame) -> dict[_Node, _Box]:
     return boxes
 
 
-def _arrows(frame: pd.DataFrame, boxes: dict[_Node, _Box]) -> list[_Arrow]:
+def _arrows(frame: DataFrame, boxes: dict[_Node, _Box]) -> list[_Arrow]:
     """Route the projections, so that they pass behind no box and overlap only where they cross."""
     chains, seen = _chains(frame), Counter[Any]()
     ends: dict[tuple[_Node, int], list[tuple[float, int]]] = {}

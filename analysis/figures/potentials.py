@@ -5,28 +5,30 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from netsim.analysis.frames import one_presentation, require
+from netsim.analysis.frames import one_presentation
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, Palette, colours, drawing, in_legend, note_at
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, in_legend, note_at
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
-    from matplotlib.axes import Axes
 
     from netsim.engines import Recorded
     from netsim.specification import Network
 
 
+@draws(
+    "potential",
+    ("presentation", "layer", "neuron", "time_ms", "potential"),
+    of="potential_table",
+    width=7.0,
+    height=3.2,
+    rows=False,
+)
 def potential_figure(
-    frame: pd.DataFrame,
-    network: Network,
-    spikes: pd.DataFrame | None = None,
-    presentation: int | None = None,
-    ax: Axes | None = None,
-    palette: Palette = None,
-) -> Axes:
+    axes: Axes, frame: DataFrame, network: Network, spikes: DataFrame | None = None, presentation: int | None = None
+) -> None:
     """Draw the recorded potentials of one presentation.
 
     A dashed line with the layer's name is the threshold, drawn while its neurons can fire. A dotted vertical line is
@@ -35,22 +37,12 @@ def potential_figure(
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        As from `potential_table`.
     network : Network
     spikes : pandas.DataFrame, optional
         As from `spike_table`, for the times of the spikes. By default a spike is the first sample in the window that
         reaches the threshold.
     presentation : int, optional
         Presentation of the table; required if it contains several.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------
@@ -73,42 +65,40 @@ def potential_figure(
     highest, lowest = 0.0, 0.0
     breakpoints: set[float] = set()
     has_more = False
-    with drawing(ax, 7.0, 3.2, palette) as axes:
-        for (key, trace), colour in zip(neurons, colours(len(neurons)), strict=True):
-            name, neuron = map(str, key)
-            time, potential = trace["time_ms"].to_numpy(), trace["potential"].to_numpy()
-            spike = _spike(trace, network, spikes)
-            _, end, threshold = _window(network, name)
-            last = min(spike, end)
-            at_last = np.interp(last, time, potential)
-            before, after = time < last, time > last
-            highest, lowest = max(highest, threshold), min(lowest, at_last, potential[before].min(initial=0.0))
-            decides = np.append(time[before], last), np.append(potential[before], at_last)
-            label = in_legend(f"{name}:{neuron}" + ("" if math.isfinite(spike) else " (silent)"))
-            axes.plot(*decides, color=colour, linewidth=1.5, zorder=3, label=label)
-            is_over = np.append(last, time[after]), np.append(at_last, potential[after])
-            axes.plot(*is_over, color=colour, linewidth=0.9, linestyle=":", alpha=0.7, zorder=2)
-            has_more |= len(is_over[0]) > 1
-            if network.neurons(name).rates is None:
-                breakpoints.update(time[_bends(time, potential, last)])
-            if math.isfinite(spike):
-                axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
-        _draw_thresholds(axes, network, list(dict.fromkeys(traces["layer"])))
-        ticks: dict[str, Any] = {"color": INK, "markeredgewidth": 0.4, "transform": axes.get_xaxis_transform()}
-        ticks["markersize"] = 9  # half of it is inside the Axes
-        if breakpoints:
-            axes.plot(sorted(breakpoints), np.zeros(len(breakpoints)), "|", label="breakpoints", **ticks)
-        span = highest - lowest
-        axes.set(xlim=(0, network.duration), ylim=(lowest - 0.1 * span, highest + 0.2 * span))
-        axes.set(xlabel="time in the presentation (ms)", ylabel="potential")
-        axes.set_title(f"presentation {traces['presentation'].iloc[0]}")
-        handles, _ = axes.get_legend_handles_labels()
-        if has_more:
-            look: dict[str, Any] = {"color": FAINT, "linewidth": 0.9, "linestyle": ":"}
-            handles.append(Line2D([], [], label="without effect:\nspike or window over", **look))
-        anchor: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-        axes.legend(handles=handles, title="layer:neuron", alignment="left", **anchor)
-    return axes
+    for (key, trace), colour in zip(neurons, colours(len(neurons)), strict=True):
+        name, neuron = map(str, key)
+        time, potential = trace["time_ms"].to_numpy(), trace["potential"].to_numpy()
+        spike = _spike(trace, network, spikes)
+        _, end, threshold = _window(network, name)
+        last = min(spike, end)
+        at_last = np.interp(last, time, potential)
+        before, after = time < last, time > last
+        highest, lowest = max(highest, threshold), min(lowest, at_last, potential[before].min(initial=0.0))
+        decides = np.append(time[before], last), np.append(potential[before], at_last)
+        label = in_legend(f"{name}:{neuron}" + ("" if math.isfinite(spike) else " (silent)"))
+        axes.plot(*decides, color=colour, linewidth=1.5, zorder=3, label=label)
+        is_over = np.append(last, time[after]), np.append(at_last, potential[after])
+        axes.plot(*is_over, color=colour, linewidth=0.9, linestyle=":", alpha=0.7, zorder=2)
+        has_more |= len(is_over[0]) > 1
+        if network.neurons(name).rates is None:
+            breakpoints.update(time[_bends(time, potential, last)])
+        if math.isfinite(spike):
+            axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
+    _draw_thresholds(axes, network, list(dict.fromkeys(traces["layer"])))
+    ticks: dict[str, Any] = {"color": INK, "markeredgewidth": 0.4, "transform": axes.get_xaxis_transform()}
+    ticks["markersize"] = 9  # half of it is inside the Axes
+    if breakpoints:
+        axes.plot(sorted(breakpoints), np.zeros(len(breakpoints)), "|", label="breakpoints", **ticks)
+    span = highest - lowest
+    axes.set(xlim=(0, network.duration), ylim=(lowest - 0.1 * span, highest + 0.2 * span))
+    axes.set(xlabel="time in the presentation (ms)", ylabel="potential")
+    axes.set_title(f"presentation {traces['presentation'].iloc[0]}")
+    handles, _ = axes.get_legend_handles_labels()
+    if has_more:
+        look: dict[str, Any] = {"color": FAINT, "linewidth": 0.9, "linestyle": ":"}
+        handles.append(Line2D([], [], label="without effect:\nspike or window over", **look))
+    anchor: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    axes.legend(handles=handles, title="layer:neuron", alignment="left", **anchor)
 
 
 def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
@@ -123,9 +113,8 @@ def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
             axes.axvline(start, color=FAINT, linewidth=0.7, linestyle=":", zorder=1)
 
 
-def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> pd.DataFrame:
+def _choose(frame: DataFrame, network: Network, presentation: int | None) -> DataFrame:
     """Return the traces of one presentation."""
-    require(frame, ("presentation", "layer", "neuron", "time_ms", "potential"), "potential", rows=False)
     traces, presentation = one_presentation(frame, presentation)
     if traces.empty:
         raise DataError(
@@ -151,7 +140,7 @@ def _bends(time: np.ndarray, potential: np.ndarray, last: float) -> np.ndarray:
     return (change > 1e-6 * np.abs(slope).max(initial=1e-300)) & (time < last)
 
 
-def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -> float:
+def _spike(trace: DataFrame, network: Network, spikes: DataFrame | None) -> float:
     """Return the spike time of a trace (ms), or ``inf``."""
     from netsim.specification.grid import TOLERANCE
 

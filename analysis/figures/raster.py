@@ -7,24 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.figures._layers import Colour, check_layers, draw_bands
-from netsim.analysis.frames import class_name, one_presentation, require
+from netsim.analysis.frames import class_name, one_presentation
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import (
-    FULL_WIDTH,
-    INK,
-    Palette,
-    drawing,
-    font_size,
-    is_narrow,
-    is_tiny,
-    legend_above,
-    note_beside,
-)
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import FULL_WIDTH, INK, font_size, is_narrow, is_tiny, legend_above, note_beside
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
-    from matplotlib.axes import Axes
 
     from netsim.specification import Network, Shape
 
@@ -33,15 +22,23 @@ GREY: Colour = (0.6, 0.6, 0.6)
 _RASTERISE = 1500  # spikes of a layer above which SVG and PDF embed a bitmap
 
 
+@draws(
+    "spike",
+    ("presentation", "label", "layer", "channel", "neuron", "latency_ms"),
+    of="spike_table",
+    width=7.0,
+    height=lambda frame, network, **_: 0.9 + 0.62 * len(network.shapes),
+    rows=False,
+)
 def raster(
-    frame: pd.DataFrame,
+    axes: Axes,
+    frame: DataFrame,
     network: Network,
     presentation: int | None = None,
     classes: Sequence[str] = (),
-    ax: Axes | None = None,
-    palette: Palette = None,
-    against: pd.DataFrame | None = None,
-) -> Axes:
+    *,
+    against: DataFrame | None = None,
+) -> None:
     """Draw the spikes of one presentation, layer above layer, with the stimulus at the bottom.
 
     Each layer is a band of the same height. Its neurons are stacked map by map and row by row, from the bottom up. The
@@ -50,23 +47,13 @@ def raster(
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        As from `spike_table`.
     network : Network
     presentation : int, optional
         Presentation of the table; required if it contains several. A presentation without rows is drawn as silent.
     classes : sequence of str, optional
         Names of the labels.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
     against : pandas.DataFrame, optional
         Spike table of one presentation to compare with. Its spikes that `frame` lacks are grey.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------
@@ -82,36 +69,33 @@ def raster(
     >>> ax.get_xlabel()
     'time in the presentation (ms)'
     """
-    require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     spikes, presentation = one_presentation(frame, presentation)
     check_layers(spikes, network)
     other = None if against is None or against.empty else _missing(one_presentation(against, None)[0], spikes)
-    with drawing(ax, 7.0, 0.9 + 0.62 * len(network.shapes), palette) as axes:
-        for name, shape, bottom, colour in draw_bands(axes, network, _GAP, 0.12):
-            layer = spikes[spikes["layer"] == name]
-            if other is not None:
-                _draw_spikes(axes, other[other["layer"] == name], shape, bottom, GREY)
-            _draw_spikes(axes, layer, shape, bottom, colour)
-            if not is_tiny(axes):
-                note_beside(axes, bottom + 0.5, f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired")
-        sizes = {name: "×".join(f"{side:,}" for side in shape) for name, shape in network.shapes.items()}
-        axes.set_yticklabels(name if is_tiny(axes) else f"{name}\n{size}" for name, size in sizes.items())
-        axes.set(xlim=(-0.005 * network.duration, 1.005 * network.duration), ylim=(-_GAP, bottom + 1 + _GAP))
-        axes.set_xlabel("time (ms)" if is_tiny(axes) else "time in the presentation (ms)")
-        silence = " (no spikes)" if spikes.empty else ""
-        rows = 2 if is_narrow(axes) else 1  # of the legend
-        axes.set_title(f"presentation {presentation}{silence}", pad=8 + 1.6 * rows * font_size("legend.fontsize"))
-        _mark_decision(axes, spikes, network, classes)
-    return axes
+    for name, shape, bottom, colour in draw_bands(axes, network, _GAP, 0.12):
+        layer = spikes[spikes["layer"] == name]
+        if other is not None:
+            _draw_spikes(axes, other[other["layer"] == name], shape, bottom, GREY)
+        _draw_spikes(axes, layer, shape, bottom, colour)
+        if not is_tiny(axes):
+            note_beside(axes, bottom + 0.5, f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired")
+    sizes = {name: "×".join(f"{side:,}" for side in shape) for name, shape in network.shapes.items()}
+    axes.set_yticklabels(name if is_tiny(axes) else f"{name}\n{size}" for name, size in sizes.items())
+    axes.set(xlim=(-0.005 * network.duration, 1.005 * network.duration), ylim=(-_GAP, bottom + 1 + _GAP))
+    axes.set_xlabel("time (ms)" if is_tiny(axes) else "time in the presentation (ms)")
+    silence = " (no spikes)" if spikes.empty else ""
+    rows = 2 if is_narrow(axes) else 1  # of the legend
+    axes.set_title(f"presentation {presentation}{silence}", pad=8 + 1.6 * rows * font_size("legend.fontsize"))
+    _mark_decision(axes, spikes, network, classes)
 
 
-def _missing(other: pd.DataFrame, spikes: pd.DataFrame) -> pd.DataFrame:
+def _missing(other: DataFrame, spikes: DataFrame) -> DataFrame:
     """Return the rows of another presentation whose spikes this one lacks."""
     keys = ["layer", "neuron", "latency_ms"]
     return other[~other.set_index(keys).index.isin(spikes.set_index(keys).index)]
 
 
-def _draw_spikes(axes: Axes, layer: pd.DataFrame, shape: Shape, bottom: float, colour: Colour) -> None:
+def _draw_spikes(axes: Axes, layer: DataFrame, shape: Shape, bottom: float, colour: Colour) -> None:
     """Draw a short vertical line for each spike."""
     size = math.prod(shape)
     row = layer["neuron"].to_numpy()
@@ -129,7 +113,7 @@ def _tick(row: np.ndarray, size: int, bottom: float) -> tuple[float, np.ndarray]
     return height, bottom + height / 2 + (row + 0.5) / size * (1 - height)
 
 
-def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: Sequence[str]) -> None:
+def _mark_decision(axes: Axes, spikes: DataFrame, network: Network, classes: Sequence[str]) -> None:
     """Mark decision and label in the output layer, and add them to the legend."""
     import numpy as np
     import pandas as pd

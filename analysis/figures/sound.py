@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netsim.analysis.frames import class_name, require
+from netsim.analysis.frames import class_name
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import (
-    FAINT,
-    FULL_WIDTH,
-    Palette,
-    colour_bar,
-    colours,
-    drawing,
-    is_narrow,
-    legend_above,
-    panel_above,
-)
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import FAINT, FULL_WIDTH, colour_bar, colours, is_narrow, legend_above, panel_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
-    from matplotlib.axes import Axes
 
     from netsim.specification import MelEncoder
 
@@ -30,7 +19,7 @@ _HEIGHT, _SPECTROGRAM = 4.0, 1.25  # inches: figure, spectrogram
 _TICKS = (250, 500, 1000, 2000, 4000, 8000)  # Hz
 
 
-def sound_table(sample: np.ndarray, encoder: MelEncoder) -> pd.DataFrame:
+def sound_table(sample: np.ndarray, encoder: MelEncoder) -> DataFrame:
     """Make a table of the first spikes of one sound, in the time of the sound.
 
     Parameters
@@ -79,14 +68,15 @@ def sound_table(sample: np.ndarray, encoder: MelEncoder) -> pd.DataFrame:
     return table.sort_values(["sound_ms", "band"], kind="stable", ignore_index=True)
 
 
-def sound_figure(
-    frame: pd.DataFrame,
-    sample: np.ndarray,
-    encoder: MelEncoder,
-    title: str = "",
-    ax: Axes | None = None,
-    palette: Palette = None,
-) -> Axes:
+@draws(
+    "sound",
+    ("window", "band", "threshold_ms", "sound_ms"),
+    of="sound_table",
+    width=FULL_WIDTH,
+    height=_HEIGHT,
+    rows=False,
+)
+def sound_figure(axes: Axes, frame: DataFrame, sample: np.ndarray, encoder: MelEncoder, title: str = "") -> None:
     """Draw the spectrogram of a sound, and the first spikes of the encoder below, on the same time.
 
     A row is a mel band. A mark is the spike of one neuron, and its colour is the threshold. Vertical lines separate
@@ -94,20 +84,10 @@ def sound_figure(
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        As from `sound_table`.
     sample : ndarray, shape (1, samples, 1)
         Waveform as from `MelEncoder.prepare`.
     encoder : MelEncoder
     title : str
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------
@@ -126,39 +106,36 @@ def sound_figure(
     """
     import numpy as np
 
-    require(frame, ("window", "band", "threshold_ms", "sound_ms"), "sound", rows=False)
     windows, bands, _ = encoder.coded_shape
     duration = windows * encoder.t_max
     levels = encoder.levels(sample[None])[0]
     loudest = float(levels.max()) if encoder.reference == "sound" else 0.0
-    with drawing(ax, FULL_WIDTH, _HEIGHT, palette) as axes:
-        for threshold, colour in zip(encoder.thresholds, colours(len(encoder.thresholds)), strict=True):
-            spikes = frame[frame["threshold_ms"] == threshold]
-            look: dict[str, Any] = {"color": colour, "linewidth": 1.2, "label": f"threshold {threshold:g} ms"}
-            axes.vlines(spikes["sound_ms"], spikes["band"] - 0.42, spikes["band"] + 0.42, **look)
-        axes.vlines(np.arange(1, windows) * encoder.t_max, -0.5, bands - 0.5, color=FAINT, linewidth=0.3, zorder=0)
-        axes.set(xlim=(0, duration), ylim=(-0.5, bands - 0.5))
-        axes.set(xlabel="time in the sound (ms)", ylabel="first spikes\nfrequency (kHz)")
-        panel = panel_above(axes, _SPECTROGRAM, 0.32)
-        image = panel.imshow(
-            levels.T - loudest,
-            origin="lower",
-            aspect="auto",
-            extent=(0, duration, -0.5, bands - 0.5),
-            cmap="cividis",
-            vmin=-encoder.dynamic_range,
-            vmax=0,
-            interpolation="nearest",
-        )
-        reference = "loudest" if encoder.reference == "sound" else "full scale"
-        colour_bar(panel, image, 1.015, 0.015, f"level (dB re {reference})")
-        panel.set_ylabel("spectrogram\nfrequency (kHz)")
-        for each in (axes, panel):
-            _label_frequencies(each, encoder)
-        if title:
-            panel.set_title(title)
-        legend_above(axes, 0.0, 1 if is_narrow(axes) else len(encoder.thresholds), borderaxespad=0.1, handlelength=1)
-    return axes
+    for threshold, colour in zip(encoder.thresholds, colours(len(encoder.thresholds)), strict=True):
+        spikes = frame[frame["threshold_ms"] == threshold]
+        look: dict[str, Any] = {"color": colour, "linewidth": 1.2, "label": f"threshold {threshold:g} ms"}
+        axes.vlines(spikes["sound_ms"], spikes["band"] - 0.42, spikes["band"] + 0.42, **look)
+    axes.vlines(np.arange(1, windows) * encoder.t_max, -0.5, bands - 0.5, color=FAINT, linewidth=0.3, zorder=0)
+    axes.set(xlim=(0, duration), ylim=(-0.5, bands - 0.5))
+    axes.set(xlabel="time in the sound (ms)", ylabel="first spikes\nfrequency (kHz)")
+    panel = panel_above(axes, _SPECTROGRAM, 0.32)
+    image = panel.imshow(
+        levels.T - loudest,
+        origin="lower",
+        aspect="auto",
+        extent=(0, duration, -0.5, bands - 0.5),
+        cmap="cividis",
+        vmin=-encoder.dynamic_range,
+        vmax=0,
+        interpolation="nearest",
+    )
+    reference = "loudest" if encoder.reference == "sound" else "full scale"
+    colour_bar(panel, image, 1.015, 0.015, f"level (dB re {reference})")
+    panel.set_ylabel("spectrogram\nfrequency (kHz)")
+    for each in (axes, panel):
+        _label_frequencies(each, encoder)
+    if title:
+        panel.set_title(title)
+    legend_above(axes, 0.0, 1 if is_narrow(axes) else len(encoder.thresholds), borderaxespad=0.1, handlelength=1)
 
 
 def _label_frequencies(axes: Axes, encoder: MelEncoder) -> None:

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, note_beside, plain
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import FAINT, colours, legend_above, note_beside, plain
 from netsim.errors import DataError
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
-
-def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws(
+    "spike count",
+    ("presentation", "layer", "spikes", "neurons"),
+    of="spike_count_table",
+    height=lambda frame: 0.75 + 0.24 * frame["layer"].nunique(),
+)
+def spikes_per_layer(axes: Axes, frame: DataFrame) -> None:
     """Draw the mean number of spikes of each layer, and the range of the middle 90 % of presentations.
 
     Grey marks are the numbers of neurons. The axis is logarithmic above 1.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `spike_count_table`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    DataError
-        If the table is not a spike count table.
 
     Examples
     --------
@@ -48,7 +30,6 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
     import numpy as np
     from matplotlib.ticker import FuncFormatter
 
-    require(frame, ("presentation", "layer", "spikes", "neurons"), "spike count")
     if (frame["spikes"] > frame["neurons"]).any() or (frame["spikes"] < 0).any():
         raise DataError(
             "table: has negative counts, or more spikes than neurons; correct it, each neuron fires at most once"
@@ -59,25 +40,21 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
     mean = layers["spikes"].mean().to_numpy()
     low, high = layers["spikes"].quantile(0.05).to_numpy(), layers["spikes"].quantile(0.95).to_numpy()
     neurons = layers["neurons"].first().to_numpy()
-    with drawing(ax, COLUMN_WIDTH, 0.75 + 0.24 * len(names), palette) as axes:
-        axes.plot(neurons, rows, "|", color=FAINT, markersize=9, label="neurons", zorder=1)
-        axes.hlines(
-            rows, low, high, color=colours(1)[0], linewidth=4, alpha=0.4, label="90% of presentations", zorder=2
-        )
-        axes.plot(mean, rows, "|", color=colours(1)[0], markersize=9, markeredgewidth=1.6, label="mean", zorder=3)
-        for row, spikes in enumerate(mean):
-            note_beside(axes, row, f"{spikes:,.1f}\N{NO-BREAK SPACE}({spikes / neurons[row]:.0%})", x=1.02)
-        axes.set_xscale("symlog", linthresh=1, linscale=0.4)
-        decades = int(np.ceil(np.log10(max(neurons.max(), 10))))
-        axes.set_xticks([0, *(10.0**power for power in range(decades + 1))])
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.set_xlim(0, neurons.max() * 1.3)
-        axes.set_yticks(rows, list(map(plain, names)))
-        axes.set_ylim(-0.6, len(names) - 0.4)
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("spikes per presentation")
-        legend_above(axes, -0.2, 3, handlelength=1.0, columnspacing=1.0, handletextpad=0.5)
-    return axes
+    axes.plot(neurons, rows, "|", color=FAINT, markersize=9, label="neurons", zorder=1)
+    axes.hlines(rows, low, high, color=colours(1)[0], linewidth=4, alpha=0.4, label="90% of presentations", zorder=2)
+    axes.plot(mean, rows, "|", color=colours(1)[0], markersize=9, markeredgewidth=1.6, label="mean", zorder=3)
+    for row, spikes in enumerate(mean):
+        note_beside(axes, row, f"{spikes:,.1f}\N{NO-BREAK SPACE}({spikes / neurons[row]:.0%})", x=1.02)
+    axes.set_xscale("symlog", linthresh=1, linscale=0.4)
+    decades = int(np.ceil(np.log10(max(neurons.max(), 10))))
+    axes.set_xticks([0, *(10.0**power for power in range(decades + 1))])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_xlim(0, neurons.max() * 1.3)
+    axes.set_yticks(rows, list(map(plain, names)))
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("spikes per presentation")
+    legend_above(axes, -0.2, 3, handlelength=1.0, columnspacing=1.0, handletextpad=0.5)
 
 
 @Plot(

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from netsim.analysis.style import colours, drawing, in_legend, is_narrow, layer_colours, legend_above, markers, plain
+from netsim.analysis.shape import Axes, DataFrame
+from netsim.analysis.style import colours, in_legend, is_narrow, layer_colours, legend_above, markers, plain
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-SILENT = "spikes: are empty, because no layer fires; give other stimuli or weights"
 
 
 def each_layer(spikes: Spikes, progress: Progress) -> Iterator[LayerSpikes]:
@@ -68,7 +63,7 @@ def percentile_interval(draws: np.ndarray, count: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def layer_names(frame: pd.DataFrame) -> list[str]:
+def layer_names(frame: DataFrame) -> list[str]:
     """Return the layers of a table in their order."""
     column = frame["layer"]
     if hasattr(column, "cat"):
@@ -77,39 +72,20 @@ def layer_names(frame: pd.DataFrame) -> list[str]:
     return [str(name) for name in dict.fromkeys(column)]
 
 
-def draw_lines(
-    frame: pd.DataFrame,
-    x: str,
-    y: str,
-    ax: Axes | None,
-    palette: Any,
-    size: tuple[float, float] = (3.35, 2.4),
-    step: bool = False,
-) -> Axes:
+def draw_lines(axes: Axes, frame: DataFrame, x: str, y: str, step: bool = False) -> None:
     """Draw a line with its band for each layer. Dash patterns distinguish lines without colour; steps are solid."""
     names = layer_names(frame)
     dashes = ["-", "--", "-.", ":"]
-    with drawing(ax, *size, palette) as axes:
-        for position, (name, colour) in enumerate(zip(names, layer_colours(names), strict=True)):
-            rows = frame[frame["layer"] == name]
-            if "low" in rows:
-                axes.fill_between(
-                    rows[x],
-                    rows["low"],
-                    rows["high"],
-                    color=colour,
-                    alpha=0.2,
-                    linewidth=0,
-                    step="post" if step else None,
-                )
-            draw: Any = axes.step if step else axes.plot
-            extra = {"label": in_legend(name)} | ({"where": "post"} if step else {})
-            draw(
-                rows[x], rows[y], color=colour, linestyle="-" if step else dashes[position % 4], linewidth=1.3, **extra
-            )
-        columns = min(3 if is_narrow(axes) else 7, max(1, len(names)))
-        legend_above(axes, -0.1 if is_narrow(axes) else -0.05, columns, columnspacing=1.0, handlelength=1.8)
-    return axes
+    for position, (name, colour) in enumerate(zip(names, layer_colours(names), strict=True)):
+        rows = frame[frame["layer"] == name]
+        if "low" in rows:
+            how = "post" if step else None
+            axes.fill_between(rows[x], rows["low"], rows["high"], color=colour, alpha=0.2, linewidth=0, step=how)
+        draw: Any = axes.step if step else axes.plot
+        extra = {"label": in_legend(name)} | ({"where": "post"} if step else {})
+        draw(rows[x], rows[y], color=colour, linestyle="-" if step else dashes[position % 4], linewidth=1.3, **extra)
+    columns = min(3 if is_narrow(axes) else 7, max(1, len(names)))
+    legend_above(axes, -0.1 if is_narrow(axes) else -0.05, columns, columnspacing=1.0, handlelength=1.8)
 
 
 def draw_intervals(axes: Axes, groups: Sequence[str], series: Sequence[tuple[Any, ...]]) -> list[np.ndarray]:
@@ -124,17 +100,8 @@ def draw_intervals(axes: Axes, groups: Sequence[str], series: Sequence[tuple[Any
         series, heights, colours(len(series)), markers(len(series)), strict=True
     ):
         axes.hlines(at, low, high, color=colour, linewidth=1.2, zorder=4)
-        axes.plot(
-            middle,
-            at,
-            marker,
-            color=colour,
-            markersize=4,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            label=label,
-            zorder=3,
-        )
+        look: dict[str, Any] = {"markersize": 4, "markeredgecolor": "white", "markeredgewidth": 0.4, "zorder": 3}
+        axes.plot(middle, at, marker, color=colour, label=label, **look)
     axes.set_yticks(rows, list(map(plain, groups)))
     axes.set_ylim(-0.6, len(groups) - 0.4)
     axes.tick_params(axis="y", length=0)

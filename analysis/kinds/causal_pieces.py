@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
 from netsim.analysis.kinds._causal import causes, distinct, refuse_loops
 from netsim.analysis.kinds._layers import draw_intervals, layer_names, nullable, ordered_layers
-from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+from netsim.analysis.shape import Axes, DataFrame, draws
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.runs.model import Model
@@ -18,49 +17,27 @@ from netsim.spikes.presenting import present
 from netsim.spikes.spikes import Progress, no_progress
 from netsim.spikes.workers import Workers
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
-
-def causal_pieces_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws(
+    "causal pieces",
+    ("layer", "neuron", "presentations", "pieces", "sets"),
+    of="causal_pieces",
+    height=lambda frame: 0.9 + 0.34 * len(layer_names(frame)),
+)
+def causal_pieces_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the number of causal pieces and of causal sets of the neurons of each layer.
 
     Marks are medians over neurons, and lines cover the middle 90 %.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `causal_pieces`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "causal-pieces", limit=40).table
-    >>> ax = netsim.analysis.causal_pieces_figure(table)
-    >>> ax.get_xlabel()
-    'distinct in 40 presentations (per neuron)'
     """
-    require(frame, ("layer", "neuron", "presentations", "pieces", "sets"), "causal pieces")
     neurons = frame[frame["neuron"].notna()]
     names = layer_names(neurons)
-    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.34 * len(names), palette) as axes:
-        series: list[tuple[Any, ...]] = []
-        for label, column in (("causal pieces", "pieces"), ("causal sets", "sets")):
-            groups = neurons.groupby("layer", observed=True)[column]
-            series.append((label, *(groups.quantile(share).reindex(names).to_numpy() for share in (0.5, 0.05, 0.95))))
-        draw_intervals(axes, names, series)
-        axes.set_xlabel(f"distinct in {frame['presentations'].iloc[0]:,} presentations (per neuron)")
-        axes.set_xlim(left=0)
-    return axes
+    series: list[tuple[Any, ...]] = []
+    for label, column in (("causal pieces", "pieces"), ("causal sets", "sets")):
+        groups = neurons.groupby("layer", observed=True)[column]
+        series.append((label, *(groups.quantile(share).reindex(names).to_numpy() for share in (0.5, 0.05, 0.95))))
+    draw_intervals(axes, names, series)
+    axes.set_xlabel(f"distinct in {frame['presentations'].iloc[0]:,} presentations (per neuron)")
+    axes.set_xlim(left=0)
 
 
 @Analysis(
@@ -76,7 +53,7 @@ def causal_pieces(
     progress: Progress = no_progress,
     engine: Engine | None = None,
     workers: Workers = None,
-) -> pd.DataFrame:
+) -> DataFrame:
     r"""Causal sets and causal pieces of each neuron, over the presentations.
 
     The causal set of a spike contains the presynaptic spikes that its latency depends on: they have arrived before it,
@@ -92,13 +69,8 @@ def causal_pieces(
     ----------
     model : Model
         A model without loops.
-    stimuli : Stimuli
-    progress : callable
-        Called with (done, total).
     engine : Engine, optional
         The default is the engine of the model's ``training``.
-    workers : int, str or Distribution, optional
-        As in `netsim.present`.
 
     Returns
     -------

@@ -4,71 +4,45 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import class_name, require
-from netsim.analysis.kinds._layers import each_layer, layer_names, ordered_layers, positions
+from netsim.analysis.frames import class_name
+from netsim.analysis.kinds._layers import each_layer, layer_names, positions
 from netsim.analysis.kinds._pairs import van_rossum
-from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, drawing, plain
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
+from netsim.analysis.style import INK, plain
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
-
-def dendrogram_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+@draws("clustering", ("layer", "first", "second", "distance", "labels"), of="label_clustering")
+def dendrogram_figure(axes: Axes, frame: DataFrame, classes: Sequence[str] = ()) -> None:
     """Draw the dendrogram of the labels in the last layer of the table.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        As from `label_clustering`.
     classes : sequence of str, optional
         Names of the labels.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`; the dendrogram has a single colour.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "clustering", limit=40).table
-    >>> ax = netsim.analysis.dendrogram_figure(table)
-    >>> type(ax).__name__
-    'Axes'
     """
     from scipy.cluster import hierarchy
 
-    require(frame, ("layer", "first", "second", "distance", "labels"), "clustering")
     name = layer_names(frame)[-1]
     rows = frame[frame["layer"] == name]
     links = rows[["first", "second", "distance", "labels"]].to_numpy(dtype=np.float64)
     leaves = [int(label) for label in str(rows["leaves"].iloc[0]).split()]
-    with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
-        ink = f"#{int(255 * float(INK)):02x}" + 2 * f"{int(255 * float(INK)):02x}"
-        names = [class_name(label, classes) for label in leaves]
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Attempting to set identical low and high ylims")  # limits are set below
-            hierarchy.dendrogram(links, labels=names, ax=axes, link_color_func=lambda _: ink, color_threshold=0)
-        axes.tick_params(axis="x", length=0, labelsize=axes.yaxis.get_ticklabels()[0].get_fontsize())
-        low, high = links[:, 2].min(), links[:, 2].max()
-        span = (high - low) or high or 1.0
-        axes.set_ylim(max(0.0, low - 0.15 * span), high + 0.05 * span)  # merges of similar height stay apart
-        axes.set(xlabel="label", ylabel="mean van Rossum distance")
-        agreement = f"with labels at {rows['agreement'].iloc[0]:.2f} (adjusted Rand)"
-        axes.set_title(f"{plain(name)}: clusters of presentations agree\n{agreement}")
-    return axes
+    ink = f"#{int(255 * float(INK)):02x}" + 2 * f"{int(255 * float(INK)):02x}"
+    names = [class_name(label, classes) for label in leaves]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Attempting to set identical low and high ylims")  # limits are set below
+        hierarchy.dendrogram(links, labels=names, ax=axes, link_color_func=lambda _: ink, color_threshold=0)
+    axes.tick_params(axis="x", length=0, labelsize=axes.yaxis.get_ticklabels()[0].get_fontsize())
+    low, high = links[:, 2].min(), links[:, 2].max()
+    span = (high - low) or high or 1.0
+    axes.set_ylim(max(0.0, low - 0.15 * span), high + 0.05 * span)  # merges of similar height stay apart
+    axes.set(xlabel="label", ylabel="mean van Rossum distance")
+    agreement = f"with labels at {rows['agreement'].iloc[0]:.2f} (adjusted Rand)"
+    axes.set_title(f"{plain(name)}: clusters of presentations agree\n{agreement}")
 
 
 @Analysis(
@@ -76,7 +50,7 @@ def dendrogram_figure(
 )
 def label_clustering(
     spikes: Spikes, tau_ms: float = 5.0, sample: int = 300, seed: int = 0, progress: Progress = no_progress
-) -> pd.DataFrame:
+) -> Rows:
     r"""Cluster labels and presentations hierarchically, by the van Rossum distances in each layer.
 
     The labels with the smallest mean distance over pairs of presentations are joined first (average linkage of
@@ -96,8 +70,6 @@ def label_clustering(
         Spikes with labels.
     tau_ms, sample, seed
         As in `spike_train_distances`.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -128,7 +100,6 @@ def label_clustering(
     >>> len(netsim.analysis.label_clustering(spikes, sample=60))
     9
     """
-    import pandas as pd
     from scipy.cluster import hierarchy
     from scipy.spatial.distance import squareform
     from sklearn.metrics import adjusted_rand_score
@@ -138,7 +109,6 @@ def label_clustering(
     labels, tag = positions(chosen.require_labels())
     member = np.eye(len(labels))[tag]
     pairs = np.outer(member.sum(axis=0), member.sum(axis=0))
-    tables = []
     for layer in each_layer(chosen, progress):
         matrix = van_rossum(layer, tau_ms)
         between = member.T @ matrix @ member / pairs
@@ -146,20 +116,14 @@ def label_clustering(
         links = hierarchy.linkage(squareform((between + between.T) / 2, checks=False), "average")
         tree = hierarchy.linkage(squareform((matrix + matrix.T) / 2, checks=False), "average")
         clusters = hierarchy.fcluster(tree, len(labels), "maxclust")
-        tables.append(
-            pd.DataFrame(
-                {
-                    "layer": [layer.name] * len(links),
-                    "step": np.arange(len(links)),
-                    "first": links[:, 0].astype(np.int64),
-                    "second": links[:, 1].astype(np.int64),
-                    "distance": links[:, 2],
-                    "labels": links[:, 3].astype(np.int64),
-                    "leaves": " ".join(map(str, labels)),
-                    "agreement": adjusted_rand_score(tag, clusters),
-                    "presentations": chosen.presentations,
-                }
-            )
-        )
-    table = pd.concat(tables, ignore_index=True)
-    return table.assign(layer=ordered_layers(table["layer"], spikes))
+        yield {
+            "layer": [layer.name] * len(links),
+            "step": np.arange(len(links)),
+            "first": links[:, 0].astype(np.int64),
+            "second": links[:, 1].astype(np.int64),
+            "distance": links[:, 2],
+            "labels": links[:, 3].astype(np.int64),
+            "leaves": " ".join(map(str, labels)),
+            "agreement": adjusted_rand_score(tag, clusters),
+            "presentations": chosen.presentations,
+        }

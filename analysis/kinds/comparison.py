@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import ordered_layers, percentile_interval
 from netsim.analysis.kinds.similarity import same_presentations
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, markers, plain
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import FAINT, colours, legend_above, markers, plain
 from netsim.errors import DataError, DataWarning, warn_user
 from netsim.measuring.metrics import decide
 from netsim.spikes.spikes import Progress, Spikes, no_progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _DRAWS = 1000
 MEASURES = {
@@ -29,24 +25,17 @@ MEASURES = {
 """Measures and their names in the figure."""
 
 
-def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws(
+    "comparison",
+    ("layer", "effect", "effect_low", "effect_high"),
+    of="paired_comparison",
+    height=lambda frame: 0.9 + 0.17 * len(frame),
+)
+def comparison_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the standardised difference for each measure and layer, with its 95 % confidence interval.
 
     The difference is subject minus reference: `spikes` minus `against` of `paired_comparison`. The axis is logarithmic
     beyond 1 if an effect exceeds 2.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `paired_comparison`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Examples
     --------
@@ -60,45 +49,40 @@ def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     """
     from matplotlib.ticker import NullLocator
 
-    require(frame, ("layer", "effect", "effect_low", "effect_high"), "comparison")
     rows = frame.reset_index(drop=True)
-    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.17 * len(rows), palette) as axes:
-        for measure, colour, marker in zip(MEASURES, colours(len(MEASURES)), markers(len(MEASURES)), strict=True):
-            shown = rows[rows["measure"] == measure]
-            if len(shown):
-                axes.hlines(
-                    shown.index, shown["effect_low"], shown["effect_high"], color=colour, linewidth=1.2, zorder=4
-                )
-                look: dict[str, Any] = {
-                    "color": colour,
-                    "markersize": 4,
-                    "markeredgecolor": "white",
-                    "markeredgewidth": 0.4,
-                    "zorder": 3,  # below its interval, which may be shorter
-                }
-                axes.plot(shown["effect"], shown.index, marker, label=MEASURES[measure], **look)
-        axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
-        # each layer is named once, next to the middle of its rows
-        layers = rows["layer"].astype(str)
-        middles = rows.index.to_series().groupby(layers, sort=False).mean()
-        axes.set_yticks(middles, list(map(plain, middles.index)))
-        axes.tick_params(axis="y", length=0)
-        for first in rows.index[1:][layers.ne(layers.shift())[1:]]:
-            axes.axhline(first - 0.5, color=FAINT, linewidth=0.4, linestyle=":", zorder=0)
-        axes.set_ylim(-0.6, len(rows) - 0.4)
-        effects = rows[["effect", "effect_low", "effect_high"]].to_numpy(dtype=np.float64)
-        most = 1.15 * float(np.nanmax(np.abs(effects), initial=0.0)) or 1.0
-        if most > 2:
-            axes.set_xscale("symlog", linthresh=1, linscale=0.8)  # one large effect does not flatten the others
-            ticks = [sign * size for size in (1, 2, 5, 10, 20, 50, 100) for sign in (-1, 1) if size <= most]
-            axes.set_xticks([0, *ticks], [f"{tick:g}".replace("-", "\N{MINUS SIGN}") for tick in (0, *ticks)])
-            axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xlim(-most, most)
-        axes.set_xlabel(
-            "paired difference over its SD ($d_z$)\n$\\leftarrow$ less than the reference    more $\\rightarrow$"
-        )
-        legend_above(axes, -0.2, 2, columnspacing=1.0, handletextpad=0.2)
-    return axes
+    for measure, colour, marker in zip(MEASURES, colours(len(MEASURES)), markers(len(MEASURES)), strict=True):
+        shown = rows[rows["measure"] == measure]
+        if len(shown):
+            axes.hlines(shown.index, shown["effect_low"], shown["effect_high"], color=colour, linewidth=1.2, zorder=4)
+            look: dict[str, Any] = {
+                "color": colour,
+                "markersize": 4,
+                "markeredgecolor": "white",
+                "markeredgewidth": 0.4,
+                "zorder": 3,  # below its interval, which may be shorter
+            }
+            axes.plot(shown["effect"], shown.index, marker, label=MEASURES[measure], **look)
+    axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
+    # each layer is named once, next to the middle of its rows
+    layers = rows["layer"].astype(str)
+    middles = rows.index.to_series().groupby(layers, sort=False).mean()
+    axes.set_yticks(middles, list(map(plain, middles.index)))
+    axes.tick_params(axis="y", length=0)
+    for first in rows.index[1:][layers.ne(layers.shift())[1:]]:
+        axes.axhline(first - 0.5, color=FAINT, linewidth=0.4, linestyle=":", zorder=0)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    effects = rows[["effect", "effect_low", "effect_high"]].to_numpy(dtype=np.float64)
+    most = 1.15 * float(np.nanmax(np.abs(effects), initial=0.0)) or 1.0
+    if most > 2:
+        axes.set_xscale("symlog", linthresh=1, linscale=0.8)  # one large effect does not flatten the others
+        ticks = [sign * size for size in (1, 2, 5, 10, 20, 50, 100) for sign in (-1, 1) if size <= most]
+        axes.set_xticks([0, *ticks], [f"{tick:g}".replace("-", "\N{MINUS SIGN}") for tick in (0, *ticks)])
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(-most, most)
+    axes.set_xlabel(
+        "paired difference over its SD ($d_z$)\n$\\leftarrow$ less than the reference    more $\\rightarrow$"
+    )
+    legend_above(axes, -0.2, 2, columnspacing=1.0, handletextpad=0.2)
 
 
 @Analysis(
@@ -108,7 +92,7 @@ def comparison_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     order=150,
     height=3.4,
 )
-def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: Progress = no_progress) -> pd.DataFrame:
+def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: Progress = no_progress) -> DataFrame:
     r"""Compare two sets of spikes of the same presentations by paired differences.
 
     A difference :math:`d` is the value of `spikes` minus the value of `against` in a presentation. The measures are
@@ -132,10 +116,6 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     spikes, against : Spikes
         Spikes of the same presentations. Layers with the same name and size are compared. If only one of the two has
         labels, they hold for both.
-    seed : int
-        Seed of the bootstrap.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------

@@ -3,46 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import panzeri_treves_bias, plug_in
-from netsim.analysis.kinds._layers import SILENT, draw_lines, ordered_layers, positions
-from netsim.analysis.style import FAINT, Palette
+from netsim.analysis.kinds._layers import draw_lines, ordered_layers, positions
+from netsim.analysis.shape import SILENT, Axes, DataFrame, draws
+from netsim.analysis.style import FAINT
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import wilson_interval
 from netsim.specification.phrases import counted
 from netsim.spikes.columns import observed_window
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
 _CODES = ("latency", "fired")
 
 
-def decoding_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws("decoding", ("layer", "time_ms", "accuracy", "low", "high", "control_95"), of="decoding_over_time")
+def decoding_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the decoding accuracy of each layer against the time up to which its spikes are known.
 
     The band is the 95 % confidence interval. Accuracies above the dotted line are significant: at most 5 % of the
     shuffles of labels reach it in any layer at any time.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `decoding_over_time`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Examples
     --------
@@ -54,15 +37,13 @@ def decoding_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     """
     from matplotlib.ticker import PercentFormatter
 
-    require(frame, ("layer", "time_ms", "accuracy", "low", "high", "control_95"), "decoding")
-    axes = draw_lines(frame, "time_ms", "accuracy", ax, palette)
+    draw_lines(axes, frame, "time_ms", "accuracy")
     limit = frame["control_95"].iloc[0]
     axes.axhline(limit, color=FAINT, linewidth=0.7, linestyle=":")
     axes.text(1.0, limit, "above: p ≤ 0.05 ", transform=axes.get_yaxis_transform(), ha="right", va="top",
               fontsize="small", color=FAINT)  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set(xlabel="spikes known up to (ms)", ylabel="label decoded rightly", ylim=(0, 1.02))
-    return axes
 
 
 @Analysis("decoding", "how early each layer reveals the label, by linear decoders", decoding_figure, order=130)
@@ -76,7 +57,7 @@ def decoding_over_time(
     sample: int = 1000,
     seed: int = 0,
     progress: Progress = no_progress,
-) -> pd.DataFrame:
+) -> DataFrame:
     r"""Decode the label from the spikes up to a time with linear decoders, cross-validated.
 
     The method follows Hung et al. (2005, Science 310:863-866). At time :math:`t` a neuron that has fired contributes
@@ -114,10 +95,6 @@ def decoding_over_time(
         Number of shuffles of the labels; at least 20. The smallest p is 1 / (shuffles + 1).
     sample : int
         Largest number of presentations, drawn evenly over labels. Fewer presentations make decoders worse.
-    seed : int
-        Seed of the sample, the folds and the shuffles.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------

@@ -2,62 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
+from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, positions
 from netsim.analysis.kinds._pairs import mean_over_pairs, van_rossum, victor_purpura
 from netsim.analysis.networks import RELATIVE_ROUNDING
-from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
-
-def distance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws("distance", ("layer", "distance", "low", "high"), height=lambda frame: 0.9 + 0.3 * len(layer_names(frame)))
+def distance_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw distances within and between labels, relative to the mean of all pairs.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         As from `spike_train_distances`; the van Rossum distance is drawn.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "distances", limit=40).table
-    >>> ax = netsim.analysis.distance_figure(table)
-    >>> ax.get_xlabel()
-    'van Rossum distance (mean of all pairs = 1)'
     """
-    require(frame, ("layer", "distance", "low", "high"), "distance")
     shown = frame[frame["measure"] == "van-rossum"]
     names = layer_names(shown)
     whole = shown[shown["pairs_of"] == "all"].set_index("layer").loc[names, "distance"].to_numpy()
     whole = np.where(whole > 0, whole, np.nan)
-    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
-        series: list[tuple[Any, ...]] = []
-        for which, text in (("within", "same label"), ("between", "different labels"), ("all", "all pairs")):
-            rows = shown[shown["pairs_of"] == which].set_index("layer")
-            if len(rows) and not (which == "all" and series):
-                columns = (rows.loc[names, column].to_numpy() / whole for column in ("distance", "low", "high"))
-                series.append((text, *columns))
-        draw_intervals(axes, names, series)
-        axes.set_xlabel("van Rossum distance (mean of all pairs = 1)")
-    return axes
+    series: list[tuple[Any, ...]] = []
+    for which, text in (("within", "same label"), ("between", "different labels"), ("all", "all pairs")):
+        rows = shown[shown["pairs_of"] == which].set_index("layer")
+        if len(rows) and not (which == "all" and series):
+            columns = (rows.loc[names, column].to_numpy() / whole for column in ("distance", "low", "high"))
+            series.append((text, *columns))
+    draw_intervals(axes, names, series)
+    axes.set_xlabel("van Rossum distance (mean of all pairs = 1)")
 
 
 @Analysis("distances", "how far apart the spikes of two presentations are", distance_figure, order=100)
@@ -68,7 +45,7 @@ def spike_train_distances(
     sample: int = 300,
     seed: int = 0,
     progress: Progress = no_progress,
-) -> pd.DataFrame:
+) -> Rows:
     r"""Average the van Rossum and Victor-Purpura distances over pairs of presentations.
 
     Both distances have a closed form, because a neuron fires at most once. :math:`d` is the time between the spikes of
@@ -92,17 +69,12 @@ def spike_train_distances(
 
     Parameters
     ----------
-    spikes : Spikes
     tau_ms : float
         Time constant :math:`\tau` of the van Rossum distance (ms).
     cost_per_ms : float
         Cost :math:`q` of moving a spike (1/ms).
     sample : int
         Largest number of compared presentations, drawn evenly over labels.
-    seed : int
-        Seed of the sample and of the bootstrap.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -137,12 +109,9 @@ def spike_train_distances(
     >>> table["distance"].round(3).tolist()  # √(2 (1 - 1/e) + 1) and 0.2·5 + 1
     [1.505, 2.0]
     """
-    import pandas as pd
-
     chosen = spikes.sample(sample, seed)
     _, tag = positions(np.zeros(chosen.presentations, np.int64) if chosen.labels is None else chosen.labels)
     generator = np.random.default_rng([seed, 1])
-    rows = []
     for layer in each_layer(chosen, progress):
         measures = {"van-rossum": van_rossum(layer, tau_ms), "victor-purpura": victor_purpura(layer, cost_per_ms)}
         for measure, matrix in measures.items():
@@ -153,22 +122,18 @@ def spike_train_distances(
                 chance = (counts * (counts - 1)).sum() / (len(tag) * (len(tag) - 1))
             for which in ("all", "within", "between") if chosen.labels is not None else ("all",):
                 mean, low, high, pairs = mean_over_pairs(matrix, tag, which, generator)
-                rows.append(
-                    {
-                        "layer": layer.name,
-                        "measure": measure,
-                        "pairs_of": which,
-                        "presentations": chosen.presentations,
-                        "pairs": pairs,
-                        "distance": mean,
-                        "low": low,
-                        "high": high,
-                        "nearest": nearest,
-                        "chance": chance,
-                    }
-                )
-    table = pd.DataFrame(rows)
-    return table.assign(layer=ordered_layers(table["layer"], spikes))
+                yield {
+                    "layer": layer.name,
+                    "measure": measure,
+                    "pairs_of": which,
+                    "presentations": chosen.presentations,
+                    "pairs": pairs,
+                    "distance": mean,
+                    "low": low,
+                    "high": high,
+                    "nearest": nearest,
+                    "chance": chance,
+                }
 
 
 def _nearest(matrix: np.ndarray, tag: np.ndarray) -> float:

@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import layer_names
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing, in_legend, layer_colours, markers
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import FAINT, in_legend, layer_colours, markers
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import Z_975, Decisions, decide
 from netsim.spikes.spikes import Progress, even_sample, no_progress
 from netsim.spikes.workers import Workers, distribution_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine
     from netsim.runs.model import Model
@@ -31,24 +28,12 @@ _MOST = 12
 """Largest number of neurons or maps of a layer in the figure."""
 
 
-def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws("importance", ("layer", "unit", "accuracy_loss", "low", "high"), of="ablation_importance")
+def importance_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the loss of accuracy without the most important neurons or maps of each layer.
 
     At most twelve of a layer are drawn, because most others differ by chance only. Vertical lines are 95 % confidence
     intervals.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `ablation_importance`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Examples
     --------
@@ -60,24 +45,21 @@ def importance_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     """
     from matplotlib.ticker import MaxNLocator
 
-    require(frame, ("layer", "unit", "accuracy_loss", "low", "high"), "importance")
     names = layer_names(frame)
-    with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
-        for name, colour, marker in zip(names, layer_colours(names), markers(len(names)), strict=True):
-            every = frame[frame["layer"] == name].sort_values("accuracy_loss", ascending=False)
-            rows = every.head(_MOST)
-            position = np.arange(1, len(rows) + 1) + 0.6 * (names.index(name) / len(names) - 0.5 + 0.5 / len(names))
-            axes.vlines(position, 100 * rows["low"], 100 * rows["high"], color=colour, linewidth=0.9)
-            label = in_legend(name if len(rows) == len(every) else f"{name}, {len(rows)} of {len(every)}")
-            axes.plot(position, 100 * rows["accuracy_loss"], marker, color=colour, markersize=3.5, label=label)
-        axes.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set(
-            xlabel="silenced neuron or map, by importance",
-            ylabel="loss of strict accuracy if\nsilenced (percentage points)",
-        )
-        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderpad=0.2, handletextpad=0.1)
-    return axes
+    for name, colour, marker in zip(names, layer_colours(names), markers(len(names)), strict=True):
+        every = frame[frame["layer"] == name].sort_values("accuracy_loss", ascending=False)
+        rows = every.head(_MOST)
+        position = np.arange(1, len(rows) + 1) + 0.6 * (names.index(name) / len(names) - 0.5 + 0.5 / len(names))
+        axes.vlines(position, 100 * rows["low"], 100 * rows["high"], color=colour, linewidth=0.9)
+        label = in_legend(name if len(rows) == len(every) else f"{name}, {len(rows)} of {len(every)}")
+        axes.plot(position, 100 * rows["accuracy_loss"], marker, color=colour, markersize=3.5, label=label)
+    axes.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(
+        xlabel="silenced neuron or map, by importance",
+        ylabel="loss of strict accuracy if\nsilenced (percentage points)",
+    )
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderpad=0.2, handletextpad=0.1)
 
 
 @Analysis(
@@ -97,7 +79,7 @@ def ablation_importance(
     progress: Progress = no_progress,
     engine: Engine | None = None,
     workers: Workers = None,
-) -> pd.DataFrame:
+) -> DataFrame:
     r"""Measure the loss of accuracy without a neuron, or without a map of a convolution.
 
     Each unit is silenced alone. The stimuli in which one of its neurons fires are presented again. The others cannot
@@ -116,7 +98,6 @@ def ablation_importance(
 
     Parameters
     ----------
-    model : Model
     stimuli : Stimuli
         Stimuli with labels.
     layers : sequence of str, optional
@@ -125,14 +106,6 @@ def ablation_importance(
         Largest number of units per layer, drawn at random.
     sample : int
         Largest number of presentations, drawn evenly over labels. Each is repeated for each unit.
-    seed : int
-        Seed of both draws.
-    progress : callable
-        Called with (done, total).
-    engine : Engine, optional
-        By default the engine of the network's ``training``.
-    workers : int, str or Distribution, optional
-        As in `netsim.present`.
 
     Returns
     -------

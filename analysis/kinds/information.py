@@ -3,74 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import contingency, equal_bins, panzeri_treves, plug_in, with_silence
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, nullable, ordered_layers, positions
 from netsim.analysis.kinds._shuffles import against_shuffles, shuffled_tags
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import FAINT
 from netsim.errors import DataWarning, SpecificationError, warn_user
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _SILENCE, _COUNT = "silence", "count"
 CODES = ("latency", "rank", _SILENCE)
 
 
-def information_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws(
+    "information",
+    ("layer", "corrected_shuffle", "control_95"),
+    of="label_information",
+    height=lambda frame: 0.9 + 0.34 * len(layer_names(frame)),
+)
+def information_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the information of neurons about the label in latency, rank and silence, for each layer.
 
     Marks are medians over neurons, and lines cover the middle 90 %. The mean of shuffled labels is subtracted. The
     grey tick of a code is the 95th percentile of neurons with shuffled labels. Values below it may be chance.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `label_information`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "information", limit=40).table
-    >>> ax = netsim.analysis.information_figure(table)
-    >>> ax.get_xlabel()
-    'information about the label (bits per neuron)'
     """
-    require(frame, ("layer", "corrected_shuffle", "control_95"), "information")
     neurons = frame[frame["neuron"].notna()]
     names = layer_names(neurons)
-    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.34 * len(names), palette) as axes:
-        series: list[tuple[Any, ...]] = []
-        for code in CODES:
-            groups = neurons[neurons["code"] == code].groupby("layer", observed=True)["corrected_shuffle"]
-            quantiles = [groups.quantile(share).reindex(names).to_numpy() for share in (0.5, 0.05, 0.95)]
-            series.append((code, *quantiles))
-        control = neurons.assign(excess=neurons["control_95"] - neurons["control_mean"])
-        chance = control.groupby(["code", "layer"], observed=True)["excess"].quantile(0.95)
-        for code, heights in zip(CODES, draw_intervals(axes, names, series), strict=True):
-            label = "chance" if code == CODES[0] else ""
-            ticks = [chance.get((code, name), np.nan) for name in names]
-            axes.plot(ticks, heights, "|", color=FAINT, markersize=6, label=label, zorder=1)
-        axes.set_xlabel("information about the label (bits per neuron)")
-        axes.axvline(0, color=FAINT, linewidth=0.5, zorder=0)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=4, borderpad=0.2, handletextpad=0.2)
-    return axes
+    series: list[tuple[Any, ...]] = []
+    for code in CODES:
+        groups = neurons[neurons["code"] == code].groupby("layer", observed=True)["corrected_shuffle"]
+        quantiles = [groups.quantile(share).reindex(names).to_numpy() for share in (0.5, 0.05, 0.95)]
+        series.append((code, *quantiles))
+    control = neurons.assign(excess=neurons["control_95"] - neurons["control_mean"])
+    chance = control.groupby(["code", "layer"], observed=True)["excess"].quantile(0.95)
+    for code, heights in zip(CODES, draw_intervals(axes, names, series), strict=True):
+        label = "chance" if code == CODES[0] else ""
+        ticks = [chance.get((code, name), np.nan) for name in names]
+        axes.plot(ticks, heights, "|", color=FAINT, markersize=6, label=label, zorder=1)
+    axes.set_xlabel("information about the label (bits per neuron)")
+    axes.axvline(0, color=FAINT, linewidth=0.5, zorder=0)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=4, borderpad=0.2, handletextpad=0.2)
 
 
 @Analysis(
@@ -81,7 +59,7 @@ def information_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
 )
 def label_information(
     spikes: Spikes, bins: int = 8, shuffles: int = 200, seed: int = 0, progress: Progress = no_progress
-) -> pd.DataFrame:
+) -> DataFrame:
     r"""Mutual information of responses and label, corrected for few presentations, with a control.
 
     .. math:: I = \sum_{s,r} P(s, r) \log_2 \frac{P(s, r)}{P(s) P(r)} \quad \text{(bits)}
@@ -122,12 +100,6 @@ def label_information(
         Spikes with labels.
     bins : int
         Number of bins of latencies and ranks.
-    shuffles : int
-        Number of shuffles of the labels.
-    seed : int
-        Seed of the shuffles.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------

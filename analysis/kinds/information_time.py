@@ -2,78 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import contingency, equal_bins
-from netsim.analysis.kinds._layers import (
-    SILENT,
-    draw_lines,
-    each_layer,
-    layer_names,
-    ordered_layers,
-    positions,
-    student_interval,
-)
+from netsim.analysis.kinds._layers import draw_lines, each_layer, layer_names, positions, student_interval
 from netsim.analysis.kinds._shuffles import against_shuffles, dealt, jackknife_half, shuffled_tags
 from netsim.analysis.networks import RELATIVE_ROUNDING
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing, layer_colours, legend_above
-from netsim.errors import DataError, SpecificationError
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
+from netsim.analysis.style import FAINT, layer_colours, legend_above
+from netsim.errors import SpecificationError
 from netsim.spikes.columns import LayerSpikes, observed_window
 from netsim.spikes.spikes import Progress, Spikes, no_progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _ROUNDS = 20
 """Shuffles that are also computed without each group of presentations, for the interval."""
 
 
-def information_time_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+_DRAWN = ("layer", "time_ms", "mean_bits", "low", "high", "control_bits", "control_95")
+
+
+@draws("information over time", _DRAWN, of="information_over_time")
+def information_time_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the mean information of neurons against the time up to which their spikes are known, for each layer.
 
     The mean of shuffled labels is subtracted. The band is the 95 % confidence interval over neurons and presentations.
     A dotted line is the 95th percentile of shuffled labels. Values below it may be chance.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `information_over_time`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "information-time", limit=40).table
-    >>> ax = netsim.analysis.information_time_figure(table)
-    >>> ax.get_xlabel()
-    'spikes known up to (ms)'
     """
-    columns = ("layer", "time_ms", "mean_bits", "low", "high", "control_bits", "control_95")
-    require(frame, columns, "information over time")
     names = layer_names(frame)
-    with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
-        draw_lines(frame, "time_ms", "mean_bits", axes, palette)
-        axes.axhline(0, color=FAINT, linewidth=0.5, zorder=0)
-        for name, colour in zip(names, layer_colours(names), strict=True):
-            rows = frame[frame["layer"] == name]
-            label = "chance" if name == names[0] else ""
-            chance = rows["control_95"] - rows["control_bits"]
-            axes.plot(rows["time_ms"], chance, ":", color=colour, linewidth=0.9, label=label, zorder=1)
-        legend_above(axes, -0.1, min(4, len(names) + 1), columnspacing=0.8, handlelength=1.6)
-        axes.set(xlabel="spikes known up to (ms)", ylabel="information about the label\n(bits per neuron, corrected)")
-    return axes
+    draw_lines(axes, frame, "time_ms", "mean_bits")
+    axes.axhline(0, color=FAINT, linewidth=0.5, zorder=0)
+    for name, colour in zip(names, layer_colours(names), strict=True):
+        rows = frame[frame["layer"] == name]
+        label = "chance" if name == names[0] else ""
+        chance = rows["control_95"] - rows["control_bits"]
+        axes.plot(rows["time_ms"], chance, ":", color=colour, linewidth=0.9, label=label, zorder=1)
+    legend_above(axes, -0.1, min(4, len(names) + 1), columnspacing=0.8, handlelength=1.6)
+    axes.set(xlabel="spikes known up to (ms)", ylabel="information about the label\n(bits per neuron, corrected)")
 
 
 @Analysis(
@@ -83,13 +48,8 @@ def information_time_figure(frame: pd.DataFrame, ax: Axes | None = None, palette
     order=50,
 )
 def information_over_time(
-    spikes: Spikes,
-    times: int = 12,
-    bins: int = 8,
-    shuffles: int = 200,
-    seed: int = 0,
-    progress: Progress = no_progress,
-) -> pd.DataFrame:
+    spikes: Spikes, times: int = 12, bins: int = 8, shuffles: int = 200, seed: int = 0, progress: Progress = no_progress
+) -> Rows:
     r"""Mutual information of latencies and label, if spikes are known only up to a time.
 
     Bins and the plug-in estimate are the same as in `label_information`. Bins are fixed over time. A spike is known
@@ -119,12 +79,6 @@ def information_over_time(
         Number of times, evenly spaced from the first to the last spike of each layer.
     bins : int
         Number of bins of latencies.
-    shuffles : int
-        Number of shuffles of the labels.
-    seed : int
-        Seed of the shuffles.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -159,8 +113,6 @@ def information_over_time(
     >>> bool(table["mean_bits"].iloc[-1] > table["mean_bits"].iloc[0])
     True
     """
-    import pandas as pd
-
     for name, value in (("times", times), ("bins", bins)):
         if value < 2:
             raise SpecificationError(f"information-time: setting {name}", f"must be at least 2, not {value}")
@@ -169,7 +121,6 @@ def information_over_time(
     # a shuffle moves label and group together, so that each group leaves out as many presentations of each label
     tags = shuffled_tags(turn * len(labels) + tag, shuffles, np.random.default_rng(seed), "information-time")
     presentations = np.bincount(tags[0], minlength=groups * len(labels)).reshape(groups, len(labels))
-    parts = []
     for layer in each_layer(spikes, progress):
         if not len(layer.latencies):
             continue
@@ -182,24 +133,16 @@ def information_over_time(
         of_presentations = jackknife_half(without[0] - without[1:].mean(axis=0))
         half = np.hypot(student_interval(np.zeros(times), sd, np.full(times, layer.size))[1], of_presentations)
         half = np.where(half > RELATIVE_ROUNDING * np.abs(corrected), half, np.nan)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "layer": layer.name,
-                    "time_ms": moments,
-                    "fired": fired / (layer.size * spikes.presentations),
-                    "mean_bits": corrected,
-                    "low": corrected - half,
-                    "high": corrected + half,
-                    "control_bits": chance.pop("control_mean"),
-                    **chance,
-                }
-            )
-        )
-    if not parts:
-        raise DataError(SILENT)
-    table = pd.concat(parts, ignore_index=True)
-    return table.assign(layer=ordered_layers(table["layer"], spikes))
+        yield {
+            "layer": layer.name,
+            "time_ms": moments,
+            "fired": fired / (layer.size * spikes.presentations),
+            "mean_bits": corrected,
+            "low": corrected - half,
+            "high": corrected + half,
+            "control_bits": chance.pop("control_mean"),
+            **chance,
+        }
 
 
 def _growth(

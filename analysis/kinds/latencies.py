@@ -2,79 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing, layer_colours, plain
+from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, positions
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
+from netsim.analysis.style import FAINT, layer_colours, plain
 from netsim.numerics.groups import starts_of
 from netsim.spikes.columns import LayerSpikes, order_within
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
-
-def reliability_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws(
+    "latency statistics",
+    ("layer", "reliability", "median_ms"),
+    of="latency_statistics",
+    height=lambda frame: 0.7 + 0.3 * len(layer_names(frame)),
+)
+def reliability_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the distribution of the neurons' median latencies for each layer, over all labels.
 
     A box covers the middle half of the neurons that fire, with their median. Whiskers cover 90 %. The text is the mean
     reliability of neurons, the fraction of presentations in which they fire.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `latency_statistics`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "latencies", limit=40).table
-    >>> ax = netsim.analysis.reliability_figure(table)
-    >>> ax.get_xlabel()
-    'median latency of a neuron (ms)'
     """
-    require(frame, ("layer", "reliability", "median_ms"), "latency statistics")
     neurons = frame[frame["neuron"].notna() & frame["label"].isna()]
     names = layer_names(neurons)
-    with drawing(ax, COLUMN_WIDTH, 0.7 + 0.3 * len(names), palette) as axes:
-        for row, (name, colour) in enumerate(zip(names, layer_colours(names), strict=True)):
-            shown = neurons[neurons["layer"] == name]
-            medians = shown["median_ms"].dropna().to_numpy()
-            if len(medians):
-                low, first, middle, third, high = np.quantile(medians, [0.05, 0.25, 0.5, 0.75, 0.95])
-                axes.hlines(row, low, high, color=colour, linewidth=1.0)
-                axes.barh(row, third - first, 0.5, first, color=colour, alpha=0.45, linewidth=0)
-                axes.plot([middle, middle], [row - 0.25, row + 0.25], color=colour, linewidth=1.8)
-            text = f"{shown['reliability'].mean():.1%} fire" if len(medians) else "silent"
-            axes.text(1.01, row, text, transform=axes.get_yaxis_transform(), fontsize="small", color=FAINT, va="center")
-        axes.set_yticks(range(len(names)), list(map(plain, names)))
-        axes.set_ylim(-0.6, len(names) - 0.4)
-        axes.tick_params(axis="y", length=0)
-        axes.set_title("mark: median, box: half of the neurons, line: 90%", fontsize="small", color=FAINT)
-        axes.set_xlabel("median latency of a neuron (ms)")
-    return axes
+    for row, (name, colour) in enumerate(zip(names, layer_colours(names), strict=True)):
+        shown = neurons[neurons["layer"] == name]
+        medians = shown["median_ms"].dropna().to_numpy()
+        if len(medians):
+            low, first, middle, third, high = np.quantile(medians, [0.05, 0.25, 0.5, 0.75, 0.95])
+            axes.hlines(row, low, high, color=colour, linewidth=1.0)
+            axes.barh(row, third - first, 0.5, first, color=colour, alpha=0.45, linewidth=0)
+            axes.plot([middle, middle], [row - 0.25, row + 0.25], color=colour, linewidth=1.8)
+        text = f"{shown['reliability'].mean():.1%} fire" if len(medians) else "silent"
+        axes.text(1.01, row, text, transform=axes.get_yaxis_transform(), fontsize="small", color=FAINT, va="center")
+    axes.set_yticks(range(len(names)), list(map(plain, names)))
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.tick_params(axis="y", length=0)
+    axes.set_title("mark: median, box: half of the neurons, line: 90%", fontsize="small", color=FAINT)
+    axes.set_xlabel("median latency of a neuron (ms)")
 
 
-@Analysis(
-    "latencies",
-    "when each neuron fires, how reliably, and how often it is silent",
-    reliability_figure,
-    order=10,
-)
-def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.DataFrame:
+@Analysis("latencies", "when each neuron fires, how reliably, and how often it is silent", reliability_figure, order=10)
+def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> Rows:
     r"""Tabulate latency statistics of neurons and layers over presentations.
 
     A neuron fires in :math:`n` of :math:`N` presentations (of a label), with latencies :math:`t_1 \dots t_n` (ms). The
@@ -83,12 +54,6 @@ def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.D
     the silence :math:`1 - n / N`.
 
     The analysis needs all spikes of a layer. It reads one layer of a file at a time.
-
-    Parameters
-    ----------
-    spikes : Spikes
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -120,16 +85,11 @@ def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.D
     >>> table.loc[table["neuron"] == 0, ["spikes", "mean_ms", "reliability"]].values.tolist()
     [[2.0, 4.0, 1.0]]
     """
-    import pandas as pd
-
-    parts = [_of_layer(layer, spikes) for layer in each_layer(spikes, progress)]
-    table = pd.concat(parts, ignore_index=True)
-    return table.assign(layer=ordered_layers(table["layer"], spikes))
+    for layer in each_layer(spikes, progress):
+        yield from _of_layer(layer, spikes)
 
 
-def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
-    import pandas as pd
-
+def _of_layer(layer: LayerSpikes, spikes: Spikes) -> Rows:
     labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     kinds, count = len(labels), layer.size
     shown = np.bincount(tag, minlength=kinds)  # presentations by label
@@ -154,28 +114,20 @@ def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
         of_labels = [_grouped(times, np.array([len(times)])) for times in by_label]
         groupings[:0] = [(of_both, np.tile(shown, count), np.repeat(numbers, kinds), np.tile(labels, count))]
         groupings[2:2] = [(of_labels, shown * count, None, labels)]
-    tables = []
     for grouped, presentations, neurons_of, labels_of in groupings:
         rows = len(presentations)
         columns = {name: np.concatenate([part[name] for part in grouped]) for name in grouped[0]}
         reliability = columns["spikes"] / np.maximum(presentations, 1)
-        tables.append(
-            pd.DataFrame(
-                {
-                    "layer": [layer.name] * rows,
-                    "neuron": nullable(
-                        np.zeros(rows) if neurons_of is None else neurons_of, [neurons_of is None] * rows
-                    ),
-                    "label": nullable(np.zeros(rows) if labels_of is None else labels_of, [labels_of is None] * rows),
-                    "presentations": presentations,
-                    "spikes": columns.pop("spikes"),
-                    "reliability": reliability,
-                    "silence": 1 - reliability,
-                    **columns,
-                }
-            )
-        )
-    return pd.concat(tables, ignore_index=True)
+        yield {
+            "layer": [layer.name] * rows,
+            "neuron": nullable(np.zeros(rows) if neurons_of is None else neurons_of, [neurons_of is None] * rows),
+            "label": nullable(np.zeros(rows) if labels_of is None else labels_of, [labels_of is None] * rows),
+            "presentations": presentations,
+            "spikes": columns.pop("spikes"),
+            "reliability": reliability,
+            "silence": 1 - reliability,
+            **columns,
+        }
 
 
 def _grouped(latencies: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:

@@ -3,44 +3,30 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
+from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, positions
 from netsim.analysis.kinds._shuffles import dealt, jackknife_half
 from netsim.analysis.networks import RELATIVE_ROUNDING
-from netsim.analysis.style import FAINT, Palette, drawing, legend_above
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
+from netsim.analysis.style import FAINT, legend_above
 from netsim.errors import SpecificationError
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
 _CONDITION = 1e10  # largest condition number of a covariance that is inverted
 
 
-def population_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+_DRAWN = ("layer", "noise_correlation", "noise_sd", "control_correlation", "control_sd", "signal_correlation")
+
+
+@draws("population", _DRAWN, of="population_code", height=lambda frame: 0.9 + 0.35 * len(layer_names(frame)))
+def population_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw noise correlations of each layer, with shuffled presentations as the control.
 
     Marks are means over pairs of neurons, and lines are standard deviations.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `population_code`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Examples
     --------
@@ -50,20 +36,16 @@ def population_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     >>> ax.get_xlabel()
     'correlation of pairs of neurons'
     """
-    columns = ("noise_correlation", "noise_sd", "control_correlation", "control_sd", "signal_correlation")
-    require(frame, ("layer", *columns), "population")
     names = layer_names(frame)
     rows = frame.set_index(frame["layer"].astype(str)).loc[names]
-    with drawing(ax, 85 / 25.4, 0.9 + 0.35 * len(names), palette) as axes:
-        series = []
-        for label, what in (("noise", "noise"), ("shuffled", "control")):
-            mean, sd = rows[f"{what}_correlation"].to_numpy(), rows[f"{what}_sd"].to_numpy()
-            series.append((label, mean, mean - sd, mean + sd))
-        draw_intervals(axes, names, series)
-        axes.axvline(0, color=FAINT, linewidth=0.5, zorder=0)
-        axes.set_xlabel("correlation of pairs of neurons")
-        legend_above(axes, 0.0, 2, handlelength=1.0)
-    return axes
+    series = []
+    for label, what in (("noise", "noise"), ("shuffled", "control")):
+        mean, sd = rows[f"{what}_correlation"].to_numpy(), rows[f"{what}_sd"].to_numpy()
+        series.append((label, mean, mean - sd, mean + sd))
+    draw_intervals(axes, names, series)
+    axes.axvline(0, color=FAINT, linewidth=0.5, zorder=0)
+    axes.set_xlabel("correlation of pairs of neurons")
+    legend_above(axes, 0.0, 2, handlelength=1.0)
 
 
 @Analysis(
@@ -72,7 +54,7 @@ def population_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
     population_figure,
     order=135,
 )
-def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: Progress = no_progress) -> pd.DataFrame:
+def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: Progress = no_progress) -> Rows:
     r"""Correlations between latencies of neurons, and what the latencies tell about pairs of labels together.
 
     The neurons are those of a layer that fire most often. A silent neuron has the latency of the end of its window.
@@ -98,10 +80,6 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
         Spikes with labels.
     neurons : int
         Largest number of neurons of a layer.
-    seed : int
-        Seed of the shuffles.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -139,13 +117,10 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
     >>> bool(abs(table["control_correlation"]).max() < 0.1)
     True
     """
-    import pandas as pd
-
     if neurons < 2:
         raise SpecificationError("population: setting neurons", f"must be at least 2, not {neurons}")
     labels, tag = positions(spikes.require_labels())
     generator = np.random.default_rng(seed)
-    rows = []
     for layer in each_layer(spikes, progress):
         latencies = _latencies(layer, neurons)
         means = _means(latencies, tag, len(labels))
@@ -156,26 +131,22 @@ def population_code(spikes: Spikes, neurons: int = 20, seed: int = 0, progress: 
         measured, control, signal = (_correlations(values) for values in (noise, shuffled, means))
         together, independent = _information(latencies, tag, len(labels))
         low, high = _intervals(latencies, tag, len(labels))
-        rows.append(
-            {
-                "layer": layer.name,
-                "neurons": latencies.shape[1],
-                "presentations": len(latencies),
-                "noise_correlation": measured[0],
-                "noise_low": low[0],
-                "noise_high": high[0],
-                "noise_sd": measured[1],
-                "control_correlation": control[0],
-                "control_sd": control[1],
-                "signal_correlation": signal[0],
-                "fisher": together,
-                "fisher_low": low[1],
-                "fisher_high": high[1],
-                "fisher_independent": independent,
-            }
-        )
-    table = pd.DataFrame(rows)
-    return table.assign(layer=ordered_layers(table["layer"], spikes))
+        yield {
+            "layer": layer.name,
+            "neurons": latencies.shape[1],
+            "presentations": len(latencies),
+            "noise_correlation": measured[0],
+            "noise_low": low[0],
+            "noise_high": high[0],
+            "noise_sd": measured[1],
+            "control_correlation": control[0],
+            "control_sd": control[1],
+            "signal_correlation": signal[0],
+            "fisher": together,
+            "fisher_low": low[1],
+            "fisher_high": high[1],
+            "fisher_independent": independent,
+        }
 
 
 def _latencies(layer: LayerSpikes, most: int) -> np.ndarray:

@@ -4,64 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import draw_lines, nullable, ordered_layers, positions, student_interval
-from netsim.analysis.style import FULL_WIDTH, Palette
+from netsim.analysis.kinds._layers import draw_lines, nullable, positions, student_interval
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
+from netsim.analysis.style import FULL_WIDTH
 from netsim.errors import SpecificationError
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
 _MOST_BINS = 10_000
 
 
-def psth_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the rate of each layer during the presentation, over all labels, with its 95 % confidence interval.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `first_spike_psth`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "psth", limit=40).table
-    >>> ax = netsim.analysis.psth_figure(table)
-    >>> ax.get_xlabel()
-    'time in the presentation (ms)'
-    """
+@draws("PSTH", ("layer", "time_ms", "end_ms", "rate_hz", "low", "high"), of="first_spike_psth", width=FULL_WIDTH)
+def psth_figure(axes: Axes, frame: DataFrame) -> None:
+    """Draw the rate of each layer during the presentation, over all labels, with its 95 % confidence interval."""
     import pandas as pd
 
-    require(frame, ("layer", "time_ms", "end_ms", "rate_hz", "low", "high"), "PSTH")
     shown = frame[frame["label"].isna()]
     last = shown.groupby("layer", observed=True, sort=False).tail(1)
     after = last.assign(time_ms=last["end_ms"], rate_hz=0.0, low=0.0, high=0.0)
     shown = pd.concat([shown, after])  # lines return to 0 at the end of the last bin
-    axes = draw_lines(shown, "time_ms", "rate_hz", ax, palette, size=(FULL_WIDTH, 2.4), step=True)
+    draw_lines(axes, shown, "time_ms", "rate_hz", step=True)
     axes.set(xlabel="time in the presentation (ms)", ylabel="rate (spikes/s and neuron)")
     axes.set_ylim(bottom=0)
-    return axes
 
 
 @Analysis("psth", "first-spike PSTH of each layer, with confidence", psth_figure, order=20, width=FULL_WIDTH)
-def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = no_progress) -> pd.DataFrame:
+def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = no_progress) -> Rows:
     r"""First-spike peristimulus time histogram (PSTH) of each layer, over all presentations and for each label.
 
     Gerstein and Kiang (1960, Biophys J 1:15-28) defined the PSTH. This table is restricted to first spikes. In a bin
@@ -74,11 +46,8 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
 
     Parameters
     ----------
-    spikes : Spikes
     bin_ms : float
         Width of the bins (ms).
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -110,8 +79,6 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
     >>> first_spike_psth(Spikes.of_layers([layer]))["rate_hz"].tolist()
     [500.0, 250.0]
     """
-    import pandas as pd
-
     if not bin_ms > 0:
         raise SpecificationError("psth: setting bin_ms", f"must be more than 0 ms, not {bin_ms:g}")
     labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
@@ -126,7 +93,6 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
         long = f"{bin_ms:g} ms is longer than a presentation ({longest:g} ms); narrow bins, or give latencies in ms"
         raise SpecificationError("psth: setting bin_ms", long)
     shown = np.bincount(tag, minlength=len(labels))
-    parts = []
     for name in spikes.sizes:
         histogram = histograms[name]
         groups: list[tuple[int | None, list[int]]] = [(None, list(range(len(labels))))]
@@ -137,22 +103,16 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
             mean, sd = histogram.rates(chosen, count)
             bins, edges = len(mean), histogram.edges
             low, high = student_interval(mean, sd, np.full(bins, count))
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "layer": [name] * bins,
-                        "label": nullable([label or 0] * bins, [label is None] * bins),
-                        "time_ms": edges[:-1],
-                        "end_ms": edges[1:],
-                        "presentations": count,
-                        "rate_hz": mean,
-                        "low": np.maximum(low, 0.0),
-                        "high": high,
-                    }
-                )
-            )
-    table = pd.concat(parts, ignore_index=True)
-    return table.assign(layer=ordered_layers(table["layer"], spikes))
+            yield {
+                "layer": [name] * bins,
+                "label": nullable([label or 0] * bins, [label is None] * bins),
+                "time_ms": edges[:-1],
+                "end_ms": edges[1:],
+                "presentations": count,
+                "rate_hz": mean,
+                "low": np.maximum(low, 0.0),
+                "high": high,
+            }
 
 
 class _Histogram:

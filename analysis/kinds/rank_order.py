@@ -2,73 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import (
-    draw_intervals,
-    each_layer,
-    layer_names,
-    ordered_layers,
-    percentile_interval,
-    positions,
-)
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing
+from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, percentile_interval, positions
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
+from netsim.analysis.style import FAINT
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _DRAWS = 200
 
 
-def rank_order_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw the mean rank-order correlation within and between labels, for each layer.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `rank_order_correlation`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "rank-order", limit=40).table
-    >>> ax = netsim.analysis.rank_order_figure(table)
-    >>> ax.get_xlabel()
-    'rank-order correlation between presentations'
-    """
-    require(frame, ("layer", "correlation", "low", "high"), "rank-order")
+@draws(
+    "rank-order",
+    ("layer", "correlation", "low", "high"),
+    of="rank_order_correlation",
+    height=lambda frame: 0.9 + 0.3 * len(layer_names(frame)),
+)
+def rank_order_figure(axes: Axes, frame: DataFrame) -> None:
+    """Draw the mean rank-order correlation within and between labels, for each layer."""
     names = layer_names(frame)
-    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
-        series: list[tuple[Any, ...]] = []
-        for which, text in (("within", "same label"), ("between", "different labels"), ("all", "all pairs")):
-            rows = frame[frame["pairs_of"] == which].set_index("layer")
-            if len(rows) and not (which == "all" and series):
-                series.append(
-                    (text, *(rows.loc[names, column].to_numpy() for column in ("correlation", "low", "high")))
-                )
-        draw_intervals(axes, names, series)
-        axes.axvline(0, color=FAINT, linewidth=0.5, zorder=0)
-        axes.set_xlabel("rank-order correlation between presentations")
-    return axes
+    series: list[tuple[Any, ...]] = []
+    for which, text in (("within", "same label"), ("between", "different labels"), ("all", "all pairs")):
+        rows = frame[frame["pairs_of"] == which].set_index("layer")
+        if len(rows) and not (which == "all" and series):
+            series.append((text, *(rows.loc[names, column].to_numpy() for column in ("correlation", "low", "high"))))
+    draw_intervals(axes, names, series)
+    axes.axvline(0, color=FAINT, linewidth=0.5, zorder=0)
+    axes.set_xlabel("rank-order correlation between presentations")
 
 
 @Analysis("rank-order", "whether neurons fire in the same order in two presentations", rank_order_figure, order=60)
-def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = no_progress) -> pd.DataFrame:
+def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = no_progress) -> Rows:
     r"""Spearman's correlation of the firing order between presentations, averaged over all pairs.
 
     Spearman (1904, Am J Psychol 15:72-101) defined the correlation. Neurons are ranked by latency within their layer,
@@ -81,14 +49,6 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
     itself.
 
     The analysis needs all spikes of a layer. It reads one layer of a file at a time.
-
-    Parameters
-    ----------
-    spikes : Spikes
-    seed : int
-        Seed of the bootstrap.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -114,13 +74,10 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
     >>> round(float(rank_order_correlation(Spikes.of_layers([layer]))["correlation"][0]), 6)
     1.0
     """
-    import pandas as pd
-
     labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     has_labels = spikes.labels is not None
     generator = np.random.default_rng(seed)
     weights = _draws(tag, len(labels), generator)
-    rows: list[dict[str, object]] = []
     for layer in each_layer(spikes, progress):
         ranks = _unit_ranks(layer)
         sums = _label_sums(ranks, tag, len(labels), np.ones((1, spikes.presentations)))
@@ -131,17 +88,14 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
             values = np.array([_mean_over(which, *draw)[0] for draw in zip(*drawn, strict=True)])
             low, high = percentile_interval(values, spikes.presentations)
             bounds = {"pairs": int(pairs), "correlation": value, "low": low, "high": high}
-            rows.append({"layer": layer.name, "pairs_of": which, "label": None, "other": None, **bounds})
+            yield {"layer": layer.name, "pairs_of": which, "label": None, "other": None, **bounds}
         for first in range(len(labels) if has_labels else 0):
             for second in range(first, len(labels)):
                 count = counts[first] * (counts[first] - 1) / 2 if first == second else counts[first] * counts[second]
                 total = (inner[first, first] - self_weights[first]) / 2 if first == second else inner[first, second]
                 mean = total / count if count else np.nan
                 pair = {"label": labels[first], "other": labels[second], "pairs": int(count), "correlation": mean}
-                rows.append({"layer": layer.name, "pairs_of": "labels", **pair, "low": np.nan, "high": np.nan})
-    table = pd.DataFrame(rows)
-    table = table.astype({"label": "Int64", "other": "Int64"})
-    return table.assign(layer=ordered_layers(table["layer"], spikes))
+                yield {"layer": layer.name, "pairs_of": "labels", **pair, "low": np.nan, "high": np.nan}
 
 
 def _draws(tag: np.ndarray, labels: int, generator: np.random.Generator) -> np.ndarray:

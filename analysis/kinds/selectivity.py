@@ -2,74 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import layer_names, nullable, ordered_layers, positions
+from netsim.analysis.kinds._layers import layer_names, nullable, positions
 from netsim.analysis.kinds._shuffles import against_shuffles, shuffled_tags
 from netsim.analysis.kinds._sparseness import ResponseSums, treves_rolls
 from netsim.analysis.networks import RELATIVE_ROUNDING
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing, in_legend, layer_colours
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
+from netsim.analysis.style import FAINT, in_legend, layer_colours
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
-
-def selectivity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws("selectivity", ("layer", "selectivity", "control_mean"), of="label_selectivity")
+def selectivity_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the cumulative distribution of the neurons' selectivity, for each layer.
 
     A dotted line is the distribution of the neurons' mean selectivity with shuffled labels. It is not 0, because one of
     the labels always has the largest mean by chance.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `label_selectivity`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "selectivity", limit=40).table
-    >>> ax = netsim.analysis.selectivity_figure(table)
-    >>> ax.get_xlabel()
-    'selectivity for a label'
     """
-    require(frame, ("layer", "selectivity", "control_mean"), "selectivity")
     names = layer_names(frame)
-    with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
-        for name, colour in zip(names, layer_colours(names), strict=True):
-            rows = frame[frame["layer"] == name].dropna(subset="selectivity")
-            if len(rows):
-                share = np.arange(1, len(rows) + 1) / len(rows)
-                true, control = (np.sort(rows[column].to_numpy()) for column in ("selectivity", "control_mean"))
-                axes.step(control, share, ":", where="post", color=colour, linewidth=0.9)
-                axes.step(true, share, label=in_legend(name), where="post", color=colour, linewidth=1.3)
-        axes.plot([], [], ":", color=FAINT, linewidth=0.9, label="shuffled")
-        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="selectivity for a label", ylabel="share of the neurons that fire")
-        if len(axes.lines) > 1:
-            axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=3, borderpad=0.2, columnspacing=1.0)
-    return axes
+    for name, colour in zip(names, layer_colours(names), strict=True):
+        rows = frame[frame["layer"] == name].dropna(subset="selectivity")
+        if len(rows):
+            share = np.arange(1, len(rows) + 1) / len(rows)
+            true, control = (np.sort(rows[column].to_numpy()) for column in ("selectivity", "control_mean"))
+            axes.step(control, share, ":", where="post", color=colour, linewidth=0.9)
+            axes.step(true, share, label=in_legend(name), where="post", color=colour, linewidth=1.3)
+    axes.plot([], [], ":", color=FAINT, linewidth=0.9, label="shuffled")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="selectivity for a label", ylabel="share of the neurons that fire")
+    if len(axes.lines) > 1:
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=3, borderpad=0.2, columnspacing=1.0)
 
 
 @Analysis(
     "selectivity", "which label each neuron prefers, how much, and how sparsely it fires", selectivity_figure, order=70
 )
-def label_selectivity(
-    spikes: Spikes, shuffles: int = 200, seed: int = 0, progress: Progress = no_progress
-) -> pd.DataFrame:
+def label_selectivity(spikes: Spikes, shuffles: int = 200, seed: int = 0, progress: Progress = no_progress) -> Rows:
     r"""Preferred label, selectivity and lifetime sparseness of each neuron.
 
     The response of a neuron is its earliness :math:`r = (t_{end} - t) / (t_{end} - t_{onset})` in the firing window of
@@ -99,12 +68,6 @@ def label_selectivity(
     ----------
     spikes : Spikes
         Spikes with labels.
-    shuffles : int
-        Number of shuffles of the labels.
-    seed : int
-        Seed of the shuffles.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -145,8 +108,6 @@ def label_selectivity(
     >>> table["selectivity"].round(6).tolist(), table["preferred"].tolist()
     ([1.0, 0.0], [0, 0])
     """
-    import pandas as pd
-
     labels, tag = positions(spikes.require_labels())
     tags = shuffled_tags(tag, shuffles, np.random.default_rng(seed), "selectivity")
     shown = np.bincount(tag)
@@ -159,7 +120,6 @@ def label_selectivity(
         for total, tags_of in zip(shuffled_of[layer.name], tags[1:], strict=True):
             index = tags_of[part][rows] * layer.size + layer.neurons
             total += np.bincount(index, responses, total.size).reshape(total.shape)
-    parts = []
     for name, size in spikes.sizes.items():
         sums = sums_of[name]
         means = sums.total / shown[:, None]
@@ -167,26 +127,18 @@ def label_selectivity(
         best = (means >= most * (1 - RELATIVE_ROUNDING)).argmax(axis=0)
         of_shuffles = _contrast(shuffled_of.pop(name) / shown[:, None])[2]
         chance = against_shuffles(np.concatenate([contrast[None], of_shuffles]))
-        parts.append(
-            pd.DataFrame(
-                {
-                    "layer": [name] * size,
-                    "neuron": np.arange(size),
-                    "spikes": sums.spikes.sum(axis=0),
-                    "preferred": nullable(labels[best], most <= 0),
-                    "preferred_response": most,
-                    "other_response": other,
-                    "selectivity": contrast,
-                    "corrected_shuffle": contrast - chance["control_mean"],
-                    **chance,
-                    "lifetime_sparseness": treves_rolls(
-                        sums.total.sum(axis=0), sums.square.sum(axis=0), spikes.presentations
-                    ),
-                }
-            )
-        )
-    table = pd.concat(parts, ignore_index=True)
-    return table.assign(layer=ordered_layers(table["layer"], spikes))
+        yield {
+            "layer": [name] * size,
+            "neuron": np.arange(size),
+            "spikes": sums.spikes.sum(axis=0),
+            "preferred": nullable(labels[best], most <= 0),
+            "preferred_response": most,
+            "other_response": other,
+            "selectivity": contrast,
+            "corrected_shuffle": contrast - chance["control_mean"],
+            **chance,
+            "lifetime_sparseness": treves_rolls(sums.total.sum(axis=0), sums.square.sum(axis=0), spikes.presentations),
+        }
 
 
 def _contrast(means: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import positions
 from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
-from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colour_bar, drawing, plain
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import COLUMN_WIDTH, INK, colour_bar, plain
 from netsim.errors import DataError, SpecificationError
 from netsim.specification.phrases import counted
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _DRAWS = 200
 _MEASURES = ("rank", "van-rossum", "victor-purpura")
@@ -27,33 +22,12 @@ LABELS = "labels"
 """Name of the labels' dissimilarity: 0 for equal labels, 1 for different labels."""
 
 
-def similarity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws("similarity", ("rho", "low", "high"), of="representational_similarity", height=COLUMN_WIDTH * 0.85)
+def similarity_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the correlation of dissimilarities for each pair of layers, labels included.
 
     Each pair is drawn once. Colours span the drawn correlations.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `representational_similarity`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`; the matrix keeps its colour map.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "similarity", limit=40).table
-    >>> ax = netsim.analysis.similarity_figure(table)
-    >>> type(ax).__name__
-    'Axes'
     """
-    require(frame, ("rho", "low", "high"), "similarity")
     names = list(dict.fromkeys([*frame["first"], *frame["second"]]))
     values = np.full((len(names) - 1, len(names) - 1), np.nan)  # without the diagonal, which is always 1
     for first, second, rho in frame[["first", "second", "rho"]].itertuples(index=False):
@@ -61,18 +35,16 @@ def similarity_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pale
         values[row - 1, column] = rho
     most = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
     signed = bool((values < 0).any())
-    with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH * 0.85, palette) as axes:
-        image = axes.imshow(values, cmap="RdBu_r" if signed else "Blues", vmin=-most if signed else 0, vmax=most)
-        for (row, column), value in np.ndenumerate(values):
-            if np.isfinite(value) and len(names) <= 12:
-                ink = "white" if abs(value) > 0.6 * most else INK
-                size = "x-small" if len(names) <= 8 else 4.5
-                axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=size, color=ink)
-        axes.set_xticks(range(len(names) - 1), list(map(plain, names[:-1])), rotation=90)
-        axes.set_yticks(range(len(names) - 1), list(map(plain, names[1:])))
-        axes.tick_params(length=0)
-        colour_bar(axes, image, 1.04, 0.05, "correlation (ρ)")
-    return axes
+    image = axes.imshow(values, cmap="RdBu_r" if signed else "Blues", vmin=-most if signed else 0, vmax=most)
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value) and len(names) <= 12:
+            ink = "white" if abs(value) > 0.6 * most else INK
+            size = "x-small" if len(names) <= 8 else 4.5
+            axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=size, color=ink)
+    axes.set_xticks(range(len(names) - 1), list(map(plain, names[:-1])), rotation=90)
+    axes.set_yticks(range(len(names) - 1), list(map(plain, names[1:])))
+    axes.tick_params(length=0)
+    colour_bar(axes, image, 1.04, 0.05, "correlation (ρ)")
 
 
 def _with_ties(matrix: np.ndarray) -> np.ndarray:
@@ -94,7 +66,7 @@ def representational_similarity(
     sample: int = 200,
     seed: int = 0,
     progress: Progress = no_progress,
-) -> pd.DataFrame:
+) -> DataFrame:
     r"""Representational similarity analysis (RSA) of layers, labels, and another model.
 
     The dissimilarity of two presentations in a layer is 1 minus Spearman's correlation of latencies (``rank``, silence
@@ -105,7 +77,6 @@ def representational_similarity(
 
     Parameters
     ----------
-    spikes : Spikes
     against : Spikes, optional
         The same presentations of another model. Its layers are named ``other:LAYER``. If only one of the two has
         labels, they hold for both.
@@ -115,10 +86,6 @@ def representational_similarity(
         As in `spike_train_distances`.
     sample : int
         Largest number of compared presentations, drawn evenly over labels.
-    seed : int
-        Seed of the sample and of the bootstrap.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------

@@ -2,70 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import (
-    draw_intervals,
-    layer_names,
-    ordered_layers,
-    positions,
-    student_interval,
-)
+from netsim.analysis.kinds._layers import draw_intervals, layer_names, positions, student_interval
 from netsim.analysis.kinds._sparseness import ResponseSums, treves_rolls
-from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
-
-def sparseness_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-    """Draw population and lifetime sparseness of each layer, over all labels, with 95 % confidence intervals.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `population_sparseness`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "sparseness", limit=40).table
-    >>> ax = netsim.analysis.sparseness_figure(table)
-    >>> ax.get_xlabel()
-    'sparseness (0: all respond alike, 1: one alone)'
-    """
-    require(frame, ("layer", "population_sparseness", "lifetime_sparseness"), "sparseness")
+@draws(
+    "sparseness",
+    ("layer", "population_sparseness", "lifetime_sparseness"),
+    of="population_sparseness",
+    height=lambda frame: 0.9 + 0.3 * len(layer_names(frame)),
+)
+def sparseness_figure(axes: Axes, frame: DataFrame) -> None:
+    """Draw population and lifetime sparseness of each layer, over all labels, with 95 % confidence intervals."""
     rows = frame[frame["label"].isna()].set_index("layer")
     names = layer_names(rows.reset_index())
-    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
-        series: list[tuple[Any, ...]] = [
-            (
-                what,
-                *(rows.loc[names, f"{what}{end}"].to_numpy() for end in ("_sparseness", "_low", "_high")),
-            )
-            for what in ("population", "lifetime")
-        ]
-        draw_intervals(axes, names, series)
-        axes.set(xlim=(-0.02, 1.02), xlabel="sparseness (0: all respond alike, 1: one alone)")
-    return axes
+    series: list[tuple[Any, ...]] = [
+        (what, *(rows.loc[names, f"{what}{end}"].to_numpy() for end in ("_sparseness", "_low", "_high")))
+        for what in ("population", "lifetime")
+    ]
+    draw_intervals(axes, names, series)
+    axes.set(xlim=(-0.02, 1.02), xlabel="sparseness (0: all respond alike, 1: one alone)")
 
 
 @Analysis("sparseness", "how few neurons of a layer respond in a presentation", sparseness_figure, order=80)
-def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> pd.DataFrame:
+def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> Rows:
     r"""Population and lifetime sparseness of each layer.
 
     Responses :math:`r_i` are the earliness of spikes, as in `label_selectivity`. The measure is the sparseness of
@@ -76,12 +43,6 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
     The sum of the population sparseness is over the neurons of the layer, and its mean over presentations. The sum of
     the lifetime sparseness is over presentations, and its mean over neurons that respond. Means have 95 % confidence
     intervals (Student's t).
-
-    Parameters
-    ----------
-    spikes : Spikes
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -108,8 +69,6 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
     >>> population_sparseness(Spikes.of_layers([layer]))["population_sparseness"].tolist()
     [1.0]
     """
-    import pandas as pd
-
     labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     sums_of = {name: ResponseSums(len(labels), size) for name, size in spikes.sizes.items()}
     of_presentation = {name: np.full(spikes.presentations, np.nan) for name in spikes.sizes}
@@ -121,7 +80,6 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
         responses, by_row = layer.earliness(), layer.rows
         total, square = (np.bincount(by_row, of, layer.presentations) for of in (responses, responses**2))
         of_presentation[layer.name][part] = treves_rolls(total, square, layer.size)
-    rows: list[dict[str, object]] = []
     for name, size in spikes.sizes.items():
         groups: list[int | None] = [None, *(range(len(labels)) if spikes.labels is not None else [])]
         for group in groups:
@@ -142,7 +100,4 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
                 low, high = student_interval(np.array(mean), np.array(sd), np.array(len(known)))
                 low, high = np.clip([low, high], 0.0, 1.0)
                 row |= {f"{what}_sparseness": mean, f"{what}_low": float(low), f"{what}_high": float(high)}
-            rows.append(row)
-    table = pd.DataFrame(rows)
-    table = table.astype({"label": "Int64"})
-    return table.assign(layer=ordered_layers(table["layer"], spikes))
+            yield row

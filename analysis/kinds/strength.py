@@ -2,58 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_lines, ordered_layers, student_interval
 from netsim.analysis.networks import RELATIVE_ROUNDING
-from netsim.analysis.style import Palette, legend_above
+from netsim.analysis.shape import Axes, DataFrame, draws
+from netsim.analysis.style import legend_above
 from netsim.errors import DataError, DataWarning, SpecificationError, warn_user
 from netsim.spikes.spikes import Progress, Spikes, no_progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _STIMULUS = "stimulus"
 
 
-def strength_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws("strength", ("layer", "strength", "latency_ms", "low", "high", "rho"), of="latency_against_strength")
+def strength_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the mean latency of each layer against the strength of the stimulus, with its 95 % confidence interval.
 
     The mean of each layer is subtracted, so that early and late layers can be compared.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `latency_against_strength`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "strength", limit=40).table
-    >>> ax = netsim.analysis.strength_figure(table)
-    >>> ax.get_xlabel()
-    'strength of the stimulus (mean intensity)'
     """
-    require(frame, ("layer", "strength", "latency_ms", "low", "high", "rho"), "strength")
     means = frame.groupby("layer", observed=True)["latency_ms"].transform("mean")
     shown = {column: frame[column] - means for column in ("latency_ms", "low", "high")}
     texts = ["undefined" if np.isnan(rho) else f"= {rho:.2f}" for rho in frame["rho"]]
     names = [f"{name} (ρ {text})" for name, text in zip(frame["layer"], texts, strict=True)]
     table = frame.assign(layer=names, **shown)
-    axes = draw_lines(table.drop(columns=["low", "high"]), "strength", "latency_ms", ax, palette)
+    draw_lines(axes, table.drop(columns=["low", "high"]), "strength", "latency_ms")
     step = float(np.ptp(frame["strength"])) or 1.0
     for position, line in enumerate(axes.lines[-len(set(names)) :]):
         rows = table[table["layer"] == list(dict.fromkeys(names))[position]]
@@ -63,11 +36,10 @@ def strength_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     legend_above(
         axes, -0.15, 2, columnspacing=0.8, handlelength=1.6, handletextpad=0.4, title="means and 95% intervals"
     )
-    return axes
 
 
 @Analysis("strength", "latency of each layer against the strength of the stimulus", strength_figure, order=30)
-def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progress = no_progress) -> pd.DataFrame:
+def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progress = no_progress) -> DataFrame:
     r"""Mean latency of each layer against the strength of the stimulus.
 
     The strength of a presentation is the mean of :math:`1 - t_i / T` over all :math:`M` inputs. :math:`t_i` is the
@@ -84,8 +56,6 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
         Spikes that include the layer ``stimulus``.
     groups : int
         Number of groups.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------

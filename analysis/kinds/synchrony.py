@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import (
-    draw_intervals,
-    each_layer,
-    layer_names,
-    ordered_layers,
-    percentile_interval,
-    positions,
-)
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing
+from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, percentile_interval, positions
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
+from netsim.analysis.style import FAINT
 from netsim.errors import SpecificationError
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Progress, Spikes, no_progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _PER_MS = 10**9  # times are compared in whole ps, so that times on a grid are exact
 _BLOCK = 2**20  # spikes processed together
@@ -34,52 +23,32 @@ _MOST_GROUPS = (
 _DRAWS = 500
 
 
-def synchrony_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+@draws(
+    "synchrony",
+    ("layer", "coincidence", "low", "high", "across", "excess", "excess_low", "excess_high"),
+    of="layer_synchrony",
+    height=lambda frame: 0.9 + 0.4 * len(layer_names(frame)),
+)
+def synchrony_figure(axes: Axes, frame: DataFrame) -> None:
     """Draw the fraction of coincident spike pairs of each layer, within and across presentations.
 
     Texts state the excess of each layer with its 95 % confidence interval.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `layer_synchrony`.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "synchrony", limit=40).table
-    >>> ax = netsim.analysis.synchrony_figure(table)
-    >>> ax.get_xlabel()
-    'share of spike pairs within 1 ms'
     """
-    require(
-        frame, ("layer", "coincidence", "low", "high", "across", "excess", "excess_low", "excess_high"), "synchrony"
-    )
     names = layer_names(frame)
     rows = frame.set_index("layer")
-    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.4 * len(names), palette) as axes:
-        across = rows.loc[names, "across"].to_numpy()
-        series: list[tuple[Any, ...]] = [
-            ("same presentation", *(rows.loc[names, column].to_numpy() for column in ("coincidence", "low", "high"))),
-            ("across presentations", across, across, across),
-        ]
-        draw_intervals(axes, names, series)
-        excess = zip(*(rows.loc[names, column] for column in ("excess", "excess_low", "excess_high")), strict=True)
-        looks: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center"}
-        for row, values in enumerate(excess):
-            axes.text(1.0, row - 0.45, _excess_text(*values), fontsize="small", color=FAINT, **looks)
-        axes.set_ylim(-0.7, len(names) - 0.6)
-        axes.set_xlabel(f"share of spike pairs within {frame['window_ms'].iloc[0]:g} ms")
-        axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))  # an axis from 0 would hide differences
-    return axes
+    across = rows.loc[names, "across"].to_numpy()
+    series: list[tuple[Any, ...]] = [
+        ("same presentation", *(rows.loc[names, column].to_numpy() for column in ("coincidence", "low", "high"))),
+        ("across presentations", across, across, across),
+    ]
+    draw_intervals(axes, names, series)
+    excess = zip(*(rows.loc[names, column] for column in ("excess", "excess_low", "excess_high")), strict=True)
+    looks: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center"}
+    for row, values in enumerate(excess):
+        axes.text(1.0, row - 0.45, _excess_text(*values), fontsize="small", color=FAINT, **looks)
+    axes.set_ylim(-0.7, len(names) - 0.6)
+    axes.set_xlabel(f"share of spike pairs within {frame['window_ms'].iloc[0]:g} ms")
+    axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))  # an axis from 0 would hide differences
 
 
 def _excess_text(excess: float, low: float, high: float) -> str:
@@ -89,9 +58,7 @@ def _excess_text(excess: float, low: float, high: float) -> str:
 
 
 @Analysis("synchrony", "whether neurons of a layer fire together", synchrony_figure, order=90)
-def layer_synchrony(
-    spikes: Spikes, window_ms: float = 1.0, seed: int = 0, progress: Progress = no_progress
-) -> pd.DataFrame:
+def layer_synchrony(spikes: Spikes, window_ms: float = 1.0, seed: int = 0, progress: Progress = no_progress) -> Rows:
     r"""Coincidences of spikes in each layer, and the number expected from independent neurons.
 
     ``coincidence`` is the fraction of spike pairs in the same presentation that are at most :math:`\delta` apart.
@@ -113,10 +80,6 @@ def layer_synchrony(
         Spikes with labels. Without labels all presentations count as one label.
     window_ms : float
         Largest distance :math:`\delta` of coincident spikes (ms).
-    seed : int
-        Seed of the bootstrap.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -152,14 +115,11 @@ def layer_synchrony(
     >>> float(table["coincidence"][0]), float(table["across"][0])
     (1.0, 0.0)
     """
-    import pandas as pd
-
     if not 0 <= window_ms * _PER_MS < np.inf:
         raise SpecificationError("synchrony: setting window_ms", f"must be 0 ms or more, and finite, not {window_ms:g}")
     _, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     generator = np.random.default_rng(seed)
     window = round(window_ms * _PER_MS)
-    rows = []
     for layer in each_layer(spikes, progress):
         jitter = np.full(spikes.presentations, np.nan)
         for first, part in layer.parts():
@@ -169,23 +129,19 @@ def layer_synchrony(
         share = close.sum() / pairs.sum() if pairs.sum() else np.nan
         low, high = _bootstrap(close, pairs, generator)
         across, excess, excess_low, excess_high = _excess(counted, tag)
-        rows.append(
-            {
-                "layer": layer.name,
-                "window_ms": window_ms,
-                "pairs": int(pairs.sum()),
-                "jitter_ms": jitter[np.isfinite(jitter)].mean() if np.isfinite(jitter).any() else np.nan,
-                "coincidence": share,
-                "low": low,
-                "high": high,
-                "across": across,
-                "excess": excess,
-                "excess_low": excess_low,
-                "excess_high": excess_high,
-            }
-        )
-    table = pd.DataFrame(rows)
-    return table.assign(layer=ordered_layers(table["layer"], spikes))
+        yield {
+            "layer": layer.name,
+            "window_ms": window_ms,
+            "pairs": int(pairs.sum()),
+            "jitter_ms": jitter[np.isfinite(jitter)].mean() if np.isfinite(jitter).any() else np.nan,
+            "coincidence": share,
+            "low": low,
+            "high": high,
+            "across": across,
+            "excess": excess,
+            "excess_low": excess_low,
+            "excess_high": excess_high,
+        }
 
 
 def _count(layer: LayerSpikes, tag: np.ndarray, window: int) -> np.ndarray:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.frames import class_name, require
-from netsim.analysis.kinds._layers import SILENT, each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colours, drawing, plain
-from netsim.errors import DataError, SpecificationError
+from netsim.analysis.frames import class_name
+from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, positions
+from netsim.analysis.shape import Axes, DataFrame, Rows, draws
+from netsim.analysis.style import INK, colours, plain
+from netsim.errors import SpecificationError
 from netsim.specification import STIMULUS
 from netsim.spikes.spikes import Progress, Spikes, no_progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _COMPONENTS = 3
 
 
-def trajectory_figure(
-    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
-) -> Axes:
+@draws("trajectory", ("layer", "time_ms", "pc1", "pc2", "share1", "share2"), of="population_trajectories", height=2.8)
+def trajectory_figure(axes: Axes, frame: DataFrame, classes: Sequence[str] = ()) -> None:
     """Draw the path of each label in the plane of the first two components.
 
     The layer is the last before the output, or the only one. The stimulus is drawn only if it is alone. A ring marks
@@ -32,57 +27,36 @@ def trajectory_figure(
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        As from `population_trajectories`.
     classes : sequence of str, optional
         Names of the labels.
-    ax : matplotlib Axes, optional
-        Axes to draw into; by default Axes of a new figure.
-    palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> import netsim
-    >>> table = netsim.analyse("digits", "trajectories", limit=40).table
-    >>> ax = netsim.analysis.trajectory_figure(table)
-    >>> type(ax).__name__
-    'Axes'
     """
     import pandas as pd
 
-    require(frame, ("layer", "time_ms", "pc1", "pc2", "share1", "share2"), "trajectory")
     layers = layer_names(frame)
     name = ([each for each in layers if each != STIMULUS] or layers)[-2:][0]
     rows = frame[frame["layer"] == name]
     paths = [(label, path) for label, path in rows.groupby("label", dropna=False)]
     spread = rows.groupby("time_ms")[["pc1", "pc2"]].std().sum(axis=1)
     shown = spread.idxmax()
-    with drawing(ax, COLUMN_WIDTH, 2.8, palette) as axes:
-        for position, ((label, path), colour) in enumerate(zip(paths, colours(len(paths)), strict=True)):
-            style = ("-", "--")[position // 10 % 2]
-            axes.plot(path["pc1"], path["pc2"], style, color=colour, linewidth=1.1, marker=".", markersize=3)
-            text = "" if pd.isna(label) else class_name(int(str(label)), classes)
-            row = path[path["time_ms"] == shown].iloc[0]
-            place = (row["pc1"], row["pc2"])
-            axes.annotate(text, place, (3, 0), textcoords="offset points", color=INK, va="center", fontsize="small")
-        begin = rows.iloc[0]
-        axes.plot(begin["pc1"], begin["pc2"], "o", markersize=6, markerfacecolor="none", markeredgecolor=INK)
-        first, last = rows["time_ms"].min(), rows["time_ms"].max()
-        axes.set_title(f"{plain(name)}, {first:.4g} to {last:.4g} ms")
-        axes.set_xlabel(f"component 1 ({begin['share1']:.0%} of variance)")
-        axes.set_ylabel(f"component 2 ({begin['share2']:.0%} of variance)")
-        axes.margins(0.08)
-    return axes
+    for position, ((label, path), colour) in enumerate(zip(paths, colours(len(paths)), strict=True)):
+        style = ("-", "--")[position // 10 % 2]
+        axes.plot(path["pc1"], path["pc2"], style, color=colour, linewidth=1.1, marker=".", markersize=3)
+        text = "" if pd.isna(label) else class_name(int(str(label)), classes)
+        row = path[path["time_ms"] == shown].iloc[0]
+        place = (row["pc1"], row["pc2"])
+        axes.annotate(text, place, (3, 0), textcoords="offset points", color=INK, va="center", fontsize="small")
+    begin = rows.iloc[0]
+    axes.plot(begin["pc1"], begin["pc2"], "o", markersize=6, markerfacecolor="none", markeredgecolor=INK)
+    first, last = rows["time_ms"].min(), rows["time_ms"].max()
+    axes.set_title(f"{plain(name)}, {first:.4g} to {last:.4g} ms")
+    axes.set_xlabel(f"component 1 ({begin['share1']:.0%} of variance)")
+    axes.set_ylabel(f"component 2 ({begin['share2']:.0%} of variance)")
+    axes.margins(0.08)
 
 
 @Analysis("trajectories", "how the states of a layer diverge over time, by PCA", trajectory_figure, order=140,
           height=2.8)  # fmt: skip
-def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress = no_progress) -> pd.DataFrame:
+def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress = no_progress) -> Rows:
     r"""Paths of the mean state of each layer in its principal components, one path for each label.
 
     The method follows Mazor and Laurent (2005, Neuron 48:661-673). The state at time :math:`t` is a vector over
@@ -98,8 +72,6 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
         Spikes. Without labels there is a single path.
     times : int
         Number of times, at least 3, evenly spaced from just before the first spike to the last spike of a layer.
-    progress : callable
-        Called with (done, total).
 
     Returns
     -------
@@ -129,14 +101,12 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
     >>> len(table)
     50
     """
-    import pandas as pd
     from sklearn.decomposition import PCA
 
     if times < 3:
         raise SpecificationError("trajectories: setting times", f"must be at least 3, not {times}")
     labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     shown = np.bincount(tag, minlength=len(labels))
-    tables = []
     for layer in each_layer(spikes, progress):
         if not len(layer.latencies):
             continue
@@ -153,19 +123,10 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
         coordinates[:, :components] = pca.fit_transform(states.reshape(len(labels) * times, -1))
         shares = np.zeros(_COMPONENTS)
         shares[:components] = np.nan_to_num(pca.explained_variance_ratio_)
-        table = pd.DataFrame(
-            {
-                "layer": [layer.name] * (len(labels) * times),
-                "label": nullable(np.repeat(labels, times), [spikes.labels is None] * (len(labels) * times)),
-                "time_ms": np.tile(moments, len(labels)),
-            }
-        )
-        for component in range(_COMPONENTS):
-            table[f"pc{component + 1}"] = coordinates[:, component]
-        for component in range(_COMPONENTS):
-            table[f"share{component + 1}"] = shares[component]
-        tables.append(table)
-    if not tables:
-        raise DataError(SILENT)
-    whole = pd.concat(tables, ignore_index=True)
-    return whole.assign(layer=ordered_layers(whole["layer"], spikes))
+        yield {
+            "layer": [layer.name] * (len(labels) * times),
+            "label": nullable(np.repeat(labels, times), [spikes.labels is None] * (len(labels) * times)),
+            "time_ms": np.tile(moments, len(labels)),
+            **{f"pc{number}": values for number, values in enumerate(coordinates.T, 1)},
+            **{f"share{number}": share for number, share in enumerate(shares, 1)},
+        }
