@@ -99,7 +99,7 @@ class Analysis:
 
     __repr__ = short_repr
 
-    def __call__(self, measure: Callable[..., DataFrame]) -> Callable[..., DataFrame]:
+    def __call__(self, measure: Callable[..., Any]) -> Callable[..., DataFrame]:
         """Register the analysis with the function that makes its table. Complete the docstrings of both functions.
 
         Raise SpecificationError if the other function, which draws the table, does not accept `ax`.

@@ -111,8 +111,8 @@ def draws(
             ax, colours = given.pop("ax", None), given.pop("palette", None)
             frame = next(iter(given.values()))
             require(frame, columns, what, rows, words)
-            sizes = (size(**given) if callable(size) else size for size in (width, height))
-            with drawing(ax, *sizes, colours) as axes:
+            wide, high = (size(**given) if callable(size) else size for size in (width, height))
+            with drawing(ax, wide, high, colours) as axes:
                 draw(axes, **given)
             return axes
 

@@ -1,1 +1,1 @@
-"""Tables and figures of the experiments, one module each."""
+"""Intervals over seeds, and drawing, for the experiments."""

@@ -1,16 +1,18 @@
 """Shared code of the figures of experiments: panels, markers, and points with their 95 % intervals."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
-
-import matplotlib.pyplot as plt
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.experiments.tables import Interval, interval
 from netsim.analysis.style import FULL_WIDTH, colours, theme
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MARKERS = ("o", "s", "^", "D", "v")
 """Markers of the curves, in the order of the published pictures."""
@@ -19,6 +21,8 @@ MARKERS = ("o", "s", "^", "D", "v")
 @contextmanager
 def panels(columns: int, height: float, rows: int = 1, **options: Any) -> Iterator[tuple[Figure, Any]]:
     """Make a figure as wide as a page, with panels side by side, and draw in the style of netsim."""
+    import matplotlib.pyplot as plt
+
     with theme():
         yield plt.subplots(rows, columns, figsize=(FULL_WIDTH, height), layout="constrained", **options)
 

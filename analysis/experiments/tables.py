@@ -1,11 +1,16 @@
 """The table of an experiment, and means over seeds with their 95 % intervals."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from scipy.special import stdtrit
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TextRows = tuple[tuple[str, ...], ...]
+"""Rows of text for the page of an experiment."""
 
 
 class Interval(NamedTuple):
@@ -25,7 +30,7 @@ class Interval(NamedTuple):
             shown += f" [{number.format(self.low)}, {number.format(self.high)}]"
         return f"{shown} {unit}".rstrip()
 
-    def of_fraction(self, scale: float = 1.0) -> "Interval":
+    def of_fraction(self, scale: float = 1.0) -> Interval:
         """Return the interval without values that a fraction, times `scale`, cannot have."""
         return self._replace(low=max(self.low, 0.0), high=min(self.high, scale)) if self.seeds > 1 else self
 
@@ -40,6 +45,8 @@ class Interval(NamedTuple):
 
 def experiment_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the table of an experiment, one row per measurement. Missing values stay empty."""
+    import pandas as pd
+
     return pd.DataFrame(list(rows))
 
 
@@ -48,6 +55,9 @@ def interval(values: Any, level: float = 0.95) -> Interval:
 
     The interval of fractions may exceed 1, see `percentage`.
     """
+    import numpy as np
+    from scipy.special import stdtrit
+
     given = np.asarray(values, float)
     given = given[np.isfinite(given)]
     if not len(given):
@@ -57,6 +67,16 @@ def interval(values: Any, level: float = 0.95) -> Interval:
         return Interval(mean, np.nan, np.nan, 1)
     half = float(stdtrit(len(given) - 1, 0.5 + level / 2) * given.std(ddof=1) / np.sqrt(len(given)))
     return Interval(mean, mean - half, mean + half, len(given))
+
+
+def rows_of_text(rows: Callable[[pd.DataFrame], Iterable[tuple[str, ...]]]) -> Callable[[pd.DataFrame], TextRows]:
+    """Return a function that lists the rows of text that a generator yields for a table."""
+    return wraps(rows)(lambda table: tuple(rows(table)))
+
+
+def grouped(table: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Yield the values of columns, and the rows with these values, in the order of the table."""
+    yield from table.groupby(list(columns), sort=False)
 
 
 def percentage(fractions: pd.Series) -> Interval:

@@ -6,8 +6,9 @@ Slow libraries are imported only when an experiment runs, so that listing experi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from netsim.reprs import short_repr
@@ -50,10 +51,20 @@ class Control:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How the result compares with the published control, and why."""
+    """How the result compares with the published control, and why.
+
+    Parameters
+    ----------
+    outcome : {"reproduced", "not reproduced", "beyond"}
+    reason : str
+        One or two sentences with the numbers.
+    compared : sequence of str
+        Our value of each control's quantity, in the order of the controls.
+    """
 
     outcome: Outcome
     reason: str
+    compared: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -77,37 +88,53 @@ class Unit:
         return ", ".join(f"{name} {value}" for name, value in {**self.condition, "seed": self.seed}.items())
 
 
+def summarised(rows: Callable[[pd.DataFrame], Sequence[tuple[str, ...]]]) -> Any:
+    """Return the method `Experiment.results`, from a function that turns the table into rows of text.
+
+    The headings are in the section Result of the prose.
+    """
+
+    def results(experiment: Experiment, table: pd.DataFrame) -> Results:
+        return Results(tuple(experiment.text("Result")), tuple(rows(table)))
+
+    return results
+
+
 @dataclass(frozen=True)
 class Experiment(ABC):
     """A question, a plan, a table, a figure and a verdict. The fields of a subclass are its settings.
 
-    Settings are numbers, strings, booleans or tuples of these. `netsim.experiments.fields.setting` gives them bounds.
-    Register a subclass with
-    ``netsim.seams.experiments.register(name)``.
+    A subclass defines four methods: `conditions`, `measure`, `draw` and `verdict`. Its prose is a Markdown file.
+    Register it with ``netsim.seams.experiments.register(name)``. Settings are numbers, strings, booleans or tuples of
+    these. `netsim.experiments.fields.setting` gives them bounds.
 
     Attributes
     ----------
     question : str
         One sentence.
+    prose : Path
+        Markdown file with the sections Model, Protocol, Result, Figure, Published control, Caveats and References.
+        Names of settings and facts in braces are replaced by their values.
+    results : callable
+        The summary of the page, from `summarised`.
+    facts : mapping
+        Further values for the prose, such as constants. It is a property if they depend on settings.
     duration, quick_duration : str
         Measured on one core.
     order : int
         Sort key in lists.
     quick : mapping
         Settings of ``--quick`` that differ from the defaults.
-    controls : tuple of Control
-    references : tuple of str
     """
 
     question: ClassVar[str]
     summary: ClassVar[str]
     """The question, for lists in help texts."""
+    prose: ClassVar[Path]
     duration: ClassVar[str] = "not measured"
     quick_duration: ClassVar[str] = "not measured"
     order: ClassVar[int] = 1000
     quick: ClassVar[Mapping[str, Any]] = {}
-    controls: ClassVar[tuple[Control, ...]]
-    references: ClassVar[tuple[str, ...]]
 
     __repr__ = short_repr
 
@@ -136,6 +163,11 @@ class Experiment(ABC):
         """All settings by name, ready for JSON."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Values that the prose names besides the settings."""
+        return {}
+
     @abstractmethod
     def conditions(self) -> Sequence[Condition]:
         """List the conditions. Each is measured with every seed."""
@@ -149,29 +181,48 @@ class Experiment(ABC):
         """Draw the table."""
 
     @abstractmethod
-    def results(self, table: pd.DataFrame) -> Results:
-        """Summarise the table with 95 % intervals over seeds."""
-
-    @abstractmethod
-    def compared(self, table: pd.DataFrame) -> Sequence[str]:
-        """Return our value of each control's quantity, in the order of `controls`."""
-
-    @abstractmethod
     def verdict(self, table: pd.DataFrame) -> Verdict:
         """Compare the table with the controls."""
 
     @abstractmethod
+    def results(self, table: pd.DataFrame) -> Results:
+        """Summarise the table with 95 % intervals over seeds. `summarised` makes this method."""
+
+    def compared(self, table: pd.DataFrame) -> Sequence[str]:
+        """Return our value of each control's quantity, in the order of `controls`."""
+        return self.verdict(table).compared
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """The published results to compare with."""
+        from netsim.experiments.prose import cells
+
+        rows = [cells(row) for row in self.text("Published control")]
+        return tuple(Control(quantity, value, source, read == "yes") for quantity, value, source, read in rows)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The references of the page."""
+        return tuple(self.text("References"))
+
     def model(self) -> Sequence[str]:
-        """Describe the network: paragraphs for the page."""
+        """Return the paragraphs that describe the network."""
+        return self.text("Model")
 
-    @abstractmethod
     def protocol(self) -> Sequence[str]:
-        """Describe what is measured and how the verdict is reached: paragraphs for the page."""
+        """Return the paragraphs that describe what is measured and how the verdict is reached."""
+        return self.text("Protocol")
 
-    @abstractmethod
     def caption(self) -> str:
-        """Describe the figure."""
+        """Return the description of the figure."""
+        return " ".join(self.text("Figure"))
 
     def caveats(self) -> Sequence[str]:
-        """List the limits of the experiment for the page."""
-        return ()
+        """Return the limits of the experiment."""
+        return self.text("Caveats") if hasattr(self, "prose") else ()
+
+    def text(self, title: str) -> list[str]:
+        """Return the parts of a section of the prose: paragraphs, list items, rows or headings."""
+        from netsim.experiments.prose import section
+
+        return section(self.prose, title, {**asdict(self), **self.facts})

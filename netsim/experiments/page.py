@@ -24,7 +24,7 @@ def make_page(
     settings = Table(("setting", "value"), tuple((name, _shown(value)) for name, value in experiment.settings.items()))
     controls = tuple(
         (control.quantity, control.value, ours, control.source, "yes" if control.read else "no, recalled")
-        for control, ours in zip(experiment.controls, compared_of(experiment, table), strict=True)
+        for control, ours in zip(experiment.controls, compared_of(experiment, table, verdict), strict=True)
     )
     protocol: list[Block] = [
         *experiment.protocol(),
@@ -45,8 +45,7 @@ def make_page(
             ],
         ),
         Section(
-            "Published control",
-            [Table(("quantity", "published", "ours", "source", "read at the source"), controls)],
+            "Published control", [Table(("quantity", "published", "ours", "source", "read at the source"), controls)]
         ),
         Section("Verdict", [f"{verdict.outcome.capitalize()}.", verdict.reason]),
         Section("Caveats", [Listing(tuple(_caveats(experiment, record)))]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -212,9 +212,10 @@ def _judged(experiment: Experiment, table: pd.DataFrame, record: Mapping[str, An
     """Return the verdict. With too few seeds, nothing counts as reproduced. The reason says what is no evidence."""
     verdict = verdict_of(experiment, table)
     if record["quick"]:
-        verdict = Verdict(verdict.outcome, f"A quick run is no evidence. {verdict.reason}")
+        verdict = replace(verdict, reason=f"A quick run is no evidence. {verdict.reason}")
     if len(record["seeds"]) < LEAST_SEEDS:
-        return Verdict("not reproduced", f"Fewer than {LEAST_SEEDS} seeds are no evidence. {verdict.reason}")
+        reason = f"Fewer than {LEAST_SEEDS} seeds are no evidence. {verdict.reason}"
+        return replace(verdict, outcome="not reproduced", reason=reason)
     return verdict
 
 

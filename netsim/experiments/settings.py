@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from netsim.errors import SpecificationError, nearest
+from netsim.errors import FormerWarning, SpecificationError, nearest, warn_user
 from netsim.experiments.experiment import Experiment
 from netsim.seams import experiments
 from netsim.specification.checks import require
+
+_FORMER = ("controls", "references", "model", "protocol", "caption", "caveats", "compared")
+"""Attributes and methods that the Markdown file and the verdict replace."""
 
 
 def make_experiment(name: str, quick: bool = False, given: Mapping[str, Any] | None = None) -> Experiment:
@@ -21,9 +24,16 @@ def make_experiment(name: str, quick: bool = False, given: Mapping[str, Any] | N
         If the experiment, a setting or a method of the experiment does not exist, or a value does not fit.
     """
     kind: type[Experiment] = experiments.require(name)
-    texts = [each for each in ("question", "controls", "references") if not hasattr(kind, each)]
+    former = [each for each in _FORMER if getattr(kind, each) is not getattr(Experiment, each)]
+    texts = [each for each in ("question", *([] if former else ["prose"])) if not hasattr(kind, each)]
     lacking = [*texts, *sorted(kind.__abstractmethods__)]
     require(not lacking, f"experiment {name!r}", f"has no {', '.join(lacking)}; define what is missing in its class")
+    if former:
+        instead = "write the texts into a Markdown file, prose, and give Verdict the compared values"
+        warn_user(
+            f"experiment {name!r}: defines {', '.join(former)}, which change in a later version; {instead}",
+            FormerWarning,
+        )
     defaults = {field.name: field.default for field in fields(kind)}
     chosen = {**(kind.quick if quick else {}), **(given or {})}
     for key, value in chosen.items():

@@ -73,19 +73,21 @@ def test_bad_input_is_one_line(netsim: Netsim, arguments: tuple[str, ...], words
 
 
 def test_the_experiment_of_the_page(netsim: Netsim) -> None:
-    program = next(
-        block for block in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.S) if "class" in block
-    )
-    Path("jitter.py").write_text(program, encoding="utf-8")
+    for kind, suffix in (("python", "py"), ("markdown", "md")):
+        (*_, text) = re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text("utf-8"), re.S)
+        Path(f"jitter.{suffix}").write_text(text, encoding="utf-8")
     done = netsim("experiment", "jitter", "--plugin", "jitter.py", "--quick", "--seeds", 5, "--out", "here")
     assert (done.code, done.err) == (0, "")
     assert "\nreproduced: A quick run is no evidence. At 2 ms the accuracy is" in done.out
     record = json.loads(Path("here/experiment.json").read_text(encoding="utf-8"))
     assert [(each["seam"], each["name"]) for each in record["plugins"]] == [("experiment", "jitter")]
     assert record["plugins"][0]["sha256"]
-    assert "The preset `yin-yang`." in Path("here/page.md").read_text("utf-8")
+    page = Path("here/page.md").read_text("utf-8")
+    assert "The preset `yin-yang`." in page
+    assert "The first 50 test stimuli" in page
     table = pd.DataFrame({"jitter": [2.0, 2.0], "accuracy": [0.9, 1.0]})
-    assert experiments["jitter"]().means(table)[2.0].high == 100  # type: ignore[attr-defined]
+    (row,) = experiments["jitter"]().results(table).rows
+    assert row == ("2", "95.0 [31.5, 100.0]")
 
 
 def test_a_notebook_is_written_and_nothing_is_run(netsim: Netsim) -> None:

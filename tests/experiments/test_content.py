@@ -20,8 +20,8 @@ from netsim.data.idx import read_idx
 from netsim.data.stimuli import SpikeStimuli
 from netsim.engines import Batch, make_engine
 from netsim.experiments.experiment import Unit
-from netsim.experiments.kinds._receptors import Kinetics
-from netsim.experiments.kinds._stdp_stages import Stages
+from netsim.experiments.kinds.odours.receptors import Kinetics
+from netsim.experiments.kinds.stdp.stages import Stages
 from netsim.experiments.settings import make_experiment
 from netsim.experiments.training import trained
 from netsim.learning.learners.stidi_bp import STiDiBP
@@ -295,8 +295,8 @@ def test_odours(tmp_path: Any) -> None:
 
 
 def test_the_retina(images: str) -> None:
-    from netsim.experiments.kinds._retina_model import Retina, drawn_images, drives
     from netsim.experiments.kinds.retina import ABSOLUTE, RANK, RELATIVE
+    from netsim.experiments.kinds.retina.cells import Retina, drawn_images, drives
 
     made, table, axes = _measured("retina", images)
     assert len(axes) == 3

@@ -5,14 +5,12 @@ import pandas as pd
 import pytest
 
 import netsim
-from netsim.analysis.experiments.masking import summary
-from netsim.analysis.experiments.reaction_time import diffusion, pieron
 from netsim.analysis.experiments.tables import experiment_table
 from netsim.errors import SpecificationError
 from netsim.experiments.experiment import Unit
 from netsim.experiments.kinds.at_once import AtOnce
-from netsim.experiments.kinds.masking import LATERAL, Masking
-from netsim.experiments.kinds.reaction_time import ReactionTime
+from netsim.experiments.kinds.masking import LATERAL, Masking, summary
+from netsim.experiments.kinds.reaction_time import ReactionTime, diffusion, pieron
 
 
 def test_laws_are_found_in_latencies_that_follow_them() -> None:
@@ -105,6 +103,7 @@ def test_verdicts_of_layers_at_once() -> None:
                 "accuracy": a + 1e-3 * seed,
                 "latency": t,
                 "spikes_to_decision": n,
+                "spikes": 2 * n,
             }
             for run, n, t, a in (("in turn", 100.0, 200.0, 0.9), ("at once", spikes, latency, accuracy))
             for seed in range(5)

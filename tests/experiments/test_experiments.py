@@ -18,13 +18,13 @@ from scipy import stats
 
 import netsim
 from netsim.analysis.experiments.tables import experiment_table, interval, mean, percentage
-from netsim.errors import RunError, SpecificationError
+from netsim.errors import FormerWarning, RunError, SpecificationError
 from netsim.experiments.execution import _over_workers
 from netsim.experiments.experiment import Control, Experiment, Results, Unit, Verdict
-from netsim.experiments.kinds._tempotron_rule import arrivals, learn_epoch
 from netsim.experiments.kinds.dale import Dale, inhibitory_share
 from netsim.experiments.kinds.delays import LearnedDelays
 from netsim.experiments.kinds.tempotron import Tempotron
+from netsim.experiments.kinds.tempotron.rule import arrivals, learn_epoch
 from netsim.experiments.settings import make_experiment
 from netsim.files import file_sha256
 from netsim.seams import experiments
@@ -236,6 +236,14 @@ class Own(Experiment):
         return "A caption."
 
 
+def test_an_experiment_with_texts_in_its_class_still_runs(registered: Callable[..., None]) -> None:
+    registered(experiments, "own", Own)
+    with pytest.warns(FormerWarning, match="defines controls, references, model, protocol, caption, compared, which"):
+        page = netsim.experiment("own").page
+    for text in ("A model.", "A protocol.", "A caption.", "| number | 1 | 1 | a paper | yes |", "- A paper."):
+        assert text in page
+
+
 def _own(**changed: Any) -> type[Experiment]:
     """Return the class with methods that return, or attributes that are, something else."""
     attributes = {
@@ -272,12 +280,11 @@ def test_an_own_experiment_is_checked_before_it_starts(
 
 def test_an_own_experiment_needs_all_methods(registered: Callable[..., None]) -> None:
     class Short(Experiment):
-        controls = ()
+        pass
 
     registered(experiments, "short", Short)
-    with pytest.raises(
-        SpecificationError, match=r"experiment 'short': has no question, references, caption, compared, .*; define"
-    ):
+    lacking = "question, prose, conditions, draw, measure, results, verdict"
+    with pytest.raises(SpecificationError, match=f"experiment 'short': has no {lacking}; define"):
         make_experiment("short")
     assert (Short.summary, Short.duration) == ("", "not measured")  # which lists show
 

@@ -13,13 +13,13 @@ import netsim
 from netsim.analysis.experiments.tables import experiment_table
 from netsim.data.places import data_folders
 from netsim.errors import DataError
-from netsim.experiments.kinds._multi_spike import all_spikes
-from netsim.experiments.kinds._receptors import FILE, ODOURS, RECEPTORS, Kinetics, receptor_responses
-from netsim.experiments.kinds._retina_model import SIDE, Retina, drawn_images, drives, ranks, relative
 from netsim.experiments.kinds.causal_pieces import CausalPieces
 from netsim.experiments.kinds.information import Information, _information
+from netsim.experiments.kinds.information.multi_spike import all_spikes
 from netsim.experiments.kinds.odours import COUNT, EXACT, FIRST, Odours
+from netsim.experiments.kinds.odours.receptors import FILE, ODOURS, RECEPTORS, Kinetics, receptor_responses
 from netsim.experiments.kinds.retina import ABSOLUTE, RELATIVE, Retinal
+from netsim.experiments.kinds.retina.cells import SIDE, Retina, drawn_images, drives, ranks, relative
 
 
 @pytest.fixture
@@ -67,6 +67,7 @@ def test_recorded_odours_are_those_of_the_package() -> None:
 def test_odours_show_no_accuracy_above_100_percent() -> None:
     rows = [
         {"code": FIRST, "level": 0.0, "jitter": 1.0, "seed": seed, "accuracy": accuracy, "earliest": 3.0}
+        | {"told_apart": 1.0}
         for seed, accuracy in enumerate((0.9, 1.0))
     ]
     assert Odours().compared(experiment_table(rows))[2] == "95.0 [31.5, 100.0] % of 110 odours"
@@ -76,6 +77,7 @@ def test_verdicts_of_odours() -> None:
     def outcome(first: float) -> str:
         rows: list[dict[str, Any]] = [
             {"level": level, "jitter": 1.0, "seed": seed, "code": code, "told_apart": apart}
+            | {"accuracy": 0.9, "earliest": 3.0}
             for seed in range(5)
             for code, end in ((FIRST, first + 0.01 * seed), (COUNT, 0.7), (EXACT, 0.7))
             for level, apart in ((0.0, 1.0), (1.0, end))
@@ -190,7 +192,7 @@ def test_information_of_what_is_known() -> None:
 def test_verdicts_of_information() -> None:
     def outcome(times: float) -> str:
         rows = [
-            {"dispersion": 2.5, "drive": 2.0, "seed": seed, "count": 1.0, "times": times + 0.01 * seed}
+            {"dispersion": 2.5, "drive": 2.0, "seed": seed, "count": 1.0, "times": times + 0.01 * seed, "first": 0.8}
             for seed in range(5)
         ]
         return Information().verdict(experiment_table(rows)).outcome

@@ -3,8 +3,8 @@
 import numpy as np
 
 from netsim.analysis.experiments.tables import experiment_table
-from netsim.experiments.kinds._stdp_stages import Stages, _inhibited, _pooled
 from netsim.experiments.kinds.stdp import DeepSTDP
+from netsim.experiments.kinds.stdp.stages import Stages, _inhibited, _pooled
 
 
 def test_shuffled_kernels_are_as_active_and_as_strong() -> None:

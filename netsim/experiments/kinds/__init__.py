@@ -1,1 +1,1 @@
-"""The experiments of netsim, one module each."""
+"""The experiments of netsim, one folder each."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.analysis.experiments.figures import bars, beside, panels, styles
+from netsim.analysis.experiments.tables import Interval, accuracy, gain, interval, rows_of_text
+from netsim.analysis.shape import DataFrame, Figure
+from netsim.analysis.style import FAINT
+from netsim.experiments.experiment import Condition, Experiment, Row, Unit, Verdict, summarised
 from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
-    from matplotlib.figure import Figure
 
     from netsim.data.stimuli import Stimuli
     from netsim.specification import Network
@@ -27,7 +30,50 @@ _PROBES = 500
 """Stimuli that an angle is measured with."""
 _AS_EFFECTIVE = 1.0
 """Points of accuracy within which feedback counts as as effective as the exact gradient."""
-_LILLICRAP = "Lillicrap et al. 2014, arXiv 1411.0247 (published 2016, doi 10.1038/ncomms13276)"
+
+
+def minus(table: DataFrame, dataset: str, depth: int, feedback: str, other: str) -> Interval:
+    """Accuracy (points) with a feedback minus that with another, paired by seed."""
+    return gain(table, {"feedback": other}, dataset=dataset, depth=depth, feedback=feedback)
+
+
+def _lowest(table: DataFrame, dataset: str, depth: int, feedback: str) -> DataFrame:
+    """Angles of the lowest layer: a row for each seed, a column for each number of batches."""
+    selected = table[(table["dataset"] == dataset) & (table["depth"] == depth) & (table["feedback"] == feedback)]
+    lowest = selected[selected["layer"] == 1]
+    return lowest.assign(angle=lowest["angle"].astype(float)).pivot(index="seed", columns="batches", values="angle")
+
+
+def angle(table: DataFrame, dataset: str, depth: int, feedback: str, probe: int) -> Interval:
+    """The angle (°) of the lowest layer, at the first probe (0) or the last (-1)."""
+    angles = _lowest(table, dataset, depth, feedback)
+    return interval(angles.iloc[:, probe] if angles.size else [])
+
+
+def turned(table: DataFrame, dataset: str, depth: int, feedback: str) -> Interval:
+    """How much the angle (°) of the lowest layer changes from the first to the last probe."""
+    angles = _lowest(table, dataset, depth, feedback)
+    return interval(angles.iloc[:, -1] - angles.iloc[:, 0] if angles.size else [])
+
+
+@rows_of_text
+def summary(table: DataFrame) -> Iterator[tuple[str, ...]]:
+    """Rows of text: accuracy, differences from exact feedback and from frozen layers, and angles."""
+    groups: Any = table.groupby(["dataset", "depth", "feedback"], sort=False)
+    for dataset, depth, feedback in groups.groups:
+        condition = (table, dataset, depth, feedback)
+        differences = (
+            "" if feedback == other else minus(*condition, other).shown("{:+.2f}") for other in ("exact", "frozen")
+        )
+        angles = (angle(*condition, probe) for probe in (0, -1))
+        yield (
+            str(dataset),
+            str(depth),
+            str(feedback),
+            accuracy(table, dataset=dataset, depth=depth, feedback=feedback).shown(),
+            *differences,
+            *(each.shown("{:.0f}", missing="") for each in angles),
+        )
 
 
 @experiments.register("feedback")
@@ -39,6 +85,8 @@ class FeedbackAlignment(Experiment):
     duration = "30 min"
     quick_duration = "1 min"
     order = 9
+    prose = Path(__file__).with_name("feedback.md")
+    results = summarised(summary)
     quick = {
         "datasets": ("mnist",),
         "depths": (1, 3),
@@ -48,32 +96,6 @@ class FeedbackAlignment(Experiment):
         "epochs": 3,
         "test_images": 1000,
     }
-    controls = (
-        Control(
-            "accuracy, random minus exact feedback",
-            "+0.3 points (MNIST, 97.9 and 97.6 %, 1,000 hidden rate units)",
-            _LILLICRAP,
-            True,
-        ),
-        Control(
-            "angle between the steps of random and exact feedback, lowest layer, after training",
-            "about 90° at first, then smaller",
-            _LILLICRAP,
-            True,
-        ),
-        Control(
-            "accuracy, direct minus exact feedback",
-            "almost as good (MNIST, fully connected)",
-            "Nøkland 2016, arXiv 1609.01596 (abstract)",
-            True,
-        ),
-    )
-    references = (
-        "T. P. Lillicrap, D. Cownden, D. B. Tweed, C. J. Akerman, Random synaptic feedback weights support error"
-        " backpropagation for deep learning, Nature Communications 7:13276, 2016.",
-        "A. Nøkland, Direct feedback alignment provides learning in deep neural networks, NeurIPS, 2016.",
-        "Q. Liao, J. Z. Leibo, T. Poggio, How important is weight symmetry in backpropagation? AAAI, 2016.",
-    )
 
     datasets: tuple[str, ...] = ("mnist", "fashion-mnist")
     depths: tuple[int, ...] = setting((1, 2, 4))
@@ -83,6 +105,10 @@ class FeedbackAlignment(Experiment):
     validation: int = setting(1000)
     epochs: int = setting(5)
     test_images: int = setting(10000)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {"probes": _PROBES, "as_effective": _AS_EFFECTIVE}
 
     def conditions(self) -> Sequence[Condition]:
         return [
@@ -148,21 +174,36 @@ class FeedbackAlignment(Experiment):
             changed = [*(replace(layer, plastic=False) for layer in layers[:-1]), layers[-1]]
         return base.with_layers(changed)
 
-    def draw(self, table: pd.DataFrame) -> Figure:
-        from netsim.analysis.experiments.feedback import draw
+    def draw(self, table: DataFrame) -> Figure:
+        datasets, kinds = list(dict.fromkeys(table["dataset"])), list(dict.fromkeys(table["feedback"]))
+        depths = sorted(set(table["depth"]))
+        with panels(len(datasets) + 1, 2.6) as (figure, (*left, right)):
+            for number, (kind, style) in enumerate(zip(kinds, styles(len(kinds)), strict=True)):
+                shift = beside(number, len(kinds), 0.05)
+                for axes, dataset in zip(left, datasets, strict=True):
+                    accuracies = [accuracy(table, dataset=dataset, depth=depth, feedback=kind) for depth in depths]
+                    label = kind if dataset == datasets[0] else None
+                    bars(axes, [position + shift for position in range(len(depths))], accuracies, label=label, **style)
+                angles = _lowest(table, datasets[0], depths[-1], kind)
+                if angles.size:
+                    bars(
+                        right,
+                        angles.columns.to_numpy(float).tolist(),
+                        [interval(angles[batches]) for batches in angles],
+                        **style,
+                    )
+            for axes, dataset in zip(left, datasets, strict=True):
+                axes.set(xlabel="hidden layers", ylabel="test accuracy (%)", title=dataset)
+                axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
+                axes.margins(x=0.15)
+            right.axhline(90, color=FAINT, linestyle=":", linewidth=0.9)
+            right.set(xlabel="batches", ylabel="angle to exact gradient (°)", xscale="log", ylim=(0, None))
+            right.set_title(f"{datasets[0]}, {depths[-1]} hidden, lowest layer")
+            figure.legend(loc="outside upper center", ncols=len(kinds), title="feedback")
+        return figure
 
-        return draw(table)
-
-    def results(self, table: pd.DataFrame) -> Results:
-        from netsim.analysis.experiments.feedback import summary
-
-        headings = ("data set", "hidden layers>", "feedback", "accuracy (%)>", "minus exact (points)>")
-        more = ("minus frozen (points)>", "angle at first (°)>", "angle at last (°)>")
-        return Results((*headings, *more), summary(table))
-
-    def compared(self, table: pd.DataFrame) -> list[str]:
-        from netsim.analysis.experiments.feedback import angle, minus
-
+    def _compared(self, table: DataFrame) -> list[str]:
+        """Return our values of the controls."""
         dataset = self.datasets[0]
         texts = []
         for kind, other in ((RANDOM, EXACT), (RANDOM, ""), ("direct", EXACT)):
@@ -175,9 +216,8 @@ class FeedbackAlignment(Experiment):
             texts.append("; ".join(parts) or "not measured")
         return texts
 
-    def verdict(self, table: pd.DataFrame) -> Verdict:
-        from netsim.analysis.experiments.feedback import angle, minus, turned
-
+    def verdict(self, table: DataFrame) -> Verdict:
+        compared = self._compared(table)
         outcomes, holds = [], []
         for dataset in self.datasets:
             for depth in self.depths:
@@ -196,53 +236,9 @@ class FeedbackAlignment(Experiment):
                     f"{dataset}, {depth} hidden: {'not ' + ', not '.join(failed) if failed else 'all hold'}"
                 )
         if not outcomes:
-            return Verdict("not reproduced", "Random, exact and frozen were not all measured.")
+            return Verdict("not reproduced", "Random, exact and frozen were not all measured.", compared)
         reason = f"Random feedback by data set and depth: {'; '.join(outcomes)}."
-        return Verdict("reproduced" if all(holds) else "not reproduced", reason)
-
-    def model(self) -> list[str]:
-        return [
-            f"Feed-forward networks of 784 inputs, hidden layers of {self.width} neurons and 10 outputs. Layers are"
-            " phased: a layer integrates until its onset, then a constant drive carries its potentials to threshold."
-            " Every neuron fires at most once. In this regime STiDi-BP follows the exact gradient, as long as no spike"
-            " appears or vanishes.",
-            "Exact: displacements pass back through the weights. Random: through fixed normal weights with the SD of"
-            " the initial ones, drawn for each seed. Sign: through the signs of the weights. Direct: through fixed"
-            " random weights straight from the outputs. Frozen: hidden layers keep their initial weights.",
-        ]
-
-    def protocol(self) -> list[str]:
-        return [
-            f"Each network learns from {self.images:,} images (epochs: {self.epochs}). The accuracy is that on the"
-            f" first {self.test_images:,} test images, with the weights of the epoch that validated best. A tie of"
-            " output spikes is an error. Networks of a seed begin with the same weights.",
-            f"The angle is that between the gradients of the weights of a layer by this feedback and by the exact one,"
-            f" at the same weights and for the same {_PROBES} validation images, after 1, 3, 10, 30, ... batches of 50"
-            " and after the last one."
-            " Random directions have 90°.",
-            "Verdict, fixed before the run, for random feedback, every data set and every depth, paired by seed:"
-            " *reproduced* if the intervals show an angle of the lowest layer that ends below 90° and falls, an"
-            f" accuracy above that with frozen layers, and one less than {_AS_EFFECTIVE:g} point below that with"
-            " exact feedback; else *not reproduced*.",
-        ]
-
-    def caption(self) -> str:
-        return (
-            "Left: accuracy by depth, one panel for each data set. Right: angle between the gradients of the lowest"
-            " layer by each feedback and by the exact one, during training of the deepest networks on the first data"
-            " set; the dotted line is a random direction. Bars are 95 % intervals over seeds, cut at 0 and 100 %."
-        )
-
-    def caveats(self) -> list[str]:
-        return [
-            "The angle after the last batch was added after a first quick run, whose angles ended at 100 of 240"
-            " batches. The verdict of the quick run is the same with both.",
-            "With one hidden layer, random and direct feedback are the same.",
-            "No published result was found for strictly one spike. The controls are from networks of rate neurons."
-            " Their angle is that of the updates of hidden units, ours that of the gradients of weights.",
-            "The angle is that of gradients. Adam turns both into steps of about equal size for each weight.",
-            "Rates were chosen with exact feedback. Frozen layers are random ones that were fitted to the stimuli.",
-        ]
+        return Verdict("reproduced" if all(holds) else "not reproduced", reason, compared)
 
 
 def _angles(network: Network, state: TrainingState, stimuli: Stimuli, done: int) -> list[Row]:

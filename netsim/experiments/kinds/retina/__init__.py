@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.analysis.experiments.figures import curve, panels, styles
+from netsim.analysis.experiments.tables import accuracy, gain, grouped, interval, mean, percentage, rows_of_text
+from netsim.analysis.shape import DataFrame, Figure
+from netsim.experiments.experiment import Condition, Experiment, Row, Unit, Verdict, summarised
 from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
-    from matplotlib.figure import Figure
 
-    from netsim.experiments.kinds._retina_model import Retina
+    from netsim.experiments.kinds.retina.cells import Retina
 
-_SOURCE = "Gollisch and Meister 2008 (abstract)"
 ABSOLUTE, RELATIVE, RANK, COUNT, NETWORK = (
     "absolute latency",
     "relative latency",
@@ -30,6 +31,15 @@ _WEAKER, _LARGELY = 0.5, 0.8
 """The contrast of the verdict, and the share of accuracy that must remain there."""
 
 
+@rows_of_text
+def summary(table: DataFrame) -> Iterator[tuple[str, ...]]:
+    """Rows of text: accuracy and shift by noise, code and test."""
+    for (noise, code, contrast, shared), group in grouped(table, "noise", "code", "contrast", "shared"):
+        shift = interval(group["shift"].astype(float))
+        correct = percentage(group["accuracy"]).shown("{:.1f}")
+        yield (f"{noise:g}", str(code), f"{contrast:g}", f"{shared:g}", correct, shift.shown("{:.1f}", missing=""))
+
+
 @experiments.register("retina")
 @dataclass(frozen=True)
 class Retinal(Experiment):
@@ -39,29 +49,9 @@ class Retinal(Experiment):
     duration = "5 min"
     quick_duration = "1 min"
     order = 4
-    quick = {
-        "noises": (3.0,),
-        "contrasts": (0.25, 0.5, 1.0),
-        "shared": (0.0, 10.0, 40.0),
-        "trials": 10,
-        "epochs": 10,
-    }
-    controls = (
-        Control("relative latencies at other contrasts", "largely invariant to stimulus contrast", _SOURCE, True),
-        Control("relative latencies with shared jitter", "robust to noisy fluctuations in latencies", _SOURCE, True),
-        Control(
-            "read-out by spiking neurons",
-            "one stage, one spike per afferent, detects complex features",
-            "Gütig et al. 2013, PLoS ONE 0053063 (abstract)",
-            True,
-        ),
-    )
-    references = (
-        "T. Gollisch, M. Meister, Rapid neural coding in the retina with relative spike latencies, Science 319, 2008,"
-        " 10.1126/science.1149639.",
-        "R. Gütig, T. Gollisch, H. Sompolinsky, M. Meister, Computing complex visual features with retinal spike times,"
-        " PLoS ONE 8, e53063, 2013, PMC3534662.",
-    )
+    prose = Path(__file__).with_name("retina.md")
+    results = summarised(summary)
+    quick = {"noises": (3.0,), "contrasts": (0.25, 0.5, 1.0), "shared": (0.0, 10.0, 40.0), "trials": 10, "epochs": 10}
 
     noises: tuple[float, ...] = setting((1.0, 3.0, 10.0), least=0, below=1e6, ascending=True)
     contrasts: tuple[float, ...] = setting((0.25, 0.35, 0.5, 0.7, 1.0, 1.4), above=0, below=1e6, ascending=True)
@@ -79,11 +69,21 @@ class Retinal(Experiment):
     window: float = setting(256.0, above=0, below=1e6)
 
     def check(self) -> None:
-        from netsim.experiments.kinds._retina_model import SIDE
+        from netsim.experiments.kinds.retina.cells import SIDE
         from netsim.specification.checks import require
 
         require(0 <= self.on_delay < self.window, "on_delay", "must lie in the window")
         require(SIDE % self.side == 0, "side", f"must divide {SIDE}, the pixels along a side")
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {
+            "side_cells": self.side**2,
+            "cells": 2 * self.side**2,
+            "reference": self.reference,
+            "weaker": self.weaker,
+            "largely": 100 * _LARGELY,
+        }
 
     def conditions(self) -> Sequence[Condition]:
         return [{"noise": noise} for noise in self.noises]
@@ -106,7 +106,7 @@ class Retinal(Experiment):
         import numpy as np
 
         from netsim.experiments.decoding import latency_decoder, latency_network, linear_accuracy, spiking_accuracy
-        from netsim.experiments.kinds._retina_model import Retina, drawn_images, drives
+        from netsim.experiments.kinds.retina.cells import Retina, drawn_images, drives
 
         noise, generator = unit.condition["noise"], np.random.default_rng(unit.seed)
         retina = Retina(self.stages, self.tau, self.on_delay, self.threshold, self.most)
@@ -147,7 +147,7 @@ class Retinal(Experiment):
         """Return finite responses of trials by code; silence is a spike at the end of the window."""
         import numpy as np
 
-        from netsim.experiments.kinds._retina_model import ranks, relative
+        from netsim.experiments.kinds.retina.cells import ranks, relative
 
         latencies = retina.latencies(drive) + noise * generator.standard_normal(drive.shape)
         latencies += shared * generator.standard_normal((len(drive), 1))
@@ -159,19 +159,34 @@ class Retinal(Experiment):
             COUNT: generator.poisson(retina.counts(drive)).astype(float),
         }
 
-    def draw(self, table: pd.DataFrame) -> Figure:
-        from netsim.analysis.experiments.retina import draw
+    def draw(self, table: DataFrame) -> Figure:
+        noise = self.reference
+        table = table[table["noise"] == noise]
+        codes = list(dict.fromkeys(table["code"]))
+        with panels(3, 2.6) as (figure, (left, middle, right)):
+            for code, style in zip(codes, styles(len(codes)), strict=True):
+                selected = table[table["code"] == code]
+                steady, same = (
+                    selected[selected["shared"] == 0],
+                    selected[selected["contrast"] == 1].sort_values("shared"),
+                )
+                curve(left, steady.sort_values("contrast"), "contrast", "accuracy", 100, label=code, **style)
+                curve(middle, same, "shared", "accuracy", 100, **style)
+                if selected["shift"].notna().any():
+                    curve(right, steady.sort_values("contrast"), "contrast", "shift", **style)
+            contrasts = sorted(set(table["contrast"]))
+            for axes in (left, right):
+                axes.set(xlabel="contrast", xscale="log")
+                axes.set_xticks(contrasts, [f"{each:g}" for each in contrasts])
+                axes.minorticks_off()
+            left.set(ylabel="images correct (%)", ylim=(0, 102))
+            middle.set(xlabel="SD of shared jitter (ms)", ylabel="images correct (%)", ylim=(0, 102))
+            right.set(ylabel="change of latencies (ms)")
+            figure.legend(loc="outside upper center", ncols=len(codes))
+        return figure
 
-        return draw(table, self.reference)
-
-    def results(self, table: pd.DataFrame) -> Results:
-        from netsim.analysis.experiments.retina import summary
-
-        headings = ("noise (ms)>", "code", "contrast>", "shared jitter (ms)>", "images correct (%)>", "shift (ms)>")
-        return Results(headings, summary(table))
-
-    def compared(self, table: pd.DataFrame) -> list[str]:
-        from netsim.analysis.experiments.tables import accuracy, mean
+    def _compared(self, table: DataFrame) -> list[str]:
+        """Return our values of the controls."""
 
         def shown(code: str, **test: float) -> str:
             return accuracy(table, code=code, **self.tested(**test)).shown("{:.1f}", "%", "not measured")
@@ -191,9 +206,8 @@ class Retinal(Experiment):
             f" {shown(NETWORK, shared=jitter)} with {jitter:g} ms",
         ]
 
-    def verdict(self, table: pd.DataFrame) -> Verdict:
-        from netsim.analysis.experiments.tables import accuracy, gain
-
+    def verdict(self, table: DataFrame) -> Verdict:
+        compared = self._compared(table)
         weak, jitter = self.weaker, self.shared[-1]
         by_contrast, by_jitter = (
             gain(table, {"code": ABSOLUTE}, code=RELATIVE, **self.tested(**each))
@@ -201,7 +215,7 @@ class Retinal(Experiment):
         )
         kept, before = (accuracy(table, code=RELATIVE, **self.tested(contrast=each)) for each in (weak, 1.0))
         if not (by_contrast.seeds and by_jitter.seeds and before.seeds):
-            return Verdict("not reproduced", "Contrasts with 1, and shared jitter, were not both measured.")
+            return Verdict("not reproduced", "Contrasts with 1, and shared jitter, were not both measured.", compared)
         share = kept.mean / before.mean if before.mean else 0.0
         reason = (
             f"Relative latencies recognise {by_contrast.shown('{:+.1f}')} points more images than absolute ones at"
@@ -210,55 +224,7 @@ class Retinal(Experiment):
             " % count as largely invariant."
         )
         better = by_contrast.lies_above(0) and by_jitter.lies_above(0)
-        return Verdict("reproduced" if better and share >= _LARGELY else "not reproduced", reason)
-
-    def model(self) -> list[str]:
-        return [
-            "Images are noise whose amplitudes fall with spatial frequency as 1/f, as in natural images."
-            f" {self.side**2} on cells and {self.side**2} off cells see them through a centre and a surround.",
-            f"An image appears as a step. Its drive passes {self.stages} low-pass filters of {self.tau:g} ms each. A"
-            f" cell fires its first spike when the result reaches a threshold of {self.threshold:g}. On cells are"
-            f" {self.on_delay:g} ms slower. The expected number of spikes grows with the drive above threshold.",
-            f"The network: {2 * self.side**2} inputs, {self.hidden} hidden neurons, and one output per image. All"
-            " neurons run at once, do not leak, and fire at most once. It learns by STiDi-BP. The first output spike is"
-            " the decision.",
-        ]
-
-    def protocol(self) -> list[str]:
-        return [
-            f"Each seed draws {self.images} images. Decoders learn from {self.trials} trials of each at contrast 1,"
-            " with independent normal noise of all latencies and without shared jitter. They are tested at other"
-            " contrasts, and with a normal shift of all cells together in each trial.",
-            "Codes: latencies; latencies minus the median of the cells that fired; ranks; Poisson counts. All are read"
-            " by linear discriminant analysis. The network reads latencies.",
-            f"Verdict, fixed before the run, at a noise of {self.reference:g} ms: *reproduced* if relative latencies"
-            f" recognise more images than absolute ones at contrast {self.weaker:g} and with the largest shared jitter"
-            " (both intervals of the difference, paired by seed, above 0), and keep at least"
-            f" {100 * _LARGELY:g} % of their accuracy at contrast {self.weaker:g}. Else *not reproduced*. The"
-            " publication gives no value to go beyond.",
-        ]
-
-    def caption(self) -> str:
-        return (
-            f"Left: recognised images by contrast; decoders learned at contrast 1. Middle: recognised images by jitter"
-            f" that all cells share. Independent noise is {self.reference:g} ms. Right: how far latencies move with"
-            " contrast, mean over images and the cells that fire at both contrasts, without noise. The weaker the"
-            " contrast, the fewer these cells are. Bars are 95 % intervals over seeds."
-        )
-
-    def caveats(self) -> list[str]:
-        return [
-            "Cells, filters and images are modelled. Numbers of stages, time constants and thresholds are assumptions"
-            " that were not fitted to recordings.",
-            f"The size decides how much a code can lose: {2 * self.side**2} cells and {self.images} images are few, and"
-            " the retina has thousands of cells. With 8 cells and 100 images, relative latencies keep 48 % of their"
-            " accuracy at half the contrast, with 18 cells 89 %, and with 32 cells all, as absolute latencies do. The"
-            " default was chosen because a first version with 72 cells and 20 images was at its ceiling for all codes.",
-            "Decoders never see shared jitter or another contrast while they learn. A linear decoder of absolute"
-            " latencies that learned with jitter would find the differences by itself.",
-            "Counts are Poisson and lose spikes at low contrast. Counts of real cells may vary less.",
-            "The published cells receive on and off input at once. Ours receive one of them.",
-        ]
+        return Verdict("reproduced" if better and share >= _LARGELY else "not reproduced", reason, compared)
 
 
 def _spikes(latencies: np.ndarray, silent: float) -> np.ndarray:
@@ -272,7 +238,7 @@ def _shifts(retina: Retina, drive: np.ndarray, contrast: float) -> dict[str, flo
     """Return by how much (ms) latencies move from contrast 1, over cells that fire at both, or None without them."""
     import numpy as np
 
-    from netsim.experiments.kinds._retina_model import relative
+    from netsim.experiments.kinds.retina.cells import relative
 
     before, after = retina.latencies(drive), retina.latencies(contrast * drive)
     both = np.isfinite(before) & np.isfinite(after)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.experiments.experiment import Condition, Control, Experiment, Results, Row, Unit, Verdict
+from netsim.analysis.experiments.figures import bars, beside, panels, styles
+from netsim.analysis.experiments.tables import Interval, grouped, interval, rows_of_text
+from netsim.analysis.shape import DataFrame, Figure
+from netsim.experiments.experiment import Condition, Experiment, Row, Unit, Verdict, summarised
 from netsim.experiments.fields import setting
 from netsim.seams import experiments
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
-    from matplotlib.figure import Figure
 
     from netsim.specification import Network, PSPShape
 
@@ -27,6 +29,44 @@ _ABOUT_THREE = (2.5, 3.5)
 """Capacities that round to the published value."""
 
 
+def capacities(table: DataFrame) -> DataFrame:
+    """The largest learned load of each condition and seed, 0 if none was learned."""
+    by = ["shape", "window", "step", "seed"]
+    learned = table.assign(capacity=table["load"].where(table["solved"].astype(bool), 0.0))
+    return learned.groupby(by, sort=False)["capacity"].max().reset_index()
+
+
+def capacity(table: DataFrame, shape: str, window: float, step: float = 0.0) -> Interval:
+    """The capacity of a condition over seeds."""
+    measured = capacities(table)
+    chosen = (measured["shape"] == shape) & (measured["window"] == window) & (measured["step"] == step)
+    return interval(measured.loc[chosen, "capacity"])
+
+
+def growth(table: DataFrame, shape: str) -> Interval:
+    """How much the capacity grows from the shortest to the longest window, paired by seed."""
+    measured = capacities(table)
+    chosen = measured[(measured["shape"] == shape) & (measured["step"] == 0)]
+    if chosen["window"].nunique() < 2:
+        return interval([])
+    by_window = chosen.pivot(index="seed", columns="window", values="capacity")
+    return interval(by_window[by_window.columns.max()] - by_window[by_window.columns.min()])
+
+
+@rows_of_text
+def summary(table: DataFrame) -> Iterator[tuple[str, ...]]:
+    """Rows of text: the capacity of each condition, and the share of decisions that the engine confirms."""
+    for (shape, window, step), group in grouped(table, "shape", "window", "step"):
+        confirmed = group["confirmed"].dropna().astype(float)
+        yield (
+            str(shape),
+            f"{window:g}",
+            f"{step:g}" if step else "exact",
+            capacity(table, shape, window, step).shown(),
+            f"{confirmed.min():.2%}" if len(confirmed) else "",
+        )
+
+
 @experiments.register("tempotron")
 @dataclass(frozen=True)
 class Tempotron(Experiment):
@@ -36,27 +76,9 @@ class Tempotron(Experiment):
     duration = "15 min"
     quick_duration = "1 min"
     order = 1
-    quick = {
-        "afferents": 100,
-        "epochs": 1000,
-        "windows": (250.0, 500.0),
-        "steps": (16.0, 64.0),
-    }
-    controls = (
-        Control("patterns per synapse", "about 3", "Gütig and Sompolinsky 2006", False),
-        Control(
-            "dependence on the window",
-            "finite, weakly growing with the window over the time constants",
-            "Rubin, Monasson and Sompolinsky 2010, arXiv 1010.5496 (abstract)",
-            True,
-        ),
-    )
-    references = (
-        "R. Gütig, H. Sompolinsky, The tempotron: a neuron that learns spike timing-based decisions, Nature"
-        " Neuroscience 9, 2006.",
-        "R. Rubin, R. Monasson, H. Sompolinsky, Theory of spike timing-based neural classifiers, Physical Review"
-        " Letters 105, 218102, 2010, arXiv 1010.5496.",
-    )
+    prose = Path(__file__).with_name("tempotron.md")
+    results = summarised(summary)
+    quick = {"afferents": 100, "epochs": 1000, "windows": (250.0, 500.0), "steps": (16.0, 64.0)}
 
     afferents: int = setting(300, least=2)
     shapes: tuple[str, ...] = setting(_SHAPES, choices=_SHAPES)
@@ -79,6 +101,18 @@ class Tempotron(Experiment):
             if condition["step"]:
                 network.check_dt(condition["step"], "steps")
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        spacing = min((b - a for a, b in zip(self.loads, self.loads[1:], strict=False)), default=0.0)
+        return {
+            "rise": _RISE,
+            "fall": _FALL,
+            "published_window": _REFERENCE,
+            "about_three": _ABOUT_THREE,
+            "reference": self.reference,
+            "spacing": spacing,
+        }
+
     def conditions(self) -> Sequence[Condition]:
         exact = [{"shape": shape, "window": window, "step": 0.0} for shape in self.shapes for window in self.windows]
         shape, window = self.shapes[0], self.reference
@@ -92,7 +126,7 @@ class Tempotron(Experiment):
     def measure(self, unit: Unit) -> list[Row]:
         import numpy as np
 
-        from netsim.experiments.kinds._tempotron_rule import arrivals, learn_epoch
+        from netsim.experiments.kinds.tempotron.rule import arrivals, learn_epoch
 
         window, step = unit.condition["window"], unit.condition["step"]
         psp, tau, _ = _response(unit.condition["shape"], window)
@@ -135,29 +169,44 @@ class Tempotron(Experiment):
             duration=end,
         )
 
-    def draw(self, table: pd.DataFrame) -> Figure:
-        from netsim.analysis.experiments.tempotron import draw
+    def draw(self, table: DataFrame) -> Figure:
+        shape, window, published = self.shapes[0], self.reference, _ABOUT_THREE
+        exact = table[table["step"] == 0]
+        shapes, windows = list(dict.fromkeys(exact["shape"])), sorted(set(exact["window"]))
+        steps = sorted(set(table["step"]) - {0.0})
+        with panels(3, 2.5) as (figure, (left, middle, right)):
+            left.axvspan(*published, color="0.9", zorder=0)
+            for axes in (middle, right):
+                axes.axhspan(*published, color="0.9", zorder=0)
+            for number, (each, style) in enumerate(zip(shapes, styles(len(shapes)), strict=True)):
+                chosen = exact[(exact["shape"] == each) & (exact["window"] == window)]
+                success = chosen.assign(solved=chosen["solved"].astype(float)).groupby("load")["solved"].mean()
+                left.plot(success.index, 100 * success, label=each, **style)
+                estimates = [capacity(table, each, width) for width in windows]
+                factor = 1.03 ** beside(number, len(shapes), 1)
+                bars(middle, [width * factor for width in windows], estimates, **style)
+                if each == shape and steps:
+                    bars(right, steps, [capacity(table, shape, window, step) for step in steps], **style)
+                    reference = capacity(table, shape, window)
+                    right.axhline(reference.mean, color=style["color"], linestyle="--", linewidth=0.8)
+            left.set(xlabel="patterns per synapse", ylabel="seeds learned (%)", ylim=(-4, 104))
+            middle.set(xlabel="window (ms)", ylabel="patterns per synapse", xscale="log")
+            right.set(xlabel="time step (ms)", ylabel="patterns per synapse", xscale="log")
+            for axes, ticks in ((middle, windows), (right, steps)):
+                axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+                axes.minorticks_off()
+                axes.set_ylim(bottom=0)
+            left.fill_between([], [], color="0.9", label="published, about 3")
+            middle.set_title("exact times")
+            right.set_title(f"{shape}, {window:g} ms")
+            figure.legend(loc="outside upper center", ncols=len(shapes) + 1, title="postsynaptic potential")
+        return figure
 
-        return draw(table, self.shapes[0], self.reference, _ABOUT_THREE)
-
-    def results(self, table: pd.DataFrame) -> Results:
-        from netsim.analysis.experiments.tempotron import summary
-
-        headings = ("potential", "window (ms)>", "time step (ms)>", "patterns per synapse>", "confirmed by the engine>")
-        return Results(headings, summary(table))
-
-    def compared(self, table: pd.DataFrame) -> list[str]:
-        from netsim.analysis.experiments.tempotron import capacity, growth
-
-        slope = growth(table, self.shapes[0])
-        grown = f"{slope.shown('{:+.2f}')} from the shortest to the longest window" if slope.seeds else "not measured"
-        return [capacity(table, self.shapes[0], self.reference).shown(), grown]
-
-    def verdict(self, table: pd.DataFrame) -> Verdict:
-        from netsim.analysis.experiments.tempotron import capacity, growth
-
+    def verdict(self, table: DataFrame) -> Verdict:
         low, high = _ABOUT_THREE
         reached, grown = capacity(table, self.shapes[0], self.reference), growth(table, self.shapes[0])
+        change = f"{grown.shown('{:+.2f}')} from the shortest to the longest window" if grown.seeds else "not measured"
+        compared = [reached.shown(), change]
         shrinks = grown.seeds > 1 and grown.high < 0
         reason = (
             f"Within {self.epochs:,} epochs one neuron learns {reached.shown()} patterns per synapse ({self.shapes[0]},"
@@ -167,54 +216,8 @@ class Tempotron(Experiment):
             trend = "shrinks" if shrinks else "grows" if grown.low > 0 else "does not change significantly"
             reason += f" From the shortest to the longest window the capacity {trend} ({grown.shown('{:+.2f}')})."
         if reached.lies_above(high):
-            return Verdict("beyond", reason)
-        return Verdict("not reproduced" if reached.lies_below(low) or shrinks else "reproduced", reason)
-
-    def model(self) -> list[str]:
-        return [
-            f"One non-leaky neuron with {self.afferents} afferents. Each afferent fires once, at a uniformly drawn"
-            " latency within the window. The neuron fires if its potential reaches threshold, and stays silent"
-            " otherwise. The threshold only scales the weights, so it is 1.",
-            f"Postsynaptic potentials are piecewise linear. Triangle: rise {_RISE:g} ms, fall {_FALL:g} ms. Plateau:"
-            f" rise {_RISE:g} ms, then constant. Ramp: rises until the end.",
-        ]
-
-    def protocol(self) -> list[str]:
-        return [
-            "Half of the patterns must make the neuron fire. STiDi-BP moves latencies and has no target for silence,"
-            " so the neuron learns by the tempotron rule: after an error, each weight changes by the postsynaptic"
-            " potential of its afferent at the peak of the potential, upwards after a miss, downwards after a false"
-            f" alarm. Rate {self.rate:g}, momentum {self.momentum:g}. The peak is exact: it lies at a breakpoint.",
-            f"The load is the number of patterns per synapse. It increases in steps, with the former patterns kept,"
-            f" until {self.epochs:,} epochs do not suffice for an epoch without an error. The capacity is the last load"
-            " that was learned. netsim's event engine presents the patterns of each learned load again; the share of"
-            " patterns with the right decision is the confirmation.",
-            "With a time step, latencies and breakpoints lie on its grid, and learning and engine both see the grid.",
-            "Verdict, fixed before the run: *reproduced* if the interval of the capacity of the first potential at"
-            f" the window nearest to {_REFERENCE:g} ms overlaps {_ABOUT_THREE[0]} to {_ABOUT_THREE[1]}, and the"
-            " capacity does not shrink with the window; *beyond* if it lies above.",
-        ]
-
-    def caption(self) -> str:
-        return (
-            f"Left: share of seeds whose patterns are all learned, against patterns per synapse (window"
-            f" {self.reference:g} ms, exact times). Middle: capacity against the window. Right: capacity against the"
-            " time step; the dashed line is that of exact times. Bars are 95 % intervals over seeds. The grey band is"
-            " the published capacity of about 3."
-        )
-
-    def caveats(self) -> list[str]:
-        spacing = min((b - a for a, b in zip(self.loads, self.loads[1:], strict=False)), default=0.0)
-        return [
-            f"The capacity is a lower bound: learning stops after {self.epochs:,} epochs, and loads increase in steps"
-            f" of {spacing:g}.",
-            "The published neuron is leaky, with exponential synapses and a peak that is shunted after a spike."
-            " Ours has piecewise-linear potentials of a similar length.",
-            "Sizes, rates, momentum and epochs were chosen after eight trials with two seeds. The rule of the verdict"
-            " was fixed before them.",
-            "A time step beyond the rise also distorts the potential, whose breakpoints move to the grid. With 16 ms a"
-            " triangle does not return to 0. Coarse steps therefore cost more than the rounding of latencies.",
-        ]
+            return Verdict("beyond", reason, compared)
+        return Verdict("not reproduced" if reached.lies_below(low) or shrinks else "reproduced", reason, compared)
 
 
 def _response(shape: str, window: float) -> tuple[PSPShape, float, float]:
