@@ -17,6 +17,7 @@ from matplotlib.text import Text
 import netsim
 from netsim import analysis
 from netsim.analysis.shape import document, draws, tabulated
+from netsim.analysis.style import colours
 from netsim.errors import DataError
 from netsim.seams import analyses
 from netsim.spikes import LayerSpikes, Spikes
@@ -35,7 +36,7 @@ def points(axes: Any, frame: pd.DataFrame, marker: str = "o") -> None:
     """
     if marker == "bad":
         raise DataError("marker: is bad")
-    axes.plot(frame["weight"], marker)
+    axes.plot(frame["weight"], marker, color=colours(1)[0])
 
 
 def test_axes_are_new_or_those_of_the_user() -> None:
@@ -48,13 +49,14 @@ def test_axes_are_new_or_those_of_the_user() -> None:
 
 
 def test_nothing_is_left_open_after_an_error() -> None:
+    before = plt.get_fignums()
     with pytest.raises(DataError, match="lacks the column weight; a weight table is needed"):
         points(TABLE.drop(columns="weight"))
     with pytest.raises(DataError, match="marker: is bad"):
         points(TABLE, marker="bad")
     with pytest.raises(TypeError, match="unexpected keyword argument 'axes'"):
         points(TABLE, axes=None)
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
 
 
 def test_the_docstring_has_all_parameters_in_order() -> None:
