@@ -160,7 +160,7 @@ def document(function: Callable[..., Any], parameters: Mapping[str, str], sectio
     given = dict(zip(parts[::2], (part.rstrip() for part in parts[1::2]), strict=True))
     texts = dict(parameters)
     for own in filter(None, re.split(r"\n(?=\S)", given.get("Parameters", ""))):
-        name, *others = own.partition(" :")[0].split(", ")
+        name, *others = own.partition("\n")[0].partition(" :")[0].split(", ")
         texts |= {name: own, **dict.fromkeys(others, "")}
     names = inspect.signature(function).parameters
     given["Parameters"] = "\n".join(texts[name] for name in names if texts.get(name))
