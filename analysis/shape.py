@@ -6,10 +6,10 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from netsim.analysis.frames import require
-from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+from netsim.analysis.style import COLUMN_WIDTH, drawing
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,20 +35,6 @@ Rows = Iterator[Mapping[str, Any]]
 SILENT = "spikes: are empty, because no layer fires; give other stimuli or weights"
 
 
-class DrawsTable(Protocol):
-    """A function that draws a table into given Axes, or into Axes of a new figure."""
-
-    def __call__(self, frame: DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
-        """Draw the table, and return the Axes."""
-
-
-class _Decorates(Protocol):
-    @overload
-    def __call__(self, draw: Callable[[Axes, DataFrame], None]) -> DrawsTable: ...
-    @overload
-    def __call__(self, draw: Callable[..., None]) -> Callable[..., Axes]: ...
-
-
 def draws(
     what: str,
     columns: Sequence[str],
@@ -59,7 +45,7 @@ def draws(
     words: Sequence[str] = (),
     rows: bool = True,
     palette: bool = True,
-) -> _Decorates:
+) -> Callable[[Callable[..., None]], Callable[..., Axes]]:
     """Return a decorator of a function that draws a table: it checks the table and supplies Axes in netsim's style.
 
     The decorated function has the parameters ``ax`` and ``palette`` instead of Axes, and returns the Axes. Its
@@ -123,7 +109,7 @@ def draws(
         draw_table.__doc__ = document(draw_table, texts, {"Returns": "matplotlib.axes.Axes", "Raises": raised})
         return draw_table
 
-    return decorate  # type: ignore[return-value]
+    return decorate
 
 
 def documented(draw: Drawer) -> Drawer:

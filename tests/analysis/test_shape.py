@@ -130,7 +130,7 @@ def test_rows_become_a_table_in_the_order_of_the_network() -> None:
 def test_positions_of_arguments_are_as_before() -> None:
     """Axes may be given by position after the options of a figure."""
     spikes = netsim.present("digits", limit=20)
-    decisions = analysis.decision_table(spikes.network, spikes["output"], spikes.labels)
+    decisions = analysis.decision_table(spikes.network, spikes["output"], spikes.require_labels())
     _, own = plt.subplots()
     assert analysis.confusion_matrix(decisions, spikes.classes, own) is own
     assert list(inspect.signature(analysis.confusion_matrix).parameters) == ["frame", "classes", "ax"]
@@ -140,14 +140,14 @@ def test_positions_of_arguments_are_as_before() -> None:
 
 
 @pytest.mark.parametrize(("name", "settings"), [("strength", {}), ("decoding", {"shuffles": 20})])
-def test_a_figure_of_its_own_has_the_letters_of_netsims_style(name: str, settings: dict[str, int]) -> None:
+def test_a_figure_of_its_own_has_the_letters_of_netsims_style(name: str, settings: dict[str, Any]) -> None:
     """Legend and notes are drawn after the curves; without the style they would be larger than the figure."""
     result = netsim.analyse("digits", name, limit=120, **settings)
 
     def sizes(figure: Any) -> list[float]:
         return [text.get_fontsize() for text in figure.findobj(Text)]
 
-    alone = analyses[name].draw(result.table)
-    assert sizes(alone.figure) == sizes(result.figure())
-    assert alone.figure.get_size_inches()[0] == pytest.approx(85 / 25.4)
+    alone: Any = analyses[name].draw(result.table).figure
+    assert sizes(alone) == sizes(result.figure())
+    assert alone.get_size_inches()[0] == pytest.approx(85 / 25.4)
     plt.close("all")
