@@ -79,8 +79,16 @@ def draw_lines(axes: Axes, frame: DataFrame, x: str, y: str, step: bool = False)
     for position, (name, colour) in enumerate(zip(names, layer_colours(names), strict=True)):
         rows = frame[frame["layer"] == name]
         if "low" in rows:
-            how: Any = "post" if step else None
-            axes.fill_between(rows[x], rows["low"], rows["high"], color=colour, alpha=0.2, linewidth=0, step=how)
+            how = "post" if step else None
+            axes.fill_between(
+                rows[x],
+                rows["low"],
+                rows["high"],
+                color=colour,
+                alpha=0.2,
+                linewidth=0,
+                step=how,  # type: ignore[arg-type]
+            )
         draw: Any = axes.step if step else axes.plot
         extra = {"label": in_legend(name)} | ({"where": "post"} if step else {})
         draw(rows[x], rows[y], color=colour, linestyle="-" if step else dashes[position % 4], linewidth=1.3, **extra)
