@@ -94,6 +94,10 @@ def test_jitter_moves_each_spike_of_each_stimulus_by_a_draw_of_its_own() -> None
     assert abs(shifts.mean()) < 5 * 2.0 / np.sqrt(shifts.size)
     assert shifts.std() == pytest.approx(2.0, rel=0.03)
     assert len(np.unique(shifts)) == shifts.size
+    early = jitter(latencies, np.random.default_rng(0), 200.0, 60.0)
+    assert early.min() == 0.0
+    assert early[np.isfinite(early)].max() < 60.0
+    assert jitter(latencies, np.random.default_rng(0), 0.0, 60.0) is latencies
 
 
 def test_jitter_to_the_end_of_the_presentation_or_behind_it_is_no_spike() -> None:

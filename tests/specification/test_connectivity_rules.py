@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -21,7 +21,6 @@ from netsim.errors import SpecificationError
 from netsim.files import file_sha256
 from netsim.seams import connectivities
 from netsim.specification import (
-    Connections,
     Connectivity,
     Convolution,
     Dense,
@@ -32,8 +31,6 @@ from netsim.specification import (
     LocallyConnected,
     Network,
     OneToOne,
-    Population,
-    Projection,
     Random,
 )
 from netsim.specification.toml import network_from_dict, network_to_dict, read_network, with_files_beside, write_network
@@ -174,8 +171,7 @@ def test_an_edge_list_is_the_network(suffix: str, tmp_path: Path) -> None:
     excitatory = network.projections[0].__class__("stimulus", "output", rule, sign="excitatory")
     signed = Network("signed", network.encoder, network.populations, (excitatory,), 20.0)
     with pytest.raises(
-        SpecificationError,
-        match=r"projections.stimulus_to_output.connectivity: defines weights that are not exc",
+        SpecificationError, match=r"projections.stimulus_to_output.connectivity: defines weights that are not exc"
     ):
         initial_weights(signed, 0)
     path.write_bytes(path.read_bytes() + b"\n")
@@ -313,9 +309,8 @@ def test_lists_that_cannot_be(content: str | None, message: str, tmp_path: Path)
         "populations": [{"name": "output", "shape": [2]}],
         "projections": [{"source": "stimulus", "target": "output", "connectivity": rule}],
     }
-    with pytest.raises(SpecificationError, match=message) as caught:
+    with pytest.raises(SpecificationError, match=message):
         network_from_dict(table)
-    assert "\n" not in str(caught.value)
 
 
 def test_names_of_columns_may_have_quotes(tmp_path: Path) -> None:
@@ -334,73 +329,11 @@ def test_delays_that_are_not_read_are_noticed(tmp_path: Path) -> None:
         EdgeList(2, str(path)).connections((4,), (2,))
 
 
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        (([0.7, 1.9], [0, 1], [0, 1]), "in pre"),
-        (([0, 1], [2**32, 1], [0, 1]), "in post"),
-        (([0, 1], [0, 1], [0, np.nan]), "in weight"),
-        (([0, 1], [0], [0, 1]), "has 2, 1 and 2 entries in pre, post and weight"),
-    ],
-)
-def test_indices_that_are_none_are_refused(arrays: tuple[Any, Any, Any], message: str) -> None:
-    with pytest.raises(SpecificationError, match=message):
-        Connections.of(*map(np.array, arrays))
-
-
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "edges.h5"
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     with pytest.raises(SpecificationError, match=r"file: .* cannot be read as a list of edges"):
         EdgeList(2, str(path)).connections((4,), (2,))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Random(5), "^needs one of probability, indegree and outdegree, and not more"),
-        (lambda: Random(5, 0.5, 3), "needs one of probability, indegree and outdegree, and not more"),
-        (lambda: Random(5, 0.0), r"probability: must be a probability, above 0 and at most 1, not 0.0"),
-        (lambda: Random(5, 1.5), r"probability: must be a probability, above 0 and at most 1, not 1.5"),
-        (lambda: Random(5, math.nan), r"probability: must be a probability, above 0 and at most 1, not nan"),
-        (lambda: Random(5, indegree=0), r"indegree: must be an integer >= 1, not 0"),
-        (lambda: Random(5, 0.5, seed=-1), r"seed: must be an integer >= 0, not -1"),
-        (lambda: Distance(2), "needs sigma, of a Gaussian, or radius, of a disc, or both"),
-        (lambda: Distance(2, sigma=-1.0), "sigma: must be positive, not -1.0"),
-        (lambda: Distance(2, 1.0, probability=2.0), "probability: must be a probability, above 0 and at most 1"),
-        (lambda: Distance(2, 1e-300), "sigma: must have a magnitude from 1e-30 to 1e.30, not 1e-300"),
-        (lambda: Distance(2, radius=1e300), "radius: must have a magnitude from 1e-30 to 1e.30, not 1e.300"),
-        (lambda: LocallyConnected(0, 3), r"maps: must be an integer >= 1, not 0"),
-        (lambda: EdgeList(3), "file: is missing; give the name of a CSV or SONATA file of edges"),
-        (lambda: EdgeList(3, 5), "file: must be a path, a word or a pathlib.Path, not int"),  # type: ignore[arg-type]
-    ],
-)
-def test_parameters_that_cannot_be(make: Any, message: str) -> None:
-    with pytest.raises(SpecificationError, match=message):
-        make()
-
-
-@pytest.mark.parametrize(
-    ("rule", "target", "message"),
-    [
-        (Random(indegree=5), (3,), r"connectivity.indegree: is 5, but the source has 4 neurons"),
-        (Random(outdegree=5), (3,), r"connectivity.outdegree: is 5, but the target has 3 neurons"),
-        (Random(7, 0.5), (3,), r"connectivity.size: is 7, but the target has 3 neurons"),
-        (Random(probability=1e-12), (3,), r"connectivity: has no synapse at all between these populations"),
-        (OneToOne(), (3,), r"connectivity: is one to one, but the source has the shape \(2, 2, 1\), the target \(3,\)"),
-        (
-            Distance(sigma=1.0),
-            (3,),
-            r"connectivity: needs rows and columns, which the target of .* does not have",
-        ),
-        (LocallyConnected(None, 3), (1, 1, 1), r"connectivity.kernel: 3 is larger than its input of 2x2"),
-    ],
-)
-def test_populations_that_a_rule_cannot_connect(rule: Connectivity, target: tuple[int, ...], message: str) -> None:
-    populations = (Population("hidden", target), Population("output", (2,)))
-    projections = (Projection("stimulus", "hidden", rule), Projection("hidden", "output", Dense()))
-    with pytest.raises(SpecificationError, match=message):
-        Network("x", IntensityEncoder((2, 2, 1), 5.0), populations, projections, 20.0)
 
 
 def test_a_gaussian_is_not_looked_for_where_it_is_nothing() -> None:
@@ -415,20 +348,9 @@ def test_a_gaussian_is_not_looked_for_where_it_is_nothing() -> None:
         wide.check((2**63, 4, 1), (2**63, 4, 1))
 
 
-def test_a_layer_with_more_synapses_of_a_neuron_than_there_are_neurons() -> None:
-    layers = [Layer("hidden", Random(3, indegree=5)), Layer("output", Dense(2))]
-    with pytest.raises(SpecificationError, match=r"^layers.hidden.indegree: is 5, but the source has 4 neurons"):
-        Network.chain("x", IntensityEncoder((2, 2, 1), 5.0), layers, 20.0)
-
-
 @pytest.mark.parametrize(
     "rule",
-    [
-        Random(10**6, 1.0),
-        Random(10**6, indegree=10**6),
-        Distance(10**4, radius=400.0),
-        LocallyConnected(10**4, 30),
-    ],
+    [Random(10**6, 1.0), Random(10**6, indegree=10**6), Distance(10**4, radius=400.0), LocallyConnected(10**4, 30)],
 )
 def test_too_many_synapses_are_refused_before_memory_is_taken(rule: Connectivity) -> None:
     encoder = IntensityEncoder((1000, 1000, 1), 5.0)
@@ -448,10 +370,3 @@ def test_as_many_synapses_as_are_allowed_can_be_listed(monkeypatch: pytest.Monke
     Random(3, indegree=4).check_size_of((2, 2, 1), (3,))
     with pytest.raises(SpecificationError, match="has about 15 synapses; at most 12 can be listed"):
         Random(5, indegree=3).check_size_of((2, 2, 1), (5,))
-
-
-def test_a_disc_that_reaches_no_neuron_is_refused() -> None:
-    populations = (Population("hidden", (2, 2, 1)), Population("output", (2,)))
-    projections = (Projection("stimulus", "hidden", Distance(1, radius=0.1)), Projection("hidden", "output", Dense()))
-    with pytest.raises(SpecificationError, match=r"^projections.stimulus_to_hidden.connectivity: has no synapse"):
-        Network("x", IntensityEncoder((4, 4, 1), 5.0), populations, projections, 20.0)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,15 +16,7 @@ from netsim.data.stimuli import Stimuli, load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.seams import encoders
-from netsim.specification import (
-    Encoder,
-    EventEncoder,
-    IntensityEncoder,
-    LatencyEncoder,
-    MelEncoder,
-    OnOffEncoder,
-    PopulationEncoder,
-)
+from netsim.specification import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder, PopulationEncoder
 from netsim.specification.toml import network_from_dict, network_to_dict
 
 ENCODER = IntensityEncoder((2, 3, 1), 64.0)
@@ -39,10 +30,7 @@ def test_latencies_are_those_of_the_formula() -> None:
     np.testing.assert_allclose(latencies.ravel(), expected, rtol=1e-15)
 
 
-@given(
-    images=hnp.arrays(np.uint8, (4, 2, 3, 1), elements=st.integers(0, 16)),
-    t_max=st.floats(1e-3, 1e3),
-)
+@given(images=hnp.arrays(np.uint8, (4, 2, 3, 1), elements=st.integers(0, 16)), t_max=st.floats(1e-3, 1e3))
 @settings(deadline=None, max_examples=50)
 def test_stronger_is_earlier_and_every_type_gives_the_same(images: np.ndarray, t_max: float) -> None:
     encoder = IntensityEncoder((2, 3, 1), t_max)
@@ -63,33 +51,6 @@ def test_no_stimuli_give_no_latencies() -> None:
     assert ENCODER.latencies(np.zeros((0, 2, 3, 1), np.uint8), 255).shape == (0, 2, 3, 1)
 
 
-@pytest.mark.parametrize(
-    ("images", "intensity_max", "message"),
-    [
-        (np.zeros((1, 3, 2, 1), np.uint8), 255, r"have shape \(3, 2, 1\), the encoder needs \(2, 3, 1\)"),
-        (np.zeros((2, 3, 1), np.uint8), 255, r"have shape \(3, 1\), the encoder needs"),
-        (np.full((1, 2, 3, 1), np.nan), 1, "contain NaN"),
-        (np.full((1, 2, 3, 1), np.inf), 1, "from inf to inf; they must lie in 0 to 1"),
-        (np.full((1, 2, 3, 1), -1), 1, "from -1 to -1; they must lie in 0 to 1"),
-        (np.full((1, 2, 3, 1), 17, np.uint8), 16, "from 17 to 17; they must lie in 0 to 16"),
-        (np.zeros((1, 2, 3, 1), complex), 1, "must be integers or floats, not complex128"),
-        (np.zeros((1, 2, 3, 1), bool), 1, "must be integers or floats, not bool"),
-        (np.zeros((1, 2, 3, 1)), 0, "intensity_max: must be positive, not 0"),
-        (np.zeros((1, 2, 3, 1)), np.nan, "intensity_max: must be positive, not nan"),
-    ],
-)
-def test_bad_images_are_refused(images: np.ndarray, intensity_max: float, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        ENCODER.latencies(images, intensity_max)
-
-
-def test_images_and_recordings_are_not_mixed_up() -> None:
-    with pytest.raises(DataError, match="images: the encoder takes recordings"):
-        EventEncoder((2, 3, 1)).latencies(np.zeros((1, 2, 3, 1), np.uint8), 255)
-    with pytest.raises(DataError, match="intensity_max: must be positive, not None"):
-        ENCODER.latencies(np.zeros((1, 2, 3, 1), np.int32), None)
-
-
 def test_latencies_stay_what_they_are() -> None:
     encoder = LatencyEncoder((2, 3, 1), t_max=10.0)
     times = np.array([[0.0, 1.5, np.inf, 10.0, 2.0, np.inf]], np.float32)
@@ -98,12 +59,6 @@ def test_latencies_stay_what_they_are() -> None:
     np.testing.assert_array_equal(encoder.latencies(samples, None).ravel(), times.ravel())
     narrow = LatencyEncoder((1, 2, 1), t_max=20.1)  # a float32 of 20.1 is a little more
     assert narrow.latencies(narrow.prepare(np.full((1, 2), 20.1, np.float32))).dtype == np.float64
-    late = "go up to 10.5 ms; lengthen encoder.t_max"
-    for wrong, message in ((-1.0, "begin at -1 ms"), (-np.inf, "begin at -inf"), (np.nan, "NaN"), (10.5, late)):
-        with pytest.raises(DataError, match=message):
-            encoder.latencies(encoder.prepare([[wrong, 0, 0, 0, 0, 0]]))
-    with pytest.raises(DataError, match="have no intensities"):
-        encoder.latencies(samples, 255)
 
 
 @given(t_max=st.floats(1e-3, 1e6), kind=st.sampled_from([np.float32, np.float64]))
@@ -132,29 +87,6 @@ def test_receptive_fields_of_a_population_code() -> None:
     assert network_from_dict(network_to_dict(load_preset("digits")) | table_of).encoder == encoder
     assert PopulationEncoder.of([[1.0], [1.0]]).low == (0.5,)
     assert PopulationEncoder.of([[1e17], [1e17]]).low < (1e17,)
-    for wrong, message in (([["a"]], "numbers"), ([[np.nan]], "infinity")):
-        with pytest.raises(DataError, match=message):
-            PopulationEncoder.of(wrong)
-    with pytest.raises(DataError, match="contain NaN"):
-        encoder.latencies(encoder.prepare([[np.nan, 1.0]]), None)
-    for changes, field in (({"low": (0.0,)}, "low"), ({"high": (0.0, 9.0)}, "high"), ({"cutoff": 1.0}, "cutoff")):
-        with pytest.raises(SpecificationError, match=f"encoder.{field}: "):
-            replace(encoder, **changes)
-
-
-@pytest.mark.parametrize(
-    ("make", "field"),
-    [
-        (lambda wrong: IntensityEncoder((2, 3, 2), constant=wrong), "constant"),
-        (lambda wrong: OnOffEncoder((2, 3, 2), scales=wrong), "scales"),
-        (lambda wrong: PopulationEncoder((1, 1, 4), low=wrong, high=(1.0,)), "low"),
-        (lambda wrong: MelEncoder((2, 4, 1), t_max=20.0, thresholds=wrong), "thresholds"),
-    ],
-)
-@pytest.mark.parametrize("wrong", [5.0, ("a",), (True,)])
-def test_sequences_of_numbers_are_checked(make: Callable[[Any], Any], field: str, wrong: Any) -> None:
-    with pytest.raises(SpecificationError, match=f"encoder.{field}: must be a sequence of numbers, not "):
-        make(wrong)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 2), (3, 3, 1), (1, 12, 1)])
@@ -257,12 +189,6 @@ def test_its_mistakes_are_named(changes: dict[str, object], message: str, on_off
     assert message in str(caught.value)
 
 
-def test_defaults_of_another_encoder_may_be_written_down() -> None:
-    table = network_to_dict(load_preset("digits"))
-    written = {"kind": "intensity", "windows": 1, "polarity": "separate", "origin": "recording"}
-    assert network_from_dict(table | {"encoder": table["encoder"] | written}) == load_preset("digits")
-
-
 def test_rows_of_a_table_are_coded_as_samples() -> None:
     """Numpy stretched some shapes, and raised an error of its own for others."""
     rows = np.random.default_rng(0).normal(size=(5, 3))
@@ -275,7 +201,7 @@ def test_rows_of_a_table_are_coded_as_samples() -> None:
 
 
 def test_defaults_of_other_encoders_are_accepted() -> None:
-    network = load_preset("digits")
-    table = network_to_dict(network)
-    table["encoder"] |= {"windows": 1, "thresholds": [8.0], "constant": []}
-    assert network_from_dict(table) == network
+    table = network_to_dict(load_preset("digits"))
+    table["encoder"] |= {"kind": "intensity", "windows": 1, "polarity": "separate", "origin": "recording"}
+    table["encoder"] |= {"thresholds": [8.0], "constant": []}
+    assert network_from_dict(table) == load_preset("digits")

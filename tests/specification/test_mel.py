@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from netsim.description import describe, to_markdown
-from netsim.errors import DataError, SpecificationError
 from netsim.specification import Dense, Layer, MelEncoder, Network, Neurons
 from netsim.specification.encoders.mel import FLOOR
 from netsim.specification.toml import network_from_dict, network_to_dict
@@ -129,59 +128,6 @@ def test_types_of_waveforms(wave: np.ndarray, value: list[float]) -> None:
 def test_a_long_sound_is_cut() -> None:
     wave = _tone(500.0, 200.0)
     np.testing.assert_array_equal(SMALL.prepare([wave])[0, 0, :, 0], wave[:480].astype(np.float32))
-
-
-@pytest.mark.parametrize(
-    ("sound", "message"),
-    [
-        (np.zeros((5, 2)), r"sound 0: must be numbers of shape \(samples,\), not float64 of shape \(5, 2\)"),
-        (np.zeros(0), "sound 0: must be numbers of shape"),
-        (np.array(["a", "b"]), "sound 0: must be numbers"),
-        (np.array([0.0, np.nan]), "sound 0: contains NaN or infinity; repair or leave it out"),
-        (np.ma.masked_array([0.0, 1.0], [True, False]), "sound 0: is a masked array"),
-        ([[0.0], [1.0, 2.0]], "sound 0: is not a sequence of numbers"),
-    ],
-)
-def test_what_is_no_sound_is_refused(sound: Any, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        SMALL.prepare([sound])
-
-
-def test_other_samples_are_refused() -> None:
-    with pytest.raises(DataError, match="takes sounds, which have no intensities"):
-        SMALL.latencies(SMALL.prepare([np.zeros(3)]), 255.0)
-    with pytest.raises(DataError, match=r"have waveforms of shape \(1, 7, 1\), the encoder needs \(1, 480, 1\)"):
-        SMALL.latencies(np.zeros((2, 1, 7, 1), np.float32))
-    sample = SMALL.prepare([np.zeros(3)])
-    sample[0, 0, 0] = np.inf
-    with pytest.raises(DataError, match="sounds: contain NaN or infinity"):
-        SMALL.latencies(sample)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"high": 5000.0},
-            r"encoder.high: must lie between encoder.low \(60 Hz\) and half the sampling rate \(4000 Hz\)",
-        ),
-        ({"low": 4000.0}, "encoder.high: must lie between"),
-        ({"hop": 0.3}, "encoder.hop: must be a whole number of samples at 8000 Hz"),
-        ({"frame": 0.125}, "encoder.frame: must be a whole number of samples at 8000 Hz, at least 2, not 1"),
-        ({"t_max": 21.0}, r"encoder.t_max: must be a multiple of encoder.hop \(4 ms\), not 21 ms"),
-        ({"thresholds": (9.0, 3.0)}, "encoder.thresholds: must be ascending times above 0"),
-        ({"thresholds": (3.0, 30.0)}, "encoder.thresholds: must be ascending"),
-        ({"thresholds": ()}, "encoder.thresholds: must be ascending"),
-        ({"thresholds": (3.0,)}, "encoder.shape: has 2 neurons for each band, and encoder.thresholds has 1"),
-        ({"shape": (3, 40, 2)}, r"encoder.shape: band 2 is narrower than the resolution of the spectrum; use fewer"),
-        ({"dynamic_range": 200.0}, "encoder.dynamic_range: must be at most 120 dB, not 200"),
-        ({"rate": 0}, "encoder.rate: must be an integer >= 1"),
-        ({"reference": "loud"}, "encoder.reference"),
-    ],
-)
-def test_impossible_settings_are_refused(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(SpecificationError, match=message):
-        dataclasses.replace(SMALL, **change)
 
 
 def test_decimals_that_floats_round_are_whole_numbers_of_samples_and_hops() -> None:

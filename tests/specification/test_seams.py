@@ -94,7 +94,6 @@ def test_the_description_follows_from_flags_and_breakpoints() -> None:
     [
         (lambda: PSP("trapezoid", 0.0), "psp.step: the shape trapezoid needs a positive time in ms, not 0.0"),
         (lambda: PSP("trapezoid", 1.0, 2.0), "psp: has 2 values; the shape trapezoid takes 1"),
-        (lambda: Layer("a", Dense(2), psp="ramp"), "layers.a.psp: must be a PSP"),  # type: ignore[arg-type]
         (lambda: Neurons("delayed", drive=1.0), "neurons.drive: is 0 in the regime delayed"),
     ],
 )

@@ -119,14 +119,8 @@ def test_projections_beside_layers_are_part_of_the_network() -> None:
             ("t_max = 16.0", 't_max = 16.0\norigin = "first-event"'),
             'encoder.origin: has a meaning for recordings, kind = "events"',
         ),
-        (
-            ("t_max = 16.0", 't_max = 16.0\nkind = "movie"'),
-            "encoder.kind: must be one of intensity, events, ",
-        ),
-        (
-            ("t_max = 16.0", 't_max = 16.0\nkind = "event"'),
-            "encoder.kind: must be one of intensity, events, ",
-        ),
+        (("t_max = 16.0", 't_max = 16.0\nkind = "movie"'), "encoder.kind: must be one of intensity, events, "),
+        (("t_max = 16.0", 't_max = 16.0\nkind = "event"'), "encoder.kind: must be one of intensity, events, "),
         (('dataset = "digits"', 'dataset = ""'), "training.dataset: must name a data set, a file or a folder"),
         (("[training]", "[trainings]"), "trainings: is not a key here; did you mean 'training'?"),
         (("[training]", "= broken"), "is not TOML"),
@@ -143,7 +137,6 @@ def test_mistakes_are_named(change: tuple[str, str], message: str, tmp_path: Pat
         read_network(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -181,11 +174,6 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SpecificationError, match="is not TOML"):
         read_network(tmp_path / "binary.toml")
-
-
-def test_an_unknown_preset_names_the_nearest() -> None:
-    with pytest.raises(SpecificationError, match="did you mean 'digits'"):
-        load_preset("digit")
 
 
 def test_files_of_earlier_versions_are_read_with_a_warning() -> None:
