@@ -149,10 +149,3 @@ def test_a_folder_that_cannot_be_made_is_named(small_sources: dict[str, Path], t
     (tmp_path / "file").write_text("x")
     with pytest.raises(DataError, match=r"file.own: cannot be created"):
         fetch("mnist", tmp_path / "file" / "own")
-
-
-def test_unknown_names_are_refused() -> None:
-    with pytest.raises(DataError, match="digits: comes with scikit-learn"):
-        fetch("digits")
-    with pytest.raises(DataError, match="minst: cannot be fetched; did you mean 'mnist'"):
-        fetch("minst")

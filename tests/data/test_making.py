@@ -35,7 +35,8 @@ from netsim.specification import (
 ENCODER = IntensityEncoder((2, 2, 1), 16.0)
 GENERATOR = np.random.default_rng(5)
 IMAGES = GENERATOR.integers(0, 200, (600, 2, 2, 1)).astype(np.uint8)
-LABELS = np.arange(600) % 3
+ROWS = np.arange(600)
+LABELS = ROWS % 3
 WORDS = np.array(["ham", "eggs", "spam"])[LABELS]
 
 
@@ -130,12 +131,8 @@ def test_arrays_that_are_changed_afterwards_do_not_change_the_data_set(test: Any
 def test_words_are_those_of_the_training() -> None:
     made = make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:2], ["spam", "ham"]))
     assert made.test_labels.tolist() == [2, 1]
-    with pytest.raises(DataError, match="classes: 'ham' is given twice; give each class a name of its own"):
-        make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["ham"]), classes=("ham", "ham", "spam", "eggs"))
     made = make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["ham"]), classes=("spam", "ham", "eggs"))
     assert made.test_labels.tolist() == [1]
-    with pytest.raises(DataError, match="test: 'hamm' is not a class; did you mean 'ham'"):
-        make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["hamm"]))
 
 
 def test_numbers_in_words_are_classes_in_their_order() -> None:
@@ -147,42 +144,14 @@ def test_numbers_in_words_are_classes_in_their_order() -> None:
     assert make_dataset((IMAGES, undefined), ENCODER, (IMAGES[:1], ["9"])).classes == ("10", "9", "nan")
 
 
-def test_an_empty_label_is_missing() -> None:
-    with pytest.raises(DataError, match=r"training: labels must be .* without missing values; sample 1 has none"):
-        make_dataset((IMAGES[:3], ["a", "", "b"]), ENCODER, (IMAGES[:1], ["a"]))
-
-
 NUMBERS = np.arange(600) % 11
-AS_WORDS = NUMBERS.astype(str)  # of which 10 comes before 2
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "message"),
-    [
-        (AS_WORDS, NUMBERS, "test: has the label 0, a number, but earlier labels are words; give all as words, or"),
-        (NUMBERS, AS_WORDS, "test: has the label 0, a word, but earlier labels are numbers; give all as words, or"),
-        (AS_WORDS, NUMBERS.tolist(), "test: has the label 0, a number"),
-        (pd.Series(WORDS), pd.Series(LABELS, dtype=object), "test: has the label 0, a number"),
-        (WORDS == "ham", LABELS, "test: has the label 0, a number"),
-        (["cat", 3] * 300, WORDS, "training: has the label 3, a number, but earlier labels are words"),
-        (WORDS, ["ham", 3] * 300, "test: has the label 3, a number, but earlier labels are words"),
-        (pd.Series([3, "cat"] * 300), WORDS, "training: has the label cat, a word, but earlier labels are numbers"),
-    ],
-)
-def test_labels_are_words_in_all_parts_or_in_none(first: Any, second: Any, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        make_dataset((IMAGES, first), ENCODER, (IMAGES, second))
-
-
-def test_labels_of_a_stream_are_words_in_all_batches_or_in_none() -> None:
-    with pytest.raises(DataError, match="training: has the label 0, a number, but earlier labels are words"):
-        make_dataset(iter([(IMAGES, AS_WORDS), (IMAGES, NUMBERS)]), ENCODER)
 
 
 def test_numbers_are_numbers_in_a_column_of_objects() -> None:
-    made = make_dataset((IMAGES, pd.Series(NUMBERS, dtype=object)), ENCODER, (IMAGES, NUMBERS))
+    numbers = np.arange(600) % 11
+    made = make_dataset((IMAGES, pd.Series(numbers, dtype=object)), ENCODER, (IMAGES, numbers))
     assert made.classes == tuple(map(str, range(11)))
-    np.testing.assert_array_equal(made.train_labels, NUMBERS)
+    np.testing.assert_array_equal(made.train_labels, numbers)
 
 
 def test_without_labels() -> None:
@@ -205,28 +174,10 @@ def test_latencies_and_events() -> None:
     np.testing.assert_array_equal(made.train_images, made.test_images)
     assert made.samples == "recordings"
     assert made.train_images[3, 0, 1, 1] == 3003
-    with pytest.raises(DataError, match="intensity_max: recordings have no intensities"):
-        make_dataset((recordings, [0, 1] * 5), encoder, intensity_max=3)
 
 
 TABLE = pd.DataFrame(GENERATOR.normal(size=(40, 3)), columns=list("abc"))
 CODE = PopulationEncoder.of(TABLE, neurons=4, t_max=16.0)
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ("cba", "test: column 0 is 'c', but 'a' in training"),
-        ("abd", "test: column 2 is 'd', but 'c' in training"),
-        ("ab", "test: there are 2 columns, but 3 in training"),
-    ],
-)
-def test_columns_are_those_of_training(columns: str, message: str) -> None:
-    other = TABLE.assign(d=0.0)[list(columns)]
-    with pytest.raises(DataError, match=f"{message}; give the same"):
-        make_dataset((TABLE, None), CODE, test=(other, None))
-    with pytest.raises(DataError, match=message.replace("test", "training")):
-        make_dataset(iter([(TABLE, [0] * 40), (other, [0] * 40)]), CODE)
 
 
 def test_rows_belong_to_labels_by_their_index() -> None:
@@ -234,10 +185,9 @@ def test_rows_belong_to_labels_by_their_index() -> None:
     shuffled = TABLE.sample(frac=1, random_state=0)
     with pytest.raises(DataError, match="training: samples and labels have different indices; align"):
         make_dataset((shuffled, labels), CODE)
-    same = [
-        make_dataset((shuffled, form), CODE).sha256 for form in (labels[shuffled.index], labels[shuffled.index].array)
-    ]
-    assert same[0] == same[1] == make_dataset((shuffled.to_numpy(), labels[shuffled.index]), CODE).sha256
+    aligned = labels[shuffled.index]
+    forms = ((shuffled, aligned), (shuffled, aligned.array), (shuffled.to_numpy(), aligned))
+    assert len({make_dataset(form, CODE).sha256 for form in forms}) == 1
 
 
 EVENT = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
@@ -259,30 +209,9 @@ def test_silent_samples_and_late_events_are_counted() -> None:
     with pytest.raises(DataError, match="data: no recording has an event in the encoder's 1 x 20 ms; lengthen"):
         make_dataset(([recording[-1:] for recording in recordings], [0, 1] * 5), encoder)
     times = np.full((10, 4), np.inf)
-    latencies = LatencyEncoder((2, 2, 1), 20.0)
-    for silent, code in ((times, latencies), (np.zeros((10, 4)), ENCODER)):
-        with pytest.raises(DataError, match="data: no sample has a spike"):
-            make_dataset((silent, [0, 1] * 5), code)
     times[:7, 2] = 3.0
     with pytest.warns(DataWarning, match="data: 3 of 10 samples have no spike of a stimulus neuron and are silent"):
-        make_dataset((times, [0, 1] * 5), latencies)
-
-
-def test_nothing_is_written_of_silent_samples(tmp_path: Path) -> None:
-    silent = (np.full((4, 4), np.inf), None)
-    with pytest.raises(DataError, match="no sample has a spike"):
-        make_dataset(silent, LatencyEncoder((2, 2, 1), 20.0), silent, file=tmp_path / "a.npz")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(("value", "message"), [(np.nan, "contain NaN"), (-1.0, "from -1.0"), (np.inf, "to inf")])
-@pytest.mark.parametrize("part", ["training", "test"])
-def test_images_that_cannot_be_encoded_are_named(value: float, message: str, part: str) -> None:
-    images = np.ones((600, 2, 2))
-    images[371, 1, 0] = value
-    parts: dict[str, Any] = {"training": (np.ones((5, 4)), None), "test": (np.ones((5, 4)), None)}
-    with pytest.raises(DataError, match=f"{part}: sample 371: images: .*{message}"):
-        make_dataset(encoder=ENCODER, **parts | {part: (images, None)})
+        make_dataset((times, [0, 1] * 5), LatencyEncoder((2, 2, 1), 20.0))
 
 
 def test_the_brightest_training_image_is_the_scale_of_all() -> None:
@@ -295,14 +224,6 @@ def test_the_brightest_training_image_is_the_scale_of_all() -> None:
         make_dataset(iter(streams[0]), ENCODER, (np.full((2, 4), 0.8), [0, 1]))
 
 
-def test_rows_that_cannot_be_encoded_are_named() -> None:
-    table = np.random.default_rng(0).normal(size=(300, 2))
-    encoder = PopulationEncoder.of(table, neurons=4, t_max=16.0)
-    table[280, 1] = np.nan
-    with pytest.raises(DataError, match="training: sample 280: tables: contain NaN"):
-        make_dataset(((row, 0) for row in table), encoder)
-
-
 def test_a_single_class_is_noticed() -> None:
     with pytest.warns(DataWarning, match=r"^own: all training samples are of one class, 2; give at least two classes"):
         make_dataset((IMAGES, np.full(600, 2)), ENCODER, name="own")
@@ -311,20 +232,11 @@ def test_a_single_class_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        (
-            1 + np.arange(600) % 10,
-            "range up to 10, which makes 11 classes, but no training sample has the label 0; subtract",
-        ),
-        (
-            1 + np.arange(600) % 2,
-            "range up to 2, which makes 3 classes, but no training sample has the label 0; subtract 1",
-        ),
-        (
-            10 * (np.arange(600) % 2),
-            "range up to 10, which makes 11 classes, .* 1, 2, 3, 4, 5, ...; renumber them, or give",
-        ),
-        (np.arange(600) % 10, ""),
-        ((1 + np.arange(600) % 10).astype(str), ""),
+        (1 + ROWS % 10, "range up to 10, which makes 11 classes, but no training sample has the label 0; subtract 1"),
+        (1 + ROWS % 2, "range up to 2, which makes 3 classes, but no training sample has the label 0; subtract 1"),
+        (10 * (ROWS % 2), "range up to 10, which makes 11 classes, .* 1, 2, 3, 4, 5, ...; renumber them, or give"),
+        (ROWS % 10, ""),
+        ((1 + ROWS % 10).astype(str), ""),
     ],
 )
 def test_labels_that_leave_out_classes_are_noticed(labels: np.ndarray, expected: str) -> None:
@@ -362,13 +274,6 @@ def test_early_spikes_behind_late_ones_are_no_sign_of_seconds() -> None:
         make_dataset(iter([(late, [0] * 30), (early, [1] * 30)]), LatencyEncoder((2, 2, 1), 50.0), (early, [0] * 30))
 
 
-def test_latencies_that_cannot_be_presented_are_named() -> None:
-    times = np.ones((300, 4))
-    times[211, 2] = np.nan
-    with pytest.raises(DataError, match="training: sample 211: latencies: contain NaN"):
-        make_dataset((times, None), LatencyEncoder((2, 2, 1), 20.0))
-
-
 @pytest.mark.parametrize("form", [list, pd.DataFrame])
 def test_several_spike_times_of_a_channel_are_told_the_remedy(form: type) -> None:
     trains: Any = [[[3.0, 7.5], [], [1.0], [2.0]]] * 20
@@ -387,43 +292,6 @@ def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
     assert again.sha256 == made.sha256
     assert len(again.split("validation")[0]) == 7
     assert again.sha256 != make_dataset((IMAGES, LABELS), ENCODER).sha256
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"training": IMAGES}, r"training: is an array; give \(X, y\)"),
-        ({"training": 7}, "training: is int; give"),
-        ({"training": (IMAGES, LABELS[:5])}, r"training: has 600 samples but labels of shape \(5,\)"),
-        ({"training": (IMAGES.reshape(-1, 8), LABELS)}, r"training: images: have shape \(8,\), the encoder needs"),
-        ({"training": iter([])}, "training: contains no samples"),
-        ({"training": [(IMAGES[0], 1), (IMAGES[1], None)]}, "training: has samples with and without label"),
-        ({"training": (IMAGES, LABELS + 0.5)}, "training: labels must be whole numbers or words"),
-        ({"training": (IMAGES, [None, *WORDS[1:]])}, "without missing values"),
-        ({"training": (IMAGES, LABELS - 1)}, "training: sample 0 has the label -1; count labels from 0, or"),
-        ({"training": (IMAGES[:1], [0])}, "contains one sample"),
-        ({"training": ([], []), "encoder": EventEncoder((2, 2, 1), 16.0)}, "training: contains no samples"),
-        ({"test": 1.5}, "must be between 0 and 1"),
-        ({"test": (IMAGES, None)}, "test images have no labels, but there are classes; give labels for all"),
-        (
-            {"training": (IMAGES, None), "test": (IMAGES, LABELS)},
-            "test: has labels, but the training samples have none",
-        ),
-        ({"training": (IMAGES, None), "classes": ["a", "b"]}, "classes: are given, but the training samples have no"),
-        ({"name": "../a"}, "is not a valid name for a .*data set"),
-        ({"classes": ("a", "b")}, "labels range from 0 to 2, but there are only 2 classes"),
-    ],
-)
-def test_what_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -> None:
-    usual: dict[str, Any] = {"training": (IMAGES, LABELS), "encoder": ENCODER}
-    with pytest.raises(DataError, match=message):
-        make_dataset(**usual | arguments)
-
-
-def test_swapped_arguments_are_refused(tmp_path: Path) -> None:
-    swapped: Any = (tmp_path / "a.npz", make_dataset((IMAGES, LABELS), ENCODER))
-    with pytest.raises(DataError, match=r"write_dataset: needs a Dataset and then a path, not .*Path first"):
-        write_dataset(*swapped)
 
 
 @pytest.mark.parametrize("file", [None, "mine.npz"])
@@ -454,26 +322,9 @@ def test_masks_are_refused(form: Callable[[Any], Any]) -> None:
             make_dataset(content, ENCODER)
 
 
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ([[1.0, np.nan]], "contains NaN or infinity; fill"),
-        ([1.0], r"must have the shape \(rows, columns\)"),
-    ],
-)
-def test_a_table_that_no_ranges_follow_from_is_refused(table: Any, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        PopulationEncoder.of(table, 5, 16.0)
-
-
 def test_streams_need_a_test_and_a_place(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="test: must be samples if file is given"):
-        make_dataset((IMAGES, LABELS), ENCODER, file=tmp_path / "a.npz")
     with pytest.raises(RunError, match="cannot be written"):
         make_dataset((IMAGES, LABELS), ENCODER, (IMAGES, LABELS), file=tmp_path / "nowhere" / "a.npz")
-    with pytest.raises(DataError, match=r"must end in .npz"):
-        make_dataset((IMAGES, LABELS), ENCODER, (IMAGES, LABELS), file=tmp_path / "a.h5")
-
     there = tmp_path / "there.npz"
     there.write_bytes(b"of a run")
     with pytest.raises(RunError, match=r"there.npz: exists already, .*; choose another file or remove it"):
@@ -558,15 +409,10 @@ def test_recordings_belong_to_the_windows_they_were_made_with(tmp_path: Path) ->
     layers = [Layer("output", Dense(2))]
     network = Network.chain("own", encoder, layers, 200.0, training=Training(validation=1))
     assert load_splits(network, made).test.latencies(np.arange(1)).ravel().tolist() == [np.inf, 90.0]
-    for change, message in (
-        (
-            {"t_max": 10.0},
-            "was made with encoder.t_max = 100.0, which differs in own; make the data set again, or use these",
-        ),
-        ({"origin": "first-event"}, "was made with encoder.origin = 'recording', which differs in own"),
-    ):
+    remedy = "which differs in own; make the data set again, or use these"
+    for change, former in (({"t_max": 10.0}, "t_max = 100.0"), ({"origin": "first-event"}, "origin = 'recording'")):
         other = dataclasses.replace(network, encoder=dataclasses.replace(encoder, **change))
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(DataError, match=f"was made with encoder.{former}, {remedy}"):
             load_splits(other, made)
     times = np.full((1, 1, 2, 1), 90_000, np.int32)  # of a file that does not say
     with pytest.raises(DataError, match=r"recordings: contain times outside the encoder's window of 10 ms"):
@@ -609,26 +455,11 @@ def test_a_type_of_samples_that_rows_make_as_they_are_needed() -> None:
     assert data.split("train")[0][np.array([999_999])].shape == (1, 2, 2, 1)
 
 
-@pytest.mark.parametrize(
-    ("samples", "message"), [([["1.0", "north"]], "sample 0 contains 'north'"), ("north", "sample 0 contains 'north'")]
-)
-def test_samples_of_text_are_refused_by_name(samples: Any, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        IntensityEncoder((1, 2, 1), 4.0).prepare(samples)
-
-
 @pytest.mark.parametrize("kind", ["Float64", "object", "mixed"])
 def test_tables_of_several_types_of_numbers_are_numbers(kind: Any) -> None:
     table = pd.DataFrame({"a": [1.5, 0.0], "b": [0.0, 1.0]})
     given = table.assign(b=table["b"] > 0) if kind == "mixed" else table.astype(kind)
     np.testing.assert_array_equal(IntensityEncoder((1, 2, 1), 4.0).prepare(given).reshape(2, 2), table)
-
-
-@pytest.mark.parametrize("missing", ["north", pd.NA])
-def test_the_sample_without_a_number_is_named(missing: Any) -> None:
-    table = pd.DataFrame({"a": [1.5, 0.0], "b": pd.Series([1.0, missing], dtype=object)})
-    with pytest.raises(DataError, match=f"must be numbers; sample 1 contains '{missing}'"):
-        IntensityEncoder((1, 2, 1), 4.0).prepare(table)
 
 
 def test_test_samples_that_are_training_samples_are_noticed() -> None:
@@ -642,15 +473,6 @@ def test_test_samples_that_are_training_samples_are_noticed() -> None:
         warnings.simplefilter("error")
         make_dataset((images, labels), ENCODER, test=(generator.random((10, 2, 2, 1)), labels[:10]))
         make_dataset((images, labels), ENCODER, test=(np.concatenate([images[:1], 1 - images[:9]]), labels[:10]))
-
-
-@pytest.mark.parametrize("dtype", ["string", "boolean", "Int64", "category"])
-def test_missing_labels_of_pandas_are_named(dtype: str) -> None:
-    by_type: dict[str, list[Any]] = {"boolean": [True, False, None], "Int64": [1, 2, None]}
-    given = by_type.get(dtype, ["a", "b", None])
-    images = np.random.default_rng(0).random((6, 2, 2))
-    with pytest.raises(DataError, match=r"training: labels must be whole numbers or words.*sample 2 has none"):
-        make_dataset((images, pd.Series(given * 2, dtype=dtype)), IntensityEncoder((2, 2, 1), 16.0), name="n")
 
 
 def test_two_tuples_are_samples_and_labels() -> None:

@@ -118,9 +118,8 @@ def test_names_with_and_without_a_selection() -> None:
 )
 def test_files_that_are_no_sounds(by_class: Path, content: bytes, message: str) -> None:
     (by_class / "low" / "0.wav").write_bytes(content)
-    with pytest.raises(DataError, match=rf"low.0\.wav: {message}") as caught:
+    with pytest.raises(DataError, match=rf"low.0\.wav: {message}"):
         load_dataset(by_class, encoder=ENCODER)
-    assert "\n" not in str(caught.value)
 
 
 def test_sounds_that_do_not_fit(by_class: Path, write: Write) -> None:

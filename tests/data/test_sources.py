@@ -103,9 +103,7 @@ def test_labels_beyond_the_classes_are_refused(base: Path, make_folder: MakeFold
         load_dataset("mnist", base)
 
 
-def test_unknown_names_are_refused() -> None:
-    with pytest.raises(DataError, match="minst: is not a known data set; did you mean 'mnist'"):
-        where("minst")
+def test_known_names() -> None:
     assert listed_datasets() == ["digits", "mnist", "cifar10", "fashion-mnist", "spoken-digits", "yin-yang"]
 
 

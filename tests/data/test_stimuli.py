@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -42,13 +41,6 @@ def test_recordings_become_stimuli() -> None:
     assert stimuli.classes == ("a", "b", "c")
     expected = [ENCODER.latencies(ENCODER.first_events(events)) for events, _ in _recordings()]
     np.testing.assert_array_equal(stimuli.latencies(np.array([4, 0])), [expected[4], expected[0]])
-
-
-@pytest.mark.parametrize("label", [1.5, np.array(1.7), np.array("a"), np.bool_(True), None, [1]])
-def test_labels_of_recordings_are_whole_numbers(label: Any) -> None:
-    events, _ = _recordings(1)[0]
-    with pytest.raises(DataError, match=r"recordings, recording 0: its label is .*, but a class number is needed"):
-        event_stimuli([(events, label)], ENCODER)
 
 
 @given(first=st.lists(st.integers(0, 7), min_size=1, max_size=8), count=st.integers(1, 9))
@@ -154,30 +146,3 @@ def test_spikes_are_presented_as_they_are(random_stimuli: Callable[..., Stimuli]
     spikes = SpikeStimuli(latencies, stimuli.labels, None, stimuli.encoder)
     again = event_stimuli(EventView(spikes), EventEncoder((4, 5, 2), 20.001))
     np.testing.assert_allclose(again.latencies(np.arange(6)), latencies, rtol=0, atol=0.000501)
-
-
-@pytest.mark.parametrize(
-    ("give", "message"),
-    [
-        (
-            lambda samples: None,
-            r"^Own: must return latencies, an array of floats of shape \(2, 2, 2, 1\), not NoneType$",
-        ),
-        (lambda samples: samples.reshape(2, -1) / 1.0, r"of shape \(2, 2, 2, 1\), not float64 of shape \(2, 4\)$"),
-        (lambda samples: samples, r"not uint8 of shape \(2, 2, 2, 1\)$"),
-        (
-            lambda samples: samples + 10.5,
-            r"^Own: returns a latency of 10.5 ms, after its window of 10 ms; make it earlier$",
-        ),
-    ],
-)
-def test_what_an_encoder_gives_is_checked(give: Callable[[np.ndarray], Any], message: str) -> None:
-    class Own(IntensityEncoder):
-        """An encoder of one's own."""
-
-        def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
-            return give(samples)
-
-    stimuli = Stimuli(np.zeros((2, 2, 2, 1), np.uint8), np.arange(2), 255, Own((2, 2, 1), 10.0))
-    with pytest.raises(DataError, match=message):
-        stimuli.latencies(np.arange(2))

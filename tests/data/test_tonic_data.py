@@ -226,7 +226,6 @@ def test_damaged_files_are_named(poker: Path, content: bytes, message: str) -> N
     (poker / "POKERDVS" / "pips_train" / "cl" / "0.npy").write_bytes(content)
     with pytest.raises(DataError, match=message) as caught:
         load_dataset("tonic:POKERDVS", poker, ENCODER)
-    assert "\n" not in str(caught.value)
     assert str(poker) in str(caught.value)
 
 
@@ -263,23 +262,6 @@ def test_the_users_own_places(poker: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert load_dataset("tonic:POKERDVS", None, ENCODER).origin == str(poker / "POKERDVS")
     with pytest.raises(DataError, match="nowhere: no such folder; name the folder with the files of tonic:POK"):
         load_dataset("tonic:POKERDVS", poker / "nowhere", ENCODER)
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("tonic:NMNST", "did you mean 'tonic:NMNIST'"),
-        ("tonic:pokerdvs", "did you mean 'tonic:POKERDVS'"),
-        ("tonic:", "did you mean|known are tonic:ASLDVS"),
-        ("tonic:NCALTECH101", "tonic has no such data set of labelled events from one sensor"),
-        ("tonic:DSEC", "tonic has no such data set of labelled events from one sensor"),
-        ("tonic:Dataset", "tonic has no such data set of labelled events from one sensor"),
-        ("POKERDVS", "did you mean 'tonic:POKERDVS'"),
-    ],
-)
-def test_unknown_names_get_a_hint(name: str, hint: str) -> None:
-    with pytest.raises(DataError, match=hint):
-        load_dataset(name, None, ENCODER)
 
 
 def test_spoken_digits_have_one_row_of_pixels(tmp_path: Path) -> None:
@@ -351,11 +333,7 @@ def test_without_splits_a_fifth_is_kept_for_the_test(monkeypatch: pytest.MonkeyP
         (4, {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), np.zeros(2))}, "its label is array"),
         (4, {"__getitem__": lambda self, index: ({"events": 1}, 0)}, "yields dict, but events"),
         (4, {"__getitem__": lambda self, index: (np.zeros((1, 4)), 0)}, "recording 3: events: lack the field x, y, t"),
-        (
-            4,
-            {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), -1)},
-            "train recordings have no labels",
-        ),
+        (4, {"__getitem__": lambda self, index: (np.zeros(1, EVENT_TYPE), -1)}, "train recordings have no labels"),
         (4, {"__getitem__": lambda self, index: [][index]}, "cannot be read .IndexError"),
         (4, {"__getitem__": lambda self, index: __import__("aedat_" + "none")}, "needs the library aedat_none"),
     ],
@@ -366,7 +344,6 @@ def test_what_yields_no_labelled_events_is_refused(
     load = _register(monkeypatch, count, **changes)
     with pytest.raises(DataError, match=message) as caught:
         load()
-    assert "\n" not in str(caught.value)
     assert "tonic:OWN" in str(caught.value) or "OWN" in str(caught.value)
 
 
