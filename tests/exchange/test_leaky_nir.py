@@ -14,16 +14,7 @@ from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError
 from netsim.exchange.networks._graph import from_graph, to_graph
-from netsim.specification import (
-    Convolution,
-    Dense,
-    IntensityEncoder,
-    Layer,
-    Network,
-    Neurons,
-    Population,
-    Projection,
-)
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Population, Projection
 from netsim.weights.initial import initial_weights
 
 
@@ -41,6 +32,13 @@ def _weights(network: Network) -> dict[str, np.ndarray]:
     return {name: generator.uniform(0.0, 0.4, array.shape) for name, array in initial_weights(network, 0).items()}
 
 
+def _comes_back(graph: nir.NIRGraph, network: Network, weights: dict[str, np.ndarray]) -> None:
+    back = from_graph(graph, "leaky.nir")
+    assert back.network == network
+    for name, array in weights.items():
+        np.testing.assert_array_equal(back.weights[name], array)
+
+
 def test_leaky_networks_come_back_exactly() -> None:
     network = _network()
     weights = _weights(network)
@@ -50,10 +48,7 @@ def test_leaky_networks_come_back_exactly() -> None:
     assert np.unique(node.tau_mem).tolist() == [0.01]
     assert np.unique(node.tau_syn).tolist() == np.unique(node.w_in).tolist() == [0.004]
     np.testing.assert_array_equal(node.v_leak[:, 0, 0], weights["maps.bias"])
-    back = from_graph(graph, "leaky.nir")
-    assert back.network == network
-    for name, array in weights.items():
-        np.testing.assert_array_equal(back.weights[name], array)
+    _comes_back(graph, network, weights)
 
 
 def test_maps_that_become_a_vector_keep_their_biases() -> None:
@@ -65,20 +60,13 @@ def test_maps_that_become_a_vector_keep_their_biases() -> None:
     weights = _weights(network)
     graph = to_graph(network, weights)
     np.testing.assert_array_equal(graph.nodes["maps_neurons"].v_leak, np.repeat(weights["maps.bias"], 4))
-    back = from_graph(graph, "leaky.nir")
-    assert back.network == network
-    for name, array in weights.items():
-        np.testing.assert_array_equal(back.weights[name], array)
+    _comes_back(graph, network, weights)
 
 
 def test_the_equation_of_the_nodes_gives_the_spikes_of_netsim() -> None:
     """Euler steps of the equations of NIR, with spikes as impulses of area 1."""
-    network = Network.chain(
-        "one",
-        IntensityEncoder((3, 3, 1), 20.0),
-        [Layer("output", Dense(4), neurons=Neurons(threshold=0.2, tau=10.0, family="leaky", tau_syn=4.0, bias=True))],
-        80.0,
-    )
+    neurons = Neurons(threshold=0.2, tau=10.0, family="leaky", tau_syn=4.0, bias=True)
+    network = Network.chain("one", IntensityEncoder((3, 3, 1), 20.0), [Layer("output", Dense(4), neurons)], 80.0)
     weights = _weights(network)
     stimulus = np.random.default_rng(2).uniform(0, 20, (1, 3, 3, 1))
     spikes = EventEngine(network).present(Batch(stimulus, weights))["output"][0]

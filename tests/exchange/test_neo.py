@@ -147,25 +147,15 @@ def test_each_cut_presentation_has_its_own_label(simulation: Spikes, stored: boo
     from netsim.exchange.spikes.neo import to_session
 
     block = to_session(simulation)
-    if stored:  # Neo's MATLAB files have no array annotations
+    if stored:
         export(simulation, "spikes.mat", "neo")
         block = neo.io.NeoMatlabIO("spikes.mat").read_block()
-        block.segments[0].epochs[0].array_annotate(**block.segments[0].epochs[0].annotations)
+    trials = netsim.cut_trials(block, events="presentations", labels="label", window=(0.0, 64.0))
+    assert trials.labels is not None
+    assert trials.labels.tolist() == [1, 0, 2, 1]
     (session,) = block.segments
+    if stored:  # Neo's MATLAB files have no array annotations
+        session.epochs[0].array_annotate(**session.epochs[0].annotations)
     segments = pytest.importorskip("neo.utils").cut_segment_by_epoch(session, session.epochs[0])
     assert [segment.annotations["label"] for segment in segments] == [1, 0, 2, 1]
     assert [segment.annotations["presentation"] for segment in segments] == [7, 3, 0, 12]
-
-
-def test_trials_are_cut_by_the_labels_of_a_stored_session(simulation: Spikes) -> None:
-    export(simulation, "spikes.mat", "neo")
-    for block in (neo.io.NeoMatlabIO("spikes.mat").read_block(), _session(simulation)):
-        trials = netsim.cut_trials(block, events="presentations", labels="label", window=(0.0, 64.0))
-        assert trials.labels is not None
-        assert trials.labels.tolist() == [1, 0, 2, 1]
-
-
-def _session(simulation: Spikes) -> Any:
-    from netsim.exchange.spikes.neo import to_session
-
-    return to_session(simulation)

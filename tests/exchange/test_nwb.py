@@ -6,6 +6,7 @@ import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,10 +47,7 @@ def test_units_and_trials_are_those_of_the_network(file: Path, simulation: Spike
         units, trials = content.units.to_dataframe(), content.trials.to_dataframe()
         assert json.loads(content.scratch["simulation"].data) == {"weights": "trained"}
     assert len(units) == sum(layer[0].size for layer in simulation.values())
-    assert list(trials.columns) == [
-        *("start_time", "stop_time", "presentation", "label"),
-        *("decision", "tied", "correct"),
-    ]
+    assert list(trials.columns) == ["start_time", "stop_time", "presentation", "label", "decision", "tied", "correct"]
     assert trials["presentation"].tolist() == [7, 3, 0, 12]
     assert trials["label"].tolist() == [1, 0, 2, 1]
     np.testing.assert_allclose(trials["stop_time"] - trials["start_time"], 0.0643)
@@ -104,12 +102,8 @@ def test_units_of_another_tool_are_taken_as_they_come() -> None:
     np.testing.assert_allclose(back.latencies.reshape(2, 4), expected)
     assert back.labels is None
     assert back.indices.tolist() == [0, 1]
-    message = "; ".join(
-        [
-            "foreign.nwb: 2 of 7 spikes are not the first of their neuron in a presentation, and are left out",
-            "3 of 7 spikes are in no presentation, and are left out",
-        ]
-    )
+    message = "foreign.nwb: 2 of 7 spikes are not the first of their neuron in a presentation, and are left out; "
+    message += "3 of 7 spikes are in no presentation, and are left out"
     with pytest.warns(DataWarning, match=f"^{message}$"):
         back.stimuli(LatencyEncoder((2, 2, 1), t_max=50.0))
 
@@ -124,6 +118,9 @@ def test_units_with_places_are_put_there() -> None:
     np.testing.assert_allclose(back.latencies.ravel(), [6.0, 5.0])
 
 
+TWO = [[0.1], [0.2]]
+
+
 @pytest.mark.parametrize(
     ("trials", "trains", "columns", "message"),
     [
@@ -134,14 +131,9 @@ def test_units_with_places_are_put_there() -> None:
         ([(1.0, 0.5)], [[0.1], [0.2]], {}, "stop before they start"),
         ([], [[0.1], [0.2]], {}, "has no trials"),
         ([(0.0, 1.0)], [], {}, "has no units"),
-        (
-            [(0.0, 1.0)],
-            [[0.1], [0.2]],
-            {"neuron": [0, 2]},
-            "neuron ranges from 0 to 2.*only 0 to 1; correct the numbers$",
-        ),
-        ([(0.0, 1.0)], [[0.1], [0.2]], {"y": [0, 0], "x": [0, -1]}, "x ranges from -1 to 0"),
-        ([(0.0, 1.0)], [[0.1], [0.2]], {"y": [0, 0]}, "does not identify the neurons"),
+        ([(0.0, 1.0)], TWO, {"neuron": [0, 2]}, "neuron ranges from 0 to 2.*only 0 to 1; correct the numbers$"),
+        ([(0.0, 1.0)], TWO, {"y": [0, 0], "x": [0, -1]}, "x ranges from -1 to 0"),
+        ([(0.0, 1.0)], TWO, {"y": [0, 0]}, "does not identify the neurons"),
     ],
 )
 def test_what_is_refused(
@@ -170,34 +162,43 @@ def test_an_index_is_of_whole_numbers(file: Path) -> None:
         read_stimuli(file, (4, 5, 2))
 
 
-def _with(simulation: Spikes, outputs: np.ndarray) -> Spikes:
-    """The same with other output latencies."""
-    layer = LayerSpikes.of_latencies("output", outputs)
-    return dataclasses.replace(simulation, load=lambda name: layer if name == "output" else simulation.load(name))
+TIE = (5.0, 5.0, np.inf)
 
 
-def test_trials_say_what_was_decided(simulation: Spikes) -> None:
+@pytest.mark.parametrize(
+    ("first", "second", "fourth", "decisions", "tied", "correct"),
+    [
+        (
+            TIE,
+            (2.0, 3.0, 4.0),
+            (9.0, 8.0, 7.0),
+            [0, 0, -1, 2],
+            [True, False, False, False],
+            [False, True, False, False],
+        ),
+        (TIE, TIE, (9.0, 8.0, 8.0), [0, 0, -1, 1], [True, True, False, True], [False] * 4),  # with the label, too
+    ],
+)
+def test_trials_say_what_was_decided(
+    first: Any,
+    second: Any,
+    fourth: Any,
+    decisions: list[int],
+    tied: list[bool],
+    correct: list[bool],
+    simulation: Spikes,
+) -> None:
     outputs = simulation["output"].copy()
-    outputs[0], outputs[1], outputs[3] = (5.0, 5.0, np.inf), (2.0, 3.0, 4.0), (9.0, 8.0, 7.0)
-    export(_with(simulation, outputs), "spikes.nwb", "nwb")
+    outputs[0], outputs[1], outputs[3] = first, second, fourth
+    layer = LayerSpikes.of_latencies("output", outputs)
+    decided = dataclasses.replace(simulation, load=lambda name: layer if name == "output" else simulation.load(name))
+    export(decided, "spikes.nwb", "nwb")
     with pynwb.NWBHDF5IO("spikes.nwb", mode="r") as stream:
         trials = stream.read().trials.to_dataframe()
     assert trials["label"].tolist() == [1, 0, 2, 1]
-    assert trials["decision"].tolist() == [0, 0, -1, 2]
-    assert trials["tied"].tolist() == [True, False, False, False]
-    assert trials["correct"].tolist() == [False, True, False, False]
-
-
-def test_a_tie_with_the_label_is_not_correct(simulation: Spikes) -> None:
-    """As the description of the column says."""
-    outputs = simulation["output"].copy()
-    outputs[1], outputs[3] = (5.0, 5.0, np.inf), (9.0, 8.0, 8.0)  # of the labels 0 and 1
-    export(_with(simulation, outputs), "spikes.nwb", "nwb")
-    with pynwb.NWBHDF5IO("spikes.nwb", mode="r") as stream:
-        trials = stream.read().trials.to_dataframe().iloc[[1, 3]]
-    assert trials["decision"].tolist() == trials["label"].tolist() == [0, 1]
-    assert trials["tied"].tolist() == [True, True]
-    assert trials["correct"].tolist() == [False, False]
+    assert trials["decision"].tolist() == decisions
+    assert trials["tied"].tolist() == tied
+    assert trials["correct"].tolist() == correct
 
 
 @pytest.mark.parametrize(("dt", "resolution"), [(0.5, 5e-4), (0.0, 1e-12)])

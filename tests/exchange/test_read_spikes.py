@@ -138,22 +138,6 @@ def test_a_stimulus_in_seconds_is_noticed(tmp_path: Path) -> None:
     read.stimuli(IntensityEncoder((1, 1, 2), t_max=1.0))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("presentation,neuron,latency_ms\n0,1,3,9\n1,2,4,9\n", "rows have more values than the heading has columns"),
-        ("presentation,layer,neuron,latency_ms\n0,a,1,3\n1,,2,4\n", "layer is missing in row 2 below the heading"),
-    ],
-)
-def test_rows_that_do_not_fit_the_heading_are_refused(text: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "own.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=message):
-        read_spikes(path)
-    with pytest.raises(DataError, match=message):
-        read_stimuli(path, (1, 1, 4))
-
-
 def test_spikes_that_are_left_out_of_nwb_are_counted(tmp_path: Path) -> None:
     pynwb = pytest.importorskip("pynwb", reason="needs pynwb, of the extra exchange")
     file = pynwb.NWBFile("a recording", "id", datetime.now(UTC))
@@ -208,7 +192,13 @@ def _renamed(path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("presentation,label,neuron,latency_ms\n0,1,1,2\n1,,2,2\n", "label is missing in row 2"),
+        (
+            "presentation,label,neuron,latency_ms\n0,1,1,2\n1,,2,2\n",
+            "label is missing in row 2 below the heading; give it",
+        ),
+        ("presentation,layer,neuron,latency_ms\n0,a,1,3\n1,,2,4\n", "layer is missing in row 2 below the heading"),
+        ("presentation,neuron,latency_ms\n0,1,3,9\n1,2,4,9\n", "rows have more values than the heading has columns"),
+        ("presentation;neuron;latency_ms\n0;1;2\n", "columns that other marks than commas separate; separate them by"),
         ("presentation,neuron\n0,1\n", "lacks the column latency_ms"),
         ("presentation,neuron,latency_ms\n0,1,x\n", "latency_ms is not a number"),
         ("presentation,neuron,latency_ms\n0,1,-2\n", "negative times"),
@@ -216,38 +206,32 @@ def _renamed(path: Path, old: str, new: str) -> Path:
         ("presentation,neuron,latency_ms\n0,0.5,2\n", "neuron must contain integers"),
         ("presentation,label,neuron,latency_ms\n0,1,1,2\n0,2,2,2\n", "several labels in one presentation"),
         ("presentation,neuron,latency_ms\n", "has no presentations"),
-        (
-            "presentation,neuron,latency_ms\n0,2147483648,2\n",
-            "spikes has 2,147,483,649 neurons; .* at most 2,147,483,648",
-        ),
+        ("presentation,neuron,latency_ms\n0,2147483648,2\n", "spikes has 2,147,483,649 .* at most 2,147,483,648"),
         ("presentation,y,x,channel,latency_ms\n0,2097151,2097151,2097151,2\n", "spikes has 9,223,372,036,854,775,808"),
     ],
 )
-def test_a_damaged_table_is_refused_in_one_line(rows: str, message: str, tmp_path: Path) -> None:
+def test_a_damaged_table_is_refused(rows: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "damaged.csv"
     path.write_text(rows, encoding="utf-8")
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises(DataError, match=message):
         list(read_spikes(path).layers())
-    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("shape", [(2**31 + 1,), (-3,)])
-def test_neurons_of_sonata_can_be_numbered(shape: tuple[int], tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "spikes.h5", "w") as file:
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((2**31 + 1,), "mine has 2,147,483,649 neurons"),
+        ((-3,), "mine has -3 neurons"),
+        ((2.5,), "must contain integers"),
+    ],
+)
+def test_neurons_of_sonata_can_be_numbered(shape: tuple[float], message: str) -> None:
+    with h5py.File("spikes.h5", "w") as file:
         group = file.create_group("spikes/mine")
         group["node_ids"], group["timestamps"] = np.empty(0, np.uint64), np.empty(0)
         group.attrs["shape"] = shape
-    with pytest.raises(DataError, match=rf"mine has {shape[0]:,} neurons"):
-        read_spikes(tmp_path / "spikes.h5")
-
-
-def test_a_shape_of_sonata_is_of_whole_numbers(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "spikes.h5", "w") as file:
-        group = file.create_group("spikes/mine")
-        group["node_ids"], group["timestamps"] = np.empty(0, np.uint64), np.empty(0)
-        group.attrs["shape"] = (2.5,)
-    with pytest.raises(DataError, match="shape of mine must contain integers"):
-        read_spikes(tmp_path / "spikes.h5")
+    with pytest.raises(DataError, match=message):
+        read_spikes("spikes.h5")
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -267,9 +251,6 @@ def test_labels_may_be_words(tmp_path: Path) -> None:
     path.write_text("presentation,label,neuron,latency_ms\n4,go,0,1\n4,go,1,1\n7,stop,0,1\n8,go,0,3\n")
     spikes = read_spikes(path)
     assert (spikes.require_labels().tolist(), tuple(spikes.classes)) == ([0, 1, 0], ("go", "stop"))
-    path.write_text("presentation,label,neuron,latency_ms\n4,go,0,1\n7,,0,1\n")
-    with pytest.raises(DataError, match="label is missing in row 2 below the heading; give it, or leave out the row"):
-        read_spikes(path)
 
 
 def test_words_and_numbers_in_other_parts_of_a_file_are_refused(tmp_path: Path) -> None:
@@ -292,13 +273,6 @@ def test_later_spikes_of_a_neuron_are_noted(ordered: bool, tmp_path: Path) -> No
     assert latencies[:, 2].tolist() == [4.0, 3.0]
     with pytest.warns(DataWarning, match=noted):
         list(read_spikes(path).parts())
-
-
-def test_other_separators_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "spikes.csv"
-    path.write_text("presentation;neuron;latency_ms\n0;1;2\n")
-    with pytest.raises(DataError, match="columns that other marks than commas separate; separate them by commas"):
-        read_spikes(path)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
