@@ -67,30 +67,17 @@ def test_nothing_outside_is_asked_for(made: Any, parse: Parse) -> None:
 
 def test_every_figure_is_there_with_words_for_it(made: Any, parse: Parse) -> None:
     page = parse(made.text)
-    assert [figure.attributes["id"] for figure in page.all("figure")] == [
-        f"figure-{kind}"
-        for kind in (
-            "network",
-            "confusion",
-            "decision-time",
-            "calibration",
-            "errors",
-            "raster",
-            "potentials",
-            "latencies",
-            "group-raster",
-        )
-        + ("spikes", "learning", "displacements", "kernels")
-    ]
+    expected = "network confusion decision-time calibration errors raster potentials latencies group-raster "
+    expected += "spikes learning displacements kernels"
+    assert [figure.attributes["id"].removeprefix("figure-") for figure in page.all("figure")] == expected.split()
     assert len(page.all("img")) == len(_shown())
     for picture in page.all("img"):
         assert len(picture.attributes["alt"]) > 20
         assert int(picture.attributes["width"]) > 0
         assert int(picture.attributes["height"]) > 0
-    captions = [caption.text for caption in page.all("figcaption")]
-    assert [re.match(r"Figure (\d+)\. ", caption)[1] for caption in captions] == [  # type: ignore[index]
-        str(number + 1) for number in range(len(_shown()))
-    ]
+    for number, caption in enumerate(page.all("figcaption"), start=1):
+        assert caption.text.startswith(f"Figure {number}. ")
+    assert number == len(_shown())
     assert len(page.all("source")) == len(_FULL_WIDTH)
 
 
@@ -169,10 +156,8 @@ def test_each_result_stands_by_its_own_name(report: Report) -> None:
         "spikes per presentation": "52",  # of the network, without those that it is presented
         "synaptic operations": "6,900",
     }
-    (detail,) = (
-        result.detail for result in results(report.network, evaluation) if result.name == "median decision latency"
-    )
-    assert detail == "interquartile range 7.8 ms, 8.5% at the onset of the output window"
+    details = {result.name: result.detail for result in results(report.network, evaluation)}
+    assert details["median decision latency"] == "interquartile range 7.8 ms, 8.5% at the onset of the output window"
     rows = {row[0]: row[1:] for row in activity_table(report.network, evaluation).rows}
     assert rows == {
         "stimulus": ("64", "32.0", "50.0%", ""),

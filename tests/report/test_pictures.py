@@ -118,16 +118,10 @@ def test_a_stimulus_that_does_not_exist_is_refused(silent_source: Source) -> Non
 
 
 def test_columns_stand_in_pairs() -> None:
-    pictures = [
-        Picture(kind, "", "", "") for kind in ("raster", "spikes", "errors", "kernels", "learning", "confusion")
-    ]
-    assert [[picture.kind for picture in row] for row in in_rows(pictures)] == [
-        ["raster"],
-        ["spikes"],
-        ["errors"],
-        ["kernels", "learning"],
-        ["confusion"],
-    ]
+    kinds = ("raster", "spikes", "errors", "kernels", "learning", "confusion")
+    rows = in_rows([Picture(kind, "", "", "") for kind in kinds])
+    expected = [["raster"], ["spikes"], ["errors"], ["kernels", "learning"], ["confusion"]]
+    assert [[picture.kind for picture in row] for row in rows] == expected
 
 
 @pytest.mark.nightly
@@ -156,9 +150,8 @@ def test_a_figure_of_ones_own_that_returns_nothing(silent_source: Source, regist
         choice.new_figure(height=2.0)
 
     registered(figures, "mine", Plot("mine", "of mine", draw=draw))
-    with pytest.raises(
-        SpecificationError, match=r"^figure 'mine': must return netsim\.analysis\.Drawn, .* not NoneType"
-    ):
+    message = r"^figure 'mine': must return netsim\.analysis\.Drawn, .* not NoneType"
+    with pytest.raises(SpecificationError, match=message):
         plot(silent_source, "mine")
     assert plt.get_fignums() == []
 
