@@ -30,15 +30,9 @@ def _begin(path: Path, run: PlannedRun, limit: int | None = 50) -> RunFolder:
 
 
 def _epoch(number: int, accuracy: float) -> dict[str, float]:
-    return {
-        "epoch": number,
-        "training_strict_accuracy": 0.5,
-        "validation_loss": 0.25,
-        "validation_accuracy": accuracy,
-        "validation_strict_accuracy": accuracy,
-        "training_seconds": 1.5,
-        "validation_seconds": 0.5,
-    }
+    measured = {"validation_accuracy": accuracy, "validation_strict_accuracy": accuracy, "validation_loss": 0.25}
+    seconds = {"training_seconds": 1.5, "validation_seconds": 0.5}
+    return {"epoch": number, "training_strict_accuracy": 0.5, **measured, **seconds}
 
 
 def test_runs_are_numbered_in_the_order_of_the_plan(tmp_path: Path) -> None:
@@ -91,14 +85,8 @@ def test_a_run_is_finished_with_its_last_epoch(tmp_path: Path) -> None:
     finished = finished_runs(runs, tmp_path)
     assert list(finished) == ["0003"]
     assert finished["0003"].status == "finished"
-    assert finished["0003"].figures == {
-        "epochs": 2,
-        "best_epoch": 1,
-        "validation_accuracy": 0.75,
-        "validation_strict_accuracy": 0.75,
-        "validation_loss": 0.25,
-        "seconds": 4.0,
-    }
+    measured = {"validation_accuracy": 0.75, "validation_strict_accuracy": 0.75, "validation_loss": 0.25}
+    assert finished["0003"].figures == {"epochs": 2, "best_epoch": 1, "seconds": 4.0, **measured}
     folders[2].best.unlink()
     assert finished_runs(runs, tmp_path) == {}
     folders[1].metrics.write_text("a,b\n1,2\n")

@@ -91,20 +91,13 @@ def test_a_value_may_be_a_list_or_a_table() -> None:
         'base = "digits"\n[grid]\nlayers.hidden.psp = [{ shape = "plateau", rise = 8.0 }, { shape = "ramp" }]\n'
         "encoder.shape = [[8, 8, 1]]"
     )
-    shapes = []
-    for run in plan.runs:
-        shapes.append(run.network.projection("hidden").psp.shape)
-    assert shapes == ["plateau", "ramp"]
+    assert [run.network.projection("hidden").psp.shape for run in plan.runs] == ["plateau", "ramp"]
 
 
 def test_the_same_run_is_trained_once() -> None:
     plan = _plan('base = "digits"\nseeds = [0, 0, 1]\n[grid]\nlayers.hidden.neurons.threshold = [1, 1.0, 2]')
-    assert [(run.network.neurons("hidden").threshold, run.seed) for run in plan.runs] == [
-        (1, 0),
-        (1, 1),
-        (2, 0),
-        (2, 1),
-    ]
+    runs = [(run.network.neurons("hidden").threshold, run.seed) for run in plan.runs]
+    assert runs == [(1, 0), (1, 1), (2, 0), (2, 1)]
 
 
 @settings(max_examples=30)  # each draws nine networks
@@ -164,56 +157,50 @@ def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
         ('base = "digit"', ["digit", "did you mean 'digits'"]),
         ('base = "nosuch.toml"', ["nosuch.toml", "cannot be read"]),
         ('name = "mine"\n[[layers]]\nname = "hidden"', ["needs a file with base", "this is a network"]),
-        ('base = "digits"\nseed = [0]', ["seed: is not a key of a sweep", "did you mean 'seeds'"]),
-        ('base = "digits"\nseeds = []', ["seeds"]),
-        ('base = "digits"\nseeds = 3', ["seeds"]),
-        ('base = "digits"\nseeds = [-1]', ["seeds", "-1"]),
-        ('base = "digits"\nseeds = [true]', ["seeds", "True"]),
-        ('base = "digits"\nlimit = 1', ["limit"]),
-        ('base = "digits"\ngrid = 3', ["grid", "table"]),
-        ('base = "digits"\ngrid.learning.rate = 0.1', ["grid.learning.rate", "list of values"]),
-        ('base = "digits"\ngrid.learning.rate = []', ["grid.learning.rate", "list of values"]),
-        ('base = "digits"\n[grid.learning]', ["grid.learning", "is empty"]),
-        ('base = "digits"\ngrid.learning.rat = [0.1]', ["learning.rat", "did you mean 'learning.rate'"]),
-        ('base = "digits"\ngrid.learnin.rate = [0.1]', ["learnin", "did you mean 'learning.rate'"]),
-        ('base = "digits"\ngrid.layers.hiden.size = [3]', ["layers.hiden.size", "did you mean 'layers.hidden.size'"]),
-        ('base = "digits"\ngrid.layers.hidden.siz = [3]', ["layers.hidden.siz", "did you mean 'layers.hidden.size'"]),
-        ('base = "digits"\ngrid.layers.hidden = [3]', ["layers.hidden", "whole layer"]),
-        ('base = "digits"\ngrid.layers = [3]', ["layers", "all layers"]),
-        ('base = "digits"\ngrid.duration.ms = [3]', ["duration.ms", "is not a table"]),
-        ('base = "digits"\ngrid.learning.rate = [0.1, -1.0]', ["learning.rate", "positive", "with learning.rate = -1"]),
-        ('base = "digits"\ngrid.learning.rate = ["fast"]', ["learning.rate", "float", "fast"]),
-        ('base = "digits"\noverrides.learning.rat = 0.1', ["learning.rat", "did you mean 'learning.rate'"]),
-        (
-            'base = "digits"\noverrides.learning.rate = 0.1\ngrid.learning.rate = [0.1]',
-            ["overrides.learning.rate", "swept too"],
-        ),
-        ('base = "digits"\n[grid]\n[random]', ["random", "grid"]),
-        ('base = "digits"\nrandom.learning.rate = { uniform = [0.1, 0.2] }', ["random.count"]),
-        ('base = "digits"\nrandom.count = 3', ["random", "keys to draw"]),
-        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate = [0.1]', ["random.learning.rate", "loguniform"]),
-        (
-            'base = "digits"\nrandom.count = 3\nrandom.learning.rate.normal = [0.1, 1]',
-            ["learning.rate.normal", "not a distribution", "uniform"],
-        ),
-        (
-            'base = "digits"\nrandom.count = 3\nrandom.learning.rate.uniform = [2, 1]',
-            ["learning.rate.uniform", "[least, largest]"],
-        ),
-        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.uniform = [0, inf]', ["learning.rate.uniform"]),
-        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.loguniform = [0, 1]', ["must be positive"]),
-        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.integers = [0.5, 1]', ["two integers"]),
-        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.uniform = [-1e308, 1e308]', ["two numbers"]),
-        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.choice = []', ["list of values"]),
-        (f'base = "digits"\ngrid.learning.rate = {list(range(1, 200))}\nseeds = {list(range(100))}', ["19,900 runs"]),
-        ('base = "digits"\nrandom.count = 10000000000\nrandom.learning.rate.choice = [1]', ["10,000,000,000 runs"]),
-        (f'base = "digits"\noverrides.{".".join("a" * 5000)} = 1', ["nested"]),
+        ("@seed = [0]", ["seed: is not a key of a sweep", "did you mean 'seeds'"]),
+        ("@seeds = []", ["seeds"]),
+        ("@seeds = 3", ["seeds"]),
+        ("@seeds = [-1]", ["seeds", "-1"]),
+        ("@seeds = [true]", ["seeds", "True"]),
+        ("@limit = 1", ["limit"]),
+        ("@grid = 3", ["grid", "table"]),
+        ("@grid.learning.rate = 0.1", ["grid.learning.rate", "list of values"]),
+        ("@grid.learning.rate = []", ["grid.learning.rate", "list of values"]),
+        ("@[grid.learning]", ["grid.learning", "is empty"]),
+        ("@grid.learning.rat = [0.1]", ["learning.rat", "did you mean 'learning.rate'"]),
+        ("@grid.learnin.rate = [0.1]", ["learnin", "did you mean 'learning.rate'"]),
+        ("@grid.layers.hiden.size = [3]", ["layers.hiden.size", "did you mean 'layers.hidden.size'"]),
+        ("@grid.layers.hidden.siz = [3]", ["layers.hidden.siz", "did you mean 'layers.hidden.size'"]),
+        ("@grid.layers.hidden = [3]", ["layers.hidden", "whole layer"]),
+        ("@grid.layers = [3]", ["layers", "all layers"]),
+        ("@grid.duration.ms = [3]", ["duration.ms", "is not a table"]),
+        ("@grid.learning.rate = [0.1, -1.0]", ["learning.rate", "positive", "with learning.rate = -1"]),
+        ('@grid.learning.rate = ["fast"]', ["learning.rate", "float", "fast"]),
+        ("@overrides.learning.rat = 0.1", ["learning.rat", "did you mean 'learning.rate'"]),
+        ("@overrides.learning.rate = 0.1\ngrid.learning.rate = [0.1]", ["overrides.learning.rate", "swept too"]),
+        ("@[grid]\n[random]", ["random", "grid"]),
+        ("@random.learning.rate = { uniform = [0.1, 0.2] }", ["random.count"]),
+        ("@random.count = 3", ["random", "keys to draw"]),
+        ("@random.count = 3\nrandom.learning.rate = [0.1]", ["random.learning.rate", "loguniform"]),
+        ("@random = { count = 3, learning.rate.normal = [1, 2] }", ["rate.normal", "not a distribution", "uniform"]),
+        ("@random.count = 3\nrandom.learning.rate.uniform = [2, 1]", ["learning.rate.uniform", "[least, largest]"]),
+        ("@random.count = 3\nrandom.learning.rate.uniform = [0, inf]", ["learning.rate.uniform"]),
+        ("@random.count = 3\nrandom.learning.rate.loguniform = [0, 1]", ["must be positive"]),
+        ("@random.count = 3\nrandom.learning.rate.integers = [0.5, 1]", ["two integers"]),
+        ("@random.count = 3\nrandom.learning.rate.uniform = [-1e308, 1e308]", ["two numbers"]),
+        ("@random.count = 3\nrandom.learning.rate.choice = []", ["list of values"]),
+        (f"@grid.learning.rate = {list(range(1, 200))}\nseeds = {list(range(100))}", ["19,900 runs"]),
+        ("@random.count = 10000000000\nrandom.learning.rate.choice = [1]", ["10,000,000,000 runs"]),
+        (f"@overrides.{'.'.join('a' * 5000)} = 1", ["nested"]),
         ("base = ", ["is not TOML"]),
+        ("@[overrides.training]\nepochs = 1\n[grid]\ntraining = [{ validation = 10 }]", ["given inside training too"]),
+        ('@[grid]\n"learning.rate" = [0.1]\n[grid.learning]\nrate = [0.2, 0.3]', ["learning.rate: is given twice"]),
+        ('@[grid]\nlearning = [{ rate = 0.1 }]\n"learning.momentum" = [0.5]', ["given inside learning too"]),
     ],
 )
 def test_refused(text: str, words: list[str], tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
-    path.write_text(text)
+    path.write_text(text.replace("@", 'base = "digits"\n'))
     with pytest.raises(SpecificationError) as refused:
         read_plan(path)
     message = str(refused.value)
@@ -230,9 +217,8 @@ def test_a_huge_grid_is_refused_before_it_is_laid_out() -> None:
 
 
 def test_settings_in_one_line() -> None:
-    assert described({"learning.rate": 0.0012345, "layers.hidden.size": 20}) == (
-        "learning.rate = 0.001234, layers.hidden.size = 20"
-    )
+    settings = {"learning.rate": 0.0012345, "layers.hidden.size": 20}
+    assert described(settings) == "learning.rate = 0.001234, layers.hidden.size = 20"
 
 
 def test_parts_of_a_graph_go_by_their_names(tmp_path: Path) -> None:
@@ -247,9 +233,8 @@ def test_parts_of_a_graph_go_by_their_names(tmp_path: Path) -> None:
     assert [network.projection("skip").delay for network in networks] == [0.0, 2.0]
     assert [network.population("hidden").dropout for network in networks] == [0.5, 0.5]
     (tmp_path / "plan.toml").write_text('base = "own.toml"\ngrid.projections.skp.delay = [1.0]\n')
-    with pytest.raises(
-        SpecificationError, match=r"projections.skp.delay: there is no projection 'skp'; did you mean 'projections\.s"
-    ):
+    message = r"projections.skp.delay: there is no projection 'skp'; did you mean 'projections\.skip\.delay'"
+    with pytest.raises(SpecificationError, match=message):
         read_plan(tmp_path / "plan.toml")
 
 
@@ -282,17 +267,3 @@ def test_a_further_projection_onto_a_layer_does_not_have_its_name(tmp_path: Path
     plan = {"base": "own.toml", "grid": {"projections.output.delay": [2.0]}}
     with pytest.raises(SpecificationError, match=r"there is no projection 'output'; .*output_to_output"):
         plan_from_dict(plan, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[overrides.training]\nepochs = 1\n[grid]\ntraining = [{ validation = 10 }]", "given inside training too"),
-        ('[grid]\n"learning.rate" = [0.1]\n[grid.learning]\nrate = [0.2, 0.3]', "learning.rate: is given twice"),
-        ('[grid]\nlearning = [{ rate = 0.1 }]\n"learning.momentum" = [0.5]', "given inside learning too"),
-    ],
-)
-def test_a_key_is_not_given_in_two_places(text: str, message: str) -> None:
-    """The later place replaced the earlier one without a word."""
-    with pytest.raises(SpecificationError, match=message):
-        _plan(f'base = "digits"\n{text}')
