@@ -62,16 +62,22 @@ class Ring(Dense):
 
 
 @pytest.fixture
-def plugin(tmp_path: Path) -> Iterator[Path]:
+def plugin(tmp_path: Path) -> Path:
     path = tmp_path / "half_rate.py"
     path.write_text(TEXT)
-    yield path
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    yield
     _forget()
 
 
 def _forget() -> None:
-    schedules._entries.pop("halves", None)
-    schedules._modules.pop("halves", None)
+    for registry, entry in ((schedules, "halves"), (families, "lasting"), (connectivities, "ring")):
+        registry._entries.pop(entry, None)
+        registry._modules.pop(entry, None)
     for name, (path, checksums) in list(plugin_files._loaded.items()):
         for module in (name, *(Path(file).parts[0].removesuffix(".py") for file in checksums.get("imports", {}))):
             for known in [each for each in sys.modules if each.partition(".")[0] == module]:
@@ -123,16 +129,10 @@ def test_a_family_of_a_file_is_recorded(tmp_path: Path) -> None:
     file = tmp_path / "own_family.py"
     file.write_text(FAMILY)
     load_plugin(file)
-    try:
-        digits = load_preset("digits")
-        neurons = Neurons(family="lasting", tau=10.0, tau_syn=5.0)
-        network = digits.with_layers([Layer("output", Dense(10), neurons)])
-        (plugin,) = open_training(tmp_path / "run", network, limit=100).folder.record()["plugins"]
-        assert (plugin["seam"], plugin["name"], plugin["module"]) == ("family", "lasting", "own_family")
-    finally:
-        families._entries.pop("lasting", None)
-        families._modules.pop("lasting", None)
-        _forget()
+    neurons = Neurons(family="lasting", tau=10.0, tau_syn=5.0)
+    network = load_preset("digits").with_layers([Layer("output", Dense(10), neurons)])
+    (plugin,) = open_training(tmp_path / "run", network, limit=100).folder.record()["plugins"]
+    assert (plugin["seam"], plugin["name"], plugin["module"]) == ("family", "lasting", "own_family")
 
 
 def _train(tmp_path: Path, plugin: Path) -> list[str]:
@@ -213,29 +213,22 @@ def test_all_parameters_of_a_part_from_elsewhere_are_written_down(
 ) -> None:
     path = tmp_path / "ring.py"
     path.write_text(RING)
-    try:
-        ring = load_plugin(path).Ring
-        digits = load_preset("digits")
-        first, *others = digits.projections
-        network = dataclasses.replace(digits, projections=(dataclasses.replace(first, connectivity=ring(200)), *others))
-        create_run("run", network, describe_run(0), initial_weights(network, 0))
-        assert "width = 3.0" in Path("run/network.toml").read_text(encoding="utf-8")
-        assert RunFolder(Path("run")).record()["synapses"].keys() == {first.name}  # nobody knows how it lists them
-        RunFolder(Path("run")).weights(network)
-        monkeypatch.setattr(ring, "connections", _mirrored)
-        with pytest.raises(RunError, match="synapses differ from those of its weights"):
-            RunFolder(Path("run")).weights(RunFolder(Path("run")).network())
-        _forget()
-        connectivities._entries.pop("ring")
-        connectivities._modules.pop("ring")
-        path.write_text(RING.replace("3.0", "5.0"))
-        load_plugin(path)
-        result: Any = RunFolder(Path("run")).network().projections[0].connectivity
-        assert result.width == 3.0
-    finally:
-        connectivities._entries.pop("ring", None)
-        connectivities._modules.pop("ring", None)
-        _forget()
+    ring = load_plugin(path).Ring
+    digits = load_preset("digits")
+    first, *others = digits.projections
+    network = dataclasses.replace(digits, projections=(dataclasses.replace(first, connectivity=ring(200)), *others))
+    create_run("run", network, describe_run(0), initial_weights(network, 0))
+    assert "width = 3.0" in Path("run/network.toml").read_text(encoding="utf-8")
+    assert RunFolder(Path("run")).record()["synapses"].keys() == {first.name}  # nobody knows how it lists them
+    RunFolder(Path("run")).weights(network)
+    monkeypatch.setattr(ring, "connections", _mirrored)
+    with pytest.raises(RunError, match="synapses differ from those of its weights"):
+        RunFolder(Path("run")).weights(RunFolder(Path("run")).network())
+    _forget()
+    path.write_text(RING.replace("3.0", "5.0"))
+    load_plugin(path)
+    result: Any = RunFolder(Path("run")).network().projections[0].connectivity
+    assert result.width == 3.0
 
 
 def test_what_a_file_imports_from_beside_it_belongs_to_it(tmp_path: Path) -> None:
@@ -249,25 +242,20 @@ def test_what_a_file_imports_from_beside_it_belongs_to_it(tmp_path: Path) -> Non
     (tables / "__init__.py").touch()
     (tables / "first.py").write_text("VALUE = 0.5")
     command = ["train", str(_specification(tmp_path)), "--limit=40", "--out=run", f"--plugin={path}"]
-    try:
-        CliRunner().invoke(app, command, catch_exceptions=False)
-        (recorded,) = RunFolder(Path("run")).record()["plugins"]
-        digests = {name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in recorded["imports"]}
-        assert recorded["imports"] == digests
-        assert set(digests) == {"constant.py", "tables/__init__.py", "tables/first.py"}
-        described = CliRunner().invoke(app, ["describe", "run"]).stdout
-        assert digests["tables/first.py"] in described
-        for text in ("VALUE = = 1", "VALUE = 0.25"):
-            (tables / "first.py").write_text(text)
-            with pytest.raises(
-                SpecificationError, match="or a module that it imports has changed since it was loaded; restart"
-            ):
-                load_plugin(path)
-        _forget()
-        with pytest.raises(RunError, match=r"run: \S*first.py has changed since the training"):
-            CliRunner().invoke(app, [*command, "--resume"], catch_exceptions=False)
-    finally:
-        _forget()
+    CliRunner().invoke(app, command, catch_exceptions=False)
+    (recorded,) = RunFolder(Path("run")).record()["plugins"]
+    digests = {name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in recorded["imports"]}
+    assert recorded["imports"] == digests
+    assert set(digests) == {"constant.py", "tables/__init__.py", "tables/first.py"}
+    described = CliRunner().invoke(app, ["describe", "run"]).stdout
+    assert digests["tables/first.py"] in described
+    for text in ("VALUE = = 1", "VALUE = 0.25"):
+        (tables / "first.py").write_text(text)
+        with pytest.raises(SpecificationError, match="or a module that it imports has changed since it was loaded; re"):
+            load_plugin(path)
+    _forget()
+    with pytest.raises(RunError, match=r"run: \S*first.py has changed since the training"):
+        CliRunner().invoke(app, [*command, "--resume"], catch_exceptions=False)
 
 
 def test_a_module_beside_a_file_that_python_finds_elsewhere_is_refused(tmp_path: Path) -> None:
@@ -281,12 +269,9 @@ def test_a_module_beside_a_file_that_python_finds_elsewhere_is_refused(tmp_path:
     for folder, name in ((tmp_path, "first"), (other, "second")):
         (folder / "shared_constants.py").write_text("VALUE = 0.5")
         (folder / f"{name}.py").write_text("import shared_constants\n" + TEXT)
-    try:
-        load_plugin(tmp_path / "first.py")
-        with pytest.raises(SpecificationError, match="imports shared_constants, which exists in its folder and"):
-            load_plugin(other / "second.py")
-    finally:
-        _forget()
+    load_plugin(tmp_path / "first.py")
+    with pytest.raises(SpecificationError, match="imports shared_constants, which exists in its folder and"):
+        load_plugin(other / "second.py")
 
 
 def test_a_file_that_registers_nothing_is_refused(tmp_path: Path) -> None:
@@ -320,10 +305,7 @@ def test_nothing_stays_of_a_file_that_fails(tmp_path: Path) -> None:
     assert sys.meta_path == finders
     assert not {"half_rate", "broken_part"} & set(sys.modules)
     (tmp_path / "broken_part.py").write_text("VALUE = 1")
-    try:
-        load_plugin(path)
-    finally:
-        _forget()
+    load_plugin(path)
 
 
 def test_a_specification_that_was_changed_by_hand_is_not_that_of_the_run() -> None:
