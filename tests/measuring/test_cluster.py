@@ -163,10 +163,8 @@ def test_a_client_that_does_not_begin_in_time_is_one_line(monkeypatch: pytest.Mo
         raise AssertionError
 
     monkeypatch.setattr("distributed.Client", late)
-    with (
-        pytest.raises(RunError, match=r"tcp://there:1: no Dask scheduler .* \(AssertionError\)"),
-        connect("tcp://there:1"),
-    ):
+    message = r"tcp://there:1: no Dask scheduler .* \(AssertionError\)"
+    with pytest.raises(RunError, match=message), connect("tcp://there:1"):
         pass
 
 

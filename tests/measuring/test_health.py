@@ -104,26 +104,16 @@ def test_relays_pass_the_deadline_on() -> None:
     ]
     network = netsim.Network.chain("pooled", ENCODER, layers, 60.0)
     deadlines = Health(network, 0.0).deadlines(_weights(network))
-    assert {name: float(times.max()) for name, times in deadlines.items()} == {
-        "stimulus": 10.0,
-        "maps": 25.0,
-        "pool": 27.0,
-        "output": SILENT,
-    }
+    latest = {name: float(times.max()) for name, times in deadlines.items()}
+    assert latest == {"stimulus": 10.0, "maps": 25.0, "pool": 27.0, "output": SILENT}
 
 
 def test_current_within_a_loop_counts_until_the_end() -> None:
     ends = [("stimulus", "a"), ("a", "a"), ("a", "output")]
-    network = netsim.Network(
-        "loop",
-        ENCODER,
-        (
-            netsim.Population("a", (2,), _neurons(10.0, 30.0)),
-            netsim.Population("output", (2,), _neurons(30.0, 60.0)),
-        ),
-        tuple(netsim.Projection(*pair, netsim.Dense()) for pair in ends),
-        60.0,
-    )
+    first, last = _neurons(10.0, 30.0), _neurons(30.0, 60.0)
+    populations = (netsim.Population("a", (2,), first), netsim.Population("output", (2,), last))
+    projections = tuple(netsim.Projection(*pair, netsim.Dense()) for pair in ends)
+    network = netsim.Network("loop", ENCODER, populations, projections, 60.0)
     until = {projection.name: Health(network, 0.0).until(projection) for projection in network.projections}
     assert until == {"a": 10.0, "a_to_a": 30.0, "output": 30.0}
 
@@ -227,10 +217,8 @@ def test_spikes_that_come_too_late() -> None:
 def test_outputs_that_tie_though_they_are_not_at_their_onset() -> None:
     health = _checked(_network(), hidden__kernel=0.1, output__kernel=0.01)
     assert (health.tie_rate, health.onset_rate) == (1.0, 0.0)
-    assert [(finding.kind, finding.where) for finding in health.findings] == [
-        ("same time", "hidden"),
-        ("tied", "output"),
-    ]
+    kinds = [(finding.kind, finding.where) for finding in health.findings]
+    assert kinds == [("same time", "hidden"), ("tied", "output")]
     assert "hidden: most spikes are at" in health.advice[0]
     assert "give its neurons different weights" in health.advice[1]
 

@@ -72,11 +72,8 @@ def test_a_tie_is_decided_by_the_potentials_of_its_time_and_not_by_later_ones() 
     latencies = make_engine("event", network, dt=1.0).present(Batch(np.array([[[[0.0], [2.0]]]]), weights))
     assert latencies["output"].tolist() == [[1.0, 1.0]]
     outputs = Outputs(network, weights, latencies, 1.0)
-    decided = {
-        name: np.flatnonzero(read_out.decide(outputs)).tolist()
-        for name, read_out in read_outs.items()
-        if read_out.decide
-    }
+    entries = [(name, read_out.decide) for name, read_out in read_outs.items()]
+    decided = {name: np.flatnonzero(decide(outputs)).tolist() for name, decide in entries if decide}
     assert decided == {"strict": [], "plain": [0], "tie-by-potential": [1], "tie-with-label": [0, 1], "potential": [0]}
 
 
@@ -106,9 +103,8 @@ def test_read_outs_of_parts_are_those_of_the_whole() -> None:
     result = evaluate(Model(engine.network, weights), stimuli, engine=engine, read_outs=list(read_outs))
     latencies = engine.present(Batch(stimuli.latencies(np.arange(450)), weights))
     whole = Outputs(NETWORK, weights, latencies, 2.0)
-    assert result.read_outs == {
-        name: read_out.correct(whole, stimuli.labels).mean() for name, read_out in read_outs.items()
-    }
+    shares = {name: read_out.correct(whole, stimuli.labels).mean() for name, read_out in read_outs.items()}
+    assert result.read_outs == shares
     assert result.read_outs["strict"] == result.strict_accuracy
     assert result.read_outs["plain"] == result.accuracy
     assert len(set(result.read_outs.values())) == 5
