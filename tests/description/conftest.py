@@ -27,41 +27,26 @@ from netsim.specification import (
 )
 
 _STAGGERED = Neurons("staggered", 1.5, 16.0, 10.0, 60.0, 0.5, bias=True)
+_FREE, _UNIFORM = Neurons("free", 1.0, 12.0, crossing_slope=0.2), InitialWeights("uniform", 1.0)
 _PHASED = Neurons("phased", 3.0, 8.0, 60.0, 100.0, 1.0, bias=True)
 _OWN = PSP("breakpoints", breakpoints=((0.0, 1.0), (2.5, -0.5), (7.0, -0.75), (9.25, 0.25)))
+_LEARNING = {"targets": "relative", "derivative": "exact", "propagation": "causal", "normalised": True}
+_LEARNING |= {"optimizer": "sgd", "schedule": "cosine", "weight_decay": 1e-5, "averaging": 0.99}
+_LEARNING |= {"balanced": True, "revive_below": 0.001}
 
 _NETWORKS = {
     "mixed": Network.chain(
         "mixed",
         IntensityEncoder((12, 10, 2), 20.0),
         (
-            Layer(
-                "conv_1",
-                Convolution(4, 3, 1, 1),
-                _STAGGERED,
-                PSP("triangle", 8.0, 12.0),
-                InitialWeights("uniform", 1.0),
-            ),
+            Layer("conv_1", Convolution(4, 3, 1, 1), _STAGGERED, PSP("triangle", 8.0, 12.0), _UNIFORM),
             Layer("pool", Pooling(2, 1), dropout=0.25),
-            Layer(
-                "hidden", Dense(30), Neurons("free", 1.0, 12.0, crossing_slope=0.2), _OWN, dropout=0.1, plastic=False
-            ),
+            Layer("hidden", Dense(30), _FREE, _OWN, dropout=0.1, plastic=False),
             Layer("output", Dense(10), _PHASED, PSP("plateau", 5.0)),
         ),
         100.0,
         weighting=Weighting("binary", "layer"),
-        learning=Learning(
-            targets="relative",
-            derivative="exact",
-            propagation="causal",
-            normalised=True,
-            optimizer="sgd",
-            schedule="cosine",
-            weight_decay=1e-5,
-            averaging=0.99,
-            balanced=True,
-            revive_below=0.001,
-        ),
+        learning=Learning(**_LEARNING),  # type: ignore[arg-type]
         training=Training("folder/of images", "brian2", 1.0, flips=True, shift=2, occlusion=5),
         description="every regime",
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import shutil
 import subprocess
@@ -40,10 +39,8 @@ def _compile(network: Network, folder: Path) -> str:
 
 
 def _with_text(text: str) -> Network:
-    network = Network.chain(
-        "net", IntensityEncoder((2, 2, 1), 5.0), (Layer("output", Dense(2)),), 10.0, description=text
-    )
-    return dataclasses.replace(network, training=Training(text))
+    encoder, training = IntensityEncoder((2, 2, 1), 5.0), Training(text)
+    return Network.chain("net", encoder, [Layer("output", Dense(2))], 10.0, description=text, training=training)
 
 
 def test_formulas_are_written_in_their_order(network: Network, formulas: Callable[[Description], list[str]]) -> None:
@@ -92,11 +89,8 @@ def test_decimal_points_are_below_each_other() -> None:
     layers = [Layer(f"l{k}", Dense(k), Neurons("free", tau=tau)) for k, tau in ((10, 8.0), (1000, 120.5), (2, 16.25))]
     text = to_latex(describe(Network.chain("net", IntensityEncoder((2, 2, 1), 5.0), layers, 10.0)))
     (parameters,) = re.findall(r"label\{tab:D2\}(.*?)end\{longtable", text, re.DOTALL)
-    assert re.findall(r"^& (\S*\$(?:8|120\.5|16\.25)\$)$", parameters, re.MULTILINE) == [
-        r"\phantom{12}$8$",
-        "$120.5$",
-        r"\phantom{1}$16.25$",
-    ]
+    aligned = re.findall(r"^& (\S*\$(?:8|120\.5|16\.25)\$)$", parameters, re.MULTILINE)
+    assert aligned == [r"\phantom{12}$8$", "$120.5$", r"\phantom{1}$16.25$"]
     (populations,) = re.findall(r"label\{tab:B\}(.*?)end\{longtable", text, re.DOTALL)
     assert r"\phantom{1,0}10 " in populations
 
@@ -111,9 +105,8 @@ def test_no_row_is_alone_on_a_page(layers: int, tmp_path: Path) -> None:
     pages = (tmp_path / "a.txt").read_text(encoding="utf-8").split("\f")
     for letter in "B", "D2":
         table = [re.split(r"^Table ", page, flags=re.M) for page in pages]
-        counts = [
-            len(re.findall(r"^layer\d+x ", part, re.M)) for page in table for part in page if part.startswith(letter)
-        ]
+        parts = [part for page in table for part in page if part.startswith(letter)]
+        counts = [len(re.findall(r"^layer\d+x ", part, re.M)) for part in parts]
         assert sum(counts) == layers
         assert min(counts) >= 2
 
@@ -128,11 +121,8 @@ def test_hostile_text_is_shown_as_it_is(tmp_path: Path) -> None:
 
 @needs_pdflatex
 def test_every_character_compiles(tmp_path: Path) -> None:
-    characters = [
-        chr(code)
-        for code in [*range(0x20, 0x1C0), *range(0x391, 0x3CA), *range(0x2010, 0x2028), *range(0x2260, 0x2268)]
-    ]
-    letters = " ".join([*characters, "中", "🧠", "\u202e", "\ufb01"])
+    codes = [*range(0x20, 0x1C0), *range(0x391, 0x3CA), *range(0x2010, 0x2028), *range(0x2260, 0x2268)]
+    letters = " ".join([*map(chr, codes), "中", "🧠", "\u202e", "\ufb01"])
     text = _compile(_with_text(letters), tmp_path)
     assert not text or "[U+4E2D] [U+1F9E0]" in " ".join(text.split())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import html
 import re
 import shutil
@@ -108,10 +107,8 @@ def test_pandoc_makes_a_pdf_of_it(name: str, tmp_path: Path) -> None:
 @example("$x$ and $$y$$ \\$z\\$")
 @example("- a\n- b\n\n# c\x00\ud800")
 def test_any_text_is_shown_as_it_is(text: str) -> None:
-    network = Network.chain(
-        "net", IntensityEncoder((2, 2, 1), 5.0), (Layer("output", Dense(2)),), 10.0, description=f"x{text}"
-    )
-    network = dataclasses.replace(network, training=Training(f"x{text}"))
+    layers, told = [Layer("output", Dense(2))], {"description": f"x{text}", "training": Training(f"x{text}")}
+    network = Network.chain("net", IntensityEncoder((2, 2, 1), 5.0), layers, 10.0, **told)  # type: ignore[arg-type]
     page = re.sub(r"</?span>", "", _rendered(network))
     expected = " ".join("".join(c if c.isprintable() else " " for c in f"x{text}").split())
     cells = [html.unescape(cell) for cell in re.findall(r"<td>(.*?)</td>", page)]

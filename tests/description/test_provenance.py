@@ -19,10 +19,7 @@ _PACKAGED = asdict(Origin("connectivity", "local", "package.local", "package", "
     ("plugins", "expected"),
     [
         ([_PACKAGED], "connectivity local of package 1.2, package.local"),
-        (
-            [_OWN, _PACKAGED],
-            "learner mine of my_learner; connectivity local of package 1.2, package.local",
-        ),
+        ([_OWN, _PACKAGED], "learner mine of my_learner; connectivity local of package 1.2, package.local"),
         ([_OWN | {"handed_in": True}], "learner mine of my_learner, handed in from Python"),
         ([{}, None, 3], "not recorded not recorded of not recorded; not recorded; 3"),
         ("any", "any"),

@@ -62,9 +62,8 @@ def _candidates(value: Any, hint: Any) -> tuple[Any, ...]:
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
     if value is None:
-        bases: tuple[type, ...] = tuple(
-            kind for kind in typing.get_args(hint) if isinstance(kind, type) and dataclasses.is_dataclass(kind)
-        )
+        kinds = [kind for kind in typing.get_args(hint) if isinstance(kind, type)]
+        bases = tuple(kind for kind in kinds if dataclasses.is_dataclass(kind))
         entries = [entry for registry in SEAMS for entry in registry.values()] if bases else []
         made = tuple(entry() for entry in entries if isinstance(entry, type) and issubclass(entry, bases))
         if made:
@@ -194,10 +193,8 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
         for name, new in _all_variants(network)
         if name not in WITHOUT_MEANING or not WITHOUT_MEANING[name](network, new)
     }
-    types: set[Any] = {
-        type(projection.connectivity) for network in networks.values() for projection in network.projections
-    }
-    types |= {type(network.encoder) for network in networks.values()}
+    types: set[Any] = {type(network.encoder) for network in networks.values()}
+    types |= {type(each.connectivity) for network in networks.values() for each in network.projections}
     types |= {Network, Layer, Projection, Neurons, *psps.values(), InitialWeights, Weighting, Learning, Training}
     nested = {*types, PSPShape, Connectivity, Encoder, Neurons | None, Scale | None}
     fields = {
@@ -217,12 +214,8 @@ def test_parameters_stand_below_their_headings() -> None:
     network = Network.chain("told", IntensityEncoder((4, 5, 1), 20.0), layers, 100.0, training=training)
     tables = {table.letter: table for table in describe(network).tables}
     row = dict(zip(tables["D2"].headings, tables["D2"].rows[0], strict=True))
-    assert [row[heading] for heading in (r"$\theta$", r"$\tau$ (ms)", "$D$", "$b_j$")] == [
-        "$1.5$",
-        "$16$",
-        "$0.5$",
-        "learned",
-    ]
+    shown = [row[heading] for heading in (r"$\theta$", r"$\tau$ (ms)", "$D$", "$b_j$")]
+    assert shown == ["$1.5$", "$16$", "$0.5$", "learned"]
     onset, end = (row[f"${symbol}$ (ms)"] for symbol in (r"t_{\mathrm{on}}", r"t_{\mathrm{end}}"))
     assert (onset, end) == ("$10$", "$60$")
     row = dict(zip(tables["C"].headings, tables["C"].rows[0], strict=True))
@@ -317,9 +310,8 @@ def test_presets_tell_their_sizes(name: str) -> None:
     assert [row[0] for row in populations.rows] == [f"`{name}`" for name in network.shapes]
     assert [row[3] for row in populations.rows] == [f"{math.prod(shape):,}" for shape in network.shapes.values()]
     assert len(connectivity.rows) == len(network.projections)
-    assert [row[2] for row in parameters.rows] == [
-        f"${population.dynamics.threshold:g}$" for population in network.integrating
-    ]
+    thresholds = [population.dynamics.threshold for population in network.integrating]
+    assert [row[2] for row in parameters.rows] == [f"${threshold:g}$" for threshold in thresholds]
 
 
 @pytest.mark.parametrize(
@@ -391,9 +383,7 @@ def test_the_loss_is_that_of_the_gradient_and_no_gradient_is_exact_on_a_grid(net
     assert r"of the grid of $0.5 \text{ ms}$ (approximate" in cells["Exactness"]
 
 
-def test_a_loss_that_targets_may_not_follow_is_not_said_to_be_that_of_the_step(
-    networks: dict[str, Network],
-) -> None:
+def test_a_loss_that_targets_may_not_follow_is_not_said_to_be_that_of_the_step(networks: dict[str, Network]) -> None:
     class Lead(Targets):
         """The neuron of the label should fire first."""
 
@@ -476,12 +466,8 @@ def test_units_are_printed(networks: dict[str, Network]) -> None:
     assert layers is not None
     scale = Scale(potential=0.5, current=5.0, rest=-70.0)
     scaled = dataclasses.replace(layers[0], neurons=Neurons(family="leaky", tau_syn=5.0, bias=True, scale=scale))
-    (units,) = [
-        note
-        for table in describe(leaky.with_layers((scaled, layers[1]))).tables
-        for note in table.notes
-        if note.startswith("Units (`hidden`)")
-    ]
+    notes = [note for table in describe(leaky.with_layers((scaled, layers[1]))).tables for note in table.notes]
+    (units,) = [note for note in notes if note.startswith("Units (`hidden`)")]
     for quantity in (r"-69.5 \text{ mV}", r"640 \text{ pF}", r"10 \text{ nS}", r"5 \text{ pA}"):
         assert quantity in units
     assert not any("Units" in note for table in describe(leaky).tables for note in table.notes)
