@@ -52,9 +52,8 @@ def test_binary_weights_are_stored_as_bits(scale: Literal["channel", "layer"]) -
 def test_the_common_scale_is_not_that_of_a_neuron_without_synapses(tmp_path: Path) -> None:
     (tmp_path / "edges.csv").write_text("pre,post\n0,1\n1,2\n3,1\n")
     layers = [Layer("hidden", EdgeList(3, str(tmp_path / "edges.csv")))]
-    network = Network.chain(
-        "gap", IntensityEncoder((2, 2, 1), 16.0), layers, 64.0, weighting=Weighting("binary", "layer")
-    )
+    binary = Weighting("binary", "layer")
+    network = Network.chain("gap", IntensityEncoder((2, 2, 1), 16.0), layers, 64.0, weighting=binary)
     weights = initial_weights(network, 0)
     again = unpack(network, pack(network, weights), "here")["hidden.kernel"]
     np.testing.assert_allclose(again, forward_weights(network, weights)["hidden.kernel"], rtol=1e-6)
@@ -90,12 +89,8 @@ def test_packed_weights_of_other_synapses_are_refused(tmp_path: Path) -> None:
 
 def test_synapses_of_the_same_neurons_onto_others_are_other_ones() -> None:
     """From each neuron there are two of them."""
-    first, other = (
-        Network.chain(
-            "two", IntensityEncoder((3, 3, 1), 10.0), [Layer("output", Random(5, outdegree=2, seed=seed))], 40.0
-        )
-        for seed in (0, 1)
-    )
+    encoder, rules = IntensityEncoder((3, 3, 1), 10.0), [Random(5, outdegree=2, seed=seed) for seed in (0, 1)]
+    first, other = (Network.chain("two", encoder, [Layer("output", rule)], 40.0) for rule in rules)
     ours, others = (network.connections(network.projection("output")) for network in (first, other))
     np.testing.assert_array_equal(ours.pre, others.pre)
     assert synapse_checksums(first) == synapse_checksums(first)

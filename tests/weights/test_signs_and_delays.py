@@ -75,10 +75,8 @@ def test_signs_are_kept_after_each_step_and_static_weights_left_alone() -> None:
     np.testing.assert_allclose(weights["layer1.kernel"][:4], np.maximum(before[:4] - 0.05, 0))
     np.testing.assert_allclose(weights["layer1.kernel"][4:], before[4:] - 0.05)
     weights["layer1.kernel"][5, 1] = 0.1
-    with pytest.raises(
-        DataError,
-        match=r"^file: layer1.kernel contains weights that are not of the sign of their neuron; choose others$",
-    ):
+    message = r"^file: layer1.kernel contains weights that are not of the sign of their neuron; choose others$"
+    with pytest.raises(DataError, match=message):
         check_weights(network, weights, "file")
 
 
@@ -89,9 +87,8 @@ def test_excitation_and_inhibition_balance(inhibitory: float, seed: int, distrib
     network = chain({"connectivity": Dense(400), "inhibitory": inhibitory}, {"connectivity": Dense(500)})
     onto = network.projections[1]
     drawn = dataclasses.replace(onto.initial, distribution=distribution)
-    network = dataclasses.replace(
-        network, projections=(network.projections[0], dataclasses.replace(onto, initial=drawn))
-    )
+    projections = (network.projections[0], dataclasses.replace(onto, initial=drawn))
+    network = dataclasses.replace(network, projections=projections)
     sums = initial_weights(network, seed)["layer1.kernel"].sum(axis=0)
     assert abs(sums.mean()) < 5 * drawn.spread / math.sqrt(500)
     assert sums.std() == pytest.approx(drawn.spread, rel=0.2)
@@ -169,16 +166,10 @@ def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
         ([{"inhibitory": 1.5}, {}], "layers.layer0.inhibitory: must be in [0, 1], not 1.5"),
         ([{"inhibitory": 0.01}, {}], "layers.layer0.inhibitory: 0.01 of 8 neurons is none of them; say 0 or 1"),
         ([{"inhibitory": 0.99}, {}], "layers.layer0.inhibitory: 0.99 of 8 neurons is all of them; say 0 or 1"),
-        (
-            [{"inhibitory": 0.5}, {"sign": "excitatory"}],
-            "layers.layer1.sign: is given twice: the neurons of layer0",
-        ),
+        ([{"inhibitory": 0.5}, {"sign": "excitatory"}], "layers.layer1.sign: is given twice: the neurons of layer0"),
         ([{}, {"inhibitory": 0.5}], "layers.layer1.inhibitory: has no meaning for the output"),
         ([{}, {"delay": 100.0}], "layers.layer1.delay: 100.0 ms is not shorter than the presentation (100.0 ms)"),
-        (
-            [{}, {"delay": {"mean": 120.0}}],
-            "layers.layer1.delay.mean: 120.0 ms is not shorter than the presentation",
-        ),
+        ([{}, {"delay": {"mean": 120.0}}], "layers.layer1.delay.mean: 120.0 ms is not shorter than the"),
         ([{}, {"delay": {"longest": 100.0}}], "layers.layer1.delay.longest: 100.0 ms is not shorter than the"),
         ([{}, {"delay": {"mean": -1.0}}], "layers.layer1.delay.mean: must be a time >= 0 ms, not -1.0"),
         ([{}, {"delay": {"mean": 3.0, "longest": 2.0}}], "layers.layer1.delay.mean: must be from 0.0 to 2.0 ms"),

@@ -42,27 +42,16 @@ def _network(weighting: Weighting | None = None, initial: InitialWeights | None 
 
 
 def test_names_and_shapes() -> None:
-    shapes = {
-        "conv.kernel": (3, 3, 2, 4),
-        "conv.bias": (4,),
-        "hidden.kernel": (36, 50),
-        "output.kernel": (50, 10),
-        "output.bias": (10,),
-    }
+    shapes = {"conv.kernel": (3, 3, 2, 4), "conv.bias": (4,), "hidden.kernel": (36, 50)}
+    shapes |= {"output.kernel": (50, 10), "output.bias": (10,)}
     assert weight_shapes(_network()) == shapes
     assert {name: array.shape for name, array in initial_weights(_network(), 0).items()} == shapes
 
 
 def test_biases_begin_at_a_current() -> None:
-    network = Network.chain(
-        "biased",
-        IntensityEncoder((2, 2, 1), 16.0),
-        (
-            Layer("hidden", Dense(3), Neurons(bias=True), initial=InitialWeights(bias=1.5)),
-            Layer("output", Dense(2), Neurons(bias=True)),
-        ),
-        32.0,
-    )
+    hidden = Layer("hidden", Dense(3), Neurons(bias=True), initial=InitialWeights(bias=1.5))
+    layers = [hidden, Layer("output", Dense(2), Neurons(bias=True))]
+    network = Network.chain("biased", IntensityEncoder((2, 2, 1), 16.0), layers, 32.0)
     weights = initial_weights(network, 0)
     np.testing.assert_array_equal(weights["hidden.bias"], [1.5, 1.5, 1.5])
     np.testing.assert_array_equal(weights["output.bias"], [0.0, 0.0])
