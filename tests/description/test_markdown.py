@@ -108,7 +108,7 @@ def test_pandoc_makes_a_pdf_of_it(name: str, tmp_path: Path) -> None:
 @example("- a\n- b\n\n# c\x00\ud800")
 def test_any_text_is_shown_as_it_is(text: str) -> None:
     layers, told = [Layer("output", Dense(2))], {"description": f"x{text}", "training": Training(f"x{text}")}
-    network = Network.chain("net", IntensityEncoder((2, 2, 1), 5.0), layers, 10.0, **told)  # type: ignore[arg-type]
+    network = Network.chain("net", IntensityEncoder((2, 2, 1), 5.0), layers, 10.0, **told)
     page = re.sub(r"</?span>", "", _rendered(network))
     expected = " ".join("".join(c if c.isprintable() else " " for c in f"x{text}").split())
     cells = [html.unescape(cell) for cell in re.findall(r"<td>(.*?)</td>", page)]

@@ -238,7 +238,8 @@ def test_columns_without_one_time_for_each_trial_are_refused(column: str, tmp_pa
     with pynwb.NWBHDF5IO(tmp_path / "session.nwb", "w") as stream:
         stream.write(file)
     what = "must have one value per trial" if column == "licks" else "has no times"
-    for given in ({"event": column}, {"label": column}) if column == "licks" else ({"event": column},):
+    arguments: list[dict[str, Any]] = [{"event": column}, {"label": column}][: 1 + (column == "licks")]
+    for given in arguments:
         with pytest.raises(DataError, match=f"the column '{column}' of the trials {what}"):
             netsim.read_recording(tmp_path / "session.nwb", **given)
 

@@ -225,10 +225,7 @@ def test_files_of_a_rule_of_ones_own_move_with_its_network(tmp_path: Path) -> No
     assert unknown["remark"] == "gone/remark.txt"  # without a checksum a file of another folder is another file
 
 
-def test_a_relative_path_of_a_list_counts_from_the_network_if_nothing_else_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_relative_path_of_a_list_counts_from_the_network_if_nothing_else_is_there(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "edges.csv").write_text("pre,post\n0,1\n3,0\n")

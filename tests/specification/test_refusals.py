@@ -71,7 +71,7 @@ def _of(*arrays: Any) -> Connections:
 
 SPECIFICATIONS: list[tuple[Callable[[], Any], str]] = [
     # encoders
-    (lambda: IntensityEncoder((8, 8), 1.0), "^encoder.shape: "),  # type: ignore[arg-type]
+    (lambda: IntensityEncoder((8, 8), 1.0), "^encoder.shape: "),
     (lambda: IntensityEncoder((8, 8, 0), 1.0), "^encoder.shape: "),
     (lambda: IntensityEncoder((8, 8, 1), -1.0), "^encoder.t_max: "),
     (lambda: IntensityEncoder((8, 8, 1), math.nan), "^encoder.t_max: "),

@@ -80,10 +80,13 @@ def test_projections_beside_layers_are_part_of_the_network() -> None:
     assert ends == [("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output")]
 
 
+T_MAX, UNKNOWN = "t_max = 16.0", "is not a key here; did you mean"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("size = 200", "sise = 200"), "layers.hidden.sise: is not a key here; did you mean 'layers.hidden.size'?"),
+        (("size = 200", "sise = 200"), f"layers.hidden.sise: {UNKNOWN} 'layers.hidden.size'?"),
         (("size = 200", ""), "layers.hidden.size: is missing"),
         (("size = 200", 'size = "200"'), "layers.hidden.size: must be of type int"),
         (('name = "hidden"', 'name = "a b"'), "layers.a b.name: must be a word of ASCII letters"),
@@ -92,7 +95,7 @@ def test_projections_beside_layers_are_part_of_the_network() -> None:
         (('rule = "dense"', 'rule = "dance"'), "layers.hidden.rule: must be one of "),
         (
             ("threshold = 2.0", "treshold = 2.0"),
-            "layers.hidden.neurons.treshold: is not a key here; did you mean 'layers.hidden.neurons.threshold'?",
+            f"layers.hidden.neurons.treshold: {UNKNOWN} 'layers.hidden.neurons.thresh",
         ),
         (("threshold = 2.0", "threshold = -2.0"), "layers.hidden.neurons.threshold: must be positive"),
         (("threshold = 2.0", "threshold = nan"), "layers.hidden.neurons.threshold: must be positive"),
@@ -103,26 +106,14 @@ def test_projections_beside_layers_are_part_of_the_network() -> None:
         (("shape = [8, 8, 1]", "shape = [8, 8]"), "encoder.shape: needs three positive integers"),
         (("shape = [8, 8, 1]", "shape = 8"), "encoder.shape: must be a list"),
         (("t_max = 16.0", "t_max = -16.0"), "encoder.t_max: must be a positive time"),
-        (
-            ("t_max = 16.0", "t_max = 16.0\nwindow = 2"),
-            "encoder.window: is not a key here; did you mean 'encoder.windows'?",
-        ),
-        (
-            ("t_max = 16.0", "t_max = 16.0\nwindows = 2"),
-            'encoder.windows: has a meaning for recordings, kind = "events"',
-        ),
-        (
-            ("t_max = 16.0", 't_max = 16.0\npolarity = "merged"'),
-            'encoder.polarity: has a meaning for recordings, kind = "events"',
-        ),
-        (
-            ("t_max = 16.0", 't_max = 16.0\norigin = "first-event"'),
-            'encoder.origin: has a meaning for recordings, kind = "events"',
-        ),
-        (("t_max = 16.0", 't_max = 16.0\nkind = "movie"'), "encoder.kind: must be one of intensity, events, "),
-        (("t_max = 16.0", 't_max = 16.0\nkind = "event"'), "encoder.kind: must be one of intensity, events, "),
+        ((T_MAX, f"{T_MAX}\nwindow = 2"), f"encoder.window: {UNKNOWN} 'encoder.windows'?"),
+        ((T_MAX, f"{T_MAX}\nwindows = 2"), 'encoder.windows: has a meaning for recordings, kind = "events"'),
+        ((T_MAX, f'{T_MAX}\npolarity = "merged"'), 'encoder.polarity: has a meaning for recordings, kind = "events"'),
+        ((T_MAX, f'{T_MAX}\norigin = "first-event"'), 'encoder.origin: has a meaning for recordings, kind = "events"'),
+        ((T_MAX, f'{T_MAX}\nkind = "movie"'), "encoder.kind: must be one of intensity, events, "),
+        ((T_MAX, f'{T_MAX}\nkind = "event"'), "encoder.kind: must be one of intensity, events, "),
         (('dataset = "digits"', 'dataset = ""'), "training.dataset: must name a data set, a file or a folder"),
-        (("[training]", "[trainings]"), "trainings: is not a key here; did you mean 'training'?"),
+        (("[training]", "[trainings]"), f"trainings: {UNKNOWN} 'training'?"),
         (("[training]", "= broken"), "is not TOML"),
         (("dt = 1.0", "dt = 20.0"), "training.dt: 20.0 ms is larger than the encoding window of 16.0 ms"),
     ],
