@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import pickle
-import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,24 +13,6 @@ import pytest
 
 from netsim.errors import DataError, RunError
 from netsim.files import read_arrays, write_arrays, write_atomically, write_each, write_folder, write_text
-
-
-def test_arrays_come_back_to_the_bit(tmp_path: Path) -> None:
-    generator = np.random.default_rng(0)
-    arrays: dict[str, np.ndarray] = {
-        "a.kernel": generator.normal(size=(3, 4)),
-        "b": generator.normal(size=5).astype(np.float32),
-        "scalar": np.array(3),
-        "text": np.array("größe"),
-        "empty": np.empty((0, 2)),
-    }
-    write_arrays(tmp_path / "arrays.npz", arrays)
-    back = read_arrays(tmp_path / "arrays.npz")
-    assert list(back) == list(arrays)
-    for name, array in arrays.items():
-        assert back[name].dtype == array.dtype
-        assert back[name].shape == array.shape
-        assert back[name].tobytes() == array.tobytes()
 
 
 def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
@@ -122,23 +102,6 @@ def test_files_have_the_permissions_of_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(umask)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
-
-
-class _Bomb:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, ("exploded",)
-
-
-def test_objects_are_never_unpickled(tmp_path: Path) -> None:
-    np.savez(tmp_path / "objects.npz", allow_pickle=True, a=np.array([_Bomb()], dtype=object))
-    (tmp_path / "pickle.npz").write_bytes(pickle.dumps(_Bomb()))
-    with zipfile.ZipFile(tmp_path / "member.npz", "w") as archive:
-        archive.writestr("a.npy", pickle.dumps(_Bomb()))
-    for name in ("objects.npz", "pickle.npz", "member.npz"):
-        with pytest.raises(DataError, match=rf"{name}: .*plain arrays"):
-            read_arrays(tmp_path / name)
-    assert not (tmp_path / "exploded").exists()
-    assert not Path("exploded").exists()
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:

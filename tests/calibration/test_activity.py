@@ -52,9 +52,8 @@ def test_what_cannot_be_reached_is_named(random_stimuli: Callable[..., netsim.St
     stimuli = random_stimuli(network.encoder, 10, 4)
     silent = netsim.Stimuli(np.zeros_like(stimuli.images), stimuli.labels, 255, network.encoder)
     engine = netsim.make_engine("event", network)
-    with pytest.raises(
-        DataError, match=r"^hidden: does not fire at 20 ms for any initial.mean; choose a later latency$"
-    ):
+    message = r"^hidden: does not fire at 20 ms for any initial.mean; choose a later latency$"
+    with pytest.raises(DataError, match=message):
         netsim.calibrate(engine, network, silent, 20.0, 4.0)
 
 
@@ -66,16 +65,14 @@ def test_populations_in_another_order_are_what_they_are_said_to_be(
     others = [netsim.Population(name, (20,), neurons) for name in ("second", "first")]
     ends = [("stimulus", "first"), ("first", "second"), ("second", "output")]
     projections = [netsim.Projection(*pair, netsim.Dense()) for pair in ends]
-    network = dataclasses.replace(
-        network, populations=(*others, network.populations[-1]), projections=tuple(projections)
-    )
+    populations = (*others, network.populations[-1])
+    network = dataclasses.replace(network, populations=populations, projections=tuple(projections))
     engine = netsim.make_engine("event", network)
     stimuli = random_stimuli(network.encoder, 30, 4)
     wanted = {"first": 18.0, "second": 24.0, "output": 30.0}
     result = netsim.calibrate(engine, network, stimuli, wanted, 5.0)
-    latencies = engine.present(
-        netsim.Batch(stimuli.latencies(np.arange(30)), netsim.initial_weights(result.network, 0))
-    )
+    weights = netsim.initial_weights(result.network, 0)
+    latencies = engine.present(netsim.Batch(stimuli.latencies(np.arange(30)), weights))
     assert [activity.population for activity in result.activity] == ["second", "first", "output"]
     for activity, times in zip(result.activity, list(latencies.values())[1:], strict=True):
         assert activity.median == np.quantile(times, 0.5, method="higher")
@@ -92,9 +89,8 @@ def test_times_are_numbers_of_numpy_or_of_each_population(random_stimuli: Callab
     assert netsim.calibrate(engine, network, stimuli, single, whole) == mapped
     (narrow, *_) = netsim.calibrate(engine, network, stimuli, 20.0, 0.8).activity
     assert narrow.late - narrow.early == pytest.approx(0.8, rel=0.2)
-    with pytest.raises(
-        SpecificationError, match=f"quartiles: has no time for {names[-1]}; name each integrating population"
-    ):
+    message = f"quartiles: has no time for {names[-1]}; name each integrating population"
+    with pytest.raises(SpecificationError, match=message):
         netsim.calibrate(engine, network, stimuli, 20.0, dict.fromkeys(names[:-1], 5.0))
     for latency, quartiles, what in ((20.0, 0.0, "quartiles"), (np.nan, 5.0, "latency"), (-1.0, 5.0, "latency")):
         with pytest.raises(SpecificationError, match=f"{what}: must be a time above 0 ms"):
@@ -126,9 +122,8 @@ def test_default_medians_wait_for_the_sources_while_their_effect_rises(
     assert first.median == pytest.approx(arrived, abs=0.1)  # the effect of a ramp rises forever
     assert (first.late - first.early, second.late - second.early) == pytest.approx((6.4, 1.6), rel=0.2)
     short = netsim.PSP("triangle", rise=4.0, fall=20.0)
-    network = dataclasses.replace(
-        network, projections=tuple(dataclasses.replace(each, psp=short) for each in network.projections)
-    )
+    shorter = tuple(dataclasses.replace(each, psp=short) for each in network.projections)
+    network = dataclasses.replace(network, projections=shorter)
     engine = netsim.make_engine("event", network)
     (peaked, _) = netsim.calibrate(engine, network, stimuli).activity
     assert peaked.median == pytest.approx(early + 4.0, abs=0.2)

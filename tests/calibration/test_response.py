@@ -135,25 +135,15 @@ def test_the_unit_is_printed_and_does_not_change_the_fit() -> None:
     peaks = {}
     for unit in (b2.amp, b2.nA, 1e-15 * b2.amp):
         pixels = b2.SpikeGeneratorGroup(4, [], [] * b2.ms)
-        cells = b2.NeuronGroup(
-            2,
-            "dv/dt = (10*nS * (-70*mV - v) + I) / (200*pF) : volt\ndI/dt = -I / (5*ms) : amp",
-            threshold="v > -50*mV",
-            refractory="True",
-            method="exact",
-        )
+        equations = "dv/dt = (10*nS * (-70*mV - v) + I) / (200*pF) : volt\ndI/dt = -I / (5*ms) : amp"
+        cells = b2.NeuronGroup(2, equations, threshold="v > -50*mV", refractory="True", method="exact")
         cells.v = -70 * b2.mV
         synapses = b2.Synapses(pixels, cells, "w : amp", on_pre="I_post += w")
         synapses.connect()
-        network = netsim.Network.chain(
-            "leaky", netsim.IntensityEncoder((2, 2, 1), 10.0), [netsim.Layer("cells", netsim.Dense(2))], 40.0
-        )
-        engine = netsim.brian2_engine(
-            network,
-            b2.Network(pixels, cells, synapses),
-            {"stimulus": pixels, "cells": cells},
-            {"cells": (synapses, "w", unit)},
-        )
+        layers = [netsim.Layer("cells", netsim.Dense(2))]
+        network = netsim.Network.chain("leaky", netsim.IntensityEncoder((2, 2, 1), 10.0), layers, 40.0)
+        simulation, groups = b2.Network(pixels, cells, synapses), {"stimulus": pixels, "cells": cells}
+        engine = netsim.brian2_engine(network, simulation, groups, {"cells": (synapses, "w", unit)})
         fit = netsim.fit_psp(engine)
         peaks[float(unit)] = float(fit.responses[0].potential.max()) / float(unit)
         if unit is b2.nA:

@@ -105,6 +105,13 @@ def test_members_that_are_no_plain_arrays(member: bytes, tmp_path: Path, recwarn
     assert not recwarn.list
 
 
+def test_a_pickle_that_is_named_as_an_archive(tmp_path: Path) -> None:
+    (tmp_path / "arrays.npz").write_bytes(pickle.dumps(_Bomb()))
+    with refused(r"arrays.npz: is not a readable .npz of plain arrays"):
+        read_arrays(tmp_path / "arrays.npz")
+    assert not Path("exploded").exists()
+
+
 def test_a_small_file_that_unpacks_to_a_large_one(tmp_path: Path) -> None:
     path = tmp_path / "bomb.npz"
     with (
@@ -167,6 +174,7 @@ def test_names_that_are_paths_are_only_names(tmp_path: Path) -> None:
 def test_all_plain_arrays_come_back(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
     write_arrays(tmp_path / "arrays.npz", {f"part.{name}": array for name, array in arrays.items()})
     back = read_arrays(tmp_path / "arrays.npz")
+    assert list(back) == [f"part.{name}" for name in arrays]
     assert {name: (array.dtype, array.shape, array.tobytes()) for name, array in back.items()} == {
         f"part.{name}": (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()
     }

@@ -190,10 +190,8 @@ def test_no_file_is_left_wherever_the_disk_fills_up(
     for _ in range(1 + again):
         before = contents()
         for files in range(count):
-            with (
-                _room_for(files),
-                pytest.raises(RunError, match=r"cannot be written \(No space left on device\)"),
-            ):
+            message = r"cannot be written \(No space left on device\)"
+            with _room_for(files), pytest.raises(RunError, match=message):
                 write(tmp_path)
             assert contents() == before
         with _room_for(count):
@@ -213,9 +211,8 @@ def test_plots_and_analyses_are_whole(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_sweep_goes_on_when_there_is_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_goes_on_when_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its table has a row for each run whose row could be written, whole ones, and no file is half written."""
-    monkeypatch.chdir(tmp_path)
     Path("plan.toml").write_text('base = "digits"\nseeds = [0, 1]\n', encoding="utf-8")
     plan = read_plan(Path("plan.toml"))
     figures = {"epochs": 1, "best_epoch": 1, "validation_accuracy": 0.5, "validation_strict_accuracy": 0.5}

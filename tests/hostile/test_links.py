@@ -47,10 +47,8 @@ def test_links_in_place_of_files_are_replaced(run: RunFolder, outside: Path) -> 
         file.unlink(missing_ok=True)
         file.symlink_to(outside)
     state = start_training(DIGITS, 0)
-    state.history, state.best_weights = (
-        [{"epoch": 1, "validation_strict_accuracy": 0.5, "validation_loss": 1.0}],
-        state.weights,
-    )
+    state.history = [{"epoch": 1, "validation_strict_accuracy": 0.5, "validation_loss": 1.0}]
+    state.best_weights = state.weights
     write_checkpoint(state, run)
     write_epochs(state, run)
     run.write_json(run.record_file.name, {"seed": 0})
@@ -79,9 +77,8 @@ def test_links_where_dask_would_work(tmp_path: Path, outside: Path, monkeypatch:
 
 def test_a_sweep_whose_folder_was_replaced_writes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock goes with its folder, and files are written by name."""
-    Path("plan.toml").write_text(
-        'base = "digits"\nseeds = [0]\noverrides.training.validation = 100\n', encoding="utf-8"
-    )
+    plan = 'base = "digits"\nseeds = [0]\noverrides.training.validation = 100\n'
+    Path("plan.toml").write_text(plan, encoding="utf-8")
 
     def end(client: object, runs: dict[str, object], folder: Path, *arguments: object) -> None:
         callbacks = next(each for each in arguments if isinstance(each, SweepCallbacks))

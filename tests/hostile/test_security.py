@@ -34,10 +34,7 @@ def _suspicious(source: str) -> Iterator[str]:
             yield f"calls {called}"
 
 
-BY_NAME = {
-    "netsim/runs/plugin_files.py": ["calls exec", "calls compile"],
-    "netsim/data/cifar.py": ["imports pickle"],
-}
+BY_NAME = {"netsim/runs/plugin_files.py": ["calls exec", "calls compile"], "netsim/data/cifar.py": ["imports pickle"]}
 """Allowed are a file that the user named as code (``--plugin FILE``), and a reader of pickles that calls only the
 makers of arrays (`tests/data/test_cifar.py`).
 """

@@ -42,12 +42,10 @@ def test_a_parquet_table_of_many_times_its_size() -> None:
 
 def test_a_table_of_few_spikes_in_many_presentations() -> None:
     """A line a presentation, for a layer of many neurons."""
-    Path("spikes.csv").write_text(
-        "presentation,latency_ms,neuron\n" + "".join(f"{n},1,0\n" for n in range(20_000)), encoding="utf-8"
-    )
-    with pytest.raises(
-        DataError, match=r"has 20,000 presentations of \(200, 200, 1\); choose fewer, at most 536,870,912"
-    ):
+    rows = "".join(f"{n},1,0\n" for n in range(20_000))
+    Path("spikes.csv").write_text(f"presentation,latency_ms,neuron\n{rows}", encoding="utf-8")
+    message = r"has 20,000 presentations of \(200, 200, 1\); choose fewer, at most 536,870,912"
+    with pytest.raises(DataError, match=message):
         read_stimuli("spikes.csv", (200, 200, 1))
 
 
@@ -83,11 +81,8 @@ def test_nothing_outside_the_file_is_read() -> None:
         layout[:] = h5py.VirtualSource("other.h5", "node_ids", (1,))
         file.create_virtual_dataset("spikes/stimulus/more", layout)
 
-    for fill, words in (
-        (link, "is a link to another file, other.h5"),
-        (external, "other files"),
-        (virtual, "other files"),
-    ):
+    linked = {link: "is a link to another file, other.h5", external: "other files", virtual: "other files"}
+    for fill, words in linked.items():
         _sonata(fill)
         _refused("spikes.h5", words)
 

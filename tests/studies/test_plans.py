@@ -84,6 +84,7 @@ def test_projections_and_populations_are_chosen_by_name() -> None:
         ("lesion-maps", {"layers": ["hidden"]}, ["'hidden'", "no convolution"]),
         ("time-step", {"levels": [17.0]}, ["dt", "encoding window"]),
         ("time-step", {"levels": [0.0]}, ["dt", "positive"]),
+        ("spike-jitter", {"levels": []}, ["levels: are empty; give at least one level"]),
     ],
 )
 def test_plans_that_cannot_be_made(name: str, options: dict[str, Any], words: list[str], network: Network) -> None:
@@ -107,9 +108,8 @@ def test_a_function_that_cannot_take_what_it_is_given_is_refused() -> None:
     def nothing() -> dict[str, Any]:
         return {}
 
-    with pytest.raises(
-        SpecificationError, match="study 'shift': takes level and sensor, in this order, and the function"
-    ):
+    message = "study 'shift': takes level and sensor, in this order, and the function"
+    with pytest.raises(SpecificationError, match=message):
         StimulusStudy("shift", "shifted", "shift (ms)", (1.0,))(shift)
     assert "shift" not in studies
     with pytest.raises(SpecificationError, match="study 'shift': takes condition, in this order"):
@@ -122,8 +122,3 @@ def test_a_function_that_cannot_take_what_it_is_given_is_refused() -> None:
 def test_spikes_of_stimuli_without_rows_do_not_move() -> None:
     with pytest.raises(SpecificationError, match="needs rows and columns, which the stimuli of yin-yang do not have"):
         make_plan(load_preset("yin-yang"), "spatial-jitter")
-
-
-def test_a_study_without_levels_is_refused() -> None:
-    with pytest.raises(SpecificationError, match=r"^levels: are empty; give at least one level"):
-        make_plan(load_preset("digits"), "spike-jitter", [])

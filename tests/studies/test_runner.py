@@ -117,10 +117,8 @@ def test_the_same_seed_gives_the_same_rows(name: str, run: Callable[..., Any]) -
     np.testing.assert_equal(run(name, levels=[0.3, 0.6], seeds=(5, 6)), first)
     # a seed and a level stand for themselves, whatever else is presented
     alone = run(name, levels=[0.6], seeds=(6,))
-    np.testing.assert_equal(
-        [row for row in alone if row["condition"] == "disturbed"],
-        [row for row in first if (row["level"], row["seed"]) == (0.6, 6)],
-    )
+    disturbed = [row for row in alone if row["condition"] == "disturbed"]
+    np.testing.assert_equal(disturbed, [row for row in first if (row["level"], row["seed"]) == (0.6, 6)])
     assert any(row["seed"] is None for row in first) == (len(first) > 4)
 
 
@@ -190,17 +188,8 @@ def test_levels_that_are_not_neutral_are_all_simulated(
     def changes(condition: Condition) -> Changes:
         return condition.change_kernels(lambda kernel: condition.level * kernel)
 
-    study = NetworkStudy(
-        "scale",
-        "by a factor",
-        "factor",
-        (-1, 0, 1),
-        least=-2,
-        random=False,
-        neutral=1.0,
-        does=changes,
-        scope=PROJECTIONS,
-    )
+    how: dict[str, Any] = {"least": -2, "random": False, "neutral": 1.0, "scope": PROJECTIONS}
+    study = NetworkStudy("scale", "by a factor", "factor", (-1, 0, 1), does=changes, **how)
     changes.__module__ = __name__
     registered(studies, "scale", study)
     undisturbed, inverted, without, same = run("scale", levels=[-1.0, 0.0, 1.0])

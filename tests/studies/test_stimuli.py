@@ -24,9 +24,7 @@ MICROSECOND = 1e-3
 
 
 def one_layer(shape: tuple[int, int, int] = (20, 24, 2), duration: float = 40.0) -> Network:
-    return Network.chain(
-        "one", IntensityEncoder(shape, 16.0), (Layer("output", Dense(2), Neurons()),), duration=duration
-    )
+    return Network.chain("one", IntensityEncoder(shape, 16.0), [Layer("output", Dense(2), Neurons())], duration)
 
 
 def draw(network: Network, count: int = 5, silent: float = 0.4) -> np.ndarray:
