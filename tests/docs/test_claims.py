@@ -9,10 +9,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 import netsim.analysis
-from netsim.cli import app
 from netsim.seams import analyses
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -65,11 +63,3 @@ def test_every_analysis_is_told_with_its_functions() -> None:
         assert measure is not None
         assert inspect.unwrap(getattr(netsim.analysis, table)) is inspect.unwrap(measure)
         assert inspect.unwrap(getattr(netsim.analysis, figure)) is inspect.unwrap(analyses[name].draw)
-
-
-@pytest.mark.parametrize("line", re.findall(r"^\$ netsim (analyse .*)$", TEXT, re.MULTILINE))
-def test_commands_are_understood(line: str) -> None:
-    words = line.split()
-    words[2] = "nosuch"
-    done = CliRunner().invoke(app, words)
-    assert "is neither a run folder nor a preset nor a TOML file" in str(done.exception)

@@ -46,10 +46,7 @@ def _agrees(page: dict[str, Any], simulator: str, model: netsim.Model, stimuli: 
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
-def test_a_preset_fires_the_same_spikes(
-    page: dict[str, Any], simulator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_preset_fires_the_same_spikes(page: dict[str, Any], simulator: str) -> None:
     model = netsim.load_model("digits")
     stimuli = netsim.load_splits(model.network).test.latencies(np.arange(100))
     _agrees(page, simulator, model, stimuli, 1.0)
@@ -59,16 +56,9 @@ def test_a_preset_fires_the_same_spikes(
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize(("preset", "dt"), [("mlp-mnist", 1.0), ("rcsnn-mnist", 1.0), ("rcsnn-mnist-free", 0.25)])
 def test_a_trained_preset_fires_the_same_spikes(
-    page: dict[str, Any],
-    simulator: str,
-    preset: str,
-    dt: float,
-    idx_data: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    page: dict[str, Any], simulator: str, preset: str, dt: float, idx_data: Path
 ) -> None:
     """Up to the output, so that all decisions are the same; test images, as many as memory has room for at once."""
-    monkeypatch.chdir(tmp_path)
     model = netsim.load_model(preset)
     test = netsim.load_splits(model.network).test
     for first in range(0, 100, 20):
@@ -77,11 +67,8 @@ def test_a_trained_preset_fires_the_same_spikes(
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("preset", netsim.preset_names())
-def test_every_preset_fires_the_same_spikes_or_is_refused(
-    page: dict[str, Any], preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_preset_fires_the_same_spikes_or_is_refused(page: dict[str, Any], preset: str) -> None:
     """One stimulus of random latencies, because some data sets must be downloaded."""
-    monkeypatch.chdir(tmp_path)
     model, generator = netsim.load_model(preset), np.random.default_rng(0)
     encoder = model.network.encoder
     stimuli = generator.uniform(0, encoder.t_max, (1, *encoder.shape)).round()
@@ -96,10 +83,7 @@ def test_every_preset_fires_the_same_spikes_or_is_refused(
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize("regime", ["free", "staggered"])
-def test_convolution_pooling_and_psps_on_a_fine_grid(
-    page: dict[str, Any], simulator: str, regime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_convolution_pooling_and_psps_on_a_fine_grid(page: dict[str, Any], simulator: str, regime: str) -> None:
     limits: dict[str, Any] = {} if regime == "free" else {"onset": 5.0, "drive": 0.5, "end": 30.0}
     neurons = netsim.Neurons(regime, 0.5, 8.0, bias=True, **limits)
     network = netsim.Network.chain(
@@ -172,10 +156,7 @@ COMPETING = {
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize("name", COMPETING)
-def test_loops_delays_and_winners(
-    page: dict[str, Any], simulator: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_loops_delays_and_winners(page: dict[str, Any], simulator: str, name: str) -> None:
     network, generator = COMPETING[name], np.random.default_rng(0)
     weights = {
         key: generator.normal(0.2, 0.3, array.shape).round(3) if ".delay" not in key else array.round(1)
@@ -187,11 +168,8 @@ def test_loops_delays_and_winners(
 
 
 @pytest.mark.parametrize("delayed", [True, False])
-def test_several_delayed_synapses_of_two_neurons_are_refused(
-    page: dict[str, Any], delayed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_delayed_synapses_of_two_neurons_are_refused(page: dict[str, Any], delayed: bool) -> None:
     """Without delays of synapses, a matrix sums them exactly."""
-    monkeypatch.chdir(tmp_path)
     Path("edges.csv").write_text("pre,post,weight\n0,0,0.4\n0,0,0.5\n1,1,0.9\n", encoding="utf-8")
     neurons, edges = netsim.Neurons("free", threshold=0.5, tau=8.0), netsim.EdgeList(2, "edges.csv")
     projection = netsim.Projection(
@@ -208,11 +186,8 @@ def test_several_delayed_synapses_of_two_neurons_are_refused(
         page["first_spikes"]("network.nir", np.moveaxis(stimuli, -1, 1), lambda _: None, 0.5)
 
 
-def test_the_program_of_the_end(
-    page: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_program_of_the_end(page: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("snntorch", reason="snntorch is not installed")
-    monkeypatch.chdir(tmp_path)
     for program in PROGRAMS[2:]:
         exec(program, page)
     assert capsys.readouterr().out == "the same latencies: True\n"

@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 
 import netsim
 from netsim.cli import app
+from netsim.seams import network_formats, spike_formats
 from netsim.spikes import Spikes
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
@@ -116,6 +117,20 @@ def test_each_row_has_a_test_of_its_verdict() -> None:
     rows = re.findall(rf"^\| (\w+)[^|]*\| `[^|]+` \| [^|]+ \| ({'|'.join(VERDICTS)}) \|", text, re.MULTILINE)
     tests = [name for name in globals() if name.endswith(tuple(each.replace(" ", "_") for each in VERDICTS))]
     assert sorted(f"test_{tool.lower()}_{verdict.replace(' ', '_')}" for tool, verdict in rows) == sorted(tests)
+
+
+def test_every_format_has_a_row_and_a_command() -> None:
+    text = (HOWTO / "exchange.md").read_text("utf-8")
+    for to, known in spike_formats.items():
+        assert f"| `{to}` | {', '.join(f'`{suffix}`' for suffix in known.suffixes)} |" in text
+    for to in [*spike_formats, *network_formats]:
+        assert f"--to {to} " in text
+
+
+def test_sections_on_files_of_other_tools_run() -> None:
+    needs("pynwb"), needs("nir")
+    follow("exchange", "Stimuli from files", "NIRData")
+    assert {"own.csv", "own.nwb", "spikes.nird"} <= {path.name for path in Path().iterdir()}
 
 
 def test_pynwb_works(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
@@ -298,8 +313,10 @@ def test_duckdb_works(files: Files) -> None:
 
 def test_nir_works(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     nir = needs("nir")
-    follow("exchange", "Networks: NIR")
-    assert "hidden: may fire from 16.0 ms to 48.0 ms" in capsys.readouterr().out
+    follow("exchange", "Networks: NIR", "Importing graphs of other tools")
+    assert netsim.load_model("theirs").network.output.dynamics.tau == 1.0
+    shown = re.findall(r"^hidden: .*$", capsys.readouterr().out, re.MULTILINE)
+    assert shown == ["hidden: 200 neurons of threshold 32.0", "hidden: may fire from 16.0 ms to 48.0 ms"]
     events = nir.read_data(files.spikes("nirdata", "n.nird")).nodes["hidden_neurons"].observables["spikes"]
     ours = files.simulation["hidden"]
     np.testing.assert_allclose(np.sort(1000 * events.time[events.idx != -1]), np.sort(ours[np.isfinite(ours)]))
