@@ -70,9 +70,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         *(netsim.Callbacks(), netsim.Progress(0, 1, 2, 0.5, 0.5, {"hidden": 0.5}), netsim.EarlyStopping(3)),
         netsim.evaluate(model, test, engine=engine),
         netsim.compare(
-            model,
-            test,
-            engines=(netsim.make_engine("event", network, 1.0), netsim.make_engine("event", network, 1.0)),
+            model, test, engines=(netsim.make_engine("event", network, 1.0), netsim.make_engine("event", network, 1.0))
         ),
         netsim.check(network, limit=20),
         netsim.Reproduction("runs/a", "runs/a-reproduced", 20, {"hidden.kernel": 0.25}),
