@@ -72,9 +72,9 @@ def test_the_equation_of_the_nodes_gives_the_spikes_of_netsim() -> None:
     spikes = EventEngine(network).present(Batch(stimulus, weights))["output"][0]
     graph = to_graph(network, weights)
     node, weight = graph.nodes["output_neurons"], graph.nodes["output_synapses"].weight
-    dt, current, v, result = 1e-6, np.zeros(4), np.zeros(4), np.full(4, np.inf)
+    dt, current, v, result = 2e-6, np.zeros(4), np.zeros(4), np.full(4, np.inf)
     steps = np.rint(stimulus.ravel() * 1e-3 / dt).astype(int)
-    for step in range(30_000):
+    for step in range(15_000):
         result[(v > node.v_threshold) & np.isinf(result)] = step * dt * 1e3
         arriving = weight[:, steps == step].sum(axis=1)
         v += dt / node.tau_mem * (node.v_leak - v + node.r * current)

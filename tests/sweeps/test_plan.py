@@ -131,9 +131,9 @@ def test_draws_stay_within_their_bounds_and_the_first_ones_stay(
 
 
 def test_logarithmic_draws_are_even_over_decades() -> None:
-    plan = _plan('base = "digits"\n[random]\ncount = 400\nlearning.rate = { loguniform = [1e-4, 1e-1] }')
+    plan = _plan('base = "digits"\n[random]\ncount = 200\nlearning.rate = { loguniform = [1e-4, 1e-1] }')
     decades = [sum(low <= run.settings["learning.rate"] < 10 * low for run in plan.runs) for low in (1e-4, 1e-3, 1e-2)]
-    assert min(decades) > 100  # of 133, with a standard deviation of 9
+    assert min(decades) > 45  # of 67, with a standard deviation of 7
 
 
 def test_whole_numbers_are_drawn_from_the_least_to_the_largest() -> None:
