@@ -50,7 +50,7 @@ def _faults(documented: object) -> list[str]:
     """Return what numpydoc and docutils find wrong with a docstring."""
     for name in _ROLES:
         roles.register_local_role(name, roles.GenericRole(name, nodes.literal))
-    for name in ("seealso", "only", "index", "py:attribute", "autosummary"):
+    for name in ("seealso", "only", "index", "py:attribute", "autosummary", "deprecated"):
         directives.register_directive(name, _Nested)
     with warnings.catch_warnings(record=True) as unknown:
         warnings.simplefilter("always")
