@@ -185,8 +185,7 @@ class RunsConversations:
     def run(self, conversation: Any) -> Any:
         """Present each batch that a generator yields, send it the latencies, and return what it returns.
 
-        .. deprecated:: 0.4
-            Call ``present`` in a loop, and `netsim.run_training` for a training.
+        Deprecated since 0.4: call ``present`` in a loop, and `netsim.run_training` for a training.
         """
         if callable(conversation):  # of `netsim.training_conversation`, which warns itself
             return conversation(self)

@@ -111,8 +111,7 @@ def run_training(
 def training_conversation(*parts: Any, by_equation: bool = True, **more: Any) -> Callable[[Engine], TrainingState]:
     """Return a training that an engine's former method ``run`` starts.
 
-    .. deprecated:: 0.4
-        Call `netsim.run_training` with the engine. The engine decides what `by_equation` said.
+    Deprecated since 0.4: call `netsim.run_training` with the engine. The engine decides what `by_equation` said.
 
     Parameters
     ----------
