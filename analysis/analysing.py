@@ -35,7 +35,7 @@ def analyse(
     progress: Progress = no_progress,
     **settings: Any,
 ) -> Analysed:
-    """Analyse spikes, or the spikes of a model, and return a table and a figure.
+    """Analyse spikes, or the spikes of a model: make a table and a figure.
 
     Parameters
     ----------

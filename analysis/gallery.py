@@ -286,14 +286,14 @@ class Choice:
     channel : int
         Channel of kernels.
     neurons : sequence of Recorded
-        Chosen neurons.
+        Neurons, for a figure of chosen neurons.
     count : int, optional
         Largest number of pictures in a figure of many pictures.
     width : float
         Width of the figure (inches); 0 is the default of the figure. `netsim.plot` also accepts ``"column"`` (85 mm)
         and ``"page"`` (180 mm).
     palette : str or sequence of colours, optional
-        As for `netsim.analysis.theme`.
+        A palette of seaborn, such as ``Set2``; the default suits colour-blind readers.
 
     Examples
     --------
@@ -461,7 +461,7 @@ def plot(
     progress: Progress = no_progress,
     **choices: Any,
 ) -> Drawn:
-    """Draw a figure.
+    """Draw a figure of a model or of spikes.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def study(
     workers: Workers = None,
     progress: Progress = no_progress,
 ) -> pd.DataFrame:
-    """Disturb a network, and tabulate the effect on its decisions.
+    """Disturb a network, its stimuli or its simulation, and measure the effect on its decisions.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def study(
     limit : int, optional
         Present only the first stimuli.
     layers : sequence of str, optional
-        Names of layers; each gets a curve. ``all`` disturbs all layers together.
+        Disturb only this layer, one curve each; ``all`` disturbs all layers together, as by default.
     engine : str, optional
         Name of the engine; by default the engine of the network's ``training``. Each engine uses the time grid of
         ``training``.

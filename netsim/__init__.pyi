@@ -29,6 +29,7 @@ from .exchange import export as export
 from .exchange import import_network as import_network
 from .exchange import read_spikes as read_spikes
 from .exchange import read_stimuli as read_stimuli
+from .exchange.importing import import_run as import_run
 from .exchange.trials import cut_trials as cut_trials
 from .exchange.trials import read_recording as read_recording
 from .experiments.running import experiment as experiment
@@ -45,6 +46,7 @@ from .models.network import build_network as build_network
 from .models.presets import load_preset as load_preset
 from .models.presets import preset_names as preset_names
 from .reporting.making import report as report
+from .runs.creating import new_network as new_network
 from .runs.folder import open_run as open_run
 from .runs.model import Model as Model
 from .runs.model import load_model as load_model
@@ -96,6 +98,7 @@ from .spikes import Conditions as Conditions
 from .spikes import LayerSpikes as LayerSpikes
 from .spikes import Spikes as Spikes
 from .spikes.presenting import present as present
+from .sweeps.running import sweep as sweep
 from .training.callbacks import Callbacks as Callbacks
 from .training.callbacks import EarlyStopping as EarlyStopping
 from .training.callbacks import Progress as Progress

@@ -34,9 +34,9 @@ def nearest(word: object, known: Iterable[str], before: str = "", after: str = "
     return f"; did you mean {before + names[close[0]] + after!r}?" if close else f"; known are {', '.join(shown)}"
 
 
-def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+def warn_user(message: str, category: type[Warning] | None = None) -> None:
     """Warn, with the line of the caller outside netsim and Brian2 as the origin."""
-    warnings.warn(message, category, stacklevel=frames_to_user() + 1)
+    warnings.warn(message, category or NetsimWarning, stacklevel=frames_to_user() + 1)
 
 
 def frames_to_user() -> int:
@@ -56,8 +56,12 @@ class FormerWarning(FutureWarning):
     """A file or run comes from another version. A later version may reject it, or compute other numbers."""
 
 
-class DataWarning(UserWarning):
-    """Data look unintended. The command line prints the warning as a note."""
+class NetsimWarning(UserWarning):
+    """A result may not be what the user expects. The command line prints the warning as a note."""
+
+
+class DataWarning(NetsimWarning):
+    """Data look unintended."""
 
 
 class NetsimError(Exception):

@@ -32,7 +32,7 @@ _INTRODUCTION = (
 
 
 def describe(network: Subject, run: RunFolder | None = None, provenance: bool = True) -> Description:
-    """Describe a network in tables.
+    """Describe a model for a methods section: tables and equations, from its specification.
 
     Parameters
     ----------

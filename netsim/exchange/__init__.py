@@ -43,7 +43,7 @@ def export(
     path : str or Path
         File or folder to write. Its suffix must belong to the format.
     to : str, optional
-        Name of the format, in `netsim.seams.spike_formats` or `netsim.seams.network_formats`. The default is the first
+        Name of the format, in `netsim.seams.spike_formats` or `netsim.seams.network_formats`; by default the first
         format with the suffix.
     populations : sequence of str, optional
         Names of the populations whose spikes are written; ``stimulus`` is also allowed. The default is all.

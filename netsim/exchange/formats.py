@@ -131,13 +131,14 @@ def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
     return chosen
 
 
-def format_of(path: Path, seam: Registry[Any]) -> str:
+def format_of(path: Path, *seams: Registry[Any]) -> str:
     """Return the name of the first format with this suffix, or raise DataError."""
-    for name, known in seam.items():
+    for name, known in (entry for seam in seams for entry in seam.items()):
         if path.name.endswith(known.suffixes):
-            return name
-    suffixes = ", ".join(dict.fromkeys(suffix for known in seam.values() for suffix in known.suffixes))
-    raise DataError(f"{path}: no {seam.seam} has this suffix; choose one of {suffixes}")
+            return str(name)
+    suffixes = dict.fromkeys(suffix for seam in seams for known in seam.values() for suffix in known.suffixes)
+    kinds = " or ".join(seam.seam for seam in seams)
+    raise DataError(f"{path}: no {kinds} has this suffix; choose one of {', '.join(suffixes)}")
 
 
 def reader(path: Path, seam: Registry[Any], any_name: bool = False, what: str = "read") -> Any:

@@ -15,6 +15,7 @@ from netsim.errors import SpecificationError
 from netsim.measuring.metrics import decide
 from netsim.reprs import short_repr
 from netsim.runs.model import Subject, open_model, stimuli_for
+from netsim.seams import engines as known_engines
 from netsim.specification import STIMULUS
 from netsim.specification.checks import limit_in, require
 from netsim.spikes import Progress, no_progress
@@ -40,6 +41,8 @@ class Comparison:
     presentations : int
     dt : float
         Time grid (ms).
+    engines : tuple of str
+        Names of the engines.
     """
 
     agreement: float
@@ -48,6 +51,7 @@ class Comparison:
     same_decisions: float
     presentations: int
     dt: float
+    engines: tuple[str, str] = ("event", "brian2")
 
     __repr__ = short_repr
 
@@ -61,6 +65,7 @@ class Comparison:
         """Return all figures, ready for JSON."""
         difference = self.largest_difference_steps
         return {
+            "engines": list(self.engines),
             "agreement": self.agreement,
             "agrees": self.agrees,
             "required": REQUIRED,
@@ -86,10 +91,14 @@ def compare(
     stimuli: Stimuli | None = None,
     *,
     engines: tuple[Engine, Engine] | None = None,
+    dt: float | None = None,
     limit: int | None = None,
     progress: Progress = no_progress,
 ) -> Comparison:
-    """Compare two engines with the same time grid on the same stimuli.
+    """Present the same stimuli on two engines with the same time grid, and compare the spikes.
+
+    The engines agree if three conditions hold. 99.99 % of neurons and presentations have the same step, silence
+    included. No step differs by more than one. All stimuli and decisions are the same.
 
     Parameters
     ----------
@@ -98,7 +107,9 @@ def compare(
     stimuli : Stimuli, optional
         The default is the test stimuli of the model's data set.
     engines : pair of Engine, optional
-        The default is ``event`` and ``brian2``, on the time grid of the network's ``training``, or of 1 ms.
+        The default is ``event``, and ``brian2`` or the engine of a plug-in that the model was trained with.
+    dt : float, optional
+        Time grid in ms; by default that of the preset or run, or 1.
     limit : int, optional
         Maximum number of stimuli to present, from the first.
     progress : callable
@@ -122,9 +133,14 @@ def compare(
     True
     """
     model, limit = open_model(model), limit_in(limit)
+    names = None
     if engines is None:
-        step = model.network.training.dt or 1.0
-        engines = make_engine("event", model.network, step), make_engine("brian2", model.network, step)
+        network, trained_with = model.network, model.network.training.engine
+        names = "event", "brian2" if known_engines.is_own(trained_with) else trained_with
+        step = (network.training.dt or 1.0) if dt is None else dt
+        engines = make_engine(names[0], network, step), make_engine(names[1], network, step)
+    elif dt is not None:
+        raise SpecificationError("dt", "has no effect on engines that are given; leave it out")
     pair = isinstance(engines, tuple | list) and len(engines) == 2
     require(pair, "engines", f"must be a pair of engines, such as (first, second), not {engines!r}")
     first, second = engines
@@ -143,6 +159,7 @@ def compare(
         same_decisions=sum(part.decisions for part in parts) / len(stimuli),
         presentations=len(stimuli),
         dt=second.dt,
+        engines=names or (type(first).__name__, type(second).__name__),
     )
 
 

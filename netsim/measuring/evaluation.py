@@ -164,7 +164,7 @@ def evaluate(
     engine : Engine, optional
         The default is the engine and time grid of the network's ``training``.
     read_outs : sequence of str
-        Names of `netsim.seams.read_outs` to compare.
+        Ways to read decisions, in `netsim.seams.read_outs`.
     workers : int, str or Distribution, optional
         As in `netsim.present`.
     progress : callable

@@ -426,14 +426,19 @@ def _half_made(names: Sequence[str]) -> bool:
     return known and (later.isdisjoint(names) or "run.json" in names)
 
 
+def this_command() -> list[str]:
+    """Return the words of the command that runs this program."""
+    program = Path(sys.argv[0]).name
+    return ["netsim" if program == "__main__.py" else program, *sys.argv[1:]]
+
+
 def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
     """Return the record of a run: seed, settings, command, versions, revision and machine."""
     from netsim.numerics.vectors import has_avx512  # loads the compiler, which most readers of runs do not need
 
-    program = Path(sys.argv[0]).name
     return {
         "seed": seed,
-        "command": ["netsim" if program == "__main__.py" else program, *sys.argv[1:]],
+        "command": this_command(),
         **settings,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "netsim": __version__,

@@ -3,12 +3,13 @@
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from netsim import __version__
 from netsim.data.dataset import IDENTITY, Dataset, described
+from netsim.data.loading import find_source
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Splits, Stimuli, load_splits
 from netsim.engines import Engine, Recorded, engine_of
@@ -20,7 +21,7 @@ from netsim.runs.names import find_run, load_network
 from netsim.runs.plugins import handed_in
 from netsim.seams import engines
 from netsim.specification import Network
-from netsim.specification.checks import check_kind, whole
+from netsim.specification.checks import check_kind, path_in, whole
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import first_weights
 from netsim.weights.layout import Weights
@@ -46,6 +47,8 @@ class Model:
         Checksum of the weights file.
     epoch : int, optional
         Epoch of the weights, counted from 1, if the file contains it.
+    chosen_engine : bool
+        Whether `load_model` was told the engine, in place of the engine of the training.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class Model:
     data_dir: str | None = None
     sha256: str | None = None
     epoch: int | None = None
+    chosen_engine: bool = False
 
     __repr__ = short_repr
 
@@ -143,7 +147,9 @@ class Model:
 
         The default `remedy` is to register that engine in a plug-in, or to choose another one.
         """
-        if self.run is None or not (handed := handed_in(self.run.record().get("plugins", []), engines)):
+        if self.run is None or self.chosen_engine:
+            return
+        if not (handed := handed_in(self.run.record().get("plugins", []), engines)):
             return
         plugged = [name for name in engines if not engines.is_own(name)]
         register = "" if plugged else "register it in FILE.py and add --plugin FILE.py --engine NAME, "
@@ -182,15 +188,32 @@ def _brief(value: Any) -> str:
     return str(value) if len(str(value)) <= 64 else f"{str(value)[:64]} …"
 
 
-def load_model(name: str | Path, seed: int = 0) -> Model:
+def load_model(
+    name: str | Path,
+    seed: int = 0,
+    *,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    engine: str | None = None,
+    dt: float | None = None,
+) -> Model:
     """Load a run folder, a preset or a TOML file, with weights.
 
     Parameters
     ----------
     name : str or Path
-        A folder with the name of a preset is written ``./name``.
+        A run folder, a preset or a TOML file. Write ``./name`` for a folder with the name of a preset.
     seed : int
-        Seed of the initial weights, for a network without trained weights.
+        Seed of the initial weights, if there are no trained weights.
+    dataset : str, optional
+        One of `netsim.seams.datasets`, in place of the data set of the network.
+    data_dir : str, optional
+        Folder of the data set; by default the folder of the run, NETSIM_DATA, the folder that ``netsim data``
+        remembers, or the cache.
+    engine : str, optional
+        Compute spike times (event), or integrate with Brian2 (brian2); by default the engine of the preset or run.
+    dt : float, optional
+        Time grid in ms; 0 means exact times (event only); by default that of the preset or run.
 
     Returns
     -------
@@ -199,19 +222,29 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
     Raises
     ------
     SpecificationError, RunError, DataError
-        If `name` does not exist or is not a name, or its files are damaged.
+        If `name` does not exist or is not a name, its files are damaged, or an option does not fit the network.
 
     Examples
     --------
     >>> model = load_model("rcsnn-mnist")
     >>> model.origin, model.network.outputs
     ('trained', 10)
+    >>> load_model("digits", engine="brian2", dt=0.5).make_engine().dt
+    0.5
     """
     if not isinstance(name, str | os.PathLike):
         given = f"must be a preset, a TOML file or a run, not a {type(name).__name__}"
         raise SpecificationError("name", f"{given}; other functions, such as present, take networks and models")
     name = name if isinstance(name, str) else os.path.join(os.curdir, name)  # a path never names a preset
-    seed = whole(seed, "seed", least=0)
+    model = _load(name, whole(seed, "seed", least=0))
+    network = with_training(model.network, dataset=dataset, engine=engine, dt=dt)
+    own_data = network.training.dataset == model.network.training.dataset
+    folder = str(path_in(data_dir, "data_dir")) if data_dir is not None else model.data_dir if own_data else None
+    return replace(model, network=network, data_dir=folder, chosen_engine=engine is not None)
+
+
+def _load(name: str, seed: int) -> Model:
+    """Return a model with the settings of its file or run."""
     run, digest = find_run(name), hashlib.sha256()
     if run is not None:
         network = run.network()
@@ -227,6 +260,28 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
     if trained is None:
         return Model(network, first_weights(network, seed), "initial")
     return Model(network, read_packed(network, trained, digest), "trained", sha256=digest.hexdigest())
+
+
+def with_training(
+    network: Network,
+    *,
+    dataset: str | None = None,
+    engine: str | None = None,
+    dt: float | None = None,
+    epochs: int | None = None,
+) -> Network:
+    """Return the network with other settings of its ``training``. None keeps a setting.
+
+    An engine that needs a time grid uses 1 ms, unless `dt` or the network says otherwise.
+    """
+    if dataset is not None and (source := find_source(dataset)) is not None:
+        dataset = source.lasting_name(dataset)
+    needs_grid = engine is not None and engine in engines and not engines[engine].exact
+    if needs_grid and dt is None and not network.training.dt:
+        dt = 1.0
+    options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
+    given = {name: value for name, value in options.items() if value is not None}
+    return replace(network, training=replace(network.training, **given))
 
 
 Subject = Model | Network | str | Path

@@ -26,7 +26,7 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
-from netsim.errors import RunError
+from netsim.errors import RunError, warn_user
 from netsim.numerics.threads import threads
 from netsim.runs.plugin_files import load_plugin, loaded_plugins
 from netsim.spikes.batches import SHARE, MakeBatch, OnPresented, Part, Read, present_each
@@ -71,6 +71,8 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 " start one with: dask scheduler --host ADDRESS"
             ) from error
         with client, _plugins(client):
+            if not client.scheduler_info()["workers"]:
+                warn_user(f"{scheduler}: has no workers yet; waiting for them")
             yield client
         return
     _check_guard()

@@ -36,7 +36,7 @@ def present(
     workers: Workers = None,
     progress: Progress = no_progress,
 ) -> Spikes:
-    """Present stimuli to a model, and return the first spikes of all populations.
+    """Present stimuli to a model, and record the first spikes of all populations.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def present(
     stimuli : Stimuli, optional
         The default is the test stimuli of the model's data set.
     index : sequence of int, optional
-        Indices of the stimuli to present. The default is all. Tables and files need each index once.
+        Stimuli to present, counted from 0. The default is all. Tables and files need each index once.
     limit : int, optional
         Maximum number of stimuli to present, from the first.
     populations : sequence of str, optional

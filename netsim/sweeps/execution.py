@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.errors import NetsimError, RunError, one_line
+from netsim.errors import NetsimError, RunError, one_line, warn_user
 from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.runs.plugins import changed_plugins
 from netsim.spikes.cluster import Inbox, check_worker, lost, workers_of
@@ -37,12 +37,14 @@ class Outcome:
 class SweepCallbacks:
     """Functions that a sweep calls."""
 
-    on_epoch: Callable[[str, int], None]
+    on_epoch: Callable[[str, int], None] = lambda name, epoch: None
     """Called with the name of a run and its number of finished epochs."""
-    on_outcome: Callable[[str, Outcome], None]
+    on_outcome: Callable[[str, Outcome], None] = lambda name, outcome: None
     """Called with the name of a run and its outcome."""
-    on_warning: Callable[[str], None]
+    on_warning: Callable[[str], None] = warn_user
     """Called with a line about a problem that was repaired in a run."""
+    on_start: Callable[[Mapping[str, PlannedRun], Mapping[str, PlannedRun]], None] = lambda runs, waiting: None
+    """Called with all runs and with those to train, by name, before they are trained."""
 
 
 def place_runs(plan: Plan, folder: Path | None) -> dict[str, PlannedRun]:

@@ -27,8 +27,6 @@ from netsim.weights.binary import forward_weights
 from netsim.weights.initial import first_weights
 from netsim.weights.layout import Weights
 
-PRESENTATIONS = 100
-"""Default number of presented training stimuli."""
 _PART = 50
 
 
@@ -36,14 +34,14 @@ def check(
     model: Subject,
     stimuli: Stimuli | None = None,
     *,
-    limit: int = PRESENTATIONS,
+    limit: int = 100,
     engine: Engine | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Check:
     """Check before a training whether and when the neurons of a network fire.
 
-    The function presents training stimuli to the initial weights of a training, or to the weights of a run.
+    Training stimuli are presented to the initial weights of a preset or file, or to the weights of a run.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ def reproduce(
     data_dir : str, optional
         Folder of the data set; by default the run's.
     resume : bool
-        Whether to continue the reproduction at `out`, if there is one.
+        Continue the reproduction at `out`, if there is one.
     callbacks : Callbacks, optional
     interrupted : callable
         Asked after each batch whether to stop there.

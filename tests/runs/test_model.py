@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.cli.options import with_options
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
 from netsim.errors import FormerWarning, RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
-from netsim.runs.model import load_model
+from netsim.runs.model import load_model, with_training
 from netsim.runs.names import load_network
 from netsim.specification.toml import dumps_network
 from netsim.training.checking import weights_before_learning
@@ -27,8 +26,8 @@ def test_a_folder_hides_neither_a_preset_nor_a_data_set(tmp_path: Path) -> None:
     for name in ("digits", "mnist"):
         (tmp_path / name).mkdir()
     assert load_model("digits").network == load_preset("digits")
-    assert with_options(load_preset("digits"), dataset="mnist").training.dataset == "mnist"
-    assert with_options(load_preset("digits"), dataset="./mnist").training.dataset == str(tmp_path / "mnist")
+    assert with_training(load_preset("digits"), dataset="mnist").training.dataset == "mnist"
+    assert with_training(load_preset("digits"), dataset="./mnist").training.dataset == str(tmp_path / "mnist")
     with pytest.raises(RunError, match="is not a run folder"):
         load_model("./digits")
 
@@ -74,7 +73,7 @@ def test_weights_before_learning_are_those_of_the_seed_of_the_run(tmp_path: Path
 
 
 def test_a_data_folder_that_is_given_counts_before_the_one_that_a_run_remembers(tmp_path: Path) -> None:
-    network = with_options(load_preset("digits"), dataset="own.npz")
+    network = with_training(load_preset("digits"), dataset="own.npz")
     images = np.random.default_rng(0).integers(0, 255, (40, 8, 8)).astype(np.uint8)
     for number, folder in enumerate(("former", "given")):
         (tmp_path / folder).mkdir()
