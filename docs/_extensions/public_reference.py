@@ -26,7 +26,7 @@ import netsim
 import netsim.analysis
 import netsim.models
 from netsim import cli
-from netsim.cli.options import ListingCommand
+from netsim.cli.generating import Command
 
 _NAME = re.compile(r"(netsim|brian2|numpy|np|pandas|tonic)(\.\w+)+(\(\))?")
 _TASKS = {
@@ -167,7 +167,7 @@ def _commands_page() -> str:
     command = typer.main.get_command(cli.app)
     assert isinstance(command, typer.core.TyperGroup)
     for subcommand in command.commands.values():
-        if isinstance(subcommand, ListingCommand):
+        if isinstance(subcommand, Command):
             subcommand.list_entries()
     context = typer.Context(command, info_name="netsim")
     context.obj = {typer.core.MARKUP_MODE_KEY: cli.app.rich_markup_mode}

@@ -1,29 +1,16 @@
-"""The command line. Each command imports slow libraries itself."""
+"""The command line. The module of a command, with the libraries that it needs, is imported when the command runs."""
 
 import errno
 import logging
 import os
 import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from netsim import __version__
-from netsim.cli.analysing import AnalyseCommand, analyse
-from netsim.cli.checking import check
-from netsim.cli.creating import new
-from netsim.cli.exchanging import export, import_network
-from netsim.cli.experimenting import experiment
-from netsim.cli.exploring import explore
-from netsim.cli.options import Command, Commands, ListingCommand, with_plugins
-from netsim.cli.plotting import PlotCommand, plot
-from netsim.cli.presenting import compare, evaluate, simulate
-from netsim.cli.reporting import data, describe, models, report
-from netsim.cli.studying import study
+from netsim.cli.generating import Command, Commands, make_command
 from netsim.cli.terminal import INTERRUPTED, drop_output, ended_as_by_ctrl_c, fail, notes_for
-from netsim.cli.training import reproduce, sweep, train
 from netsim.errors import FormerWarning, NetsimError
 
 app = typer.Typer(
@@ -54,20 +41,102 @@ def _options(
     """Simulate, train and analyse spiking networks in which every neuron fires at most once."""
 
 
-_LISTING: dict[Callable[..., None], type[TyperCommand]] = {
-    plot: PlotCommand,
-    analyse: AnalyseCommand,
-    evaluate: ListingCommand,
-    study: ListingCommand,
-    experiment: ListingCommand,
-    export: ListingCommand,
-    import_network: ListingCommand,
+_MODEL = "netsim.runs.model:load_model"
+_SPLIT, _WORKERS = "netsim.cli.options:split_of split", "netsim.cli.options:distributed_over"
+_STIMULI = "netsim.cli.options:chosen_stimuli index stimuli"
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "models": ("netsim.cli.reporting:models",),
+    "data": ("netsim.cli.reporting:data",),
+    "new": ("netsim.cli.reporting:new", "netsim.runs.creating:new_network"),
+    "check": (
+        "netsim.cli.checking:check",
+        "netsim.training.checking:check",
+        f"{_MODEL} dataset data_dir engine dt",
+        "netsim.training.training:train settings",
+    ),
+    "train": (
+        "netsim.cli.training:train",
+        "netsim.training.training:train",
+        f"{_MODEL} dataset data_dir engine dt",
+    ),
+    "reproduce": ("netsim.cli.training:reproduce", "netsim.training.reproducing:reproduce", f"{_MODEL} data_dir"),
+    "sweep": ("netsim.cli.training:sweep", "netsim.sweeps.running:sweep", f"{_MODEL} data_dir", _WORKERS),
+    "simulate": (
+        "netsim.cli.presenting:simulate",
+        "netsim.spikes.presenting:present model limit record",
+        f"{_MODEL} dataset data_dir engine dt seed",
+        _SPLIT,
+        _STIMULI,
+        _WORKERS,
+    ),
+    "explore": (
+        "netsim.cli.exploring:explore",
+        "netsim.exploring.serving:explore model port",
+        f"{_MODEL} data_dir seed",
+    ),
+    "compare": (
+        "netsim.cli.presenting:compare",
+        "netsim.measuring.comparison:compare",
+        f"{_MODEL} dataset data_dir seed",
+    ),
+    "plot": (
+        "netsim.cli.plotting:plot",
+        "netsim.analysis.gallery:plot subject name",
+        "netsim.analysis.gallery:Choice",
+        f"{_MODEL} dataset data_dir engine dt seed",
+        _SPLIT,
+        _WORKERS,
+    ),
+    "analyse": (
+        "netsim.cli.analysing:analyse",
+        "netsim.analysis.analysing:analyse subject name populations limit seed",
+        "netsim.analysis.gallery:Choice palette",
+        "netsim.exchange.trials:read_recording window label",
+        f"{_MODEL} dataset data_dir engine dt",
+        _SPLIT,
+        _WORKERS,
+    ),
+    "evaluate": (
+        "netsim.cli.presenting:evaluate",
+        "netsim.measuring.evaluation:evaluate",
+        f"{_MODEL} dataset data_dir engine dt seed",
+        _SPLIT,
+        _WORKERS,
+    ),
+    "study": (
+        "netsim.cli.studying:study",
+        "netsim.analysis.studies:study model name levels layers",
+        f"{_MODEL} dataset data_dir engine dt",
+        _SPLIT,
+        _WORKERS,
+    ),
+    "experiment": (
+        "netsim.cli.experimenting:experiment",
+        "netsim.experiments.running:experiment quick seeds resume",
+        f"{_MODEL} data_dir",
+        f"{_WORKERS} scheduler",
+    ),
+    "export": (
+        "netsim.cli.exchanging:export",
+        "netsim.exchange:export subject path to populations",
+        "netsim.spikes.presenting:present limit",
+        f"{_MODEL} dataset data_dir engine dt seed",
+        _SPLIT,
+        _STIMULI,
+    ),
+    "import": ("netsim.cli.exchanging:import_", "netsim.exchange.importing:import_run"),
+    "report": (
+        "netsim.cli.reporting:report",
+        "netsim.reporting.making:report model limit presentation",
+        f"{_MODEL} dataset data_dir engine dt seed",
+        _SPLIT,
+    ),
+    "describe": ("netsim.cli.reporting:describe", "netsim.description.tables:describe network"),
 }
-_COMMANDS: list[Callable[..., None]] = [models, data, new, check, train, reproduce, sweep, simulate, explore, compare]
-_COMMANDS += [*_LISTING, report, describe]
-for _command in _COMMANDS:
-    _name = "import" if _command is import_network else None
-    app.command(_name, cls=_LISTING.get(_command, Command))(with_plugins(_command))
+"""What runs each command and prints its result, and the functions whose parameters and docstrings it has."""
+for _name, _functions in COMMANDS.items():
+    _command, _help = make_command(*_functions)
+    app.command(_name, cls=Command, help=_help)(_command)
 
 
 def _prepare_process() -> None:
@@ -112,8 +181,7 @@ def main() -> None:
         explain = getattr(error, "format_message", None)
         if explain is None:
             raise
-        commands = {known.name or known.callback.__name__ for known in app.registered_commands if known.callback}
-        command = next((name for name in arguments[:1] if name in commands), "")
+        command = next((name for name in arguments[:1] if name in COMMANDS), "")
         help_command = " ".join(["netsim", *filter(None, [command]), "--help"])
         fail(f"{explain().rstrip('.')}; see {help_command}", 2)
     if code == INTERRUPTED:  # typer converts Ctrl-C to this exit code

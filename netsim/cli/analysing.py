@@ -2,443 +2,307 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from typer import Argument, Option
+import matplotlib.pyplot as plt
 
-from netsim.analysis.style import check_suffix, inches, save_figure
+from netsim.analysis.analyses import Analysed, Analysis
+from netsim.analysis.analysing import analyse as analyse_by_name
+from netsim.analysis.members import members_of
+from netsim.analysis.networks import compare_networks, networks_figure, over_networks
+from netsim.analysis.studies import join_networks, of_network
+from netsim.analysis.style import check_suffix, inches, save_figure, theme
 from netsim.cli import options
-from netsim.cli.terminal import note, notes_for, print_json, print_table, progress_bar
-from netsim.errors import DataError, DataWarning, SpecificationError
+from netsim.cli.generating import Given
+from netsim.cli.terminal import new_table, note, print_json, print_table, progress_bar
+from netsim.data.stimuli import Stimuli
+from netsim.errors import DataError, SpecificationError
+from netsim.exchange import read_spikes
+from netsim.exchange.trials import read_recording
+from netsim.files import check_folder, file_sha256, make_folder, write_each, write_json
+from netsim.runs.folder import describe_run
+from netsim.runs.model import Model
 from netsim.seams import analyses, spike_formats
+from netsim.specification.keys import parse_settings
+from netsim.spikes import Progress, Spikes, no_progress
+from netsim.spikes.batches import Distribution
+from netsim.spikes.files import check_table_suffix, records, write_table
+from netsim.spikes.presenting import present
+from netsim.training.checking import weights_before_learning
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
-    from netsim.analysis.analyses import Analysed, Analysis
-    from netsim.analysis.members import Member
-    from netsim.data.stimuli import Stimuli
-    from netsim.engines import Engine
-    from netsim.registry import Registry
-    from netsim.runs.model import Model
-    from netsim.spikes import Progress, Spikes
-    from netsim.spikes.batches import Distribution
-
-_ROWS_SHOWN = 20
-DEFAULT_WINDOW = (0.0, 200.0)
-"""Begin and end of a trial relative to its event (ms)."""
+_ROWS_SHOWN, _ROWS_IN_JSON = 20, 10_000
 _TABLES, _RECORD = (".csv", ".csv.gz", ".parquet"), ".json"
 
 
-class AnalyseCommand(options.ListingCommand):
-    """A command whose help lists the settings of each analysis below its summary."""
-
-    def list_entries(self) -> None:
-        """Insert the analyses into the help text."""
-        lines = []
-        for name, entry in analyses.items():
-            settings = ", ".join(f"{key}={_as_text(value)}" for key, value in entry.settings.items())
-            lines.append(f"* {name}: {entry.summary}" + f" (--set {settings})" * bool(settings))
-        self.help = (self.help or "").replace("{analyses}", "\n".join(lines))
-
-
 def analyse(
-    kind: Annotated[
-        str, Argument(metavar="KIND", help="The analysis, see above.", autocompletion=lambda: list(analyses))
-    ],
-    subjects: Annotated[
-        list[str],
-        Argument(
-            metavar="RUN|PRESET|FILE|SWEEP",
-            help="A run folder, a preset, a TOML file, or a file of spikes; or several networks, or the folder of a"
-            " sweep, for results over networks.",
-        ),
-    ],
-    against: Annotated[
-        list[str] | None,
-        Option(
-            metavar="OTHER",
-            help="Compare with a RUN, PRESET or FILE; with initial, the weights before learning; or with the subject"
-            " under a STUDY=LEVEL, such as lesion-neurons=0.5. Networks of a second group: repeatable.",
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None, Option("--set", metavar="KEY=VALUE", help="A setting of KIND, see above; repeatable.")
-    ] = None,
-    layer: Annotated[
-        list[str] | None,
-        Option(metavar="LAYER", help="Analyse only this layer, or stimulus; repeatable; by default all."),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        Option(min=1, metavar="N", help="Analyse the first N presentations; for a RUN the default depends on KIND."),
-    ] = None,
-    event: Annotated[
-        str | None,
-        Option(
-            metavar="NAME",
-            help="FILE is a recording (NWB, or a format of Neo). Cut it into trials relative to this event: a column of"
-            " the trials of NWB, such as start_time, or an event or epoch of Neo.",
-        ),
-    ] = None,
-    window: Annotated[
-        tuple[float, float],
-        Option(metavar="BEGIN END", help="Begin and end of a trial relative to the --event (ms)."),
-    ] = DEFAULT_WINDOW,
-    label: Annotated[
-        str | None,
-        Option(metavar="NAME", help="Column of the trials, or annotation of the --event, with the labels of trials."),
-    ] = None,
-    out: Annotated[
-        list[Path] | None,
-        Option(
-            metavar="FILE",
-            help="A .png, .svg or .pdf of the figure, with the table as .csv next to it; a .csv, .csv.gz or .parquet of"
-            " the table; or a .json that says what was analysed; repeatable; by default KIND.png, .svg, .csv and .json"
-            " in RUN/analysis or analysis-SUBJECT, KIND-LAYER of a layer.",
-        ),
-    ] = None,
-    width: Annotated[
-        str | None, Option(metavar="column|page", help="Width of 85 mm or 180 mm; the default depends on KIND.")
-    ] = None,
-    palette: options.PaletteOption = None,
-    split: options.Split = "test",
-    dataset: options.DatasetOption = None,
-    data_dir: options.DataDir = None,
-    engine: options.EngineOption = None,
-    dt: options.Dt = None,
-    seed: Annotated[int, Option(min=0, metavar="N", help="Seed of all draws, and of initial weights.")] = 0,
-    workers: options.Workers = None,
-    scheduler: options.Scheduler = None,
-    as_json: options.Json = False,
+    given: Given,
+    subject: Sequence[str],
+    name: str,
+    against: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    event: str | None = None,
+    seed: int = 0,
+    out: Sequence[Path] = (),
+    width: str | None = None,
+    as_json: bool = False,
 ) -> None:
-    """Analyse spikes: write a table and a figure.
+    """Each of several networks counts once: the table has the rows of each network, and ANALYSIS-networks.csv the means
+    with intervals over networks. With --against RUN it has the differences of two groups of networks, with interval,
+    effect and test.
 
-    KIND is one of, with its settings and their defaults:
-
-    {analyses}
-
-    Each of several networks counts once: the table has the rows of each network, and KIND-networks.csv the means \
-with intervals over networks. With --against RUN it has the differences of two groups of networks, with interval, \
-effect and test.
+    Parameters
+    ----------
+    subject : RUN|PRESET|FILE|SWEEP
+        A run folder, a preset, a TOML file, or a file of spikes; or several networks, or the folder of a sweep, for
+        results over networks.
+    against : OTHER
+        Compare with a RUN, PRESET or FILE; with initial, the weights before learning; or with the subject under a
+        STUDY=LEVEL, such as lesion-neurons=0.5. Networks of a second group: repeatable.
+    settings : KEY=VALUE
+        A setting of the analysis, see above; repeatable.
+    event : NAME
+        FILE is a recording (NWB, or a format of Neo). Cut it into trials relative to this event: a column of the trials
+        of NWB, such as start_time, or an event or epoch of Neo.
+    seed : N
+        Seed of all draws, and of initial weights.
+    out : FILE
+        A .png, .svg or .pdf of the figure, with the table as .csv next to it; a .csv, .csv.gz or .parquet of the table;
+        or a .json that says what was analysed; repeatable; by default ANALYSIS.png, .svg, .csv and .json in
+        RUN/analysis or analysis-SUBJECT, ANALYSIS-LAYER of a layer.
+    width : column|page
+        Width of 85 mm or 180 mm; the default depends on ANALYSIS.
     """
-    from netsim.analysis.members import members_of
-    from netsim.analysis.style import theme
-    from netsim.specification.keys import parse_settings
-
-    entry = analyses.require(kind)
-    question = _Question(kind, entry.checked(parse_settings(settings or ())), layer, limit, seed)
-    size = inches(width or 0.0, "--width")
-    with theme(palette):  # raises an error for an unknown palette
+    entry = analyses.require(name)
+    checked, size = entry.checked(parse_settings(settings)), inches(width or 0.0, "--width")
+    with theme(given.get("palette")):  # raises an error for an unknown palette
         pass
-    for path in out or ():
+    for path in out:
         _check_suffix(path)
-    members, rivals = members_of(subjects), members_of(against or ())
-    if len(members) > 1 or len(rivals) > 1:
-        of_trials = {"--event": event is not None, "--label": label is not None, "--window": window != DEFAULT_WINDOW}
-        if needless := [option for option, is_given in of_trials.items() if is_given]:
-            raise SpecificationError(needless[0], "has no meaning for several networks; give one recording")
-        opened = _Opened(split, dataset, data_dir, engine, dt, seed, None)
-        _analyse_networks(question, subjects, members, rivals, opened, out, as_json, workers, scheduler, size, palette)
-        return
-    subject, against_name = members[0].name, rivals[0].name if rivals else None
-    if against_name is not None and not entry.takes("against"):
-        others = ", ".join(name for name, candidate in analyses.items() if candidate.takes("against"))
-        raise SpecificationError("--against", f"has no meaning for {kind}, only for {others}; remove it")
-    if against_name is None and entry.needs_other:
-        raise SpecificationError("--against", f"is needed by {kind}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL")
-    import matplotlib.pyplot as plt
-
-    if event is None and (label is not None or window != DEFAULT_WINDOW):
-        raise SpecificationError("--window" if label is None else "--label", "needs --event, the event of a recording")
-    trials = None if event is None else {"event": event, "window": window, "label": label}
-    opened = _Opened(split, dataset, data_dir, engine, dt, seed, trials)
-    chosen = opened.subject(subject)
-    other = None if against_name is None else opened.other(against_name, chosen)
-    folder = (
-        chosen.model.run.subfolder("analysis") if chosen.model and chosen.model.run else Path(f"analysis-{chosen.name}")
-    )
-    files = _files(out, folder, kind, layer)
-    with (
-        options.distributed_over(scheduler, workers) as distribution,
-        progress_bar() as progress,
-        notes_for(DataWarning),
-    ):
-        task = progress.add_task(f"analysing {kind}", total=None)
+    members, rivals = members_of(subject), members_of(against)
+    several = len(members) > 1 or len(rivals) > 1
+    cutting = {name: given[name] for name in ("window", "label") if name in given}
+    if several and (event or cutting):
+        option = "event" if event else max(cutting)
+        raise SpecificationError(f"--{option}", "has no meaning for several networks; give one recording")
+    if cutting and event is None:
+        raise SpecificationError(f"--{min(cutting)}", "needs --event, the event of a recording")
+    # weights or a disturbance of each network itself, or the one other subject
+    other_name = rivals[0].name if len(rivals) == 1 and (not several or _is_change(rivals[0].name)) else None
+    _check_comparison(entry, other_name, several)
+    usual = {key: each.default for key, each in signature(read_recording).parameters.items() if key != "path"}
+    question = _Question(name, checked, given, None if event is None else {**usual, "event": event, **cutting})
+    groups = [members, [] if other_name else rivals]
+    opened = {each.name: question.open(each.name) for group in groups for each in group}
+    if several:
+        if recorded := [name for name, each in opened.items() if each.model is None]:
+            raise SpecificationError(recorded[0], "is no network; several subjects must be runs, presets or sweeps")
+        options.check_different({name: each.model for name, each in opened.items() if each.model})
+    others = {name: question.other(other_name, each) if other_name else None for name, each in opened.items()}
+    folder = _folder(subject, opened[members[0].name], several)
+    files = _files(out, folder, name, given.get("populations"))
+    tables: list[list[pd.DataFrame]] = [[], []]
+    described = []
+    with given.call(options.distributed_over) as distribution, progress_bar() as progress:
+        task = progress.add_task(f"analysing {name}", total=len(opened) if several else None)
 
         def advance(done: int, of: int) -> None:
             progress.update(task, completed=done, total=of)
 
-        result = question.ask(chosen, other, distribution, advance)
-        figure = result.figure(size, palette)
-    record = question.record(chosen) | {"against": against_name} | ({"trials": trials} if trials else {})
-    full_record = opened.record_of(chosen, subject, [(analyses, kind)], **record)
-    _write_all(files, lambda path: _write(path, result.table, figure, full_record))
+        for group, made in zip(groups, tables, strict=True):
+            for each in group:
+                shown = opened[each.name]
+                result = question.ask(shown, others[each.name], distribution, no_progress if several else advance)
+                made.append(of_network(result.table, each.name, each.settings) if several else result.table)
+                described.append(question.record(shown, each.name, other_name))
+                if several:
+                    progress.advance(task)
+        table, figure, summary = tables[0][0], None, None
+        if several:
+            table = join_networks(tables[0])
+            summary = compare_networks(table, join_networks(tables[1])) if tables[1] else over_networks(table)
+            drawn = networks_figure(summary, palette=given.get("palette"), width=size)
+            figure = cast("Figure", drawn.figure)
+        else:
+            figure = result.figure(size, given.get("palette"))
+    contents: dict[Path, Any] = dict.fromkeys(files, table)
+    if summary is not None:
+        written = next((path for path in files if path.name.endswith(_TABLES)), files[0])
+        contents[written.with_name(f"{_without_suffix(written, _TABLES)}-networks.csv")] = summary
+    record: dict[str, Any] = {"networks": described} if several else described[0]
+    for path in contents:
+        make_folder(path.parent)
+    by_name = {path.name: content for path, content in contents.items()}
+    write_each(list(contents), lambda path: _write(path, by_name[path.name], figure, record))
     plt.close(figure)
-    if as_json:
-        from netsim.spikes.files import records
+    paths = [str(path) for path in contents]
+    if as_json and summary is not None:
+        print_json({"kind": name, "subjects": list(opened), "networks": records(summary), "files": paths})
+    elif as_json:
+        rows = records(table) if len(table) <= _ROWS_IN_JSON else None
+        print_json({"kind": name, "subject": subject[0], "rows": len(table), "table": rows, "files": paths})
+    else:
+        _show(table if summary is None else summary)
+        print(*paths, sep="\n")
 
-        rows = records(result.table) if len(result.table) <= 10_000 else None
-        print_json(
-            {"kind": kind, "subject": subject, "rows": len(result.table), "table": rows, "files": list(map(str, files))}
-        )
-        return
-    _show(result.table)
-    print(*files, sep="\n")
+
+def _is_change(name: str) -> bool:
+    """Return whether the other subject is a network itself, before learning or under a STUDY=LEVEL."""
+    return name == "initial" or "=" in name
 
 
-class _Question(NamedTuple):
-    """An analysis with its settings, as asked of each subject."""
+def _check_comparison(entry: Analysis, other: str | None, several: bool) -> None:
+    """Refuse a second subject without effect, and the lack of one."""
+    if other is not None and not entry.takes("against"):
+        names = ", ".join(name for name, candidate in analyses.items() if candidate.takes("against"))
+        raise SpecificationError("--against", f"has no meaning for {entry.name}, only for {names}; remove it")
+    if other is None and entry.needs_other:
+        pairs = f"{entry.name} compares networks in pairs; give --against initial or --against STUDY=LEVEL, which"
+        need = f"is needed by {entry.name}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL"
+        raise SpecificationError("--against", f"{pairs} compare each network with itself" if several else need)
 
-    kind: str
+
+@dataclass(frozen=True)
+class _Subject:
+    """The subject of an analysis: a model with stimuli and perhaps a disturbance, or spikes from a file."""
+
+    name: str
+    model: Model | None = None
+    stimuli: Stimuli | None = None
+    spikes: Spikes | None = None
+    disturbance: tuple[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class _Question:
+    """An analysis with its settings, as asked of each subject. `trials` say how a recording is cut."""
+
+    name: str
     settings: dict[str, Any]
-    layers: list[str] | None
-    limit: int | None
-    seed: int
+    given: Given
+    trials: dict[str, Any] | None
 
     @property
     def entry(self) -> Analysis:
         """The analysis."""
-        return analyses[self.kind]
+        return analyses[self.name]
 
-    def limit_of(self, subject: _Subject) -> int | None:
-        """Return the number of presentations of a subject. None means all."""
-        return self.entry.presentations if self.limit is None and subject.model else self.limit
-
-    def ask(
-        self, subject: _Subject, other: _Subject | None, distribution: Distribution, progress: Progress
-    ) -> Analysed:
-        """Analyse a subject, or compare it with another one."""
-        from netsim.analysis.analysing import analyse as analyse_by_name
-
-        limit, layers = self.limit_of(subject), self.layers
-        model = subject.model if self.entry.takes("model") else None
-        return analyse_by_name(
-            model or subject.spikes(limit, layers, progress, distribution),
-            self.kind,
-            other.spikes(limit, layers, progress, distribution, self.seed) if other else None,
-            stimuli=subject.stimuli() if model else None,
-            populations=layers,
-            limit=limit,
-            engine=subject.engine() if model and self.entry.takes("engine") else None,
-            workers=distribution if model and self.entry.takes("workers") else None,
-            seed=self.seed,
-            progress=progress,
-            **self.settings,
-        )
-
-    def record(self, subject: _Subject) -> dict[str, Any]:
-        """Return the record of what is asked of a subject."""
-        settings = self.entry.settings | self.settings
-        return {"kind": self.kind, "settings": settings, "layers": self.layers, "limit": self.limit_of(subject)}
-
-
-def _analyse_networks(
-    question: _Question,
-    subjects: list[str],
-    members: list[Member],
-    others: list[Member],
-    opened: _Opened,
-    out: list[Path] | None,
-    as_json: bool,
-    workers: int | None,
-    scheduler: str | None,
-    size: float,
-    palette: str | None,
-) -> None:
-    """Analyse each of several networks, and summarise over networks or compare two groups of them."""
-    import matplotlib.pyplot as plt
-
-    from netsim.analysis.networks import compare_networks, networks_figure, over_networks
-    from netsim.analysis.studies import join_networks, of_network
-    from netsim.spikes import no_progress  # the bar counts networks
-    from netsim.spikes.files import records
-
-    kind = question.kind
-    each_against = others[0].name if len(others) == 1 and ("=" in others[0].name or others[0].name == "initial") else ""
-    groups = [members, [] if each_against else others]
-    if question.entry.needs_other and not each_against:
-        remedy = "give --against initial or --against STUDY=LEVEL, which compare each network with itself"
-        raise SpecificationError("--against", f"{kind} compares networks in pairs; {remedy}")
-    named = {each.name: opened.subject(each.name) for group in groups for each in group}
-    if files := [name for name, subject in named.items() if subject.model is None]:
-        raise SpecificationError(files[0], "is no network; several subjects must be runs, presets or sweeps")
-    options.check_different({name: subject.model for name, subject in named.items() if subject.model})
-    tables: list[list[Any]] = [[], []]
-    full_records = []
-    folder = Path(subjects[0], "analysis") if len(subjects) == 1 else Path("analysis-networks")
-    paths = _files(out, folder, kind, question.layers)
-    with (
-        options.distributed_over(scheduler, workers) as distribution,
-        progress_bar() as progress,
-        notes_for(DataWarning),
-    ):
-        task = progress.add_task(f"analysing {kind}", total=len(named))
-        for group, frames in zip(groups, tables, strict=True):
-            for member in group:
-                subject = named[member.name]
-                other = opened.other(each_against, subject) if each_against else None
-                analysed = question.ask(subject, other, distribution, no_progress)
-                frames.append(of_network(analysed.table, member.name, member.settings))
-                record = question.record(subject) | {"against": each_against or None}
-                full_records.append(opened.record_of(subject, member.name, [(analyses, kind)], **record))
-                progress.advance(task)
-    table = join_networks(tables[0])
-    summary = compare_networks(table, join_networks(tables[1])) if tables[1] else over_networks(table)
-    figure = cast("Figure", networks_figure(summary, palette=palette, width=size).figure)
-    written = next((path for path in paths if path.name.endswith(_TABLES)), paths[0])
-    paths.append(written.with_name(f"{_without_suffix(written, _TABLES)}-networks.csv"))
-    _write_all(
-        paths,
-        lambda path: _write(
-            path, summary if path.name == paths[-1].name else table, figure, {"networks": full_records}
-        ),
-    )
-    plt.close(figure)
-    if as_json:
-        print_json(
-            {"kind": kind, "subjects": list(named), "networks": records(summary), "files": list(map(str, paths))}
-        )
-        return
-    _show(summary)
-    print(*paths, sep="\n")
-
-
-class _Subject:
-    """The subject of an analysis: a model with stimuli, or spikes from a file."""
-
-    def __init__(self, name: str, model: Model | None, stimuli: Stimuli | None, spikes: Spikes | None) -> None:
-        self.name, self.model, self._stimuli, self._spikes = name, model, stimuli, spikes
-        self.changed: tuple[str, float] | None = None
-
-    def stimuli(self) -> Stimuli:
-        assert self._stimuli is not None
-        return self._stimuli
-
-    def spikes(
-        self,
-        limit: int | None,
-        layers: list[str] | None,
-        progress: Progress,
-        distribution: Distribution,
-        seed: int = 0,
-    ) -> Spikes:
-        from netsim.spikes.presenting import present
-
-        if self._spikes is not None:
-            chosen = self._spikes if layers is None else self._spikes.only(layers)
-            return chosen if limit is None else chosen.head(limit)
-        assert self.model is not None
-        shown = self.stimuli().first(limit)
-        how: dict[str, Any] = {"engine": self.engine(), "workers": distribution, "progress": progress}
-        if self.changed is not None:
-            how |= {"disturbance": self.changed, "seed": seed}
-        return present(self.model, shown, populations=layers, **how)
-
-    def engine(self) -> Engine:
-        from netsim.engines import engine_of
-
-        assert self.model is not None
-        return engine_of(self.model.network)  # `options.model_of` has checked the engine of the run
-
-
-class _Opened:
-    """Options that all subjects share, and methods that open subjects."""
-
-    def __init__(
-        self,
-        split: str,
-        dataset: str | None,
-        data_dir: str | None,
-        engine: str | None,
-        dt: float | None,
-        seed: int,
-        trials: dict[str, Any] | None,
-    ) -> None:
-        self.split, self.dataset, self.data_dir = split, dataset, data_dir
-        self.engine, self.dt, self.seed, self.trials = engine, dt, seed, trials
-
-    def subject(self, name: str) -> _Subject:
-        path = Path(name)
-        readable = [known for known in spike_formats.values() if known.read_spikes]
+    def open(self, name: str) -> _Subject:
+        """Open a subject by its name."""
+        path, readable = Path(name), [known for known in spike_formats.values() if known.read_spikes]
         suffixes = sorted({suffix for known in readable for suffix in known.suffixes})
         if self.trials and not path.is_file():
             raise SpecificationError("--event", f"needs a recording, but {name} is no file")
         if self.trials or (path.is_file() and path.name.endswith(tuple(suffixes))):
-            from netsim.exchange import read_spikes
-            from netsim.exchange.trials import read_recording
-
-            given = {"--split": self.split != "test", "--dataset": self.dataset, "--data-dir": self.data_dir}
-            for option, value in (given | {"--engine": self.engine, "--dt": self.dt}).items():
-                if value:
-                    raise SpecificationError(option, f"has no meaning for {name}, a file of spikes; remove it")
-            with notes_for(DataWarning), progress_bar() as progress:
-                progress.add_task(f"reading {path.name}", total=None)
-                spikes = read_recording(path, **self.trials) if self.trials else read_spikes(path)
-            if not spikes.complete:
-                note(
-                    f"{name}: a table of spikes omits neurons after the last that fired, and"
-                    " presentations without a spike; they are not counted"
-                )
-            if spikes.classes:
-                numbered = ", ".join(f"{number} {word}" for number, word in enumerate(spikes.classes[:_ROWS_SHOWN]))
-                note(f"{name}: tables number the labels: {numbered}")
-            return _Subject(_without_suffix(path, suffixes), None, None, spikes)
+            return _Subject(_without_suffix(path, suffixes), spikes=self._read(path))
         if not path.exists() and path.name.endswith(tuple(suffixes)):
             raise DataError(f"{name}: no such file; check its path")
         if path.is_file() and path.suffix != ".toml":
             kinds = f"is not a file of spikes, which end in {', '.join(suffixes)}"
             raise SpecificationError(name, f"{kinds}; for a recording of another format add --event")
-        model, network = options.model_of(name, self.seed, engine=self.engine, dt=self.dt, dataset=self.dataset)
-        stimuli = options.split_of(model, network, self.split, self.data_dir, few=True)
-        options.note_initial_weights(name, model, self.seed)
-        return _Subject(network.name, replace(model, network=network), stimuli, None)
+        model = options.open_model(self.given, name)
+        stimuli = self.given.call(options.split_of, model=model, limit=None)
+        options.note_initial_weights(self.given, name, model)
+        return _Subject(model.network.name, model, stimuli)
 
-    def record_of(
-        self, chosen: _Subject, name: str, entries: Sequence[tuple[Registry[Any], str]], **more: Any
-    ) -> dict[str, Any]:
-        """Return an exact record of the subject: a model and its stimuli, or a file."""
-        from netsim.files import file_sha256
-        from netsim.runs.folder import describe_run
+    def _read(self, path: Path) -> Spikes:
+        for option in ("split", "dataset", "data_dir", "engine", "dt"):
+            if option in self.given:
+                reason = f"has no meaning for {path}, a file of spikes; remove it"
+                raise SpecificationError(f"--{option.replace('_', '-')}", reason)
+        with progress_bar() as progress:
+            progress.add_task(f"reading {path.name}", total=None)
+            spikes = read_recording(path, **self.trials) if self.trials else read_spikes(path)
+        if not spikes.complete:
+            note(
+                f"{path}: a table of spikes omits neurons after the last that fired, and"
+                " presentations without a spike; they are not counted"
+            )
+        if spikes.classes:
+            numbered = ", ".join(f"{number} {word}" for number, word in enumerate(spikes.classes[:_ROWS_SHOWN]))
+            note(f"{path}: tables number the labels: {numbered}")
+        return spikes
 
-        if chosen.model is None:
-            more |= {"sha256": file_sha256(Path(name)), **options.from_elsewhere(entries)}
-            return describe_run(self.seed, subject=name, **more)
-        source = {"dataset": chosen.model.network.training.dataset, "split": self.split}
-        return options.record_of(name, chosen.model, chosen.model.network, source, self.seed, entries, **more)
-
-    def other(self, name: str, chosen: _Subject) -> _Subject:
+    def other(self, name: str, subject: _Subject) -> _Subject:
         """Return the subject of comparison. Models receive the same stimuli."""
-        from netsim.training.checking import weights_before_learning
+        if not _is_change(name):
+            other = self.open(name)
+            return replace(other, stimuli=subject.stimuli) if other.model and subject.model else other
+        if subject.model is None:
+            raise SpecificationError(f"--against {name}", "needs a run or a preset, not a file of spikes")
+        if name != "initial":
+            study, _, level = name.partition("=")
+            try:
+                return replace(subject, disturbance=(study, float(level)))
+            except ValueError:
+                raise SpecificationError(f"--against {name}", "must be STUDY=LEVEL with a number") from None
+        initial = weights_before_learning(subject.model, self.given.get("seed", 0))
+        if initial is None:
+            drawn = f"{subject.name} was not trained from weights drawn here"
+            raise SpecificationError(f"--against {name}", f"{drawn}; give the run or preset that it began with")
+        return replace(subject, model=replace(subject.model, weights=initial))
 
-        study, equals, level = name.partition("=")
-        if name == "initial" or equals:
-            if chosen.model is None:
-                raise SpecificationError(f"--against {name}", "needs a run or a preset, not a file of spikes")
-            changed = _Subject(chosen.name, chosen.model, chosen.stimuli(), None)
-            if equals:
-                try:
-                    changed.changed = study, float(level)
-                except ValueError:
-                    raise SpecificationError(f"--against {name}", "must be STUDY=LEVEL with a number") from None
-            else:
-                initial = weights_before_learning(chosen.model, self.seed)
-                if initial is None:
-                    drawn = f"{chosen.name} was not trained from weights drawn here"
-                    raise SpecificationError(f"--against {name}", f"{drawn}; give the run or preset that it began with")
-                changed.model = replace(chosen.model, weights=initial)
-            return changed
-        other = self.subject(name)
-        if other.model is not None and chosen.model is not None:
-            return _Subject(other.name, other.model, chosen.stimuli(), None)
-        return other
+    def ask(
+        self, subject: _Subject, other: _Subject | None, distribution: Distribution, progress: Progress
+    ) -> Analysed:
+        """Analyse a subject, or compare it with another one."""
+        model, how = subject.model if self.entry.takes("model") else None, {"seed": self.given.get("seed", 0)}
+        if model is not None:
+            how |= {"stimuli": subject.stimuli, "limit": self._limit(subject)}
+            how |= {"workers": distribution} if self.entry.takes("workers") else {}
+        return analyse_by_name(
+            model or self._spikes(subject, distribution, progress),
+            self.name,
+            self._spikes(other, distribution, progress) if other else None,
+            populations=self.given.get("populations"),
+            progress=progress,
+            **how,
+            **self.settings,
+        )
+
+    def _limit(self, subject: _Subject) -> int | None:
+        """Return the number of presentations of a subject. None means all."""
+        default = self.entry.presentations if subject.model else None
+        return cast("int | None", self.given.get("limit", default))
+
+    def _spikes(self, subject: _Subject, distribution: Distribution, progress: Progress) -> Spikes:
+        layers, limit = self.given.get("populations"), self._limit(subject)
+        if subject.spikes is not None:
+            chosen = subject.spikes if layers is None else subject.spikes.only(layers)
+            return chosen if limit is None else chosen.head(limit)
+        assert subject.model is not None
+        assert subject.stimuli is not None
+        how: dict[str, Any] = {"populations": layers, "workers": distribution, "progress": progress}
+        if subject.disturbance is not None:
+            how |= {"disturbance": subject.disturbance, "seed": self.given.get("seed", 0)}
+        return present(subject.model, subject.stimuli.first(limit), **how)
+
+    def record(self, subject: _Subject, name: str, against: str | None) -> dict[str, Any]:
+        """Return an exact record of what is asked of a subject: a model and its stimuli, or a file."""
+        more: dict[str, Any] = {"kind": self.name, "settings": self.entry.settings | self.settings}
+        more |= {"layers": self.given.get("populations"), "limit": self._limit(subject), "against": against}
+        more |= {"trials": self.trials} if self.trials else {}
+        entries = [(analyses, self.name)]
+        if subject.model is None:
+            more |= {"sha256": file_sha256(Path(name)), **options.from_elsewhere(entries)}
+            return describe_run(self.given.get("seed", 0), subject=name, **more)
+        source = {"dataset": subject.model.network.training.dataset, "split": self.given.get("split", "test")}
+        return options.record_of(self.given, name, subject.model, source, entries, **more)
 
 
-def _as_text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _folder(names: Sequence[str], first: _Subject, several: bool) -> Path:
+    """Return the folder of the files by default."""
+    if several:
+        return Path(names[0], "analysis") if len(names) == 1 else Path("analysis-networks")
+    run = first.model.run if first.model else None
+    return run.subfolder("analysis") if run else Path(f"analysis-{first.name}")
 
 
 def _without_suffix(path: Path, suffixes: Sequence[str]) -> str:
@@ -448,18 +312,14 @@ def _without_suffix(path: Path, suffixes: Sequence[str]) -> str:
 
 
 def _check_suffix(path: Path) -> None:
-    from netsim.spikes.files import check_table_suffix
-
     if path.name.endswith(_TABLES):
         check_table_suffix(path)
     elif path.suffix != _RECORD:
         check_suffix(path)
 
 
-def _files(out: list[Path] | None, folder: Path, kind: str, layers: list[str] | None) -> list[Path]:
+def _files(out: Sequence[Path], folder: Path, kind: str, layers: list[str] | None) -> list[Path]:
     """Return the files to write. Raise RunError if a folder of theirs cannot be created."""
-    from netsim.files import check_folder
-
     stem = options.file_stem(kind, layers)
     files = _with_table(out) if out else [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
     for path in files:
@@ -467,26 +327,14 @@ def _files(out: list[Path] | None, folder: Path, kind: str, layers: list[str] | 
     return files
 
 
-def _write_all(files: list[Path], write: Callable[[Path], None]) -> None:
-    """Write each file, all or none, after making their folders."""
-    from netsim.files import make_folder, write_each
-
-    for path in files:
-        make_folder(path.parent)
-    write_each(files, write)
-
-
-def _with_table(files: list[Path]) -> list[Path]:
+def _with_table(files: Sequence[Path]) -> list[Path]:
     """Return the files of the user, and a table next to the first figure if there is no file of the table."""
     figures = [path for path in files if not path.name.endswith((*_TABLES, _RECORD))]
     has_table = any(path.name.endswith(_TABLES) for path in files)
-    return files if has_table or not figures else [*files, figures[0].with_suffix(".csv")]
+    return list(files) if has_table or not figures else [*files, figures[0].with_suffix(".csv")]
 
 
 def _write(path: Path, table: Any, figure: Any, record: dict[str, Any]) -> None:
-    from netsim.files import write_json
-    from netsim.spikes.files import write_table
-
     if path.name.endswith(_TABLES):
         write_table(table, path)
     elif path.suffix == _RECORD:
@@ -497,8 +345,6 @@ def _write(path: Path, table: Any, figure: Any, record: dict[str, Any]) -> None:
 
 def _show(table: Any) -> None:
     """Print the first rows in full width, preferably rows over all neurons and labels."""
-    from netsim.cli.terminal import new_table
-
     rows = table
     for name in ("neuron", "label"):
         if name in rows and rows[name].isna().any():

@@ -3,59 +3,46 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
-
-from typer import Argument, Option
+from collections.abc import Sequence
 
 from netsim.cli import options
-from netsim.cli.terminal import counting, data_progress, new_table, note, print_json, print_table
+from netsim.cli.generating import Given
+from netsim.cli.terminal import counting, data_progress, new_table, print_json, print_table
 from netsim.errors import SpecificationError
+from netsim.measuring.checking import NOTHING, Check
+from netsim.measuring.metrics import latency_text, range_text
+from netsim.runs.model import Model, with_training
+from netsim.runs.names import find_run
+from netsim.specification import Network
+from netsim.specification.keys import parse_settings
+from netsim.specification.phrases import names
+from netsim.training.beginnings import beginning_of
+from netsim.training.checking import check as check_network
+from netsim.training.checking import training_stimuli
+from netsim.weights.initial import projections_with_initial
 
-if TYPE_CHECKING:
-    from netsim.measuring.checking import Check
-    from netsim.runs.model import Model
-    from netsim.specification import Network
 
+def check(given: Given, model: str, settings: Sequence[str] = (), fix: bool = False, as_json: bool = False) -> None:
+    """The advice says what to change.
 
-def check(
-    model: Annotated[str, Argument(metavar="NETWORK", help="A preset, a TOML file or a run folder.")],
-    settings: options.SettingsOption = None,
-    dataset: options.DatasetOption = None,
-    data_dir: options.DataDir = None,
-    engine: options.EngineOption = None,
-    dt: options.Dt = None,
-    limit: Annotated[int, Option(min=1, metavar="N", help="Present the first N training stimuli.")] = 100,
-    seed: options.InitialSeed = 0,
-    fix: Annotated[bool, Option("--fix", help="Propose initial weights for the TOML file.")] = False,
-    as_json: options.Json = False,
-) -> None:
-    """Check before training whether neurons fire, and when, and say what to change.
-
-    Training stimuli are presented to the initial weights of a preset or TOML file, or to the weights of a run.
+    Parameters
+    ----------
+    fix : bool
+        Propose initial weights for the TOML file.
     """
-    from netsim.runs.model import Model
-    from netsim.runs.names import find_run
-    from netsim.specification.keys import parse_settings
-    from netsim.training.beginnings import beginning_of
-    from netsim.training.checking import check as check_network
-    from netsim.training.checking import training_stimuli
-
-    given = parse_settings(settings or ())
+    changed = parse_settings(settings)
     if find_run(model) is None:
-        network = options.with_options(beginning_of(model, given).network, dataset=dataset, engine=engine, dt=dt)
-        chosen = Model(network, {}, "initial")  # the check draws its weights
+        network = given.call(with_training, network=beginning_of(model, changed).network)
+        chosen = Model(network, {}, "initial", data_dir=given.get("data_dir"))  # the check draws its weights
+    elif changed:
+        raise SpecificationError("--set", f"has no meaning for {model}, a trained run; give a preset or TOML file")
     else:
-        if given:
-            raise SpecificationError("--set", f"has no meaning for {model}, a trained run; give a preset or TOML file")
-        known, network = options.model_of(model, seed, dataset=dataset, engine=engine, dt=dt)
-        chosen = replace(known, network=network)
+        chosen = options.open_model(given, model)
     with data_progress() as on_progress:
-        stimuli = training_stimuli(chosen, data_dir, on_progress, note)
-    simulator = options.build(network.training.engine, network, network.training.dt)
-    with counting("checking", min(limit, len(stimuli))) as advance:
-        subject = chosen if chosen.run else network
-        result = check_network(subject, stimuli, limit=limit, engine=simulator, seed=seed, progress=advance)
+        stimuli = training_stimuli(chosen, chosen.data_dir, on_progress)
+    engine, subject = options.build(chosen), chosen if chosen.run else chosen.network
+    with counting("checking", min(given.get("limit", 100), len(stimuli))) as advance:
+        result = given.call(check_network, model=subject, stimuli=stimuli, engine=engine, progress=advance)
     if as_json:
         print_json({"subject": model, "weights": chosen.origin, **result.to_dict()})
     else:
@@ -81,9 +68,6 @@ def print_proposal(result: Check, model: Model) -> None:
 
 def _why_not_fitted(network: Network) -> str:
     """Return why no initial weights of a network are fitted, with everything that has to be changed."""
-    from netsim.specification.phrases import names
-    from netsim.weights.initial import projections_with_initial
-
     given = projections_with_initial(network, network.projections)
     keys = ["learning.fitted = false"] * (not network.learning.fitted)
     keys += [f"initial of {names(given)}"] if given else []
@@ -102,9 +86,6 @@ def _why_not_fitted(network: Network) -> str:
 
 def print_check(model: str, origin: str, result: Check) -> None:
     """Show a check as tables, and what to change."""
-    from netsim.measuring.checking import NOTHING
-    from netsim.measuring.metrics import latency_text, range_text
-
     grid = f"dt = {result.dt:g} ms" if result.dt else "exact times"
     weights = "initial weights" if origin == "initial" else "trained weights"
     print(f"{model}: {result.presentations:,} training stimuli, {weights}, {grid}")

@@ -2,91 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from typer import Argument, Option
 
 from netsim.cli import options, terminal
+from netsim.cli.generating import Given
 from netsim.errors import SpecificationError
+from netsim.experiments.experiment import LEAST_SEEDS
+from netsim.experiments.notebook import write_notebook
+from netsim.experiments.running import ExperimentResult
+from netsim.experiments.running import experiment as run_experiment
+from netsim.experiments.settings import make_experiment
 from netsim.seams import experiments
-
-if TYPE_CHECKING:
-    from netsim.experiments.running import ExperimentResult
+from netsim.specification.keys import parse_settings
+from netsim.spikes.files import records
 
 
 def experiment(
-    name: Annotated[
-        str | None,
-        Argument(
-            metavar="EXPERIMENT",
-            help="What is run, see above; by default all experiments are listed.",
-            show_default=False,
-            autocompletion=lambda: list(experiments),
-        ),
-    ] = None,
-    quick: Annotated[bool, Option("--quick", help="Use settings that take minutes and show the protocol.")] = False,
-    seeds: Annotated[
-        int | None, Option(min=1, max=1000, metavar="N", help="Number of seeds; by default at least 5.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        Option("--set", metavar="KEY=VALUE", help="A setting, such as depths=[2,4]; repeatable."),
-    ] = None,
-    out: Annotated[
-        Path | None, Option(metavar="DIR", help="New folder; by default experiments/EXPERIMENT, or with -quick.")
-    ] = None,
-    resume: Annotated[
-        bool, Option("--resume", help="Continue the experiment where it stopped, if there is one.")
-    ] = False,
-    notebook: Annotated[
-        Path | None,
-        Option(metavar="FILE", help="Write a notebook of the experiment to copy and change, and run nothing."),
-    ] = None,
-    data_dir: options.DataDir = None,
-    workers: Annotated[
-        int | None,
-        Option(
-            min=1,
-            metavar="N",
-            help="Distribute conditions and seeds over N processes; by default one.",
-        ),
-    ] = None,
-    scheduler: options.Scheduler = None,
-    as_json: options.Json = False,
+    given: Given,
+    name: str | None = None,
+    settings: Sequence[str] = (),
+    out: Path | None = None,
+    notebook: Path | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    as_json: bool = False,
 ) -> None:
-    """Run an experiment: a question of neuroscience, its protocol, and a comparison with a published result.
+    """Files are results.csv, results.parquet, the figure EXPERIMENT.png, page.html, page.md and experiment.json, a
+    record of settings, seeds, versions and checksums. Each condition and seed is kept when it ends. Press Ctrl-C to
+    stop. --resume continues. --notebook writes a notebook instead, with the given settings and seeds.
 
-    EXPERIMENT is one of:
-
-    {experiments}
-
-    Files are results.csv, results.parquet, the figure EXPERIMENT.png, page.html, page.md and experiment.json, a \
-record of settings, seeds, versions and checksums. Each condition and seed is kept when it ends. Press Ctrl-C to stop. \
---resume continues. --notebook writes a notebook instead, with the given settings and seeds.
+    Parameters
+    ----------
+    name : EXPERIMENT
+        One of `netsim.seams.experiments`; by default all experiments are listed.
+    settings : KEY=VALUE
+        A setting, such as depths=[2,4]; repeatable.
+    out : DIR
+        New folder; by default experiments/EXPERIMENT, or with -quick.
+    notebook : FILE
+        Write a notebook of the experiment to copy and change, and run nothing.
+    workers : N
+        Distribute conditions and seeds over N processes; by default one.
     """
-    options.check_workers(scheduler, workers)
+    options.check_workers(workers, scheduler)
     if name is None:
-        given = {"--quick": quick, "--seeds": seeds, "--set": settings, "--out": out, "--resume": resume}
-        given["--notebook"] = notebook
-        if needless := [option for option, value in given.items() if value]:
-            raise SpecificationError(needless[0], "needs an experiment; netsim experiment lists them")
+        own = {"quick": "quick" in given, "seeds": "seeds" in given, "set": settings, "out": out}
+        for option, value in (own | {"resume": "resume" in given, "notebook": notebook}).items():
+            if value:
+                raise SpecificationError(f"--{option}", "needs an experiment; netsim experiment lists them")
         list_experiments(as_json)
         return
-    from netsim.experiments.settings import make_experiment
-    from netsim.specification.keys import parse_settings
-    from netsim.spikes.files import records
-
-    chosen = make_experiment(name, quick, parse_settings(settings or ()))
+    quick = given.get("quick", False)
+    chosen = make_experiment(name, quick, parse_settings(settings))
     if notebook is not None:
-        from netsim.experiments.experiment import LEAST_SEEDS
-        from netsim.experiments.notebook import write_notebook
-
-        of_runs: dict[str, Any] = {"--out": out, "--resume": resume, "--data-dir": data_dir}
-        of_runs |= {"--workers": workers, "--scheduler": scheduler}
-        if needless := [option for option, value in of_runs.items() if value]:
-            raise SpecificationError(needless[0], "has no meaning with --notebook, which runs nothing; remove it")
-        write_notebook(chosen, notebook, quick, seeds or LEAST_SEEDS)
+        useless = {"--out": out, "--resume": "resume" in given, "--data-dir": given.get("data_dir")}
+        for option, value in (useless | {"--workers": workers, "--scheduler": scheduler}).items():
+            if value:
+                raise SpecificationError(option, "has no meaning with --notebook, which runs nothing; remove it")
+        write_notebook(chosen, notebook, quick, given.get("seeds", LEAST_SEEDS))
         if as_json:
             terminal.print_json({"experiment": name, "files": [str(notebook)]})
         else:
@@ -94,41 +68,22 @@ record of settings, seeds, versions and checksums. Each condition and seed is ke
         return
     folder = out or Path("experiments") / (f"{name}-quick" if quick else name)
     try:
-        result = run(chosen.name, quick, seeds, chosen.settings, folder, resume, data_dir, scheduler or workers)
+        with terminal.counting(f"experiment {name}", 1) as advance:
+            result = given.call(
+                run_experiment,
+                name=name,
+                settings=chosen.settings,
+                out=folder,
+                workers=scheduler or workers,
+                progress=lambda done, total, unit: advance(done, total),
+            )
     except KeyboardInterrupt:
         terminal.fail_interrupted(folder, "")
     if as_json:
         results = {"rows": records(result.table), "files": [str(file) for file in result.files]}
         terminal.print_json({**result.record, **results})
-        return
-    print_results(result)
-
-
-def run(
-    name: str,
-    quick: bool,
-    seeds: int | None,
-    settings: dict[str, Any],
-    folder: Path,
-    resume: bool,
-    data_dir: str | None,
-    workers: int | str | None,
-) -> ExperimentResult:
-    """Run an experiment into a folder, and show how many of its units have ended."""
-    from netsim.experiments.running import experiment as run_experiment
-
-    with terminal.notes_for(UserWarning), terminal.counting(f"experiment {name}", 1) as advance:
-        return run_experiment(
-            name,
-            quick=quick,
-            seeds=seeds,
-            settings=settings,
-            out=folder,
-            resume=resume,
-            workers=workers,
-            data_dir=data_dir,
-            progress=lambda done, total, unit: advance(done, total),
-        )
+    else:
+        print_results(result)
 
 
 def list_experiments(as_json: bool) -> None:
@@ -139,19 +94,14 @@ def list_experiments(as_json: bool) -> None:
     ]
     if as_json:
         terminal.print_json({"experiments": rows})
-        return
-    table = terminal.new_table("experiment", "question", "duration", "--quick", fold=1)
-    for row in rows:
-        table.add_row(*row.values())
-    terminal.print_table(table)
+    else:
+        table = terminal.new_table("experiment", "question", "duration", "--quick", fold=1)
+        terminal.print_table(table, (row.values() for row in rows))
 
 
 def print_results(result: ExperimentResult) -> None:
     """Print the means with their intervals, the verdict, and the names of the files."""
     results = result.experiment.results(result.table)
-    table = terminal.new_table(*results.headings)
-    for row in results.rows:
-        table.add_row(*row)
-    terminal.print_table(table)
+    terminal.print_table(terminal.new_table(*results.headings), results.rows)
     print(f"{result.verdict.outcome}: {result.verdict.reason}")
     print(*result.files, sep="\n")

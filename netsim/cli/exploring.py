@@ -7,12 +7,16 @@ import tempfile
 import webbrowser
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
-
-from typer import Option
 
 from netsim.cli import options
+from netsim.cli.generating import Given
 from netsim.cli.terminal import note
+from netsim.errors import SpecificationError
+from netsim.exploring import View
+from netsim.exploring import explore as serve
+from netsim.exploring.serving import check_installed
+
+_LARGEST_PORT = 65535
 
 
 class _StoppedError(BaseException):
@@ -23,35 +27,29 @@ def _give_up(number: int, frame: FrameType | None) -> None:
     raise _StoppedError
 
 
-def explore(
-    model: options.ModelArgument,
-    state: Annotated[
-        str | None, Option(metavar="STATE", help="Begin with this state: a link of the page, or its end after #.")
-    ] = None,
-    data_dir: options.DataDir = None,
-    port: Annotated[int, Option(min=0, max=65535, metavar="N", help="Port; by default any free port.")] = 0,
-    browser: Annotated[bool, Option("--browser", help="Open the page in the default browser.")] = False,
-    seed: options.InitialSeed = 0,
-) -> None:
-    """Show single presentations on a local page: raster, maps, race of the outputs, and what changes them.
+def explore(given: Given, model: str, state: str | None = None, browser: bool = False) -> None:
+    """The page is served on this machine only. Its address has a secret. Ctrl-C ends it.
 
-    The page is served on this machine only. Its address has a secret. Ctrl-C ends it.
+    Parameters
+    ----------
+    state : STATE
+        Begin with this state: a link of the page, or its end after #.
+    browser : bool
+        Open the page in the default browser.
     """
-    from netsim.exploring import View
-    from netsim.exploring import explore as serve
-    from netsim.exploring.serving import check_installed
-
     check_installed()
+    if given.get("port", 0) > _LARGEST_PORT:
+        raise SpecificationError("--port", f"must be from 0 to {_LARGEST_PORT}, not {given['port']}")
     view = None if state is None else View.of_text(state)
-    chosen, network = options.model_of(model, seed, engine="event")
-    stimuli = options.split_of(chosen, network, "test", data_dir, few=True)
-    options.note_initial_weights(model, chosen, seed)
+    opened = options.open_model(given, model, engine="event")
+    stimuli = options.split_of(opened)
+    options.note_initial_weights(given, model, opened)
     # before Brian2 is imported, which calls the handler that it finds: a shell makes background programs ignore SIGINT
     previous = {each: signal.signal(each, _give_up) for each in (signal.SIGINT, signal.SIGTERM)}
     served = None
     try:
-        drawn = seed if chosen.origin == "initial" else 0
-        served = serve(chosen, stimuli, view=view, port=port, name=model, seed=drawn)
+        seed = given.get("seed", 0) if opened.origin == "initial" else 0
+        served = given.call(serve, model=opened, stimuli=stimuli, view=view, name=model, seed=seed)
         for each in previous:
             # an exception could leave a lock taken that closing needs
             signal.signal(each, served.stop)

@@ -2,185 +2,135 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-from typer import Option
-
+from netsim.analysis.simulation_files import write_simulation
 from netsim.cli import options
+from netsim.cli.generating import Given
 from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table
 from netsim.errors import RunError
+from netsim.files import make_folder
+from netsim.measuring.comparison import REQUIRED
+from netsim.measuring.comparison import compare as compare_engines
+from netsim.measuring.costs import CAVEAT, shown
+from netsim.measuring.evaluation import Evaluation
+from netsim.measuring.evaluation import evaluate as evaluate_model
+from netsim.measuring.metrics import latency_text, presentation_records
+from netsim.runs.folder import WEIGHTS_SHA256
+from netsim.runs.plugins import changed_plugins
 from netsim.seams import read_outs
-
-if TYPE_CHECKING:
-    from netsim.measuring.costs import Costs
-    from netsim.measuring.evaluation import Evaluation
-    from netsim.specification import Network
+from netsim.specification import Network
+from netsim.spikes.presenting import present
 
 _ROWS_SHOWN = 20
 
 
-def evaluate(
-    model: options.ModelArgument,
-    split: options.Split = "test",
-    dataset: options.DatasetOption = None,
-    data_dir: options.DataDir = None,
-    engine: options.EngineOption = None,
-    dt: options.Dt = None,
-    limit: options.Limit = None,
-    read_out: Annotated[
-        list[str] | None,
-        Option(metavar="NAME|all", help="Read decisions in this way, see above; repeatable; by default strict."),
-    ] = None,
-    costs: Annotated[bool, Option("--costs", help="Show costs too: footprint, sparsity, operations, energy.")] = False,
-    seed: options.InitialSeed = 0,
-    workers: options.Workers = None,
-    scheduler: options.Scheduler = None,
-    as_json: options.Json = False,
-) -> None:
-    """Measure accuracy, decision latency and spikes. By default the first output spike decides.
-
-    The figures of a run on all stimuli of a split are saved in its folder, as evaluation-SPLIT.json, with epoch and
+def evaluate(given: Given, model: str, costs: bool = False, as_json: bool = False) -> None:
+    """The figures of a run on all stimuli of a split are saved in its folder, as evaluation-SPLIT.json, with epoch and
     checksum of the weights. A training that changes these weights removes the file.
 
-    Read-outs:
-
-    {read_outs}
+    Parameters
+    ----------
+    costs : bool
+        Show costs too: footprint, sparsity, operations, energy.
     """
-    from netsim.measuring.evaluation import evaluate as evaluate_network
-    from netsim.runs.folder import WEIGHTS_SHA256
-    from netsim.runs.plugins import changed_plugins
-
-    names = list(read_outs) if "all" in (read_out or []) else read_out or ["strict"]
+    names = given.get("read_outs", ["strict"])
+    names = list(read_outs) if "all" in names else names
     for name in names:
         read_outs.require(name, "--read-out")
-    chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
-    options.check_split(split)
-    splits = options.splits_of(chosen, network, data_dir, as_needed=limit is not None)
-    whole = splits.of(split, network.training.validation)
+    opened, limit, split = options.open_model(given, model), given.get("limit"), given.get("split", "test")
+    splits = options.splits_of(opened, few=limit is not None)
+    whole = splits.of(split, opened.network.training.validation)
     stimuli = options.first_of(whole, limit)
-    simulator = options.build(network.training.engine, network, network.training.dt)
-    options.note_initial_weights(model, chosen, seed)
-    with options.distributed_over(scheduler, workers) as distribution, counting("evaluating", len(stimuli)) as advance:
-        how: dict[str, Any] = {"read_outs": names, "workers": distribution, "progress": advance}
-        result = evaluate_network(replace(chosen, network=network), stimuli, engine=simulator, **how)
-    settings = network.training
-    source: dict[str, Any] = {"subject": model, "weights": chosen.origin, "dataset": settings.dataset, "split": split}
-    if chosen.run is not None:
-        source |= {"epoch": chosen.epoch, WEIGHTS_SHA256: chosen.sha256}
-    figures = source | {"engine": settings.engine, "dt_ms": settings.dt} | result.to_dict()
+    engine = options.build(opened)
+    options.note_initial_weights(given, model, opened)
+    with given.call(options.distributed_over) as workers, counting("evaluating", len(stimuli)) as advance:
+        how: dict[str, Any] = {"engine": engine, "read_outs": names, "workers": workers, "progress": advance}
+        result = evaluate_model(opened, stimuli, **how)
+    settings = opened.network.training
+    figures: dict[str, Any] = {"subject": model, "weights": opened.origin, "dataset": settings.dataset, "split": split}
+    if opened.run is not None:
+        figures |= {"epoch": opened.epoch, WEIGHTS_SHA256: opened.sha256}
+    figures |= {"engine": settings.engine, "dt_ms": settings.dt} | result.to_dict()
     if as_json:
         print_json(figures)
     else:
-        print_evaluation(model, network, figures, result, costs)
+        print_evaluation(model, opened.network, figures, result, costs)
     for line in result.advice:
         note(f"netsim: {line}; netsim check {model} shows more")
-    if chosen.run is None:
+    if opened.run is None:
         return
-    if chosen.change_of(splits.dataset, network):
-        note(f"not saved in {chosen.run.path}: a run saves only figures on its own data")
-    elif changed_plugins(chosen.run.record().get("plugins", [])):
-        note(f"not saved in {chosen.run.path}: a run saves only figures of the plug-ins that it was trained with")
-    elif network == chosen.network and len(stimuli) == len(whole):
+    if opened.change_of(splits.dataset):
+        note(f"not saved in {opened.run.path}: a run saves only figures on its own data")
+    elif changed_plugins(opened.run.record().get("plugins", [])):
+        note(f"not saved in {opened.run.path}: a run saves only figures of the plug-ins that it was trained with")
+    elif opened.network == opened.run.network() and len(stimuli) == len(whole):
         try:
-            note(f"saved in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
+            note(f"saved in {opened.run.write_json(f'evaluation-{split}.json', figures)}")
         except RunError as error:
             note(f"not saved: {error}")
     else:
-        note(f"not saved in {chosen.run.path}: a run saves only figures on a whole split with its own settings")
+        note(f"not saved in {opened.run.path}: a run saves only figures on a whole split with its own settings")
 
 
 def print_evaluation(model: str, network: Network, figures: dict[str, Any], result: Evaluation, costs: bool) -> None:
     """Show an evaluation as tables."""
-    from netsim.measuring.metrics import latency_text
-
     grid = f"dt = {figures['dt_ms']} ms" if figures["dt_ms"] else "exact times"
     print(
         f"{model}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"
         f" engine {figures['engine']}, {grid}, {result.seconds:.1f} s"
     )
-    table = new_table("figure", "value>")
-    table.add_row("strict accuracy (ties are errors)", f"{result.strict_accuracy:.2%}")
     low, high = result.interval
-    table.add_row("its 95 % confidence interval", f"{low:.2%} to {high:.2%}")
-    table.add_row("accuracy (ties go to the lowest neuron number)", f"{result.accuracy:.2%}")
-    table.add_row("ties", f"{result.tie_rate:.2%}")
-    table.add_row("no output spike", f"{result.silent_rate:.2%}")
-    table.add_row("mean decision latency", latency_text(result.mean_decision_latency_ms))
-    table.add_row("median decision latency", latency_text(result.median_decision_latency_ms))
-    table.add_row("interquartile range of decision latencies", latency_text(result.decision_latency_iqr_ms))
-    table.add_row("decisions at the onset of the output window", f"{result.onset_rate:.2%}")
-    print_table(table)
+    rows = {
+        "strict accuracy (ties are errors)": f"{result.strict_accuracy:.2%}",
+        "its 95 % confidence interval": f"{low:.2%} to {high:.2%}",
+        "accuracy (ties go to the lowest neuron number)": f"{result.accuracy:.2%}",
+        "ties": f"{result.tie_rate:.2%}",
+        "no output spike": f"{result.silent_rate:.2%}",
+        "mean decision latency": latency_text(result.mean_decision_latency_ms),
+        "median decision latency": latency_text(result.median_decision_latency_ms),
+        "interquartile range of decision latencies": latency_text(result.decision_latency_iqr_ms),
+        "decisions at the onset of the output window": f"{result.onset_rate:.2%}",
+    }
+    print_table(new_table("figure", "value>"), rows.items())
     if list(result.read_outs) != ["strict"]:
-        table = new_table("read-out", "accuracy>", "decides")
-        for name, accuracy in result.read_outs.items():
-            table.add_row(name, f"{accuracy:.2%}", read_outs[name].summary)
-        print_table(table)
-    table = new_table("layer", "spikes per presentation>", "synaptic operations per presentation>")
-    operations = result.operations_onto(network)
-    for name, spikes in result.spikes_per_presentation.items():
-        table.add_row(name, f"{spikes:,.1f}", f"{operations[name]:,.0f}" if name in operations else "")
-    print_table(table)
+        accuracies = [(name, f"{value:.2%}", read_outs[name].summary) for name, value in result.read_outs.items()]
+        print_table(new_table("read-out", "accuracy>", "decides"), accuracies)
+    operations = {name: f"{count:,.0f}" for name, count in result.operations_onto(network).items()}
+    print_table(
+        new_table("layer", "spikes per presentation>", "synaptic operations per presentation>"),
+        [(name, f"{count:,.1f}", operations.get(name, "")) for name, count in result.spikes_per_presentation.items()],
+    )
     if costs:
-        _print_costs(result.costs)
+        print_table(new_table("costs, as NeuroBench defines them", "value>", "", fold=2), shown(result.costs))
+        print(f"Energies are {CAVEAT}.")
 
 
-def _print_costs(costs: Costs) -> None:
-    from netsim.measuring.costs import CAVEAT, shown
+def compare(given: Given, model: str, limit: int = 100, as_json: bool = False) -> None:
+    """The exit code is 1 if the engines disagree. To compare two networks, use netsim analyse comparison A --against B.
 
-    table = new_table("costs, as NeuroBench defines them", "value>", "", fold=2)
-    for figure in shown(costs):
-        table.add_row(*figure)
-    print_table(table)
-    print(f"Energies are {CAVEAT}.")
-
-
-def compare(
-    model: options.ModelArgument,
-    limit: Annotated[int, Option(min=1, metavar="N", help="Present the first N test stimuli.")] = 100,
-    dataset: options.DatasetOption = None,
-    data_dir: options.DataDir = None,
-    dt: Annotated[
-        float | None, Option(metavar="MS", help="Time grid in ms; by default that of the preset or run, or 1.")
-    ] = None,
-    seed: options.InitialSeed = 0,
-    as_json: options.Json = False,
-) -> None:
-    """Present the same stimuli on two engines, and compare the spikes. The exit code is 1 if they disagree.
-
-    The engines are event and brian2, or event and the engine of a plug-in that the run was trained with.
-
-    They agree if three conditions hold. 99.99 % of neurons and presentations have the same step, silence included. No
-    step differs by more than one. All stimuli and decisions are the same.
-
-    To compare two networks, use ``netsim analyse comparison A --against B``.
+    Parameters
+    ----------
+    limit : int
+        Present the first N test stimuli.
     """
-    from netsim.measuring.comparison import REQUIRED
-    from netsim.measuring.comparison import compare as compare_engines
-    from netsim.seams import engines
-
-    chosen, network = options.model_of(model, seed, remedy="compare it there by netsim.compare", dataset=dataset)
-    step = dt if dt is not None else network.training.dt or 1.0
-    stimuli = options.split_of(chosen, network, "test", data_dir, limit)
-    trained_with = network.training.engine
-    names = ["event", "brian2" if engines.is_own(trained_with) else trained_with]
-    both = " and ".join(names)
-    first, second = (options.build(name, network, step) for name in names)
-    options.note_initial_weights(model, chosen, seed)
+    opened = options.open_model(given, model, "compare it there by netsim.compare")
+    stimuli = options.split_of(opened, limit=limit)
+    options.note_initial_weights(given, model, opened)
     with counting("comparing", len(stimuli)) as advance:
-        both_engines = first, second
-        result = compare_engines(replace(chosen, network=network), stimuli, engines=both_engines, progress=advance)
+        result = given.call(compare_engines, model=opened, stimuli=stimuli, progress=advance)
     if as_json:
-        print_json({"subject": model, "weights": chosen.origin, "engines": names, **result.to_dict()})
-    else:
-        table = new_table("layer", "same step>")
-        for name, share in result.by_layer.items():
-            table.add_row(name, f"{share:.4%}")
-        table.add_row("all", f"{result.agreement:.4%}", end_section=True)
-        print_table(table)
+        print_json({"subject": model, "weights": opened.origin, **result.to_dict()})
+    both, table = " and ".join(result.engines), new_table("layer", "same step>")
+    if not as_json:
+        print_table(
+            table,
+            [*((name, f"{share:.4%}") for name, share in result.by_layer.items()), ("all", f"{result.agreement:.4%}")],
+        )
         print(
-            f"engines {both}, {result.presentations} presentations, dt = {step} ms:"
+            f"engines {both}, {result.presentations} presentations, dt = {result.dt} ms:"
             f" same decision in {result.same_decisions:.2%},"
             f" largest difference {result.largest_difference_steps:g} steps"
         )
@@ -194,65 +144,46 @@ def compare(
 
 
 def simulate(
-    model: options.ModelArgument,
-    index: options.Index = None,
-    limit: Annotated[
-        int | None, Option(min=1, metavar="N", help="Present the first N stimuli; write tables, no figures.")
-    ] = None,
-    stimuli_file: options.StimuliFile = None,
-    split: options.Split = "test",
-    dataset: options.DatasetOption = None,
-    data_dir: options.DataDir = None,
-    engine: options.EngineOption = None,
-    dt: options.Dt = None,
-    record: Annotated[
-        list[str] | None, Option(metavar="LAYER:NEURON", help="Record a neuron's potential; repeatable.")
-    ] = None,
-    out: Annotated[
-        Path | None, Option(metavar="DIR", help="Where files go; by default RUN/simulation, or simulation-PRESET.")
-    ] = None,
-    seed: options.InitialSeed = 0,
-    workers: options.Workers = None,
-    scheduler: options.Scheduler = None,
-    as_json: options.Json = False,
+    given: Given, model: str, record: Sequence[str] = (), out: Path | None = None, as_json: bool = False
 ) -> None:
-    """Present stimuli, and write their spikes and potentials as tables and rasters."""
-    from netsim.measuring.metrics import latency_text, presentation_records
-    from netsim.spikes.presenting import present
+    """Spikes and potentials are written as tables, and stimuli that --index chooses also as rasters.
 
-    chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
-    stimuli, source, where = options.stimuli_of(chosen, network, stimuli_file, split, dataset, data_dir)
-    indices = options.chosen_indices(index, limit, len(stimuli), where)
-    stimuli = options.ready(stimuli, indices)
-    recorded = [options.recorded_neuron(text, "--record") for text in record or []]
-    simulator = options.build(network.training.engine, network, network.training.dt, record=recorded)
-    folder = out or (chosen.run.subfolder("simulation") if chosen.run else Path(f"simulation-{network.name}"))
-    options.make_folder(folder)
-    options.note_initial_weights(model, chosen, seed)
-    with options.distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:
-        how: dict[str, Any] = {"engine": simulator, "workers": distribution, "progress": advance}
-        spikes = present(replace(chosen, network=network), stimuli, index=indices, **how)
-    rows = presentation_records(spikes)
-    more: dict[str, Any] = {"dt_ms": spikes.dt, "classes": list(spikes.classes), "presentations": rows}
-    result = options.record_of(model, chosen, network, source, seed, **more)
-    from netsim.analysis.simulation_files import write_simulation
-
-    drawn = [] if limit else indices
-    files = [str(path) for path in write_simulation(spikes, folder, drawn, result)]
+    Parameters
+    ----------
+    record : LAYER:NEURON
+        Record a neuron's potential; repeatable.
+    out : DIR
+        Where files go; by default RUN/simulation, or simulation-PRESET.
+    """
+    opened = options.open_model(given, model)
+    stimuli, source, indices = given.call(options.chosen_stimuli, given=given, model=opened)
+    engine = options.build(opened, [options.recorded_neuron(text, "--record") for text in record])
+    folder = out or (opened.run.subfolder("simulation") if opened.run else Path(f"simulation-{opened.network.name}"))
+    make_folder(folder)
+    options.note_initial_weights(given, model, opened)
+    with given.call(options.distributed_over) as workers, counting("simulating", len(indices)) as advance:
+        spikes = present(opened, stimuli, index=indices, engine=engine, workers=workers, progress=advance)
+    more: dict[str, Any] = {
+        "dt_ms": spikes.dt,
+        "classes": list(spikes.classes),
+        "presentations": presentation_records(spikes),
+    }
+    result = options.record_of(given, model, opened, source, **more)
+    files = [str(path) for path in write_simulation(spikes, folder, [] if "limit" in given else indices, result)]
     if as_json:
         print_json(result | {"files": files})
         return
-    table = new_table("stimulus>", "label>", "decision>", "decision latency>", "spikes>")
-    for row in result["presentations"][:_ROWS_SHOWN]:
-        latency = row["decision_latency_ms"]
-        table.add_row(
+    rows = [
+        (
             str(row["index"]),
             "" if row["label"] is None else str(row["label"]),
             "silent" if row["decision"] is None else str(row["decision"]) + (" (tied)" if row["tied"] else ""),
-            "" if latency is None else latency_text(latency, 3),
+            "" if row["decision_latency_ms"] is None else latency_text(row["decision_latency_ms"], 3),
             f"{row['spikes']:,}",
         )
-    print_table(table)
+        for row in result["presentations"][:_ROWS_SHOWN]
+    ]
+    print_table(new_table("stimulus>", "label>", "decision>", "decision latency>", "spikes>"), rows)
     if len(indices) > _ROWS_SHOWN:
         print(f"and {len(indices) - _ROWS_SHOWN:,} more")
     print(*files, sep="\n")

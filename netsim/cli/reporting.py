@@ -1,24 +1,36 @@
-"""The commands ``netsim models``, ``data``, ``report`` and ``describe``."""
+"""The commands ``netsim models``, ``data``, ``new``, ``report`` and ``describe``."""
+
+from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
-
-from typer import Argument, Option
 
 from netsim.cli import options
-from netsim.cli.terminal import data_progress, new_table, note, notes_for, print_json, print_table, progress_bar
+from netsim.cli.generating import Given
+from netsim.cli.terminal import data_progress, new_table, note, print_json, print_table, progress_bar
 from netsim.data import loading
 from netsim.data.places import DATA_FOLDER, remember_folder
-from netsim.errors import DataWarning, SpecificationError
+from netsim.description import describe as describe_network
+from netsim.description import to_latex, to_markdown
+from netsim.description.provenance import UNREADABLE
+from netsim.errors import SpecificationError
+from netsim.files import check_folder, make_folder, write_text
+from netsim.models.presets import load_preset, preset_names, trained_weights_file
+from netsim.reporting.making import report as make_report
+from netsim.reporting.making import with_engine_of_reports
+from netsim.reporting.page import engine_caution
+from netsim.runs.creating import new_network
+from netsim.runs.folder import WEIGHTS_SHA256
+from netsim.runs.model import with_training
+from netsim.runs.names import find_run, load_network
 from netsim.seams import figures
+from netsim.specification.keys import parse_settings
+from netsim.specification.summary import summarise
 
 
-def models(as_json: options.Json = False) -> None:
+def models(given: Given, as_json: bool = False) -> None:
     """List the presets: layers, regime, binary weights, neurons, synapses, parameters."""
-    from netsim.models.presets import load_preset, preset_names, trained_weights_file
-    from netsim.specification.summary import summarise
-
     trained = {name: trained_weights_file(name) is not None for name in preset_names()}
     rows = [summarise(load_preset(name)) | {"trained": known} for name, known in trained.items()]
     if as_json:
@@ -38,14 +50,19 @@ def models(as_json: options.Json = False) -> None:
 
 
 def data(
-    name: Annotated[str | None, Argument(metavar="NAME", help=f"{loading.dataset_notations()}.")] = None,
-    fetch: Annotated[
-        bool, Option("--fetch", help="Download into --data-dir or the cache of the user, with a check by SHA-256.")
-    ] = False,
-    data_dir: options.DataDir = None,
-    as_json: options.Json = False,
+    given: Given, name: str | None = None, fetch: bool = False, data_dir: str | None = None, as_json: bool = False
 ) -> None:
-    """List the data sets and their folders. netsim remembers a folder given with --data-dir if it contains data."""
+    """List the data sets and their folders. netsim remembers a folder given with --data-dir if it contains data.
+
+    Parameters
+    ----------
+    name : NAME
+        One of {datasets}.
+    fetch : bool
+        Download into --data-dir or the cache of the user, with a check by SHA-256.
+    data_dir : str
+        Folder of the data sets; by default NETSIM_DATA, the folder that netsim data remembers, or the cache.
+    """
     if fetch:
         if name is None:
             raise SpecificationError("--fetch", "needs the name of a data set")
@@ -75,64 +92,51 @@ def data(
         raise SpecificationError(name, f"is not found{f' ({wrong})' if wrong else ''}; {source.remedy(name)}")
 
 
-def report(
-    subject: options.ModelArgument,
-    out: Annotated[
-        Path | None, Option(metavar="FILE", help="An .html file; by default RUN/report.html or report-PRESET.html.")
-    ] = None,
-    split: options.Split = "test",
-    limit: options.Limit = None,
-    index: Annotated[int, Option(min=0, metavar="N", help="Stimulus of the figures of one presentation.")] = 0,
-    dataset: options.DatasetOption = None,
-    data_dir: options.DataDir = None,
-    engine: options.EngineOption = None,
-    dt: options.Dt = None,
-    seed: options.InitialSeed = 0,
-    as_json: options.Json = False,
-) -> None:
-    """Write a report: one HTML file with configuration, results, figures and provenance.
+def new(given: Given, settings: Sequence[str] = (), as_json: bool = False) -> None:
+    """To train it: netsim train NAME.toml."""
+    path = given.call(new_network, settings=parse_settings(settings))
+    base = given.get("base", "digits")
+    if as_json:
+        print_json({"file": str(path), "from": base})
+        return
+    print(f"{path}: a copy of {base}; edit it, then train it: netsim train {path}")
 
-    The file needs no other file and no internet connection. The figures are next to it as PNG and SVG.
 
-    The event engine measures everything, except for runs of an engine from a plug-in.
-    Use --split validation while you still choose between networks.
+def report(given: Given, model: str, out: Path | None = None, as_json: bool = False) -> None:
+    """The file needs no other file and no internet connection. Use --split validation while you still choose between
+    networks.
+
+    Parameters
+    ----------
+    out : FILE
+        An .html file; by default RUN/report.html or report-PRESET.html.
     """
-    from netsim.description.provenance import UNREADABLE
-    from netsim.files import check_folder
-    from netsim.reporting.making import report as make_report
-    from netsim.reporting.making import with_engine_of_reports
-    from netsim.reporting.page import engine_caution
-
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"--out {out}", "must end in .html")
-    chosen, _ = options.model_of(subject, seed, engine=engine)
-    network = options.with_options(with_engine_of_reports(chosen), dataset, engine, dt)
-    options.check_split(split)
-    splits = options.splits_of(chosen, network, data_dir)
-    stimuli = splits.of(split, network.training.validation)
-    options.check_index(index, len(stimuli), f"the {split} split")
-    page = out or (chosen.run.path / "report.html" if chosen.run else Path(f"report-{network.name}.html"))
+    opened = options.open_model(given, model, dataset=None, engine=None, dt=None, data_dir=None)
+    network = given.call(with_training, network=with_engine_of_reports(opened))
+    splits, split = options.splits_of(opened, network, given.get("data_dir"), few=False), given.get("split", "test")
+    available = len(splits.of(split, network.training.validation))
+    options.check_index(given.get("presentation", 0), available, f"the {split} split")
+    page = out or (opened.run.path / "report.html" if opened.run else Path(f"report-{network.name}.html"))
     if page.is_dir():
         raise SpecificationError(f"--out {page}", "is a folder; name a file")
     folder = page.with_name(f"{page.stem}-figures")
-    if chosen.run and not out:
-        chosen.run.subfolder(folder.name)
+    if opened.run and not out:
+        opened.run.subfolder(folder.name)
     check_folder(folder)
-    options.note_initial_weights(subject, chosen, seed)
-    with notes_for(DataWarning), progress_bar() as progress:
+    options.note_initial_weights(given, model, opened)
+    with progress_bar() as progress:
         task = progress.add_task("evaluating", total=None)
-        content = make_report(
-            chosen,
-            page,
-            split=split,
-            limit=limit,
-            presentation=index,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-            drawing=lambda name: progress.reset(task, description=f"drawing {name}", total=None),
+        content = given.call(
+            make_report,
+            model=opened,
+            path=page,
+            name=model,
             network=network,
             splits=splits,
-            name=subject,
-            seed=seed,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            drawing=lambda name: progress.reset(task, description=f"drawing {name}", total=None),
         )
     if caution := engine_caution(content):
         note(caution)
@@ -142,48 +146,38 @@ def report(
             note(f"{picture.kind}: not drawn ({picture.reason})")
     if as_json:
         training = network.training
-        measured = {"subject": subject, "weights": chosen.origin, "dataset": training.dataset, "split": split}
-        settings = {"engine": training.engine, "dt_ms": training.dt}
-        print_json(measured | settings | content.evaluation.to_dict() | {"file": str(page), "figures": str(folder)})
+        figures_of = {"subject": model, "weights": opened.origin, "dataset": training.dataset, "split": content.split}
+        if opened.run is not None:
+            figures_of |= {"epoch": opened.epoch, WEIGHTS_SHA256: opened.sha256}
+        figures_of |= {"engine": training.engine, "dt_ms": training.dt} | content.evaluation.to_dict()
+        print_json(figures_of | {"file": str(page), "figures": str(folder)})
     else:
-        print(str(page))
+        print(page)
 
 
-def describe(
-    subject: options.ModelArgument,
-    form: Annotated[
-        str | None,
-        Option(
-            "--format",
-            metavar="markdown|latex",
-            help="Tables for GitHub, or a document for pdflatex; by default latex if FILE ends in .tex, else markdown.",
-        ),
-    ] = None,
-    out: Annotated[Path | None, Option(metavar="FILE", help="The file to write; by default stdout.")] = None,
-) -> None:
-    """Describe a model for a methods section: tables and equations, from its specification.
+def describe(given: Given, network: str, form: str | None = None, out: Path | None = None) -> None:
+    """The tables follow Nordlie, Gewaltig and Plesser (2009). The description of a run includes its provenance.
 
-    The tables follow Nordlie, Gewaltig and Plesser (2009). The description of a run includes its provenance.
+    Parameters
+    ----------
+    form : markdown|latex
+        Tables for GitHub, or a document for pdflatex; by default latex if FILE ends in .tex, else markdown.
+    out : FILE
+        The file to write; by default stdout.
     """
-    from netsim import description
-    from netsim.files import write_text
-    from netsim.runs.names import find_run, load_network
-
-    writers = {"markdown": description.to_markdown, "latex": description.to_latex}
+    writers = {"markdown": to_markdown, "latex": to_latex}
     if form not in (None, *writers):
         raise SpecificationError(f"--format {form}", f"must be {' or '.join(writers)}")
     if form is None and out is not None and not out.is_dir() and out.suffix not in (".md", ".txt", ".tex"):
         raise SpecificationError(
             f"--out {out}", "must end in .md, .txt or .tex; pandoc converts these to other formats"
         )
-    run = find_run(subject)
+    run = find_run(network)
     default = "latex" if out is not None and out.suffix == ".tex" else "markdown"
-    with notes_for(DataWarning):
-        described = description.describe(run.network() if run else load_network(subject), run)
-    text = writers[form or default](described)
+    text = writers[form or default](describe_network(run.network() if run else load_network(network), run))
     if out is None:
         print(text.rstrip("\n"))
     else:
-        options.make_folder(out.parent)
+        make_folder(out.parent)
         write_text(out, text)
-        print(str(out))
+        print(out)

@@ -2,143 +2,129 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from typer import Argument, Option
+import matplotlib.pyplot as plt
 
+from netsim.analysis.members import members_of
+from netsim.analysis.nesting import nested_intervals
+from netsim.analysis.networks import compare_networks
+from netsim.analysis.studies import StudyOfNetwork, join_networks, run_studies, study_panels
+from netsim.analysis.style import save_figure
 from netsim.cli import options
+from netsim.cli.generating import Given
 from netsim.cli.terminal import counting, new_table, print_json, print_table
+from netsim.engines import make_engine
 from netsim.errors import SpecificationError
+from netsim.files import make_folder, write_json, write_together
+from netsim.measuring.metrics import latency_text
+from netsim.runs.folder import RunFolder
 from netsim.seams import studies
+from netsim.spikes.files import check_table_suffix, records, write_table
+from netsim.studies.plans import make_plan
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from netsim.runs.folder import RunFolder
+_MOST_SEEDS = 10_000
 
 
 def study(
-    name: Annotated[
-        str, Argument(metavar="STUDY", help="What is disturbed, see above.", autocompletion=lambda: list(studies))
-    ],
-    subjects: options.NetworksArgument,
-    against: Annotated[
-        list[str] | None,
-        Option(metavar="RUN|SWEEP", help="Compare with these networks, a second group; repeatable."),
-    ] = None,
-    level: Annotated[
-        list[float] | None,
-        Option(metavar="X", help="Level of the disturbance, see STUDY; repeatable; by default several levels."),
-    ] = None,
-    layer: Annotated[
-        list[str] | None,
-        Option(
-            metavar="LAYER|all",
-            help="Disturb only this layer; repeatable, one curve each; by default all layers together.",
-        ),
-    ] = None,
-    degradation: Annotated[
-        list[str] | None,
-        Option(
-            metavar="NAME",
-            help="For degrade: contrast, noise, blur, occlusion or morph, or several such as contrast+noise;"
-            " repeatable, one curve each; by default all five.",
-        ),
-    ] = None,
-    seeds: Annotated[int | None, Option(min=1, max=10_000, metavar="N", help="Number of seeds; by default 5.")] = None,
-    seed: Annotated[int, Option(min=0, metavar="N", help="First seed, also of initial weights.")] = 0,
-    limit: Annotated[int, Option(min=1, metavar="N", help="Present only the first N stimuli.")] = 1000,
-    out: Annotated[
-        Path | None, Option(metavar="DIR", help="Where files go; by default RUN/studies, or studies-PRESET.")
-    ] = None,
-    parquet: Annotated[bool, Option("--parquet", help="Write the table as STUDY.parquet too.")] = False,
-    split: options.Split = "test",
-    dataset: options.DatasetOption = None,
-    data_dir: options.DataDir = None,
-    engine: options.EngineOption = None,
-    dt: options.Dt = None,
-    workers: options.Workers = None,
-    scheduler: options.Scheduler = None,
-    as_json: options.Json = False,
+    given: Given,
+    model: Sequence[str],
+    name: str,
+    against: Sequence[str] = (),
+    levels: Sequence[float] | None = None,
+    layers: Sequence[str] | None = None,
+    degradations: Sequence[str] | None = None,
+    seeds: int | None = None,
+    seed: int = 0,
+    limit: int = 1000,
+    out: Path | None = None,
+    parquet: bool = False,
+    as_json: bool = False,
 ) -> None:
-    """Disturb a network, its stimuli or its simulation, and measure its decisions: table and figure.
+    """Files are STUDY.csv, with one row per level and seed, STUDY.png and .svg, with 95 % confidence bands, and
+    STUDY.json, a record of what was simulated. Chosen layers follow the name, as in STUDY-LAYER.csv.
 
-    STUDY is one of:
+    Each of several networks counts once: the table has a row per network, and intervals are over networks.
+    STUDY-networks.csv splits the variance into networks, draws and stimuli. Its intervals include stimuli if the
+    measure is a fraction of presentations. The rows of accuracy_change say how much accuracy is lost. With --against,
+    STUDY-comparison.csv has the differences of two groups of networks, with interval, effect and test, and
+    STUDY-against.csv the rows of the second group.
 
-    {studies}
-
-    Files are STUDY.csv, with one row per level and seed, STUDY.png and .svg, with 95 % confidence bands, \
-and STUDY.json, a record of what was simulated. Chosen layers follow the name, as in STUDY-LAYER.csv.
-
-    Each of several networks counts once: the table has a row per network, and intervals are over networks. \
-STUDY-networks.csv splits the variance into networks, draws and stimuli. Its intervals include stimuli if the measure \
-is a fraction of presentations. The rows of accuracy_change say how much accuracy is lost. With --against, \
-STUDY-comparison.csv has the differences of two groups of networks, with interval, effect and test, and \
-STUDY-against.csv the rows of the second group.
+    Parameters
+    ----------
+    against : RUN|SWEEP
+        Compare with these networks, a second group; repeatable.
+    degradations : NAME
+        For degrade: contrast, noise, blur, occlusion or morph, or several such as contrast+noise; repeatable, one curve
+        each; by default all five.
+    seeds : N
+        Number of seeds; by default 5.
+    seed : N
+        First seed, also of initial weights.
+    limit : N
+        Present only the first N stimuli.
+    out : DIR
+        Where files go; by default RUN/studies, or studies-PRESET.
+    parquet : bool
+        Write the table as STUDY.parquet too.
     """
-    from netsim.analysis.members import members_of
-    from netsim.analysis.nesting import nested_intervals
-    from netsim.analysis.networks import compare_networks
-    from netsim.analysis.studies import StudyOfNetwork, join_networks, run_studies
-    from netsim.engines import make_engine
-    from netsim.spikes.files import check_table_suffix, records
-    from netsim.studies.plans import make_plan
-
-    if degradation is not None and name != "degrade":
+    if degradations and name != "degrade":
         raise SpecificationError("--degradation", f"has no meaning for {name}, only for degrade; remove it")
-    if layer is not None and name == "degrade":
+    if layers and name == "degrade":
         raise SpecificationError("--layer", "has no meaning for degrade; use --degradation")
-    layer = layer or degradation
-    members, others = members_of(subjects), members_of(against or ())
+    if seeds is not None and seeds > _MOST_SEEDS:
+        raise SpecificationError("--seeds", f"must be at most {_MOST_SEEDS:,}, not {seeds:,}")
+    layers, given["seed"] = layers or degradations, seed
+    members, others = members_of(model), members_of(against)
     if both := {each.name for each in members} & {each.name for each in others}:
         raise SpecificationError(f"--against {min(both)}", "is in both groups; a network belongs to one of them")
-    records_of_each, plans = [], []
-    for member in [*members, *others]:
-        chosen, network = options.model_of(member.name, seed, engine=engine, dt=dt, dataset=dataset)
-        plan = make_plan(network, name, level, range(seed, seed + (seeds or 5)), layer)
-        plans.append((member, chosen, network, plan))
-    first = plans[0]
-    options.check_different({member.name: chosen for member, chosen, _, _ in plans})
-    if seeds is not None and not first[3].seeds:
+    opened = {member: options.open_model(given, member.name) for member in [*members, *others]}
+    plans = {
+        member: make_plan(each.network, name, levels, range(seed, seed + (seeds or 5)), layers)
+        for member, each in opened.items()
+    }
+    options.check_different({member.name: each for member, each in opened.items()})
+    entry, several = studies[name], len(opened) > 1
+    if seeds is not None and not entry.random:
         raise SpecificationError(
             f"--seeds {seeds}", f"has no meaning for {name}, which draws nothing at random; remove it"
         )
-    if studies[name].is_grid and dt is not None:
-        raise SpecificationError(f"--dt {dt:g}", f"has no meaning for {name}; give time steps with --level")
-    several = len(plans) > 1
-    folder = out or folder_of(subjects, first[1].run if not several else None, first[2].name, several)
-    stem = options.file_stem(name, layer)
+    if entry.is_grid and "dt" in given:
+        raise SpecificationError(f"--dt {given['dt']:g}", f"has no meaning for {name}; give time steps with --level")
+    first = opened[members[0]]
+    folder = out or folder_of(model, first.run if not several else None, first.network.name, several)
+    stem = options.file_stem(name, layers)
     tables = [folder / f"{stem}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
     for table in tables:
         check_table_suffix(table)
-    stimuli = [options.split_of(chosen, network, split, data_dir, limit) for _, chosen, network, _ in plans]
-    options.make_folder(folder)
-    chosen_networks = []
-    for (member, chosen, network, plan), shown in zip(plans, stimuli, strict=True):
-        options.note_initial_weights(member.name, chosen, seed)
-        more: dict[str, Any] = {"dt_ms": None} if studies[plan.study].is_grid else {}
-        more |= {"presentations": len(shown), **plan.to_dict()}
-        source = {"dataset": network.training.dataset, "split": split}
-        records_of_each.append(
-            options.record_of(member.name, chosen, network, source, seed, [(studies, plan.study)], **more)
-        )
-        model = replace(chosen, network=network)
-        engine_at = functools.partial(make_engine, network.training.engine, network)
-        chosen_networks.append(StudyOfNetwork(model, plan, shown, engine_at, member.name, member.settings))
-    total = sum(each.plan.passes * len(each.stimuli) for each in chosen_networks)
-    with options.distributed_over(scheduler, workers) as distribution, counting(f"studying {name}", total) as advance:
-        frames = run_studies(chosen_networks, advance, distribution)
-    record = records_of_each[0]
-    if several:
-        record = {"networks": records_of_each[: len(members)], "against": records_of_each[len(members) :]}
+    stimuli = {member: given.call(options.split_of, model=each, limit=limit) for member, each in opened.items()}
+    make_folder(folder)
+    chosen, described = [], []
+    for member, each in opened.items():
+        options.note_initial_weights(given, member.name, each)
+        more: dict[str, Any] = {"dt_ms": None} if entry.is_grid else {}
+        more |= {"presentations": len(stimuli[member]), **plans[member].to_dict()}
+        source = {"dataset": each.network.training.dataset, "split": given.get("split", "test")}
+        described.append(options.record_of(given, member.name, each, source, [(studies, name)], **more))
+        engine_at = partial(make_engine, each.network.training.engine, each.network)
+        about = stimuli[member], engine_at, member.name, member.settings
+        chosen.append(StudyOfNetwork(each, plans[member], *about))
+    total = sum(each.plan.passes * len(each.stimuli) for each in chosen)
+    with given.call(options.distributed_over) as distribution, counting(f"studying {name}", total) as advance:
+        frames = run_studies(chosen, advance, distribution)
     compared = nested = second = None
+    record: dict[str, Any] = described[0]
     if not several:
         frame = frames[0].drop(columns=["network", "group"])
     else:
+        record = {"networks": described[: len(members)], "against": described[len(members) :]}
         frame = join_networks(frames[: len(members)])
         nested = nested_intervals(frame)
         if others:
@@ -151,16 +137,15 @@ STUDY-against.csv the rows of the second group.
         print_json(record | rows | ({"comparison": records(compared)} if compared is not None else {}))
         return
     print_levels(frame)
-    if second is not None:
+    if second is not None and compared is not None:
         print("against:")
         print_levels(second)
-    if compared is not None:
         measures = ("strict_accuracy", "accuracy_change", "mean_decision_latency_ms")
         print_comparison(compared[compared["measure"].isin(measures)])
     print(*files, sep="\n")
 
 
-def folder_of(subjects: list[str], run: RunFolder | None, network: str, several: bool) -> Path:
+def folder_of(subjects: Sequence[str], run: RunFolder | None, network: str, several: bool) -> Path:
     """The folder of a study: in the run or the one sweep, else in the current folder."""
     if several:
         return Path(subjects[0], "studies") if len(subjects) == 1 else Path("studies-networks")
@@ -191,13 +176,6 @@ def write_study(
 
     Summaries that are None are removed, because they belong to an earlier study whose other tables are replaced.
     """
-    import matplotlib.pyplot as plt
-
-    from netsim.analysis.studies import study_panels
-    from netsim.analysis.style import save_figure
-    from netsim.files import write_json, write_together
-    from netsim.spikes.files import write_table
-
     name = tables[0].stem
     figure = study_panels(frame)
 
@@ -231,8 +209,6 @@ def print_levels(frame: pd.DataFrame) -> None:
 
     The change of latency is signed: negative if decisions are earlier.
     """
-    from netsim.measuring.metrics import latency_text
-
     accuracy = ("accuracy,\nstrict>", "95 % interval>")  # lines of 80 columns keep intervals whole
     several = "network" in frame
     by = [*(["group"] if "group" in frame else []), "condition", "layer", "level"]

@@ -9,12 +9,10 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
-
-from netsim.errors import DataWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,10 +82,12 @@ def new_table(*headings: str, fold: int | None = None) -> Table:
     return table
 
 
-def print_table(table: Table) -> None:
-    """Print a table on stdout, as wide as the terminal."""
+def print_table(table: Table, rows: Iterable[Iterable[str]] = ()) -> None:
+    """Add rows to a table, and print it on stdout, as wide as the terminal."""
     from rich.console import Console
 
+    for row in rows:
+        table.add_row(*row)
     # wide enough for any table; text from files is not markup
     Console(width=None if sys.stdout.isatty() else 250, markup=False, emoji=False).print(table)
 
@@ -119,14 +119,15 @@ def counting(what: str, total: int) -> Iterator[Callable[..., None]]:
 
 
 @contextmanager
-def notes_for(category: type[Warning]) -> Iterator[None]:
-    """Print warnings of a category as notes. Other warnings are unchanged."""
+def notes_for(*categories: type[Warning]) -> Iterator[None]:
+    """Print warnings of some categories as notes. Other warnings are unchanged."""
     with warnings.catch_warnings():
-        warnings.simplefilter("always", category)
+        for category in categories:
+            warnings.simplefilter("always", category)
         others = warnings.showwarning
 
         def show(message: Warning | str, kind: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(kind, category):
+            if issubclass(kind, categories):
                 note(str(message))
             else:
                 others(message, kind, *where, **more)
@@ -137,8 +138,8 @@ def notes_for(category: type[Warning]) -> Iterator[None]:
 
 @contextmanager
 def data_progress() -> Iterator[OnProgress]:
-    """Show progress and notes while data are downloaded or converted. Yield the function that reports progress."""
-    with notes_for(DataWarning), progress_bar() as progress:
+    """Show progress while data are downloaded or converted. Yield the function that reports progress."""
+    with progress_bar() as progress:
         tasks: dict[str, TaskID] = {}
 
         def on_progress(what: str, done: int, total: int) -> None:

@@ -15,7 +15,6 @@ import netsim as netsim_package
 from netsim.cli import app
 from netsim.errors import DataError, NetsimError
 from netsim.files import file_sha256
-from netsim.seams import analyses
 
 RUNNER = CliRunner()
 
@@ -85,37 +84,6 @@ def test_a_lesion_and_the_weights_before_learning() -> None:
     assert len(pd.read_csv("run/analysis/importance.csv")) == 2
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("nosuch", "digits"), "analysis 'nosuch': is not known"),
-        (("psth", "digits", "--set", "bin_ms"), "--set bin_ms: must be KEY=VALUE"),
-        (("psth", "digits", "--set", "bin=2"), "setting bin: is not known; did you mean 'bin_ms'"),
-        (
-            ("psth", "digits", "--against", "digits"),
-            "--against: has no meaning for psth, only for similarity, comparison",
-        ),
-        (("comparison", "digits"), "--against: is needed by comparison"),
-        (("comparison", "digits", "--against", "initial"), "was not trained from weights drawn here"),
-        (("comparison", "digits", "--against", "lesion-neurons=x"), "must be STUDY=LEVEL with a number"),
-        (("comparison", "digits", "--against", "lesion-neurons=7"), "7"),
-        (("psth", "digits", "--palette", "nosuch"), "palette 'nosuch'"),
-        (("psth", "digits", "--layer", "nosuch"), "nosuch"),
-        (("psth", "digits", "--width", "wide"), "--width wide: must be column (85 mm) or page (180 mm)"),
-        (("psth", "digits", "yin-yang", "--width", "wide"), "--width wide: must be column"),
-        (("psth", "digits", "yin-yang", "--label", "side"), "--label: has no meaning for several networks"),
-        (("psth", "digits", "yin-yang", "--window", "0", "50"), "--window: has no meaning for several networks"),
-        (("psth", "digits", "--out", "psth.txt"), "psth.txt"),
-        (("psth", "nosuch.nwb"), "nosuch.nwb"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_and_nothing_is_written(arguments: tuple[str, ...], message: str) -> None:
-    done = RUNNER.invoke(app, ["analyse", *arguments])
-    assert isinstance(done.exception, NetsimError)
-    assert message in str(done.exception)
-    assert list(Path().iterdir()) == []
-
-
 @pytest.mark.parametrize("subjects", [("digits",), ("digits", "yin-yang")])
 @pytest.mark.parametrize(
     ("option", "message"),
@@ -125,7 +93,7 @@ def test_files_that_cannot_be_written_are_noticed_before_the_analysis(
     subjects: tuple[str, ...], option: tuple[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("file").touch()
-    monkeypatch.setattr("netsim.analysis.analysing.analyse", lambda *_, **__: pytest.fail("analysed"))
+    monkeypatch.setattr("netsim.cli.analysing.analyse_by_name", lambda *_, **__: pytest.fail("analysed"))
     done = RUNNER.invoke(app, ["analyse", "psth", *subjects, *option])
     assert isinstance(done.exception, NetsimError)
     assert message in str(done.exception)
@@ -145,12 +113,6 @@ def test_the_figure_of_several_networks_is_as_wide_as_told() -> None:
     run("sparseness", "digits", "yin-yang", "--limit", "5", "--width", "page", *out)
     assert 'width="510' in Path("figure.one.svg").read_text(encoding="utf-8")  # points
     assert Path("table.one-networks.csv").is_file()
-
-
-def test_help_lists_every_analysis_with_its_settings() -> None:
-    done = RUNNER.invoke(app, ["analyse", "--help"], env={"COLUMNS": "300"})
-    assert all(f"{name}: {entry.summary}" in done.stdout for name, entry in analyses.items())
-    assert "tau_ms=5, cost_per_ms=0.2, sample=300" in done.stdout
 
 
 @pytest.mark.usefixtures("blank_figures")

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import netsim as package
-from netsim.cli import app
-from netsim.cli.options import GROUPS, first_of
+from netsim.cli.options import first_of
 from netsim.data.loading import where
 from netsim.data.places import remember_folder, remembered_folder
 from netsim.data.stimuli import load_splits
@@ -23,13 +21,6 @@ from netsim.training.opening import open_training
 def test_the_version_is_that_of_the_package(netsim: Callable) -> None:
     done = netsim("--version")
     assert (done.code, done.out, done.err) == (0, f"netsim {package.__version__}\n", "")
-
-
-def test_a_shell_completes_commands_and_options() -> None:
-    completed = {"_NETSIM_COMPLETE": "complete_bash", "COMP_WORDS": "netsim ev", "COMP_CWORD": "1"}
-    assert CliRunner().invoke(app, [], prog_name="netsim", env=completed).stdout.split() == ["evaluate"]
-    completed |= {"COMP_WORDS": "netsim plot conf", "COMP_CWORD": "2"}
-    assert CliRunner().invoke(app, [], prog_name="netsim", env=completed).stdout.split() == ["confusion"]
 
 
 def test_resuming_a_run_that_is_not_there_begins_it(tmp_path: Path) -> None:
@@ -59,15 +50,6 @@ def test_a_data_folder_is_remembered(
     assert [location.origin for location in where("mnist")][:2] == ["NETSIM_DATA", "remembered"]
     remember_folder(tmp_path / "nothing")
     assert remembered_folder() == tmp_path / "nothing"
-
-
-@pytest.mark.parametrize("command", ["train", "plot", "analyse", "study", "simulate"])
-def test_options_come_in_groups_of_one_order(netsim: Callable, command: str) -> None:
-    printed = netsim(command, "--help").out
-    begins = [printed.index(f"─ {group} ─") for group in ("Options", *GROUPS)]
-    assert begins == sorted(begins)
-    for option, group in (("--dataset", 1), ("--engine", 2), ("--out", 3), ("--json", 3)):
-        assert option in printed[begins[group] :].partition("╰")[0]
 
 
 def test_a_limit_that_leaves_out_classes_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,39 +36,6 @@ FIGURES = {
 }
 
 
-def test_help_needs_no_heavy_import() -> None:
-    code = (
-        "import sys\n"
-        "from netsim.cli import main\n"
-        "sys.argv = ['netsim', '--help']\n"
-        "try:\n    main()\n"
-        "except SystemExit as end:\n    assert end.code == 0\n"
-        "heavy = {'numpy', 'brian2', 'numba', 'tonic', 'pandas', 'matplotlib', 'scipy', 'sklearn'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    for command in ("models", "data", "check", "train", "sweep", "evaluate", "simulate", "compare"):
-        assert command in done.stdout
-
-
-def test_without_arguments_the_help_is_shown(netsim: Netsim) -> None:
-    done = netsim()
-    assert done.code == 0
-    assert "Usage: netsim" in done.out
-
-
-@pytest.mark.parametrize("command", ["models", "data", "check", "train", "sweep", "evaluate", "simulate", "compare"])
-def test_every_option_has_help(command: str, netsim: Netsim, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-    done = netsim(command, "--help")
-    options = [line for line in done.out.splitlines() if " --" in line and line.startswith("│")]
-    assert len(options) >= 2
-    for line in options:
-        assert len(line.strip("│ ").split("  ")[-1].split()) >= 3, line
-    assert " ." not in done.out  # markup would swallow what stands in brackets
-
-
 def test_models(netsim: Netsim) -> None:
     presets = {row["name"]: row for row in netsim("models", "--json").json()["presets"]}
     assert {"digits", "mlp-mnist", "rcsnn-mnist", "bcsnn-mnist", "rcsnn-fashion", "bcsnn-fashion"} <= set(presets)

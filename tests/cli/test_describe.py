@@ -76,35 +76,3 @@ def test_whatever_a_record_holds_becomes_text(netsim: Netsim, run: Path) -> None
         done = netsim("describe", run, "--format", form)
         assert (done.code, done.err) == (0, "")
     assert r"\*\*b\*\*" in netsim("describe", run).out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ("describe", ["RUN|PRESET", "netsim describe --help"]),
-        ("describe digit", ["digit", "did you mean 'digits'"]),
-        ("describe nosuch.toml", ["nosuch.toml", "cannot be read"]),
-        ("describe .", ["not a run folder"]),
-        ("describe digits --format html", ["--format html", "markdown or latex"]),
-        ("describe digits --out .", ["cannot be written"]),
-        ("describe digits --out methods.docx", ["--out methods.docx", "must end in .md, .txt or .tex"]),
-        ("describe digits --out /proc/nosuch/a.md", ["/proc/nosuch", "choose another"]),
-    ],
-)
-def test_bad_input(netsim: Netsim, arguments: str, words: list[str]) -> None:
-    netsim(*arguments.split()).refused(*words)
-    assert os.listdir() == []
-
-
-@pytest.mark.parametrize("content", [None, "[]", "{", '{"seed": "a"}'])
-def test_damaged_records(netsim: Netsim, run: Path, content: str | None) -> None:
-    if content is None:
-        (run / "run.json").unlink()
-    else:
-        (run / "run.json").write_text(content)
-    netsim("describe", run).refused("run.json")
-
-
-def test_damaged_specifications(netsim: Netsim, run: Path) -> None:
-    (run / "network.toml").write_text('name = "\\u0000"\nduration = nan')
-    netsim("describe", run).refused("network.toml", "layers")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,16 +26,6 @@ def test_the_list_has_question_and_duration(netsim: Netsim) -> None:
     for each in listed:
         assert each["question"] in shown
         assert each["duration"] in shown
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; from netsim.cli import app; app(['experiment', '--help'], standalone_mode=False);"
-        " print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "tempotron" in done.stdout
-    assert not {"numpy", "pandas", "matplotlib", "tonic"} & set(done.stdout.split())
 
 
 def test_an_experiment_writes_its_files(netsim: Netsim) -> None:

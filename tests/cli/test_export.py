@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -30,14 +29,6 @@ def _need(to: str) -> None:
 
 def _spikes(folder: str) -> pd.DataFrame:
     return pd.read_csv(f"{folder}/spikes.csv")
-
-
-def test_help_lists_the_formats(netsim: Netsim, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-    text = netsim("export", "--help").out
-    for to, known in spike_formats.items():
-        assert f"{to}: {known.contents} ({', '.join(known.suffixes)})" in text
-    assert "--stimuli" in netsim("simulate", "--help").out
 
 
 @pytest.mark.parametrize(("to", "name"), [(to, name) for to, name in FILES if spike_formats[to].read])
@@ -153,51 +144,3 @@ def test_only_some_layers_and_the_first_stimuli(netsim: Netsim, run: Path) -> No
     assert set(spikes["layer"]) == {"stimulus", "output"}
     assert set(spikes["presentation"]) == {0, 1, 2}
     assert done.out == f"some.csv: {len(spikes)} spikes of 74 neurons in 3 presentations\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ("export RUN --to pdf spikes.pdf", ["'pdf'", "nwb, sonata, neo, nirdata, csv, parquet"]),
-        ("export RUN --to csv spikes.nwb", ["spikes.nwb", "*.csv or *.csv.gz"]),
-        ("export RUN spikes.nwb", ["--to", "netsim export --help"]),
-        ("export RUN --to csv", ["PATH", "netsim export --help"]),
-        ("export nosuch --to csv spikes.csv", ["nosuch", "neither"]),
-        ("export RUN --to csv --layer hiden spikes.csv", ["hiden", "hidden, output"]),
-        ("export RUN --to csv --index 360 spikes.csv", ["--index 360", "0 to 359"]),
-        ("export RUN --to csv --index 3 --limit 4 spikes.csv", ["--limit", "--index"]),
-        ("export RUN --to csv RUN/run.json/spikes.csv", ["run.json", "cannot be created"]),
-        ("simulate RUN --stimuli nosuch.csv", ["nosuch.csv", "no such file"]),
-        ("simulate RUN --stimuli spikes.txt", ["spikes.txt", "cannot be read as spikes", ".nwb"]),
-        ("simulate RUN --stimuli own.csv --dataset digits", ["--stimuli", "--dataset"]),
-        ("simulate RUN --stimuli own.csv --index 1", ["--index 1", "own.csv", "0 to 0"]),
-        ("simulate RUN --stimuli own.csv", ["after the end of the presentation", "128.0 ms"]),
-    ],
-)
-def test_what_is_refused(arguments: str, words: list[str], netsim: Netsim, run: Path) -> None:
-    Path("own.csv").write_text("presentation,neuron,latency_ms\n0,20,128.5\n", encoding="utf-8")
-    netsim(*arguments.replace("RUN", str(run)).split()).refused(*words)
-    assert sorted(os.listdir()) == ["own.csv", "run"]
-
-
-@pytest.mark.parametrize(("to", "name"), FILES)
-def test_a_full_disk_leaves_no_half_file(
-    to: str,
-    name: str,
-    netsim: Netsim,
-    run: Path,
-    no_leftovers: Callable[[Path], None],
-    tmp_path: Path,
-    resource: ModuleType,
-) -> None:
-    """A limit on the size of files stands for the disk."""
-    _need(to)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        done = netsim("export", run, "--to", to, "--layer", "hidden", name)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    done.refused(name, "cannot be written (File too large)", "free some space")
-    assert not Path(name).exists()
-    no_leftovers(tmp_path)

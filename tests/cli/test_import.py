@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -176,12 +175,3 @@ def test_an_imported_network_knows_what_it_learned_from(name: str, netsim: Netsi
         done = netsim("import", f"again-{name}", "--out", f"again-{len(subject)}")
         assert f"again-{name}: does not say by a checksum which data are" in done.err
         assert "data" not in open_run(f"again-{len(subject)}").record()
-
-
-def test_a_full_disk_leaves_no_half_run(
-    netsim: Netsim, exported: Path, largest_file: Callable[[int], AbstractContextManager[None]]
-) -> None:
-    with largest_file(10_000):
-        done = netsim("import", exported, "--out", "back")
-    done.refused("back/best.npz", "cannot be written (File too large)")
-    assert sorted(os.listdir()) == ["network.nir", "run"]

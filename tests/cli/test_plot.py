@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import typer
-from typer.core import TyperGroup
-from typer.main import get_command
 
-from netsim.cli import app
 from netsim.reporting.pictures import sections
 from netsim.seams import figures
 
@@ -44,38 +38,16 @@ def is_no_empty_picture(path: Path) -> bool:
     return bool((pixels.min(axis=2) < 0.9).sum() > 300)
 
 
-def test_every_figure_is_told(netsim: Netsim) -> None:
-    shown = netsim("plot", "--help").out
-    for name in figures:
-        assert f"{name}:" in shown
-
-
 def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
     install(figures, "gaps", GAPS)
     shown = " ".join(netsim("plot", "--help").out.replace("│", "").split())
-    assert "stimuli • gaps: times to the second spike" in shown
-    assert "Draw at most N gradients, kernels, errors or gaps." in shown
+    assert "stimuli (--count) • gaps: times to the second spike (--count)" in shown
     done = netsim("plot", "gaps", run, "--limit", 20, "--count", 5, "--table", "gaps.csv", "--json").json()
     assert done["files"] == [str(run / "figures" / "gaps.png"), str(run / "figures" / "gaps.svg"), "gaps.csv"]
     assert is_no_empty_picture(run / "figures" / "gaps.png")
     assert len(pd.read_csv("gaps.csv")) == 20
     assert sections()["Decisions"] == ["confusion", "decision-time", "calibration", "gaps", "errors"]
     assert figures.origin("gaps").version == "1.2"
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = "import sys; from netsim.cli import app; app(['plot', '--help'], standalone_mode=False); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "confident errors" in done.stdout
-    assert not {"numpy", "pandas", "matplotlib", "seaborn"} & set(done.stdout.split())
-
-
-def test_shells_can_complete_figures() -> None:
-    command = get_command(app)
-    assert isinstance(command, TyperGroup)
-    (argument,) = (part for part in command.commands["plot"].params if part.name == "figure")
-    result = argument.shell_complete(typer.Context(command), "dec")
-    assert [item.value for item in result] == ["decision-time"]
 
 
 @pytest.mark.parametrize("name", [name for name, figure in figures.items() if not figure.samples])
@@ -189,41 +161,6 @@ def test_brian2_draws_the_same_on_the_same_grid(netsim: Netsim, run: Path) -> No
 def test_kernels_need_no_data(netsim: Netsim, run: Path) -> None:
     assert netsim("plot", "kernels", run, "--data-dir", "nosuch", "--count", 3, "--out", "a.png").code == 0
     assert is_no_empty_picture(Path("a.png"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ("rasters RUN", ["rasters", "did you mean 'raster'"]),
-        ("raster RUN --index 360", ["stimulus 360", "0 to 359"]),
-        ("raster digits --index 360", ["stimulus 360", "0 to 359"]),
-        ("raster RUN --layer hidden", ["--layer", "raster", "group-raster, gradients and kernels"]),
-        ("confusion RUN --index 3", ["--index", "confusion", "raster, sound and potentials"]),
-        ("latencies RUN --count 3", ["--count", "latencies", "kernels and errors"]),
-        ("confusion RUN --index 0", ["--index", "confusion", "raster, sound and potentials"]),
-        ("kernels RUN --limit 5", ["--limit", "kernels, which presents no stimuli"]),
-        ("learning RUN --dt 0.5", ["--dt", "learning, which presents no stimuli"]),
-        ("network RUN --split validation", ["--split", "network, which presents no stimuli"]),
-        ("raster RUN --limit 5", ["--limit", "raster, which shows one presentation"]),
-        ("raster RUN --width wide", ["--width wide", "column (85 mm) or page (180 mm)"]),
-        ("raster RUN --out a.docx", ["a.docx", "png, svg, pdf"]),
-        ("raster RUN --table a.xlsx", ["a.xlsx", ".csv, .csv.gz or .parquet"]),
-        ("potentials RUN --neuron hidden", ["--neuron hidden", "LAYER:NEURON"]),
-        ("potentials RUN --neuron hidden:200", ["hidden:200", "0 to 199"]),
-        ("group-raster RUN --neuron hidden:200", ["hidden:200", "0 to 199"]),
-        ("group-raster RUN --neuron hidden:1 --neuron output:1", ["neurons", "one layer"]),
-        ("group-raster RUN --layer conv1", ["conv1", "hidden, output"]),
-        ("kernels RUN --layer output", ["output", "without rows and columns"]),
-        ("kernels RUN --channel 1", ["channel 1", "hidden"]),
-        ("learning digits", ["digits", "no metrics"]),
-        ("raster nosuch", ["nosuch", "neither"]),
-    ],
-)
-def test_bad_input(netsim: Netsim, run: Path, arguments: str, words: list[str]) -> None:
-    before = sorted(run.rglob("*"))
-    netsim("plot", *arguments.replace("RUN", str(run)).split()).refused(*words)
-    assert sorted(run.rglob("*")) == before
-    assert not Path("a.png").exists()
 
 
 def test_a_damaged_table_of_metrics_is_refused(netsim: Netsim, run: Path) -> None:

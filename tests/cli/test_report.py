@@ -72,7 +72,7 @@ def test_damaged_metrics_are_named_once(netsim: Netsim, run: Path, monkeypatch: 
     [
         ("report nosuch", ["nosuch", "neither"]),
         ("report RUN --out report.pdf", ["report.pdf", ".html"]),
-        ("report RUN --split train", ["--split", "test or validation"]),
+        ("report RUN --split train", ["--split", "'test', 'validation'"]),
         ("report RUN --index 360", ["--index 360", "0 to 359"]),
         ("report RUN --dt 17", ["--dt", "encoding window"]),
         ("report RUN --dataset mnst", ["mnst", "did you mean 'mnist'"]),

@@ -56,7 +56,7 @@ def test_every_setting_can_be_given(netsim: Netsim) -> None:
         ("learning.rate=fast", "learning.rate: must be of type float, not 'fast'"),
         ("learning.rate", "--set learning.rate: must be KEY=VALUE"),
         ("learning.rate=", "--set learning.rate=: must be KEY=VALUE"),
-        ("training.epochs=3", "--epochs: is given by --set training.epochs too; leave one out"),
+        ("training.epochs=3", "--epochs: is given by the settings too; leave one out"),
         ("layers=3", "layers: are all layers"),
     ],
 )

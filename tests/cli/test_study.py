@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,12 +30,6 @@ def decay(condition):
 """
 
 
-def test_every_study_is_told(netsim: Netsim) -> None:
-    shown = netsim("study", "--help").out
-    for name in studies:
-        assert f"{name}:" in shown
-
-
 @pytest.mark.usefixtures("blank_figures")
 def test_studies_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
     install(studies, "weight-decay", OWN)
@@ -59,15 +52,6 @@ def test_the_file_of_a_study_is_recorded_with_its_checksum(netsim: Netsim, run: 
     done = netsim("study", "weight-decay", run, "--plugin", "decay.py", "--limit", 20, "--out", "here", "--json").json()
     (plugin,) = done["plugins"]
     assert plugin["sha256"] == hashlib.sha256(Path("decay.py").read_bytes()).hexdigest()
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; from netsim.cli import app; app(['study', '--help'], standalone_mode=False); print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "early-readout" in done.stdout
-    assert not {"numpy", "pandas", "matplotlib", "tonic"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("name", ["spatial-jitter", "threshold-heterogeneity", "time-step", "early-readout"])
@@ -162,25 +146,6 @@ def test_the_accuracy_is_printed_with_its_interval(netsim: Netsim, run: Path) ->
     assert f"{last['low']:.2%} to {last['high']:.2%}" in done.out
 
 
-def test_the_same_command_gives_the_same_table(netsim: Netsim, run: Path) -> None:
-    for name in ("a", "b"):
-        options = ("--level", 0.1, "--limit", 30, "--seeds", 2, "--out", name)
-        assert netsim("study", "spurious-spikes", run, *options).code == 0
-    for suffix in ("csv", "svg"):
-        first, second = (Path(name, f"spurious-spikes.{suffix}").read_bytes() for name in ("a", "b"))
-        assert first == second
-
-
-@pytest.mark.usefixtures("blank_figures")
-def test_both_engines_write_the_same_table(netsim: Netsim, run: Path) -> None:
-    for engine in ("event", "brian2"):
-        options = ("--engine", engine, "--dt", 1, "--limit", 5, "--seeds", 1, "--level", 0.8, "--out", engine)
-        assert netsim("study", "weight-noise", run, *options).code == 0
-    assert Path("event/weight-noise.csv").read_text(encoding="utf-8") == Path("brian2/weight-noise.csv").read_text(
-        encoding="utf-8"
-    )
-
-
 @pytest.mark.usefixtures("blank_figures")
 def test_a_preset_without_training_and_parquet(netsim: Netsim) -> None:
     pytest.importorskip("pyarrow", reason="needs pyarrow, the extra 'parquet'")
@@ -190,46 +155,6 @@ def test_a_preset_without_training_and_parquet(netsim: Netsim) -> None:
     ours, theirs = pd.read_csv("studies-digits/weight-bits.csv"), pd.read_parquet("studies-digits/weight-bits.parquet")
     assert ours["strict_accuracy"].tolist() == theirs["strict_accuracy"].tolist()
     assert str(theirs["condition"].dtype) == "category"
-
-
-@pytest.mark.usefixtures("blank_figures")
-def test_silence_is_no_number(netsim: Netsim, run: Path) -> None:
-    done = netsim(
-        "study", "lesion-neurons", run, "--layer", "output", "--level", 1, "--seeds", 1, "--limit", 5, "--json"
-    )
-    row = done.json()["rows"][-1]
-    assert row["silent_rate"] == 1
-    assert row["latency_difference_ms"] is row["mean_decision_latency_ms"] is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ("spike-jiter RUN", ["spike-jiter", "did you mean 'spike-jitter'"]),
-        ("spike-jitter nosuch", ["nosuch", "neither"]),
-        ("spike-jitter", ["RUN|PRESET", "netsim study --help"]),
-        ("spike-jitter RUN --level -1", ["level -1", "from 0 to"]),
-        ("spike-jitter RUN --level x", ["--level", "netsim study --help"]),
-        ("spike-jitter RUN --layer hidden", ["hidden", "does not disturb single layers"]),
-        ("lesion-maps RUN", ["lesion-maps", "digits has no convolutions"]),
-        ("weight-noise RUN --layer conv1", ["conv1", "hidden, output"]),
-        ("weight-bits RUN --seeds 3", ["--seeds 3", "draws nothing at random"]),
-        ("weight-noise RUN --level 1e30", ["level 1e+30", "from 0 to"]),
-        ("weight-noise RUN --seeds 0", ["--seeds", "netsim study --help"]),
-        ("weight-noise RUN --seeds 1000000000", ["--seeds", "netsim study --help"]),
-        ("time-step RUN --dt 1", ["--dt 1", "--level"]),
-        ("time-step RUN --level 17", ["dt", "encoding window"]),
-        ("weight-noise RUN --engine nest", ["--engine", "nest"]),
-        ("weight-noise RUN --split train", ["--split", "test or validation"]),
-        ("weight-noise RUN --limit 0", ["--limit"]),
-        ("weight-noise RUN --out RUN/run.json", ["run.json", "cannot be created"]),
-    ],
-)
-def test_bad_input(netsim: Netsim, run: Path, arguments: str, words: list[str]) -> None:
-    before = {path: path.read_bytes() for path in run.iterdir()}
-    netsim("study", *arguments.replace("RUN", str(run)).split()).refused(*words)
-    assert {path: path.read_bytes() for path in run.iterdir()} == before
-    assert os.listdir() == ["run"]
 
 
 def test_parquet_without_pyarrow_is_refused_at_once(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

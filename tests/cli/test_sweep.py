@@ -326,18 +326,6 @@ def test_without_the_extra(netsim: Netsim, run: Path, monkeypatch: pytest.Monkey
     netsim("evaluate", run, "--workers", 2).refused("distributed", "pip install 'netsim-snn[sweep]'")
 
 
-def test_options_that_do_not_go_together(netsim: Netsim, run: Path) -> None:
-    Path("long.toml").write_text(LONG, encoding="utf-8")
-    for command in (("sweep", "long.toml"), ("evaluate", run), ("simulate", run)):
-        netsim(*command, "--workers", 2, "--scheduler", "tcp://127.0.0.1:1").refused("--workers", "--scheduler")
-    netsim("simulate", run, "--limit", 3, "--index", 3).refused("--limit", "--index")
-    Path("full").mkdir()
-    Path("full/thesis.txt").write_text("", encoding="utf-8")
-    netsim("sweep", "long.toml", "--out", "full").refused("full: exists already")
-    netsim("sweep", "long.toml", "--out", "full", "--resume").refused("full: exists already, and is no sweep")
-    netsim("sweep", "nosuch.toml").refused("nosuch.toml", "cannot be read")
-
-
 def test_the_list_of_runs(netsim: Netsim) -> None:
     Path("plan.toml").write_text('base = "digits"\nseeds = [7]\ngrid.learning.rate = [0.125, 0.25]', encoding="utf-8")
     assert netsim("sweep", "plan.toml", "--list", "--json").json() == {

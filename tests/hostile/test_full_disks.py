@@ -20,9 +20,9 @@ from netsim.analysis import read_sweep_table
 from netsim.analysis.simulation_files import write_simulation
 from netsim.analysis.studies import study_table
 from netsim.cli.analysing import analyse
+from netsim.cli.generating import Given
 from netsim.cli.plotting import plot
 from netsim.cli.studying import write_study
-from netsim.cli.training import train_plan
 from netsim.data.making import make_dataset
 from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
@@ -38,7 +38,7 @@ from netsim.spikes.presenting import present
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.sweeps.execution import Outcome, SweepCallbacks
-from netsim.sweeps.plan import read_plan
+from netsim.sweeps.running import sweep
 from netsim.weights.files import write_weights
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -205,16 +205,16 @@ def test_plots_and_analyses_are_whole(tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     out = [tmp_path / "one.svg", tmp_path / "other.svg"]
     with _room_for(1), pytest.raises(RunError, match=r"other.svg: cannot be written \(No space left on device\)"):
-        plot("raster", "digits", out=out)
+        plot(Given(), "digits", "raster", out=out)
+    given, subject = Given(populations=["output"]), [str(tmp_path / "spikes.csv")]
     with _room_for(1), pytest.raises(RunError, match=r"table.csv: cannot be written \(No space left on device\)"):
-        analyse("psth", [str(tmp_path / "spikes.csv")], layer=["output"], out=[out[0], tmp_path / "table.csv"])
+        analyse(given, subject, "psth", out=[out[0], tmp_path / "table.csv"])
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_sweep_goes_on_when_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its table has a row for each run whose row could be written, whole ones, and no file is half written."""
     Path("plan.toml").write_text('base = "digits"\nseeds = [0, 1]\n', encoding="utf-8")
-    plan = read_plan(Path("plan.toml"))
     figures = {"epochs": 1, "best_epoch": 1, "validation_accuracy": 0.5, "validation_strict_accuracy": 0.5}
 
     def end(client: Any, runs: dict[str, Any], *arguments: Any) -> None:
@@ -222,15 +222,15 @@ def test_a_sweep_goes_on_when_there_is_room_again(monkeypatch: pytest.MonkeyPatc
         for name in runs:
             callbacks.on_outcome(name, Outcome(figures | {"validation_loss": 1.0, "seconds": 2.0}))
 
-    monkeypatch.setattr("netsim.sweeps.execution.train_runs", end)
-    monkeypatch.setattr("netsim.cli.options.dask_client", lambda *arguments: nullcontext())
+    monkeypatch.setattr("netsim.sweeps.running.train_runs", end)
+    monkeypatch.setattr("netsim.sweeps.running.connect", lambda *arguments: nullcontext())
     for files, rows in enumerate([None, None, 0, 1]):
         with _room_for(files), pytest.raises(RunError, match=r"cannot be written \(No space left on device\); choose"):
-            train_plan(plan, Path("plan.toml"), Path("sweep"), None, None, 1)
+            sweep("plan.toml", "sweep", workers=1, resume=True)
         table = Path("sweep/results.csv")
         assert table.exists() == (rows is not None)
         assert rows is None or len(read_sweep_table(table)) == rows
         assert {path.name for path in Path("sweep").iterdir()} <= {"sweep.toml", "results.csv", LOCK}
     with _room_for(4):
-        assert len(train_plan(plan, Path("plan.toml"), Path("sweep"), None, None, 1)) == 2
+        assert len(sweep("plan.toml", "sweep", workers=1, resume=True)) == 2
     assert len(read_sweep_table("sweep/results.csv")) == 2

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from netsim.cli.training import train_plan
 from netsim.errors import RunError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run
 from netsim.spikes.cluster import connect
 from netsim.sweeps.execution import Outcome, SweepCallbacks
-from netsim.sweeps.plan import read_plan
+from netsim.sweeps.running import sweep
 from netsim.training.checkpoint import write_checkpoint, write_epochs
 from netsim.training.starting import start_training
 
@@ -87,8 +86,8 @@ def test_a_sweep_whose_folder_was_replaced_writes_no_more(tmp_path: Path, monkey
         (folder / "results.csv").write_text("precious")
         callbacks.on_outcome(next(iter(runs)), Outcome(error="of no importance"))
 
-    monkeypatch.setattr("netsim.sweeps.execution.train_runs", end)
-    monkeypatch.setattr("netsim.cli.options.dask_client", lambda *arguments: nullcontext())
+    monkeypatch.setattr("netsim.sweeps.running.train_runs", end)
+    monkeypatch.setattr("netsim.sweeps.running.connect", lambda *arguments: nullcontext())
     with pytest.raises(RunError, match="sweep: was moved, replaced or unlocked during the run"):
-        train_plan(read_plan("plan.toml"), Path("plan.toml"), Path("sweep"), None, None, 1)
+        sweep("plan.toml", "sweep", workers=1)
     assert Path("sweep/results.csv").read_text(encoding="utf-8") == "precious"
