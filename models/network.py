@@ -39,8 +39,6 @@ Target = Literal["cython", "numpy"]
 
 # Synapses up to which numpy is at most a fifth slower than machine code (measured).
 _NOT_WORTH_COMPILING = 1_000_000
-_LARGEST_DECAY = 100.0
-"""Largest number of time constants in a step. Beyond some 700, the exponentials of Brian2 overflow."""
 
 # Initial values of the variables that a presentation changes
 _AT_THE_START: dict[str, Any] = {
@@ -317,7 +315,7 @@ def build_network(
     dt = specification.check_dt(dt)
     check_size(copies, "copies")
     for population in specification.integrating:
-        _check_decay(population, f"{specification.key_of(population)}.neurons", dt)
+        population.dynamics.kind.check_step(population.dynamics, dt, f"{specification.key_of(population)}.neurons")
     clock = Clock(dt * ms, name="netsim_clock")
     if target is None and prefs.codegen.target == "auto" and specification.synapses <= _NOT_WORTH_COMPILING:
         target = "numpy"
@@ -344,16 +342,6 @@ def build_network(
     if weights is not None:
         model.set_weights(weights)
     return model
-
-
-def _check_decay(population: Population, where: str, dt: float) -> None:
-    """Refuse a grid on which Brian2's exact solution of a decay overflows, so that neurons would be silent."""
-    rates = population.dynamics.rates
-    fastest = 0.0 if rates is None else max(rates.leak, rates.decay)
-    if dt * fastest > _LARGEST_DECAY:
-        short = f"has a time constant of {1 / fastest:g} ms, too short for steps of {dt:g} ms in Brian2"
-        remedy = f"choose steps of at most {_LARGEST_DECAY / fastest:g} ms, a longer constant or the engine event"
-        raise SpecificationError(where, f"{short}; {remedy}")
 
 
 def code_object_class(target: Target | None) -> type[CodeObject] | None:
@@ -425,7 +413,7 @@ class _Builder:
         if model.copies > 1 or not np.array_equal(connections.weight, np.arange(weights)):
             kernel = model.kernels[name] = shared_kernel(name, weights, self.common)
         steps = grid.breakpoint_steps(model.specification, projection, self.dt)
-        apart = model.specification.population(projection.target).dynamics.rates is None
+        apart = model.specification.population(projection.target).dynamics.kind.currents_from_onset
         current = "recurrent" if apart and model.specification.is_recurrent(projection) else "current"
         return weighted_synapses(name, source, target, projection.psp, steps, lag, kernel, self.common, current)
 

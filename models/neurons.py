@@ -8,11 +8,12 @@ In all functions ``size`` is the number of neurons, and ``common`` are the argum
 """
 
 import math
+import textwrap
 from typing import Any
 
 from brian2 import NeuronGroup, ms, second
+from brian2.utils.stringtools import get_identifiers
 
-from netsim.seams import families
 from netsim.specification import Neurons
 from netsim.specification.grid import TOLERANCE, PopulationTimes
 
@@ -32,28 +33,16 @@ STIMULUS = f"""
 latency : second
 """
 
-INTEGRATING = f"""
-{PRESENTATION}
-dv/dt = ((bias + current)*int(step < gate) + drive*int(step >= onset)) / tau : 1
-bias : 1
-current : 1
-threshold : 1
-silenced : boolean
-latency = lastspike - start : second
-"""
-
-IN_A_LOOP = INTEGRATING.replace("+ drive*", "+ (recurrent + drive)*").replace(
-    "current : 1", "current : 1\nrecurrent : 1"
-)
-
-OF_A_FAMILY = """
-rest = bias + drive*int(step >= onset) : 1 (constant over dt)
+INTEGRATING = """
 bias : 1
 threshold : 1
 silenced : boolean
 latency = lastspike - start : second
 """
-"""Equations of neurons whose family defines its own (`netsim.specification.families`)."""
+"""Equations of all integrating neurons. Their family adds those of ``v`` and ``current``."""
+
+REST = "rest = bias + drive*int(step >= onset) : 1 (constant over dt)"
+RECURRENT = "recurrent : 1"
 
 POOLING = f"""
 {PRESENTATION}
@@ -77,19 +66,22 @@ def integrating_neurons(
 ) -> NeuronGroup:
     """Create neurons that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
 
-    For a population in a loop, ``recurrent`` is the slope from the projections of the loop, which counts from the
-    onset. Thresholds can be set for each neuron later. Onset, gate and end are in steps of the clock. Neurons of a
-    family with rates have the equations of the family, which Brian2 solves exactly.
+    The family of the neurons defines the equations, and a step of their exact solution. In some families ``recurrent``
+    is the current from the projections of a loop, which counts from the onset. Thresholds can be set for each neuron
+    later. Onset, gate and end are in steps of the clock.
     """
-    equations, method = IN_A_LOOP if in_a_loop else INTEGRATING, "euler"
-    if neurons.rates is not None:
-        equations, method = f"{PRESENTATION}{families[neurons.family].equations(neurons)}{OF_A_FAMILY}", "exact"
+    family = neurons.kind
+    looped = in_a_loop and family.currents_from_onset
+    equations = family.equations(neurons, looped=True) if looped else family.equations(neurons)
+    needs_rest = "rest" in get_identifiers(equations)
+    step = textwrap.dedent(family.step(neurons)).strip()
+    parts = [PRESENTATION, equations, REST * needs_rest, RECURRENT * looped, INTEGRATING]
     group = NeuronGroup(
         size,
-        equations,
+        "\n".join(parts),
         threshold="v >= threshold and step >= onset and step < end and not silenced",
         refractory="True",
-        method=method,  # euler is exact here, because the slope is constant within a step
+        method=(lambda *_: step) if step else family.method,
         name=f"neurons_{name}",
         namespace={
             "tau": neurons.tau * ms,
@@ -102,7 +94,7 @@ def integrating_neurons(
         },
         **common,
     )
-    if neurons.rates is not None:
+    if needs_rest:
         group.subexpression_updater.when = "before_groups"  # after a presentation has begun, before potentials move
     group.threshold = neurons.threshold * (1 - TOLERANCE)
     group.lastspike = math.inf * second

@@ -90,6 +90,7 @@ from .specification import SignFeedback as SignFeedback
 from .specification import Training as Training
 from .specification import Weighting as Weighting
 from .specification import Winners as Winners
+from .specification.derivative import local_derivative as local_derivative
 from .specification.toml import network_from_dict as network_from_dict
 from .specification.toml import network_to_dict as network_to_dict
 from .specification.toml import read_network as read_network

@@ -306,6 +306,7 @@ def oracle() -> ModuleType:
     """The module ``tests/oracle.py``: the neuron equation solved without the engines."""
     module = _module("oracle")
     module.SOLVERS["leaky"] = _module("leaky_oracle")
+    module.SOLVERS["quadratic"] = module.SOLVERS["non-leaky"] = _module("family_oracle")
     return module
 
 

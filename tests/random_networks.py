@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from netsim.engines import Batch
+from netsim.seams import families
 from netsim.specification import (
     PSP,
     Connections,
@@ -303,22 +304,32 @@ def weights_and_stimuli(network: Network, presentations: int, seed: int) -> Batc
 RATIOS = [1.0, 1.0, 0.5, 2.0, 0.5000001, 0.2, 0.01, 3.7]
 
 
-def leaky_version(network: Network, seed: int) -> Network:
-    """The network with leaky neurons, of one family of time constants per population, without gates and PSPs."""
-    generator = np.random.default_rng((seed, 2))
+def version(network: Network, family: str, seed: int) -> Network:
+    """The network with neurons of another family, of one set of time constants per population, without gates.
 
-    def leaky(neurons: Neurons | None) -> Neurons | None:
+    Regimes and PSPs that the family does not support are replaced.
+    """
+    generator, kind = np.random.default_rng((seed, 2)), families[family]
+
+    def changed(neurons: Neurons | None) -> Neurons | None:
         if neurons is None:
             return None
         ratio = RATIOS[generator.integers(len(RATIOS))]
-        regime = "staggered" if neurons.regime == "phased" else neurons.regime
-        tau_syn = None if ratio == 1.0 else 10.0 * ratio
-        return dataclasses.replace(neurons, regime=regime, family="leaky", tau_syn=tau_syn, threshold=0.25)
+        given: dict[str, Any] = {"family": family, "threshold": 0.25}
+        if not kind.has_psp:
+            given["tau_syn"] = None if ratio == 1.0 else 10.0 * ratio
+        if "staggered" not in kind.regimes:
+            given |= {"regime": "free", "onset": 0.0, "drive": 0.0}
+        elif neurons.regime == "phased":
+            given["regime"] = "staggered"
+        return dataclasses.replace(neurons, **given)
 
     populations = tuple(
-        dataclasses.replace(population, neurons=leaky(population.neurons)) for population in network.populations
+        dataclasses.replace(population, neurons=changed(population.neurons)) for population in network.populations
     )
-    projections = tuple(dataclasses.replace(projection, psp=PSP()) for projection in network.projections)
+    projections = tuple(
+        projection if kind.has_psp else dataclasses.replace(projection, psp=PSP()) for projection in network.projections
+    )
     return dataclasses.replace(network, populations=populations, projections=projections)
 
 

@@ -1,6 +1,7 @@
 """Calibration of initial weights to a wanted activity of each population: median and spread of spike times."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -246,9 +247,10 @@ def _in_window(network: Network, population: Population, apart: float) -> float:
 def _rise(network: Network, population: Population, projection: Projection) -> float:
     """Return the time from the arrival of a spike to its largest effect on the potential (ms)."""
     times = np.linspace(0.0, network.duration, _TIMES + 1)
-    rates = population.dynamics.rates
-    response = projection.psp.potential(times) if rates is None else rates.potential(times)
-    return float(times[np.abs(response).argmax()])
+    neurons = population.dynamics
+    if not neurons.kind.additive:
+        return math.inf
+    return float(times[np.abs(neurons.kind.effect(neurons, projection.psp, times)).argmax()])
 
 
 def _guessed(

@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from netsim.description.document import Table, plain
-from netsim.seams import families, regimes
-from netsim.specification import Network, Population, Projection, Regime, Scale, Winners
+from netsim.seams import regimes
+from netsim.specification import Network, Neurons, Population, Projection, Regime, Scale, Winners
 from netsim.specification.families import Described
+from netsim.specification.families.piecewise_linear import PiecewiseLinear
 from netsim.specification.grid import TOLERANCE
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, in_ms, names, number
 from netsim.specification.traits import has_delays, has_relays, in_loops, unless_all
 
 _TAU_SYN = r"$\tau_s$ (ms)"
+_LINE = PiecewiseLinear.describe(Neurons()).time
 _STAND_IN = ", the stand-in that the learner uses"
 """Suffix of titles if the engine of a plug-in simulated."""
 
@@ -18,16 +20,14 @@ _STAND_IN = ", the stand-in that the learner uses"
 def neurons_table(network: Network, foreign: str = "") -> Table:
     """Return the equations of neurons and synapses. With a `foreign` engine, return only equations of the learner."""
     by_regime = grouped(network.integrating, lambda population: population.dynamics.regime)
-    lines = [population for population in network.integrating if population.dynamics.rates is None]
-    potentials = [
-        rf"$\tau v_j'(t) = {_current(regimes[regime])}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
-        for regime, chosen in grouped(lines, lambda population: population.dynamics.regime).items()
-    ]
-    leaking = _leaking(network)
-    for (described, regime), chosen in leaking.items():
+    potentials = []
+    for (described, regime), chosen in _described(network).items():
+        potential = described.potential
+        if regimes[regime].gated:
+            potential = potential.replace("I_j(t)", f"I_j(t){GAP}[t < {GATE}]")
         drive = rf" + D{GAP}[t \geq {ONSET}]" if regimes[regime].has_drive else ""
-        potentials.append(rf"${described.potential}{drive}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}")
-    looped = [population for population in in_loops(network) if population in lines]
+        potentials.append(rf"${potential}{drive}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}")
+    looped = [population for population in in_loops(network) if population.dynamics.kind.currents_from_onset]
     if looped:
         potentials.append(
             rf"plus $R_j(t){GAP}[t \geq {ONSET}]$ on the right{unless_all(looped, network.integrating)}: the current of"
@@ -69,22 +69,12 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
     return Table("D1", f"Neuron and synapse model{_STAND_IN if foreign else ''}", tuple(rows))
 
 
-def _leaking(network: Network) -> dict[tuple[Described, str], list[Population]]:
-    """Return populations of families with rates, by the texts of their family and by regime."""
-    leaking = [population for population in network.integrating if population.dynamics.rates is not None]
+def _described(network: Network) -> dict[tuple[Described, str], list[Population]]:
+    """Return populations by the texts of their family and by regime. Those with PSPs come first."""
     return grouped(
-        leaking,
-        lambda population: (
-            families[population.dynamics.family].describe(population.dynamics),
-            population.dynamics.regime,
-        ),
+        sorted(network.integrating, key=lambda population: not population.dynamics.kind.has_psp),
+        lambda population: (population.dynamics.kind.describe(population.dynamics), population.dynamics.regime),
     )
-
-
-def _current(regime: type[Regime]) -> str:
-    """Return the current that drives the potential."""
-    synaptic = f"I_j(t){GAP}[t < {GATE}]" if regime.gated else "I_j(t)"
-    return rf"{synaptic} + D{GAP}[t \geq {ONSET}]" if regime.has_drive else synaptic
 
 
 def _summary(regime: type[Regime], chosen: Sequence[Population], looped: Sequence[Population]) -> str:
@@ -122,13 +112,13 @@ def _foreign_time(network: Network) -> str:
 
 def _synaptic_current(network: Network) -> str:
     texts = (
-        [_current_of_lines(network)]
-        if any(population.dynamics.rates is None for population in network.integrating)
+        [_current_of_psps(network)]
+        if any(population.dynamics.kind.has_psp for population in network.integrating)
         else []
     )
     by_current = grouped(
-        (population for population in network.integrating if population.dynamics.rates is not None),
-        lambda population: families[population.dynamics.family].describe(population.dynamics).current,
+        (population for population in network.integrating if not population.dynamics.kind.has_psp),
+        lambda population: population.dynamics.kind.describe(population.dynamics).current,
     )
     for text, chosen in by_current.items():
         arrival = f"$t_i + {DELAY}$" if has_delays(network) else "$t_i$"
@@ -145,7 +135,7 @@ def _synaptic_current(network: Network) -> str:
     return "\n".join(texts)
 
 
-def _current_of_lines(network: Network) -> str:
+def _current_of_psps(network: Network) -> str:
     biased = [population for population in network.integrating if population.has_bias]
     bias, arrival, delay = "", "t_i", ""
     if biased:
@@ -184,11 +174,11 @@ def _competition(competing: Mapping[Winners | None, Sequence[Population]]) -> st
 
 
 def _postsynaptic_potential(network: Network) -> str:
-    chosen = [projection for projection in network.weighted if network.neurons(projection.target).rates is None]
-    texts = [_psps_of_lines(network, chosen)] if chosen else []
+    chosen = [projection for projection in network.weighted if network.neurons(projection.target).kind.has_psp]
+    texts = [_psps(network, chosen)] if chosen else []
     by_psp = grouped(
-        (population for population in network.integrating if population.dynamics.rates is not None),
-        lambda population: families[population.dynamics.family].describe(population.dynamics).psp,
+        (population for population in network.integrating if not population.dynamics.kind.has_psp),
+        lambda population: population.dynamics.kind.describe(population.dynamics).psp,
     )
     texts += [
         rf"$\displaystyle \varepsilon(t) = {psp}$, times $w_{{ij}} / \tau$, at a time $t$ after the presynaptic spike"
@@ -198,11 +188,13 @@ def _postsynaptic_potential(network: Network) -> str:
     return "\n".join(texts)
 
 
-def _psps_of_lines(network: Network, projections: Sequence[Projection]) -> str:
-    lines = [
-        rf"$\displaystyle \varepsilon(t) = \sum_k c_k \max(t - d_k,{GAP}0)$, times $w_{{ij}} / \tau$, at a time $t$"
-        f" after the presynaptic spike{' has arrived' if has_delays(network) else ''}"
-    ]
+def _psps(network: Network, projections: Sequence[Projection]) -> str:
+    arrived = " has arrived" if has_delays(network) else ""
+    effect = rf"$\displaystyle \varepsilon(t) = \sum_k c_k \max(t - d_k,{GAP}0)$, times $w_{{ij}} / \tau$"
+    lines = [f"{effect}, at a time $t$ after the presynaptic spike{arrived}"]
+    if not all(network.neurons(projection.target).kind.additive for projection in projections):
+        slope = r"$\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$".replace("{GAP}", GAP)
+        lines = [f"A current {slope}, times $w_{{ij}}$, at a time $t$ after the presynaptic spike{arrived}"]
     for psp, chosen in grouped(projections, lambda projection: projection.psp).items():
         pairs = ", ".join(f"$({delay}, {change})$" for delay, change in psp.written_kernel())
         lines.append(f"{psp.phrase}{unless_all(chosen, network.weighted)}: $(d_k, c_k)$ = {pairs}")
@@ -211,15 +203,14 @@ def _psps_of_lines(network: Network, projections: Sequence[Projection]) -> str:
 
 def _time(network: Network) -> str:
     dt = network.training.dt
-    leaking = dict.fromkeys(described.time for described, _ in _leaking(network))
-    if leaking:
-        between = "; ".join(leaking)
-        if any(population.dynamics.rates is None for population in network.integrating):
-            between += "; without leak, it is a line"
+    between = "; ".join(
+        sorted({described.time: None for described, _ in _described(network)}, key=lambda text: text == _LINE)
+    )
+    if between != _LINE:
         if not dt:
             return (
-                f"No time step: {between}. A neuron fires where this sum meets the threshold, computed to rounding;"
-                " events are processed in order of time."
+                f"No time step: {between}. A neuron fires where its potential meets the threshold, computed to"
+                " rounding; events are processed in order of time."
             )
         gate = f" ${GATE}$," if any(population.dynamics.gated for population in network.integrating) else ""
         return (
@@ -246,7 +237,7 @@ def parameters_table(network: Network, foreign: str = "") -> Table:
     """Return the parameters of integrating neurons, one row per population. See `neurons_table` for `foreign`."""
     columns = {"Layer": 0.16, "Regime": 0.14, r"$\theta$": 0.08, r"$\tau$ (ms)": 0.11, f"${ONSET}$ (ms)": 0.11}
     columns |= {f"${END}$ (ms)": 0.11, f"${GATE}$ (ms)": 0.12, "$D$": 0.08, "$b_j$": 0.09}
-    leaks = any(population.dynamics.rates is not None for population in network.integrating)
+    leaks = not all(population.dynamics.kind.has_psp for population in network.integrating)
     if leaks:
         columns = {name: width - 0.01 * (name != "Layer") for name, width in columns.items()} | {_TAU_SYN: 0.1}
         columns["Layer"] -= 0.02
@@ -261,7 +252,7 @@ def parameters_table(network: Network, foreign: str = "") -> Table:
             + (
                 ()
                 if not leaks
-                else ("none" if neurons.rates is None else f"${number(neurons.tau_syn or neurons.tau)}$",)
+                else ("none" if neurons.kind.has_psp else f"${number(neurons.tau_syn or neurons.tau)}$",)
             )
         )
     note = (
@@ -294,7 +285,7 @@ def _units(network: Network) -> list[str]:
 
 def _unit_of(population: Population) -> tuple[Scale | None, float, float, bool]:
     neurons = population.dynamics
-    return neurons.scale, neurons.tau, neurons.threshold, neurons.rates is not None and neurons.rates.leak > 0
+    return neurons.scale, neurons.tau, neurons.threshold, bool(neurons.rates and neurons.rates.leak)
 
 
 def _with(value: float, unit: str) -> str:

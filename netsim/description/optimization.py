@@ -162,8 +162,8 @@ def _arithmetic(network: Network) -> str:
     settings = network.training
     if settings.precision == "double":
         return "Double precision"
-    leaking = [population.name for population in network.integrating if population.dynamics.rates is not None]
-    if settings.dt or len(leaking) == len(network.integrating):
+    doubled = [population.name for population in network.integrating if population.dynamics.kind.in_double]
+    if settings.dt or len(doubled) == len(network.integrating):
         return "Weights and learning in single precision, presentations in double"
-    those = f"{names(leaking)} and " if leaking else ""
+    those = f"{names(doubled)} and " if doubled else ""
     return f"Training in single precision; {those}later presentations in double"

@@ -100,26 +100,20 @@ def describe(network: Subject, run: RunFolder | None = None, provenance: bool = 
 
 def _integrators(network: Network) -> str:
     """Return the neurons in words, by family."""
-    leaking = distinct(
-        population.dynamics.family for population in network.integrating if population.dynamics.rates is not None
+    by_family = grouped(network.integrating, lambda population: population.dynamics.family)
+    text = " and ".join(
+        f"{families[family].phrase}{unless_all(chosen, network.integrating)}" for family, chosen in by_family.items()
     )
-    lines = [population for population in network.integrating if population.dynamics.rates is None]
-    words = ["Integrators without leak"] if lines else []
-    for family in leaking:
-        chosen = [population for population in network.integrating if population.dynamics.family == family]
-        words.append(f"{families[family].phrase}{unless_all(chosen, network.integrating)}")
-    text = " and ".join(words)
     return text[:1].upper() + text[1:]
 
 
 def _potentials(network: Network) -> str:
     """Return the postsynaptic potentials in words, for a list."""
-    onto_lines = [projection for projection in network.weighted if network.neurons(projection.target).rates is None]
-    shapes = ", ".join(distinct(projection.psp.phrase for projection in onto_lines))
-    lines = f"Piecewise-linear postsynaptic potentials ({shapes}), " if onto_lines else ""
-    if len(onto_lines) == len(network.weighted):
-        return lines
-    return f"{lines}{'e' if lines else 'E'}xponentially decaying currents, "
+    kinds = {projection.name: network.neurons(projection.target).kind for projection in network.weighted}
+    shapes = ", ".join(distinct(each.psp.phrase for each in network.weighted if kinds[each.name].has_psp))
+    of_psps = {f"{each.potentials} ({shapes})": None for each in kinds.values() if each.has_psp}
+    words = ", ".join((*of_psps, *distinct(each.currents for each in kinds.values() if not each.has_psp)))
+    return f"{words[:1].upper()}{words[1:]}, "
 
 
 def _finished(run: RunFolder) -> int | None:

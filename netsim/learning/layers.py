@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from netsim.learning.channels import Channel, Synapses
+from netsim.learning.channels import Channel, Local, Respond, Response, Synapses
 from netsim.learning.displacements import displacement_rules
 from netsim.learning.gradients import Deferred
 from netsim.specification import Network, Population
@@ -41,6 +41,7 @@ class Layer:
         self.incoming = [channel for channel in channels if channel.target == self.name]
         self.bias = bias_name(population) if population.has_bias else None
         self._rules = displacement_rules(network, population, times)
+        self._respond: Respond | None = None
         self._looped = any(channel.recurrent for channel in self.incoming)
         # the input from outside the loop decides how long a constant current counts
         self._steady = next((each for each in self.incoming if not each.recurrent), self.incoming[0])
@@ -53,6 +54,9 @@ class Layer:
         # after the gate only the drive and the loop change the potential
         self._assumed = neurons.drive if neurons.gated else neurons.assumed_slope * neurons.tau
         self._onset = times[self.name].onset
+        local = [channel for channel in self.incoming if isinstance(channel, Local)]
+        if local:
+            self._respond = Respond(population, local, times[self.name], network.training.dt)
 
     def displacement(self, handed: np.ndarray | None, latency: np.ndarray) -> np.ndarray:
         """Return ``Δ_j`` (ms), from the sum of what all targets have handed back, after the rules in their order."""
@@ -60,6 +64,20 @@ class Layer:
         for act in self._rules:
             displacement = act(displacement, latency)
         return displacement
+
+    def with_response(
+        self,
+        arriving: Mapping[str, np.ndarray],
+        latency: np.ndarray,
+        synapses: Mapping[str, Synapses],
+        weights: Weights,
+    ) -> Mapping[str, Synapses]:
+        """Return synapses that know the response of the population, if its family has no own channels."""
+        if self._respond is None:
+            return synapses
+        response = self._respond(arriving, latency, synapses, weights)
+        own = {channel.name: synapses[channel.name]._replace(response=response) for channel in self.incoming}
+        return {**synapses, **own}
 
     def slope(
         self,
@@ -90,11 +108,15 @@ class Layer:
             return np.broadcast_to(assumed, latency.shape)
         fired, asked = np.isfinite(latency), np.ones(latency.shape, bool) if self._looped else displacement != 0
         times, slope = np.where(fired, latency, 0), np.zeros_like(latency)
-        for channel in self.incoming:
-            slope += channel.slope(arriving[channel.name], times, asked, synapses[channel.name])
-        if self.bias is not None and not self._gated:
-            slope += weights[self.bias] * self._steady.constant_slope(times)
-        slope += dtype.type(self._drive) * self._steady.constant_slope(times - dtype.type(self._onset))
+        response = synapses[self.incoming[0].name].response
+        if isinstance(response, Response):
+            slope = response.slope.reshape(latency.shape)
+        else:
+            for channel in self.incoming:
+                slope += channel.slope(arriving[channel.name], times, asked, synapses[channel.name])
+            if self.bias is not None and not self._gated:
+                slope += weights[self.bias] * self._steady.constant_slope(times)
+            slope += dtype.type(self._drive) * self._steady.constant_slope(times - dtype.type(self._onset))
         # silent neurons have no slope at threshold
         return np.where(fired, np.maximum(slope, SMALLEST_SLOPE * assumed), assumed).astype(dtype)
 
@@ -104,9 +126,14 @@ class Layer:
             return displacement
         return displacement / slope * displacement.dtype.type(self._drive if self._gated else 1.0)
 
-    def step_of_bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    def step_of_bias(self, latency: np.ndarray, signal: np.ndarray, synapses: Mapping[str, Synapses]) -> np.ndarray:
         """Return the gradient of the constant current, ``Σ δ_j L_j``, shape (maps,)."""
-        gradient = self._steady.bias(latency, signal)
+        response = synapses[self.incoming[0].name].response
+        if isinstance(response, Response):
+            moved = response.bias * signal.reshape(response.bias.shape) / (self._drive if self._gated else 1.0)
+            gradient = moved.sum(axis=0).astype(signal.dtype)
+        else:
+            gradient = self._steady.bias(latency, signal)
         total: np.ndarray = (
             gradient if gradient.shape == (self._maps,) else gradient.reshape(-1, self._maps).sum(axis=0)
         )

@@ -6,15 +6,18 @@ not move their latencies, so the derivative is 0. This applies to outputs, too.
 
 The current of a loop starts at the onset. At the latency ``t_j``, a spike has contributed
 ``PSP(t_j - t_i) - PSP(onset - t_i)``. Slopes follow the same rule. In families that leak, currents count at any time.
+Families without own channels use their local derivative.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from netsim.learning.channels import Channel, Synapses
-from netsim.learning.channels.leaky import Leaky, kernel_slope_after
+from netsim.learning.channels import Channel, Local, Response, Synapses
+from netsim.learning.channels.effects import Fading, slope_after
+from netsim.learning.channels.leaky import Leaky
+from netsim.learning.channels.listed import bent
 from netsim.learning.feedback import Feedback
 from netsim.numerics.compilation import compiled
 from netsim.numerics.groups import starts_of
@@ -26,17 +29,14 @@ from netsim.specification.grid import PopulationTimes
 class _Connections(NamedTuple):
     """Synapses of a loop by presynaptic neuron ``i``, starting at entry ``first[i]``.
 
-    Each has a postsynaptic neuron, a weight, a delay and the index of its PSP in `after`, `until` and `slopes`.
+    Each has a postsynaptic neuron, a weight, a delay and the row of its effects (`netsim.learning.channels.effects`).
     """
 
     first: np.ndarray
     post: np.ndarray
     weights: np.ndarray
     late: np.ndarray
-    psp: np.ndarray
-    after: np.ndarray
-    until: np.ndarray
-    slopes: np.ndarray
+    row: np.ndarray
 
 
 class Loop:
@@ -64,22 +64,19 @@ class Loop:
     ) -> None:
         self.names, self._feedbacks = [population.name for population in component], feedbacks
         self.channels = [channel for channel in channels if channel.recurrent]
-        self._rates = np.array([channel.rates for channel in self.channels if isinstance(channel, Leaky)])
+        rates = [channel.rates for channel in self.channels if isinstance(channel, Leaky)]
+        self._fading = Fading(*np.array(rates).T.copy()) if rates else None
         self._times = {name: times[name] for name in self.names}
         self._sizes = [population.size for population in component]
-        offsets = dict(zip(self.names, np.cumsum([0, *self._sizes]).tolist(), strict=False))
-        most = max(len(channel.psp.kernel) for channel in self.channels)
-        pieces = np.zeros((3, len(self.channels), most))
+        self._offsets = offsets = dict(zip(self.names, np.cumsum([0, *self._sizes]).tolist(), strict=False))
         projections = {each.name: each for each in network.projections}
         connections = [network.connections(projections[channel.name]) for channel in self.channels]
         pres, posts, rows = [], [], []
         for row, (channel, each) in enumerate(zip(self.channels, connections, strict=True)):
-            slopes = channel.psp.slopes
-            pieces[:, row, : len(slopes)] = np.reshape(slopes, (-1, 3)).T
             pres.append(each.pre.astype(np.int64) + offsets[channel.source])
             posts.append(each.post.astype(np.int64) + offsets[channel.target])
             rows.append(np.full(each.pre.size, row))
-        self._pieces, self._connections = pieces, connections
+        self._connections = connections
         pre = np.concatenate(pres)
         self._order = np.argsort(pre, kind="stable")
         self._post, self._rows = np.concatenate(posts)[self._order], np.concatenate(rows)[self._order]
@@ -97,24 +94,7 @@ class Loop:
         `slopes` are slopes at threshold times ``tau``; neurons in a loop have some.
         """
         shapes = {name: latencies[name].shape for name in self.names}
-        dtype, causal = latencies[self.names[0]].dtype, self.channels[0].causal
-        late, kernels = [], []
-        for channel, (pre, _, number) in zip(self.channels, self._connections, strict=True):
-            weights, delays, axons = synapses[channel.name]
-            delay = np.broadcast_to(0.0 if axons is None else axons, shapes[channel.source][1:]).ravel()[pre]
-            late.append(delay if delays is None else delay + delays.ravel()[number])
-            if channel.name in self._feedbacks:
-                weights = self._feedbacks[channel.name].weights(weights)
-            kernels.append(weights.ravel()[number])
-        connections = _Connections(
-            self._first,
-            self._post,
-            np.concatenate(kernels)[self._order].astype(dtype),
-            np.concatenate(late)[self._order].astype(dtype),
-            self._rows,
-            *self._pieces.astype(dtype),
-        )
-        windows = self._times.values()
+        dtype, windows = latencies[self.names[0]].dtype, self._times.values()
         onsets, ends = (
             np.repeat(np.array(each, dtype), self._sizes)
             for each in ([window.onset for window in windows], [window.end for window in windows])
@@ -122,16 +102,56 @@ class Loop:
         handed, times, divisors = map(self._side_by_side, (displacements, latencies, slopes))
         limits = np.minimum(times, ends)
         movable = np.isfinite(times) & (times > np.where(onsets > 0, onsets, dtype.type(-1)))
-        if len(self._rates):
-            _hand_back_of_flow(
-                connections, self._rates, times, limits, divisors, movable, causal, bits_of(dtype), handed
-            )
+        if isinstance(self.channels[0], Local):
+            handed = _hand_back_by_response(self._responses(synapses), times, divisors, movable, handed)
         else:
-            _hand_back(connections, times, limits, divisors, movable, onsets, causal, bits_of(dtype), handed)
+            effects = self._fading or bent([channel.psp for channel in self.channels], dtype)
+            begins = onsets if self._fading is None else np.full_like(onsets, -np.inf)
+            _hand_back(
+                self._synapses(shapes, synapses, dtype), effects, times, limits, divisors, movable, begins,
+                self.channels[0].causal, bits_of(dtype), handed,
+            )  # fmt: skip
         parts = np.split(handed, np.cumsum(self._sizes)[:-1], axis=1)
         return {
             name: np.ascontiguousarray(part).reshape(shapes[name]) for name, part in zip(self.names, parts, strict=True)
         }
+
+    def _weights_back(self, channel: Channel, weights: np.ndarray) -> np.ndarray:
+        """Return the weights through which displacements pass."""
+        return self._feedbacks[channel.name].weights(weights) if channel.name in self._feedbacks else weights
+
+    def _synapses(
+        self, shapes: Mapping[str, tuple[int, ...]], synapses: Mapping[str, Synapses], dtype: np.dtype
+    ) -> _Connections:
+        late, kernels = [], []
+        for channel, (pre, _, number) in zip(self.channels, self._connections, strict=True):
+            own = synapses[channel.name]
+            delay = np.broadcast_to(0.0 if own.axons is None else own.axons, shapes[channel.source][1:]).ravel()[pre]
+            late.append(delay if own.delays is None else delay + own.delays.ravel()[number])
+            kernels.append(self._weights_back(channel, own.weights).ravel()[number])
+        return _Connections(
+            self._first,
+            self._post,
+            np.concatenate(kernels)[self._order].astype(dtype),
+            np.concatenate(late)[self._order].astype(dtype),
+            self._rows,
+        )
+
+    def _responses(self, synapses: Mapping[str, Synapses]) -> np.ndarray:
+        """Return changes of potentials times ``tau`` by earlier spikes, shape (presentations, from, to)."""
+        total = None
+        for channel in self.channels:
+            own = synapses[channel.name]
+            assert isinstance(channel, Local)
+            assert isinstance(own.response, Response)
+            change = own.response.by_arrival(channel, None, self._weights_back(channel, own.weights))
+            if total is None:
+                total = np.zeros((len(change), sum(self._sizes), sum(self._sizes)))
+            first = self._offsets[channel.target]
+            columns = total[:, :, first : first + channel.size].swapaxes(0, 1)
+            np.add.at(columns, self._offsets[channel.source] + channel.sources, change.swapaxes(0, 1))
+        assert total is not None
+        return total
 
     def _side_by_side(self, arrays: Mapping[str, np.ndarray | None]) -> np.ndarray:
         found = [array for name in self.names if (array := arrays[name]) is not None]
@@ -139,64 +159,49 @@ class Loop:
         return np.ascontiguousarray(np.concatenate(flat, axis=1))
 
 
+def _hand_back_by_response(
+    responses: np.ndarray, times: np.ndarray, slopes: np.ndarray, movable: np.ndarray, displacement: np.ndarray
+) -> np.ndarray:
+    """Return displacements with the contributions of later spikes, from the responses of all pairs of neurons."""
+    total = displacement.astype(np.float64)
+    for b, order in enumerate(np.argsort(-times, axis=1, kind="stable")):
+        for pre in order[movable[b, order]]:
+            total[b, pre] += responses[b, pre] @ (total[b] / slopes[b])
+    return total.astype(displacement.dtype)
+
+
 @compiled
 def _hand_back(
     synapses: _Connections,
+    effects: Any,
     times: np.ndarray,
     limits: np.ndarray,
     slopes: np.ndarray,
     movable: np.ndarray,
-    onsets: np.ndarray,
+    begins: np.ndarray,
     causal: bool,
     bits: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
-    """Add the contributions of later spikes to displacements. Arrays have the shape (presentations, neurons)."""
+    """Add the contributions of later spikes to displacements. Arrays have the shape (presentations, neurons).
+
+    Currents of the loop count from the times `begins` of their targets.
+    """
     for b in range(len(times)):
         for pre in in_order_of_time(times[b], times[b].view(bits.dtype), times.dtype.type(np.inf))[::-1]:
             if not movable[b, pre]:
                 continue
             total = displacement[b, pre]
             for s in range(synapses.first[pre], synapses.first[pre + 1]):
-                post, row = synapses.post[s], synapses.psp[s]
+                post, row = synapses.post[s], synapses.row[s]
                 arrival = times[b, pre] + synapses.late[s]
-                since, before = limits[b, post] - arrival, onsets[post] - arrival
+                since, before = limits[b, post] - arrival, begins[post] - arrival
                 if since <= 0 or displacement[b, post] == 0:
                     continue
-                slope = times.dtype.type(1 if causal else 0)
+                slope = times.dtype.type(1)
                 if not causal:
-                    for k in range(synapses.slopes.shape[1]):
-                        after, until = synapses.after[row, k], synapses.until[row, k]
-                        if after < since <= until:
-                            slope += synapses.slopes[row, k]
-                        if after < before <= until:
-                            slope -= synapses.slopes[row, k]
+                    slope = slope_after(effects, row, since)
+                    if before > 0:
+                        slope -= slope_after(effects, row, before)
                 total += displacement[b, post] / slopes[b, post] * synapses.weights[s] * slope
-            displacement[b, pre] = total
-
-
-@compiled
-def _hand_back_of_flow(
-    synapses: _Connections,
-    rates: np.ndarray,
-    times: np.ndarray,
-    limits: np.ndarray,
-    slopes: np.ndarray,
-    movable: np.ndarray,
-    causal: bool,
-    bits: np.ndarray,
-    displacement: np.ndarray,
-) -> None:
-    """Do the same for neurons whose potentials leak. Their currents count at any time. Rates are by projection."""
-    for b in range(len(times)):
-        for pre in in_order_of_time(times[b], times[b].view(bits.dtype), times.dtype.type(np.inf))[::-1]:
-            if not movable[b, pre]:
-                continue
-            total = displacement[b, pre]
-            for s in range(synapses.first[pre], synapses.first[pre + 1]):
-                post, row = synapses.post[s], synapses.psp[s]
-                since = limits[b, post] - times[b, pre] - synapses.late[s]
-                if since > 0 and displacement[b, post] != 0:
-                    slope = 1.0 if causal else kernel_slope_after(rates[row, 0], rates[row, 1], since)
-                    total += displacement[b, post] / slopes[b, post] * synapses.weights[s] * slope
             displacement[b, pre] = total

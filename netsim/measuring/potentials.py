@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from netsim.numerics.psp import Breakpoints, integrate
-from netsim.specification import Network, Projection
+from netsim.specification import PSP, Network, Projection
 from netsim.specification.grid import breakpoint_steps, on_grid, population_times
 from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, kernel_name
@@ -81,9 +81,8 @@ class Synaptic:
         self._kernel = csr_array((kernel, self._ends), (arriving.shape[1], target.size))
         self._psp = _breakpoints(network, projection, dt)
         self._window = population_times(network, target, dt)
-        self._rates = target.dynamics.rates
-        # in families with rates, all currents count at any time
-        self._recurrent = self._rates is None and network.is_recurrent(projection)
+        self._neurons = target.dynamics
+        self._recurrent = target.dynamics.kind.currents_from_onset and network.is_recurrent(projection)
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Return potentials times `tau`, shape (presentations, neurons), at one time (ms) per presentation."""
@@ -105,8 +104,9 @@ class Synaptic:
 
     def _built_up(self, times: np.ndarray) -> np.ndarray:
         """Return the potential of each spike at one time per presentation, for a weight and a `tau` of 1."""
-        if self._rates is not None:
-            return self._rates.potential(times[:, None] - self._arriving)
+        kind = self._neurons.kind
+        if not kind.has_psp or not kind.additive:
+            return kind.effect(self._neurons, PSP(), times[:, None] - self._arriving)
         built = np.empty_like(self._arriving)
         for sent, time, row in zip(self._arriving, times.tolist(), built, strict=True):
             integrate(sent, time, self._psp, row)

@@ -52,6 +52,12 @@ At each call, numba counts the references to all arrays of a tuple. This took th
 With this decorator it counts none.
 """
 
+FORWARDED: Any = {"nogil": True, "error_model": "numpy", "fastmath": False, "_nrt": False, "forceinline": True}
+"""Options for `numba.extending.overload` of a function that only calls another one, chosen by a type.
+
+In numba 0.68, ``inline="always"`` gave wrong spikes for functions that do not count references.
+"""
+
 
 def is_compiled_for(dtype: np.dtype) -> bool:
     """Return whether loops support a float dtype: single or double precision in native byte order."""

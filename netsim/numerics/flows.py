@@ -174,6 +174,22 @@ def crossing(u: float, current: float, rest: float, threshold: float, leak: floa
 
 
 @compiled
+def crossings(
+    u: np.ndarray,
+    current: np.ndarray,
+    rest: np.ndarray,
+    threshold: np.ndarray,
+    leak: np.ndarray,
+    decay: np.ndarray,
+    limit: np.ndarray,
+    times: np.ndarray,
+) -> None:
+    """Write the `crossing` of each neuron. All arrays have the shape (neurons,)."""
+    for j in range(times.size):
+        times[j] = crossing(u[j], current[j], rest[j], threshold[j], leak[j], decay[j], limit[j])
+
+
+@compiled
 def _closed_form(u: float, current: float, rest: float, threshold: float, leak: float, decay: float) -> float:
     """Return the first crossing where it has a closed form, else NaN. Rounding may move it by some of its last digits.
 

@@ -10,7 +10,7 @@ import numpy as np
 from netsim.reprs import short_repr
 from netsim.seams import families, regimes
 from netsim.specification.checks import check_choice, check_magnitudes, check_numbers, check_types, finite, require
-from netsim.specification.families import Rates
+from netsim.specification.families import Exponential, Family, Rates
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,11 @@ class Neurons:
     family : str
         How the potential moves between events. ``piecewise-linear``: without leak, by the PSPs of the projections.
         ``leaky``: leaky integrate-and-fire neurons whose synaptic current decays exponentially, in the regimes ``free``
-        and ``staggered``. A spike adds its weight to the current. Other families are registered in
+        and ``staggered``. A spike adds its weight to the current. ``non-leaky``: the same without leak. ``quadratic``:
+        quadratic integrate-and-fire neurons, by PSPs, in the regime ``free``. Other families are registered in
         `netsim.seams.families`.
     tau_syn : float, optional
-        Time constant of the synaptic current (ms) in the family ``leaky``. The default is `tau`.
+        Time constant of the synaptic current (ms) in the families ``leaky`` and ``non-leaky``. The default is `tau`.
     scale : Scale, optional
         Units in mV and pA for model descriptions. By default potentials and currents have no unit.
 
@@ -132,20 +133,25 @@ class Neurons:
         check_numbers(self, "neurons", ["drive"], ">= 0")
         check_magnitudes(self, "neurons", ("threshold", "tau", "drive", *given))
         regimes[self.regime].check(self.onset, self.drive)
-        families[self.family].check(self)
+        self.kind.check(self)
         rates: object = self.rates
         fit = isinstance(rates, Rates) and all(finite(rate) and rate >= 0 for rate in rates)
-        must = f"rates must return netsim.specification.Rates of two finite numbers >= 0, or None, not {rates!r}"
-        require(rates is None or fit, f"family {self.family!r}", must)
+        must = f"rates must return netsim.specification.Rates of two finite numbers >= 0, not {rates!r}"
+        require(not issubclass(self.kind, Exponential) or fit, f"family {self.family!r}", must)
+
+    @property
+    def kind(self) -> type[Family]:
+        """The family, with its functions."""
+        return families[self.family]
 
     @property
     def rates(self) -> Rates | None:
-        """Rates of the family's two functions (1/ms), or None if PSPs have breakpoints."""
-        return families[self.family].rates(self)
+        """Rates of potential and current (1/ms) of the families with exponentials, None for other families."""
+        return self.kind.rates(self) if issubclass(self.kind, Exponential) else None
 
     def by_constant(self, since: np.ndarray) -> np.ndarray:
         """Return the potential times `tau` that a constant current of 1 adds in times (ms), 0 for negative times."""
-        return np.maximum(since, 0.0) if self.rates is None else self.rates.constant(since)
+        return self.kind.effect_of_constant(self, since)
 
     @property
     def gated(self) -> bool:
@@ -162,4 +168,4 @@ class Neurons:
         """Slope of the potential at threshold (1/ms) that the linear derivative assumes."""
         if self.crossing_slope is not None:
             return self.crossing_slope
-        return (self.drive if self.drive > 0 else families[self.family].steepness * self.threshold) / self.tau
+        return (self.drive if self.drive > 0 else self.kind.steepness * self.threshold) / self.tau

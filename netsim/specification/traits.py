@@ -31,6 +31,11 @@ def has_relays(network: Network) -> bool:
     return len(network.integrating) < len(network.populations)
 
 
+def is_additive(network: Network) -> bool:
+    """Return whether all potentials are sums of the effects of single spikes."""
+    return all(population.dynamics.kind.additive for population in network.integrating)
+
+
 def has_bias(network: Network) -> bool:
     """Return whether neurons of a network have biases."""
     return any(population.has_bias for population in network.populations)

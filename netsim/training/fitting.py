@@ -19,7 +19,7 @@ from netsim.specification import InitialWeights, Network, Neurons, Population, P
 from netsim.specification.grid import population_times
 from netsim.specification.phrases import GAP, T_MAX, names, number
 from netsim.specification.populations import STIMULUS
-from netsim.specification.traits import has_bias
+from netsim.specification.traits import has_bias, is_additive
 from netsim.training.measured_rates import STEP, describe_measured_rates, measured_rates, stimuli_text
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import projections_with_initial, sign_factors
@@ -132,8 +132,8 @@ def _is_scaled(network: Network, projection: Projection) -> bool:
 def fit(engine: Engine, network: Network, weights: Weights, stimuli: np.ndarray) -> Fitted:
     """Fit the drawn weights of a network, and its learning rates.
 
-    If the engine does not solve the equation of the specification, only learning rates are fitted, to the measured
-    shift of first spikes that a change of the weights causes.
+    If the engine does not solve the equation of the specification, or a family is not additive, only learning rates are
+    fitted, to the measured shift of first spikes that a change of the weights causes.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def fit(engine: Engine, network: Network, weights: Weights, stimuli: np.ndarray)
     -------
     Fitted
     """
-    if not solves_equation(engine):
+    if not (solves_equation(engine) and is_additive(network)):
         return Fitted({}, {}, measured_rates(engine, network, weights, stimuli))
     weights = {name: array.copy() for name, array in weights.items()}
     fitted = Fitted({}, {}, {})
@@ -179,7 +179,7 @@ def describe_fit(network: Network, by_equation: bool = True, stimuli: int | None
     """
     if network.weighting.is_binary:
         return "None: weights are binary"
-    if not by_equation:
+    if not (by_equation and is_additive(network)):
         return describe_measured_rates(network, stimuli)
     chosen = (
         []
@@ -285,7 +285,7 @@ def _late(network: Network) -> set[str]:
     for component in network.components:
         own = [each for each in component if not (each.integrates and each.dynamics.onset > 0)]
         sources = {projection.source for each in own for projection in network.incoming(each.name)}
-        if sources & late or any(each.integrates and each.dynamics.rates is None for each in own):
+        if sources & late or any(each.integrates and not each.dynamics.kind.fading for each in own):
             late |= {each.name for each in own}
     return late
 
@@ -458,9 +458,8 @@ class _Potentials(NamedTuple):
 
 def _largest_effect(neurons: Neurons, projection: Projection, until: float) -> float:
     """Return the potential times `tau` that a weight of 1 has by a time, or before it if the potential leaks."""
-    if neurons.rates is None:
-        return float(projection.psp.potential(np.array([until])).item())
-    return float(neurons.rates.potential(np.linspace(0.0, until, _TIMES + 1)).max())
+    times = np.linspace(0.0, until, _TIMES + 1) if neurons.kind.fading else np.array([until])
+    return float(neurons.kind.effect(neurons, projection.psp, times).max())
 
 
 def _fit_population(network: Network, potentials: _Potentials, weights: Weights, fitted: Fitted) -> None:

@@ -73,6 +73,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+(PROMPTED,) = re.findall(r"```pycon\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
 CHECK = "import outside; outside.check(outside.RowKernels(4, 3))"
 GRADIENT = """
 import dataclasses, numpy as np, netsim, outside
@@ -102,6 +103,37 @@ first, last = netsim.initial_weights(network, seed=0), run.weights(network)
 moved = {name: abs(first[f"{name}.kernel"] - last[f"{name}.kernel"]) for name in ("local", "output")}
 print(moved["local"].max(), (moved["output"] > 1e-4).mean())
 """
+FAMILY = """
+import numpy as np, netsim, outside
+neurons = netsim.Neurons(threshold=0.3, tau=8.0, family="charging", bias=True)
+layers = [netsim.Layer("hidden", netsim.Dense(6), neurons=neurons, psp=netsim.PSP("triangle", rise=4.0, fall=7.0))]
+layers += [netsim.Layer("output", netsim.Dense(3), neurons=neurons)]
+network = netsim.Network.chain("charged", netsim.IntensityEncoder((3, 3, 1), 10.0), layers, 60.0,
+                               learning=netsim.Learning(edges="pass"))
+stimuli, labels = np.random.default_rng(1).uniform(0, 10, (4, 3, 3, 1)), np.array([0, 1, 2, 0])
+weights = netsim.initial_weights(network, seed=1)
+weights = {name: 0.3 * array + 0.2 for name, array in weights.items()}
+steps = []
+for name in ("event", "brian2"):
+    latencies = netsim.make_engine(name, network, dt=0.5).present(netsim.Batch(stimuli, weights))
+    steps.append(np.concatenate([each.ravel() for each in latencies.values()]))
+print(float(np.isfinite(steps[0]).mean()), float((steps[0] == steps[1]).mean()))
+learner, engine = netsim.STiDiBP(network), netsim.make_engine("event", network)
+gradients = learner.learn(engine.present(netsim.Batch(stimuli, weights)), labels, weights).gradients
+for name, array in weights.items():
+    for place in range(array.size):
+        losses = []
+        for step in (1e-6, -1e-6):
+            changed = {name: array.copy() for name, array in weights.items()}
+            changed[name].ravel()[place] += step
+            losses.append(learner.loss(engine.present(netsim.Batch(stimuli, changed))["output"], labels).mean())
+        print(gradients[name].ravel()[place], (losses[0] - losses[1]) / 2e-6 / network.learning.sharpness)
+"""
+PROMPT = f"""
+import doctest, outside
+example = doctest.DocTestParser().get_doctest({PROMPTED!r}, vars(outside), "page", None, 0)
+print(len(example.examples), doctest.DocTestRunner().run(example).failed)
+"""
 ONLY_GAPS = """
 from netsim.reporting import page, pictures
 gaps = {section: [name for name in names if name == "gaps"] for section, names in pictures.sections().items()}
@@ -129,7 +161,7 @@ COMMANDS = (
     "netsim study --help",
     "netsim study weight-scale run --limit 100 --out studies",
     "netsim evaluate run --read-out all --json",
-    *(CHECK, GRADIENT, LEARNED),
+    *(CHECK, GRADIENT, LEARNED, FAMILY, PROMPT),
 )
 
 
@@ -144,7 +176,7 @@ def test_entry_points_name_all_that_the_page_adds(outside: Path) -> None:
     program = """
 import sys
 from netsim.seams import SEAMS
-names = "row-kernels inverse read-out weight-scale late-input salt lasting gaps lines ahead first-spike".split()
+names = "row-kernels inverse read-out weight-scale late-input salt charging gaps lines ahead first-spike".split()
 print(*(name for name in names if not any(name in registry for registry in SEAMS)), "outside" in sys.modules)
 """
     environment = os.environ | {"PYTHONPATH": str(outside)}
@@ -168,6 +200,16 @@ def test_its_gradient_is_that_of_finite_differences(ended: dict[str, Any]) -> No
     gradients, differences = np.loadtxt(ended[GRADIENT].printed.splitlines(), unpack=True)
     np.testing.assert_allclose(gradients, differences, rtol=1e-3, atol=1e-7)
     assert (abs(differences) > 1e-6).sum() > 10
+
+
+def test_a_family_gives_the_steps_of_brian2_and_gradients_of_finite_differences(ended: dict[str, Any]) -> None:
+    assert ended[PROMPT].printed.split() == ["3", "0"]
+    (fired, equal), *pairs = np.loadtxt(ended[FAMILY].printed.splitlines())
+    assert fired > 0.9
+    assert equal == 1
+    gradients, differences = np.transpose(pairs)
+    np.testing.assert_allclose(gradients, differences, rtol=1e-4, atol=1e-7)
+    assert (abs(differences) > 1e-5).sum() > 20
 
 
 def test_what_comes_from_outside_stands_in_record_description_and_report(ended: dict[str, Any], outside: Path) -> None:

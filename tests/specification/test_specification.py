@@ -196,9 +196,16 @@ def test_magnitudes_at_the_bounds_simulate_without_warnings() -> None:
     assert np.isinf(make_engine("event", network).present(batch)["hidden"]).all()
 
 
-def test_small_times_are_accepted() -> None:
-    assert Neurons(family="leaky", tau=1e-6).rates is not None
-    assert Neurons(family="leaky", tau=1.0, tau_syn=1e-6).rates is not None
+@pytest.mark.parametrize("family", ["leaky", "non-leaky"])
+@pytest.mark.parametrize("name", ["tau", "tau_syn"])
+def test_time_constants_of_exponentials_are_resolved_by_exact_times(name: str, family: str) -> None:
+    given: dict[str, Any] = {"family": family, "tau": 1.0}
+    assert Neurons(**given | {name: 1e-6}).rates is not None
+    with pytest.raises(SpecificationError, match=f"neurons.{name}: must be at least 1e-06 ms"):
+        Neurons(**given | {name: 1e-9})
+
+
+def test_any_step_above_0_is_one() -> None:
     assert Training(engine="brian2", dt=0.05).dt == 0.05
 
 

@@ -4,25 +4,26 @@ A spike changes slopes, at once or after a delay. Slopes predict the next spike 
 earliest predicted spike fires, which may change all later predictions. Potentials have no jumps. Simultaneous spikes
 therefore do not influence each other: they fire before any of them changes a slope. On a grid, this applies to spikes
 of the same step.
+
+One loop serves all families that have `Moves`, which it chooses by the type of the parameters of neurons.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numba.extending import register_jitable
+from numba.extending import overload
 
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.competition import Contest, let_win, sort_by_lead
 from netsim.engines.event.sparse import Synapses, by_line, lags_of, lay_out_synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
 from netsim.engines.event.windows import biases
-from netsim.numerics.compilation import compiled, compiled_in_place
+from netsim.numerics.compilation import FORWARDED, compiled, compiled_in_place
 from netsim.numerics.groups import starts_of
 from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.sparse_products import picked
-from netsim.numerics.vectors import below, lowest, plus, rounded_up, store, vectors_of, where_at_least
 from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
@@ -37,10 +38,7 @@ EQUAL = 1e-9
 """Difference of potentials at threshold, in units of the threshold, below which competing neurons tie."""
 
 
-lanes_of, load, broadcast, _ = vectors_of(64)  # few neurons are left over
-
-
-class _Members(NamedTuple):
+class Members(NamedTuple):
     """The neurons of a component, ordered by population. `owner` is the index of a neuron's population.
 
     The next fields, up to `equal` (the difference of potentials that counts as a tie), are per population. The spike of
@@ -135,17 +133,14 @@ class ComponentStage:
         return run
 
     def _start(self, population: Population, dynamics: Dynamics, thresholds: np.ndarray | None) -> np.ndarray:
-        """Return the first potential of each neuron of a population, relative to its threshold."""
-        start = np.full(population.size, -dynamics.threshold, self.dtype)
-        if thresholds is not None:
-            start += self.clock.head_start(population, thresholds).ravel()
-        return start
+        """Return a number for each neuron of a population: what its parameters need of its threshold."""
+        raise NotImplementedError
 
     def _loop(self, start: np.ndarray, bias: np.ndarray) -> tuple[Callable[..., None], tuple[Any, ...]]:
-        """Return the compiled loop, and its arguments that describe the neurons."""
-        return _run, (start, bias)
+        """Return the loop, and its arguments that describe the neurons."""
+        raise NotImplementedError
 
-    def _members(self) -> _Members:
+    def _members(self) -> Members:
         real, sizes = self.clock.dtype, [population.size for population in self.component]
         each = {name: np.array([getattr(dynamics, name) for dynamics in self.dynamics]) for name in Dynamics._fields}
         lines, leaving = np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -172,7 +167,7 @@ class ComponentStage:
             counted.append(where + scopes)
             scopes += int(local.max()) + 1
         order = np.argsort(leaving, kind="stable")
-        return _Members(
+        return Members(
             np.repeat(np.arange(len(sizes)), sizes),
             each["onset"].astype(real),
             each["end"].astype(real),
@@ -200,33 +195,110 @@ class ComponentStage:
         return bool((begins[1:-1] | (self.layout.post[1:] > self.layout.post[:-1])).all())
 
 
-class _State(NamedTuple):
+Arrays = TypeVar("Arrays", Synapses, Members)
+
+
+def in_double(arrays: Arrays, names: Sequence[str]) -> Arrays:
+    """Return arrays with some of them in double precision."""
+    return arrays._replace(**{name: getattr(arrays, name).astype(np.float64) for name in names})
+
+
+class State(NamedTuple):
     """State of a presentation.
 
-    Potentials are relative to the threshold, at the times `reached`, and ``-inf`` for neurons that have fired or cannot
-    fire. Slopes come from currents from outside and from the loop. `planned` are predicted spike times. `due`
-    (`netsim.engines.event.spike_queue`) has the planned times or earlier times, because postponed spikes are updated
-    only when needed. Populations are `open` after their onset.
+    Potentials and currents are those at the times `reached`. The current of a loop may be `recurrent`, apart from the
+    others. Neurons that have fired, or cannot fire, have the potential ``-inf``. A neuron fires at its `planned` time
+    if it is `exact`, else not before it. `due` (`netsim.engines.event.spike_queue`) has the planned times or earlier
+    times, because postponed spikes are updated only when needed. Populations are `open` after their onset.
     """
 
-    excess: np.ndarray
-    slope: np.ndarray
+    potential: np.ndarray
+    current: np.ndarray
     recurrent: np.ndarray
     reached: np.ndarray
     planned: np.ndarray
+    exact: np.ndarray
     due: np.ndarray
     open: np.ndarray
 
 
+class Moves(NamedTuple):
+    """Compiled functions of a family for the loop, with the arguments of the functions of the same name below.
+
+    The parameters of its neurons are a NamedTuple with their `threshold`, and potential and current at the start.
+    """
+
+    advance: Any
+    plan: Any
+    arrive: Any
+
+
+MOVES: dict[type, Moves] = {}
+"""Functions by the type of the parameters of neurons."""
+
+
+def _advance(neuron: int, now: float, neurons: Any, members: Members, state: State) -> None:
+    """Move a neuron to a time."""
+    MOVES[type(neurons)].advance(neuron, now, neurons, members, state)
+
+
+def _plan(neuron: int, exactly: bool, neurons: Any, members: Members, state: State, whole_steps: bool) -> None:
+    """Write the spike of a neuron after a change of its current, or, unless `exactly`, a time before its spike."""
+    MOVES[type(neurons)].plan(neuron, exactly, neurons, members, state, whole_steps)
+
+
+def _arrive(
+    line: int, change: float, within: bool, now: float, synapses: Synapses, neurons: Any, members: Members,
+    state: State, whole_steps: bool,
+) -> None:  # fmt: skip
+    """Change the currents of all synapses of a line, which have targets in one population, `within` a loop or not."""
+    MOVES[type(neurons)].arrive(line, change, within, now, synapses, neurons, members, state, whole_steps)
+
+
+@overload(_advance, jit_options=FORWARDED)
+def _advance_of(neuron: Any, now: Any, neurons: Any, members: Any, state: Any) -> Any:
+    move = MOVES[neurons.instance_class].advance
+
+    def call(neuron: Any, now: Any, neurons: Any, members: Any, state: Any) -> Any:
+        return move(neuron, now, neurons, members, state)
+
+    return call
+
+
+@overload(_plan, jit_options=FORWARDED)
+def _plan_of(neuron: Any, exactly: Any, neurons: Any, members: Any, state: Any, whole_steps: Any) -> Any:
+    move = MOVES[neurons.instance_class].plan
+
+    def call(neuron: Any, exactly: Any, neurons: Any, members: Any, state: Any, whole_steps: Any) -> Any:
+        return move(neuron, exactly, neurons, members, state, whole_steps)
+
+    return call
+
+
+@overload(_arrive, jit_options=FORWARDED)
+def _arrive_of(
+    line: Any, change: Any, within: Any, now: Any, synapses: Any, neurons: Any, members: Any, state: Any,
+    whole_steps: Any,
+) -> Any:  # fmt: skip
+    move = MOVES[neurons.instance_class].arrive
+
+    def call(
+        line: Any, change: Any, within: Any, now: Any, synapses: Any, neurons: Any, members: Any, state: Any,
+        whole_steps: Any,
+    ) -> Any:  # fmt: skip
+        return move(line, change, within, now, synapses, neurons, members, state, whole_steps)
+
+    return call
+
+
 @compiled
-def _run(
+def run(
     arrivals: np.ndarray,
     silenced: np.ndarray,
     synapses: Synapses,
     lag: np.ndarray,
-    start: np.ndarray,
-    bias: np.ndarray,
-    members: _Members,
+    neurons: Any,
+    members: Members,
     whole_steps: bool,
     instant: float,
     tie: float,
@@ -236,26 +308,27 @@ def _run(
     """Write the first spikes of each presentation, shape (presentations, neurons), ``inf`` for silence.
 
     `arrivals` belong to lines from outside. `lag` has the delays of lines of the loop, which follow them in the rows of
-    the synapses. Potentials in `start` are relative to the threshold.
+    the synapses.
     """
     presentations, count = spikes.shape
     outer, breakpoints = arrivals.shape[1], synapses.delays.shape[1]
-    silent, last = bias.dtype.type(np.inf), members.end[members.last]
+    last, silent = members.end[members.last], neurons.current.dtype.type(np.inf)
     leaves = 1
     while leaves < count:
         leaves *= 2
-    state = _State(
-        np.empty_like(bias),
-        np.empty_like(bias),
-        np.empty_like(bias),
-        np.empty_like(bias),
-        np.empty_like(bias),
-        np.empty(2 * leaves, bias.dtype),
+    state = State(
+        np.empty_like(neurons.current),
+        np.empty_like(neurons.current),
+        np.empty_like(neurons.current),
+        np.empty_like(neurons.current),
+        np.empty_like(neurons.current),
+        np.empty(count, np.bool_),
+        np.empty(2 * leaves, neurons.current.dtype),
         np.empty(members.onset.size, np.bool_),
     )
-    times, codes = np.empty(outer * breakpoints, bias.dtype), np.empty(outer * breakpoints, np.int64)
+    times, codes = np.empty(outer * breakpoints, neurons.current.dtype), np.empty(outer * breakpoints, np.int64)
     room = lag.size * breakpoints
-    events = Events(np.empty(room, bias.dtype), np.empty(room, np.int64), np.zeros(1, np.int64))
+    events = Events(np.empty(room, neurons.current.dtype), np.empty(room, np.int64), np.zeros(1, np.int64))
     tally = np.empty(members.scopes, np.int64)
     firing = np.empty(count, np.int64)
     for b in range(presentations):
@@ -269,10 +342,11 @@ def _run(
         order = in_order_of_time(times[:arriving], times[:arriving].view(bits.dtype), last)
         # copying whole arrays would compile error messages for all mismatched shapes
         for i in range(count):
-            state.excess[i], state.slope[i] = -silent if silenced[b, i] else start[i], bias[i]
+            state.potential[i] = -silent if silenced[b, i] else neurons.potential[i]
+            state.current[i] = neurons.current[i]
             spikes[b, i] = silent
         state.recurrent[:], state.reached[:], state.planned[:], state.due[:] = 0, 0, silent, silent
-        state.open[:] = False
+        state.open[:], state.exact[:] = False, True
         tally[:] = 0
         events.waiting[0] = 0
         position, opened = 0, 0
@@ -282,12 +356,13 @@ def _run(
             event = min(from_outside, from_within)
             opening = members.onset[members.openings[opened]] if opened < members.openings.size else silent
             now = min(event, opening)
-            _settle(now + instant, state)
+            _settle(now + instant, neurons, members, state, whole_steps)
             if not min(now, state.due[1]) < last:
                 break
             # simultaneous changes of slope do not affect a potential that reaches threshold
             if state.due[1] <= now + instant and state.due[1] < opening:
-                _fire(min(state.due[1] + tie, now + instant), members, state, firing, tally, bits, spikes[b])
+                together = min(state.due[1] + tie, now + instant)
+                _fire(together, neurons, members, state, whole_steps, firing, tally, bits, spikes[b])
                 for neuron in firing:
                     if neuron < 0:
                         break
@@ -299,7 +374,7 @@ def _run(
                             if time < last and synapses.changes[row, k] != 0:
                                 push(events, time, line * breakpoints + k)
             elif opening == now:
-                _open(members.openings[opened], now, members, state, whole_steps)
+                _open(members.openings[opened], now, neurons, members, state, whole_steps)
                 opened += 1
             else:
                 recurrent = from_outside != now
@@ -309,146 +384,40 @@ def _run(
                     code, position = codes[order[position]], position + 1
                 line, k = divmod(code, breakpoints)
                 change = synapses.changes[synapses.psp[line], k]
-                _change_slopes(line, change, recurrent, now, synapses, members, state, whole_steps)
+                _arrive(line, change, recurrent, now, synapses, neurons, members, state, whole_steps)
 
 
 @compiled_in_place
-def _slope(neuron: int, members: _Members, state: _State) -> float:
-    """Return the slope of a neuron's potential."""
-    owner = members.owner[neuron]
-    if not state.open[owner]:
-        return state.slope[neuron]
-    rise = members.drive[owner] + state.recurrent[neuron]
-    return rise if members.gated[owner] else rise + state.slope[neuron]
-
-
-@compiled_in_place
-def _advance(neuron: int, now: float, members: _Members, state: _State) -> None:
-    """Integrate a neuron up to a time."""
-    state.excess[neuron] += _slope(neuron, members, state) * (now - state.reached[neuron])
-    state.reached[neuron] = now
-
-
-@compiled_in_place
-def _plan(neuron: int, members: _Members, state: _State, whole_steps: bool) -> None:
-    """Predict the spike of a neuron after a change of its slope."""
-    excess, due = state.excess[neuron], state.reached[neuron]
-    if not excess >= 0:
-        rise = _slope(neuron, members, state)
-        due = due - excess / rise if rise > 0 else np.inf
-        if whole_steps:
-            due = np.ceil(due)
-    due = due if due < members.end[members.owner[neuron]] else np.inf
-    state.planned[neuron] = due
-    if due < state.due[state.due.size // 2 + neuron]:
-        schedule(state.due, neuron, due)
-
-
-@compiled_in_place
-def _settle(until: float, state: _State) -> None:
-    """Update entries until the first due neuron is due at its planned time, or after `until`."""
-    while state.due[1] <= until:
+def _settle(until: float, neurons: Any, members: Members, state: State, whole_steps: bool) -> None:
+    """Update entries until the first due neuron is due at its planned, exact time, after `until`, or never."""
+    while state.due[1] <= until and state.due[1] < np.inf:
         neuron = next_due(state.due)
         if state.planned[neuron] == state.due[1]:
-            return
+            if state.exact[neuron]:
+                return
+            _plan(neuron, True, neurons, members, state, whole_steps)
         schedule(state.due, neuron, state.planned[neuron])
 
 
 @compiled_in_place
-def _open(population: int, now: float, members: _Members, state: _State, whole_steps: bool) -> None:
+def _open(population: int, now: float, neurons: Any, members: Members, state: State, whole_steps: bool) -> None:
     """Open the firing window of a population at its onset."""
     for neuron in range(members.owner.size):
-        if members.owner[neuron] == population:
-            _advance(neuron, now, members, state)
+        if members.owner[neuron] == population and state.potential[neuron] > -np.inf:
+            _advance(neuron, now, neurons, members, state)
     state.open[population] = True
     for neuron in range(members.owner.size):
-        if members.owner[neuron] == population:
-            _plan(neuron, members, state, whole_steps)
-
-
-@compiled_in_place
-def _change_slopes(
-    line: int,
-    change: float,
-    recurrent: bool,
-    now: float,
-    synapses: Synapses,
-    members: _Members,
-    state: _State,
-    whole_steps: bool,
-) -> None:
-    """Apply a breakpoint of a PSP to all synapses of a line, which have targets in one population."""
-    first, last = synapses.first[line], synapses.first[line + 1]
-    if first == last:
-        return
-    population = members.owner[synapses.post[first]]
-    is_open = state.open[population]
-    # currents from outside end at the gate, currents of the loop start at the onset
-    if is_open and not recurrent and members.gated[population]:
-        return
-    changed, lanes, s = state.recurrent if recurrent else state.slope, lanes_of(state.slope), first
-    while s < last:
-        neuron = np.intp(synapses.post[s])
-        if members.in_order and s + lanes <= last and synapses.post[s + lanes - 1] == neuron + lanes - 1:
-            added = broadcast(change) * load(synapses.weights, s)
-            _change_together(neuron, added, recurrent, now, members, state, whole_steps)
-            s += lanes
-            continue
-        if state.excess[neuron] > -np.inf:
-            if is_open or not recurrent:
-                _advance(neuron, now, members, state)
-            changed[neuron] += change * synapses.weights[s]
-            if is_open:
-                _plan(neuron, members, state, whole_steps)
-        s += 1
-
-
-@register_jitable
-def _open_slope(drive: Any, inner: Any, slope: Any, gated: bool) -> Any:
-    """Return slopes after the onset, like `_slope`, of a vector of neurons."""
-    return drive + inner if gated else plus(drive + inner, slope)
-
-
-@compiled_in_place
-def _change_together(
-    neuron: int, added: Any, recurrent: bool, now: float, members: _Members, state: _State, whole_steps: bool
-) -> None:
-    """Add to the slopes of a vector of neighbours, like `_advance` and `_plan`, with the same rounding."""
-    owner, real = members.owner[neuron], state.slope.dtype.type
-    is_open, gated = state.open[owner], members.gated[owner]
-    slope, inner, excess = load(state.slope, neuron), load(state.recurrent, neuron), load(state.excess, neuron)
-    drive, at, nothing = broadcast(members.drive[owner]), broadcast(now), broadcast(real(0))
-    if is_open or not recurrent:
-        rise = _open_slope(drive, inner, slope, gated) if is_open else slope
-        excess = plus(excess, rise * (at - load(state.reached, neuron)))
-        store(state.excess, neuron, excess)
-        store(state.reached, neuron, at)
-    if recurrent:
-        inner = plus(inner, added)
-        store(state.recurrent, neuron, inner)
-    else:
-        slope = plus(slope, added)
-        store(state.slope, neuron, slope)
-    if is_open:
-        silent, rise = broadcast(real(np.inf)), _open_slope(drive, inner, slope, gated)
-        due = at - excess / rise
-        if whole_steps:
-            due = rounded_up(due)
-        due = where_at_least(excess, nothing, at, where_at_least(nothing, rise, silent, due))
-        due = where_at_least(due, broadcast(members.end[owner]), silent, due)
-        store(state.planned, neuron, due)
-        earlier = below(due, load(state.due, state.due.size // 2 + neuron))
-        while earlier:
-            k = np.intp(lowest(earlier))
-            schedule(state.due, neuron + k, state.planned[neuron + k])
-            earlier &= earlier - np.uint32(1)
+        if members.owner[neuron] == population and state.potential[neuron] > -np.inf:
+            _plan(neuron, False, neurons, members, state, whole_steps)
 
 
 @compiled
 def _fire(
     until: float,
-    members: _Members,
-    state: _State,
+    neurons: Any,
+    members: Members,
+    state: State,
+    whole_steps: bool,
     firing: np.ndarray,
     tally: np.ndarray,
     bits: np.ndarray,
@@ -463,7 +432,7 @@ def _fire(
         spikes[neuron] = state.due[1]
         state.planned[neuron] = np.inf
         schedule(state.due, neuron, np.inf)
-        _settle(until, state)
+        _settle(until, neurons, members, state, whole_steps)
         compete |= members.contest.scope[neuron] >= 0
         firing[count] = neuron
         count += 1
@@ -472,9 +441,10 @@ def _fire(
         lead = np.empty_like(spikes)
         lead[:] = -np.inf
         for neuron in firing[:count]:
-            _advance(neuron, spikes[neuron], members, state)
-            lead[neuron] = np.rint(state.excess[neuron] / members.equal[members.owner[neuron]])
+            _advance(neuron, spikes[neuron], neurons, members, state)
+            excess = state.potential[neuron] - neurons.threshold[neuron]
+            lead[neuron] = np.rint(excess / members.equal[members.owner[neuron]])
         sort_by_lead(lead, bits, firing)
     for neuron in firing[:count]:
-        state.excess[neuron] = -np.inf
+        state.potential[neuron] = -np.inf
     let_win(count, members.contest, tally, firing, spikes)

@@ -1,29 +1,25 @@
 """The event-driven engine, which computes spike times without time steps.
 
-A breakpoint of a postsynaptic potential changes a slope. There are three algorithms. Populations of a gated regime,
-such as ``phased``, have a closed form with matrix products. Other populations are swept breakpoint by breakpoint.
-Loops, and competitions that times do not determine, proceed from spike to spike. Populations that leak
-(`netsim.specification.families`) have two algorithms of their own. Presentations run in parallel. On a
-grid, the same computation counts in whole steps and rounds spike times up, like a clock-driven engine.
+The family of neurons (`netsim.specification.families`) says how their potentials move. The generic loop
+(`netsim.engines.event.loop`) serves every family, connectivity, delay, loop and competition. Some families have faster
+loops, which `netsim.engines.event.stages` chooses. Presentations run in parallel. On a grid, the same computation
+counts in whole steps and rounds spike times up, like a clock-driven engine.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol
 
 import numpy as np
 
 from netsim.engines import Batch, Latencies, Potential, Recorded
 from netsim.engines.event.clock import Clock, multiply
-from netsim.engines.event.closed_form import ClosedForm, ClosedFormSum
-from netsim.engines.event.competition import is_decided_by_times, silencing
+from netsim.engines.event.competition import silencing
 from netsim.engines.event.component import ComponentStage, Run
-from netsim.engines.event.flow import FlowSweep
-from netsim.engines.event.flow_component import FlowComponentStage
+from netsim.engines.event.loop import Loop
 from netsim.engines.event.potentials import potential_traces
-from netsim.engines.event.sparse import RelayStage, SparseStage
-from netsim.engines.event.sweep import Sweep
-from netsim.engines.event.windows import FirstSpikes, convert, in_type
+from netsim.engines.event.sparse import RelayStage
+from netsim.engines.event.stages import STAGES, Stage
+from netsim.engines.event.windows import convert, in_type
 from netsim.engines.protocol import RunsConversations, check_record, checked_batch, copy_stimuli, presenting_alone
 from netsim.numerics.compilation import is_compiled_for
 from netsim.numerics.threads import over_presentations
@@ -32,20 +28,6 @@ from netsim.specification.checks import check_choice
 from netsim.specification.grid import stimuli_on_grid
 from netsim.weights.delays import axonal_delays
 from netsim.weights.layout import Weights, check_values, check_weights, have_shapes, weight_shapes
-
-
-class Stage(Protocol):
-    """The algorithm for the first spikes of a population, with data prepared once for all batches.
-
-    A stage with `ranks` orders simultaneous spikes of competing neurons by potential (`Dynamics.rank`).
-    """
-
-    ranks: ClassVar[bool]
-
-    def __init__(self, clock: Clock, population: Population) -> None: ...
-
-    def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
-        """Return a function that computes first spikes. Thresholds have the shape of the population."""
 
 
 class _Alone:
@@ -101,12 +83,19 @@ class EventEngine(RunsConversations):
         error could move a spike by a whole step.
     record : sequence of Recorded
         Neurons whose `potentials` are recorded in the last batch, at the times where their slope may change.
+    generic : bool
+        Use the generic loop (`netsim.engines.event.loop`) for all neurons. It is slow, and checks the faster loops.
     """
 
     solves_equation = True
 
     def __init__(
-        self, network: Network, dt: float = 0.0, precision: str = "double", record: Sequence[Recorded] = ()
+        self,
+        network: Network,
+        dt: float = 0.0,
+        precision: str = "double",
+        record: Sequence[Recorded] = (),
+        generic: bool = False,
     ) -> None:
         check_choice(precision, ("single", "double"), "precision")
         check_record(network, record)
@@ -114,6 +103,7 @@ class EventEngine(RunsConversations):
         self.dt = network.check_dt(dt) if dt != 0 else 0.0
         self.precision = precision
         self.record = tuple(record)
+        self.generic = generic
         self.potentials: list[Potential] = []
         self._clock = Clock(network, self.dt, precision)
         # looked up once, because each look-up takes as long as a small layer
@@ -213,33 +203,15 @@ class EventEngine(RunsConversations):
         stages: list[ComponentStage | _Alone] = []
         for component in self.network.components:
             population = component[0]
-            incoming = self.network.incoming(population.name)
-            looped = any(map(self.network.is_recurrent, incoming))
-            if population.integrates and population.dynamics.rates is not None:
-                stages.append(self._flow_stage(component, looped))
-                continue
-            stage = self._stage(population)
-            if looped or not is_decided_by_times(self._clock, population, stage.ranks):
-                stages.append(ComponentStage(self._clock, component))
+            fast: type[Stage] | type[ComponentStage] | None = None
+            if not population.integrates:
+                fast = RelayStage
+            elif not self.generic and (choose := STAGES.get(population.dynamics.kind.kernels)) is not None:
+                fast = choose(self._clock, component)
+            if fast is None:
+                stages.append(Loop(self._clock, component))
+            elif issubclass(fast, ComponentStage):
+                stages.append(fast(self._clock, component))
             else:
-                stages.append(_Alone(self._clock, population, stage(self._clock, population)))
+                stages.append(_Alone(self._clock, population, fast(self._clock, population)))
         return stages
-
-    def _flow_stage(self, component: tuple[Population, ...], looped: bool) -> ComponentStage | _Alone:
-        """Return the algorithm of a component whose potentials leak."""
-        population = component[0]
-        decided = is_decided_by_times(self._clock, population, FlowSweep.ranks)
-        if looped or not decided or not FlowSweep.suits(self.network, population):
-            return FlowComponentStage(self._clock, component)
-        return _Alone(self._clock, population, FlowSweep(self._clock, population))
-
-    def _stage(self, population: Population) -> type[Stage]:
-        """Return the algorithm of a population without loops."""
-        if not population.integrates:
-            return RelayStage
-        projection, *others = self.network.incoming(population.name)
-        window = None if others or projection.is_delayed_per("synapse") else self.network.window(projection)
-        gated = population.dynamics.gated
-        if window is None:
-            return ClosedFormSum if gated else SparseStage
-        return ClosedForm if gated else Sweep

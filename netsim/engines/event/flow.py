@@ -76,9 +76,8 @@ def flow_of(clock: Clock, population: Population) -> Flow:
 
 def rates_of(clock: Clock, population: Population) -> Rates:
     """Return the rates of a population in units of the clock."""
-    rates = population.dynamics.rates
-    assert rates is not None
-    return rates.per_step(clock.dt)
+    leak, decay, _ = population.dynamics.kind.parameters(population.dynamics, clock.dt)
+    return Rates(leak, decay)
 
 
 def thresholds_of(

@@ -6,14 +6,15 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.protocol import Batch, Potential, Recorded
-from netsim.specification import Connections, Network, Projection
+from netsim.specification import PSP, Connections, Network, Projection
+from netsim.specification.derivative import states_at
 from netsim.specification.grid import breakpoint_steps, on_grid, population_steps, population_times, step_at_or_after
 from netsim.specification.psps import rounded_sum
 from netsim.weights.delays import delay_of_each, synaptic_delay
 from netsim.weights.layout import bias_name, kernel_name
 
 _SAMPLES = 401
-"""Regular samples of a potential that leaks."""
+"""Regular samples of a potential that is not piecewise linear."""
 
 
 def potential_traces(
@@ -22,8 +23,8 @@ def potential_traces(
     """Return potentials of neurons at all times where their slope may change, by presentation.
 
     Samples are at the start and the end of the presentation, at every breakpoint of the synaptic current, at the onset,
-    the gate and the spike. The potential is linear between samples, except in families that leak, which also have
-    samples at regular intervals. A spike does not reset the potential. Onsets, gates and delays are on the grid `dt`
+    the gate and the spike. Piecewise-linear potentials are lines between samples. Other families also have samples at
+    regular intervals. A spike does not reset the potential. Onsets, gates and delays are on the grid `dt`
     (ms), unless it is 0.
     """
     if not record:
@@ -33,8 +34,9 @@ def potential_traces(
     for presentation in range(len(batch.stimuli)):
         for (name, neuron), (bias, inputs) in zip(record, afferents, strict=True):
             spike = float(latencies[name][presentation].ravel()[neuron])
-            if network.population(name).dynamics.rates is not None:
-                sampled = _leaking_trace(network, name, inputs, latencies, presentation, bias, spike, dt)
+            kind = network.population(name).dynamics.kind
+            if not (kind.additive and kind.has_psp):
+                sampled = _curved_trace(network, name, inputs, latencies, presentation, bias, spike, dt)
                 traces.append(Potential(presentation, name, neuron, *sampled))
                 continue
             currents: list[_Current] = []  # from outside and from a loop
@@ -82,16 +84,17 @@ def causes_of(
 ) -> list[Cause]:
     """Return what each synapse adds to the potential of a neuron by `time` (ms), in the first presentation.
 
-    Together with the constant current and the drive, the parts sum to the potential of `potential_traces`.
+    Together with the constant current and the drive, the parts sum to the potential of `potential_traces`. Raise
+    SpecificationError for neurons whose family is not additive.
     """
     population = network.population(neuron.layer)
     times = population_times(network, population, dt)
     causes = []
     for synapses in _afferents(network, batch, neuron, dt)[1]:
         arrivals = latencies[synapses.source][0].ravel()[synapses.pre].astype(np.float64) + synapses.late
-        starts, rates = arrivals[:, None] + synapses.delays, population.dynamics.rates
-        if rates is not None:
-            built = rates.potential(time - starts)
+        starts, neurons = arrivals[:, None] + synapses.delays, population.dynamics
+        if not (neurons.kind.has_psp and neurons.kind.additive):
+            built = neurons.kind.effect(neurons, PSP(), time - starts)
         elif synapses.recurrent:  # its current counts from the onset
             built = np.maximum(time - np.maximum(starts, times.onset), 0.0)
         else:
@@ -219,7 +222,7 @@ def _trace(
     return time, potential
 
 
-def _leaking_trace(
+def _curved_trace(
     network: Network,
     name: str,
     inputs: list[_Inputs],
@@ -229,22 +232,19 @@ def _leaking_trace(
     spike: float,
     dt: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return sample times (ms) and potentials of one neuron of a family with rates."""
+    """Return sample times (ms) and potentials of one neuron, moved by its family from event to event."""
     population = network.population(name)
-    neurons, rates = population.dynamics, population.dynamics.rates
-    assert rates is not None
+    neurons = population.dynamics
     onset = population_times(network, population, dt).onset
     duration = step_at_or_after(network.duration, dt) * dt if dt else network.duration
-    arrivals, weights = [np.zeros(0)], [np.zeros(0)]
+    arrivals, amounts = [np.zeros(0)], [np.zeros(0)]
     for synapses in inputs:
         sent = latencies[synapses.source][presentation].ravel()[synapses.pre].astype(np.float64)
-        arrivals.append(sent + synapses.late)
-        weights.append(synapses.jumps[:, 0])
-    arriving, weight = np.concatenate(arrivals), np.concatenate(weights)
-    heard = arriving < duration
-    arriving, weight = arriving[heard], weight[heard]
-    landmarks = np.array([onset, spike])
-    time = np.unique(np.concatenate([np.linspace(0.0, duration, _SAMPLES), arriving, landmarks[landmarks <= duration]]))
-    moved = bias * rates.constant(time) + neurons.drive * rates.constant(time - onset)
-    moved += rates.potential(time[:, None] - arriving) @ weight
-    return time, moved / neurons.tau
+        arrivals.append(((sent + synapses.late)[:, None] + synapses.delays).ravel())
+        amounts.append(synapses.jumps.ravel())
+    arriving, amount = np.concatenate(arrivals), np.concatenate(amounts)
+    order = np.argsort(arriving, kind="stable")[: int((arriving < duration).sum())]
+    events = np.concatenate([arriving[order], [onset, spike]])
+    time = np.unique(np.concatenate([np.linspace(0.0, duration, _SAMPLES), events[events <= duration]]))
+    moved = states_at(neurons, arriving[order, None], amount[order, None], time, bias, onset)
+    return time, moved[0]

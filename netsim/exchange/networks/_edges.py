@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from netsim.errors import DataError
+
 if TYPE_CHECKING:
-    from netsim.specification import Network, Projection
+    from netsim.specification import Network, Population, Projection
     from netsim.weights.layout import Weights
 
 
@@ -17,6 +21,14 @@ _STEP = 0.1  # ms; of networks that were trained in exact time
 def time_step(network: Network) -> float:
     """Return the time step (ms) of a simulation of the network in other tools."""
     return network.training.dt or _STEP
+
+
+def check_cell(population: Population, path: Path, cells: Sequence[str]) -> None:
+    """Refuse neurons of a family that a format does not describe (see `Family.cell`)."""
+    if population.integrates and population.dynamics.kind.cell not in cells:
+        family = f"{population.name} has neurons of the family {population.dynamics.family}"
+        other = "; export NIR instead" if population.dynamics.kind.cell else ""
+        raise DataError(f"{path}: {family}, which these files do not describe{other}")
 
 
 class Synapses(NamedTuple):

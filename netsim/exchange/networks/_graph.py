@@ -38,7 +38,7 @@ def to_graph(
     for population in network.in_order:
         bias = np.repeat(weights[bias_name(population)], layout.per_bias(population)) if population.has_bias else None
         neurons: dict[str, nir.NIRNode] = {}
-        if population.integrates and population.dynamics.rates is not None:
+        if population.integrates and population.dynamics.kind.cell != "integrator":
             neurons = _leaky_node(network, population, layout, weights)
             bias = None  # a constant current is the leak potential; inputs of CubaLIF pass its synapse
         elif population.integrates:
@@ -112,7 +112,7 @@ def _synapses_node(
     metadata: dict[str, Any] = {
         "layer": projection.target,
     }
-    if network.neurons(projection.target).rates is None:
+    if network.neurons(projection.target).kind.has_psp:
         metadata["psp"] = projection.psp.shape
         metadata["psp_breakpoints"] = np.array(projection.psp.kernel)  # delay in ms, change of slope
         if network.is_recurrent(projection):
@@ -147,7 +147,7 @@ def _leaky_node(network: Network, population: Population, layout: Layout, weight
     """Return the CubaLIF node of leaky neurons. A spike is an impulse of area 1, and adds its weight to ``I``."""
     neurons, shape = population.dynamics, layout.shape(population.name)
     rates = neurons.rates
-    if rates is None or not rates.leak > 0 or not rates.decay > 0:
+    if not (rates and min(rates) > 0):
         lack = f"have the family {neurons.family}, for which NIR has no node; use leaky neurons, or another format"
         raise SpecificationError(population.name, lack)
     resistance = 1 / (rates.leak * neurons.tau)
@@ -215,7 +215,7 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
     weights = {}
     layout = Layout(network)
     for population in network.integrating:
-        leaks = population.dynamics.rates is not None
+        leaks = population.dynamics.kind.cell == "exponential"
         parameters = _node(
             graph, population.name + NEURONS, "v_leak" if leaks else "r", layout.shape(population.name), origin
         )

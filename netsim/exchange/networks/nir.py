@@ -48,7 +48,7 @@ def without_primitive(network: Network) -> list[str]:
     from netsim.exchange.networks._layout import Layout
 
     neurons = [population.dynamics for population in network.integrating]
-    lines = [projection for projection in network.weighted if network.neurons(projection.target).rates is None]
+    lines = [projection for projection in network.weighted if network.neurons(projection.target).kind.has_psp]
     psps = dict.fromkeys(projection.psp.shape for projection in lines)
     words = ["single spikes"] + [f"postsynaptic potentials ({', '.join(psps)})"] * bool(psps)
     regimes = dict.fromkeys(each.regime for each in neurons if each.onset or each.drive)

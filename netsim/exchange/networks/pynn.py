@@ -16,10 +16,10 @@ import numpy as np
 
 from netsim.errors import DataError, RunError
 from netsim.exchange.formats import NetworkFormat
-from netsim.exchange.networks._edges import synapses_of, time_step
+from netsim.exchange.networks._edges import check_cell, synapses_of, time_step
 from netsim.exchange.trains import to_json
 from netsim.seams import network_formats
-from netsim.specification import STIMULUS
+from netsim.specification import STIMULUS, Rates
 
 if TYPE_CHECKING:
     from netsim.specification import Network, Population, Projection
@@ -46,6 +46,7 @@ def write(network: Network, weights: Weights, path: Path, record: Mapping[str, A
 def _check(network: Network, weights: Weights, path: Path) -> None:
     """Refuse what the standard cells of PyNN cannot do."""
     for population in network.populations:
+        check_cell(population, path, ("integrator", "exponential"))
         if population.winners is not None:
             lack = "has winners, which PyNN has not"
             raise DataError(f"{path}: {population.name} {lack}; export the network as nir or sonata-network")
@@ -116,7 +117,7 @@ def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str,
 
 def _has_psp(network: Network, projection: Projection) -> bool:
     """Return whether breakpoints of the projection, and not the neurons, determine postsynaptic potentials."""
-    return bool(network.weight_shape(projection)) and network.neurons(projection.target).rates is None
+    return bool(network.weight_shape(projection)) and network.neurons(projection.target).kind.has_psp
 
 
 def _population(network: Network, population: Population) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def _population(network: Network, population: Population) -> dict[str, Any]:
         return row | {"threshold": 0.5, "tau": 1.0, "onset": 0.0, "drive": 0.0, "gate": None}
     neurons = population.dynamics
     row |= {"threshold": neurons.threshold, "tau": neurons.tau, "onset": neurons.onset, "drive": neurons.drive}
-    if neurons.rates is not None:
+    if isinstance(neurons.rates, Rates):
         row |= {"tau_m": neurons.rates.leak and 1 / neurons.rates.leak}
         row |= {"tau_syn": neurons.rates.decay and 1 / neurons.rates.decay}
     return row | {"end": network.window_end(population), "gate": neurons.gate if neurons.gated else None}

@@ -22,7 +22,7 @@ import numpy as np
 
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.exchange.formats import Imported, NetworkFormat
-from netsim.exchange.networks._edges import synapses_of, time_step
+from netsim.exchange.networks._edges import check_cell, synapses_of, time_step
 from netsim.exchange.presentations import reading, whole_numbers
 from netsim.exchange.trains import coordinates_of, to_json
 from netsim.seams import network_formats
@@ -53,9 +53,7 @@ def write(network: Network, weights: Weights, path: Path, record: Mapping[str, A
 
     weights = check_weights(network, weights, "weights")
     for population in network.integrating:
-        if population.dynamics.rates is not None:
-            family = f"{population.name} has neurons of the family {population.dynamics.family}"
-            raise DataError(f"{path}: {family}, which the SONATA files of netsim do not describe; export NIR instead")
+        check_cell(population, path, ("integrator",))
     synapses = sum(network.synapse_count(projection) for projection in network.projections)
     if synapses > MOST_EDGES:
         raise DataError(

@@ -7,10 +7,10 @@ from netsim.learning.channels.channel import Channel, Step, Synapses
 from netsim.learning.channels.gated import GatedList, GatedWindow
 from netsim.learning.channels.leaky import Leaky
 from netsim.learning.channels.listed import Listed
+from netsim.learning.channels.local import Local, Respond, Response
 from netsim.learning.channels.recurrent import Recurrent
 from netsim.learning.channels.relay import Pooling, Relay
 from netsim.learning.channels.window import WindowChannel
-from netsim.seams import families
 from netsim.specification import Network, Projection, Window
 from netsim.specification.grid import PopulationTimes
 from netsim.weights.sparse import matrix_of
@@ -30,7 +30,8 @@ def channel_of(network: Network, projection: Projection, times: PopulationTimes 
     target = network.population(projection.target)
     window = None if projection.is_delayed_per("synapse") else network.window(projection)
     if times is not None:
-        return RESPONSES[families[target.dynamics.family].response](network, projection, times, window)
+        faster = FASTER.get(target.dynamics.kind.kernels)
+        return Local(network, projection, times) if faster is None else faster(network, projection, times, window)
     return Relay(projection, network.connections(projection)) if window is None else Pooling(projection, window)
 
 
@@ -66,11 +67,12 @@ def _exponential(network: Network, projection: Projection, times: PopulationTime
         projection,
         rates.per_step(network.training.dt),
         times.end,
-        None if dense else network.connections(projection),
+        network.connections(projection),
+        dense,
         network.learning.propagation == "causal",
         network.is_recurrent(projection),
     )
 
 
-RESPONSES: dict[str, Callable[..., Channel]] = {"piecewise-linear": _piecewise_linear, "exponential": _exponential}
-"""Function that makes a channel, by `netsim.specification.Family.response` of the target."""
+FASTER: dict[str, Callable[..., Channel]] = {"piecewise-linear": _piecewise_linear, "exponential": _exponential}
+"""Functions that make channels faster than `Local`, by `Family.kernels` of the target."""

@@ -17,12 +17,13 @@ class Synapses(NamedTuple):
     """The synapses of a projection in a batch.
 
     `delays` of single synapses have the shape of the weights, `axons` the shape of the source. Both are in the unit of
-    times, and None without such delays.
+    times, and None without such delays. `response` is the response of the target, if its family has no own channels.
     """
 
     weights: np.ndarray
     delays: np.ndarray | None = None
     axons: np.ndarray | None = None
+    response: object = None
 
     def arrival(self, sent: np.ndarray, latency: np.ndarray) -> np.ndarray:
         """Return arrival times of spikes in the dtype of latencies, added in that of sent times, to match relays."""

@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.learning.channels.channel import Channel, Step, Synapses
+from netsim.learning.channels.channel import Synapses
+from netsim.learning.channels.effects import Fading
 from netsim.learning.channels.fields import flat, for_loops
-from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.flows import DOUBLE, by_current
+from netsim.learning.channels.listed import Listed
+from netsim.numerics.compilation import compiled_with
+from netsim.numerics.flows import DOUBLE
 from netsim.specification import Connections, Projection, Rates
 
 _LARGEST_EXPONENT = 600.0
@@ -33,7 +35,7 @@ class _Factors(NamedTuple):
     of_target: np.ndarray
 
 
-class Leaky(Channel):
+class Leaky(Listed):
     """Synapses onto leaky neurons. Their currents count at any time. Arithmetic has double precision.
 
     Parameters
@@ -44,51 +46,37 @@ class Leaky(Channel):
         Rates of the family, in the unit of times.
     end : float
         End of the target's window.
-    connections : Connections, optional
-        None for dense synapses.
+    connections : Connections
+    dense : bool
+        Whether the synapses connect all neurons, in the order of their weights.
     recurrent : bool
         Whether the projection is part of a loop.
     """
+
+    dtype = DOUBLE
 
     def __init__(
         self,
         projection: Projection,
         rates: Rates,
         end: float,
-        connections: Connections | None,
+        connections: Connections,
+        dense: bool = False,
         causal: bool = False,
         recurrent: bool = False,
     ) -> None:
-        super().__init__(projection, end, None, causal)
-        self.rates, self.connections, self.recurrent = rates, connections, recurrent
+        super().__init__(projection, connections, end, None, causal, Fading(*(np.array([rate]) for rate in rates)))
+        self.rates, self.dense, self.recurrent = rates, dense, recurrent
 
     def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:
         """See `Channel`."""
-        spikes, limits, weights = flat(source, DOUBLE), flat(times, DOUBLE), for_loops(synapses.weights, DOUBLE)
-        slopes, rates = np.zeros(limits.shape), self.rates
-        factors = None if self.connections is not None else _factors(rates, spikes, limits)
-        if factors is not None:
-            _slope_dense(spikes, limits, factors.of_source, factors.of_target, weights, slopes)
-        else:
-            listed, late = self._listed(weights), _delays(synapses)
-            _slope_listed(listed, rates.leak, rates.decay, spikes, limits, weights.ravel(), late, slopes)
+        spikes, limits = flat(source, DOUBLE), flat(times, DOUBLE)
+        factors = _factors(self.rates, spikes, limits) if self.dense else None
+        if factors is None:
+            return super().slope(source, times, asked, synapses)
+        slopes, weights = np.zeros(limits.shape), for_loops(synapses.weights, DOUBLE)
+        _slope_dense(spikes, limits, factors.of_source, factors.of_target, weights, slopes)
         return slopes.reshape(times.shape).astype(times.dtype)
-
-    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
-        """See `Channel`."""
-        shape = synapses.weights.shape
-        gradient, delays = np.zeros(shape if self.plastic else (0, 0)), np.zeros(shape if self.learns_delays else 0)
-        self._visit(source, latency, signal, synapses, gradient, delays, np.zeros((0, 0)))
-        return Step(
-            gradient.astype(source.dtype) if self.plastic else None,
-            delays.astype(source.dtype) if self.learns_delays else None,
-        )
-
-    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
-        """See `Channel`."""
-        displacement = np.zeros((len(source), source[0].size))
-        self._visit(source, latency, signal, synapses, np.zeros((0, 0)), np.zeros(0), displacement)
-        return displacement.reshape(source.shape).astype(source.dtype)
 
     def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
         """See `Channel`."""
@@ -105,37 +93,18 @@ class Leaky(Channel):
         latency: np.ndarray,
         signal: np.ndarray,
         synapses: Synapses,
-        gradient: np.ndarray,
+        weights: np.ndarray,
         delays: np.ndarray,
         displacement: np.ndarray,
     ) -> None:
-        """Add to gradients and displacement, unless they are empty."""
-        if not (gradient.size or delays.size or displacement.size):
-            return
         times, limits, signals = flat(source, DOUBLE), flat(self._limit(latency), DOUBLE), flat(signal, DOUBLE)
-        weights, rates, causal = for_loops(synapses.weights, DOUBLE), self.rates, self.causal
-        factors = None if self.connections is not None else _factors(rates, times, limits)
-        if factors is not None:
-            of_target = factors.of_target * signals
-            _step_dense(times, limits, factors.of_source, of_target, signals, weights, causal, gradient, displacement)
-        else:
-            listed, late, each = self._listed(weights), _delays(synapses), weights.ravel()
-            _step_listed(
-                listed, rates.leak, rates.decay, times, limits, signals, each, late, causal, gradient.reshape(-1),
-                delays.reshape(-1), displacement,
-            )  # fmt: skip
-
-    def _listed(self, weights: np.ndarray) -> Connections:
-        return self.connections or _all_to_all(*weights.shape)
-
-
-def _delays(synapses: Synapses) -> np.ndarray:
-    return np.empty(0) if synapses.delays is None else for_loops(synapses.delays, DOUBLE).ravel()
-
-
-def _all_to_all(inputs: int, neurons: int) -> Connections:
-    pre, post = (each.astype(np.int32).ravel() for each in np.indices((inputs, neurons)))
-    return Connections(pre, post, np.arange(inputs * neurons, dtype=np.int32))
+        factors = _factors(self.rates, times, limits) if self.dense else None
+        if factors is None:
+            super()._visit(source, latency, signal, synapses, weights, delays, displacement)
+            return
+        gradient, kernel = weights if weights.size else displacement[:0], for_loops(synapses.weights, DOUBLE)
+        of_target = factors.of_target * signals
+        _step_dense(times, limits, factors.of_source, of_target, signals, kernel, self.causal, gradient, displacement)
 
 
 def _factors(rates: Rates, times: np.ndarray, limits: np.ndarray) -> _Factors | None:
@@ -211,65 +180,3 @@ def _slope_dense(
             for j in range(neurons):
                 added = weight[j] * (first * target_first[j] + second * target_second[j])
                 row[j] += added if limit[j] > time else 0.0
-
-
-@compiled
-def kernel_slope_after(leak: float, decay: float, since: float) -> float:
-    """Return the slope of the potential a time after a spike of weight 1."""
-    return np.exp(-decay * since) - leak * by_current(leak, decay, since)
-
-
-@compiled
-def _step_listed(
-    connections: Connections,
-    leak: float,
-    decay: float,
-    times: np.ndarray,
-    limits: np.ndarray,
-    signals: np.ndarray,
-    weights: np.ndarray,
-    late: np.ndarray,
-    causal: bool,
-    gradient: np.ndarray,
-    of_delays: np.ndarray,
-    displacement: np.ndarray,
-) -> None:
-    """Add to gradients and displacement, unless they are empty, synapse by synapse."""
-    for b in range(len(times)):
-        for s in range(connections.pre.size):
-            pre, post, number = connections.pre[s], connections.post[s], connections.weight[s]
-            signal, since = signals[b, post], limits[b, post] - times[b, pre]
-            if late.size:
-                since -= late[number]
-            if signal == 0 or not since > 0:
-                continue
-            if gradient.size:
-                gradient[number] += signal * by_current(leak, decay, since)
-            if of_delays.size or displacement.size:
-                slope = 1.0 if causal else kernel_slope_after(leak, decay, since)
-                wanted = signal * weights[number] * slope
-                if of_delays.size:
-                    of_delays[number] -= wanted
-                if displacement.size:
-                    displacement[b, pre] += wanted
-
-
-@compiled
-def _slope_listed(
-    connections: Connections,
-    leak: float,
-    decay: float,
-    times: np.ndarray,
-    limits: np.ndarray,
-    weights: np.ndarray,
-    late: np.ndarray,
-    slopes: np.ndarray,
-) -> None:
-    for b in range(len(times)):
-        for s in range(connections.pre.size):
-            number = connections.weight[s]
-            since = limits[b, connections.post[s]] - times[b, connections.pre[s]]
-            if late.size:
-                since -= late[number]
-            if since > 0:
-                slopes[b, connections.post[s]] += weights[number] * kernel_slope_after(leak, decay, since)

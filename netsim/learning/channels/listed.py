@@ -5,19 +5,32 @@ change of the delay is therefore the displacement through the synapse, ``signal_
 The gradient is its negative.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from netsim.learning.channels.channel import Channel, Step, Synapses
-from netsim.learning.channels.fields import breakpoints, flat, for_loops, handing_down
+from netsim.learning.channels.effects import Bent, Fading, effect_after, slope_after
+from netsim.learning.channels.fields import flat, for_loops
 from netsim.numerics.compilation import compiled
-from netsim.numerics.psp import Breakpoints, Slopes
-from netsim.specification import Connections, Projection
-
-_NONE = np.empty(0)
+from netsim.specification import Connections, Projection, PSPShape
 
 
 class Listed(Channel):
-    """Listed synapses, each with its own delay or none. Loops visit each synapse whose neuron carries a signal."""
+    """Listed synapses, each with its own delay or none. Loops visit each synapse whose neuron carries a signal.
+
+    Parameters
+    ----------
+    projection, gate, drive, causal
+        See `Channel`.
+    connections : Connections
+    effects : Bent or Fading, optional
+        The effect of a spike, in row 0. By default it is the PSP of the projection.
+    """
+
+    dtype: np.dtype | None = None
+    """Precision of arithmetic; None for that of times."""
 
     def __init__(
         self,
@@ -26,32 +39,39 @@ class Listed(Channel):
         gate: float = np.inf,
         drive: float | None = None,
         causal: bool = False,
+        effects: Fading | None = None,
     ) -> None:
         super().__init__(projection, gate, drive, causal)
-        self.connections = connections
+        self.connections, self.effects = connections, effects or bent([projection.psp], np.dtype(float))
 
     def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:
         """See `Channel`."""
         if self.drive is not None:
             return 0.0
-        dtype, psp = source.dtype, breakpoints(self.psp, np.dtype(float))
+        dtype = self.dtype or source.dtype
         limits, weights = flat(times, dtype), for_loops(synapses.weights, dtype).ravel()
-        current, late = np.zeros_like(limits), _delays(synapses, dtype)
-        _current(self.connections, psp, flat(source, dtype), limits, weights, late, current)
-        return current.reshape(times.shape)
+        slopes, late = np.zeros_like(limits), _delays(synapses, dtype)
+        _slopes(self.connections, self.effects, flat(source, dtype), limits, weights, late, slopes)
+        return slopes.reshape(times.shape).astype(times.dtype, copy=False)
 
     def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
         """See `Channel`."""
-        weights = np.zeros(synapses.weights.shape if self.plastic else 0, source.dtype)
-        delays = np.zeros(synapses.weights.shape if self.learns_delays else 0, source.dtype)
-        self._visit(source, latency, signal, synapses, weights=weights, delays=delays)
-        return Step(weights if self.plastic else None, delays if self.learns_delays else None)
+        shape, dtype, nothing = synapses.weights.shape, self.dtype or source.dtype, (0,)
+        weights, delays = (
+            np.zeros(shape if learns else nothing, dtype) for learns in (self.plastic, self.learns_delays)
+        )
+        self._visit(source, latency, signal, synapses, weights, delays, np.zeros((0, 0), dtype))
+        return Step(
+            weights.astype(source.dtype, copy=False) if self.plastic else None,
+            delays.astype(source.dtype, copy=False) if self.learns_delays else None,
+        )
 
     def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`."""
-        displacement = np.zeros(source.shape, source.dtype)
-        self._visit(source, latency, signal, synapses, displacement=displacement)
-        return displacement
+        dtype = self.dtype or source.dtype
+        displacement, nothing = np.zeros((len(source), source[0].size), dtype), np.zeros(0, dtype)
+        self._visit(source, latency, signal, synapses, nothing, nothing, displacement)
+        return displacement.reshape(source.shape).astype(source.dtype, copy=False)
 
     def _visit(
         self,
@@ -59,22 +79,31 @@ class Listed(Channel):
         latency: np.ndarray,
         signal: np.ndarray,
         synapses: Synapses,
-        weights: np.ndarray = _NONE,
-        delays: np.ndarray = _NONE,
-        displacement: np.ndarray = _NONE,
+        weights: np.ndarray,
+        delays: np.ndarray,
+        displacement: np.ndarray,
     ) -> None:
         """Add to gradients and displacement, unless they are empty."""
         if not (weights.size or delays.size or displacement.size):
             return
-        dtype, double = source.dtype, np.dtype(float)
-        psp, slopes = breakpoints(self.psp, double), handing_down(self.psp, self.causal, double)
-        limits = flat(self._limits(latency, signal), dtype)
+        dtype = self.dtype or source.dtype
         _step(
-            self.connections, psp, slopes, flat(source, dtype), limits, flat(self._per_drive(signal), dtype),
-            for_loops(synapses.weights, dtype).ravel(), _delays(synapses, dtype),
-            weights.astype(dtype, copy=False).ravel(), delays.astype(dtype, copy=False).ravel(),
-            displacement.astype(dtype, copy=False).reshape(len(source), -1),
+            self.connections, self.effects, self.causal, flat(source, dtype),
+            flat(self._limits(latency, signal), dtype), flat(self._per_drive(signal), dtype),
+            for_loops(synapses.weights, dtype).ravel(), _delays(synapses, dtype), weights.reshape(-1),
+            delays.reshape(-1), displacement,
         )  # fmt: skip
+
+
+def bent(psps: Sequence[PSPShape], dtype: np.dtype) -> Bent:
+    """Return the effects of PSPs, one per row."""
+    arrays = []
+    for rows, width in (([psp.kernel for psp in psps], 2), ([psp.slopes for psp in psps], 3)):
+        padded = np.zeros((width, len(rows), max(map(len, rows))), dtype)
+        for row, pieces in enumerate(rows):
+            padded[:, row, : len(pieces)] = np.reshape(pieces, (-1, width)).T
+        arrays += list(padded)
+    return Bent(*arrays)
 
 
 def _delays(synapses: Synapses, dtype: np.dtype) -> np.ndarray:
@@ -85,8 +114,8 @@ def _delays(synapses: Synapses, dtype: np.dtype) -> np.ndarray:
 @compiled
 def _step(
     connections: Connections,
-    psp: Breakpoints,
-    slopes: Slopes,
+    effects: Any,
+    causal: bool,
     times: np.ndarray,
     limits: np.ndarray,
     signals: np.ndarray,
@@ -103,20 +132,12 @@ def _step(
             signal, since = signals[b, post], limits[b, post] - times[b, pre]
             if late.size:
                 since -= late[number]
-            if signal == 0 or since <= 0:
+            if signal == 0 or not since > 0:
                 continue
             if gradient.size:
-                potential = times.dtype.type(0)
-                for k in range(psp.delays.size):
-                    if since > psp.delays[k]:
-                        potential += psp.changes[k] * (since - psp.delays[k])
-                gradient[number] += signal * potential
+                gradient[number] += signal * effect_after(effects, 0, since)
             if of_delays.size or displacement.size:
-                slope = times.dtype.type(0)
-                for k in range(slopes.slopes.size):
-                    if slopes.after[k] < since <= slopes.until[k]:
-                        slope += slopes.slopes[k]
-                wanted = signal * weights[number] * slope
+                wanted = signal * weights[number] * (1.0 if causal else slope_after(effects, 0, since))
                 if of_delays.size:
                     of_delays[number] -= wanted
                 if displacement.size:
@@ -124,14 +145,14 @@ def _step(
 
 
 @compiled
-def _current(
+def _slopes(
     connections: Connections,
-    psp: Breakpoints,
+    effects: Any,
     times: np.ndarray,
     limits: np.ndarray,
     weights: np.ndarray,
     late: np.ndarray,
-    current: np.ndarray,
+    slopes: np.ndarray,
 ) -> None:
     for b in range(len(times)):
         for s in range(connections.pre.size):
@@ -139,6 +160,4 @@ def _current(
             since = limits[b, connections.post[s]] - times[b, connections.pre[s]]
             if late.size:
                 since -= late[number]
-            for k in range(psp.delays.size):
-                if since > psp.delays[k]:
-                    current[b, connections.post[s]] += psp.changes[k] * weights[number]
+            slopes[b, connections.post[s]] += weights[number] * slope_after(effects, 0, since)

@@ -2,7 +2,7 @@
 
 from netsim.learning.layers import SMALLEST_SLOPE
 from netsim.learning.protocol import EXACTNESS, Row
-from netsim.seams import families, targets
+from netsim.seams import targets
 from netsim.specification import Feedback, Network, Population
 from netsim.specification.families import Described
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, in_ms, names, number
@@ -180,7 +180,8 @@ def _signal(chosen: list[Population], network: Network) -> str:
     drive = " + D" if any(population.dynamics.drive for population in chosen) else ""
     described = _described(chosen[0])
     if described is not None:
-        drive = f" + b_j{drive} {described.slope}"
+        bias = "" if chosen[0].dynamics.kind.has_psp else " + b_j"  # PSPs: part of the current
+        drive = f"{bias}{drive} {described.slope}"
     elif any(population in in_loops(network) for population in chosen):
         drive += " + R_j(t_j)"
     return (
@@ -192,9 +193,9 @@ def _signal(chosen: list[Population], network: Network) -> str:
 
 
 def _described(population: Population) -> Described | None:
-    """Return the texts of a population's family, or None for piecewise-linear potentials."""
+    """Return the texts of a population's family, or None if its potentials are sums of PSPs."""
     neurons = population.dynamics
-    return None if families[neurons.family].has_psp else families[neurons.family].describe(neurons)
+    return None if neurons.kind.has_psp and neurons.kind.additive else neurons.kind.describe(neurons)
 
 
 def _assumed_slope(population: Population) -> str:
@@ -204,7 +205,7 @@ def _assumed_slope(population: Population) -> str:
         return rf"{number(neurons.crossing_slope)} \text{{ per ms}}"
     if neurons.drive > 0:
         return r"D / \tau"
-    steepness = families[neurons.family].steepness
+    steepness = neurons.kind.steepness
     return rf"{'' if steepness == 1 else f'{number(steepness)}{GAP}'}\theta / \tau"
 
 
@@ -218,7 +219,7 @@ def _gradient(network: Network) -> str:
     bias = rf", for biases $\displaystyle g_j = {mean} \delta_j L_j$" if has_bias(network) else ""
     biased = [population for population in network.integrating if population.has_bias]
     effects = grouped(
-        biased, lambda population: "L_j" if (described := _described(population)) is None else described.bias
+        biased, lambda population: "L_j" if (described := _described(population)) is None else described.bias or "L_j"
     )
     if list(effects) not in ([], ["L_j"]):
         bias = ", for biases " + " and ".join(
@@ -230,7 +231,19 @@ def _gradient(network: Network) -> str:
     potential = rf"\varepsilon({_since(network)})"
     return (
         rf"$\displaystyle g_{{ij}} = {mean} \delta_j{GAP}{potential}$ for weights{bias}, summed over the $N$"
-        f" presentations of a batch{positions}. Weights move against their gradients."
+        f" presentations of a batch{positions}. Weights move against their gradients.{_no_sums(network)}"
+    )
+
+
+def _no_sums(network: Network) -> str:
+    """Say what replaces effects of single spikes if potentials are no sums of them."""
+    chosen = [population for population in network.integrating if not population.dynamics.kind.additive]
+    if not chosen:
+        return ""
+    return (
+        f"\nPotentials of {names(each.name for each in chosen)} are no sums of effects of single spikes. There,"
+        rf" $\varepsilon$ and $w_{{ij}}{GAP}\varepsilon'$ are the changes of $\tau v_j(t_j)$ by the weight and by an"
+        " earlier arrival, and $L_j$ is its change by the bias: the local derivative of the family."
     )
 
 
@@ -262,7 +275,7 @@ def _loops(network: Network) -> str:
     """Return the learning of projections in loops."""
     recurrent = [projection.name for projection in network.projections if network.is_recurrent(projection)]
     order = "Displacements pass from spike to spike in reverse order of time; each is complete before it is passed on."
-    if not any(_described(population) is None for population in in_loops(network)):
+    if not any(population.dynamics.kind.currents_from_onset for population in in_loops(network)):
         return f"{order} Currents of loops count at any time, like others."
     delay = f" - {DELAY}" if has_delays(network) else ""
     until, onset = (rf"\varepsilon({time} - t_i{delay})" for time in (rf"\min(t_j,{GAP}{END})", ONSET))

@@ -178,6 +178,7 @@ class STiDiBP(Learner):
             for layer in layers:
                 name, latency = layer.name, latencies[layer.name]
                 displacements[name] = layer.displacement(handed.pop(name, None), latency)
+                synapses = layer.with_response(arriving, latency, synapses, weights)
                 slopes[name] = layer.slope(arriving, latency, displacements[name], synapses, weights)  # τ κ_j
             if loop is not None:
                 displacements.update(loop.complete(displacements, latencies, slopes, synapses))
@@ -190,7 +191,7 @@ class STiDiBP(Learner):
                     displacement, signal = self._returning.add(name, displacement, signal, latency, *edges)
                 displacements[name], signals[name] = displacement, signal
                 if layer.bias is not None:
-                    gradients[layer.bias] = layer.step_of_bias(latency, signal)  # Δb_j ∝ -δ_j L_j
+                    gradients[layer.bias] = layer.step_of_bias(latency, signal, synapses)  # Δb_j ∝ -δ_j L_j
 
                 for channel in layer.incoming:
                     source, own = arriving[channel.name], synapses[channel.name]

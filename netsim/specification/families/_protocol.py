@@ -1,58 +1,16 @@
-"""The protocol of a neuron family, and the rates of its two functions."""
+"""The protocol of a neuron family."""
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, Protocol
+import warnings
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from netsim.errors import SpecificationError
 from netsim.seams import families
 from netsim.specification.checks import require
-from netsim.specification.phrases import GAP, number
-
-
-class Rates(NamedTuple):
-    """Rates at which a potential and its synaptic current decay (1/ms, or per step of a grid).
-
-    The potential ``u = tau·v`` and the synaptic current ``I`` follow ::
-
-        u' = -leak·u + I + constant current,     I' = -decay·I
-
-    A spike adds its weight to ``I``. Between events ``u`` is a combination of ``exp(-leak·t)`` and ``exp(-decay·t)``
-    (with equal rates, of ``exp(-leak·t)`` and ``t·exp(-leak·t)``), plus a constant. A rate of 0 means no decay.
-
-    Examples
-    --------
-    >>> Rates(0.1, 0.1).potential(np.array([-1.0, 0.0, 10.0])).round(6).tolist()
-    [0.0, 0.0, 3.678794]
-    """
-
-    leak: float
-    decay: float
-
-    def per_step(self, dt: float) -> Rates:
-        """Return the rates per step of a grid. Without a grid (0) they stay."""
-        return Rates(self.leak * dt, self.decay * dt) if dt else self
-
-    def constant(self, since: np.ndarray) -> np.ndarray:
-        """Return the potential that a constant current of 1 adds in a time, which may be negative (no current yet)."""
-        since = np.maximum(since, 0.0)
-        return -np.expm1(-self.leak * since) / self.leak if self.leak else since
-
-    def potential(self, since: np.ndarray) -> np.ndarray:
-        """Return the potential at times after a spike of weight 1. It is 0 before the spike."""
-        since = np.maximum(since, 0.0)
-        slow, apart = min(self.leak, self.decay), abs(self.decay - self.leak)
-        with np.errstate(invalid="ignore"):
-            built = -np.expm1(-apart * since) / apart if apart else since
-            return np.where(np.isfinite(since), np.exp(-slow * since) * built, 0.0)
-
-    def slope(self, since: np.ndarray) -> np.ndarray:
-        """Return the slope of `potential`. At the spike itself it is 0, as just before it."""
-        with np.errstate(over="ignore"):
-            rise = np.exp(-self.decay * np.maximum(since, 0.0)) - self.leak * self.potential(since)
-        return np.where(since > 0, rise, 0.0)
+from netsim.specification.psps import PSPShape
 
 
 class Described(NamedTuple):
@@ -62,24 +20,24 @@ class Described(NamedTuple):
     ----------
     potential : str
         Equation of the potential without currents from the onset on, for example ``\\tau v_j'(t) = -v_j(t) + I_j(t)``.
-    current : str
-        Sentence on the synaptic current.
-    psp : str
-        Effect ``\\varepsilon(t)`` of a spike on the potential, times ``w_{ij} / \\tau``.
     time : str
         Sentence on the potential between events.
     bias : str
         Effect of a constant current of 1 on the potential by ``L_j``, times ``1 / \\tau``.
     slope : str
         Terms that a family adds to the currents in the slope at threshold.
+    current : str
+        Sentence on the synaptic current, if the family has no PSPs.
+    psp : str
+        Effect ``\\varepsilon(t)`` of a spike on the potential, times ``w_{ij} / \\tau``, if the family has no PSPs.
     """
 
     potential: str
-    current: str
-    psp: str
     time: str
-    bias: str
-    slope: str
+    bias: str = ""
+    slope: str = ""
+    current: str = ""
+    psp: str = ""
 
 
 class Parameters(Protocol):
@@ -88,6 +46,10 @@ class Parameters(Protocol):
     @property
     def regime(self) -> str:
         """Name of the regime."""
+
+    @property
+    def threshold(self) -> float:
+        """Firing threshold."""
 
     @property
     def tau(self) -> float:
@@ -101,7 +63,15 @@ class Parameters(Protocol):
 class Family:
     """How the potential of a neuron moves between events.
 
-    A subclass is registered in `netsim.seams.families` and has no instances.
+    A subclass is one file. It is registered in `netsim.seams.families` and has no instances.
+
+    The state of neurons is an array of shape (states, ...): the potential, its synaptic current, and any further
+    variables. An event adds an amount to the current: the weight of a spike, times the change at a breakpoint of the
+    PSP if the family has PSPs. No event moves the potential. `rest` is the constant current, bias and drive. Times and
+    parameters `p` are in the unit of the engine: ms, or steps of its grid. All functions are vectorised with numpy.
+
+    A family needs `parameters`, `advance`, `crossing` and `field` for the event engine, `jacobian` for learning, and
+    `equations` for Brian2. The other functions have defaults.
 
     Attributes
     ----------
@@ -109,25 +79,67 @@ class Family:
         Names of the regimes that the family supports. Empty means all.
     has_psp : bool
         Whether projections choose a postsynaptic potential (`netsim.PSP`). Otherwise the neurons determine it.
+    additive : bool
+        Whether a potential is the sum of the `effect` of each spike. Read-outs of potentials, causes of spikes, and the
+        fit of initial weights need it.
+    currents_from_onset : bool
+        Whether the currents of loops count from the onset of their target only.
+    fading : bool
+        Whether the effect of a spike fades.
+    states : int
+        Number of state variables.
+    kernels : str
+        Fast loops that replace the generic ones in the event engine and in learning (`netsim.engines.event.stages`).
+        Empty if the family has none.
+    cell : str
+        Standard neuron of other simulators: ``integrator`` (no leak, breakpoints), ``exponential`` (leak, exponential
+        current), or empty if they have none. Exchange formats read it.
+    method : str
+        Brian2's method for the equations, unless `step` returns a closed form.
     phrase : str
         The family in words.
+    currents, potentials : str
+        In words, the synaptic currents of a family without PSPs, or the kind of postsynaptic potentials of others.
+    in_double : bool
+        Whether the event engine always computes in double precision.
     steepness : float
         Slope of the potential at threshold that learning assumes without a drive, in ``threshold/tau``.
-    response : str
-        Name of the learner's channels (`netsim.learning.channels.RESPONSES`). ``exponential`` uses the rates.
 
     Examples
     --------
     >>> import netsim
-    >>> netsim.Neurons(tau=20.0, family="leaky", tau_syn=5.0).rates
-    Rates(leak=0.05, decay=0.2)
+    >>> family = netsim.seams.families["quadratic"]
+    >>> p = family.parameters(netsim.Neurons(tau=10.0, family="quadratic"))
+    >>> potential, current = family.advance(np.array([[0.0], [1.0]]), 0.0, 5.0, p)
+    >>> potential.round(6).tolist()  # tan(5/10)
+    [0.546302]
     """
 
     regimes: ClassVar[tuple[str, ...]] = ()
     has_psp: ClassVar[bool] = False
+    additive: ClassVar[bool] = False
+    currents_from_onset: ClassVar[bool] = False
+    fading: ClassVar[bool] = False
+    states: ClassVar[int] = 2
+    kernels: ClassVar[str] = ""
+    cell: ClassVar[str] = ""
+    method: ClassVar[str] = "exact"
     phrase: ClassVar[str] = ""
+    currents: ClassVar[str] = ""
+    potentials: ClassVar[str] = ""
+    in_double: ClassVar[bool] = True
     steepness: ClassVar[float] = 1.0
-    response: ClassVar[str] = "exponential"
+    _with_rates: ClassVar[type[Family] | None] = None
+    """The class `Exponential`, which this module does not import."""
+
+    def __init_subclass__(cls) -> None:
+        """Let a family of netsim 0.3, which defined its rates alone, have the functions that follow from them."""
+        super().__init_subclass__()
+        exponential = Family._with_rates
+        if "rates" in vars(cls) and exponential is not None and not issubclass(cls, exponential):
+            replaced = "derive families with rates from netsim.specification.families.Exponential, not from Family"
+            warnings.warn(f"{cls.__qualname__}: {replaced}", DeprecationWarning, stacklevel=2)
+            cls.__bases__ = (exponential,)
 
     @classmethod
     def check(cls, neurons: Parameters) -> None:
@@ -142,44 +154,85 @@ class Family:
         supported = not cls.regimes or neurons.regime in cls.regimes
         remedy = f"is {neurons.regime}, which the family {name} does not support; use {' or '.join(cls.regimes)}"
         require(supported, "neurons.regime", remedy)
+        message = 'has a meaning for neurons with a decaying current only, such as family = "leaky"; remove it'
+        require(not cls.has_psp or neurons.tau_syn is None, "neurons.tau_syn", message)
 
     @classmethod
-    def rates(cls, neurons: Parameters) -> Rates | None:
-        """Return the rates of the two functions (1/ms), or None if a spike changes slopes at breakpoints of its PSP."""
+    def parameters(cls, neurons: Parameters, dt: float = 0.0) -> Any:
+        """Return a NamedTuple of numbers in ms, or in steps of `dt` ms."""
         raise NotImplementedError
 
     @classmethod
-    def equations(cls, neurons: Parameters) -> str:
+    def advance(cls, state: np.ndarray, rest: np.ndarray, span: np.ndarray, p: Any) -> np.ndarray:
+        """Return the state after a time `span` without events."""
+        raise NotImplementedError
+
+    @classmethod
+    def arrive(cls, state: np.ndarray, amount: np.ndarray, p: Any) -> np.ndarray:
+        """Return the state after an event: `amount` is added to the current."""
+        moved = state.copy()
+        moved[1] += amount
+        return moved
+
+    @classmethod
+    def crossing(
+        cls, state: np.ndarray, rest: np.ndarray, threshold: np.ndarray, limit: np.ndarray, p: Any
+    ) -> np.ndarray:
+        """Return the time until the potential first reaches threshold without events.
+
+        It is 0 at or above threshold, and ``inf`` or later than `limit` without a crossing by then.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def field(cls, state: np.ndarray, rest: np.ndarray, p: Any) -> np.ndarray:
+        """Return the derivative of the state by time. Its first row is the slope of the potential."""
+        raise NotImplementedError
+
+    @classmethod
+    def jacobian(cls, state: np.ndarray, rest: np.ndarray, span: np.ndarray, p: Any) -> np.ndarray:
+        """Return the derivative of `advance` by the state and by `rest`, shape (states, states + 1, ...)."""
+        raise NotImplementedError
+
+    @classmethod
+    def effect(cls, neurons: Parameters, psp: PSPShape, since: np.ndarray) -> np.ndarray:
+        """Return the potential times `tau` at times (ms) after a spike of weight 1, 0 before it."""
+        raise cls._not_additive()
+
+    @classmethod
+    def effect_of_constant(cls, neurons: Parameters, since: np.ndarray) -> np.ndarray:
+        """Return the potential times `tau` that a constant current of 1 adds in times (ms), 0 for negative times."""
+        raise cls._not_additive()
+
+    @classmethod
+    def _not_additive(cls) -> SpecificationError:
+        name = families.name_of(cls)
+        lack = f"{name} has a potential that is no sum of the effects of single spikes, which this needs"
+        return SpecificationError("neurons.family", f"{lack}; use another family")
+
+    @classmethod
+    def equations(cls, neurons: Parameters, looped: bool = False) -> str:
         """Return the equations in Brian2 of the potential ``v`` and the current ``current``, in the units of `Neurons`.
 
-        They may use ``tau`` and ``tau_syn``, and ``rest``, which is the sum of bias and drive within a step. Brian2
-        solves them exactly. By default they are refused.
+        They may use ``tau`` and ``tau_syn``, and ``rest``, which is the sum of bias and drive within a step. `looped`
+        tells whether there is a separate current ``recurrent`` (`currents_from_onset`). The default raises an error.
         """
         name = families.name_of(cls)
         raise SpecificationError("neurons.family", f"{name} has no equations for Brian2; use the engine event")
 
     @classmethod
-    def describe(cls, neurons: Parameters) -> Described:
-        """Return what the model description says, with the symbols of its other rows, in LaTeX mathematics.
+    def step(cls, neurons: Parameters) -> str:
+        """Return a step of the equations in closed form, as abstract code of Brian2, or an empty text for `method`.
 
-        The default writes the rates as numbers (1/ms).
+        The code updates ``v`` and ``current`` by the step ``dt``.
         """
-        rates = cls.rates(neurons)
-        assert rates is not None
-        leak, decay = map(number, rates)
-        leaking, fading = (rf"\mathrm{{e}}^{{-{each}{GAP}t}}" if float(each) else "1" for each in (leak, decay))
-        if rates.leak == rates.decay:
-            kernel, functions = rf"t{GAP}{leaking}", rf"${leaking}$ and $t{GAP}{leaking}$"
-        else:
-            kernel = rf"({leaking} - {fading}) / {number(rates.decay - rates.leak)}"
-            functions = f"${leaking}$ and ${fading}$"
-        lost = rf"- {leak}{GAP}\tau{GAP}v_j(t" if rates.leak else ""
-        return Described(
-            rf"\tau v_j'(t) = {f'{lost}) + ' if lost else ''}I_j(t) + b_j",
-            rf"$I_j'(t) = -{decay}{GAP}I_j(t)$, $I_j(0) = 0$; a spike adds its weight $w_{{ij}}$ to $I_j$ as it"
-            " arrives",
-            kernel,
-            f"between events, a potential is a sum of {functions} and a constant",
-            rf"(1 - \mathrm{{e}}^{{-{leak}{GAP}L_j}}) / {leak}" if rates.leak else "L_j",
-            f"{lost}_j)" if lost else "",
-        )
+        return ""
+
+    @classmethod
+    def check_step(cls, neurons: Parameters, dt: float, where: str) -> None:
+        """Refuse steps (ms) with which Brian2's solution fails. `where` names the neurons."""
+
+    @classmethod
+    def describe(cls, neurons: Parameters) -> Described:
+        """Return what the model description says, with the symbols of its other rows, in LaTeX mathematics."""
+        raise NotImplementedError
