@@ -41,7 +41,9 @@ def points(axes: Any, frame: pd.DataFrame, marker: str = "o") -> None:
 
 def test_axes_are_new_or_those_of_the_user() -> None:
     new = points(TABLE)
-    assert new.figure.get_size_inches().tolist() == [3.0, 3.0]
+    figure = new.get_figure(root=True)
+    assert figure is not None
+    assert figure.get_size_inches().tolist() == [3.0, 3.0]
     _, own = plt.subplots()
     assert points(TABLE, "x", own, ["#123456"]) is own
     assert (own.lines[0].get_marker(), to_hex(own.lines[0].get_color())) == ("x", "#123456")

@@ -66,7 +66,7 @@ def _first_colour(**options: object) -> object:
     from matplotlib.colors import to_rgb
 
     frame = pd.DataFrame({"epoch": [1, 2], "silent_hidden": [0.2, 0.5]})
-    return to_rgb(silent_curves(frame, **options).lines[0].get_color())  # type: ignore[arg-type]
+    return to_rgb(silent_curves(frame, **options).lines[0].get_color())
 
 
 def test_the_palette_is_the_one_that_is_given_else_the_current_one_else_for_the_colour_blind() -> None:

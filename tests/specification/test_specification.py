@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netsim.engines import Batch, make_engine
+from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset, preset_names
 from netsim.specification import (
     PSP,
