@@ -65,21 +65,21 @@ def _network(regime: str, psp: netsim.PSPShape, number: int) -> netsim.Network:
     populations = (
         netsim.Population("maps", (4, 4, 2), neurons(1)),
         netsim.Population("pool", (2, 2, 2), None),
-        netsim.Population("local", shape, neurons(2), winners=winners),
-        netsim.Population("inhibitory", (5,), neurons(2 if looped else 3)),
+        netsim.Population("rule", shape, neurons(2), winners=winners),
+        netsim.Population("stopping", (5,), neurons(2 if looped else 3)),
         netsim.Population("output", (3,), neurons(3 if looped else 4)),
     )
     back: dict[str, Any] = {"target": "output", "name": "on"}
     if looped:
-        back = {"target": "local", "name": "back", "delay": 0.7}
+        back = {"target": "rule", "name": "back", "delay": 0.7}
     projections = (
         netsim.Projection("stimulus", "maps", netsim.Convolution(2, 3, padding=1), psp=psp),
         netsim.Projection("maps", "pool", netsim.Pooling(2)),
-        netsim.Projection("maps", "local", rule, psp=psp, delay=delay),
+        netsim.Projection("maps", "rule", rule, psp=psp, delay=delay),
         netsim.Projection("pool", "output", netsim.Dense(), psp=psp),
-        netsim.Projection("local", "output", netsim.Dense(), psp=psp),
-        netsim.Projection("local", "inhibitory", netsim.Dense(), psp=psp, sign="excitatory"),
-        netsim.Projection("inhibitory", connectivity=netsim.Dense(), psp=psp, sign="inhibitory", **back),
+        netsim.Projection("rule", "output", netsim.Dense(), psp=psp),
+        netsim.Projection("rule", "stopping", netsim.Dense(), psp=psp, sign="excitatory"),
+        netsim.Projection("stopping", connectivity=netsim.Dense(), psp=psp, sign="inhibitory", **back),
     )
     encoder, training = netsim.IntensityEncoder((4, 4, 1), 20.0), netsim.Training(epochs=2, batch=20, validation=20)
     return netsim.Network(regime, encoder, populations, projections, 90.0, training=training)
