@@ -60,7 +60,7 @@ def test_it_is_offered_trained_on_and_evaluated(
         "netsim evaluate run --json",
         folder=tmp_path,
     ).values()
-    assert "tonic:NAME, or stripes." in helped.printed
+    assert "tonic:NAME, or stripes, in place of" in helped.printed
     assert json.loads(found.printed)["stripes"][0]["found"]
     trained.check()
     assert json.loads(evaluated.printed)["strict_accuracy"] == 1.0

@@ -7,7 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +275,15 @@ def test_a_used_engine_can_be_given_to_another_process(small: Network) -> None:
         np.testing.assert_array_equal(again[name], times)
 
 
+@pytest.fixture
+def in_the_foreground() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, even if the tests run in the background, where shells ignore it."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("in_the_foreground")
 @pytest.mark.parametrize("step", [0, 7, 19])
 def test_what_interrupts_a_step_is_raised_and_the_engine_goes_on(
     small: Network, step: int, monkeypatch: pytest.MonkeyPatch

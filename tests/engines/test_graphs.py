@@ -113,7 +113,7 @@ def test_the_learner_agrees_with_finite_differences(drawn: ModuleType, regime: s
     )
     generator = np.random.default_rng(0)
     labels, stimuli = np.array([0, 1, 2]), generator.uniform(0, 10, (3, 4, 4, 2))
-    weights = initial_weights(network, 3)
+    weights = initial_weights(network, 5)
     learner, engine = STiDiBP(network), EventEngine(network)
     late = {"maps_to_hidden": generator.uniform(0, 5, (4, 4, 3)), "pool_to_output": generator.uniform(0, 3, (2, 2, 3))}
     late |= {"hidden": generator.uniform(0, 2, (2, 2, 3)), "maps": generator.uniform(0, 2, (4, 4, 2))}
