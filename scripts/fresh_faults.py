@@ -4,9 +4,13 @@
     python scripts/fresh_faults.py --faults 100 --seed 30 --list              # shows the draw only
 
 Lines are drawn evenly among those of netsim, models and analysis that compute numbers: arithmetic, comparisons,
-signs, indices and axes. Each has one fault: another operator or comparison, a sign or term less, another constant or
-axis. Tests have no part in the draw. They are chosen afterwards: files that name what the module or its importers
-define, those that name most of it first. A fault survives if none of them fails, so they must pass without it. Faults
+signs, masks, minima and maxima, indices and axes. Each has one fault: another operator or comparison, a sign or term
+less, another constant or axis. Tests have no part in the draw. They are chosen afterwards: files that name what the
+module or its importers define, those that name most of it first. A fault is killed if one of them fails twice with the
+fault, and passes without it. Crashes count as failures; tests that take too long do not.
+
+A fault that survives is real, or equivalent: no result changes. Write the reason into its line of `out`, as
+`"equivalent": "..."`, and call the script again: it reports the rates among all faults and among the real ones. Faults
 of compiled loops come last, because all loops compile again. tests/faults/placed_faults.py tries faults that were
 written by hand, and scripts/mutate.py changes the modules that determine results with cosmic-ray.
 """
@@ -15,8 +19,10 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -25,40 +31,65 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from scipy.stats import binomtest
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "faults"))
-from placed_faults import PACKAGES, tried  # noqa: E402
+from placed_faults import PACKAGES, PYTEST, tried  # noqa: E402
 
+FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s[]+)", re.MULTILINE)
 TESTS, PATIENCE = 8, 150.0
 """Files of tests that are run for a fault, and how long (s) they may take; twice that in compiled files."""
-TEXTS = (ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set)
 SWAPS: dict[type, tuple[type, ...]] = {
     **{ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div,), ast.Div: (ast.Mult,)},
-    **{ast.FloorDiv: (ast.Mult,), ast.Mod: (ast.FloorDiv,), ast.Pow: (ast.Mult,), ast.MatMult: ()},
+    **{
+        ast.FloorDiv: (ast.Mult,),
+        ast.Mod: (ast.FloorDiv,),
+        ast.Pow: (ast.Mult,),
+        ast.MatMult: (),
+        ast.BitAnd: (ast.BitOr,),
+    },
     **{ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.GtE), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.LtE)},
     **{ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,)},
 }
+PAIRS = (("min", "max"), ("minimum", "maximum"), ("argmin", "argmax"), ("floor", "ceil"), ("any", "all"))
+PARTNERS = dict(PAIRS) | {second: first for first, second in PAIRS}
+
+
+def is_text(node: ast.expr) -> bool:
+    """Return whether an operand is text, a list or None by its form, so that its operator computes no number."""
+    if isinstance(node, ast.BinOp):
+        return is_text(node.left) or is_text(node.right)
+    constant = isinstance(node, ast.Constant) and isinstance(node.value, str | bytes | None)
+    return constant or isinstance(node, ast.JoinedStr | ast.List | ast.Tuple | ast.Dict | ast.Set | ast.ListComp)
 
 
 def faults_of(node: ast.expr, inside: bool) -> Iterator[ast.expr]:
     """Yield an expression with a fault. Constants count `inside` of a computation only."""
-    if isinstance(node, ast.BinOp) and type(node.op) in SWAPS and not any(isinstance(n, TEXTS) for n in ast.walk(node)):
+    if isinstance(node, ast.BinOp) and type(node.op) in SWAPS and not is_text(node):
         for swap in SWAPS[type(node.op)]:
             yield ast.BinOp(node.left, swap(), node.right)
         yield node.left
         if isinstance(node.op, ast.Add | ast.Mult):
             yield node.right
-    elif isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in SWAPS:
-        for swap in SWAPS[type(node.ops[0])]:
-            yield ast.Compare(node.left, [swap()], node.comparators)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+    elif isinstance(node, ast.Compare) and not any(is_text(each) for each in (node.left, *node.comparators)):
+        for number, operator in enumerate(node.ops):
+            for swap in SWAPS.get(type(operator), ()):
+                swapped = [*node.ops[:number], swap(), *node.ops[number + 1 :]]
+                yield ast.Compare(node.left, swapped, node.comparators)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Invert):
         yield node.operand
+    elif (
+        isinstance(node, ast.Attribute | ast.Name)
+        and (name := getattr(node, "attr", getattr(node, "id", ""))) in PARTNERS
+    ):
+        other = PARTNERS[name]
+        yield ast.Attribute(node.value, other) if isinstance(node, ast.Attribute) else ast.Name(other)
     elif isinstance(node, ast.Call) and (axes := [k for k in node.keywords if k.arg == "axis"]):
         if isinstance(axes[0].value, ast.Constant) and isinstance(axes[0].value.value, int):
             others = [k for k in node.keywords if k.arg != "axis"]
-            other = ast.Constant(0 if axes[0].value.value else 1)
-            yield ast.Call(node.func, node.args, [*others, ast.keyword("axis", other)])
+            other_axis = ast.Constant(0 if axes[0].value.value else 1)
+            yield ast.Call(node.func, node.args, [*others, ast.keyword("axis", other_axis)])
     elif isinstance(node, ast.Constant) and inside and not isinstance(node.value, bool):
         if isinstance(node.value, int) or node.value == 0.0:
             yield ast.Constant(node.value + 1)
@@ -66,19 +97,20 @@ def faults_of(node: ast.expr, inside: bool) -> Iterator[ast.expr]:
             yield ast.Constant(node.value * 1.25)
 
 
-def places(source: str) -> dict[int, list[tuple[ast.expr, ast.expr]]]:
-    """Return expressions and their faults by line."""
-    found: dict[int, list[tuple[ast.expr, ast.expr]]] = {}
+def places(source: str) -> dict[int, list[tuple[ast.expr | ast.AugAssign, str]]]:
+    """Return expressions and assignments such as `x += y`, and the text of their faults, by line."""
+    found: dict[int, list[tuple[ast.expr | ast.AugAssign, str]]] = {}
 
     def visit(node: ast.AST, inside: bool) -> None:
-        texts = isinstance(node, ast.Compare | ast.BinOp) and any(
-            isinstance(each, ast.Constant) and isinstance(each.value, str | bytes | None) for each in ast.walk(node)
-        )
         if isinstance(node, ast.Raise | ast.Assert | ast.arguments | ast.JoinedStr):
             return
-        if isinstance(node, ast.expr) and not texts:
+        if isinstance(node, ast.expr):
             for fault in faults_of(node, inside):
-                found.setdefault(node.lineno, []).append((node, fault))
+                found.setdefault(node.lineno, []).append((node, f"({ast.unparse(fault)})"))
+        elif isinstance(node, ast.AugAssign) and not is_text(node.value):
+            for swap in SWAPS.get(type(node.op), ()):
+                other = ast.AugAssign(node.target, swap(), node.value)
+                found.setdefault(node.lineno, []).append((node, ast.unparse(other)))
         for child in ast.iter_child_nodes(node):
             annotation = child is getattr(node, "annotation", None) or child is getattr(node, "returns", None)
             if not annotation:
@@ -102,8 +134,8 @@ def draw(count: int, seed: int) -> list[dict[str, Any]]:
         ends = (node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
         begin, end = (begins[row - 1] + column for row, column in ends)
         old = sources[path].encode()
-        new = (old[:begin] + f"({ast.unparse(fault)})".encode() + old[end:]).decode()
-        shown = f"{old[begin:end].decode()}  ->  {ast.unparse(fault)}"
+        new = (old[:begin] + fault.encode() + old[end:]).decode()
+        shown = f"{old[begin:end].decode()}  ->  {fault}"
         loops = bool(re.search("numba|compilation import", sources[path]))
         name = str(path.relative_to(ROOT))
         faults.append({"file": name, "line": line, "fault": shown, "old": sources[path], "new": new, "loops": loops})
@@ -135,6 +167,26 @@ def _names(path: Path) -> set[str]:
     return {name for names in defined for name in names if len(name) > 3} | {stem.replace("_", "-"), stem} - {"init"}
 
 
+def failing(tests: list[str], copy: Path) -> set[str]:
+    """Return tests that fail on the copy without a fault. They show nothing."""
+    command = [part for part in PYTEST if part != "-x"]
+    environment = os.environ | {"PYTHONPATH": str(copy)}
+    run = subprocess.run([*command, *tests], cwd=ROOT, env=environment, capture_output=True, check=False)
+    return set(FAILED.findall(run.stdout.decode()))
+
+
+def rates(done: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what survived, and the rate among all faults and among those that are not equivalent, with 95 % intervals."""
+    for each in done:
+        if each["result"] != "killed":
+            yield f"{each['file']}:{each['line']}: {each['fault']}: {each.get('equivalent') or each['result']}"
+    killed, same = sum(each["result"] == "killed" for each in done), sum("equivalent" in each for each in done)
+    for name, count in (("all faults", len(done)), ("faults that change results", len(done) - same)):
+        if count:
+            low, high = binomtest(killed, count).proportion_ci(method="exact")
+            yield f"{name}: {killed} of {count} killed, {killed / count:.1%} ({low:.1%} to {high:.1%})"
+
+
 def main(
     faults: Annotated[int, typer.Option(min=1, help="How many are drawn.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
@@ -147,8 +199,9 @@ def main(
     drawn = draw(faults, seed)[first::step]
     done = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
         for package, target in PACKAGES.items():
-            shutil.copytree(ROOT / package, Path(folder, target), ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / package, copy / target, ignore=shutil.ignore_patterns("__pycache__"))
         for fault in drawn:
             key = {name: fault[name] for name in ("file", "line", "fault")}
             if only_list or any(key.items() <= each.items() for each in done):
@@ -156,16 +209,17 @@ def main(
                 continue
             tests = tests_of(fault["file"])
             patience = 2 * PATIENCE if fault["loops"] else PATIENCE
-            result, said = tried(fault, ["-m", "not slow and not nightly", *tests], Path(folder), patience)
-            by = re.findall(r"^(?:FAILED|ERROR) ([^\s[]+)", said, re.MULTILINE)
-            if by and tried(fault, by, Path(folder), patience)[0] == "survived":
+            result, said = tried(fault, ["-m", "not slow and not nightly", *tests], copy, patience)
+            by = FAILED.findall(said) or tests * result.startswith("pytest ended")  # a crash names no test
+            if by and tried(fault, by, copy, patience)[0] == "survived":
                 result = "fails now and then"
+            elif by:
+                result = "fails without the fault" if failing(by, copy) else "killed"
             done.append(key | {"result": result, "by": by})
             with out.open("a") as file:
                 file.write(json.dumps(done[-1]) + "\n")
             print(*key.values(), result, sep=": ", flush=True)
-    killed = sum(each["result"] == "killed" for each in done)
-    print(f"{killed} of {len(done)} killed" if done else f"{len(drawn)} drawn")
+    print(*rates(done), sep="\n")
 
 
 if __name__ == "__main__":
