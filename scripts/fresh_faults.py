@@ -221,8 +221,8 @@ def main(
                 file.write(json.dumps(done[-1]) + "\n")
             print(*key.values(), result, sep=": ", flush=True)
         if not only_list:
-            by = {test for each in done if each["result"] == "killed" for test in each["by"]}
-            print("fail without a fault, so that their faults count as survivors:", *(wrong := failing(by, copy)))
+            killers = {test for each in done if each["result"] == "killed" for test in each["by"]}
+            print("fail without a fault, so that their faults count as survivors:", *(wrong := failing(killers, copy)))
             done = [each | {"result": "fails without it"} if wrong & set(each["by"]) else each for each in done]
     print(*rates(done), sep="\n")
 

@@ -166,6 +166,21 @@ def test_spikes_without_any_spike_are_refused(name: str) -> None:
         analyse(Spikes.of_layers([layer], np.arange(6) % 2), name)
 
 
+def test_the_figure_of_importance_shows_the_most_important_units_of_each_layer() -> None:
+    rows = [("a", 0, 0.01), ("a", 1, 0.03), *(("b", unit, 0.5 + unit / 1000) for unit in range(50))]
+    table = pd.DataFrame(rows, columns=["layer", "unit", "accuracy_loss"])
+    axes = importance_figure(table.assign(low=table["accuracy_loss"] - 0.002, high=table["accuracy_loss"] + 0.005))
+    first, second = (np.asarray(line.get_xydata()) for line in axes.lines[:2])
+    np.testing.assert_allclose(first[:, 1], [3.0, 1.0])
+    np.testing.assert_allclose(second[:, 1], 50 + np.arange(49, 49 - len(second), -1) / 10)
+    np.testing.assert_allclose(first[:, 0], [0.85, 1.85])  # next to each other, around whole numbers
+    np.testing.assert_allclose(second[:2, 0], [1.15, 2.15])
+    bars = [np.asarray(path.vertices)[:, 1] for path in axes.collections[0].get_paths()]
+    np.testing.assert_allclose(bars, [[2.8, 3.5], [0.8, 1.5]])
+    assert axes.get_legend_handles_labels()[1] == ["a", f"b, {len(second)} of 50"]
+    plt.close("all")
+
+
 def test_importance_of_many_layers_is_drawn() -> None:
     table = pd.DataFrame({"layer": [f"layer{number}" for number in range(11)], "unit": 0, "accuracy_loss": 0.1})
     axes = importance_figure(table.assign(low=0.0, high=0.2))

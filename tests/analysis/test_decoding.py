@@ -5,12 +5,19 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
 
-from netsim.analysis import ablation_importance, analyse, decoding_over_time, population_trajectories
+from netsim.analysis import (
+    ablation_importance,
+    analyse,
+    decoding_figure,
+    decoding_over_time,
+    population_trajectories,
+)
 from netsim.analysis.kinds.decoding import _cross_validated
 from netsim.data.stimuli import load_splits
 from netsim.engines import Batch, make_engine
@@ -34,6 +41,17 @@ def test_decoders_are_ridge_regressions_with_an_intercept(neurons: int) -> None:
             centred = states[train] - states[train].mean(axis=0)
             ridge = Ridge(alpha=0.1 * (centred**2).sum() / len(train)).fit(states[train], np.eye(3)[labels[train]])
             np.testing.assert_array_equal(decoded[position, test], ridge.predict(states[test]).argmax(axis=1))
+
+
+def test_the_figure_of_decoding_shows_the_limit_of_chance() -> None:
+    values = {"time_ms": [4.0], "accuracy": [0.7], "low": [0.6], "high": [0.9], "control_95": [0.55]}
+    axes = decoding_figure(pd.DataFrame({"layer": ["any"], **values}))
+    drawn = [np.asarray(line.get_xydata()).tolist() for line in axes.lines]
+    assert [4.0, 0.7] in drawn[0]
+    assert drawn[-1] == [[0.0, 0.55], [1.0, 0.55]]
+    (text,) = axes.texts
+    assert text.get_position() == (1.0, 0.55)
+    assert axes.get_ylim() == (0, 1.02)
 
 
 def test_a_layer_knows_the_label_when_its_spikes_tell_it() -> None:

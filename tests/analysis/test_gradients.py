@@ -89,11 +89,11 @@ def test_silent_networks_are_refused(model: netsim.Model) -> None:
 
 def test_the_figure_shows_each_layer_relative_to_its_largest_difference() -> None:
     rows = {"layer": ["a", "a", "a", "b", "b", "b"], "weight": range(6)}
-    difference = np.array([1.0, 2.0, -4.0, 0.1, 0.2, 0.3])
+    difference = np.array([1.0, 0.0, -4.0, 0.1, 0.2, 0.3])
     frame = pd.DataFrame(rows | {"difference": difference, "gradient": difference * [2, 2, 2, 1, 1, 1]})
     axes = gradient_figure(frame)
     first, second = (np.column_stack(line.get_data()) for line in axes.lines[1:])
-    np.testing.assert_allclose(first, [[0.25, 0.5], [0.5, 1.0], [-1.0, -2.0]])
+    np.testing.assert_allclose(first, [[0.25, 0.5], [0.0, 0.0], [-1.0, -2.0]])
     np.testing.assert_allclose(second, [[1 / 3, 1 / 3], [2 / 3, 2 / 3], [1.0, 1.0]])
     assert axes.get_xlabel() == "finite difference / its maximum in the layer"
     assert axes.get_ylabel() == "gradient by the learner / same maximum"

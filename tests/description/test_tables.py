@@ -395,6 +395,14 @@ def test_a_loss_that_targets_may_not_follow_is_not_said_to_be_that_of_the_step(n
     assert "a loss whose negative gradient the output displacement is, if there is one" in cells["Exactness"]
 
 
+@pytest.mark.parametrize("hidden", [0, 1, 2])
+def test_hidden_displacements_and_prices_are_those_of_hidden_populations(hidden: int) -> None:
+    layers = [*(Layer(f"hidden{number}", Dense(3)) for number in range(hidden)), Layer("output", Dense(2))]
+    network = Network.chain("deep", IntensityEncoder((2, 2, 1), 8.0), layers, 40.0, learning=Learning(activity=0.25))
+    cells = _cells(describe(network), "G1")
+    assert [row in cells for row in ("Hidden displacement", "Price of spikes")] == [hidden > 0] * 2
+
+
 def test_an_assumed_slope_makes_an_approximation() -> None:
     free = load_preset("rcsnn-fashion-free")
     rough = dataclasses.replace(free, learning=dataclasses.replace(free.learning, derivative="linear"))

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ from netsim.specification import (
 from netsim.spikes import LayerSpikes, Spikes
 from netsim.weights.delays import initial_delays
 from netsim.weights.layout import Weights, weight_shapes
+from tests.exchange.small_pynn import Simulator
 
 DT = 0.1
 
@@ -100,19 +102,44 @@ def test_simulators_fire_the_same_first_spikes(simulator: str, network: Network)
     for package in ("pyNN", simulator):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed; pip install pynn nest-simulator")
-    weights = _weights(network)
-    stimuli = np.random.default_rng(1).uniform(0, 16, (1, *network.encoder.shape)).round(1)
     precise = simulator == "nest" and not any(each.dynamics.onset for each in network.integrating)
-    engine = make_engine("event", network) if precise else make_engine("event", network, dt=DT)
-    expected = engine.present(Batch(stimuli, weights))
-    export(Model(network, weights), "network.pynn")
-    neurons = np.arange(stimuli.size)
-    table = {"presentation": 0, "layer": "stimulus", "neuron": neurons, "latency_ms": stimuli.ravel()}
-    pd.DataFrame(table).to_csv("stimulus.csv", index=False)
+    expected = _exported(network, 0.0 if precise else DT)
     Path("brian_preferences").write_text('codegen.target = "numpy"\n', encoding="utf-8")  # no compiler is needed
     command = [sys.executable, "network.pynn/run.py", simulator, "stimulus.csv", "spikes.csv", "--dt", str(DT)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
+    _assert_fired(network, expected, atol=1e-3 if precise else 1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("simulator", "ahead"), [("brian2", -1), ("nest", 1), ("another", 0)])
+def test_the_program_runs_without_pynn(
+    simulator: str, ahead: int, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The small simulator of the tests has PyNN's interface, and stops as the named simulator does."""
+    if simulator == "nest" and not any(each.dynamics.onset for each in network.integrating):
+        network = _in_turn("staggered")  # others have precise spikes
+    expected = _exported(network, DT)
+    monkeypatch.setitem(sys.modules, "pyNN", ModuleType("pyNN"))
+    monkeypatch.setitem(sys.modules, f"pyNN.{simulator}", Simulator(simulator, ahead))
+    monkeypatch.setattr("sys.argv", ["run.py", simulator, "stimulus.csv", "spikes.csv", "--dt", str(DT)])
+    runpy.run_path("network.pynn/run.py", run_name="__main__")
+    _assert_fired(network, expected, atol=1e-6)
+
+
+def _exported(network: Network, dt: float) -> dict[str, np.ndarray]:
+    """Export a network and a stimulus. Return netsim's latencies."""
+    weights = _weights(network)
+    stimuli = np.random.default_rng(1).uniform(0, 16, (1, *network.encoder.shape)).round(1)
+    export(Model(network, weights), "network.pynn")
+    neurons = np.arange(stimuli.size)
+    table = {"presentation": 0, "layer": "stimulus", "neuron": neurons, "latency_ms": stimuli.ravel()}
+    pd.DataFrame(table).to_csv("stimulus.csv", index=False)
+    return make_engine("event", network, dt=dt).present(Batch(stimuli, weights))
+
+
+def _assert_fired(network: Network, expected: dict[str, np.ndarray], atol: float) -> None:
+    """Compare the written first spikes with netsim's."""
     spikes = pd.read_csv("spikes.csv")
     fired = 0
     for population in network.populations:
@@ -120,7 +147,7 @@ def test_simulators_fire_the_same_first_spikes(simulator: str, network: Network)
         theirs = np.full(population.size, np.inf)
         theirs[rows["neuron"]] = rows["latency_ms"]
         ours = expected[population.name].ravel()
-        np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-3 if precise else 1e-6)
+        np.testing.assert_allclose(theirs, ours, rtol=0, atol=atol)
         fired += int(np.isfinite(ours).sum())
     assert fired > 10
 

@@ -209,6 +209,7 @@ def test_correlations_of_causal_pieces() -> None:
     assert_allclose(_bars(left)[0][0], [3, 6, 18, 66])
     assert_allclose(_bars(middle)[1][0], [13, 15, 19, 27])
     assert _bars(right)[0][1] == pytest.approx([causal_pieces.correlation(table, "pieces").mean])
+    assert right.get_xlim() == (-0.5, 1.5)  # both columns
 
 
 def test_gains_of_spike_times() -> None:
