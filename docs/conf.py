@@ -55,7 +55,6 @@ gallery_examples.write_examples(_HERE / "gallery" / "_examples")
 sphinx_gallery_conf = gallery_examples.settings(_HERE)
 
 # reference: one page an object
-autodoc_preserve_defaults = True
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections say types in words, with shapes and units
 autodoc_member_order = "bysource"
