@@ -133,7 +133,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "describe": ("netsim.cli.reporting:describe", "netsim.description.tables:describe network"),
 }
-"""What runs each command and prints its result, and the functions whose parameters and docstrings it has."""
+"""The module that runs each command, and the functions that give the command its parameters and texts."""
 for _name, _functions in COMMANDS.items():
     _command, _help = make_command(*_functions)
     app.command(_name, cls=Command, help=_help)(_command)

@@ -1,4 +1,4 @@
-"""What a learner asks of a batch before it learns: shapes, labels, precision, and synapses in the unit of times."""
+"""Checks of a batch before a learner learns from it: shapes, labels, precision, and synapses in the unit of times."""
 
 from collections.abc import Mapping, Sequence
 

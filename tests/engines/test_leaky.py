@@ -1,4 +1,4 @@
-"""What holds for leaky neurons in particular. `test_families` has what holds for every family."""
+"""Leaky neurons alone. `test_families` tests what holds for every family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several rules share: targets with a given number of maps or neurons, and windows that slide over maps."""
+"""Bases of connectivities: a given number of target maps or neurons, and windows that slide over maps."""
 
 import math
 from dataclasses import dataclass, replace
