@@ -28,9 +28,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
+from xml.etree import ElementTree
 
 import numpy as np
 import typer
+from coverage import CoverageData
 from scipy.stats import binomtest
 
 ROOT = Path(__file__).parents[1]
@@ -38,8 +40,8 @@ sys.path.insert(0, str(ROOT / "tests" / "faults"))
 from placed_faults import PACKAGES, PYTEST, tried  # noqa: E402
 
 FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s[]+)", re.MULTILINE)
-TESTS, PATIENCE = 8, 150.0
-"""Files of tests that are run for a fault, and how long (s) they may take; twice that in compiled files."""
+PATIENCE = 150.0
+"""How long (s) the tests of a fault may take; twice that in compiled files, because all loops compile again."""
 SWAPS: dict[type, tuple[type, ...]] = {
     **{ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div,), ast.Div: (ast.Mult,)},
     **{
@@ -142,34 +144,64 @@ def draw(count: int, seed: int) -> list[dict[str, Any]]:
     return sorted(faults, key=lambda fault: fault["loops"])
 
 
-def tests_of(file: str) -> list[str]:
-    """Return files of tests, those first that name most of what a module or its importers define."""
-    module = re.sub(r"(/__init__)?\.py$", "", file)
-    names = _names(ROOT / file)
-    dotted = module.replace("/", ".") if module.startswith("netsim") else "netsim." + module.replace("/", ".")
-    importers = [p for package in PACKAGES for p in (ROOT / package).rglob("*.py") if dotted in p.read_text("utf-8")]
-    further = {name for path in importers for name in _names(path)} - names
-    folder, scores = Path(module).parts[1], dict[str, float]()
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        text = path.read_text("utf-8")
-        words = set(re.findall(r"[\w-]+", text))
-        score = 3.0 * (dotted in text) + len(words & names) + 0.1 * min(len(words & further), 20)
-        score += 0.5 * (folder in path.parts) if score else 0.2 * (folder in path.parts)
-        if score and "faults" not in path.parts:
-            scores[str(path.relative_to(ROOT))] = score
-    return sorted(scores, key=lambda name: (-scores[name], name))[:TESTS]
+class Coverage:
+    """Which tests run a line, and how long (s) each takes, from one run of the suite."""
+
+    def __init__(self, data: Path, report: Path) -> None:
+        self.data = CoverageData(str(data))
+        self.data.read()
+        self.durations = dict[str, float]()
+        for case in ElementTree.parse(report).iter("testcase"):
+            test = f"{case.attrib['classname'].replace('.', '/')}.py::{case.attrib['name']}"
+            self.durations[test] = float(case.attrib["time"])
+
+    def tests_of(self, file: str, line: int) -> set[str]:
+        """Return tests that run a line."""
+        contexts = self.data.contexts_by_lineno(str(ROOT / file)).get(line, [])
+        return {context.partition("|")[0] for context in contexts} & self.durations.keys()
+
+    def chosen(self, file: str, line: int, patience: float) -> list[str]:
+        """Return tests that run a line, those of its room first, then short ones, as many as `patience` (s) allows.
+
+        Coverage sees no line of a compiled loop. Tests of the lines that name its function stand for them. Tests of the
+        whole file stand for those of constants.
+        """
+        found, names, seen = self.tests_of(file, line), {_function(ROOT / file, line)}, {""}
+        if names == seen:
+            found = {test for row in self.data.lines(str(ROOT / file)) or () for test in self.tests_of(file, row)}
+        while not found and (names := names - seen):
+            seen |= names
+            places = [place for name in names for place in _mentions(name)]
+            found = {test for path, row in places for test in self.tests_of(path, row)}
+            names = {_function(ROOT / path, row) for path, row in places}
+        room = Path(file).parts[-2]
+        ordered = sorted(found, key=lambda test: (room not in test, self.durations[test], test))
+        ends = np.cumsum([self.durations[test] for test in ordered])
+        return ordered[: max(1, int(np.searchsorted(ends, patience)))]
 
 
-def _names(path: Path) -> set[str]:
-    """Return what a module defines, and the words of its registrations."""
-    text, stem = path.read_text("utf-8"), path.stem.strip("_")
-    defined = re.findall(r"^(?:def|class) (\w+)|register\(\"([\w-]+)|^@Analysis\(\s*\"([\w-]+)", text, re.MULTILINE)
-    return {name for names in defined for name in names if len(name) > 3} | {stem.replace("_", "-"), stem} - {"init"}
+def _function(path: Path, line: int) -> str:
+    """Return the name of the innermost function around a line, or an empty word."""
+    nodes = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.FunctionDef)]
+    around = [node for node in nodes if node.lineno <= line <= (node.end_lineno or 0)]
+    return max(around, key=lambda node: node.lineno).name if around else ""
+
+
+def _mentions(name: str) -> list[tuple[str, int]]:
+    """Return files and lines that name a function, except its definition."""
+    word = re.compile(rf"\b(?<!def ){re.escape(name)}\b")
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")] if name else []
+    return [
+        (str(path.relative_to(ROOT)), row)
+        for path in paths
+        for row, text in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if word.search(text)
+    ]
 
 
 def failing(tests: set[str], copy: Path) -> set[str]:
     """Return tests, or files of them, that fail on the copy without a fault. They show nothing."""
-    command = [*(part for part in PYTEST if part != "-x"), "-m", "not slow and not nightly", *sorted(tests)]
+    command = [*(part for part in PYTEST if part != "-x"), *sorted(tests)]
     environment = os.environ | {"PYTHONPATH": str(copy)}
     said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False).stdout.decode()
     failed = set(FAILED.findall(said))
@@ -192,12 +224,15 @@ def main(
     faults: Annotated[int, typer.Option(min=1, help="How many are drawn.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
     out: Annotated[Path, typer.Option(help="Results, one line of JSON each.")] = Path("fresh-faults.jsonl"),
+    data: Annotated[Path, typer.Option(help="Coverage of the tests.")] = Path(".coverage"),
+    report: Annotated[Path, typer.Option(help="JUnit report of the same run.")] = Path("report.xml"),
     part: Annotated[str, typer.Option(help="Every second one, for two processes: 0/2 or 1/2.")] = "0/1",
     only_list: Annotated[bool, typer.Option("--list", help="Show the draw only.")] = False,
 ) -> None:
     """Draw faults, try those that `out` lacks, and report which survive."""
     first, step = map(int, part.split("/"))
     drawn = draw(faults, seed)[first::step]
+    coverage = None if only_list else Coverage(data, report)
     done = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
@@ -205,13 +240,13 @@ def main(
             shutil.copytree(ROOT / package, copy / target, ignore=shutil.ignore_patterns("__pycache__"))
         for fault in drawn:
             key = {name: fault[name] for name in ("file", "line", "fault")}
-            if only_list or any(key.items() <= each.items() for each in done):
+            if coverage is None or any(key.items() <= each.items() for each in done):
                 print(*key.values(), sep=": ")
                 continue
-            tests = tests_of(fault["file"])
             patience = 2 * PATIENCE if fault["loops"] else PATIENCE
-            result, said = tried(fault, ["-m", "not slow and not nightly", *tests], copy, patience)
-            crashed = re.match("pytest ended with (?!5)", result)  # 5: there was no test to run
+            tests = coverage.chosen(fault["file"], fault["line"], PATIENCE / 3)
+            result, said = tried(fault, tests, copy, patience) if tests else ("no test runs it", "")
+            crashed = result.startswith("pytest ended with")
             by = FAILED.findall(said) or (tests if crashed else [])
             if by:
                 again = tried(fault, by, copy, patience)[0]

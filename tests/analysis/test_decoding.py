@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
 
+import netsim
 from netsim.analysis import (
     ablation_importance,
     analyse,
@@ -19,13 +20,15 @@ from netsim.analysis import (
     population_trajectories,
 )
 from netsim.analysis.kinds.decoding import _cross_validated
-from netsim.data.stimuli import load_splits
+from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import decide
-from netsim.runs.model import load_model
+from netsim.runs.model import Model, load_model
+from netsim.specification import Network
 from netsim.spikes.columns import LayerSpikes
 from netsim.spikes.spikes import Spikes, even_sample
+from netsim.weights.initial import initial_weights
 
 
 @pytest.mark.parametrize("neurons", [9, 90])
@@ -215,3 +218,14 @@ def test_importance_of_a_sample_is_of_as_many_of_each_label() -> None:
     assert drawn.equals(whole)
     with pytest.raises(SpecificationError, match="importance: setting sample"):
         ablation_importance(model, stimuli, sample=0)
+
+
+def test_importance_of_a_map_is_that_of_all_its_neurons(network: Network) -> None:
+    stimuli = Stimuli(np.random.default_rng(0).random((8, 6, 5, 1)), np.arange(8) % 4, 1.0, network.encoder)
+    model = Model(network, initial_weights(network, seed=1))
+    maps = ablation_importance(model, stimuli, layers=["conv"]).set_index("unit")
+    spikes = netsim.present(model, stimuli)["conv"]
+    assert maps.index.tolist() == [0, 1, 2]
+    assert maps["neurons"].tolist() == [spikes[0, ..., 0].size] * 3
+    for unit, row in maps.iterrows():
+        assert row["spikes"] == pytest.approx(np.isfinite(spikes[..., unit]).sum() / 8)

@@ -71,13 +71,16 @@ def test_arrows_begin_and_end_at_their_populations(network: Network) -> None:
     drawn = [patch for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
     boxes = {text.get_text().split("\n")[0]: box for text, box in zip(axes.texts, drawn, strict=False)}
     assert list(boxes) == ["stimulus", "e", "i", "hidden", "output"]
-    ends_of = []
+    ends_of, dots = [], []
     for arrow in axes.patches:
         if isinstance(arrow, FancyArrowPatch):
             ends = np.asarray(arrow._path_original.vertices)[[0, -1]]  # type: ignore[attr-defined]
             ends_of.append(tuple(next(name for name, box in boxes.items() if _touches(box, end)) for end in ends))
+            if arrow.get_arrowstyle().__class__.__name__ == "Curve":  # without a head: inhibitory
+                dots.append(ends[1].tolist())
     assert sorted(ends_of) == sorted(zip(table["source"], table["target"], strict=True))
-    assert len(axes.lines) == (table["sign"] == "inhibitory").sum()
+    assert [np.ravel(line.get_xydata()).tolist() for line in axes.lines] == dots
+    assert len(dots) == (table["sign"] == "inhibitory").sum()
     plt.close(axes.figure)  # type: ignore[arg-type]
 
 

@@ -79,6 +79,11 @@ def test_the_only_population_is_one_presentation(units: str | None) -> None:
     assert back.labels is None
 
 
+def test_a_population_without_a_shape_ends_with_its_last_node_that_fired() -> None:
+    spikes = read_spikes(_foreign([3, 0, 5], [20.25, 7.5, 3.125]))
+    assert spikes["lgn"].tolist() == [[7.5, np.inf, np.inf, 20.25, np.inf, 3.125]]
+
+
 @pytest.mark.parametrize(
     ("nodes", "times", "options", "message"),
     [

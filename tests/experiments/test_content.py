@@ -170,14 +170,14 @@ def test_layers_at_once(images: str) -> None:
 
 
 def test_dale(images: str) -> None:
-    made, table, axes = _measured("dale", images, depths=[2])
+    made, table, axes = _measured("dale", images, depths=[2], test_images=13)
     assert table[table["constraint"] == "none"]["layer"].tolist() == [1, 2, 3]
     rows = table[table["constraint"] == "75/25"].set_index("layer")
     network = made.network(2, 0.25)
     assert [network.weight_signs(projection) is None for projection in network.projections] == [True, False, False]
     assert (network.weight_signs(network.projections[1]) < 0).mean() == 0.25
     with _of_unit(made, network, limit=48) as model:
-        spikes = netsim.present(model, model.splits().test.first(20))
+        spikes = netsim.present(model, model.splits().test.first(13))
         right, _ = _decisions(spikes)
         for number, (source, layer, onset) in enumerate(
             (("stimulus", "hidden1", 64.0), ("hidden1", "hidden2", 192.0), ("hidden2", "output", 320.0)), 1
@@ -185,7 +185,7 @@ def test_dale(images: str) -> None:
             assert rows.loc[number, "accuracy"] == np.mean(right)
             assert rows.loc[number, "firing"] == pytest.approx(np.isfinite(spikes[layer]).mean())
             sums = {1: 0.0, -1: 0.0}
-            for presentation in spikes[source].reshape(20, -1):
+            for presentation in spikes[source].reshape(13, -1):
                 for time, weights in zip(presentation, model.weights[f"{layer}.kernel"], strict=True):
                     for weight in weights:  # a ramp has grown by its age at the onset
                         sums[1 if weight > 0 else -1] += abs(weight) * max(onset - time, 0.0)

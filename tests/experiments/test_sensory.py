@@ -56,6 +56,16 @@ def test_odours_need_their_file(responses: str, tmp_path: Path) -> None:
         receptor_responses(str(tmp_path))
 
 
+def test_odours_come_from_an_installed_package(
+    responses: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drosolf").mkdir()
+    Path(responses, FILE).rename(tmp_path / "drosolf" / FILE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NETSIM_DATA", responses)
+    assert receptor_responses(None)[1, 2] == np.random.default_rng(0).integers(-20, 280, (111, 24))[1, 2]
+
+
 def test_recorded_odours_are_those_of_the_package() -> None:
     try:
         recorded = receptor_responses(None)

@@ -27,6 +27,7 @@ from netsim.experiments.kinds import (
     stdp,
     tempotron,
 )
+from tests.drawn import check_drawn
 
 
 def _table(seeds: int, columns: dict[str, Sequence[Any]], **values: Callable[..., Any]) -> pd.DataFrame:
@@ -46,6 +47,14 @@ def _is_mean(found: Interval, values: Sequence[float], level: float = 0.95) -> N
 
 
 assert_allclose: Any = np.testing.assert_allclose
+
+
+def _drawn(experiment: Any, table: pd.DataFrame) -> list[Any]:
+    """Return the axes of the figure of an experiment, which is as it was."""
+    figure = experiment.draw(table)
+    check_drawn(f"experiment {type(experiment).__name__}", figure)
+    axes: list[Any] = figure.axes
+    return axes
 
 
 def _bars(axes: Any) -> list[Any]:
@@ -80,7 +89,7 @@ def test_capacities_of_the_tempotron() -> None:
     assert [line[:3] for line in lines] == list(product(["triangle"], ["100", "400"], ["exact", "8"]))
     assert lines[2][3].startswith("2.67 [")
     assert {line[4] for line in lines} == {"94.00%"}
-    left, middle, right = tempotron.Tempotron(windows=(100.0, 400.0)).draw(table).axes
+    left, middle, right = _drawn(tempotron.Tempotron(windows=(100.0, 400.0)), table)
     (success,) = (line for line in left.lines if line.get_label() == "triangle")
     assert_allclose(success.get_ydata(), [100, 100, 100, 100 / 3])
     (curve,) = _bars(middle)
@@ -123,7 +132,7 @@ def test_curves_of_masking() -> None:
         f"{np.mean(found):.0f}",
         "30",
     ]
-    (axes,) = masking.Masking().draw(table).axes
+    (axes,) = _drawn(masking.Masking(), table)
     assert_allclose(_bars(axes)[0][0], [*heights])
     assert_allclose(_bars(axes)[0][1], [39 + 1 / 3, 30 + 1 / 3, 55 + 1 / 3, 85 + 1 / 3, 92 + 1 / 3])
 
@@ -160,7 +169,7 @@ def test_laws_of_reaction_times() -> None:
     ]
     shown = [text.split(" [")[0] for text in lines[1][3:]]
     assert shown == ["81.8", "50.0", f"{62 + 7 * 2**0.5:.1f}", "+7.0", "+1.50"]
-    axes = reaction_time.ReactionTime().draw(table.assign(decided=1.0)).axes
+    axes = _drawn(reaction_time.ReactionTime(), table.assign(decided=1.0))
     correct, errors = _bars(axes[0])[:2]
     assert_allclose(correct[:2], [levels, [62 + 7 * level**-0.5 for level in levels]])
     assert_allclose(errors[1], np.add(correct[1], 7.0))
@@ -181,8 +190,9 @@ def test_ranges_of_odours() -> None:
     assert odours.of_code(table, "b", level=2.0)["accuracy"].tolist() == pytest.approx([0.7, 0.72])
     line = odours.summary(table)[4]
     assert [text.split(" [")[0] for text in line] == ["-1", "1", "b", "41.0", "66.0"]
-    left, middle, right = odours.Odours().draw(table).axes
+    left, middle, right = _drawn(odours.Odours(), table)
     assert_allclose(_bars(left)[0][:2], [[-1, 0, 1, 2], [41, 51, 61, 71]])
+    assert middle.lines[-1].get_ydata() == [75, 75]  # told apart
     assert_allclose(_bars(middle)[1][1], [66, 76, 86, 96])
     assert_allclose(_bars(right)[0][:2], [[1.0], [51.0]])
 
@@ -205,7 +215,7 @@ def test_correlations_of_causal_pieces() -> None:
     rows = table[(table["mean"] == 1.0) & (table["spread"] == 0.2)]
     line = [text.split(" [")[0] for text in causal_pieces.summary(table)[5]]
     assert line == ["1", "0.2", "38", "15", f"{100 * rows['accuracy'].mean():.1f}"]
-    left, middle, right = causal_pieces.CausalPieces().draw(table).axes
+    left, middle, right = _drawn(causal_pieces.CausalPieces(), table)
     assert_allclose(_bars(left)[0][0], [3, 6, 18, 66])
     assert_allclose(_bars(middle)[1][0], [13, 15, 19, 27])
     assert _bars(right)[0][1] == pytest.approx([causal_pieces.correlation(table, "pieces").mean])
@@ -229,7 +239,7 @@ def test_gains_of_spike_times() -> None:
     )
     line = [text.split(" [")[0] for text in information.summary(table)[3]]
     assert line == ["2.5", "2", "6.00", "2.00", "3.77", "0.01", "1.90", "85", "51", "99.8"]
-    left, middle, right = information.Information().draw(table).axes
+    left, middle, right = _drawn(information.Information(), table)
     assert_allclose(_bars(left)[0][1], [(1.5 + 2 * 1.6 + 3 * 1.7) / 3, (1.75 + 2 * 1.85 + 3 * 1.95) / 3])
     assert_allclose(_bars(middle)[0][:2], [[0, 2.5], [60, 85]])
     assert_allclose(_bars(right)[0][:2], [[1, 2], [85, 85]])
@@ -248,7 +258,7 @@ def test_angles_and_gains_of_feedback() -> None:
     _is_mean(feedback.turned(table, "mnist", 2, "random"), [-29.7 + 0.99 * s for s in range(3)])
     line = [text.split(" [")[0] for text in feedback.summary(table)[4]]
     assert line == ["mnist", "2", "random", "90.10", "-1.90", "+18.10", "86", "57"]
-    left, right = feedback.FeedbackAlignment().draw(table).axes
+    left, right = _drawn(feedback.FeedbackAlignment(), table)
     assert_allclose(_bars(left)[1][:2], [[0, 1], [89.1, 90.1]])
     assert_allclose(_bars(right)[0][:2], [[1, 100], [85.71, 57.0]])
 
@@ -263,7 +273,7 @@ def test_costs_of_dales_principle() -> None:
     )
     line = [text.split(" [")[0] for text in dale.summary(table)[1]]
     assert line == ["2", "75/25", "87.50", "+4.50", "31", "1.70"]  # without the output, layer 3
-    left, middle, right = dale.Dale().draw(table).axes
+    left, middle, right = _drawn(dale.Dale(), table)
     assert_allclose([each[1] for each in _bars(left)], [[92, 94], [87.5, 89.5]])
     stars = [line for line in left.lines if line.get_marker() == "*" and np.size(line.get_xdata())]
     assert_allclose([star.get_ydata() for star in stars], [[97.89], [97.735]])  # four layers, without and with signs
@@ -283,7 +293,7 @@ def test_gains_of_learned_delays() -> None:
     _is_mean(delays.gain_over_weights(table, "yin-yang", 12, "delays"), [2.0, 4.0])
     line = [text.split(" [")[0] for text in delays.summary(table)[3]]
     assert line == ["yin-yang", "12", "delays", "1,200", "95.00", "+3.00"]
-    left, right = delays.LearnedDelays().draw(table).axes
+    left, right = _drawn(delays.LearnedDelays(), table)
     assert_allclose(_bars(left)[1][:2], [[600, 1200], [89, 95]])
     patch: Any = right.patches[0]
     stairs = patch.get_data()
@@ -306,7 +316,7 @@ def test_ratios_of_layers_at_once() -> None:
     _is_mean(at_once.difference(table), [-2.0, -4.0])
     line = [text.split(" [")[0] for text in at_once.summary(table)[1]]
     assert line == ["at once", "87.00", "50", "40", "100", "12,345", "79.0"]
-    left, middle, right = at_once.AtOnce().draw(table).axes
+    left, middle, right = _drawn(at_once.AtOnce(), table)
     assert [each[:2] for each in _bars(left)] == [([80.0], [90.0]), ([40.0], [pytest.approx(87.0)])]
     assert _bars(middle)[0][:2] == ([210.0], [90.0])
     assert_allclose(_bars(right)[1][:2], [[0, 8], [87, 79]])
@@ -330,7 +340,7 @@ def test_accuracies_of_kernels_and_codes() -> None:
     table = pd.concat([rows, cells, weights])
     line = [text.split(" [")[0] for text in stdp.summary(table)[8]]
     assert line == ["8000", "learned", "both layers", "96.60", "+7.50"]
-    left, right = stdp.DeepSTDP().draw(table).axes[:2]
+    left, right = _drawn(stdp.DeepSTDP(), table)[:2]
     sheet = np.asarray(left.images[0].get_array())
     assert_allclose(sheet[:2, :5], [[0, 1 / 8, np.nan, 4 / 8, 5 / 8], [2 / 8, 3 / 8, np.nan, 6 / 8, 7 / 8]])
     assert_allclose(_bars(right)[1][:2], [[1000, 8000], [82.1, 89.1]])
@@ -342,7 +352,7 @@ def test_accuracies_of_kernels_and_codes() -> None:
     )
     line = [text.split(" [")[0] for text in retina.summary(codes)[5]]
     assert line == ["3", "b", "0.5", "10", "26.0", "5.5"]
-    left, middle, right = retina.Retinal().draw(codes).axes
+    left, middle, right = _drawn(retina.Retinal(), codes)
     assert_allclose(_bars(left)[1][:2], [[0.5, 1], [36, 81]])
     assert_allclose(_bars(middle)[0][:2], [[0, 10], [91, 81]])
     assert_allclose(_bars(right)[0][1], [5.5, 2.5])

@@ -130,6 +130,13 @@ def test_potentials_of_up_to_32_outputs_are_sent(outputs: int, recorded: int) ->
     assert len(json.loads(answer[4 : 4 + int.from_bytes(answer[:4], "little")])["samples"][0]) == recorded
 
 
+def test_an_explorer_knows_whether_it_has_presented() -> None:
+    explorer = Explorer(*images())
+    assert not explorer.has_shown
+    explorer.show(View())
+    assert explorer.has_shown
+
+
 def test_many_stimuli_have_the_noise_of_present(looped: Explorer) -> None:
     """Stimuli in different batches have different draws."""
     stimuli = looped.stimuli.pick(np.zeros(300, int))
