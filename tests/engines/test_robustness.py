@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsim.engines import Batch, Engine, Latencies
+from netsim.engines import Batch, Engine, Latencies, protocol
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, RunError
@@ -171,3 +171,10 @@ def _error(engine: Engine) -> RunError:
 def test_a_time_on_a_step_is_on_it_however_many_steps_there_are(step: int, dt: float) -> None:
     assert step_at_or_after(step * dt, dt) == step
     assert step_at_or_after((step + 0.01) * dt, dt) == step + 1
+
+
+def test_a_forked_process_forgets_what_other_threads_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = [threading.get_ident()]
+    monkeypatch.setattr(protocol, "_PRESENTING", {3: own, 5: [own[0] + 1]})
+    protocol._forget_other_threads()
+    assert {3: own} == protocol._PRESENTING

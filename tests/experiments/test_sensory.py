@@ -56,9 +56,7 @@ def test_odours_need_their_file(responses: str, tmp_path: Path) -> None:
         receptor_responses(str(tmp_path))
 
 
-def test_odours_come_from_an_installed_package(
-    responses: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_odours_come_from_an_installed_package(responses: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "drosolf").mkdir()
     Path(responses, FILE).rename(tmp_path / "drosolf" / FILE)
     monkeypatch.syspath_prepend(tmp_path)

@@ -415,3 +415,24 @@ def test_arrays_of_other_shapes_are_refused() -> None:
             learner.learn(dict(latencies) | {name: times}, labels, weights)
     with pytest.raises(DataError, match="latencies: stimulus must have the shape"):
         learner.learn({name: times for name, times in latencies.items() if name != "stimulus"}, labels, weights)
+
+
+@pytest.mark.parametrize("regime", ["free", "staggered"])
+def test_a_late_beginning_of_the_psp_is_a_delay(
+    small_network: Callable[..., Network], stimuli: np.ndarray, regime: str
+) -> None:
+    """Also for silent neurons that learn as if they had fired."""
+    kernel, learned = ((0.0, 0.6), (3.0, 0.7), (12.0, -1.0)), []
+    chain = small_network(regime, convolutional=False, edges="return")
+    for late, delay in ((2.5, 0.0), (0.0, 2.5)):
+        psp = PSP("breakpoints", breakpoints=tuple((time + late, change) for time, change in kernel))
+        projections = tuple(dataclasses.replace(each, psp=psp, delay=delay) for each in chain.projections)
+        network = dataclasses.replace(chain, projections=projections)
+        weights = initial_weights(network, seed=3)
+        weights["hidden.kernel"][:, :2] = -5.0
+        latencies = EventEngine(network).present(Batch(stimuli, weights))
+        assert 0.2 < np.isfinite(latencies["hidden"]).mean() < 0.9
+        learned.append(STiDiBP(network).learn(latencies, LABELS, weights).gradients)
+    for name, gradient in learned[1].items():
+        assert np.abs(gradient).max() > 0
+        np.testing.assert_allclose(learned[0][name], gradient, rtol=1e-9, atol=1e-12)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numba
@@ -186,6 +187,19 @@ def test_time_of_compiling_is_no_working_time(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(compiling.time, "perf_counter", lambda: 100.0)
     monkeypatch.setattr(compiling, "compiled_so_far", lambda: (3, 40.0))
     assert compiling.working_time() == 60.0
+
+
+def test_time_of_nested_compiling_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop that calls another is compiled from 1 to 10 s, the other one meanwhile, and a third from 20 to 24 s."""
+    times = iter([1.0, 10.0, 20.0, 24.0])
+    monkeypatch.setattr(compiling.time, "perf_counter", lambda: next(times))
+    watch = compiling._Watch()
+    event: Any = SimpleNamespace(
+        data={"dispatcher": SimpleNamespace(py_func=test_time_of_compiling_is_no_working_time)}
+    )
+    watch.on_start(event), watch.on_start(event), watch.on_end(event), watch.on_end(event)
+    watch.on_start(event), watch.on_end(event)
+    assert (watch.seconds, watch.loops) == (13.0, 0)  # loops of other packages are not counted
 
 
 def test_a_change_of_other_sources_compiles_nothing(package: Path) -> None:
