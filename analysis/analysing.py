@@ -12,13 +12,13 @@ from netsim.analysis.studies import join_networks, members_of_subjects, of_netwo
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import DataError, SpecificationError
+from netsim.presenting.present import present
+from netsim.presenting.workers import Workers
 from netsim.runs.model import Model, Subject, open_model, stimuli_for
 from netsim.seams import analyses
 from netsim.specification.checks import check_kind, limit_in, names_in, whole
 from netsim.spikes import Progress, Spikes, no_progress
-from netsim.spikes.presenting import present
 from netsim.spikes.spikes import refuse_for_spikes
-from netsim.spikes.workers import Workers
 
 
 def analyse(

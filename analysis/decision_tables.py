@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from netsim.analysis.frames import require
-from netsim.engines.protocol import check_latencies
 from netsim.errors import DataError
 from netsim.learning.targets import output_probabilities
 from netsim.measuring.metrics import decide
 from netsim.specification import Network
+from netsim.spikes.latencies import check_latencies
 from netsim.spikes.table import Integers, per_presentation
 
 

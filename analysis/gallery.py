@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine, Recorded
+    from netsim.presenting.batches import Distribution, Presented
+    from netsim.presenting.workers import Workers
     from netsim.runs.model import Model, Subject
     from netsim.specification import Network
     from netsim.spikes import Progress, Spikes
-    from netsim.spikes.batches import Distribution, Presented
-    from netsim.spikes.workers import Workers
     from netsim.weights.layout import Weights
 
 Make = Callable[["Mapping[str, np.ndarray]", "np.ndarray", "np.ndarray"], "pd.DataFrame"]
@@ -176,8 +176,8 @@ class Source:
         import numpy as np
         import pandas as pd
 
-        from netsim.data.stimuli import UNLABELLED
-        from netsim.spikes.batches import as_they_are, present_parts, serial
+        from netsim.presenting.batches import as_they_are, present_parts, serial
+        from netsim.spikes.labels import UNLABELLED
 
         if self.recorded is not None:
             if weights is not None:
@@ -205,8 +205,8 @@ class Source:
         """Return the spikes of some stimuli and the potentials of some neurons."""
         import numpy as np
 
+        from netsim.presenting.present import present
         from netsim.runs.model import Model
-        from netsim.spikes.presenting import present
 
         if self.recorded is not None:
             return self.recorded_of(np.array(index), layers, neurons)
@@ -252,7 +252,7 @@ class Source:
 
     def check_labels(self, limit: int | None = None) -> None:
         """Raise DataError if one of the first stimuli has no label."""
-        from netsim.data.stimuli import UNLABELLED
+        from netsim.spikes.labels import UNLABELLED
 
         labels = self.labels
         if labels is None or (labels[:limit] == UNLABELLED).any():
@@ -424,10 +424,10 @@ def _source_of(
     subject: Subject | Source | Spikes, stimuli: Stimuli | None, workers: Workers, progress: Progress
 ) -> Iterator[Source]:
     """The data of a figure of the subject."""
+    from netsim.presenting.workers import distribution_of
     from netsim.runs.model import open_model, stimuli_for
     from netsim.spikes import Spikes
     from netsim.spikes.spikes import refuse_for_spikes
-    from netsim.spikes.workers import distribution_of
 
     if isinstance(subject, Source):
         for what, given in {"stimuli": stimuli, "workers": workers}.items():

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from netsim.engines.protocol import check_latencies
 from netsim.errors import DataError
 from netsim.seams import targets
 from netsim.specification import Network, Projection
 from netsim.spikes.files import read_exactly, table_text
+from netsim.spikes.latencies import check_latencies
 from netsim.spikes.table import Integers, per_presentation
 from netsim.weights.layout import Weights, bias_name, check_shapes, kernel_name, weight_shapes
 

@@ -24,12 +24,12 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import make_engine
 from netsim.errors import DataError, SpecificationError
 from netsim.models.presets import preset_names
+from netsim.presenting.batches import Distribution, serial
+from netsim.presenting.workers import Workers, distribution_of
 from netsim.runs.model import Model, Subject, open_model, stimuli_for
 from netsim.seams import studies
 from netsim.specification.checks import limit_in
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.batches import Distribution, serial
-from netsim.spikes.workers import Workers, distribution_of
 from netsim.studies.plans import Plan, make_plan
 from netsim.studies.runner import EngineAt, StudyRunner
 from netsim.studies.study import Study

@@ -21,7 +21,6 @@ from brian2 import Clock, Network, NetworkOperation, NeuronGroup, Quantity, Syna
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.targets import codegen_targets
 
-from netsim.data.latencies import Latencies
 from netsim.errors import DataError, SpecificationError, nearest
 from netsim.models.competition import Competition
 from netsim.models.machine_code import machine_code_has_place
@@ -31,6 +30,7 @@ from netsim.models.windows import Windows
 from netsim.specification import STIMULUS, Connections, Population, Projection, Shape, grid
 from netsim.specification import Network as Specification
 from netsim.specification.checks import check_array, check_size, require
+from netsim.spikes.latencies import Latencies
 from netsim.weights.conditions import check_delays, check_thresholds
 from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name

@@ -45,6 +45,7 @@ from .measuring.metrics import decide as decide
 from .models.network import build_network as build_network
 from .models.presets import load_preset as load_preset
 from .models.presets import preset_names as preset_names
+from .presenting.present import present as present
 from .reporting.making import report as report
 from .runs.creating import new_network as new_network
 from .runs.folder import open_run as open_run
@@ -98,7 +99,6 @@ from .specification.toml import write_network as write_network
 from .spikes import Conditions as Conditions
 from .spikes import LayerSpikes as LayerSpikes
 from .spikes import Spikes as Spikes
-from .spikes.presenting import present as present
 from .sweeps.running import sweep as sweep
 from .training.callbacks import Callbacks as Callbacks
 from .training.callbacks import EarlyStopping as EarlyStopping

@@ -17,10 +17,10 @@ from netsim.engines import make_engine
 from netsim.errors import DataError
 from netsim.learning.targets import output_probabilities
 from netsim.learning.targets.softmax import Softmax
+from netsim.presenting.present import present
 from netsim.runs.model import Model
 from netsim.specification import Dense, Layer, Learning, Network, Neurons, PopulationEncoder, Training
 from netsim.specification.checks import check_kind
-from netsim.spikes.presenting import present
 from netsim.training.loop import run_training
 from netsim.training.starting import start_training
 from netsim.weights.binary import forward_weights

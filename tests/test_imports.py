@@ -22,9 +22,10 @@ FLOORS = (
         "numerics",
         "hdf5",
         "specification",
+        "spikes",
         "weights",
     ),
-    *("data", "models", "engines", "learning", "runs", "spikes", "measuring", "training", "classifier", "studies"),
+    *("data", "models", "engines", "learning", "runs", "presenting", "measuring", "training", "classifier", "studies"),
     *("analysis", "calibration", "exchange", "description", "reporting", "sweeps", "experiments", "exploring"),
     *("cli", "__main__"),
 )

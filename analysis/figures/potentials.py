@@ -187,8 +187,8 @@ def _earliest_outputs(source: Source, index: int) -> list[Recorded]:
     """Return the first three output neurons to fire and the label's neuron, or else neuron 0."""
     import numpy as np
 
-    from netsim.data.stimuli import UNLABELLED
     from netsim.engines import Recorded
+    from netsim.spikes.labels import UNLABELLED
 
     outputs = source.presentation(index).outputs[0]
     first = [neuron for neuron in np.argsort(outputs, kind="stable").tolist() if np.isfinite(outputs[neuron])][:3]

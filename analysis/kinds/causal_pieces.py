@@ -12,10 +12,10 @@ from netsim.analysis.kinds._layers import draw_intervals, layer_names, nullable,
 from netsim.analysis.shape import Axes, DataFrame, draws
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
+from netsim.presenting.present import present
+from netsim.presenting.workers import Workers
 from netsim.runs.model import Model
-from netsim.spikes.presenting import present
 from netsim.spikes.spikes import Progress, no_progress
-from netsim.spikes.workers import Workers
 
 
 @draws(

@@ -14,15 +14,15 @@ from netsim.analysis.shape import Axes, DataFrame, draws
 from netsim.analysis.style import FAINT, in_legend, layer_colours, markers
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import Z_975, Decisions, decide
+from netsim.presenting.workers import Workers, distribution_of
 from netsim.spikes.spikes import Progress, even_sample, no_progress
-from netsim.spikes.workers import Workers, distribution_of
 
 if TYPE_CHECKING:
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine
+    from netsim.presenting.batches import Distribution
     from netsim.runs.model import Model
     from netsim.specification import Population
-    from netsim.spikes.batches import Distribution
 
 _MOST = 12
 """Largest number of neurons or maps of a layer in the figure."""
@@ -218,7 +218,7 @@ def _present(
 ) -> dict[str, np.ndarray]:
     """Return the latencies of some populations in all stimuli."""
     from netsim.engines import Batch
-    from netsim.spikes.batches import Presented, present_parts
+    from netsim.presenting.batches import Presented, present_parts
 
     def batch(part: Stimuli, first: int) -> Batch:
         return Batch(part.latencies(np.arange(len(part))), model.weights, silenced)

@@ -212,12 +212,12 @@ def _informed(
         if position == 0:
             corrected[name][index] = panzeri_treves(counts)
 
-    for some in layer.by_neuron(values):
-        neurons = len(some.counts)
-        code = some.neurons * bins + equal_bins(some.values, some.counts, bins)
-        index = slice(some.first, some.first + neurons)
+    for first, some in layer.by_neuron(values):
+        neurons, spikes_of = some.shape[1], np.diff(some.indptr)
+        code = np.repeat(np.arange(neurons), spikes_of) * bins + equal_bins(some.data, spikes_of, bins)
+        index = slice(first, first + neurons)
         for position, tag in enumerate(tags):
-            counts = contingency(code, tag[some.rows], bins, labels, neurons)
+            counts = contingency(code, tag[some.indices], bins, labels, neurons)
             for name in of_layer:
                 chosen = counts.sum(axis=-1, keepdims=True) if name == _SILENCE else counts
                 estimate(name, index, position, with_silence(chosen, presentations))

@@ -160,17 +160,17 @@ def _growth(
     rounds = rounds if groups > 1 else 0  # without the only group, nothing is left
     of_neurons = np.zeros((times, layer.size))
     shown = np.concatenate([presentations.sum(axis=0, keepdims=True), presentations.sum(axis=0) - presentations])
-    for some in layer.by_neuron(layer.latencies):
-        neurons = len(some.counts)
-        index = slice(some.first, some.first + neurons)
-        code = some.neurons * bins + equal_bins(some.values, some.counts, bins)
+    for first, some in layer.by_neuron(layer.latencies):
+        neurons, spikes_of = some.shape[1], np.diff(some.indptr)
+        index = slice(first, first + neurons)
+        code = np.repeat(np.arange(neurons), spikes_of) * bins + equal_bins(some.data, spikes_of, bins)
         last = np.full(neurons * bins, -np.inf)
-        np.maximum.at(last, code, some.values)
+        np.maximum.at(last, code, some.data)
         step = np.searchsorted(moments, last).reshape(neurons, bins)  # the first time at which the whole bin is known
         known = (step[:, :, None] <= np.arange(times)).astype(np.float64)
         for position, tags_of in enumerate(tags):
             split = groups if position < rounds else 1
-            counts = contingency(code, tags_of[some.rows] % (split * labels), bins, split * labels, neurons)
+            counts = contingency(code, tags_of[some.indices] % (split * labels), bins, split * labels, neurons)
             by_group = counts.reshape(neurons, split, labels, bins).swapaxes(0, 1)
             tables = by_group.sum(axis=0, keepdims=True)
             if position < rounds:

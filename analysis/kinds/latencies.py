@@ -94,12 +94,13 @@ def _of_layer(layer: LayerSpikes, spikes: Spikes) -> Rows:
     kinds, count = len(labels), layer.size
     shown = np.bincount(tag, minlength=kinds)  # presentations by label
     of_both, of_neurons = [], []
-    for some in layer.by_neuron(layer.latencies):
-        order = order_within(some.values, some.counts)
-        times, groups = some.values[order], len(some.counts)
-        of_neurons.append(_grouped(times, some.counts))
+    for _, some in layer.by_neuron(layer.latencies):
+        counts = np.diff(some.indptr)
+        order = order_within(some.data, counts)
+        times, groups = some.data[order], len(counts)
+        of_neurons.append(_grouped(times, counts))
         if spikes.labels is not None:
-            both = some.neurons * kinds + tag[some.rows[order]]
+            both = np.repeat(np.arange(groups), counts) * kinds + tag[some.indices[order]]
             small = np.uint16 if groups * kinds < 2**16 else np.int64  # numpy sorts uint16 by radix
             by_both = np.argsort(both.astype(small), kind="stable")
             of_both.append(_grouped(times[by_both], np.bincount(both, minlength=groups * kinds)))

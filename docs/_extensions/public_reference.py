@@ -34,7 +34,8 @@ _TASKS = {
     "models": "Load models and presets",
     "data": "Load and encode data",
     "engines": "Simulate with an engine",
-    "spikes": "Present stimuli and read spikes",
+    "presenting": "Present stimuli",
+    "spikes": "Read spikes",
     "measuring": "Measure and compare",
     "calibration": "Calibrate and fit",
     "learning": "Define learning",
@@ -54,9 +55,9 @@ _TASKS = {
 
 PASSED = (
     "netsim.engines.protocol.Engine",
-    "netsim.engines.protocol.Potential",
+    "netsim.spikes.latencies.Potential",
     "netsim.engines.brian2.own.OwnBrian2Engine",
-    "netsim.spikes.batches.Distribution",
+    "netsim.presenting.batches.Distribution",
     "netsim.runs.folder.RunFolder",
     "netsim.training.checkpoint.TrainingState",
     "netsim.description.document.Description",

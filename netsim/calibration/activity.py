@@ -12,10 +12,10 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Latencies
 from netsim.errors import DataError, SpecificationError, warn_user
 from netsim.measuring.metrics import latency_text, range_text
+from netsim.presenting.batches import check_engine
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population, Projection
 from netsim.specification.checks import check_kind, finite, require
-from netsim.spikes.batches import check_engine
 from netsim.weights.initial import first_weights
 
 _ROUNDS, _HALVINGS = 6, 14  # maximum corrections of the spread, bisections of the bias or mean

@@ -63,7 +63,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "sweep": ("netsim.cli.training:sweep", "netsim.sweeps.running:sweep", f"{_MODEL} data_dir", _WORKERS),
     "simulate": (
         "netsim.cli.presenting:simulate",
-        "netsim.spikes.presenting:present model limit record",
+        "netsim.presenting.present:present model limit record",
         f"{_MODEL} dataset data_dir engine dt seed",
         _SPLIT,
         _STIMULI,
@@ -119,7 +119,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "export": (
         "netsim.cli.exchanging:export",
         "netsim.exchange:export subject path to populations",
-        "netsim.spikes.presenting:present limit",
+        "netsim.presenting.present:present limit",
         f"{_MODEL} dataset data_dir engine dt seed",
         _SPLIT,
         _STIMULI,

@@ -24,14 +24,14 @@ from netsim.errors import DataError, SpecificationError
 from netsim.exchange import read_spikes
 from netsim.exchange.trials import read_recording
 from netsim.files import check_folder, file_sha256, make_folder, write_each, write_json
+from netsim.presenting.batches import Distribution
+from netsim.presenting.present import present
 from netsim.runs.folder import describe_run
 from netsim.runs.model import Model
 from netsim.seams import analyses, spike_formats
 from netsim.specification.keys import parse_settings
 from netsim.spikes import Progress, Spikes, no_progress
-from netsim.spikes.batches import Distribution
 from netsim.spikes.files import check_table_suffix, records, write_table
-from netsim.spikes.presenting import present
 from netsim.training.checking import weights_before_learning
 
 if TYPE_CHECKING:

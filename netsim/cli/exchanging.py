@@ -17,12 +17,12 @@ from netsim.exchange.formats import format_of, format_to_write
 from netsim.exchange.importing import import_run
 from netsim.exchange.trains import chosen_layers
 from netsim.files import make_folder
+from netsim.presenting.present import present
 from netsim.runs.folder import describe_run
 from netsim.runs.model import Model
 from netsim.seams import network_formats, spike_formats
 from netsim.specification.phrases import counted
 from netsim.specification.summary import architecture, summarise
-from netsim.spikes.presenting import present
 
 
 def export(given: Given, subject: str, path: Path, to: str | None = None, as_json: bool = False) -> None:

@@ -18,14 +18,14 @@ from netsim.engines import Engine, Recorded, make_engine
 from netsim.errors import NetsimError, SpecificationError
 from netsim.exchange import read_stimuli
 from netsim.files import file_sha256
+from netsim.presenting.batches import Distribution
+from netsim.presenting.workers import distribution_of
 from netsim.registry import Registry
 from netsim.runs.folder import describe_run
 from netsim.runs.model import Model, load_model
 from netsim.runs.plugins import changed_plugins, plugin_record, plugins_of
 from netsim.specification import Network
 from netsim.specification.toml import network_to_dict
-from netsim.spikes.batches import Distribution
-from netsim.spikes.workers import distribution_of
 
 
 def open_model(given: Given, name: str, remedy: str = "", **more: Any) -> Model:

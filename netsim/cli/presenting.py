@@ -18,11 +18,11 @@ from netsim.measuring.costs import CAVEAT, shown
 from netsim.measuring.evaluation import Evaluation
 from netsim.measuring.evaluation import evaluate as evaluate_model
 from netsim.measuring.metrics import latency_text, presentation_records
+from netsim.presenting.present import present
 from netsim.runs.folder import WEIGHTS_SHA256
 from netsim.runs.plugins import changed_plugins
 from netsim.seams import read_outs
 from netsim.specification import Network
-from netsim.spikes.presenting import present
 
 _ROWS_SHOWN = 20
 

@@ -1,7 +1,7 @@
 """Data sets: samples and labels, split into training and test."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from netsim.data.stored import chunks
-from netsim.errors import DataError, nearest
+from netsim.errors import DataError
 from netsim.seams import encoders
 from netsim.specification import Encoder, Network, Shape
 
@@ -197,31 +197,6 @@ def class_names(given: Any) -> tuple[str, ...]:
     if odd := [word for word in given if not isinstance(word, str | int | float | np.generic)]:
         raise DataError(f"{need}, not of {odd[0]!r}")
     return tuple(map(str, given))
-
-
-def in_order(words: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct words as names of classes: in the order of numbers if all are numbers, else alphabetically.
-
-    Examples
-    --------
-    >>> in_order(["90", "112.5", "22.5", "90"]), in_order(["b", "a10", "a9"])
-    (('22.5', '90', '112.5'), ('a10', 'a9', 'b'))
-    """
-    distinct = sorted(set(words))
-    try:
-        numbers = np.array(distinct, dtype=float)
-    except ValueError:
-        return tuple(distinct)
-    # NaN has no place among numbers
-    return tuple(distinct) if np.isnan(numbers).any() else tuple(sorted(distinct, key=float))
-
-
-def class_numbers(words: Sequence[str], classes: Sequence[str], what: str) -> np.ndarray:
-    """Convert class names to class numbers. `what` names the label in the error message."""
-    numbers = {word: number for number, word in enumerate(classes)}
-    if unknown := set(words) - numbers.keys():
-        raise DataError(f"{what} {min(unknown)!r} is not a class{nearest(min(unknown), numbers)}")
-    return np.array([numbers[word] for word in words], dtype=np.int64)
 
 
 def split_validation(n_train: int, count: int, samples: str = "images") -> tuple[np.ndarray, np.ndarray]:

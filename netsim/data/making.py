@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from netsim.data.dataset import MEMORY, Dataset, Part, class_names, class_numbers, in_order
+from netsim.data.dataset import MEMORY, Dataset, Part, class_names
 from netsim.data.packed import read_dataset, write_dataset
-from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
 from netsim.data.tally import Tally, latest_spike, warn_of_gaps, warn_too_early
 from netsim.errors import DataError, DataWarning, RunError, warn_user
 from netsim.specification import Encoder
 from netsim.specification.checks import check_kind, check_unitless, check_unmasked, finite, path_in, plain_number
+from netsim.spikes.labels import UNLABELLED, class_numbers, in_order
+from netsim.spikes.latencies import BATCH
 
 SPLIT_SEED = 2021
 _MOST_CLASSES = 100_000  # larger labels are probably not class numbers
-_BATCH = 256  # samples per step; bounds memory
 _FEW = 0.1  # share of samples that may be training samples too without a warning; many data sets have a few
 
 
@@ -345,8 +345,8 @@ def _prepared(
             raise DataError(f"{part}: has {len(samples)} samples but labels of shape {shape}; give one label for each")
         if part == "training" and len(samples):
             largest.see(samples)
-        for first in range(0, len(samples), _BATCH):
-            some = slice(first, first + _BATCH)
+        for first in range(0, len(samples), BATCH):
+            some = slice(first, first + BATCH)
             latencies = _latencies(samples[some], encoder, largest.value, part, done + first)
             silent = np.isinf(latencies).reshape(len(latencies), -1).all(axis=1)
             latest.see(latencies)
@@ -386,7 +386,7 @@ def _batches(content: Any, part: str) -> Iterator[tuple[Any, Any]]:
         if _is_pair(first) and np.ndim(first[1]):
             yield from items
             return
-    while some := list(itertools.islice(items, _BATCH)):
+    while some := list(itertools.islice(items, BATCH)):
         pairs = [_is_pair(item) for item in some]
         if not any(pairs):
             yield some, None

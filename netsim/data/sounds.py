@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from netsim.data.archives import archived, read_file
-from netsim.data.dataset import Dataset, check_samples, in_order
+from netsim.data.dataset import Dataset, check_samples
 from netsim.data.making import make_dataset
 from netsim.data.source import OnProgress, Selection
 from netsim.errors import DataError, nearest
 from netsim.specification import Encoder
+from netsim.spikes.labels import in_order
 
 CLASS = "class"
 """Field of a pattern that names the class."""

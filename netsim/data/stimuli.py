@@ -20,9 +20,8 @@ from netsim.errors import DataError
 from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
 from netsim.specification.checks import check_array, check_choice, check_kind, check_unmasked, positions, whole
-
-UNLABELLED = -1  # label of stimuli without a class
-_BATCH = 500  # stimuli per check
+from netsim.spikes.labels import UNLABELLED
+from netsim.spikes.latencies import BATCH
 
 
 @dataclass(frozen=True, eq=False)  # comparing arrays yields no truth value
@@ -141,8 +140,8 @@ class Stimuli:
 
     def check_encoded(self, name: str) -> None:
         """Raise DataError for stimuli that cannot be encoded, such as latencies after the encoding window."""
-        for first in range(0, len(self), _BATCH):
-            chosen = np.arange(first, min(first + _BATCH, len(self)))
+        for first in range(0, len(self), BATCH):
+            chosen = np.arange(first, min(first + BATCH, len(self)))
             try:
                 self.latencies(chosen)
             except DataError as error:

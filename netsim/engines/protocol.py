@@ -1,4 +1,4 @@
-"""The interface of engines: batches, latencies and potentials."""
+"""The interface of engines: batches, and the checks that all engines share."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from netsim.data.latencies import Latencies
 from netsim.errors import DataError, FormerWarning, RunError, SpecificationError, warn_user
 from netsim.numerics.compilation import compiled, is_compiled_for
 from netsim.reprs import short_repr
-from netsim.specification import Network, Shape
+from netsim.specification import Network
 from netsim.specification.checks import check_array, check_kind, check_unmasked
+from netsim.spikes.latencies import Latencies, Potential, Recorded
 from netsim.weights.conditions import check_delays, check_thresholds
 from netsim.weights.layout import Weights
 
@@ -64,43 +64,6 @@ class Batch:
         for name in ("weights", "silenced", "thresholds", "delays"):
             if not isinstance(given := getattr(self, name), Mapping):
                 raise DataError(f"{name}: must be a dict of arrays by name, not {type(given).__name__}")
-
-
-class Recorded(NamedTuple):
-    """One neuron whose potential is recorded.
-
-    Examples
-    --------
-    >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network, record=[netsim.Recorded("hidden", 3)])
-    >>> latencies = engine.present(netsim.Batch(test.latencies(range(1)), model.weights))
-    >>> [trace.layer for trace in engine.potentials]
-    ['hidden']
-    """
-
-    layer: str
-    neuron: int
-
-
-class Potential(NamedTuple):
-    """The potential of one neuron during one presentation. Presentations are numbered from the start of the batch.
-
-    Attributes
-    ----------
-    time, potential : ndarray of float, shape (samples,)
-        Times in the presentation (ms), and potentials at these times.
-    """
-
-    presentation: int
-    layer: str
-    neuron: int
-    time: np.ndarray
-    potential: np.ndarray
-
-    def __repr__(self) -> str:
-        return short_repr(self)
 
 
 class Engine(Protocol):
@@ -242,31 +205,6 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
             raise DataError(f"silenced: {name} has shape {neurons.shape}, but {shape} is needed")
         silenced[name] = np.broadcast_to(neurons.astype(bool, copy=False), every)
     return replace(batch, silenced=silenced) if silenced else batch
-
-
-def check_latencies(shapes: Mapping[str, Shape], latencies: Mapping[str, np.ndarray], count: int | None = None) -> int:
-    """Return the number of presentations of latencies such as an engine returns.
-
-    Raise DataError unless the latencies have these shapes, are times from 0 ms or ``inf``, and are of `count`
-    presentations.
-    """
-    if not isinstance(latencies, Mapping):
-        kind = type(latencies).__name__
-        raise DataError(f"latencies: must be a mapping from population name to array, as an engine returns, not {kind}")
-    if set(latencies) != set(shapes):
-        raise DataError(f"latencies: are of {', '.join(latencies)}, but {', '.join(shapes)} are needed")
-    arrays = {name: latencies[name] for name in shapes}
-    for name, array in arrays.items():
-        check_array(array, f"latencies of {name}:")
-    if count is None:
-        count = max(len(array) if array.ndim else 0 for array in arrays.values())
-    for name, array in arrays.items():
-        needed = (count, *shapes[name])
-        if array.shape != needed:
-            raise DataError(f"latencies of {name}: have shape {array.shape}, but {needed} is needed")
-        if not array.min(initial=0) >= 0:  # also NaN
-            raise DataError(f"latencies of {name}: contain NaN or negative times; a silent neuron has the latency inf")
-    return count
 
 
 def copy_stimuli(network: Network, stimuli: np.ndarray, part: slice, copy: np.ndarray) -> None:

@@ -84,7 +84,8 @@ class Presentations:
         DataError
             If a label is not an output neuron, or a name is not in `classes`.
         """
-        from netsim.data.stimuli import UNLABELLED, SpikeStimuli
+        from netsim.data.stimuli import SpikeStimuli
+        from netsim.spikes.labels import UNLABELLED
 
         labels = np.full(len(self.latencies), UNLABELLED) if self.labels is None else self._numbered(classes)
         if network is not None and (wrong := labels >= network.outputs).any():
@@ -102,7 +103,7 @@ class Presentations:
         if not classes:
             unknown = f"has words as labels, such as {str(self.labels[0])!r}, but no classes are given"
             raise DataError(f"{self.name}: {unknown}; give the numbers of output neurons, counted from 0")
-        from netsim.data.dataset import class_numbers
+        from netsim.spikes.labels import class_numbers
 
         return class_numbers(self.labels.tolist(), classes, f"{self.name}: the label")
 

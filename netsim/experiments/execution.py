@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.errors import RunError
 from netsim.experiments.checks import rows_of
 from netsim.experiments.experiment import Experiment, Row, Unit
-from netsim.spikes.cluster import Inbox, check_worker, connect, lost, workers_of
+from netsim.presenting.cluster import Inbox, check_worker, connect, lost, workers_of
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -21,10 +21,10 @@ from netsim.errors import DataError, NetsimError, SpecificationError
 from netsim.exploring.asking import Reply, answer, number
 from netsim.exploring.view import Changed, View, sample_of
 from netsim.measuring.metrics import Decisions, decide
+from netsim.presenting.present import present
 from netsim.runs.model import Model, Subject, open_model, stimuli_for
 from netsim.specification import Network
 from netsim.spikes import Spikes
-from netsim.spikes.presenting import present
 
 Made = TypeVar("Made")
 MOST = 1000

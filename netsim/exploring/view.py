@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from netsim.data.stimuli import UNLABELLED, SpikeStimuli, Stimuli
+from netsim.data.stimuli import SpikeStimuli, Stimuli
 from netsim.engines import Batch, Engine, Latencies, Potential, Recorded, make_engine
 from netsim.engines.protocol import RunsConversations, solves_equation
 from netsim.errors import DataError, SpecificationError
+from netsim.presenting.present import present
 from netsim.reprs import short_repr
 from netsim.runs.model import Subject, open_model, stimuli_for
 from netsim.seams import engines, regimes, studies
 from netsim.specification import STIMULUS, Network
 from netsim.specification.checks import finite, plain_number, plain_numbers
 from netsim.spikes import Spikes
-from netsim.spikes.presenting import present
+from netsim.spikes.labels import UNLABELLED
 
 _LONGEST = 1_000_000
 """Characters of a state."""

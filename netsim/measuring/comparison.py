@@ -10,16 +10,16 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine, make_engine
-from netsim.engines.protocol import check_latencies
 from netsim.errors import SpecificationError
 from netsim.measuring.metrics import decide
+from netsim.presenting.batches import Presented, as_they_are, check_engine, present_parts
 from netsim.reprs import short_repr
 from netsim.runs.model import Subject, open_model, stimuli_for
 from netsim.seams import engines as known_engines
 from netsim.specification import STIMULUS
 from netsim.specification.checks import limit_in, require
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.batches import Presented, as_they_are, check_engine, present_parts
+from netsim.spikes.latencies import check_latencies
 
 REQUIRED = 0.9999  # minimum agreement
 

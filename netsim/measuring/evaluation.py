@@ -25,6 +25,8 @@ from netsim.measuring.metrics import (
     wilson_interval,
 )
 from netsim.measuring.read_outs import Outputs
+from netsim.presenting.batches import Presented, as_they_are, present_parts
+from netsim.presenting.workers import Workers, distribution_of
 from netsim.reprs import WIDTH, brief, html_table, limited
 from netsim.runs.model import Model, Subject, open_model, stimuli_for
 from netsim.seams import read_outs as known_read_outs
@@ -33,9 +35,7 @@ from netsim.specification.checks import limit_in, names_in
 from netsim.specification.grid import population_times
 from netsim.specification.phrases import counted
 from netsim.spikes import Progress, Spikes, no_progress
-from netsim.spikes.batches import Presented, as_they_are, present_parts
 from netsim.spikes.spikes import refuse_for_spikes
-from netsim.spikes.workers import Workers, distribution_of
 from netsim.weights.layout import Weights
 
 

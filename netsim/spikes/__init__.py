@@ -1,8 +1,7 @@
-"""First spikes: the `Spikes` type, the loop that presents stimuli, and the tidy table.
+"""First spikes: the arrays of an engine, the labelled `Spikes`, and the tidy table.
 
 Measures, studies, analyses, figures and exports all read `Spikes`.
 """
 
 from netsim.spikes.columns import LayerSpikes
-from netsim.spikes.presenting import present
 from netsim.spikes.spikes import Conditions, Progress, Spikes, no_progress

@@ -152,14 +152,15 @@ class LayerSpikes:
             starts = self.starts[first : last + 1] - begin
             yield first, replace(self, starts=starts, neurons=self.neurons[part], latencies=self.latencies[part])
 
-    def by_neuron(self, values: np.ndarray) -> Iterator[NeuronSpikes]:
-        """Yield a value per spike, grouped by neuron, for at most 1,024 neurons with about a million spikes."""
+    def by_neuron(self, values: np.ndarray) -> Iterator[tuple[int, sparse.csc_array]]:
+        """Yield a value per spike as sparse columns of at most 1,024 neurons, and the number of the first neuron.
+
+        A block has about a million spikes. Its ``data`` are the values of all neurons in sequence, ``indices`` their
+        presentations.
+        """
         columns = self.matrix(values).tocsc()
         for first, last in blocks(columns.indptr):
-            part = slice(columns.indptr[first], columns.indptr[last])
-            counts = np.diff(columns.indptr[first : last + 1]).astype(np.int64)
-            # copy, because a view of one part would keep all spikes in memory
-            yield NeuronSpikes(first, counts, columns.indices[part].copy(), columns.data[part].copy())
+            yield first, columns[:, first:last]
 
     def ranks(self) -> np.ndarray:
         """Return the rank of each spike within its presentation, from 1. Ties share their mean rank, float64."""
@@ -207,27 +208,6 @@ class LayerSpikes:
         starts = starts_of(counts)
         spikes = np.arange(starts[-1]) + np.repeat(self.starts[:-1][chosen] - starts[:-1], counts)
         return replace(self, starts=starts, neurons=self.neurons[spikes], latencies=self.latencies[spikes])
-
-
-@dataclass(frozen=True, eq=False)
-class NeuronSpikes:
-    """Spikes of some consecutive neurons of a population, grouped by neuron."""
-
-    first: int
-    """Number of the first neuron."""
-    counts: np.ndarray
-    """Number of spikes of each neuron, int64."""
-    rows: np.ndarray
-    """Presentation of each spike, counted from 0, int32."""
-    values: np.ndarray
-    """Value of each spike."""
-
-    __repr__ = short_repr
-
-    @property
-    def neurons(self) -> np.ndarray:
-        """Neuron of each spike, counted from the first neuron, int64."""
-        return np.repeat(np.arange(len(self.counts)), self.counts)
 
 
 def blocks(starts: np.ndarray) -> Iterator[tuple[int, int]]:

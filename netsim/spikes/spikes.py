@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.data.dataset import class_numbers, in_order
-from netsim.engines import Potential
 from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
-from netsim.runs.model import Model
 from netsim.specification import Network, Shape
 from netsim.specification.checks import names_in, positions, require, whole, whole_numbers
 from netsim.specification.phrases import counted
 from netsim.spikes.columns import LayerSpikes, joined
+from netsim.spikes.labels import class_numbers, in_order
+from netsim.spikes.latencies import Potential
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +87,7 @@ class Spikes(Mapping[str, np.ndarray]):
         Whether silent neurons and presentations are known. A table of spikes lists only spikes.
     stream : callable, optional
         Yields the columns of some populations in parts, like `parts`.
-    model : Model, optional
+    model : netsim.Model, optional
         Network and weights. None for spikes of a file.
     conditions : Conditions, optional
         Engine, time grid and disturbance. None for spikes of a file.
@@ -117,7 +116,7 @@ class Spikes(Mapping[str, np.ndarray]):
     classes: Sequence[str] = ()
     complete: bool = True
     stream: _Stream | None = None
-    model: Model | None = None
+    model: Any = None
     conditions: Conditions | None = None
     potentials: Sequence[Potential] = ()
     _cut: np.ndarray | None = field(default=None)
@@ -230,7 +229,7 @@ class Spikes(Mapping[str, np.ndarray]):
         return {name: self.layer(name).window for name in self.shapes}
 
     @property
-    def known_model(self) -> Model:
+    def known_model(self) -> Any:
         """The model of these spikes. Raises DataError for spikes of a file."""
         if self.model is None:
             raise DataError("spikes: come from a file without their network; present stimuli to a model instead")
@@ -239,7 +238,8 @@ class Spikes(Mapping[str, np.ndarray]):
     @property
     def network(self) -> Network:
         """The network of these spikes. Raises DataError for spikes of a file."""
-        return self.known_model.network
+        network: Network = self.known_model.network
+        return network
 
     @property
     def dt(self) -> float:

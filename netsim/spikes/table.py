@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from netsim.data.stimuli import UNLABELLED
-from netsim.engines import Potential
-from netsim.engines.protocol import check_latencies
 from netsim.errors import DataError
 from netsim.specification import Network, Shape
+from netsim.spikes.labels import UNLABELLED
+from netsim.spikes.latencies import Potential, check_latencies
 
 Integers = Sequence[int] | np.ndarray
 

@@ -10,12 +10,13 @@ import numpy as np
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.measuring.metrics import decide, decision_figures
+from netsim.presenting.batches import Distribution, MakeBatch, Presented, as_they_are, present_parts, serial
 from netsim.runs.model import Model
 from netsim.seams import studies
 from netsim.specification import Network
 from netsim.specification.checks import require
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.batches import BATCH, Distribution, MakeBatch, Presented, as_they_are, present_parts, serial
+from netsim.spikes.latencies import BATCH
 from netsim.studies.plans import Plan
 from netsim.studies.study import Condition, Study
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsim.errors import NetsimError, RunError, one_line, warn_user
+from netsim.presenting.cluster import Inbox, check_worker, lost, workers_of
 from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.runs.plugins import changed_plugins
-from netsim.spikes.cluster import Inbox, check_worker, lost, workers_of
 from netsim.sweeps.plan import Plan, PlannedRun
 from netsim.training.callbacks import Callbacks
 from netsim.training.opening import open_training, training_figures

@@ -13,10 +13,10 @@ from netsim.analysis.sweep_tables import sweep_table
 from netsim.errors import RunError, warn_user
 from netsim.files import make_folder, read_text, write_text
 from netsim.numerics.threads import threads
+from netsim.presenting.cluster import connect
 from netsim.runs.folder import check_free, is_free, lock_folder, this_command
 from netsim.specification.checks import path_in, whole
 from netsim.specification.toml import LARGEST_FILE
-from netsim.spikes.cluster import connect
 from netsim.spikes.files import write_table
 from netsim.sweeps.execution import (
     Outcome,

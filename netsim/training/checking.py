@@ -14,12 +14,12 @@ from netsim.engines import Engine
 from netsim.errors import warn_user
 from netsim.learning.constraints import constraints_of
 from netsim.measuring.checking import Check, check_latencies
+from netsim.presenting.batches import as_they_are, present_parts
 from netsim.runs.model import Model, Subject, load_model, stimuli_for
 from netsim.runs.names import find_run, load_network
 from netsim.specification import InitialWeights, Network
 from netsim.specification.checks import whole
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.batches import as_they_are, present_parts
 from netsim.training.checkpoint import TrainingState
 from netsim.training.fitting import proposed
 from netsim.training.starting import fit_state, start_training

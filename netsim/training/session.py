@@ -11,7 +11,6 @@ import numpy as np
 from netsim.data.augmentation import augment, jitter
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Latencies
-from netsim.engines.protocol import check_latencies
 from netsim.errors import DataError, SpecificationError, TrainingError, nearest
 from netsim.learning import BatchGradients, Constraint, Learner, Targets
 from netsim.learning.constraints import constraints_of
@@ -21,11 +20,12 @@ from netsim.measuring.health import BatchHealth
 from netsim.measuring.metrics import decide
 from netsim.numerics.compiling import working_time
 from netsim.numerics.draws import Purpose, generator_for
+from netsim.presenting.batches import Presented, as_they_are, in_parts, present_each
 from netsim.runs.folder import RunFolder
 from netsim.seams import learners, schedules
 from netsim.specification import Network
 from netsim.specification.checks import require
-from netsim.spikes.batches import BATCH, Presented, as_they_are, in_parts, present_each
+from netsim.spikes.latencies import BATCH, check_latencies
 from netsim.training.callbacks import NOTHING_BETTER, Callbacks, EarlyStopping, Progress
 from netsim.training.checkpoint import (
     EpochFigures,

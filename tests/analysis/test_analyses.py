@@ -20,10 +20,10 @@ from pandas.api.types import is_numeric_dtype
 from netsim.analysis import Analysed, Analysis, analyse, importance_figure, save_figure
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
+from netsim.presenting.present import present
 from netsim.runs.model import Model, load_model
 from netsim.seams import analyses
 from netsim.spikes import LayerSpikes, Spikes
-from netsim.spikes.presenting import present
 
 
 def tuned(seed: int, labels: np.ndarray) -> Spikes:

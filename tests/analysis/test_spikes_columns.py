@@ -13,9 +13,9 @@ from scipy import stats
 
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
+from netsim.presenting.present import present
 from netsim.runs.model import load_model
 from netsim.spikes.columns import LayerSpikes
-from netsim.spikes.presenting import present
 from netsim.spikes.spikes import Spikes
 
 TIMES = arrays(

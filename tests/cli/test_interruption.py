@@ -131,7 +131,7 @@ WORKERS = """
 import multiprocessing, signal
 
 if __name__ == "__main__":
-    from netsim.spikes.cluster import _ENDS, _interrupts_later
+    from netsim.presenting.cluster import _ENDS, _interrupts_later
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     with _interrupts_later():

@@ -18,10 +18,10 @@ from netsim.analysis import read_sweep_table
 from netsim.data.stimuli import load_splits
 from netsim.files import read_arrays
 from netsim.models.presets import load_preset
+from netsim.presenting.cluster import connect
 from netsim.runs.folder import RunFolder, lock_folder, open_run
 from netsim.runs.plugin_files import load_plugin
 from netsim.seams import schedules
-from netsim.spikes.cluster import connect
 from netsim.sweeps.plan import read_plan
 from netsim.training.opening import open_training
 
@@ -37,7 +37,7 @@ LONG = f'base = "digits"\nlimit = 300\noverrides.training.epochs = {EPOCHS}\n'
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine answers late."""
-    monkeypatch.setattr("netsim.spikes.cluster._CONNECT_SECONDS", 120)
+    monkeypatch.setattr("netsim.presenting.cluster._CONNECT_SECONDS", 120)
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def test_a_run_that_its_workers_die_of_leaves_the_others_alone(netsim: Netsim, d
 def test_ctrl_c_and_resume(
     netsim: Netsim, scheduler: str, trained_alone: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("netsim.spikes.cluster._POLL_SECONDS", 0.01)
+    monkeypatch.setattr("netsim.presenting.cluster._POLL_SECONDS", 0.01)
     Path("long.toml").write_text(LONG, encoding="utf-8")
     presser = _when_under_way(Path("sweeps/long/0001"), lambda: signal.raise_signal(signal.SIGINT))
     done = netsim("sweep", "long.toml", "--scheduler", scheduler)
@@ -313,7 +313,7 @@ def test_a_worker_that_comes_later_has_the_plug_ins(tmp_path: Path) -> None:
 
 
 def test_no_scheduler(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netsim.spikes.cluster._CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("netsim.presenting.cluster._CONNECT_SECONDS", 0.1)
     Path("long.toml").write_text(LONG, encoding="utf-8")
     for address in ("tcp://127.0.0.1:1", "nosuch://127.0.0.1:1", "127.0.0.1", "tls://127.0.0.1:1"):
         netsim("evaluate", run, "--scheduler", address).refused(f"--scheduler {address}: ", "dask scheduler")

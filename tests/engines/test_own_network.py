@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from netsim.engines import Batch, Latencies, Recorded, make_engine
+from netsim.engines.brian2.firing import Firing
 from netsim.engines.brian2.own import OwnBrian2Engine, brian2_engine
-from netsim.engines.brian2.spikes import Spikes
 from netsim.errors import DataError, RunError, SpecificationError, warn_user
 from netsim.models.neurons import SCHEDULE
 from netsim.specification import Convolution, Delays, Dense, IntensityEncoder, Layer, Network, Neurons
@@ -217,7 +217,7 @@ def test_several_synapses_of_two_neurons(copies: int, drawn: ModuleType) -> None
 
 def test_other_spikes_of_a_part_of_a_group_leave_those_of_the_rest() -> None:
     cells = b2.NeuronGroup(6, "x : 1", threshold="True")
-    part, seen = Spikes(cells[2:5]), list[list[int]]()
+    part, seen = Firing(cells[2:5]), list[list[int]]()
 
     def silence_two() -> None:
         seen.append(part.now().tolist())

@@ -17,10 +17,10 @@ from netsim.engines import make_engine
 from netsim.errors import DataError, DataWarning, SpecificationError
 from netsim.exchange import export, read_spikes, read_stimuli
 from netsim.exchange.spikes import parquet
+from netsim.presenting.present import present
 from netsim.runs.model import load_model
 from netsim.specification import IntensityEncoder
 from netsim.spikes import Spikes
-from netsim.spikes.presenting import present
 
 FORMATS = {"csv": "csv", "csv.gz": "csv", "parquet": "parquet", "nwb": "nwb", "h5": "sonata"}
 

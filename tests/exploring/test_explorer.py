@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.data.stimuli import UNLABELLED, SpikeStimuli
+from netsim.data.stimuli import SpikeStimuli
 from netsim.exploring import Explorer, View
 from netsim.exploring.asking import questions
 from netsim.exploring.explorer import SupersededError, decision_of
@@ -35,6 +35,7 @@ from netsim.exploring.questions.table import table
 from netsim.exploring.view import Changed
 from netsim.measuring.metrics import decide
 from netsim.seams import studies
+from netsim.spikes.labels import UNLABELLED
 from netsim.studies.study import ImageStudy
 from netsim.weights.delays import initial_delays
 from tests.exploring.networks import images, recordings

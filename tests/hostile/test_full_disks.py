@@ -30,11 +30,11 @@ from netsim.errors import RunError
 from netsim.exchange import export
 from netsim.files import write_each, write_text
 from netsim.models.presets import load_preset
+from netsim.presenting.present import present
 from netsim.runs.folder import LOCK, new_run
 from netsim.runs.model import Model
 from netsim.specification import Delays, Dense, IntensityEncoder, Network, Neurons, Population, Projection
 from netsim.spikes import Spikes
-from netsim.spikes.presenting import present
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.sweeps.execution import Outcome, SweepCallbacks

@@ -9,8 +9,8 @@ import pytest
 
 from netsim.errors import RunError
 from netsim.models.presets import load_preset
+from netsim.presenting.cluster import connect
 from netsim.runs.folder import RunFolder, create_run
-from netsim.spikes.cluster import connect
 from netsim.sweeps.execution import Outcome, SweepCallbacks
 from netsim.sweeps.running import sweep
 from netsim.training.checkpoint import write_checkpoint, write_epochs

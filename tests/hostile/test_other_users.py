@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from netsim.spikes.cluster import connect
+from netsim.presenting.cluster import connect
 
 distributed = pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
 pytest.importorskip("cryptography", reason="workers need the extra sweep: pip install -e '.[sweep]'")

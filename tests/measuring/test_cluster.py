@@ -19,10 +19,10 @@ from netsim import analyse, present, study
 from netsim.engines import Engine, make_engine
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.numerics.threads import threads
+from netsim.presenting import cluster
+from netsim.presenting.batches import Presented, as_they_are
+from netsim.presenting.cluster import OverWorkers, connect
 from netsim.runs.model import load_model
-from netsim.spikes import cluster
-from netsim.spikes.batches import Presented, as_they_are
-from netsim.spikes.cluster import OverWorkers, connect
 
 distributed = pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
 pytest.importorskip("cryptography", reason="workers need the extra sweep: pip install -e '.[sweep]'")
@@ -61,7 +61,7 @@ def test_a_program_without_a_guard_is_refused_before_processes_start(monkeypatch
     message = r'program.py, line 3: each worker process .*; put this line under if __name__ == "__main__":$'
     with pytest.raises(RunError, match=message):
         runpy.run_path(str(program), run_name="__main__")
-    guarded = "from netsim.spikes.cluster import _check_guard\nif __name__ == '__main__':\n    _check_guard()\n"
+    guarded = "from netsim.presenting.cluster import _check_guard\nif __name__ == '__main__':\n    _check_guard()\n"
     program.write_text(guarded, encoding="utf-8")
     runpy.run_path(str(program), run_name="__main__")
 

@@ -15,9 +15,9 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Latencies, make_engine
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.evaluation import evaluate
+from netsim.presenting.present import present
 from netsim.runs.model import Model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
-from netsim.spikes.presenting import present
 from netsim.weights.initial import initial_weights
 
 MakeStimuli = Callable[..., Stimuli]

@@ -9,8 +9,8 @@ from netsim.analysis import potential_table
 from netsim.engines import Batch, Recorded, make_engine
 from netsim.errors import DataError
 from netsim.measuring.metrics import presentation_records
+from netsim.presenting.present import present
 from netsim.runs.model import load_model
-from netsim.spikes.presenting import present
 
 
 def test_potentials_are_those_of_their_presentation_however_many_there_are() -> None:

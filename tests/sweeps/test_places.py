@@ -124,7 +124,7 @@ class _Workerless:
 
 def test_a_sweep_whose_workers_do_not_come_back_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under a limit of memory they die as they start."""
-    monkeypatch.setattr("netsim.spikes.cluster._LOST_SECONDS", 0.5)
+    monkeypatch.setattr("netsim.presenting.cluster._LOST_SECONDS", 0.5)
     silent = SweepCallbacks(lambda *news: None, lambda *news: None, lambda news: None)
     runs = {"0001": PlannedRun({}, 0, load_preset("digits"))}
     client: Any = _Workerless()

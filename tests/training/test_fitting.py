@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.data.latencies import Latencies
 from netsim.specification import (
     Delays,
     Dense,
@@ -29,6 +28,7 @@ from netsim.specification import (
     Training,
     Weighting,
 )
+from netsim.spikes.latencies import Latencies
 from netsim.training.checking import weights_before_learning
 from netsim.training.fitting import Fitted, _Potentials, describe_fit, fit
 from netsim.training.loop import run_training

@@ -22,10 +22,10 @@ from netsim.engines import make_engine
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.measuring.evaluation import evaluate
 from netsim.models.presets import load_preset
+from netsim.presenting.present import present
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.model import Model, change_of_data, load_model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training
-from netsim.spikes.presenting import present
 from netsim.training.beginnings import beginning_of
 from netsim.training.loop import run_training
 from netsim.training.opening import TrainingRun, open_training

@@ -14,7 +14,7 @@ from brian2.core.variables import ArrayVariable
 from brian2.groups.subgroup import Subgroup
 
 from netsim.engines.brian2.clock_driven import ClockDriven, Presenting, Stepper
-from netsim.engines.brian2.spikes import Spikes
+from netsim.engines.brian2.firing import Firing
 from netsim.engines.protocol import Batch, Potential, Recorded, check_record
 from netsim.errors import DataError, SpecificationError, frames_to_user, nearest
 from netsim.specification import STIMULUS, Network, Projection
@@ -175,7 +175,7 @@ class OwnNetwork:
             same = group.clock.dt_ == self.clock.dt_
             _require(same, f"populations.{name}", f"has a time step of its own ({group.clock.dt}); give all the same")
         specification.check_dt(self.dt)
-        self._spikes = {name: Spikes(group) for name, group in self.groups.items()}
+        self._spikes = {name: Firing(group) for name, group in self.groups.items()}
         self.kernels = {
             projection.name: self._kernel(projection, _location(f"weights.{projection.name}", weights[projection.name]))
             for projection in specification.weighted

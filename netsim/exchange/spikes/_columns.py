@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.data.dataset import class_numbers, in_order
 from netsim.errors import DataError, DataWarning, warn_user
 from netsim.exchange import presentations
 from netsim.exchange.spikes._rows import AXES, Rows, check_columns, check_one_label
 from netsim.numerics.groups import starts_of
+from netsim.spikes.labels import class_numbers, in_order
 
 if TYPE_CHECKING:
     import pandas as pd

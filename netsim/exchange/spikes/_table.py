@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from netsim.data.dataset import in_order
 from netsim.exchange import presentations
 from netsim.exchange.spikes._rows import AXES, Rows, check_columns, check_one_label
 from netsim.exchange.trains import chosen_layers, to_json
 from netsim.files import open_regular
+from netsim.spikes.labels import in_order
 
 if TYPE_CHECKING:
     import pandas as pd

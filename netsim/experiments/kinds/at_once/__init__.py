@@ -117,7 +117,7 @@ class AtOnce(Experiment):
 
         from netsim.data.augmentation import jitter
         from netsim.data.stimuli import SpikeStimuli
-        from netsim.spikes.presenting import present
+        from netsim.presenting.present import present
 
         latencies = test.latencies(np.arange(len(test)))
         if deviation:

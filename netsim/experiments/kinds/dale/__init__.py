@@ -193,7 +193,7 @@ def _balance(model: Model, limit: int) -> dict[str, float | None]:
     """Return the ratio of inhibitory to excitatory input until the onset, by population, or None without excitation."""
     import numpy as np
 
-    from netsim.spikes.presenting import present
+    from netsim.presenting.present import present
     from netsim.weights.layout import kernel_name
 
     network, ratios = model.network, {}

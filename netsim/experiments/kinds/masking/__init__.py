@@ -137,7 +137,7 @@ class Masking(Experiment):
 
         from netsim.experiments.training import trained
         from netsim.measuring.metrics import decide
-        from netsim.spikes.presenting import present
+        from netsim.presenting.present import present
 
         name = unit.condition["network"]
         rows: list[Row] = []

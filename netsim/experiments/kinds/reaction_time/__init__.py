@@ -242,7 +242,7 @@ class ReactionTime(Experiment):
         import numpy as np
 
         from netsim.experiments.training import trained
-        from netsim.spikes.presenting import present
+        from netsim.presenting.present import present
 
         generator = np.random.default_rng([unit.seed, 2])
         data = self.data(unit, generator)

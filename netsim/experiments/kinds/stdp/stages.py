@@ -10,6 +10,7 @@ import numpy as np
 from netsim.data.stimuli import SpikeStimuli
 from netsim.engines import Engine, make_engine
 from netsim.learning.learners.stdp import STDP
+from netsim.presenting.batches import Presented, as_they_are, present_parts
 from netsim.specification import (
     PSP,
     Convolution,
@@ -23,7 +24,6 @@ from netsim.specification import (
     OnOffEncoder,
     Training,
 )
-from netsim.spikes.batches import Presented, as_they_are, present_parts
 from netsim.training.callbacks import Callbacks
 from netsim.training.loop import run_training
 from netsim.training.starting import start_training

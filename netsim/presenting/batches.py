@@ -14,15 +14,10 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Latencies
-from netsim.engines.protocol import check_latencies
 from netsim.specification.checks import check_function, require
+from netsim.spikes.latencies import BATCH, check_latencies
 from netsim.spikes.spikes import Progress, no_progress
 from netsim.weights.layout import Weights
-
-BATCH = 200
-"""Presentations per batch, a multiple of the event engine's batch per thread. Studies draw once per batch."""
-SHARE = 50
-"""Presentations per batch on workers, small enough to share the work evenly."""
 
 Part = TypeVar("Part")
 MakeBatch = Callable[[Stimuli, int], Batch]

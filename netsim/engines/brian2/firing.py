@@ -6,8 +6,8 @@ import numpy as np
 from brian2.groups.subgroup import Subgroup
 
 
-class Spikes:
-    """The spikes of a group or subgroup, as indices of its neurons in ascending order.
+class Firing:
+    """The neurons of a group or subgroup that fire in the current step, as indices in ascending order.
 
     Brian2 stores the spikes of the step in an array with one more element than the group: indices, and the count in the
     last element.

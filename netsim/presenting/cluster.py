@@ -28,8 +28,9 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import RunError, warn_user
 from netsim.numerics.threads import threads
+from netsim.presenting.batches import MakeBatch, OnPresented, Part, Read, present_each
 from netsim.runs.plugin_files import load_plugin, loaded_plugins
-from netsim.spikes.batches import SHARE, MakeBatch, OnPresented, Part, Read, present_each
+from netsim.spikes.latencies import BATCH
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
@@ -273,7 +274,7 @@ class OverWorkers:
     The engine must be unused, because each worker receives a copy of it.
     """
 
-    size = SHARE
+    size = BATCH // 4  # shares the work evenly
 
     def __init__(self, client: Client) -> None:
         self._client = client

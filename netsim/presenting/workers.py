@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from netsim.presenting.batches import Distribution, serial
 from netsim.specification.checks import require, whole
-from netsim.spikes.batches import Distribution, serial
 
 Workers: TypeAlias = int | str | Distribution | None
 """Number of processes on this machine, address of a Dask scheduler, a distribution, or None for this process."""
@@ -21,7 +21,7 @@ def distribution_of(workers: Workers) -> Iterator[Distribution]:
     if workers is None:
         yield serial
     elif isinstance(workers, int | np.integer | str):
-        from netsim.spikes.cluster import OverWorkers, connect
+        from netsim.presenting.cluster import OverWorkers, connect
 
         count = 1 if isinstance(workers, str) else whole(workers, "workers", least=1)
         with connect(workers if isinstance(workers, str) else None, count) as client:

@@ -9,17 +9,19 @@ from functools import partial
 
 import numpy as np
 
-from netsim.data.stimuli import UNLABELLED, Stimuli
+from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine, Potential, Recorded
 from netsim.engines.protocol import solves_equation
 from netsim.errors import DataError, SpecificationError
+from netsim.presenting.batches import Presented, as_they_are, present_parts
+from netsim.presenting.workers import Workers, distribution_of
 from netsim.runs.model import Subject, open_model, stimuli_for
 from netsim.seams import studies
 from netsim.specification.checks import finite, limit_in, names_in, require, whole
-from netsim.spikes.batches import BATCH, Presented, as_they_are, present_parts
 from netsim.spikes.columns import LayerSpikes, joined
+from netsim.spikes.labels import UNLABELLED
+from netsim.spikes.latencies import BATCH
 from netsim.spikes.spikes import Conditions, Progress, Spikes, no_progress
-from netsim.spikes.workers import Workers, distribution_of
 
 
 def present(
