@@ -1,2 +1,2 @@
-from .network import NetworkModel as NetworkModel
+from .model import NetworkModel as NetworkModel
 from .network import build_network as build_network

@@ -19,19 +19,14 @@ from netsim.specification.grid import TOLERANCE, PopulationTimes
 
 # Thresholds precede the update of potentials, so that a spike in step n is the first with v(n) >= threshold
 SCHEDULE = ["start", "thresholds", "synapses", "resets", "groups", "end"]
-
-# A step that no presentation reaches
-NEVER = 2**31 - 1
+NEVER = 2**31 - 1  # a step that no presentation reaches
 
 PRESENTATION = """
 start : second (shared)
 step = timestep(t - start, dt) : integer (shared)
 """
 
-STIMULUS = f"""
-{PRESENTATION}
-latency : second
-"""
+STIMULUS = f"{PRESENTATION}latency : second"
 
 INTEGRATING = """
 bias : 1
@@ -101,20 +96,14 @@ def integrating_neurons(
     return group
 
 
-def pooling_neurons(name: str, size: int, depth: int, common: dict[str, Any]) -> NeuronGroup:
+def pooling_neurons(name: str, size: int, order: int, common: dict[str, Any]) -> NeuronGroup:
     """Create relays that fire in the step in which the earliest spike of their field has ``reached`` them.
 
-    Relay populations run one after another within a step. `depth` is the number of consecutive relays up to this one.
+    Relay populations run one after another within a step, by their `order`.
     """
+    condition, name = "reached and not silenced", f"neurons_{name}"
     group = NeuronGroup(
-        size,
-        POOLING,
-        threshold="reached and not silenced",
-        refractory="True",
-        order=2 * depth,
-        name=f"neurons_{name}",
-        namespace={},
-        **common,
+        size, POOLING, threshold=condition, refractory="True", order=order, name=name, namespace={}, **common
     )
     group.state_updater.active = False
     group.lastspike = math.inf * second

@@ -58,7 +58,7 @@ def test_without_a_home_folder_there_is_no_cache_and_no_file_of_the_current_fold
 def test_brian2_takes_numpy_where_no_machine_code_can_be_kept() -> None:
     program = """
 import os
-from netsim.models.network import code_object_class
+from netsim.models.machine_code import code_object_class
 import brian2
 try:
     code_object_class("cython")

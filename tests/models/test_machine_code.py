@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from netsim.errors import SpecificationError
-from netsim.models.machine_code import _can_be_written
-from netsim.models.network import code_object_class
+from netsim.models.machine_code import _can_be_written, code_object_class
 
 
 @pytest.mark.usefixtures("brian2_compiles_nothing")
 def test_without_a_place_cython_alone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netsim.models.network.machine_code_has_place", lambda: False)
+    monkeypatch.setattr("netsim.models.machine_code.machine_code_has_place", lambda: False)
     assert code_object_class("numpy") is not None
     with pytest.raises(SpecificationError, match="cython has no folder for machine code"):
         code_object_class("cython")

@@ -267,7 +267,7 @@ def test_numpy_runs_small_networks_unless_preferences_say_otherwise(
     preference: str, most: int, expected: type | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By an object's own class of code objects; without one Brian2 goes by its preferences."""
-    monkeypatch.setattr("netsim.models.network._NOT_WORTH_COMPILING", most)
+    monkeypatch.setattr("netsim.models.machine_code._NOT_WORTH_COMPILING", most)
     before = prefs.codegen.target
     prefs.codegen.target = preference
     try:

@@ -7,7 +7,9 @@ from typing import Any
 from netsim.engines import Batch, Potential, Recorded
 from netsim.engines.brian2.clock_driven import ClockDriven, Presenting, Stepper, quiet_brian2
 from netsim.engines.protocol import check_record
-from netsim.models.network import NetworkModel, Target, build_network, code_object_class
+from netsim.models.machine_code import Target, code_object_class
+from netsim.models.model import NetworkModel
+from netsim.models.network import build_network
 from netsim.specification import Network
 from netsim.specification.checks import check_size
 
