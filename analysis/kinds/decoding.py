@@ -73,11 +73,12 @@ def decoding_over_time(
     Panzeri and Treves. It estimates a lower bound of the information in the layer. If all labels are decoded, the
     correction may exceed their entropy slightly.
 
-    Labels are shuffled within folds, with the same shuffles for all layers and times. ``p`` compares an accuracy with
-    the largest accuracy of each shuffle over all layers and times (maximum statistic, Westfall and Young 1993), so it
-    is corrected for the number of rows. Cross-validated accuracies vary more than independent trials, because decoders
-    share their training presentations. The interval is therefore Wilson's for the number of presentations divided by
-    the design effect: the variance over shuffles relative to the binomial variance, and at least 1.
+    Labels are shuffled within folds, with the same shuffles for all layers and times. ``p_corrected`` compares an
+    accuracy with the largest accuracy of each shuffle over all layers and times (maximum statistic, Westfall and Young
+    1993), so it is corrected for the number of rows. Cross-validated accuracies vary more than independent trials,
+    because decoders share their training presentations. The interval is therefore Wilson's for the number of
+    presentations divided by the design effect: the variance over shuffles relative to the binomial variance, and at
+    least 1.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def decoding_over_time(
     penalty : float
         Penalty on the weights of the decoder, relative to the mean squared distance of presentations from their mean.
     shuffles : int
-        Number of shuffles of the labels; at least 20. The smallest p is 1 / (shuffles + 1).
+        Number of shuffles of the labels; at least 20. The smallest ``p_corrected`` is 1 / (shuffles + 1).
     sample : int
         Largest number of presentations, drawn evenly over labels. Fewer presentations make decoders worse.
 
@@ -110,7 +111,7 @@ def decoding_over_time(
         chance            float64      fraction of the most frequent label
         control           float64      mean accuracy with shuffled labels
         control_95        float64      95th percentile of the largest accuracy of a shuffle over all rows
-        p                 float64      one-sided, corrected for all rows (maximum statistic)
+        p_corrected       float64      one-sided, corrected for all rows (maximum statistic)
         information_bits  float64      information of decoded and true label (bits)
         ================  ===========  ================================================================
 
@@ -187,7 +188,7 @@ def decoding_over_time(
     largest = np.max(accuracies, axis=0)[1:]
     reached = (largest >= result["accuracy"].to_numpy()[:, None]).sum(axis=1)
     place = list(result).index("information_bits")
-    result.insert(place, "p", (1 + reached) / (1 + shuffles))
+    result.insert(place, "p_corrected", (1 + reached) / (1 + shuffles))
     result.insert(place, "control_95", np.quantile(largest, 0.95, method="higher"))
     return result.assign(layer=ordered_layers(result["layer"], spikes))
 

@@ -130,9 +130,3 @@ def find_source(name: str) -> Source | None:
 def listed_datasets() -> list[str]:
     """Return the names of single data sets (not families), in order."""
     return [source.notation for source in datasets.values() if not source.family]
-
-
-def dataset_notations() -> str:
-    """Return all notations of data sets as one phrase."""
-    *first, last = (source.notation for source in datasets.values())
-    return f"{', '.join(first)}, or {last}"

@@ -95,7 +95,7 @@ def test_noise_is_decoded_at_chance_and_a_planted_signal_is_found() -> None:
         for place, times in enumerate((noise, planted)):
             layer = LayerSpikes.of_latencies("any", times)
             table = decoding_over_time(Spikes.of_layers([layer], labels), times=3, shuffles=39, seed=seed)
-            significant[place] += (table["p"] <= 0.05).any()
+            significant[place] += (table["p_corrected"] <= 0.05).any()
             if place == 0:
                 excluded += not table["low"].iloc[-1] <= 1 / 3 <= table["high"].iloc[-1]
     assert excluded <= 4
@@ -123,7 +123,7 @@ def test_p_compares_with_the_largest_accuracy_of_each_shuffle_of_labels_within_f
     np.testing.assert_allclose(table["accuracy"], accuracy)
     np.testing.assert_allclose(table["control"], null.mean(axis=1))
     largest = null.max(axis=0)
-    np.testing.assert_allclose(table["p"], [(1 + (largest >= each).sum()) / 50 for each in accuracy])
+    np.testing.assert_allclose(table["p_corrected"], [(1 + (largest >= each).sum()) / 50 for each in accuracy])
     assert set(table["control_95"]) == {np.sort(largest)[46]}
     design = max(1.0, null[-1].var(ddof=1) / (null[-1].mean() * (1 - null[-1].mean()) / 60))
     assert design > 1
