@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.kinds._layers import layer_names, nullable, positions
+from netsim.analysis.kinds._layers import ResponseSums, layer_names, nullable, positions, treves_rolls
 from netsim.analysis.kinds._shuffles import against_shuffles, shuffled_tags
-from netsim.analysis.kinds._sparseness import ResponseSums, treves_rolls
 from netsim.analysis.networks import RELATIVE_ROUNDING
 from netsim.analysis.shape import Axes, DataFrame, Rows, draws
 from netsim.analysis.style import FAINT, in_legend, layer_colours

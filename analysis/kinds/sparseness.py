@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 
 from netsim.analysis.analyses import Analysis
-from netsim.analysis.kinds._layers import draw_intervals, layer_names, positions, student_interval
-from netsim.analysis.kinds._sparseness import ResponseSums, treves_rolls
+from netsim.analysis.kinds._layers import (
+    ResponseSums,
+    draw_intervals,
+    layer_names,
+    positions,
+    student_interval,
+    treves_rolls,
+)
 from netsim.analysis.shape import Axes, DataFrame, Rows, draws
 from netsim.spikes.spikes import Progress, Spikes, no_progress
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from netsim.analysis.psp_fits import psp_fits
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, plain, theme
 from netsim.engines.brian2.own import OwnBrian2Engine
 from netsim.engines.protocol import Batch, Recorded
 from netsim.errors import DataError, warn_user
@@ -99,10 +99,21 @@ class PSPFit:
         -------
         matplotlib.figure.Figure
         """
-        fits = self.responses
-        names, times = [each.projection for each in fits], [each.time for each in fits]
-        units = [each.unit for each in fits]
-        return psp_fits(names, times, [each.potential for each in fits], [each.fitted for each in fits], units)
+        import matplotlib.pyplot as plt
+
+        with theme():
+            size = (COLUMN_WIDTH, 1.7 * len(self.responses))
+            figure, panels = plt.subplots(
+                len(self.responses), squeeze=False, sharex=True, figsize=size, layout="constrained"
+            )
+            for axes, each in zip(panels[:, 0], self.responses, strict=True):
+                axes.plot(each.time, each.potential, color=FAINT, linewidth=2.5, label="response")
+                axes.plot(each.time, each.fitted, linewidth=1.0, label="piecewise-linear stand-in")
+                label = f"potential ({each.unit})" if each.unit else "potential per weight"
+                axes.set(ylabel=label, title=plain(each.projection))
+            panels[0, 0].legend()
+            panels[-1, 0].set(xlabel="time after the presynaptic spike (ms)")
+        return figure
 
     def _peaks(self) -> Iterator[tuple[Response, float, str]]:
         for each in self.responses:

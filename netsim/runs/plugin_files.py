@@ -11,8 +11,7 @@ from typing import Any
 
 from netsim.errors import NetsimError, SpecificationError
 from netsim.files import open_regular
-from netsim.runs.plugin_copies import LARGEST
-from netsim.runs.plugin_imports import Imports
+from netsim.runs.plugin_copies import LARGEST, Imports
 from netsim.seams import SEAMS
 
 _loaded: dict[str, tuple[Path, dict[str, Any]]] = {}
