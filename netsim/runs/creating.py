@@ -11,8 +11,7 @@ from netsim.errors import SpecificationError
 from netsim.files import write_text
 from netsim.runs.names import network_named
 from netsim.specification.checks import path_in
-from netsim.specification.editing import editable
-from netsim.specification.keys import with_settings
+from netsim.specification.keys import editable, with_settings
 
 
 def new_network(name: str | Path, base: str = "digits", settings: Mapping[str, Any] | None = None) -> Path:

@@ -6,11 +6,14 @@ The command line, sweeps and `netsim.train` address settings in this way.
 import copy
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import tomli_w
 
 from netsim.errors import SpecificationError, nearest
 from netsim.registry import Registry
@@ -25,6 +28,11 @@ Settings = dict[str, Any]
 
 _CHANGED = "; changed: "
 _MOST_TOLD = 3  # differing settings per message
+_EDITED = ("training", "learning", "weighting")
+"""Sections in the order of a text to edit."""
+_MOST_VALUES = 8
+_NUMBERS = re.compile(r"\[\n(?: +[-+.\de]+,\n){1,20} *\]")
+"""A list of a few numbers over several lines."""
 _NAMED = {"layers": "layer", "populations": "population", "projections": "projection"}
 _PARTS: dict[str, type] = {"layers": Layer, "populations": Population, "projections": Projection}
 _SECTIONS: dict[str, type] = {"learning": Learning, "training": Training, "weighting": Weighting}
@@ -295,3 +303,27 @@ def _named(table: Mapping[str, Any], key: str) -> dict[Any, dict[str, Any]]:
                 known[f"{entry.get('source')}_to_{target}"] = entry
             reached.add(target)
     return known
+
+
+def editable(network: Network, command: str) -> str:
+    """Return the TOML text of a network, which ends with all settings of its sections. `command` trains the file."""
+    table = network_to_dict(network)
+    sections = {name: table.pop(name, {}) for name in _EDITED}
+    structure = _NUMBERS.sub(
+        lambda match: f"[{', '.join(match[0][1:-1].replace(',', ' ').split())}]", tomli_w.dumps(table)
+    )
+    parts = [f"# Train this network: {command}\n", structure]
+    parts += [_section(name, sections[name], getattr(network, name)) for name in _EDITED]
+    return "\n".join(parts)
+
+
+def _section(name: str, given: dict[str, Any], settings: Any) -> str:
+    """Return a table with its values as they are, and as comments the defaults of others."""
+    lines = [f"[{name}]"]
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        line = tomli_w.dumps({field.name: value}).strip()
+        known = known_values(f"{name}.{field.name}")
+        choices = f"  # {', '.join(known)}" if 1 < len(known) <= _MOST_VALUES and known != ["true", "false"] else ""
+        lines.append(f"{'' if field.name in given else '# '}{line}{choices}")
+    return "\n".join(lines) + "\n"

@@ -22,8 +22,7 @@ from netsim.training.checkpoint import TrainingState
 from netsim.training.fitting import Fitted, fit
 from netsim.training.measured_rates import STIMULI
 from netsim.weights.binary import with_log_scales
-from netsim.weights.footprint import check_memory
-from netsim.weights.initial import initial_weights
+from netsim.weights.initial import check_memory, initial_weights
 from netsim.weights.layout import Weights
 
 _CONSIDERABLE = 0.01  # relative change of an array

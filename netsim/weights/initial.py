@@ -1,8 +1,11 @@
-"""Initial weights, drawn from a seed."""
+"""Initial weights, drawn from a seed, and the memory that they need."""
 
 import math
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +17,13 @@ from netsim.specification.checks import whole
 from netsim.weights.binary import forward_weights
 from netsim.weights.delays import initial_delays
 from netsim.weights.distributions import DISTRIBUTIONS
-from netsim.weights.footprint import check_memory
 from netsim.weights.layout import Weights, bias_name, kernel_name, weight_shapes
 from netsim.weights.signs import bound_to_signs, contradict, sign_words
+
+_DOUBLE = 8  # bytes of a weight
+_LISTED = 12  # bytes of a listed synapse: three indices
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Files with the limit of a container (bytes), or another word without a limit."""
 
 
 def initial_weights(network: Network, seed: int) -> Weights:
@@ -128,3 +135,37 @@ def sign_factors(network: Network, name: str) -> tuple[float, float]:
     ratio = sums[0] / sums[1]
     common = math.sqrt(variance / (variances[0] + ratio**2 * variances[1]))
     return common, common * ratio
+
+
+def check_memory(network: Network, arrays: float = 1.0, per_neuron: float = 0.0) -> None:
+    """Raise SpecificationError if the weights and synapses of a network exceed the memory of this machine.
+
+    Parameters
+    ----------
+    network : Network
+    arrays : float
+        Number of double-precision arrays of the size of all weights that are in memory at a time.
+    per_neuron : float
+        Further double-precision numbers of each neuron, such as latencies.
+    """
+    shapes = weight_shapes(network)
+    listed = sum(network.synapse_count(each) for each in network.projections if each.connectivity.per_synapse)
+    neurons = sum(map(math.prod, network.shapes.values()))
+    weights = sum(map(math.prod, shapes.values()))
+    needed = _DOUBLE * (arrays * weights + per_neuron * neurons) + _LISTED * listed
+    if needed > (there := machine_memory()):
+        largest = max(network.populations, key=lambda population: population.size)
+        need = f"{weights:,} weights need about {needed / 1e9:,.1f} GB of memory"
+        remedy = f"use fewer synapses, or fewer neurons ({largest.name} has {largest.size:,})"
+        raise SpecificationError(network.name, f"{need}, but this machine has {there / 1e9:,.1f} GB; {remedy}")
+
+
+def machine_memory() -> float:
+    """Return the memory of this machine, or of the container (bytes), ``inf`` if the system does not tell."""
+    sizes = [math.inf]
+    with suppress(AttributeError, OSError, ValueError):  # Windows has no sysconf
+        sizes.append(float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
+    for name in _LIMITS:
+        with suppress(OSError, ValueError):
+            sizes.append(float(Path(name).read_text(encoding="ascii")))
+    return min(sizes)

@@ -17,8 +17,7 @@ from netsim.cli import app
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset, preset_names
 from netsim.runs.folder import RunFolder
-from netsim.specification.editing import editable
-from netsim.specification.keys import known_keys, parse_settings
+from netsim.specification.keys import editable, known_keys, parse_settings
 from netsim.specification.toml import loads_toml, network_from_dict, network_to_dict, read_network
 from netsim.training.beginnings import beginning_of
 

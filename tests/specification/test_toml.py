@@ -27,8 +27,7 @@ from netsim.specification import (
     Scale,
     Weighting,
 )
-from netsim.specification.editing import editable
-from netsim.specification.keys import with_settings
+from netsim.specification.keys import editable, with_settings
 from netsim.specification.toml import (
     dumps_network,
     loads_toml,

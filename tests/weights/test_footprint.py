@@ -9,7 +9,7 @@ import pytest
 from netsim import initial_weights, load_preset, open_training, start_training
 from netsim.errors import SpecificationError
 from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Random, Training
-from netsim.weights import footprint
+from netsim.weights import initial
 
 BIAS = Neurons(bias=True)
 WEIGHTS = 6 * 4 + 4 + 4 * 5 + 5
@@ -21,7 +21,7 @@ def _network(**settings: object) -> Network:
 
 
 def _limit(monkeypatch: pytest.MonkeyPatch, size: float) -> None:
-    monkeypatch.setattr(footprint, "machine_memory", lambda: size)
+    monkeypatch.setattr(initial, "machine_memory", lambda: size)
 
 
 def test_weights_count_in_double_precision(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,4 +66,4 @@ def test_listed_synapses_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_this_machine_has_memory() -> None:
-    assert footprint.machine_memory() > 1e8
+    assert initial.machine_memory() > 1e8
