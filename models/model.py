@@ -19,9 +19,17 @@ from netsim.specification import STIMULUS, Connections, Projection, Shape, grid
 from netsim.specification import Network as Specification
 from netsim.specification.checks import check_array, check_size, require
 from netsim.spikes.latencies import Latencies
-from netsim.weights.conditions import check_delays, check_thresholds
-from netsim.weights.delays import axonal_delay, synaptic_delay
-from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
+from netsim.weights.layout import (
+    Weights,
+    axonal_delay,
+    bias_name,
+    check_delays,
+    check_thresholds,
+    check_weights,
+    delay_name,
+    kernel_name,
+    synaptic_delay,
+)
 
 # Initial values of the variables that a presentation changes
 _AT_THE_START: dict[str, Any] = {

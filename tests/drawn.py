@@ -40,14 +40,14 @@ def parts(axes: Axes) -> Iterator[tuple[str, Any]]:
         yield "line", [*numbers(line.get_xydata()), *numbers([line.get_linewidth(), line.get_markersize()])]
     for each in axes.collections:
         yield "offsets", numbers(np.ma.filled(each.get_offsets(), np.nan))
-        yield "paths", numbers([vertex for path in each.get_paths() for vertex in path.vertices[:40]])
+        yield "paths", numbers([vertex for path in each.get_paths() for vertex in np.asarray(path.vertices)[:40]])
         yield "colours", numbers(np.array(each.get_facecolor()))
         if (array := each.get_array()) is not None:
             yield "values", numbers(np.ma.filled(array, np.nan))
     for patch in axes.patches:
         yield "patch", numbers(patch.get_path().vertices) + numbers(patch.get_facecolor())
     for image in axes.images:
-        yield "image", numbers(np.ma.filled(image.get_array(), np.nan)) + numbers(image.get_extent())
+        yield "image", numbers(np.ma.filled(np.asanyarray(image.get_array()), np.nan)) + numbers(image.get_extent())
     yield "texts", [text.get_text() for text in axes.texts]
     yield "places", numbers([text.get_position() for text in axes.texts])
     if legend := axes.get_legend():

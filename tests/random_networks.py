@@ -36,9 +36,7 @@ from netsim.specification import (
     Winners,
 )
 from netsim.specification.connectivity._per_synapse import sorted_pairs
-from netsim.weights.delays import initial_delays
-from netsim.weights.layout import weight_shapes
-from netsim.weights.signs import bound_to_signs
+from netsim.weights.layout import bound_to_signs, initial_delays, weight_shapes
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,7 @@ from netsim.errors import DataError
 from netsim.runs.model import Model
 from netsim.specification import STIMULUS, Connections, Network, Population, Projection
 from netsim.spikes.spikes import Progress, Spikes
-from netsim.weights.delays import delay_of_each, synaptic_delay
-from netsim.weights.layout import kernel_name
+from netsim.weights.layout import delay_of_each, kernel_name, synaptic_delay
 
 _NUMBER, _FIRST, _SECOND = (np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 """Constants of the hash SplitMix64."""

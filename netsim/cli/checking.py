@@ -16,9 +16,9 @@ from netsim.runs.names import find_run
 from netsim.specification import Network
 from netsim.specification.keys import parse_settings
 from netsim.specification.phrases import names
-from netsim.training.beginnings import beginning_of
 from netsim.training.checking import check as check_network
 from netsim.training.checking import training_stimuli
+from netsim.training.starting import beginning_of
 from netsim.weights.initial import projections_with_initial
 
 

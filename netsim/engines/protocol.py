@@ -15,8 +15,7 @@ from netsim.reprs import short_repr
 from netsim.specification import Network
 from netsim.specification.checks import check_array, check_kind, check_unmasked
 from netsim.spikes.latencies import Latencies, Potential, Recorded
-from netsim.weights.conditions import check_delays, check_thresholds
-from netsim.weights.layout import Weights
+from netsim.weights.layout import Weights, check_delays, check_thresholds
 
 
 @dataclass(frozen=True, eq=False)  # comparing arrays yields no truth value

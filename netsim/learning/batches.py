@@ -8,8 +8,7 @@ from netsim.errors import DataError, SpecificationError
 from netsim.learning.channels import Channel, Synapses
 from netsim.specification import STIMULUS, Network, Shape
 from netsim.specification.grid import nearest_steps
-from netsim.weights.delays import Delayed, axonal_delays
-from netsim.weights.layout import Weights, check_shapes, have_shapes
+from netsim.weights.layout import Delayed, Weights, axonal_delays, check_shapes, have_shapes
 
 
 def check_batch(

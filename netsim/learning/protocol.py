@@ -14,8 +14,7 @@ import numpy as np
 from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
 from netsim.specification import Network
-from netsim.weights.delays import ON_TIME, Delayed
-from netsim.weights.layout import Weights
+from netsim.weights.layout import ON_TIME, Delayed, Weights
 
 Row = tuple[str, str]
 """Heading and text of a row in a table of the model description (see `netsim.specification.phrases`)."""

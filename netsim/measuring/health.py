@@ -13,8 +13,7 @@ import numpy as np
 from netsim.measuring.metrics import ROUNDING, Decisions, at_onset, decide, silent_fractions
 from netsim.specification import Network, Projection
 from netsim.specification.grid import breakpoint_steps, nearest_steps, population_times
-from netsim.weights.delays import ON_TIME, axonal_delay, synaptic_delay
-from netsim.weights.layout import Weights
+from netsim.weights.layout import ON_TIME, Weights, axonal_delay, synaptic_delay
 
 
 class BatchHealth(NamedTuple):

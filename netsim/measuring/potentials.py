@@ -7,8 +7,7 @@ import numpy as np
 from netsim.numerics.psp import Breakpoints, integrate
 from netsim.specification import PSP, Network, Projection
 from netsim.specification.grid import breakpoint_steps, on_grid, population_times
-from netsim.weights.delays import axonal_delay, synaptic_delay
-from netsim.weights.layout import Weights, bias_name, kernel_name
+from netsim.weights.layout import Weights, axonal_delay, bias_name, kernel_name, synaptic_delay
 
 
 def output_potentials(

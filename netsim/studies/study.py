@@ -70,8 +70,7 @@ class Condition:
         if not self.layers:
             none = "has no projections to change; register the study with scope=PROJECTIONS of netsim.studies.study"
             raise SpecificationError("change_kernels", none)
-        from netsim.weights.layout import kernel_name
-        from netsim.weights.signs import bound_to_signs
+        from netsim.weights.layout import bound_to_signs, kernel_name
 
         changed = {}
         for projection in map(self.network.projection, self.layers):

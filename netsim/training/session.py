@@ -41,8 +41,14 @@ from netsim.training.revival import revive
 from netsim.training.starting import changed_at_once, check_settings, fit_state
 from netsim.training.watching import Watch
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients
-from netsim.weights.delays import delay_rates
-from netsim.weights.layout import Weights, all_finite, kernel_name, log_scale_name, projections_with_learned_scales
+from netsim.weights.layout import (
+    Weights,
+    all_finite,
+    delay_rates,
+    kernel_name,
+    log_scale_name,
+    projections_with_learned_scales,
+)
 
 
 def chosen_learner(network: Network, learner: Learner | None, targets: Targets | None) -> Learner:

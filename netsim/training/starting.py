@@ -1,21 +1,28 @@
 """The state before the first batch: initial weights, fitted to the network, and checks of the settings."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
-from netsim.errors import warn_user
+from netsim.errors import RunError, warn_user
 from netsim.learning import Constraint, Learner, Optimizer
 from netsim.numerics.draws import Purpose, generator_for
 from netsim.registry import Registry
 from netsim.runs.folder import RunFolder
+from netsim.runs.names import find_run, network_file
 from netsim.runs.pretraining import Pretrained, load_pretrained
 from netsim.seams import learners, optimizers, targets
 from netsim.specification import Learning, Network
 from netsim.specification.checks import require
+from netsim.specification.keys import read_with_settings, with_settings
 from netsim.specification.traits import has_bias
 from netsim.training import checkpoint
 from netsim.training.checkpoint import TrainingState
@@ -184,3 +191,59 @@ def check_settings(network: Network, learner: Learner | None) -> None:
         )
         nothing = "are all static, no delay is learned and there is no bias, so that nothing is to be learned"
         require(plastic or has_bias(network), "projections", f"{nothing}; remove a plastic = false")
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A network, and what the training takes over from a run unless the user says otherwise."""
+
+    network: Network
+    path: Path | None = None
+    """Folder of the training; None for the usual place."""
+    seed: int = 0
+    limit: int | None = None
+    data_dir: str | None = None
+    parent: Path | None = None
+    """The run whose weights a new run begins with."""
+
+
+def beginning_of(name: str, settings: Mapping[str, Any] | None = None, resume: bool = False) -> Beginning:
+    """Return what a training of a preset, a TOML file or a run begins with.
+
+    Parameters
+    ----------
+    name : str
+        A run is resumed in its folder with `resume`. Otherwise a new run begins with the run's best weights.
+    settings : mapping, optional
+        Values in place of the network's own, by dotted keys.
+    resume : bool
+
+    Raises
+    ------
+    SpecificationError, RunError
+        If there is no such network or run, or a setting does not exist.
+    """
+    settings = settings or {}
+    run = find_run(name)
+    if run is None:
+        file = network_file(name)
+        return Beginning(read_with_settings(file, settings))
+    network, record = run.network(), run.record()
+    data_dir = run.data_dir()
+    if resume:
+        if settings:
+            first = next(iter(settings))
+            new = f"leave out --resume to train a new run that begins with the weights of {name}"
+            remedy = "--epochs extends it" if first == "training.epochs" else new
+            raise RunError(f"{name}: cannot be resumed with another {first}; {remedy}")
+        return Beginning(network, run.path, record["seed"], record.get("limit"), data_dir)
+    if Path(name).name in ("", ".."):  # such as the current folder, which has no name to append to
+        name = str(Path(name).resolve())
+    own_data, network = network.training.dataset, with_settings(network, settings)
+    if network.training.dataset != own_data:
+        data_dir = None  # the folder of the run's own data
+    if "training.pretrained" not in settings:
+        network = dataclasses.replace(network, training=dataclasses.replace(network.training, pretrained=name))
+    parent = run.path if network.training.pretrained == name else None
+    path = Path(f"{Path(name)}-continued")
+    return Beginning(network, path, 0, record.get("limit"), data_dir, parent)

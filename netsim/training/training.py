@@ -10,9 +10,9 @@ from netsim.runs.model import Model, load_model, with_training
 from netsim.specification import Network
 from netsim.specification.checks import check_function, check_kind, path_in, require
 from netsim.specification.keys import with_settings
-from netsim.training.beginnings import Beginning, beginning_of
 from netsim.training.callbacks import Callbacks
 from netsim.training.opening import TrainingRun, open_training
+from netsim.training.starting import Beginning, beginning_of
 
 
 def train(

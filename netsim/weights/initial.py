@@ -15,10 +15,17 @@ from netsim.numerics.draws import Purpose, generator_for
 from netsim.specification import InitialWeights, Network, Projection
 from netsim.specification.checks import whole
 from netsim.weights.binary import forward_weights
-from netsim.weights.delays import initial_delays
 from netsim.weights.distributions import DISTRIBUTIONS
-from netsim.weights.layout import Weights, bias_name, kernel_name, weight_shapes
-from netsim.weights.signs import bound_to_signs, contradict, sign_words
+from netsim.weights.layout import (
+    Weights,
+    bias_name,
+    bound_to_signs,
+    contradict,
+    initial_delays,
+    kernel_name,
+    sign_words,
+    weight_shapes,
+)
 
 _DOUBLE = 8  # bytes of a weight
 _LISTED = 12  # bytes of a listed synapse: three indices

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pytest
 
@@ -17,6 +19,6 @@ def test_a_figure_is_as_it_was(name: str) -> None:
     if name in figures:
         check_drawn(name, netsim.plot("digits", name).figure)
     else:
-        fewer = {"shuffles": 20} if name in ("decoding", "information") else {}
+        fewer: dict[str, Any] = {"shuffles": 20} if name in ("decoding", "information") else {}
         check_drawn(name, netsim.analyse("digits", name, limit=150, **fewer).figure())
     plt.close("all")

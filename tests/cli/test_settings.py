@@ -19,7 +19,7 @@ from netsim.models.presets import load_preset, preset_names
 from netsim.runs.folder import RunFolder
 from netsim.specification.keys import editable, known_keys, parse_settings
 from netsim.specification.toml import loads_toml, network_from_dict, network_to_dict, read_network
-from netsim.training.beginnings import beginning_of
+from netsim.training.starting import beginning_of
 
 Netsim = Callable[..., Any]
 SMALL = ("--limit", 40, "--set", "training.epochs=2", "--set", "training.batch=20")

@@ -32,8 +32,8 @@ from netsim.specification import (
     Shape,
     Weighting,
 )
-from netsim.weights.delays import initial_delays
 from netsim.weights.initial import initial_weights
+from netsim.weights.layout import initial_delays
 
 
 def test_delays_that_learn_change_from_batch_to_batch() -> None:

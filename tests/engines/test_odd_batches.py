@@ -9,7 +9,7 @@ import pytest
 
 import netsim
 from netsim import Convolution, Delays, Dense, IntensityEncoder, Layer, Network, Neurons, Population, Projection, Random
-from netsim.weights.delays import initial_delays
+from netsim.weights.layout import initial_delays
 
 ENCODER = IntensityEncoder((4, 4, 1), 10.0)
 LEAKY = Neurons(threshold=0.2, family="leaky", tau=20.0)

@@ -43,9 +43,7 @@ from netsim.specification import (
 )
 from netsim.spikes import Spikes
 from netsim.weights.binary import forward_weights
-from netsim.weights.delays import initial_delays
-from netsim.weights.layout import Weights, weight_shapes
-from netsim.weights.signs import bound_to_signs
+from netsim.weights.layout import Weights, bound_to_signs, initial_delays, weight_shapes
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 

@@ -38,8 +38,7 @@ from netsim.specification import (
     Projection,
 )
 from netsim.spikes import LayerSpikes, Spikes
-from netsim.weights.delays import initial_delays
-from netsim.weights.layout import Weights, weight_shapes
+from netsim.weights.layout import Weights, initial_delays, weight_shapes
 from tests.exchange.small_pynn import Simulator
 
 DT = 0.1

@@ -30,8 +30,7 @@ from netsim.specification import (
     Projection,
     Training,
 )
-from netsim.weights.delays import initial_delays
-from netsim.weights.layout import Weights, weight_shapes
+from netsim.weights.layout import Weights, initial_delays, weight_shapes
 
 libsonata = pytest.importorskip("libsonata", reason="networks of SONATA need libsonata, of the extra 'exchange'")
 h5py = pytest.importorskip("h5py")

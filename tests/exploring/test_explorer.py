@@ -37,7 +37,7 @@ from netsim.measuring.metrics import decide
 from netsim.seams import studies
 from netsim.spikes.labels import UNLABELLED
 from netsim.studies.study import ImageStudy
-from netsim.weights.delays import initial_delays
+from netsim.weights.layout import initial_delays
 from tests.exploring.networks import images, recordings
 
 

@@ -8,7 +8,7 @@ The script changes only a copy of netsim. A fault is a table of a file `rooms_*.
 
     [[fault]]
     id = "a07"
-    file = "netsim/weights/signs.py"              # or models/, analysis/
+    file = "netsim/weights/layout.py"             # or models/, analysis/
     old = '''return weights * signs'''            # a part of the file that occurs exactly once
     new = '''return weights'''
     suffers = "inhibitory synapses excite"        # what a user would notice

@@ -197,8 +197,8 @@ def test_time_of_nested_compiling_counts_once(monkeypatch: pytest.MonkeyPatch) -
     event: Any = SimpleNamespace(
         data={"dispatcher": SimpleNamespace(py_func=test_time_of_compiling_is_no_working_time)}
     )
-    watch.on_start(event), watch.on_start(event), watch.on_end(event), watch.on_end(event)
-    watch.on_start(event), watch.on_end(event)
+    for happen in (watch.on_start, watch.on_start, watch.on_end, watch.on_end, watch.on_start, watch.on_end):
+        happen(event)
     assert (watch.seconds, watch.loops) == (13.0, 0)  # loops of other packages are not counted
 
 

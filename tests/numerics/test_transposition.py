@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsim.numerics.transposition import transpose
+from netsim.numerics.vectors import transpose
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -26,10 +26,9 @@ from netsim.presenting.present import present
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.model import Model, change_of_data, load_model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training
-from netsim.training.beginnings import beginning_of
 from netsim.training.loop import run_training
 from netsim.training.opening import TrainingRun, open_training
-from netsim.training.starting import start_training
+from netsim.training.starting import beginning_of, start_training
 from netsim.training.training import train
 from netsim.weights.initial import initial_weights
 

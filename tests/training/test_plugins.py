@@ -37,9 +37,8 @@ from netsim.training.callbacks import Callbacks
 from netsim.training.loop import run_training
 from netsim.training.opening import open_training
 from netsim.training.starting import start_training
-from netsim.weights.delays import ON_TIME, Delayed
 from netsim.weights.initial import initial_weights
-from netsim.weights.layout import Weights
+from netsim.weights.layout import ON_TIME, Delayed, Weights
 
 MakeStimuli = Callable[..., Stimuli]
 Registered = Callable[..., None]

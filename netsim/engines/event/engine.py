@@ -26,8 +26,7 @@ from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
 from netsim.specification.grid import stimuli_on_grid
-from netsim.weights.delays import axonal_delays
-from netsim.weights.layout import Weights, check_values, check_weights, have_shapes, weight_shapes
+from netsim.weights.layout import Weights, axonal_delays, check_values, check_weights, have_shapes, weight_shapes
 
 
 class _Alone:

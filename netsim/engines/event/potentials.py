@@ -10,8 +10,7 @@ from netsim.specification import PSP, Connections, Network, Projection
 from netsim.specification.derivative import states_at
 from netsim.specification.grid import breakpoint_steps, on_grid, population_steps, population_times, step_at_or_after
 from netsim.specification.psps import rounded_sum
-from netsim.weights.delays import delay_of_each, synaptic_delay
-from netsim.weights.layout import bias_name, kernel_name
+from netsim.weights.layout import bias_name, delay_of_each, kernel_name, synaptic_delay
 
 _SAMPLES = 401
 """Regular samples of a potential that is not piecewise linear."""

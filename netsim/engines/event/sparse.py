@@ -21,8 +21,7 @@ from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import earliest
 from netsim.numerics.sparse_products import picked
 from netsim.specification import Population, Projection
-from netsim.weights.delays import synaptic_delay
-from netsim.weights.layout import Weights, kernel_name
+from netsim.weights.layout import Weights, kernel_name, synaptic_delay
 
 _BLOCK, _LARGEST_BLOCK = 2048, 2**15 - 2
 """Neurons per block: their state fits into the L1 cache. The larger number fits into two bytes."""

@@ -43,8 +43,7 @@ class Synapses(NamedTuple):
 
 def synapses_of(network: Network, projection: Projection, weights: Weights) -> Synapses:
     """List the synapses of a projection. Synapses onto relays have the weight 1."""
-    from netsim.weights.delays import ON_TIME, axonal_delay, synaptic_delay
-    from netsim.weights.layout import kernel_name
+    from netsim.weights.layout import ON_TIME, axonal_delay, kernel_name, synaptic_delay
 
     pre, post, of_weight = network.connections(projection)
     kernel = weights.get(kernel_name(projection))

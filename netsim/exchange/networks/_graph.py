@@ -17,8 +17,7 @@ from netsim.exchange.trains import to_json
 from netsim.seams import scopes
 from netsim.specification import STIMULUS, Network, Population, Projection, Shape
 from netsim.specification.toml import dumps_network, loads_toml, network_from_dict, with_files_beside
-from netsim.weights.delays import ON_TIME, axonal_delay
-from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
+from netsim.weights.layout import ON_TIME, Weights, axonal_delay, bias_name, check_weights, delay_name, kernel_name
 
 _SYNAPSES, _FLATTEN, _DELAY = "_synapses", "_flatten", "_delay"
 _LONGEST = 250_000  # characters of a metadata text

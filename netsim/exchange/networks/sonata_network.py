@@ -147,8 +147,7 @@ def _write_nodes(group: h5py.Group, network: Network, name: str, weights: Weight
 
 
 def _write_edges(file: h5py.File, network: Network, projection: Projection, weights: Weights, number: int) -> None:
-    from netsim.weights.delays import synaptic_delay
-    from netsim.weights.layout import kernel_name
+    from netsim.weights.layout import kernel_name, synaptic_delay
 
     synapses = synapses_of(network, projection, weights)
     group = file.create_group(f"edges/{projection.name}")

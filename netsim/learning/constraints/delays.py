@@ -10,8 +10,7 @@ from netsim.learning.protocol import Constraint
 from netsim.seams import constraints
 from netsim.specification import Network
 from netsim.specification.phrases import grouped, in_ms, names
-from netsim.weights.delays import delay_rates
-from netsim.weights.layout import Weights, delay_name
+from netsim.weights.layout import Weights, delay_name, delay_rates
 
 
 @constraints.register("delays")

@@ -10,8 +10,7 @@ from netsim.learning.protocol import Constraint, Row
 from netsim.seams import constraints
 from netsim.specification import Network
 from netsim.specification.phrases import grouped, names
-from netsim.weights.layout import Weights, kernel_name
-from netsim.weights.signs import sign_words
+from netsim.weights.layout import Weights, kernel_name, sign_words
 
 
 @constraints.register("sign")

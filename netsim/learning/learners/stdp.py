@@ -11,8 +11,7 @@ from netsim.seams import learners, optimizers
 from netsim.specification import Network, Projection, Shape
 from netsim.specification.checks import check_size, finite, require
 from netsim.specification.grid import nearest_steps, steps_of
-from netsim.weights.delays import ON_TIME, Delayed, delay_of_each
-from netsim.weights.layout import Weights, kernel_name
+from netsim.weights.layout import ON_TIME, Delayed, Weights, delay_of_each, kernel_name
 
 
 class _Synapses(NamedTuple):

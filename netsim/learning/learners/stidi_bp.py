@@ -30,8 +30,7 @@ from netsim.numerics.threads import over_presentations
 from netsim.seams import learners
 from netsim.specification import STIMULUS, Network, Population, Projection
 from netsim.specification.grid import population_steps, population_times, psp_in_steps, steps_of
-from netsim.weights.delays import ON_TIME, Delayed
-from netsim.weights.layout import Weights, delay_name, kernel_name, weight_shapes
+from netsim.weights.layout import ON_TIME, Delayed, Weights, delay_name, kernel_name, weight_shapes
 
 
 @learners.register("stidi-bp")

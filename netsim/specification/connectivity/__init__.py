@@ -3,9 +3,8 @@
 Neurons of maps are numbered row by row, channels last, as in an array of shape (height, width, channels).
 """
 
-from netsim.specification.connectivity._bases import Sized
 from netsim.specification.connectivity._per_synapse import PerSynapse
-from netsim.specification.connectivity._protocol import Connections, Connectivity, Window
+from netsim.specification.connectivity._protocol import Connections, Connectivity, Sized, Window
 from netsim.specification.connectivity.convolution import Convolution
 from netsim.specification.connectivity.dense import Dense
 from netsim.specification.connectivity.distance import Distance

@@ -8,8 +8,15 @@ import numpy as np
 
 from netsim.seams import connectivities
 from netsim.specification.checks import check_size, require
-from netsim.specification.connectivity._bases import Mapped, positions, visits, window_connections
-from netsim.specification.connectivity._protocol import Connections, Shape, Window
+from netsim.specification.connectivity._protocol import (
+    Connections,
+    Mapped,
+    Shape,
+    Window,
+    positions,
+    visits,
+    window_connections,
+)
 
 
 @connectivities.register("convolution")

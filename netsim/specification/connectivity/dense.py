@@ -7,8 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from netsim.seams import connectivities
-from netsim.specification.connectivity._bases import Sized
-from netsim.specification.connectivity._protocol import Connections, Shape, Window
+from netsim.specification.connectivity._protocol import Connections, Shape, Sized, Window
 
 
 @connectivities.register("dense")

@@ -11,9 +11,8 @@ from netsim.numerics.draws import Purpose, generator_for
 from netsim.reprs import short_repr
 from netsim.seams import connectivities
 from netsim.specification.checks import check_magnitudes, check_numbers, check_probability, check_size, require
-from netsim.specification.connectivity._bases import Mapped
 from netsim.specification.connectivity._per_synapse import PerSynapse, sorted_pairs, successes
-from netsim.specification.connectivity._protocol import Shape
+from netsim.specification.connectivity._protocol import Mapped, Shape
 
 MOST_OFFSETS = 2**20
 """Maximum number of offsets between positions of the target and the source, bounds time."""

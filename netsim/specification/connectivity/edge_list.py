@@ -12,10 +12,9 @@ import numpy as np
 from netsim.reprs import short_repr
 from netsim.seams import connectivities
 from netsim.specification.checks import path_in, require
-from netsim.specification.connectivity._bases import Sized
 from netsim.specification.connectivity._edge_files import Edges, checksum, read_edges
 from netsim.specification.connectivity._per_synapse import PerSynapse
-from netsim.specification.connectivity._protocol import Shape
+from netsim.specification.connectivity._protocol import Shape, Sized
 
 
 @connectivities.register("edge-list")

@@ -8,9 +8,8 @@ import numpy as np
 
 from netsim.seams import connectivities
 from netsim.specification.checks import check_size, require
-from netsim.specification.connectivity._bases import Mapped, positions, window_connections
 from netsim.specification.connectivity._per_synapse import PerSynapse
-from netsim.specification.connectivity._protocol import Shape, Window
+from netsim.specification.connectivity._protocol import Mapped, Shape, Window, positions, window_connections
 
 
 @connectivities.register("locally-connected")

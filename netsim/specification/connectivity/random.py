@@ -10,9 +10,8 @@ from netsim.numerics.draws import Purpose, generator_for
 from netsim.reprs import short_repr
 from netsim.seams import connectivities
 from netsim.specification.checks import check_probability, check_size, require
-from netsim.specification.connectivity._bases import Sized
 from netsim.specification.connectivity._per_synapse import PerSynapse, successes
-from netsim.specification.connectivity._protocol import Shape
+from netsim.specification.connectivity._protocol import Shape, Sized
 
 
 @connectivities.register("random")
