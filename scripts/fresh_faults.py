@@ -1,13 +1,15 @@
 """Place faults on lines drawn at random, one at a time, and see whether a test fails.
 
+    pip install pytest-cov
+    pytest -n 2 --cov=netsim --cov=models --cov=analysis --cov-context=test --junitxml=report.xml
     python scripts/fresh_faults.py --faults 100 --seed 30 --out fresh.jsonl   # draws, tries, and continues `out`
     python scripts/fresh_faults.py --faults 100 --seed 30 --list              # shows the draw only
 
 Lines are drawn evenly among those of netsim, models and analysis that compute numbers: arithmetic, comparisons,
 signs, masks, minima and maxima, indices and axes. Each has one fault: another operator or comparison, a sign or term
-less, another constant or axis. Tests have no part in the draw. They are chosen afterwards: files that name what the
-module or its importers define, those that name most of it first. A fault is killed if one of them fails twice with the
-fault, and passes without it. Crashes count as failures; tests that take too long do not.
+less, another constant or axis. Tests have no part in the draw. Afterwards, the tests that run the line are tried, as
+the coverage of one run of the suite names them. A fault is killed if one of them fails twice with the fault, and passes
+without it. Crashes count as failures; tests that take too long do not.
 
 A fault that survives is real, or equivalent: no result changes. Write the reason into its line of `out`, as
 `"equivalent": "..."`, and call the script again: it reports the rates among all faults and among the real ones. Faults
@@ -32,7 +34,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import typer
-from coverage import CoverageData
 from scipy.stats import binomtest
 
 ROOT = Path(__file__).parents[1]
@@ -148,6 +149,8 @@ class Coverage:
     """Which tests run a line, and how long (s) each takes, from one run of the suite."""
 
     def __init__(self, data: Path, report: Path) -> None:
+        from coverage import CoverageData
+
         self.data = CoverageData(str(data))
         self.data.read()
         self.durations = dict[str, float]()

@@ -250,6 +250,7 @@ def test_information_without_a_group_is_that_of_the_other_presentations() -> Non
     values = generator.normal(size=10)
     alone = (values.sum() - values) / 9
     assert jackknife_half(alone) == pytest.approx(stats.t.ppf(0.975, 9) * stats.sem(values))
+    assert np.isnan(jackknife_half(np.ones((2, 4, 3)))).tolist() == [[True] * 3] * 4  # two groups are too few
 
 
 def test_the_figure_over_time_shows_chance() -> None:

@@ -163,6 +163,10 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     (tmp_path / "data_batch_4.bin").unlink()
     with pytest.raises(DataError, match=r"\(lacks data_batch_4\)"):
         load_dataset("cifar10", tmp_path)
+    for path in tmp_path.glob("data_batch_*.bin"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"\(lacks data_batch_1\)"):  # the test images alone are a part of it
+        load_dataset("cifar10", tmp_path)
 
 
 @pytest.mark.nightly  # 60,000 pictures

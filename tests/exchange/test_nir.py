@@ -47,7 +47,7 @@ from netsim.weights.layout import Weights, bound_to_signs, initial_delays, weigh
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
-from netsim.exchange.networks._graph import from_graph, to_graph  # noqa: E402
+from netsim.exchange.networks._graph import _close, from_graph, to_graph  # noqa: E402
 from netsim.exchange.networks.nir import without_primitive  # noqa: E402
 
 PSPS = [
@@ -478,3 +478,11 @@ def test_a_missing_package_is_named(network: Network, monkeypatch: pytest.Monkey
         export(Model(network, _drawn_weights(network)), "n.nir", "nir")
     with pytest.raises(DataError, match=message):
         import_network("n.nir")
+
+
+def test_metadata_are_compared_to_single_precision() -> None:
+    assert _close(np.float32(0.1), 0.1)
+    assert not _close(0.1001, 0.1)
+    assert not _close([1.0, 2.0], [1.0])
+    assert _close("ramp", "ramp")
+    assert not _close([1, 2], [1, 3])

@@ -14,7 +14,7 @@ from netsim.analysis.experiments.tables import experiment_table
 from netsim.data.places import data_folders
 from netsim.errors import DataError
 from netsim.experiments.kinds.causal_pieces import CausalPieces
-from netsim.experiments.kinds.information import Information, _information
+from netsim.experiments.kinds.information import Information, _information, _responses
 from netsim.experiments.kinds.information.multi_spike import all_spikes
 from netsim.experiments.kinds.odours import COUNT, EXACT, FIRST, Odours
 from netsim.experiments.kinds.odours.receptors import FILE, ODOURS, RECEPTORS, Kinetics, receptor_responses
@@ -195,6 +195,14 @@ def test_information_of_what_is_known() -> None:
     expected = (np.log2(9), -(share * np.log2(share) + (1 - share) * np.log2(1 - share)), 0.0)
     result = [_information(responses[:, [neuron]], stimuli) for neuron in range(3)]
     np.testing.assert_allclose(result, expected, atol=0.01)
+
+
+def test_responses_are_counts_words_of_counts_and_bins_of_the_first_spike() -> None:
+    trains = [[np.array([3.0, 12.0, 13.0]), np.array([])], [np.array([1.0, 2.0, 3.0, 4.0, 39.0]), np.array([25.0])]]
+    found = _responses(trains, np.array([[3.0, np.inf], [1.0, 25.0]]))  # four bins of 10 ms, at most 3 spikes in each
+    assert found["count"].tolist() == [[3, 0], [5, 1]]
+    assert found["times"].tolist() == [[1 + 2 * 4, 0], [3 + 1 * 64, 1 * 16]]
+    assert found["first"].tolist() == [[0, 4], [0, 2]]
 
 
 def test_verdicts_of_information() -> None:

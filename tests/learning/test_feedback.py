@@ -13,6 +13,7 @@ from netsim.engines import Batch, Latencies
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import SpecificationError
 from netsim.learning import BatchGradients
+from netsim.learning import feedback as projection_feedback
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.seams import feedbacks
 from netsim.specification import (
@@ -128,3 +129,19 @@ def test_feedback_that_cannot_be(
     with pytest.raises(SpecificationError) as caught:
         network_from_dict(table)
     assert str(caught.value).startswith(message)
+
+
+def test_random_feedback_has_the_spread_of_the_weights_over_the_root_of_their_inputs(
+    small_network: Callable[..., Network],
+) -> None:
+    network = _with(small_network("free", convolutional=False), RandomFeedback(), "output")
+    network = dataclasses.replace(
+        network,
+        projections=tuple(
+            dataclasses.replace(each, initial=dataclasses.replace(each.initial, spread=0.7))
+            for each in network.projections
+        ),
+    )
+    (output,) = network.incoming("output")
+    drawn = projection_feedback.Feedback(network, output).weights(np.zeros((300, 200)))
+    assert drawn.std() == pytest.approx(0.7 / np.sqrt(network.population(output.source).size), rel=0.02)
