@@ -65,7 +65,7 @@ PASSED = (
     "netsim.data.stored.Samples",
     "netsim.measuring.health.PopulationHealth",
     "netsim.measuring.health.ProjectionHealth",
-    "netsim.measuring.advice.Finding",
+    "netsim.measuring.health.Finding",
     "netsim.studies.study.Scope",
     "netsim.experiments.experiment.Control",
     "netsim.models.competition.Competition",

@@ -225,7 +225,7 @@ def live(progress: ProgressBar, below: Callable[[], str]) -> Iterator[Callable[[
 
 def trouble(network: Network, silent: Mapping[str, float], onset: Mapping[str, float], tie_rate: float) -> str:
     """Return a warning about activity that hinders learning, for a line of progress. May be empty."""
-    from netsim.measuring.advice import MOSTLY_SILENT, silences_on_purpose
+    from netsim.measuring.health import MOSTLY_SILENT, silences_on_purpose
 
     quiet = [
         f"{population.name} {silent[population.name]:.0%}"

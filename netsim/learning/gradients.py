@@ -1,7 +1,7 @@
-"""Gradients of parts of a batch, and their sum, the gradient of the batch."""
+"""Gradients of parts of a batch, their sum, and compiled loops over the arrays of weights and gradients."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from netsim.numerics.compilation import compiled
 from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.threads import over_arrays, over_elements
-from netsim.weights.layout import all_finite
+from netsim.weights.layout import Weights, all_finite
 
 
 class Deferred(Protocol):
@@ -179,3 +179,26 @@ def total_gradient(shares: Sequence[Any], scale: np.floating) -> Any:
 def sum_of(share: np.ndarray | Deferred) -> np.ndarray:
     """Return the gradient of one part as an array."""
     return share if isinstance(share, np.ndarray) else np.asarray(share.total([share], np.float32(1)))
+
+
+def elementwise(kernel: Callable[..., None], arrays: Sequence[np.ndarray], constants: Sequence[float]) -> None:
+    """Apply a compiled loop to contiguous arrays of equal size and dtype, on several threads.
+
+    The loop receives a flat piece of each array, and the constants in the same dtype.
+    """
+    dtype = arrays[0].dtype.type
+    flat = [array.reshape(-1) for array in arrays]
+    typed = [dtype(constant) for constant in constants]
+    over_arrays(flat, lambda *pieces: kernel(*pieces, *typed))
+
+
+def update_ema(mean: Weights, weights: Weights, keep: float) -> None:
+    """Update an exponential moving average of weights in place. `keep` is the weight of the old average."""
+    for name, array in weights.items():
+        elementwise(_move, (mean[name], array), (1.0 - keep,))
+
+
+@compiled
+def _move(mean: np.ndarray, array: np.ndarray, share: float) -> None:
+    for k in range(len(mean)):
+        mean[k] += share * (array[k] - mean[k])

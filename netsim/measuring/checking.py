@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.measuring.advice import Finding, advise
-from netsim.measuring.health import Health, PopulationHealth, ProjectionHealth, is_late
+from netsim.measuring.health import Finding, Health, PopulationHealth, ProjectionHealth, advise, is_late
 from netsim.measuring.metrics import latency_text
 from netsim.reprs import html_table, limited
 from netsim.specification import InitialWeights, Network, Population, Projection

@@ -13,8 +13,8 @@ import numpy as np
 from netsim.data.stimuli import Stimuli, check_labels
 from netsim.engines import Engine
 from netsim.errors import DataError
-from netsim.measuring.advice import advise_on_counts
 from netsim.measuring.costs import Costs, costs
+from netsim.measuring.health import advise_on_counts
 from netsim.measuring.metrics import (
     Decisions,
     decide,

@@ -176,7 +176,7 @@ def wilson_interval(share: np.ndarray, count: float | np.ndarray) -> tuple[np.nd
 
 def silent_fractions(network: Network, latencies: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Return the mean fraction of silent neurons in a presentation, by population."""
-    from netsim.numerics.counting import finite_share  # compiled code, loaded only when needed
+    from netsim.numerics.threads import finite_share  # compiled code, loaded only when needed
 
     return {population.name: 1.0 - finite_share(latencies[population.name]) for population in network.populations}
 

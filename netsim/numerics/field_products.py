@@ -12,7 +12,6 @@ from typing import TypeAlias
 import numpy as np
 
 from netsim.numerics.compilation import compiled
-from netsim.numerics.counting import count_nonzero
 from netsim.numerics.field_loops import (
     Active,
     Fields,
@@ -27,6 +26,7 @@ from netsim.numerics.field_loops import (
     with_padding,
 )
 from netsim.numerics.signs import GROUP, Signs, active_groups, tables_of_active, tables_of_all
+from netsim.numerics.threads import count_nonzero
 from netsim.numerics.vectors import TABLE, from_a_line, lanes_of
 
 Shape: TypeAlias = tuple[int, int, int, int]

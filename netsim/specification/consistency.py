@@ -8,12 +8,11 @@ from dataclasses import replace
 
 from netsim.errors import SpecificationError, nearest
 from netsim.seams import families
-from netsim.specification import graph
 from netsim.specification.checks import require
 from netsim.specification.feedback import Feedback
 from netsim.specification.populations import BIAS_ONLY, STIMULUS, InitialWeights, Population, Projection
 from netsim.specification.psps import PSP
-from netsim.specification.wiring import Wiring, by_end
+from netsim.specification.wiring import Wiring, by_end, reached
 
 LARGEST = 2**31
 """Maximum number of neurons of a population or weights of a projection. Larger numbers exceed memory."""
@@ -100,7 +99,7 @@ def _check_output(network: Wiring) -> None:
     require(alone, where, "has no meaning for the output, which has no outgoing projection; remove it")
     where = f"{network.key_of(output)}.rest_below"
     require(output.rest_below is None, where, "must not be given: an output that stays silent decides nothing")
-    heard = graph.reached(output.name, [(projection.target, projection.source) for projection in network.projections])
+    heard = reached(output.name, [(projection.target, projection.source) for projection in network.projections])
     for population in network.populations:
         lost = f"has no outgoing projection; only the last population, {output.name}, is read out; add a projection"
         others = [
@@ -113,10 +112,10 @@ def _check_output(network: Wiring) -> None:
 
 def _check_passage(network: Wiring) -> None:
     """Refuse populations that the stimulus does not reach, and impossible loops."""
-    reached = graph.reached(STIMULUS, [(projection.source, projection.target) for projection in network.projections])
+    fed = reached(STIMULUS, [(projection.source, projection.target) for projection in network.projections])
     for population in network.populations:
         remedy = "is not reached by the stimulus; add a projection onto it from where spikes come"
-        require(population.name in reached, f"populations.{population.name}", remedy)
+        require(population.name in fed, f"populations.{population.name}", remedy)
     for component in network.components:
         looped = any(map(network.is_recurrent, network.incoming(component[0].name)))
         relays = next((population for population in component if looped and not population.integrates), None)

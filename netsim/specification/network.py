@@ -11,7 +11,6 @@ from typing import Any
 
 from netsim.errors import SpecificationError
 from netsim.reprs import html_table, limited
-from netsim.specification.chains import expand_layers, layers_of
 from netsim.specification.checks import (
     check_kind,
     check_magnitudes,
@@ -23,7 +22,7 @@ from netsim.specification.checks import (
 )
 from netsim.specification.consistency import LARGEST, check_consistent, completed
 from netsim.specification.encoders import Encoder
-from netsim.specification.populations import STIMULUS, Layer, Population, Projection, Shape
+from netsim.specification.populations import STIMULUS, Layer, Population, Projection, Shape, expand_layers, layers_of
 from netsim.specification.settings import Learning, Training, Weighting
 from netsim.specification.wiring import Wiring
 

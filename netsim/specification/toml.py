@@ -20,10 +20,9 @@ from netsim.files import Digest, file_sha256, read_text, write_text
 from netsim.registry import Registry
 from netsim.seams import connectivities, encoders, feedbacks, psps, scopes
 from netsim.specification import PSP, Encoder, Layer, Network, Neurons, Population, Projection
-from netsim.specification.chains import expand_layers
 from netsim.specification.checks import check_choice, check_kind, path_in, plain_number, require
 from netsim.specification.consistency import check_takes_psp
-from netsim.specification.populations import key_of_ends
+from netsim.specification.populations import expand_layers, key_of_ends
 
 Part = TypeVar("Part")
 

@@ -1,16 +1,17 @@
-"""Look-ups in a network: its parts, their order, shapes and signs, synapses, and firing windows."""
+"""Look-ups in a network: parts, order, shapes, signs, synapses and firing windows, and components of its graph."""
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from netsim.errors import SpecificationError
-from netsim.specification import graph
 from netsim.specification.checks import require
 from netsim.specification.connectivity import Connections, Window
 from netsim.specification.encoders import Encoder
@@ -364,7 +365,7 @@ def in_components(
     """Return populations in the order of propagation, grouped by loops. The given order decides where both fit."""
     numbers = {population.name: number for number, population in enumerate(populations)}
     edges = [(numbers[each.source], numbers[each.target]) for each in projections if each.source != STIMULUS]
-    groups = graph.components(len(numbers), edges)
+    groups = components(len(numbers), edges)
     return tuple(tuple(populations[number] for number in component) for component in groups)
 
 
@@ -374,3 +375,63 @@ def by_end(projections: Iterable[Projection], end: Literal["source", "target"]) 
     for projection in projections:
         projections_by_name.setdefault(getattr(projection, end), []).append(projection)
     return {name: tuple(some) for name, some in projections_by_name.items()}
+
+
+Node = TypeVar("Node", bound=Hashable)
+
+
+def components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Return the strongly connected components of the nodes 0 to `size` - 1 in topological order.
+
+    Among components that could come next, the component with the lowest node comes first. Nodes of a component ascend.
+
+    Examples
+    --------
+    >>> components(4, [(2, 0), (0, 1), (1, 0), (1, 3)])
+    [[2], [0, 1], [3]]
+    """
+    if all(before <= after for before, after in edges):
+        return [[node] for node in range(size)]
+    # imported here because only graphs with loops need it
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = sorted(set(edges))  # scipy 1.13.0 may loop forever on duplicate links
+    matrix = csr_array((np.ones(len(links), np.int8), tuple(np.array(links).T)), (size, size))
+    labels = connected_components(matrix, directed=True, connection="strong")[1].tolist()
+    members: dict[int, list[int]] = {}
+    for node, label in enumerate(labels):
+        members.setdefault(label, []).append(node)
+    order = TopologicalSorter(dict.fromkeys(members, ()))
+    for before, after in {(labels[node], labels[other]) for node, other in links}:
+        if before != after:
+            order.add(after, before)
+    order.prepare()
+    ready: list[tuple[int, int]] = []
+    ordered = []
+    while order.is_active():
+        for label in order.get_ready():
+            heapq.heappush(ready, (members[label][0], label))
+        _, label = heapq.heappop(ready)
+        ordered.append(members[label])
+        order.done(label)
+    return ordered
+
+
+def reached(start: Node, edges: Iterable[tuple[Node, Node]]) -> set[Node]:
+    """Return all nodes that edges reach from a node, including the node itself.
+
+    Examples
+    --------
+    >>> sorted(reached("a", [("a", "b"), ("b", "c"), ("d", "c")]))
+    ['a', 'b', 'c']
+    """
+    following: dict[Node, list[Node]] = {}
+    for before, after in edges:
+        following.setdefault(before, []).append(after)
+    nodes, waiting = {start}, [start]
+    while waiting:
+        fresh = set(following.get(waiting.pop(), ())) - nodes
+        nodes |= fresh
+        waiting += fresh
+    return nodes

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from netsim.engines import Latencies
-from netsim.measuring.advice import silences_on_purpose, stronger, tie_sentence
 from netsim.measuring.checking import check_latencies
-from netsim.measuring.health import BatchHealth, Health
+from netsim.measuring.health import BatchHealth, Health, silences_on_purpose, stronger, tie_sentence
 from netsim.specification import Network
 from netsim.weights.layout import Weights
 

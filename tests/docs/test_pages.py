@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 import netsim
 from netsim.cli import app
 from netsim.data.loading import where
-from netsim.measuring.advice import MOSTLY_SILENT
+from netsim.measuring.health import MOSTLY_SILENT
 from netsim.seams import datasets, studies
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict
 from netsim.sweeps.plan import read_plan

@@ -11,8 +11,7 @@ import pytest
 from netsim.data.stimuli import load_splits
 from netsim.engines import Batch, Latencies, make_engine
 from netsim.engines.event.engine import EventEngine
-from netsim.learning.elementwise import update_ema
-from netsim.learning.gradients import OuterProduct, total_gradient
+from netsim.learning.gradients import OuterProduct, total_gradient, update_ema
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.learning.optimizers.adam import Adam
 from netsim.learning.optimizers.sgd import SGD

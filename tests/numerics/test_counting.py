@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsim.numerics.counting import count_nonzero, finite_share
+from netsim.numerics.threads import count_nonzero, finite_share
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -28,9 +28,9 @@ from netsim.specification import (
     Training,
     Weighting,
 )
-from netsim.specification.graph import components
 from netsim.specification.grid import nearest_step, nearest_steps, on_grid, step_at_or_after
 from netsim.specification.summary import architecture, summarise
+from netsim.specification.wiring import components
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import kernel_name, latent_shapes
 

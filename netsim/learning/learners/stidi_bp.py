@@ -15,13 +15,20 @@ from typing import ClassVar, Self
 import numpy as np
 
 from netsim import seams
-from netsim.learning.batches import check_batch, check_steps, checked_labels, synapses_of
 from netsim.learning.channels import Channel, Synapses, channel_of
 from netsim.learning.channels.fields import for_loops
-from netsim.learning.displacements import Returning, WithinWindow
 from netsim.learning.feedback import Feedback
 from netsim.learning.gradients import total_gradient
-from netsim.learning.layers import Gradients, Layer
+from netsim.learning.layers import (
+    Gradients,
+    Layer,
+    Returning,
+    WithinWindow,
+    check_batch,
+    check_steps,
+    checked_labels,
+    synapses_of,
+)
 from netsim.learning.learners import _stidi_bp_rule as description
 from netsim.learning.loops import Loop
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets

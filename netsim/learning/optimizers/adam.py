@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from netsim.learning.elementwise import elementwise
-from netsim.learning.gradients import Gradient
+from netsim.learning.gradients import Gradient, elementwise
 from netsim.learning.optimizers._moments import MomentOptimizer, shrinkage
 from netsim.numerics.compilation import compiled
 from netsim.seams import optimizers

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netsim.learning.elementwise import elementwise
-from netsim.learning.gradients import Gradient
+from netsim.learning.gradients import Gradient, elementwise
 from netsim.learning.optimizers._moments import MomentOptimizer, shrinkage
 from netsim.numerics.compilation import compiled
 from netsim.seams import optimizers
