@@ -170,6 +170,22 @@ def test_the_learner_agrees_with_finite_differences(
     assert all(compared[name] for name in through), compared
 
 
+@pytest.mark.parametrize("regime", ["free", "staggered"])
+def test_delays_of_a_batch_add_to_those_of_synapses_in_a_loop(regime: str) -> None:
+    network, generator = _network(regime), np.random.default_rng(2)
+    labels, stimuli = np.array([0, 1, 2]), generator.uniform(0, 10, (3, 4, 4, 1))
+    weights, late = initial_weights(network, 3), {"basket": np.linspace(0.1, 0.8, 8)}
+    longer = weights | {"basket.delay": weights["basket.delay"] + late["basket"][:, None]}
+    engine, learner = EventEngine(network), STiDiBP(network)
+    found = engine.present(Batch(stimuli, weights, delays=late))
+    expected = engine.present(Batch(stimuli, longer))
+    np.testing.assert_allclose(found["output"], expected["output"], rtol=1e-12)
+    learned = learner.learn(expected, labels, weights, late).gradients
+    for name, gradient in learner.learn(expected, labels, longer).gradients.items():
+        assert np.abs(gradient).max() > 0, name
+        np.testing.assert_allclose(learned[name], gradient, rtol=1e-9, atol=1e-14)
+
+
 def test_the_linear_derivative_takes_the_drive_for_the_slope() -> None:
     network = _network("phased", "linear")
     weights = initial_weights(network, 3)
