@@ -109,6 +109,9 @@ class Analysis:
         except TypeError as error:
             draws = f"needs a function that draws, with the parameters frame, ax=None and palette=None ({error})"
             raise SpecificationError(f"analysis {self.name!r}", draws) from error
+        for name, each in inspect.signature(measure).parameters.items():
+            if name not in _SUPPLIED and each.default is each.empty:
+                raise SpecificationError(f"analysis {self.name!r}", f"needs a default for its setting {name}")
         table_of = tabulated(measure) if inspect.isgeneratorfunction(measure) else measure
         if measure.__doc__ and self.draw.__doc__ and measure.__module__.startswith(f"{analyses.package}."):
             example = _EXAMPLE.format(name=self.name, draw=self.draw.__name__)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from netsim.analysis.frames import require
 from netsim.analysis.style import COLUMN_WIDTH, drawing
-from netsim.errors import DataError
+from netsim.errors import DataError, nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes
@@ -133,7 +133,10 @@ def tabulated(measure: Callable[..., Rows]) -> Callable[..., DataFrame]:
         several = any(hasattr(value, "__len__") and not isinstance(value, str) for value in parts[0].values())
         table = pd.concat(map(pd.DataFrame, parts), ignore_index=True) if several else pd.DataFrame(parts)
         table = table.astype({name: "Int64" for name in ("label", "other") if name in table})
-        layers = pd.Categorical(table["layer"], list(given.arguments["spikes"].sizes), ordered=True)
+        known = list(given.arguments["spikes"].sizes)
+        if unknown := sorted({str(name) for name in table["layer"]} - {*known}):
+            raise DataError(f"{measure.__name__}: yields the layer {unknown[0]!r}{nearest(unknown[0], known)}")
+        layers = pd.Categorical(table["layer"], known, ordered=True)
         return table.assign(layer=layers)
 
     vars(measure_table)["__signature__"] = signature.replace(return_annotation="DataFrame")

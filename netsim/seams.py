@@ -1,7 +1,7 @@
 """Seams: the extension points of netsim, each with a registry of entries.
 
 A registry knows the names of its entries without importing them. The comment on each seam names the interface of its
-entries, and ``seams.pyi`` their types. ``docs/contribute/extending.md`` has an example of each.
+entries, and ``seams.pyi`` their types. ``docs/contribute/extending.md`` has examples.
 
 Examples
 --------

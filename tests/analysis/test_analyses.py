@@ -7,7 +7,7 @@ import html
 import inspect
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 from pandas.api.types import is_numeric_dtype
 
 from netsim.analysis import Analysed, Analysis, analyse, importance_figure, save_figure
+from netsim.analysis.shape import tabulated
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.presenting.present import present
@@ -238,6 +239,20 @@ def test_a_function_that_cannot_draw_is_refused() -> None:
     with pytest.raises(SpecificationError, match=r"^analysis 'own': needs a function that draws, with the .* ax=None"):
         Analysis("own", "an analysis of one's own", lambda frame: frame)(lambda spikes: pd.DataFrame())
     assert "own" not in analyses
+
+
+def test_a_setting_without_a_default_is_refused() -> None:
+    with pytest.raises(SpecificationError, match=r"^analysis 'own': needs a default for its setting least$"):
+        Analysis("own", "an analysis of one's own", importance_figure)(lambda spikes, least: pd.DataFrame())
+    assert "own" not in analyses
+
+
+def test_a_layer_that_does_not_exist_is_refused() -> None:
+    def own(spikes: Any) -> Iterator[dict[str, object]]:
+        yield {"layer": "hiden", "share": 0.5}
+
+    with pytest.raises(DataError, match=r"^own: yields the layer 'hiden'.*'hidden'"):
+        tabulated(own)(present("digits", limit=2))
 
 
 def test_other_presentations_are_named() -> None:

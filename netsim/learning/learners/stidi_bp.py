@@ -3,7 +3,7 @@
 Three equations (`docs/concepts/learning_rule.md`) turn a displacement ``Δ_j``, the wanted change of a spike time, into
 a step of the synapses and displacements of the sources. The rule is local: a population uses only its neighbours. ::
 
-    signal    δ_j = Δ_j / (τ κ_j)                      netsim.learning.slopes, and loops within a loop
+    signal    δ_j = Δ_j / (τ κ_j)                      Layer.signal, and Loop within a loop
     step      Δw_ij ∝ -δ_j ε(L_j - t_i)                Channel.step
     back      Δ_i = Σ_j w_ij δ_j ε'(L_j - t_i)         Channel.back
 """
