@@ -134,7 +134,7 @@ def tabulated(measure: Callable[..., Rows]) -> Callable[..., DataFrame]:
         table = pd.concat(map(pd.DataFrame, parts), ignore_index=True) if several else pd.DataFrame(parts)
         table = table.astype({name: "Int64" for name in ("label", "other") if name in table})
         known = list(given.arguments["spikes"].sizes)
-        if unknown := sorted({str(name) for name in table["layer"]} - {*known}):
+        if unknown := sorted({*table["layer"].unique()} - {*known}):
             raise DataError(f"{measure.__name__}: yields the layer {unknown[0]!r}{nearest(unknown[0], known)}")
         layers = pd.Categorical(table["layer"], known, ordered=True)
         return table.assign(layer=layers)

@@ -174,9 +174,9 @@ class Coverage:
             found = {test for row in self.data.lines(str(ROOT / file)) or () for test in self.tests_of(file, row)}
         while not found and (names := names - seen):
             seen |= names
-            places = [place for name in names for place in _mentions(name)]
-            found = {test for path, row in places for test in self.tests_of(path, row)}
-            names = {_function(ROOT / path, row) for path, row in places}
+            mentions = [each for name in names for each in _mentions(name)]
+            found = {test for path, row in mentions for test in self.tests_of(path, row)}
+            names = {_function(ROOT / path, row) for path, row in mentions}
         room = Path(file).parts[-2]
         ordered = sorted(found, key=lambda test: (room not in test, self.durations[test], test))
         ends = np.cumsum([self.durations[test] for test in ordered])

@@ -362,7 +362,7 @@ def check_batch(
 ) -> None:
     """Refuse arrays of other shapes, because compiled loops do not check bounds.
 
-    `shapes` of populations and `weight_shapes` are those of the network.
+    `shapes` are those of the populations, `weight_shapes` those of the weights.
     """
     if not have_shapes(weights, weight_shapes):
         check_shapes(network, weights, "weights")

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.field_products import add_up_active, channels_at_once, list_active
+from netsim.numerics.field_loops import add_up_active, channels_at_once, list_active
 from netsim.numerics.psp import Breakpoints, Slopes
 from netsim.numerics.receptive_fields import copy_line
 from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, lowest, not_zero, store, total, transpose
