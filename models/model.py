@@ -31,15 +31,8 @@ from netsim.weights.layout import (
     synaptic_delay,
 )
 
-# Initial values of the variables that a presentation changes
-_AT_THE_START: dict[str, Any] = {
-    "lastspike": math.inf,
-    "not_refractory": True,
-    "reached": False,
-    "v": 0.0,
-    "current": 0.0,
-    "recurrent": 0.0,
-}
+_GIVEN = {"bias", "threshold", "silenced"}
+"""Variables of equations that are written before a presentation. The others are 0 at its start."""
 
 
 @dataclass(frozen=True)
@@ -254,9 +247,13 @@ class NetworkModel:
         for name, neurons in silenced.items():
             self._check_shape(f"silenced: {name}", neurons, self.specification.population(name).shape, "b")
         for group in self.neurons.values():
-            state = _AT_THE_START | {"start": self.network.t_}
-            for name in state.keys() & group.variables.keys():
-                group.variables[name].set_value(state[name])
+            equations, variables = group.equations, group.variables
+            for name in (equations.diff_eq_names | equations.parameter_names) - _GIVEN:
+                variables[name].set_value(0)
+            variables["start"].set_value(self.network.t_)
+            if "lastspike" in variables:
+                variables["lastspike"].set_value(math.inf)
+                variables["not_refractory"].set_value(True)
         for competition in self.competitions.values():
             competition.begin()
         for name, shape in self.specification.shapes.items():

@@ -19,7 +19,7 @@ from netsim.seams import engines as known_engines
 from netsim.specification import STIMULUS
 from netsim.specification.checks import limit_in, require
 from netsim.spikes import Progress, no_progress
-from netsim.spikes.latencies import check_latencies
+from netsim.spikes.latencies import BATCH, check_latencies
 
 REQUIRED = 0.9999  # minimum agreement
 
@@ -98,7 +98,8 @@ def compare(
     """Present the same stimuli on two engines with the same time grid, and compare the spikes.
 
     The engines agree if three conditions hold. 99.99 % of neurons and presentations have the same step, silence
-    included. No step differs by more than one. All stimuli and decisions are the same.
+    included. No step differs by more than one. All stimuli and decisions are the same. The stimuli come in at least two
+    batches, one after the other.
 
     Parameters
     ----------
@@ -150,7 +151,8 @@ def compare(
         grids = f"are {first.dt:g} and {second.dt:g} ms; engines are compared in steps of a common time grid"
         raise SpecificationError("dt", f"{grids}, so make both with the same dt")
     stimuli = stimuli_for(model, stimuli, limit)
-    parts = present_parts(second, stimuli, as_they_are(model.weights), partial(_compare, first), progress)
+    half = min(BATCH, -(-len(stimuli) // 2))  # state that outlives a batch shows in the next
+    parts = present_parts(second, stimuli, as_they_are(model.weights), partial(_compare, first), progress, size=half)
     same, total = sum((part.same for part in parts), Counter()), sum((part.total for part in parts), Counter())
     return Comparison(
         agreement=(same.total() - same[STIMULUS]) / (total.total() - total[STIMULUS]),

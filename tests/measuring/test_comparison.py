@@ -138,6 +138,26 @@ def test_the_engines_agree(random_stimuli: Callable[..., Stimuli]) -> None:
     seen: list[tuple[int, int]] = []
     model = Model(NETWORK, initial_weights(NETWORK, 0))
     result = compare(model, stimuli, engines=(event, brian2), progress=lambda *done: seen.append(done))
-    assert seen == [(200, 260), (260, 260)]
+    assert seen == [(130, 260), (260, 260)]
     assert result.agreement == 1
     assert result.same_decisions == 1
+
+
+class _Forgetful(EventEngine):
+    """An event engine whose hidden neuron 3 is late in all batches but the first."""
+
+    batches = 0
+
+    def present(self, batch: Batch) -> Latencies:
+        latencies = super().present(batch)
+        if self.batches:
+            latencies["hidden"][:, 3] = 40.0
+        self.batches += 1
+        return latencies
+
+
+def test_an_engine_that_is_right_in_its_first_batch_alone_is_found(random_stimuli: Callable[..., Stimuli]) -> None:
+    engines, stimuli = (EventEngine(NETWORK, dt=DT), _Forgetful(NETWORK, dt=DT)), random_stimuli(NETWORK.encoder, 7, 4)
+    result = compare(Model(NETWORK, initial_weights(NETWORK, 0)), stimuli, engines=engines)
+    assert result.presentations == 7
+    assert result.by_layer == {"stimulus": 1.0, "hidden": pytest.approx(1 - 3 / 70), "output": 1.0}
