@@ -80,7 +80,7 @@ def potential_figure(
         is_over = np.append(last, time[after]), np.append(at_last, potential[after])
         axes.plot(*is_over, color=colour, linewidth=0.9, linestyle=":", alpha=0.7, zorder=2)
         has_more |= len(is_over[0]) > 1
-        if network.neurons(name).kind.has_psp:
+        if network.neurons(name).kind.straight:
             breakpoints.update(time[_bends(time, potential, last)])
         if math.isfinite(spike):
             axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)

@@ -16,6 +16,7 @@ from netsim.presenting.batches import check_engine
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population, Projection
 from netsim.specification.checks import check_kind, finite, require
+from netsim.specification.responses import effect
 from netsim.weights.initial import first_weights
 
 _ROUNDS, _HALVINGS = 6, 14  # maximum corrections of the spread, bisections of the bias or mean
@@ -250,7 +251,7 @@ def _rise(network: Network, population: Population, projection: Projection) -> f
     neurons = population.dynamics
     if not neurons.kind.additive:
         return math.inf
-    return float(times[np.abs(neurons.kind.effect(neurons, projection.psp, times)).argmax()])
+    return float(times[np.abs(effect(neurons, projection.psp.kernel, np.zeros(1), times)).argmax()])
 
 
 def _guessed(

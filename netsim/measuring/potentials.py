@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from netsim.numerics.psp import Breakpoints, integrate
-from netsim.specification import PSP, Network, Projection
-from netsim.specification.grid import breakpoint_steps, on_grid, population_times
+from netsim.specification import Network, Projection
+from netsim.specification.grid import kernel_on_grid, on_grid, population_times
+from netsim.specification.responses import effect, effect_of_bias
 from netsim.weights.layout import Weights, axonal_delay, bias_name, kernel_name, synaptic_delay
 
 
@@ -37,10 +37,10 @@ def output_potentials(
     output = network.output
     window = population_times(network, output, dt)
     neurons = output.dynamics
-    before_gate, since_onset = neurons.by_constant(np.minimum(times, window.gate)), times - window.onset
-    moved = np.repeat((neurons.drive * neurons.by_constant(since_onset))[:, None], output.size, axis=1)
+    by_drive = neurons.drive * neurons.by_constant(times - window.onset)
+    moved = np.repeat(by_drive[:, None], output.size, axis=1)
     if output.has_bias:
-        moved += before_gate[:, None] * weights[bias_name(output)]
+        moved += effect_of_bias(neurons, times, window)[:, None] * weights[bias_name(output)]
     for projection in network.incoming(output.name):
         moved += Synaptic(network, projection, weights, latencies, dt).at(times)
     return moved / neurons.tau
@@ -78,10 +78,10 @@ class Synaptic:
         self._arriving = arriving
         self._ends = pre, post
         self._kernel = csr_array((kernel, self._ends), (arriving.shape[1], target.size))
-        self._psp = _breakpoints(network, projection, dt)
+        self._breakpoints = kernel_on_grid(network, projection, dt)
         self._window = population_times(network, target, dt)
         self._neurons = target.dynamics
-        self._recurrent = target.dynamics.kind.currents_from_onset and network.is_recurrent(projection)
+        self._recurrent = network.is_recurrent(projection)
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Return potentials times `tau`, shape (presentations, neurons), at one time (ms) per presentation."""
@@ -97,21 +97,5 @@ class Synaptic:
         return moved
 
     def _since_spikes(self, times: np.ndarray) -> np.ndarray:
-        if self._recurrent:  # its current starts at the onset in every regime
-            return self._built_up(times) - self._built_up(np.minimum(times, self._window.onset))
-        return self._built_up(np.minimum(times, self._window.gate))
-
-    def _built_up(self, times: np.ndarray) -> np.ndarray:
-        """Return the potential of each spike at one time per presentation, for a weight and a `tau` of 1."""
-        kind = self._neurons.kind
-        if not kind.has_psp or not kind.additive:
-            return kind.effect(self._neurons, PSP(), times[:, None] - self._arriving)
-        built = np.empty_like(self._arriving)
-        for sent, time, row in zip(self._arriving, times.tolist(), built, strict=True):
-            integrate(sent, time, self._psp, row)
-        return built
-
-
-def _breakpoints(network: Network, projection: Projection, dt: float) -> Breakpoints:
-    delays, changes = np.array(projection.psp.kernel, dtype=np.float64).T.copy()
-    return Breakpoints(np.array(breakpoint_steps(network, projection, dt)) * dt if dt else delays, changes)
+        """Return the effect of each spike at one time per presentation, for a weight of 1."""
+        return effect(self._neurons, self._breakpoints, self._arriving, times[:, None], self._window, self._recurrent)

@@ -12,6 +12,7 @@ is multiplied by the Jacobian of each movement. The spike time changes by ``-1/s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -129,27 +130,42 @@ def local_derivative(
     return LocalDerivative(slopes, by_amount, by_time, shifts, of_bias, -per_potential)
 
 
-def states_at(
+def potentials_at(
     neurons: Neurons,
     times: np.ndarray,
     amounts: np.ndarray,
-    until: np.ndarray,
-    bias: np.ndarray | float = 0.0,
-    onset: float | None = None,
-) -> np.ndarray:
-    """Return the states just before times `until`, shape (states, ...). See `local_derivative` for the arguments."""
-    return _moves(neurons, times, amounts, until, bias, False, neurons.onset if onset is None else onset, 0.0)[1]
+    recurrent: np.ndarray,
+    samples: Sequence[np.ndarray],
+    bias: np.ndarray,
+    onset: float,
+) -> list[np.ndarray]:
+    """Return potentials of neurons at ascending times, which end with the last. A spike does not reset a potential.
+
+    `samples` has the times (ms) of each neuron, and the other arrays the shape (events, neurons) or (neurons,). See
+    `local_derivative` for the arguments.
+    """
+    family, p = neurons.kind, neurons.kind.parameters(neurons)
+    until = np.array([each[-1] for each in samples])
+    moves, _ = _moves(neurons, times, amounts, until, bias, recurrent, onset, 0.0)
+    begins, rests = np.stack([each.at for each in moves]), np.stack([each.rest for each in moves])
+    starts, potentials = np.stack([each.start for each in moves], axis=1), []
+    for number, wanted in enumerate(samples):
+        last = np.maximum(np.searchsorted(begins[:, number], wanted, side="right") - 1, 0)
+        begin, rest, start = begins[last, number], rests[last, number], starts[:, last, number]
+        potentials.append(family.advance(start, rest, np.maximum(wanted - begin, 0.0), p)[0])
+    return potentials
 
 
 class _Move(NamedTuple):
     """A movement of neurons without events, and what happens before it.
 
-    This is the event with a number, or the onset if it is None. Neurons have the state `before` it, and `start` after
-    it. It `counts` for some of them. At the onset, the currents of others end, because their gate closes. `biased`
-    tells whether the bias is part of `rest`.
+    This is the event with a number, or the onset if it is None. It happens `at` a time. Neurons have the state `before`
+    it, and `start` after it. It `counts` for some of them. At the onset, the currents of others end, because their gate
+    closes. `biased` tells whether the bias is part of `rest`.
     """
 
     event: int | None
+    at: np.ndarray
     counts: np.ndarray
     before: np.ndarray
     start: np.ndarray
@@ -182,7 +198,7 @@ def _moves(
     def move(to: np.ndarray, rest: np.ndarray, biased: bool) -> None:
         nonlocal state, now
         span = np.maximum(to - now, 0.0)
-        moves.append(_Move(event, counts, before, state, span, rest, biased))
+        moves.append(_Move(event, now, counts, before, state, span, rest, biased))
         state, now = family.advance(state, rest, span, p), now + span
 
     with np.errstate(all="ignore"):

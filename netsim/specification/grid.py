@@ -97,6 +97,15 @@ def breakpoint_steps(network: Network, projection: Projection, dt: float) -> tup
     return tuple(nearest_step(min(delay, latest), dt) for delay, _ in projection.psp.kernel)
 
 
+def kernel_on_grid(network: Network, projection: Projection, dt: float) -> list[tuple[float, float]]:
+    """Return the breakpoints of a projection's PSP, with delays (ms) on a grid of `dt` ms. 0 means no grid."""
+    kernel = list(projection.psp.kernel)
+    if not dt:
+        return kernel
+    steps = breakpoint_steps(network, projection, dt)
+    return [(step * dt, change) for step, (_, change) in zip(steps, kernel, strict=True)]
+
+
 def psp_in_steps(network: Network, projection: Projection, dt: float) -> PSPShape:
     """Return the PSP of a projection with delays in steps of `dt` ms.
 

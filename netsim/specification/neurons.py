@@ -151,7 +151,7 @@ class Neurons:
 
     def by_constant(self, since: np.ndarray) -> np.ndarray:
         """Return the potential times `tau` that a constant current of 1 adds in times (ms), 0 for negative times."""
-        return self.kind.effect_of_constant(self, since)
+        return self.kind.response_to_constant(self, since)
 
     @property
     def gated(self) -> bool:

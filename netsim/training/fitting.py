@@ -19,6 +19,7 @@ from netsim.specification import InitialWeights, Network, Neurons, Population, P
 from netsim.specification.grid import population_times
 from netsim.specification.phrases import GAP, T_MAX, names, number
 from netsim.specification.populations import STIMULUS
+from netsim.specification.responses import effect, effect_of_bias
 from netsim.specification.traits import has_bias, is_additive
 from netsim.training.measured_rates import STEP, describe_measured_rates, measured_rates, stimuli_text
 from netsim.weights.binary import forward_weights
@@ -366,7 +367,7 @@ class _Potentials(NamedTuple):
         latencies: Mapping[str, np.ndarray],
     ) -> Self:
         neurons, window = population.dynamics, _Window.of(network, population)
-        gate = population_times(network, population, network.training.dt).gate
+        times = population_times(network, population, network.training.dt)
         presentations = len(next(iter(latencies.values())))
         synaptic = np.zeros((len(window.times), presentations, population.size))
         inhibition = np.zeros_like(synaptic) if not population.has_bias else synaptic[:0]
@@ -389,7 +390,7 @@ class _Potentials(NamedTuple):
             synapses_each = network.synapse_count(projection) / population.size
             most = synapses_each * _largest_effect(neurons, projection, window.times[at])
             by_step[kernel_name(projection)] = max(float(reach), _LEAST_REACH * most) / neurons.tau
-        by_bias = neurons.by_constant(np.minimum(window.times, gate)) / neurons.tau
+        by_bias = effect_of_bias(neurons, window.times, times) / neurons.tau
         if population.has_bias:
             by_step[bias_name(population)] = float(by_bias[at])
         by_drive = neurons.drive * neurons.by_constant(window.times - max(window.onset, 0.0)) / neurons.tau
@@ -459,7 +460,7 @@ class _Potentials(NamedTuple):
 def _largest_effect(neurons: Neurons, projection: Projection, until: float) -> float:
     """Return the potential times `tau` that a weight of 1 has by a time, or before it if the potential leaks."""
     times = np.linspace(0.0, until, _TIMES + 1) if neurons.kind.fading else np.array([until])
-    return float(neurons.kind.effect(neurons, projection.psp, times).max())
+    return float(effect(neurons, projection.psp.kernel, np.zeros(1), times).max())
 
 
 def _fit_population(network: Network, potentials: _Potentials, weights: Weights, fitted: Fitted) -> None:

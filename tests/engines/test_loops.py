@@ -18,6 +18,7 @@ from netsim.engines.event.clock import Clock
 from netsim.engines.event.component import ComponentStage
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import SpecificationError
+from netsim.measuring.potentials import output_potentials
 from netsim.specification import (
     Convolution,
     Delays,
@@ -130,9 +131,12 @@ def test_the_current_of_a_loop_counts_from_the_onset_on(regime: str, dt: float) 
     if dt:
         assert Brian2Engine(network, dt=dt, target="numpy").present(batch)["output"].item() == 30.0
     engine = EventEngine(network, dt=dt, record=[Recorded("output", 0)])
-    engine.present(batch)
+    latencies = engine.present(batch)
     (trace,) = engine.potentials
-    assert np.interp([20.0, 25.0, 30.0], trace.time, trace.potential) == pytest.approx([0.0, 1.0, 2.0])
+    for time, potential in ((20.0, 0.0), (25.0, 1.0), (30.0, 2.0)):
+        assert np.interp(time, trace.time, trace.potential) == pytest.approx(potential)
+        read_out = output_potentials(network, batch.weights, latencies, np.array([time]), dt)
+        assert read_out.item() == pytest.approx(potential)
 
 
 @pytest.mark.parametrize("dt", [0.0, 0.5])

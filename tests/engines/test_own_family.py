@@ -6,18 +6,23 @@ assume what only holds for the families of netsim.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
 
-from netsim.engines import Batch
+from netsim.engines import Batch, Recorded
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
+from netsim.engines.event.potentials import causes_of
+from netsim.learning.learners.stidi_bp import STiDiBP
+from netsim.measuring.potentials import output_potentials
 from netsim.seams import families
-from netsim.specification import PSP, Dense, IntensityEncoder, Layer, Network, Neurons
+from netsim.specification import PSP, Dense, IntensityEncoder, Layer, Learning, Network, Neurons
 from netsim.specification.families import Family
+from netsim.training.fitting import fit
 from netsim.weights.initial import initial_weights
 
 
@@ -101,15 +106,120 @@ def cubic(registered: Callable[..., None]) -> None:
     registered(families, "cubic", Cubic)
 
 
-def _network(dt: float = 0.0) -> tuple[Network, Batch]:
+def _network(onset: float = 18.0) -> tuple[Network, Batch]:
     """A chain with late output, three breakpoints, and seven different stimuli."""
     psp = PSP("triangle", rise=5.0, fall=9.0)
     hidden = Neurons(threshold=0.3, tau=7.0, family="cubic", bias=True)
-    output = Neurons("staggered", threshold=0.2, tau=6.0, family="cubic", onset=18.0, drive=0.05)
+    output = Neurons("staggered", threshold=0.2, tau=6.0, family="cubic", onset=onset, drive=0.05)
     layers = [Layer("hidden", Dense(12), hidden, psp), Layer("output", Dense(3), output, PSP("plateau", rise=4.0))]
     network = Network.chain("cubic", IntensityEncoder((3, 3, 1), 12.0), layers, 60.0)
     weights = {name: array + 0.1 for name, array in initial_weights(network, seed=4).items()}
     return network, Batch(np.random.default_rng(3).uniform(0, 12, (7, 3, 3, 1)), weights)
+
+
+@pytest.mark.usefixtures("cubic")
+def test_an_event_and_a_constant_move_the_potential_as_the_integrals_say() -> None:
+    neurons, since = Neurons(tau=7.0, family="cubic"), np.array([-1.0, 0.0, 2.0, 11.0])
+    expected = np.where(since > 0, since**3 / (6 * 7.0**2), 0.0)
+    np.testing.assert_allclose(Cubic.response(neurons, since), expected, rtol=1e-12)
+    np.testing.assert_allclose(Cubic.response_to_constant(neurons, since), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["piecewise-linear", "leaky", "non-leaky"])
+def test_shorter_forms_of_families_say_what_follows_from_their_movement(name: str) -> None:
+    tau_syn = None if name == "piecewise-linear" else 4.0
+    neurons, since = Neurons(tau=7.0, family=name, tau_syn=tau_syn), np.array([-1.0, 0.0, 2.0, 11.0])
+    for form in ("response", "response_to_constant"):
+        derived = getattr(Family, form).__func__(neurons.kind, neurons, since)
+        np.testing.assert_allclose(getattr(neurons.kind, form)(neurons, since), derived, rtol=1e-12, err_msg=form)
+        assert derived[-1] > 1
+
+
+@pytest.mark.usefixtures("cubic")
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_recorded_potentials_reach_threshold_at_the_spike_and_are_the_sum_of_its_causes(dt: float) -> None:
+    network, batch = _network()
+    record = [Recorded(name, neuron) for name, size in (("hidden", 12), ("output", 3)) for neuron in range(size)]
+    engine = EventEngine(network, dt, record=record)
+    latencies = engine.present(batch)
+    compared = 0
+    for trace in engine.potentials:
+        neurons, at = network.neurons(trace.layer), trace.presentation
+        spike = latencies[trace.layer][at].ravel()[trace.neuron]
+        if not np.isfinite(spike):
+            assert trace.potential.max() < neurons.threshold
+            continue
+        potential = trace.potential[np.searchsorted(trace.time, spike)]
+        before = trace.potential[(trace.time < spike - dt) & (trace.time >= neurons.onset)]
+        if before.size:
+            if not dt:
+                assert potential == pytest.approx(neurons.threshold, rel=1e-6)
+            assert potential >= neurons.threshold * (1 - 1e-9)
+            assert before.max() < neurons.threshold + 1e-9
+            compared += 1
+        one = Batch(batch.stimuli[[at]], batch.weights)
+        heard = {name: times[[at]] for name, times in latencies.items()}
+        causes = causes_of(network, one, heard, Recorded(trace.layer, trace.neuron), float(spike), dt)
+        constant = batch.weights["hidden.bias"][trace.neuron] * spike**3 if trace.layer == "hidden" else 0.0
+        driven = neurons.drive * max(spike - neurons.onset, 0.0) ** 3
+        summed = sum(each.potentials.sum() for each in causes) + (constant + driven) / (6 * neurons.tau**3)
+        assert summed == pytest.approx(potential, rel=1e-6)
+    assert compared > 20
+
+
+@pytest.mark.usefixtures("cubic")
+def test_read_outs_of_potentials_are_those_recorded() -> None:
+    network, batch = _network()
+    engine = EventEngine(network, record=[Recorded("output", neuron) for neuron in range(3)])
+    latencies = engine.present(batch)
+    times = np.array([18.15, 23.55, 30.0, 37.2, 44.1, 52.05, 60.0])  # where traces have a sample
+    read = output_potentials(network, batch.weights, latencies, times)
+    for trace in engine.potentials:
+        sample = trace.potential[np.abs(trace.time - times[trace.presentation]).argmin()]
+        assert read[trace.presentation, trace.neuron] == pytest.approx(sample, rel=1e-9, abs=1e-12)
+    assert np.ptp(read) > 0.5
+
+
+@pytest.mark.usefixtures("cubic")
+def test_gradients_of_the_learner_agree_with_finite_differences() -> None:
+    network, batch = _network(onset=9.0)
+    network = dataclasses.replace(network, learning=Learning(sharpness=2.0, edges="pass", derivative="exact"))
+    weights = {name: 0.3 * array + 0.06 for name, array in batch.weights.items()}
+    engine, learner, labels = EventEngine(network), STiDiBP(network), np.arange(7) % 3
+    latencies = engine.present(Batch(batch.stimuli, weights))
+    assert np.isfinite(latencies["output"]).all()
+    assert latencies["output"].min() > 9.0
+    learned = learner.learn(latencies, labels, weights)
+    generator, compared = np.random.default_rng(8), 0
+    for name, array in weights.items():
+        for position in generator.permutation(array.size)[:8]:
+            losses, fired = [], []
+            for by in (1e-5, -1e-5):
+                changed = weights | {name: array.copy()}
+                changed[name].flat[position] += by
+                latencies = engine.present(Batch(batch.stimuli, changed))
+                losses.append(float(learner.loss(latencies["output"], labels).mean()))
+                fired.append(np.concatenate([np.isfinite(each).ravel() for each in latencies.values()]))
+            if (fired[0] != fired[1]).any():
+                continue  # a spike appears or vanishes: no derivative here
+            numeric = (losses[0] - losses[1]) / 2e-5
+            analytic = 2.0 * learned.gradients[name].flat[position]
+            assert analytic == pytest.approx(numeric, rel=1e-4, abs=1e-7), (name, position)
+            compared += abs(numeric) > 1e-4
+    assert compared > 8
+
+
+@pytest.mark.usefixtures("cubic")
+def test_fitted_weights_let_silent_neurons_fire() -> None:
+    network, batch = _network()
+    weights = {name: 1e-3 * array for name, array in batch.weights.items()}
+    engine = EventEngine(network)
+    assert np.isinf(engine.present(Batch(batch.stimuli, weights))["hidden"]).all()
+    fitted = fit(engine, network, weights, batch.stimuli)
+    fitted.apply(weights)
+    times = engine.present(Batch(batch.stimuli, weights))
+    assert np.isfinite(times["hidden"]).mean() > 0.3
+    assert np.isfinite(times["output"]).mean() > 0.3
 
 
 @pytest.mark.usefixtures("cubic")

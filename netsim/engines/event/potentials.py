@@ -6,14 +6,16 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.protocol import Batch, Potential, Recorded
-from netsim.specification import PSP, Connections, Network, Projection
-from netsim.specification.derivative import states_at
-from netsim.specification.grid import breakpoint_steps, on_grid, population_steps, population_times, step_at_or_after
-from netsim.specification.psps import rounded_sum
+from netsim.specification import Connections, Network, Projection
+from netsim.specification.derivative import potentials_at
+from netsim.specification.grid import kernel_on_grid, on_grid, population_times, step_at_or_after
+from netsim.specification.responses import effect
 from netsim.weights.layout import bias_name, delay_of_each, kernel_name, synaptic_delay
 
 _SAMPLES = 401
-"""Regular samples of a potential that is not piecewise linear."""
+"""Regular samples of a potential that is no line between events."""
+_AT_ONCE = 200_000
+"""Events of neurons that are followed at once."""
 
 
 def potential_traces(
@@ -22,34 +24,25 @@ def potential_traces(
     """Return potentials of neurons at all times where their slope may change, by presentation.
 
     Samples are at the start and the end of the presentation, at every breakpoint of the synaptic current, at the onset,
-    the gate and the spike. Piecewise-linear potentials are lines between samples. Other families also have samples at
-    regular intervals. A spike does not reset the potential. Onsets, gates and delays are on the grid `dt`
-    (ms), unless it is 0.
+    the gate and the spike. Potentials that are no lines between them also have samples at regular intervals. A spike
+    does not reset the potential. Onsets, gates and delays are on the grid `dt` (ms), unless it is 0.
     """
-    if not record:
-        return []
-    afferents = [_afferents(network, batch, recorded, dt) for recorded in record]
-    traces = []
-    for presentation in range(len(batch.stimuli)):
-        for (name, neuron), (bias, inputs) in zip(record, afferents, strict=True):
-            spike = float(latencies[name][presentation].ravel()[neuron])
-            kind = network.population(name).dynamics.kind
-            if not (kind.additive and kind.has_psp):
-                sampled = _curved_trace(network, name, inputs, latencies, presentation, bias, spike, dt)
-                traces.append(Potential(presentation, name, neuron, *sampled))
-                continue
-            currents: list[_Current] = []  # from outside and from a loop
-            for recurrent in (False, True):
-                times, jumps = [np.zeros(0)], [np.zeros(0)]
-                for synapses in inputs:
-                    if synapses.recurrent is recurrent:
-                        sent = latencies[synapses.source][presentation].ravel()[synapses.pre].astype(np.float64)
-                        times.append(((sent + synapses.late)[:, None] + synapses.delays).ravel())
-                        jumps.append(synapses.jumps.ravel())
-                currents.append(_in_order(np.concatenate(times), np.concatenate(jumps)))
-            sampled = _trace(network, name, currents[0], currents[1], bias, spike, dt)
-            traces.append(Potential(presentation, name, neuron, *sampled))
-    return traces
+    traces: dict[tuple[int, int], Potential] = {}
+    for name in dict.fromkeys(recorded.layer for recorded in record):
+        afferents = {
+            number: _afferents(network, batch, recorded, dt)
+            for number, recorded in enumerate(record)
+            if recorded.layer == name
+        }
+        every = [(presentation, number) for presentation in range(len(batch.stimuli)) for number in afferents]
+        most = max(sum(each.pre.size * len(each.kernel) for each in inputs) for _, inputs in afferents.values())
+        at_once = max(1, _AT_ONCE // (most + 1))
+        for first in range(0, len(every), at_once):
+            chosen = every[first : first + at_once]
+            neurons = [(presentation, record[number].neuron, *afferents[number]) for presentation, number in chosen]
+            for key, trace in zip(chosen, _traces(network, name, latencies, neurons, dt), strict=True):
+                traces[key] = trace
+    return [traces[presentation, number] for presentation in range(len(batch.stimuli)) for number in range(len(record))]
 
 
 class Cause(NamedTuple):
@@ -91,14 +84,8 @@ def causes_of(
     causes = []
     for synapses in _afferents(network, batch, neuron, dt)[1]:
         arrivals = latencies[synapses.source][0].ravel()[synapses.pre].astype(np.float64) + synapses.late
-        starts, neurons = arrivals[:, None] + synapses.delays, population.dynamics
-        if not (neurons.kind.has_psp and neurons.kind.additive):
-            built = neurons.kind.effect(neurons, PSP(), time - starts)
-        elif synapses.recurrent:  # its current counts from the onset
-            built = np.maximum(time - np.maximum(starts, times.onset), 0.0)
-        else:
-            built = np.maximum(min(time, times.gate) - starts, 0.0)
-        potentials = rounded_sum(synapses.jumps * built) / population.dynamics.tau
+        built = effect(population.dynamics, synapses.kernel, arrivals, time, times, synapses.recurrent)
+        potentials = synapses.weights * built / population.dynamics.tau
         causes.append(Cause(synapses.source, synapses.pre, arrivals, potentials, synapses.weights))
     return causes
 
@@ -128,33 +115,16 @@ def arrivals_at(
 class _Inputs(NamedTuple):
     """Input of a neuron from one projection, by synapse.
 
-    Spikes of `pre` arrive after conduction delays `late` (ms). The synaptic current jumps at the `delays` of the PSP
-    (ms), shape (synapses, breakpoints). `recurrent` marks the current of a loop.
+    Spikes of `pre` arrive after conduction delays `late` (ms). `kernel` are the breakpoints of the PSP. `recurrent`
+    marks the current of a loop.
     """
 
     source: str
     pre: np.ndarray
     weights: np.ndarray
     late: np.ndarray
-    delays: np.ndarray
-    jumps: np.ndarray
+    kernel: list[tuple[float, float]]
     recurrent: bool
-
-
-class _Current(NamedTuple):
-    """Ascending times (ms) of the jumps of a current, and their sizes."""
-
-    times: np.ndarray
-    jumps: np.ndarray
-
-    def after(self, times: np.ndarray) -> np.ndarray:
-        """Return the current just after given times."""
-        return np.concatenate([[0.0], np.cumsum(self.jumps)])[np.searchsorted(self.times, times, side="right")]
-
-
-def _in_order(times: np.ndarray, jumps: np.ndarray) -> _Current:
-    order = np.argsort(times)
-    return _Current(times[order], jumps[order])
 
 
 def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) -> tuple[float, list[_Inputs]]:
@@ -167,11 +137,8 @@ def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) ->
         delay = synaptic_delay(projection, batch.weights)
         if delay is not None:
             late = late + on_grid(_synapses(network, projection, delay, recorded.neuron)[1], dt)
-        delays, changes = np.array(projection.psp.kernel).T
-        if dt:
-            delays = np.array(breakpoint_steps(network, projection, dt)) * dt
-        jumps, recurrent = weight[:, None] * changes, network.is_recurrent(projection)
-        inputs.append(_Inputs(projection.source, pre, weight, late, delays, jumps, recurrent))
+        kernel, recurrent = kernel_on_grid(network, projection, dt), network.is_recurrent(projection)
+        inputs.append(_Inputs(projection.source, pre, weight, late, kernel, recurrent))
     bias = batch.weights[bias_name(population)][recorded.neuron % population.maps] if population.has_bias else 0.0
     return float(bias), inputs
 
@@ -195,55 +162,59 @@ def _synapses(
     return inputs.ravel(), shared[np.ix_(dy, dx)][..., feature].ravel()
 
 
-def _trace(
-    network: Network, name: str, outer: _Current, recurrent: _Current, bias: float, spike: float, dt: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return sample times (ms) and potentials of one neuron."""
-    population, duration = network.population(name), network.duration
-    neurons = population.dynamics
-    onset, gate = neurons.onset, neurons.gate
-    if dt:
-        steps = population_steps(network, population, dt)
-        onset = steps.onset * dt
-        gate = steps.gate * dt if neurons.gated else gate
-        duration = step_at_or_after(duration, dt) * dt
-    gate = min(gate, duration)
-    breakpoints = [
-        outer.times[outer.times < gate],
-        recurrent.times[(recurrent.times >= onset) & (recurrent.times < duration)],
-    ]
-    landmarks = np.array([0.0, onset, gate, spike, duration])
-    time = np.unique(np.concatenate([*breakpoints, landmarks[landmarks <= duration]]))
-    # slope after each sample
-    before_gate = np.where(time < gate, bias + outer.after(time), 0.0)
-    slope = (before_gate + np.where(time >= onset, neurons.drive + recurrent.after(time), 0.0)) / neurons.tau
-    potential = np.concatenate([[0.0], np.cumsum(slope[:-1] * np.diff(time))])
-    return time, potential
-
-
-def _curved_trace(
+def _traces(
     network: Network,
     name: str,
-    inputs: list[_Inputs],
     latencies: Mapping[str, np.ndarray],
-    presentation: int,
-    bias: float,
-    spike: float,
+    neurons: Sequence[tuple[int, int, float, list[_Inputs]]],
     dt: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return sample times (ms) and potentials of one neuron, moved by its family from event to event."""
+) -> list[Potential]:
+    """Return potentials of neurons of a population: presentation, number, constant current and input of each."""
     population = network.population(name)
-    neurons = population.dynamics
+    kind, gated = population.dynamics.kind, population.dynamics.gated
     onset = population_times(network, population, dt).onset
     duration = step_at_or_after(network.duration, dt) * dt if dt else network.duration
-    arrivals, amounts = [np.zeros(0)], [np.zeros(0)]
+    regular = np.zeros(0) if kind.straight else np.linspace(0.0, duration, _SAMPLES)
+    events, samples = [], []
+    for presentation, neuron, _, inputs in neurons:
+        times, amounts, recurrent = _events(inputs, presentation, latencies)
+        recurrent &= kind.currents_from_onset
+        times = np.where(recurrent, np.maximum(times, onset), times)
+        order = np.argsort(times, kind="stable")
+        order = order[times[order] < duration]
+        times, amounts, recurrent = times[order], amounts[order], recurrent[order]
+        events.append((times, amounts, recurrent))
+        counted = times[(times < onset) | recurrent] if gated else times
+        spike = float(latencies[name][presentation].ravel()[neuron])
+        landmarks = np.array([0.0, onset, spike, duration])
+        samples.append(np.unique(np.concatenate([counted, regular, landmarks[landmarks <= duration]])))
+    biases = np.array([bias for _, _, bias, _ in neurons])
+    found = potentials_at(population.dynamics, *_padded(events), samples, biases, onset)
+    return [
+        Potential(presentation, name, neuron, time, potential)
+        for (presentation, neuron, _, _), time, potential in zip(neurons, samples, found, strict=True)
+    ]
+
+
+_Events = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _events(inputs: Sequence[_Inputs], presentation: int, latencies: Mapping[str, np.ndarray]) -> _Events:
+    """Return times (ms) and changes of the current of a neuron, and whether they come from its loop."""
+    parts = [(np.zeros(0), np.zeros(0), np.zeros(0, bool))]
     for synapses in inputs:
-        sent = latencies[synapses.source][presentation].ravel()[synapses.pre].astype(np.float64)
-        arrivals.append(((sent + synapses.late)[:, None] + synapses.delays).ravel())
-        amounts.append(synapses.jumps.ravel())
-    arriving, amount = np.concatenate(arrivals), np.concatenate(amounts)
-    order = np.argsort(arriving, kind="stable")[: int((arriving < duration).sum())]
-    events = np.concatenate([arriving[order], [onset, spike]])
-    time = np.unique(np.concatenate([np.linspace(0.0, duration, _SAMPLES), events[events <= duration]]))
-    moved = states_at(neurons, arriving[order, None], amount[order, None], time, bias, onset)
-    return time, moved[0]
+        sent = latencies[synapses.source][presentation].ravel()[synapses.pre].astype(np.float64) + synapses.late
+        for delay, change in synapses.kernel:
+            parts.append((sent + delay, synapses.weights * change, np.full(sent.shape, synapses.recurrent)))
+    times, amounts, recurrent = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return times, amounts, recurrent
+
+
+def _padded(events: Sequence[_Events]) -> _Events:
+    """Return events as arrays (events, neurons). Missing ones are at ``inf``."""
+    shape = max(len(times) for times, _, _ in events), len(events)
+    padded = np.full(shape, np.inf), np.zeros(shape), np.zeros(shape, bool)
+    for number, each in enumerate(events):
+        for whole, part in zip(padded, each, strict=True):
+            whole[: len(part), number] = part
+    return padded

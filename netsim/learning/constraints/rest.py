@@ -10,6 +10,7 @@ from netsim.learning.protocol import Constraint, Row
 from netsim.seams import constraints
 from netsim.specification import Network, Population
 from netsim.specification.grid import population_times
+from netsim.specification.responses import effect_of_bias
 from netsim.weights.layout import Weights, bias_name
 
 
@@ -55,5 +56,5 @@ def _bound(network: Network, population: Population, fraction: float) -> float:
     """Return the constant current that, with the drive, brings a neuron to `fraction` at the end of its window."""
     neurons, times = population.dynamics, population_times(network, population, network.training.dt)
     reached = fraction * neurons.threshold * neurons.tau
-    driven, biased = (float(neurons.by_constant(np.array(time))) for time in (times.end - times.onset, times.gate))
-    return (reached - neurons.drive * driven) / biased
+    driven = neurons.by_constant(np.array(times.end - times.onset))
+    return float((reached - neurons.drive * driven) / effect_of_bias(neurons, np.array(times.end), times))

@@ -11,7 +11,6 @@ from netsim.seams import families
 from netsim.specification.checks import require
 from netsim.specification.families._protocol import Described, Family, Parameters
 from netsim.specification.phrases import GAP, number
-from netsim.specification.psps import PSPShape
 
 _SHORTEST = 1e-6
 """Shortest time constant (ms). Rounding errors of times, up to 1e-12 ms, remain small in comparison."""
@@ -138,12 +137,12 @@ class Exponential(Family):
         ])  # fmt: skip
 
     @classmethod
-    def effect(cls, neurons: Parameters, psp: PSPShape, since: np.ndarray) -> np.ndarray:
+    def response(cls, neurons: Parameters, since: np.ndarray) -> np.ndarray:
         """See `Family`."""
         return cls.rates(neurons).potential(since)
 
     @classmethod
-    def effect_of_constant(cls, neurons: Parameters, since: np.ndarray) -> np.ndarray:
+    def response_to_constant(cls, neurons: Parameters, since: np.ndarray) -> np.ndarray:
         """See `Family`."""
         return cls.rates(neurons).constant(since)
 

@@ -10,7 +10,6 @@ import numpy as np
 from netsim.errors import SpecificationError
 from netsim.seams import families
 from netsim.specification.checks import require
-from netsim.specification.psps import PSPShape
 
 
 class Described(NamedTuple):
@@ -67,7 +66,8 @@ class Family:
 
     The state of neurons is an array of shape (states, ...): the potential, its synaptic current, and any further
     variables. An event adds an amount to the current: the weight of a spike, times the change at a breakpoint of the
-    PSP if the family has PSPs. No event moves the potential. `rest` is the constant current, bias and drive. Times and
+    PSP if the family has PSPs. No event moves the potential. All variables are 0 at the start, and a gate sets all but
+    the potential to 0. `rest` is the constant current, bias and drive. Times and
     parameters `p` are in the unit of the engine: ms, or steps of its grid. All functions are vectorised with numpy.
 
     A family needs `parameters`, `advance`, `crossing` and `field` for the event engine, `jacobian` for learning, and
@@ -80,8 +80,10 @@ class Family:
     has_psp : bool
         Whether projections choose a postsynaptic potential (`netsim.PSP`). Otherwise the neurons determine it.
     additive : bool
-        Whether a potential is the sum of the `effect` of each spike. Read-outs of potentials, causes of spikes, and the
-        fit of initial weights need it.
+        Whether a potential is the sum of the `response` to each event. Read-outs of potentials, causes of spikes, and
+        the fit of initial weights need it.
+    straight : bool
+        Whether a potential is a line between two events. Its recording and its figure then need no further samples.
     currents_from_onset : bool
         Whether the currents of loops count from the onset of their target only.
     fading : bool
@@ -118,6 +120,7 @@ class Family:
     regimes: ClassVar[tuple[str, ...]] = ()
     has_psp: ClassVar[bool] = False
     additive: ClassVar[bool] = False
+    straight: ClassVar[bool] = False
     currents_from_onset: ClassVar[bool] = False
     fading: ClassVar[bool] = False
     states: ClassVar[int] = 2
@@ -195,20 +198,27 @@ class Family:
         raise NotImplementedError
 
     @classmethod
-    def effect(cls, neurons: Parameters, psp: PSPShape, since: np.ndarray) -> np.ndarray:
-        """Return the potential times `tau` at times (ms) after a spike of weight 1, 0 before it."""
-        raise cls._not_additive()
+    def response(cls, neurons: Parameters, since: np.ndarray) -> np.ndarray:
+        """Return the potential times `tau` at times (ms) after an event that adds 1 to the current, 0 before it.
+
+        It follows from `arrive` and `advance`. Only families that are `additive` have one.
+        """
+        return cls._moved(neurons, 1.0, 0.0, since)
 
     @classmethod
-    def effect_of_constant(cls, neurons: Parameters, since: np.ndarray) -> np.ndarray:
+    def response_to_constant(cls, neurons: Parameters, since: np.ndarray) -> np.ndarray:
         """Return the potential times `tau` that a constant current of 1 adds in times (ms), 0 for negative times."""
-        raise cls._not_additive()
+        return cls._moved(neurons, 0.0, 1.0, since)
 
     @classmethod
-    def _not_additive(cls) -> SpecificationError:
-        name = families.name_of(cls)
-        lack = f"{name} has a potential that is no sum of the effects of single spikes, which this needs"
-        return SpecificationError("neurons.family", f"{lack}; use another family")
+    def _moved(cls, neurons: Parameters, amount: float, rest: float, since: np.ndarray) -> np.ndarray:
+        if not cls.additive:
+            lack = "has a potential that is no sum of the effects of single spikes, which this needs"
+            raise SpecificationError("neurons.family", f"{families.name_of(cls)} {lack}; use another family")
+        since, p = np.maximum(since, 0.0), cls.parameters(neurons)
+        state = cls.arrive(np.zeros((cls.states, *since.shape)), np.full(since.shape, amount), p)
+        moved: np.ndarray = neurons.tau * cls.advance(state, np.full(since.shape, rest), since, p)[0]
+        return moved
 
     @classmethod
     def equations(cls, neurons: Parameters, looped: bool = False) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 
 from netsim.seams import families
 from netsim.specification.families._protocol import Described, Family, Parameters
-from netsim.specification.psps import PSPShape
 
 
 class Membrane(NamedTuple):
@@ -23,6 +22,7 @@ class PiecewiseLinear(Family):
 
     has_psp: ClassVar[bool] = True
     additive: ClassVar[bool] = True
+    straight: ClassVar[bool] = True
     currents_from_onset: ClassVar[bool] = True
     kernels: ClassVar[str] = "piecewise-linear"
     cell: ClassVar[str] = "integrator"
@@ -62,12 +62,12 @@ class PiecewiseLinear(Family):
         return np.stack([np.stack([one, push, push]), np.stack([0 * one, one, 0 * one])])
 
     @classmethod
-    def effect(cls, neurons: Parameters, psp: PSPShape, since: np.ndarray) -> np.ndarray:
+    def response(cls, neurons: Parameters, since: np.ndarray) -> np.ndarray:
         """See `Family`."""
-        return psp.potential(since)
+        return np.maximum(since, 0.0)
 
     @classmethod
-    def effect_of_constant(cls, neurons: Parameters, since: np.ndarray) -> np.ndarray:
+    def response_to_constant(cls, neurons: Parameters, since: np.ndarray) -> np.ndarray:
         """See `Family`."""
         return np.maximum(since, 0.0)
 

@@ -1,0 +1,93 @@
+"""Potentials of additive neurons as sums over their inputs: what each spike and each constant current adds.
+
+Potentials are times `tau`, and times are in ms. Currents end at the gate, if there is one. Currents of loops count from
+the onset, if the family says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from netsim.specification.grid import PopulationTimes
+from netsim.specification.neurons import Neurons
+from netsim.specification.psps import ROUNDING
+
+ALWAYS = PopulationTimes(0.0, math.inf, math.inf)
+"""The times of neurons without onset and gate."""
+Kernel = Iterable[tuple[float, float]]
+"""Breakpoints of a PSP: delays (ms) after the arrival of a spike, and changes of the current."""
+
+
+def effect(
+    neurons: Neurons,
+    kernel: Kernel,
+    arriving: np.ndarray,
+    times: np.ndarray | float,
+    window: PopulationTimes = ALWAYS,
+    recurrent: bool = False,
+) -> np.ndarray:
+    """Return what spikes of weight 1 add to a potential by some times. A sum of rounding errors is 0.
+
+    Parameters
+    ----------
+    neurons : Neurons
+        Of an additive family.
+    kernel : iterable of pairs
+    arriving : ndarray of float
+        When the spikes arrive (ms); ``inf`` for silence.
+    times : ndarray or float
+        Broadcasts with `arriving`.
+    window : PopulationTimes
+        Onset and gate of the neurons. The default is neither.
+    recurrent : bool
+        Whether the spikes come from within a loop.
+
+    Returns
+    -------
+    ndarray of float
+
+    Examples
+    --------
+    A plateau that rises for 4 ms, before and after the gate closes at 10 ms.
+
+    >>> neurons = Neurons("phased", onset=10.0, drive=1.0)
+    >>> window = PopulationTimes(10.0, 20.0, 10.0)
+    >>> effect(neurons, [(0.0, 1.0), (4.0, -1.0)], np.array([2.0, 7.0, np.inf]), 12.0, window).tolist()
+    [4.0, 3.0, 0.0]
+    """
+    apart = recurrent and neurons.kind.currents_from_onset
+    until, left = (times, None) if apart else _gated(neurons, times, window)
+    total = largest = np.zeros(np.broadcast_shapes(np.shape(arriving), np.shape(times)))
+    for delay, change in kernel:
+        begin = arriving + delay
+        added = change * neurons.kind.response(neurons, until - (np.maximum(begin, window.onset) if apart else begin))
+        total, largest = total + added, largest + np.abs(added)
+    total = np.where(np.abs(total) > ROUNDING * largest, total, 0.0)
+    return total if left is None else _without_current(neurons, total, left)
+
+
+def effect_of_bias(neurons: Neurons, times: np.ndarray, window: PopulationTimes) -> np.ndarray:
+    """Return what a bias of 1 adds to the potential by some times."""
+    until, left = _gated(neurons, times, window)
+    built = neurons.by_constant(np.asarray(until))
+    return built if left is None else _without_current(neurons, built, left)
+
+
+def _gated(
+    neurons: Neurons, times: np.ndarray | float, window: PopulationTimes
+) -> tuple[np.ndarray | float, np.ndarray | None]:
+    """Return until when currents count, and how much time passes without them, or None without a gate."""
+    if not neurons.gated:
+        return times, None
+    return np.minimum(times, window.gate), np.maximum(np.asarray(times) - window.gate, 0.0)
+
+
+def _without_current(neurons: Neurons, potential: np.ndarray, span: np.ndarray) -> np.ndarray:
+    family, span = neurons.kind, np.broadcast_to(span, potential.shape)
+    state = np.zeros((family.states, *potential.shape))
+    state[0] = potential
+    moved: np.ndarray = family.advance(state, np.zeros(potential.shape), span, family.parameters(neurons))[0]
+    return moved
