@@ -137,7 +137,7 @@ def decoding_over_time(
     spikes.require_labels()
     chosen = spikes.sample(sample, seed)
     labels, tag = positions(chosen.require_labels())
-    fewest = np.bincount(tag).min()
+    fewest = int(np.bincount(tag).min())
     if fewest < folds:
         raise DataError(
             f"spikes: a label has {counted(fewest, 'presentation')}, fewer than the {folds} folds; give more"

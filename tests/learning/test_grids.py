@@ -189,7 +189,7 @@ def test_a_spike_that_arrives_in_the_step_in_which_its_target_fires_does_not_cou
         assert ((learned.displacements[0].ravel() != 0) == rising).all()
         assert ((np.asarray(learned.gradients["output.kernel"])[:, 0] != 0) == (since > 0)).all()
         assert (outputs[1:, 0][since <= 0] == outputs[0, 0]).all()
-        ties += np.isin(since, [0.0, *([_nearest(psp.rise, dt)] if hasattr(psp, "rise") else [])]).sum()
+        ties += int(np.isin(since, [0.0, *([_nearest(psp.rise, dt)] if hasattr(psp, "rise") else [])]).sum())
     assert ties > 5
 
 

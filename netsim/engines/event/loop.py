@@ -183,7 +183,7 @@ class _Presentations:
             return
         self.done |= fires
         if self.members.scopes:
-            for presentation in np.flatnonzero(fires.any(axis=1)):
+            for presentation in np.flatnonzero(fires.any(axis=1)).tolist():
                 self._compete(presentation, fires)
         self.spikes[fires] = times[fires]
         sent = np.where(fires[:, self.sender], times[:, self.sender], np.inf)[:, :, None]

@@ -299,8 +299,8 @@ def _read_weights(path: Path, network: Network) -> Weights:
             for end in ("source_node_id", "target_node_id"):
                 whole_numbers(path, f"{name}/{end}", group[end][:])
             if "edge_group_index" in group and (np.diff(group["edge_group_index"][:].astype(np.int64)) != 1).any():
-                order = "in another order than its edges, which libsonata ignores; write the attributes in that order"
-                raise DataError(f"{path}: {name} has an edge_group_index {order}")
+                ignored = "in another order than its edges, which libsonata ignores; write the attributes in that order"
+                raise DataError(f"{path}: {name} has an edge_group_index {ignored}")
     nodes = libsonata.NodeStorage(str(path / NODES))
     edges = libsonata.EdgeStorage(str(path / EDGES))
     if nodes.population_names != set(network.shapes) or edges.population_names != {p.name for p in network.projections}:
